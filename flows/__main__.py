@@ -1,0 +1,480 @@
+"""The command line ``seqclass``.
+
+Prefect and TensorFlow are imported only by the commands that need them.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from storage.root import Root, open_root
+
+PREFECT_SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+"""What a flow started from here runs under, unless the environment says otherwise."""
+
+BAD_INPUT, REFUSED, INTERRUPTED = 2, 1, 130
+OWN_PACKAGES = ("flows", "tasks", "storage")
+
+app = typer.Typer(
+    name="seqclass",
+    help="Turn labelled sequences into a trusted LSTM classifier.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
+app.add_typer(generate, name="generate")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+RootOption = Annotated[
+    str | None,
+    typer.Option("--root", help="Storage root: a folder or URL [default: $SEQCLASS_STORAGE]."),
+]
+NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
+
+
+@app.command()
+def run(
+    name: NameOption = "signals",
+    preset: Annotated[str, typer.Option(help="Signals to draw: author or hard.")] = "author",
+    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
+    n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
+    seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Generate the author's families, train, evaluate, register and report: the main job."""
+    signals = _signal_spec(preset, n_series=n_series, n_steps=n_steps)
+    training = _training_spec(seeds)
+    store = _writable(root)
+    _prepare_prefect("run")
+    from flows.demonstration import run as flow
+
+    _show_training(store, flow(name, signals, training, store.url), as_json)
+
+
+@generate.command("signals")
+def generate_signals(
+    name: NameOption = "signals",
+    preset: Annotated[str, typer.Option(help="author or hard.")] = "author",
+    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
+    n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
+    seed: Annotated[int, typer.Option(help="Every number follows from it.")] = 0,
+    classes: Annotated[
+        str | None, typer.Option(help="Classes to draw, by comma [default: all].")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Shares of the classes, by comma [default: equal].")
+    ] = None,
+    noise: Annotated[float, typer.Option(help="Factor on the noise.")] = 1.0,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw common cause, change point and burst series."""
+    chosen: dict[str, Any] = {"n_series": n_series, "n_steps": n_steps, "seed": seed}
+    if classes is not None:
+        chosen["classes"] = tuple(part.strip() for part in classes.split(","))
+    if weights is not None:
+        chosen["weights"] = _numbers("--weights", weights)
+    spec = _signal_spec(preset, noise=noise, **chosen)
+    store = _writable(root)
+    _prepare_prefect("generate")
+    from flows.generation import generate_signals as flow
+
+    _show_dataset(store, flow(name, spec, store.url), as_json)
+
+
+@app.command("import")
+def import_files(
+    paths: Annotated[
+        list[str], typer.Argument(help="Parquet, CSV, .ts, .tsv, .npz or .npy files.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the dataset.")],
+    test: Annotated[
+        list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
+    ] = None,
+    series_id_column: Annotated[str, typer.Option(help="Column of the series' id.")] = "series_id",
+    label_column: Annotated[str, typer.Option(help="Column of the label.")] = "label",
+    step_column: Annotated[str, typer.Option(help="Column of the step, in long form.")] = "step",
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Read your own series into a dataset."""
+    from storage.formats import ColumnNames, expand
+    from storage.root import check_name
+
+    check_name(name)
+    expand(paths, "PATH")
+    expand(test or [], "--test")
+    store = _writable(root)
+    _prepare_prefect("import")
+    from flows.ingestion import import_dataset as flow
+    from tasks.ingest import ImportSpec
+
+    columns = ColumnNames(series_id_column, label_column, step_column)
+    spec = ImportSpec(tuple(paths), tuple(test or ()), columns)
+    _show_dataset(store, flow(name, spec, store.url), as_json)
+
+
+@app.command()
+def train(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
+    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model [default: dataset's].")
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a classifier on several seeds, evaluate it and register the best."""
+    from storage.datasets import open_dataset
+    from storage.root import check_name
+
+    training = _training_spec(seeds, first_seed)
+    store = _writable(root)
+    ref = open_dataset(store, dataset).ref
+    if name is not None:
+        check_name(name)
+    _prepare_prefect("train")
+    from flows.training import train_classifier as flow
+
+    _show_training(store, flow(ref, name, training, store.url), as_json)
+
+
+@app.command()
+def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """List the datasets."""
+    from storage.catalogue import list_datasets
+
+    found = list_datasets(open_root(root))
+    if as_json:
+        _print_json({"datasets": [_dataset_summary(manifest) for manifest in found]})
+        return
+    table = _table("dataset", "series", "steps", "channels", "classes", "made")
+    for m in found:
+        table.add_row(
+            f"{m['name']}@{m['version']}", str(m["n_series"]), _span(m["n_steps"]),
+            ", ".join(m["channels"][:3]) + (" …" if len(m["channels"]) > 3 else ""),
+            str(len(m["classes"])), m["created"][:16].replace("T", " "),
+        )  # fmt: skip
+    _print_table(table, found, "no datasets yet: 'seqclass run' or 'seqclass import' makes one")
+
+
+@app.command()
+def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """List the models; the champion is marked."""
+    from storage.catalogue import list_models
+
+    found = list_models(open_root(root))
+    if as_json:
+        keys = ("name", "version", "champion", "metrics", "dataset", "created")
+        _print_json({"models": [{key: m[key] for key in keys} for m in found]})
+        return
+    table = _table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
+    for m in found:
+        scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
+        mark = "champion" if m["champion"] else ""
+        made = m["created"][:16].replace("T", " ")
+        table.add_row(f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
+    _print_table(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
+
+
+@app.command()
+def show(
+    ref: Annotated[str, typer.Argument(help="A model or dataset: NAME, NAME@VERSION.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show a model or a dataset; a name that both have means the model."""
+    store = open_root(root)
+    name = ref.rpartition("/")[2].partition("@")[0]
+    is_dataset = ref.startswith("datasets/") or not store.exists("models", name)
+    if is_dataset:
+        from storage.datasets import open_dataset
+
+        manifest = open_dataset(store, ref).manifest
+        _print_json(manifest) if as_json else _show_dataset_summary(store, manifest)
+        return
+    _show_model(store, ref, as_json)
+
+
+@app.command()
+def verify(
+    ref: Annotated[str | None, typer.Argument(help="A model or dataset [default: all].")] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check every digest in the tree, or in one part of it."""
+    from storage.catalogue import verify_tree
+
+    found = verify_tree(open_root(root), ref)
+    if as_json:
+        _print_json(found)
+    else:
+        for item in found["bad"]:
+            typer.echo(f"{item['path']}: {item['problem']}")
+        typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
+    if found["bad"]:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """Say what is wrong here, and what to do about it."""
+    from flows.diagnosis import diagnose
+
+    findings = diagnose(root, PREFECT_SETTINGS)
+    healthy = all(finding["ok"] for finding in findings)
+    if as_json:
+        _print_json({"healthy": healthy, "findings": findings})
+    else:
+        for f in findings:
+            advice = "" if f["ok"] else f"; {f['advice']}"
+            typer.echo(f"{'ok  ' if f['ok'] else 'BAD '} {f['what']}: {f['found']}{advice}")
+    if not healthy:
+        raise typer.Exit(REFUSED)
+
+
+def _signal_spec(preset: str, **chosen: Any) -> Any:
+    from tasks.synthesis.signals import PRESETS, SignalSpec
+
+    if preset not in PRESETS:
+        raise ValueError(
+            f"--preset: expected one of {', '.join(PRESETS)}, got {preset!r}; choose one of them"
+        )
+    return SignalSpec(**{**PRESETS[preset], **chosen})
+
+
+def _training_spec(seeds: int, first_seed: int = 0) -> Any:
+    from tasks.learning.spec import TrainingSpec
+
+    return TrainingSpec(seeds=seeds, first_seed=first_seed)
+
+
+def _numbers(argument: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"{argument}: expected numbers separated by commas, got {text!r}; correct the list"
+        ) from None
+
+
+def _writable(root: str | None) -> Root:
+    """Open a root and make sure that it can be written to before any work begins."""
+    store = open_root(root)
+    if store.is_local:
+        try:
+            os.makedirs(store.path, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"storage root: expected a folder that can be made, got {store.path!r} "
+                f"({error.strerror}); choose another with --root"
+            ) from error
+        if not os.access(store.path, os.W_OK | os.X_OK):
+            raise ValueError(
+                f"storage root: expected a writable folder, got {store.path!r}; "
+                "change its permissions or choose another with --root"
+            )
+    return store
+
+
+def _prepare_prefect(what: str) -> None:
+    for key, value in PREFECT_SETTINGS.items():
+        os.environ.setdefault(key, value)
+    where = os.environ.get("PREFECT_API_URL") or "a throw-away server (takes some seconds)"
+    Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
+
+
+def _show_dataset(store: Root, ref: str, as_json: bool) -> None:
+    from storage.datasets import open_dataset
+
+    manifest = open_dataset(store, ref).manifest
+    if as_json:
+        _print_json(_dataset_summary(manifest))
+        return
+    _show_dataset_summary(store, manifest)
+    typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
+
+
+def _dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
+    keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
+    ref = f"datasets/{manifest['name']}@{manifest['version']}"
+    return {"dataset": ref, **{key: manifest[key] for key in keys}}
+
+
+def _show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
+    table = _table("datasets/" + manifest["name"], manifest["version"])
+    table.add_row("series", f"{manifest['n_series']:,}")
+    table.add_row("steps", _span(manifest["n_steps"]))
+    table.add_row("channels", ", ".join(manifest["channels"]))
+    for label, count in manifest["classes"].items():
+        table.add_row(f"class {label}", f"{count:,}")
+    for part, count in manifest["splits"].items():
+        table.add_row(f"split {part}", f"{count:,}")
+    Console().print(table)
+    typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
+
+
+def _show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json(_training_summary(store, outcome))
+    else:
+        _show_model(store, outcome["model"], False)
+        typer.echo(f"catalogue: {store.join('index.html')}")
+
+
+def _training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
+    from storage.registry import open_model
+
+    model = open_model(store, outcome["model"])
+    keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
+    baselines = model.read_json("metrics.json")["baselines"]
+    return {
+        "dataset": outcome["dataset"],
+        "model": model.ref,
+        "promoted": outcome["promoted"],
+        "refused": None,
+        "decision": outcome["decision"],
+        "metrics": model.manifest["metrics"],
+        "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
+        "baselines": {n: {k: s[k] for k in ("accuracy", "macro_f1")} for n, s in baselines.items()},
+        "report": f"{model.folder}/report.html",
+    }
+
+
+def _show_model(store: Root, ref: str, as_json: bool) -> None:
+    from storage.registry import champion_of, open_model, read_audit
+
+    model = open_model(store, ref)
+    found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
+    champion = champion_of(store, model.name)
+    audit = read_audit(store, model.name)
+    if as_json:
+        _print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
+                     "baselines": found["baselines"], "stability": spread})  # fmt: skip
+        return
+    _print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
+    _print_seeds(spread["seeds"], found["registered_seed"])
+    typer.echo(
+        f"champion: {champion or 'none yet'}; {model.read_json('comparison.json')['reason']}"
+    )
+    typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
+    typer.echo(f"model:    {model.folder}/model.keras")
+    typer.echo(f"report:   {model.folder}/report.html")
+
+
+def _print_scores(title: str, found: dict[str, Any]) -> None:
+    table = _table(title, "accuracy", "macro F1", "balanced accuracy")
+    rows = {"this model": found["metrics"], **found["baselines"]}
+    for label, scores in rows.items():
+        cells = [f"{scores[k]:.4f}" for k in ("accuracy", "macro_f1", "balanced_accuracy")]
+        table.add_row(
+            label.replace("_", " "), *cells, style="bold" if scores is found["metrics"] else ""
+        )
+    Console().print(table)
+    metrics = found["metrics"]
+    low, high = metrics["intervals"]["macro_f1"]
+    typer.echo(
+        f"macro F1 {metrics['macro_f1']:.4f}, 95% interval {low:.4f} to {high:.4f}, "
+        f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
+        f"on {found['test_rows']} test rows"
+    )
+
+
+def _print_seeds(seeds: list[dict[str, Any]], registered: int) -> None:
+    table = _table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
+    for s in seeds:
+        table.add_row(
+            f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
+            f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
+            str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
+        )  # fmt: skip
+    Console().print(table)
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for heading in others:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _print_table(table: Table, found: list[Any], empty: str) -> None:
+    Console().print(table) if found else typer.echo(empty)
+
+
+def _span(n_steps: list[int]) -> str:
+    low, high = n_steps
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; every failure that a user can cause is one line and exit code 2."""
+    sys.exit(_guarded(lambda: app(args=arguments, prog_name="seqclass", standalone_mode=False)))
+
+
+def _guarded(command: Callable[[], Any]) -> int:
+    try:
+        return command() or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        return BAD_INPUT
+    except click.ClickException as error:
+        return _complain(error.format_message(), BAD_INPUT)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _complain("interrupted; nothing half-made was kept", INTERRUPTED)
+    except MemoryError:
+        return _complain("memory: expected enough for this input, ran out; use less", BAD_INPUT)
+    except (ValueError, OSError) as error:
+        if os.environ.get("SEQCLASS_TRACEBACK") or not _is_ours(error):
+            traceback.print_exc()
+        return _complain(_one_line(error), BAD_INPUT)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this project or the system raised an error, so that it speaks for itself."""
+    if isinstance(error, OSError):
+        return True
+    frames = list(traceback.walk_tb(error.__traceback__))
+    raised_in = frames[-1][0].f_globals.get("__name__", "") if frames else ""
+    return raised_in.partition(".")[0] in OWN_PACKAGES
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else "storage: "
+        return (
+            f"{where}{error.strerror}; free space, correct the permissions or choose another --root"
+        )
+    return " ".join(str(error).split())
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"seqclass: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

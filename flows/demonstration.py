@@ -1,0 +1,20 @@
+"""Flow: the main job, from nothing to a registered classifier of the author's families."""
+
+from prefect import flow
+
+from flows.generation import generate_signals
+from flows.training import train_classifier
+from tasks.learning.spec import TrainingSpec
+from tasks.synthesis.signals import SignalSpec
+
+
+@flow(name="run")
+def run(
+    name: str = "signals",
+    signals: SignalSpec | None = None,
+    training: TrainingSpec | None = None,
+    root: str | None = None,
+) -> dict[str, object]:
+    """Generate, train, evaluate, register, report."""
+    dataset = generate_signals(name, signals, root)
+    return train_classifier(dataset, name, training, root)

@@ -1,0 +1,21 @@
+"""Flow: a dataset from a generator."""
+
+from prefect import flow
+
+from storage.root import open_root
+from tasks.catalogue import refresh_catalogue
+from tasks.generate import generate_signal_dataset
+from tasks.sweep import sweep_leftovers
+from tasks.synthesis.signals import SignalSpec
+
+
+@flow(name="generate-signals")
+def generate_signals(
+    name: str = "signals", spec: SignalSpec | None = None, root: str | None = None
+) -> str:
+    """Draw synthetic series into a dataset; returns its reference."""
+    root_url = open_root(root).url
+    sweep_leftovers(root_url)
+    dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
+    refresh_catalogue(root_url)
+    return dataset

@@ -1,0 +1,123 @@
+"""What there is in a storage tree, whether it is sound, and a page that shows it."""
+
+from pathlib import Path
+from typing import Any
+
+from storage.datasets import dataset_versions
+from storage.models import model_versions, read_model
+from storage.registry import champion_of, read_audit
+from storage.root import (
+    MANIFEST,
+    DamagedError,
+    Root,
+    check_file,
+    read_manifest,
+    replace_file,
+)
+
+TEMPLATE = Path(__file__).with_name("index.html.j2")
+
+
+def list_datasets(root: Root) -> list[dict[str, Any]]:
+    """Manifests of all dataset versions, by name, oldest first."""
+    return [
+        read_manifest(root, root.join("datasets", name, version))
+        for name in root.names("datasets")
+        for version in dataset_versions(root, name)
+    ]
+
+
+def list_models(root: Root) -> list[dict[str, Any]]:
+    """Manifests of all model versions with ``version`` and ``champion``, by name, oldest first."""
+    found = []
+    for name in root.names("models"):
+        champion = champion_of(root, name)
+        for version in model_versions(root, name):
+            manifest = read_model(root, name, version).manifest
+            found.append({**manifest, "version": version, "champion": version == champion})
+    return found
+
+
+def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
+    """Check every digest in the tree, or in one dataset or model, or in one version of it.
+
+    Returns how many files were checked and, for each bad one, its path and problem.
+    """
+    bad: list[dict[str, str]] = []
+    checked = 0
+    for folder in _version_folders(root, ref):
+        checked += _verify_version(root, folder, bad)
+    for name in root.names("models"):
+        if ref is None or ref.removeprefix("models/").partition("@")[0] == name:
+            checked += _verify_registry(root, name, bad)
+    if ref is not None and not checked and not bad:
+        raise ValueError(
+            f"REF: expected a dataset or model of this root, got {ref!r}; "
+            "'seqclass datasets' and 'seqclass models' list them"
+        )
+    return {"checked": checked, "bad": bad}
+
+
+def _version_folders(root: Root, ref: str | None) -> list[str]:
+    kind_wanted, name_wanted, version_wanted = _parts(ref)
+    return [
+        root.join(kind, name, version)
+        for kind in ("datasets", "models")
+        for name in root.names(kind)
+        for version in root.names(kind, name)
+        if root.exists(kind, name, version, MANIFEST)
+        and kind_wanted in ("", kind)
+        and name_wanted in ("", name)
+        and version.startswith(version_wanted)
+    ]
+
+
+def _parts(ref: str | None) -> tuple[str, str, str]:
+    kind, slash, rest = (ref or "").rpartition("/")
+    name, _, version = (rest if slash else ref or "").partition("@")
+    return kind, name, "" if version == "champion" else version
+
+
+def _verify_version(root: Root, folder: str, bad: list[dict[str, str]]) -> int:
+    try:
+        manifest = read_manifest(root, folder)
+    except DamagedError as error:
+        bad.append({"path": f"{folder}/{MANIFEST}", "problem": str(error)})
+        return 1
+    for entry in manifest["files"]:
+        try:
+            check_file(root, folder, entry)
+        except DamagedError as error:
+            bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
+    stated = manifest.get("version", "")
+    if stated and not folder.endswith(f"/{stated}"):
+        bad.append({"path": folder, "problem": f"expected version {stated}, the folder is another"})
+    return 1 + len(manifest["files"])
+
+
+def _verify_registry(root: Root, name: str, bad: list[dict[str, str]]) -> int:
+    """The champion points at a version that exists, and the audit can be read."""
+    try:
+        champion = champion_of(root, name)
+        read_audit(root, name)
+    except (ValueError, KeyError) as error:
+        bad.append({"path": root.join("models", name), "problem": f"unreadable registry: {error}"})
+        return 1
+    if champion is not None and champion not in model_versions(root, name):
+        path = root.join("models", name, "aliases", "champion.json")
+        bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
+    return int(champion is not None)
+
+
+def write_index(root: Root) -> str:
+    """Write ``index.html``, the page to open first; returns its path."""
+    from jinja2 import Environment, StrictUndefined
+
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        TEMPLATE.read_text(encoding="utf-8")
+    )
+    audit = {name: read_audit(root, name) for name in root.names("models")}
+    html = page.render(datasets=list_datasets(root), models=list_models(root), audit=audit)
+    path = root.join("index.html")
+    replace_file(root, path, html.encode())
+    return path

@@ -1,0 +1,298 @@
+"""Datasets: rows of series in Parquet, versioned by the digest of their content."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from storage.fingerprint import machine_fingerprint, software_versions
+from storage.root import (
+    MANIFEST,
+    Root,
+    check_file,
+    check_name,
+    commit,
+    describe_file,
+    read_manifest,
+    staging,
+    write_manifest,
+)
+from storage.rows import (
+    FIXED_COLUMNS,
+    OPTIONAL_COLUMNS,
+    canonical_buffers,
+    channels_of,
+    check_rows,
+    dataset_schema,
+    to_dense,
+)
+
+ROW_GROUP_ROWS = 65_536
+ROW_GROUP_VALUES = 8_388_608
+ROW_GROUPS_PER_FILE = 16
+"""A row group ends at whichever limit comes first, so the files follow from the rows alone."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A stored version: its manifest and where it lies."""
+
+    root: Root
+    folder: str
+    manifest: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        return f"datasets/{self.manifest['name']}@{self.manifest['version']}"
+
+    @property
+    def channels(self) -> list[str]:
+        return self.manifest["channels"]
+
+    def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """Stream the rows, a row group at a time, after checking each file's digest."""
+        for entry in self.manifest["files"]:
+            path = check_file(self.root, self.folder, entry)
+            with self.root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+                for group in range(parquet.num_row_groups):
+                    yield parquet.read_row_group(group, columns=columns)
+
+    def labels(self) -> pa.Table:
+        """All rows' ``series_id``, ``label``, ``n_steps`` and optional columns, without values."""
+        names = [*FIXED_COLUMNS, *(c for c in OPTIONAL_COLUMNS if c in self.manifest["columns"])]
+        return pa.concat_tables(self.tables(names))
+
+    def values(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Series of the given row numbers (ascending; all by default), padded with NaN.
+
+        Returns ``(rows, longest, channels)`` float32; ``longest`` is that of the whole dataset.
+        """
+        n, longest = self.manifest["n_series"], self.manifest["n_steps"][1]
+        rows = np.arange(n) if rows is None else rows
+        dense = np.full((len(rows), longest, len(self.channels)), np.nan, dtype=np.float32)
+        start = filled = 0
+        for table in self.tables(["n_steps", *self.channels]):
+            stop = np.searchsorted(rows, start + len(table))
+            wanted = rows[filled:stop] - start
+            for k, name in enumerate(self.channels):
+                dense[filled:stop, :, k] = to_dense(table[name], longest)[wanted]
+            start, filled = start + len(table), int(stop)
+        return dense
+
+
+def open_dataset(root: Root, ref: str) -> Dataset:
+    """Find ``datasets/<name>@<version>``; a bare name means its newest version.
+
+    The version may be cut short as long as one version begins that way.
+    """
+    name, _, version = ref.removeprefix("datasets/").partition("@")
+    versions = [v for v in dataset_versions(root, name) if v.startswith(version)]
+    if not versions:
+        known = ", ".join(f"{n}@{v}" for n in root.names("datasets") for v in _committed(root, n))
+        raise ValueError(
+            f"DATASET: expected one of {known or 'the datasets in this root (it has none)'}, "
+            f"got {ref!r}; 'seqclass datasets' lists them"
+        )
+    if version and len(versions) > 1:
+        raise ValueError(
+            f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
+        )
+    folder = root.join("datasets", name, versions[-1])
+    return Dataset(root, folder, read_manifest(root, folder))
+
+
+def dataset_versions(root: Root, name: str) -> list[str]:
+    """Committed versions of a name, oldest first."""
+    made = {
+        v: read_manifest(root, root.join("datasets", name, v))["created"]
+        for v in _committed(root, name)
+    }
+    return sorted(made, key=lambda version: (made[version], version))
+
+
+def _committed(root: Root, name: str) -> list[str]:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        return []
+    return [v for v in root.names("datasets", name) if root.exists("datasets", name, v, MANIFEST)]
+
+
+def write_dataset(
+    root: Root,
+    name: str,
+    tables: Iterable[pa.Table],
+    source: dict[str, Any],
+    now: datetime,
+) -> Dataset:
+    """Write rows as a new version, or find the version that already holds the same rows.
+
+    ``tables`` may come in pieces of any size: the same rows give the same bytes.
+    """
+    check_name(name)
+    with staging(root, f"dataset-{name}") as folder:
+        described = _write_rows(root, folder, iter(tables))
+        manifest = {
+            "kind": "dataset",
+            "name": name,
+            "created": now.isoformat(),
+            **described,
+            "rejected": 0,
+            "source": source,
+            "parents": [],
+            "software": software_versions(),
+            "machine": machine_fingerprint(),
+        }
+        write_manifest(root, folder, manifest)
+        if not commit(root, folder, "datasets", name, manifest["version"]):
+            return open_dataset(root, f"{name}@{manifest['version']}")
+    return Dataset(root, root.join("datasets", name, manifest["version"]), manifest)
+
+
+def _write_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> dict[str, Any]:
+    first = next((table for table in tables if len(table)), None)
+    if first is None:
+        raise ValueError("rows: expected at least one series, got none; check the input")
+    schema = dataset_schema(first.schema)
+    writer, summary = _PartWriter(root, folder, schema), _Summary(schema)
+    for table in _chain(first, tables):
+        if set(table.column_names) != set(schema.names):
+            raise ValueError(
+                f"columns: expected {', '.join(schema.names)} as in the first rows, "
+                f"got {', '.join(table.column_names)}; give every file the same columns"
+            )
+        table = table.select(schema.names).cast(schema)
+        check_rows(table, channels_of(schema))
+        summary.add(table)
+        writer.add(table)
+    return {**summary.describe(), "files": writer.close()}
+
+
+def _chain(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    yield first
+    yield from rest
+
+
+class _Summary:
+    """Counts and digests rows as they pass."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.ids: list[pa.Array] = []
+        self.classes: Counter[str | None] = Counter()
+        self.splits: Counter[str | None] = Counter()
+        self.n_steps: list[int] = []
+        self.digests = {name: (hashlib.sha256(), hashlib.sha256()) for name in schema.names}
+
+    def add(self, table: pa.Table) -> None:
+        self.ids += table["series_id"].chunks
+        for name, counter in (("label", self.classes), ("split", self.splits)):
+            if name in table.column_names:
+                for item in pc.value_counts(table[name]).to_pylist():
+                    counter[item["values"]] += item["counts"]
+        bounds = pc.min_max(table["n_steps"]).as_py()
+        self.n_steps = [
+            min([*self.n_steps[:1], bounds["min"]]),
+            max([*self.n_steps[1:], bounds["max"]]),
+        ]
+        for name, (lengths, content) in self.digests.items():
+            for chunk in table[name].chunks:
+                for digest, buffer in zip(
+                    (lengths, content), canonical_buffers(chunk), strict=True
+                ):
+                    digest.update(buffer)
+
+    def describe(self) -> dict[str, Any]:
+        self._check_ids()
+        digest = self._digest()
+        return {
+            "version": digest[:16],
+            "digest": digest,
+            "n_series": sum(map(len, self.ids)),
+            "n_steps": self.n_steps,
+            "channels": channels_of(self.schema),
+            "columns": {f.name: str(f.type) for f in self.schema},
+            "classes": {k: self.classes[k] for k in sorted(filter(None, self.classes))},
+            "unlabelled": self.classes[None],
+            "splits": {k: self.splits[k] for k in sorted(filter(None, self.splits))},
+        }
+
+    def _digest(self) -> str:
+        whole = hashlib.sha256()
+        for column in self.schema:
+            parts = "".join(digest.hexdigest() for digest in self.digests[column.name])
+            whole.update(f"{column.name}:{column.type}:{parts};".encode())
+        return whole.hexdigest()
+
+    def _check_ids(self) -> None:
+        ids = pa.chunked_array(self.ids, pa.string())
+        if pc.count_distinct(ids).as_py() == len(ids):
+            return
+        counts = pc.value_counts(ids)
+        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0].as_py()
+        raise ValueError(
+            f"series_id: expected a different id for every series, got {twice['values']!r} "
+            f"{twice['counts']} times; rename or remove the repeats"
+        )
+
+
+class _PartWriter:
+    """Cuts a stream of rows into row groups and files."""
+
+    def __init__(self, root: Root, folder: str, schema: pa.Schema) -> None:
+        self.root, self.folder, self.schema = root, folder, schema
+        self.pending = schema.empty_table()
+        self.files: list[dict[str, Any]] = []
+        self.groups = 0
+        root.fs.makedirs(folder, exist_ok=True)
+
+    def add(self, table: pa.Table) -> None:
+        self.pending = pa.concat_tables([self.pending, table])
+        while (cut := self._full_group()) is not None:
+            self._write(self.pending.slice(0, cut))
+            self.pending = self.pending.slice(cut)
+
+    def close(self) -> list[dict[str, Any]]:
+        if len(self.pending):
+            self._write(self.pending)
+        if self.groups:
+            self._close_file()
+        return self.files
+
+    def _full_group(self) -> int | None:
+        """Rows of the next row group; None while it is not full yet."""
+        values = np.cumsum(self.pending["n_steps"].to_numpy(), dtype=np.int64)
+        cut = int(np.searchsorted(values * len(channels_of(self.schema)), ROW_GROUP_VALUES)) + 1
+        cut = min(cut, ROW_GROUP_ROWS)
+        return cut if cut <= len(self.pending) else None
+
+    def _write(self, rows: pa.Table) -> None:
+        if not self.groups:
+            self.sink = self.root.fs.open(f"{self.folder}/{self._part()}", "wb")
+            self.parquet = pq.ParquetWriter(
+                self.sink,
+                self.schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=[c for c in ("label", "split", "group") if c in self.schema.names],
+                use_byte_stream_split=[f"{c}.list.element" for c in channels_of(self.schema)],
+            )
+        self.parquet.write_table(rows.combine_chunks(), row_group_size=len(rows))
+        self.groups += 1
+        if self.groups == ROW_GROUPS_PER_FILE:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        self.parquet.close()
+        self.sink.close()
+        self.files.append(describe_file(self.root, self.folder, self._part()))
+        self.groups = 0
+
+    def _part(self) -> str:
+        return f"part-{len(self.files):05d}.parquet"

@@ -1,0 +1,53 @@
+"""What software and machine made an artifact."""
+
+import os
+import platform
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "prefect",
+    "sequence-classification",
+)
+
+
+def software_versions() -> dict[str, str]:
+    """Installed versions of what can change a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def machine_fingerprint() -> dict[str, Any]:
+    """CPU model and vector flags, core count and system."""
+    model, flags = "", set()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                if key.strip() == "model name":
+                    model = value.strip()
+                elif key.strip() == "flags":
+                    flags = set(value.split())
+                    break
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cpu": model or platform.processor(),
+        "vector_flags": sorted(f for f in flags if f.startswith(("avx", "fma", "sse4"))),
+        "cores": os.cpu_count(),
+    }

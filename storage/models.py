@@ -1,0 +1,99 @@
+"""Model versions: a folder of artifacts per version, write-once, numbered in order."""
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage.fingerprint import machine_fingerprint, software_versions
+from storage.root import (
+    MANIFEST,
+    Root,
+    check_file,
+    commit,
+    describe_file,
+    read_manifest,
+    write_manifest,
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A stored version: its manifest and where it lies."""
+
+    root: Root
+    name: str
+    version: str
+    manifest: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        return f"models/{self.name}@{self.version}"
+
+    @property
+    def folder(self) -> str:
+        return self.root.join("models", self.name, self.version)
+
+    def path(self, artifact: str) -> str:
+        """Path of an artifact after comparing its digest with the manifest's."""
+        for entry in self.manifest["files"]:
+            if entry["path"] == artifact:
+                return check_file(self.root, self.folder, entry)
+        raise ValueError(f"artifact: {self.ref} has no {artifact!r}")
+
+    def read_json(self, artifact: str) -> dict[str, Any]:
+        return json.loads(self.root.fs.cat_file(self.path(artifact)))
+
+
+def model_versions(root: Root, name: str) -> list[str]:
+    """Committed versions of a name, oldest first."""
+    found = (v for v in root.names("models", name) if re.fullmatch(r"v\d+", v))
+    return sorted(
+        (v for v in found if root.exists("models", name, v, MANIFEST)), key=lambda v: int(v[1:])
+    )
+
+
+def read_model(root: Root, name: str, version: str) -> Model:
+    return Model(root, name, version, read_manifest(root, root.join("models", name, version)))
+
+
+def commit_model(
+    root: Root, workspace: str, name: str, description: dict[str, Any], now: datetime
+) -> Model:
+    """Seal the artifacts in a staged folder and give them the next free version number."""
+    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
+    manifest = {
+        "kind": "model",
+        "name": name,
+        "created": now.isoformat(),
+        **description,
+        "files": [describe_file(root, workspace, artifact) for artifact in names],
+        "software": software_versions(),
+        "machine": machine_fingerprint(),
+    }
+    write_manifest(root, workspace, manifest)
+    while True:
+        version = f"v{max([0, *(int(v[1:]) for v in model_versions(root, name))]) + 1}"
+        if commit(root, workspace, "models", name, version):
+            return Model(root, name, version, manifest)
+
+
+def save_keras(model: Any, root: Root, path: str) -> None:
+    """Store a Keras model as one ``.keras`` file."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = f"{folder}/model.keras"
+        model.save(local)
+        root.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        root.fs.put_file(local, path)
+
+
+def load_keras(root: Root, path: str) -> Any:
+    """Load a ``.keras`` file in Keras's safe mode."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        local = f"{folder}/model.keras"
+        root.fs.get_file(path, local)
+        return keras.saving.load_model(local, compile=False)

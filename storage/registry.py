@@ -1,0 +1,79 @@
+"""The registry: aliases that point at model versions, and an audit of every move."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from storage.models import Model, model_versions, read_model
+from storage.root import Root, replace_file
+
+CHAMPION = "champion"
+
+
+def champion_of(root: Root, name: str) -> str | None:
+    """Version that the champion pointer names; None where there is none yet."""
+    path = root.join("models", name, "aliases", f"{CHAMPION}.json")
+    if not root.fs.exists(path):
+        return None
+    return json.loads(root.fs.cat_file(path))["version"]
+
+
+def open_model(root: Root, ref: str) -> Model:
+    """Find ``models/<name>@<version or alias>``; a bare name means its champion."""
+    name, _, wanted = ref.removeprefix("models/").partition("@")
+    versions = model_versions(root, name) if name else []
+    version = champion_of(root, name) if versions and wanted in ("", CHAMPION) else wanted
+    if version in versions:
+        return read_model(root, name, version)
+    known = [f"{n}@{v}" for n in root.names("models") for v in model_versions(root, n)]
+    raise ValueError(
+        f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
+        f"got {ref!r}; 'seqclass models' lists them"
+    )
+
+
+def move_champion(
+    root: Root,
+    name: str,
+    version: str,
+    actor: str,
+    reason: str,
+    evidence: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Point the champion at a version and leave an audit entry.
+
+    The entry is written first: a move without an entry can't happen. The caller holds the
+    model's folder with ``storage.root.locked`` from its comparison to this move.
+    """
+    record = {
+        "what": "promote",
+        "alias": CHAMPION,
+        "from": champion_of(root, name),
+        "to": version,
+        "actor": actor,
+        "reason": reason,
+        "evidence": evidence,
+        "time": now.isoformat(),
+    }
+    write_audit(root, name, "promote", record, now)
+    pointer = {"version": version, "since": now.isoformat()}
+    folder = root.join("models", name, "aliases")
+    root.fs.makedirs(folder, exist_ok=True)
+    replace_file(root, f"{folder}/{CHAMPION}.json", json.dumps(pointer, indent=2).encode())
+
+
+def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: datetime) -> None:
+    """Append an entry ``<time>-<what>.json``; an existing entry is never replaced."""
+    folder = root.join("models", name, "audit")
+    root.fs.makedirs(folder, exist_ok=True)
+    path = f"{folder}/{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{what}.json"
+    with root.fs.open(path, "xb") as file:
+        file.write(json.dumps(record, indent=2, ensure_ascii=False).encode())
+
+
+def read_audit(root: Root, name: str) -> list[dict[str, Any]]:
+    return [
+        json.loads(root.fs.cat_file(root.join("models", name, "audit", entry)))
+        for entry in root.names("models", name, "audit")
+    ]

@@ -1,0 +1,283 @@
+"""The storage tree: where it is, how parts of it are committed, locked and swept.
+
+Work in progress lives under ``.staging/``; a part of the tree is moved to its final folder
+whole, its manifest written last. What has no manifest does not exist.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+DEFAULT_ROOT = Path(__file__).parent / "artifacts"
+MANIFEST = "manifest.json"
+STAGING = ".staging"
+LEFTOVER_AGE_S = 24 * 3600
+"""Age at which work without a detectable owner (a remote store's) counts as abandoned."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Root:
+    """A storage root: an fsspec file system and the folder in it."""
+
+    fs: fsspec.AbstractFileSystem
+    path: str
+    url: str
+
+    def join(self, *parts: str) -> str:
+        return "/".join([self.path, *parts])
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.fs, LocalFileSystem)
+
+    def exists(self, *parts: str) -> bool:
+        return self.fs.exists(self.join(*parts))
+
+    def names(self, *parts: str) -> list[str]:
+        """Visible entries of a folder, sorted; empty where there is no such folder."""
+        folder = self.join(*parts)
+        self.fs.invalidate_cache(folder)
+        if not self.fs.isdir(folder):
+            return []
+        found = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in self.fs.ls(folder, detail=False))
+        return sorted(name for name in found if not name.startswith("."))
+
+
+def open_root(url: str | os.PathLike[str] | None = None) -> Root:
+    """Open a root by path or URL; else ``SEQCLASS_STORAGE``, else ``artifacts`` in this package."""
+    chosen = str(url or os.environ.get("SEQCLASS_STORAGE") or DEFAULT_ROOT)
+    if "://" not in chosen:
+        chosen = os.path.abspath(chosen)
+    try:
+        fs, path = fsspec.url_to_fs(chosen)
+    except (ImportError, ValueError) as error:
+        raise ValueError(
+            f"storage root: expected a folder or a URL that fsspec can open, got {chosen!r} "
+            f"({error}); install that file system or choose another root"
+        ) from error
+    return Root(fs, path.rstrip("/"), chosen)
+
+
+def check_name(name: str, argument: str = "--name") -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{argument}: expected 1 to 64 letters, digits, dots, dashes or underscores, "
+            f"beginning with a letter or digit, got {name!r}; choose such a name"
+        )
+    return name
+
+
+class DamagedError(ValueError):
+    """A stored file is missing, or its content is not what its manifest says."""
+
+
+def sha256_of(root: Root, path: str) -> str:
+    with root.fs.open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_file(root: Root, folder: str, name: str) -> dict[str, Any]:
+    path = f"{folder}/{name}"
+    return {"path": name, "sha256": sha256_of(root, path), "bytes": root.fs.size(path)}
+
+
+def check_file(root: Root, folder: str, entry: dict[str, Any]) -> str:
+    """Return the path of a manifest's file after comparing its digest."""
+    path = f"{folder}/{entry['path']}"
+    if not root.fs.exists(path):
+        raise DamagedError(f"{path}: expected a file named by the manifest, it is missing")
+    if sha256_of(root, path) != entry["sha256"]:
+        raise DamagedError(
+            f"{path}: expected SHA-256 {entry['sha256'][:12]}…, the content differs; "
+            "restore the file or make the version again"
+        )
+    return path
+
+
+def write_manifest(root: Root, folder: str, manifest: dict[str, Any]) -> None:
+    """Create a folder's manifest, once; it carries a digest of itself."""
+    sealed = {**manifest, "manifest_sha256": _digest_of(manifest)}
+    with root.fs.open(f"{folder}/{MANIFEST}", "xb") as file:
+        file.write(json.dumps(sealed, indent=2, ensure_ascii=False).encode())
+
+
+def read_manifest(root: Root, folder: str) -> dict[str, Any]:
+    path = f"{folder}/{MANIFEST}"
+    try:
+        manifest = json.loads(root.fs.cat_file(path))
+        stated = manifest.pop("manifest_sha256")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DamagedError(f"{path}: expected a sealed JSON manifest, got other text") from error
+    if stated != _digest_of(manifest):
+        raise DamagedError(f"{path}: expected the manifest as it was written, it was altered")
+    return manifest
+
+
+def _digest_of(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def replace_file(root: Root, path: str, content: bytes) -> None:
+    """Write a file whole or not at all; readers see the old content or the new."""
+    if not root.is_local:
+        root.fs.pipe_file(path, content)
+        return
+    temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+@contextlib.contextmanager
+def staging(root: Root, purpose: str) -> Iterator[str]:
+    """A private folder for work in progress; what is not committed by the end is removed."""
+    folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
+    with contextlib.ExitStack() as stack:
+        if root.is_local:
+            stack.callback(os.close, _claim(folder))
+        stack.callback(_remove, root, folder)
+        yield folder
+
+
+def _claim(folder: str) -> int:
+    """Create a folder that appears under its name already locked by this process."""
+    unlocked = f"{folder}.new"
+    os.makedirs(unlocked)
+    handle = os.open(unlocked, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.rename(unlocked, folder)
+    return handle
+
+
+def _remove(root: Root, folder: str) -> None:
+    if root.fs.exists(folder):
+        root.fs.rm(folder, recursive=True)
+
+
+def commit(root: Root, folder: str, *final: str) -> bool:
+    """Move a staged folder with its manifest to its final place; False where that is taken."""
+    target = root.join(*final)
+    if root.is_local:
+        return _commit_local(folder, target)
+    if root.fs.exists(f"{target}/{MANIFEST}"):
+        return False
+    names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
+    for name in names:
+        if name != MANIFEST:
+            root.fs.copy(f"{folder}/{name}", f"{target}/{name}")
+    try:
+        with root.fs.open(f"{target}/{MANIFEST}", "xb") as file:
+            file.write(root.fs.cat_file(f"{folder}/{MANIFEST}"))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _commit_local(folder: str, target: str) -> bool:
+    for name in os.listdir(folder):
+        with open(f"{folder}/{name}", "rb") as file:
+            os.fsync(file.fileno())
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if os.path.isdir(target):
+            return False
+        raise
+    return True
+
+
+@contextlib.contextmanager
+def locked(root: Root, *folder: str) -> Iterator[None]:
+    """Hold a folder for one process of this machine; a remote store has no such lock."""
+    if not root.is_local:
+        yield
+        return
+    path = root.join(*folder)
+    os.makedirs(path, exist_ok=True)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def sweep(root: Root) -> list[str]:
+    """Remove what killed runs left behind; the work of living processes stays.
+
+    Returns the folders that were removed.
+    """
+    staged = [path.rstrip("/") for path in _entries(root, root.join(STAGING))]
+    left = [path for path in staged if _is_abandoned(root, path)]
+    left += [path for path in _versions_without_manifest(root) if _may_sweep_version(root, path)]
+    for path in left:
+        with contextlib.suppress(FileNotFoundError):
+            root.fs.rm(path, recursive=True)
+    return left
+
+
+def _entries(root: Root, folder: str) -> list[str]:
+    root.fs.invalidate_cache(folder)
+    return list(root.fs.ls(folder, detail=False)) if root.fs.isdir(folder) else []
+
+
+def _versions_without_manifest(root: Root) -> Iterator[str]:
+    for kind, pattern in (("datasets", r"[0-9a-f]{16}"), ("models", r"v\d+")):
+        for name in root.names(kind):
+            for version in root.names(kind, name):
+                if re.fullmatch(pattern, version) and not root.exists(
+                    kind, name, version, MANIFEST
+                ):
+                    yield root.join(kind, name, version)
+
+
+def _is_abandoned(root: Root, path: str) -> bool:
+    if not root.is_local or path.endswith(".new"):
+        return _age_s(path) > LEFTOVER_AGE_S
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return _age_s(path) > LEFTOVER_AGE_S
+    finally:
+        os.close(handle)
+
+
+def _age_s(staged: str) -> float:
+    began = re.match(r"\d+", staged.rsplit("/", 1)[-1])
+    return time.time() - int(began.group()) if began else 0.0
+
+
+def _may_sweep_version(root: Root, path: str) -> bool:
+    """Locally a version appears by one rename; elsewhere a writer may still be copying."""
+    if root.is_local:
+        return True
+    ages = [time.time() - root.fs.modified(file).timestamp() for file in root.fs.find(path)]
+    return bool(ages) and min(ages) > LEFTOVER_AGE_S

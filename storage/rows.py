@@ -1,0 +1,120 @@
+"""What a dataset's rows look like: columns, checks, canonical bytes, dense arrays."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SERIES = pa.list_(pa.float32())
+FIXED_COLUMNS = {"series_id": pa.string(), "label": pa.string(), "n_steps": pa.int32()}
+OPTIONAL_COLUMNS = {
+    "group": pa.string(),
+    "time": pa.timestamp("us", tz="UTC"),
+    "split": pa.string(),
+}
+SPLITS = ("train", "test")
+
+
+def dataset_schema(schema: pa.Schema) -> pa.Schema:
+    """The stored schema for rows with these columns: fixed, optional, then the channels."""
+    channels = channels_of(schema)
+    missing = [name for name in FIXED_COLUMNS if name not in schema.names]
+    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, *channels}
+    strange = [name for name in schema.names if name not in known]
+    if missing or strange or not channels:
+        raise ValueError(
+            f"columns: expected {', '.join(FIXED_COLUMNS)} (with {', '.join(OPTIONAL_COLUMNS)} "
+            "where they exist) and a list of numbers per channel, got "
+            f"{', '.join(schema.names)}; rename or drop the others"
+        )
+    optional = {n: t for n, t in OPTIONAL_COLUMNS.items() if n in schema.names}
+    return pa.schema({**FIXED_COLUMNS, **optional, **dict.fromkeys(channels, SERIES)})
+
+
+def channels_of(schema: pa.Schema) -> list[str]:
+    return [f.name for f in schema if pa.types.is_list(f.type) or pa.types.is_large_list(f.type)]
+
+
+def check_rows(table: pa.Table, channels: list[str]) -> None:
+    """Refuse rows that no classifier could use, naming the first bad series."""
+    _refuse(table, pc.is_null(table["series_id"]), "series_id", "an id for every series", "none")
+    _refuse(table, pc.less(table["n_steps"], 1), "n_steps", "at least one step", "zero length")
+    _refuse(table, pc.equal(table["label"], ""), "label", "a label or null", "an empty text")
+    if "split" in table.column_names:
+        wrong = pc.invert(pc.is_in(table["split"], pa.array([*SPLITS, None], pa.string())))
+        _refuse(table, wrong, "split", "'train' or 'test'", "another word")
+    for channel in channels:
+        lengths = pc.list_value_length(table[channel])
+        wrong = pc.fill_null(pc.not_equal(lengths, table["n_steps"]), True)
+        _refuse(table, wrong, channel, "n_steps values in every channel", "another count")
+        _check_values(table, channel)
+
+
+def _check_values(table: pa.Table, channel: str) -> None:
+    values = pc.list_flatten(table[channel])
+    if values.null_count:
+        bad = pc.is_null(values)
+        problem = ("a number or NaN at every step", "null")
+    elif np.isinf(flat := values.to_numpy()).any():
+        bad = pa.array(np.isinf(flat))
+        problem = ("finite numbers, or NaN where one is missing", "Inf (or beyond float32)")
+    else:
+        return
+    row = pc.list_parent_indices(table[channel].combine_chunks()).to_numpy()
+    first = int(row[np.flatnonzero(bad.to_numpy(zero_copy_only=False))[0]])
+    marks = np.zeros(len(table), dtype=bool)
+    marks[first] = True
+    _refuse(table, pa.array(marks), channel, *problem)
+
+
+def _refuse(table: pa.Table, wrong: pa.Array, column: str, expected: str, got: str) -> None:
+    rows = np.flatnonzero(pc.fill_null(wrong, False).to_numpy(zero_copy_only=False))
+    if len(rows):
+        name = table["series_id"][int(rows[0])].as_py()
+        raise ValueError(
+            f"column {column!r}: expected {expected}, got {got} in series {name!r} "
+            f"({len(rows)} of {len(table)} rows); correct the input"
+        )
+
+
+def canonical_buffers(chunk: pa.Array) -> tuple[bytes, bytes]:
+    """A column's lengths and content as bytes that do not depend on how it was cut."""
+    if pa.types.is_list(chunk.type):
+        values = chunk.flatten().to_numpy(zero_copy_only=False)
+        missing = np.isnan(values)
+        if missing.any():
+            values = np.where(missing, np.float32(np.nan), values)
+        return b"", np.ascontiguousarray(values).tobytes()
+    if pa.types.is_string(chunk.type):
+        lengths = pc.fill_null(pc.binary_length(chunk), -1).to_numpy(zero_copy_only=False)
+        text = pc.fill_null(chunk, "")
+        offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset :][: len(text) + 1]
+        content = text.buffers()[2]
+        return lengths.tobytes(), bytes(content[offsets[0] : offsets[-1]]) if content else b""
+    numbers = pc.fill_null(chunk.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    return b"", numbers.tobytes()
+
+
+def to_dense(column: pa.ChunkedArray, longest: int) -> np.ndarray:
+    """Lists of float32 as ``(rows, longest)``, padded with NaN; no copy where all are as long."""
+    lists = column.combine_chunks()
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    if len(flat) == len(lists) * longest:
+        return flat.reshape(-1, longest)
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    dense = np.full((len(lists), longest), np.nan, dtype=np.float32)
+    dense[np.arange(longest) < lengths[:, None]] = flat
+    return dense
+
+
+def from_dense(values: np.ndarray, lengths: np.ndarray | None = None) -> pa.Array:
+    """``(rows, steps)`` float32 as lists; ``lengths`` cuts the padding off each row."""
+    n, n_steps = values.shape
+    if lengths is None:
+        offsets = np.arange(0, n * n_steps + 1, n_steps, dtype=np.int32)
+        flat = values.reshape(-1)
+    else:
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        flat = values[np.arange(n_steps) < lengths[:, None]]
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), pa.array(np.ascontiguousarray(flat, dtype=np.float32))
+    )

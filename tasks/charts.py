@@ -1,0 +1,114 @@
+"""Pictures of a report, as SVG text without anything that changes from run to run."""
+
+import io
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+INK, ACCENT, MUTED = "#1f2933", "#0b7285", "#adb5bd"
+WRONG = "#c92a2a"
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sequence-classification",
+    "font.size": 9,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+}
+
+
+def score_bars(bars: dict[str, tuple[float, list[float] | None]], label: str) -> str:
+    """Horizontal bars of scores in [0, 1], with an interval where one is given."""
+    figure, axes = _figure(6.2, 0.6 + 0.38 * len(bars))
+    names = list(bars)[::-1]
+    for row, name in enumerate(names):
+        value, interval = bars[name]
+        first = row == len(names) - 1
+        axes.barh(row, value, height=0.6, color=ACCENT if first else MUTED)
+        if interval:
+            axes.plot(interval, [row, row], color=INK, linewidth=1.5, marker="|")
+        axes.text(1.01, row, f"{value:.4f}", va="center")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(label)
+    return _svg(figure)
+
+
+def learning_curves(history: list[dict[str, Any]]) -> str:
+    """Training and validation log-loss of every seed's first fit over its updates."""
+    figure, axes = _figure(6.2, 2.8)
+    seeds = sorted({point["seed"] for point in history})
+    colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.85, len(seeds)))
+    for seed, colour in zip(seeds, colours, strict=True):
+        points = [p for p in history if p["seed"] == seed and p["fit"] == 0]
+        updates = [p["update"] for p in points]
+        axes.plot(updates, [p["training_loss"] for p in points], color=colour, label=f"seed {seed}")
+        axes.plot(
+            updates, [p["validation_loss"] for p in points], color=colour, linestyle=(0, (2, 2))
+        )
+    axes.set_yscale("log")
+    axes.set_xlabel("update")
+    axes.set_ylabel("log-loss (nats)")
+    axes.set_title("solid: training rows, dashed: held-back rows", loc="left", fontsize=9)
+    if len(seeds) <= 10:
+        axes.legend(frameon=False, ncols=2, fontsize=8)
+    return _svg(figure)
+
+
+def confusion_picture(table: list[list[int]], classes: list[str]) -> str:
+    """A confusion matrix, shaded by row share; counts are written in up to 20 classes."""
+    counts = np.array(table)
+    side = max(2.6, min(7.0, 0.55 * len(classes) + 1.4))
+    figure, axes = _figure(side + 0.6, side)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="GnBu", vmin=0, vmax=1)
+    if len(classes) <= 20:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if share[row, column] > 0.6 else INK
+                axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    return _svg(figure)
+
+
+def series_panels(
+    values: np.ndarray, captions: list[str], wrong: list[bool], channels: list[str]
+) -> str:
+    """Series ``(rows, steps, channels)`` drawn in panels, wrong answers captioned in red."""
+    columns = 3
+    rows = -(-len(values) // columns)
+    figure = Figure(figsize=(9.0, 1.7 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, series, caption, is_wrong in zip(grid.flat, values, captions, wrong, strict=False):
+        for channel in range(min(series.shape[1], 6)):
+            axes.plot(series[:, channel], linewidth=0.9, marker="." if len(series) < 40 else None)
+        axes.set_title(caption, fontsize=8, loc="left", color=WRONG if is_wrong else INK)
+        axes.tick_params(labelsize=7)
+    for axes in list(grid.flat)[len(values) :]:
+        axes.set_axis_off()
+    if 1 < len(channels) <= 6:
+        figure.legend(channels, loc="outside lower center", ncols=6, fontsize=7, frameon=False)
+    return _svg(figure)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Any]:
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots()
+
+
+def _svg(figure: Figure) -> str:
+    with matplotlib.rc_context(STYLE):
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,115 @@
+"""Task: compare a candidate with the champion on the same test rows."""
+
+import json
+from typing import Any
+
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from storage.datasets import open_dataset
+from storage.models import Model, read_model
+from storage.registry import champion_of
+from storage.root import Root, open_root
+from tasks.learning.metrics import log_loss, scores
+from tasks.learning.spec import TrainingSpec
+from tasks.replicas import predict_rows
+from tasks.selection import select_rows
+from tasks.workers import workers
+
+COMPARISON = "comparison.json"
+
+
+@task(name="compare")
+def compare(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
+    """Store which is better on the candidate's test rows: the candidate or the champion."""
+    root = open_root(root_url)
+    verdict = compare_with(champion_of(root, name), dataset_ref, spec, workspace, name, root)
+    root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
+    get_run_logger().info("%s", verdict["reason"])
+    return workspace
+
+
+def compare_with(
+    champion: str | None,
+    dataset_ref: str,
+    spec: TrainingSpec,
+    folder: str,
+    name: str,
+    root: Root,
+) -> dict[str, Any]:
+    """Whether the candidate in ``folder`` beats a champion version, and why.
+
+    Better is a higher macro F1, or the same macro F1 and a lower log-loss.
+    """
+    own = json.loads(root.fs.cat_file(f"{folder}/metrics.json"))
+    candidate = {k: own["metrics"][k] for k in ("macro_f1", "log_loss")}
+    if champion is None:
+        return {
+            "champion": None,
+            "better": True,
+            "reason": f"the first model named {name!r} becomes its champion",
+            "candidate_scores": candidate,
+            "champion_scores": None,
+        }
+    held = _champion_scores(read_model(root, name, champion), own, dataset_ref, spec, folder)
+    better = held is None or _key(candidate) > _key(held)
+    return {
+        "champion": champion,
+        "better": better and held is not None,
+        "reason": _reason(champion, candidate, held, own["test_rows"]),
+        "candidate_scores": candidate,
+        "champion_scores": held,
+    }
+
+
+def _key(found: dict[str, float]) -> tuple[float, float]:
+    return found["macro_f1"], -found["log_loss"]
+
+
+def _reason(
+    champion: str, candidate: dict[str, float], held: dict[str, float] | None, n_rows: int
+) -> str:
+    if held is None:
+        return (
+            f"champion {champion} answers other classes or takes other channels, so the two can't "
+            "be compared; it stays, train under another name to start a new line"
+        )
+    figures = (
+        f"macro F1 {candidate['macro_f1']:.4f} against {held['macro_f1']:.4f}, log-loss "
+        f"{candidate['log_loss']:.5f} against {held['log_loss']:.5f}, "
+        f"on the same {n_rows} test rows"
+    )
+    if _key(candidate) > _key(held):
+        return f"better than champion {champion}: {figures}"
+    if _key(candidate) == _key(held):
+        return f"exactly as good as champion {champion}, which stays: {figures}"
+    return f"not better than champion {champion}, which stays: {figures}"
+
+
+def _champion_scores(
+    champion: Model, own: dict[str, Any], dataset_ref: str, spec: TrainingSpec, folder: str
+) -> dict[str, float] | None:
+    """The champion's scores on the candidate's test rows; None where it can't answer them."""
+    root = champion.root
+    dataset = open_dataset(root, dataset_ref)
+    theirs = champion.manifest
+    if theirs["classes"] != own["classes"] or theirs["channels"] != dataset.channels:
+        return None
+    if _test_ids(root, folder) == _test_ids(root, champion.folder) and (
+        theirs["dataset"] == dataset.ref
+    ):
+        known = champion.read_json("metrics.json")["metrics"]
+        return {k: known[k] for k in ("macro_f1", "log_loss")}
+    chosen = select_rows(dataset, spec)
+    job = (predict_rows, (root.url, dataset.ref, chosen.test, [champion.path("model.keras")]))
+    [[probabilities]] = workers().run([job])
+    y = chosen.codes[chosen.test]
+    return {
+        "macro_f1": scores(probabilities, y)["macro_f1"],
+        "log_loss": log_loss(probabilities, y),
+    }
+
+
+def _test_ids(root: Root, folder: str) -> list[str]:
+    with root.fs.open(f"{folder}/predictions.parquet", "rb") as file:
+        return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()

@@ -1,0 +1,217 @@
+"""Train one network to convergence, the same way every time."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tasks.learning.spec import CHUNK, Recipe
+
+Build = Callable[[int], keras.Model]
+Watch = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Series ``(n, steps, channels)`` float32 with NaN, and class codes ``(n,)`` int32."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, index: np.ndarray) -> "Rows":
+        return Rows(self.x[index], self.y[index])
+
+
+@dataclass(frozen=True)
+class Point:
+    """A look at the losses (nats); the validation loss is NaN where no rows are held back."""
+
+    update: int
+    training_loss: float
+    validation_loss: float
+
+
+@dataclass
+class Fit:
+    """A trained network, how many updates it took, and the way there."""
+
+    network: keras.Model
+    updates: int
+    restarts: int
+    history: list[Point]
+
+
+def fit(
+    build: Build,
+    train: Rows,
+    held_back: Rows | None,
+    recipe: Recipe,
+    seed: int,
+    watch: Watch,
+    updates: int | None = None,
+) -> Fit:
+    """Train ``build(seed)`` and leave its averaged weights in it.
+
+    ``updates`` fixes the length of the run, which otherwise follows from the losses.
+    A run that fails to learn is begun again from another seed, derived from ``seed``.
+    """
+    for restart in range(recipe.restarts + 1):
+        run = _Run(build(seed + 1_000_003 * restart), train, held_back, recipe, seed + restart)
+        if run.learn(watch, updates, last_chance=restart == recipe.restarts):
+            break
+    return Fit(run.network, run.kept_update, restart, run.history)
+
+
+class _Run:
+    """One attempt: the network, its optimizer, its averaged weights and its losses."""
+
+    def __init__(
+        self,
+        network: keras.Model,
+        train: Rows,
+        held_back: Rows | None,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        self.network, self.recipe, self.seed = network, recipe, seed
+        self.n_rows, self.held_back = len(train), held_back
+        self.budget = recipe.budget(self.n_rows)
+        self.variables = network.trainable_variables
+        self.averages = [tf.Variable(v.value, trainable=False) for v in self.variables]
+        self.optimizer = _optimizer(recipe, self.budget, self.variables)
+        self.x, self.y = tf.constant(train.x), tf.constant(train.y, tf.int32)
+        self.history: list[Point] = []
+        self.kept = [v.numpy() for v in self.averages]
+        self.kept_loss, self.kept_update = math.inf, 0
+        self.best_loss, self.best_update = math.inf, 0
+
+    def learn(self, watch: Watch, updates: int | None, last_chance: bool) -> bool:
+        """Run to the end; False where the attempt should be begun again."""
+        end = updates or self.budget
+        for update, order in self._chunks(end):
+            losses = self._train_chunk(tf.constant(order)).numpy()
+            loss = float(losses.mean())
+            finite = bool(np.isfinite(losses).all())
+            if not finite or (self._hopeless(update, loss) and not last_chance):
+                return False
+            self._look(update, loss)
+            watch(update, end, loss)
+            if updates is None and self._is_done(update):
+                break
+        for variable, value in zip(self.variables, self.kept, strict=True):
+            variable.assign(value)
+        return True
+
+    def _chunks(self, end: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Row numbers ``(CHUNK, batch)`` out of one shuffled pass after another."""
+        rng = np.random.Generator(np.random.Philox(self.seed))
+        batch = self.recipe.batch(self.n_rows)
+        stream = np.empty(0, dtype=np.int32)
+        for update in range(CHUNK, end + 1, CHUNK):
+            while len(stream) < CHUNK * batch:
+                stream = np.concatenate([stream, rng.permutation(self.n_rows).astype(np.int32)])
+            yield update, stream[: CHUNK * batch].reshape(CHUNK, batch)
+            stream = stream[CHUNK * batch :]
+
+    def _hopeless(self, update: int, loss: float) -> bool:
+        n_classes = self.network.output_shape[-1]
+        return update == self.recipe.verdict and loss > 0.9 * math.log(n_classes)
+
+    def _look(self, update: int, loss: float) -> None:
+        held_loss = math.nan
+        if self.held_back is not None and len(self.held_back):
+            held_loss = self._held_back_loss(self.held_back)
+        self.history.append(Point(update, loss, held_loss))
+        if not held_loss >= self.best_loss - self.recipe.better:
+            self.best_loss, self.best_update = held_loss, update
+        if not self._trusts_validation() or held_loss < self.kept_loss:
+            self.kept = [v.numpy() for v in self.averages]
+            self.kept_loss, self.kept_update = held_loss, update
+
+    def _trusts_validation(self) -> bool:
+        held = 0 if self.held_back is None else len(self.held_back)
+        return held >= self.recipe.trusted_validation
+
+    def _is_done(self, update: int) -> bool:
+        if update < self.recipe.shortest:
+            return False
+        if self._trusts_validation() and update - self.best_update >= self.recipe.patience:
+            return True
+        return max(point.training_loss for point in self.history[-2:]) < self.recipe.solved
+
+    def _held_back_loss(self, rows: Rows) -> float:
+        """Log-loss of the averaged weights on the first ``monitored`` held-back rows."""
+        current = [v.numpy() for v in self.variables]
+        for variable, average in zip(self.variables, self.averages, strict=True):
+            variable.assign(average)
+        seen = Rows(rows.x[: self.recipe.monitored], rows.y[: self.recipe.monitored])
+        logits = predict_logits(self.network, seen.x, self._infer)
+        for variable, value in zip(self.variables, current, strict=True):
+            variable.assign(value)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(seen.y, logits)
+        return float(tf.reduce_mean(losses))
+
+    @tf.function
+    def _infer(self, x: tf.Tensor) -> tf.Tensor:
+        return self.network(x, training=False)
+
+    @tf.function
+    def _train_chunk(self, order: tf.Tensor) -> tf.Tensor:
+        losses = tf.TensorArray(tf.float32, CHUNK)
+        for step in tf.range(CHUNK):
+            x, y = tf.gather(self.x, order[step]), tf.gather(self.y, order[step])
+            with tf.GradientTape() as tape:
+                logits = self.network(x, training=True)
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+            gradients = tape.gradient(loss, [v.value for v in self.variables])
+            self.optimizer.apply(gradients, self.variables)
+            self._average()
+            losses = losses.write(step, loss)
+        return losses.stack()
+
+    def _average(self) -> None:
+        """Exponential average whose window grows with the run, so that it forgets the start."""
+        t = tf.cast(self.optimizer.iterations.value, tf.float32)
+        rate = 1.0 - tf.minimum(self.recipe.averaging, (1.0 + t) / (10.0 + t))
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            average.assign_add((variable.value - average) * rate)
+
+
+def _optimizer(
+    recipe: Recipe, budget: int, variables: list[keras.Variable]
+) -> keras.optimizers.Optimizer:
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(budget - recipe.warm_up, 1),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=recipe.warm_up,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip
+    )
+    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
+    optimizer.build(variables)
+    return optimizer
+
+
+def predict_logits(
+    network: keras.Model, x: np.ndarray, infer: Callable | None = None, batch: int = 256
+) -> np.ndarray:
+    """Outputs of a network for ``(n, steps, channels)``, in batches of one shape.
+
+    The last batch is filled up with its own first row, so that no row's result depends on
+    how many rows came with it.
+    """
+    infer = infer or tf.function(lambda rows: network(rows, training=False))
+    outputs = []
+    for start in range(0, len(x), batch):
+        rows = x[start : start + batch]
+        full = np.concatenate([rows, np.repeat(rows[:1], min(batch, len(x)) - len(rows), axis=0)])
+        outputs.append(infer(tf.constant(full)).numpy()[: len(rows)])
+    return np.concatenate(outputs)

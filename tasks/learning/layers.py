@@ -1,0 +1,70 @@
+"""Symbolic building blocks out of stock Keras layers and ``keras.ops``.
+
+Everything here ends inside one ``.keras`` file that plain Keras loads in safe mode.
+Shapes: B series, T steps, C channels, F features. Masks are float32, 1 inside a series.
+"""
+
+import keras
+from keras import layers, ops
+
+from tasks.learning.scaling import Scaling
+
+CLIP = 1e6
+"""Scaled values beyond this are cut, so that squares stay finite in float32."""
+
+
+def series_features(raw: keras.KerasTensor, scaling: Scaling) -> tuple:
+    """Turn raw series ``(B, T, C)`` with NaN into features ``(B, T, 3C)`` and a mask ``(B, T, 1)``.
+
+    A step is inside a series up to the last step with any observed value. Each channel
+    gives three features: its value on the scale of the training rows, compressed by asinh;
+    its value standardised within the series; and whether it was observed.
+    """
+    observed = ops.cast(ops.logical_not(ops.isnan(raw)), "float32")
+    inside = _up_to_last_observation(ops.max(observed, axis=-1, keepdims=True))
+    scaled = layers.Rescaling(1.0, offset=[-c for c in scaling.center])(raw)
+    scaled = layers.Rescaling([1 / s for s in scaling.scale])(scaled)
+    scaled = ops.clip(ops.where(ops.isnan(scaled), 0.0, scaled), -CLIP, CLIP)
+    level = ops.arcsinh(scaled) * observed
+    return ops.concatenate([level, _standardised(scaled, observed), observed], axis=-1), inside
+
+
+def _up_to_last_observation(any_observed: keras.KerasTensor) -> keras.KerasTensor:
+    from_the_end = ops.cumsum(ops.flip(any_observed, axis=1), axis=1)
+    return ops.cast(ops.flip(from_the_end, axis=1) > 0, "float32")
+
+
+def _standardised(scaled: keras.KerasTensor, observed: keras.KerasTensor) -> keras.KerasTensor:
+    count = ops.maximum(ops.sum(observed, axis=1, keepdims=True), 1.0)
+    mean = ops.sum(scaled * observed, axis=1, keepdims=True) / count
+    centred = (scaled - mean) * observed
+    spread = ops.sqrt(ops.sum(ops.square(centred), axis=1, keepdims=True) / count)
+    return centred / (spread + 1e-3)
+
+
+def masked_conv(
+    x: keras.KerasTensor, inside: keras.KerasTensor, filters: int, width: int, seed: int
+) -> keras.KerasTensor:
+    """Convolve, normalise and rectify ``(B, T, F)``; steps outside stay exactly 0."""
+    init = keras.initializers.GlorotUniform(seed=seed)
+    x = layers.Conv1D(filters, width, padding="same", kernel_initializer=init)(x)
+    return layers.ReLU()(layers.LayerNormalization()(x)) * inside
+
+
+def pool_steps(x: keras.KerasTensor, factor: int) -> keras.KerasTensor:
+    """Keep the maximum of every ``factor`` steps of a non-negative ``(B, T, F)``.
+
+    Windows begin at step 0 however long the padding is, which ``padding="same"`` does not
+    promise.
+    """
+    if factor == 1:
+        return x
+    return layers.MaxPooling1D(factor)(layers.ZeroPadding1D((0, factor - 1))(x))
+
+
+def masked_pool(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean and maximum over the steps inside a series: ``(B, T, F)`` to ``(B, 2F)``."""
+    count = ops.sum(inside, axis=1)
+    mean = ops.sum(x * inside, axis=1) / ops.maximum(count, 1.0)
+    largest = ops.max(ops.where(inside > 0, x, -CLIP), axis=1)
+    return ops.concatenate([mean, ops.where(count > 0, largest, 0.0)], axis=-1)

@@ -1,0 +1,101 @@
+"""Scores of probabilities against class codes, with bootstrap intervals."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import bootstrap
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from tasks.learning.calibration import calibration_error
+
+FLOOR = 1e-7
+
+
+def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Mean negative log-probability (nats) of the true class; probabilities ``(n, classes)``."""
+    return float(row_losses(probabilities, y).mean())
+
+
+def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return -np.log(np.maximum(probabilities[np.arange(len(y)), y].astype(np.float64), FLOOR))
+
+
+def scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Accuracy, macro F1 and balanced accuracy, each in [0, 1]."""
+    return label_scores(probabilities.argmax(axis=1), y, probabilities.shape[1])
+
+
+def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
+    """The same scores of guessed class codes ``(n,)``."""
+    table = confusion_matrix(y, guessed, labels=np.arange(n_classes))
+    return {name: float(value[0]) for name, value in _table_scores(table[None]).items()}
+
+
+def evaluate(
+    probabilities: np.ndarray, y: np.ndarray, classes: list[str], seed: int, n_resamples: int = 1000
+) -> dict[str, Any]:
+    """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
+    codes = np.arange(len(classes))
+    guessed = probabilities.argmax(axis=1)
+    table = confusion_matrix(y, guessed, labels=codes)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        y, guessed, labels=codes, zero_division=0.0
+    )
+    per_class = {
+        name: {"precision": p, "recall": r, "f1": f, "support": n}
+        for name, p, r, f, n in zip(
+            classes, precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True
+        )
+    }
+    return {
+        **scores(probabilities, y),
+        "log_loss": log_loss(probabilities, y),
+        "ece": calibration_error(probabilities, y),
+        "macro_precision": float(precision.mean()),
+        "macro_recall": float(recall.mean()),
+        "per_class": per_class,
+        "confusion": table.tolist(),
+        "intervals": {
+            **score_intervals(table, seed, n_resamples),
+            "log_loss": _mean_interval(row_losses(probabilities, y), seed, n_resamples),
+        },
+    }
+
+
+def score_intervals(table: np.ndarray, seed: int, n_resamples: int) -> dict[str, list[float]]:
+    """95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
+
+    Resampling rows with replacement changes only the counts in the cells, which are then
+    multinomial; so the rows themselves need not be drawn.
+    """
+    rng = np.random.default_rng(seed)
+    share = table.ravel() / table.sum()
+    drawn = rng.multinomial(table.sum(), share, size=n_resamples).reshape(-1, *table.shape)
+    return {
+        name: np.percentile(values, [2.5, 97.5]).tolist()
+        for name, values in _table_scores(drawn).items()
+    }
+
+
+def _table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of confusion matrices ``(k, classes, classes)``; classes without rows don't count."""
+    right = np.diagonal(tables, axis1=1, axis2=2).astype(float)
+    true, guessed = tables.sum(axis=2), tables.sum(axis=1)
+    present = true > 0
+    f1 = 2 * right / np.maximum(true + guessed, 1)
+    recall = right / np.maximum(true, 1)
+    n_present = np.maximum(present.sum(axis=1), 1)
+    return {
+        "accuracy": right.sum(axis=1) / np.maximum(tables.sum(axis=(1, 2)), 1),
+        "macro_f1": (f1 * present).sum(axis=1) / n_present,
+        "balanced_accuracy": (recall * present).sum(axis=1) / n_present,
+    }
+
+
+def _mean_interval(values: np.ndarray, seed: int, n_resamples: int) -> list[float]:
+    if np.ptp(values) == 0:
+        return [float(values[0])] * 2
+    found = bootstrap(
+        (values,), np.mean, n_resamples=n_resamples, batch=50, method="percentile", rng=seed
+    )
+    return [float(found.confidence_interval.low), float(found.confidence_interval.high)]

@@ -1,0 +1,30 @@
+"""Location and spread of each channel over the training rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Per channel: ``center`` (median) and ``scale`` (positive), in the channel's own unit."""
+
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+def fit_scaling(x: np.ndarray) -> Scaling:
+    """Median and interquartile range / 1.349 of each channel of ``(n, steps, channels)``.
+
+    NaN is left out. Where more than half of the values are equal, the standard deviation
+    stands in for the range; a channel without any spread has scale 1.
+    """
+    flat = x.reshape(-1, x.shape[-1]).astype(np.float64)
+    center, scale = [], []
+    for channel in flat.T:
+        seen = channel[np.isfinite(channel)]
+        low, middle, high = np.percentile(seen, [25, 50, 75]) if len(seen) else (0.0, 0.0, 0.0)
+        spread = (high - low) / 1.349 or (float(np.std(seen)) if len(seen) else 0.0)
+        center.append(float(middle))
+        scale.append(float(spread) if spread > np.finfo(np.float32).tiny else 1.0)
+    return Scaling(tuple(center), tuple(scale))

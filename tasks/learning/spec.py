@@ -1,0 +1,109 @@
+"""Everything that decides how a classifier is made; free of TensorFlow, so that it imports fast."""
+
+import math
+from dataclasses import dataclass, field
+
+CHUNK = 50
+"""Updates between two looks at the losses; budgets are rounded up to a multiple of it."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network.
+
+    filters, widths: the convolutional stem; units: LSTM units per direction;
+    longest_recurrence: steps that the LSTM sees at most for a series of typical length
+    (longer series are max-pooled in between); dropout: share in [0, 1), before the head.
+    """
+
+    filters: int = 64
+    widths: tuple[int, int] = (8, 5)
+    units: int = 64
+    longest_recurrence: int = 64
+    dropout: float = 0.2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; one recipe for all data sets, chosen on training rows.
+
+    updates: gradient steps at most, or ``epochs`` passes over the rows where that is more.
+    smallest_batch, largest_batch: limits of the batch, which is a tenth of the rows.
+    learning_rate: peak, reached after ``warm_up`` updates and followed by a cosine to zero.
+    weight_decay: of kernels only (AdamW). clip: global norm of the gradient.
+    averaging: momentum of the averaged weights, which are what is kept.
+    solved: mean training loss (nats) of a chunk at which a run has nothing left to learn.
+    shortest: updates before a run may stop. patience: updates without a better validation
+    loss (by at least ``better`` nats) after which it stops. trusted_validation: held-back rows
+    from which on the validation loss decides what to keep. monitored: held-back rows looked at
+    on the way.
+    restarts: new beginnings at most, when the loss is not finite, or not below
+    ``0.9 ln(classes)`` after ``verdict`` updates.
+    """
+
+    updates: int = 3000
+    epochs: int = 12
+    smallest_batch: int = 8
+    largest_batch: int = 64
+    learning_rate: float = 2e-3
+    warm_up: int = 100
+    weight_decay: float = 1e-3
+    clip: float = 1.0
+    averaging: float = 0.99
+    solved: float = 0.01
+    shortest: int = 300
+    patience: int = 400
+    better: float = 0.001
+    trusted_validation: int = 50
+    monitored: int = 2000
+    restarts: int = 3
+    verdict: int = 600
+
+    def batch(self, n_rows: int) -> int:
+        wanted = min(self.largest_batch, n_rows // 10)
+        return min(n_rows, max(self.smallest_batch, wanted))
+
+    def budget(self, n_rows: int) -> int:
+        passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
+        return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """How a classifier is made from a dataset.
+
+    seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
+    test_fraction: share of rows kept for evaluation where the dataset names none.
+    validation_fraction: share of training rows that each replica holds back to choose by.
+    refit_below: training rows under which a replica is fitted once more, on all of them.
+    split_seed: of the test rows.
+    """
+
+    seeds: int = 5
+    first_seed: int = 0
+    test_fraction: float = 0.2
+    validation_fraction: float = 0.2
+    refit_below: int = 1000
+    split_seed: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
+    architecture: Architecture = field(default_factory=Architecture)
+
+    def __post_init__(self) -> None:
+        for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0)):
+            value = getattr(self, name)
+            if value < low:
+                raise ValueError(
+                    f"{name}: expected a whole number of at least {low}, got {value}; "
+                    "correct the value"
+                )
+        for name in ("test_fraction", "validation_fraction"):
+            value = getattr(self, name)
+            if not 0 < value <= 0.5:
+                raise ValueError(
+                    f"{name}: expected a share above 0 and up to 0.5, got {value}; "
+                    "correct the value"
+                )
+
+    @property
+    def replica_seeds(self) -> range:
+        return range(self.first_seed, self.first_seed + self.seeds)

@@ -1,0 +1,47 @@
+"""Splits of rows that keep class shares and never cut through a group."""
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
+
+
+def hold_back(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide row numbers into kept and held back, both ascending.
+
+    y: class codes ``(n,)``; groups: ``(n,)`` or None; fraction: share held back, in (0, 0.5].
+    Every class keeps at least one row. ValueError where a class has a single row, or where
+    groups leave a class on one side only.
+    """
+    counts = np.bincount(y)
+    if counts.min() < 2:
+        raise ValueError(
+            f"labels: expected at least 2 series of every class to hold some back, got "
+            f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
+        )
+    by_group = groups is not None
+    held = _by_group(y, groups, fraction, seed) if by_group else _by_class(y, fraction, seed)
+    mask = np.zeros(len(y), dtype=bool)
+    mask[held] = True
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    n_classes = len(np.unique(y))
+    n_held = min(max(round(fraction * len(y)), n_classes), len(y) - n_classes)
+    splitter = StratifiedShuffleSplit(1, test_size=n_held, random_state=seed)
+    return next(splitter.split(y, y))[1]
+
+
+def _by_group(y: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    n_folds = min(round(1 / fraction), len(np.unique(groups)))
+    if n_folds < 2:
+        raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    kept, held = next(splitter.split(y, y, groups))
+    if len(np.unique(y[kept])) < len(np.unique(y)):
+        raise ValueError(
+            "group: expected every class in more than one group, got a class that would be held "
+            "back whole; add groups of that class or leave out the column 'group'"
+        )
+    return held

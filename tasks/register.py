@@ -1,0 +1,36 @@
+"""Task: give a finished candidate its version number."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from prefect import get_run_logger, task
+
+from storage.datasets import open_dataset
+from storage.models import commit_model
+from storage.root import open_root
+from tasks.learning.spec import TrainingSpec
+from tasks.train import CANDIDATES
+
+HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
+
+
+@task(name="register")
+def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
+    """Seal the workspace as ``models/<name>@vN``; only the best seed's classifier is kept."""
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    metrics = json.loads(root.fs.cat_file(f"{workspace}/metrics.json"))
+    root.fs.rm(f"{workspace}/{CANDIDATES}", recursive=True)
+    description = {
+        "dataset": dataset.ref,
+        "dataset_digest": dataset.manifest["digest"],
+        "classes": metrics["classes"],
+        "channels": dataset.channels,
+        "registered_seed": metrics["registered_seed"],
+        "metrics": {name: metrics["metrics"][name] for name in HEADLINES},
+        "spec": asdict(spec),
+    }
+    model = commit_model(root, workspace, name, description, datetime.now(UTC))
+    get_run_logger().info("registered %s", model.ref)
+    return model.ref

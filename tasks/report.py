@@ -1,0 +1,151 @@
+"""Task: the report of a candidate, one self-contained page, and its artifacts in Prefect."""
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from jinja2 import Environment, StrictUndefined
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from storage.datasets import Dataset, open_dataset
+from storage.fingerprint import machine_fingerprint, software_versions
+from storage.registry import open_model
+from storage.root import Root, open_root
+from tasks import charts
+from tasks.compare import COMPARISON
+from tasks.learning.metrics import row_losses
+from tasks.learning.spec import TrainingSpec
+from tasks.selection import select_rows
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+HARDEST = 9
+SCORE_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "log_loss": "log-loss (nats)",
+    "ece": "calibration error",
+}
+
+
+@task(name="report")
+def write_report(
+    dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str
+) -> str:
+    """Draw what the workspace holds into ``report.html``."""
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    found = {
+        part: json.loads(root.fs.cat_file(f"{workspace}/{part}"))
+        for part in ("metrics.json", "stability.json", COMPARISON)
+    }
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        TEMPLATE.read_text(encoding="utf-8")
+    )
+    html = page.render(
+        name=name,
+        dataset=dataset,
+        now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        decision=found[COMPARISON]["reason"],
+        source=_pretty(dataset.manifest["source"]),
+        spec=_pretty(asdict(spec)),
+        environment=_pretty({"software": software_versions(), "machine": machine_fingerprint()}),
+        **_scores(found["metrics.json"]),
+        **_seeds(found["stability.json"], _history(root, workspace)),
+        hardest=_hardest(root, dataset, spec, workspace),
+    )
+    root.fs.pipe_file(f"{workspace}/report.html", html.encode())
+    get_run_logger().info("report written")
+    return workspace
+
+
+def _scores(found: dict[str, Any]) -> dict[str, Any]:
+    metrics = found["metrics"]
+    bars = {"this model": (metrics["macro_f1"], metrics["intervals"]["macro_f1"])}
+    bars |= {
+        name.replace("_", " "): (s["macro_f1"], None) for name, s in found["baselines"].items()
+    }
+    return {
+        "train_rows": found["train_rows"],
+        "test_rows": found["test_rows"],
+        "registered_seed": found["registered_seed"],
+        "metrics": metrics,
+        "scores_chart": charts.score_bars(bars, "macro F1"),
+        "score_rows": [
+            (label, metrics[key], metrics["intervals"].get(key))
+            for key, label in SCORE_NAMES.items()
+        ],
+        "confusion": charts.confusion_picture(metrics["confusion"], found["classes"]),
+    }
+
+
+def _seeds(found: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "seeds": found["seeds"],
+        "spread": found["spread"]["macro_f1"],
+        "curves": charts.learning_curves(history),
+    }
+
+
+def _history(root: Root, workspace: str) -> list[dict[str, Any]]:
+    with root.fs.open(f"{workspace}/history.parquet", "rb") as file:
+        return pq.read_table(file).to_pylist()
+
+
+def _hardest(root: Root, dataset: Dataset, spec: TrainingSpec, workspace: str) -> str:
+    with root.fs.open(f"{workspace}/predictions.parquet", "rb") as file:
+        answers = pq.read_table(file)
+    chosen = select_rows(dataset, spec)
+    probabilities = np.stack(answers["probabilities"].to_numpy())
+    losses = row_losses(probabilities, chosen.codes[chosen.test])
+    worst = np.sort(np.argsort(-losses, kind="stable")[:HARDEST])
+    picked = answers.take(worst).to_pylist()
+    captions = [
+        f"{row['series_id']}\n{row['label']}"
+        + ("" if row["prediction"] == row["label"] else f", answered {row['prediction']}")
+        for row in picked
+    ]
+    wrong = [row["prediction"] != row["label"] for row in picked]
+    values = dataset.values(chosen.test[worst])
+    return charts.series_panels(values, captions, wrong, dataset.channels)
+
+
+def _pretty(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+@task(name="publish")
+def publish(model_ref: str, decision: str, root_url: str) -> None:
+    """Show a registered model in Prefect: its scores as text, its seeds as a table."""
+    model = open_model(open_root(root_url), model_ref)
+    found = model.read_json("metrics.json")
+    key = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-") or "model"
+    create_markdown_artifact(_summary(model.ref, model.manifest["dataset"], decision, found), key)
+    seeds = [
+        {k: v for k, v in seed.items() if not isinstance(v, dict)}
+        for seed in model.read_json("stability.json")["seeds"]
+    ]
+    create_table_artifact(seeds, f"{key}-seeds", f"seeds of {model.ref}")
+    get_run_logger().info("artifacts %s and %s-seeds", key, key)
+
+
+def _summary(model_ref: str, dataset_ref: str, decision: str, found: dict[str, Any]) -> str:
+    lines = [
+        f"# {model_ref}",
+        "",
+        f"on `{dataset_ref}`: {decision}",
+        "",
+        "| | macro F1 | accuracy |",
+    ]
+    lines.append("|---|---|---|")
+    rows = {"**this model**": found["metrics"], **found["baselines"]}
+    lines += [f"| {name} | {s['macro_f1']:.4f} | {s['accuracy']:.4f} |" for name, s in rows.items()]
+    return "\n".join(lines)

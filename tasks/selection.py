@@ -1,0 +1,84 @@
+"""Which rows of a dataset train a classifier and which only test it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from storage.datasets import Dataset
+from tasks.learning.spec import TrainingSpec
+from tasks.learning.splits import hold_back
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Row numbers of a dataset, ascending, and the class code of every row (-1: unlabelled)."""
+
+    classes: list[str]
+    codes: np.ndarray
+    groups: np.ndarray | None
+    train: np.ndarray
+    test: np.ndarray
+
+
+def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
+    """Take the dataset's own split where it names one, else hold test rows back by class."""
+    table = dataset.labels()
+    labels = np.array(table["label"].to_pylist(), dtype=object)
+    groups = _codes(table["group"]) if "group" in table.column_names else None
+    if dataset.manifest["splits"]:
+        train, test = _official_split(table, labels, dataset.ref)
+    else:
+        train, test = _own_split(labels, groups, spec, dataset.ref)
+    classes = sorted(set(labels[train]))
+    number = {name: code for code, name in enumerate(classes)}
+    codes = np.array([number.get(label, -1) for label in labels], dtype=np.int32)
+    return Selection(classes, codes, groups, train, test)
+
+
+def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.ndarray, np.ndarray]:
+    split = np.array(table["split"].to_pylist(), dtype=object)
+    known = labels != None  # noqa: E711 - element by element
+    train, test = (np.flatnonzero(known & (split == part)) for part in ("train", "test"))
+    if not len(test):
+        raise ValueError(f"DATASET: expected labelled rows with split 'test', {ref} has none")
+    _check_classes(labels[train], 2, ref)
+    unseen = sorted(set(labels[test]) - set(labels[train]))
+    if unseen:
+        raise ValueError(
+            f"DATASET: expected every label of the test rows among the training rows, got "
+            f"{', '.join(map(repr, unseen))} in test rows only; add training rows of that class"
+        )
+    return train, test
+
+
+def _own_split(
+    labels: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec, ref: str
+) -> tuple[np.ndarray, np.ndarray]:
+    known = np.flatnonzero(labels != None)  # noqa: E711 - element by element
+    _check_classes(labels[known], 3, ref)
+    _, y = np.unique(labels[known].astype(str), return_inverse=True)
+    kept, held = hold_back(
+        y, None if groups is None else groups[known], spec.test_fraction, spec.split_seed
+    )
+    return known[kept], known[held]
+
+
+def _check_classes(labels: np.ndarray, least: int, ref: str) -> None:
+    counts = Counter(labels)
+    if len(counts) < 2:
+        raise ValueError(
+            f"DATASET: expected at least 2 classes among the training rows, {ref} has "
+            f"{len(counts)} ({', '.join(counts) or 'no labels'}); add series of another class"
+        )
+    name, count = min(counts.items(), key=lambda item: item[1])
+    if count < least:
+        raise ValueError(
+            f"DATASET: expected at least {least} series of every class to train and to check, "
+            f"{ref} has {count} of class {name!r}; add series or leave the class out"
+        )
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    return np.unique(np.array([v or "" for v in column.to_pylist()]), return_inverse=True)[1]

@@ -1,0 +1,134 @@
+"""Parts that tests share: a storage root, a real Prefect server, small datasets."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from flows.__main__ import PREFECT_SETTINGS, main
+from storage.datasets import Dataset, write_dataset
+from storage.root import Root, open_root
+from storage.rows import from_dense
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED = REPOSITORY.parent / "shared" / "data"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    return open_root(tmp_path / "tree")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip(f"real data is absent: {SHARED}")
+    return SHARED
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a real Prefect server with a home of its own."""
+    home, port = tmp_path_factory.mktemp("prefect"), free_port()
+    environment = {**os.environ, **PREFECT_SETTINGS, "PREFECT_HOME": str(home)}
+    server = subprocess.Popen(
+        [f"{Path(sys.executable).parent}/prefect", "server", "start", "--port", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        _wait_until_healthy(f"{url}/health", server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the Prefect server ended"
+        try:
+            urllib.request.urlopen(url, timeout=2)  # noqa: S310 - loopback
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise TimeoutError("the Prefect server did not become healthy")
+
+
+@pytest.fixture(scope="session")
+def prefect(prefect_url: str) -> Iterator[str]:
+    """Flows that this process runs use the real server."""
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_TASKS_DEFAULT_NO_CACHE,
+        temporary_settings,
+    )
+
+    with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_TASKS_DEFAULT_NO_CACHE: True}):
+        yield prefect_url
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def seqclass(root: Root, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command in this process on the test's root; its exit code, output and errors."""
+    monkeypatch.setenv("SEQCLASS_STORAGE", root.path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def seqclass_json(seqclass: Command) -> Callable[..., dict]:
+    def call(*arguments: object) -> dict:
+        code, out, err = seqclass(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    return call
+
+
+def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) -> Dataset:
+    """Two classes, rising and falling lines of 12 steps with noise, and further columns."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    line = np.linspace(-1, 1, 12, dtype=np.float32) * np.where(y, 1, -1)[:, None]
+    table = pa.table(
+        {
+            "series_id": [f"s{i:03d}" for i in range(n)],
+            "label": [("down", "up")[code] for code in y],
+            "n_steps": np.full(n, 12, np.int32),
+            "value": from_dense(line + 0.1 * rng.standard_normal(line.shape, dtype=np.float32)),
+            **columns,
+        }
+    )
+    return write_dataset(root, name, [table], {"test": name}, NOW)

@@ -1,0 +1,138 @@
+"""Synthetic signals: what a series is made of, and what its numbers depend on."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.synthesis.signals import (
+    BLOCK_ROWS,
+    FAMILIES,
+    PRESETS,
+    Normal,
+    SignalBlock,
+    SignalSpec,
+    Uniform,
+    generate_signals,
+)
+
+
+def draw(spec: SignalSpec, start: int = 0, stop: int | None = None) -> SignalBlock:
+    blocks = list(generate_signals(spec, start, stop))
+    return SignalBlock(
+        start,
+        np.concatenate([b.values for b in blocks]),
+        np.concatenate([b.codes for b in blocks]),
+        np.concatenate([b.events for b in blocks]),
+    )
+
+
+def test_author_preset_has_his_parameters() -> None:
+    block = draw(SignalSpec(n_series=3000))
+    calm, change, burst = (block.values[block.codes == code] for code in range(3))
+    assert calm.mean() == pytest.approx(10, abs=0.01)
+    assert calm.std() == pytest.approx(0.1, rel=0.02)
+    assert change[:, 50:].mean() == pytest.approx(30, abs=0.05)
+    assert change[:, 50:].std() == pytest.approx(1.5, rel=0.02)
+    assert change[:, :50].std() == pytest.approx(0.1, rel=0.02)
+    high = burst > 100
+    assert burst[high].mean() == pytest.approx(500, abs=0.05)
+    assert burst[high].std() == pytest.approx(0.1, rel=0.05)
+    assert set(high.sum(axis=1)) == set(range(10, 20))
+
+
+def test_no_series_is_garbage() -> None:
+    for preset in PRESETS.values():
+        assert np.isfinite(draw(SignalSpec(n_series=3000, **preset)).values).all()
+
+
+def test_hard_preset_hides_the_answer_from_maximum_and_mean() -> None:
+    block = draw(SignalSpec(n_series=3000, **PRESETS["hard"]))
+    for summary in (block.values.max(axis=1), block.values.mean(axis=1)):
+        order = np.argsort(summary)
+        thirds = [np.bincount(block.codes[part], minlength=3).max() / 1000
+                  for part in np.array_split(order, 3)]  # fmt: skip
+        assert np.mean(thirds) < 0.45
+
+
+def test_events_say_where_it_happens() -> None:
+    block = draw(SignalSpec(n_series=300))
+    for values, code, (first, end) in zip(block.values, block.codes, block.events, strict=True):
+        if FAMILIES[code] == "common_cause":
+            assert (first, end) == (-1, -1)
+        elif FAMILIES[code] == "burst":
+            assert (values[first:end] > 400).all()
+            assert (np.delete(values, range(first, end)) < 20).all()
+        else:
+            assert (first, end) == (50, 100)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cut=st.integers(0, 2 * BLOCK_ROWS + 5), seed=st.integers(0, 9))
+def test_a_series_depends_on_seed_and_index_alone(cut: int, seed: int) -> None:
+    n = 2 * BLOCK_ROWS + 5
+    spec = SignalSpec(n_series=n, n_steps=20, seed=seed)
+    whole = draw(spec).values
+    parts = [draw(spec, *ends).values for ends in ((0, cut), (cut, n)) if ends[0] < ends[1]]
+    assert np.concatenate(parts).tobytes() == whole.tobytes()
+
+
+def test_a_longer_dataset_begins_with_the_shorter_one() -> None:
+    few, many = draw(SignalSpec(n_series=100)), draw(SignalSpec(n_series=5000))
+    assert many.values[:100].tobytes() == few.values.tobytes()
+
+
+def test_other_seeds_give_other_numbers() -> None:
+    assert not np.array_equal(draw(SignalSpec(seed=1)).values, draw(SignalSpec(seed=2)).values)
+
+
+@given(n=st.integers(30, 3000), weights=st.tuples(*[st.floats(0.05, 1.0)] * 3))
+@settings(max_examples=30, deadline=None)
+def test_shares_are_met_at_any_count(n: int, weights: tuple[float, float, float]) -> None:
+    block = draw(SignalSpec(n_series=n, n_steps=20, weights=weights))
+    shares = np.array(weights) / sum(weights)
+    assert np.abs(np.bincount(block.codes, minlength=3) - n * shares).max() <= 6
+
+
+def test_a_subset_of_classes_is_drawn_alone() -> None:
+    block = draw(SignalSpec(n_series=200, classes=("burst", "common_cause")))
+    assert set(block.codes) == {0, 1}
+    assert (block.values[block.codes == 0].max(axis=1) > 400).all()
+    assert (block.values[block.codes == 1].max(axis=1) < 20).all()
+
+
+def test_noise_scales_the_noise_alone() -> None:
+    loud = draw(SignalSpec(n_series=900, noise=3.0))
+    assert loud.values[loud.codes == 0].std() == pytest.approx(0.3, rel=0.03)
+    assert loud.values[loud.codes == 1][:, 50:].mean() == pytest.approx(30, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"n_series": 0}, "n_series"),
+        ({"n_series": 2.5}, "n_series"),
+        ({"n_steps": 1}, "n_steps"),
+        ({"seed": -1}, "seed"),
+        ({"classes": ()}, "classes"),
+        ({"classes": ("burst", "burst")}, "classes"),
+        ({"classes": ("trend",)}, "classes"),
+        ({"weights": (1.0, 2.0)}, "weights"),
+        ({"weights": (1.0, -2.0, 1.0)}, "weights"),
+        ({"n_steps": 10}, "burst_steps"),
+        ({"change_position": Uniform(0.0, 0.5)}, "change_position"),
+        ({"noise": 0.0}, "noise"),
+    ],
+)
+def test_impossible_specs_are_refused_by_name(changes: dict, names: str) -> None:
+    with pytest.raises(ValueError, match=f"^{names}: expected .*, got .*; "):
+        SignalSpec(**changes)
+
+
+def test_impossible_distributions_are_refused() -> None:
+    with pytest.raises(ValueError, match="low <= high"):
+        Uniform(2, 1)
+    with pytest.raises(ValueError, match="sd >= 0"):
+        Normal(0, -1)
+    with pytest.raises(ValueError, match="range"):
+        next(generate_signals(SignalSpec(n_series=10), 5, 11))
