@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +27,8 @@ PREFECT_SETTINGS = {
 """What a flow started from here runs under, unless the environment says otherwise."""
 
 BAD_INPUT, REFUSED, INTERRUPTED = 2, 1, 130
+UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""Typer's base of usage errors: Click's own, or that of the Click it carries."""
 OWN_PACKAGES = ("flows", "tasks", "storage")
 
 app = typer.Typer(
@@ -204,8 +205,8 @@ def show(
     """Show a model or a dataset; a name that both have means the model."""
     store = open_root(root)
     name = ref.rpartition("/")[2].partition("@")[0]
-    is_dataset = ref.startswith("datasets/") or not store.exists("models", name)
-    if is_dataset:
+    is_model = ref.startswith("models/") or store.exists("models", name)
+    if ref.startswith("datasets/") or not is_model:
         from storage.datasets import open_dataset
 
         manifest = open_dataset(store, ref).manifest
@@ -430,20 +431,19 @@ def _print_json(content: dict[str, Any]) -> None:
     typer.echo(json.dumps(content, ensure_ascii=False))
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Run a command; every failure that a user can cause is one line and exit code 2."""
-    sys.exit(_guarded(lambda: app(args=arguments, prog_name="seqclass", standalone_mode=False)))
+    sys.exit(_guarded(lambda: app(prog_name="seqclass", standalone_mode=False)))
 
 
 def _guarded(command: Callable[[], Any]) -> int:
     try:
         return command() or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return BAD_INPUT
-    except click.ClickException as error:
-        return _complain(error.format_message(), BAD_INPUT)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except UsageProblem as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return BAD_INPUT
+        return _complain(_usage(error), BAD_INPUT)
+    except (typer.Abort, KeyboardInterrupt):
         return _complain("interrupted; nothing half-made was kept", INTERRUPTED)
     except MemoryError:
         return _complain("memory: expected enough for this input, ran out; use less", BAD_INPUT)
@@ -451,6 +451,14 @@ def _guarded(command: Callable[[], Any]) -> int:
         if os.environ.get("SEQCLASS_TRACEBACK") or not _is_ours(error):
             traceback.print_exc()
         return _complain(_one_line(error), BAD_INPUT)
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the words of a command, with the value that came."""
+    words, options = sys.argv[1:], getattr(getattr(error, "param", None), "opts", [])
+    values = [words[i + 1] for i, word in enumerate(words[:-1]) if word in options]
+    got = f", got {values[-1]!r}" if values else ""
+    return f"{error.format_message().rstrip('.')}{got}; see --help"
 
 
 def _is_ours(error: BaseException) -> bool:

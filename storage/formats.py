@@ -430,10 +430,11 @@ def _read_csv(
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         reason = str(error).split("\n")[0]
         raise refusal(path, "a CSV table with a header", reason, "correct the file") from error
-    if names.label in table.column_names:
-        place = table.column_names.index(names.label)
-        labels = pc.if_else(pc.equal(table[names.label], ""), None, table[names.label])
-        table = table.set_column(place, names.label, labels)
+    for name in text:
+        if name in table.column_names:
+            blank = pc.equal(table[name], "")
+            filled = pc.if_else(blank, pa.scalar(None, pa.string()), table[name])
+            table = table.set_column(table.column_names.index(name), name, filled)
     yield _long_rows(path, table, names, first_row=2)
 
 

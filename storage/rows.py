@@ -96,7 +96,7 @@ def canonical_buffers(chunk: pa.Array) -> tuple[bytes, bytes]:
 
 def to_dense(column: pa.ChunkedArray, longest: int) -> np.ndarray:
     """Lists of float32 as ``(rows, longest)``, padded with NaN; no copy where all are as long."""
-    lists = column.combine_chunks()
+    lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     if len(flat) == len(lists) * longest:
         return flat.reshape(-1, longest)

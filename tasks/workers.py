@@ -122,6 +122,7 @@ def tensorflow() -> Any:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")
     return tf
 
 

@@ -23,6 +23,7 @@ from storage.rows import from_dense
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"
+os.environ.update(PREFECT_SETTINGS)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -79,14 +80,20 @@ def _wait_until_healthy(url: str, server: subprocess.Popen) -> None:
 @pytest.fixture(scope="session")
 def prefect(prefect_url: str) -> Iterator[str]:
     """Flows that this process runs use the real server."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_TASKS_DEFAULT_NO_CACHE,
         temporary_settings,
     )
 
+    os.environ["PREFECT_API_URL"] = prefect_url
     with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_TASKS_DEFAULT_NO_CACHE: True}):
         yield prefect_url
+        APILogWorker.drain_all(timeout=10)
+        EventsWorker.drain_all()
+    del os.environ["PREFECT_API_URL"]
 
 
 Command = Callable[..., tuple[int, str, str]]
@@ -99,8 +106,9 @@ def seqclass(root: Root, capfd: pytest.CaptureFixture, monkeypatch: pytest.Monke
 
     def call(*arguments: object) -> tuple[int, str, str]:
         capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["seqclass", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
+            main()
         out, err = capfd.readouterr()
         return int(ended.value.code or 0), out, err
 

@@ -64,14 +64,19 @@ def test_no_module_hides_another(path: Path) -> None:
         assert path.stem not in {"utils", "config", "core", "helpers", "common"}
 
 
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    names = [alias.name for alias in node.names]
+    return names if isinstance(node, ast.Import) else [node.module or ""]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_tensorflow_stays_out_of_imports(path: Path) -> None:
     top = {
         name.partition(".")[0]
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([a.name for a in node.names] if isinstance(node, ast.Import) else [node.module])
-    }  # fmt: skip
+        for name in _modules(node)
+    }
     if not module_of(path).startswith("tasks.learning"):
         assert not top & {"tensorflow", "keras"}
 

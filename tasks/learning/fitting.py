@@ -1,7 +1,7 @@
 """Train one network to convergence, the same way every time."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -97,16 +97,22 @@ class _Run:
         for update, order in self._chunks(end):
             losses = self._train_chunk(tf.constant(order)).numpy()
             loss = float(losses.mean())
-            finite = bool(np.isfinite(losses).all())
-            if not finite or (self._hopeless(update, loss) and not last_chance):
+            watch(update, end, loss)
+            if not np.isfinite(losses).all():
+                self.history.append(Point(update, loss, math.nan))
+                self._set_weights(self.kept)
                 return False
             self._look(update, loss)
-            watch(update, end, loss)
+            if self._hopeless(update, loss) and not last_chance:
+                return False
             if updates is None and self._is_done(update):
                 break
-        for variable, value in zip(self.variables, self.kept, strict=True):
-            variable.assign(value)
+        self._set_weights(self.kept)
         return True
+
+    def _set_weights(self, values: Sequence) -> None:
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
 
     def _chunks(self, end: int) -> Iterator[tuple[int, np.ndarray]]:
         """Row numbers ``(CHUNK, batch)`` out of one shuffled pass after another."""
@@ -148,12 +154,10 @@ class _Run:
     def _held_back_loss(self, rows: Rows) -> float:
         """Log-loss of the averaged weights on the first ``monitored`` held-back rows."""
         current = [v.numpy() for v in self.variables]
-        for variable, average in zip(self.variables, self.averages, strict=True):
-            variable.assign(average)
+        self._set_weights(self.averages)
         seen = Rows(rows.x[: self.recipe.monitored], rows.y[: self.recipe.monitored])
         logits = predict_logits(self.network, seen.x, self._infer)
-        for variable, value in zip(self.variables, current, strict=True):
-            variable.assign(value)
+        self._set_weights(current)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(seen.y, logits)
         return float(tf.reduce_mean(losses))
 

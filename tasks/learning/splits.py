@@ -19,11 +19,16 @@ def hold_back(
             f"labels: expected at least 2 series of every class to hold some back, got "
             f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
         )
-    by_group = groups is not None
-    held = _by_group(y, groups, fraction, seed) if by_group else _by_class(y, fraction, seed)
+    held = _held_rows(y, groups, fraction, seed)
     mask = np.zeros(len(y), dtype=bool)
     mask[held] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
+    if groups is None:
+        return _by_class(y, fraction, seed)
+    return _by_group(y, groups, fraction, seed)
 
 
 def _by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:

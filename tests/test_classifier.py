@@ -1,0 +1,211 @@
+"""The network: what it may not depend on, and that it learns."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tasks.learning.classifier import build_network, pooling_factor
+from tasks.learning.fitting import Fit, Rows, fit, predict_logits
+from tasks.learning.scaling import Scaling, fit_scaling
+from tasks.learning.spec import Architecture, Recipe, TrainingSpec
+from tasks.learning.training import finished_classifier, train_replica, typical_steps
+from tasks.replicas import weights_digest
+
+SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
+QUICK = Recipe(updates=200, epochs=1, shortest=100, verdict=100, patience=100)
+
+
+def quiet(update: int, of: int, loss: float) -> None:
+    pass
+
+
+def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (n, steps, channels)).astype(np.float32)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    for row in range(1, n):
+        x[row, steps - 5 * row :] = np.nan
+    return x
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    scaling = Scaling((0.5, -1.0), (2.0, 0.1))
+    return build_network(3, scaling, 3, SMALL, seed=0)
+
+
+def lines(n: int = 120) -> Rows:
+    rng = np.random.default_rng(1)
+    y = (np.arange(n) % 2).astype(np.int32)
+    x = np.linspace(-1, 1, 20) * np.where(y, 1, -1)[:, None] + rng.normal(0, 0.3, (n, 20))
+    return Rows(x[..., None].astype(np.float32), y)
+
+
+def test_padding_does_not_change_an_answer(network: keras.Model) -> None:
+    x = gappy()
+    for extra in (1, 2, 7, 50):
+        padding = np.full((len(x), extra, 2), np.nan, np.float32)
+        padded = predict_logits(network, np.concatenate([x, padding], axis=1))
+        np.testing.assert_allclose(padded, predict_logits(network, x), atol=1e-5)
+
+
+def test_company_in_a_batch_does_not_change_an_answer(network: keras.Model) -> None:
+    x = gappy()
+    together = predict_logits(network, x)
+    alone = np.concatenate([predict_logits(network, row[None]) for row in x])
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_a_missing_value_is_not_a_zero(network: keras.Model) -> None:
+    x = gappy(n=1)
+    holed = x.copy()
+    holed[0, 10] = np.nan
+    assert np.abs(predict_logits(network, holed) - predict_logits(network, x)).max() > 1e-4
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, 1e30, -1e30, 1e-30])
+def test_any_finite_or_missing_input_gives_a_finite_answer(
+    network: keras.Model, value: float
+) -> None:
+    for steps in (1, 2, 3, 64):
+        x = np.full((2, steps, 2), value, np.float32)
+        assert np.isfinite(predict_logits(network, x)).all()
+
+
+def test_the_unit_of_a_channel_does_not_matter() -> None:
+    x = gappy()
+    answers = []
+    for factor in (1.0, 1024.0):
+        scaling = fit_scaling(x * np.float32(factor))
+        network = build_network(2, scaling, 1, SMALL, seed=0)
+        answers.append(predict_logits(network, x * np.float32(factor)))
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("steps", "longest", "factor"), [(1, 64, 1), (64, 64, 1), (65, 64, 2), (500, 64, 8)]
+)
+def test_long_series_are_pooled_to_the_longest_recurrence(
+    steps: int, longest: int, factor: int
+) -> None:
+    assert pooling_factor(steps, longest) == factor
+
+
+def test_trailing_padding_does_not_count_as_length() -> None:
+    x = np.full((3, 50, 1), 1.0, np.float32)
+    x[:, 20:] = np.nan
+    x[:, 5] = np.nan
+    assert typical_steps(x) == 20
+
+
+def test_a_small_net_overfits_a_handful_of_rows() -> None:
+    rng = np.random.default_rng(3)
+    rows = Rows(rng.normal(0, 1, (8, 20, 1)).astype(np.float32), np.arange(8, dtype=np.int32) % 3)
+    run = fit_lines(rows, recipe=Recipe(updates=600, epochs=1, restarts=0))
+    assert (predict_logits(run.network, rows.x).argmax(axis=1) == rows.y).all()
+
+
+def fit_lines(rows: Rows, held: Rows | None = None, recipe: Recipe = QUICK, seed: int = 0) -> Fit:
+    scaling = fit_scaling(rows.x)
+    return fit(lambda s: build_network(3, scaling, 1, SMALL, s), rows, held, recipe, seed, quiet)
+
+
+def test_a_solved_task_stops_early_and_a_fixed_length_is_kept() -> None:
+    run = fit_lines(lines(), recipe=Recipe(updates=1000, shortest=100))
+    assert run.history[-1].update < 500
+    assert run.restarts == 0
+    scaling = fit_scaling(lines().x)
+    fixed = fit(
+        lambda s: build_network(2, scaling, 1, SMALL, s),
+        lines(),
+        None,
+        QUICK,
+        0,
+        quiet,
+        updates=150,
+    )
+    assert [p.update for p in fixed.history] == [50, 100, 150]
+
+
+def test_noise_is_begun_again_and_counted() -> None:
+    rng = np.random.default_rng(0)
+    noise = Rows(rng.normal(0, 1, (640, 20, 1)).astype(np.float32), rng.integers(0, 3, 640))
+    run = fit_lines(noise, recipe=Recipe(updates=100, epochs=1, verdict=50, restarts=2))
+    assert run.restarts == 2
+    assert run.history[-1].update == 100
+
+
+def test_an_exploding_loss_ends_finite() -> None:
+    run = fit_lines(lines(), recipe=Recipe(updates=100, epochs=1, learning_rate=1e30, restarts=1))
+    assert run.restarts == 1
+    assert np.isnan(run.history[-1].training_loss)
+    assert all(np.isfinite(w).all() for w in run.network.get_weights())
+
+
+def test_validation_decides_what_is_kept() -> None:
+    rows = lines(200)
+    held = Rows(rows.x, 1 - rows.y)
+    run = fit_lines(rows, held, Recipe(updates=400, epochs=1, shortest=300, patience=100))
+    losses = {p.update: p.validation_loss for p in run.history}
+    assert run.updates == min(losses, key=losses.__getitem__)
+
+
+def replica(seed: int) -> str:
+    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, refit_below=50)
+    return weights_digest(
+        train_replica(lines(), None, 2, spec, seed, quiet).classifier.get_weights()
+    )
+
+
+def test_a_seed_gives_the_same_bits_whatever_ran_before() -> None:
+    first = replica(1)
+    assert replica(2) != first
+    assert replica(1) == first
+
+
+def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
+    network: keras.Model, tmp_path: Path
+) -> None:
+    x = gappy()
+    logits = predict_logits(network, x)
+    clone = keras.models.clone_model(network)
+    clone.set_weights(network.get_weights())
+    classifier = finished_classifier(clone, temperature=2.0)
+    expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predict_logits(classifier, x), expected, atol=1e-6)
+    classifier.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
+    np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(classifier, x))
+
+
+LOAD_ALONE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"flows", "tasks", "storage", "prefect", "pandas", "sklearn"}:
+            raise ImportError(name + " is not to be had here")
+
+sys.meta_path.insert(0, Blocked())
+import keras, numpy
+model = keras.saving.load_model(sys.argv[1], safe_mode=True)
+numpy.save(sys.argv[3], model.predict(numpy.load(sys.argv[2]), verbose=0))
+"""
+
+
+def test_the_file_loads_with_nothing_of_this_project(network: keras.Model, tmp_path: Path) -> None:
+    x = gappy()
+    finished_classifier(network, 1.0).save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", x)
+    subprocess.run(
+        [sys.executable, "-c", LOAD_ALONE, "m.keras", "x.npy", "p.npy"], cwd=tmp_path, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    probabilities = np.load(tmp_path / "p.npy")
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    model = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(probabilities, predict_logits(model, x), atol=1e-6)

@@ -1,0 +1,170 @@
+"""Flows, once each, on a real Prefect server, with real training in worker processes."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import NOW, Command, store_series
+
+from storage.datasets import open_dataset
+from storage.registry import champion_of, move_champion, open_model, read_audit
+from storage.root import Root, open_root
+
+ARTIFACTS = {
+    "comparison.json", "history.parquet", "manifest.json", "metrics.json", "model.keras",
+    "predictions.parquet", "report.html", "stability.json",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, dict]:
+    """A root with one model of a toy dataset, and what its flow returned."""
+    from flows.training import train_classifier
+    from tasks.learning.spec import TrainingSpec
+
+    root = open_root(tmp_path_factory.mktemp("trained"))
+    store_series(root, n=90)
+    return root, train_classifier("toy", spec=TrainingSpec(seeds=2), root=root.path)
+
+
+def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> None:
+    root, outcome = trained
+    model = open_model(root, outcome["model"])
+    assert {path.name for path in Path(model.folder).iterdir()} == ARTIFACTS
+    assert {f["path"] for f in model.manifest["files"]} == ARTIFACTS - {"manifest.json"}
+    assert model.manifest["dataset"] == open_dataset(root, "toy").ref
+    assert champion_of(root, "toy") == "v1"
+    assert [entry["to"] for entry in read_audit(root, "toy")] == ["v1"]
+
+
+def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
+    root, outcome = trained
+    model = open_model(root, outcome["model"])
+    metrics = model.read_json("metrics.json")
+    answers = pq.read_table(model.path("predictions.parquet"))
+    assert metrics["test_rows"] == len(answers) == 18
+    assert metrics["train_rows"] == 72
+    assert metrics["metrics"]["macro_f1"] == 1.0
+    assert answers["prediction"].to_pylist() == answers["label"].to_pylist()
+    assert set(metrics["baselines"]) == {"majority", "logistic_regression", "nearest_neighbour"}
+
+
+def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dict]) -> None:
+    import keras
+
+    from tasks.learning.spec import TrainingSpec
+    from tasks.selection import select_rows
+
+    root, outcome = trained
+    model, dataset = open_model(root, outcome["model"]), open_dataset(root, outcome["dataset"])
+    chosen = select_rows(dataset, TrainingSpec())
+    classifier = keras.saving.load_model(model.path("model.keras"), safe_mode=True)
+    found = classifier.predict(dataset.values(chosen.test), verbose=0)
+    recorded = np.stack(
+        pq.read_table(model.path("predictions.parquet"))["probabilities"].to_numpy()
+    )
+    np.testing.assert_allclose(found, recorded, atol=1e-6)
+
+
+def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
+    root, outcome = trained
+    html = Path(open_model(root, outcome["model"]).path("report.html")).read_text()
+    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', html)
+    for part in ("95% interval", "logistic regression", "Hardest test series", "Lineage", "seed 1"):
+        assert part in html
+
+
+def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["toy", "toy-seeds"]))
+        )
+    assert {(a.key, a.type) for a in found} == {("toy", "markdown"), ("toy-seeds", "table")}
+    assert "models/toy@v1" in next(a.data for a in found if a.key == "toy")
+
+
+def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
+    trained: tuple[Root, dict], seqclass: Command
+) -> None:
+    root, _ = trained
+    code, out, err = seqclass("train", "toy", "--seeds", 2, "--root", root.path, "--json")
+    found = json.loads(out)
+    assert code == 0, err
+    assert (found["model"], found["promoted"], found["refused"]) == ("models/toy@v2", False, None)
+    assert found["decision"].startswith("exactly as good as champion v1")
+    assert champion_of(root, "toy") == "v1"
+    first = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
+    hashes = [[seed["weights_sha256"] for seed in seeds] for seeds in (first, found["seeds"])]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 2
+
+
+def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> None:
+    root, _ = trained
+    script = (
+        "from tasks.replicas import train_seed; from tasks.learning.spec import TrainingSpec\n"
+        "from tasks.workers import ENVIRONMENT; import os; os.environ.update(ENVIRONMENT)\n"
+        f"r = train_seed({root.path!r}, 'toy', TrainingSpec(), 1, {root.join('alone.keras')!r})\n"
+        "print(r['weights_sha256'])"
+    )
+    alone = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    seeds = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
+    assert alone.stdout.strip() == seeds[1]["weights_sha256"]
+
+
+def test_a_better_model_takes_the_place_of_a_worse_one(
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict]
+) -> None:
+    root, _ = trained
+    worse = store_series(root, "hardly", n=24, label=["down", "up", "up", "down"] * 6)
+    first = seqclass_json("train", worse.ref, "--seeds", 1, "--name", "line", "--root", root.path)
+    second = seqclass_json("train", "toy", "--seeds", 1, "--name", "line", "--root", root.path)
+    assert first["metrics"]["macro_f1"] < 1
+    assert second["promoted"]
+    assert "better than champion v1: macro F1 1.0000 against" in second["decision"]
+    assert champion_of(root, "line") == "v2"
+    assert [entry["from"] for entry in read_audit(root, "line")] == [None, "v1"]
+
+
+def test_a_champion_of_other_classes_stays(
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict]
+) -> None:
+    root, _ = trained
+    other = store_series(root, "other", label=["p", "q"] * 30)
+    found = seqclass_json("train", other.ref, "--seeds", 1, "--name", "toy", "--root", root.path)
+    assert not found["promoted"]
+    assert "answers other classes" in found["decision"]
+
+
+def test_a_move_leaves_its_entry_before_the_pointer_moves(root: Root) -> None:
+    for number, version in enumerate(("v1", "v2")):
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    assert [(e["from"], e["to"]) for e in read_audit(root, "m")] == [(None, "v1"), ("v1", "v2")]
+    with pytest.raises(FileExistsError):
+        move_champion(root, "m", "v3", "me", "why", {}, NOW.replace(second=1))
+    assert champion_of(root, "m") == "v2"
+
+
+def test_generated_bytes_are_the_same_again(
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    digests = []
+    for folder in ("one", "two"):
+        found = seqclass_json(
+            "generate", "signals", "--n-series", 3000, "--root", tmp_path / folder
+        )
+        files = Path(tmp_path / folder, found["dataset"].replace("@", "/")).glob("*.parquet")
+        digests.append([hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(files)])
+    assert digests[0] == digests[1] != []

@@ -1,0 +1,214 @@
+"""Import: what each format becomes, and what is refused with file, row and reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from storage.formats import ColumnNames, expand, read_files
+
+NAMES = ColumnNames()
+
+
+def read(*paths: Path, names: ColumnNames = NAMES, split: str | None = None) -> list[dict]:
+    return pa.concat_tables(read_files([str(p) for p in paths], names, split)).to_pylist()
+
+
+def text(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content)
+    return path
+
+
+LONG = "series_id,label,step,x,y\na,up,1,10,5\na,up,0,9,\nb,,0,1,2\n"
+
+
+def test_long_csv_gathers_series_in_the_order_of_steps(tmp_path: Path) -> None:
+    a, b = read(text(tmp_path, "l.csv", LONG))
+    assert (a["series_id"], a["label"], a["n_steps"], a["x"]) == ("a", "up", 2, [9.0, 10.0])
+    np.testing.assert_array_equal(a["y"], [np.nan, 5.0])
+    assert (b["label"], b["x"]) == (None, [1.0])
+
+
+def test_long_parquet_equals_long_csv(tmp_path: Path) -> None:
+    table = pa.table({"series_id": ["a", "a", "b"], "label": ["up", "up", None],
+                      "step": [1, 0, 0], "x": [10, 9, 1], "y": [5.0, None, 2.0]})  # fmt: skip
+    pq.write_table(table, tmp_path / "l.parquet")
+    from_csv = read(text(tmp_path, "l.csv", LONG))
+    assert repr(read(tmp_path / "l.parquet")) == repr(from_csv)
+
+
+def test_long_form_keeps_group_and_takes_other_column_names(tmp_path: Path) -> None:
+    path = text(tmp_path, "l.csv", "unit,kind,t,group,x\nu,k,0,g,1\nu,k,1,g,2\n")
+    [row] = read(path, names=ColumnNames("unit", "kind", "t"))
+    assert (row["series_id"], row["label"], row["group"], row["x"]) == ("u", "k", "g", [1.0, 2.0])
+
+
+def test_long_form_without_steps_takes_the_file_s_order(tmp_path: Path) -> None:
+    [row] = read(text(tmp_path, "l.csv", "series_id,label,x\na,k,3\na,k,1\na,k,2\n"))
+    assert row["x"] == [3.0, 1.0, 2.0]
+
+
+def test_wide_parquet_is_our_own_layout(tmp_path: Path) -> None:
+    table = pa.table({"series_id": ["a", "b"], "label": [1, 2], "x": [[1, 2, None], [3]],
+                      "split": ["train", "test"]})  # fmt: skip
+    pq.write_table(table, tmp_path / "w.parquet")
+    a, b = read(tmp_path / "w.parquet")
+    assert (a["label"], a["n_steps"], b["n_steps"], b["split"]) == ("1", 3, 1, "test")
+    np.testing.assert_array_equal(a["x"], [1.0, 2.0, np.nan])
+
+
+def test_tsv_has_its_label_first_and_trailing_nan_is_padding(tmp_path: Path) -> None:
+    rows = read(text(tmp_path, "u.tsv", "1\t0.5\tNaN\t2\n-1.0\t3\t4\tNaN\n"), split="train")
+    assert [r["label"] for r in rows] == ["1", "-1"]
+    assert [r["n_steps"] for r in rows] == [3, 2]
+    assert [r["series_id"] for r in rows] == ["train-000000", "train-000001"]
+
+
+TS = "# a comment\n@problemName x\n@classLabel true a b\n@data\n1,2,?:3,4,5:a\n6:7:b\n"
+
+
+def test_ts_has_channels_of_any_length(tmp_path: Path) -> None:
+    a, b = read(text(tmp_path, "m.ts", TS))
+    np.testing.assert_array_equal(a["channel_0"], [1, 2, np.nan])
+    assert (a["channel_1"], b["channel_1"], b["n_steps"], b["label"]) == ([3, 4, 5], [7.0], 1, "b")
+
+
+def test_npz_holds_its_own_split_and_lengths(tmp_path: Path) -> None:
+    x = np.array([[1, 2, np.nan], [1, np.nan, np.nan]])
+    np.savez(tmp_path / "z.npz", X_train=x, y_train=["p", "q"], len_train=[3, 1],
+             X_test=x, y_test=["q", "p"])  # fmt: skip
+    rows = read(tmp_path / "z.npz")
+    assert [r["n_steps"] for r in rows] == [3, 1, 2, 1]
+    assert [r["split"] for r in rows] == ["train", "train", "test", "test"]
+
+
+def test_npy_pairs_take_one_hot_labels(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((2, 4, 3)))
+    np.save(tmp_path / "y.npy", np.array([[0, 1], [1, 0]]))
+    rows = read(tmp_path / "x.npy", tmp_path / "y.npy")
+    assert [r["label"] for r in rows] == ["1", "0"]
+    assert [n for n in rows[0] if n.startswith("channel")] == [
+        "channel_0",
+        "channel_1",
+        "channel_2",
+    ]
+
+
+def test_a_folder_means_the_files_in_it(tmp_path: Path) -> None:
+    first, second = text(tmp_path, "a.csv", LONG), text(tmp_path, "b.tsv", "1\t2\n")
+    text(tmp_path, "notes.txt", "")
+    assert expand([str(tmp_path)], "PATH") == [str(first), str(second)]
+
+
+def test_real_files_agree_in_every_format(shared_data: Path) -> None:
+    from_tsv = read(shared_data / "native" / "CBF_TRAIN.tsv", split="train")
+    archive = read(shared_data / "archive" / "CBF.npz")
+    from_npz = [row for row in archive if row["split"] == "train"]
+    assert [r["label"] for r in from_tsv] == [r["label"] for r in from_npz]
+    np.testing.assert_allclose(from_tsv[7]["value"], from_npz[7]["value"], rtol=1e-6)
+    from_ts = read(shared_data / "native" / "JapaneseVowels_TRAIN.ts")
+    vowels = [
+        r for r in read(shared_data / "archive" / "JapaneseVowels.npz") if r["split"] == "train"
+    ]
+    assert [r["n_steps"] for r in from_ts] == [r["n_steps"] for r in vowels]
+    np.testing.assert_allclose(from_ts[5]["channel_3"], vowels[5]["channel_3"], rtol=1e-5)
+
+
+def archive(**arrays: np.ndarray) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        np.savez(folder / "bad.npz", **arrays)
+        return folder / "bad.npz"
+
+    return write
+
+
+def table(**columns: list) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        pq.write_table(pa.table(columns), folder / "bad.parquet")
+        return folder / "bad.parquet"
+
+    return write
+
+
+def lines(name: str, content: str) -> Callable[[Path], Path]:
+    return lambda folder: text(folder, name, content)
+
+
+HEAD = "@problemName x\n@classLabel true a b\n@data\n"
+BAD = {
+    "csv without the label column": (lines("b.csv", "series_id,x\na,1\n"), "a column 'label'"),
+    "csv with text among numbers": (lines("b.csv", LONG + "b,,1,oops,2\n"), "row 5.*'oops'"),
+    "csv with infinity": (lines("b.csv", LONG + "b,,1,inf,2\n"), "row 5.*finite"),
+    "csv beyond float32": (lines("b.csv", LONG + "b,,1,1e300,2\n"), "row 5.*float32"),
+    "csv with two labels": (lines("b.csv", LONG + "a,down,2,1,2\n"), "row 5.*one label"),
+    "csv with a step twice": (lines("b.csv", LONG + "a,up,1,1,2\n"), "row 5.*one row per step"),
+    "csv without an id": (lines("b.csv", "series_id,label,x\n,a,1\n"), "row 2.*series_id"),
+    "csv with a short line": (lines("b.csv", LONG + "a,up\n"), "CSV table.*Expected 5 columns"),
+    "csv that is empty": (lines("b.csv", ""), "CSV table.*[Ee]mpty"),
+    "csv with a header alone": (lines("b.csv", "series_id,label,x\n"), "at least one row"),
+    "csv without channels": (lines("b.csv", "series_id,label\na,k\n"), "at least one column"),
+    "csv with torn series": (
+        lines("b.csv", "series_id,label,x\na,k,1\nb,k,1\na,k,2\n"), "row 4.*together",
+    ),
+    "csv with words for steps": (
+        lines("b.csv", "series_id,label,step,x\na,k,one,1\n"), "row 2.*a number or a time",
+    ),
+    "parquet that is none": (lines("b.parquet", "not parquet"), "a Parquet file"),
+    "parquet with lists of text": (
+        table(series_id=["a"], label=["k"], x=[["p"]]), "lists of numbers|numbers",
+    ),
+    "parquet with a null list": (
+        table(series_id=["a", "b"], label=["k", "k"], x=[[1.0], None]), "row 2.*null",
+    ),
+    "tsv with a word": (lines("b.tsv", "1\t2\n1\t2\tx\n"), "row 2.*'x'"),
+    "tsv with infinity": (lines("b.tsv", "1\t2\tinf\n"), "row 1.*finite"),
+    "ts without data": (lines("b.ts", "@problemName x\n"), "@data"),
+    "ts without classes": (lines("b.ts", "@problemName x\n@data\n1:a\n"), "row 2.*@classLabel"),
+    "ts with an unknown class": (lines("b.ts", HEAD + "1,2:c\n"), "row 4.*label out of a, b"),
+    "ts with uneven channels": (lines("b.ts", HEAD + "1,2:1:a\n"), "row 4.*one length"),
+    "ts with fewer channels": (lines("b.ts", HEAD + "1:2:a\n1:b\n"), "2 channels as in the first"),
+    "ts with time stamps": (lines("b.ts", "@timeStamps true\n" + HEAD), "row 1.*time stamps"),
+    "ts with other text first": (lines("b.ts", "hello\n"), "row 1.*header"),
+    "text that is not UTF-8": (
+        lambda folder: (folder / "b.ts").write_bytes(b"@data \xff\n") and folder / "b.ts", "UTF-8",
+    ),
+    "npz that is none": (lines("b.npz", "not a zip"), "an .npz archive"),
+    "npz without labels": (archive(X=np.ones((2, 3))), "an array 'y'"),
+    "npz of objects": (archive(X=np.array([None, 1]), y=np.ones(2)), "number and text arrays"),
+    "npz of one dimension": (archive(X=np.ones(3), y=np.ones(3)), "of shape"),
+    "npz with too few labels": (archive(X=np.ones((3, 4)), y=np.ones(2)), "as many labels"),
+    "npz with infinity": (archive(X=np.array([[1.0], [np.inf]]), y=np.ones(2)), "row 2.*finite"),
+    "npz with wrong lengths": (
+        archive(X=np.ones((2, 3)), y=np.ones(2), len=np.array([3, 9])), "a length of at most 3",
+    ),
+    "labels that are not one-hot": (
+        archive(X=np.ones((2, 3)), y=np.array([[1, 0], [1, 1]])), "row 2.*one-hot",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_malformed_files_are_refused_with_the_reason(tmp_path: Path, case: str) -> None:
+    write, problem = BAD[case]
+    path = write(tmp_path)
+    with pytest.raises(ValueError, match=problem) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert "expected" in str(caught.value)
+
+
+def test_one_npy_file_is_not_a_dataset(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((2, 4)))
+    with pytest.raises(ValueError, match=r"pairs of \.npy files"):
+        read(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "b.xlsx"])
+def test_missing_and_unknown_files_are_refused(tmp_path: Path, name: str) -> None:
+    text(tmp_path, "b.xlsx", "")
+    with pytest.raises(ValueError, match=r"^PATH: expected .*got "):
+        expand([str(tmp_path / name)], "PATH")

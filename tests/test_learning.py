@@ -1,0 +1,150 @@
+"""Metrics, calibration, splits, scaling and baselines: plain numerics."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+from tasks.learning.baselines import baseline_predictions, summary_features
+from tasks.learning.calibration import calibration_error, fit_temperature, soften
+from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
+from tasks.learning.scaling import fit_scaling
+from tasks.learning.spec import CHUNK, Recipe, TrainingSpec
+from tasks.learning.splits import hold_back
+
+CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
+
+
+@given(pairs=CODES)
+def test_scores_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    y, guessed = np.array(pairs).T
+    found = label_scores(guessed, y, 3)
+    present = np.unique(y)
+    expected = f1_score(y, guessed, labels=present, average="macro", zero_division=0)
+    assert found["macro_f1"] == pytest.approx(expected)
+    assert found["accuracy"] == pytest.approx((y == guessed).mean())
+    if set(guessed) <= set(y):
+        assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, guessed))
+
+
+def test_intervals_hold_the_score_and_shrink_with_rows() -> None:
+    few, many = np.array([[40, 10], [5, 45]]), 100 * np.array([[40, 10], [5, 45]])
+    for table in (few, many):
+        low, high = score_intervals(table, seed=0, n_resamples=1000)["accuracy"]
+        assert low < 0.85 < high
+    widths = [np.ptp(score_intervals(t, 0, 1000)["macro_f1"]) for t in (few, many)]
+    assert widths[1] == pytest.approx(widths[0] / 10, rel=0.2)
+
+
+def test_evaluation_names_every_score() -> None:
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
+    found = evaluate(p, np.array([0, 1, 1, 1]), ["a", "b"], seed=0)
+    assert found["confusion"] == [[1, 0], [1, 2]]
+    assert found["per_class"]["b"] == {"precision": 1.0, "recall": pytest.approx(2 / 3),
+                                       "f1": 0.8, "support": 3}  # fmt: skip
+    assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.8, 0.3]).mean())
+    low, high = found["intervals"]["log_loss"]
+    assert low <= found["log_loss"] <= high
+
+
+def test_log_loss_of_a_certain_error_is_finite() -> None:
+    assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(16.118, abs=0.001)
+
+
+def test_calibration_error_is_the_gap_of_confidence_and_accuracy() -> None:
+    p = np.tile([0.8, 0.2], (100, 1))
+    assert calibration_error(p, np.repeat([0, 1], [80, 20])) == pytest.approx(0, abs=1e-9)
+    assert calibration_error(p, np.repeat([0, 1], [50, 50])) == pytest.approx(0.3)
+
+
+def test_temperature_softens_overconfidence_and_never_sharpens() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1, (4000, 3))
+    y = np.array([rng.choice(3, p=row) for row in soften(logits, 1.0)])
+    assert fit_temperature(4 * logits, y) == pytest.approx(4, rel=0.1)
+    assert fit_temperature(logits / 4, y) == 1.0
+    assert fit_temperature(np.eye(3) * 5, np.arange(3)) == 1.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(y=st.lists(st.integers(0, 3), min_size=16, max_size=80), fraction=st.floats(0.1, 0.5))
+def test_every_class_is_on_both_sides_of_a_split(y: list[int], fraction: float) -> None:
+    codes = np.array([*y, 0, 0, 1, 1, 2, 2, 3, 3])
+    kept, held = hold_back(codes, None, fraction, seed=0)
+    assert sorted([*kept, *held]) == list(range(len(codes)))
+    assert set(codes[kept]) == set(codes)
+    assert len(held) == pytest.approx(fraction * len(codes), abs=4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 50))
+def test_a_split_never_cuts_through_a_group(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 20, 200)
+    kept, held = hold_back(rng.integers(0, 2, 200), groups, 0.2, seed)
+    assert not set(groups[kept]) & set(groups[held])
+    assert 10 <= len(held) <= 90
+
+
+def test_impossible_splits_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2 series of every class"):
+        hold_back(np.array([0, 0, 1]), None, 0.2, 0)
+    with pytest.raises(ValueError, match="at least 2 groups"):
+        hold_back(np.array([0, 0, 1, 1]), np.zeros(4, int), 0.2, 0)
+    with pytest.raises(ValueError, match="more than one group"):
+        hold_back(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 3, 3, 3]), 0.5, 0)
+
+
+def test_scaling_is_robust_to_garbage_and_missing_values() -> None:
+    x = np.random.default_rng(0).normal(5, 2, (100, 50, 1)).astype(np.float32)
+    x[0] = 1e30
+    x[1, :10] = np.nan
+    scaling = fit_scaling(x)
+    assert scaling.center[0] == pytest.approx(5, abs=0.1)
+    assert scaling.scale[0] == pytest.approx(2, rel=0.05)
+
+
+def test_a_channel_without_spread_has_scale_one() -> None:
+    x = np.stack([np.full((4, 5), 7.0), np.full((4, 5), np.nan)], axis=-1)
+    assert fit_scaling(x.astype(np.float32)).scale == (1.0, 1.0)
+
+
+def test_a_mostly_constant_channel_takes_its_standard_deviation() -> None:
+    x = np.zeros((10, 10, 1), np.float32)
+    x[0, 0] = 100
+    assert fit_scaling(x).scale[0] == pytest.approx(9.95, rel=0.01)
+
+
+def test_summary_features_survive_holes_and_constants() -> None:
+    x = np.full((3, 6, 2), np.nan, np.float32)
+    x[0], x[1, 2] = 4.0, 1.0
+    features = summary_features(x)
+    assert features.shape == (3, 22)
+    assert np.isfinite(features).all()
+
+
+def test_baselines_learn_what_is_easy() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    x = rng.normal(0, 0.1, (80, 10, 1)).astype(np.float32) + y[:, None, None]
+    found = baseline_predictions(x[:60], y[:60], x[60:], seed=0)
+    assert (found["logistic_regression"] == y[60:]).all()
+    assert (found["nearest_neighbour"] == y[60:]).all()
+    assert len(set(found["majority"])) == 1
+
+
+def test_the_batch_is_a_tenth_of_the_rows_within_limits() -> None:
+    assert [Recipe().batch(n) for n in (5, 30, 300, 5000)] == [5, 8, 30, 64]
+    assert Recipe(updates=101, epochs=1).budget(64) == 3 * CHUNK
+    assert Recipe(updates=10, epochs=10).budget(64_000) == 10_000
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seeds": 0}, {"first_seed": -1}, {"test_fraction": 0.0},
+                {"validation_fraction": 0.9}, {"split_seed": -1}],
+)  # fmt: skip
+def test_impossible_training_specs_are_refused_by_name(changes: dict) -> None:
+    [name] = changes
+    with pytest.raises(ValueError, match=f"^{name}: expected .*got"):
+        TrainingSpec(**changes)

@@ -1,0 +1,116 @@
+"""The storage root: staging, commits, locks and the sweep of leftovers."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import store_series
+
+from storage.root import (
+    DEFAULT_ROOT,
+    Root,
+    check_name,
+    commit,
+    open_root,
+    replace_file,
+    staging,
+    sweep,
+    write_manifest,
+)
+
+HOLD = """
+import sys
+from storage.root import open_root, staging
+root = open_root(sys.argv[1])
+with staging(root, "held") as folder:
+    open(folder + "/half", "w").close()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(root: Root) -> tuple[subprocess.Popen, Path]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, root.path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_the_root_is_the_argument_then_the_environment_then_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQCLASS_STORAGE", str(tmp_path / "b"))
+    assert open_root(tmp_path / "a").path == str(tmp_path / "a")
+    assert open_root().path == str(tmp_path / "b")
+    monkeypatch.delenv("SEQCLASS_STORAGE")
+    assert open_root().path == str(DEFAULT_ROOT)
+
+
+def test_an_unknown_file_system_is_refused() -> None:
+    with pytest.raises(ValueError, match="storage root: expected a folder or a URL"):
+        open_root("nosuch://bucket/x")
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b", "x" * 65, "é"])
+def test_names_that_could_leave_their_folder_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="--name: expected"):
+        check_name(name)
+
+
+def test_unfinished_work_is_removed_when_its_block_ends(root: Root) -> None:
+    def fail(folder: str) -> None:
+        Path(folder, "half").touch()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), staging(root, "x") as folder:
+        fail(folder)
+    assert not os.path.exists(folder)
+
+
+def test_sweep_leaves_the_living_and_removes_the_dead(root: Root) -> None:
+    process, folder = holder(root)
+    assert sweep(root) == []
+    assert folder.exists()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert sweep(root) == [str(folder)]
+    assert not folder.exists()
+
+
+def test_sweep_removes_a_version_without_a_manifest(root: Root) -> None:
+    stored = store_series(root)
+    half = Path(root.path, "datasets", "toy", "0" * 16)
+    half.mkdir()
+    (half / "part-00000.parquet").touch()
+    assert sweep(root) == [str(half)]
+    assert Path(stored.folder).exists()
+
+
+def test_a_taken_place_is_not_written_over(root: Root) -> None:
+    for content in ("first", "second"):
+        with staging(root, "x") as folder:
+            write_manifest(root, folder, {"content": content})
+            assert commit(root, folder, "place", "v1") is (content == "first")
+    assert "first" in Path(root.join("place", "v1", "manifest.json")).read_text()
+
+
+def test_a_manifest_is_written_once(root: Root) -> None:
+    with staging(root, "x") as folder:
+        write_manifest(root, folder, {})
+        with pytest.raises(FileExistsError):
+            write_manifest(root, folder, {})
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(root: Root) -> None:
+    os.makedirs(root.path)
+    path = root.join("pointer.json")
+    replace_file(root, path, b"old")
+    with pytest.raises(TypeError):
+        replace_file(root, path, None)  # type: ignore[arg-type]
+    assert Path(path).read_bytes() == b"old"
+    assert root.names() == ["pointer.json"]
