@@ -58,14 +58,14 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}/api"
     try:
-        _wait_until_healthy(f"{url}/health", server)
+        wait_until_healthy(f"{url}/health", server)
         yield url
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def _wait_until_healthy(url: str, server: subprocess.Popen) -> None:
+def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert server.poll() is None, "the Prefect server ended"

@@ -1,0 +1,68 @@
+"""prefect.yaml: read with Prefect's own models, since unknown keys vanish silently there."""
+
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from flows.__main__ import PREFECT_SETTINGS
+
+FILE = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
+TOP_LEVEL = {"name", "prefect-version", "build", "push", "pull", "deployments"}
+
+
+def entrypoints() -> list[str]:
+    return [deployment["entrypoint"] for deployment in FILE["deployments"]]
+
+
+def test_every_key_is_one_that_prefect_reads() -> None:
+    from prefect.cli.deploy._models import DeploymentConfig
+
+    assert set(FILE) <= TOP_LEVEL
+    known = set(DeploymentConfig.model_fields)
+    for deployment in FILE["deployments"]:
+        assert set(deployment) <= known, set(deployment) - known
+        DeploymentConfig.model_validate(deployment)
+
+
+@pytest.mark.parametrize("entrypoint", entrypoints())
+def test_every_entrypoint_is_a_flow_of_an_installed_module(entrypoint: str) -> None:
+    from prefect import Flow
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow: Any = load_flow_from_entrypoint(entrypoint)
+    assert isinstance(flow, Flow)
+    assert ":" not in entrypoint
+
+
+def test_every_flow_has_a_deployment() -> None:
+    named = {entrypoint.split(".")[1] for entrypoint in entrypoints()}
+    modules = {
+        path.stem for path in (REPOSITORY / "flows").glob("*.py") if "@flow" in path.read_text()
+    }
+    assert modules == named
+
+
+def test_the_server_would_refuse_impossible_parameters() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.training import train_classifier
+
+    schema = parameter_schema(train_classifier)
+    assert "TrainingSpec" in schema.definitions
+    assert "learning_rate" in schema.definitions["Recipe"]["properties"]
+
+
+def test_settings_of_the_file_and_of_the_command_line_agree() -> None:
+    table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["prefect"]
+    shipped = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": table["server"]["analytics_enabled"],
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": table["server"]["ephemeral"][
+            "startup_timeout_seconds"
+        ],
+        "PREFECT_TASKS_DEFAULT_NO_CACHE": table["tasks"]["default_no_cache"],
+    }
+    for key, value in shipped.items():
+        assert PREFECT_SETTINGS[key] == str(value).lower()
