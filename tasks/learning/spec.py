@@ -51,7 +51,7 @@ class Recipe:
     clip: float = 1.0
     averaging: float = 0.99
     solved: float = 0.01
-    shortest: int = 300
+    shortest: int = 200
     patience: int = 400
     better: float = 0.001
     trusted_validation: int = 50

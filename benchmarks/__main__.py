@@ -1,0 +1,181 @@
+"""``make bench``: what generation, storage, the commands and the classifier cost and reach.
+
+Prints a table and writes ``benchmarks/results/<time>.json`` with the machine's fingerprint.
+``python -m benchmarks NAME …`` runs some of them; ``peer`` is the longest.
+"""
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from storage.fingerprint import machine_fingerprint, software_versions
+
+RESULTS = Path(__file__).parent / "results"
+MILLION = 1_000_000
+COMMANDS = ("--help", "models", "datasets", "show signals")
+PEER_SERIES, PEER_SEEDS = 5000, 5
+
+Row = dict[str, Any]
+
+
+def timed(call: Callable[[], Any], times: int = 5) -> Row:
+    """Median and range of wall seconds."""
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - began)
+    return {"median_s": statistics.median(seconds), "range_s": [min(seconds), max(seconds)]}
+
+
+def generation() -> list[Row]:
+    """Drawing a million series against NumPy drawing as many numbers of the same kind."""
+    from tasks.synthesis.signals import SignalSpec, generate_signals
+
+    spec = SignalSpec(n_series=MILLION)
+
+    def ours() -> None:
+        for _ in generate_signals(spec):
+            pass
+
+    def plain() -> None:
+        rng = np.random.default_rng(0)
+        for _ in range(0, MILLION, 1024):
+            rng.standard_normal((1024, spec.n_steps), dtype=np.float32)
+
+    rows = [{"what": "draw 1,000,000 x 100", **timed(ours, 3)},
+            {"what": "NumPy, the same count of normals", **timed(plain, 3)}]  # fmt: skip
+    return [{**row, "series_per_s": round(MILLION / row["median_s"])} for row in rows]
+
+
+def command() -> list[Row]:
+    """``seqclass generate`` of a million series: series per second and peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "flows", "generate", "signals", "--n-series", str(MILLION),
+             "--root", folder], check=True, capture_output=True,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        size = sum(p.stat().st_size for p in Path(folder).rglob("*.parquet")) / 1e6
+    return [{"what": "seqclass generate, 1,000,000 x 100", "median_s": seconds,
+             "series_per_s": round(MILLION / seconds), "peak_mib": round(peak),
+             "parquet_mb": round(size)}]  # fmt: skip
+
+
+def parquet() -> list[Row]:
+    """Writing and reading a million series against ``np.save`` and ``np.load``."""
+    from storage.datasets import open_dataset, write_dataset
+    from storage.root import open_root
+    from tasks.generate import signal_tables
+    from tasks.synthesis.signals import SignalSpec
+
+    folder = tempfile.mkdtemp()
+    root = open_root(folder)
+    tables = list(signal_tables(SignalSpec(n_series=MILLION)))
+    now = datetime.now(UTC)
+
+    def write() -> None:
+        shutil.rmtree(f"{folder}/datasets", ignore_errors=True)
+        write_dataset(root, "x", tables, {}, now)
+
+    written = timed(write, 3)
+    read = timed(lambda: open_dataset(root, "x").values(), 3)
+    values = open_dataset(root, "x").values()
+    saved = timed(lambda: np.save(f"{folder}/x.npy", values), 3)
+    loaded = timed(lambda: np.load(f"{folder}/x.npy"), 3)
+    copied = timed(values.copy, 3)
+    shutil.rmtree(folder)
+    names = ("write Parquet with digests", "read Parquet, digests checked", "np.save", "np.load",
+             "memcpy")  # fmt: skip
+    found = zip(names, (written, read, saved, loaded, copied), strict=True)
+    return [{"what": name, **row} for name, row in found]
+
+
+def startup() -> list[Row]:
+    """Wall time of the commands that only look."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "SEQCLASS_STORAGE": folder}
+
+        def call(line: str) -> None:
+            words = [str(Path(sys.executable).parent / "seqclass"), *line.split()]
+            subprocess.run(words, env=environment, capture_output=True)
+
+        call("generate signals --n-series 300")
+        return [{"what": f"seqclass {line}", **timed(lambda line=line: call(line))}
+                for line in COMMANDS]  # fmt: skip
+
+
+def main_job() -> list[Row]:
+    """``seqclass run``, a throw-away server included."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "flows", "run", "--root", folder, "--json"]
+        row = timed(lambda: subprocess.run(words, check=True, capture_output=True), 1)
+    return [{"what": "seqclass run, throw-away server", **row}]
+
+
+def peer() -> list[Row]:
+    """Five seeds of the product, of the author's recipe and the oracle on the same rows."""
+    from benchmarks.peer import compare_with_author
+
+    return compare_with_author(PEER_SERIES, PEER_SEEDS)
+
+
+BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+    "generation": generation,
+    "command": command,
+    "parquet": parquet,
+    "startup": startup,
+    "main_job": main_job,
+    "peer": peer,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks, or all; print and store what they found."""
+    found: dict[str, list[Row]] = {}
+    for name in names or BENCHMARKS:
+        found[name] = BENCHMARKS[name]()
+        Console().print(as_table(name, found[name]))
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
+    fingerprint = {"machine": machine_fingerprint(), "software": software_versions()}
+    path.write_text(json.dumps({**fingerprint, "results": found}, indent=2))
+    print(path)
+
+
+def as_table(title: str, rows: list[Row]) -> Table:
+    table = Table(title=title, box=None, title_justify="left", header_style="dim")
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        return " .. ".join(_cell(item) for item in value)
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""The product, the author's recipe and the oracle, side by side on the same rows."""
+
+import os
+from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.author import train_author
+from benchmarks.oracle import oracle_answers
+from storage.datasets import Dataset, open_dataset, write_dataset
+from storage.root import Root, open_root
+from tasks.generate import signal_tables
+from tasks.learning.metrics import label_scores, scores
+from tasks.learning.spec import TrainingSpec
+from tasks.replicas import baseline_rows, predict_rows, train_seed
+from tasks.selection import Selection, select_rows
+from tasks.synthesis.signals import PRESETS, SignalSpec
+from tasks.workers import ENVIRONMENT, workers
+
+Row = dict[str, Any]
+
+
+def compare_with_author(n_series: int, n_seeds: int) -> list[Row]:
+    """Rows of macro F1 over seeds for each preset and each contender."""
+    os.environ.update(ENVIRONMENT)
+    rows: list[Row] = []
+    with TemporaryDirectory() as folder:
+        root = open_root(folder)
+        for preset, changes in PRESETS.items():
+            spec = SignalSpec(n_series=n_series, **changes)
+            now = datetime.now(UTC)
+            dataset = write_dataset(root, preset, signal_tables(spec), {}, now)
+            chosen = select_rows(dataset, TrainingSpec())
+            rows += _contenders(root, dataset, chosen, n_seeds, preset)
+            if preset != "author":
+                truth, guessed = oracle_answers(spec)
+                rows.append(_row(preset, "oracle", [_f1(guessed[chosen.test], truth[chosen.test])]))
+    return rows
+
+
+def _contenders(
+    root: Root, dataset: Dataset, chosen: Selection, n_seeds: int, preset: str
+) -> list[Row]:
+    training, y = TrainingSpec(seeds=n_seeds), chosen.codes[chosen.test]
+    paths = [root.join(f"{preset}-{seed}.keras") for seed in training.replica_seeds]
+    jobs = [
+        (train_seed, (root.url, dataset.ref, training, seed, path))
+        for seed, path in zip(training.replica_seeds, paths, strict=True)
+    ]
+    records = workers().run(jobs)
+    [ours] = workers().run([(predict_rows, (root.url, dataset.ref, chosen.test, paths))])
+    author = workers().run([(author_rows, (root.url, dataset.ref, s)) for s in range(n_seeds)])
+    baselines = baseline_rows(root.url, dataset.ref, training)
+    seconds = [record["seconds"] for record in records]
+    return [
+        _row(preset, "this product", [scores(p, y)["macro_f1"] for p in ours], seconds),
+        _row(preset, "author's recipe", [_f1(a, y) for a, _ in author], [s for _, s in author]),
+        *(_row(preset, name, [_f1(guessed, y)]) for name, guessed in baselines.items()),
+    ]
+
+
+def author_rows(root_url: str, dataset_ref: str, seed: int) -> tuple[np.ndarray, float]:
+    """The author's recipe on the product's own training and test rows, in a worker."""
+    dataset = open_dataset(open_root(root_url), dataset_ref)
+    chosen = select_rows(dataset, TrainingSpec())
+    x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
+    return train_author(x, chosen.codes[chosen.train], x_test, seed)
+
+
+def _f1(guessed: np.ndarray, y: np.ndarray) -> float:
+    return label_scores(guessed, y, 3)["macro_f1"]
+
+
+def _row(preset: str, who: str, f1: list[float], seconds: list[float] | None = None) -> Row:
+    return {
+        "preset": preset,
+        "who": who,
+        "seeds": len(f1),
+        "macro_f1_mean": float(np.mean(f1)),
+        "macro_f1_range": [min(f1), max(f1)],
+        "seconds_per_seed": float(np.median(seconds)) if seconds else None,
+    }
