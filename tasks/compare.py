@@ -76,7 +76,7 @@ def _reason(
         )
     figures = (
         f"macro F1 {candidate['macro_f1']:.4f} against {held['macro_f1']:.4f}, log-loss "
-        f"{candidate['log_loss']:.5f} against {held['log_loss']:.5f}, "
+        f"{candidate['log_loss']:.3g} against {held['log_loss']:.3g}, "
         f"on the same {n_rows} test rows"
     )
     if _key(candidate) > _key(held):
