@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +30,9 @@ PREFECT_SETTINGS = {
 BAD_INPUT, REFUSED, INTERRUPTED = 2, 1, 130
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
-OWN_PACKAGES = ("flows", "tasks", "storage")
+OWN_FOLDERS = tuple(
+    f"{Path(__file__).parent.parent / package}/" for package in ("flows", "tasks", "storage")
+)
 
 app = typer.Typer(
     name="seqclass",
@@ -465,9 +468,8 @@ def _is_ours(error: BaseException) -> bool:
     """Whether this project or the system raised an error, so that it speaks for itself."""
     if isinstance(error, OSError):
         return True
-    frames = list(traceback.walk_tb(error.__traceback__))
-    raised_in = frames[-1][0].f_globals.get("__name__", "") if frames else ""
-    return raised_in.partition(".")[0] in OWN_PACKAGES
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(files) and files[-1].startswith(OWN_FOLDERS)
 
 
 def _one_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.datasets import dataset_versions
-from storage.models import model_versions, read_model
+from storage.models import model_versions
 from storage.registry import champion_of, read_audit
 from storage.root import (
     MANIFEST,
@@ -19,23 +19,33 @@ TEMPLATE = Path(__file__).with_name("index.html.j2")
 
 
 def list_datasets(root: Root) -> list[dict[str, Any]]:
-    """Manifests of all dataset versions, by name, oldest first."""
-    return [
-        read_manifest(root, root.join("datasets", name, version))
+    """Manifests of all sound dataset versions, by name, oldest first."""
+    folders = [
+        root.join("datasets", name, version)
         for name in root.names("datasets")
         for version in dataset_versions(root, name)
     ]
+    return [manifest for folder in folders if (manifest := _readable(root, folder)) is not None]
 
 
 def list_models(root: Root) -> list[dict[str, Any]]:
-    """Manifests of all model versions with ``version`` and ``champion``, by name, oldest first."""
+    """Manifests of all sound model versions, with ``version`` and ``champion``."""
     found = []
     for name in root.names("models"):
         champion = champion_of(root, name)
         for version in model_versions(root, name):
-            manifest = read_model(root, name, version).manifest
-            found.append({**manifest, "version": version, "champion": version == champion})
+            manifest = _readable(root, root.join("models", name, version))
+            if manifest is not None:
+                found.append({**manifest, "version": version, "champion": version == champion})
     return found
+
+
+def _readable(root: Root, folder: str) -> dict[str, Any] | None:
+    """A manifest, or None where it is damaged: one bad version must not hide the others."""
+    try:
+        return read_manifest(root, folder)
+    except DamagedError:
+        return None
 
 
 def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from storage.fingerprint import machine_fingerprint, software_versions
 from storage.root import (
     MANIFEST,
+    DamagedError,
     Root,
     check_file,
     check_name,
@@ -111,11 +112,17 @@ def open_dataset(root: Root, ref: str) -> Dataset:
 
 def dataset_versions(root: Root, name: str) -> list[str]:
     """Committed versions of a name, oldest first."""
-    made = {
-        v: read_manifest(root, root.join("datasets", name, v))["created"]
-        for v in _committed(root, name)
-    }
-    return sorted(made, key=lambda version: (made[version], version))
+    return sorted(
+        _committed(root, name), key=lambda version: (_created(root, name, version), version)
+    )
+
+
+def _created(root: Root, name: str, version: str) -> str:
+    """Time of a version; a damaged one counts as the oldest, and is refused when it is opened."""
+    try:
+        return read_manifest(root, root.join("datasets", name, version))["created"]
+    except DamagedError:
+        return ""
 
 
 def _committed(root: Root, name: str) -> list[str]:

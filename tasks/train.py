@@ -11,8 +11,9 @@ from storage.datasets import open_dataset
 from storage.root import open_root
 from tasks.display import bars
 from tasks.learning.spec import TrainingSpec
+from tasks.learning.splits import hold_back
 from tasks.replicas import train_seed
-from tasks.selection import select_rows
+from tasks.selection import Selection, select_rows
 from tasks.workers import Progress, workers
 
 CANDIDATES = "candidates"
@@ -28,7 +29,7 @@ def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -
     """Train every seed in processes of its own; store classifiers, records and history."""
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    select_rows(dataset, spec)
+    _check_validation(select_rows(dataset, spec), spec)
     root.fs.makedirs(f"{workspace}/{CANDIDATES}", exist_ok=True)
     records = _train_seeds(dataset.ref, spec, workspace, root_url)
     history = [point for record in records for point in record.pop("history")]
@@ -38,6 +39,12 @@ def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -
     best = best_record(records)
     get_run_logger().info("%d seeds trained; seed %d validates best", len(records), best["seed"])
     return workspace
+
+
+def _check_validation(chosen: Selection, spec: TrainingSpec) -> None:
+    """Refuse rows that can't be held back for validation before any process is started."""
+    groups = None if chosen.groups is None else chosen.groups[chosen.train]
+    hold_back(chosen.codes[chosen.train], groups, spec.validation_fraction, spec.split_seed)
 
 
 def _train_seeds(
@@ -50,12 +57,13 @@ def _train_seeds(
         }
 
         def show(progress: Progress) -> None:
-            display.update(
-                lines[progress.seed],
-                completed=progress.update,
-                total=progress.of,
-                note=f"loss {progress.loss:.4f}",
-            )
+            if progress.seed in lines:
+                display.update(
+                    lines[progress.seed],
+                    completed=progress.update,
+                    total=progress.of,
+                    note=f"loss {progress.loss:.4f}",
+                )
 
         jobs = [
             (train_seed, (root_url, dataset_ref, spec, seed, candidate_path(workspace, seed)))

@@ -54,6 +54,7 @@ class Workers:
         When this process is interrupted or a job fails, the others stop within a chunk.
         """
         self._stop.clear()
+        self._forget_messages()
         futures = [self._pool.submit(function, *arguments) for function, arguments in jobs]
         try:
             self._follow(futures, on_progress)
@@ -70,6 +71,11 @@ class Workers:
             wait(futures, timeout=60)
             raise
 
+    def _forget_messages(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._messages.get_nowait()
+
     def _follow(
         self, futures: list[Future], on_progress: Callable[[Progress], None] | None
     ) -> None:
@@ -85,7 +91,7 @@ class Workers:
 @cache
 def workers() -> Workers:
     """The pool of this process, one worker a core; it ends with the process."""
-    return Workers(os.cpu_count() or 1)
+    return Workers(len(os.sched_getaffinity(0)))
 
 
 _messages: Any = None

@@ -152,6 +152,12 @@ def store_with_labels(root: Root, labels: list, **columns: list) -> object:
     return write_dataset(root, "toy", [table], {}, NOW)
 
 
+def damaged(root: Root, folder: Path) -> list[object]:
+    stored = store_series(root)
+    Path(stored.folder, "part-00000.parquet").write_bytes(b"other")
+    return ["train", "toy"]
+
+
 BAD_INPUTS = {
     "missing file": (call("import", "nowhere.csv", "--name", "x"), "PATH: expected an existing"),
     "unknown format": (lambda r, f: ["import", write(f / "a.xls"), "--name", "x"], "ending in"),
@@ -196,6 +202,16 @@ BAD_INPUTS = {
     "no labels": (toy(lambda r: store_with_labels(r, [None] * 9)), "at least 2 classes"),
     "a class of two": (toy(lambda r: store_with_labels(r, ["a"] * 9 + ["b"] * 2)), "at least 3"),
     "a label never seen in training": (toy(unseen_label), "'c' in test rows only"),
+    "a class in one group only": (
+        toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppqqrrsstttt"))),
+        "group: expected every class in more than one group",
+    ),
+    "groups that leave validation a class short": (
+        toy(lambda r: store_with_labels(
+            r, ["a"] * 8 + ["b"] * 4, group=list("ppqqrrss") + list("ttuu"))),
+        "group: expected every class in more than one group",
+    ),
+    "a damaged dataset": (damaged, "part-00000.parquet: expected SHA-256"),
     "no test rows": (toy(split(["train"] * 8)), "labelled rows with split 'test'"),
     "no training rows": (toy(split(["test"] * 8)), "at least 2 classes"),
     "unknown model": (call("show", "models/nosuch"), "MODEL: expected one of"),

@@ -1,5 +1,7 @@
 """Splits of rows that keep class shares and never cut through a group."""
 
+import warnings
+
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
 
@@ -43,7 +45,9 @@ def _by_group(y: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> 
     if n_folds < 2:
         raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    kept, held = next(splitter.split(y, y, groups))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        kept, held = next(splitter.split(y, y, groups))
     if len(np.unique(y[kept])) < len(np.unique(y)):
         raise ValueError(
             "group: expected every class in more than one group, got a class that would be held "
