@@ -77,9 +77,12 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
 def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
     from flows.training import train_classifier
     from tasks.learning.spec import TrainingSpec
+    from tasks.workers import workers
 
+    workers.cache_clear()  # worker processes know the bucket from the environment they began in
     store_series(bucket)
     outcome = train_classifier("toy", spec=TrainingSpec(seeds=1), root=bucket.url)
     assert outcome["promoted"]
+    workers.cache_clear()
     assert verify_tree(bucket)["bad"] == []
     assert any(path.endswith("report.html") for path in bucket.fs.find(bucket.path))
