@@ -143,6 +143,9 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="Name of the model [default: dataset's].")
     ] = None,
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of training spec fields that differ.")
+    ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -150,7 +153,7 @@ def train(
     from storage.datasets import open_dataset
     from storage.root import check_name
 
-    training = _training_spec(seeds, first_seed)
+    training = _training_spec(seeds, first_seed, spec)
     store = _writable(root)
     ref = open_dataset(store, dataset).ref
     if name is not None:
@@ -187,13 +190,13 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
     found = list_models(open_root(root))
     if as_json:
-        keys = ("name", "version", "champion", "metrics", "dataset", "created")
+        keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
         _print_json({"models": [{key: m[key] for key in keys} for m in found]})
         return
     table = _table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
     for m in found:
         scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
-        mark = "champion" if m["champion"] else ""
+        mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
         made = m["created"][:16].replace("T", " ")
         table.add_row(f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
     _print_table(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
@@ -265,10 +268,30 @@ def _signal_spec(preset: str, **chosen: Any) -> Any:
     return SignalSpec(**{**PRESETS[preset], **chosen})
 
 
-def _training_spec(seeds: int, first_seed: int = 0) -> Any:
+def _training_spec(seeds: int, first_seed: int = 0, path: str | None = None) -> Any:
     from tasks.learning.spec import TrainingSpec
 
-    return TrainingSpec(seeds=seeds, first_seed=first_seed)
+    if path is None:
+        return TrainingSpec(seeds=seeds, first_seed=first_seed)
+    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+    strict = with_config(ConfigDict(extra="forbid"))(TrainingSpec)
+    try:
+        with open(path, encoding="utf-8") as file:
+            changes = json.load(file)
+        return TypeAdapter(strict).validate_python(
+            {"seeds": seeds, "first_seed": first_seed, **changes}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        own_words = first.get("ctx", {}).get("error")
+        problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
+        raise ValueError(f"--spec {path}: {problem}") from error
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(
+            f"--spec {path}: expected a JSON object, got {error}; correct it"
+        ) from error
 
 
 def _numbers(argument: str, text: str) -> tuple[float, ...]:
@@ -342,6 +365,8 @@ def _show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
     else:
         _show_model(store, outcome["model"], False)
         typer.echo(f"catalogue: {store.join('index.html')}")
+    if outcome["refused"]:
+        raise typer.Exit(_complain(outcome["refused"], REFUSED))
 
 
 def _training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -354,7 +379,7 @@ def _training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
         "dataset": outcome["dataset"],
         "model": model.ref,
         "promoted": outcome["promoted"],
-        "refused": None,
+        "refused": outcome["refused"],
         "decision": outcome["decision"],
         "metrics": model.manifest["metrics"],
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],

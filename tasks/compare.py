@@ -43,6 +43,15 @@ def compare_with(
     """
     own = json.loads(root.fs.cat_file(f"{folder}/metrics.json"))
     candidate = {k: own["metrics"][k] for k in ("macro_f1", "log_loss")}
+    refused = json.loads(root.fs.cat_file(f"{folder}/stability.json"))["refused"]
+    if refused is not None:
+        return {
+            "champion": champion,
+            "better": False,
+            "reason": refused,
+            "candidate_scores": candidate,
+            "champion_scores": None,
+        }
     if champion is None:
         return {
             "champion": None,

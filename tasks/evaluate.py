@@ -12,7 +12,8 @@ from storage.datasets import Dataset, open_dataset
 from storage.root import open_root
 from tasks.learning.metrics import evaluate as full_scores
 from tasks.learning.metrics import label_scores, scores
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import Limits, TrainingSpec
+from tasks.monitoring.gate import refusal_of
 from tasks.replicas import baseline_rows, predict_rows
 from tasks.selection import Selection, select_rows
 from tasks.train import RECORDS, best_record, candidate_path
@@ -46,7 +47,9 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "baselines": {k: label_scores(v, y, len(chosen.classes)) for k, v in baselines.items()},
     }
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
-    _write_json(root.fs, f"{workspace}/stability.json", stability(seeds))
+    found = stability(seeds)
+    found["refused"] = _refusal(seeds, len(chosen.classes), spec.limits)
+    _write_json(root.fs, f"{workspace}/stability.json", found)
     with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
         pq.write_table(predictions(dataset, chosen, by_seed, best["seed"]), file)
     root.fs.copy(candidate_path(workspace, best["seed"]), f"{workspace}/model.keras")
@@ -68,6 +71,12 @@ def stability(seeds: list[dict[str, Any]]) -> dict[str, Any]:
             "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
         }
     return {"seeds": seeds, "spread": spread}
+
+
+def _refusal(seeds: list[dict[str, Any]], n_classes: int, limits: Limits) -> str | None:
+    columns = ("balanced_accuracy", "macro_f1", "restarts")
+    accuracy, f1, restarts = ([seed[name] for seed in seeds] for name in columns)
+    return refusal_of(accuracy, f1, restarts, n_classes, limits)
 
 
 def predictions(

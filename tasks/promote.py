@@ -34,7 +34,11 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
                 now=datetime.now(UTC),
             )
     get_run_logger().info("%s: %s", model.ref, verdict["reason"])
-    return {"promoted": verdict["better"], "decision": verdict["reason"]}
+    return {
+        "promoted": verdict["better"],
+        "decision": verdict["reason"],
+        "refused": model.manifest["refused"],
+    }
 
 
 def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
     metrics = json.loads(root.fs.cat_file(f"{workspace}/metrics.json"))
+    refused = json.loads(root.fs.cat_file(f"{workspace}/stability.json"))["refused"]
     root.fs.rm(f"{workspace}/{CANDIDATES}", recursive=True)
     description = {
         "dataset": dataset.ref,
@@ -29,6 +30,7 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
         "channels": dataset.channels,
         "registered_seed": metrics["registered_seed"],
         "metrics": {name: metrics["metrics"][name] for name in HEADLINES},
+        "refused": refused,
         "spec": asdict(spec),
     }
     model = commit_model(root, workspace, name, description, datetime.now(UTC))

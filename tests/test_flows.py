@@ -1,6 +1,7 @@
 """Flows, once each, on a real Prefect server, with real training in worker processes."""
 
 import hashlib
+import html
 import json
 import re
 import subprocess
@@ -75,10 +76,10 @@ def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dic
 
 def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
     root, outcome = trained
-    html = Path(open_model(root, outcome["model"]).path("report.html")).read_text()
-    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', html)
+    page = Path(open_model(root, outcome["model"]).path("report.html")).read_text()
+    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
     for part in ("95% interval", "logistic regression", "Hardest test series", "Lineage", "seed 1"):
-        assert part in html
+        assert part in page
 
 
 def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str) -> None:
@@ -146,6 +147,41 @@ def test_a_champion_of_other_classes_stays(
     found = seqclass_json("train", other.ref, "--seeds", 1, "--name", "toy", "--root", root.path)
     assert not found["promoted"]
     assert "answers other classes" in found["decision"]
+
+
+QUICK = {"updates": 200, "epochs": 1, "shortest": 100, "verdict": 100, "restarts": 1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "recipe", "says"),
+    [
+        (None, {**QUICK, "learning_rate": 1e4}, "below the floor|began again"),
+        ([("up", "down")[i % 7 % 3 % 2] for i in range(90)], QUICK, "below the floor|began again"),
+    ],
+    ids=["diverging", "shuffled labels"],
+)
+def test_the_gate_refuses_what_can_t_be_trusted(
+    trained: tuple[Root, dict], seqclass: Command, tmp_path: Path, labels: list, recipe: dict,
+    says: str,
+) -> None:  # fmt: skip
+    root, _ = trained
+    columns = {} if labels is None else {"label": labels}
+    dataset = store_series(root, "doubtful", n=90, **columns)
+    (tmp_path / "spec.json").write_text(json.dumps({"recipe": recipe, "refit_below": 0}))
+    before = champion_of(root, "toy")
+    code, out, err = seqclass(
+        "train", dataset.ref, "--seeds", 2, "--name", "toy", "--root", root.path, "--json",
+        "--spec", tmp_path / "spec.json",
+    )  # fmt: skip
+    found = json.loads(out)
+    assert code == 1
+    assert re.search(says, found["refused"])
+    assert err.splitlines()[-1] == f"seqclass: {found['refused']}"
+    assert not found["promoted"]
+    assert champion_of(root, "toy") == before
+    assert found["refused"][1:] in html.unescape(Path(found["report"]).read_text())
+    code, out, _ = seqclass("models", "--root", root.path)
+    assert "refused" in out
 
 
 def test_a_move_leaves_its_entry_before_the_pointer_moves(root: Root) -> None:

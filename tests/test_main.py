@@ -152,6 +152,22 @@ def store_with_labels(root: Root, labels: list, **columns: list) -> object:
     return write_dataset(root, "toy", [table], {}, NOW)
 
 
+def toy_with(*arguments: object) -> Callable[[Root, Path], list[object]]:
+    def prepare(root: Root, folder: Path) -> list[object]:
+        store_series(root)
+        return ["train", "toy", *arguments]
+
+    return prepare
+
+
+def bad_spec(content: str) -> Callable[[Root, Path], list[object]]:
+    def prepare(root: Root, folder: Path) -> list[object]:
+        (folder / "spec.json").write_text(content)
+        return toy_with("--spec", folder / "spec.json")(root, folder)
+
+    return prepare
+
+
 def damaged(root: Root, folder: Path) -> list[object]:
     stored = store_series(root)
     Path(stored.folder, "part-00000.parquet").write_bytes(b"other")
@@ -212,6 +228,10 @@ BAD_INPUTS = {
         "group: expected every class in more than one group",
     ),
     "a damaged dataset": (damaged, "part-00000.parquet: expected SHA-256"),
+    "unknown spec field": (bad_spec('{"recipe": {"rate": 1}}'), "--spec .*recipe.rate.*got 1"),
+    "spec that is no JSON": (bad_spec("recipe"), "--spec .*expected a JSON object"),
+    "spec with an impossible limit": (bad_spec('{"limits": {"spread": -1}}'), "spread: expected"),
+    "missing spec": (toy_with("--spec", "no.json"), "no.json: No such file"),
     "no test rows": (toy(split(["train"] * 8)), "labelled rows with split 'test'"),
     "no training rows": (toy(split(["test"] * 8)), "at least 2 classes"),
     "unknown model": (call("show", "models/nosuch"), "MODEL: expected one of"),

@@ -69,6 +69,28 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a champion's seeds must keep to.
+
+    above_chance: how much the worst seed's balanced accuracy must exceed that of guessing, which
+    is one over the number of classes. spread: standard deviation of macro F1 over seeds at
+    most. restarts: new beginnings per seed at most, on average.
+    """
+
+    above_chance: float = 0.1
+    spread: float = 0.05
+    restarts: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("above_chance", "spread", "restarts"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(
+                    f"{name}: expected a limit of at least 0, got {value}; correct the value"
+                )
+
+
+@dataclass(frozen=True)
 class TrainingSpec:
     """How a classifier is made from a dataset.
 
@@ -87,6 +109,7 @@ class TrainingSpec:
     split_seed: int = 0
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0)):
