@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from storage.root import Root, open_root
 
@@ -27,7 +28,8 @@ PREFECT_SETTINGS = {
 }
 """What a flow started from here runs under, unless the environment says otherwise."""
 
-BAD_INPUT, REFUSED, INTERRUPTED = 2, 1, 130
+REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 70, 130
+REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
 OWN_FOLDERS = tuple(
@@ -114,7 +116,9 @@ def import_files(
     ] = None,
     series_id_column: Annotated[str, typer.Option(help="Column of the series' id.")] = "series_id",
     label_column: Annotated[str, typer.Option(help="Column of the label.")] = "label",
-    step_column: Annotated[str, typer.Option(help="Column of the step, in long form.")] = "step",
+    step_column: Annotated[
+        str | None, typer.Option(help="Column of the step, in long form [default: step].")
+    ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -175,7 +179,7 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
         return
     table = _table("dataset", "series", "steps", "channels", "classes", "made")
     for m in found:
-        table.add_row(
+        _add_row(table,
             f"{m['name']}@{m['version']}", str(m["n_series"]), _span(m["n_steps"]),
             ", ".join(m["channels"][:3]) + (" …" if len(m["channels"]) > 3 else ""),
             str(len(m["classes"])), m["created"][:16].replace("T", " "),
@@ -198,7 +202,7 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
         scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
         mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
         made = m["created"][:16].replace("T", " ")
-        table.add_row(f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
+        _add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
     _print_table(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
 
 
@@ -323,9 +327,18 @@ def _writable(root: str | None) -> Root:
 
 
 def _prepare_prefect(what: str) -> None:
+    """Set Prefect up for a flow of this process, and make sure that its server answers."""
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
-    where = os.environ.get("PREFECT_API_URL") or "a throw-away server (takes some seconds)"
+    from flows.diagnosis import prefect_url, server_problem
+
+    url = prefect_url()
+    if url and (problem := server_problem(url)):
+        raise ValueError(
+            f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
+            "start it with 'prefect server start', or unset the address"
+        )
+    where = url or "a throw-away server (takes some seconds)"
     Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
 
 
@@ -348,13 +361,13 @@ def _dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
     table = _table("datasets/" + manifest["name"], manifest["version"])
-    table.add_row("series", f"{manifest['n_series']:,}")
-    table.add_row("steps", _span(manifest["n_steps"]))
-    table.add_row("channels", ", ".join(manifest["channels"]))
+    _add_row(table, "series", f"{manifest['n_series']:,}")
+    _add_row(table, "steps", _span(manifest["n_steps"]))
+    _add_row(table, "channels", ", ".join(manifest["channels"]))
     for label, count in manifest["classes"].items():
-        table.add_row(f"class {label}", f"{count:,}")
+        _add_row(table, f"class {label}", f"{count:,}")
     for part, count in manifest["splits"].items():
-        table.add_row(f"split {part}", f"{count:,}")
+        _add_row(table, f"split {part}", f"{count:,}")
     Console().print(table)
     typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
 
@@ -363,7 +376,7 @@ def _show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
     if as_json:
         _print_json(_training_summary(store, outcome))
     else:
-        _show_model(store, outcome["model"], False)
+        _show_model(store, outcome["model"], False, outcome["decision"])
         typer.echo(f"catalogue: {store.join('index.html')}")
     if outcome["refused"]:
         raise typer.Exit(_complain(outcome["refused"], REFUSED))
@@ -388,7 +401,7 @@ def _training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _show_model(store: Root, ref: str, as_json: bool) -> None:
+def _show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
     from storage.registry import champion_of, open_model, read_audit
 
     model = open_model(store, ref)
@@ -401,9 +414,8 @@ def _show_model(store: Root, ref: str, as_json: bool) -> None:
         return
     _print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
     _print_seeds(spread["seeds"], found["registered_seed"])
-    typer.echo(
-        f"champion: {champion or 'none yet'}; {model.read_json('comparison.json')['reason']}"
-    )
+    then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
+    typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
@@ -414,8 +426,11 @@ def _print_scores(title: str, found: dict[str, Any]) -> None:
     rows = {"this model": found["metrics"], **found["baselines"]}
     for label, scores in rows.items():
         cells = [f"{scores[k]:.4f}" for k in ("accuracy", "macro_f1", "balanced_accuracy")]
-        table.add_row(
-            label.replace("_", " "), *cells, style="bold" if scores is found["metrics"] else ""
+        _add_row(
+            table,
+            label.replace("_", " "),
+            *cells,
+            style="bold" if scores is found["metrics"] else "",
         )
     Console().print(table)
     metrics = found["metrics"]
@@ -430,7 +445,7 @@ def _print_scores(title: str, found: dict[str, Any]) -> None:
 def _print_seeds(seeds: list[dict[str, Any]], registered: int) -> None:
     table = _table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
     for s in seeds:
-        table.add_row(
+        _add_row(table,
             f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
             f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
             str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
@@ -440,10 +455,14 @@ def _print_seeds(seeds: list[dict[str, Any]], registered: int) -> None:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column(first, overflow="fold")
-    for heading in others:
-        table.add_column(heading, overflow="fold")
+    for heading in (first, *others):
+        table.add_column(Text(heading), overflow="fold")
     return table
+
+
+def _add_row(table: Table, *cells: str, style: str = "") -> None:
+    """Cells are names that users chose: what looks like markup in them is text."""
+    table.add_row(*(Text(cell) for cell in cells), style=style)
 
 
 def _print_table(table: Table, found: list[Any], empty: str) -> None:
@@ -479,6 +498,11 @@ def _guarded(command: Callable[[], Any]) -> int:
         if os.environ.get("SEQCLASS_TRACEBACK") or not _is_ours(error):
             traceback.print_exc()
         return _complain(_one_line(error), BAD_INPUT)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in REMOTE_STORES:
+            return _complain(f"storage root: {_one_line(error)}; check address and keys", BAD_INPUT)
+        traceback.print_exc()
+        return _complain(f"a fault of this program: {_one_line(error)}; please report it", FAULT)
 
 
 def _usage(error: Any) -> str:
@@ -498,7 +522,7 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.strerror and error.errno:
         where = f"{error.filename}: " if error.filename else "storage: "
         return (
             f"{where}{error.strerror}; free space, correct the permissions or choose another --root"

@@ -66,15 +66,30 @@ def _storage(store: Root) -> list[Check]:
 
 
 def _server() -> Check:
-    url = os.environ.get("PREFECT_API_URL")
+    url = prefect_url()
     if not url:
         return "prefect server", True, "none configured; flows start a throw-away one", ""
+    problem = server_problem(url)
+    advice = "start it with 'prefect server start', or unset PREFECT_API_URL"
+    return "prefect server", problem is None, problem or url, advice
+
+
+def prefect_url() -> str | None:
+    """Address of the API that flows use, from the environment, a file or the profile."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def server_problem(url: str) -> str | None:
+    """What is wrong with a server's address; None where it answers."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - the user's own URL
-            return "prefect server", True, url, ""
+        with urllib.request.urlopen(f"{url}/health", timeout=10):  # noqa: S310 - the user's own URL
+            return None
+    except urllib.error.HTTPError:
+        return None  # it answers, though it keeps its health to itself
     except (urllib.error.URLError, ValueError, OSError) as error:
-        advice = "start it with 'prefect server start', or unset PREFECT_API_URL"
-        return "prefect server", False, f"{url}: {error}", advice
+        return f"{url} ({error})"
 
 
 def _privacy(settings: Mapping[str, str]) -> Check:

@@ -11,6 +11,7 @@ from storage.root import (
     DamagedError,
     Root,
     check_file,
+    locked,
     read_manifest,
     replace_file,
 )
@@ -32,12 +33,26 @@ def list_models(root: Root) -> list[dict[str, Any]]:
     """Manifests of all sound model versions, with ``version`` and ``champion``."""
     found = []
     for name in root.names("models"):
-        champion = champion_of(root, name)
+        champion = _champion_if_readable(root, name)
         for version in model_versions(root, name):
             manifest = _readable(root, root.join("models", name, version))
             if manifest is not None:
                 found.append({**manifest, "version": version, "champion": version == champion})
     return found
+
+
+def _champion_if_readable(root: Root, name: str) -> str | None:
+    try:
+        return champion_of(root, name)
+    except DamagedError:
+        return None
+
+
+def _audit_if_readable(root: Root, name: str) -> list[dict[str, Any]]:
+    try:
+        return read_audit(root, name)
+    except DamagedError:
+        return []
 
 
 def _readable(root: Root, folder: str) -> dict[str, Any] | None:
@@ -54,17 +69,16 @@ def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
     Returns how many files were checked and, for each bad one, its path and problem.
     """
     bad: list[dict[str, str]] = []
-    checked = 0
-    for folder in _version_folders(root, ref):
-        checked += _verify_version(root, folder, bad)
-    for name in root.names("models"):
-        if ref is None or ref.removeprefix("models/").partition("@")[0] == name:
-            checked += _verify_registry(root, name, bad)
-    if ref is not None and not checked and not bad:
+    folders = _version_folders(root, ref)
+    if ref is not None and not folders:
         raise ValueError(
             f"REF: expected a dataset or model of this root, got {ref!r}; "
             "'seqclass datasets' and 'seqclass models' list them"
         )
+    checked = sum(_verify_version(root, folder, bad) for folder in folders)
+    registries = {folder.rsplit("/", 2)[-2] for folder in folders if "/models/" in folder}
+    for name in sorted(registries if ref else root.names("models")):
+        checked += _verify_registry(root, name, bad)
     return {"checked": checked, "bad": bad}
 
 
@@ -78,8 +92,13 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
         if root.exists(kind, name, version, MANIFEST)
         and kind_wanted in ("", kind)
         and name_wanted in ("", name)
-        and version.startswith(version_wanted)
+        and (version == version_wanted or _abbreviates(version_wanted, version))
     ]
+
+
+def _abbreviates(wanted: str, version: str) -> bool:
+    """Whether part of a dataset's digest is meant; a model's number is never cut short."""
+    return not wanted or (version.startswith(wanted) and not version.startswith("v"))
 
 
 def _parts(ref: str | None) -> tuple[str, str, str]:
@@ -110,8 +129,8 @@ def _verify_registry(root: Root, name: str, bad: list[dict[str, str]]) -> int:
     try:
         champion = champion_of(root, name)
         read_audit(root, name)
-    except (ValueError, KeyError) as error:
-        bad.append({"path": root.join("models", name), "problem": f"unreadable registry: {error}"})
+    except DamagedError as error:
+        bad.append({"path": root.join("models", name), "problem": str(error)})
         return 1
     if champion is not None and champion not in model_versions(root, name):
         path = root.join("models", name, "aliases", "champion.json")
@@ -126,8 +145,9 @@ def write_index(root: Root) -> str:
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    audit = {name: read_audit(root, name) for name in root.names("models")}
-    html = page.render(datasets=list_datasets(root), models=list_models(root), audit=audit)
     path = root.join("index.html")
-    replace_file(root, path, html.encode())
+    with locked(root):
+        audit = {name: _audit_if_readable(root, name) for name in root.names("models")}
+        html = page.render(datasets=list_datasets(root), models=list_models(root), audit=audit)
+        replace_file(root, path, html.encode())
     return path

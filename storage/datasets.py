@@ -1,6 +1,8 @@
 """Datasets: rows of series in Parquet, versioned by the digest of their content."""
 
+import contextlib
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,6 +25,7 @@ from storage.root import (
     commit,
     describe_file,
     read_manifest,
+    replace_file,
     staging,
     write_manifest,
 )
@@ -36,6 +39,9 @@ from storage.rows import (
     to_dense,
 )
 
+LATEST = "latest.json"
+MOST_BYTES = 6 * 2**30
+"""Size of the padded array that a dataset may ask for."""
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_VALUES = 8_388_608
 ROW_GROUPS_PER_FILE = 16
@@ -78,6 +84,13 @@ class Dataset:
         """
         n, longest = self.manifest["n_series"], self.manifest["n_steps"][1]
         rows = np.arange(n) if rows is None else rows
+        n_bytes = 4 * len(rows) * longest * len(self.channels)
+        if n_bytes > MOST_BYTES:
+            raise ValueError(
+                f"DATASET: expected series that fit {MOST_BYTES >> 30} GiB when padded to the "
+                f"longest ({longest} steps), {self.ref} needs {n_bytes / 2**30:.1f} GiB; cut the "
+                "longest series into windows, or take fewer rows"
+            )
         dense = np.full((len(rows), longest, len(self.channels)), np.nan, dtype=np.float32)
         start = filled = 0
         for table in self.tables(["n_steps", *self.channels]):
@@ -90,7 +103,7 @@ class Dataset:
 
 
 def open_dataset(root: Root, ref: str) -> Dataset:
-    """Find ``datasets/<name>@<version>``; a bare name means its newest version.
+    """Find ``datasets/<name>@<version>``; a bare name means the version last made.
 
     The version may be cut short as long as one version begins that way.
     """
@@ -106,8 +119,19 @@ def open_dataset(root: Root, ref: str) -> Dataset:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    folder = root.join("datasets", name, versions[-1])
+    chosen = versions[-1] if version else _latest(root, name, versions)
+    folder = root.join("datasets", name, chosen)
     return Dataset(root, folder, read_manifest(root, folder))
+
+
+def _latest(root: Root, name: str, versions: list[str]) -> str:
+    """The version that was made last, which may be an old one made again."""
+    path = root.join("datasets", name, LATEST)
+    if root.fs.exists(path):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            version = json.loads(root.fs.cat_file(path))["version"]
+            return version if version in versions else versions[-1]
+    return versions[-1]
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:
@@ -157,9 +181,10 @@ def write_dataset(
             "machine": machine_fingerprint(),
         }
         write_manifest(root, folder, manifest)
-        if not commit(root, folder, "datasets", name, manifest["version"]):
-            return open_dataset(root, f"{name}@{manifest['version']}")
-    return Dataset(root, root.join("datasets", name, manifest["version"]), manifest)
+        commit(root, folder, "datasets", name, manifest["version"])
+    latest = json.dumps({"version": manifest["version"], "since": now.isoformat()})
+    replace_file(root, root.join("datasets", name, LATEST), latest.encode())
+    return open_dataset(root, f"{name}@{manifest['version']}")
 
 
 def _write_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> dict[str, Any]:

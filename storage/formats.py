@@ -4,7 +4,9 @@ A refusal names the file, the row where there is one, what was expected and what
 """
 
 import os
+import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -24,17 +26,20 @@ CHUNK_ROWS = 4096
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """What the columns of a table are called: series, label and step (long form only)."""
+    """What the columns of a table are called: series, label and step (long form only).
+
+    Without a name for it, the step is the column ``step`` where there is one.
+    """
 
     series_id: str = "series_id"
     label: str = "label"
-    step: str = "step"
+    step: str | None = None
 
 
 def refusal(
     path: str, expected: str, got: str, next_step: str, row: int | None = None
 ) -> ValueError:
-    """An error about a file; rows count from 1, a header line included."""
+    """An error about a file; rows count from 1, a header line included, blank lines not."""
     where = path if row is None else f"{path}, row {row}"
     return ValueError(f"{where}: expected {expected}, got {got}; {next_step}")
 
@@ -45,10 +50,20 @@ def read_files(
     """Rows of all files in order, with ``split`` as their split where it is given."""
     serial = count()
     for group in _file_groups(paths):
-        for table in _reader(group[0])(group, names, split, serial):
-            if split and "split" not in table.column_names:
-                table = table.append_column("split", pa.array([split] * len(table), pa.string()))
-            yield table
+        try:
+            for table in _reader(group[0])(group, names, split, serial):
+                if len(table):
+                    yield table if split is None else _with_split(table, split)
+        except (pa.ArrowException, UnicodeError, zlib.error) as error:
+            reason = str(error).split("\n")[0]
+            raise refusal(group[0], "a sound file", reason, "write it again") from error
+
+
+def _with_split(table: pa.Table, split: str) -> pa.Table:
+    """The split that the user named counts, whatever the file says."""
+    if "split" in table.column_names:
+        table = table.drop_columns(["split"])
+    return table.append_column("split", pa.array([split] * len(table), pa.string()))
 
 
 def expand(paths: list[str], argument: str) -> list[str]:
@@ -57,7 +72,7 @@ def expand(paths: list[str], argument: str) -> list[str]:
     for path in paths:
         if os.path.isdir(path):
             inside = sorted(os.path.join(path, name) for name in os.listdir(path))
-            readable = [p for p in inside if os.path.splitext(p)[1] in READERS]
+            readable = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
             found += readable
@@ -65,6 +80,8 @@ def expand(paths: list[str], argument: str) -> list[str]:
             raise ValueError(
                 f"{argument}: expected an existing file or folder, got {path!r}; check the path"
             )
+        elif not path.isprintable():
+            raise ValueError(f"{argument}: expected a printable name, got {path!r}; rename it")
         else:
             _reader(path)
             found.append(path)
@@ -73,11 +90,15 @@ def expand(paths: list[str], argument: str) -> list[str]:
 
 def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
     try:
-        return READERS[os.path.splitext(path)[1].lower()]
+        return READERS[_ending(path)]
     except KeyError:
         raise ValueError(
             f"PATH: expected a file ending in {_endings()}, got {path!r}; convert the file"
         ) from None
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _endings() -> str:
@@ -85,15 +106,23 @@ def _endings() -> str:
 
 
 def _file_groups(paths: list[str]) -> list[list[str]]:
-    """Files to read together: ``.npy`` files come in pairs, series then labels."""
-    arrays = [path for path in paths if path.endswith(".npy")]
-    if len(arrays) % 2:
+    """Files to read together, in order: an ``.npy`` of series takes the next one for labels."""
+    groups: list[list[str]] = []
+    waiting: list[str] = []
+    for path in paths:
+        if _ending(path) != ".npy":
+            groups.append([path])
+            continue
+        waiting.append(path)
+        if len(waiting) == 2:
+            groups.append(waiting)
+            waiting = []
+    if waiting:
         raise refusal(
-            arrays[-1], "pairs of .npy files, series then labels", f"{len(arrays)} .npy files",
+            waiting[0], "pairs of .npy files, series then labels", "one without its labels",
             "name the labels' file right after the series' file",
         )  # fmt: skip
-    pairs = [arrays[i : i + 2] for i in range(0, len(arrays), 2)]
-    return [[path] for path in paths if not path.endswith(".npy")] + pairs
+    return groups
 
 
 def _read_npz(
@@ -127,20 +156,26 @@ def _read_npy(
 
 
 def _load_arrays(path: str) -> dict[str, np.ndarray]:
+    expected = "an .npz archive of number and text arrays"
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise refusal(
-            path, "an .npz archive of number and text arrays", str(error), "save it again"
-        ) from error
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise refusal(path, expected, str(error), "save it again") from error
+    strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if strange:
+        raise refusal(path, expected, f"a member {strange[0]!r} of another kind", "save it again")
+    return arrays
 
 
 def _load_array(path: str) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise refusal(path, "an array of numbers or text", str(error), "save it again") from error
+    if not isinstance(array, np.ndarray):
+        raise refusal(path, "one array", "an archive", "rename the file to .npz")
+    return array
 
 
 def _member(path: str, arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
@@ -162,7 +197,12 @@ def _array_tables(
 ) -> Iterator[pa.Table]:
     """Rows out of ``(n, steps[, channels])`` and labels; trailing NaN is padding."""
     x = x[..., None] if x.ndim == 2 else x
-    if x.ndim != 3 or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+    if (
+        x.ndim != 3
+        or 0 in x.shape[1:]
+        or not np.issubdtype(x.dtype, np.number)
+        or np.iscomplexobj(x)
+    ):
         raise refusal(
             path, "numbers of shape (series, steps) or (series, steps, channels)",
             f"{x.dtype} of shape {x.shape}", "reshape the array",
@@ -190,27 +230,36 @@ def channel_names(n_channels: int) -> list[str]:
     return ["value"] if n_channels == 1 else [f"channel_{k}" for k in range(n_channels)]
 
 
-def _array_labels(path: str, y: np.ndarray, n: int) -> list[str]:
-    if len(y) != n:
+def _array_labels(path: str, y: np.ndarray, n: int) -> list[str | None]:
+    if y.ndim not in (1, 2) or len(y) != n:
         raise refusal(
-            path, f"as many labels as series ({n})", f"{len(y)} labels", "check both arrays"
-        )
-    if y.ndim == 2 and y.shape[1] > 1:
-        wrong = np.flatnonzero((y.sum(axis=1) != 1) | ((y != 0) & (y != 1)).any(axis=1))
-        if len(wrong):
-            raise refusal(
-                path, "one-hot labels", "a row that is not one-hot", "correct the labels",
-                int(wrong[0]) + 1,
-            )  # fmt: skip
-        return [str(code) for code in y.argmax(axis=1)]
-    return [label_text(value) for value in y.reshape(n).tolist()]
+            path, f"as many labels as series ({n})", f"labels of shape {y.shape}",
+            "check both arrays",
+        )  # fmt: skip
+    if y.ndim == 1 or y.shape[1] == 1:
+        return [label_text(value) for value in y.reshape(n).tolist()]
+    one_hot = np.issubdtype(y.dtype, np.number) or y.dtype == bool
+    wrong = (y.astype(float).sum(axis=1) != 1) | ((y != 0) & (y != 1)).any(axis=1) if one_hot else (
+        np.ones(n, dtype=bool)
+    )  # fmt: skip
+    if wrong.any():
+        raise refusal(
+            path, "one-hot labels, or one label per series", "a row that is not one-hot",
+            "correct the labels", int(wrong.argmax()) + 1,
+        )  # fmt: skip
+    return [str(code) for code in y.argmax(axis=1)]
 
 
-def label_text(value: Any) -> str:
-    """A label as text; 1.0 and 1 are the same class."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+def label_text(value: Any) -> str | None:
+    """A label as text, None where it is missing; 1.0 and 1 are the same class."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8")
+    if isinstance(value, float):
+        if np.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    text = str(value).strip()
+    return None if text.lower() in ("", "nan", "?") else text
 
 
 def _refuse_infinite(path: str, x: np.ndarray) -> None:
@@ -224,15 +273,18 @@ def _refuse_infinite(path: str, x: np.ndarray) -> None:
 
 
 def _observed_lengths(x: np.ndarray) -> np.ndarray:
+    if not x.shape[1]:
+        return np.zeros(len(x), dtype=np.int64)
     seen = ~np.isnan(x).all(axis=2)
     return np.where(seen.any(axis=1), x.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
 
 
 def _stated_lengths(path: str, lengths: np.ndarray, x: np.ndarray) -> np.ndarray:
-    if lengths.shape != (len(x),) or (lengths > x.shape[1]).any():
+    whole = np.issubdtype(lengths.dtype, np.integer)
+    if not whole or lengths.shape != (len(x),) or (lengths > x.shape[1]).any():
         raise refusal(
             path, f"a length of at most {x.shape[1]} for each of {len(x)} series",
-            f"lengths of shape {lengths.shape} up to {lengths.max(initial=0)}", "correct them",
+            f"{lengths.dtype} lengths of shape {lengths.shape}", "correct them",
         )  # fmt: skip
     return lengths
 
@@ -242,20 +294,25 @@ def _read_tsv(
 ) -> Iterator[pa.Table]:
     """UCR archive text: a label, then the values, tab-separated; trailing NaN is padding."""
     path = paths[0]
-    labels, series = [], []
+    labels: list[str | None] = []
+    series: list[list[np.ndarray]] = []
     for row, line in _text_lines(path):
         label, *tokens = line.split("\t")
+        if not tokens:
+            raise refusal(
+                path, "a label and values, separated by tabs", repr(line[:40]),
+                "separate them by tabs", row,
+            )  # fmt: skip
         values = _numbers(path, row, tokens)
         series.append([values[: int(_observed_lengths(values[None, :, None])[0])]])
         labels.append(_tsv_label(label))
     yield from _ragged_tables(path, labels, series, split, serial)
 
 
-def _tsv_label(text: str) -> str:
-    try:
-        return label_text(float(text))
-    except ValueError:
-        return text.strip()
+def _tsv_label(text: str) -> str | None:
+    """UCR files write the class 1 as 1, 1.0 or 1.0000000e+00."""
+    is_number = re.fullmatch(r"\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*", text)
+    return label_text(float(text) if is_number else text)
 
 
 def _read_ts(
@@ -264,14 +321,16 @@ def _read_ts(
     """The ``.ts`` text of aeon and sktime: ``@`` header, then channels by colon, label last."""
     path = paths[0]
     classes: list[str] | None = None
-    labels, series, in_data = [], [], False
+    labels: list[str | None] = []
+    series: list[list[np.ndarray]] = []
+    in_data = False
     for row, line in _text_lines(path):
         if not in_data:
             classes, in_data = _ts_header(path, row, line, classes)
             continue
         *channels, label = line.split(":")
         label = label.strip()
-        if not channels or (classes is not None and label not in classes):
+        if not channels or (label != "?" and classes is not None and label not in classes):
             raise refusal(
                 path, f"channels and then a label out of {', '.join(classes or [])}",
                 repr(label[:40]), "correct the line", row,
@@ -283,7 +342,7 @@ def _read_ts(
                 "pad the shorter ones with ?", row,
             )  # fmt: skip
         series.append(values)
-        labels.append(label)
+        labels.append(label_text(label))
     if not in_data:
         raise refusal(path, "a line @data", "none", "check that this is a .ts file")
     yield from _ragged_tables(path, labels, series, split, serial)
@@ -312,7 +371,7 @@ def _ts_header(
 def _text_lines(path: str) -> Iterator[tuple[int, str]]:
     """Non-empty lines that are no comments, with their numbers."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             for row, line in enumerate(file, start=1):
                 if line.strip() and not line.startswith("#"):
                     yield row, line.rstrip("\r\n")
@@ -323,6 +382,8 @@ def _text_lines(path: str) -> Iterator[tuple[int, str]]:
 def _numbers(path: str, row: int, tokens: list[str]) -> np.ndarray:
     texts = ["nan" if token.strip() in ("?", "") else token for token in tokens]
     try:
+        if any("_" in text for text in texts):
+            raise ValueError("Python's own 1_000 is no number in a file")
         values = np.array(texts, dtype=np.float64).astype(np.float32)
     except ValueError:
         wrong = next(text for text in texts if not _is_number(text))
@@ -338,14 +399,14 @@ def _numbers(path: str, row: int, tokens: list[str]) -> np.ndarray:
 def _is_number(text: str) -> bool:
     try:
         float(text)
-        return True
     except ValueError:
         return False
+    return "_" not in text
 
 
 def _ragged_tables(
     path: str,
-    labels: list[str],
+    labels: list[str | None],
     series: list[list[np.ndarray]],
     split: str | None,
     serial: Iterator[int],
@@ -392,7 +453,7 @@ def _read_parquet(
 
 def _wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     """Our own layout: a row is a series, a channel is a list."""
-    table = _renamed(path, table, names, ("series_id", "label"))
+    table = _renamed(path, table, names)
     channels = channels_of(table.schema)
     columns = {name: table[name] for name in table.column_names if name not in channels}
     columns |= {name: _float_lists(path, table[name], name) for name in channels}
@@ -427,7 +488,7 @@ def _read_csv(
         table = pyarrow.csv.read_csv(
             path, convert_options=pyarrow.csv.ConvertOptions(column_types=text)
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         reason = str(error).split("\n")[0]
         raise refusal(path, "a CSV table with a header", reason, "correct the file") from error
     for name in text:
@@ -440,10 +501,11 @@ def _read_csv(
 
 def _long_rows(path: str, table: pa.Table, names: ColumnNames, first_row: int) -> pa.Table:
     """Long form, a row per step: gather each series, in the order of its steps."""
-    table = _renamed(path, table, names, ("series_id", "label"))
+    table = _renamed(path, table, names)
     if not len(table):
         raise refusal(path, "at least one row", "none", "check the file")
-    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, names.step}
+    step = _step_column(path, table, names)
+    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step}
     channels = [name for name in table.column_names if name not in known]
     if not channels:
         raise refusal(
@@ -453,15 +515,15 @@ def _long_rows(path: str, table: pa.Table, names: ColumnNames, first_row: int) -
     if table["series_id"].null_count:
         row = int(np.flatnonzero(table["series_id"].is_null().to_numpy())[0]) + first_row
         raise refusal(path, "a series_id in every row", "none", "fill it in", row)
-    ids = pc.cast(table["series_id"], pa.string()).combine_chunks().dictionary_encode()
+    ids = table["series_id"].combine_chunks().dictionary_encode()
     codes = ids.indices.to_numpy()
-    order = _step_order(path, table, names.step, codes, first_row)
+    order = _step_order(path, table, step, codes, first_row)
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
     offsets = pa.array(np.append(starts, len(codes)).astype(np.int32))
     columns: dict[str, Any] = {"series_id": ids.dictionary, "n_steps": lengths}
     for name in ("label", *OPTIONAL_COLUMNS):
-        if name in table.column_names:
+        if name in table.column_names and name != step:
             columns[name] = _constant(path, table[name], name, codes, order, starts, first_row)
     for name in channels:
         flat = _float_column(path, table[name], name, first_row)[order]
@@ -469,15 +531,27 @@ def _long_rows(path: str, table: pa.Table, names: ColumnNames, first_row: int) -
     return _cast(path, pa.table(columns))
 
 
+def _step_column(path: str, table: pa.Table, names: ColumnNames) -> str | None:
+    if names.step is None:
+        return "step" if "step" in table.column_names else None
+    if names.step not in table.column_names:
+        raise refusal(
+            path, f"a column {names.step!r}", ", ".join(table.column_names),
+            "correct --step-column",
+        )  # fmt: skip
+    return names.step
+
+
 def _step_order(
-    path: str, table: pa.Table, step: str, codes: np.ndarray, first_row: int
+    path: str, table: pa.Table, step: str | None, codes: np.ndarray, first_row: int
 ) -> np.ndarray:
-    if step not in table.column_names:
+    if step is None:
         torn = np.flatnonzero(np.diff(codes) < 0)
         if len(torn):
             raise refusal(
-                path, f"the rows of a series together, or a column {step!r}", "a series in pieces",
-                "sort the rows or name the step column", int(torn[0]) + 1 + first_row,
+                path, "the rows of a series together, or a column 'step'", "a series in pieces",
+                "sort the rows or say which column is the step with --step-column",
+                int(torn[0]) + 1 + first_row,
             )  # fmt: skip
         return np.arange(len(codes))
     steps = table[step]
@@ -515,7 +589,8 @@ def _constant(
     same |= (values.is_null().to_numpy(False)) & (expected.is_null().to_numpy(False))
     if not same.all():
         raise refusal(
-            path, f"one {name} for all steps of a series", "two", "correct the column",
+            path, f"one {name} for all steps of a series", "two",
+            "correct the column, or rename it where it means something else",
             int((~same).argmax()) + first_row,
         )  # fmt: skip
     return first
@@ -538,7 +613,7 @@ def _float_column(path: str, column: pa.ChunkedArray, name: str, first_row: int)
         values = np.full(len(column), np.nan)
     else:
         try:
-            values = column.cast(pa.float64()).to_numpy()
+            values = column.cast(pa.float64(), safe=False).to_numpy()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise refusal(
                 path, f"numbers in column {name!r}", str(column.type), "drop or convert it"
@@ -554,21 +629,29 @@ def _float_column(path: str, column: pa.ChunkedArray, name: str, first_row: int)
     return narrow
 
 
-def _renamed(path: str, table: pa.Table, names: ColumnNames, needed: tuple[str, ...]) -> pa.Table:
-    for name in needed:
-        given = getattr(names, name)
-        if given not in table.column_names:
+def _renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
+    """Give the series and label columns their own names, and text."""
+    present = table.column_names
+    if "" in present or len(set(present)) < len(present):
+        raise refusal(
+            path, "a different name for every column", ", ".join(map(repr, present)),
+            "name the columns (pandas: index=False)",
+        )  # fmt: skip
+    new = {names.series_id: "series_id", names.label: "label"}
+    for given, own in new.items():
+        if given not in present or (given != own and own in present):
+            got = ", ".join(present)
             raise refusal(
-                path, f"a column {given!r}", ", ".join(table.column_names),
-                f"rename a column or say which it is with --{name.replace('_', '-')}-column",
+                path, f"a column {given!r}" + (f" and no other {own!r}" if given != own else ""),
+                got, f"rename a column or say which it is with --{own.replace('_', '-')}-column",
             )  # fmt: skip
-    new = {getattr(names, name): name for name in needed}
-    return table.rename_columns([new.get(name, name) for name in table.column_names])
+    table = table.rename_columns([new.get(name, name) for name in present])
+    return _cast(path, table, {"series_id": pa.string(), "label": pa.string()})
 
 
-def _cast(path: str, table: pa.Table) -> pa.Table:
+def _cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
     """Give known columns their stored types."""
-    for name, kind in {**FIXED_COLUMNS, **OPTIONAL_COLUMNS}.items():
+    for name, kind in (kinds or {**FIXED_COLUMNS, **OPTIONAL_COLUMNS}).items():
         if name in table.column_names:
             try:
                 column = table[name].cast(kind)

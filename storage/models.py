@@ -13,6 +13,7 @@ from storage.root import (
     Root,
     check_file,
     commit,
+    create_file,
     describe_file,
     read_manifest,
     write_manifest,
@@ -75,9 +76,21 @@ def commit_model(
     }
     write_manifest(root, workspace, manifest)
     while True:
-        version = f"v{max([0, *(int(v[1:]) for v in model_versions(root, name))]) + 1}"
-        if commit(root, workspace, "models", name, version):
+        taken = [int(v[1:]) for v in root.names("models", name) if re.fullmatch(r"v\d+", v)]
+        version = f"v{max(taken, default=0) + 1}"
+        if _claim(root, name, version) and commit(root, workspace, "models", name, version):
             return Model(root, name, version, manifest)
+
+
+def _claim(root: Root, name: str, version: str) -> bool:
+    """Reserve a number where a version can't appear by one rename."""
+    if root.is_local:
+        return True
+    try:
+        create_file(root, root.join("models", name, version, "claim"), b"")
+    except FileExistsError:
+        return False
+    return True
 
 
 def save_keras(model: Any, root: Root, path: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.models import Model, model_versions, read_model
-from storage.root import Root, replace_file
+from storage.root import DamagedError, Root, create_file, replace_file
 
 CHAMPION = "champion"
 
@@ -13,9 +13,7 @@ CHAMPION = "champion"
 def champion_of(root: Root, name: str) -> str | None:
     """Version that the champion pointer names; None where there is none yet."""
     path = root.join("models", name, "aliases", f"{CHAMPION}.json")
-    if not root.fs.exists(path):
-        return None
-    return json.loads(root.fs.cat_file(path))["version"]
+    return _read(root, path)["version"] if root.fs.exists(path) else None
 
 
 def open_model(root: Root, ref: str) -> Model:
@@ -68,12 +66,23 @@ def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: d
     folder = root.join("models", name, "audit")
     root.fs.makedirs(folder, exist_ok=True)
     path = f"{folder}/{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{what}.json"
-    with root.fs.open(path, "xb") as file:
-        file.write(json.dumps(record, indent=2, ensure_ascii=False).encode())
+    create_file(root, path, json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 
 def read_audit(root: Root, name: str) -> list[dict[str, Any]]:
     return [
-        json.loads(root.fs.cat_file(root.join("models", name, "audit", entry)))
+        _read(root, root.join("models", name, "audit", entry))
         for entry in root.names("models", name, "audit")
     ]
+
+
+def _read(root: Root, path: str) -> dict[str, Any]:
+    try:
+        record = json.loads(root.fs.cat_file(path))
+        record["to" if "/audit/" in path else "version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(
+            f"{path}: expected a JSON object of the registry, got other text; restore the file, "
+            "or remove it"
+        ) from error
+    return record

@@ -61,7 +61,8 @@ def open_root(url: str | os.PathLike[str] | None = None) -> Root:
     """Open a root by path or URL; else ``SEQCLASS_STORAGE``, else ``artifacts`` in this package."""
     chosen = str(url or os.environ.get("SEQCLASS_STORAGE") or DEFAULT_ROOT)
     if "://" not in chosen:
-        chosen = os.path.abspath(chosen)
+        path = os.path.abspath(chosen)
+        return Root(LocalFileSystem(), path, path)
     try:
         fs, path = fsspec.url_to_fs(chosen)
     except (ImportError, ValueError) as error:
@@ -111,8 +112,8 @@ def check_file(root: Root, folder: str, entry: dict[str, Any]) -> str:
 def write_manifest(root: Root, folder: str, manifest: dict[str, Any]) -> None:
     """Create a folder's manifest, once; it carries a digest of itself."""
     sealed = {**manifest, "manifest_sha256": _digest_of(manifest)}
-    with root.fs.open(f"{folder}/{MANIFEST}", "xb") as file:
-        file.write(json.dumps(sealed, indent=2, ensure_ascii=False).encode())
+    content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
+    create_file(root, f"{folder}/{MANIFEST}", content)
 
 
 def read_manifest(root: Root, folder: str) -> dict[str, Any]:
@@ -131,21 +132,40 @@ def _digest_of(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
+def create_file(root: Root, path: str, content: bytes) -> None:
+    """Write a new file whole or not at all; FileExistsError where there is one."""
+    if root.is_local:
+        with _temporary(path, content) as written:
+            os.link(written, path)
+        return
+    with root.fs.open(path, "xb") as file:
+        file.write(content)
+
+
 def replace_file(root: Root, path: str, content: bytes) -> None:
     """Write a file whole or not at all; readers see the old content or the new."""
-    if not root.is_local:
-        root.fs.pipe_file(path, content)
+    if root.is_local:
+        with _temporary(path, content) as written:
+            os.replace(written, path)
         return
-    temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    root.fs.pipe_file(path, content)
+
+
+@contextlib.contextmanager
+def _temporary(path: str, content: bytes) -> Iterator[str]:
+    """A hidden file beside ``path`` with this content, safe on disk."""
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    written = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}"
     try:
-        with open(temporary, "wb") as file:
+        with open(written, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        yield written
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+            os.remove(written)
 
 
 @contextlib.contextmanager
@@ -164,7 +184,8 @@ def _claim(folder: str) -> int:
     unlocked = f"{folder}.new"
     os.makedirs(unlocked)
     handle = os.open(unlocked, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.suppress(OSError):  # some network file systems lock no folders
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.rename(unlocked, folder)
     return handle
 
@@ -184,10 +205,9 @@ def commit(root: Root, folder: str, *final: str) -> bool:
     names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
     for name in names:
         if name != MANIFEST:
-            root.fs.copy(f"{folder}/{name}", f"{target}/{name}")
+            root.fs.cp_file(f"{folder}/{name}", f"{target}/{name}")
     try:
-        with root.fs.open(f"{target}/{MANIFEST}", "xb") as file:
-            file.write(root.fs.cat_file(f"{folder}/{MANIFEST}"))
+        create_file(root, f"{target}/{MANIFEST}", root.fs.cat_file(f"{folder}/{MANIFEST}"))
     except FileExistsError:
         return False
     return True

@@ -31,7 +31,8 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def channels_of(schema: pa.Schema) -> list[str]:
-    return [f.name for f in schema if pa.types.is_list(f.type) or pa.types.is_large_list(f.type)]
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return [f.name for f in schema if any(is_kind(f.type) for is_kind in kinds)]
 
 
 def check_rows(table: pa.Table, channels: list[str]) -> None:

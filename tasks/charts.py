@@ -1,6 +1,7 @@
 """Pictures of a report, as SVG text without anything that changes from run to run."""
 
 import io
+import warnings
 from typing import Any
 
 import matplotlib
@@ -73,8 +74,9 @@ def confusion_picture(table: list[list[int]], classes: list[str]) -> str:
             if count:
                 colour = "white" if share[row, column] > 0.6 else INK
                 axes.text(column, row, str(count), ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
+    names = [plain(name) for name in classes]
+    axes.set_xticks(range(len(classes)), names, rotation=60, ha="right")
+    axes.set_yticks(range(len(classes)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     return _svg(figure)
@@ -91,13 +93,24 @@ def series_panels(
     for axes, series, caption, is_wrong in zip(grid.flat, values, captions, wrong, strict=False):
         for channel in range(min(series.shape[1], 6)):
             axes.plot(series[:, channel], linewidth=0.9, marker="." if len(series) < 40 else None)
-        axes.set_title(caption, fontsize=8, loc="left", color=WRONG if is_wrong else INK)
+        axes.set_title(plain(caption), fontsize=8, loc="left", color=WRONG if is_wrong else INK)
         axes.tick_params(labelsize=7)
     for axes in list(grid.flat)[len(values) :]:
         axes.set_axis_off()
     if 1 < len(channels) <= 6:
-        figure.legend(channels, loc="outside lower center", ncols=6, fontsize=7, frameon=False)
+        figure.legend(
+            [plain(name) for name in channels],
+            loc="outside lower center",
+            ncols=6,
+            fontsize=7,
+            frameon=False,
+        )
     return _svg(figure)
+
+
+def plain(text: str) -> str:
+    """A text that Matplotlib takes for no formula."""
+    return text.replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:
@@ -107,7 +120,8 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
 
 
 def _svg(figure: Figure) -> str:
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # the browser has its own fonts
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()

@@ -16,7 +16,7 @@ from tasks.replicas import predict_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
 
-COMPARISON = "comparison.json"
+COMPARISON, ANSWERS = "comparison.json", "predictions.parquet"
 
 
 @task(name="compare")
@@ -61,10 +61,9 @@ def compare_with(
             "champion_scores": None,
         }
     held = _champion_scores(read_model(root, name, champion), own, dataset_ref, spec, folder)
-    better = held is None or _key(candidate) > _key(held)
     return {
         "champion": champion,
-        "better": better and held is not None,
+        "better": held is not None and _key(candidate) > _key(held),
         "reason": _reason(champion, candidate, held, own["test_rows"]),
         "candidate_scores": candidate,
         "champion_scores": held,
@@ -104,9 +103,8 @@ def _champion_scores(
     theirs = champion.manifest
     if theirs["classes"] != own["classes"] or theirs["channels"] != dataset.channels:
         return None
-    if _test_ids(root, folder) == _test_ids(root, champion.folder) and (
-        theirs["dataset"] == dataset.ref
-    ):
+    same_rows = _test_ids(root, f"{folder}/{ANSWERS}") == _test_ids(root, champion.path(ANSWERS))
+    if same_rows and theirs["dataset"] == dataset.ref:
         known = champion.read_json("metrics.json")["metrics"]
         return {k: known[k] for k in ("macro_f1", "log_loss")}
     chosen = select_rows(dataset, spec)
@@ -119,6 +117,6 @@ def _champion_scores(
     }
 
 
-def _test_ids(root: Root, folder: str) -> list[str]:
-    with root.fs.open(f"{folder}/predictions.parquet", "rb") as file:
+def _test_ids(root: Root, path: str) -> list[str]:
+    with root.fs.open(path, "rb") as file:
         return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()

@@ -1,4 +1,4 @@
-"""Task: score the candidates on the test rows, the only step that reads them."""
+"""Task: score the candidates on the test rows. No step before it reads them."""
 
 import json
 from typing import Any
@@ -52,7 +52,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     _write_json(root.fs, f"{workspace}/stability.json", found)
     with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
         pq.write_table(predictions(dataset, chosen, by_seed, best["seed"]), file)
-    root.fs.copy(candidate_path(workspace, best["seed"]), f"{workspace}/model.keras")
+    root.fs.cp_file(candidate_path(workspace, best["seed"]), f"{workspace}/model.keras")
     get_run_logger().info(
         "macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(chosen.test)
     )

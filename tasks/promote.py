@@ -1,6 +1,7 @@
 """Task: move the champion to a new version where that version is better."""
 
 import getpass
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +29,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
                 root,
                 model.name,
                 model.version,
-                actor=getpass.getuser(),
+                actor=_actor(),
                 reason=verdict["reason"],
                 evidence=verdict,
                 now=datetime.now(UTC),
@@ -39,6 +40,14 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
         "decision": verdict["reason"],
         "refused": model.manifest["refused"],
     }
+
+
+def _actor() -> str:
+    """The user's name, or number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:

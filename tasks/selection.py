@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from storage.datasets import Dataset
 from tasks.learning.spec import TrainingSpec
-from tasks.learning.splits import hold_back
+from tasks.learning.splits import assign_test
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,16 @@ class Selection:
 
 
 def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
-    """Take the dataset's own split where it names one, else hold test rows back by class."""
+    """Take the dataset's own split where it names one, else hold test rows back by their ids."""
     table = dataset.labels()
     labels = np.array(table["label"].to_pylist(), dtype=object)
-    groups = _codes(table["group"]) if "group" in table.column_names else None
+    keys = _keys(table)
+    groups = np.unique(keys, return_inverse=True)[1] if "group" in table.column_names else None
     if dataset.manifest["splits"]:
         train, test = _official_split(table, labels, dataset.ref)
+        _check_groups(groups, train, test, dataset.ref)
     else:
-        train, test = _own_split(labels, groups, spec, dataset.ref)
+        train, test = _own_split(labels, keys, spec, dataset.ref)
     classes = sorted(set(labels[train]))
     number = {name: code for code, name in enumerate(classes)}
     codes = np.array([number.get(label, -1) for label in labels], dtype=np.int32)
@@ -54,14 +56,17 @@ def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.n
 
 
 def _own_split(
-    labels: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec, ref: str
+    labels: np.ndarray, keys: np.ndarray, spec: TrainingSpec, ref: str
 ) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(labels != None)  # noqa: E711 - element by element
     _check_classes(labels[known], 3, ref)
     _, y = np.unique(labels[known].astype(str), return_inverse=True)
-    kept, held = hold_back(
-        y, None if groups is None else groups[known], spec.test_fraction, spec.split_seed
-    )
+    kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed)
+    if not len(held):
+        raise ValueError(
+            f"DATASET: expected enough groups to keep some of them for testing, {ref} has "
+            f"{len(set(keys[known]))}; add groups or leave out the column 'group'"
+        )
     return known[kept], known[held]
 
 
@@ -80,5 +85,20 @@ def _check_classes(labels: np.ndarray, least: int, ref: str) -> None:
         )
 
 
-def _codes(column: pa.ChunkedArray) -> np.ndarray:
-    return np.unique(np.array([v or "" for v in column.to_pylist()]), return_inverse=True)[1]
+def _keys(table: pa.Table) -> np.ndarray:
+    """What a split must not cut: each row's group, or its own id where it has none."""
+    ids = table["series_id"].to_pylist()
+    if "group" not in table.column_names:
+        return np.array(ids)
+    groups = table["group"].to_pylist()
+    return np.array(
+        [f"series {i}" if g is None else f"group {g}" for i, g in zip(ids, groups, strict=True)]
+    )
+
+
+def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, ref: str) -> None:
+    if groups is not None and np.isin(groups[test], groups[train]).any():
+        raise ValueError(
+            f"DATASET: expected every group on one side of the official split, {ref} has a group "
+            "on both; correct the split or leave out the column 'group'"
+        )

@@ -57,13 +57,12 @@ def _train_seeds(
         }
 
         def show(progress: Progress) -> None:
-            if progress.seed in lines:
-                display.update(
-                    lines[progress.seed],
-                    completed=progress.update,
-                    total=progress.of,
-                    note=f"loss {progress.loss:.4f}",
-                )
+            display.update(
+                lines[progress.seed],
+                completed=progress.update,
+                total=progress.of,
+                note=f"loss {progress.loss:.4f}",
+            )
 
         jobs = [
             (train_seed, (root_url, dataset_ref, spec, seed, candidate_path(workspace, seed)))

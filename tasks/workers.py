@@ -61,8 +61,9 @@ class Workers:
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             workers.cache_clear()
-            raise RuntimeError(
-                "training process: it was ended from outside (memory?); see the system's log"
+            raise ChildProcessError(
+                "training process: expected it to finish, it was ended from outside; see the "
+                "system's log, and free memory"
             ) from error
         except BaseException:
             self._stop.set()
@@ -80,8 +81,9 @@ class Workers:
         self, futures: list[Future], on_progress: Callable[[Progress], None] | None
     ) -> None:
         while not all(future.done() for future in futures):
-            if any(future.done() and future.exception() for future in futures):
-                return
+            for future in futures:
+                if future.done() and (error := future.exception()):
+                    raise error
             with contextlib.suppress(queue.Empty):
                 message = self._messages.get(timeout=0.2)
                 if on_progress:

@@ -45,6 +45,14 @@ def lines(n: int = 120) -> Rows:
     return Rows(x[..., None].astype(np.float32), y)
 
 
+def test_no_two_kernels_begin_alike_within_or_between_seeds() -> None:
+    seen = []
+    for seed in range(4):
+        model = build_network(3, Scaling((0.0,), (1.0,)), 1, SMALL, seed)
+        seen += [w.tobytes() for w in model.get_weights() if w.ndim > 1]
+    assert len(set(seen)) == len(seen)
+
+
 def test_padding_does_not_change_an_answer(network: keras.Model) -> None:
     x = gappy()
     for extra in (1, 2, 7, 50):

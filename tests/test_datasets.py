@@ -99,6 +99,22 @@ def test_the_same_rows_again_find_the_version_that_is_there(root: Root) -> None:
     assert dataset_versions(root, "toy") == [first.manifest["version"]]
 
 
+def test_a_bare_name_means_what_was_made_last(root: Root) -> None:
+    old = store_series(root)
+    store_series(root, n=40)
+    store_series(root)
+    assert open_dataset(root, "toy").ref == old.ref
+
+
+def test_a_dataset_that_would_not_fit_when_padded_is_refused(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = write_dataset(root, "r", [ragged([1] * 50 + [1000])], {}, NOW)
+    monkeypatch.setattr(datasets, "MOST_BYTES", 4 * 51 * 1000)
+    with pytest.raises(ValueError, match=r"DATASET: expected series that fit .*1000 steps"):
+        stored.values()
+
+
 def test_writers_at_once_do_not_damage_each_other(root: Root) -> None:
     with ThreadPoolExecutor(8) as pool:
         refs = list(pool.map(lambda i: store_series(root, n=60 + 2 * (i % 2)).ref, range(8)))

@@ -47,6 +47,51 @@ def test_long_form_keeps_group_and_takes_other_column_names(tmp_path: Path) -> N
     assert (row["series_id"], row["label"], row["group"], row["x"]) == ("u", "k", "g", [1.0, 2.0])
 
 
+def test_any_column_can_be_the_step_but_it_must_be_there(tmp_path: Path) -> None:
+    path = text(tmp_path, "l.csv", "series_id,label,time,x\na,k,2,3\na,k,1,1\n")
+    [row] = read(path, names=ColumnNames(step="time"))
+    assert row["x"] == [1.0, 3.0]
+    assert "time" not in row
+    with pytest.raises(ValueError, match=r"a column 'tik'.*--step-column"):
+        read(path, names=ColumnNames(step="tik"))
+
+
+def test_the_named_split_counts_whatever_the_file_says(tmp_path: Path) -> None:
+    table = pa.table({"series_id": ["a"], "label": ["k"], "x": [[1.0]], "split": ["train"]})
+    pq.write_table(table, tmp_path / "w.parquet")
+    assert [row["split"] for row in read(tmp_path / "w.parquet", split="test")] == ["test"]
+
+
+def test_missing_labels_are_null_in_every_format(tmp_path: Path) -> None:
+    np.savez(tmp_path / "z.npz", X=np.ones((3, 2)), y=np.array([1, np.nan, 2.5]))
+    np.savez(tmp_path / "b.npz", X=np.ones((2, 2)), y=np.array([b"p", b"?"]))
+    tsv, ts = "\ufeffNaN\t1\n1.0\t2\n", "\ufeff@classLabel true a\n@data\n1:?\n1:a\n"
+    found = [
+        [row["label"] for row in read(path)]
+        for path in (
+            tmp_path / "z.npz",
+            tmp_path / "b.npz",
+            text(tmp_path, "u.tsv", tsv),
+            text(tmp_path, "u.ts", ts),
+        )
+    ]
+    assert found == [["1", None, "2.5"], ["p", None], [None, "1"], [None, "a"]]
+
+
+def test_a_parquet_column_of_nulls_is_no_label(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"series_id": ["a"], "label": [None], "x": [1.0]}), tmp_path / "l.parquet"
+    )
+    assert read(tmp_path / "l.parquet")[0]["label"] is None
+
+
+def test_lists_of_a_fixed_size_are_series_too(tmp_path: Path) -> None:
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 3.0, 4.0]), 2)
+    pq.write_table(pa.table({"series_id": ["a", "b"], "label": ["k", "l"], "x": fixed}),
+                   tmp_path / "w.parquet")  # fmt: skip
+    assert [row["x"] for row in read(tmp_path / "w.parquet")] == [[1.0, 2.0], [3.0, 4.0]]
+
+
 def test_long_form_without_steps_takes_the_file_s_order(tmp_path: Path) -> None:
     [row] = read(text(tmp_path, "l.csv", "series_id,label,x\na,k,3\na,k,1\na,k,2\n"))
     assert row["x"] == [3.0, 1.0, 2.0]
@@ -157,6 +202,9 @@ BAD = {
     "csv with words for steps": (
         lines("b.csv", "series_id,label,step,x\na,k,one,1\n"), "row 2.*a number or a time",
     ),
+    "csv with pandas' index": (lines("b.csv", ",series_id,label,x\n0,a,k,1\n"), "index=False"),
+    "csv with a column twice": (lines("b.csv", "series_id,label,x,x\na,k,1,2\n"), "different name"),
+    "parquet with struct labels": (table(series_id=["a"], label=[{"p": 1}], x=[1.0]), "string"),
     "parquet that is none": (lines("b.parquet", "not parquet"), "a Parquet file"),
     "parquet with lists of text": (
         table(series_id=["a"], label=["k"], x=[["p"]]), "lists of numbers|numbers",
@@ -185,6 +233,19 @@ BAD = {
     "npz with wrong lengths": (
         archive(X=np.ones((2, 3)), y=np.ones(2), len=np.array([3, 9])), "a length of at most 3",
     ),
+    "npz of no steps": (archive(X=np.ones((2, 0)), y=np.ones(2)), "of shape"),
+    "npz with lengths in text": (
+        archive(X=np.ones((2, 3)), y=np.ones(2), len=np.array(["3", "3"])), "a length of at most 3",
+    ),
+    "npz with one label": (archive(X=np.ones((2, 3)), y=np.array(1)), "as many labels"),
+    "npz with two text labels": (archive(X=np.ones((2, 3)), y=np.full((2, 2), "a")), "one-hot"),
+    "npy by the name of npz": (
+        lambda folder: np.save(folder / "b.npy", np.ones(2))
+        or (folder / "b.npy").rename(folder / "b.npz"),
+        "an .npz archive",
+    ),
+    "tsv with commas": (lines("b.tsv", "1,2,3\n"), "row 1.*separated by tabs"),
+    "tsv with Python's digits": (lines("b.tsv", "1\t1_000\n"), "row 1.*'1_000'"),
     "labels that are not one-hot": (
         archive(X=np.ones((2, 3)), y=np.array([[1, 0], [1, 1]])), "row 2.*one-hot",
     ),

@@ -59,7 +59,7 @@ def check_tree(root: Root, environment: dict[str, str]) -> None:
         assert json.loads(found.stdout).get("bad", []) == []
     for kind in ("datasets", "models"):
         for version in Path(root.path).glob(f"{kind}/*/*"):
-            if version.name not in ("aliases", "audit"):
+            if version.is_dir() and version.name not in ("aliases", "audit"):
                 assert (version / "manifest.json").exists()
 
 

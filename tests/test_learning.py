@@ -11,7 +11,7 @@ from tasks.learning.calibration import calibration_error, fit_temperature, softe
 from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import CHUNK, Recipe, TrainingSpec
-from tasks.learning.splits import hold_back
+from tasks.learning.splits import assign_test, hold_back
 
 CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
 
@@ -75,6 +75,33 @@ def test_every_class_is_on_both_sides_of_a_split(y: list[int], fraction: float) 
     assert sorted([*kept, *held]) == list(range(len(codes)))
     assert set(codes[kept]) == set(codes)
     assert len(held) == pytest.approx(fraction * len(codes), abs=4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(y=st.lists(st.integers(0, 3), min_size=1, max_size=80), more=st.integers(1, 200))
+def test_a_row_keeps_its_side_when_a_dataset_grows(y: list[int], more: int) -> None:
+    codes = np.array([*range(4)] * 30 + y)
+    ids = np.array([f"s{i}" for i in range(len(codes) + more)])
+    _, few = assign_test(ids[: len(codes)], codes, 0.2, seed=0)
+    grown = np.concatenate([codes, np.arange(more) % 4])
+    _, many = assign_test(ids, grown, 0.2, seed=0)
+    assert set(few) == {row for row in many if row < len(codes)}
+
+
+@given(sizes=st.lists(st.integers(3, 8), min_size=2, max_size=6), seed=st.integers(0, 99))
+def test_small_classes_train_and_test(sizes: list[int], seed: int) -> None:
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    kept, held = assign_test(np.array([f"s{i}" for i in range(len(y))]), y, 0.2, seed)
+    assert np.bincount(y[kept], minlength=len(sizes)).min() >= 2
+    assert np.bincount(y[held], minlength=len(sizes)).min() >= 1
+
+
+def test_test_rows_never_cut_through_a_group() -> None:
+    rng = np.random.default_rng(0)
+    keys = rng.integers(0, 40, 400).astype(str)
+    kept, held = assign_test(keys, rng.integers(0, 2, 400), 0.2, seed=0)
+    assert not set(keys[kept]) & set(keys[held])
+    assert 30 < len(held) < 140
 
 
 @settings(max_examples=30, deadline=None)

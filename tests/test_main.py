@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from conftest import NOW, Command, store_series
 
+from storage.catalogue import write_index
 from storage.datasets import write_dataset
 from storage.models import commit_model
 from storage.root import Root, staging
@@ -95,12 +96,54 @@ def test_doctor_is_content_here(seqclass: Command) -> None:
 def test_doctor_finds_a_server_that_does_not_answer(
     seqclass: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    code, out, _ = seqclass("doctor", "--json")
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        code, out, _ = seqclass("doctor", "--json")
     bad = [f for f in json.loads(out)["findings"] if not f["ok"]]
     assert code == 1
     assert [f["what"] for f in bad] == ["prefect server"]
     assert "prefect server start" in bad[0]["advice"]
+
+
+def test_a_torn_registry_is_named_and_does_not_stop_the_rest(seqclass: Command, root: Root) -> None:
+    for folder in ("aliases", "audit"):
+        os.makedirs(root.join("models", "toy", folder))
+    Path(root.join("models", "toy", "audit", "x-promote.json")).write_text("")
+    Path(root.join("models", "toy", "aliases", "champion.json")).write_text("[]")
+    store_series(root)
+    assert seqclass("models")[0] == seqclass("datasets")[0] == 0
+    code, out, _ = seqclass("verify")
+    assert code == 1
+    assert "champion.json: expected a JSON object of the registry" in out
+    assert "toy@" in Path(write_index(root)).read_text()
+
+
+def test_a_version_that_is_not_there_is_not_verified(seqclass: Command, root: Root) -> None:
+    stored = store_series(root)
+    assert seqclass("verify", stored.ref)[0] == 0
+    code, _, err = seqclass("verify", "toy@" + "0" * 16)
+    assert (code, err.startswith("seqclass: REF: expected")) == (2, True)
+
+
+def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
+    store_series(root, label=["[/a]", "[red]"] * 30)
+    code, out, _ = seqclass("show", "toy")
+    assert code == 0
+    assert "class [/a]" in out
+    assert "class [red]" in out
+
+
+def test_a_server_that_does_not_answer_is_one_line(
+    seqclass: Command, monkeypatch: pytest.MonkeyPatch, prefect: str
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        code, _, err = seqclass("generate", "signals")
+    assert code == 2
+    assert err.startswith("seqclass: PREFECT_API_URL: expected a Prefect server that answers")
+    assert len(err.splitlines()) == 1
 
 
 def toy(change: Callable[[Root], object]) -> Callable[[Root, Path], list[object]]:
@@ -222,16 +265,20 @@ BAD_INPUTS = {
         toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppqqrrsstttt"))),
         "group: expected every class in more than one group",
     ),
-    "groups that leave validation a class short": (
-        toy(lambda r: store_with_labels(
-            r, ["a"] * 8 + ["b"] * 4, group=list("ppqqrrss") + list("ttuu"))),
-        "group: expected every class in more than one group",
+    "two groups for all": (
+        toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppppqqqqppqq"))),
+        "expected enough groups to keep some of them for testing",
     ),
     "a damaged dataset": (damaged, "part-00000.parquet: expected SHA-256"),
     "unknown spec field": (bad_spec('{"recipe": {"rate": 1}}'), "--spec .*recipe.rate.*got 1"),
     "spec that is no JSON": (bad_spec("recipe"), "--spec .*expected a JSON object"),
     "spec with an impossible limit": (bad_spec('{"limits": {"spread": -1}}'), "spread: expected"),
     "missing spec": (toy_with("--spec", "no.json"), "no.json: No such file"),
+    "a group on both sides": (
+        toy(lambda r: store_series(r, n=8, split=["train"] * 4 + ["test"] * 4, group=["g"] * 8)),
+        "every group on one side",
+    ),
+    "a seed beyond 32 bits": (toy_with("--first-seed", 5_000_000_000), "first_seed: expected"),
     "no test rows": (toy(split(["train"] * 8)), "labelled rows with split 'test'"),
     "no training rows": (toy(split(["test"] * 8)), "at least 2 classes"),
     "unknown model": (call("show", "models/nosuch"), "MODEL: expected one of"),

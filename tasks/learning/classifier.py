@@ -1,6 +1,7 @@
 """The classifier: convolutional stem, LSTM, masked pooling over time."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from tasks.learning.layers import masked_conv, masked_pool, pool_steps, series_features
@@ -20,26 +21,29 @@ def build_network(
 
     Every initial weight and every dropout mask follows from ``seed``.
     """
+    stem, deeper, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(6)
     raw = keras.Input((None, len(scaling.center)), name="series")
     x, inside = series_features(raw, scaling)
-    x = masked_conv(x, inside, arch.filters, arch.widths[0], seed)
+    x = masked_conv(x, inside, arch.filters, arch.widths[0], int(stem))
     x, inside = pool_steps(x, pooling), pool_steps(inside, pooling)
-    x = masked_conv(x, inside, arch.filters, arch.widths[1], seed + 1)
+    x = masked_conv(x, inside, arch.filters, arch.widths[1], int(deeper))
     x = layers.Bidirectional(
-        _lstm(arch.units, seed + 2), backward_layer=_lstm(arch.units, seed + 4, backwards=True)
+        _lstm(arch.units, int(ahead)),
+        backward_layer=_lstm(arch.units, int(back), backwards=True),
     )(x, mask=inside[..., 0] > 0)
     x = masked_pool(layers.LayerNormalization()(x), inside)
-    x = layers.Dropout(arch.dropout, seed=seed + 6)(x)
-    init = keras.initializers.GlorotUniform(seed=seed + 7)
+    x = layers.Dropout(arch.dropout, seed=int(dropped))(x)
+    init = keras.initializers.GlorotUniform(seed=int(head))
     logits = layers.Dense(n_classes, kernel_initializer=init, name="logits")(x)
     return keras.Model(raw, logits, name="network")
 
 
 def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
+    kernel, recurrent = np.random.SeedSequence(seed).generate_state(2)
     return layers.LSTM(
         units,
         return_sequences=True,
         go_backwards=backwards,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-        recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 1),
+        kernel_initializer=keras.initializers.GlorotUniform(seed=int(kernel)),
+        recurrent_initializer=keras.initializers.Orthogonal(seed=int(recurrent)),
     )

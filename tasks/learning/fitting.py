@@ -62,7 +62,8 @@ def fit(
     A run that fails to learn is begun again from another seed, derived from ``seed``.
     """
     for restart in range(recipe.restarts + 1):
-        run = _Run(build(seed + 1_000_003 * restart), train, held_back, recipe, seed + restart)
+        own_seed = seed + 1_000_003 * restart
+        run = _Run(build(own_seed), train, held_back, recipe, own_seed)
         if run.learn(watch, updates, last_chance=restart == recipe.restarts):
             break
     return Fit(run.network, run.kept_update, restart, run.history)
@@ -209,8 +210,7 @@ def predict_logits(
 ) -> np.ndarray:
     """Outputs of a network for ``(n, steps, channels)``, in batches of one shape.
 
-    The last batch is filled up with its own first row, so that no row's result depends on
-    how many rows came with it.
+    The last batch is filled up with its own first row, so that there is one shape to compile.
     """
     infer = infer or tf.function(lambda rows: network(rows, training=False))
     outputs = []

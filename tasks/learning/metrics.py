@@ -51,8 +51,8 @@ def evaluate(
         **scores(probabilities, y),
         "log_loss": log_loss(probabilities, y),
         "ece": calibration_error(probabilities, y),
-        "macro_precision": float(precision.mean()),
-        "macro_recall": float(recall.mean()),
+        "macro_precision": float(precision[support > 0].mean()),
+        "macro_recall": float(recall[support > 0].mean()),
         "per_class": per_class,
         "confusion": table.tolist(),
         "intervals": {

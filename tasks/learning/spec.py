@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+LARGEST_SEED = 2**31 - 1
+"""A seed has to fit the 32 bits that every library takes."""
 CHUNK = 50
 """Updates between two looks at the losses; budgets are rounded up to a multiple of it."""
 
@@ -119,6 +121,11 @@ class TrainingSpec:
                     f"{name}: expected a whole number of at least {low}, got {value}; "
                     "correct the value"
                 )
+        if self.first_seed + self.seeds > LARGEST_SEED:
+            raise ValueError(
+                f"first_seed: expected seeds up to {LARGEST_SEED}, "
+                f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
+            )
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)
             if not 0 < value <= 0.5:

@@ -1,9 +1,33 @@
-"""Splits of rows that keep class shares and never cut through a group."""
+"""Splits of rows that leave no class out and never cut through a group."""
 
 import warnings
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
+
+
+def assign_test(
+    keys: np.ndarray, y: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide row numbers into training and test rows by a hash of each row's key.
+
+    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``.
+    A row keeps its side when a dataset grows, so that a model is not tested on rows that an
+    earlier one trained on. Only keys of classes with few of them change sides: at least two keys
+    of a class train, and one tests where it has three.
+    """
+    names, number = np.unique(keys, return_inverse=True)
+    place = pd.util.hash_array(names.astype(object), hash_key=f"{seed:016d}") / 2.0**64
+    held = place < fraction
+    for code in np.unique(y):
+        own = np.unique(number[y == code])
+        own = own[np.argsort(place[own])]
+        most = max(len(own) - 2, 0)
+        held[own[most:]] = False
+        if most and not held[own].any():
+            held[own[0]] = True
+    return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 
 def hold_back(

@@ -13,8 +13,8 @@ import numpy as np
 
 COMMON_CAUSE, CHANGE_POINT, BURST = "common_cause", "change_point", "burst"
 FAMILIES = (COMMON_CAUSE, CHANGE_POINT, BURST)
-BLOCK_ROWS = 1024
-"""Series per random stream: a series' numbers depend on the seed and its own index alone."""
+BLOCK_ROWS, BLOCK_VALUES = 1024, 2**22
+"""Series per random stream, and values where series are long."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -162,9 +162,10 @@ class SignalBlock:
 def generate_signals(
     spec: SignalSpec, start: int = 0, stop: int | None = None
 ) -> Iterator[SignalBlock]:
-    """Yield the series ``start .. stop`` of a spec, a block of at most ``BLOCK_ROWS`` at a time.
+    """Yield the series ``start .. stop`` of a spec, a block at a time.
 
-    The same index always has the same numbers, wherever the range begins or ends.
+    A series' numbers depend on the seed and its own index alone, wherever the range begins or
+    ends: blocks are fixed by ``n_steps``, and each has a random stream of its own.
     """
     stop = spec.n_series if stop is None else stop
     if not 0 <= start <= stop <= spec.n_series:
@@ -172,25 +173,32 @@ def generate_signals(
             f"range: expected 0 <= start <= stop <= n_series={spec.n_series}, "
             f"got {start}..{stop}; correct the range"
         )
-    for block in range(start // BLOCK_ROWS, -(-stop // BLOCK_ROWS)):
-        first = block * BLOCK_ROWS
-        cut = slice(max(start - first, 0), min(stop - first, BLOCK_ROWS))
+    rows = block_rows(spec.n_steps)
+    for block in range(start // rows, -(-stop // rows)):
+        first = block * rows
+        cut = slice(max(start - first, 0), min(stop - first, rows))
         whole = _draw_block(spec, block)
         yield SignalBlock(first + cut.start, whole.values[cut], whole.codes[cut], whole.events[cut])
+
+
+def block_rows(n_steps: int) -> int:
+    """Series in a block of series of ``n_steps``."""
+    return min(BLOCK_ROWS, max(1, BLOCK_VALUES // n_steps))
 
 
 def _draw_block(spec: SignalSpec, block: int) -> SignalBlock:
     rng = np.random.Generator(
         np.random.SFC64(np.random.SeedSequence(spec.seed, spawn_key=(1, block)))
     )
-    first = block * BLOCK_ROWS
-    codes = _class_codes(spec, np.arange(first, first + BLOCK_ROWS))
+    rows = block_rows(spec.n_steps)
+    first = block * rows
+    codes = _class_codes(spec, np.arange(first, first + rows))
     family = np.array([FAMILIES.index(name) for name in spec.classes])[codes]
-    level, spread = (d.draw(rng, (BLOCK_ROWS, 1)) for d in (spec.level, spec.spread))
-    sign = np.where(rng.random((BLOCK_ROWS, 1)) < 0.5 * spec.both_signs, -1, 1).astype(np.float32)
-    values = rng.standard_normal((BLOCK_ROWS, spec.n_steps), dtype=np.float32)
+    level, spread = (d.draw(rng, (rows, 1)) for d in (spec.level, spec.spread))
+    sign = np.where(rng.random((rows, 1)) < 0.5 * spec.both_signs, -1, 1).astype(np.float32)
+    values = rng.standard_normal((rows, spec.n_steps), dtype=np.float32)
     values *= np.float32(spec.noise)
-    events = np.full((BLOCK_ROWS, 2), -1, dtype=np.int32)
+    events = np.full((rows, 2), -1, dtype=np.int32)
     _add_changes(spec, rng, values, sign, events, family == FAMILIES.index(CHANGE_POINT))
     _add_bursts(spec, rng, values, sign, events, family == FAMILIES.index(BURST))
     values *= np.abs(spread)
