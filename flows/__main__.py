@@ -3,6 +3,7 @@
 Prefect and TensorFlow are imported only by the commands that need them.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -242,6 +243,35 @@ def verify(
             typer.echo(f"{item['path']}: {item['problem']}")
         typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
     if found["bad"]:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def reproduce(
+    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a model's recorded training again and compare weights, predictions and scores."""
+    from storage.registry import open_model
+    from storage.root import DamagedError
+
+    store = _writable(root)
+    with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
+        open_model(store, model)
+    _prepare_prefect("reproduce")
+    from flows.reproduction import reproduce_model as flow
+
+    found = flow(model, store.url)
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo(f"{found['model']}: {found['verdict']}")
+        if found["first_difference"]:
+            typer.echo(f"first difference: {found['first_difference']}")
+        if found.get("changed_fingerprint"):
+            typer.echo(f"changed since: {', '.join(found['changed_fingerprint'])}")
+    if found["verdict"] == "different":
         raise typer.Exit(REFUSED)
 
 

@@ -11,6 +11,7 @@ from storage.models import commit_model
 from storage.root import open_root
 from tasks.learning.spec import TrainingSpec
 from tasks.train import CANDIDATES
+from tasks.workers import numerics
 
 HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
 
@@ -26,12 +27,14 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
     description = {
         "dataset": dataset.ref,
         "dataset_digest": dataset.manifest["digest"],
+        "dataset_source": dataset.manifest["source"],
         "classes": metrics["classes"],
         "channels": dataset.channels,
         "registered_seed": metrics["registered_seed"],
         "metrics": {name: metrics["metrics"][name] for name in HEADLINES},
         "refused": refused,
         "spec": asdict(spec),
+        "numerics": numerics(),
     }
     model = commit_model(root, workspace, name, description, datetime.now(UTC))
     get_run_logger().info("registered %s", model.ref)

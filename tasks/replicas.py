@@ -67,6 +67,12 @@ def weights_digest(weights: list[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def stored_weights_digest(root_url: str, model_path: str) -> str:
+    """The digest of the weights in a stored classifier."""
+    tensorflow()
+    return weights_digest(load_keras(open_root(root_url), model_path).get_weights())
+
+
 def predict_rows(
     root_url: str, dataset_ref: str, rows: np.ndarray, model_paths: list[str]
 ) -> list[np.ndarray]:

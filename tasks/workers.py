@@ -24,6 +24,16 @@ ENVIRONMENT = {
 }
 
 
+def numerics() -> dict[str, Any]:
+    """What besides versions and CPU decides the bits of a training; part of its fingerprint."""
+    return {
+        "threads": int(ENVIRONMENT["TF_NUM_INTRAOP_THREADS"]),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "op_determinism": True,
+        "kernel": "keras",
+    }
+
+
 class Progress(NamedTuple):
     """What a process tells about a seed on its way."""
 

@@ -1,0 +1,17 @@
+"""Flow: the recorded training of a model, once more."""
+
+from typing import Any
+
+from prefect import flow
+
+from storage.root import open_root
+from tasks.reproduce import reproduce
+from tasks.sweep import sweep_leftovers
+
+
+@flow(name="reproduce-model")
+def reproduce_model(model: str, root: str | None = None) -> dict[str, Any]:
+    """Train a registered model again from its manifest and compare."""
+    root_url = open_root(root).url
+    sweep_leftovers(root_url)
+    return reproduce(model, root_url)
