@@ -444,6 +444,11 @@ def _show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> Non
         return
     _print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
     _print_seeds(spread["seeds"], found["registered_seed"])
+    f1 = spread["spread"]["macro_f1"]
+    typer.echo(
+        f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
+        f"{spread['flipping_rows']} of {found['test_rows']} test rows flip between seeds"
+    )
     then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")

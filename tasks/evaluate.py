@@ -10,6 +10,7 @@ from prefect import get_run_logger, task
 
 from storage.datasets import Dataset, open_dataset
 from storage.root import open_root
+from tasks.learning.agreement import flips, spread_of, worst_case
 from tasks.learning.metrics import evaluate as full_scores
 from tasks.learning.metrics import label_scores, scores
 from tasks.learning.spec import Limits, TrainingSpec
@@ -18,6 +19,8 @@ from tasks.replicas import baseline_rows, predict_rows
 from tasks.selection import Selection, select_rows
 from tasks.train import RECORDS, best_record, candidate_path
 from tasks.workers import workers
+
+MOST_FLIPPING = 20
 
 
 @task(name="evaluate")
@@ -47,11 +50,13 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "baselines": {k: label_scores(v, y, len(chosen.classes)) for k, v in baselines.items()},
     }
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
-    found = stability(seeds)
-    found["refused"] = _refusal(seeds, len(chosen.classes), spec.limits)
+    answers = np.stack([p.argmax(axis=1) for p in probabilities])
+    table = predictions(dataset, chosen, by_seed, best["seed"])
+    names = table["series_id"].to_pylist()
+    found = stability(seeds, answers, y, names, spec, len(chosen.classes))
     _write_json(root.fs, f"{workspace}/stability.json", found)
     with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
-        pq.write_table(predictions(dataset, chosen, by_seed, best["seed"]), file)
+        pq.write_table(table, file)
     root.fs.cp_file(candidate_path(workspace, best["seed"]), f"{workspace}/model.keras")
     get_run_logger().info(
         "macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(chosen.test)
@@ -59,18 +64,31 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     return workspace
 
 
-def stability(seeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """How the seeds spread: mean, lowest, highest and standard deviation of each score."""
-    spread = {}
-    for name in ("accuracy", "macro_f1", "balanced_accuracy"):
-        values = np.array([seed[name] for seed in seeds])
-        spread[name] = {
-            "mean": float(values.mean()),
-            "min": float(values.min()),
-            "max": float(values.max()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-        }
-    return {"seeds": seeds, "spread": spread}
+def stability(
+    seeds: list[dict[str, Any]],
+    answers: np.ndarray,
+    y: np.ndarray,
+    names: list[str],
+    spec: TrainingSpec,
+    n_classes: int,
+) -> dict[str, Any]:
+    """How the seeds spread, the worst of them, the test rows that flip, and the gate's word.
+
+    answers: class codes ``(seeds, n)`` of the test rows; y: true codes; names: their ids.
+    """
+    worst, share = worst_case(answers, y, n_classes, spec.split_seed), flips(answers)
+    order = np.argsort(-share, kind="stable")[: int((share > 0).sum())]
+    return {
+        "seeds": seeds,
+        "spread": spread_of(seeds),
+        "worst_seed": {"seed": seeds[worst["position"]]["seed"], "intervals": worst["intervals"]},
+        "flipping_rows": len(order),
+        "most_flipping": [
+            {"series_id": names[row], "share_of_seeds_apart": float(share[row])}
+            for row in order[:MOST_FLIPPING]
+        ],
+        "refused": _refusal(seeds, n_classes, spec.limits),
+    }
 
 
 def _refusal(seeds: list[dict[str, Any]], n_classes: int, limits: Limits) -> str | None:

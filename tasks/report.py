@@ -91,6 +91,9 @@ def _seeds(found: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, An
     return {
         "seeds": found["seeds"],
         "spread": found["spread"]["macro_f1"],
+        "worst": found["worst_seed"],
+        "flipping_rows": found["flipping_rows"],
+        "most_flipping": found["most_flipping"],
         "curves": charts.learning_curves(history),
     }
 

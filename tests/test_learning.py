@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
+from tasks.learning.agreement import flips, spread_of, worst_case
 from tasks.learning.baselines import baseline_predictions, summary_features
 from tasks.learning.calibration import calibration_error, fit_temperature, soften
 from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
@@ -121,6 +122,21 @@ def test_impossible_splits_are_refused() -> None:
         hold_back(np.array([0, 0, 1, 1]), np.zeros(4, int), 0.2, 0)
     with pytest.raises(ValueError, match="more than one group"):
         hold_back(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 3, 3, 3]), 0.5, 0)
+
+
+def test_spread_worst_case_and_flips_of_seeds() -> None:
+    y = np.array([0, 1, 0, 1])
+    answers = np.array([[0, 1, 0, 1], [0, 1, 1, 0], [0, 1, 0, 0]])
+    np.testing.assert_allclose(flips(answers), [0, 0, 1 / 3, 1 / 3])
+    worst = worst_case(answers, y, 2, seed=0)
+    low, high = worst["intervals"]["accuracy"]
+    assert worst["position"] == 1
+    assert low <= 0.5 <= high
+    seeds = [{**label_scores(row, y, 2)} for row in answers]
+    found = spread_of(seeds)["accuracy"]
+    assert (found["min"], found["max"], found["mean"]) == (0.5, 1.0, 0.75)
+    assert found["sd"] == pytest.approx(0.25)
+    assert spread_of(seeds[:1])["accuracy"]["sd"] == 0.0
 
 
 def test_scaling_is_robust_to_garbage_and_missing_values() -> None:
