@@ -50,7 +50,7 @@ app.add_typer(generate, name="generate")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 RootOption = Annotated[
     str | None,
-    typer.Option("--root", help="Storage root: a folder or URL [default: $SEQCLASS_STORAGE]."),
+    typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
 ]
 NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
 
@@ -83,10 +83,10 @@ def generate_signals(
     n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
     seed: Annotated[int, typer.Option(help="Every number follows from it.")] = 0,
     classes: Annotated[
-        str | None, typer.Option(help="Classes to draw, by comma [default: all].")
+        str | None, typer.Option(help="Classes to draw, by comma (default: all).")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Shares of the classes, by comma [default: equal].")
+        str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")
     ] = None,
     noise: Annotated[float, typer.Option(help="Factor on the noise.")] = 1.0,
     root: RootOption = None,
@@ -118,7 +118,7 @@ def import_files(
     series_id_column: Annotated[str, typer.Option(help="Column of the series' id.")] = "series_id",
     label_column: Annotated[str, typer.Option(help="Column of the label.")] = "label",
     step_column: Annotated[
-        str | None, typer.Option(help="Column of the step, in long form [default: step].")
+        str | None, typer.Option(help="Column of the step, in long form (default: step).")
     ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
@@ -146,7 +146,7 @@ def train(
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
     first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
     name: Annotated[
-        str | None, typer.Option(help="Name of the model [default: dataset's].")
+        str | None, typer.Option(help="Name of the model (default: dataset's).")
     ] = None,
     spec: Annotated[
         str | None, typer.Option(help="JSON file of training spec fields that differ.")
@@ -228,7 +228,7 @@ def show(
 
 @app.command()
 def verify(
-    ref: Annotated[str | None, typer.Argument(help="A model or dataset [default: all].")] = None,
+    ref: Annotated[str | None, typer.Argument(help="A model or dataset (default: all).")] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -361,6 +361,7 @@ def _prepare_prefect(what: str) -> None:
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
     from flows.diagnosis import prefect_url, server_problem
+    from flows.interruption import leave_on_interrupt
 
     url = prefect_url()
     if url and (problem := server_problem(url)):
@@ -368,6 +369,7 @@ def _prepare_prefect(what: str) -> None:
             f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
             "start it with 'prefect server start', or unset the address"
         )
+    leave_on_interrupt()
     where = url or "a throw-away server (takes some seconds)"
     Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
 
@@ -398,7 +400,9 @@ def _show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
         _add_row(table, f"class {label}", f"{count:,}")
     for part, count in manifest["splits"].items():
         _add_row(table, f"split {part}", f"{count:,}")
-    Console().print(table)
+    if "group" in manifest["columns"]:
+        _add_row(table, "groups", "kept together by the column 'group'")
+    _show(table)
     typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
 
 
@@ -467,7 +471,7 @@ def _print_scores(title: str, found: dict[str, Any]) -> None:
             *cells,
             style="bold" if scores is found["metrics"] else "",
         )
-    Console().print(table)
+    _show(table)
     metrics = found["metrics"]
     low, high = metrics["intervals"]["macro_f1"]
     typer.echo(
@@ -485,14 +489,20 @@ def _print_seeds(seeds: list[dict[str, Any]], registered: int) -> None:
             f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
             str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
         )  # fmt: skip
-    Console().print(table)
+    _show(table)
 
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in (first, *others):
+    table.add_column(Text(first), no_wrap=True)
+    for heading in others:
         table.add_column(Text(heading), overflow="fold")
     return table
+
+
+def _show(table: Table) -> None:
+    """Print a table as wide as the terminal, or wide enough for a file or a pipe."""
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _add_row(table: Table, *cells: str, style: str = "") -> None:
@@ -501,7 +511,7 @@ def _add_row(table: Table, *cells: str, style: str = "") -> None:
 
 
 def _print_table(table: Table, found: list[Any], empty: str) -> None:
-    Console().print(table) if found else typer.echo(empty)
+    _show(table) if found else typer.echo(empty)
 
 
 def _span(n_steps: list[int]) -> str:

@@ -588,10 +588,11 @@ def _constant(
     same = pc.fill_null(pc.equal(values, expected), False).to_numpy(zero_copy_only=False)
     same |= (values.is_null().to_numpy(False)) & (expected.is_null().to_numpy(False))
     if not same.all():
+        row = int((~same).argmax())
         raise refusal(
-            path, f"one {name} for all steps of a series", "two",
-            "correct the column, or rename it where it means something else",
-            int((~same).argmax()) + first_row,
+            path, f"one {name} for all steps of a series",
+            f"{values[row].as_py()!r} beside {expected[row].as_py()!r}", "correct the column",
+            row + first_row,
         )  # fmt: skip
     return first
 
@@ -605,7 +606,8 @@ def _float_column(path: str, column: pa.ChunkedArray, name: str, first_row: int)
         if bad.any():
             row = int(bad.argmax())
             raise refusal(
-                path, f"a number in column {name!r}", repr(texts.iloc[row]), "correct the value",
+                path, f"a number in column {name!r}", repr(texts.iloc[row]),
+                "correct the value, or drop the column: every other column is a channel",
                 row + first_row,
             )  # fmt: skip
         values = numbers.to_numpy(dtype=np.float64)
@@ -637,14 +639,19 @@ def _renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
             path, "a different name for every column", ", ".join(map(repr, present)),
             "name the columns (pandas: index=False)",
         )  # fmt: skip
+    if len(present) == 1 and re.search(r"[;|\t]", present[0]):
+        raise refusal(path, "columns separated by commas", repr(present[0]), "change the separator")
     new = {names.series_id: "series_id", names.label: "label"}
     for given, own in new.items():
-        if given not in present or (given != own and own in present):
-            got = ", ".join(present)
+        if given not in present:
             raise refusal(
-                path, f"a column {given!r}" + (f" and no other {own!r}" if given != own else ""),
-                got, f"rename a column or say which it is with --{own.replace('_', '-')}-column",
+                path, f"a column {given!r}", ", ".join(present),
+                f"rename a column or say which it is with --{own.replace('_', '-')}-column",
             )  # fmt: skip
+        if given != own and own in present:
+            raise refusal(
+                path, f"no column {own!r} beside {given!r}", ", ".join(present), "drop one of them"
+            )
     table = table.rename_columns([new.get(name, name) for name in present])
     return _cast(path, table, {"series_id": pa.string(), "label": pa.string()})
 

@@ -176,7 +176,19 @@ def staging(root: Root, purpose: str) -> Iterator[str]:
         if root.is_local:
             stack.callback(os.close, _claim(folder))
         stack.callback(_remove, root, folder)
+        _own_staging.append((root, folder))
+        stack.callback(_own_staging.remove, (root, folder))
         yield folder
+
+
+_own_staging: list[tuple[Root, str]] = []
+
+
+def discard_staging() -> None:
+    """Remove all work in progress of this process, which is about to end."""
+    for root, folder in _own_staging:
+        with contextlib.suppress(OSError):
+            _remove(root, folder)
 
 
 def _claim(folder: str) -> int:

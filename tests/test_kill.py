@@ -98,19 +98,22 @@ def test_ten_kills_leave_a_sound_tree(
     kill_often(command, 10, prefect_url, root, tmp_path / "in")
 
 
-def test_an_interrupted_training_stops_and_leaves_nothing(
-    prefect_url: str, root: Root, tmp_path: Path
+@pytest.mark.parametrize("whole_group", [True, False], ids=["as a terminal does", "alone"])
+def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
+    root: Root, tmp_path: Path, whole_group: bool
 ) -> None:
-    environment = {**os.environ, "PREFECT_API_URL": prefect_url, "SEQCLASS_STORAGE": root.path}
+    """With a throw-away server, which a terminal's Ctrl-C reaches as well."""
+    environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
     process = start(COMMANDS["run"], environment)
     staged = Path(root.path, ".staging")
-    deadline = time.monotonic() + 60
-    while not list(staged.glob("*-model-*")):
+    deadline = time.monotonic() + 90
+    while not list(staged.glob("*-model-*/candidates")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    time.sleep(6)
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    assert process.wait(timeout=10) == 130
     kill_after(process, 0)
     assert list(staged.iterdir()) == []
     assert root.names("models") == []

@@ -38,6 +38,12 @@ def test_intervals_hold_the_score_and_shrink_with_rows() -> None:
     assert widths[1] == pytest.approx(widths[0] / 10, rel=0.2)
 
 
+def test_no_error_in_few_rows_is_no_certainty() -> None:
+    low, high = score_intervals(np.diag([9, 9]), seed=0, n_resamples=1000)["macro_f1"]
+    assert (round(low, 3), high) == (0.815, 1.0)
+    assert score_intervals(np.diag([900, 900]), 0, 1000)["accuracy"][0] > 0.997
+
+
 def test_evaluation_names_every_score() -> None:
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
     found = evaluate(p, np.array([0, 1, 1, 1]), ["a", "b"], seed=0)

@@ -66,11 +66,15 @@ def score_intervals(table: np.ndarray, seed: int, n_resamples: int) -> dict[str,
     """95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
 
     Resampling rows with replacement changes only the counts in the cells, which are then
-    multinomial; so the rows themselves need not be drawn.
+    multinomial; so the rows themselves need not be drawn. Without any error there is nothing to
+    resample: the lower end is then the exact binomial one, ``0.025 ** (1 / n)`` (Clopper and
+    Pearson 1934).
     """
+    n = int(table.sum())
+    if np.trace(table) == n:
+        return {name: [0.025 ** (1 / n), 1.0] for name in _table_scores(table[None])}
     rng = np.random.default_rng(seed)
-    share = table.ravel() / table.sum()
-    drawn = rng.multinomial(table.sum(), share, size=n_resamples).reshape(-1, *table.shape)
+    drawn = rng.multinomial(n, table.ravel() / n, size=n_resamples).reshape(-1, *table.shape)
     return {
         name: np.percentile(values, [2.5, 97.5]).tolist()
         for name, values in _table_scores(drawn).items()
