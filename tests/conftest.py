@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,12 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real data is absent: {SHARED}")
     return SHARED
+
+
+def hear_interrupts() -> None:
+    """Run in a child before it starts: a background shell makes children deaf to SIGINT, and a
+    Prefect worker ends by sending itself one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, free_port, wait_until_healthy
+from conftest import REPOSITORY, free_port, hear_interrupts, wait_until_healthy
 from test_main import csv
 
 README = (REPOSITORY / "README.md").read_text()
@@ -81,12 +81,12 @@ def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
         "SEQCLASS_STORAGE": str(tmp_path / "tree"), "PREFECT_LOGGING_LEVEL": "WARNING",
     }  # fmt: skip
     server = [*lines[0].split(), "--port", url.split(":")[2].split("/")[0]]
-    started = [subprocess.Popen(_in_venv(server), cwd=REPOSITORY, env=environment)]
+    started = [_begin(server, REPOSITORY, environment)]
     try:
         wait_until_healthy(f"{url}/health", started[0])
         for line in lines[1:3]:
             subprocess.run(_in_venv(line.split()), cwd=REPOSITORY, env=environment, check=True)
-        started.append(subprocess.Popen(_in_venv(lines[3].split()), cwd=tmp_path, env=environment))
+        started.append(_begin(lines[3].split(), tmp_path, environment))
         parameters = ["--param", 'signals={"n_series": 300}', "--param", 'training={"seeds": 1}']
         subprocess.run(
             _in_venv([*shlex.split(lines[4]), *parameters, "--watch"]), cwd=tmp_path,
@@ -97,6 +97,12 @@ def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
             process.terminate()
             process.wait(timeout=60)
     assert (tmp_path / "tree" / "models" / "signals" / "v1" / "report.html").exists()
+
+
+def _begin(words: list[str], folder: Path, environment: dict[str, str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        _in_venv(words), cwd=folder, env=environment, preexec_fn=hear_interrupts
+    )
 
 
 def _in_venv(words: list[str]) -> list[str]:
