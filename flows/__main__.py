@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.interruption import INTERRUPTED, INTERRUPTION, leave_on_interrupt
 from storage.root import Root, open_root
 
 PREFECT_SETTINGS = {
@@ -29,7 +30,7 @@ PREFECT_SETTINGS = {
 }
 """What a flow started from here runs under, unless the environment says otherwise."""
 
-REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 70, 130
+REFUSED, BAD_INPUT, FAULT = 1, 2, 70
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
@@ -361,7 +362,6 @@ def _prepare_prefect(what: str) -> None:
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
     from flows.diagnosis import prefect_url, server_problem
-    from flows.interruption import leave_on_interrupt
 
     url = prefect_url()
     if url and (problem := server_problem(url)):
@@ -536,7 +536,7 @@ def _guarded(command: Callable[[], Any]) -> int:
             return BAD_INPUT
         return _complain(_usage(error), BAD_INPUT)
     except (typer.Abort, KeyboardInterrupt):
-        return _complain("interrupted; nothing half-made was kept", INTERRUPTED)
+        return _complain(INTERRUPTION, INTERRUPTED)
     except MemoryError:
         return _complain("memory: expected enough for this input, ran out; use less", BAD_INPUT)
     except (ValueError, OSError) as error:

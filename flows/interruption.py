@@ -12,7 +12,7 @@ from types import FrameType
 
 from storage.root import discard_staging
 
-INTERRUPTED = 130
+INTERRUPTED, INTERRUPTION = 130, "interrupted; nothing half-made was kept"
 
 
 def leave_on_interrupt() -> None:
@@ -26,7 +26,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
         worker.kill()
     _stop_server()
     discard_staging()
-    print("seqclass: interrupted; nothing half-made was kept", file=sys.stderr, flush=True)
+    print(f"seqclass: {INTERRUPTION}", file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)
 
 
