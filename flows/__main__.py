@@ -14,10 +14,21 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from flows.interruption import INTERRUPTED, INTERRUPTION, leave_on_interrupt
+from flows.printing import (
+    add_row,
+    dataset_summary,
+    new_table,
+    print_json,
+    print_rows,
+    show_dataset,
+    show_dataset_summary,
+    show_model,
+    show_study,
+    show_training,
+    span,
+)
 from storage.root import Root, open_root
 
 PREFECT_SETTINGS = {
@@ -68,12 +79,12 @@ def run(
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
     signals = _signal_spec(preset, n_series=n_series, n_steps=n_steps)
-    training = _training_spec(seeds)
+    training = _training_spec({"seeds": seeds})
     store = _writable(root)
     _prepare_prefect("run")
     from flows.demonstration import run as flow
 
-    _show_training(store, flow(name, signals, training, store.url), as_json)
+    _conclude(store, flow(name, signals, training, store.url), as_json)
 
 
 @generate.command("signals")
@@ -104,7 +115,7 @@ def generate_signals(
     _prepare_prefect("generate")
     from flows.generation import generate_signals as flow
 
-    _show_dataset(store, flow(name, spec, store.url), as_json)
+    show_dataset(store, flow(name, spec, store.url), as_json)
 
 
 @app.command("import")
@@ -138,7 +149,7 @@ def import_files(
 
     columns = ColumnNames(series_id_column, label_column, step_column)
     spec = ImportSpec(tuple(paths), tuple(test or ()), columns)
-    _show_dataset(store, flow(name, spec, store.url), as_json)
+    show_dataset(store, flow(name, spec, store.url), as_json)
 
 
 @app.command()
@@ -152,6 +163,9 @@ def train(
     spec: Annotated[
         str | None, typer.Option(help="JSON file of training spec fields that differ.")
     ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Register the average of all seeds.")
+    ] = False,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -159,7 +173,9 @@ def train(
     from storage.datasets import open_dataset
     from storage.root import check_name
 
-    training = _training_spec(seeds, first_seed, spec)
+    training = _training_spec(
+        {"seeds": seeds, "first_seed": first_seed, **({"ensemble": True} if ensemble else {})}, spec
+    )
     store = _writable(root)
     ref = open_dataset(store, dataset).ref
     if name is not None:
@@ -167,7 +183,35 @@ def train(
     _prepare_prefect("train")
     from flows.training import train_classifier as flow
 
-    _show_training(store, flow(ref, name, training, store.url), as_json)
+    _conclude(store, flow(ref, name, training, store.url), as_json)
+
+
+@app.command()
+def stability(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    seeds: Annotated[int, typer.Option(help="Seeds to train of each recipe.")] = 20,
+    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
+    architectures: Annotated[
+        str | None,
+        typer.Option(help="Some of conv-lstm, bilstm, lstm, by comma (default: the recipe's)."),
+    ] = None,
+    recipes: Annotated[
+        str, typer.Option(help="Recipes by comma: default, or JSON files as of train --spec.")
+    ] = "default",
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell how recipes spread over seeds; a study that was stopped goes on where it was."""
+    from storage.datasets import open_dataset
+
+    study = _study_spec(seeds, first_seed, architectures, recipes)
+    store = _writable(root)
+    ref = open_dataset(store, dataset).ref
+    _prepare_prefect("stability")
+    from flows.stability import study_stability as flow
+
+    outcome = flow(ref, study, store.url)
+    show_study(store, outcome["study"], as_json, outcome["trained"])
 
 
 @app.command()
@@ -177,16 +221,16 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
     found = list_datasets(open_root(root))
     if as_json:
-        _print_json({"datasets": [_dataset_summary(manifest) for manifest in found]})
+        print_json({"datasets": [dataset_summary(manifest) for manifest in found]})
         return
-    table = _table("dataset", "series", "steps", "channels", "classes", "made")
+    table = new_table("dataset", "series", "steps", "channels", "classes", "made")
     for m in found:
-        _add_row(table,
-            f"{m['name']}@{m['version']}", str(m["n_series"]), _span(m["n_steps"]),
+        add_row(table,
+            f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
             ", ".join(m["channels"][:3]) + (" …" if len(m["channels"]) > 3 else ""),
             str(len(m["classes"])), m["created"][:16].replace("T", " "),
         )  # fmt: skip
-    _print_table(table, found, "no datasets yet: 'seqclass run' or 'seqclass import' makes one")
+    print_rows(table, found, "no datasets yet: 'seqclass run' or 'seqclass import' makes one")
 
 
 @app.command()
@@ -197,34 +241,37 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     found = list_models(open_root(root))
     if as_json:
         keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
-        _print_json({"models": [{key: m[key] for key in keys} for m in found]})
+        print_json({"models": [{key: m[key] for key in keys} for m in found]})
         return
-    table = _table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
+    table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
     for m in found:
         scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
         mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
         made = m["created"][:16].replace("T", " ")
-        _add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
-    _print_table(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
+        add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
+    print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
 
 
 @app.command()
 def show(
-    ref: Annotated[str, typer.Argument(help="A model or dataset: NAME, NAME@VERSION.")],
+    ref: Annotated[str, typer.Argument(help="A model, dataset or study: NAME, NAME@VERSION.")],
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a model or a dataset; a name that both have means the model."""
+    """Show a model, a dataset or studies/NAME; a name of both means the model."""
     store = open_root(root)
+    if ref.startswith("studies/"):
+        show_study(store, ref, as_json)
+        return
     name = ref.rpartition("/")[2].partition("@")[0]
     is_model = ref.startswith("models/") or store.exists("models", name)
     if ref.startswith("datasets/") or not is_model:
         from storage.datasets import open_dataset
 
         manifest = open_dataset(store, ref).manifest
-        _print_json(manifest) if as_json else _show_dataset_summary(store, manifest)
+        print_json(manifest) if as_json else show_dataset_summary(store, manifest)
         return
-    _show_model(store, ref, as_json)
+    show_model(store, ref, as_json)
 
 
 @app.command()
@@ -238,7 +285,7 @@ def verify(
 
     found = verify_tree(open_root(root), ref)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for item in found["bad"]:
             typer.echo(f"{item['path']}: {item['problem']}")
@@ -265,7 +312,7 @@ def reproduce(
 
     found = flow(model, store.url)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         typer.echo(f"{found['model']}: {found['verdict']}")
         if found["first_difference"]:
@@ -284,13 +331,19 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
     findings = diagnose(root, PREFECT_SETTINGS)
     healthy = all(finding["ok"] for finding in findings)
     if as_json:
-        _print_json({"healthy": healthy, "findings": findings})
+        print_json({"healthy": healthy, "findings": findings})
     else:
         for f in findings:
             advice = "" if f["ok"] else f"; {f['advice']}"
             typer.echo(f"{'ok  ' if f['ok'] else 'BAD '} {f['what']}: {f['found']}{advice}")
     if not healthy:
         raise typer.Exit(REFUSED)
+
+
+def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    show_training(store, outcome, as_json)
+    if outcome["refused"]:
+        raise typer.Exit(_complain(outcome["refused"], REFUSED))
 
 
 def _signal_spec(preset: str, **chosen: Any) -> Any:
@@ -303,30 +356,51 @@ def _signal_spec(preset: str, **chosen: Any) -> Any:
     return SignalSpec(**{**PRESETS[preset], **chosen})
 
 
-def _training_spec(seeds: int, first_seed: int = 0, path: str | None = None) -> Any:
+def _training_spec(
+    chosen: dict[str, Any], path: str | None = None, argument: str = "--spec"
+) -> Any:
+    """The defaults, with what the command chose, with what a file says."""
     from tasks.learning.spec import TrainingSpec
 
     if path is None:
-        return TrainingSpec(seeds=seeds, first_seed=first_seed)
+        return TrainingSpec(**chosen)
     from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
     strict = with_config(ConfigDict(extra="forbid"))(TrainingSpec)
     try:
         with open(path, encoding="utf-8") as file:
             changes = json.load(file)
-        return TypeAdapter(strict).validate_python(
-            {"seeds": seeds, "first_seed": first_seed, **changes}
-        )
+        return TypeAdapter(strict).validate_python({**chosen, **changes})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         own_words = first.get("ctx", {}).get("error")
         problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
-        raise ValueError(f"--spec {path}: {problem}") from error
+        raise ValueError(f"{argument} {path}: {problem}") from error
     except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(
-            f"--spec {path}: expected a JSON object, got {error}; correct it"
+            f"{argument} {path}: expected a JSON object, got {error}; correct it"
         ) from error
+
+
+def _study_spec(seeds: int, first_seed: int, architectures: str | None, recipes: str) -> Any:
+    from tasks.learning.spec import KINDS, StudySpec
+
+    words = _words(architectures or "")
+    if strange := [word for word in words if word not in KINDS]:
+        raise ValueError(
+            f"--architectures: expected some of {', '.join(KINDS)}, got {strange[0]!r}; correct it"
+        )
+    kinds = tuple(kind for word in words for kind in KINDS if kind == word)
+    paths = {Path(word).stem: None if word == "default" else word for word in _words(recipes)}
+    if len(paths) < len(_words(recipes)):
+        raise ValueError(f"--recipes: expected different names, got {recipes!r}; rename a file")
+    specs = {name: _training_spec({}, path, "--recipes") for name, path in paths.items()}
+    return StudySpec(seeds, first_seed, kinds, specs)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _numbers(argument: str, text: str) -> tuple[float, ...]:
@@ -372,155 +446,6 @@ def _prepare_prefect(what: str) -> None:
     leave_on_interrupt()
     where = url or "a throw-away server (takes some seconds)"
     Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
-
-
-def _show_dataset(store: Root, ref: str, as_json: bool) -> None:
-    from storage.datasets import open_dataset
-
-    manifest = open_dataset(store, ref).manifest
-    if as_json:
-        _print_json(_dataset_summary(manifest))
-        return
-    _show_dataset_summary(store, manifest)
-    typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
-
-
-def _dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
-    keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
-    ref = f"datasets/{manifest['name']}@{manifest['version']}"
-    return {"dataset": ref, **{key: manifest[key] for key in keys}}
-
-
-def _show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
-    table = _table("datasets/" + manifest["name"], manifest["version"])
-    _add_row(table, "series", f"{manifest['n_series']:,}")
-    _add_row(table, "steps", _span(manifest["n_steps"]))
-    _add_row(table, "channels", ", ".join(manifest["channels"]))
-    for label, count in manifest["classes"].items():
-        _add_row(table, f"class {label}", f"{count:,}")
-    for part, count in manifest["splits"].items():
-        _add_row(table, f"split {part}", f"{count:,}")
-    if "group" in manifest["columns"]:
-        _add_row(table, "groups", "kept together by the column 'group'")
-    _show(table)
-    typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
-
-
-def _show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        _print_json(_training_summary(store, outcome))
-    else:
-        _show_model(store, outcome["model"], False, outcome["decision"])
-        typer.echo(f"catalogue: {store.join('index.html')}")
-    if outcome["refused"]:
-        raise typer.Exit(_complain(outcome["refused"], REFUSED))
-
-
-def _training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
-    from storage.registry import open_model
-
-    model = open_model(store, outcome["model"])
-    keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
-    baselines = model.read_json("metrics.json")["baselines"]
-    return {
-        "dataset": outcome["dataset"],
-        "model": model.ref,
-        "promoted": outcome["promoted"],
-        "refused": outcome["refused"],
-        "decision": outcome["decision"],
-        "metrics": model.manifest["metrics"],
-        "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
-        "baselines": {n: {k: s[k] for k in ("accuracy", "macro_f1")} for n, s in baselines.items()},
-        "report": f"{model.folder}/report.html",
-    }
-
-
-def _show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
-    from storage.registry import champion_of, open_model, read_audit
-
-    model = open_model(store, ref)
-    found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
-    champion = champion_of(store, model.name)
-    audit = read_audit(store, model.name)
-    if as_json:
-        _print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
-                     "baselines": found["baselines"], "stability": spread})  # fmt: skip
-        return
-    _print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
-    _print_seeds(spread["seeds"], found["registered_seed"])
-    f1 = spread["spread"]["macro_f1"]
-    typer.echo(
-        f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
-        f"{spread['flipping_rows']} of {found['test_rows']} test rows flip between seeds"
-    )
-    then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
-    typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
-    typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
-    typer.echo(f"model:    {model.folder}/model.keras")
-    typer.echo(f"report:   {model.folder}/report.html")
-
-
-def _print_scores(title: str, found: dict[str, Any]) -> None:
-    table = _table(title, "accuracy", "macro F1", "balanced accuracy")
-    rows = {"this model": found["metrics"], **found["baselines"]}
-    for label, scores in rows.items():
-        cells = [f"{scores[k]:.4f}" for k in ("accuracy", "macro_f1", "balanced_accuracy")]
-        _add_row(
-            table,
-            label.replace("_", " "),
-            *cells,
-            style="bold" if scores is found["metrics"] else "",
-        )
-    _show(table)
-    metrics = found["metrics"]
-    low, high = metrics["intervals"]["macro_f1"]
-    typer.echo(
-        f"macro F1 {metrics['macro_f1']:.4f}, 95% interval {low:.4f} to {high:.4f}, "
-        f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
-        f"on {found['test_rows']} test rows"
-    )
-
-
-def _print_seeds(seeds: list[dict[str, Any]], registered: int) -> None:
-    table = _table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
-    for s in seeds:
-        _add_row(table,
-            f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
-            f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
-            str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
-        )  # fmt: skip
-    _show(table)
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column(Text(first), no_wrap=True)
-    for heading in others:
-        table.add_column(Text(heading), overflow="fold")
-    return table
-
-
-def _show(table: Table) -> None:
-    """Print a table as wide as the terminal, or wide enough for a file or a pipe."""
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _add_row(table: Table, *cells: str, style: str = "") -> None:
-    """Cells are names that users chose: what looks like markup in them is text."""
-    table.add_row(*(Text(cell) for cell in cells), style=style)
-
-
-def _print_table(table: Table, found: list[Any], empty: str) -> None:
-    _show(table) if found else typer.echo(empty)
-
-
-def _span(n_steps: list[int]) -> str:
-    low, high = n_steps
-    return str(low) if low == high else f"{low} to {high}"
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    typer.echo(json.dumps(content, ensure_ascii=False))
 
 
 def main() -> None:

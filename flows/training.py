@@ -9,8 +9,9 @@ from tasks.compare import compare
 from tasks.evaluate import evaluate
 from tasks.learning.spec import TrainingSpec
 from tasks.promote import promote
+from tasks.publish import publish
 from tasks.register import register
-from tasks.report import publish, write_report
+from tasks.report import write_report
 from tasks.sweep import sweep_leftovers
 from tasks.train import train
 

@@ -9,8 +9,8 @@ from prefect import get_run_logger, task
 from storage.datasets import open_dataset
 from storage.models import commit_model
 from storage.root import open_root
+from tasks.candidates import FOLDER
 from tasks.learning.spec import TrainingSpec
-from tasks.train import CANDIDATES
 from tasks.workers import numerics
 
 HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
@@ -18,12 +18,12 @@ HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
 
 @task(name="register")
 def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
-    """Seal the workspace as ``models/<name>@vN``; only the best seed's classifier is kept."""
+    """Seal the workspace as ``models/<name>@vN``, without the candidates not registered."""
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
     metrics = json.loads(root.fs.cat_file(f"{workspace}/metrics.json"))
     refused = json.loads(root.fs.cat_file(f"{workspace}/stability.json"))["refused"]
-    root.fs.rm(f"{workspace}/{CANDIDATES}", recursive=True)
+    root.fs.rm(f"{workspace}/{FOLDER}", recursive=True)
     description = {
         "dataset": dataset.ref,
         "dataset_digest": dataset.manifest["digest"],

@@ -3,46 +3,68 @@
 TensorFlow is imported inside the functions, so only in the process that runs them.
 """
 
+import contextlib
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 
-from storage.datasets import open_dataset
+from storage.datasets import Dataset, open_dataset
 from storage.models import load_keras, save_keras
-from storage.root import open_root
+from storage.root import Root, create_file, open_root
+from tasks.learning.calibration import soften
+from tasks.learning.metrics import log_loss, seed_scores
 from tasks.learning.spec import TrainingSpec
-from tasks.selection import select_rows
+from tasks.learning.splits import hold_back
+from tasks.selection import Selection, select_rows
 from tasks.workers import Progress, tell, tensorflow
 
 
 def train_seed(
     root_url: str, dataset_ref: str, spec: TrainingSpec, seed: int, model_path: str
 ) -> dict[str, Any]:
-    """Train a seed on the dataset's training rows, store its classifier, return its record."""
+    """Train a seed on the dataset's training rows, store its classifier, return its record.
+
+    The logits of the held-back rows are stored beside the classifier.
+    """
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    replica = _train(dataset, select_rows(dataset, spec), spec, seed, f"seed {seed}")
+    save_keras(replica.classifier, root, model_path)
+    with root.fs.open(_held_back_path(model_path), "wb") as file:
+        np.save(file, replica.validation_logits)
+    return _record(replica, f"seed {seed}")
+
+
+def _held_back_path(model_path: str) -> str:
+    return model_path.removesuffix(".keras") + ".npy"
+
+
+def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, label: str) -> Any:
     tensorflow()
     import keras
 
     from tasks.learning.fitting import Rows
     from tasks.learning.training import train_replica
 
-    root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    chosen = select_rows(dataset, spec)
     rows = Rows(dataset.values(chosen.train), chosen.codes[chosen.train])
-    groups = None if chosen.groups is None else chosen.groups[chosen.train]
     keras.utils.clear_session()
-    replica = train_replica(
+    return train_replica(
         rows,
-        groups,
+        chosen.train_groups,
         len(chosen.classes),
         spec,
         seed,
-        lambda update, of, loss: tell(Progress(seed, update, of, loss)),
+        lambda update, of, loss: tell(Progress(label, update, of, loss)),
     )
-    save_keras(replica.classifier, root, model_path)
+
+
+def _record(replica: Any, label: str) -> dict[str, Any]:
     return {
-        "seed": seed,
+        "label": label,
+        "seed": replica.seed,
         "validation": replica.validation,
         "temperature": replica.temperature,
         "updates": sum(fit.history[-1].update for fit in replica.fits),
@@ -51,11 +73,71 @@ def train_seed(
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
         "history": [
-            {"seed": seed, "fit": number, **vars(point)}
+            {"seed": replica.seed, "fit": number, **vars(point)}
             for number, fit in enumerate(replica.fits)
             for point in fit.history
         ],
     }
+
+
+def study_seed(
+    root_url: str, dataset_ref: str, spec: TrainingSpec, seed: int, label: str, path: str
+) -> dict[str, Any]:
+    """Train a seed, answer the test rows, and store the run's record as JSON at ``path``."""
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    chosen = select_rows(dataset, spec)
+    replica = _train(dataset, chosen, spec, seed, label)
+    from tasks.learning.fitting import predict_logits
+
+    x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
+    probabilities = predict_logits(replica.classifier, x)
+    record = _record(replica, label)
+    del record["history"]
+    record |= seed_scores(probabilities, y)
+    record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
+    record["answers"] = probabilities.argmax(axis=1).tolist()
+    with contextlib.suppress(FileExistsError):  # another study of the same runs was faster
+        create_file(root, path, json.dumps(record).encode())
+    return record
+
+
+def build_ensemble(
+    root_url: str,
+    dataset_ref: str,
+    spec: TrainingSpec,
+    members: list[tuple[str, float]],
+    model_path: str,
+) -> dict[str, Any]:
+    """Store the average of trained seeds as one classifier and return its record.
+
+    members: path and temperature of each. Its own temperature is fitted to the rows that every
+    member held back.
+    """
+    tensorflow()
+    from tasks.learning.calibration import fit_ensemble_temperature
+    from tasks.learning.classifier import average_classifiers
+
+    root = open_root(root_url)
+    chosen = select_rows(open_dataset(root, dataset_ref), spec)
+    y = chosen.codes[chosen.train]
+    _, held = hold_back(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
+    logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
+    trusted = len(held) >= spec.recipe.trusted_validation
+    mean = np.mean(log_softmax(logits, axis=-1), axis=0)
+    temperature = fit_ensemble_temperature(mean, y[held]) if trusted else 1.0
+    classifier = average_classifiers([load_keras(root, path) for path, _ in members], temperature)
+    save_keras(classifier, root, model_path)
+    return {
+        "temperature": temperature,
+        "validation": {"log_loss": log_loss(soften(mean, temperature), y[held])},
+        "weights_sha256": weights_digest(classifier.get_weights()),
+    }
+
+
+def _held_back_logits(root: Root, model_path: str) -> np.ndarray:
+    with root.fs.open(_held_back_path(model_path), "rb") as file:
+        return np.load(file, allow_pickle=False)
 
 
 def weights_digest(weights: list[np.ndarray]) -> str:

@@ -1,7 +1,6 @@
-"""Task: the report of a candidate, one self-contained page, and its artifacts in Prefect."""
+"""Task: the report of a candidate, one self-contained page."""
 
 import json
-import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from jinja2 import Environment, StrictUndefined
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from storage.datasets import Dataset, open_dataset
 from storage.fingerprint import machine_fingerprint, software_versions
-from storage.registry import open_model
 from storage.root import Root, open_root
 from tasks import charts
 from tasks.compare import COMPARISON
@@ -77,6 +74,8 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
         "train_rows": found["train_rows"],
         "test_rows": found["test_rows"],
         "registered_seed": found["registered_seed"],
+        "ensemble": found["ensemble"],
+        "gains": _gains(found["ensemble"]),
         "metrics": metrics,
         "scores_chart": charts.score_bars(bars, "macro F1"),
         "score_rows": [
@@ -85,6 +84,10 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
         ],
         "confusion": charts.confusion_picture(metrics["confusion"], found["classes"]),
     }
+
+
+def _gains(ensemble: dict[str, Any] | None) -> list[tuple[str, dict[str, float]]]:
+    return [(SCORE_NAMES[name], row) for name, row in ensemble["gain"].items()] if ensemble else []
 
 
 def _seeds(found: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -123,32 +126,3 @@ def _hardest(root: Root, dataset: Dataset, spec: TrainingSpec, workspace: str) -
 
 def _pretty(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
-
-
-@task(name="publish")
-def publish(model_ref: str, decision: str, root_url: str) -> None:
-    """Show a registered model in Prefect: its scores as text, its seeds as a table."""
-    model = open_model(open_root(root_url), model_ref)
-    found = model.read_json("metrics.json")
-    key = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-") or "model"
-    create_markdown_artifact(_summary(model.ref, model.manifest["dataset"], decision, found), key)
-    seeds = [
-        {k: v for k, v in seed.items() if not isinstance(v, dict)}
-        for seed in model.read_json("stability.json")["seeds"]
-    ]
-    create_table_artifact(seeds, f"{key}-seeds", f"seeds of {model.ref}")
-    get_run_logger().info("artifacts %s and %s-seeds", key, key)
-
-
-def _summary(model_ref: str, dataset_ref: str, decision: str, found: dict[str, Any]) -> str:
-    lines = [
-        f"# {model_ref}",
-        "",
-        f"on `{dataset_ref}`: {decision}",
-        "",
-        "| | macro F1 | accuracy |",
-    ]
-    lines.append("|---|---|---|")
-    rows = {"**this model**": found["metrics"], **found["baselines"]}
-    lines += [f"| {name} | {s['macro_f1']:.4f} | {s['accuracy']:.4f} |" for name, s in rows.items()]
-    return "\n".join(lines)

@@ -15,10 +15,11 @@ from storage.fingerprint import machine_fingerprint, software_versions
 from storage.models import Model
 from storage.registry import open_model
 from storage.root import DamagedError, Root, open_root, staging
+from tasks.candidates import assemble, retrain_registered
 from tasks.generate import signal_tables
 from tasks.learning.metrics import scores
 from tasks.learning.spec import TrainingSpec
-from tasks.replicas import predict_rows, stored_weights_digest, train_seed
+from tasks.replicas import predict_rows, stored_weights_digest
 from tasks.selection import select_rows
 from tasks.synthesis.signals import SignalSpec
 from tasks.workers import numerics, workers
@@ -30,7 +31,7 @@ TOLERANCE = 0.01
 
 @task(name="reproduce")
 def reproduce(model_ref: str, root_url: str) -> dict[str, Any]:
-    """Train the registered seed again and compare weights, predictions and scores.
+    """Train what was registered again and compare weights, predictions and scores.
 
     Returns ``verdict`` (identical; equivalent: within ``TOLERANCE`` under another fingerprint;
     different) and ``first_difference``, a text or None.
@@ -64,10 +65,17 @@ def _check_stored(model: Model) -> None:
     """The model's files are as sealed, and its weights are those that its seed ended with."""
     for item in verify_tree(model.root, model.ref)["bad"]:
         raise DamagedError(item["problem"])
-    [recorded] = [s for s in _seeds(model) if s["seed"] == model.manifest["registered_seed"]]
     job = (stored_weights_digest, (model.root.url, model.path("model.keras")))
-    if workers().run([job]) != [recorded["weights_sha256"]]:
+    if workers().run([job]) != [_registered_digest(model)]:
         raise DamagedError(f"{model.ref}: model.keras holds other weights than were recorded")
+
+
+def _registered_digest(model: Model) -> str:
+    seed = model.manifest["registered_seed"]
+    if seed is None:
+        return model.read_json("metrics.json")["ensemble"]["weights_sha256"]
+    [recorded] = [s for s in _seeds(model) if s["seed"] == seed]
+    return recorded["weights_sha256"]
 
 
 def _seeds(model: Model) -> list[dict[str, Any]]:
@@ -93,12 +101,15 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
     """What differs, in order, and whether it is within the tolerance."""
     root, seed = model.root, model.manifest["registered_seed"]
     spec = TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
-    path = f"{workspace}/seed-{seed}.keras"
-    [record] = workers().run([(train_seed, (root.url, dataset.ref, spec, seed, path))])
-    [recorded] = [s for s in _seeds(model) if s["seed"] == seed]
-    if record["weights_sha256"] != recorded["weights_sha256"]:
-        yield f"weights of seed {seed} have another digest", True
-    chosen = select_rows(dataset, spec)
+    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url)
+    recorded = {s["seed"]: s for s in _seeds(model)}
+    for record in records:
+        if record["weights_sha256"] != recorded[record["seed"]]["weights_sha256"]:
+            yield f"weights of seed {record['seed']} have another digest", True
+    ensemble = assemble(dataset.ref, spec, records, workspace, root.url)
+    if ensemble and ensemble["weights_sha256"] != _registered_digest(model):
+        yield "weights of the ensemble have another digest", True
+    chosen, path = select_rows(dataset, spec), f"{workspace}/model.keras"
     [[again]] = workers().run([(predict_rows, (root.url, dataset.ref, chosen.test, [path]))])
     with root.fs.open(model.path("predictions.parquet"), "rb") as file:
         table = pq.read_table(file)
@@ -111,10 +122,11 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
         row = int(gap.argmax())
         name = table["series_id"][row].as_py()
         yield f"predictions: {gap[row]:.3g} apart for series {name!r}", gap[row] <= TOLERANCE
+    scored = model.read_json("metrics.json")["metrics"]
     for key, value in scores(again, chosen.codes[chosen.test]).items():
-        apart = abs(value - recorded[key])
+        apart = abs(value - scored[key])
         if apart:
-            yield f"{key}: {recorded[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE
+            yield f"{key}: {scored[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE
 
 
 def _changed_fingerprint(model: Model) -> list[str]:

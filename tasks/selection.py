@@ -21,6 +21,10 @@ class Selection:
     train: np.ndarray
     test: np.ndarray
 
+    @property
+    def train_groups(self) -> np.ndarray | None:
+        return None if self.groups is None else self.groups[self.train]
+
 
 def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
     """Take the dataset's own split where it names one, else hold test rows back by their ids."""

@@ -4,6 +4,7 @@ Replicas of a seed are bitwise independent of how many run beside them.
 """
 
 import contextlib
+import hashlib
 import os
 import queue
 import signal
@@ -13,31 +14,57 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 from typing import Any, NamedTuple
 
-ENVIRONMENT = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "KERAS_BACKEND": "tensorflow",
-}
+THREADS = "SEQCLASS_THREADS"
+
+
+def threads() -> int:
+    """Threads of a training process: 1, or what ``SEQCLASS_THREADS`` says."""
+    text = os.environ.get(THREADS, "1")
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(
+            f"{THREADS}: expected a whole number of at least 1, got {text!r}; correct or unset it"
+        )
+    return int(text)
+
+
+def environment() -> dict[str, str]:
+    """What a process is started with before it imports TensorFlow."""
+    return {
+        "TF_NUM_INTRAOP_THREADS": str(threads()),
+        "TF_NUM_INTEROP_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "KERAS_BACKEND": "tensorflow",
+    }
 
 
 def numerics() -> dict[str, Any]:
     """What besides versions and CPU decides the bits of a training; part of its fingerprint."""
     return {
-        "threads": int(ENVIRONMENT["TF_NUM_INTRAOP_THREADS"]),
+        "threads": threads(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "op_determinism": True,
         "kernel": "keras",
+        "learning_code": _code_digest(),
     }
 
 
-class Progress(NamedTuple):
-    """What a process tells about a seed on its way."""
+@cache
+def _code_digest() -> str:
+    """SHA-256 (16 digits) of the sources that a training runs through."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).with_name("learning").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
-    seed: int
+
+class Progress(NamedTuple):
+    """What a process tells about its training on the way."""
+
+    label: str
     update: int
     of: int
     loss: float
@@ -51,15 +78,18 @@ class Workers:
         self._messages = context.Queue()
         self._stop = context.Event()
         self._pool = ProcessPoolExecutor(
-            n_processes, context, _start, (self._messages, self._stop, ENVIRONMENT)
+            n_processes, context, _start, (self._messages, self._stop, environment())
         )
 
     def run(
         self,
         jobs: Sequence[tuple[Callable, tuple]],
         on_progress: Callable[[Progress], None] | None = None,
+        on_result: Callable[[Any], None] | None = None,
     ) -> list[Any]:
         """Call every ``(function, arguments)`` in a process; results in the jobs' order.
+
+        ``on_result`` gets each result as it comes.
 
         When this process is interrupted or a job fails, the others stop within a chunk.
         """
@@ -67,7 +97,7 @@ class Workers:
         self._forget_messages()
         futures = [self._pool.submit(function, *arguments) for function, arguments in jobs]
         try:
-            self._follow(futures, on_progress)
+            self._follow(futures, on_progress, on_result)
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             workers.cache_clear()
@@ -88,12 +118,18 @@ class Workers:
                 self._messages.get_nowait()
 
     def _follow(
-        self, futures: list[Future], on_progress: Callable[[Progress], None] | None
+        self,
+        futures: list[Future],
+        on_progress: Callable[[Progress], None] | None,
+        on_result: Callable[[Any], None] | None,
     ) -> None:
-        while not all(future.done() for future in futures):
-            for future in futures:
-                if future.done() and (error := future.exception()):
-                    raise error
+        running = set(futures)
+        while running:
+            for future in [future for future in running if future.done()]:
+                running.remove(future)
+                result = future.result()
+                if on_result:
+                    on_result(result)
             with contextlib.suppress(queue.Empty):
                 message = self._messages.get(timeout=0.2)
                 if on_progress:
@@ -102,8 +138,15 @@ class Workers:
 
 @cache
 def workers() -> Workers:
-    """The pool of this process, one worker a core; it ends with the process."""
-    return Workers(len(os.sched_getaffinity(0)))
+    """The pool of this process, which fills the cores; it ends with the process."""
+    return Workers(max(1, len(os.sched_getaffinity(0)) // threads()))
+
+
+def renew_workers() -> None:
+    """End the pool; the next one begins with empty memory, of which TensorFlow keeps some 50 MB
+    for every training."""
+    workers()._pool.shutdown()
+    workers.cache_clear()
 
 
 _messages: Any = None

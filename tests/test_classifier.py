@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,7 +12,7 @@ import pytest
 from tasks.learning.classifier import build_network, pooling_factor
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
 from tasks.learning.scaling import Scaling, fit_scaling
-from tasks.learning.spec import Architecture, Recipe, TrainingSpec
+from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
 from tasks.learning.training import finished_classifier, train_replica, typical_steps
 from tasks.replicas import weights_digest
 
@@ -32,10 +33,10 @@ def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
     return x
 
 
-@pytest.fixture(scope="module")
-def network() -> keras.Model:
+@pytest.fixture(scope="module", params=KINDS)
+def network(request: pytest.FixtureRequest) -> keras.Model:
     scaling = Scaling((0.5, -1.0), (2.0, 0.1))
-    return build_network(3, scaling, 3, SMALL, seed=0)
+    return build_network(3, scaling, 3, replace(SMALL, kind=request.param), seed=0)
 
 
 def lines(n: int = 120) -> Rows:
@@ -45,10 +46,11 @@ def lines(n: int = 120) -> Rows:
     return Rows(x[..., None].astype(np.float32), y)
 
 
-def test_no_two_kernels_begin_alike_within_or_between_seeds() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_two_kernels_begin_alike_within_or_between_seeds(kind: Kind) -> None:
     seen = []
     for seed in range(4):
-        model = build_network(3, Scaling((0.0,), (1.0,)), 1, SMALL, seed)
+        model = build_network(3, Scaling((0.0,), (1.0,)), 1, replace(SMALL, kind=kind), seed)
         seen += [w.tobytes() for w in model.get_weights() if w.ndim > 1]
     assert len(set(seen)) == len(seen)
 

@@ -92,7 +92,10 @@ def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["toy", "toy-seeds"]))
         )
     assert {(a.key, a.type) for a in found} == {("toy", "markdown"), ("toy-seeds", "table")}
-    assert "models/toy@v1" in next(a.data for a in found if a.key == "toy")
+    text = next(a.data for a in found if a.key == "toy")
+    assert "models/toy@v1" in text
+    for part in ("## Stability", "over 2 seeds: mean 1.0000", "worst case, seed", "gate: passed"):
+        assert part in text
 
 
 def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
@@ -115,7 +118,7 @@ def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> No
     root, _ = trained
     script = (
         "from tasks.replicas import train_seed; from tasks.learning.spec import TrainingSpec\n"
-        "from tasks.workers import ENVIRONMENT; import os; os.environ.update(ENVIRONMENT)\n"
+        "from tasks.workers import environment; import os; os.environ.update(environment())\n"
         f"r = train_seed({root.path!r}, 'toy', TrainingSpec(), 1, {root.join('alone.keras')!r})\n"
         "print(r['weights_sha256'])"
     )

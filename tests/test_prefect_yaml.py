@@ -49,10 +49,12 @@ def test_the_server_would_refuse_impossible_parameters() -> None:
     from prefect.utilities.callables import parameter_schema
 
     from flows.training import train_classifier
+    from tasks.learning.spec import KINDS
 
     schema = parameter_schema(train_classifier)
     assert "TrainingSpec" in schema.definitions
     assert "learning_rate" in schema.definitions["Recipe"]["properties"]
+    assert schema.definitions["Architecture"]["properties"]["kind"]["enum"] == list(KINDS)
 
 
 def test_settings_of_the_file_and_of_the_command_line_agree() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-HOTTEST = 20.0
+HOTTEST, COLDEST_ENSEMBLE = 20.0, 0.5
 
 
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
@@ -13,12 +13,24 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
 
     It never sharpens: held-back rows without an error would ask for infinite confidence.
     """
+    return _best_temperature(logits, y, coldest=1.0)
 
+
+def fit_ensemble_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+    """The same for a mean of calibrated members, which is too careful and may be sharpened.
+
+    Rahaman and Thiery 2021, "Uncertainty Quantification and Deep Ensembles".
+    """
+    return _best_temperature(logits, y, COLDEST_ENSEMBLE)
+
+
+def _best_temperature(logits: np.ndarray, y: np.ndarray, coldest: float) -> float:
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
         return -float(np.mean(scaled[np.arange(len(y)), y]))
 
-    found = minimize_scalar(loss, bounds=(0.0, np.log(HOTTEST)), method="bounded")
+    bounds = (np.log(coldest), np.log(HOTTEST))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
 
 

@@ -1,4 +1,4 @@
-"""The classifier: convolutional stem, LSTM, masked pooling over time."""
+"""The classifier: convolutional stem where wanted, LSTM, masked pooling over time."""
 
 import keras
 import numpy as np
@@ -24,13 +24,15 @@ def build_network(
     stem, deeper, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(6)
     raw = keras.Input((None, len(scaling.center)), name="series")
     x, inside = series_features(raw, scaling)
-    x = masked_conv(x, inside, arch.filters, arch.widths[0], int(stem))
-    x, inside = pool_steps(x, pooling), pool_steps(inside, pooling)
-    x = masked_conv(x, inside, arch.filters, arch.widths[1], int(deeper))
-    x = layers.Bidirectional(
-        _lstm(arch.units, int(ahead)),
-        backward_layer=_lstm(arch.units, int(back), backwards=True),
-    )(x, mask=inside[..., 0] > 0)
+    if arch.kind == "conv-lstm":
+        x = masked_conv(x, inside, arch.filters, arch.widths[0], int(stem))
+        x, inside = pool_steps(x, pooling), pool_steps(inside, pooling)
+        x = masked_conv(x, inside, arch.filters, arch.widths[1], int(deeper))
+    recurrence: keras.Layer = _lstm(arch.units, int(ahead))
+    if arch.kind != "lstm":
+        backwards = _lstm(arch.units, int(back), backwards=True)
+        recurrence = layers.Bidirectional(recurrence, backward_layer=backwards)
+    x = recurrence(x, mask=inside[..., 0] > 0)
     x = masked_pool(layers.LayerNormalization()(x), inside)
     x = layers.Dropout(arch.dropout, seed=int(dropped))(x)
     init = keras.initializers.GlorotUniform(seed=int(head))
@@ -47,3 +49,19 @@ def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
         kernel_initializer=keras.initializers.GlorotUniform(seed=int(kernel)),
         recurrent_initializer=keras.initializers.Orthogonal(seed=int(recurrent)),
     )
+
+
+def average_classifiers(members: list[keras.Model], temperature: float) -> keras.Model:
+    """One classifier out of several: the mean of their log-probabilities, divided by a temperature.
+
+    What each log-softmax subtracts is one number per series, which the last softmax cancels; so
+    the means are taken of the logits.
+    """
+    raw = keras.Input(members[0].input_shape[1:], name="series")
+    logits = [
+        keras.Model(member.input, member.get_layer("logits").output, name=f"member_{number}")(raw)
+        for number, member in enumerate(members)
+    ]
+    mean = layers.Average()(logits) if len(logits) > 1 else logits[0]
+    mean = layers.Rescaling(1 / temperature, name="tempered")(mean)
+    return keras.Model(raw, layers.Softmax(name="probabilities")(mean), name="classifier")

@@ -17,12 +17,22 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
 
 
 def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return -np.log(np.maximum(probabilities[np.arange(len(y)), y].astype(np.float64), FLOOR))
+    true = probabilities[np.arange(len(y)), y].astype(np.float64)
+    return 0.0 - np.log(np.maximum(true, FLOOR))
 
 
 def scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Accuracy, macro F1 and balanced accuracy, each in [0, 1]."""
     return label_scores(probabilities.argmax(axis=1), y, probabilities.shape[1])
+
+
+def seed_scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """What is kept of every seed: the scores, log-loss (nats) and calibration error."""
+    return {
+        **scores(probabilities, y),
+        "log_loss": log_loss(probabilities, y),
+        "ece": calibration_error(probabilities, y),
+    }
 
 
 def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
@@ -48,9 +58,7 @@ def evaluate(
         )
     }
     return {
-        **scores(probabilities, y),
-        "log_loss": log_loss(probabilities, y),
-        "ece": calibration_error(probabilities, y),
+        **seed_scores(probabilities, y),
         "macro_precision": float(precision[support > 0].mean()),
         "macro_recall": float(recall[support > 0].mean()),
         "per_class": per_class,

@@ -1,23 +1,31 @@
 """Everything that decides how a classifier is made; free of TensorFlow, so that it imports fast."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 LARGEST_SEED = 2**31 - 1
 """A seed has to fit the 32 bits that every library takes."""
 CHUNK = 50
 """Updates between two looks at the losses; budgets are rounded up to a multiple of it."""
 
+Kind = Literal["conv-lstm", "bilstm", "lstm"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of the network.
+    """Layers and sizes of the network.
 
+    kind: ``conv-lstm`` (convolutional stem, then an LSTM in both directions), ``bilstm`` (both
+    directions, no stem) or ``lstm`` (forwards only); the last two run over every step.
     filters, widths: the convolutional stem; units: LSTM units per direction;
     longest_recurrence: steps that the LSTM sees at most for a series of typical length
     (longer series are max-pooled in between); dropout: share in [0, 1), before the head.
     """
 
+    kind: Kind = "conv-lstm"
     filters: int = 64
     widths: tuple[int, int] = (8, 5)
     units: int = 64
@@ -101,6 +109,7 @@ class TrainingSpec:
     validation_fraction: share of training rows that each replica holds back to choose by.
     refit_below: training rows under which a replica is fitted once more, on all of them.
     split_seed: of the test rows.
+    ensemble: register the average of all seeds instead of the one that validates best.
     """
 
     seeds: int = 5
@@ -109,6 +118,7 @@ class TrainingSpec:
     validation_fraction: float = 0.2
     refit_below: int = 1000
     split_seed: int = 0
+    ensemble: bool = False
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     limits: Limits = field(default_factory=Limits)
@@ -137,3 +147,51 @@ class TrainingSpec:
     @property
     def replica_seeds(self) -> range:
         return range(self.first_seed, self.first_seed + self.seeds)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One recipe with one architecture."""
+
+    recipe: str
+    architecture: Kind
+    spec: TrainingSpec
+
+    def label(self, seed: int) -> str:
+        return f"{self.recipe}, {self.architecture}, seed {seed}"
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """What to train in a stability study: every seed of every recipe with every architecture.
+
+    seeds: how many, at least 1; first_seed: the lowest of them, not negative.
+    architectures: kinds that each recipe is tried with (empty: its own).
+    recipes: training specs by name; their own seeds do not count.
+    """
+
+    seeds: int = 20
+    first_seed: int = 0
+    architectures: tuple[Kind, ...] = ()
+    recipes: dict[str, TrainingSpec] = field(default_factory=lambda: {"default": TrainingSpec()})
+
+    def __post_init__(self) -> None:
+        TrainingSpec(seeds=self.seeds, first_seed=self.first_seed)
+        if not self.recipes or len(set(self.architectures)) < len(self.architectures):
+            raise ValueError(
+                "study: expected at least one recipe and different architectures, got "
+                f"{', '.join(self.recipes) or 'none'} and {', '.join(self.architectures)}; "
+                "correct the lists"
+            )
+
+    def variants(self) -> Iterator[Variant]:
+        for name, recipe in self.recipes.items():
+            for kind in self.architectures or (recipe.architecture.kind,):
+                architecture = replace(recipe.architecture, kind=kind)
+                spec = replace(
+                    recipe,
+                    architecture=architecture,
+                    seeds=self.seeds,
+                    first_seed=self.first_seed,
+                )
+                yield Variant(name, kind, spec)

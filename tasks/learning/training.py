@@ -24,6 +24,7 @@ class Replica:
     fits: list[Fit]
     temperature: float
     validation: dict[str, float]
+    validation_logits: np.ndarray
     seconds: float
 
 
@@ -60,6 +61,7 @@ def train_replica(
         fits,
         temperature,
         {"log_loss": log_loss(probabilities, validation.y), **scores(probabilities, validation.y)},
+        logits,
         time.monotonic() - began,
     )
 

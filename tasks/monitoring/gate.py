@@ -27,7 +27,7 @@ def refusal_of(
         broken.append(
             f"the worst of {n_seeds} seeds has balanced accuracy {worst:.4f}, {floor - worst:.4f} "
             f"below the floor of {floor:.4f} (chance and {limits.above_chance:g}); check the "
-            "labels, or add rows"
+            "labels, lower the learning rate, or add rows"
         )
     if not spread <= limits.spread:
         broken.append(

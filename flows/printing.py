@@ -1,0 +1,206 @@
+"""What the commands print: one JSON object, or tables for people."""
+
+import json
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storage.root import Root
+
+
+def show_dataset(store: Root, ref: str, as_json: bool) -> None:
+    from storage.datasets import open_dataset
+
+    manifest = open_dataset(store, ref).manifest
+    if as_json:
+        print_json(dataset_summary(manifest))
+        return
+    show_dataset_summary(store, manifest)
+    typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
+
+
+def dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
+    keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
+    ref = f"datasets/{manifest['name']}@{manifest['version']}"
+    return {"dataset": ref, **{key: manifest[key] for key in keys}}
+
+
+def show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
+    table = new_table("datasets/" + manifest["name"], manifest["version"])
+    add_row(table, "series", f"{manifest['n_series']:,}")
+    add_row(table, "steps", span(manifest["n_steps"]))
+    add_row(table, "channels", ", ".join(manifest["channels"]))
+    for label, count in manifest["classes"].items():
+        add_row(table, f"class {label}", f"{count:,}")
+    for part, count in manifest["splits"].items():
+        add_row(table, f"split {part}", f"{count:,}")
+    if "group" in manifest["columns"]:
+        add_row(table, "groups", "kept together by the column 'group'")
+    print_table(table)
+    typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
+
+
+def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(training_summary(store, outcome))
+    else:
+        show_model(store, outcome["model"], False, outcome["decision"])
+        typer.echo(f"catalogue: {store.join('index.html')}")
+
+
+def training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
+    from storage.registry import open_model
+
+    model = open_model(store, outcome["model"])
+    keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
+    metrics = model.read_json("metrics.json")
+    return {
+        "dataset": outcome["dataset"],
+        "model": model.ref,
+        "promoted": outcome["promoted"],
+        "refused": outcome["refused"],
+        "decision": outcome["decision"],
+        "metrics": model.manifest["metrics"],
+        "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
+        "ensemble": metrics["ensemble"],
+        "baselines": {
+            n: {k: s[k] for k in ("accuracy", "macro_f1")} for n, s in metrics["baselines"].items()
+        },
+        "report": f"{model.folder}/report.html",
+    }
+
+
+def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
+    from storage.registry import champion_of, open_model, read_audit
+
+    model = open_model(store, ref)
+    found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
+    champion = champion_of(store, model.name)
+    audit = read_audit(store, model.name)
+    if as_json:
+        print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
+                     "baselines": found["baselines"], "stability": spread})  # fmt: skip
+        return
+    print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
+    print_seeds(spread["seeds"], found["registered_seed"])
+    if found.get("ensemble"):
+        typer.echo(ensemble_gain(found["ensemble"]["gain"], len(spread["seeds"])))
+    f1 = spread["spread"]["macro_f1"]
+    typer.echo(
+        f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
+        f"{spread['flipping_rows']} of {found['test_rows']} test rows flip between seeds"
+    )
+    then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
+    typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
+    typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
+    typer.echo(f"model:    {model.folder}/model.keras")
+    typer.echo(f"report:   {model.folder}/report.html")
+
+
+def print_scores(title: str, found: dict[str, Any]) -> None:
+    table = new_table(title, "accuracy", "macro F1", "balanced accuracy")
+    rows = {"this model": found["metrics"], **found["baselines"]}
+    for label, scores in rows.items():
+        cells = [f"{scores[k]:.4f}" for k in ("accuracy", "macro_f1", "balanced_accuracy")]
+        add_row(
+            table,
+            label.replace("_", " "),
+            *cells,
+            style="bold" if scores is found["metrics"] else "",
+        )
+    print_table(table)
+    metrics = found["metrics"]
+    low, high = metrics["intervals"]["macro_f1"]
+    typer.echo(
+        f"macro F1 {metrics['macro_f1']:.4f}, 95% interval {low:.4f} to {high:.4f}, "
+        f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
+        f"on {found['test_rows']} test rows"
+    )
+
+
+def ensemble_gain(gain: dict[str, dict[str, float]], n_seeds: int) -> str:
+    f1, loss = gain["macro_f1"], gain["log_loss"]
+    return (
+        f"ensemble of {n_seeds} seeds: macro F1 {f1['ensemble']:.4f} against "
+        f"{f1['mean_of_seeds']:.4f} of a seed on average, log-loss {loss['ensemble']:.4f} against "
+        f"{loss['mean_of_seeds']:.4f}"
+    )
+
+
+def print_seeds(seeds: list[dict[str, Any]], registered: int | None) -> None:
+    table = new_table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
+    for s in seeds:
+        add_row(table,
+            f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
+            f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
+            str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
+        )  # fmt: skip
+    print_table(table)
+
+
+def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
+    """``trained``: runs that were not there before, where the study was made just now."""
+    from storage.studies import open_study
+
+    study = open_study(store, ref)
+    variants = study.read_json("stability.json")["variants"]
+    if as_json:
+        print_json({
+            "study": study.ref, "dataset": study.manifest["dataset"], "trained": trained,
+            "variants": variants, "table": f"{study.folder}/runs.parquet",
+            "report": f"{study.folder}/report.html",
+        })  # fmt: skip
+        return
+    table = new_table("recipe", "architecture", "seeds", "mean macro F1", "sd", "lowest", "highest",
+                      "log-loss", "validation log-loss", "restarts", "seconds", "gate")  # fmt: skip
+    for v in variants:
+        f1 = [f"{v['spread']['macro_f1'][name]:.4f}" for name in ("mean", "sd", "min", "max")]
+        losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
+        add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *f1, *losses,
+                str(v["restarts"]), f"{v['seconds_median']:.1f}",
+                "refused" if v["refused"] else "passed")  # fmt: skip
+    print_table(table)
+    for v in variants:
+        if v["refused"]:
+            typer.echo(f"{v['recipe']}, {v['architecture']}: {v['refused']}")
+    typer.echo(f"{study.ref} on {study.manifest['dataset']}")
+    if trained is not None:
+        done = sum(v["n_seeds"] for v in variants)
+        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
+    typer.echo(f"table:  {study.folder}/runs.parquet")
+    typer.echo(f"report: {study.folder}/report.html")
+
+
+def new_table(first: str, *others: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column(Text(first), no_wrap=True)
+    for heading in others:
+        table.add_column(Text(heading), overflow="fold")
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal, or wide enough for a file or a pipe."""
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def add_row(table: Table, *cells: str, style: str = "") -> None:
+    """Cells are names that users chose: what looks like markup in them is text."""
+    table.add_row(*(Text(cell) for cell in cells), style=style)
+
+
+def print_rows(table: Table, found: list[Any], empty: str) -> None:
+    print_table(table) if found else typer.echo(empty)
+
+
+def span(n_steps: list[int]) -> str:
+    low, high = n_steps
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False))

@@ -1,0 +1,68 @@
+"""Candidates: the seeds of a training in a workspace, and what is registered out of them."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from storage.root import open_root
+from tasks.display import trainings
+from tasks.learning.spec import TrainingSpec
+from tasks.replicas import build_ensemble, train_seed
+from tasks.workers import workers
+
+FOLDER = "candidates"
+RECORDS = f"{FOLDER}/records.json"
+
+
+def candidate_path(workspace: str, seed: int) -> str:
+    return f"{workspace}/{FOLDER}/seed-{seed}.keras"
+
+
+def train_candidates(
+    dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
+) -> list[dict[str, Any]]:
+    """Train every seed in a process of its own; classifiers and held-back logits are stored."""
+    open_root(root_url).fs.makedirs(f"{workspace}/{FOLDER}", exist_ok=True)
+    seeds = spec.replica_seeds
+    jobs = [
+        (train_seed, (root_url, dataset_ref, spec, seed, candidate_path(workspace, seed)))
+        for seed in seeds
+    ]
+    with trainings(len(seeds)) as display:
+        return workers().run(jobs, lambda told: display.show(*told), display.finish)
+
+
+def retrain_registered(
+    dataset_ref: str, spec: TrainingSpec, seed: int | None, workspace: str, root_url: str
+) -> list[dict[str, Any]]:
+    """Train what was registered once more: one ``seed``, or for None every seed."""
+    one = spec if seed is None else replace(spec, seeds=1, first_seed=seed)
+    return train_candidates(dataset_ref, one, workspace, root_url)
+
+
+def read_records(workspace: str, root_url: str) -> list[dict[str, Any]]:
+    return json.loads(open_root(root_url).fs.cat_file(f"{workspace}/{RECORDS}"))
+
+
+def best_record(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The seed with the lowest validation log-loss; the lowest seed where two are equal."""
+    return min(records, key=lambda record: (record["validation"]["log_loss"], record["seed"]))
+
+
+def assemble(
+    dataset_ref: str,
+    spec: TrainingSpec,
+    records: list[dict[str, Any]],
+    workspace: str,
+    root_url: str,
+) -> dict[str, Any] | None:
+    """Write ``model.keras``: the best seed's, or the ensemble of all, whose record is returned."""
+    target = f"{workspace}/model.keras"
+    if not spec.ensemble:
+        fs, best = open_root(root_url).fs, best_record(records)
+        fs.cp_file(candidate_path(workspace, best["seed"]), target)
+        return None
+    members = [(candidate_path(workspace, r["seed"]), r["temperature"]) for r in records]
+    job = (build_ensemble, (root_url, dataset_ref, spec, members, target))
+    [record] = workers().run([job])
+    return record

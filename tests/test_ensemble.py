@@ -1,0 +1,140 @@
+"""Ensembles: the average of the seeds, as one file of stock layers."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import Command, store_series
+
+from storage.models import load_keras, save_keras
+from storage.registry import open_model
+from storage.root import Root, describe_file, open_root, read_manifest, write_manifest
+
+SPEC = {
+    "seeds": 2,
+    "ensemble": True,
+    "refit_below": 0,
+    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "verdict": 100},
+}
+
+
+@pytest.fixture(scope="module")
+def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    from pydantic import TypeAdapter
+
+    from flows.training import train_classifier
+    from tasks.learning.spec import TrainingSpec
+
+    root = open_root(tmp_path_factory.mktemp("ensemble"))
+    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(400)]
+    store_series(root, n=400, label=muddled)
+    train_classifier("toy", spec=TypeAdapter(TrainingSpec).validate_python(SPEC), root=root.path)
+    return root
+
+
+@pytest.fixture
+def copy(original: Root, tmp_path: Path) -> Root:
+    shutil.copytree(original.path, tmp_path / "copy")
+    return open_root(tmp_path / "copy")
+
+
+def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
+    import keras
+
+    from tasks.learning.classifier import average_classifiers, build_network
+    from tasks.learning.fitting import predict_logits
+    from tasks.learning.scaling import Scaling
+    from tasks.learning.spec import Architecture
+    from tasks.learning.training import finished_classifier
+
+    small = Architecture(filters=8, units=8)
+    members = [
+        finished_classifier(build_network(3, Scaling((0.0,), (1.0,)), 1, small, seed), 1.0 + seed)
+        for seed in range(3)
+    ]
+    x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
+    x[3, 10:] = np.nan
+    mean = np.mean([np.log(predict_logits(member, x)) for member in members], axis=0) / 1.5
+    expected = np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True)
+    ensemble = average_classifiers(members, 1.5)
+    np.testing.assert_allclose(predict_logits(ensemble, x), expected, atol=1e-6)
+    one = average_classifiers(members[:1], 1.0)
+    np.testing.assert_allclose(predict_logits(one, x), predict_logits(members[0], x), atol=1e-6)
+    stock = ("keras.src.", "keras.")
+    assert all(type(layer).__module__.startswith(stock) for layer in ensemble.layers)
+    assert isinstance(ensemble, keras.Model)
+
+
+def test_an_ensemble_s_temperature_may_sharpen_and_a_seed_s_may_not() -> None:
+    from tasks.learning.calibration import fit_ensemble_temperature, fit_temperature
+
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 500)
+    logits = np.eye(3)[y] * 2.0 + rng.normal(0, 0.5, (500, 3))
+    assert fit_temperature(logits, y) == 1.0
+    assert 0.5 <= fit_ensemble_temperature(logits, y) < 1.0
+
+
+def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Command) -> None:
+    model = open_model(original, "toy")
+    found = model.read_json("metrics.json")
+    assert model.manifest["registered_seed"] is None
+    gain = found["ensemble"]["gain"]["log_loss"]
+    seeds = model.read_json("stability.json")["seeds"]
+    assert gain["mean_of_seeds"] == pytest.approx(np.mean([s["log_loss"] for s in seeds]))
+    assert gain["ensemble"] == found["metrics"]["log_loss"]
+    assert "what the ensemble gains" in Path(model.path("report.html")).read_text()
+    code, out, _ = seqclass("show", "toy", "--root", original.path)
+    assert code == 0
+    assert "ensemble of 2 seeds: macro F1" in out
+
+
+def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
+    from storage.datasets import open_dataset
+    from tasks.learning.spec import TrainingSpec
+    from tasks.selection import select_rows
+
+    model, dataset = open_model(original, "toy"), open_dataset(original, "toy")
+    stored = load_keras(original, model.path("model.keras"))
+    rows = dataset.values(select_rows(dataset, TrainingSpec()).test)
+    table = pq.read_table(model.path("predictions.parquet"))
+    recorded = np.stack(table["probabilities"].to_numpy())
+    np.testing.assert_allclose(stored.predict(rows, verbose=0), recorded, atol=1e-6)
+
+
+def test_an_ensemble_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
+    code, out, err = seqclass("reproduce", "toy", "--root", copy.path, "--json")
+    assert (code, json.loads(out)["verdict"]) == (0, "identical"), err
+
+
+def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
+    folder = copy.join("models", "toy", "v1")
+    model = load_keras(copy, f"{folder}/model.keras")
+    weights = model.get_weights()
+    weights[-1].flat[0] = np.nextafter(weights[-1].flat[0], np.float32(9))
+    model.set_weights(weights)
+    save_keras(model, copy, f"{folder}/model.keras")
+    manifest = read_manifest(copy, folder)
+    others = [f for f in manifest["files"] if f["path"] != "model.keras"]
+    manifest["files"] = [*others, describe_file(copy, folder, "model.keras")]
+    Path(folder, "manifest.json").unlink()
+    write_manifest(copy, folder, manifest)
+    code, out, _ = seqclass("reproduce", "toy", "--root", copy.path, "--json")
+    assert code == 1
+    assert "model.keras holds other weights" in json.loads(out)["first_difference"]
+
+
+def test_one_flag_makes_an_ensemble(
+    prefect: str, root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    store_series(root, n=90)
+    spec = {k: v for k, v in SPEC.items() if k not in ("ensemble", "seeds")}
+    (tmp_path / "quick.json").write_text(json.dumps(spec))
+    words = ("train", "toy", "--seeds", 2, "--spec", tmp_path / "quick.json")
+    assert seqclass_json(*words)["ensemble"] is None
+    found = seqclass_json(*words, "--ensemble")
+    assert found["ensemble"]["gain"]["macro_f1"]["ensemble"] == found["metrics"]["macro_f1"]
