@@ -15,6 +15,7 @@ from storage.root import (
     read_manifest,
     replace_file,
 )
+from storage.studies import study_versions
 
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
@@ -39,6 +40,17 @@ def list_models(root: Root) -> list[dict[str, Any]]:
             if manifest is not None:
                 found.append({**manifest, "version": version, "champion": version == champion})
     return found
+
+
+def list_studies(root: Root) -> list[dict[str, Any]]:
+    """Manifests of all sound stability studies, by dataset, oldest first."""
+    folders = [
+        root.join("studies", name, version)
+        for name in root.names("studies")
+        for version in study_versions(root, name)
+    ]
+    found = [manifest for folder in folders if (manifest := _readable(root, folder)) is not None]
+    return sorted(found, key=lambda manifest: (manifest["name"], manifest["created"]))
 
 
 def _champion_if_readable(root: Root, name: str) -> str | None:
@@ -86,7 +98,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
     kind_wanted, name_wanted, version_wanted = _parts(ref)
     return [
         root.join(kind, name, version)
-        for kind in ("datasets", "models")
+        for kind in ("datasets", "models", "studies")
         for name in root.names(kind)
         for version in root.names(kind, name)
         if root.exists(kind, name, version, MANIFEST)
@@ -97,7 +109,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
 
 
 def _abbreviates(wanted: str, version: str) -> bool:
-    """Whether part of a dataset's digest is meant; a model's number is never cut short."""
+    """Whether part of a digest is meant; a model's number is never cut short."""
     return not wanted or (version.startswith(wanted) and not version.startswith("v"))
 
 
@@ -148,6 +160,11 @@ def write_index(root: Root) -> str:
     path = root.join("index.html")
     with locked(root):
         audit = {name: _audit_if_readable(root, name) for name in root.names("models")}
-        html = page.render(datasets=list_datasets(root), models=list_models(root), audit=audit)
+        html = page.render(
+            datasets=list_datasets(root),
+            models=list_models(root),
+            studies=list_studies(root),
+            audit=audit,
+        )
         replace_file(root, path, html.encode())
     return path

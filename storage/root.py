@@ -275,7 +275,8 @@ def _entries(root: Root, folder: str) -> list[str]:
 
 
 def _versions_without_manifest(root: Root) -> Iterator[str]:
-    for kind, pattern in (("datasets", r"[0-9a-f]{16}"), ("models", r"v\d+")):
+    digest = r"[0-9a-f]{16}"
+    for kind, pattern in (("datasets", digest), ("models", r"v\d+"), ("studies", digest)):
         for name in root.names(kind):
             for version in root.names(kind, name):
                 if re.fullmatch(pattern, version) and not root.exists(

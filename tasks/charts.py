@@ -41,6 +41,26 @@ def score_bars(bars: dict[str, tuple[float, list[float] | None]], label: str) ->
     return _svg(figure)
 
 
+def strip_plot(strips: dict[str, list[float]], label: str) -> str:
+    """A dot per run in a strip per name, and a line at each strip's mean; scores in [0, 1]."""
+    figure, axes = _figure(7.2, 0.9 + 0.5 * len(strips))
+    names = list(strips)[::-1]
+    for row, name in enumerate(names):
+        values = np.array(strips[name])
+        height = row + 0.5 * (np.arange(len(values)) / max(len(values) - 1, 1) - 0.5)
+        axes.plot(values, height, "o", color=ACCENT, alpha=0.6, markersize=4.5)
+        axes.plot([values.mean()] * 2, [row - 0.38, row + 0.38], color=INK, linewidth=1.5)
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    low, high = (limit(map(limit, strips.values())) for limit in (min, max))
+    margin = 0.05 * (high - low) + 0.002
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_xticks([tick for tick in axes.get_xticks() if low - margin <= tick <= 1])
+    axes.set_xlabel(label)
+    axes.grid(axis="x", color=MUTED, linewidth=0.4)
+    return _svg(figure)
+
+
 def learning_curves(history: list[dict[str, Any]]) -> str:
     """Training and validation log-loss of every seed's first fit over its updates."""
     figure, axes = _figure(6.2, 2.8)

@@ -1,0 +1,27 @@
+"""Flow: how a recipe spreads over seeds."""
+
+from typing import Any
+
+from prefect import flow
+
+from storage.datasets import open_dataset
+from storage.root import open_root
+from tasks.catalogue import refresh_catalogue
+from tasks.learning.spec import StudySpec
+from tasks.study import publish_study, summarise_study, train_study
+from tasks.sweep import sweep_leftovers
+
+
+@flow(name="study-stability")
+def study_stability(
+    dataset: str, spec: StudySpec | None = None, root: str | None = None
+) -> dict[str, Any]:
+    """Train every seed of every recipe, score each on the test rows, and tell the spread."""
+    spec, store = spec or StudySpec(), open_root(root)
+    dataset = open_dataset(store, dataset).ref
+    sweep_leftovers(store.url)
+    trained = train_study(dataset, spec, store.url)
+    study = summarise_study(dataset, spec, store.url)
+    refresh_catalogue(store.url)
+    publish_study(study, store.url)
+    return {"dataset": dataset, "study": study, "trained": trained}

@@ -1,0 +1,114 @@
+"""Stability studies: a record per finished run, and the sealed table of a whole study.
+
+``studies/<dataset>/runs/<run>.json`` appears as soon as a run is done, so that a study goes on
+where it was stopped; ``studies/<dataset>/<study>/`` is written once, when all runs are there.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage.fingerprint import machine_fingerprint, software_versions
+from storage.root import (
+    MANIFEST,
+    Root,
+    check_file,
+    commit,
+    describe_file,
+    read_manifest,
+    write_manifest,
+)
+
+KIND, RUNS = "studies", "runs"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A stored study: its manifest and where it lies."""
+
+    root: Root
+    name: str
+    version: str
+    manifest: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        return f"{KIND}/{self.name}@{self.version}"
+
+    @property
+    def folder(self) -> str:
+        return self.root.join(KIND, self.name, self.version)
+
+    def read_json(self, artifact: str) -> dict[str, Any]:
+        [entry] = [entry for entry in self.manifest["files"] if entry["path"] == artifact]
+        return json.loads(self.root.fs.cat_file(check_file(self.root, self.folder, entry)))
+
+
+def digest_of(content: Any) -> str:
+    """16 digits that name a run or a study by what decides its outcome."""
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_path(root: Root, name: str, run: str) -> str:
+    return root.join(KIND, name, RUNS, f"{run}.json")
+
+
+def read_run(root: Root, name: str, run: str) -> dict[str, Any] | None:
+    """The record of a finished run; None where there is none that can be read."""
+    path = run_path(root, name, run)
+    if not root.fs.exists(path):
+        return None
+    try:
+        return json.loads(root.fs.cat_file(path))
+    except ValueError:
+        root.fs.rm(path)
+        return None
+
+
+def study_versions(root: Root, name: str) -> list[str]:
+    return [v for v in root.names(KIND, name) if root.exists(KIND, name, v, MANIFEST)]
+
+
+def open_study(root: Root, ref: str) -> Study:
+    """Find ``studies/<dataset>@<study>``; a bare name means the study made last."""
+    name, _, wanted = ref.removeprefix(f"{KIND}/").partition("@")
+    found = [
+        Study(root, name, version, read_manifest(root, root.join(KIND, name, version)))
+        for version in (study_versions(root, name) if name else [])
+        if version.startswith(wanted)
+    ]
+    if not found:
+        known = [f"{n}@{v}" for n in root.names(KIND) for v in study_versions(root, n)]
+        raise ValueError(
+            f"STUDY: expected one of {', '.join(known) or 'the studies in this root (it has none)'}"
+            f", got {ref!r}; 'seqclass stability' makes one"
+        )
+    return max(found, key=lambda study: study.manifest["created"])
+
+
+def commit_study(
+    root: Root,
+    workspace: str,
+    name: str,
+    version: str,
+    description: dict[str, Any],
+    now: datetime,
+) -> Study:
+    """Seal a staged study under its digest; where it is there already, that one stays."""
+    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
+    manifest = {
+        "kind": "study",
+        "name": name,
+        "version": version,
+        "created": now.isoformat(),
+        **description,
+        "files": [describe_file(root, workspace, artifact) for artifact in names],
+        "software": software_versions(),
+        "machine": machine_fingerprint(),
+    }
+    write_manifest(root, workspace, manifest)
+    commit(root, workspace, KIND, name, version)
+    return open_study(root, f"{name}@{version}")
