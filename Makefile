@@ -6,7 +6,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow check bench lock
+.PHONY: install run test test-slow check bench bench-archive lock
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -32,6 +32,9 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+bench-archive: install
+	$(BIN)/python -m benchmarks.archive
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -1,9 +1,10 @@
 """``make bench``: what generation, storage, the commands and the classifier cost and reach.
 
 Prints a table and writes ``benchmarks/results/<time>.json`` with the machine's fingerprint.
-``python -m benchmarks NAME …`` runs some of them; ``peer`` is the longest.
+``python -m benchmarks NAME …`` runs some of them; ``peer`` is the longest, and takes ``--seeds``.
 """
 
+import argparse
 import json
 import os
 import resource
@@ -20,8 +21,8 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.tables import as_table
 from storage.fingerprint import machine_fingerprint, software_versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -129,14 +130,14 @@ def main_job() -> list[Row]:
     return [{"what": "seqclass run, throw-away server", **row}]
 
 
-def peer() -> list[Row]:
-    """Five seeds of the product, of the author's recipe and the oracle on the same rows."""
+def peer(seeds: int = PEER_SEEDS) -> list[Row]:
+    """The product, the author's recipe and the oracle on the same rows and seeds."""
     from benchmarks.peer import compare_with_author
 
-    return compare_with_author(PEER_SERIES, PEER_SEEDS)
+    return compare_with_author(PEER_SERIES, seeds)
 
 
-BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
     "parquet": parquet,
@@ -146,11 +147,17 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Run the named benchmarks, or all; print and store what they found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--seeds", type=int, default=PEER_SEEDS, help="of the peer benchmark")
+    chosen = parser.parse_args()
+    if strange := [name for name in chosen.names if name not in BENCHMARKS]:
+        parser.error(f"NAME: expected some of {', '.join(BENCHMARKS)}, got {strange[0]!r}")
     found: dict[str, list[Row]] = {}
-    for name in names or BENCHMARKS:
-        found[name] = BENCHMARKS[name]()
+    for name in chosen.names or BENCHMARKS:
+        found[name] = BENCHMARKS[name](*([chosen.seeds] if name == "peer" else []))
         Console().print(as_table(name, found[name]))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
@@ -159,23 +166,5 @@ def main(names: list[str]) -> None:
     print(path)
 
 
-def as_table(title: str, rows: list[Row]) -> Table:
-    table = Table(title=title, box=None, title_justify="left", header_style="dim")
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    return table
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    if isinstance(value, list):
-        return " .. ".join(_cell(item) for item in value)
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
