@@ -7,7 +7,8 @@ which no classifier is told: an upper bound.
 import numpy as np
 from scipy.special import logsumexp
 
-from tasks.synthesis.signals import SignalSpec, block_rows, generate_signals
+from tasks.synthesis.drawing import block_rows, block_stream
+from tasks.synthesis.signals import SignalSpec, generate_signals
 
 GRID = 9
 
@@ -16,7 +17,7 @@ def oracle_answers(spec: SignalSpec) -> tuple[np.ndarray, np.ndarray]:
     """True and best-guess class codes of every series of a spec with equal shares."""
     truth, guessed = [], []
     for block in generate_signals(spec):
-        z = _standardised(spec, block.start // block_rows(spec.n_steps), block.values)
+        z = _standardised(spec, block.start // block_rows(spec.n_steps), block.values[..., 0])
         evidence = np.stack([np.zeros(len(z)), _change(spec, z), _burst(spec, z)], axis=1)
         truth.append(block.codes)
         guessed.append(evidence.argmax(axis=1))
@@ -25,9 +26,7 @@ def oracle_answers(spec: SignalSpec) -> tuple[np.ndarray, np.ndarray]:
 
 def _standardised(spec: SignalSpec, block: int, values: np.ndarray) -> np.ndarray:
     """Undo level and spread, drawn again from the block's own stream."""
-    rng = np.random.Generator(
-        np.random.SFC64(np.random.SeedSequence(spec.seed, spawn_key=(1, block)))
-    )
+    rng = block_stream(spec.seed, block)
     level, spread = (d.draw(rng, (block_rows(spec.n_steps), 1)) for d in (spec.level, spec.spread))
     return (values - level[: len(values)]) / np.abs(spread[: len(values)])
 

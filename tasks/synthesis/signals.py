@@ -7,57 +7,26 @@ sigmas of the series itself, so one spec serves any unit.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
 
 import numpy as np
 
+from tasks.synthesis.drawing import (
+    Block,
+    Distribution,
+    Normal,
+    Uniform,
+    block_rows,
+    block_stream,
+    check_at_least,
+    check_classes,
+    check_noise,
+    class_codes,
+    draw_blocks,
+)
+
 COMMON_CAUSE, CHANGE_POINT, BURST = "common_cause", "change_point", "burst"
 FAMILIES = (COMMON_CAUSE, CHANGE_POINT, BURST)
-BLOCK_ROWS, BLOCK_VALUES = 1024, 2**22
-"""Series per random stream, and values where series are long."""
-
-_GOLDEN = (5**0.5 - 1) / 2
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """A uniform distribution on ``[low, high]``; ``low == high`` is a constant."""
-
-    low: float
-    high: float
-    kind: Literal["uniform"] = "uniform"
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite([self.low, self.high]).all() and self.low <= self.high):
-            raise ValueError(
-                f"uniform: expected finite low <= high, got low={self.low}, high={self.high}; "
-                "swap or correct the limits"
-            )
-
-    def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
-        return rng.uniform(self.low, self.high, size).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Normal:
-    """A normal distribution; ``sd`` is not negative."""
-
-    mean: float
-    sd: float
-    kind: Literal["normal"] = "normal"
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite([self.mean, self.sd]).all() and self.sd >= 0):
-            raise ValueError(
-                f"normal: expected a finite mean and sd >= 0, got mean={self.mean}, sd={self.sd}; "
-                "correct the spec"
-            )
-
-    def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
-        return rng.normal(self.mean, self.sd, size).astype(np.float32)
-
-
-Distribution = Uniform | Normal
 
 
 @dataclass(frozen=True)
@@ -92,14 +61,11 @@ class SignalSpec:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        _at_least("n_series", self.n_series, 1)
-        _at_least("n_steps", self.n_steps, 2)
-        _at_least("seed", self.seed, 0)
-        self._check_classes()
-        if not 0 < self.noise < np.inf:
-            raise ValueError(
-                f"noise: expected a positive factor, got {self.noise}; correct the value"
-            )
+        check_at_least("n_series", self.n_series, 1)
+        check_at_least("n_steps", self.n_steps, 2)
+        check_at_least("seed", self.seed, 0)
+        check_classes(self.classes, self.weights, FAMILIES)
+        check_noise(self.noise)
         if not 0 < self.change_position.low <= self.change_position.high < 1:
             raise ValueError(
                 "change_position: expected a fraction between 0 and 1, "
@@ -110,21 +76,6 @@ class SignalSpec:
             raise ValueError(
                 f"burst_steps: expected 1 <= shortest <= longest <= n_steps={self.n_steps}, "
                 f"got {low}..{high}; raise n_steps, or leave out the class {BURST!r}"
-            )
-
-    def _check_classes(self) -> None:
-        unknown = [name for name in self.classes if name not in FAMILIES]
-        if unknown or not self.classes or len(set(self.classes)) != len(self.classes):
-            raise ValueError(
-                f"classes: expected distinct names out of {', '.join(FAMILIES)}, "
-                f"got {', '.join(self.classes) or 'none'}; correct the list"
-            )
-        if self.weights and (
-            len(self.weights) != len(self.classes) or not all(0 < w < np.inf for w in self.weights)
-        ):
-            raise ValueError(
-                f"weights: expected {len(self.classes)} positive numbers, one a class, "
-                f"got {list(self.weights)}; give one weight for each class"
             )
 
 
@@ -145,54 +96,22 @@ PRESETS: dict[str, dict] = {
 mean gives the answer away."""
 
 
-@dataclass(frozen=True)
-class SignalBlock:
-    """Series ``start .. start + len`` of a spec.
-
-    values: ``(rows, n_steps)`` float32; codes: ``(rows,)`` index into ``spec.classes``;
-    events: ``(rows, 2)`` first step and end of the change or burst, ``-1, -1`` where none.
-    """
-
-    start: int
-    values: np.ndarray
-    codes: np.ndarray
-    events: np.ndarray
-
-
-def generate_signals(
-    spec: SignalSpec, start: int = 0, stop: int | None = None
-) -> Iterator[SignalBlock]:
+def generate_signals(spec: SignalSpec, start: int = 0, stop: int | None = None) -> Iterator[Block]:
     """Yield the series ``start .. stop`` of a spec, a block at a time.
 
     A series' numbers depend on the seed and its own index alone, wherever the range begins or
     ends: blocks are fixed by ``n_steps``, and each has a random stream of its own.
+    An event is the change, which lasts to the end, or the burst.
     """
-    stop = spec.n_series if stop is None else stop
-    if not 0 <= start <= stop <= spec.n_series:
-        raise ValueError(
-            f"range: expected 0 <= start <= stop <= n_series={spec.n_series}, "
-            f"got {start}..{stop}; correct the range"
-        )
     rows = block_rows(spec.n_steps)
-    for block in range(start // rows, -(-stop // rows)):
-        first = block * rows
-        cut = slice(max(start - first, 0), min(stop - first, rows))
-        whole = _draw_block(spec, block)
-        yield SignalBlock(first + cut.start, whole.values[cut], whole.codes[cut], whole.events[cut])
+    return draw_blocks(partial(_draw_block, spec), rows, spec.n_series, start, stop)
 
 
-def block_rows(n_steps: int) -> int:
-    """Series in a block of series of ``n_steps``."""
-    return min(BLOCK_ROWS, max(1, BLOCK_VALUES // n_steps))
-
-
-def _draw_block(spec: SignalSpec, block: int) -> SignalBlock:
-    rng = np.random.Generator(
-        np.random.SFC64(np.random.SeedSequence(spec.seed, spawn_key=(1, block)))
-    )
+def _draw_block(spec: SignalSpec, block: int) -> Block:
+    rng = block_stream(spec.seed, block)
     rows = block_rows(spec.n_steps)
     first = block * rows
-    codes = _class_codes(spec, np.arange(first, first + rows))
+    codes = class_codes(spec.seed, spec.classes, spec.weights, np.arange(first, first + rows))
     family = np.array([FAMILIES.index(name) for name in spec.classes])[codes]
     level, spread = (d.draw(rng, (rows, 1)) for d in (spec.level, spec.spread))
     sign = np.where(rng.random((rows, 1)) < 0.5 * spec.both_signs, -1, 1).astype(np.float32)
@@ -203,15 +122,8 @@ def _draw_block(spec: SignalSpec, block: int) -> SignalBlock:
     _add_bursts(spec, rng, values, sign, events, family == FAMILIES.index(BURST))
     values *= np.abs(spread)
     values += level
-    return SignalBlock(first, values, codes, events)
-
-
-def _class_codes(spec: SignalSpec, index: np.ndarray) -> np.ndarray:
-    """Classes by a golden-ratio sequence: shares are met within a few series at any count."""
-    shares = np.array(spec.weights or (1.0,) * len(spec.classes), dtype=float)
-    edges = np.cumsum(shares / shares.sum())[:-1]
-    offset = np.random.default_rng(np.random.SeedSequence(spec.seed, spawn_key=(0,))).random()
-    return np.searchsorted(edges, (offset + index * _GOLDEN) % 1.0, side="right")
+    n_steps = np.full(rows, spec.n_steps, dtype=np.int32)
+    return Block(first, values[..., None], n_steps, codes, events, events[:, :1] >= 0)
 
 
 def _add_changes(
@@ -250,10 +162,3 @@ def _add_bursts(
     row, column = np.nonzero(inside)
     values[row, first[row] + column] += height[row, column]
     events[rows] = np.stack([first, first + length], axis=1)[rows]
-
-
-def _at_least(name: str, value: int, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-        raise ValueError(
-            f"{name}: expected a whole number of at least {low}, got {value!r}; correct the value"
-        )
