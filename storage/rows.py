@@ -10,7 +10,12 @@ OPTIONAL_COLUMNS = {
     "group": pa.string(),
     "time": pa.timestamp("us", tz="UTC"),
     "split": pa.string(),
+    "event_start": pa.int32(),
+    "event_stop": pa.int32(),
 }
+EVENT = ("event_start", "event_stop")
+"""Where in a series its label shows: steps ``start <= step < stop``; null where nothing happens
+or nobody knows. What fills a whole series is ``0 .. n_steps``."""
 SPLITS = ("train", "test")
 
 
@@ -43,11 +48,30 @@ def check_rows(table: pa.Table, channels: list[str]) -> None:
     if "split" in table.column_names:
         wrong = pc.invert(pc.is_in(table["split"], pa.array([*SPLITS, None], pa.string())))
         _refuse(table, wrong, "split", "'train' or 'test'", "another word")
+    _check_events(table)
     for channel in channels:
         lengths = pc.list_value_length(table[channel])
         wrong = pc.fill_null(pc.not_equal(lengths, table["n_steps"]), True)
         _refuse(table, wrong, channel, "n_steps values in every channel", "another count")
         _check_values(table, channel)
+
+
+def _check_events(table: pa.Table) -> None:
+    present = [name for name in EVENT if name in table.column_names]
+    if not present:
+        return
+    if len(present) == 1:
+        raise ValueError(
+            f"columns: expected {' and '.join(EVENT)} together, got {present[0]} alone; "
+            "add the other, or drop it"
+        )
+    start, stop = (table[name] for name in EVENT)
+    halved = pc.not_equal(pc.is_null(start), pc.is_null(stop))
+    _refuse(table, halved, "event_stop", "both ends of an event or neither", "one end alone")
+    _refuse(table, pc.less(start, 0), "event_start", "a step from 0 on", "a negative step")
+    _refuse(table, pc.less_equal(stop, start), "event_stop", "more than event_start", "less")
+    late = pc.greater(stop, table["n_steps"])
+    _refuse(table, late, "event_stop", "at most n_steps", "a step beyond the end")
 
 
 def _check_values(table: pa.Table, channel: str) -> None:

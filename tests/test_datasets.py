@@ -184,6 +184,40 @@ def test_bad_rows_are_refused_and_leave_nothing(
     assert list(Path(root.path, ".staging").iterdir()) == []
 
 
+def with_event(start: list, stop: list) -> pa.Table:
+    table = ragged([2, 3])
+    for name, steps in (("event_start", start), ("event_stop", stop)):
+        table = table.append_column(name, pa.array(steps, pa.int32()))
+    return table
+
+
+def test_events_are_kept_and_a_dataset_without_them_stays_as_it_is(root: Root) -> None:
+    stored = write_dataset(root, "r", [with_event([0, None], [2, None])], {}, NOW)
+    assert stored.labels().select(["event_start", "event_stop"]).to_pylist() == [
+        {"event_start": 0, "event_stop": 2},
+        {"event_start": None, "event_stop": None},
+    ]
+    plain = write_dataset(root, "r", [ragged([2, 3])], {}, NOW)
+    assert plain.labels().column_names == ["series_id", "label", "n_steps"]
+    np.testing.assert_array_equal(plain.values(), stored.values())
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "problem"),
+    [
+        ([-1, None], [2, None], "event_start.*a step from 0 on"),
+        ([1, None], [1, None], "event_stop.*more than event_start"),
+        ([0, 1], [2, 4], "event_stop.*at most n_steps.*'r1'"),
+        ([0, 1], [2, None], "event_stop.*both ends"),
+    ],
+)
+def test_impossible_events_are_refused(root: Root, start: list, stop: list, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        write_dataset(root, "r", [with_event(start, stop)], {}, NOW)
+    with pytest.raises(ValueError, match="event_start alone"):
+        write_dataset(root, "r", [with_event(start, stop).drop_columns(["event_stop"])], {}, NOW)
+
+
 def test_no_rows_are_refused(root: Root) -> None:
     with pytest.raises(ValueError, match="at least one series"):
         write_dataset(root, "r", [], {}, NOW)

@@ -47,6 +47,14 @@ def test_long_form_keeps_group_and_takes_other_column_names(tmp_path: Path) -> N
     assert (row["series_id"], row["label"], row["group"], row["x"]) == ("u", "k", "g", [1.0, 2.0])
 
 
+def test_every_format_with_columns_takes_the_place_of_an_event(tmp_path: Path) -> None:
+    csv = "series_id,label,event_start,event_stop,x\na,k,1,2,5\na,k,1,2,6\nb,l,,,7\n"
+    rows = read(text(tmp_path, "l.csv", csv))
+    assert [(r["event_start"], r["event_stop"]) for r in rows] == [(1, 2), (None, None)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "w.parquet")
+    assert repr(read(tmp_path / "w.parquet")) == repr(rows)
+
+
 def test_any_column_can_be_the_step_but_it_must_be_there(tmp_path: Path) -> None:
     path = text(tmp_path, "l.csv", "series_id,label,time,x\na,k,2,3\na,k,1,1\n")
     [row] = read(path, names=ColumnNames(step="time"))
@@ -190,6 +198,14 @@ BAD = {
     "csv with infinity": (lines("b.csv", LONG + "b,,1,inf,2\n"), "row 5.*finite"),
     "csv beyond float32": (lines("b.csv", LONG + "b,,1,1e300,2\n"), "row 5.*float32"),
     "csv with two labels": (lines("b.csv", LONG + "a,down,2,1,2\n"), "row 5.*'down' beside 'up'"),
+    "csv with two events for a series": (
+        lines("b.csv", "series_id,label,event_start,x\na,k,1,1\na,k,2,1\n"),
+        "row 3.*one event_start",
+    ),
+    "csv with half a step": (
+        lines("b.csv", "series_id,label,event_start,x\na,k,0.5,1\n"),
+        "int32 in column 'event_start'",
+    ),
     "csv with a step twice": (lines("b.csv", LONG + "a,up,1,1,2\n"), "row 5.*one row per step"),
     "csv without an id": (lines("b.csv", "series_id,label,x\n,a,1\n"), "row 2.*series_id"),
     "csv with a short line": (lines("b.csv", LONG + "a,up\n"), "CSV table.*Expected 5 columns"),
