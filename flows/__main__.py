@@ -6,6 +6,7 @@ Prefect and TensorFlow are imported only by the commands that need them.
 import contextlib
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -65,6 +66,14 @@ RootOption = Annotated[
     typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
 ]
 NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
+SeedOption = Annotated[int, typer.Option(help="Every number follows from it.")]
+ClassesOption = Annotated[
+    str | None, typer.Option(help="Classes to draw, by comma (default: all).")
+]
+WeightsOption = Annotated[
+    str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")
+]
+NoiseOption = Annotated[float, typer.Option(help="Factor on the noise.")]
 
 
 @app.command()
@@ -93,27 +102,44 @@ def generate_signals(
     preset: Annotated[str, typer.Option(help="author or hard.")] = "author",
     n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
     n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
-    seed: Annotated[int, typer.Option(help="Every number follows from it.")] = 0,
-    classes: Annotated[
-        str | None, typer.Option(help="Classes to draw, by comma (default: all).")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")
-    ] = None,
-    noise: Annotated[float, typer.Option(help="Factor on the noise.")] = 1.0,
+    seed: SeedOption = 0,
+    classes: ClassesOption = None,
+    weights: WeightsOption = None,
+    noise: NoiseOption = 1.0,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Draw common cause, change point and burst series."""
-    chosen: dict[str, Any] = {"n_series": n_series, "n_steps": n_steps, "seed": seed}
-    if classes is not None:
-        chosen["classes"] = tuple(part.strip() for part in classes.split(","))
-    if weights is not None:
-        chosen["weights"] = _numbers("--weights", weights)
-    spec = _signal_spec(preset, noise=noise, **chosen)
+    chosen = {"n_series": n_series, "n_steps": n_steps, "seed": seed, "noise": noise}
+    spec = _signal_spec(preset, **chosen, **_shares(classes, weights))
     store = _writable(root)
     _prepare_prefect("generate")
     from flows.generation import generate_signals as flow
+
+    show_dataset(store, flow(name, spec, store.url), as_json)
+
+
+@generate.command("iot")
+def generate_iot(
+    name: NameOption = "iot",
+    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
+    n_steps: Annotated[str, typer.Option(help="Steps of a series: 100, or 60..140.")] = "100",
+    n_channels: Annotated[int, typer.Option(help="Sensors of each series.")] = 3,
+    seed: SeedOption = 0,
+    classes: ClassesOption = None,
+    weights: WeightsOption = None,
+    noise: NoiseOption = 1.0,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw sensor series: trends, shifts, drift, faults and more, and where they happen."""
+    from tasks.synthesis.iot import IotSpec
+
+    steps, shares = _span_of("--n-steps", n_steps), _shares(classes, weights)
+    spec = IotSpec(n_series, steps, n_channels, seed, noise=noise, **shares)
+    store = _writable(root)
+    _prepare_prefect("generate")
+    from flows.generation import generate_iot as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)
 
@@ -401,6 +427,24 @@ def _study_spec(seeds: int, first_seed: int, architectures: str | None, recipes:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _shares(classes: str | None, weights: str | None) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    if classes is not None:
+        chosen["classes"] = tuple(part.strip() for part in classes.split(","))
+    if weights is not None:
+        chosen["weights"] = _numbers("--weights", weights)
+    return chosen
+
+
+def _span_of(argument: str, text: str) -> tuple[int, int]:
+    ends = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    if ends is None:
+        raise ValueError(
+            f"{argument}: expected a whole number, or shortest..longest, got {text!r}; correct it"
+        )
+    return int(ends[1]), int(ends[2] or ends[1])
 
 
 def _numbers(argument: str, text: str) -> tuple[float, ...]:

@@ -1,11 +1,12 @@
-"""Flow: a dataset from a generator."""
+"""Flows: a dataset from a generator."""
 
 from prefect import flow
 
 from storage.root import open_root
 from tasks.catalogue import refresh_catalogue
-from tasks.generate import generate_signal_dataset
+from tasks.generate import generate_iot_dataset, generate_signal_dataset
 from tasks.sweep import sweep_leftovers
+from tasks.synthesis.iot import IotSpec
 from tasks.synthesis.signals import SignalSpec
 
 
@@ -17,5 +18,15 @@ def generate_signals(
     root_url = open_root(root).url
     sweep_leftovers(root_url)
     dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
+    refresh_catalogue(root_url)
+    return dataset
+
+
+@flow(name="generate-iot")
+def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
+    """Draw sensor series with known events into a dataset; returns its reference."""
+    root_url = open_root(root).url
+    sweep_leftovers(root_url)
+    dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
     refresh_catalogue(root_url)
     return dataset

@@ -16,12 +16,11 @@ from storage.models import Model
 from storage.registry import open_model
 from storage.root import DamagedError, Root, open_root, staging
 from tasks.candidates import assemble, retrain_registered
-from tasks.generate import signal_tables
+from tasks.generate import generated_tables, is_generated
 from tasks.learning.metrics import scores
 from tasks.learning.spec import TrainingSpec
 from tasks.replicas import predict_rows, stored_weights_digest
 from tasks.selection import select_rows
-from tasks.synthesis.signals import SignalSpec
 from tasks.workers import numerics, workers
 
 IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
@@ -86,9 +85,8 @@ def _dataset_of(model: Model) -> Dataset:
     """The dataset by its digest; where it is gone and was generated, it is generated again."""
     ref, source = model.manifest["dataset"], model.manifest["dataset_source"]
     name, _, version = ref.removeprefix("datasets/").partition("@")
-    if not model.root.exists("datasets", name, version) and source.get("generator") == "signals":
-        spec = TypeAdapter(SignalSpec).validate_python(source["spec"])
-        write_dataset(model.root, name, signal_tables(spec), source, datetime.now(UTC))
+    if not model.root.exists("datasets", name, version) and is_generated(source):
+        write_dataset(model.root, name, generated_tables(source), source, datetime.now(UTC))
     dataset = open_dataset(model.root, ref)
     if dataset.manifest["digest"] != model.manifest["dataset_digest"]:
         raise DamagedError(f"{ref}: expected the digest that the model's manifest names")

@@ -143,6 +143,21 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     assert (code, out) == (0, "models/signals@v1: identical\n")
 
 
+def test_a_lost_dataset_of_sensors_is_generated_again_too(
+    prefect: str, root: Root, seqclass: Command
+) -> None:
+    from flows.generation import generate_iot
+    from flows.training import train_classifier
+    from tasks.learning.spec import TrainingSpec
+    from tasks.synthesis.iot import IotSpec
+
+    spec = IotSpec(n_series=100, n_steps=(24, 30), classes=("normal", "dropout"))
+    train_classifier(generate_iot("iot", spec, root.path), None, TrainingSpec(seeds=1), root.path)
+    shutil.rmtree(root.join("datasets"))
+    code, out, _ = seqclass("reproduce", "iot")
+    assert (code, out) == (0, "models/iot@v1: identical\n")
+
+
 def test_another_fingerprint_excuses_what_is_small(copy: Root, seqclass: Command) -> None:
     def change(manifest: dict) -> None:
         manifest["machine"]["cpu"] = "another"
