@@ -8,10 +8,11 @@ spec serves any unit.
 
 The defaults keep every class apart from its neighbours by how it runs, never by one number:
 a trend fills the series, a shift is sudden and stays, drift rises slowly and jumps back when the
-sensor is calibrated again, a burst is too short for a shift, interference is faster than a cycle.
-A drift that stayed would be a line with a bend, which coloured noise hides: the least visible one
-(4 sigmas over the last three quarters of 100 steps, autocorrelation 0.6) lies 1.4 standard errors
-from the nearest trend, but 5 or more with the jump.
+sensor is calibrated again, a burst is too short for a shift, interference is faster than a cycle,
+and a changed variance is a larger one, as a small one is nearly that of a stuck sensor. A drift
+that stayed would be a line with a bend, which coloured noise hides: 4 sigmas over the last three
+quarters of 100 steps lie 1.4 standard errors from the nearest trend at an autocorrelation of 0.6.
+With the jump the faintest event of any class keeps more than 4.
 """
 
 from collections.abc import Callable, Iterator
@@ -84,9 +85,9 @@ class IotSpec:
     duration: of drift, stuck, dropout and interference, as a fraction of the series in [0, 1).
     cycles: of a cyclic series, from its first to its last step, at least 1.
     cycle_height: amplitude, in sigmas. trend: change over the whole series, in sigmas.
-    shift: change of level, in sigmas. spread_ratio: the larger over the smaller spread, at
-    least 1; the spread grows as often as it shrinks. drift: where it ends, in sigmas, upward as
-    often as downward. burst_steps: shortest and longest burst, both included.
+    shift: change of level, in sigmas. spread_ratio: spread after the change over before, at
+    least 1. drift: where it ends, in sigmas, upward as often as downward.
+    burst_steps: shortest and longest burst, both included.
     burst_height: of each of its steps, in sigmas, upward as often as downward.
     interference_period: in steps, at least 2. interference_height: amplitude, in sigmas.
     """
@@ -296,7 +297,7 @@ def _shift(spec: IotSpec, rng: np.random.Generator, part: _Part) -> np.ndarray:
 
 
 def _variance_change(spec: IotSpec, rng: np.random.Generator, part: _Part) -> np.ndarray:
-    ratio = spec.spread_ratio.draw(rng, part.sign.shape) ** part.sign
+    ratio = spec.spread_ratio.draw(rng, part.sign.shape)
     return part.values * np.where(part.inside, ratio, 1)[..., None]
 
 
