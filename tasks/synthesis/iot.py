@@ -12,7 +12,7 @@ sensor is calibrated again, a burst is too short for a shift, interference is fa
 and a changed variance is a larger one, as a small one is nearly that of a stuck sensor. A drift
 that stayed would be a line with a bend, which coloured noise hides: 4 sigmas over the last three
 quarters of 100 steps lie 1.4 standard errors from the nearest trend at an autocorrelation of 0.6.
-With the jump the faintest event of any class keeps more than 4.
+With the jump the faintest of the six shapes that are added to the noise keeps more than 4.
 """
 
 from collections.abc import Callable, Iterator
