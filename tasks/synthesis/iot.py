@@ -1,12 +1,11 @@
 """Sensor series of twelve classes, on one channel or several, with the place of every event.
 
-The first six classes are those of control charts (Alcock and Manolopoulos, "Time-series
-similarity queries employing a feature-based approach", 1999), the faults those of sensor
-networks (Sharma, Golubchik and Govindan, "Sensor faults: detection methods and prevalence in
-real-world datasets", ACM TOSN 2010). Sizes are in sigmas of a channel's own noise, so that one
-spec serves any unit.
+The first six classes are those of UCI's "Synthetic Control Chart Time Series" (Alcock, 1999);
+stuck values, calibration drift, spikes and noise are among the faults of Ni et al., "Sensor
+network data fault types", ACM TOSN 2009. Sizes are in sigmas of a channel's own noise, so that
+one spec serves any unit.
 
-The defaults keep every class apart from its neighbours by how it runs, never by one number:
+The defaults tell a class from its neighbours by how it runs, not by a mean or a maximum:
 a trend fills the series, a shift is sudden and stays, drift rises slowly and jumps back when the
 sensor is calibrated again, a burst is too short for a shift, interference is faster than a cycle,
 and a changed variance is a larger one, as a small one is nearly that of a stuck sensor. A drift
