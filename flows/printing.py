@@ -120,6 +120,22 @@ def print_scores(title: str, found: dict[str, Any]) -> None:
         f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
         f"on {found['test_rows']} test rows"
     )
+    if "abstention" in found:
+        _print_abstention(found["abstention"], found["without_offsets"])
+
+
+def _print_abstention(found: dict[str, Any], without_offsets: dict[str, float] | None) -> None:
+    right = found["accuracy_answered"]
+    typer.echo(
+        f"unknown below a confidence of {found['threshold']:.3f}: {found['unknown']} test rows"
+        + ("" if right is None else f"; accuracy of the others {right:.4f}")
+    )
+    if without_offsets:
+        typer.echo(
+            "rare classes answer below one half; the largest probability alone would reach macro "
+            f"F1 {without_offsets['macro_f1']:.4f}, balanced accuracy "
+            f"{without_offsets['balanced_accuracy']:.4f}"
+        )
 
 
 def ensemble_gain(gain: dict[str, dict[str, float]], n_seeds: int) -> str:
@@ -156,11 +172,14 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
         })  # fmt: skip
         return
     table = new_table("recipe", "architecture", "seeds", "mean macro F1", "sd", "lowest", "highest",
-                      "log-loss", "validation log-loss", "restarts", "seconds", "gate")  # fmt: skip
+                      "balanced accuracy", "log-loss", "validation log-loss", "restarts",
+                      "seconds", "gate")  # fmt: skip
     for v in variants:
         f1 = [f"{v['spread']['macro_f1'][name]:.4f}" for name in ("mean", "sd", "min", "max")]
         losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
-        add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *f1, *losses,
+        recall = v["spread"]["balanced_accuracy"]
+        balanced = f"{recall['mean']:.4f} ± {recall['sd']:.4f}"
+        add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *f1, balanced, *losses,
                 str(v["restarts"]), f"{v['seconds_median']:.1f}",
                 "refused" if v["refused"] else "passed")  # fmt: skip
     print_table(table)

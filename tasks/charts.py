@@ -41,6 +41,28 @@ def score_bars(bars: dict[str, tuple[float, list[float] | None]], label: str) ->
     return _svg(figure)
 
 
+def confidence_picture(
+    reliability: list[list[float]], curve: list[list[float]], coverage: float
+) -> str:
+    """Accuracy over confidence, by bin, beside accuracy over the share of rows answered."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 3.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+    rows, confidence, accuracy = np.array(reliability).T
+    left.plot([0, 1], [0, 1], color=MUTED, linewidth=1)
+    left.scatter(confidence, accuracy, 12 + 120 * rows / rows.sum(), color=ACCENT, alpha=0.8)
+    left.set_xlabel("mean confidence of a bin")
+    left.set_ylabel("accuracy")
+    left.set_xlim(0, 1.03)
+    left.set_ylim(-0.03, 1.03)
+    right.plot(*np.array(curve).T, color=ACCENT, marker=".", markersize=4)
+    right.axvline(coverage, color=INK, linewidth=1, linestyle=(0, (2, 2)))
+    right.set_xlabel("share of test rows answered (dashed: at the threshold)")
+    right.set_ylabel("accuracy of the answers")
+    right.set_xlim(0, 1.03)
+    return _svg(figure)
+
+
 def strip_plot(strips: dict[str, list[float]], label: str) -> str:
     """A dot per run in a strip per name, and a line at each strip's mean; scores in [0, 1]."""
     figure, axes = _figure(7.2, 0.9 + 0.5 * len(strips))

@@ -112,9 +112,14 @@ def _champion_scores(
     [[probabilities]] = workers().run([job])
     y = chosen.codes[chosen.test]
     return {
-        "macro_f1": scores(probabilities, y)["macro_f1"],
+        "macro_f1": scores(probabilities, y, offsets_of(champion))["macro_f1"],
         "log_loss": log_loss(probabilities, y),
     }
+
+
+def offsets_of(model: Model) -> tuple[float, ...] | None:
+    """A model's offsets; one that was registered before there were any has none."""
+    return model.manifest.get("decision", {}).get("offsets")
 
 
 def _test_ids(root: Root, path: str) -> list[str]:

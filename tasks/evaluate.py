@@ -1,16 +1,25 @@
 """Task: score the candidates on the test rows. No step before it reads them."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from storage.datasets import Dataset, open_dataset
 from storage.root import open_root
 from tasks.candidates import assemble, best_record, candidate_path, read_records
+from tasks.learning.decisions import (
+    UNKNOWN,
+    Decision,
+    abstention_scores,
+    answers_of,
+    confidence_of,
+)
 from tasks.learning.metrics import evaluate as full_scores
 from tasks.learning.metrics import label_scores, seed_scores
 from tasks.learning.spec import TrainingSpec
@@ -30,22 +39,28 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     ensemble = assemble(dataset.ref, spec, records, workspace, root_url)
     registered, by_seed, baselines = _answers(dataset, spec, chosen, records, workspace)
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
-    seeds = [{**r, **seed_scores(by_seed[r["seed"]], y)} for r in records]
-    scored = full_scores(registered, y, chosen.classes, spec.split_seed)
+    seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
+    decision = Decision(**(ensemble or best_record(records))["decision"])
+    scored = full_scores(registered, y, chosen.classes, spec.split_seed, decision.offsets)
     metrics = {
         "classes": chosen.classes,
         "train_rows": len(chosen.train),
         "test_rows": len(chosen.test),
         "metrics": scored,
+        "decision": asdict(decision),
+        "abstention": abstention_scores(registered, y, decision),
+        "without_offsets": seed_scores(registered, y) if decision.offsets else None,
         "registered_seed": None if ensemble else best_record(records)["seed"],
         "ensemble": ensemble and {**ensemble, "gain": _gain(scored, seeds)},
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
     }
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
-    table = predictions(dataset, chosen, registered, by_seed)
-    answers = np.stack([p.argmax(axis=1) for p in by_seed.values()])
+    answers = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}
+    table = predictions(dataset, chosen, registered, decision, answers)
     names = table["series_id"].to_pylist()
-    found = stability_of(seeds, answers, y, names, n_classes, spec.limits, spec.split_seed)
+    found = stability_of(
+        seeds, np.stack(list(answers.values())), y, names, n_classes, spec.limits, spec.split_seed
+    )
     _write_json(root.fs, f"{workspace}/stability.json", found)
     with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
         pq.write_table(table, file)
@@ -86,24 +101,33 @@ def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, An
     }
 
 
+def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:
+    return record["decision"]["offsets"]
+
+
 def predictions(
     dataset: Dataset,
     chosen: Selection,
     probabilities: np.ndarray,
+    decision: Decision,
     by_seed: dict[int, np.ndarray],
 ) -> pa.Table:
-    """A row per test series: truth, the registered model's answer, every seed's answer."""
+    """A row per test series: truth, the registered model's answer, every seed's answer.
+
+    ``answer`` is the prediction, or ``unknown`` where the confidence is below the threshold.
+    """
     names = pa.array(chosen.classes, pa.string())
     table = dataset.labels().take(pa.array(chosen.test)).select(["series_id", "label"])
+    guessed = names.take(pa.array(answers_of(probabilities, decision.offsets)))
+    confidence = confidence_of(probabilities, decision.offsets)
     columns = {
         "series_id": table["series_id"],
         "label": table["label"],
-        "prediction": names.take(pa.array(probabilities.argmax(axis=1))),
+        "prediction": guessed,
+        "answer": pc.if_else(pa.array(confidence >= decision.threshold), guessed, UNKNOWN),
+        "confidence": pa.array(confidence, pa.float32()),
         "probabilities": pa.array(list(probabilities), pa.list_(pa.float32())),
-        **{
-            f"seed_{seed}": names.take(pa.array(answer.argmax(axis=1)))
-            for seed, answer in by_seed.items()
-        },
+        **{f"seed_{seed}": names.take(pa.array(answer)) for seed, answer in by_seed.items()},
     }
     return pa.table(columns)
 

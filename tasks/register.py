@@ -32,6 +32,7 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
         "channels": dataset.channels,
         "registered_seed": metrics["registered_seed"],
         "metrics": {name: metrics["metrics"][name] for name in HEADLINES},
+        "decision": metrics["decision"],
         "refused": refused,
         "spec": asdict(spec),
         "numerics": numerics(),

@@ -6,6 +6,7 @@ TensorFlow is imported inside the functions, so only in the process that runs th
 import contextlib
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from storage.datasets import Dataset, open_dataset
 from storage.models import load_keras, save_keras
 from storage.root import Root, create_file, open_root
 from tasks.learning.calibration import soften
-from tasks.learning.metrics import log_loss, seed_scores
+from tasks.learning.decisions import answers_of, decide
+from tasks.learning.metrics import seed_scores
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import hold_back
 from tasks.selection import Selection, select_rows
@@ -67,6 +69,7 @@ def _record(replica: Any, label: str) -> dict[str, Any]:
         "seed": replica.seed,
         "validation": replica.validation,
         "temperature": replica.temperature,
+        "decision": asdict(replica.decision),
         "updates": sum(fit.history[-1].update for fit in replica.fits),
         "kept_update": replica.fits[-1].updates,
         "restarts": sum(fit.restarts for fit in replica.fits),
@@ -94,9 +97,10 @@ def study_seed(
     probabilities = predict_logits(replica.classifier, x)
     record = _record(replica, label)
     del record["history"]
-    record |= seed_scores(probabilities, y)
+    offsets = replica.decision.offsets
+    record |= seed_scores(probabilities, y, offsets)
     record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
-    record["answers"] = probabilities.argmax(axis=1).tolist()
+    record["answers"] = answers_of(probabilities, offsets).tolist()
     with contextlib.suppress(FileExistsError):  # another study of the same runs was faster
         create_file(root, path, json.dumps(record).encode())
     return record
@@ -117,6 +121,7 @@ def build_ensemble(
     tensorflow()
     from tasks.learning.calibration import fit_ensemble_temperature
     from tasks.learning.classifier import average_classifiers
+    from tasks.learning.training import log_prior
 
     root = open_root(root_url)
     chosen = select_rows(open_dataset(root, dataset_ref), spec)
@@ -126,11 +131,15 @@ def build_ensemble(
     trusted = len(held) >= spec.recipe.trusted_validation
     mean = np.mean(log_softmax(logits, axis=-1), axis=0)
     temperature = fit_ensemble_temperature(mean, y[held]) if trusted else 1.0
+    prior = log_prior(y, len(chosen.classes), spec.recipe)
+    probabilities = soften(mean, temperature)
+    decision = decide(probabilities, y[held], prior, spec.abstention)
     classifier = average_classifiers([load_keras(root, path) for path, _ in members], temperature)
     save_keras(classifier, root, model_path)
     return {
         "temperature": temperature,
-        "validation": {"log_loss": log_loss(soften(mean, temperature), y[held])},
+        "decision": asdict(decision),
+        "validation": seed_scores(probabilities, y[held], decision.offsets),
         "weights_sha256": weights_digest(classifier.get_weights()),
     }
 

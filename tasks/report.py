@@ -29,6 +29,7 @@ SCORE_NAMES = {
     "macro_precision": "macro precision",
     "macro_recall": "macro recall",
     "log_loss": "log-loss (nats)",
+    "brier": "Brier score",
     "ece": "calibration error",
 }
 
@@ -82,6 +83,11 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
             (label, metrics[key], metrics["intervals"].get(key))
             for key, label in SCORE_NAMES.items()
         ],
+        "without_offsets": found["without_offsets"],
+        "abstention": found["abstention"],
+        "confidence": charts.confidence_picture(
+            metrics["reliability"], found["abstention"]["curve"], found["abstention"]["coverage"]
+        ),
         "confusion": charts.confusion_picture(metrics["confusion"], found["classes"]),
     }
 

@@ -16,6 +16,7 @@ from storage.models import Model
 from storage.registry import open_model
 from storage.root import DamagedError, Root, open_root, staging
 from tasks.candidates import assemble, retrain_registered
+from tasks.compare import offsets_of
 from tasks.generate import generated_tables, is_generated
 from tasks.learning.metrics import scores
 from tasks.learning.spec import TrainingSpec
@@ -121,7 +122,7 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
         name = table["series_id"][row].as_py()
         yield f"predictions: {gap[row]:.3g} apart for series {name!r}", gap[row] <= TOLERANCE
     scored = model.read_json("metrics.json")["metrics"]
-    for key, value in scores(again, chosen.codes[chosen.test]).items():
+    for key, value in scores(again, chosen.codes[chosen.test], offsets_of(model)).items():
         apart = abs(value - scored[key])
         if apart:
             yield f"{key}: {scored[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE

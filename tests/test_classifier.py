@@ -11,6 +11,7 @@ import pytest
 
 from tasks.learning.classifier import build_network, pooling_factor
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
+from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
 from tasks.learning.training import finished_classifier, train_replica, typical_steps
@@ -219,3 +220,30 @@ def test_the_file_loads_with_nothing_of_this_project(network: keras.Model, tmp_p
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     model = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(probabilities, predict_logits(model, x), atol=1e-6)
+
+
+def test_class_shares_are_inside_the_finished_classifier(network: keras.Model) -> None:
+    x, prior = gappy(), np.log(np.array([0.9, 0.09, 0.01]))
+    logits = predict_logits(network, x) + prior
+    clone = keras.models.clone_model(network)
+    clone.set_weights(network.get_weights())
+    expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
+    found = predict_logits(finished_classifier(clone, 2.0, prior), x)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
+    """One row in fifty, overlapping: unweighted training answers it almost never."""
+    rng = np.random.default_rng(5)
+    y = (rng.random(3000) < 0.02).astype(np.int32)
+    x = (rng.normal(0, 1, (3000, 10, 1)) + 0.5 * y[:, None, None]).astype(np.float32)
+    recipe = Recipe(updates=300, epochs=1, shortest=100, verdict=300)
+    found = []
+    for balance in ("auto", "never"):
+        spec = TrainingSpec(recipe=replace(recipe, balance=balance), architecture=SMALL)  # type: ignore[arg-type]
+        trained = train_replica(Rows(x[:2000], y[:2000]), None, 2, spec, 0, quiet)
+        p = predict_logits(trained.classifier, x[2000:])
+        found.append((p, seed_scores(p, y[2000:], trained.decision.offsets)))
+    (balanced, with_offsets), (_, plain) = found
+    assert with_offsets["balanced_accuracy"] > plain["balanced_accuracy"] + 0.1
+    assert abs(balanced[:, 1].mean() - 0.02) < 0.02

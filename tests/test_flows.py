@@ -24,6 +24,9 @@ ARTIFACTS = {
 }  # fmt: skip
 
 
+QUICK = {"updates": 200, "epochs": 1, "shortest": 100, "verdict": 100, "restarts": 1}
+
+
 @pytest.fixture(scope="module")
 def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, dict]:
     """A root with one model of a toy dataset, and what its flow returned."""
@@ -130,13 +133,15 @@ def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> No
 
 
 def test_a_better_model_takes_the_place_of_a_worse_one(
-    trained: tuple[Root, dict], seqclass_json: Callable[..., dict]
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
     root, _ = trained
-    muddled = [("down", "up")[(i + (i % 7 == 0)) % 2] for i in range(90)]
-    worse = store_series(root, "hardly", n=90, label=muddled)
-    first = seqclass_json("train", worse.ref, "--seeds", 1, "--name", "line", "--root", root.path)
-    second = seqclass_json("train", "toy", "--seeds", 1, "--name", "line", "--root", root.path)
+    muddled = [("down", "up")[(i + (i % 10 == 0)) % 2] for i in range(200)]
+    worse = store_series(root, "hardly", n=200, label=muddled)
+    (tmp_path / "quick.json").write_text(json.dumps({"recipe": QUICK, "refit_below": 0}))
+    words = ("--seeds", 1, "--name", "line", "--root", root.path)
+    first = seqclass_json("train", worse.ref, *words, "--spec", tmp_path / "quick.json")
+    second = seqclass_json("train", "toy", *words)
     assert first["metrics"]["macro_f1"] < 1
     assert second["promoted"]
     assert "better than champion v1: macro F1 1.0000 against" in second["decision"]
@@ -152,9 +157,6 @@ def test_a_champion_of_other_classes_stays(
     found = seqclass_json("train", other.ref, "--seeds", 1, "--name", "toy", "--root", root.path)
     assert not found["promoted"]
     assert "answers other classes" in found["decision"]
-
-
-QUICK = {"updates": 200, "epochs": 1, "shortest": 100, "verdict": 100, "restarts": 1}
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,19 @@ def soften(logits: np.ndarray, temperature: float) -> np.ndarray:
 def calibration_error(probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15) -> float:
     """Expected calibration error, in [0, 1]: mean gap of confidence and accuracy over bins of
     equal width, weighted by their rows."""
+    rows, confidence, accuracy = np.array(reliability_table(probabilities, y, n_bins)).T
+    return float((rows * np.abs(confidence - accuracy)).sum() / len(y))
+
+
+def reliability_table(
+    probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15
+) -> list[list[float]]:
+    """Rows, mean confidence and accuracy of each bin of confidence that has rows, ascending."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == y
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(y))
+    return [
+        [int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean())]
+        for number in np.unique(bins)
+        if (inside := bins == number).any()
+    ]

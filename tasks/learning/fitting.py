@@ -55,15 +55,19 @@ def fit(
     seed: int,
     watch: Watch,
     updates: int | None = None,
+    log_prior: np.ndarray | None = None,
 ) -> Fit:
     """Train ``build(seed)`` and leave its averaged weights in it.
 
-    ``updates`` fixes the length of the run, which otherwise follows from the losses.
+    ``log_prior (classes,)`` is added to the logits in the loss, so that the network learns what
+    speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
+    logit adjustment", equation 10). ``updates`` fixes the length of the run, which otherwise
+    follows from the losses.
     A run that fails to learn is begun again from another seed, derived from ``seed``.
     """
     for restart in range(recipe.restarts + 1):
         own_seed = seed + 1_000_003 * restart
-        run = _Run(build(own_seed), train, held_back, recipe, own_seed)
+        run = _Run(build(own_seed), train, held_back, recipe, own_seed, log_prior)
         if run.learn(watch, updates, last_chance=restart == recipe.restarts):
             break
     return Fit(run.network, run.kept_update, restart, run.history)
@@ -79,7 +83,9 @@ class _Run:
         held_back: Rows | None,
         recipe: Recipe,
         seed: int,
+        log_prior: np.ndarray | None,
     ) -> None:
+        self.log_prior = None if log_prior is None else tf.constant(log_prior, tf.float32)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.n_rows, self.held_back = len(train), held_back
         self.budget = recipe.budget(self.n_rows)
@@ -159,8 +165,12 @@ class _Run:
         seen = Rows(rows.x[: self.recipe.monitored], rows.y[: self.recipe.monitored])
         logits = predict_logits(self.network, seen.x, self._infer)
         self._set_weights(current)
+        logits = self._with_prior(logits)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(seen.y, logits)
         return float(tf.reduce_mean(losses))
+
+    def _with_prior(self, logits: tf.Tensor) -> tf.Tensor:
+        return logits if self.log_prior is None else logits + self.log_prior
 
     @tf.function
     def _infer(self, x: tf.Tensor) -> tf.Tensor:
@@ -172,7 +182,7 @@ class _Run:
         for step in tf.range(CHUNK):
             x, y = tf.gather(self.x, order[step]), tf.gather(self.y, order[step])
             with tf.GradientTape() as tape:
-                logits = self.network(x, training=True)
+                logits = self._with_prior(self.network(x, training=True))
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             gradients = tape.gradient(loss, [v.value for v in self.variables])
             self.optimizer.apply(gradients, self.variables)

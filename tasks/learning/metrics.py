@@ -6,8 +6,10 @@ import numpy as np
 from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from tasks.learning.calibration import calibration_error
+from tasks.learning.calibration import calibration_error, reliability_table
+from tasks.learning.decisions import answers_of
 
+Offsets = np.ndarray | tuple[float, ...] | None
 FLOOR = 1e-7
 
 
@@ -16,20 +18,27 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
     return float(row_losses(probabilities, y).mean())
 
 
+def brier(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Mean squared distance, in [0, 2], of the probabilities from the truth (Brier 1950)."""
+    return float(np.square(probabilities - np.eye(probabilities.shape[1])[y]).sum(axis=1).mean())
+
+
 def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     true = probabilities[np.arange(len(y)), y].astype(np.float64)
     return 0.0 - np.log(np.maximum(true, FLOOR))
 
 
-def scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Accuracy, macro F1 and balanced accuracy, each in [0, 1]."""
-    return label_scores(probabilities.argmax(axis=1), y, probabilities.shape[1])
+def scores(probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None) -> dict[str, float]:
+    """Accuracy, macro F1 and balanced accuracy, each in [0, 1], of answers with these offsets."""
+    return label_scores(answers_of(probabilities, offsets), y, probabilities.shape[1])
 
 
-def seed_scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
+def seed_scores(
+    probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None
+) -> dict[str, float]:
     """What is kept of every seed: the scores, log-loss (nats) and calibration error."""
     return {
-        **scores(probabilities, y),
+        **scores(probabilities, y, offsets),
         "log_loss": log_loss(probabilities, y),
         "ece": calibration_error(probabilities, y),
     }
@@ -42,11 +51,16 @@ def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str
 
 
 def evaluate(
-    probabilities: np.ndarray, y: np.ndarray, classes: list[str], seed: int, n_resamples: int = 1000
+    probabilities: np.ndarray,
+    y: np.ndarray,
+    classes: list[str],
+    seed: int,
+    offsets: Offsets = None,
+    n_resamples: int = 1000,
 ) -> dict[str, Any]:
     """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
     codes = np.arange(len(classes))
-    guessed = probabilities.argmax(axis=1)
+    guessed = answers_of(probabilities, offsets)
     table = confusion_matrix(y, guessed, labels=codes)
     precision, recall, f1, support = precision_recall_fscore_support(
         y, guessed, labels=codes, zero_division=0.0
@@ -58,11 +72,13 @@ def evaluate(
         )
     }
     return {
-        **seed_scores(probabilities, y),
+        **seed_scores(probabilities, y, offsets),
+        "brier": brier(probabilities, y),
         "macro_precision": float(precision[support > 0].mean()),
         "macro_recall": float(recall[support > 0].mean()),
         "per_class": per_class,
         "confusion": table.tolist(),
+        "reliability": reliability_table(probabilities, y),
         "intervals": {
             **score_intervals(table, seed, n_resamples),
             "log_loss": _mean_interval(row_losses(probabilities, y), seed, n_resamples),

@@ -1,7 +1,7 @@
 """Everything that decides how a classifier is made; free of TensorFlow, so that it imports fast."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -49,6 +49,8 @@ class Recipe:
     on the way.
     restarts: new beginnings at most, when the loss is not finite, or not below
     ``0.9 ln(classes)`` after ``verdict`` updates.
+    balance: whether rare classes get the logit-adjusted loss and answer below their share:
+    ``auto`` where the largest class has at least ``imbalance`` times the rows of the smallest.
     """
 
     updates: int = 3000
@@ -68,6 +70,14 @@ class Recipe:
     monitored: int = 2000
     restarts: int = 3
     verdict: int = 600
+    balance: Literal["auto", "always", "never"] = "auto"
+    imbalance: float = 10.0
+
+    def balances(self, rows_per_class: Sequence[int]) -> bool:
+        rare, frequent = min(rows_per_class), max(rows_per_class)
+        return self.balance == "always" or (
+            self.balance == "auto" and frequent >= self.imbalance * rare
+        )
 
     def batch(self, n_rows: int) -> int:
         wanted = min(self.largest_batch, n_rows // 10)
@@ -101,6 +111,29 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Abstention:
+    """When to answer ``unknown``; the threshold is chosen on held-back training rows.
+
+    risk: share of wrong answers among answered rows at most, in [0, 1). coverage: share of rows
+    that are answered at most, in (0, 1]; below 1, so that series unlike all that were seen, which
+    no held-back row stands for, find a threshold to fall below.
+    """
+
+    risk: float = 0.1
+    coverage: float = 0.98
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.risk < 1:
+            raise ValueError(
+                f"risk: expected a share of at least 0 and below 1, got {self.risk}; correct it"
+            )
+        if not 0 < self.coverage <= 1:
+            raise ValueError(
+                f"coverage: expected a share above 0 and up to 1, got {self.coverage}; correct it"
+            )
+
+
+@dataclass(frozen=True)
 class TrainingSpec:
     """How a classifier is made from a dataset.
 
@@ -121,6 +154,7 @@ class TrainingSpec:
     ensemble: bool = False
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
+    abstention: Abstention = field(default_factory=Abstention)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from tasks.learning.calibration import fit_temperature, soften
 from tasks.learning.classifier import build_network, pooling_factor
+from tasks.learning.decisions import Decision, decide, log_prior_of
 from tasks.learning.fitting import Fit, Rows, Watch, fit, predict_logits
-from tasks.learning.metrics import log_loss, scores
+from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import fit_scaling
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import Recipe, TrainingSpec
 from tasks.learning.splits import hold_back
 
 
@@ -23,6 +24,7 @@ class Replica:
     classifier: keras.Model
     fits: list[Fit]
     temperature: float
+    decision: Decision
     validation: dict[str, float]
     validation_logits: np.ndarray
     seconds: float
@@ -47,23 +49,32 @@ def train_replica(
 
     kept, held = hold_back(rows.y, groups, spec.validation_fraction, spec.split_seed)
     validation = rows.take(held)
-    fits = [fit(build, rows.take(kept), validation, spec.recipe, seed, watch)]
-    logits = predict_logits(fits[0].network, validation.x)
+    prior = log_prior(rows.y, n_classes, spec.recipe)
+    fits = [fit(build, rows.take(kept), validation, spec.recipe, seed, watch, log_prior=prior)]
+    logits = predict_logits(fits[0].network, validation.x) + (0.0 if prior is None else prior)
     trusted = len(held) >= spec.recipe.trusted_validation
     temperature = fit_temperature(logits, validation.y) if trusted else 1.0
     probabilities = soften(logits, temperature)
     if len(rows) < spec.refit_below:
         again = fits[0].updates
-        fits.append(fit(build, rows, None, spec.recipe, seed, watch, updates=again))
+        fits.append(fit(build, rows, None, spec.recipe, seed, watch, again, prior))
+    decision = decide(probabilities, validation.y, prior, spec.abstention)
     return Replica(
         seed,
-        finished_classifier(fits[-1].network, temperature),
+        finished_classifier(fits[-1].network, temperature, prior),
         fits,
         temperature,
-        {"log_loss": log_loss(probabilities, validation.y), **scores(probabilities, validation.y)},
+        decision,
+        seed_scores(probabilities, validation.y, decision.offsets),
         logits,
         time.monotonic() - began,
     )
+
+
+def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:
+    """The classes' log shares where the recipe wants rare ones balanced, else None."""
+    rows_per_class = np.bincount(y, minlength=n_classes)
+    return log_prior_of(y, n_classes) if recipe.balances(rows_per_class.tolist()) else None
 
 
 def typical_steps(x: np.ndarray) -> int:
@@ -73,9 +84,16 @@ def typical_steps(x: np.ndarray) -> int:
     return int(np.ceil(np.percentile(lengths, 95)))
 
 
-def finished_classifier(network: keras.Model, temperature: float) -> keras.Model:
-    """Divide the logits by the temperature, inside the last layer, and end in probabilities."""
+def finished_classifier(
+    network: keras.Model, temperature: float, prior: np.ndarray | None = None
+) -> keras.Model:
+    """Add the classes' log shares and divide by the temperature, inside the last layer.
+
+    The outcome is a probability per class where classes are as frequent as in training.
+    """
     head = network.get_layer("logits")
-    head.set_weights([weight / temperature for weight in head.get_weights()])
+    kernel, bias = head.get_weights()
+    bias = bias if prior is None else bias + prior
+    head.set_weights([kernel / temperature, bias / temperature])
     probabilities = keras.layers.Softmax(name="probabilities")(network.output)
     return keras.Model(network.input, probabilities, name="classifier")
