@@ -1,0 +1,110 @@
+"""Readers of the user's files: each turns a file into rows of a dataset, or refuses it.
+
+A refusal names the file, the row where there is one, what was expected and what came.
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pyarrow as pa
+
+from storage.formats.arrays import read_npy, read_npz
+from storage.formats.delimited import read_csv
+from storage.formats.parquet import read_parquet
+from storage.formats.table import ColumnNames, refusal
+from storage.formats.text import read_ts, read_tsv
+
+__all__ = ["ColumnNames", "expand", "read_files"]
+
+
+def read_files(
+    paths: list[str], names: ColumnNames, split: str | None = None
+) -> Iterator[pa.Table]:
+    """Rows of all files in order, with ``split`` as their split where it is given."""
+    serial = count()
+    for group in _file_groups(paths):
+        try:
+            for table in _reader(group[0])(group, names, split, serial):
+                if len(table):
+                    yield table if split is None else _with_split(table, split)
+        except (pa.ArrowException, UnicodeError, zlib.error) as error:
+            reason = str(error).split("\n")[0]
+            raise refusal(group[0], "a sound file", reason, "write it again") from error
+
+
+def _with_split(table: pa.Table, split: str) -> pa.Table:
+    """The split that the user named counts, whatever the file says."""
+    if "split" in table.column_names:
+        table = table.drop_columns(["split"])
+    return table.append_column("split", pa.array([split] * len(table), pa.string()))
+
+
+def expand(paths: list[str], argument: str) -> list[str]:
+    """Replace folders by the readable files in them; refuse what is missing or not readable."""
+    found: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside = sorted(os.path.join(path, name) for name in os.listdir(path))
+            readable = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
+            if not readable:
+                raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
+            found += readable
+        elif not os.path.isfile(path):
+            raise ValueError(
+                f"{argument}: expected an existing file or folder, got {path!r}; check the path"
+            )
+        elif not path.isprintable():
+            raise ValueError(f"{argument}: expected a printable name, got {path!r}; rename it")
+        else:
+            _reader(path)
+            found.append(path)
+    return found
+
+
+def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
+    try:
+        return READERS[_ending(path)]
+    except KeyError:
+        raise ValueError(
+            f"PATH: expected a file ending in {_endings()}, got {path!r}; convert the file"
+        ) from None
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _endings() -> str:
+    return ", ".join(READERS)
+
+
+def _file_groups(paths: list[str]) -> list[list[str]]:
+    """Files to read together, in order: an ``.npy`` of series takes the next one for labels."""
+    groups: list[list[str]] = []
+    waiting: list[str] = []
+    for path in paths:
+        if _ending(path) != ".npy":
+            groups.append([path])
+            continue
+        waiting.append(path)
+        if len(waiting) == 2:
+            groups.append(waiting)
+            waiting = []
+    if waiting:
+        raise refusal(
+            waiting[0], "pairs of .npy files, series then labels", "one without its labels",
+            "name the labels' file right after the series' file",
+        )  # fmt: skip
+    return groups
+
+
+READERS: dict[str, Callable[..., Iterator[pa.Table]]] = {
+    ".parquet": read_parquet,
+    ".csv": read_csv,
+    ".ts": read_ts,
+    ".tsv": read_tsv,
+    ".npz": read_npz,
+    ".npy": read_npy,
+}

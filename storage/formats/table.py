@@ -1,0 +1,88 @@
+"""What the readers share: column names, refusals, known columns in their stored types."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+
+CHUNK_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """What the columns of a table are called: series, label and step (long form only).
+
+    Without a name for it, the step is the column ``step`` where there is one.
+    """
+
+    series_id: str = "series_id"
+    label: str = "label"
+    step: str | None = None
+
+
+def refusal(
+    path: str, expected: str, got: str, next_step: str, row: int | None = None
+) -> ValueError:
+    """An error about a file; rows count from 1, a header line included, blank lines not."""
+    where = path if row is None else f"{path}, row {row}"
+    return ValueError(f"{where}: expected {expected}, got {got}; {next_step}")
+
+
+def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
+    """Give the series and label columns their own names, and text."""
+    present = table.column_names
+    if "" in present or len(set(present)) < len(present):
+        raise refusal(
+            path, "a different name for every column", ", ".join(map(repr, present)),
+            "name the columns (pandas: index=False)",
+        )  # fmt: skip
+    if len(present) == 1 and re.search(r"[;|\t]", present[0]):
+        raise refusal(path, "columns separated by commas", repr(present[0]), "change the separator")
+    new = {names.series_id: "series_id", names.label: "label"}
+    for given, own in new.items():
+        if given not in present:
+            raise refusal(
+                path, f"a column {given!r}", ", ".join(present),
+                f"rename a column or say which it is with --{own.replace('_', '-')}-column",
+            )  # fmt: skip
+        if given != own and own in present:
+            raise refusal(
+                path, f"no column {own!r} beside {given!r}", ", ".join(present), "drop one of them"
+            )
+    table = table.rename_columns([new.get(name, name) for name in present])
+    return cast(path, table, {"series_id": pa.string(), "label": pa.string()})
+
+
+def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
+    """Give known columns their stored types."""
+    for name, kind in (kinds or {**FIXED_COLUMNS, **OPTIONAL_COLUMNS}).items():
+        if name in table.column_names:
+            try:
+                column = table[name].cast(kind)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise refusal(
+                    path, f"{kind} in column {name!r}", str(table[name].type), "convert it"
+                ) from error
+            table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
+def channel_names(n_channels: int) -> list[str]:
+    """Names for channels that the file leaves unnamed."""
+    return ["value"] if n_channels == 1 else [f"channel_{k}" for k in range(n_channels)]
+
+
+def label_text(value: Any) -> str | None:
+    """A label as text, None where it is missing; 1.0 and 1 are the same class."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8")
+    if isinstance(value, float):
+        if np.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    text = str(value).strip()
+    return None if text.lower() in ("", "nan", "?") else text
