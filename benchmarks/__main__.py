@@ -108,6 +108,13 @@ def parquet() -> list[Row]:
     return [{"what": name, **row} for name, row in found]
 
 
+def import_csv() -> list[Row]:
+    """``seqclass import`` of ten million rows of CSV: seconds and peak memory."""
+    from benchmarks.ingestion import import_csv as measure
+
+    return measure()
+
+
 def startup() -> list[Row]:
     """Wall time of the commands that only look."""
     with tempfile.TemporaryDirectory() as folder:
@@ -141,6 +148,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
     "parquet": parquet,
+    "import_csv": import_csv,
     "startup": startup,
     "main_job": main_job,
     "peer": peer,

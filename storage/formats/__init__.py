@@ -13,20 +13,26 @@ import pyarrow as pa
 from storage.formats.arrays import read_npy, read_npz
 from storage.formats.delimited import read_csv
 from storage.formats.parquet import read_parquet
-from storage.formats.table import ColumnNames, refusal
+from storage.formats.table import ColumnNames, Reading, refusal
 from storage.formats.text import read_ts, read_tsv
 
 __all__ = ["ColumnNames", "expand", "read_files"]
 
 
 def read_files(
-    paths: list[str], names: ColumnNames, split: str | None = None
+    paths: list[str],
+    names: ColumnNames,
+    split: str | None = None,
+    keep_infinite: bool = False,
 ) -> Iterator[pa.Table]:
-    """Rows of all files in order, with ``split`` as their split where it is given."""
-    serial = count()
+    """Rows of all files in order, with ``split`` as their split where it is given.
+
+    Long tables are streamed: beside a part of the file, memory holds the ids of its series.
+    """
+    reading = Reading(names, split, count(), keep_infinite)
     for group in _file_groups(paths):
         try:
-            for table in _reader(group[0])(group, names, split, serial):
+            for table in _reader(group[0])(group, reading):
                 if len(table):
                     yield table if split is None else _with_split(table, split)
         except (pa.ArrowException, UnicodeError, zlib.error) as error:

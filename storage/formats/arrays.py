@@ -6,16 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from storage.formats.table import CHUNK_ROWS, ColumnNames, channel_names, label_text, refusal
+from storage.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from storage.rows import from_dense
 
 
-def read_npz(
-    paths: list[str], names: ColumnNames, split: str | None, serial: Iterator[int]
-) -> Iterator[pa.Table]:
+def read_npz(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     path = paths[0]
     arrays = _load_arrays(path)
-    if "X_train" in arrays and split is None:
+    if "X_train" in arrays and reading.split is None:
         for part in ("train", "test"):
             if f"X_{part}" in arrays:
                 table_of = _array_tables(
@@ -24,20 +22,18 @@ def read_npz(
                     _member(path, arrays, f"y_{part}"),
                     arrays.get(f"len_{part}"),
                     part,
-                    serial,
+                    reading,
                 )
                 for table in table_of:
                     yield table.append_column("split", pa.array([part] * len(table), pa.string()))
     else:
         x, y = _member(path, arrays, "X"), _member(path, arrays, "y")
-        yield from _array_tables(path, x, y, arrays.get("len"), split or "series", serial)
+        yield from _array_tables(path, x, y, arrays.get("len"), reading.split or "series", reading)
 
 
-def read_npy(
-    paths: list[str], names: ColumnNames, split: str | None, serial: Iterator[int]
-) -> Iterator[pa.Table]:
+def read_npy(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     x, y = (_load_array(path) for path in paths)
-    yield from _array_tables(paths[0], x, y, None, split or "series", serial)
+    yield from _array_tables(paths[0], x, y, None, reading.split or "series", reading)
 
 
 def _load_arrays(path: str) -> dict[str, np.ndarray]:
@@ -78,7 +74,7 @@ def _array_tables(
     y: np.ndarray,
     lengths: np.ndarray | None,
     prefix: str,
-    serial: Iterator[int],
+    reading: Reading,
 ) -> Iterator[pa.Table]:
     """Rows out of ``(n, steps[, channels])`` and labels; trailing NaN is padding."""
     x = x[..., None] if x.ndim == 2 else x
@@ -94,7 +90,8 @@ def _array_tables(
         )  # fmt: skip
     labels = _array_labels(path, y, len(x))
     x = x.astype(np.float32)
-    _refuse_infinite(path, x)
+    if not reading.keep_infinite:
+        _refuse_infinite(path, x)
     lengths = observed_lengths(x) if lengths is None else _stated_lengths(path, lengths, x)
     channels = channel_names(x.shape[2])
     for start in range(0, len(x), CHUNK_ROWS):
@@ -102,7 +99,7 @@ def _array_tables(
         steps = lengths[cut].astype(np.int32)
         yield pa.table(
             {
-                "series_id": [f"{prefix}-{next(serial):06d}" for _ in steps],
+                "series_id": [f"{prefix}-{next(reading.serial):06d}" for _ in steps],
                 "label": pa.array(labels[cut], pa.string()),
                 "n_steps": steps,
                 **{name: from_dense(x[cut, :, k], steps) for k, name in enumerate(channels)},

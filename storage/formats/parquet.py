@@ -1,20 +1,19 @@
 """Parquet, wide (a row is a series) or long (a row is a step)."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.formats.longform import long_rows
-from storage.formats.table import ColumnNames, cast, refusal, renamed
+from storage.formats.longform import gather, survey_rows
+from storage.formats.table import ColumnNames, Reading, cast, refusal, renamed
 from storage.rows import channels_of
 
 
-def read_parquet(
-    paths: list[str], names: ColumnNames, split: str | None, serial: Iterator[int]
-) -> Iterator[pa.Table]:
+def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     path = paths[0]
     try:
         parquet = pq.ParquetFile(path)
@@ -25,9 +24,20 @@ def read_parquet(
     with parquet:
         if channels_of(parquet.schema_arrow):
             for group in range(parquet.num_row_groups):
-                yield _wide_rows(path, parquet.read_row_group(group), names)
+                yield _wide_rows(path, parquet.read_row_group(group), reading.names)
         else:
-            yield long_rows(path, parquet.read(), names, first_row=1)
+            survey = survey_rows(path, _steps(parquet), reading, first_row=1)
+            yield from gather(path, survey, partial(_steps, parquet), reading, first_row=1)
+
+
+def _steps(parquet: pq.ParquetFile) -> Iterator[pa.Table]:
+    """A long table in pieces, repeated texts written out."""
+    plain = pa.schema(
+        (f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+        for f in parquet.schema_arrow
+    )
+    for batch in parquet.iter_batches():
+        yield pa.Table.from_batches([batch]).cast(plain)
 
 
 def _wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:

@@ -1,6 +1,7 @@
 """What the readers share: column names, refusals, known columns in their stored types."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,20 @@ class ColumnNames:
     series_id: str = "series_id"
     label: str = "label"
     step: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    split: of every row, where it is given. serial: numbers for series that the files leave
+    without ids. keep_infinite: pass infinite values on instead of refusing them.
+    """
+
+    names: ColumnNames
+    split: str | None
+    serial: Iterator[int]
+    keep_infinite: bool = False
 
 
 def refusal(

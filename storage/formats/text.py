@@ -7,13 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from storage.formats.arrays import observed_lengths
-from storage.formats.table import CHUNK_ROWS, ColumnNames, channel_names, label_text, refusal
+from storage.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from storage.rows import SERIES
 
 
-def read_tsv(
-    paths: list[str], names: ColumnNames, split: str | None, serial: Iterator[int]
-) -> Iterator[pa.Table]:
+def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """UCR archive text: a label, then the values, tab-separated; trailing NaN is padding."""
     path = paths[0]
     labels: list[str | None] = []
@@ -25,10 +23,10 @@ def read_tsv(
                 path, "a label and values, separated by tabs", repr(line[:40]),
                 "separate them by tabs", row,
             )  # fmt: skip
-        values = _numbers(path, row, tokens)
+        values = _numbers(path, row, tokens, reading.keep_infinite)
         series.append([values[: int(observed_lengths(values[None, :, None])[0])]])
         labels.append(_tsv_label(label))
-    yield from _ragged_tables(path, labels, series, split, serial)
+    yield from _ragged_tables(path, labels, series, reading)
 
 
 def _tsv_label(text: str) -> str | None:
@@ -37,9 +35,7 @@ def _tsv_label(text: str) -> str | None:
     return label_text(float(text) if is_number else text)
 
 
-def read_ts(
-    paths: list[str], names: ColumnNames, split: str | None, serial: Iterator[int]
-) -> Iterator[pa.Table]:
+def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """The ``.ts`` text of aeon and sktime: ``@`` header, then channels by colon, label last."""
     path = paths[0]
     classes: list[str] | None = None
@@ -57,7 +53,9 @@ def read_ts(
                 path, f"channels and then a label out of {', '.join(classes or [])}",
                 repr(label[:40]), "correct the line", row,
             )  # fmt: skip
-        values = [_numbers(path, row, channel.split(",")) for channel in channels]
+        values = [
+            _numbers(path, row, channel.split(","), reading.keep_infinite) for channel in channels
+        ]
         if len({len(channel) for channel in values}) > 1:
             raise refusal(
                 path, "channels of one length", f"{[len(v) for v in values]} values",
@@ -67,7 +65,7 @@ def read_ts(
         labels.append(label_text(label))
     if not in_data:
         raise refusal(path, "a line @data", "none", "check that this is a .ts file")
-    yield from _ragged_tables(path, labels, series, split, serial)
+    yield from _ragged_tables(path, labels, series, reading)
 
 
 def _ts_header(
@@ -101,7 +99,7 @@ def _text_lines(path: str) -> Iterator[tuple[int, str]]:
         raise refusal(path, "UTF-8 text", str(error), "convert the file") from error
 
 
-def _numbers(path: str, row: int, tokens: list[str]) -> np.ndarray:
+def _numbers(path: str, row: int, tokens: list[str], keep_infinite: bool) -> np.ndarray:
     texts = ["nan" if token.strip() in ("?", "") else token for token in tokens]
     try:
         if any("_" in text for text in texts):
@@ -110,7 +108,7 @@ def _numbers(path: str, row: int, tokens: list[str]) -> np.ndarray:
     except ValueError:
         wrong = next(text for text in texts if not _is_number(text))
         raise refusal(path, "numbers", repr(wrong), "correct the value", row) from None
-    if np.isinf(values).any():
+    if not keep_infinite and np.isinf(values).any():
         raise refusal(
             path, "finite numbers, or NaN where one is missing", "Inf (or beyond float32)",
             "correct the value", row,
@@ -130,8 +128,7 @@ def _ragged_tables(
     path: str,
     labels: list[str | None],
     series: list[list[np.ndarray]],
-    split: str | None,
-    serial: Iterator[int],
+    reading: Reading,
 ) -> Iterator[pa.Table]:
     """Rows out of one array per channel per series."""
     n_channels = len(series[0]) if series else 0
@@ -145,9 +142,10 @@ def _ragged_tables(
     for start in range(0, len(series), CHUNK_ROWS):
         part = series[start : start + CHUNK_ROWS]
         columns = {name: [channels[k] for channels in part] for k, name in enumerate(names)}
+        prefix = reading.split or "series"
         yield pa.table(
             {
-                "series_id": [f"{split or 'series'}-{next(serial):06d}" for _ in part],
+                "series_id": [f"{prefix}-{next(reading.serial):06d}" for _ in part],
                 "label": pa.array(labels[start : start + CHUNK_ROWS], pa.string()),
                 "n_steps": np.array([len(channels[0]) for channels in part], dtype=np.int32),
                 **{name: pa.array(values, SERIES) for name, values in columns.items()},
