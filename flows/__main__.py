@@ -25,6 +25,7 @@ from flows.printing import (
     print_rows,
     show_dataset,
     show_dataset_summary,
+    show_import,
     show_model,
     show_study,
     show_training,
@@ -158,14 +159,24 @@ def import_files(
     step_column: Annotated[
         str | None, typer.Option(help="Column of the step, in long form (default: step).")
     ] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND=ACTION where rows break the contract; repeatable."),
+    ] = None,
+    new_contract: Annotated[
+        bool, typer.Option("--new-contract", help="Don't compare with the newest version.")
+    ] = False,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Read your own series into a dataset."""
+    """Read your own series into a dataset, or add them to one."""
     from storage.formats import ColumnNames, expand
     from storage.root import check_name
+    from tasks.monitoring.policy import policy_of
 
     check_name(name)
+    answers = policy_of(policy or [])
     expand(paths, "PATH")
     expand(test or [], "--test")
     store = _writable(root)
@@ -174,8 +185,8 @@ def import_files(
     from tasks.ingest import ImportSpec
 
     columns = ColumnNames(series_id_column, label_column, step_column)
-    spec = ImportSpec(tuple(paths), tuple(test or ()), columns)
-    show_dataset(store, flow(name, spec, store.url), as_json)
+    spec = ImportSpec(tuple(paths), tuple(test or ()), columns, answers, append, new_contract)
+    show_import(store, flow(name, spec, store.url), as_json)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """Flow: a dataset from the user's own files."""
 
+from typing import Any
+
 from prefect import flow
 
 from storage.root import open_root
@@ -9,10 +11,10 @@ from tasks.sweep import sweep_leftovers
 
 
 @flow(name="import-dataset")
-def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> str:
-    """Read files into a dataset; returns its reference."""
+def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict[str, Any]:
+    """Read files into a dataset; returns its reference and what became of the rows."""
     root_url = open_root(root).url
     sweep_leftovers(root_url)
-    dataset = ingest(spec, name, root_url)
+    outcome = ingest(spec, name, root_url)
     refresh_catalogue(root_url)
-    return dataset
+    return outcome

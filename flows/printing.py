@@ -23,6 +23,26 @@ def show_dataset(store: Root, ref: str, as_json: bool) -> None:
     typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
 
 
+def show_import(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    from storage.datasets import open_dataset
+
+    if as_json:
+        manifest = open_dataset(store, outcome["dataset"]).manifest
+        print_json({**dataset_summary(manifest), **outcome})
+        return
+    for kind, count in outcome["quarantined"].items():
+        typer.echo(f"set aside, {kind}: {count:,} series")
+    if outcome["quarantine"]:
+        typer.echo(f"quarantine: {outcome['quarantine']}")
+    if outcome["repeats"]:
+        typer.echo(f"there already: {outcome['repeats']:,} series")
+    if outcome["parent"]:
+        old = outcome["parent"]
+        added = f"{outcome['added']:,} series" if outcome["added"] else "nothing new"
+        typer.echo(f"added to {old}: {added}")
+    show_dataset(store, outcome["dataset"], as_json)
+
+
 def dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
     keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
     ref = f"datasets/{manifest['name']}@{manifest['version']}"
@@ -39,7 +59,12 @@ def show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
     for part, count in manifest["splits"].items():
         add_row(table, f"split {part}", f"{count:,}")
     if "group" in manifest["columns"]:
-        add_row(table, "groups", "kept together by the column 'group'")
+        kept = "kept together by the column 'group'"
+        n_groups = manifest.get("groups")
+        add_row(table, "groups", f"{n_groups:,}, {kept}" if n_groups is not None else kept)
+    for channel, share in manifest.get("missing", {}).items():
+        if share:
+            add_row(table, f"missing in {channel}", f"{share:.2%} of the values")
     print_table(table)
     typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
 

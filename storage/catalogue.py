@@ -5,6 +5,7 @@ from typing import Any
 
 from storage.datasets import dataset_versions
 from storage.models import model_versions
+from storage.quarantine import damaged_quarantines
 from storage.registry import champion_of, read_audit
 from storage.root import (
     MANIFEST,
@@ -88,6 +89,9 @@ def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
             "'seqclass datasets' and 'seqclass models' list them"
         )
     checked = sum(_verify_version(root, folder, bad) for folder in folders)
+    for name in sorted({folder.rsplit("/", 2)[-2] for folder in folders if "/datasets/" in folder}):
+        n_files, damaged = damaged_quarantines(root, name)
+        checked, bad = checked + n_files, bad + damaged
     registries = {folder.rsplit("/", 2)[-2] for folder in folders if "/models/" in folder}
     for name in sorted(registries if ref else root.names("models")):
         checked += _verify_registry(root, name, bad)

@@ -1,11 +1,12 @@
 """Datasets: rows of series in Parquet, versioned by the digest of their content."""
 
 import contextlib
+import difflib
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -110,11 +111,7 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     name, _, version = ref.removeprefix("datasets/").partition("@")
     versions = [v for v in dataset_versions(root, name) if v.startswith(version)]
     if not versions:
-        known = ", ".join(f"{n}@{v}" for n in root.names("datasets") for v in _committed(root, n))
-        raise ValueError(
-            f"DATASET: expected one of {known or 'the datasets in this root (it has none)'}, "
-            f"got {ref!r}; 'seqclass datasets' lists them"
-        )
+        raise ValueError(_unknown(root, ref, name))
     if version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
@@ -122,6 +119,17 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     chosen = versions[-1] if version else _latest(root, name, versions)
     folder = root.join("datasets", name, chosen)
     return Dataset(root, folder, read_manifest(root, folder))
+
+
+def _unknown(root: Root, ref: str, name: str) -> str:
+    known = {n: _committed(root, n) for n in root.names("datasets")}
+    every = ", ".join(f"{n}@{v}" for n, versions in known.items() for v in versions)
+    close = difflib.get_close_matches(name, [n for n in known if n != name], 1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    return (
+        f"DATASET: expected one of {every or 'the datasets in this root (it has none)'}, "
+        f"got {ref!r}; {meant}'seqclass datasets' lists them"
+    )
 
 
 def _latest(root: Root, name: str, versions: list[str]) -> str:
@@ -161,10 +169,12 @@ def write_dataset(
     tables: Iterable[pa.Table],
     source: dict[str, Any],
     now: datetime,
+    remarks: Callable[[], dict[str, Any]] = dict,
 ) -> Dataset:
     """Write rows as a new version, or find the version that already holds the same rows.
 
-    ``tables`` may come in pieces of any size: the same rows give the same bytes.
+    ``tables`` may come in pieces of any size: the same rows give the same bytes. ``remarks`` is
+    called when they have all passed, for further entries of the manifest.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
@@ -179,6 +189,7 @@ def write_dataset(
             "parents": [],
             "software": software_versions(),
             "machine": machine_fingerprint(),
+            **remarks(),
         }
         write_manifest(root, folder, manifest)
         commit(root, folder, "datasets", name, manifest["version"])
@@ -219,12 +230,16 @@ class _Summary:
         self.ids: list[pa.Array] = []
         self.classes: Counter[str | None] = Counter()
         self.splits: Counter[str | None] = Counter()
+        self.groups: Counter[str | None] = Counter()
+        self.values: Counter[str] = Counter()
+        self.missing: Counter[str] = Counter()
         self.n_steps: list[int] = []
         self.digests = {name: (hashlib.sha256(), hashlib.sha256()) for name in schema.names}
 
     def add(self, table: pa.Table) -> None:
         self.ids += table["series_id"].chunks
-        for name, counter in (("label", self.classes), ("split", self.splits)):
+        counters = {"label": self.classes, "split": self.splits, "group": self.groups}
+        for name, counter in counters.items():
             if name in table.column_names:
                 for item in pc.value_counts(table[name]).to_pylist():
                     counter[item["values"]] += item["counts"]
@@ -233,6 +248,10 @@ class _Summary:
             min([*self.n_steps[:1], bounds["min"]]),
             max([*self.n_steps[1:], bounds["max"]]),
         ]
+        for name in channels_of(self.schema):
+            values = pc.list_flatten(table[name])
+            self.values[name] += len(values)
+            self.missing[name] += pc.sum(pc.is_nan(values)).as_py() or 0
         for name, (lengths, content) in self.digests.items():
             for chunk in table[name].chunks:
                 for digest, buffer in zip(
@@ -252,6 +271,8 @@ class _Summary:
             "columns": {f.name: str(f.type) for f in self.schema},
             "classes": {k: self.classes[k] for k in sorted(filter(None, self.classes))},
             "unlabelled": self.classes[None],
+            "groups": len(self.groups.keys() - {None}),
+            "missing": {k: self.missing[k] / n for k, n in self.values.items()},
             "splits": {k: self.splits[k] for k in sorted(filter(None, self.splits))},
         }
 

@@ -42,6 +42,15 @@ def channels_of(schema: pa.Schema) -> list[str]:
 
 def check_rows(table: pa.Table, channels: list[str]) -> None:
     """Refuse rows that no classifier could use, naming the first bad series."""
+    check_form(table, channels)
+    for channel in channels:
+        infinite = np.isinf(pc.list_flatten(table[channel]).to_numpy())
+        wrong = ("finite numbers, or NaN where one is missing", "Inf (or beyond float32)")
+        _refuse_values(table, channel, infinite, *wrong)
+
+
+def check_form(table: pa.Table, channels: list[str]) -> None:
+    """Refuse rows that are not of the stored form; their values may still be infinite."""
     _refuse(table, pc.is_null(table["series_id"]), "series_id", "an id for every series", "none")
     _refuse(table, pc.less(table["n_steps"], 1), "n_steps", "at least one step", "zero length")
     _refuse(table, pc.equal(table["label"], ""), "label", "a label or null", "an empty text")
@@ -53,7 +62,8 @@ def check_rows(table: pa.Table, channels: list[str]) -> None:
         lengths = pc.list_value_length(table[channel])
         wrong = pc.fill_null(pc.not_equal(lengths, table["n_steps"]), True)
         _refuse(table, wrong, channel, "n_steps values in every channel", "another count")
-        _check_values(table, channel)
+        null = pc.is_null(pc.list_flatten(table[channel])).to_numpy(zero_copy_only=False)
+        _refuse_values(table, channel, null, "a number or NaN at every step", "null")
 
 
 def _check_events(table: pa.Table) -> None:
@@ -74,21 +84,13 @@ def _check_events(table: pa.Table) -> None:
     _refuse(table, late, "event_stop", "at most n_steps", "a step beyond the end")
 
 
-def _check_values(table: pa.Table, channel: str) -> None:
-    values = pc.list_flatten(table[channel])
-    if values.null_count:
-        bad = pc.is_null(values)
-        problem = ("a number or NaN at every step", "null")
-    elif np.isinf(flat := values.to_numpy()).any():
-        bad = pa.array(np.isinf(flat))
-        problem = ("finite numbers, or NaN where one is missing", "Inf (or beyond float32)")
-    else:
+def _refuse_values(table: pa.Table, channel: str, bad: np.ndarray, expected: str, got: str) -> None:
+    if not bad.any():
         return
     row = pc.list_parent_indices(table[channel].combine_chunks()).to_numpy()
-    first = int(row[np.flatnonzero(bad.to_numpy(zero_copy_only=False))[0]])
     marks = np.zeros(len(table), dtype=bool)
-    marks[first] = True
-    _refuse(table, pa.array(marks), channel, *problem)
+    marks[row[np.flatnonzero(bad)[0]]] = True
+    _refuse(table, pa.array(marks), channel, expected, got)
 
 
 def _refuse(table: pa.Table, wrong: pa.Array, column: str, expected: str, got: str) -> None:

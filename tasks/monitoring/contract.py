@@ -1,0 +1,157 @@
+"""What the rows of a dataset are like, found as they pass, so that later rows can be compared."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+FROZEN_STEPS = 5
+"""Observed values from which on a series that never changes counts as frozen."""
+BINS = 2**16
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel's finite values and holes; numbers are None where nothing was observed.
+
+    quartiles: within 1% of the value. missing: share of all values. most_missing: the largest
+    share in one series. frozen: series that never change.
+    """
+
+    low: float | None
+    high: float | None
+    quartiles: tuple[float, float, float] | None
+    missing: float
+    most_missing: float
+    frozen: int
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Lengths, series per class and channels of a dataset's rows."""
+
+    n_series: int
+    n_steps: tuple[int, int]
+    classes: dict[str, int]
+    channels: dict[str, Channel]
+
+
+def contract_from(stored: dict[str, Any]) -> Contract:
+    """A contract out of the JSON that ``dataclasses.asdict`` made of it."""
+    channels = {name: Channel(**channel) for name, channel in stored["channels"].items()}
+    return Contract(**{**stored, "channels": channels})
+
+
+@dataclass(frozen=True)
+class SeriesValues:
+    """One channel of some series, an entry each: extremes (NaN where nothing was observed),
+    share of missing values, whether it never changes, whether it is infinite anywhere."""
+
+    low: np.ndarray
+    high: np.ndarray
+    missing: np.ndarray
+    frozen: np.ndarray
+    infinite: np.ndarray
+
+
+def describe(values: np.ndarray, lengths: np.ndarray) -> SeriesValues:
+    """Look at series laid end to end.
+
+    values: float32, as many as the lengths add up to; lengths: ``(n,)``, each at least 1.
+    """
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    seen = np.add.reduceat(~np.isnan(values), starts, dtype=np.int64)
+    return SeriesValues(
+        low=low,
+        high=high,
+        missing=1 - seen / lengths,
+        frozen=(low == high) & (seen >= FROZEN_STEPS),
+        infinite=np.isinf(low) | np.isinf(high),
+    )
+
+
+class Profile:
+    """Gathers a contract from rows that come in pieces of any size."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+        self.n_series = 0
+        self.classes: Counter[str] = Counter()
+        self.channels: dict[str, _ChannelProfile] = {}
+
+    def add(
+        self, lengths: np.ndarray, labels: Iterable[str | None], channels: dict[str, np.ndarray]
+    ) -> None:
+        """Take series in: their lengths ``(n,)``, labels, and each channel's values end to end."""
+        if not len(lengths):
+            return
+        self.n_series += len(lengths)
+        self.classes.update(label for label in labels if label is not None)
+        bounds = [*self.lengths, int(lengths.min()), int(lengths.max())]
+        self.lengths = [min(bounds), max(bounds)]
+        for name, values in channels.items():
+            self.channels.setdefault(name, _ChannelProfile()).add(values, lengths)
+
+    def contract(self) -> Contract:
+        """What the rows so far are like; ValueError where there are none."""
+        if not self.lengths:
+            raise ValueError("rows: expected at least one series, got none; check the input")
+        return Contract(
+            self.n_series,
+            (self.lengths[0], self.lengths[1]),
+            dict(sorted(self.classes.items())),
+            {name: channel.describe() for name, channel in self.channels.items()},
+        )
+
+
+class _ChannelProfile:
+    def __init__(self) -> None:
+        self.histogram = np.zeros(BINS, dtype=np.int64)
+        self.low, self.high = np.inf, -np.inf
+        self.n_values = self.n_missing = self.frozen = 0
+        self.most_missing = 0.0
+
+    def add(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        series = describe(values, lengths)
+        finite = values[np.isfinite(values)]
+        self.histogram += np.bincount(_bins(finite), minlength=BINS)
+        self.low = min(self.low, finite.min(initial=np.inf))
+        self.high = max(self.high, finite.max(initial=-np.inf))
+        self.n_values += len(values)
+        self.n_missing += int(np.isnan(values).sum())
+        self.frozen += int(series.frozen.sum())
+        self.most_missing = max(self.most_missing, float(series.missing.max()))
+
+    def describe(self) -> Channel:
+        seen = self.histogram.any()
+        return Channel(
+            low=float(self.low) if seen else None,
+            high=float(self.high) if seen else None,
+            quartiles=self._quartiles() if seen else None,
+            missing=self.n_missing / self.n_values,
+            most_missing=self.most_missing,
+            frozen=self.frozen,
+        )
+
+    def _quartiles(self) -> tuple[float, float, float]:
+        passed = np.cumsum(self.histogram)
+        places = np.searchsorted(passed, passed[-1] * np.array([0.25, 0.5, 0.75]))
+        first, middle, last = np.clip(_values(places), self.low, self.high).tolist()
+        return first, middle, last
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    """The upper half of each float32's bits, so turned that bins ascend with the values."""
+    bits = values.astype(np.float32, copy=False).view(np.uint32)
+    negative = bits >> 31 == 1
+    return (np.where(negative, ~bits, bits | np.uint32(1 << 31)) >> 16).astype(np.int64)
+
+
+def _values(bins: np.ndarray) -> np.ndarray:
+    """The middle of each bin."""
+    turned = (bins.astype(np.uint32) << 16) | np.uint32(1 << 15)
+    negative = turned >> 31 == 0
+    return np.where(negative, ~turned, turned ^ np.uint32(1 << 31)).view(np.float32)

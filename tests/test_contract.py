@@ -1,0 +1,96 @@
+"""The contract's pure parts: what rows are like, and who was seen before."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from storage.repeats import CONFLICT, FRESH, REPEAT, Ledger
+from tasks.monitoring.breaches import whole_breaches
+from tasks.monitoring.contract import Channel, Contract, Profile, contract_from, describe
+
+FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)
+
+
+@settings(deadline=None)
+@given(st.lists(arrays(np.float32, st.integers(1, 9), elements=FLOATS), min_size=1, max_size=20))
+def test_a_series_is_described_as_numpy_would(series: list[np.ndarray]) -> None:
+    lengths = np.array([len(s) for s in series])
+    found = describe(np.concatenate(series), lengths)
+    for i, one in enumerate(series):
+        seen = one[~np.isnan(one)]
+        low, high = (seen.min(), seen.max()) if len(seen) else (np.nan, np.nan)
+        np.testing.assert_array_equal([found.low[i], found.high[i]], [low, high])
+        assert found.missing[i] == pytest.approx(np.isnan(one).mean())
+        assert found.frozen[i] == (len(seen) >= 5 and low == high)
+
+
+def profile(x: np.ndarray, pieces: int = 1) -> Contract:
+    found = Profile()
+    for part in np.array_split(x.astype(np.float32), pieces):
+        labels = ["a"] * len(part)
+        found.add(np.full(len(part), x.shape[1]), labels, {"x": part.ravel()})
+    return found.contract()
+
+
+@pytest.mark.parametrize("offset", [-1000, -1, 0, 5, 1e6])
+@pytest.mark.parametrize("scale", [1e-6, 1, 1e5])
+def test_quartiles_are_within_a_hundredth(offset: float, scale: float) -> None:
+    x = offset + scale * np.random.default_rng(0).standard_normal((500, 40))
+    quartiles = profile(x).channels["x"].quartiles
+    assert quartiles is not None
+    exact = np.quantile(x.astype(np.float32), [0.25, 0.5, 0.75])
+    np.testing.assert_allclose(quartiles, exact, rtol=0.01, atol=0.02 * scale)
+
+
+def test_a_contract_does_not_depend_on_how_rows_arrive_and_survives_json() -> None:
+    x = np.random.default_rng(0).standard_normal((50, 7))
+    found = profile(x)
+    assert found == profile(x, pieces=9)
+    stored = json.loads(json.dumps(asdict(found)))
+    assert json.loads(json.dumps(asdict(contract_from(stored)))) == stored
+
+
+def test_values_around_another_middle_are_no_other_unit_by_their_rounding() -> None:
+    rng = np.random.default_rng(0)
+    near, far = (profile(1e4 + shift + rng.standard_normal((50, 40))) for shift in (0, 100))
+    assert whole_breaches(near, far) == []
+
+
+def test_nothing_observed_is_compared_with_nothing() -> None:
+    empty = profile(np.full((9, 4), np.nan))
+    assert empty.channels["x"] == Channel(None, None, None, 1.0, 1.0, 0)
+    assert whole_breaches(empty, profile(np.ones((9, 4)))) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=80),
+    size=st.integers(1, 20),
+)
+def test_a_ledger_judges_as_a_dictionary_would(rows: list[tuple[int, int]], size: int) -> None:
+    expected: list[int] = []
+    known: dict[int, int] = {}
+    for i, v in rows:
+        expected.append(FRESH if i not in known else REPEAT if known[i] == v else CONFLICT)
+        known.setdefault(i, v)
+    ledger, found = Ledger(), []
+    for start in range(0, len(rows), size):
+        found += ledger.judge(table(rows[start : start + size])).tolist()
+    assert found == expected
+
+
+def table(rows: list[tuple[int, int]]) -> pa.Table:
+    return pa.table(
+        {
+            "series_id": [f"s{i}" for i, _ in rows],
+            "label": pa.array([None if v == 2 else "k" for _, v in rows], pa.string()),
+            "n_steps": np.full(len(rows), 2, np.int32),
+            "x": pa.array([[float(v % 2), np.nan] for _, v in rows], pa.list_(pa.float32())),
+        }
+    )
