@@ -119,11 +119,22 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
         f"{spread['flipping_rows']} of {found['test_rows']} test rows flip between seeds"
     )
+    print_leaks(found)
     then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
+
+
+def print_leaks(found: dict[str, Any]) -> None:
+    leaks = found.get("leaks")
+    if leaks and (leaks["exact"] or leaks["near"]):
+        pair = leaks["examples"][0]
+        typer.echo(
+            f"leaks: {leaks['exact']} test series are copies of training series and "
+            f"{leaks['near']} near copies, such as {pair['test']} of {pair['train']}"
+        )
 
 
 def print_scores(title: str, found: dict[str, Any]) -> None:

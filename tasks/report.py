@@ -74,6 +74,7 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "train_rows": found["train_rows"],
         "test_rows": found["test_rows"],
+        "leaks": found["leaks"],
         "registered_seed": found["registered_seed"],
         "ensemble": found["ensemble"],
         "gains": _gains(found["ensemble"]),

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from storage.datasets import Dataset
 from tasks.learning.spec import TrainingSpec
-from tasks.learning.splits import assign_test
+from tasks.learning.splits import assign_newest, assign_test
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
         train, test = _official_split(table, labels, dataset.ref)
         _check_groups(groups, train, test, dataset.ref)
     else:
-        train, test = _own_split(labels, keys, spec, dataset.ref)
+        train, test = _own_split(table, labels, keys, spec, dataset.ref)
     classes = sorted(set(labels[train]))
     number = {name: code for code, name in enumerate(classes)}
     codes = np.array([number.get(label, -1) for label in labels], dtype=np.int32)
@@ -60,18 +60,33 @@ def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.n
 
 
 def _own_split(
-    labels: np.ndarray, keys: np.ndarray, spec: TrainingSpec, ref: str
+    table: pa.Table, labels: np.ndarray, keys: np.ndarray, spec: TrainingSpec, ref: str
 ) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(labels != None)  # noqa: E711 - element by element
     _check_classes(labels[known], 3, ref)
     _, y = np.unique(labels[known].astype(str), return_inverse=True)
-    kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed)
+    if spec.split_by == "time":
+        time = _times(table, ref)[known]
+        kept, held = assign_newest(keys[known], y, time, spec.test_fraction)
+    else:
+        kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed)
     if not len(held):
         raise ValueError(
             f"DATASET: expected enough groups to keep some of them for testing, {ref} has "
             f"{len(set(keys[known]))}; add groups or leave out the column 'group'"
         )
     return known[kept], known[held]
+
+
+def _times(table: pa.Table, ref: str) -> np.ndarray:
+    """Microseconds; rows of unknown time count as the oldest."""
+    if "time" not in table.column_names:
+        raise ValueError(
+            f"split_by: expected a dataset with a column 'time', {ref} has none; add the column or "
+            "split by hash"
+        )
+    numbers = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
+    return numbers.to_numpy()
 
 
 def _check_classes(labels: np.ndarray, least: int, ref: str) -> None:

@@ -141,7 +141,8 @@ class TrainingSpec:
     test_fraction: share of rows kept for evaluation where the dataset names none.
     validation_fraction: share of training rows that each replica holds back to choose by.
     refit_below: training rows under which a replica is fitted once more, on all of them.
-    split_seed: of the test rows.
+    split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
+    of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.
     """
 
@@ -152,6 +153,7 @@ class TrainingSpec:
     refit_below: int = 1000
     split_seed: int = 0
     ensemble: bool = False
+    split_by: Literal["hash", "time"] = "hash"
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
@@ -169,6 +171,10 @@ class TrainingSpec:
             raise ValueError(
                 f"first_seed: expected seeds up to {LARGEST_SEED}, "
                 f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
+            )
+        if self.split_by not in ("hash", "time"):
+            raise ValueError(
+                f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
             )
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)

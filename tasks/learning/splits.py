@@ -30,6 +30,29 @@ def assign_test(
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 
+def assign_newest(
+    keys: np.ndarray, y: np.ndarray, time: np.ndarray, fraction: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide row numbers into training rows and the newest rows, which test.
+
+    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``; time:
+    numbers ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the
+    newest keys test until they hold ``fraction`` of the rows. Two keys of every class train, the
+    oldest ones: a class that is seen only lately is not tested before that.
+    """
+    names, number = np.unique(keys, return_inverse=True)
+    newest = np.full(len(names), np.iinfo(np.int64).min)
+    np.maximum.at(newest, number, time)
+    order = np.argsort(-newest.astype(np.float64), kind="stable")
+    before = np.cumsum(np.bincount(number)[order]) - np.bincount(number)[order]
+    held = np.zeros(len(names), dtype=bool)
+    held[order[before < round(fraction * len(y))]] = True
+    for code in np.unique(y):
+        own = np.unique(number[y == code])
+        held[own[np.argsort(newest[own], kind="stable")[:2]]] = False
+    return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
+
+
 def hold_back(
     y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:

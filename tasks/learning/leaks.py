@@ -1,0 +1,77 @@
+"""Test series that training rows give away: copies, and copies of another level and scale."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+DECIMALS = 1
+"""Digits of a z-score that near copies share. A difference of 1e-4 standard deviations is then
+missed in one of 500 values, so near copies with noise are found only where series are short."""
+EXAMPLES = 5
+NOTHING = b""
+
+
+def exact_keys(x: np.ndarray) -> list[bytes]:
+    """A digest of each series' float32 values, NaN tail cut off; x: ``(n, steps, channels)``."""
+    return [_digest(series) for series in _observed(x.astype(np.float32))]
+
+
+def near_keys(x: np.ndarray) -> list[bytes]:
+    """A digest of each series whatever its level and scale; x: ``(n, steps, channels)``.
+
+    Every channel is turned into z-scores over its observed steps, rounded to ``DECIMALS`` digits;
+    NaN tails are cut off. Empty where no channel changes: such series have no shape to share.
+    """
+    z = _standard(x.astype(np.float64))
+    flat = ~(np.nan_to_num(z) != 0).any(axis=(1, 2))
+    rounded = np.round(z, DECIMALS) + 0.0  # no negative zero
+    return [NOTHING if f else _digest(s) for s, f in zip(_observed(rounded), flat, strict=True)]
+
+
+def _standard(x: np.ndarray) -> np.ndarray:
+    seen = ~np.isnan(x)
+    count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    centred = x - np.nansum(x, axis=1, keepdims=True) / count
+    sd = np.sqrt(np.nansum(centred**2, axis=1, keepdims=True) / count)
+    largest = np.where(seen, np.abs(x), 0).max(axis=1, keepdims=True)
+    changes = sd > 1e-6 * largest
+    return np.where(seen, np.where(changes, centred / np.where(changes, sd, 1), 0), np.nan)
+
+
+def _observed(x: np.ndarray) -> list[np.ndarray]:
+    seen = ~np.isnan(x).all(axis=2)
+    ends = np.where(seen.any(axis=1), x.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
+    plain = np.where(np.isnan(x), np.nan, x)  # one bit pattern for every NaN
+    return [series[:end] for series, end in zip(plain, ends, strict=True)]
+
+
+def _digest(series: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(series).tobytes(), digest_size=16).digest()
+
+
+def find_leaks(
+    ids: list[str], exact: list[bytes], near: list[bytes], train: np.ndarray, test: np.ndarray
+) -> dict[str, Any]:
+    """How many test series have a copy among the training rows, and some pairs.
+
+    ids, exact, near: of all rows; train, test: row numbers. ``near`` counts the test series that
+    have a near copy and no exact one.
+    """
+    pairs = [("exact", _matches(exact, train, test)), ("near", _matches(near, train, test))]
+    found: dict[int, tuple[str, int]] = {}
+    for kind, matches in pairs:
+        for row, twin in matches.items():
+            found.setdefault(row, (kind, twin))
+    kinds = [kind for kind, _ in found.values()]
+    examples = [{"kind": kind, "test": ids[row], "train": ids[twin]}
+                for row, (kind, twin) in list(found.items())[:EXAMPLES]]  # fmt: skip
+    return {"exact": kinds.count("exact"), "near": kinds.count("near"), "examples": examples}
+
+
+def _matches(keys: list[bytes], train: np.ndarray, test: np.ndarray) -> dict[int, int]:
+    """The first training row with the key of each test row that has one."""
+    first: dict[bytes, int] = {}
+    for row in train.tolist():
+        first.setdefault(keys[row], row)
+    return {row: first[keys[row]] for row in test.tolist() if keys[row] and keys[row] in first}
