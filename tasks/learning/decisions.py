@@ -81,7 +81,8 @@ def fit_threshold(confidence: np.ndarray, right: np.ndarray, wanted: Abstention)
     allowed = np.flatnonzero((risk <= wanted.risk) & is_last_of_its_value)
     if not len(allowed):
         return float(np.nextafter(confidence.max(), 2.0))
-    return max(least, float(confidence[order][allowed[-1]]))
+    values = confidence[order][allowed]
+    return float(min(values[values >= least], default=values[-1]))
 
 
 def confidence_of(
