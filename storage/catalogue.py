@@ -16,7 +16,7 @@ from storage.root import (
     read_manifest,
     replace_file,
 )
-from storage.studies import study_versions
+from storage.studies import SEARCHES, STUDIES, study_versions
 
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
@@ -43,12 +43,12 @@ def list_models(root: Root) -> list[dict[str, Any]]:
     return found
 
 
-def list_studies(root: Root) -> list[dict[str, Any]]:
-    """Manifests of all sound stability studies, by dataset, oldest first."""
+def list_studies(root: Root, kind: str = STUDIES) -> list[dict[str, Any]]:
+    """Manifests of all sound studies (or searches), by dataset, oldest first."""
     folders = [
-        root.join("studies", name, version)
-        for name in root.names("studies")
-        for version in study_versions(root, name)
+        root.join(kind, name, version)
+        for name in root.names(kind)
+        for version in study_versions(root, name, kind)
     ]
     found = [manifest for folder in folders if (manifest := _readable(root, folder)) is not None]
     return sorted(found, key=lambda manifest: (manifest["name"], manifest["created"]))
@@ -102,7 +102,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
     kind_wanted, name_wanted, version_wanted = _parts(ref)
     return [
         root.join(kind, name, version)
-        for kind in ("datasets", "models", "studies")
+        for kind in ("datasets", "models", STUDIES, SEARCHES)
         for name in root.names(kind)
         for version in root.names(kind, name)
         if root.exists(kind, name, version, MANIFEST)
@@ -168,6 +168,7 @@ def write_index(root: Root) -> str:
             datasets=list_datasets(root),
             models=list_models(root),
             studies=list_studies(root),
+            searches=list_studies(root, SEARCHES),
             audit=audit,
         )
         replace_file(root, path, html.encode())

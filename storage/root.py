@@ -276,7 +276,8 @@ def _entries(root: Root, folder: str) -> list[str]:
 
 def _versions_without_manifest(root: Root) -> Iterator[str]:
     digest = r"[0-9a-f]{16}"
-    for kind, pattern in (("datasets", digest), ("models", r"v\d+"), ("studies", digest)):
+    kinds = {"datasets": digest, "models": r"v\d+", "studies": digest, "searches": digest}
+    for kind, pattern in kinds.items():
         for name in root.names(kind):
             for version in root.names(kind, name):
                 if re.fullmatch(pattern, version) and not root.exists(

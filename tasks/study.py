@@ -20,7 +20,7 @@ from storage.root import open_root, staging
 from storage.studies import commit_study, digest_of, open_study, read_run, run_path
 from tasks import charts
 from tasks.display import trainings
-from tasks.learning.spec import StudySpec, Variant
+from tasks.learning.spec import StudySpec, TrainingSpec, Variant
 from tasks.monitoring.stability import stability_of
 from tasks.publish import artifact_key
 from tasks.replicas import study_seed
@@ -34,9 +34,9 @@ RUNS_PER_POOL = 40
 SPREAD = ("mean", "sd", "min", "max")
 
 
-def run_of(dataset: Dataset, variant: Variant, seed: int) -> str:
+def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
     """The name of a seed's run: a digest of all that decides its outcome."""
-    decided = asdict(replace(variant.spec, seeds=1, first_seed=0, ensemble=False))
+    decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
     del decided["limits"]
     fingerprint = {**software_versions(), **machine_fingerprint(), **numerics()}
     return digest_of([dataset.manifest["digest"], decided, seed, fingerprint])
@@ -54,7 +54,7 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
     for variant in spec.variants():
         check_validation(select_rows(dataset, variant.spec), variant.spec)
         for seed in variant.spec.replica_seeds:
-            run = run_of(dataset, variant, seed)
+            run = run_of(dataset, variant.spec, seed)
             if read_run(root, name, run) is None:
                 where = run_path(root, name, run)
                 arguments = (root_url, dataset.ref, variant.spec, seed, variant.label(seed), where)
@@ -122,7 +122,7 @@ def _summary(dataset: Dataset, variant: Variant) -> dict[str, Any]:
 
 def _records(dataset: Dataset, variant: Variant) -> Iterator[dict[str, Any]]:
     for seed in variant.spec.replica_seeds:
-        run = run_of(dataset, variant, seed)
+        run = run_of(dataset, variant.spec, seed)
         record = read_run(dataset.root, dataset.manifest["name"], run)
         if record is None:
             raise ValueError(
