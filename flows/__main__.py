@@ -27,6 +27,7 @@ from flows.printing import (
     show_dataset_summary,
     show_import,
     show_model,
+    show_search,
     show_study,
     show_training,
     span,
@@ -252,6 +253,31 @@ def stability(
 
 
 @app.command()
+def search(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    seconds: Annotated[float, typer.Option(help="No training starts after so long.")] = 600,
+    folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose an architecture by cross-validation on training rows; goes on where it stopped."""
+    from storage.datasets import open_dataset
+    from tasks.learning.ladder import SearchSpec
+
+    wanted = SearchSpec(seconds, folds, _training_spec({}, spec))
+    store = _writable(root)
+    ref = open_dataset(store, dataset).ref
+    _prepare_prefect("search")
+    from flows.searching import search_architecture as flow
+
+    outcome = flow(ref, wanted, store.url)
+    show_search(store, outcome["search"], as_json, outcome["trained"])
+
+
+@app.command()
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the datasets."""
     from storage.catalogue import list_datasets
@@ -291,12 +317,15 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def show(
-    ref: Annotated[str, typer.Argument(help="A model, dataset or study: NAME, NAME@VERSION.")],
+    ref: Annotated[str, typer.Argument(help="A model, dataset, studies/NAME or searches/NAME.")],
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a model, a dataset or studies/NAME; a name of both means the model."""
+    """Show a model, a dataset, a study or a search; a plain name of both means the model."""
     store = open_root(root)
+    if ref.startswith("searches/"):
+        show_search(store, ref, as_json)
+        return
     if ref.startswith("studies/"):
         show_study(store, ref, as_json)
         return

@@ -1,6 +1,7 @@
 """What the commands print: one JSON object, or tables for people."""
 
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storage.root import Root
+from storage.root import Root, open_root
 
 
 def show_dataset(store: Root, ref: str, as_json: bool) -> None:
@@ -228,6 +229,64 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
         typer.echo(f"trained: {trained} runs, {done - trained} were there already")
     typer.echo(f"table:  {study.folder}/runs.parquet")
     typer.echo(f"report: {study.folder}/report.html")
+
+
+def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
+    """``trained``: runs that were not there before, where the search was made just now."""
+    from storage.studies import open_study
+
+    search = open_study(store, ref)
+    found, dataset = search.read_json("search.json"), search.manifest["dataset"]
+    spec = f"{search.folder}/spec.json"
+    following = next_training(store, dataset, spec)
+    if as_json:
+        print_json({
+            "search": search.ref, "dataset": dataset, **found, "spec": spec, "trained": trained,
+            "table": f"{search.folder}/runs.parquet", "next": following,
+        })  # fmt: skip
+        return
+    print_candidates(found)
+    typer.echo(f"{search.ref} on {dataset}: {found['rule']}")
+    typer.echo(reach(found))
+    if trained is not None:
+        done = sum(candidate["folds"] for candidate in found["candidates"])
+        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
+    typer.echo(f"table: {search.folder}/runs.parquet")
+    typer.echo(f"spec:  {spec}")
+    typer.echo(f"next:  {following}")
+
+
+def print_candidates(found: dict[str, Any]) -> None:
+    table = new_table("architecture", "", "log-loss", "better by", "standard error",
+                      "log-loss of fold 1", "folds", "seconds", "")  # fmt: skip
+    for number, c in enumerate(found["candidates"]):
+        names = ("log_loss", "gain", "standard_error", "first_fold_log_loss")
+        numbers = ["" if c[name] is None else f"{c[name]:z.4f}" for name in names]
+        marks = [
+            mark for mark, holds in (("default", not number), ("chosen", c["chosen"])) if holds
+        ]
+        add_row(table, c["candidate"], ", ".join(marks), *numbers, str(c["folds"]),
+                f"{c['seconds']:.1f}", "" if c["state"] == "complete" else c["state"],
+                style="bold" if c["chosen"] else "")  # fmt: skip
+    print_table(table)
+
+
+def reach(found: dict[str, Any]) -> str:
+    """How far a search came, and what it left out."""
+    states = [candidate["state"] for candidate in found["candidates"]]
+    counts = {state: states.count(state) for state in ("dropped", "unfinished", "not reached")}
+    left = [f"{count} {state}" for state, count in counts.items() if count]
+    return (
+        f"{states.count('complete')} of {len(states)} candidates trained on all {found['folds']} "
+        f"folds{', ' if left else ''}{', '.join(left)}; {found['spent']:.0f} of "
+        f"{found['seconds']:g} s spent (the default and the second always run)"
+    )
+
+
+def next_training(store: Root, dataset: str, spec: str) -> str:
+    words = ["seqclass", "train", dataset.removeprefix("datasets/"), "--spec", spec]
+    elsewhere = [] if open_root().url == store.url else ["--root", store.url]
+    return shlex.join([*words, *elsewhere])
 
 
 def new_table(first: str, *others: str) -> Table:

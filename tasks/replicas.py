@@ -6,6 +6,7 @@ TensorFlow is imported inside the functions, so only in the process that runs th
 import contextlib
 import hashlib
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -17,10 +18,10 @@ from storage.models import load_keras, save_keras
 from storage.root import Root, create_file, open_root
 from tasks.learning.calibration import soften
 from tasks.learning.decisions import answers_of, decide
-from tasks.learning.metrics import seed_scores
+from tasks.learning.metrics import row_losses, seed_scores
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import hold_back
-from tasks.selection import Selection, select_rows
+from tasks.selection import Selection, select_rows, without_fold
 from tasks.workers import Progress, tell, tensorflow
 
 
@@ -90,6 +91,40 @@ def study_seed(
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
     chosen = select_rows(dataset, spec)
+    record, probabilities = _answer(dataset, chosen, spec, seed, label)
+    record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
+    record["answers"] = answers_of(probabilities, record["decision"]["offsets"]).tolist()
+    return _keep(root, path, record)
+
+
+def search_fold(
+    root_url: str,
+    dataset_ref: str,
+    spec: TrainingSpec,
+    n_folds: int,
+    fold: int,
+    label: str,
+    path: str,
+) -> dict[str, Any]:
+    """Train on the training rows but for one fold, answer that fold, and store the record.
+
+    Its ``losses`` are the log-losses (nats) of the fold's rows, in the dataset's order.
+    """
+    began = time.monotonic()
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    chosen = without_fold(select_rows(dataset, spec), n_folds, fold, spec.split_seed)
+    record, probabilities = _answer(dataset, chosen, spec, spec.first_seed, label)
+    record["losses"] = row_losses(probabilities, chosen.codes[chosen.test]).tolist()
+    record["seconds"] = round(time.monotonic() - began, 2)
+    return _keep(root, path, record)
+
+
+def _answer(
+    dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, label: str
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Train a seed on the selection's training rows; its record, and what it says of the test rows,
+    as probabilities ``(rows, classes)``."""
     replica = _train(dataset, chosen, spec, seed, label)
     from tasks.learning.fitting import predict_logits
 
@@ -97,10 +132,10 @@ def study_seed(
     probabilities = predict_logits(replica.classifier, x)
     record = _record(replica, label)
     del record["history"]
-    offsets = replica.decision.offsets
-    record |= seed_scores(probabilities, y, offsets)
-    record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
-    record["answers"] = answers_of(probabilities, offsets).tolist()
+    return record | seed_scores(probabilities, y, replica.decision.offsets), probabilities
+
+
+def _keep(root: Root, path: str, record: dict[str, Any]) -> dict[str, Any]:
     with contextlib.suppress(FileExistsError):  # another study of the same runs was faster
         create_file(root, path, json.dumps(record).encode())
     return record

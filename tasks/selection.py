@@ -1,14 +1,14 @@
 """Which rows of a dataset train a classifier and which only test it."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from storage.datasets import Dataset
 from tasks.learning.spec import TrainingSpec
-from tasks.learning.splits import assign_newest, assign_test
+from tasks.learning.splits import assign_folds, assign_newest, assign_test
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
     number = {name: code for code, name in enumerate(classes)}
     codes = np.array([number.get(label, -1) for label in labels], dtype=np.int32)
     return Selection(classes, codes, groups, train, test)
+
+
+def without_fold(chosen: Selection, n_folds: int, fold: int, seed: int) -> Selection:
+    """Cut the training rows into folds: train on all but one, which is tested on.
+
+    The selection's own test rows are in neither part.
+    """
+    rows = chosen.train
+    folds = assign_folds(chosen.codes[rows], chosen.train_groups, n_folds, seed)
+    return replace(chosen, train=rows[folds != fold], test=rows[folds == fold])
 
 
 def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.ndarray, np.ndarray]:

@@ -136,10 +136,15 @@ class Workers:
                     on_progress(message)
 
 
+def at_once() -> int:
+    """How many trainings fill the cores."""
+    return max(1, len(os.sched_getaffinity(0)) // threads())
+
+
 @cache
 def workers() -> Workers:
     """The pool of this process, which fills the cores; it ends with the process."""
-    return Workers(max(1, len(os.sched_getaffinity(0)) // threads()))
+    return Workers(at_once())
 
 
 def renew_workers() -> None:

@@ -1,0 +1,27 @@
+"""Flow: which architecture suits a dataset."""
+
+from typing import Any
+
+from prefect import flow
+
+from storage.datasets import open_dataset
+from storage.root import open_root
+from tasks.catalogue import refresh_catalogue
+from tasks.learning.ladder import SearchSpec
+from tasks.search import publish_search, search_architectures, summarise_search
+from tasks.sweep import sweep_leftovers
+
+
+@flow(name="search-architecture")
+def search_architecture(
+    dataset: str, spec: SearchSpec | None = None, root: str | None = None
+) -> dict[str, Any]:
+    """Train what the budget allows on folds of the training rows, and choose by log-loss."""
+    spec, store = spec or SearchSpec(), open_root(root)
+    dataset = open_dataset(store, dataset).ref
+    sweep_leftovers(store.url)
+    trained = search_architectures(dataset, spec, store.url)
+    search = summarise_search(dataset, spec, store.url)
+    refresh_catalogue(store.url)
+    publish_search(search, store.url)
+    return {"dataset": dataset, "search": search, "trained": trained}
