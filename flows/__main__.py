@@ -255,7 +255,7 @@ def stability(
 @app.command()
 def search(
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
-    seconds: Annotated[float, typer.Option(help="No training starts after so long.")] = 600,
+    seconds: Annotated[float, typer.Option(help="Training time, earlier starts included.")] = 600,
     folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
     spec: Annotated[
         str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")

@@ -12,8 +12,8 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from storage.datasets import Dataset, open_dataset
-from storage.root import open_root, staging
-from storage.studies import SEARCHES, commit_study, digest_of, open_study, read_run, run_path
+from storage.root import Root, open_root, staging
+from storage.studies import RUNS, SEARCHES, commit_study, digest_of, open_study, read_run, run_path
 from tasks.display import trainings
 from tasks.learning.ladder import (
     Climb,
@@ -98,7 +98,7 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
     root = open_root(root_url)
     search, trained = _Search(open_dataset(root, dataset_ref), spec), 0
     _check_folds(search)
-    root.fs.makedirs(root.join(SEARCHES, search.name, "runs"), exist_ok=True)
+    root.fs.makedirs(root.join(SEARCHES, search.name, RUNS), exist_ok=True)
     with trainings(most_jobs(len(spec.candidates()), spec.folds)) as display:
 
         def train(wave: list[Job]) -> list[Found]:
@@ -132,30 +132,31 @@ def summarise_search(dataset_ref: str, spec: SearchSpec, root_url: str) -> str:
     climbed = search.climb(search.found)
     summary, chosen = _summary(search, climbed)
     rows = [_row(search, job) for job in sorted(climbed.done)]
+    told = {
+        "dataset": search.dataset.ref,
+        "chosen": title(spec.candidates()[chosen]),
+        "spec": asdict(spec),
+        "numerics": numerics(),
+    }
     with staging(root, "search") as workspace:
-        root.fs.makedirs(workspace, exist_ok=True)
-        with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
-            pq.write_table(pa.Table.from_pylist(rows), file)
-        root.fs.pipe_file(f"{workspace}/{SUMMARY}", json.dumps(summary, indent=2).encode())
-        differing = json.dumps(
-            changes(spec.spec_of(chosen), TrainingSpec()), indent=2, ensure_ascii=False
-        )
-        root.fs.pipe_file(f"{workspace}/{CHOSEN}", differing.encode())
-        sealed = commit_study(
-            root,
-            workspace,
-            search.name,
-            digest_of([row["run"] for row in rows]),
-            {
-                "dataset": search.dataset.ref,
-                "chosen": title(spec.candidates()[chosen]),
-                "spec": asdict(spec),
-                "numerics": numerics(),
-            },
-            datetime.now(UTC),
-            SEARCHES,
-        )
-    return sealed.ref
+        _write(root, workspace, rows, summary, changes(spec.spec_of(chosen), TrainingSpec()))
+        version, now = digest_of([row["run"] for row in rows]), datetime.now(UTC)
+        return commit_study(root, workspace, search.name, version, told, now, SEARCHES).ref
+
+
+def _write(
+    root: Root,
+    workspace: str,
+    rows: list[dict[str, Any]],
+    summary: dict[str, Any],
+    differing: dict[str, Any],
+) -> None:
+    root.fs.makedirs(workspace, exist_ok=True)
+    with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    for name, content in ((SUMMARY, summary), (CHOSEN, differing)):
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        root.fs.pipe_file(f"{workspace}/{name}", text.encode())
 
 
 def _summary(search: _Search, climbed: Climb) -> tuple[dict[str, Any], int]:

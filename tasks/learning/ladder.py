@@ -35,7 +35,8 @@ LADDER: tuple[tuple[Kind, int, int], ...] = (
 class SearchSpec:
     """How to look for an architecture.
 
-    seconds: budget, above 0; no training starts after it, but for those that always run.
+    seconds: budget of training time, above 0, with that of an earlier start of the same search;
+    no training starts after it, but for those that always run.
     folds: of the training rows, 2 to 20. training: how each network is trained; its architecture
     is the default, which is kept unless another is clearly better; its lowest seed is the one used.
     """
