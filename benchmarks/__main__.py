@@ -144,6 +144,14 @@ def peer(seeds: int = PEER_SEEDS) -> list[Row]:
     return compare_with_author(PEER_SERIES, seeds)
 
 
+def unknown() -> list[Row]:
+    """Classes left out of training: the share of their series below the threshold that leaves 90%
+    of the known test series answered."""
+    from benchmarks.unknown import leave_classes_out
+
+    return leave_classes_out()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -152,6 +160,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "startup": startup,
     "main_job": main_job,
     "peer": peer,
+    "unknown": unknown,
 }
 
 
