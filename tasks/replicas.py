@@ -220,6 +220,23 @@ def predict_rows(
     return results
 
 
+def explain_rows(
+    root_url: str, dataset_ref: str, rows: np.ndarray, codes: np.ndarray, model_path: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Evidence ``(rows, steps)`` for the class codes that a stored classifier answered.
+
+    Beside it the step of highest evidence ``(rows,)``, -1 in a series without any value.
+    """
+    tensorflow()
+    from tasks.learning.classifier import score_gradient
+    from tasks.learning.evidence import find_evidence, strongest_steps
+
+    root = open_root(root_url)
+    x = open_dataset(root, dataset_ref).values(rows)
+    evidence = find_evidence(score_gradient(load_keras(root, model_path)), x, codes)
+    return evidence, strongest_steps(evidence, x)
+
+
 def compiled(model: Any) -> Any:
     tf = tensorflow()
     return tf.function(lambda rows: model(rows, training=False))

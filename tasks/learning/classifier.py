@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
+from tasks.learning.evidence import Gradient
 from tasks.learning.layers import masked_conv, masked_pool, pool_steps, series_features
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
@@ -65,3 +67,22 @@ def average_classifiers(members: list[keras.Model], temperature: float) -> keras
     mean = layers.Average()(logits) if len(logits) > 1 else logits[0]
     mean = layers.Rescaling(1 / temperature, name="tempered")(mean)
     return keras.Model(raw, layers.Softmax(name="probabilities")(mean), name="classifier")
+
+
+def score_gradient(classifier: keras.Model) -> Gradient:
+    """Gradient of a class's score with respect to raw series, for ``find_evidence``.
+
+    The score is the logit of the class minus the mean of all logits: what they have in common
+    says nothing, and unlike a probability a logit does not flatten out.
+    """
+    logits = keras.Model(classifier.input, classifier.layers[-1].input)
+
+    @tf.function(reduce_retracing=True)
+    def gradient(x: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            found = logits(x, training=False)
+            score = tf.gather(found, codes, batch_dims=1) - tf.reduce_mean(found, axis=1)
+        return tape.gradient(score, x)
+
+    return lambda x, codes: gradient(tf.constant(x), tf.constant(codes, tf.int32)).numpy()

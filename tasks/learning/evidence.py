@@ -1,0 +1,115 @@
+"""Which steps of a series speak for the answer that a classifier gave.
+
+Evidence is an integrated gradient (Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep
+Networks", ICML 2017, equation 1): what every step adds to the score of a class on the straight
+way from a series that stays at its opening level to the series itself. Measured from the opening,
+a change of level counts from where it happens on, which an average of the whole series as the
+starting point does not tell from the steps before.
+
+Hiding windows of steps from the classifier (Zeiler and Fergus 2014), reading the series step by
+step, and starting from its median were tried on training rows: each finds some events, none
+finds bursts and changes alike. No gradient passes a missing value and a value that does not move
+has little, so stuck sensors and dropouts are found no better than by chance, or worse.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+Gradient = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Series ``(n, steps, channels)`` with NaN and class codes ``(n,)`` to the gradient of each
+class's score with respect to its series, of the same shape."""
+
+NODES = 8
+"""Gradients taken per series: points of the Gauss-Legendre quadrature of the way."""
+OPENING = 0.1
+"""Share of a channel's values, from its first on, whose median is the opening level."""
+BLUR = 0.05
+"""Half-width of the triangular window that evens out single steps, as a share of the series."""
+BATCH_STEPS = 25_600
+"""Steps of all series in a batch, which bounds the memory that a gradient takes."""
+
+
+def find_evidence(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Evidence ``(n, steps)`` float32 of every step for the class ``codes (n,)`` of its series.
+
+    x: series ``(n, steps, channels)``, NaN where missing. Evidence is in units of the score,
+    above 0 for the class and below 0 against it, and exactly 0 at steps where nothing is observed.
+    Before it is evened out, a series' evidence adds up to what its score exceeds that of its
+    opening level by. Padding does not change it beyond rounding.
+    """
+    evidence = np.zeros(x.shape[:2], dtype=np.float32)
+    for rows in _batches(*x.shape[:2]):
+        observed = np.isfinite(x[rows]).any(axis=-1)
+        added = _integrated_gradient(gradient, x[rows], codes[rows]).sum(axis=-1)
+        evidence[rows] = np.where(observed, _evened_out(added, series_lengths(observed)), 0)
+    return evidence
+
+
+def _batches(n: int, n_steps: int) -> Iterator[slice]:
+    size = max(1, BATCH_STEPS // n_steps)
+    for start in range(0, n, size):
+        yield slice(start, start + size)
+
+
+def _integrated_gradient(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    opening = opening_level(x)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    slope = np.zeros_like(x)
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        on_the_way = opening + np.float32(node) * (x - opening)
+        slope += np.float32(weight) * gradient(on_the_way, codes)
+    return np.where(np.isfinite(x), (x - opening) * slope, 0)
+
+
+def opening_level(x: np.ndarray) -> np.ndarray:
+    """Median ``(n, 1, channels)`` of each channel's opening; 0 where it has no value at all."""
+    observed = np.isfinite(x)
+    order = observed.cumsum(axis=1)
+    opening = observed & (order <= np.ceil(OPENING * order[:, -1:]))
+    values = np.where(opening, x, np.float32(np.nan))
+    values[:, 0] = np.where(observed.any(axis=1), values[:, 0], 0)
+    return np.nanmedian(values, axis=1, keepdims=True)
+
+
+def series_lengths(observed: np.ndarray) -> np.ndarray:
+    """Steps up to the last observed one, ``(n,)``, of ``(n, steps)`` bool."""
+    return (observed * np.arange(1, observed.shape[1] + 1)).max(axis=1)
+
+
+def _evened_out(added: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    half_widths = np.maximum(1, np.rint(BLUR * lengths)).astype(int)
+    return np.stack(
+        [
+            np.convolve(row, np.bartlett(2 * half + 1)[1:-1] / half, mode="same")
+            for row, half in zip(added, half_widths, strict=True)
+        ]
+    )
+
+
+def strongest_steps(evidence: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The observed step ``(n,)`` of highest evidence; -1 where a series has no observed step."""
+    observed = np.isfinite(x).any(axis=-1)
+    strongest = np.where(observed, evidence, -np.inf).argmax(axis=1)
+    return np.where(observed.any(axis=1), strongest, -1)
+
+
+def hit_rates(
+    steps: np.ndarray, events: np.ndarray, lengths: np.ndarray, labels: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """How often a step lies within the event of its series, by label, in the labels' order.
+
+    steps, lengths, labels: ``(n,)``; events: first step and end ``(n, 2)``. ``chance``: the mean
+    share of a series that its event fills, which any step hits.
+    """
+    start, stop = events.T
+    hits = (start <= steps) & (steps < stop)
+    shares = (stop - start) / lengths
+    return {
+        str(label): {
+            "rows": int((labels == label).sum()),
+            "hits": float(hits[labels == label].mean()),
+            "chance": float(shares[labels == label].mean()),
+        }
+        for label in np.unique(labels)
+    }
