@@ -121,6 +121,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         f"{spread['flipping_rows']} of {found['test_rows']} test rows flip between seeds"
     )
     print_leaks(found)
+    if found.get("where"):
+        typer.echo(where_line(found["where"]))
     then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
@@ -181,6 +183,20 @@ def ensemble_gain(gain: dict[str, dict[str, float]], n_seeds: int) -> str:
         f"ensemble of {n_seeds} seeds: macro F1 {f1['ensemble']:.4f} against "
         f"{f1['mean_of_seeds']:.4f} of a seed on average, log-loss {loss['ensemble']:.4f} against "
         f"{loss['mean_of_seeds']:.4f}"
+    )
+
+
+def where_line(where: dict[str, dict[str, float]]) -> str:
+    n_rows = sum(row["rows"] for row in where.values())
+    hits, chance = (
+        sum(row["rows"] * row[name] for row in where.values()) / n_rows
+        for name in ("hits", "chance")
+    )
+    worst = min(where, key=lambda label: where[label]["hits"])
+    return (
+        f"where: the step that speaks most for an answer lies within the event in {hits:.4f} of "
+        f"{n_rows} test rows answered rightly (chance {chance:.4f}), "
+        f"least of all {worst}: {where[worst]['hits']:.4f}"
     )
 
 

@@ -125,14 +125,23 @@ def confusion_picture(table: list[list[int]], classes: list[str]) -> str:
 
 
 def series_panels(
-    values: np.ndarray, captions: list[str], wrong: list[bool], channels: list[str]
+    values: np.ndarray,
+    captions: list[str],
+    wrong: list[bool],
+    channels: list[str],
+    evidence: list[np.ndarray],
 ) -> str:
-    """Series ``(rows, steps, channels)`` drawn in panels, wrong answers captioned in red."""
+    """Series ``(rows, steps, channels)`` drawn in panels, wrong answers captioned in red.
+
+    evidence: of every step of each series, shaded behind it where it is above 0.
+    """
     columns = 3
     rows = -(-len(values) // columns)
     figure = Figure(figsize=(9.0, 1.7 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    for axes, series, caption, is_wrong in zip(grid.flat, values, captions, wrong, strict=False):
+    panels = zip(grid.flat, values, captions, wrong, evidence, strict=False)
+    for axes, series, caption, is_wrong, speaking in panels:
+        _shade(axes, speaking)
         for channel in range(min(series.shape[1], 6)):
             axes.plot(series[:, channel], linewidth=0.9, marker="." if len(series) < 40 else None)
         axes.set_title(plain(caption), fontsize=8, loc="left", color=WRONG if is_wrong else INK)
@@ -148,6 +157,15 @@ def series_panels(
             frameon=False,
         )
     return _svg(figure)
+
+
+def _shade(axes: Any, evidence: np.ndarray) -> None:
+    height = np.maximum(evidence, 0)
+    height = np.repeat(height / max(height.max(), np.finfo(np.float32).tiny), 2)
+    edges = np.repeat(np.arange(len(evidence) + 1), 2)[1:-1] - 0.5
+    axes.fill_between(
+        edges, height, transform=axes.get_xaxis_transform(), color=ACCENT, alpha=0.18, linewidth=0
+    )
 
 
 def plain(text: str) -> str:

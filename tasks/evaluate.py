@@ -13,6 +13,7 @@ from prefect import get_run_logger, task
 from storage.datasets import Dataset, open_dataset
 from storage.root import open_root
 from tasks.candidates import assemble, best_record, candidate_path, read_records
+from tasks.explain import explain
 from tasks.leakage import leaks_of
 from tasks.learning.decisions import (
     UNKNOWN,
@@ -55,6 +56,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "ensemble": ensemble and {**ensemble, "gain": _gain(scored, seeds)},
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "leaks": leaks_of(dataset, chosen),
+        **explain(dataset, chosen, registered, workspace),
     }
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
     answers = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}

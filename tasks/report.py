@@ -16,12 +16,12 @@ from storage.fingerprint import machine_fingerprint, software_versions
 from storage.root import Root, open_root
 from tasks import charts
 from tasks.compare import COMPARISON
-from tasks.learning.metrics import row_losses
+from tasks.explain import HARDEST, read_evidence
+from tasks.learning.metrics import hardest_rows
 from tasks.learning.spec import TrainingSpec
 from tasks.selection import select_rows
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-HARDEST = 9
 SCORE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -79,6 +79,8 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
         "ensemble": found["ensemble"],
         "gains": _gains(found["ensemble"]),
         "metrics": metrics,
+        "where": found["where"],
+        "explained_rows": found["explained_rows"],
         "scores_chart": charts.score_bars(bars, "macro F1"),
         "score_rows": [
             (label, metrics[key], metrics["intervals"].get(key))
@@ -118,8 +120,7 @@ def _hardest(root: Root, dataset: Dataset, spec: TrainingSpec, workspace: str) -
         answers = pq.read_table(file)
     chosen = select_rows(dataset, spec)
     probabilities = np.stack(answers["probabilities"].to_numpy())
-    losses = row_losses(probabilities, chosen.codes[chosen.test])
-    worst = np.sort(np.argsort(-losses, kind="stable")[:HARDEST])
+    worst = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     picked = answers.take(worst).to_pylist()
     captions = [
         f"{row['series_id']}\n{row['label']}"
@@ -128,7 +129,9 @@ def _hardest(root: Root, dataset: Dataset, spec: TrainingSpec, workspace: str) -
     ]
     wrong = [row["prediction"] != row["label"] for row in picked]
     values = dataset.values(chosen.test[worst])
-    return charts.series_panels(values, captions, wrong, dataset.channels)
+    found = read_evidence(root, workspace)
+    evidence = [found[row["series_id"]] for row in picked]
+    return charts.series_panels(values, captions, wrong, dataset.channels, evidence)
 
 
 def _pretty(content: dict[str, Any]) -> str:

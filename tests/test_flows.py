@@ -19,8 +19,8 @@ from storage.registry import champion_of, move_champion, open_model, read_audit
 from storage.root import Root, open_root
 
 ARTIFACTS = {
-    "comparison.json", "history.parquet", "manifest.json", "metrics.json", "model.keras",
-    "predictions.parquet", "report.html", "stability.json",
+    "comparison.json", "evidence.parquet", "history.parquet", "manifest.json", "metrics.json",
+    "model.keras", "predictions.parquet", "report.html", "stability.json",
 }  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
     assert metrics["train_rows"] + metrics["test_rows"] == 90
     assert metrics["metrics"]["macro_f1"] == 1.0
     assert answers["prediction"].to_pylist() == answers["label"].to_pylist()
+    assert metrics["where"] is None
     assert set(metrics["baselines"]) == {"majority", "logistic_regression", "nearest_neighbour"}
 
 

@@ -28,6 +28,11 @@ def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     return 0.0 - np.log(np.maximum(true, FLOOR))
 
 
+def hardest_rows(probabilities: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
+    """Row numbers, ascending, of the ``n`` highest losses; the earlier row where two are equal."""
+    return np.sort(np.argsort(-row_losses(probabilities, y), kind="stable")[:n])
+
+
 def scores(probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None) -> dict[str, float]:
     """Accuracy, macro F1 and balanced accuracy, each in [0, 1], of answers with these offsets."""
     return label_scores(answers_of(probabilities, offsets), y, probabilities.shape[1])
