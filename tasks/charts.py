@@ -150,6 +150,7 @@ def series_panels(
         axes.set_axis_off()
     if 1 < len(channels) <= 6:
         figure.legend(
+            grid[0, 0].lines,
             [plain(name) for name in channels],
             loc="outside lower center",
             ncols=6,

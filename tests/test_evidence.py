@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from storage.datasets import open_dataset
 from storage.registry import open_model
 from storage.root import Root, open_root
+from tasks.charts import series_panels
 from tasks.learning import evidence as module
 from tasks.learning.classifier import average_classifiers, build_network, score_gradient
 from tasks.learning.evidence import find_evidence, hit_rates, opening_level, strongest_steps
@@ -134,6 +135,15 @@ def test_hits_are_counted_by_class_up_to_the_end_of_the_event() -> None:
     assert found["a"] == {"rows": 1, "hits": 1.0, "chance": 1.0}
     assert found["b"] == {"rows": 3, "hits": pytest.approx(1 / 3), "chance": pytest.approx(0.2)}
     assert hit_rates(steps[:0], events[:0], lengths[:0], np.array([], dtype=object)) == {}
+
+
+def test_the_legend_of_shaded_panels_names_lines_not_the_shade() -> None:
+    shaded = [np.linspace(-1, 1, 40)] * 6
+    page = series_panels(gappy(), ["a"] * 6, [False] * 6, ["one", "two"], shaded)
+    panels, legend = page.split('id="legend_1"')
+    assert panels.count("fill-opacity: 0.18") == 6
+    assert "fill-opacity" not in legend
+    assert legend.count('id="line2d_') == 2
 
 
 @pytest.fixture(scope="module")
