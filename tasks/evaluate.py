@@ -43,6 +43,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
     decision = Decision(**(ensemble or best_record(records))["decision"])
+    given = answers_of(registered, decision.offsets)
     scored = full_scores(registered, y, chosen.classes, spec.split_seed, decision.offsets)
     metrics = {
         "classes": chosen.classes,
@@ -56,7 +57,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "ensemble": ensemble and {**ensemble, "gain": _gain(scored, seeds)},
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "leaks": leaks_of(dataset, chosen),
-        **explain(dataset, chosen, registered, workspace),
+        **explain(dataset, chosen, registered, given, workspace),
     }
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
     answers = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}

@@ -23,9 +23,15 @@ MOST_ROWS, MOST_VALUES = 500, 200_000
 
 
 def explain(
-    dataset: Dataset, chosen: Selection, probabilities: np.ndarray, workspace: str
+    dataset: Dataset,
+    chosen: Selection,
+    probabilities: np.ndarray,
+    answers: np.ndarray,
+    workspace: str,
 ) -> dict[str, Any]:
-    """Store the evidence for answers ``(test rows, classes)``, and how often it hits the event.
+    """Store the evidence for the test rows' answers, and how often it hits the event.
+
+    probabilities: ``(test rows, classes)``; answers: class codes ``(test rows,)``.
 
     Evidence is stored for the first test rows and the hardest; hits are counted among the first
     alone. Returns ``explained_rows``, their number, and ``where``: None without known events.
@@ -33,7 +39,7 @@ def explain(
     first = min(len(chosen.test), MOST_ROWS, max(1, MOST_VALUES // dataset.manifest["n_steps"][1]))
     hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     index = np.union1d(np.arange(first), hardest)
-    rows, answers = chosen.test[index], probabilities.argmax(axis=1)[index]
+    rows, answers = chosen.test[index], answers[index]
     model = f"{workspace}/model.keras"
     job = (explain_rows, (dataset.root.url, dataset.ref, rows, answers, model))
     [(evidence, steps)] = workers().run([job])
