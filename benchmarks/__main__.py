@@ -175,7 +175,7 @@ def main() -> None:
     found: dict[str, list[Row]] = {}
     for name in chosen.names or BENCHMARKS:
         found[name] = BENCHMARKS[name](*([chosen.seeds] if name == "peer" else []))
-        Console().print(as_table(name, found[name]))
+        Console(width=None if sys.stdout.isatty() else 200).print(as_table(name, found[name]))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     fingerprint = {"machine": machine_fingerprint(), "software": software_versions()}

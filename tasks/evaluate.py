@@ -44,33 +44,40 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
     decision = Decision(**(ensemble or best_record(records))["decision"])
     given = answers_of(registered, decision.offsets)
-    scored = full_scores(registered, y, chosen.classes, spec.split_seed, decision.offsets)
     metrics = {
-        "classes": chosen.classes,
-        "train_rows": len(chosen.train),
-        "test_rows": len(chosen.test),
-        "metrics": scored,
-        "decision": asdict(decision),
-        "abstention": abstention_scores(registered, y, decision),
-        "without_offsets": seed_scores(registered, y) if decision.offsets else None,
+        **_scored(registered, decision, chosen, spec),
         "registered_seed": None if ensemble else best_record(records)["seed"],
-        "ensemble": ensemble and {**ensemble, "gain": _gain(scored, seeds)},
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "leaks": leaks_of(dataset, chosen),
         **explain(dataset, chosen, registered, given, workspace),
     }
+    metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
     answers = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}
     table = predictions(dataset, chosen, registered, decision, answers)
-    names = table["series_id"].to_pylist()
-    found = stability_of(
-        seeds, np.stack(list(answers.values())), y, names, n_classes, spec.limits, spec.split_seed
-    )
-    _write_json(root.fs, f"{workspace}/stability.json", found)
     with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
         pq.write_table(table, file)
-    get_run_logger().info("macro F1 %.4f on %d test rows", scored["macro_f1"], len(y))
+    by_row, names = np.stack(list(answers.values())), table["series_id"].to_pylist()
+    found = stability_of(seeds, by_row, y, names, n_classes, spec.limits, spec.split_seed)
+    _write_json(root.fs, f"{workspace}/stability.json", found)
+    get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
     return workspace
+
+
+def _scored(
+    probabilities: np.ndarray, decision: Decision, chosen: Selection, spec: TrainingSpec
+) -> dict[str, Any]:
+    """All scores of what is registered, and how it decides."""
+    y, offsets = chosen.codes[chosen.test], decision.offsets
+    return {
+        "classes": chosen.classes,
+        "train_rows": len(chosen.train),
+        "test_rows": len(chosen.test),
+        "metrics": full_scores(probabilities, y, chosen.classes, spec.split_seed, offsets),
+        "decision": asdict(decision),
+        "abstention": abstention_scores(probabilities, y, decision),
+        "without_offsets": seed_scores(probabilities, y) if offsets else None,
+    }
 
 
 def _answers(
