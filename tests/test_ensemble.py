@@ -128,6 +128,7 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     assert "model.keras holds other weights" in json.loads(out)["first_difference"]
 
 
+@pytest.mark.slow
 def test_one_flag_makes_an_ensemble(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:

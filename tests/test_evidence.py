@@ -161,6 +161,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     return root
 
 
+@pytest.mark.slow
 def test_bursts_and_changes_are_found_where_they_were_put(trained: Root) -> None:
     metrics = open_model(trained, "signals").read_json("metrics.json")
     assert metrics["explained_rows"] == metrics["test_rows"]
@@ -170,6 +171,7 @@ def test_bursts_and_changes_are_found_where_they_were_put(trained: Root) -> None
         assert row["hits"] > (row["chance"] + 1) / 2
 
 
+@pytest.mark.slow
 def test_the_evidence_of_test_rows_is_stored(trained: Root) -> None:
     model = open_model(trained, "signals")
     found = pq.read_table(model.path("evidence.parquet"))
@@ -180,6 +182,7 @@ def test_the_evidence_of_test_rows_is_stored(trained: Root) -> None:
     assert (found["evidence_step"].to_numpy() == values.argmax(axis=1)).all()
 
 
+@pytest.mark.slow
 def test_where_is_told_in_the_report_and_by_show(
     trained: Root, seqclass: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -191,6 +194,7 @@ def test_where_is_told_in_the_report_and_by_show(
     assert "where: the step that speaks most for an answer lies within the event" in out
 
 
+@pytest.mark.slow
 def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +207,9 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     probabilities = np.stack(answers["probabilities"].to_numpy())
     monkeypatch.setattr(explain, "MOST_VALUES", 40 * 20)
     chosen = select_rows(dataset, TrainingSpec())
-    found = explain.explain(dataset, chosen, probabilities, str(tmp_path))
+    found = explain.explain(
+        dataset, chosen, probabilities, probabilities.argmax(axis=1), str(tmp_path)
+    )
     assert found["explained_rows"] == 20
     assert sum(row["rows"] for row in found["where"].values()) <= 20
     stored = explain.read_evidence(trained, str(tmp_path))

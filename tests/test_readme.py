@@ -24,7 +24,8 @@ def run(line: str, environment: dict[str, str], folder: Path) -> None:
     assert found.returncode == 0, f"{line}\n{found.stdout}\n{found.stderr}"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> None:
     steps = "series_id,label,step,x\n" + "".join(
         f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(40) for t in range(5)

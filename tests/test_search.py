@@ -254,6 +254,7 @@ def test_a_finished_search_is_told_again_with_the_contract_s_keys(
     assert f"{ref}/spec.json".replace("@", "/") in page
 
 
+@pytest.mark.slow
 def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     searched: tuple[Root, str], seqclass: Command, small: Path
 ) -> None:
@@ -273,6 +274,7 @@ def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     assert trained["recipe"]["updates"] == SMALL["recipe"]["updates"]
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_and_chooses_the_same(
     searched: tuple[Root, str], root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_study_s_seeds_are_those_that_training_gives(
     assert by_study == by_training
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_and_ends_with_the_same_table(
     prefect: str,
     root: Root,
@@ -122,6 +123,7 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_table(
     assert verify_tree(root)["bad"] == []
 
 
+@pytest.mark.slow
 def test_a_record_that_can_t_be_read_is_trained_again(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
@@ -159,6 +161,7 @@ def test_a_bad_study_is_one_line(
     assert root.names("studies") == []
 
 
+@pytest.mark.slow
 def test_threads_are_part_of_the_fingerprint(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
