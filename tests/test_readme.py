@@ -39,6 +39,7 @@ def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> N
         run(line, environment, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_make_run_is_the_main_job(prefect_url: str, tmp_path: Path) -> None:
     if not (REPOSITORY / ".venv" / "installed").exists():

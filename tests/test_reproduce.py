@@ -143,6 +143,7 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     assert (code, out) == (0, "models/signals@v1: identical\n")
 
 
+@pytest.mark.slow
 def test_a_lost_dataset_of_sensors_is_generated_again_too(
     prefect: str, root: Root, seqclass: Command
 ) -> None:

@@ -72,7 +72,7 @@ def test_a_study_trains_every_seed_of_every_variant_once(
     assert "passed" in out
 
 
-def test_a_study_s_seeds_are_those_that_training_gives(
+def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_the_bits(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
     store_series(root, n=90)
@@ -83,6 +83,12 @@ def test_a_study_s_seeds_are_those_that_training_gives(
         for seeds in (rows_of(root, study["study"]), trained["seeds"])
     )
     assert by_study == by_training
+    manifest = open_model(root, "toy").manifest
+    assert set(manifest["numerics"]) == {
+        "threads", "onednn", "op_determinism", "kernel", "learning_code",
+    }  # fmt: skip
+    assert {"python", "tensorflow-cpu", "keras", "numpy"} & set(manifest["software"])
+    assert {"cpu", "vector_flags", "cores"} <= set(manifest["machine"])
 
 
 @pytest.mark.slow
@@ -180,16 +186,3 @@ def test_threads_are_part_of_the_fingerprint(
     )
     assert wrong.returncode == 2
     assert "SEQCLASS_THREADS: expected a whole number" in wrong.stderr.splitlines()[-1]
-
-
-def test_the_manifest_names_what_decides_the_bits(
-    prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
-) -> None:
-    store_series(root, n=90)
-    seqclass_json("train", "toy", "--seeds", 1, "--spec", small)
-    manifest = open_model(root, "toy").manifest
-    assert set(manifest["numerics"]) == {
-        "threads", "onednn", "op_determinism", "kernel", "learning_code",
-    }  # fmt: skip
-    assert {"python", "tensorflow-cpu", "keras", "numpy"} & set(manifest["software"])
-    assert {"cpu", "vector_flags", "cores"} <= set(manifest["machine"])
