@@ -57,7 +57,7 @@ def confidence_picture(
     left.set_ylim(-0.03, 1.03)
     right.plot(*np.array(curve).T, color=ACCENT, marker=".", markersize=4)
     right.axvline(coverage, color=INK, linewidth=1, linestyle=(0, (2, 2)))
-    right.set_xlabel("share of test rows answered (dashed: at the threshold)")
+    right.set_xlabel("share answered (dashed: at the threshold)")
     right.set_ylabel("accuracy of the answers")
     right.set_xlim(0, 1.03)
     return _svg(figure)
