@@ -18,7 +18,7 @@ from tasks.workers import workers
 EVIDENCE = "evidence.parquet"
 HARDEST = 9
 """Test rows that a report draws."""
-MOST_ROWS, MOST_VALUES = 500, 200_000
+MOST_ROWS, MOST_VALUES = 200, 200_000
 """The first test rows are explained, up to either limit: rows, or steps of all rows together."""
 
 

@@ -140,3 +140,14 @@ def test_a_dataset_is_split_by_time_where_the_spec_says_so(root: Root) -> None:
         select_rows(store_series(root, "plain"), TrainingSpec(split_by="time"))
     with pytest.raises(ValueError, match="split_by: expected hash or time, got 'date'"):
         TrainingSpec(split_by="date")  # type: ignore[arg-type]
+
+
+def test_series_of_one_loud_burst_are_no_near_copies_of_each_other() -> None:
+    """Noise that is far below the burst still tells two series apart."""
+    rng = np.random.default_rng(0)
+    x = 10 + 0.1 * rng.standard_normal((40, 100, 1)).astype(np.float32)
+    x[:, 50:60] += 490
+    keys = near_keys(x)
+    assert len(set(keys)) == len(keys)
+    assert near_keys(-4 * x) != keys
+    assert near_keys(4 * x) == keys

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 DECIMALS = 1
-"""Digits of a z-score that near copies share. A difference of 1e-4 standard deviations is then
+"""Digits of a standardised value that near copies share. A difference of 1e-4 is then
 missed in one of 500 values, so near copies with noise are found only where series are short."""
 EXAMPLES = 5
 NOTHING = b""
@@ -20,8 +20,10 @@ def exact_keys(x: np.ndarray) -> list[bytes]:
 def near_keys(x: np.ndarray) -> list[bytes]:
     """A digest of each series whatever its level and scale; x: ``(n, steps, channels)``.
 
-    Every channel is turned into z-scores over its observed steps, rounded to ``DECIMALS`` digits;
-    NaN tails are cut off. Empty where no channel changes: such series have no shape to share.
+    Every channel loses its median and is divided by the range between its quartiles, so that one
+    burst does not hide all else (by its standard deviation where they are equal), and is rounded
+    to ``DECIMALS`` digits; NaN tails are cut off. Empty where no channel changes: such series
+    have no shape to share.
     """
     z = _standard(x.astype(np.float64))
     flat = ~(np.nan_to_num(z) != 0).any(axis=(1, 2))
@@ -32,11 +34,18 @@ def near_keys(x: np.ndarray) -> list[bytes]:
 def _standard(x: np.ndarray) -> np.ndarray:
     seen = ~np.isnan(x)
     count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    centred = x - np.nansum(x, axis=1, keepdims=True) / count
-    sd = np.sqrt(np.nansum(centred**2, axis=1, keepdims=True) / count)
+    ordered = np.sort(x, axis=1)  # NaN comes last
+    low, middle, high = (
+        np.take_along_axis(ordered, np.round(share * (count - 1)).astype(int), axis=1)
+        for share in (0.25, 0.5, 0.75)
+    )
+    centred = x - middle
+    mean = np.nansum(x, axis=1, keepdims=True) / count
+    sd = np.sqrt(np.nansum((x - mean) ** 2, axis=1, keepdims=True) / count)
     largest = np.where(seen, np.abs(x), 0).max(axis=1, keepdims=True)
-    changes = sd > 1e-6 * largest
-    return np.where(seen, np.where(changes, centred / np.where(changes, sd, 1), 0), np.nan)
+    spread = np.where(high - low > 1e-6 * largest, high - low, sd)
+    changes = spread > 1e-6 * largest
+    return np.where(seen, np.where(changes, centred / np.where(changes, spread, 1), 0), np.nan)
 
 
 def _observed(x: np.ndarray) -> list[np.ndarray]:
