@@ -96,7 +96,7 @@ def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["toy", "toy-seeds"]))
         )
     assert {(a.key, a.type) for a in found} == {("toy", "markdown"), ("toy-seeds", "table")}
-    text = next(a.data for a in found if a.key == "toy")
+    text = max((a for a in found if a.key == "toy"), key=lambda a: a.created).data
     assert "models/toy@v1" in text
     for part in ("## Stability", "over 2 seeds: mean 1.0000", "worst case, seed", "gate: passed"):
         assert part in text
