@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from benchmarks.tables import as_table
-from flows.__main__ import PREFECT_SETTINGS
+from flows.command_line import PREFECT_SETTINGS
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "archive"
 ROOT = Path(__file__).parent / "results" / "archive"

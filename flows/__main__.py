@@ -4,9 +4,7 @@ Prefect and TensorFlow are imported only by the commands that need them.
 """
 
 import contextlib
-import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,9 +12,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from flows.interruption import INTERRUPTED, INTERRUPTION, leave_on_interrupt
+from flows.command_line import (
+    BAD_INPUT,
+    FAULT,
+    PREFECT_SETTINGS,
+    REFUSED,
+    ClassesOption,
+    JsonFlag,
+    NameOption,
+    NoiseOption,
+    RootOption,
+    SeedOption,
+    WeightsOption,
+    complain,
+    numbers,
+    prepare_prefect,
+    span_of,
+    training_spec,
+    words,
+    writable,
+)
+from flows.interruption import INTERRUPTED, INTERRUPTION
 from flows.printing import (
     add_row,
     dataset_summary,
@@ -34,17 +51,6 @@ from flows.printing import (
 )
 from storage.root import Root, open_root
 
-PREFECT_SETTINGS = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-}
-"""What a flow started from here runs under, unless the environment says otherwise."""
-
-REFUSED, BAD_INPUT, FAULT = 1, 2, 70
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
@@ -62,21 +68,6 @@ app = typer.Typer(
 generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
 app.add_typer(generate, name="generate")
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-RootOption = Annotated[
-    str | None,
-    typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
-]
-NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
-SeedOption = Annotated[int, typer.Option(help="Every number follows from it.")]
-ClassesOption = Annotated[
-    str | None, typer.Option(help="Classes to draw, by comma (default: all).")
-]
-WeightsOption = Annotated[
-    str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")
-]
-NoiseOption = Annotated[float, typer.Option(help="Factor on the noise.")]
-
 
 @app.command()
 def run(
@@ -90,9 +81,9 @@ def run(
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
     signals = _signal_spec(preset, n_series=n_series, n_steps=n_steps)
-    training = _training_spec({"seeds": seeds})
-    store = _writable(root)
-    _prepare_prefect("run")
+    training = training_spec({"seeds": seeds})
+    store = writable(root)
+    prepare_prefect("run")
     from flows.demonstration import run as flow
 
     _conclude(store, flow(name, signals, training, store.url), as_json)
@@ -114,8 +105,8 @@ def generate_signals(
     """Draw common cause, change point and burst series."""
     chosen = {"n_series": n_series, "n_steps": n_steps, "seed": seed, "noise": noise}
     spec = _signal_spec(preset, **chosen, **_shares(classes, weights))
-    store = _writable(root)
-    _prepare_prefect("generate")
+    store = writable(root)
+    prepare_prefect("generate")
     from flows.generation import generate_signals as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)
@@ -137,10 +128,10 @@ def generate_iot(
     """Draw sensor series: trends, shifts, drift, faults and more, and where they happen."""
     from tasks.synthesis.iot import IotSpec
 
-    steps, shares = _span_of("--n-steps", n_steps), _shares(classes, weights)
+    steps, shares = span_of("--n-steps", n_steps), _shares(classes, weights)
     spec = IotSpec(n_series, steps, n_channels, seed, noise=noise, **shares)
-    store = _writable(root)
-    _prepare_prefect("generate")
+    store = writable(root)
+    prepare_prefect("generate")
     from flows.generation import generate_iot as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)
@@ -180,8 +171,8 @@ def import_files(
     answers = policy_of(policy or [])
     expand(paths, "PATH")
     expand(test or [], "--test")
-    store = _writable(root)
-    _prepare_prefect("import")
+    store = writable(root)
+    prepare_prefect("import")
     from flows.ingestion import import_dataset as flow
     from tasks.ingest import ImportSpec
 
@@ -211,14 +202,14 @@ def train(
     from storage.datasets import open_dataset
     from storage.root import check_name
 
-    training = _training_spec(
+    training = training_spec(
         {"seeds": seeds, "first_seed": first_seed, **({"ensemble": True} if ensemble else {})}, spec
     )
-    store = _writable(root)
+    store = writable(root)
     ref = open_dataset(store, dataset).ref
     if name is not None:
         check_name(name)
-    _prepare_prefect("train")
+    prepare_prefect("train")
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(ref, name, training, store.url), as_json)
@@ -243,9 +234,9 @@ def stability(
     from storage.datasets import open_dataset
 
     study = _study_spec(seeds, first_seed, architectures, recipes)
-    store = _writable(root)
+    store = writable(root)
     ref = open_dataset(store, dataset).ref
-    _prepare_prefect("stability")
+    prepare_prefect("stability")
     from flows.stability import study_stability as flow
 
     outcome = flow(ref, study, store.url)
@@ -267,10 +258,10 @@ def search(
     from storage.datasets import open_dataset
     from tasks.learning.ladder import SearchSpec
 
-    wanted = SearchSpec(seconds, folds, _training_spec({}, spec))
-    store = _writable(root)
+    wanted = SearchSpec(seconds, folds, training_spec({}, spec))
+    store = writable(root)
     ref = open_dataset(store, dataset).ref
-    _prepare_prefect("search")
+    prepare_prefect("search")
     from flows.searching import search_architecture as flow
 
     outcome = flow(ref, wanted, store.url)
@@ -370,10 +361,10 @@ def reproduce(
     from storage.registry import open_model
     from storage.root import DamagedError
 
-    store = _writable(root)
+    store = writable(root)
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
-    _prepare_prefect("reproduce")
+    prepare_prefect("reproduce")
     from flows.reproduction import reproduce_model as flow
 
     found = flow(model, store.url)
@@ -409,7 +400,7 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
 def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
     show_training(store, outcome, as_json)
     if outcome["refused"]:
-        raise typer.Exit(_complain(outcome["refused"], REFUSED))
+        raise typer.Exit(complain(outcome["refused"], REFUSED))
 
 
 def _signal_spec(preset: str, **chosen: Any) -> Any:
@@ -422,51 +413,20 @@ def _signal_spec(preset: str, **chosen: Any) -> Any:
     return SignalSpec(**{**PRESETS[preset], **chosen})
 
 
-def _training_spec(
-    chosen: dict[str, Any], path: str | None = None, argument: str = "--spec"
-) -> Any:
-    """The defaults, with what the command chose, with what a file says."""
-    from tasks.learning.spec import TrainingSpec
-
-    if path is None:
-        return TrainingSpec(**chosen)
-    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-
-    strict = with_config(ConfigDict(extra="forbid"))(TrainingSpec)
-    try:
-        with open(path, encoding="utf-8") as file:
-            changes = json.load(file)
-        return TypeAdapter(strict).validate_python({**chosen, **changes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        own_words = first.get("ctx", {}).get("error")
-        problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
-        raise ValueError(f"{argument} {path}: {problem}") from error
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(
-            f"{argument} {path}: expected a JSON object, got {error}; correct it"
-        ) from error
-
-
 def _study_spec(seeds: int, first_seed: int, architectures: str | None, recipes: str) -> Any:
     from tasks.learning.spec import KINDS, StudySpec
 
-    words = _words(architectures or "")
-    if strange := [word for word in words if word not in KINDS]:
+    named = words(architectures or "")
+    if strange := [word for word in named if word not in KINDS]:
         raise ValueError(
             f"--architectures: expected some of {', '.join(KINDS)}, got {strange[0]!r}; correct it"
         )
-    kinds = tuple(kind for word in words for kind in KINDS if kind == word)
-    paths = {Path(word).stem: None if word == "default" else word for word in _words(recipes)}
-    if len(paths) < len(_words(recipes)):
+    kinds = tuple(kind for word in named for kind in KINDS if kind == word)
+    paths = {Path(word).stem: None if word == "default" else word for word in words(recipes)}
+    if len(paths) < len(words(recipes)):
         raise ValueError(f"--recipes: expected different names, got {recipes!r}; rename a file")
-    specs = {name: _training_spec({}, path, "--recipes") for name, path in paths.items()}
+    specs = {name: training_spec({}, path, "--recipes") for name, path in paths.items()}
     return StudySpec(seeds, first_seed, kinds, specs)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _shares(classes: str | None, weights: str | None) -> dict[str, Any]:
@@ -474,62 +434,8 @@ def _shares(classes: str | None, weights: str | None) -> dict[str, Any]:
     if classes is not None:
         chosen["classes"] = tuple(part.strip() for part in classes.split(","))
     if weights is not None:
-        chosen["weights"] = _numbers("--weights", weights)
+        chosen["weights"] = numbers("--weights", weights)
     return chosen
-
-
-def _span_of(argument: str, text: str) -> tuple[int, int]:
-    ends = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
-    if ends is None:
-        raise ValueError(
-            f"{argument}: expected a whole number, or shortest..longest, got {text!r}; correct it"
-        )
-    return int(ends[1]), int(ends[2] or ends[1])
-
-
-def _numbers(argument: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(
-            f"{argument}: expected numbers separated by commas, got {text!r}; correct the list"
-        ) from None
-
-
-def _writable(root: str | None) -> Root:
-    """Open a root and make sure that it can be written to before any work begins."""
-    store = open_root(root)
-    if store.is_local:
-        try:
-            os.makedirs(store.path, exist_ok=True)
-        except OSError as error:
-            raise ValueError(
-                f"storage root: expected a folder that can be made, got {store.path!r} "
-                f"({error.strerror}); choose another with --root"
-            ) from error
-        if not os.access(store.path, os.W_OK | os.X_OK):
-            raise ValueError(
-                f"storage root: expected a writable folder, got {store.path!r}; "
-                "change its permissions or choose another with --root"
-            )
-    return store
-
-
-def _prepare_prefect(what: str) -> None:
-    """Set Prefect up for a flow of this process, and make sure that its server answers."""
-    for key, value in PREFECT_SETTINGS.items():
-        os.environ.setdefault(key, value)
-    from flows.diagnosis import prefect_url, server_problem
-
-    url = prefect_url()
-    if url and (problem := server_problem(url)):
-        raise ValueError(
-            f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
-            "start it with 'prefect server start', or unset the address"
-        )
-    leave_on_interrupt()
-    where = url or "a throw-away server (takes some seconds)"
-    Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
 
 
 def main() -> None:
@@ -543,26 +449,26 @@ def _guarded(command: Callable[[], Any]) -> int:
     except UsageProblem as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             return BAD_INPUT
-        return _complain(_usage(error), BAD_INPUT)
+        return complain(_usage(error), BAD_INPUT)
     except (typer.Abort, KeyboardInterrupt):
-        return _complain(INTERRUPTION, INTERRUPTED)
+        return complain(INTERRUPTION, INTERRUPTED)
     except MemoryError:
-        return _complain("memory: expected enough for this input, ran out; use less", BAD_INPUT)
+        return complain("memory: expected enough for this input, ran out; use less", BAD_INPUT)
     except (ValueError, OSError) as error:
         if os.environ.get("SEQCLASS_TRACEBACK") or not _is_ours(error):
             traceback.print_exc()
-        return _complain(_one_line(error), BAD_INPUT)
+        return complain(_one_line(error), BAD_INPUT)
     except Exception as error:
         if type(error).__module__.partition(".")[0] in REMOTE_STORES:
-            return _complain(f"storage root: {_one_line(error)}; check address and keys", BAD_INPUT)
+            return complain(f"storage root: {_one_line(error)}; check address and keys", BAD_INPUT)
         traceback.print_exc()
-        return _complain(f"a fault of this program: {_one_line(error)}; please report it", FAULT)
+        return complain(f"a fault of this program: {_one_line(error)}; please report it", FAULT)
 
 
 def _usage(error: Any) -> str:
     """What is wrong with the words of a command, with the value that came."""
-    words, options = sys.argv[1:], getattr(getattr(error, "param", None), "opts", [])
-    values = [words[i + 1] for i, word in enumerate(words[:-1]) if word in options]
+    given, options = sys.argv[1:], getattr(getattr(error, "param", None), "opts", [])
+    values = [given[i + 1] for i, word in enumerate(given[:-1]) if word in options]
     got = f", got {values[-1]!r}" if values else ""
     return f"{error.format_message().rstrip('.')}{got}; see --help"
 
@@ -582,11 +488,6 @@ def _one_line(error: BaseException) -> str:
             f"{where}{error.strerror}; free space, correct the permissions or choose another --root"
         )
     return " ".join(str(error).split())
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"seqclass: {' '.join(message.split())}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

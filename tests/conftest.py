@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.__main__ import PREFECT_SETTINGS, main
+from flows.__main__ import main
+from flows.command_line import PREFECT_SETTINGS
 from storage.datasets import Dataset, write_dataset
 from storage.root import Root, open_root
 from storage.rows import from_dense

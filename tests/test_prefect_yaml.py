@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from flows.__main__ import PREFECT_SETTINGS
+from flows.command_line import PREFECT_SETTINGS
 
 FILE = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
 TOP_LEVEL = {"name", "prefect-version", "build", "push", "pull", "deployments"}
