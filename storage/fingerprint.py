@@ -10,6 +10,8 @@ PACKAGES = (
     "tensorflow",
     "tensorflow-cpu",
     "keras",
+    "numba",
+    "llvmlite",
     "numpy",
     "scipy",
     "scikit-learn",

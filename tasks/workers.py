@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from importlib.util import find_spec
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from rich.console import Console
 
 THREADS = "SEQCLASS_THREADS"
 
@@ -36,6 +39,7 @@ def environment() -> dict[str, str]:
         "TF_NUM_INTRAOP_THREADS": str(threads()),
         "TF_NUM_INTEROP_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
     }
@@ -47,9 +51,25 @@ def numerics() -> dict[str, Any]:
         "threads": threads(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "op_determinism": True,
-        "kernel": "keras",
+        "kernel": kernel(),
         "learning_code": _code_digest(),
     }
+
+
+def kernel() -> str:
+    """What computes LSTM recurrences: ``numba``, or ``keras`` without it or with a GPU."""
+    return "numba" if find_spec("numba") and not os.path.exists("/dev/nvidiactl") else "keras"
+
+
+def _is_compiled() -> bool:
+    """Whether a process of this machine has compiled the kernel beside its source."""
+    return any((Path(__file__).parent / "learning" / "__pycache__").glob("kernel.backward*.nbi"))
+
+
+def _compile() -> None:
+    from tasks.learning.kernel import compile_kernel
+
+    compile_kernel()
 
 
 @cache
@@ -144,7 +164,17 @@ def at_once() -> int:
 @cache
 def workers() -> Workers:
     """The pool of this process, which fills the cores; it ends with the process."""
-    return Workers(at_once())
+    pool = Workers(at_once())
+    if kernel() == "keras":
+        _say("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
+    elif not _is_compiled():
+        _say("compiling the LSTM kernel, once per machine")
+        pool.run([(_compile, ())])
+    return pool
+
+
+def _say(line: str) -> None:
+    Console(stderr=True).print(line, style="dim", highlight=False)
 
 
 def renew_workers() -> None:
@@ -189,6 +219,12 @@ def tensorflow() -> Any:
 
         tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")
+    from threadpoolctl import threadpool_limits
+
+    from tasks.learning.recurrence import use_kernel
+
+    threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
+    use_kernel(threads() if kernel() == "numba" else None)
     return tf
 
 

@@ -1,5 +1,7 @@
 """The classifier: convolutional stem where wanted, LSTM, masked pooling over time."""
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,19 @@ from tasks.learning.spec import Architecture
 def pooling_factor(n_steps: int, longest_recurrence: int) -> int:
     """How many steps to pool into one, so that ``n_steps`` become at most the longest allowed."""
     return max(1, -(-n_steps // longest_recurrence))
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Builds networks that differ in their weights alone; equal ones build the same."""
+
+    n_classes: int
+    scaling: Scaling
+    pooling: int
+    architecture: Architecture
+
+    def __call__(self, seed: int) -> keras.Model:
+        return build_network(self.n_classes, self.scaling, self.pooling, self.architecture, seed)
 
 
 def build_network(

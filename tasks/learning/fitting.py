@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tasks.learning.recurrence import accelerated
 from tasks.learning.spec import CHUNK, Recipe
 
 Build = Callable[[int], keras.Model]
@@ -39,12 +41,16 @@ class Point:
 
 @dataclass
 class Fit:
-    """A trained network, how many updates it took, and the way there."""
+    """A trained network, how many updates it took, and the way there.
+
+    held_back_logits: ``(n, classes)`` of the rows that were held back.
+    """
 
     network: keras.Model
     updates: int
     restarts: int
     history: list[Point]
+    held_back_logits: np.ndarray
 
 
 def fit(
@@ -64,62 +70,143 @@ def fit(
     logit adjustment", equation 10). ``updates`` fixes the length of the run, which otherwise
     follows from the losses.
     A run that fails to learn is begun again from another seed, derived from ``seed``.
+    Calls whose ``build`` is equal, as frozen dataclasses are, share what is compiled.
     """
+    prior = None if log_prior is None else tuple(log_prior.tolist())
+    shape = (recipe.batch(len(train)), *train.x.shape[1:])
+    machine = _machine(build, recipe, recipe.budget(len(train)), shape, prior)
     for restart in range(recipe.restarts + 1):
         own_seed = seed + 1_000_003 * restart
-        run = _Run(build(own_seed), train, held_back, recipe, own_seed, log_prior)
+        network = build(own_seed)
+        run = _Run(machine, network, train, held_back, recipe, own_seed)
         if run.learn(watch, updates, last_chance=restart == recipe.restarts):
             break
-    return Fit(run.network, run.kept_update, restart, run.history)
+    for variable, value in zip(network.trainable_variables, run.kept, strict=True):
+        variable.assign(value)
+    held_x = train.x[:0] if held_back is None else held_back.x
+    logits = machine.logits(run.kept, held_x)
+    return Fit(network, run.kept_update, restart, run.history, logits)
 
 
-class _Run:
-    """One attempt: the network, its optimizer, its averaged weights and its losses."""
+class _Machine:
+    """A network on the fast recurrence, its optimizer and averaged weights, compiled once.
+
+    A run begins by ``reset``, after which nothing of an earlier one is left.
+    """
 
     def __init__(
         self,
+        network: keras.Model,
+        recipe: Recipe,
+        budget: int,
+        shape: tuple[int, ...],
+        prior: tuple[float, ...] | None,
+    ) -> None:
+        self.network = accelerated(network)
+        self.averaging = recipe.averaging
+        self.prior = None if prior is None else tf.constant(prior, tf.float32)
+        self.variables = self.network.trainable_variables
+        self.averages = [tf.Variable(v.value, trainable=False) for v in self.variables]
+        self.optimizer = _optimizer(recipe, budget, self.variables)
+        batch, *series = shape
+        rows = tf.TensorSpec([None, *series], tf.float32)
+        codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, batch], tf.int32)
+        self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
+        self._infer = tf.function(lambda x: self.network(x, training=False), input_signature=[rows])
+
+    def reset(self, network: keras.Model) -> None:
+        """Begin from the weights and the random states of a network of the same layers."""
+        for own, given in zip(self.network.variables, network.variables, strict=True):
+            own.assign(given.value)
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            average.assign(variable.value)
+        for variable in self.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def logits(self, weights: Sequence, x: np.ndarray) -> np.ndarray:
+        """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
+        current = [v.numpy() for v in self.variables]
+        self._assign(weights)
+        found = predict_logits(self.network, x, self._infer)
+        self._assign(current)
+        return found
+
+    def _assign(self, values: Sequence) -> None:
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+
+    def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+        losses = tf.TensorArray(tf.float32, CHUNK)
+        for step in tf.range(CHUNK):
+            x, y = tf.gather(all_x, order[step]), tf.gather(all_y, order[step])
+            with tf.GradientTape() as tape:
+                logits = self.network(x, training=True)
+                if self.prior is not None:
+                    logits += self.prior
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+            gradients = tape.gradient(loss, [v.value for v in self.variables])
+            self.optimizer.apply(gradients, self.variables)
+            self._average()
+            losses = losses.write(step, loss)
+        return losses.stack()
+
+    def _average(self) -> None:
+        """Exponential average whose window grows with the run, so that it forgets the start."""
+        t = tf.cast(self.optimizer.iterations.value, tf.float32)
+        rate = 1.0 - tf.minimum(self.averaging, (1.0 + t) / (10.0 + t))
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            average.assign_add((variable.value - average) * rate)
+
+
+@lru_cache(maxsize=2)
+def _machine(
+    build: Build,
+    recipe: Recipe,
+    budget: int,
+    shape: tuple[int, ...],
+    prior: tuple[float, ...] | None,
+) -> _Machine:
+    return _Machine(build(0), recipe, budget, shape, prior)
+
+
+class _Run:
+    """One attempt: what the machine learned from its rows, and the losses on the way."""
+
+    def __init__(
+        self,
+        machine: _Machine,
         network: keras.Model,
         train: Rows,
         held_back: Rows | None,
         recipe: Recipe,
         seed: int,
-        log_prior: np.ndarray | None,
     ) -> None:
-        self.log_prior = None if log_prior is None else tf.constant(log_prior, tf.float32)
-        self.network, self.recipe, self.seed = network, recipe, seed
+        self.machine, self.recipe, self.seed = machine, recipe, seed
         self.n_rows, self.held_back = len(train), held_back
-        self.budget = recipe.budget(self.n_rows)
-        self.variables = network.trainable_variables
-        self.averages = [tf.Variable(v.value, trainable=False) for v in self.variables]
-        self.optimizer = _optimizer(recipe, self.budget, self.variables)
+        self.n_classes = network.output_shape[-1]
+        machine.reset(network)
         self.x, self.y = tf.constant(train.x), tf.constant(train.y, tf.int32)
         self.history: list[Point] = []
-        self.kept = [v.numpy() for v in self.averages]
+        self.kept = [v.numpy() for v in machine.averages]
         self.kept_loss, self.kept_update = math.inf, 0
         self.best_loss, self.best_update = math.inf, 0
 
     def learn(self, watch: Watch, updates: int | None, last_chance: bool) -> bool:
         """Run to the end; False where the attempt should be begun again."""
-        end = updates or self.budget
+        end = updates or self.recipe.budget(self.n_rows)
         for update, order in self._chunks(end):
-            losses = self._train_chunk(tf.constant(order)).numpy()
+            losses = self.machine.train_chunk(self.x, self.y, tf.constant(order)).numpy()
             loss = float(losses.mean())
             watch(update, end, loss)
             if not np.isfinite(losses).all():
                 self.history.append(Point(update, loss, math.nan))
-                self._set_weights(self.kept)
                 return False
             self._look(update, loss)
             if self._hopeless(update, loss) and not last_chance:
                 return False
             if updates is None and self._is_done(update):
                 break
-        self._set_weights(self.kept)
         return True
-
-    def _set_weights(self, values: Sequence) -> None:
-        for variable, value in zip(self.variables, values, strict=True):
-            variable.assign(value)
 
     def _chunks(self, end: int) -> Iterator[tuple[int, np.ndarray]]:
         """Row numbers ``(CHUNK, batch)`` out of one shuffled pass after another."""
@@ -133,8 +220,7 @@ class _Run:
             stream = stream[CHUNK * batch :]
 
     def _hopeless(self, update: int, loss: float) -> bool:
-        n_classes = self.network.output_shape[-1]
-        return update == self.recipe.verdict and loss > 0.9 * math.log(n_classes)
+        return update == self.recipe.verdict and loss > 0.9 * math.log(self.n_classes)
 
     def _look(self, update: int, loss: float) -> None:
         held_loss = math.nan
@@ -144,7 +230,7 @@ class _Run:
         if not held_loss >= self.best_loss - self.recipe.better:
             self.best_loss, self.best_update = held_loss, update
         if not self._trusts_validation() or held_loss < self.kept_loss:
-            self.kept = [v.numpy() for v in self.averages]
+            self.kept = [v.numpy() for v in self.machine.averages]
             self.kept_loss, self.kept_update = held_loss, update
 
     def _trusts_validation(self) -> bool:
@@ -160,42 +246,12 @@ class _Run:
 
     def _held_back_loss(self, rows: Rows) -> float:
         """Log-loss of the averaged weights on the first ``monitored`` held-back rows."""
-        current = [v.numpy() for v in self.variables]
-        self._set_weights(self.averages)
         seen = Rows(rows.x[: self.recipe.monitored], rows.y[: self.recipe.monitored])
-        logits = predict_logits(self.network, seen.x, self._infer)
-        self._set_weights(current)
-        logits = self._with_prior(logits)
+        logits = self.machine.logits(self.machine.averages, seen.x)
+        if self.machine.prior is not None:
+            logits = logits + self.machine.prior
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(seen.y, logits)
         return float(tf.reduce_mean(losses))
-
-    def _with_prior(self, logits: tf.Tensor) -> tf.Tensor:
-        return logits if self.log_prior is None else logits + self.log_prior
-
-    @tf.function
-    def _infer(self, x: tf.Tensor) -> tf.Tensor:
-        return self.network(x, training=False)
-
-    @tf.function
-    def _train_chunk(self, order: tf.Tensor) -> tf.Tensor:
-        losses = tf.TensorArray(tf.float32, CHUNK)
-        for step in tf.range(CHUNK):
-            x, y = tf.gather(self.x, order[step]), tf.gather(self.y, order[step])
-            with tf.GradientTape() as tape:
-                logits = self._with_prior(self.network(x, training=True))
-                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
-            gradients = tape.gradient(loss, [v.value for v in self.variables])
-            self.optimizer.apply(gradients, self.variables)
-            self._average()
-            losses = losses.write(step, loss)
-        return losses.stack()
-
-    def _average(self) -> None:
-        """Exponential average whose window grows with the run, so that it forgets the start."""
-        t = tf.cast(self.optimizer.iterations.value, tf.float32)
-        rate = 1.0 - tf.minimum(self.recipe.averaging, (1.0 + t) / (10.0 + t))
-        for average, variable in zip(self.averages, self.variables, strict=True):
-            average.assign_add((variable.value - average) * rate)
 
 
 def _optimizer(
@@ -223,6 +279,8 @@ def predict_logits(
     The last batch is filled up with its own first row, so that there is one shape to compile.
     """
     infer = infer or tf.function(lambda rows: network(rows, training=False))
+    if not len(x):
+        return np.empty((0, *network.output_shape[1:]), np.float32)
     outputs = []
     for start in range(0, len(x), batch):
         rows = x[start : start + batch]

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from tasks.learning.calibration import fit_temperature, soften
-from tasks.learning.classifier import build_network, pooling_factor
+from tasks.learning.classifier import Blueprint, pooling_factor
 from tasks.learning.decisions import Decision, decide, log_prior_of
-from tasks.learning.fitting import Fit, Rows, Watch, fit, predict_logits
+from tasks.learning.fitting import Fit, Rows, Watch, fit
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
@@ -44,14 +44,12 @@ def train_replica(
     scaling = fit_scaling(rows.x)
     pooling = pooling_factor(typical_steps(rows.x), spec.architecture.longest_recurrence)
 
-    def build(weight_seed: int) -> keras.Model:
-        return build_network(n_classes, scaling, pooling, spec.architecture, weight_seed)
-
+    build = Blueprint(n_classes, scaling, pooling, spec.architecture)
     kept, held = hold_back(rows.y, groups, spec.validation_fraction, spec.split_seed)
     validation = rows.take(held)
     prior = log_prior(rows.y, n_classes, spec.recipe)
     fits = [fit(build, rows.take(kept), validation, spec.recipe, seed, watch, log_prior=prior)]
-    logits = predict_logits(fits[0].network, validation.x) + (0.0 if prior is None else prior)
+    logits = fits[0].held_back_logits + (0.0 if prior is None else prior)
     trusted = len(held) >= spec.recipe.trusted_validation
     temperature = fit_temperature(logits, validation.y) if trusted else 1.0
     probabilities = soften(logits, temperature)
