@@ -21,3 +21,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " .. ".join(_cell(item) for item in value)
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def as_markdown(rows: list[dict[str, Any]]) -> str:
+    """The same table in Markdown."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [columns, ["---"] * len(columns), *([_cell(r.get(c)) for c in columns] for r in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -16,9 +16,9 @@ from scipy.special import log_softmax
 from storage.datasets import Dataset, open_dataset
 from storage.models import load_keras, save_keras
 from storage.root import Root, create_file, open_root
-from tasks.learning.calibration import soften
+from tasks.learning.calibration import soften, without_temperature
 from tasks.learning.decisions import answers_of, decide
-from tasks.learning.metrics import row_losses, seed_scores
+from tasks.learning.metrics import log_loss, row_losses, seed_scores
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import hold_back
 from tasks.selection import Selection, select_rows, without_fold
@@ -132,6 +132,8 @@ def _answer(
     probabilities = predict_logits(replica.classifier, x)
     record = _record(replica, label)
     del record["history"]
+    plain = without_temperature(probabilities, replica.temperature)
+    record["log_loss_untempered"] = log_loss(plain, y)
     return record | seed_scores(probabilities, y, replica.decision.offsets), probabilities
 
 

@@ -113,7 +113,7 @@ def _summary(dataset: Dataset, variant: Variant) -> dict[str, Any]:
         "restarts": int(sum(row["restarts"] for row in rows)),
         **{
             f"{name}_mean": float(np.mean([row[name] for row in rows]))
-            for name in ("log_loss", "ece", "validation_log_loss")
+            for name in ("log_loss", "log_loss_untempered", "ece", "validation_log_loss")
         },
         "seconds_median": float(np.median([row["seconds"] for row in rows])),
         "runs": rows,
@@ -133,7 +133,8 @@ def _records(dataset: Dataset, variant: Variant) -> Iterator[dict[str, Any]]:
 
 
 def _row(variant: Variant, record: dict[str, Any]) -> dict[str, Any]:
-    scored = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
+    scored = ("accuracy", "macro_f1", "balanced_accuracy")
+    scored += ("log_loss", "log_loss_untempered", "ece")
     told = ("temperature", "updates", "restarts", "seconds", "weights_sha256", "predictions_sha256")
     return {
         "run": record["run"],

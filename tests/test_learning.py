@@ -8,7 +8,12 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from tasks.learning.agreement import flips, spread_of, worst_case
 from tasks.learning.baselines import baseline_predictions, summary_features
-from tasks.learning.calibration import calibration_error, fit_temperature, soften
+from tasks.learning.calibration import (
+    calibration_error,
+    fit_temperature,
+    soften,
+    without_temperature,
+)
 from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import CHUNK, Recipe, TrainingSpec
@@ -72,6 +77,12 @@ def test_temperature_softens_overconfidence_and_never_sharpens() -> None:
     assert fit_temperature(4 * logits, y) == pytest.approx(4, rel=0.1)
     assert fit_temperature(logits / 4, y) == 1.0
     assert fit_temperature(np.eye(3) * 5, np.arange(3)) == 1.0
+
+
+def test_a_temperature_can_be_taken_out_again() -> None:
+    logits = np.random.default_rng(0).normal(0, 5, (50, 4))
+    found = without_temperature(soften(logits, 3.0), 3.0)
+    np.testing.assert_allclose(found, soften(logits, 1.0), atol=1e-9)
 
 
 @settings(max_examples=50, deadline=None)

@@ -38,6 +38,12 @@ def soften(logits: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(logits / temperature, axis=1)
 
 
+def without_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """The probabilities ``(n, classes)`` that ``soften`` would have given at a temperature of 1."""
+    floor = np.finfo(np.float32).tiny
+    return softmax(temperature * np.log(np.maximum(probabilities, floor)), axis=1)
+
+
 def calibration_error(probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15) -> float:
     """Expected calibration error, in [0, 1]: mean gap of confidence and accuracy over bins of
     equal width, weighted by their rows."""
