@@ -152,6 +152,13 @@ def unknown() -> list[Row]:
     return leave_classes_out()
 
 
+def imbalance() -> list[Row]:
+    """One rare class in a hundred: balanced accuracy of the default recipe and of plain loss."""
+    from benchmarks.imbalance import balanced_against_plain
+
+    return balanced_against_plain()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -161,6 +168,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "main_job": main_job,
     "peer": peer,
     "unknown": unknown,
+    "imbalance": imbalance,
 }
 
 
