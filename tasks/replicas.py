@@ -20,7 +20,6 @@ from tasks.learning.calibration import soften, without_temperature
 from tasks.learning.decisions import answers_of, decide
 from tasks.learning.metrics import log_loss, row_losses, seed_scores
 from tasks.learning.spec import TrainingSpec
-from tasks.learning.splits import hold_back
 from tasks.selection import Selection, select_rows, without_fold
 from tasks.workers import Progress, tell, tensorflow
 
@@ -158,16 +157,15 @@ def build_ensemble(
     tensorflow()
     from tasks.learning.calibration import fit_ensemble_temperature
     from tasks.learning.classifier import average_classifiers
-    from tasks.learning.training import log_prior
+    from tasks.learning.training import held_back_parts, log_prior
 
     root = open_root(root_url)
     chosen = select_rows(open_dataset(root, dataset_ref), spec)
     y = chosen.codes[chosen.train]
-    _, held = hold_back(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
+    held = np.concatenate([h for _, h in held_back_parts(y, chosen.train_groups, spec)])
     logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
-    trusted = len(held) >= spec.recipe.trusted_validation
     mean = np.mean(log_softmax(logits, axis=-1), axis=0)
-    temperature = fit_ensemble_temperature(mean, y[held]) if trusted else 1.0
+    temperature = fit_ensemble_temperature(mean, y[held])
     prior = log_prior(y, len(chosen.classes), spec.recipe)
     probabilities = soften(mean, temperature)
     decision = decide(probabilities, y[held], prior, spec.abstention)

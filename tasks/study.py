@@ -133,8 +133,8 @@ def _records(dataset: Dataset, variant: Variant) -> Iterator[dict[str, Any]]:
 
 
 def _row(variant: Variant, record: dict[str, Any]) -> dict[str, Any]:
-    scored = ("accuracy", "macro_f1", "balanced_accuracy")
-    scored += ("log_loss", "log_loss_untempered", "ece")
+    losses = ("log_loss", "log_loss_untempered")
+    scored = ("accuracy", "macro_f1", "balanced_accuracy", *losses, "ece")
     told = ("temperature", "updates", "restarts", "seconds", "weights_sha256", "predictions_sha256")
     return {
         "run": record["run"],

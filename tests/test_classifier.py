@@ -14,7 +14,12 @@ from tasks.learning.fitting import Fit, Rows, fit, predict_logits
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
-from tasks.learning.training import finished_classifier, train_replica, typical_steps
+from tasks.learning.training import (
+    finished_classifier,
+    held_back_parts,
+    train_replica,
+    typical_steps,
+)
 from tasks.replicas import weights_digest
 
 SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
@@ -185,12 +190,29 @@ def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
     logits = predict_logits(network, x)
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())
-    classifier = finished_classifier(clone, temperature=2.0)
+    classifier = finished_classifier([clone], temperature=2.0)
     expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(predict_logits(classifier, x), expected, atol=1e-6)
     classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(classifier, x))
+
+
+def test_a_small_set_s_classifier_is_the_mean_of_a_network_per_fold(tmp_path: Path) -> None:
+    spec = TrainingSpec(recipe=QUICK, architecture=SMALL)
+    small = train_replica(lines(), None, 2, spec, 0, quiet)
+    assert len(small.fits) == 5
+    assert sorted(np.concatenate([h for _, h in held_back_parts(lines().y, None, spec)])) == [
+        *range(120)
+    ]
+    assert small.validation_logits.shape == (120, 2)
+    x = lines().x[:9]
+    logits = np.mean([predict_logits(one.network, x) for one in small.fits], axis=0)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predict_logits(small.classifier, x), expected, atol=1e-6)
+    small.classifier.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
+    np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(small.classifier, x))
 
 
 LOAD_ALONE = """
@@ -210,7 +232,7 @@ numpy.save(sys.argv[3], model.predict(numpy.load(sys.argv[2]), verbose=0))
 
 def test_the_file_loads_with_nothing_of_this_project(network: keras.Model, tmp_path: Path) -> None:
     x = gappy()
-    finished_classifier(network, 1.0).save(tmp_path / "m.keras")
+    finished_classifier([network], 1.0).save(tmp_path / "m.keras")
     np.save(tmp_path / "x.npy", x)
     subprocess.run(
         [sys.executable, "-c", LOAD_ALONE, "m.keras", "x.npy", "p.npy"], cwd=tmp_path, check=True,
@@ -228,7 +250,7 @@ def test_class_shares_are_inside_the_finished_classifier(network: keras.Model) -
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())
     expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
-    found = predict_logits(finished_classifier(clone, 2.0, prior), x)
+    found = predict_logits(finished_classifier([clone], 2.0, prior), x)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 

@@ -52,10 +52,9 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     from tasks.learning.training import finished_classifier
 
     small = Architecture(filters=8, units=8)
-    members = [
-        finished_classifier(build_network(3, Scaling((0.0,), (1.0,)), 1, small, seed), 1.0 + seed)
-        for seed in range(3)
-    ]
+    networks = [build_network(3, Scaling((0.0,), (1.0,)), 1, small, seed) for seed in range(5)]
+    parts = (networks[:1], networks[1:4], networks[4:])
+    members = [finished_classifier(part, 1.0 + seed) for seed, part in enumerate(parts)]
     x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
     x[3, 10:] = np.nan
     mean = np.mean([np.log(predict_logits(member, x)) for member in members], axis=0) / 1.5

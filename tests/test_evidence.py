@@ -34,9 +34,8 @@ def energy_gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def classifier(kind: str = "conv-lstm", seed: int = 0) -> keras.Model:
     architecture = Architecture(kind, filters=8, units=8)  # type: ignore[arg-type]
-    return finished_classifier(
-        build_network(3, Scaling((0.5, -1.0), (2.0, 0.1)), 3, architecture, seed), 1.0
-    )
+    network = build_network(3, Scaling((0.5, -1.0), (2.0, 0.1)), 3, architecture, seed)
+    return finished_classifier([network], 1.0)
 
 
 def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:

@@ -17,7 +17,7 @@ from tasks.learning.calibration import (
 from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import CHUNK, Recipe, TrainingSpec
-from tasks.learning.splits import assign_test, hold_back
+from tasks.learning.splits import assign_test, fold_back, hold_back
 
 CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
 
@@ -93,6 +93,29 @@ def test_every_class_is_on_both_sides_of_a_split(y: list[int], fraction: float) 
     assert sorted([*kept, *held]) == list(range(len(codes)))
     assert set(codes[kept]) == set(codes)
     assert len(held) == pytest.approx(fraction * len(codes), abs=4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(y=st.lists(st.integers(0, 3), max_size=80), fraction=st.floats(0.1, 0.5))
+def test_every_row_is_held_back_once_and_every_class_always_kept(
+    y: list[int], fraction: float
+) -> None:
+    codes = np.array([*y, 0, 0, 1, 1, 2, 2, 3, 3])
+    parts = fold_back(codes, None, fraction, seed=0)
+    assert sorted(np.concatenate([held for _, held in parts])) == list(range(len(codes)))
+    for kept, held in parts:
+        assert sorted([*kept, *held]) == list(range(len(codes)))
+        assert set(codes[kept]) == set(codes)
+
+
+def test_folds_never_cut_through_a_group_nor_hold_back_a_whole_class() -> None:
+    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    y = np.array([0, 1, 0, 0, 0, 0, 0, 1, 0, 0])
+    parts = fold_back(y, groups, 0.2, seed=0)
+    assert 2 <= len(parts) <= 5
+    for kept, held in parts:
+        assert not set(groups[kept]) & set(groups[held])
+        assert set(y[kept]) == {0, 1}
 
 
 @settings(max_examples=50, deadline=None)

@@ -68,20 +68,35 @@ def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
     )
 
 
+def as_classifier(networks: list[keras.Model]) -> keras.Model:
+    """Probabilities out of a network's logits, or out of the mean of several networks' logits."""
+    if len(networks) == 1:
+        raw, logits = networks[0].input, networks[0].output
+    else:
+        raw, logits = _mean_logits([(one.input, one.output) for one in networks], "logits")
+    return keras.Model(raw, layers.Softmax(name="probabilities")(logits), name="classifier")
+
+
 def average_classifiers(members: list[keras.Model], temperature: float) -> keras.Model:
     """One classifier out of several: the mean of their log-probabilities, divided by a temperature.
 
     What each log-softmax subtracts is one number per series, which the last softmax cancels; so
     the means are taken of the logits.
     """
-    raw = keras.Input(members[0].input_shape[1:], name="series")
-    logits = [
-        keras.Model(member.input, member.get_layer("logits").output, name=f"member_{number}")(raw)
-        for number, member in enumerate(members)
-    ]
-    mean = layers.Average()(logits) if len(logits) > 1 else logits[0]
+    ends = [(member.input, member.get_layer("logits").output) for member in members]
+    raw, mean = _mean_logits(ends, "mean")
     mean = layers.Rescaling(1 / temperature, name="tempered")(mean)
     return keras.Model(raw, layers.Softmax(name="probabilities")(mean), name="classifier")
+
+
+def _mean_logits(ends: list[tuple], name: str) -> tuple:
+    """A new input and the mean of what the networks between these inputs and outputs say of it."""
+    raw = keras.Input(ends[0][0].shape[1:], name="series")
+    logits = [
+        keras.Model(start, end, name=f"member_{number}")(raw)
+        for number, (start, end) in enumerate(ends)
+    ]
+    return raw, layers.Average(name=name)(logits) if len(logits) > 1 else logits[0]
 
 
 def score_gradient(classifier: keras.Model) -> Gradient:

@@ -140,7 +140,8 @@ class TrainingSpec:
     seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
     test_fraction: share of rows kept for evaluation where the dataset names none.
     validation_fraction: share of training rows that each replica holds back to choose by.
-    refit_below: training rows under which a replica is fitted once more, on all of them.
+    refit_below: training rows under which a replica is fitted anew for every such share of them,
+    each held back in turn, and is the average of these networks.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.

@@ -78,6 +78,24 @@ def hold_back(
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
+def fold_back(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide row numbers into kept and held back, once per fold, so that all rows have a turn.
+
+    Arguments, promises and errors of ``hold_back``; a fold is about ``fraction`` of the rows.
+    Folds of groups that would hold back the whole of a class are left out.
+    """
+    hold_back(y, groups, fraction, seed)
+    n_folds = min(round(1 / fraction), np.bincount(y).max() if groups is None else len(set(groups)))
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = list(splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups))
+    n_classes = len(np.unique(y))
+    return [(k, h) for k, h in parts if len(h) and len(np.unique(y[k])) == n_classes]
+
+
 def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
     if groups is None:
         return _by_class(y, fraction, seed)

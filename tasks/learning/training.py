@@ -1,4 +1,4 @@
-"""One seed replica: hold rows back, fit, calibrate, and fit again on all rows of a small set."""
+"""One seed replica: hold rows back, fit, calibrate; on a small set once for every fold of it."""
 
 import time
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ import keras
 import numpy as np
 
 from tasks.learning.calibration import fit_temperature, soften
-from tasks.learning.classifier import Blueprint, pooling_factor
+from tasks.learning.classifier import Blueprint, as_classifier, pooling_factor
 from tasks.learning.decisions import Decision, decide, log_prior_of
 from tasks.learning.fitting import Fit, Rows, Watch, fit
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
-from tasks.learning.splits import hold_back
+from tasks.learning.splits import fold_back, hold_back
+
+FOLD_STRIDE = 1_000_000_007
+"""Between the seeds of a replica's networks."""
 
 
 @dataclass
@@ -45,28 +48,39 @@ def train_replica(
     pooling = pooling_factor(typical_steps(rows.x), spec.architecture.longest_recurrence)
 
     build = Blueprint(n_classes, scaling, pooling, spec.architecture)
-    kept, held = hold_back(rows.y, groups, spec.validation_fraction, spec.split_seed)
-    validation = rows.take(held)
+    parts = held_back_parts(rows.y, groups, spec)
     prior = log_prior(rows.y, n_classes, spec.recipe)
-    fits = [fit(build, rows.take(kept), validation, spec.recipe, seed, watch, log_prior=prior)]
-    logits = fits[0].held_back_logits + (0.0 if prior is None else prior)
-    trusted = len(held) >= spec.recipe.trusted_validation
-    temperature = fit_temperature(logits, validation.y) if trusted else 1.0
-    probabilities = soften(logits, temperature)
-    if len(rows) < spec.refit_below:
-        again = fits[0].updates
-        fits.append(fit(build, rows, None, spec.recipe, seed, watch, again, prior))
-    decision = decide(probabilities, validation.y, prior, spec.abstention)
+    fits, logits = [], []
+    for number, (kept, held) in enumerate(parts):
+        own_seed, validation = seed + FOLD_STRIDE * number, rows.take(held)
+        found = fit(
+            build, rows.take(kept), validation, spec.recipe, own_seed, watch, log_prior=prior
+        )
+        fits.append(found)
+        logits.append(found.held_back_logits)
+    held_back = np.concatenate(logits) + (0.0 if prior is None else prior)
+    y = rows.y[np.concatenate([held for _, held in parts])]
+    temperature = fit_temperature(held_back, y)
+    probabilities = soften(held_back, temperature)
+    decision = decide(probabilities, y, prior, spec.abstention)
     return Replica(
         seed,
-        finished_classifier(fits[-1].network, temperature, prior),
+        finished_classifier([found.network for found in fits], temperature, prior),
         fits,
         temperature,
         decision,
-        seed_scores(probabilities, validation.y, decision.offsets),
-        logits,
+        seed_scores(probabilities, y, decision.offsets),
+        held_back,
         time.monotonic() - began,
     )
+
+
+def held_back_parts(
+    y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers that each network of a replica is fitted to, and those that it holds back."""
+    arguments = (y, groups, spec.validation_fraction, spec.split_seed)
+    return fold_back(*arguments) if len(y) < spec.refit_below else [hold_back(*arguments)]
 
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:
@@ -83,15 +97,16 @@ def typical_steps(x: np.ndarray) -> int:
 
 
 def finished_classifier(
-    network: keras.Model, temperature: float, prior: np.ndarray | None = None
+    networks: list[keras.Model], temperature: float, prior: np.ndarray | None = None
 ) -> keras.Model:
-    """Add the classes' log shares and divide by the temperature, inside the last layer.
+    """Add the classes' log shares and divide by the temperature, inside the last layers.
 
-    The outcome is a probability per class where classes are as frequent as in training.
+    The outcome is a probability per class where classes are as frequent as in training; of several
+    networks, the one that the mean of their logits gives.
     """
-    head = network.get_layer("logits")
-    kernel, bias = head.get_weights()
-    bias = bias if prior is None else bias + prior
-    head.set_weights([kernel / temperature, bias / temperature])
-    probabilities = keras.layers.Softmax(name="probabilities")(network.output)
-    return keras.Model(network.input, probabilities, name="classifier")
+    for network in networks:
+        head = network.get_layer("logits")
+        kernel, bias = head.get_weights()
+        bias = bias if prior is None else bias + prior
+        head.set_weights([kernel / temperature, bias / temperature])
+    return as_classifier(networks)
