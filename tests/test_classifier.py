@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tasks.learning.classifier import build_network, pooling_factor
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
@@ -18,7 +19,7 @@ from tasks.learning.training import (
     finished_classifier,
     held_back_parts,
     train_replica,
-    typical_steps,
+    usual_steps,
 )
 from tasks.replicas import weights_digest
 
@@ -69,6 +70,18 @@ def test_padding_does_not_change_an_answer(network: keras.Model) -> None:
         np.testing.assert_allclose(padded, predict_logits(network, x), atol=1e-5)
 
 
+def test_batches_of_long_series_are_smaller() -> None:
+    shapes = []
+
+    def infer(x: tf.Tensor) -> tf.Tensor:
+        shapes.append(tuple(x.shape))
+        return x[:, 0]
+
+    for steps in (100, 10_000):
+        predict_logits(None, np.zeros((600, steps, 1), np.float32), infer)
+    assert {(n, steps) for n, steps, _ in shapes} == {(256, 100), (26, 10_000)}
+
+
 def test_company_in_a_batch_does_not_change_an_answer(network: keras.Model) -> None:
     x = gappy()
     together = predict_logits(network, x)
@@ -103,19 +116,22 @@ def test_the_unit_of_a_channel_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "longest", "factor"), [(1, 64, 1), (64, 64, 1), (65, 64, 2), (500, 64, 8)]
+    ("typical", "longest", "factor"),
+    [(1, 1, 1), (64, 64, 1), (65, 65, 2), (500, 510, 8), (500, 4096, 8), (100, 10_000, 20)],
 )
 def test_long_series_are_pooled_to_the_longest_recurrence(
-    steps: int, longest: int, factor: int
+    typical: int, longest: int, factor: int
 ) -> None:
-    assert pooling_factor(steps, longest) == factor
+    assert pooling_factor(typical, longest, 64) == factor
 
 
 def test_trailing_padding_does_not_count_as_length() -> None:
     x = np.full((3, 50, 1), 1.0, np.float32)
     x[:, 20:] = np.nan
     x[:, 5] = np.nan
-    assert typical_steps(x) == 20
+    assert usual_steps(x) == (20, 20)
+    x[0, 39] = 1.0
+    assert usual_steps(x)[1] == 40
 
 
 def test_a_small_net_overfits_a_handful_of_rows() -> None:

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 
 from tasks.learning.evidence import Gradient
 from tasks.learning.layers import masked_conv, masked_pool, pool_steps, series_features
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
 
+STRETCH = 8
 
-def pooling_factor(n_steps: int, longest_recurrence: int) -> int:
-    """How many steps to pool into one, so that ``n_steps`` become at most the longest allowed."""
-    return max(1, -(-n_steps // longest_recurrence))
+
+def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
+    """How many steps to pool into one.
+
+    A series of ``typical`` length becomes at most ``longest_recurrence`` steps, the ``longest`` of
+    all at most ``STRETCH`` times as many, so that a few long series do not decide what all cost.
+    """
+    return max(1, -(-typical // longest_recurrence), -(-longest // (STRETCH * longest_recurrence)))
 
 
 @dataclass(frozen=True)
@@ -36,25 +42,41 @@ def build_network(
 ) -> keras.Model:
     """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
 
+    The head sees what the LSTM makes of the stem's features and these themselves, each as mean and
+    maximum over time (after the two arms of LSTM-FCN, Karim et al. 2018).
     Every initial weight and every dropout mask follows from ``seed``.
     """
-    stem, deeper, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(6)
+    stem, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(5)
     raw = keras.Input((None, len(scaling.center)), name="series")
     x, inside = series_features(raw, scaling)
+    pooled = []
     if arch.kind == "conv-lstm":
-        x = masked_conv(x, inside, arch.filters, arch.widths[0], int(stem))
-        x, inside = pool_steps(x, pooling), pool_steps(inside, pooling)
-        x = masked_conv(x, inside, arch.filters, arch.widths[1], int(deeper))
+        x, inside = _stem(x, inside, pooling, arch, int(stem))
+        pooled.append(masked_pool(x, inside))
     recurrence: keras.Layer = _lstm(arch.units, int(ahead))
     if arch.kind != "lstm":
         backwards = _lstm(arch.units, int(back), backwards=True)
         recurrence = layers.Bidirectional(recurrence, backward_layer=backwards)
     x = recurrence(x, mask=inside[..., 0] > 0)
-    x = masked_pool(layers.LayerNormalization()(x), inside)
+    pooled.append(masked_pool(layers.LayerNormalization()(x), inside))
+    x = ops.concatenate(pooled, axis=-1)
     x = layers.Dropout(arch.dropout, seed=int(dropped))(x)
     init = keras.initializers.GlorotUniform(seed=int(head))
     logits = layers.Dense(n_classes, kernel_initializer=init, name="logits")(x)
     return keras.Model(raw, logits, name="network")
+
+
+def _stem(
+    x: keras.KerasTensor, inside: keras.KerasTensor, pooling: int, arch: Architecture, seed: int
+) -> tuple:
+    """Three convolutions; what the first and the second find is pooled, by ``pooling`` together."""
+    seeds = np.random.SeedSequence(seed).generate_state(3)
+    later = 2 if pooling > 3 else 1
+    factors = (-(-pooling // later), later, 1)
+    for width, own_seed, factor in zip(arch.widths, seeds, factors, strict=True):
+        x = masked_conv(x, inside, arch.filters, width, int(own_seed))
+        x, inside = pool_steps(x, factor), pool_steps(inside, factor)
+    return x, inside
 
 
 def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:

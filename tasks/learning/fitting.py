@@ -14,6 +14,8 @@ from tasks.learning.spec import CHUNK, Recipe
 
 Build = Callable[[int], keras.Model]
 Watch = Callable[[int, int, float], None]
+BATCH_STEPS = 2**18
+"""Bounds the memory that a batch of predictions takes, to some 400 MB."""
 
 
 @dataclass(frozen=True)
@@ -277,8 +279,10 @@ def predict_logits(
     """Outputs of a network for ``(n, steps, channels)``, in batches of one shape.
 
     The last batch is filled up with its own first row, so that there is one shape to compile.
+    Batches of long series are smaller: ``BATCH_STEPS`` steps of all their series at most.
     """
     infer = infer or tf.function(lambda rows: network(rows, training=False))
+    batch = max(1, min(batch, BATCH_STEPS // x.shape[1]))
     if not len(x):
         return np.empty((0, *network.output_shape[1:]), np.float32)
     outputs = []

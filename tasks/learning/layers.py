@@ -14,11 +14,13 @@ CLIP = 1e6
 
 
 def series_features(raw: keras.KerasTensor, scaling: Scaling) -> tuple:
-    """Turn raw series ``(B, T, C)`` with NaN into features ``(B, T, 3C)`` and a mask ``(B, T, 1)``.
+    """Turn raw series ``(B, T, C)`` with NaN into features ``(B, T, 5C)`` and a mask ``(B, T, 1)``.
 
     A step is inside a series up to the last step with any observed value. Each channel
-    gives three features: its value on the scale of the training rows, compressed by asinh;
-    its value standardised within the series; and whether it was observed.
+    gives five features: its value on the scale of the training rows, compressed by asinh;
+    its value standardised within the series; how that differs from the step before, in units of
+    the series' typical difference and compressed too; whether the value is the same as in the step
+    before, bit by bit; and whether it was observed. Beside a missing value there is no difference.
     """
     observed = ops.cast(ops.logical_not(ops.isnan(raw)), "float32")
     inside = _up_to_last_observation(ops.max(observed, axis=-1, keepdims=True))
@@ -26,7 +28,13 @@ def series_features(raw: keras.KerasTensor, scaling: Scaling) -> tuple:
     scaled = layers.Rescaling([1 / s for s in scaling.scale])(scaled)
     scaled = ops.clip(ops.where(ops.isnan(scaled), 0.0, scaled), -CLIP, CLIP)
     level = ops.arcsinh(scaled) * observed
-    return ops.concatenate([level, _standardised(scaled, observed), observed], axis=-1), inside
+    within = _standardised(scaled, observed)
+    both = observed * _step_before(observed)
+    values = ops.where(ops.isnan(raw), 0.0, raw)
+    repeated = ops.cast(ops.equal(values, _step_before(values)), "float32") * both
+    difference = _in_own_units((within - _step_before(within)) * both, both)
+    features = [level, within, difference, repeated, observed]
+    return ops.concatenate(features, axis=-1), inside
 
 
 def _up_to_last_observation(any_observed: keras.KerasTensor) -> keras.KerasTensor:
@@ -38,8 +46,20 @@ def _standardised(scaled: keras.KerasTensor, observed: keras.KerasTensor) -> ker
     count = ops.maximum(ops.sum(observed, axis=1, keepdims=True), 1.0)
     mean = ops.sum(scaled * observed, axis=1, keepdims=True) / count
     centred = (scaled - mean) * observed
-    spread = ops.sqrt(ops.sum(ops.square(centred), axis=1, keepdims=True) / count)
-    return centred / (spread + 1e-3)
+    return centred / (_root_mean_square(centred, count) + 1e-3)
+
+
+def _root_mean_square(x: keras.KerasTensor, count: keras.KerasTensor) -> keras.KerasTensor:
+    return ops.sqrt(ops.sum(ops.square(x), axis=1, keepdims=True) / count)
+
+
+def _step_before(x: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.ZeroPadding1D((1, 0))(x)[:, :-1]
+
+
+def _in_own_units(difference: keras.KerasTensor, both: keras.KerasTensor) -> keras.KerasTensor:
+    count = ops.maximum(ops.sum(both, axis=1, keepdims=True), 1.0)
+    return ops.arcsinh(difference / (_root_mean_square(difference, count) + 1e-3))
 
 
 def masked_conv(

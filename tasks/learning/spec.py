@@ -20,14 +20,15 @@ class Architecture:
 
     kind: ``conv-lstm`` (convolutional stem, then an LSTM in both directions), ``bilstm`` (both
     directions, no stem) or ``lstm`` (forwards only); the last two run over every step.
-    filters, widths: the convolutional stem; units: LSTM units per direction;
+    filters, widths: the three convolutions of the stem; units: LSTM units per direction;
     longest_recurrence: steps that the LSTM sees at most for a series of typical length
-    (longer series are max-pooled in between); dropout: share in [0, 1), before the head.
+    (longer series are max-pooled after the first two convolutions); dropout: share in [0, 1),
+    before the head.
     """
 
     kind: Kind = "conv-lstm"
     filters: int = 64
-    widths: tuple[int, int] = (8, 5)
+    widths: tuple[int, int, int] = (8, 5, 3)
     units: int = 64
     longest_recurrence: int = 64
     dropout: float = 0.2

@@ -9,6 +9,7 @@ import numpy as np
 from tasks.learning.calibration import fit_temperature, soften
 from tasks.learning.classifier import Blueprint, as_classifier, pooling_factor
 from tasks.learning.decisions import Decision, decide, log_prior_of
+from tasks.learning.evidence import series_lengths
 from tasks.learning.fitting import Fit, Rows, Watch, fit
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import fit_scaling
@@ -45,7 +46,7 @@ def train_replica(
     began = time.monotonic()
     keras.utils.set_random_seed(seed)
     scaling = fit_scaling(rows.x)
-    pooling = pooling_factor(typical_steps(rows.x), spec.architecture.longest_recurrence)
+    pooling = pooling_factor(*usual_steps(rows.x), spec.architecture.longest_recurrence)
 
     build = Blueprint(n_classes, scaling, pooling, spec.architecture)
     parts = held_back_parts(rows.y, groups, spec)
@@ -89,11 +90,10 @@ def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | Non
     return log_prior_of(y, n_classes) if recipe.balances(rows_per_class.tolist()) else None
 
 
-def typical_steps(x: np.ndarray) -> int:
-    """Length that 95 of 100 series do not exceed; trailing NaN does not count."""
-    seen = np.isfinite(x).any(axis=-1)
-    lengths = x.shape[1] - seen[:, ::-1].argmax(axis=1)
-    return int(np.ceil(np.percentile(lengths, 95)))
+def usual_steps(x: np.ndarray) -> tuple[int, int]:
+    """Length that 95 of 100 series do not exceed, and the longest; trailing NaN does not count."""
+    lengths = series_lengths(np.isfinite(x).any(axis=-1))
+    return int(np.ceil(np.percentile(lengths, 95))), int(lengths.max())
 
 
 def finished_classifier(
