@@ -12,6 +12,7 @@ from tasks.learning.calibration import (
     calibration_error,
     fit_temperature,
     soften,
+    tempered_loss,
     without_temperature,
 )
 from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
@@ -77,6 +78,16 @@ def test_temperature_softens_overconfidence_and_never_sharpens() -> None:
     assert fit_temperature(4 * logits, y) == pytest.approx(4, rel=0.1)
     assert fit_temperature(logits / 4, y) == 1.0
     assert fit_temperature(np.eye(3) * 5, np.arange(3)) == 1.0
+
+
+def test_a_tempered_loss_tells_classes_apart_not_confidence() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (500, 3))
+    y = np.array([rng.choice(3, p=row) for row in soften(logits, 1.0)])
+    right = tempered_loss(logits, y)
+    assert tempered_loss(5 * logits, y) == pytest.approx(right, abs=1e-4)
+    assert right == pytest.approx(log_loss(soften(logits, 1.0), y), abs=0.01)
+    assert tempered_loss(logits + rng.normal(0, 2, (500, 3)), y) > right + 0.1
 
 
 def test_a_temperature_can_be_taken_out_again() -> None:

@@ -26,12 +26,24 @@ def fit_ensemble_temperature(logits: np.ndarray, y: np.ndarray) -> float:
 
 def _best_temperature(logits: np.ndarray, y: np.ndarray, coldest: float) -> float:
     def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -float(np.mean(scaled[np.arange(len(y)), y]))
+        return _loss(logits / np.exp(log_temperature), y)
 
     bounds = (np.log(coldest), np.log(HOTTEST))
     found = minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+
+
+def _loss(logits: np.ndarray, y: np.ndarray) -> float:
+    return -float(np.mean(log_softmax(logits, axis=1)[np.arange(len(y)), y]))
+
+
+def tempered_loss(logits: np.ndarray, y: np.ndarray) -> float:
+    """Log-loss (nats) of ``logits (n, classes)`` at the temperature that suits them best.
+
+    What is left of the loss once the temperature is right tells how well classes are told apart,
+    which goes on getting better while a network is already too sure of itself.
+    """
+    return _loss(logits / fit_temperature(logits, y), y)
 
 
 def soften(logits: np.ndarray, temperature: float) -> np.ndarray:

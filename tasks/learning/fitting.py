@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tasks.learning.calibration import tempered_loss
 from tasks.learning.recurrence import accelerated
 from tasks.learning.spec import CHUNK, Recipe
 
@@ -34,7 +35,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Point:
-    """A look at the losses (nats); the validation loss is NaN where no rows are held back."""
+    """A look at the losses (nats); the validation loss is tempered, and NaN without such rows."""
 
     update: int
     training_loss: float
@@ -247,13 +248,11 @@ class _Run:
         return max(point.training_loss for point in self.history[-2:]) < self.recipe.solved
 
     def _held_back_loss(self, rows: Rows) -> float:
-        """Log-loss of the averaged weights on the first ``monitored`` held-back rows."""
+        """Of the averaged weights, tempered, on the first ``monitored`` held-back rows."""
         seen = Rows(rows.x[: self.recipe.monitored], rows.y[: self.recipe.monitored])
         logits = self.machine.logits(self.machine.averages, seen.x)
-        if self.machine.prior is not None:
-            logits = logits + self.machine.prior
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(seen.y, logits)
-        return float(tf.reduce_mean(losses))
+        prior = 0.0 if self.machine.prior is None else self.machine.prior.numpy()
+        return tempered_loss(logits + prior, seen.y)
 
 
 def _optimizer(
