@@ -159,6 +159,13 @@ def imbalance() -> list[Row]:
     return balanced_against_plain()
 
 
+def ragged() -> list[Row]:
+    """Series of 1 to 10,000 steps: time and memory of training and prediction."""
+    from benchmarks.ragged import train_and_predict
+
+    return train_and_predict()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -169,6 +176,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "peer": peer,
     "unknown": unknown,
     "imbalance": imbalance,
+    "ragged": ragged,
 }
 
 

@@ -1,0 +1,63 @@
+"""What series of 1 to 10,000 steps cost: time and memory of training and prediction."""
+
+import resource
+import time
+from typing import Any
+
+import numpy as np
+
+from tasks.workers import Workers
+
+SHORTEST, LONGEST, N_SERIES, CHANNELS, UPDATES = 1, 10_000, 600, 2, 100
+
+
+def train_and_predict() -> list[dict[str, Any]]:
+    """A row for lengths spread evenly over the logarithm, and one for a few long series only."""
+    return [row for case in CASES for row in Workers(1).run([(_measured, (case,))])]
+
+
+CASES = ("1 to 10,000 steps", "100 steps, one series in a hundred 10,000")
+
+
+def lengths_of(case: str, rng: np.random.Generator) -> np.ndarray:
+    if case == CASES[0]:
+        drawn = np.exp(rng.uniform(np.log(SHORTEST), np.log(LONGEST), N_SERIES)).round()
+        return np.clip(drawn, SHORTEST, LONGEST).astype(int)
+    return np.where(np.arange(N_SERIES) % 100, 100, LONGEST)
+
+
+def _measured(case: str) -> dict[str, Any]:
+    from tasks.workers import tensorflow
+
+    tensorflow()
+    from tasks.learning.classifier import build_network, pooling_factor
+    from tasks.learning.fitting import Rows, fit, predict_logits
+    from tasks.learning.scaling import fit_scaling
+    from tasks.learning.spec import Architecture, Recipe
+    from tasks.learning.training import usual_steps
+
+    rng = np.random.default_rng(0)
+    lengths = lengths_of(case, rng)
+    y = (np.arange(N_SERIES) % 2).astype(np.int32)
+    x = rng.standard_normal((N_SERIES, LONGEST, CHANNELS), np.float32)
+    x *= (1 + y)[:, None, None].astype(np.float32)
+    x[np.arange(LONGEST) >= lengths[:, None]] = np.nan
+    scaling, architecture = fit_scaling(x), Architecture()
+    pooling = pooling_factor(*usual_steps(x), architecture.longest_recurrence)
+    began = time.perf_counter()
+    trained = fit(
+        lambda seed: build_network(2, scaling, pooling, architecture, seed),
+        Rows(x, y), None, Recipe(solved=0.0), 0, lambda *_: None, UPDATES,
+    )  # fmt: skip
+    fitted = time.perf_counter()
+    logits = predict_logits(trained.network, x)
+    return {
+        "lengths": case,
+        "series": N_SERIES,
+        "pooling": pooling,
+        "s_per_update": (fitted - began) / UPDATES,
+        "predicted_per_s": round(N_SERIES / (time.perf_counter() - fitted), 1),
+        "accuracy": float((logits.argmax(axis=1) == y).mean()),
+        "padded_mib": x.nbytes >> 20,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+    }
