@@ -20,7 +20,7 @@ def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = open_root(tmp_path_factory.mktemp("original"))
     store_series(root, n=90)
-    train_classifier("toy", spec=TrainingSpec(seeds=2), root=root.path)
+    train_classifier("toy", spec=TrainingSpec(seeds=2, validation_fraction=0.5), root=root.path)
     return Path(root.path)
 
 
@@ -137,7 +137,8 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     from tasks.learning.spec import TrainingSpec
     from tasks.synthesis.signals import SignalSpec
 
-    run("signals", SignalSpec(n_series=200, n_steps=30), TrainingSpec(seeds=1), root.path)
+    quick = TrainingSpec(seeds=1, refit_below=0)
+    run("signals", SignalSpec(n_series=200, n_steps=30), quick, root.path)
     shutil.rmtree(root.join("datasets"))
     code, out, _ = seqclass("reproduce", "signals")
     assert (code, out) == (0, "models/signals@v1: identical\n")
@@ -153,7 +154,8 @@ def test_a_lost_dataset_of_sensors_is_generated_again_too(
     from tasks.synthesis.iot import IotSpec
 
     spec = IotSpec(n_series=100, n_steps=(24, 30), classes=("normal", "dropout"))
-    train_classifier(generate_iot("iot", spec, root.path), None, TrainingSpec(seeds=1), root.path)
+    quick = TrainingSpec(seeds=1, refit_below=0)
+    train_classifier(generate_iot("iot", spec, root.path), None, quick, root.path)
     shutil.rmtree(root.join("datasets"))
     code, out, _ = seqclass("reproduce", "iot")
     assert (code, out) == (0, "models/iot@v1: identical\n")
