@@ -30,7 +30,8 @@ from tasks.workers import numerics, renew_workers, workers
 
 TEMPLATE = Path(__file__).with_name("study.html.j2")
 TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
-RUNS_PER_POOL = 40
+RUNS_PER_POOL = 10
+"""A run of a small set is five trainings, of each of which TensorFlow keeps memory."""
 SPREAD = ("mean", "sd", "min", "max")
 
 
