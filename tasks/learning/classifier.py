@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from tasks.learning.evidence import Gradient
-from tasks.learning.layers import masked_conv, masked_pool, pool_steps, series_features
+from tasks.learning.layers import masked_conv, masked_mean, masked_pool, pool_steps, series_features
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
 
@@ -42,8 +42,8 @@ def build_network(
 ) -> keras.Model:
     """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
 
-    The head sees what the LSTM makes of the stem's features and these themselves, each as mean and
-    maximum over time (after the two arms of LSTM-FCN, Karim et al. 2018).
+    The head sees mean and maximum over time of what the LSTM makes of the stem's features, and the
+    mean of these themselves (after the two arms of LSTM-FCN, Karim et al. 2018).
     Every initial weight and every dropout mask follows from ``seed``.
     """
     stem, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(5)
@@ -52,7 +52,7 @@ def build_network(
     pooled = []
     if arch.kind == "conv-lstm":
         x, inside = _stem(x, inside, pooling, arch, int(stem))
-        pooled.append(masked_pool(x, inside))
+        pooled.append(masked_mean(x, inside))
     recurrence: keras.Layer = _lstm(arch.units, int(ahead))
     if arch.kind != "lstm":
         backwards = _lstm(arch.units, int(back), backwards=True)

@@ -82,9 +82,13 @@ def pool_steps(x: keras.KerasTensor, factor: int) -> keras.KerasTensor:
     return layers.MaxPooling1D(factor)(layers.ZeroPadding1D((0, factor - 1))(x))
 
 
+def masked_mean(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean over the steps inside a series: ``(B, T, F)`` to ``(B, F)``."""
+    return ops.sum(x * inside, axis=1) / ops.maximum(ops.sum(inside, axis=1), 1.0)
+
+
 def masked_pool(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
     """Mean and maximum over the steps inside a series: ``(B, T, F)`` to ``(B, 2F)``."""
-    count = ops.sum(inside, axis=1)
-    mean = ops.sum(x * inside, axis=1) / ops.maximum(count, 1.0)
     largest = ops.max(ops.where(inside > 0, x, -CLIP), axis=1)
-    return ops.concatenate([mean, ops.where(count > 0, largest, 0.0)], axis=-1)
+    seen = ops.sum(inside, axis=1) > 0
+    return ops.concatenate([masked_mean(x, inside), ops.where(seen, largest, 0.0)], axis=-1)
