@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import model_commands
 from flows.command_line import (
     BAD_INPUT,
     FAULT,
@@ -67,6 +68,8 @@ app = typer.Typer(
 )
 generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
 app.add_typer(generate, name="generate")
+for command in (model_commands.score,):
+    app.command()(command)
 
 
 @app.command()

@@ -24,7 +24,7 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     with parquet:
         if channels_of(parquet.schema_arrow):
             for group in range(parquet.num_row_groups):
-                yield _wide_rows(path, parquet.read_row_group(group), reading.names)
+                yield wide_rows(path, parquet.read_row_group(group), reading.names)
         else:
             survey = survey_rows(path, _steps(parquet), reading, first_row=1)
             yield from gather(path, survey, partial(_steps, parquet), reading, first_row=1)
@@ -40,7 +40,7 @@ def _steps(parquet: pq.ParquetFile) -> Iterator[pa.Table]:
         yield pa.Table.from_batches([batch]).cast(plain)
 
 
-def _wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
+def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     """Our own layout: a row is a series, a channel is a list."""
     table = renamed(path, table, names)
     channels = channels_of(table.schema)

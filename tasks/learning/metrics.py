@@ -52,7 +52,7 @@ def seed_scores(
 def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
     """The same scores of guessed class codes ``(n,)``."""
     table = confusion_matrix(y, guessed, labels=np.arange(n_classes))
-    return {name: float(value[0]) for name, value in _table_scores(table[None]).items()}
+    return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
 
 
 def evaluate(
@@ -101,16 +101,16 @@ def score_intervals(table: np.ndarray, seed: int, n_resamples: int) -> dict[str,
     """
     n = int(table.sum())
     if np.trace(table) == n:
-        return {name: [0.025 ** (1 / n), 1.0] for name in _table_scores(table[None])}
+        return {name: [0.025 ** (1 / n), 1.0] for name in table_scores(table[None])}
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(n, table.ravel() / n, size=n_resamples).reshape(-1, *table.shape)
     return {
         name: np.percentile(values, [2.5, 97.5]).tolist()
-        for name, values in _table_scores(drawn).items()
+        for name, values in table_scores(drawn).items()
     }
 
 
-def _table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
+def table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of confusion matrices ``(k, classes, classes)``; classes without rows don't count."""
     right = np.diagonal(tables, axis1=1, axis2=2).astype(float)
     true, guessed = tables.sum(axis=2), tables.sum(axis=1)

@@ -1,0 +1,33 @@
+"""What the commands of registered models print."""
+
+from typing import Any
+
+import typer
+
+from flows.printing import print_json
+
+
+def show_scores(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    before = found["rows"] - found["scored"]
+    typer.echo(
+        f"{found['model']}: {found['rows']:,} series answered, {found['unknown']:,} of them "
+        f"unknown{f'; {before:,} had been scored before' if before else ''}"
+    )
+    if found["metrics"]:
+        m = found["metrics"]
+        low, high = m["intervals"]["accuracy"]
+        typer.echo(
+            f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
+            f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
+        )
+    elif found["estimate"]:
+        e = found["estimate"]
+        low, high = e["accuracy_interval"]
+        typer.echo(
+            f"estimated without labels, from calibrated confidence: accuracy {e['accuracy']:.4f} "
+            f"({low:.4f} to {high:.4f} where the calibration still holds)"
+        )
+    typer.echo(f"scores: {found['out']}")

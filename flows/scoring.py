@@ -1,0 +1,25 @@
+"""Flow: what a registered model says of new rows."""
+
+from typing import Any
+
+from prefect import flow
+
+from storage.root import open_root
+from tasks.score import assess, resolve_model, score
+from tasks.sweep import sweep_leftovers
+
+
+@flow(name="score-dataset")
+def score_dataset(
+    model: str,
+    data: str,
+    out: str | None = None,
+    labels: str | None = None,
+    root: str | None = None,
+) -> dict[str, Any]:
+    """Score a dataset or file with one version of a model; labels may come later."""
+    root_url = open_root(root).url
+    sweep_leftovers(root_url)
+    version = resolve_model(model, root_url)
+    scored = score(version, data, out, root_url)
+    return {**scored, **assess(version, scored["tables"], labels, root_url)}

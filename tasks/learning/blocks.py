@@ -1,0 +1,38 @@
+"""Probabilities of many series, a block of bounded size at a time."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+Infer = Callable[[np.ndarray], np.ndarray]
+BATCH_ROWS, BATCH_VALUES = 512, 131_072
+"""Series and padded values per channel of a batch at most; more of them are no faster on a CPU."""
+
+
+def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Probabilities ``(n, classes)`` of series ``(n, steps, channels)`` padded with NaN.
+
+    lengths: steps of each series ``(n,)``, at least 1. Series of about the same length go
+    together, padded only to the longest of them, since padding costs as much as steps do.
+    """
+    order = np.argsort(lengths, kind="stable")
+    found: np.ndarray | None = None
+    for rows in _batches(order, lengths[order]):
+        part = infer(np.ascontiguousarray(x[rows, : lengths[rows[-1]]]))
+        if found is None:
+            found = np.empty((len(x), part.shape[1]), dtype=np.float32)
+        found[rows] = part
+    if found is None:
+        raise ValueError("x: expected at least one series, got none; leave out empty blocks")
+    return found
+
+
+def _batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Row numbers in ascending order of length, cut where a batch is full."""
+    start = 0
+    while start < len(order):
+        stop = min(start + BATCH_ROWS, len(order))
+        while stop > start + 1 and (stop - start) * int(lengths[stop - 1]) > BATCH_VALUES:
+            stop = start + max(1, BATCH_VALUES // int(lengths[stop - 1]))
+        yield order[start:stop]
+        start = stop

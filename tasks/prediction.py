@@ -1,0 +1,146 @@
+"""What a worker process does to score a partition: read series, answer them, write the answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from storage.formats.parquet import wide_rows
+from storage.formats.table import ColumnNames
+from storage.models import Model, load_keras
+from storage.root import Root, open_root
+from storage.rows import check_rows, to_dense
+from tasks.learning.blocks import predict_block
+from tasks.learning.decisions import UNKNOWN, answers_of, confidence_of
+from tasks.workers import tensorflow
+
+BLOCK_VALUES, BLOCK_ROWS = 2_097_152, 16_384
+"""Values per channel and series that memory holds at once."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Row groups of a Parquet file of series.
+
+    is_stored: whether the file is part of the root and was checked when it was written.
+    """
+
+    path: str
+    is_stored: bool
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model version as far as scoring needs it; its decision as it is stored."""
+
+    ref: str
+    path: str
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    offsets: tuple[float, ...] | None
+    threshold: float
+
+
+def scorer_of(model: Model) -> Scorer:
+    """A model that was registered before there were decisions answers every row."""
+    decision, manifest = model.manifest.get("decision", {}), model.manifest
+    return Scorer(
+        model.ref,
+        model.path("model.keras"),
+        tuple(manifest["classes"]),
+        tuple(manifest["channels"]),
+        decision.get("offsets"),
+        decision.get("threshold", 0.0),
+    )
+
+
+def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
+    """Write the answers to the series of a part into ``target``; returns how many they are."""
+    root, n_rows = open_root(root_url), 0
+    schema = schema_of(scorer)
+    with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
+        for table in _tables(root, part, scorer):
+            writer.write_table(answer(root_url, table, scorer))
+            n_rows += len(table)
+    return n_rows
+
+
+def schema_of(scorer: Scorer) -> pa.Schema:
+    """Columns of scores: row id, model version, answer, and a probability per class."""
+    text, number = pa.string(), pa.float32()
+    fixed = {"series_id": text, "model": text, "label": text, "prediction": text, "answer": text}
+    names = [f"probability_{name}" for name in scorer.classes]
+    return pa.schema({**fixed, "confidence": number, **dict.fromkeys(names, number)})
+
+
+def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
+    """The scores of a table of series, in its order."""
+    lengths = table["n_steps"].to_numpy()
+    x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
+    probabilities = predict_block(_classifier(root_url, scorer.path), x, lengths)
+    guessed = pa.array(scorer.classes, pa.string()).take(
+        pa.array(answers_of(probabilities, scorer.offsets))
+    )
+    confidence = confidence_of(probabilities, scorer.offsets)
+    columns = [
+        table["series_id"],
+        pa.repeat(scorer.ref, len(table)),
+        table["label"],
+        guessed,
+        pc.if_else(pa.array(confidence >= scorer.threshold), guessed, UNKNOWN),
+        pa.array(confidence, pa.float32()),
+        *(pa.array(column) for column in probabilities.T),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema_of(scorer))
+
+
+@lru_cache(maxsize=4)
+def _classifier(root_url: str, path: str) -> Any:
+    """A version's file never changes, so a process reads it once."""
+    tf = tensorflow()
+    model = load_keras(open_root(root_url), path)
+    shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
+    infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
+    return lambda rows: infer(tf.constant(rows)).numpy()
+
+
+def _tables(root: Root, part: Part, scorer: Scorer) -> Iterator[pa.Table]:
+    """Series of a part in blocks of bounded size."""
+    with _opened(root, part) as file, pq.ParquetFile(file) as parquet:
+        for group in part.groups:
+            for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
+                table = pa.Table.from_batches([batch])
+                yield table if part.is_stored else _checked(part.path, table, scorer)
+
+
+def _opened(root: Root, part: Part) -> Any:
+    return root.fs.open(part.path, "rb") if part.is_stored else open(part.path, "rb")
+
+
+def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
+    found = parquet.metadata.row_group(group)
+    values = max(found.column(k).num_values for k in range(found.num_columns))
+    typical = max(1, values // max(found.num_rows, 1))
+    return max(1, min(BLOCK_ROWS, BLOCK_VALUES // typical))
+
+
+def _checked(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
+    """A user's rows in the stored form; a column of labels may be absent."""
+    if "label" not in table.column_names:
+        table = table.append_column("label", pa.nulls(len(table), pa.string()))
+    missing = [name for name in scorer.channels if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"{path}: expected the channels {', '.join(scorer.channels)} of {scorer.ref}, got no "
+            f"{', '.join(missing)}; rename the columns"
+        )
+    known = [name for name in ("series_id", "label", "n_steps") if name in table.column_names]
+    rows = wide_rows(path, table.select([*known, *scorer.channels]), ColumnNames())
+    check_rows(rows, list(scorer.channels))
+    return rows

@@ -1,0 +1,218 @@
+"""Tasks: score what a model has not scored yet, and tell how good or how sure the answers are."""
+
+import json
+import os
+import uuid
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from storage.formats import ColumnNames, read_files
+from storage.registry import open_model
+from storage.root import Root, open_root, staging
+from storage.rows import channels_of
+from storage.scores import TABLE, ScoreSet
+from tasks.learning.decisions import UNKNOWN
+from tasks.learning.metrics import score_intervals, seed_scores, table_scores
+from tasks.monitoring.estimate import estimate
+from tasks.partitions import Partition, partitions_of, read_labels
+from tasks.prediction import Part, Scorer, score_part, scorer_of
+from tasks.workers import workers
+
+
+@task(name="resolve model")
+def resolve_model(model: str, root_url: str) -> str:
+    """The one version that a run scores with, whatever becomes of the champion meanwhile."""
+    return open_model(open_root(root_url), model).ref
+
+
+@task(name="score")
+def score(model_ref: str, data: str, out: str | None, root_url: str) -> dict[str, Any]:
+    """Score the partitions of a dataset or file that this version has not scored before."""
+    root = open_root(root_url)
+    model = open_model(root, model_ref)
+    scorer = scorer_of(model)
+    sets, fresh = [], 0
+    for partition in partitions_of(root, data):
+        scores = ScoreSet(root, model.name, model.version, partition.source, partition.digest)
+        if not scores.is_written:
+            fresh += score_partition(partition, scorer, scores)
+        sets.append(scores)
+    manifests = [scores.manifest() for scores in sets]
+    rows = sum(manifest["rows"] for manifest in manifests)
+    get_run_logger().info("%s: %d rows, %d of them scored now", model.ref, rows, fresh)
+    tables = [scores.table() for scores in sets]
+    return {
+        "model": model.ref,
+        "rows": rows,
+        "unknown": sum(manifest["unknown"] for manifest in manifests),
+        "scored": fresh,
+        "tables": tables,
+        "out": write_out(root, tables, out) if out else _place(tables),
+    }
+
+
+def _place(tables: list[str]) -> str:
+    """The file of scores, or the folder above the files of several partitions."""
+    return tables[0] if len(tables) == 1 else tables[0].rsplit("/", 2)[0]
+
+
+def score_partition(partition: Partition, scorer: Scorer, scores: ScoreSet) -> int:
+    """Answer a partition in worker processes and seal the answers; returns its rows."""
+    root = scores.root
+    with staging(root, f"scores-{scores.model}") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        path = partition.path
+        if not partition.is_stored:
+            path = _as_wide_parquet(path, workspace, root)
+        parts = _parts(root, path, partition.is_stored)
+        targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
+        counted = workers().run(
+            [(score_part, (root.url, p, scorer, t)) for p, t in zip(parts, targets, strict=True)]
+        )
+        description = {"rows": sum(counted), "path": partition.path}
+        with root.fs.open(f"{workspace}/{TABLE}", "wb") as sink:
+            description["unknown"] = _join(root, targets, sink)
+        for extra in {*targets, path} - {partition.path}:
+            root.fs.rm(extra)
+        scores.write(workspace, description, datetime.now(UTC))
+    return sum(counted)
+
+
+def _parts(root: Root, path: str, is_stored: bool) -> list[Part]:
+    with root.fs.open(path, "rb") if is_stored else open(path, "rb") as file:
+        n_groups = pq.ParquetFile(file).num_row_groups
+    return [Part(path, is_stored, (group,)) for group in range(n_groups)]
+
+
+def _as_wide_parquet(path: str, workspace: str, root: Root) -> str:
+    """The path itself where its rows are series; else a copy in which they are."""
+    if path.lower().endswith(".parquet"):
+        try:
+            schema = pq.read_schema(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).split("\n")[0]
+            raise ValueError(
+                f"{path}: expected a Parquet file, got {reason}; write it again"
+            ) from error
+        if channels_of(schema):
+            return path
+    target, writer = f"{workspace}/series.parquet", None
+    for table in read_files([path], ColumnNames()):
+        writer = writer or pq.ParquetWriter(target, table.schema, filesystem=root.fs)
+        writer.write_table(table)
+    if writer is None:
+        raise ValueError(f"{path}: expected at least one series, got none; check the input")
+    writer.close()
+    return target
+
+
+def _join(root: Root, paths: list[str], sink: BinaryIO) -> int:
+    """Write tables of scores one after the other into one; returns how many are unknown."""
+    unknown, writer = 0, None
+    for path in paths:
+        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+            writer = writer or pq.ParquetWriter(sink, parquet.schema_arrow, compression="zstd")
+            for batch in parquet.iter_batches(65_536):
+                unknown += pc.sum(pc.equal(batch["answer"], UNKNOWN)).as_py() or 0
+                writer.write_batch(batch)
+    if writer is not None:
+        writer.close()
+    return unknown
+
+
+def write_out(root: Root, tables: list[str], out: str) -> str:
+    """Copy scores to the user's file, whole or not at all."""
+    target = os.path.abspath(out)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    written = f"{target}.{uuid.uuid4().hex[:8]}"
+    try:
+        with open(written, "wb") as file:
+            _join(root, tables, file)
+        os.replace(written, target)
+    finally:
+        if os.path.exists(written):
+            os.remove(written)
+    return target
+
+
+@task(name="assess")
+def assess(model_ref: str, tables: list[str], labels: str | None, root_url: str) -> dict[str, Any]:
+    """Scores on the rows whose labels are known, None without any; and an estimate for all.
+
+    labels: a Parquet or CSV file with ``series_id`` and ``label``, which counts instead of the
+    labels that came with the rows.
+    """
+    root = open_root(root_url)
+    classes = open_model(root, model_ref).manifest["classes"]
+    found = pa.concat_tables(_read_scores(root, path) for path in tables)
+    if not len(found):
+        return {"metrics": None, "estimate": None}
+    probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
+    answers = _codes(found["prediction"], classes)
+    truth = found["label"] if labels is None else _labels_of(found["series_id"], labels)
+    known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
+    metrics = None
+    if known.any():
+        answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
+        metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
+    summary = {"metrics": metrics, "estimate": estimate(probabilities, answers)}
+    get_run_logger().info("%s", json.dumps(summary))
+    return summary
+
+
+def quality(
+    probabilities: np.ndarray,
+    answers: np.ndarray,
+    truth: np.ndarray,
+    known: np.ndarray,
+    answered: np.ndarray,
+) -> dict[str, Any] | None:
+    """Scores of labelled rows; those of classes the model does not have count apart.
+
+    truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
+    """
+    n_classes, own = probabilities.shape[1], known & (truth >= 0)
+    if not own.any():
+        return None
+    table = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(table, (truth[own], answers[own]), 1)
+    right = answers[own] == truth[own]
+    kept = answered[own]
+    plain = seed_scores(probabilities[own], truth[own])
+    return {
+        **_scores_of(table),
+        "log_loss": plain["log_loss"],
+        "ece": plain["ece"],
+        "intervals": score_intervals(table, seed=0, n_resamples=1000),
+        "labelled": int(own.sum()),
+        "of_other_classes": int((known & (truth < 0)).sum()),
+        "coverage": float(kept.mean()),
+        "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
+    }
+
+
+def _scores_of(table: np.ndarray) -> dict[str, float]:
+    return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
+
+
+def _read_scores(root: Root, path: str) -> pa.Table:
+    with root.fs.open(path, "rb") as file:
+        return pq.read_table(file)
+
+
+def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
+    places = pc.index_in(column, pa.array(classes, pa.string()))
+    return pc.fill_null(places, -1).to_numpy()
+
+
+def _labels_of(ids: pa.ChunkedArray, path: str) -> pa.Array:
+    """The label of each id in a file of labels, null where it has none."""
+    table = read_labels(path)
+    places = pc.index_in(ids, table["series_id"].combine_chunks())
+    return table["label"].combine_chunks().take(places.combine_chunks())
