@@ -68,7 +68,12 @@ app = typer.Typer(
 )
 generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
 app.add_typer(generate, name="generate")
-for command in (model_commands.score,):
+for command in (
+    model_commands.score,
+    model_commands.retrain,
+    model_commands.promote,
+    model_commands.rollback,
+):
     app.command()(command)
 
 

@@ -1,11 +1,20 @@
 """Commands that use and keep a registered model: score, retrain, promote, rollback, simulate."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
-from flows.command_line import JsonFlag, RootOption, prepare_prefect, writable
-from flows.model_printing import show_scores
+from flows.command_line import (
+    REFUSED,
+    JsonFlag,
+    RootOption,
+    complain,
+    prepare_prefect,
+    read_spec,
+    writable,
+)
+from flows.model_printing import show_move, show_retraining, show_scores
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
@@ -40,3 +49,87 @@ def score(
     from flows.scoring import score_dataset as flow
 
     show_scores(flow(ref, data, out, labels, store.url), as_json)
+
+
+def retrain(
+    model: Annotated[str, typer.Argument(help="A model: NAME; its champion is the one to beat.")],
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
+    ] = None,
+    window_rows: Annotated[
+        int | None, typer.Option(help="Newest rows to train on (default: all).")
+    ] = None,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Begin with the champion's weights.")
+    ] = False,
+    trust_labels: Annotated[
+        bool, typer.Option("--trust-labels", help="Take new labels as they are.")
+    ] = False,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at new rows, train a challenger, and promote it or say why not."""
+    from storage.registry import open_model
+    from tasks.monitoring.retraining import RetrainSpec
+
+    given = {"window_rows": window_rows, "start": "warm" if warm else None,
+             "trust_labels": trust_labels or None}  # fmt: skip
+    wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
+    store = writable(root)
+    name = open_model(store, model.partition("@")[0]).name
+    prepare_prefect("retrain")
+    from flows.retraining import retrain_model as flow
+
+    outcome: dict[str, Any] = flow(name, wanted, store.url)  # type: ignore[assignment]
+    show_retraining(outcome, as_json)
+    if outcome["decision"] == "refused":
+        raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
+
+
+ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="A model version: NAME@vN.")],
+    reason: ReasonOption = "by hand",
+    in_spite: Annotated[
+        bool, typer.Option("--in-spite", help="Even if the gate refused it.")
+    ] = False,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a version the champion, with an audit entry."""
+    from tasks.champion import promote_version
+
+    outcome = promote_version(writable(root), model, reason, in_spite, datetime.now(UTC))
+    tell_server("seqclass.model.promoted", outcome, reason)
+    show_move(outcome, as_json)
+    if outcome["refused"]:
+        raise typer.Exit(complain(f"{outcome['refused']}; --in-spite promotes it", REFUSED))
+
+
+def rollback(
+    model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    reason: ReasonOption = "by hand",
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make the champion before this one the champion again, with an audit entry."""
+    from tasks.champion import roll_back
+
+    outcome = roll_back(writable(root), model.partition("@")[0], reason, datetime.now(UTC))
+    tell_server("seqclass.model.rolled-back", outcome, reason)
+    show_move(outcome, as_json)
+
+
+def tell_server(event: str, outcome: dict[str, Any], reason: str) -> None:
+    """Emit an event where a server is configured; a move needs none."""
+    if not outcome["moved"]:
+        return
+    from flows.diagnosis import prefect_url
+
+    if prefect_url():
+        prepare_prefect(event.rpartition(".")[2])
+        from tasks.announce import announce_move
+
+        announce_move(event, outcome["model"], {**outcome, "reason": reason})

@@ -31,3 +31,26 @@ def show_scores(found: dict[str, Any], as_json: bool) -> None:
             f"({low:.4f} to {high:.4f} where the calibration still holds)"
         )
     typer.echo(f"scores: {found['out']}")
+
+
+def show_retraining(outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    for words in outcome.get("seen", []):
+        typer.echo(words)
+    typer.echo(f"{outcome['decision']}: {'; '.join(outcome['reasons'])}")
+    if outcome["challenger"]:
+        typer.echo(f"challenger: {outcome['challenger']}")
+    typer.echo(f"champion: {outcome['model']}")
+    if outcome.get("folder"):
+        typer.echo(f"record: {outcome['folder']}")
+
+
+def show_move(outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    before = outcome["from"] or "none"
+    what = f"champion moved from {before} to" if outcome["moved"] else "champion stays, asked for"
+    typer.echo(f"{what} {outcome['to']}: {outcome['model']}")

@@ -7,6 +7,7 @@ from storage.datasets import dataset_versions
 from storage.models import model_versions
 from storage.quarantine import damaged_quarantines
 from storage.registry import champion_of, read_audit
+from storage.retrainings import RETRAININGS
 from storage.root import (
     MANIFEST,
     DamagedError,
@@ -16,6 +17,7 @@ from storage.root import (
     read_manifest,
     replace_file,
 )
+from storage.scores import SCORES, score_folders
 from storage.studies import SEARCHES, STUDIES, study_versions
 
 TEMPLATE = Path(__file__).with_name("index.html.j2")
@@ -92,6 +94,7 @@ def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
     for name in sorted({folder.rsplit("/", 2)[-2] for folder in folders if "/datasets/" in folder}):
         n_files, damaged = damaged_quarantines(root, name)
         checked, bad = checked + n_files, bad + damaged
+    checked += sum(_verify_version(root, folder, bad) for folder in _score_folders(root, ref))
     registries = {folder.rsplit("/", 2)[-2] for folder in folders if "/models/" in folder}
     for name in sorted(registries if ref else root.names("models")):
         checked += _verify_registry(root, name, bad)
@@ -102,7 +105,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
     kind_wanted, name_wanted, version_wanted = _parts(ref)
     return [
         root.join(kind, name, version)
-        for kind in ("datasets", "models", STUDIES, SEARCHES)
+        for kind in ("datasets", "models", STUDIES, SEARCHES, RETRAININGS)
         for name in root.names(kind)
         for version in root.names(kind, name)
         if root.exists(kind, name, version, MANIFEST)
@@ -110,6 +113,16 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
         and name_wanted in ("", name)
         and (version == version_wanted or _abbreviates(version_wanted, version))
     ]
+
+
+def _score_folders(root: Root, ref: str | None) -> list[str]:
+    """Scores belong to the model that gave them."""
+    kind, name, version = _parts(ref)
+    if kind not in ("", "models"):
+        return []
+    names = [name] if name else root.names(SCORES)
+    folders = [folder for model in names for folder in score_folders(root, model)]
+    return [folder for folder in folders if not version or f"/{version}/" in folder]
 
 
 def _abbreviates(wanted: str, version: str) -> bool:

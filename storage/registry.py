@@ -38,14 +38,15 @@ def move_champion(
     reason: str,
     evidence: dict[str, Any],
     now: datetime,
+    what: str = "promote",
 ) -> None:
-    """Point the champion at a version and leave an audit entry.
+    """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
 
     The entry is written first: a move without an entry can't happen. The caller holds the
     model's folder with ``storage.root.locked`` from its comparison to this move.
     """
     record = {
-        "what": "promote",
+        "what": what,
         "alias": CHAMPION,
         "from": champion_of(root, name),
         "to": version,
@@ -54,11 +55,45 @@ def move_champion(
         "evidence": evidence,
         "time": now.isoformat(),
     }
-    write_audit(root, name, "promote", record, now)
+    write_audit(root, name, what, record, now)
     pointer = {"version": version, "since": now.isoformat()}
     folder = root.join("models", name, "aliases")
     root.fs.makedirs(folder, exist_ok=True)
     replace_file(root, f"{folder}/{CHAMPION}.json", json.dumps(pointer, indent=2).encode())
+
+
+def previous_champion(root: Root, name: str) -> str | None:
+    """The version that the champion took the place of; None where it was the first."""
+    current = champion_of(root, name)
+    moves = [e for e in read_audit(root, name) if e.get("what") == "promote"]
+    before = [entry["from"] for entry in moves if entry["to"] == current]
+    versions = model_versions(root, name)
+    return before[-1] if before and before[-1] in versions else None
+
+
+def write_refusal(
+    root: Root,
+    name: str,
+    version: str,
+    actor: str,
+    reason: str,
+    evidence: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Leave an audit entry of a version that was not let in; the champion stays."""
+    champion = champion_of(root, name)
+    record = {
+        "what": "refuse",
+        "alias": CHAMPION,
+        "from": champion,
+        "to": champion,
+        "candidate": version,
+        "actor": actor,
+        "reason": reason,
+        "evidence": evidence,
+        "time": now.isoformat(),
+    }
+    write_audit(root, name, "refuse", record, now)
 
 
 def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: datetime) -> None:

@@ -25,6 +25,8 @@ MANIFEST = "manifest.json"
 STAGING = ".staging"
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
+CLAIM_AGE_S = 6 * 3600
+"""Age at which a remote claim counts as left behind."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -255,6 +257,47 @@ def locked(root: Root, *folder: str) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def claimed(root: Root, claim: str, *folder: str) -> Iterator[bool]:
+    """Try to be the only one to work on a folder for this purpose; whether that holds.
+
+    Locally the claim ends with the process, however it ends; in a remote store it is a file, which
+    counts for ``CLAIM_AGE_S`` seconds.
+    """
+    path = root.join(*folder, f".{claim}.lock")
+    if not root.is_local:
+        with _claimed_remotely(root, path) as is_free:
+            yield is_free
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _claimed_remotely(root: Root, path: str) -> Iterator[bool]:
+    root.fs.invalidate_cache()
+    if root.fs.exists(path) and time.time() - root.fs.modified(path).timestamp() > CLAIM_AGE_S:
+        root.fs.rm(path)
+    try:
+        create_file(root, path, str(time.time()).encode())
+    except FileExistsError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        root.fs.rm(path)
+
+
 def sweep(root: Root) -> list[str]:
     """Remove what killed runs left behind; the work of living processes stays.
 
@@ -276,7 +319,9 @@ def _entries(root: Root, folder: str) -> list[str]:
 
 def _versions_without_manifest(root: Root) -> Iterator[str]:
     digest = r"[0-9a-f]{16}"
-    kinds = {"datasets": digest, "models": r"v\d+", "studies": digest, "searches": digest}
+    entry = r"\d{8}T.*"
+    kinds = {"datasets": digest, "models": r"v\d+", "studies": digest, "searches": digest,
+             "retrainings": entry}  # fmt: skip
     for kind, pattern in kinds.items():
         for name in root.names(kind):
             for version in root.names(kind, name):

@@ -83,6 +83,21 @@ def strip_plot(strips: dict[str, list[float]], label: str) -> str:
     return _svg(figure)
 
 
+def drift_picture(table: list[dict[str, Any]], most: int = 20) -> str:
+    """Bars of how far each number of a drift table has shifted, in [0, 1]; drifted ones stand
+    out."""
+    rows = table[:most][::-1]
+    figure, axes = _figure(6.6, 0.7 + 0.27 * len(rows))
+    colours = [WRONG if row["drifted"] else MUTED for row in rows]
+    axes.barh(range(len(rows)), [row["shift"] for row in rows], height=0.6, color=colours)
+    for number, row in enumerate(rows):
+        axes.text(1.01, number, f"p {row['adjusted_p']:.1g}", va="center", fontsize=8)
+    axes.set_yticks(range(len(rows)), [plain(row["what"]) for row in rows])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("shift of the distribution (red: drift; p after Holm)")
+    return _svg(figure)
+
+
 def learning_curves(history: list[dict[str, Any]]) -> str:
     """Training and validation log-loss of every seed's first fit over its updates."""
     figure, axes = _figure(6.2, 2.8)

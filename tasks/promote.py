@@ -1,7 +1,5 @@
 """Task: move the champion to a new version where that version is better."""
 
-import getpass
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +8,7 @@ from prefect import get_run_logger, task
 from storage.models import Model
 from storage.registry import champion_of, move_champion, open_model
 from storage.root import locked, open_root
+from tasks.champion import actor
 from tasks.compare import COMPARISON, compare_with
 from tasks.learning.spec import TrainingSpec
 
@@ -29,7 +28,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
                 root,
                 model.name,
                 model.version,
-                actor=_actor(),
+                actor=actor(),
                 reason=verdict["reason"],
                 evidence=verdict,
                 now=datetime.now(UTC),
@@ -40,14 +39,6 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
         "decision": verdict["reason"],
         "refused": model.manifest["refused"],
     }
-
-
-def _actor() -> str:
-    """The user's name, or number where the system has no name for it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from scipy.special import log_softmax
 
 from storage.datasets import Dataset, open_dataset
 from storage.models import load_keras, save_keras
+from storage.registry import open_model
 from storage.root import Root, create_file, open_root
 from tasks.learning.calibration import soften, without_temperature
 from tasks.learning.decisions import answers_of, decide
@@ -60,7 +61,12 @@ def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, l
         spec,
         seed,
         lambda update, of, loss: tell(Progress(label, update, of, loss)),
+        None if spec.warm_start is None else _weights_of(dataset.root, spec.warm_start),
     )
+
+
+def _weights_of(root: Root, model_ref: str) -> list[np.ndarray]:
+    return load_keras(root, open_model(root, model_ref).path("model.keras")).get_weights()
 
 
 def _record(replica: Any, label: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def fit(
     watch: Watch,
     updates: int | None = None,
     log_prior: np.ndarray | None = None,
+    begin: Callable[[keras.Model], None] | None = None,
 ) -> Fit:
     """Train ``build(seed)`` and leave its averaged weights in it.
 
@@ -72,7 +73,8 @@ def fit(
     speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
     logit adjustment", equation 10). ``updates`` fixes the length of the run, which otherwise
     follows from the losses.
-    A run that fails to learn is begun again from another seed, derived from ``seed``.
+    ``begin`` may set the weights that the run begins with.
+    A run that fails to learn is begun again from another seed, derived from ``seed``, without it.
     Calls whose ``build`` is equal, as frozen dataclasses are, share what is compiled.
     """
     prior = None if log_prior is None else tuple(log_prior.tolist())
@@ -81,6 +83,8 @@ def fit(
     for restart in range(recipe.restarts + 1):
         own_seed = seed + 1_000_003 * restart
         network = build(own_seed)
+        if begin and restart == 0:
+            begin(network)
         run = _Run(machine, network, train, held_back, recipe, own_seed)
         if run.learn(watch, updates, last_chance=restart == recipe.restarts):
             break

@@ -146,6 +146,7 @@ class TrainingSpec:
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.
+    warm_start: a model version whose weights each seed begins with (None: fresh ones).
     """
 
     seeds: int = 5
@@ -156,6 +157,7 @@ class TrainingSpec:
     split_seed: int = 0
     ensemble: bool = False
     split_by: Literal["hash", "time"] = "hash"
+    warm_start: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -41,8 +42,12 @@ def train_replica(
     spec: TrainingSpec,
     seed: int,
     watch: Watch,
+    initial: list[np.ndarray] | None = None,
 ) -> Replica:
-    """Train one replica on training rows alone; everything follows from ``seed``."""
+    """Train one replica on training rows alone; everything follows from ``seed``.
+
+    initial: weights of one or more networks to begin with; an attempt that fails is begun again with fresh ones.
+    """
     began = time.monotonic()
     keras.utils.set_random_seed(seed)
     scaling = fit_scaling(rows.x)
@@ -54,8 +59,9 @@ def train_replica(
     fits, logits = [], []
     for number, (kept, held) in enumerate(parts):
         own_seed, validation = seed + FOLD_STRIDE * number, rows.take(held)
+        begin = None if initial is None else partial(begin_with, weights=initial, number=number)
         found = fit(
-            build, rows.take(kept), validation, spec.recipe, own_seed, watch, log_prior=prior
+            build, rows.take(kept), validation, spec.recipe, own_seed, watch, None, prior, begin
         )
         fits.append(found)
         logits.append(found.held_back_logits)
@@ -82,6 +88,20 @@ def held_back_parts(
     """Row numbers that each network of a replica is fitted to, and those that it holds back."""
     arguments = (y, groups, spec.validation_fraction, spec.split_seed)
     return fold_back(*arguments) if len(y) < spec.refit_below else [hold_back(*arguments)]
+
+
+def begin_with(network: keras.Model, weights: list[np.ndarray], number: int) -> None:
+    """Set a network's weights to those of member ``number`` of a classifier of the same form."""
+    wanted = [w.shape for w in network.get_weights()]
+    n_members, rest = divmod(len(weights), len(wanted))
+    start = len(wanted) * (number % max(n_members, 1))
+    own = weights[start : start + len(wanted)]
+    if rest or [w.shape for w in own] != wanted:
+        raise ValueError(
+            f"warm_start: expected weights of the same architecture and classes ({len(wanted)} "
+            f"arrays a network), got another form ({len(weights)} arrays); start fresh"
+        )
+    network.set_weights(own)
 
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:

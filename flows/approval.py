@@ -1,0 +1,36 @@
+"""A person's word before a promotion: a form in Prefect, where the run waits for it."""
+
+from typing import Any
+
+from prefect.exceptions import FlowPauseTimeout
+from prefect.flow_runs import pause_flow_run
+from prefect.input import RunInput
+
+from tasks.monitoring.retraining import RetrainSpec
+
+
+class Approval(RunInput):
+    """Whether the challenger may become the champion, and why."""
+
+    approve: bool
+    reason: str = ""
+
+
+def with_approval(verdict: dict[str, Any], spec: RetrainSpec) -> dict[str, Any]:
+    """The verdict after a person was asked, where the spec wants that and the gate has passed."""
+    if not spec.approval or not verdict["better"]:
+        return verdict
+    form = Approval.with_initial_data(description=verdict["reason"], approve=False)
+    try:
+        answer = pause_flow_run(form, timeout=int(spec.approval_s), poll_interval=2)
+    except FlowPauseTimeout:
+        return _refused(verdict, f"nobody approved of it within {spec.approval_s:g} s")
+    if answer is None or not answer.approve:
+        reason = answer.reason if answer else ""
+        return _refused(verdict, f"not approved of: {reason or 'no reason given'}")
+    said = f"{verdict['reason']}; approved of: {answer.reason or 'no reason given'}"
+    return {**verdict, "reason": said}
+
+
+def _refused(verdict: dict[str, Any], reason: str) -> dict[str, Any]:
+    return {**verdict, "better": False, "reason": reason, "reasons": [reason]}

@@ -1,0 +1,224 @@
+"""Tasks: the rows that a challenger learns from, and whether it may take the champion's place."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from storage.datasets import Dataset, open_dataset, write_dataset
+from storage.models import Model
+from storage.registry import open_model
+from storage.root import Root, open_root
+from tasks.compare import ANSWERS, COMPARISON, offsets_of
+from tasks.learning.decisions import answers_of
+from tasks.learning.spec import TrainingSpec
+from tasks.monitoring.paired import Answers, compare_paired, objections
+from tasks.monitoring.quality import doubt_about_labels
+from tasks.monitoring.retraining import RetrainSpec
+from tasks.news import CHOSEN_FROM, doubted_ids, ids_of, spec_of
+from tasks.replicas import predict_rows
+from tasks.selection import select_rows
+from tasks.workers import workers
+
+
+@task(name="choose rows")
+def choose_rows(news: dict[str, Any], spec: RetrainSpec, root_url: str) -> str:
+    """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
+    root = open_root(root_url)
+    latest = open_dataset(root, news["latest"])
+    name = news["champion"].removeprefix("models/").partition("@")[0]
+    table = latest.labels()
+    doubted = doubted_ids(root, name, spec)
+    rows = [r for r, i in enumerate(table["series_id"].to_pylist()) if i not in doubted]
+    kept = np.array(rows, dtype=np.int64)
+    if spec.window_rows is not None:
+        kept = np.sort(kept[_by_age(table, kept)][-spec.window_rows :])
+    if len(kept) == len(table):
+        return latest.ref
+    source = {
+        CHOSEN_FROM: latest.ref,
+        "window_rows": spec.window_rows,
+        "doubted": len(table) - len(rows),
+    }
+    chosen = f"{latest.manifest['name'][:56]}.chosen"
+    written = write_dataset(
+        root, chosen, _taken(latest, kept), source, datetime.now(UTC),
+        lambda: {"parents": [latest.ref]},
+    )  # fmt: skip
+    get_run_logger().info("%s: %d of %d rows", written.ref, len(kept), len(table))
+    return written.ref
+
+
+def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
+    """Order from the oldest to the newest; without a time, rows that were added last are newest."""
+    if "time" not in table.column_names:
+        return np.arange(len(rows))
+    time = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy()
+    return np.argsort(time[rows], kind="stable")
+
+
+def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
+    start = 0
+    for table in dataset.tables():
+        own = rows[(rows >= start) & (rows < start + len(table))] - start
+        yield table.take(pa.array(own))
+        start += len(table)
+
+
+def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> TrainingSpec:
+    """How the challenger is trained: as the spec says, else as the champion was."""
+    champion = open_model(open_root(root_url), champion_ref)
+    training = spec.training or spec_of(champion)
+    warm = champion.ref if spec.start == "warm" else None
+    return replace(training, warm_start=warm)
+
+
+@task(name="judge")
+def judge(
+    news: dict[str, Any],
+    seen: dict[str, Any],
+    dataset_ref: str,
+    training: TrainingSpec,
+    spec: RetrainSpec,
+    workspace: str,
+    root_url: str,
+) -> dict[str, Any]:
+    """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
+
+    Rows whose labels are doubted have no say: only the old ones have then.
+    """
+    root = open_root(root_url)
+    champion, own = open_model(root, news["champion"]), _read(root, f"{workspace}/metrics.json")
+    stability = _read(root, f"{workspace}/stability.json")["refused"]
+    old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, training, news, workspace)
+    latest, classes = open_dataset(root, news["latest"]), _all_classes(champion, own)
+    old, newest = _answers(root, latest, (old_ids, new_ids), champion, own, classes, workspace)
+    gate = spec.gate
+    on_old = compare_paired(old, len(classes), training.split_seed) if len(old) else None
+    on_new = compare_paired(newest, len(classes), training.split_seed) if len(newest) else None
+    reasons = [stability] if stability else []
+    if len(old) < gate.least_rows:
+        reasons.append(
+            f"{len(old)} old test rows that neither model was trained on, fewer than the "
+            f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
+        )
+    if on_old and on_old["challenger"]["macro_f1"] < gate.floor:
+        reasons.append(
+            f"macro F1 on old test rows {on_old['challenger']['macro_f1']:.3f}, below the floor "
+            f"of {gate.floor:g}"
+        )
+    if on_old:
+        reasons += objections(on_old, old, classes, "old", gate)
+    doubt = None
+    if seen["quality"] and not spec.trust_labels:
+        right = int((newest.challenger == newest.truth).sum())
+        doubt = doubt_about_labels(seen["quality"], right, len(newest), gate.recovery)
+    if doubt:
+        reasons.append(doubt)
+    elif on_new:
+        reasons += objections(on_new, newest, classes, "newest", gate)
+    verdict = {
+        "champion": champion.version,
+        "better": not reasons,
+        "reason": "; ".join(reasons) or _not_worse(champion, on_old, on_new),
+        "reasons": reasons,
+        "doubted": doubt is not None,
+        "candidate_scores": {k: own["metrics"][k] for k in ("macro_f1", "log_loss")},
+        "champion_scores": None,
+        "old": on_old,
+        "newest": on_new,
+    }
+    root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
+    get_run_logger().info("%s", verdict["reason"])
+    return verdict
+
+
+def _not_worse(champion: Model, old: dict[str, Any] | None, newest: dict[str, Any] | None) -> str:
+    parts = [
+        f"macro F1 {found['challenger']['macro_f1']:.4f} against "
+        f"{found['champion']['macro_f1']:.4f} on {found['rows']} {where} test rows"
+        for where, found in (("old", old), ("newest", newest))
+        if found
+    ]
+    return f"not worse than champion {champion.version}: {', '.join(parts)}"
+
+
+def _frozen_ids(
+    root: Root,
+    champion: Model,
+    dataset_ref: str,
+    training: TrainingSpec,
+    news: dict[str, Any],
+    workspace: str,
+) -> tuple[set[str], set[str]]:
+    """Ids of test rows of the champion, and of the challenger among rows new to the champion;
+    none of them has trained either of the two."""
+    dataset = open_dataset(root, dataset_ref)
+    own = dataset.labels()["series_id"].to_pylist()
+    learned = {own[row] for row in select_rows(dataset, training).train}
+    old = set(_test_ids(root, champion.path(ANSWERS))) - learned
+    newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) - ids_of(root, news["known"])
+    return old, newest
+
+
+def _test_ids(root: Root, path: str) -> list[str]:
+    with root.fs.open(path, "rb") as file:
+        return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
+
+
+def _all_classes(champion: Model, own: dict[str, Any]) -> list[str]:
+    return sorted({*champion.manifest["classes"], *own["classes"]})
+
+
+def _answers(
+    root: Root,
+    latest: Dataset,
+    wanted: tuple[set[str], set[str]],
+    champion: Model,
+    own: dict[str, Any],
+    classes: list[str],
+    workspace: str,
+) -> tuple[Answers, Answers]:
+    """What both models say of the rows with these ids, old and newest."""
+    table = latest.labels()
+    ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
+    number = {name: code for code, name in enumerate(classes)}
+    rows = np.array(
+        [
+            r
+            for r, i in enumerate(ids)
+            if labels[r] in number and (i in wanted[0] or i in wanted[1])
+        ],
+        dtype=np.int64,
+    )
+    if not len(rows):
+        empty = np.empty(0, dtype=np.int64)
+        return Answers(empty, empty, empty), Answers(empty, empty, empty)
+    paths = [champion.path("model.keras"), f"{workspace}/model.keras"]
+    found = workers().run([(predict_rows, (root.url, latest.ref, rows, [p])) for p in paths])
+    sides = (
+        (found[0][0], champion.manifest["classes"], offsets_of(champion)),
+        (found[1][0], own["classes"], own["decision"]["offsets"]),
+    )
+    said = [
+        np.array([number[names[code]] for code in answers_of(probabilities, offsets)])
+        for probabilities, names, offsets in sides
+    ]
+    truth = np.array([number[labels[row]] for row in rows])
+    is_old = np.array([ids[row] in wanted[0] for row in rows])
+    whole = Answers(truth, *said)
+    old, newest = (
+        Answers(whole.truth[part], whole.champion[part], whole.challenger[part])
+        for part in (is_old, ~is_old)
+    )
+    return old, newest
+
+
+def _read(root: Root, path: str) -> dict[str, Any]:
+    return json.loads(root.fs.cat_file(path))

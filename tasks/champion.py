@@ -1,0 +1,54 @@
+"""Moving a champion by hand: to a version, or back to the one before."""
+
+import getpass
+import os
+from datetime import datetime
+from typing import Any
+
+from storage.registry import champion_of, move_champion, open_model, previous_champion
+from storage.root import Root, locked
+
+
+def actor() -> str:
+    """The user's name, or number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def promote_version(
+    root: Root, ref: str, reason: str, in_spite: bool, now: datetime
+) -> dict[str, Any]:
+    """Make a version the champion; one that the gate refused only ``in_spite`` of that."""
+    name, _, version = ref.removeprefix("models/").partition("@")
+    if not version:
+        raise ValueError(
+            f"MODEL: expected a version to promote, NAME@vN, got {ref!r}; 'seqclass models' lists "
+            "them"
+        )
+    model = open_model(root, ref)
+    with locked(root, "models", name):
+        before = champion_of(root, name)
+        outcome = {"model": model.ref, "from": before, "to": model.version, "refused": None}
+        if before == model.version:
+            return {**outcome, "moved": False}
+        if model.manifest["refused"] and not in_spite:
+            return {**outcome, "moved": False, "refused": model.manifest["refused"]}
+        move_champion(root, name, model.version, actor(), reason, {"by": "hand"}, now)
+    return {**outcome, "moved": True}
+
+
+def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:
+    """Make the champion before this one the champion again."""
+    name = open_model(root, ref).name
+    with locked(root, "models", name):
+        current = champion_of(root, name)
+        before = previous_champion(root, name)
+        if before is None:
+            raise ValueError(
+                f"MODEL: expected a model with an earlier champion, {name} has had "
+                f"{'only ' + current if current else 'none'}; 'seqclass promote' takes a version"
+            )
+        move_champion(root, name, before, actor(), reason, {"by": "hand"}, now, what="rollback")
+    return {"model": f"models/{name}@{before}", "from": current, "to": before, "moved": True}

@@ -1,0 +1,85 @@
+"""Task: what has come since a model's champion was trained, and whether to look at it now."""
+
+from datetime import datetime
+from typing import Any
+
+from prefect import get_run_logger, task
+from pydantic import TypeAdapter
+
+from storage.datasets import Dataset, open_dataset
+from storage.models import Model
+from storage.registry import open_model
+from storage.retrainings import retrainings_of, suspects_of
+from storage.root import Root, open_root
+from tasks.learning.spec import TrainingSpec
+from tasks.monitoring.retraining import RetrainSpec
+
+CHOSEN_FROM = "chosen_from"
+"""Entry of a dataset's source: the dataset that its rows were chosen from."""
+
+
+@task(name="look for news")
+def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
+    """The champion, what it knows, what is newest, and in ``waiting`` why nothing is to be done."""
+    root = open_root(root_url)
+    champion = open_model(root, name)
+    known = known_ref(champion)
+    latest = open_dataset(root, known.partition("@")[0])
+    records = retrainings_of(root, name)
+    judged = records[-1]["dataset"] if records else known
+    waiting = _nothing_new(latest, known, judged) or _too_early(latest, records, spec, now)
+    rows = 0
+    if waiting is None:
+        older = ids_of(root, known) | ids_of(root, judged)
+        rows = sum(i not in older for i in latest.labels()["series_id"].to_pylist())
+        if rows < spec.least_rows:
+            waiting = (
+                f"{rows} new rows in {latest.ref}, fewer than the {spec.least_rows} worth a look"
+            )
+    get_run_logger().info("%s: %s", champion.ref, waiting or f"{rows} new rows in {latest.ref}")
+    return {
+        "champion": champion.ref,
+        "known": known,
+        "latest": latest.ref,
+        "rows": rows,
+        "waiting": waiting,
+    }
+
+
+def known_ref(model: Model) -> str:
+    """The dataset version whose rows a model had to choose from."""
+    return model.manifest["dataset_source"].get(CHOSEN_FROM, model.manifest["dataset"])
+
+
+def spec_of(model: Model) -> TrainingSpec:
+    return TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
+
+
+def ids_of(root: Root, ref: str) -> set[str]:
+    return set(open_dataset(root, ref).labels()["series_id"].to_pylist())
+
+
+def doubted_ids(root: Root, name: str, spec: RetrainSpec) -> set[str]:
+    return set() if spec.trust_labels else suspects_of(root, retrainings_of(root, name))
+
+
+def _nothing_new(latest: Dataset, known: str, judged: str) -> str | None:
+    if latest.ref == known:
+        return f"nothing new since the champion was trained: the newest rows are {latest.ref}"
+    if latest.ref == judged:
+        return f"nothing new since the last look: the newest rows are {latest.ref}"
+    return None
+
+
+def _too_early(
+    latest: Dataset, records: list[dict[str, Any]], spec: RetrainSpec, now: datetime
+) -> str | None:
+    quiet_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
+    if quiet_s < spec.debounce_s:
+        return f"rows came {quiet_s:.0f} s ago, more may follow: debounce of {spec.debounce_s:g} s"
+    trained = [record["created"] for record in records if record["challenger"]]
+    if trained:
+        rest_s = (now - datetime.fromisoformat(trained[-1])).total_seconds()
+        if rest_s < spec.cool_down_s:
+            return f"the last training was {rest_s:.0f} s ago: cool-down of {spec.cool_down_s:g} s"
+    return None
