@@ -73,6 +73,7 @@ for command in (
     model_commands.retrain,
     model_commands.promote,
     model_commands.rollback,
+    model_commands.simulate,
 ):
     app.command()(command)
 

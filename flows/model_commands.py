@@ -1,6 +1,9 @@
 """Commands that use and keep a registered model: score, retrain, promote, rollback, simulate."""
 
+import contextlib
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +12,13 @@ from flows.command_line import (
     REFUSED,
     JsonFlag,
     RootOption,
+    SeedOption,
     complain,
     prepare_prefect,
     read_spec,
     writable,
 )
-from flows.model_printing import show_move, show_retraining, show_scores
+from flows.model_printing import show_move, show_retraining, show_scores, show_weeks
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
@@ -133,3 +137,36 @@ def tell_server(event: str, outcome: dict[str, Any], reason: str) -> None:
         from tasks.announce import announce_move
 
         announce_move(event, outcome["model"], {**outcome, "reason": reason})
+
+
+def simulate(
+    scenario: Annotated[
+        str,
+        typer.Option(
+            help="story, stable, slow drift, sudden change, poisoned batch, late batch or outage."
+        ),
+    ] = "story",
+    weeks: Annotated[int, typer.Option(help="Weeks to replay.")] = 12,
+    seed: SeedOption = 0,
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option(help="Folder to keep the tree in (default: it is thrown away).")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Replay weeks of arriving rows against the real flows, and tell what they did."""
+    from tasks.monitoring.retraining import RetrainSpec
+    from tasks.synthesis.weeks import ArrivalSpec
+
+    arrivals, retraining = ArrivalSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        store = writable(root or f"{folder}/tree")
+        prepare_prefect("simulate")
+        from flows.simulation import SimulationSpec
+        from flows.simulation import simulate as replay
+
+        wanted = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
+        show_weeks(list(replay(wanted, store, Path(folder))), as_json)

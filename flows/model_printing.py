@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from flows.printing import print_json
+from flows.printing import add_row, new_table, print_json, print_table
 
 
 def show_scores(found: dict[str, Any], as_json: bool) -> None:
@@ -54,3 +54,14 @@ def show_move(outcome: dict[str, Any], as_json: bool) -> None:
     before = outcome["from"] or "none"
     what = f"champion moved from {before} to" if outcome["moved"] else "champion stays, asked for"
     typer.echo(f"{what} {outcome['to']}: {outcome['model']}")
+
+
+def show_weeks(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json({"weeks": rows})
+        return
+    table = new_table("week", "what came", "decision", "drift", "why")
+    for row in rows:
+        moved = ", ".join(row.get("drifted", [])[:2])
+        add_row(table, str(row["week"]), row["event"], row["decision"], moved, row["why"])
+    print_table(table)
