@@ -34,7 +34,15 @@ def resolve_model(model: str, root_url: str) -> str:
 @task(name="score")
 def score(model_ref: str, data: str, out: str | None, root_url: str) -> dict[str, Any]:
     """Score the partitions of a dataset or file that this version has not scored before."""
-    root = open_root(root_url)
+    found = score_data(open_root(root_url), model_ref, data, out)
+    get_run_logger().info(
+        "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
+    )
+    return found
+
+
+def score_data(root: Root, model_ref: str, data: str, out: str | None = None) -> dict[str, Any]:
+    """Answer what the version has not answered yet; where all answers lie, and how many."""
     model = open_model(root, model_ref)
     scorer = scorer_of(model)
     sets, fresh = [], 0
@@ -45,7 +53,6 @@ def score(model_ref: str, data: str, out: str | None, root_url: str) -> dict[str
         sets.append(scores)
     manifests = [scores.manifest() for scores in sets]
     rows = sum(manifest["rows"] for manifest in manifests)
-    get_run_logger().info("%s: %d rows, %d of them scored now", model.ref, rows, fresh)
     tables = [scores.table() for scores in sets]
     return {
         "model": model.ref,

@@ -1,0 +1,139 @@
+"""The paired gate and the doubt about labels: what they let through and what they say."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from tasks.monitoring.estimate import estimate
+from tasks.monitoring.paired import Answers, GateSpec, compare_paired, objections
+from tasks.monitoring.quality import doubt_about_labels, quality_change, wilson
+
+CLASSES = ["a", "b", "c"]
+
+
+def answers(n: int, wrong_before: int, wrong_now: int) -> Answers:
+    """The first rows are wrong, of either side."""
+    truth = np.arange(n) % 3
+    row = np.arange(n)
+    before, now = (np.where(row < k, (truth + 1) % 3, truth) for k in (wrong_before, wrong_now))
+    return Answers(truth, before, now)
+
+
+def judged(given: Answers, spec: GateSpec | None = None) -> list[str]:
+    found = compare_paired(given, 3, seed=0)
+    return objections(found, given, CLASSES, "old", spec or GateSpec())
+
+
+def test_the_same_answers_are_not_worse() -> None:
+    found = compare_paired(answers(60, 6, 6), 3, seed=0)
+    assert (found["difference"], found["interval"], found["worse_p"]) == (0.0, [0.0, 0.0], 1.0)
+    assert judged(answers(60, 6, 6)) == []
+
+
+def test_a_better_challenger_passes() -> None:
+    assert judged(answers(60, 20, 2)) == []
+    assert compare_paired(answers(60, 20, 2), 3, seed=0)["better_p"] < 0.001
+
+
+def test_a_worse_challenger_is_refused_in_figures() -> None:
+    said = judged(answers(60, 0, 12))
+    assert said[0].startswith("worse on old test rows: it loses 12 that the champion has right")
+    assert "class a falls from recall 1.000 to 0.800 on 20 old test rows" in said[1]
+
+
+def test_few_rows_can_still_be_too_much_worse() -> None:
+    said = judged(answers(60, 0, 3), GateSpec(class_fall=1.0))
+    assert said == ["macro F1 on 60 old test rows falls by 0.050, more than the limit of 0.03"]
+
+
+def test_a_class_may_have_a_limit_of_its_own() -> None:
+    spec = GateSpec(worse=1.0, significance=0.0, class_falls={"a": 0.5, "b": 0.5, "c": 0.5})
+    assert judged(answers(60, 0, 12), spec) == []
+
+
+codes = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=3, max_size=60)
+
+
+@given(codes)
+def test_scores_and_interval_fit_the_answers(rows: list[tuple[int, int, int]]) -> None:
+    truth, before, now = np.array(rows).T
+    found = compare_paired(Answers(truth, before, now), 3, seed=0)
+    present = np.unique(truth)
+    expected = f1_score(truth, now, labels=present, average="macro", zero_division=0)
+    assert found["challenger"]["macro_f1"] == pytest.approx(expected)
+    low, high = found["interval"]
+    assert -1 <= low <= high <= 1
+    assert found["lost"] + found["won"] <= len(truth)
+
+
+def test_the_bootstrap_is_that_of_the_rows() -> None:
+    """Against resampling the rows one by one."""
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 3, 80)
+    before, now = (np.where(rng.random(80) < 0.2, (truth + 1) % 3, truth) for _ in range(2))
+    found = compare_paired(Answers(truth, before, now), 3, seed=0)
+    drawn = rng.integers(0, 80, (2000, 80))
+    plain = [
+        f1_score(truth[rows], now[rows], average="macro")
+        - f1_score(truth[rows], before[rows], average="macro")
+        for rows in drawn[:600]
+    ]
+    np.testing.assert_allclose(found["interval"], np.percentile(plain, [2.5, 97.5]), atol=0.03)
+
+
+def test_a_drop_of_quality_is_told_from_noise() -> None:
+    assert quality_change(95, 100, 60, 100, 0.005, 0.05)["dropped"]
+    assert not quality_change(95, 100, 92, 100, 0.005, 0.05)["dropped"]
+    low, high = quality_change(95, 100, 60, 100, 0.005, 0.05)["interval"]
+    assert low < 0.35 < high
+    assert low > 0.2
+
+
+def test_labels_that_nobody_can_learn_are_doubted_and_a_changed_world_is_not() -> None:
+    change = quality_change(95, 100, 33, 100, 0.005, 0.05)
+    said = doubt_about_labels(change, 10, 30, 0.5)
+    assert said is not None
+    assert said.startswith(
+        "labels of the new rows don't fit: the champion's accuracy there is 0.33"
+    )
+    assert doubt_about_labels(change, 28, 30, 0.5) is None
+    assert doubt_about_labels(change, 0, 0, 0.5) is not None
+    steady = quality_change(95, 100, 94, 100, 0.005, 0.05)
+    assert doubt_about_labels(steady, 0, 30, 0.5) is None
+
+
+def test_shuffled_labels_are_doubted_in_ten_thousand_batches() -> None:
+    """However the 30 test rows fall, at chance of one in three."""
+    change = quality_change(95, 100, 50, 150, 0.005, 0.05)
+    right = np.random.default_rng(0).binomial(30, 1 / 3, 10_000)
+    assert all(doubt_about_labels(change, int(k), 30, 0.5) for k in np.unique(right[right < 19]))
+    assert (right >= 20).mean() < 0.001
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_wilson_holds_the_share(successes: int, n: int) -> None:
+    successes = min(successes, n)
+    low, high = wilson(successes, n)
+    assert 0 <= low <= successes / n + 1e-9
+    assert successes / n - 1e-9 <= high <= 1
+
+
+def test_an_estimate_says_that_it_is_one_and_is_right_where_calibrated() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.4] * 3, 4000)
+    truth = (probabilities.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
+    said = probabilities.argmax(axis=1)
+    found = estimate(probabilities, said)
+    assert found["is_estimate"]
+    assert found["accuracy"] == pytest.approx((said == truth).mean(), abs=0.02)
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"), abs=0.02)
+    low, high = found["accuracy_interval"]
+    assert low < found["accuracy"] < high
+
+
+@pytest.mark.parametrize("wrong", [{"worse": -1}, {"class_rows": 0}, {"class_falls": {"a": 2}}])
+def test_impossible_limits_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r"expected .*, got .*; correct"):
+        GateSpec(**wrong)

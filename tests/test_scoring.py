@@ -1,0 +1,251 @@
+"""Scoring: every row once, in order, by one version, whatever happens meanwhile."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import NOW, Command, store_series
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.datasets import Dataset, open_dataset
+from storage.models import Model, commit_model
+from storage.registry import move_champion
+from storage.root import Root, open_root, staging
+from tasks.champion import roll_back
+from tasks.learning.blocks import BATCH_ROWS, predict_block
+from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.replicas import train_seed
+from tasks.score import score_data
+from tasks.workers import workers
+
+QUICK = TrainingSpec(
+    seeds=1, refit_below=0, recipe=Recipe(updates=100, epochs=1, shortest=50, restarts=0)
+)
+
+
+def register(dataset: Dataset, seed: int) -> Model:
+    """A version with a trained classifier and nothing else."""
+    root = dataset.root
+    with staging(root, "model") as workspace:
+        path = f"{workspace}/model.keras"
+        [record] = workers().run([(train_seed, (root.url, dataset.ref, QUICK, seed, path))])
+        os.remove(f"{workspace}/model.npy")
+        description = {
+            "dataset": dataset.ref,
+            "classes": sorted(dataset.manifest["classes"]),
+            "channels": dataset.channels,
+            "decision": record["decision"],
+            "refused": None,
+            "spec": asdict(QUICK),
+        }
+        return commit_model(root, workspace, "toy", description, NOW)
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """A root with a dataset and two versions, of which the second is champion."""
+    root = open_root(tmp_path_factory.mktemp("scored"))
+    dataset = store_series(root, n=90)
+    for number, seed in enumerate((0, 1)):
+        version = register(dataset, seed).version
+        move_champion(root, "toy", version, "me", "why", {}, NOW.replace(second=number))
+    return root
+
+
+def file_of_series(folder: Path, root: Root, columns: tuple[str, ...] = ()) -> Path:
+    table = pa.concat_tables(open_dataset(root, "toy").tables())
+    path = folder / "new.parquet"
+    pq.write_table(table.select(["series_id", "value", *columns]), path)
+    return path
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=1200), st.integers(0, 99))
+def test_blocks_keep_the_order_and_look_at_whole_series(lengths: list[int], seed: int) -> None:
+    n_steps, rng = np.array(lengths), np.random.default_rng(seed)
+    x = rng.standard_normal((len(lengths), max(lengths), 1), dtype=np.float32)
+    x[np.arange(max(lengths)) >= n_steps[:, None]] = np.nan
+
+    def infer(rows: np.ndarray) -> np.ndarray:
+        assert len(rows) <= BATCH_ROWS
+        return np.stack([np.nansum(rows, axis=(1, 2)), np.isfinite(rows).sum(axis=(1, 2))], axis=1)
+
+    found = predict_block(infer, x, n_steps)
+    assert found[:, 1].astype(int).tolist() == lengths
+    np.testing.assert_allclose(found[:, 0], np.nansum(x, axis=(1, 2)), atol=1e-3)
+
+
+def test_every_row_is_answered_once_by_one_version(scored: Root) -> None:
+    first = score_data(scored, "toy@v1", "toy")
+    table = pq.read_table(first["out"])
+    dataset = pa.concat_tables(open_dataset(scored, "toy").tables())
+    assert table["series_id"].to_pylist() == dataset["series_id"].to_pylist()
+    assert set(table["model"].to_pylist()) == {"models/toy@v1"}
+    sums = table["probability_down"].to_numpy() + table["probability_up"].to_numpy()
+    np.testing.assert_allclose(sums, 1, atol=1e-5)
+    assert set(table["answer"].to_pylist()) <= {"down", "up", "unknown"}
+    assert first["unknown"] == table["answer"].to_pylist().count("unknown")
+    before = Path(first["out"]).read_bytes()
+    again = score_data(scored, "toy@v1", "toy")
+    assert (first["rows"], again["rows"]) == (90, 90)
+    assert again["scored"] == 0
+    assert Path(again["out"]).read_bytes() == before
+
+
+def test_a_name_means_the_champion_and_a_pinned_version_stays(scored: Root) -> None:
+    assert score_data(scored, "toy", "toy")["model"] == "models/toy@v2"
+    assert score_data(scored, "toy@v1", "toy")["model"] == "models/toy@v1"
+
+
+def test_the_user_s_file_gets_the_answers_of_the_dataset(scored: Root, tmp_path: Path) -> None:
+    path = file_of_series(tmp_path, scored)
+    found = score_data(scored, "toy@v1", str(path), str(tmp_path / "out.parquet"))
+    assert found["scored"] == 90
+    own = pq.read_table(tmp_path / "out.parquet")
+    theirs = pq.read_table(score_data(scored, "toy@v1", "toy")["out"])
+    assert own["label"].null_count == 90
+    assert own.drop_columns("label").equals(theirs.drop_columns("label"))
+
+
+def test_labels_may_come_later(
+    prefect: str, scored: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    path = file_of_series(tmp_path, scored)
+    words = ("score", "toy", path, "--root", scored.path)
+    blind = seqclass_json(*words)
+    assert blind["metrics"] is None
+    assert blind["estimate"]["is_estimate"]
+    ids = open_dataset(scored, "toy").labels()
+    rows = zip(ids["series_id"].to_pylist(), ids["label"].to_pylist(), strict=True)
+    lines = [f"{name},{label}" for name, label in rows][:60]
+    (tmp_path / "labels.csv").write_text("\n".join(["series_id,label", *lines]))
+    seen = seqclass_json(*words, "--labels", tmp_path / "labels.csv")
+    assert (seen["scored"], seen["metrics"]["labelled"]) == (0, 60)
+    assert seen["metrics"]["accuracy"] == 1.0
+    assert seen["metrics"]["intervals"]["accuracy"][0] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["toy", "none.parquet"], "DATASET: expected an existing file"),
+        (["toy", "other"], "DATASET: expected one of toy@"),
+        (["toy@v9", "toy"], "MODEL: expected one of toy@v1"),
+        (["toy", "toy", "--out", "x.csv"], "--out: expected a name ending in .parquet"),
+        (["toy", "toy", "--labels", "no.csv"], "--labels: expected an existing file"),
+    ],
+)
+def test_a_bad_input_is_one_line(
+    scored: Root, seqclass: Command, words: list[str], says: str
+) -> None:
+    code, _, err = seqclass("score", *words, "--root", scored.path)
+    assert code == 2
+    assert err.startswith(f"seqclass: {says}")
+    assert len(err.splitlines()) == 1
+
+
+def test_rows_without_a_channel_are_refused_and_leave_nothing(scored: Root, tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"series_id": ["a"], "other": pa.array([[1.0]], pa.list_(pa.float32()))}),
+        tmp_path / "x.parquet",
+    )
+    with pytest.raises(ValueError, match="expected the channels value of models/toy@v1, got no"):
+        score_data(scored, "toy@v1", str(tmp_path / "x.parquet"))
+    assert list(Path(scored.path, ".staging").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_path: Path) -> None:
+    table = pa.concat_tables(open_dataset(scored, "toy").tables())
+    many = pa.concat_tables([table] * 200).select(["series_id", "value"])
+    many = many.set_column(0, "series_id", pa.array([f"r{i}" for i in range(len(many))]))
+    path = tmp_path / "many.parquet"
+    pq.write_table(many, path)
+    script = (
+        "from storage.root import open_root; from tasks.score import score_data\n"
+        "if __name__ == '__main__':\n"
+        f"    score_data(open_root({scored.path!r}), 'toy@v1', {str(path)!r})\n"
+    )
+    (tmp_path / "go.py").write_text(script)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    place = Path(scored.path, "scores", "toy", "v1", "files", digest)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for seconds in (3.0, 6.0):
+        process = subprocess.Popen([sys.executable, tmp_path / "go.py"], env=environment)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not place.exists() or (place / "manifest.json").exists()
+    assert score_data(scored, "toy@v1", str(path))["rows"] == 18_000
+    found = pq.read_table(place / "scores.parquet")
+    assert found["series_id"].to_pylist() == many["series_id"].to_pylist()
+    assert score_data(scored, "toy@v1", str(path))["scored"] == 0
+
+
+@pytest.mark.slow
+def test_a_rollback_under_twenty_readers_mixes_no_versions(scored: Root, tmp_path: Path) -> None:
+    """Each reader scores a file of its own again and again while the champion moves."""
+    table = pa.concat_tables(open_dataset(scored, "toy").tables()).select(["series_id", "value"])
+    ends, failures, seen = threading.Event(), [], []
+
+    def read(reader: int) -> None:
+        turn = 0
+        while not ends.is_set():
+            path = tmp_path / f"{reader}-{turn}.parquet"
+            part = table.slice((7 * reader + turn) % 60, 30)
+            ids = [f"{reader}-{turn}-{row}" for row in range(len(part))]
+            pq.write_table(part.set_column(0, "series_id", pa.array(ids)), path)
+            try:
+                found = score_data(scored, "toy", str(path))
+                versions = set(pq.read_table(found["out"])["model"].to_pylist())
+                assert versions == {found["model"]}
+                seen.append(found["model"])
+            except Exception as error:
+                failures.append(repr(error))
+                return
+            turn += 1
+
+    readers = [threading.Thread(target=read, args=(reader,)) for reader in range(20)]
+    for thread in readers:
+        thread.start()
+    for move in range(6):
+        reached = len(seen) + 20
+        while len(seen) < reached and not failures:
+            time.sleep(0.05)
+        when = NOW.replace(minute=10 + move)
+        if move % 2:
+            move_champion(scored, "toy", "v2", "me", "again", {}, when)
+        else:
+            roll_back(scored, "toy", "worse", when)
+    ends.set()
+    for thread in readers:
+        thread.join()
+    assert failures == []
+    assert set(seen) == {"models/toy@v1", "models/toy@v2"}
+    assert len(seen) >= 120
+
+
+def test_scores_are_verified_with_their_model(
+    scored: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    found = score_data(scored, "toy@v1", "toy")
+    assert seqclass_json("verify", "models/toy", "--root", scored.path)["bad"] == []
+    path = Path(found["out"])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"x")
+    code, out, _ = seqclass("verify", "--root", scored.path, "--json")
+    path.write_bytes(whole)
+    assert code == 1
+    assert [item["path"] for item in json.loads(out)["bad"]] == [str(path)]
