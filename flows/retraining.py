@@ -57,7 +57,7 @@ def _retrain(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict
     with staging(store, f"retraining-{name}") as folder, staging(store, f"model-{name}") as bench:
         seen = inspect_rows(news, spec, folder, root_url)
         challenger = verdict = None
-        if spec.when == "new rows" or seen["changed"]:
+        if seen["resting"] is None:
             dataset = choose_rows(news, spec, root_url)
             training = training_of(news["champion"], spec, root_url)
             train(dataset, training, bench, root_url)

@@ -18,10 +18,10 @@ from storage.root import Root, open_root
 from tasks.compare import ANSWERS, COMPARISON, offsets_of
 from tasks.learning.decisions import answers_of
 from tasks.learning.spec import TrainingSpec
-from tasks.monitoring.paired import Answers, compare_paired, objections
+from tasks.monitoring.paired import Answers, GateSpec, compare_paired, objections
 from tasks.monitoring.quality import doubt_about_labels
 from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import CHOSEN_FROM, doubted_ids, ids_of, spec_of
+from tasks.news import CHOSEN_FROM, doubted_ids, fresh_ids, ids_of, spec_of
 from tasks.replicas import predict_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
@@ -95,34 +95,22 @@ def judge(
     """
     root = open_root(root_url)
     champion, own = open_model(root, news["champion"]), _read(root, f"{workspace}/metrics.json")
-    stability = _read(root, f"{workspace}/stability.json")["refused"]
+    classes = sorted({*champion.manifest["classes"], *own["classes"]})
     old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, training, news, workspace)
-    latest, classes = open_dataset(root, news["latest"]), _all_classes(champion, own)
-    old, newest = _answers(root, latest, (old_ids, new_ids), champion, own, classes, workspace)
-    gate = spec.gate
-    on_old = compare_paired(old, len(classes), training.split_seed) if len(old) else None
-    on_new = compare_paired(newest, len(classes), training.split_seed) if len(newest) else None
-    reasons = [stability] if stability else []
-    if len(old) < gate.least_rows:
-        reasons.append(
-            f"{len(old)} old test rows that neither model was trained on, fewer than the "
-            f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
-        )
-    if on_old and on_old["challenger"]["macro_f1"] < gate.floor:
-        reasons.append(
-            f"macro F1 on old test rows {on_old['challenger']['macro_f1']:.3f}, below the floor "
-            f"of {gate.floor:g}"
-        )
-    if on_old:
-        reasons += objections(on_old, old, classes, "old", gate)
-    doubt = None
-    if seen["quality"] and not spec.trust_labels:
-        right = int((newest.challenger == newest.truth).sum())
-        doubt = doubt_about_labels(seen["quality"], right, len(newest), gate.recovery)
+    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news))
+    latest = open_dataset(root, news["latest"])
+    old, newest, fresh = _answers(latest, wanted, champion, own, classes, workspace)
+    on_old, on_new = (
+        compare_paired(side, len(classes), training.split_seed) if len(side) else None
+        for side in (old, newest)
+    )
+    stability = _read(root, f"{workspace}/stability.json")["refused"]
+    reasons = [*([stability] if stability else []), *_on_old(on_old, old, classes, spec.gate)]
+    doubt = _doubt(seen, fresh, spec)
     if doubt:
         reasons.append(doubt)
     elif on_new:
-        reasons += objections(on_new, newest, classes, "newest", gate)
+        reasons += objections(on_new, newest, classes, "newest", spec.gate)
     verdict = {
         "champion": champion.version,
         "better": not reasons,
@@ -137,6 +125,30 @@ def judge(
     root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
     get_run_logger().info("%s", verdict["reason"])
     return verdict
+
+
+def _on_old(
+    found: dict[str, Any] | None, old: Answers, classes: list[str], gate: GateSpec
+) -> list[str]:
+    """What old test rows say against the challenger; without enough of them nothing passes."""
+    if found is None or len(old) < gate.least_rows:
+        return [
+            f"{len(old)} old test rows that neither model was trained on, fewer than the "
+            f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
+        ]
+    said = objections(found, old, classes, "old", gate)
+    reached = found["challenger"]["macro_f1"]
+    if reached < gate.floor:
+        low = f"macro F1 on old test rows {reached:.3f}, below the floor of {gate.floor:g}"
+        return [low, *said]
+    return said
+
+
+def _doubt(seen: dict[str, Any], fresh: Answers, spec: RetrainSpec) -> str | None:
+    if not seen["quality"] or spec.trust_labels:
+        return None
+    right = int((fresh.challenger == fresh.truth).sum())
+    return doubt_about_labels(seen["quality"], right, len(fresh), spec.gate.recovery)
 
 
 def _not_worse(champion: Model, old: dict[str, Any] | None, newest: dict[str, Any] | None) -> str:
@@ -172,34 +184,24 @@ def _test_ids(root: Root, path: str) -> list[str]:
         return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
 
 
-def _all_classes(champion: Model, own: dict[str, Any]) -> list[str]:
-    return sorted({*champion.manifest["classes"], *own["classes"]})
-
-
 def _answers(
-    root: Root,
     latest: Dataset,
-    wanted: tuple[set[str], set[str]],
+    wanted: tuple[set[str], ...],
     champion: Model,
     own: dict[str, Any],
     classes: list[str],
     workspace: str,
-) -> tuple[Answers, Answers]:
-    """What both models say of the rows with these ids, old and newest."""
-    table = latest.labels()
+) -> list[Answers]:
+    """What both models say of the rows with each of these sets of ids."""
+    table, root = latest.labels(), latest.root
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     number = {name: code for code, name in enumerate(classes)}
-    rows = np.array(
-        [
-            r
-            for r, i in enumerate(ids)
-            if labels[r] in number and (i in wanted[0] or i in wanted[1])
-        ],
-        dtype=np.int64,
-    )
+    every = set().union(*wanted)
+    kept = [r for r, i in enumerate(ids) if i in every and labels[r] in number]
+    rows = np.array(kept, dtype=np.int64)
     if not len(rows):
         empty = np.empty(0, dtype=np.int64)
-        return Answers(empty, empty, empty), Answers(empty, empty, empty)
+        return [Answers(empty, empty, empty) for _ in wanted]
     paths = [champion.path("model.keras"), f"{workspace}/model.keras"]
     found = workers().run([(predict_rows, (root.url, latest.ref, rows, [p])) for p in paths])
     sides = (
@@ -211,13 +213,8 @@ def _answers(
         for probabilities, names, offsets in sides
     ]
     truth = np.array([number[labels[row]] for row in rows])
-    is_old = np.array([ids[row] in wanted[0] for row in rows])
-    whole = Answers(truth, *said)
-    old, newest = (
-        Answers(whole.truth[part], whole.champion[part], whole.challenger[part])
-        for part in (is_old, ~is_old)
-    )
-    return old, newest
+    parts = [np.array([ids[row] in some for row in rows]) for some in wanted]
+    return [Answers(truth[part], said[0][part], said[1][part]) for part in parts]
 
 
 def _read(root: Root, path: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 from datetime import datetime
 from typing import Any
 
+from storage.models import Model
 from storage.registry import champion_of, move_champion, open_model, previous_champion
 from storage.root import Root, locked
 
@@ -33,10 +34,19 @@ def promote_version(
         outcome = {"model": model.ref, "from": before, "to": model.version, "refused": None}
         if before == model.version:
             return {**outcome, "moved": False}
-        if model.manifest["refused"] and not in_spite:
-            return {**outcome, "moved": False, "refused": model.manifest["refused"]}
+        refused = _refusal_of(model)
+        if refused and not in_spite:
+            return {**outcome, "moved": False, "refused": refused}
         move_champion(root, name, model.version, actor(), reason, {"by": "hand"}, now)
     return {**outcome, "moved": True}
+
+
+def _refusal_of(model: Model) -> str | None:
+    """What a gate had against a version when it was made."""
+    if model.manifest["refused"]:
+        return model.manifest["refused"]
+    reasons = model.read_json("comparison.json").get("reasons")
+    return "refused by the gate: " + "; ".join(reasons) if reasons else None
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:

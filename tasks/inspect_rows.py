@@ -26,7 +26,7 @@ from tasks.monitoring.drift import (
 )
 from tasks.monitoring.quality import quality_change, quality_words
 from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import doubted_ids, ids_of, spec_of
+from tasks.news import doubted_ids, fresh_ids, spec_of
 from tasks.replicas import predict_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
@@ -50,23 +50,27 @@ def inspect_rows(
 ) -> dict[str, Any]:
     """Quality first, then drift; a table, a picture and words are stored in the workspace.
 
-    ``changed`` says whether either has moved, ``words`` what was found.
+    ``changed`` says whether either has moved, ``words`` what was found, and ``resting`` why no
+    challenger is worth a training, if none is.
     """
     root = open_root(root_url)
     root.fs.makedirs(workspace, exist_ok=True)
     champion, latest = open_model(root, news["champion"]), open_dataset(root, news["latest"])
-    rows = new_rows(root, latest, champion, news["known"], spec)
+    rows = new_rows(root, latest, champion, news, spec)
     rows = _some(rows, spec.drift.most_rows)
     before, now = held_out(champion), _ask(champion, latest, rows)
     quality = _quality(before, now, spec)
     drift = _drift(champion, latest, rows, before, now, spec.drift)
     _store(root, workspace, drift)
     words = [*([quality_words(quality)] if quality else []), drift_words(drift)]
+    changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
     seen = {
         "rows": len(rows),
+        "labelled": sum(label is not None for label in now.labels),
         "quality": quality,
         "drift": {key: drift[key] for key in ("drifted", "compared")},
-        "changed": bool(drift["drifted"]) or bool(quality and quality["dropped"]),
+        "changed": changed,
+        "resting": _resting(now, changed, spec),
         "words": words,
     }
     root.fs.pipe_file(f"{workspace}/{SEEN}", json.dumps(seen, indent=2).encode())
@@ -74,13 +78,21 @@ def inspect_rows(
     return seen
 
 
+def _resting(now: Said, changed: bool, spec: RetrainSpec) -> str | None:
+    if not any(now.labels):
+        return "no new row has a label: there is nothing to learn"
+    if spec.when == "changed" and not changed:
+        return "neither quality nor rows have changed"
+    return None
+
+
 def new_rows(
-    root: Root, latest: Dataset, champion: Model, known: str, spec: RetrainSpec
+    root: Root, latest: Dataset, champion: Model, news: dict[str, Any], spec: RetrainSpec
 ) -> np.ndarray:
-    """Row numbers of the latest version that the champion's had not, without doubted ones."""
-    out = ids_of(root, known) | doubted_ids(root, champion.name, spec)
+    """Row numbers of what has come since the last look, without doubted ones."""
+    fresh = fresh_ids(root, news) - doubted_ids(root, champion.name, spec)
     ids = latest.labels()["series_id"].to_pylist()
-    return np.array([row for row, name in enumerate(ids) if name not in out], dtype=np.int64)
+    return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
 
 
 def _some(rows: np.ndarray, most: int) -> np.ndarray:

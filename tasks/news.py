@@ -20,7 +20,8 @@ CHOSEN_FROM = "chosen_from"
 
 @task(name="look for news")
 def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
-    """The champion, what it knows, what is newest, and in ``waiting`` why nothing is to be done."""
+    """The champion, what it knows, what was judged last, what is newest, and in ``waiting`` why
+    nothing is to be done."""
     root = open_root(root_url)
     champion = open_model(root, name)
     known = known_ref(champion)
@@ -31,7 +32,7 @@ def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) ->
     rows = 0
     if waiting is None:
         older = ids_of(root, known) | ids_of(root, judged)
-        rows = sum(i not in older for i in latest.labels()["series_id"].to_pylist())
+        rows = len(set(latest.labels()["series_id"].to_pylist()) - older)
         if rows < spec.least_rows:
             waiting = (
                 f"{rows} new rows in {latest.ref}, fewer than the {spec.least_rows} worth a look"
@@ -40,6 +41,7 @@ def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) ->
     return {
         "champion": champion.ref,
         "known": known,
+        "judged": judged,
         "latest": latest.ref,
         "rows": rows,
         "waiting": waiting,
@@ -57,6 +59,11 @@ def spec_of(model: Model) -> TrainingSpec:
 
 def ids_of(root: Root, ref: str) -> set[str]:
     return set(open_dataset(root, ref).labels()["series_id"].to_pylist())
+
+
+def fresh_ids(root: Root, news: dict[str, Any]) -> set[str]:
+    """Ids of rows that neither the champion nor the last look knew."""
+    return ids_of(root, news["latest"]) - ids_of(root, news["known"]) - ids_of(root, news["judged"])
 
 
 def doubted_ids(root: Root, name: str, spec: RetrainSpec) -> set[str]:

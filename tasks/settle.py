@@ -47,7 +47,7 @@ def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:
     """The outcome where no challenger was trained."""
     return {
         "decision": NOTHING_NEW,
-        "reasons": ["quality and rows have not changed", *seen["words"]],
+        "reasons": [seen["resting"], *seen["words"]],
         "champion": news["champion"],
         "challenger": None,
         "dataset": news["latest"],
@@ -83,6 +83,6 @@ def _move(root: Root, challenger: str, verdict: dict[str, Any], now: datetime) -
 def _doubt(root: Root, news: dict[str, Any], spec: RetrainSpec, workspace: str) -> None:
     """Keep the ids of the new labelled rows, which later retrainings leave out."""
     latest, champion = open_dataset(root, news["latest"]), open_model(root, news["champion"])
-    rows, table = new_rows(root, latest, champion, news["known"], spec), latest.labels()
+    rows, table = new_rows(root, latest, champion, news, spec), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     write_suspects(root, workspace, [ids[row] for row in rows if labels[row] is not None])

@@ -29,7 +29,7 @@ class RetrainSpec:
     window_rows: int | None = None
     start: Literal["fresh", "warm"] = "fresh"
     training: TrainingSpec | None = None
-    significance: float = 0.005
+    significance: float = 0.002
     least_drop: float = 0.05
     trust_labels: bool = False
     approval: bool = False

@@ -1,0 +1,258 @@
+"""Retraining: what is promoted, what is refused and why, and that one runs at a time."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import NOW, Command
+
+from storage.datasets import open_dataset
+from storage.registry import champion_of, move_champion, open_model, previous_champion, read_audit
+from storage.root import Root, claimed, open_root
+from storage.rows import from_dense
+from tasks.learning.spec import Architecture, Recipe, TrainingSpec
+from tasks.monitoring.retraining import RetrainSpec
+
+LIGHT = TrainingSpec(
+    seeds=1,
+    refit_below=0,
+    recipe=Recipe(updates=250, epochs=1, shortest=100, verdict=100, restarts=1),
+    architecture=Architecture(filters=16, units=16),
+)
+
+
+def series(first: int, n: int, level: float = 0.0, shuffled: bool = False) -> pa.Table:
+    """Rising and falling lines of 12 steps with noise."""
+    rng = np.random.default_rng(first)
+    y = np.arange(n) % 2
+    line = np.linspace(-1, 1, 12, dtype=np.float32) * np.where(y, 1, -1)[:, None]
+    names = np.array(["down", "up"])[rng.permutation(y) if shuffled else y]
+    values = line + 0.2 * rng.standard_normal(line.shape, dtype=np.float32) + np.float32(level)
+    return pa.table(
+        {
+            "series_id": [f"s{i:05d}" for i in range(first, first + n)],
+            "label": names,
+            "value": from_dense(values.astype(np.float32)),
+        }
+    )
+
+
+def bring(root: Root, folder: Path, table: pa.Table, append: bool = True) -> None:
+    from flows.ingestion import import_dataset
+    from flows.simulation import OPEN_DOOR
+    from tasks.ingest import ImportSpec
+
+    path = folder / f"{table['series_id'][0].as_py()}.parquet"
+    pq.write_table(table, path)
+    import_dataset("toy", ImportSpec((str(path),), policy=OPEN_DOOR, append=append), root.url)
+
+
+def retrain(root: Root, **chosen: Any) -> dict[str, Any]:
+    from flows.retraining import retrain_model
+
+    outcome: Any = retrain_model("toy", RetrainSpec(**chosen), root.url)
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def kept(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, Path]:
+    """A root with a champion, and a folder for files."""
+    from flows.training import train_classifier
+
+    root, folder = open_root(tmp_path_factory.mktemp("kept")), tmp_path_factory.mktemp("in")
+    bring(root, folder, series(0, 120), append=False)
+    train_classifier("toy", spec=LIGHT, root=root.path)
+    return root, folder
+
+
+def test_without_new_rows_nothing_is_done(kept: tuple[Root, Path], seqclass: Command) -> None:
+    root, _ = kept
+    began = time.monotonic()
+    code, out, _ = seqclass("retrain", "toy", "--root", root.path, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["model"], found["decision"]) == ("models/toy@v1", "nothing new")
+    assert found["reasons"][0].startswith("nothing new since the champion was trained")
+    assert time.monotonic() - began < 10
+    assert not root.exists("retrainings")
+
+
+def test_a_second_retraining_of_a_model_ends_at_once(kept: tuple[Root, Path]) -> None:
+    root, _ = kept
+    with claimed(root, "retraining", "models", "toy") as is_free:
+        assert is_free
+        found = retrain(root)
+    assert found["decision"] == "nothing new"
+    assert found["reasons"] == ["another retraining of this model is running"]
+    with claimed(root, "retraining", "models", "toy") as is_free:
+        assert is_free
+
+
+def test_the_life_of_a_champion(
+    kept: tuple[Root, Path], seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    """Good rows, too few rows, a poisoned batch, good rows again; then by hand and back."""
+    root, folder = kept
+    bring(root, folder, series(1000, 100))
+    waits = retrain(root, debounce_s=3600)
+    assert waits["decision"] == "nothing new"
+    assert "debounce of 3600 s" in waits["reasons"][0]
+
+    good = retrain(root, start="warm")
+    assert good["decision"] == "promoted"
+    assert good["reasons"][0].startswith("not worse than champion v1: macro F1")
+    assert champion_of(root, "toy") == "v2"
+    assert open_model(root, "toy").manifest["spec"]["warm_start"] == "models/toy@v1"
+    assert {"drift.parquet", "drift.svg", "seen.json", "manifest.json"} == {
+        path.name for path in Path(good["folder"]).iterdir()
+    }
+    assert "value: mean" in pq.read_table(f"{good['folder']}/drift.parquet")["what"].to_pylist()
+
+    bring(root, folder, series(2000, 5))
+    assert "5 new rows" in retrain(root)["reasons"][0]
+
+    bring(root, folder, series(3000, 120, shuffled=True))
+    rests = retrain(root, cool_down_s=3600)
+    assert "cool-down of 3600 s" in rests["reasons"][0]
+    code, out, err = seqclass("retrain", "toy", "--root", root.path, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert found["decision"] == "refused"
+    assert found["doubted"]
+    assert "labels of the new rows don't fit" in err
+    assert champion_of(root, "toy") == "v2"
+    assert read_audit(root, "toy")[-1]["what"] == "refuse"
+    assert "nothing new since the last look" in retrain(root)["reasons"][0]
+
+    bring(root, folder, series(4000, 100))
+    again = retrain(root)
+    assert again["decision"] == "promoted"
+    chosen = open_dataset(root, open_model(root, "toy").manifest["dataset"])
+    ids = set(chosen.labels()["series_id"].to_pylist())
+    assert len(ids) == 120 + 100 + 100
+    assert not {i for i in ids if i.startswith(("s03", "s02"))}
+    assert chosen.manifest["parents"] == [again["dataset"]]
+
+    back = seqclass_json("rollback", "toy", "--reason", "looks odd", "--root", root.path)
+    assert (back["from"], back["to"]) == ("v4", "v2")
+    entry = read_audit(root, "toy")[-1]
+    assert (entry["what"], entry["reason"]) == ("rollback", "looks odd")
+    assert seqclass_json("promote", "toy@v4", "--root", root.path)["moved"]
+    assert seqclass_json("verify", "--root", root.path)["bad"] == []
+    assert seqclass("models", "--root", root.path)[0] == 0
+
+
+def test_rollbacks_go_back_step_by_step(root: Root) -> None:
+    for number, version in enumerate(("v1", "v2", "v3")):
+        Path(root.join("models", "m", version)).mkdir(parents=True)
+        Path(root.join("models", "m", version, "manifest.json")).write_text("{}")
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    steps = []
+    while (before := previous_champion(root, "m")) is not None:
+        later = NOW + timedelta(minutes=1 + len(steps))
+        move_champion(root, "m", before, "me", "back", {}, later, what="rollback")
+        steps.append(before)
+    assert steps == ["v2", "v1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["promote", "toy"], "MODEL: expected a version to promote, NAME@vN, got 'toy'"),
+        (["rollback", "none"], "MODEL: expected one of toy@v1"),
+        (["retrain", "none"], "MODEL: expected one of toy@v1"),
+        (["simulate", "--scenario", "x"], "--scenario: expected one of stable"),
+    ],
+)
+def test_a_bad_input_is_one_line(
+    kept: tuple[Root, Path], seqclass: Command, words: list[str], says: str
+) -> None:
+    code, _, err = seqclass(*words, "--root", kept[0].path)
+    assert code == 2
+    assert f"seqclass: {says}" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"least_rows": 0}, {"debounce_s": -1}, {"window_rows": 3}, {"when": "never"},
+     {"start": "cold"}, {"significance": 1}, {"approval_s": 0}],
+)  # fmt: skip
+def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"expected .*, got .*; correct"):
+        RetrainSpec(**wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("approve", [True, False])
+def test_a_person_has_the_last_word(prefect: str, tmp_path: Path, approve: bool) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
+    from prefect.flow_runs import resume_flow_run
+
+    from flows.training import train_classifier
+
+    root = open_root(tmp_path / "tree")
+    bring(root, tmp_path, series(0, 120), append=False)
+    train_classifier("toy", spec=LIGHT, root=root.path)
+    bring(root, tmp_path, series(1000, 100))
+
+    def answer() -> None:
+        paused = FlowRunFilter(
+            state=FlowRunFilterState.model_validate({"type": {"any_": ["PAUSED"]}})
+        )
+        deadline = time.monotonic() + 120
+        with get_client(sync_client=True) as client:
+            while time.monotonic() < deadline:
+                for run in client.read_flow_runs(flow_run_filter=paused):
+                    resume_flow_run(run.id, run_input={"approve": approve, "reason": "I looked"})
+                    return
+                time.sleep(0.5)
+
+    person = threading.Thread(target=answer)
+    person.start()
+    found = retrain(root, approval=True, approval_s=120)
+    person.join()
+    assert found["decision"] == ("promoted" if approve else "refused")
+    assert "I looked" in found["reasons"][0]
+    assert champion_of(root, "toy") == ("v2" if approve else "v1")
+
+
+@pytest.mark.slow
+def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
+    """Eight weeks: an outage with a backlog, a poisoned batch that a person lets in and takes
+    back, a late batch."""
+    from flows.simulation import SimulationSpec, simulate
+
+    store = open_root(tmp_path / "tree")
+    rows = list(simulate(SimulationSpec("story", weeks=6), store, tmp_path))
+    by_week = [(row["week"], row["event"], row["decision"]) for row in rows]
+    assert (3, "rows, shuffled labels", "refused") in by_week
+    assert [d for w, e, d in by_week if e == "by hand"] == ["promoted", "rolled back"]
+    assert (5, "server and worker are down", "") in by_week
+    backlog = [decision for week, event, decision in by_week if week == 6]
+    assert len(backlog) == 3
+    assert backlog[1:] == ["nothing new", "nothing new"]
+    assert backlog[0] != "nothing new"
+    champion = open_model(store, "plant")
+    ids = open_dataset(store, champion.manifest["dataset"]).labels()["series_id"].to_pylist()
+    assert not [name for name in ids if name.startswith("week03")]
+
+
+def test_time_is_an_argument_of_the_flow() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.retraining import retrain_model
+
+    schema = parameter_schema(retrain_model)
+    assert set(schema.properties) == {"model", "spec", "root", "now"}
+    assert "GateSpec" in schema.definitions
+    assert datetime.now(UTC) > NOW
