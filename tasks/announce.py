@@ -7,12 +7,17 @@
 
 from typing import Any
 
+import pyarrow.parquet as pq
 from prefect import task
+from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from storage.registry import open_model
-from storage.root import open_root
+from storage.root import Root, open_root
+from tasks.inspect_rows import DRIFT_TABLE
+from tasks.publish import artifact_key
 
+MOST_SHOWN = 20
 EVENTS = {"promoted": "seqclass.model.promoted", "refused": "seqclass.model.refused"}
 
 
@@ -25,13 +30,34 @@ def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
 
 @task(name="announce")
 def announce(outcome: dict[str, Any], root_url: str) -> None:
-    """Emit the events of a retraining."""
+    """Emit the events of a retraining, and show it as the artifact ``<name>-retraining``."""
     keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
     payload = {key: outcome.get(key) for key in keys}
-    model = open_model(open_root(root_url), outcome["model"]).ref
+    root = open_root(root_url)
+    model = open_model(root, outcome["model"])
+    if outcome.get("folder"):
+        key = f"{artifact_key(model.name)}-retraining"
+        create_markdown_artifact(_summary(root, outcome), key)
     if outcome["decision"] in EVENTS:
-        announce_move(EVENTS[outcome["decision"]], model, payload)
+        announce_move(EVENTS[outcome["decision"]], model.ref, payload)
     if outcome.get("quality") and outcome["quality"]["dropped"]:
-        announce_move("seqclass.quality.dropped", model, {**payload, "seen": outcome["seen"]})
+        announce_move("seqclass.quality.dropped", model.ref, {**payload, "seen": outcome["seen"]})
     if outcome.get("drift") and outcome["drift"]["drifted"]:
-        announce_move("seqclass.drift.detected", model, {**payload, "seen": outcome["seen"]})
+        announce_move("seqclass.drift.detected", model.ref, {**payload, "seen": outcome["seen"]})
+
+
+def _summary(root: Root, outcome: dict[str, Any]) -> str:
+    lines = [f"# {outcome['model']}: {outcome['decision']}", ""]
+    lines += [f"- {words}" for words in (*outcome["reasons"], *outcome["seen"])]
+    path = f"{outcome['folder']}/{DRIFT_TABLE}"
+    if not root.fs.exists(path):
+        return "\n".join(lines)
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file).to_pylist()
+    head = ["", "| | shift | PSI | Wasserstein | p (Holm) | drifted |", "|---|---|---|---|---|---|"]
+    rows = [
+        f"| {row['what']} | {row['shift']:.3f} | {row['stability_index']:.3f} | "
+        f"{row['distance']:.3f} | {row['adjusted_p']:.2g} | {'yes' if row['drifted'] else ''} |"
+        for row in table[:MOST_SHOWN]
+    ]
+    return "\n".join([*lines, *head, *rows])

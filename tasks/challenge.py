@@ -31,28 +31,31 @@ from tasks.workers import workers
 def choose_rows(news: dict[str, Any], spec: RetrainSpec, root_url: str) -> str:
     """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
     root = open_root(root_url)
-    latest = open_dataset(root, news["latest"])
     name = news["champion"].removeprefix("models/").partition("@")[0]
+    chosen = choose(open_dataset(root, news["latest"]), doubted_ids(root, name, spec), spec)
+    get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
+    return chosen.ref
+
+
+def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
+    """The dataset itself where all of its rows are wanted, else a new one that names it."""
     table = latest.labels()
-    doubted = doubted_ids(root, name, spec)
     rows = [r for r, i in enumerate(table["series_id"].to_pylist()) if i not in doubted]
     kept = np.array(rows, dtype=np.int64)
     if spec.window_rows is not None:
         kept = np.sort(kept[_by_age(table, kept)][-spec.window_rows :])
     if len(kept) == len(table):
-        return latest.ref
+        return latest
     source = {
         CHOSEN_FROM: latest.ref,
         "window_rows": spec.window_rows,
         "doubted": len(table) - len(rows),
     }
     chosen = f"{latest.manifest['name'][:56]}.chosen"
-    written = write_dataset(
-        root, chosen, _taken(latest, kept), source, datetime.now(UTC),
+    return write_dataset(
+        latest.root, chosen, _taken(latest, kept), source, datetime.now(UTC),
         lambda: {"parents": [latest.ref]},
     )  # fmt: skip
-    get_run_logger().info("%s: %d of %d rows", written.ref, len(kept), len(table))
-    return written.ref
 
 
 def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:

@@ -78,6 +78,8 @@ def score_partition(partition: Partition, scorer: Scorer, scores: ScoreSet) -> i
         if not partition.is_stored:
             path = _as_wide_parquet(path, workspace, root)
         parts = _parts(root, path, partition.is_stored)
+        if not parts:
+            raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
         counted = workers().run(
             [(score_part, (root.url, p, scorer, t)) for p, t in zip(parts, targets, strict=True)]
@@ -157,9 +159,9 @@ def assess(model_ref: str, tables: list[str], labels: str | None, root_url: str)
     """
     root = open_root(root_url)
     classes = open_model(root, model_ref).manifest["classes"]
-    found = pa.concat_tables(_read_scores(root, path) for path in tables)
-    if not len(found):
-        return {"metrics": None, "estimate": None}
+    wanted = ["label", "prediction", "answer", *(f"probability_{name}" for name in classes)]
+    wanted += ["series_id"] * (labels is not None)
+    found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
     probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
     answers = _codes(found["prediction"], classes)
     truth = found["label"] if labels is None else _labels_of(found["series_id"], labels)
@@ -208,9 +210,9 @@ def _scores_of(table: np.ndarray) -> dict[str, float]:
     return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
 
 
-def _read_scores(root: Root, path: str) -> pa.Table:
+def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:
     with root.fs.open(path, "rb") as file:
-        return pq.read_table(file)
+        return pq.read_table(file, columns=columns)
 
 
 def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:

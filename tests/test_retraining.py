@@ -1,6 +1,7 @@
 """Retraining: what is promoted, what is refused and why, and that one runs at a time."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,14 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import NOW, Command
+from conftest import NOW, Command, store_series
 
 from storage.datasets import open_dataset
 from storage.registry import champion_of, move_champion, open_model, previous_champion, read_audit
 from storage.root import Root, claimed, open_root
 from storage.rows import from_dense
+from tasks.challenge import choose
 from tasks.learning.spec import Architecture, Recipe, TrainingSpec
 from tasks.monitoring.retraining import RetrainSpec
+from tasks.selection import select_rows
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -96,16 +99,66 @@ def test_a_second_retraining_of_a_model_ends_at_once(kept: tuple[Root, Path]) ->
         assert is_free
 
 
-def test_the_life_of_a_champion(
-    kept: tuple[Root, Path], seqclass: Command, seqclass_json: Callable[..., dict]
-) -> None:
-    """Good rows, too few rows, a poisoned batch, good rows again; then by hand and back."""
-    root, folder = kept
-    bring(root, folder, series(1000, 100))
+@pytest.fixture
+def own(kept: tuple[Root, Path], tmp_path: Path) -> tuple[Root, Path]:
+    """A copy of the root that a test may change, and a folder for files."""
+    shutil.copytree(kept[0].path, tmp_path / "tree")
+    return open_root(tmp_path / "tree"), tmp_path
+
+
+def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> None:
+    root, folder = own
+    bring(root, folder, series(3000, 120, shuffled=True))
     waits = retrain(root, debounce_s=3600)
     assert waits["decision"] == "nothing new"
     assert "debounce of 3600 s" in waits["reasons"][0]
+    found = retrain(root, when="changed")
+    assert found["decision"] == "refused"
+    assert found["doubted"]
+    assert champion_of(root, "toy") == "v1"
+    ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
+    assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
+    assert "nothing new since the last look" in retrain(root)["reasons"][0]
 
+
+def test_a_window_takes_the_newest_rows_and_leaves_doubted_ones_out(root: Root) -> None:
+    latest = store_series(root, n=60)
+    chosen = choose(latest, {"s059", "s058"}, RetrainSpec(window_rows=20))
+    ids = chosen.labels()["series_id"].to_pylist()
+    assert ids == [f"s{i:03d}" for i in range(38, 58)]
+    assert chosen.manifest["source"]["chosen_from"] == latest.ref
+    np.testing.assert_array_equal(chosen.values(), latest.values(np.arange(38, 58)))
+    assert choose(latest, set(), RetrainSpec()).ref == latest.ref
+    assert choose(latest, set(), RetrainSpec(window_rows=60)).ref == latest.ref
+
+
+def test_the_newest_rows_are_those_of_the_latest_time(root: Root) -> None:
+    hours = [NOW + timedelta(hours=-row) for row in range(59)]
+    latest = store_series(root, n=60, time=pa.array([*hours, None], pa.timestamp("us", tz="UTC")))
+    chosen = choose(latest, set(), RetrainSpec(window_rows=10))
+    assert chosen.labels()["series_id"].to_pylist() == [f"s{i:03d}" for i in range(10)]
+
+
+def test_frozen_test_rows_train_no_challenger(root: Root) -> None:
+    """Whatever is appended or cut off, the old test rows stay out of the training rows."""
+    before, grown = store_series(root, "a", n=100), store_series(root, "b", n=300)
+    window = choose(grown, set(), RetrainSpec(window_rows=250))
+    tested, *learned = (
+        {dataset.labels()["series_id"][int(row)].as_py() for row in getattr(chosen, part)}
+        for dataset, part in ((before, "test"), (grown, "train"), (window, "train"))
+        for chosen in [select_rows(dataset, LIGHT)]
+    )
+    assert len(tested) > 10
+    assert not tested & (learned[0] | learned[1])
+
+
+@pytest.mark.slow
+def test_the_life_of_a_champion(
+    own: tuple[Root, Path], seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    """Good rows, too few rows, a poisoned batch, good rows again; then by hand and back."""
+    root, folder = own
+    bring(root, folder, series(1000, 100))
     good = retrain(root, start="warm")
     assert good["decision"] == "promoted"
     assert good["reasons"][0].startswith("not worse than champion v1: macro F1")
@@ -193,17 +246,13 @@ def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("approve", [True, False])
-def test_a_person_has_the_last_word(prefect: str, tmp_path: Path, approve: bool) -> None:
+def test_a_person_has_the_last_word(own: tuple[Root, Path], approve: bool) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
     from prefect.flow_runs import resume_flow_run
 
-    from flows.training import train_classifier
-
-    root = open_root(tmp_path / "tree")
-    bring(root, tmp_path, series(0, 120), append=False)
-    train_classifier("toy", spec=LIGHT, root=root.path)
-    bring(root, tmp_path, series(1000, 100))
+    root, folder = own
+    bring(root, folder, series(1000, 100))
 
     def answer() -> None:
         paused = FlowRunFilter(
@@ -228,23 +277,22 @@ def test_a_person_has_the_last_word(prefect: str, tmp_path: Path, approve: bool)
 
 @pytest.mark.slow
 def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
-    """Eight weeks: an outage with a backlog, a poisoned batch that a person lets in and takes
-    back, a late batch."""
+    """A poisoned batch that a person lets in and takes back, an outage with a backlog."""
     from flows.simulation import SimulationSpec, simulate
 
     store = open_root(tmp_path / "tree")
-    rows = list(simulate(SimulationSpec("story", weeks=6), store, tmp_path))
+    spec = SimulationSpec("story", weeks=6, retraining=RetrainSpec(when="changed"))
+    rows = list(simulate(spec, store, tmp_path))
     by_week = [(row["week"], row["event"], row["decision"]) for row in rows]
     assert (3, "rows, shuffled labels", "refused") in by_week
-    assert [d for w, e, d in by_week if e == "by hand"] == ["promoted", "rolled back"]
+    assert [d for _, event, d in by_week if event == "by hand"] == ["promoted", "rolled back"]
     assert (5, "server and worker are down", "") in by_week
-    backlog = [decision for week, event, decision in by_week if week == 6]
+    backlog = [row["why"] for row in rows if row["week"] == 6]
     assert len(backlog) == 3
-    assert backlog[1:] == ["nothing new", "nothing new"]
-    assert backlog[0] != "nothing new"
-    champion = open_model(store, "plant")
-    ids = open_dataset(store, champion.manifest["dataset"]).labels()["series_id"].to_pylist()
-    assert not [name for name in ids if name.startswith("week03")]
+    assert backlog[0].startswith("neither quality nor rows have changed")
+    assert all(why.startswith("nothing new since the last look") for why in backlog[1:])
+    assert champion_of(store, "plant") == "v1"
+    assert [row["week"] for row in rows if row.get("drifted")] == []
 
 
 def test_time_is_an_argument_of_the_flow() -> None:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,32 +37,32 @@ QUICK = TrainingSpec(
 )
 
 
-def register(dataset: Dataset, seed: int) -> Model:
-    """A version with a trained classifier and nothing else."""
+def register(dataset: Dataset) -> Iterator[Model]:
+    """Two versions of one trained classifier and nothing else."""
     root = dataset.root
-    with staging(root, "model") as workspace:
-        path = f"{workspace}/model.keras"
-        [record] = workers().run([(train_seed, (root.url, dataset.ref, QUICK, seed, path))])
-        os.remove(f"{workspace}/model.npy")
-        description = {
-            "dataset": dataset.ref,
-            "classes": sorted(dataset.manifest["classes"]),
-            "channels": dataset.channels,
-            "decision": record["decision"],
-            "refused": None,
-            "spec": asdict(QUICK),
-        }
-        return commit_model(root, workspace, "toy", description, NOW)
+    trained = root.join("trained.keras")
+    [record] = workers().run([(train_seed, (root.url, dataset.ref, QUICK, 0, trained))])
+    description = {
+        "dataset": dataset.ref,
+        "classes": sorted(dataset.manifest["classes"]),
+        "channels": dataset.channels,
+        "decision": record["decision"],
+        "refused": None,
+        "spec": asdict(QUICK),
+    }
+    for _ in range(2):
+        with staging(root, "model") as workspace:
+            shutil.copy(trained, f"{workspace}/model.keras")
+            yield commit_model(root, workspace, "toy", description, NOW)
 
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a dataset and two versions, of which the second is champion."""
     root = open_root(tmp_path_factory.mktemp("scored"))
-    dataset = store_series(root, n=90)
-    for number, seed in enumerate((0, 1)):
-        version = register(dataset, seed).version
-        move_champion(root, "toy", version, "me", "why", {}, NOW.replace(second=number))
+    for number, model in enumerate(register(store_series(root, n=90))):
+        when = NOW.replace(second=number)
+        move_champion(root, "toy", model.version, "me", "why", {}, when)
     return root
 
 
