@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import NOW, Command, store_series
+from conftest import NOW, REPOSITORY, Command, store_series
+from pydantic import TypeAdapter
 
 from storage.datasets import open_dataset
 from storage.registry import champion_of, move_champion, open_model, previous_champion, read_audit
@@ -293,6 +294,12 @@ def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     assert all(why.startswith("nothing new since the last look") for why in backlog[1:])
     assert champion_of(store, "plant") == "v1"
     assert [row["week"] for row in rows if row.get("drifted")] == []
+
+
+def test_the_spec_of_the_documentation_is_one() -> None:
+    page = (REPOSITORY / "docs" / "lifecycle.md").read_text()
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert TypeAdapter(RetrainSpec).validate_python(shown).approval
 
 
 def test_time_is_an_argument_of_the_flow() -> None:
