@@ -22,7 +22,7 @@ from tasks.monitoring.paired import Answers, GateSpec, compare_paired, objection
 from tasks.monitoring.quality import doubt_about_labels
 from tasks.monitoring.retraining import RetrainSpec
 from tasks.news import CHOSEN_FROM, doubted_ids, fresh_ids, ids_of, spec_of
-from tasks.replicas import predict_rows
+from tasks.prediction import answer_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
 
@@ -206,10 +206,10 @@ def _answers(
         empty = np.empty(0, dtype=np.int64)
         return [Answers(empty, empty, empty) for _ in wanted]
     paths = [champion.path("model.keras"), f"{workspace}/model.keras"]
-    found = workers().run([(predict_rows, (root.url, latest.ref, rows, [p])) for p in paths])
+    found = workers().run([(answer_rows, (root.url, latest.ref, rows, p)) for p in paths])
     sides = (
-        (found[0][0], champion.manifest["classes"], offsets_of(champion)),
-        (found[1][0], own["classes"], own["decision"]["offsets"]),
+        (found[0], champion.manifest["classes"], offsets_of(champion)),
+        (found[1], own["classes"], own["decision"]["offsets"]),
     )
     said = [
         np.array([number[names[code]] for code in answers_of(probabilities, offsets)])

@@ -27,7 +27,7 @@ from tasks.monitoring.drift import (
 from tasks.monitoring.quality import quality_change, quality_words
 from tasks.monitoring.retraining import RetrainSpec
 from tasks.news import doubted_ids, fresh_ids, spec_of
-from tasks.replicas import predict_rows
+from tasks.prediction import answer_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
 
@@ -115,8 +115,8 @@ def held_out(model: Model) -> Said:
 
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     decision, classes = model.manifest.get("decision", {}), model.manifest["classes"]
-    job = (predict_rows, (model.root.url, dataset.ref, rows, [model.path("model.keras")]))
-    [[probabilities]] = workers().run([job])
+    job = (answer_rows, (model.root.url, dataset.ref, rows, model.path("model.keras")))
+    [probabilities] = workers().run([job])
     offsets = decision.get("offsets")
     confidence = confidence_of(probabilities, offsets)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.datasets import open_dataset
 from storage.formats.parquet import wide_rows
 from storage.formats.table import ColumnNames
 from storage.models import Model, load_keras
@@ -69,6 +70,13 @@ def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
             writer.write_table(answer(root_url, table, scorer))
             n_rows += len(table)
     return n_rows
+
+
+def answer_rows(root_url: str, dataset_ref: str, rows: np.ndarray, path: str) -> np.ndarray:
+    """Probabilities ``(rows, classes)`` of row numbers, ascending, by a stored classifier."""
+    dataset = open_dataset(open_root(root_url), dataset_ref)
+    lengths = dataset.labels()["n_steps"].to_numpy()[rows]
+    return predict_block(_classifier(root_url, path), dataset.values(rows), lengths)
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:
