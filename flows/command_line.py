@@ -111,11 +111,18 @@ def writable(root: str | None) -> Root:
     return store
 
 
-def prepare_prefect(what: str) -> None:
-    """Set Prefect up for a flow of this process, and make sure that its server answers."""
+def prepare_prefect(what: str, store: Root | None = None) -> None:
+    """Set Prefect up for a flow of this process, and make sure that its server answers.
+
+    With ``store``, where no server is configured, that of a ``seqclass up`` of the root is used.
+    """
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
     from flows.diagnosis import prefect_url, server_problem
+    from flows.server import use_service
+
+    if store is not None and not prefect_url():
+        use_service(store)
 
     url = prefect_url()
     if url and (problem := server_problem(url)):

@@ -5,19 +5,31 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from importlib import metadata, util
 from typing import Any
 
+from flows.automations import SILENT, STUCK, find
+from flows.server import POOL, online_workers, prefect_file, recorded, still_there
 from storage.root import Root, open_root
 
 LEAST_FREE_BYTES = 2 * 10**9
+CLOCK_S = 30.0
 
 
 def diagnose(root: str | None, settings: Mapping[str, str]) -> list[dict[str, Any]]:
     """Findings, each with ``what``, ``ok``, ``found`` and ``advice``."""
     store = open_root(root)
-    checks = [_python(), _tensorflow(), _prefect(), *_storage(store), _server(), _privacy(settings)]
+    checks = [
+        _python(),
+        _tensorflow(),
+        _prefect(),
+        *_storage(store),
+        *_server(store),
+        _privacy(settings),
+    ]
     return [
         {"what": what, "ok": ok, "found": found, "advice": "" if ok else advice}
         for what, ok, found, advice in checks
@@ -65,13 +77,93 @@ def _storage(store: Root) -> list[Check]:
     ]
 
 
-def _server() -> Check:
-    url = prefect_url()
+def _server(store: Root) -> list[Check]:
+    """The server that is configured, or that ``seqclass up`` runs for this root, and its parts."""
+    last = recorded(store)
+    url = prefect_url() or (last.url if last and still_there(last) else None)
     if not url:
-        return "prefect server", True, "none configured; flows start a throw-away one", ""
-    problem = server_problem(url)
-    advice = "start it with 'prefect server start', or unset PREFECT_API_URL"
-    return "prefect server", problem is None, problem or url, advice
+        none = "none configured; flows start a throw-away one, and 'seqclass up' one that stays"
+        return [("prefect server", True, none, "")]
+    if problem := server_problem(url):
+        advice = "start it with 'seqclass up' or 'prefect server start', or unset PREFECT_API_URL"
+        return [("prefect server", False, problem, advice)]
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        checks = (_server_version, _clock, _pool, _worker, _deployments, _automations)
+        return [("prefect server", True, url, ""), *(_asked(check, client) for check in checks)]
+
+
+def _asked(check: Callable[[Any], Check], client: Any) -> Check:
+    """A check, or what went wrong when the server was asked."""
+    from httpx import HTTPError
+
+    name = check.__name__.strip("_").replace("_", " ")
+    try:
+        return check(client)
+    except HTTPError as error:
+        found = " ".join(str(error).split()) or type(error).__name__
+        return name, False, found, "look into the server's log; see PREFECT_API_AUTH_STRING"
+
+
+def _server_version(client: Any) -> Check:
+    theirs, ours = client.api_version(), metadata.version("prefect")
+    same = theirs.split(".")[:2] == ours.split(".")[:2]
+    found = theirs if same else f"{theirs}, but {ours} here"
+    return "server version", same, found, f"install prefect {theirs} here, or {ours} there"
+
+
+def _clock(client: Any) -> Check:
+    before = datetime.now(UTC)
+    stated = client.hello().headers.get("date")
+    if stated is None:
+        return "clock", True, "the server does not tell its time", ""
+    off_s = (parsedate_to_datetime(stated) - before).total_seconds()
+    advice = "set both clocks by a time server: schedules and late runs go by the server's clock"
+    return "clock", abs(off_s) < CLOCK_S, f"{off_s:+.0f} s from here to the server", advice
+
+
+def _pool(client: Any) -> Check:
+    from prefect.exceptions import ObjectNotFound
+
+    advice = f"run 'prefect work-pool create {POOL} --type process', or 'seqclass up'"
+    try:
+        found = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        return "work pool", False, f"no pool {POOL!r}", advice
+    if found.is_paused:
+        return "work pool", False, f"{POOL} is paused", f"run 'prefect work-pool resume {POOL}'"
+    return "work pool", found.type == "process", f"{POOL}, type {found.type}", advice
+
+
+def _worker(client: Any) -> Check:
+    names = online_workers(client)
+    found = ", ".join(names) or f"none online in pool {POOL!r}"
+    return "worker", bool(names), found, "run 'seqclass up', or 'prefect worker start --pool local'"
+
+
+def _deployments(client: Any) -> Check:
+    there = {(d.entrypoint, d.name) for d in client.read_deployments()}
+    missing = [f"{entrypoint} ({name})" for entrypoint, name in deployments_of_file()
+               if (entrypoint, name) not in there]  # fmt: skip
+    found = f"missing: {', '.join(missing)}" if missing else f"{len(deployments_of_file())} there"
+    advice = f"run 'prefect --no-prompt deploy --all' beside {prefect_file()}, or 'seqclass up'"
+    return "deployments", not missing, found, advice
+
+
+def _automations(client: Any) -> Check:
+    missing = [name for name in (SILENT, STUCK) if find(name) is None]
+    found = f"missing: {', '.join(missing)}" if missing else "dead runs are noticed"
+    return "automations", not missing, found, "run 'seqclass up', which creates them"
+
+
+def deployments_of_file() -> list[tuple[str, str]]:
+    """Entrypoint and name of every deployment in prefect.yaml."""
+    import yaml  # type: ignore[import-untyped]
+
+    found = yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
+    return [(deployment["entrypoint"], deployment["name"]) for deployment in found]
 
 
 def prefect_url() -> str | None:

@@ -1,0 +1,89 @@
+"""Automations that a server needs beside those of prefect.yaml: runs that died without a word."""
+
+from datetime import timedelta
+from typing import Any
+
+SILENT, STUCK = "seqclass: silent runs have crashed", "seqclass: runs that never began have crashed"
+BEAT, PENDING = "prefect.flow-run.heartbeat", "prefect.flow-run.Pending"
+NAMED = ("NothingNew", "Promoted", "Refused")
+"""Final states that flows give a name of their own: events carry the name, not the type."""
+ENDS = {
+    f"prefect.flow-run.{state}"
+    for state in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", *NAMED)
+}
+BEGINS = {
+    f"prefect.flow-run.{state}"
+    for state in ("Running", "Retrying", "Scheduled", "AwaitingConcurrencySlot", "Cancelling")
+}
+
+IDENTITY = {
+    "id",
+    "owner_resource",
+    "created",
+    "updated",
+    "actions_on_trigger",
+    "actions_on_resolve",
+}
+
+
+def watch_runs(silence_s: float, pending_s: float) -> list[str]:
+    """Create or renew the automations that end zombie runs; returns their names.
+
+    silence_s: time without a heartbeat, at least three times what runs wait between two.
+    """
+    wanted = [
+        _crash(SILENT, BEAT, ENDS | {BEAT}, silence_s, "no heartbeat came in time"),
+        _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, "it never began"),
+    ]
+    for automation in wanted:
+        _put(automation)
+    return [automation.name for automation in wanted]
+
+
+def _crash(name: str, after: str, expect: set[str], within_s: float, why: str) -> Any:
+    from prefect.automations import Automation
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+    from prefect.events.schemas.automations import EventTrigger, Posture
+
+    trigger = EventTrigger(
+        after={after}, expect=expect, match={"prefect.resource.id": ["prefect.flow-run.*"]},
+        for_each={"prefect.resource.id"}, posture=Posture.Proactive, threshold=1,
+        within=timedelta(seconds=within_s),
+    )  # fmt: skip
+    action = ChangeFlowRunState(
+        state=StateType.CRASHED, name=None, force=False, message=f"seqclass: {why}"
+    )
+    return Automation(name=name, trigger=trigger, actions=[action])
+
+
+def _put(automation: Any) -> None:
+    """What is there already stays untouched: an update would forget what it is waiting for."""
+    there = find(automation.name)
+    if there is None:
+        automation.create()
+    elif _meaning(there) != _meaning(automation):
+        automation.id = there.id
+        automation.update()
+
+
+def find(name: str) -> Any:
+    """The automation of that name; None where there is none."""
+    from prefect import automations
+
+    kind: Any = automations.Automation
+    try:
+        return kind.read(name=name)
+    except ValueError:
+        return None
+
+
+def _meaning(automation: Any) -> dict[str, Any]:
+    """An automation as JSON, without ids and times, its sets in order."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items() if k not in IDENTITY}
+        return sorted(map(plain, value), key=str) if isinstance(value, list) else value
+
+    return plain(automation.model_dump(mode="json", exclude_none=True))

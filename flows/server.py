@@ -1,0 +1,310 @@
+"""A local Prefect server with what the deployments need: pool, automations and a worker."""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Any
+from uuid import UUID
+
+from flows.processes import MARK, begin, marked, run_of, runs, tell, wait_until_gone
+from storage.root import Root
+
+POOL = "local"
+HEARTBEAT_S, SILENCE_S, PENDING_S = 30, 90, 600
+"""Prefect's least time between two beats of a run; silence after which it counts as crashed;
+time after which a run that was taken by a worker, and never began, does."""
+SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
+HOME, RECORD = ".service", "service.json"
+LOCAL = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a running ``seqclass up`` is known by: its API, its mark, its process."""
+
+    url: str
+    mark: str
+    pid: int
+
+    @property
+    def ui(self) -> str:
+        return self.url.removesuffix("/api")
+
+
+def home_of(store: Root) -> Path:
+    """Folder of the server's database and of the logs: in the tree, or the user's for URLs."""
+    if store.is_local:
+        return Path(store.path, HOME)
+    name = "".join(c if c.isalnum() else "-" for c in store.url)
+    return Path.home() / ".prefect" / "seqclass" / name
+
+
+def prefect_file() -> Path:
+    """The deployments: beside the packages, or where an installed package put them."""
+    places = [Path(__file__).parent.parent, Path(sysconfig.get_path("data"), "share", "seqclass")]
+    for place in places:
+        if (place / "prefect.yaml").is_file():
+            return place / "prefect.yaml"
+    raise ValueError(
+        f"prefect.yaml: expected it in {' or '.join(map(str, places))}, found none; install the "
+        "package again"
+    )
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[bool]:
+    """Hold a service's home for this process; False where another process holds it."""
+    home.mkdir(parents=True, exist_ok=True)
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(handle)
+
+
+def recorded(store: Root) -> Service | None:
+    """What the last ``seqclass up`` of this root wrote down."""
+    try:
+        return Service(**json.loads((home_of(store) / RECORD).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def still_there(service: Service) -> bool:
+    """Whether a service's own server lives on, after the ``seqclass up`` of it was killed."""
+    return answers(service.url) and any(_is_server(pid) for pid in marked(service.mark))
+
+
+def use_service(store: Root) -> None:
+    """Let this process's flows use the server that a ``seqclass up`` of the root runs, if any."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    last = recorded(store)
+    if last is not None and still_there(last):
+        os.environ["PREFECT_API_URL"] = last.url
+        _for_good.enter_context(temporary_settings({PREFECT_API_URL: last.url}))
+
+
+_for_good = contextlib.ExitStack()
+
+
+def record(store: Root, service: Service) -> None:
+    path = home_of(store) / RECORD
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(vars(service)))
+    os.replace(draft, path)
+
+
+def answers(url: str) -> bool:
+    """Whether a healthy Prefect server is at an address."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as reply:  # noqa: S310 - loopback
+            return reply.read().strip() == b"true"
+    except urllib.error.HTTPError as error:
+        return error.code in (401, 403)
+    except (urllib.error.URLError, ValueError, OSError):
+        return False
+
+
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCAL, port))
+            return
+        except (OSError, OverflowError) as error:
+            problem = error
+    url = f"http://{LOCAL}:{port}/api"
+    use = f"set PREFECT_API_URL={url} to use the server there, or " if answers(url) else ""
+    raise ValueError(
+        f"--port: expected a free port, got {port} ({problem}); {use}choose another with --port"
+    )
+
+
+def new_service(port: int) -> Service:
+    return Service(f"http://{LOCAL}:{port}/api", secrets.token_hex(8), os.getpid())
+
+
+def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
+    """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
+    port = service.url.split(":")[2].partition("/")[0]
+    words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", port]
+    surroundings = {"PREFECT_HOME": str(home), **environment}
+    surroundings.pop("PREFECT_API_URL", None)
+    return begin(words, surroundings, home / "server.log")
+
+
+def await_server(service: Service, process: subprocess.Popen, home: Path) -> None:
+    deadline = time.monotonic() + SERVER_LIMIT_S
+    while not answers(service.url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(
+                f"server: expected it to answer at {service.url}, it "
+                f"{'ended' if process.poll() is not None else 'did not'}; see {home}/server.log"
+            )
+        time.sleep(0.1)
+
+
+def worker_name(store: Root) -> str:
+    return f"seqclass {socket.gethostname()} {store.url}".replace("/", "-").replace("%", "-")
+
+
+def start_worker(
+    store: Root, service: Service, limit: int, environment: dict[str, str]
+) -> subprocess.Popen:
+    """Start a worker whose runs use this root and beat often enough for the automations."""
+    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
+             "--name", worker_name(store), "--limit", str(limit)]  # fmt: skip
+    surroundings = {
+        **environment,
+        "PREFECT_API_URL": service.url,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+        "SEQCLASS_STORAGE": store.url,
+    }
+    return begin(words, surroundings, home_of(store) / "worker.log")
+
+
+def make_pool(client: Any) -> None:
+    """Create the process pool where there is none."""
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+    try:
+        found = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        with contextlib.suppress(ObjectAlreadyExists):
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        return
+    if found.type != "process":
+        raise ValueError(
+            f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
+        )
+
+
+def deploy(service: Service, environment: dict[str, str]) -> None:
+    """Create or renew every deployment of prefect.yaml."""
+    file = prefect_file()
+    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
+             "--prefect-file", str(file)]  # fmt: skip
+    found = subprocess.run(  # noqa: S603 - the project's own words
+        words, env={**environment, "PREFECT_API_URL": service.url}, cwd=file.parent,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if found.returncode:
+        raise ValueError(f"prefect deploy: {(found.stderr or found.stdout)[-400:]}")
+
+
+def online_workers(client: Any) -> list[str]:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        found = client.read_workers_for_work_pool(POOL)
+    except ObjectNotFound:
+        return []
+    return [worker.name for worker in found if worker.status == "ONLINE"]
+
+
+def await_worker(client: Any, store: Root, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + WORKER_LIMIT_S
+    while worker_name(store) not in online_workers(client):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(
+                f"worker: expected it to come online, it did not; see {home_of(store)}/worker.log"
+            )
+        time.sleep(0.2)
+
+
+def stop(service: Service) -> list[int]:
+    """End a service: its worker and runs, then its server; returns what would not go in time."""
+    family, own_runs = marked(service.mark), runs(service.mark)
+    servers, ended = {pid for pid in family if _is_server(pid)}, {run_of(pid) for pid in own_runs}
+    tell(_workers(family) | own_runs, SIGTERM)
+    wait_until_gone(family - servers, GRACE_S)
+    stubborn = marked(service.mark) - servers
+    tell(stubborn, SIGKILL)
+    wait_until_gone(stubborn, GRACE_S)
+    close_runs(service, sorted(ended))
+    tell(servers, SIGTERM)
+    wait_until_gone(servers, GRACE_S)
+    left = marked(service.mark)
+    tell(left, SIGKILL)
+    wait_until_gone(left, GRACE_S)
+    return sorted(stubborn | left)
+
+
+def close_runs(service: Service, ids: list[str]) -> None:
+    """Tell the server of runs that were ended, and of the flows within them: they crashed."""
+    if not ids or not answers(service.url):
+        return
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.states import Crashed
+
+    alive = filters.FlowRunFilterState(
+        type=filters.FlowRunFilterStateType(
+            any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+        )
+    )
+    with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
+        wanted = filters.FlowRunFilter(
+            id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
+        )
+        while found := client.read_flow_runs(flow_run_filter=wanted):
+            for run in found:
+                client.set_flow_run_state(run.id, Crashed(message="'seqclass up' was stopped"))
+            parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
+            wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
+
+
+def kill(service: Service) -> None:
+    """End everything of a service at once."""
+    tell(marked(service.mark), SIGKILL)
+
+
+def _words(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        text = Path("/proc", str(pid), "cmdline").read_text(errors="replace")
+        return text.split("\0")
+    return []
+
+
+def _is_server(pid: int) -> bool:
+    words = _words(pid)
+    return "prefect" in words and "server" in words
+
+
+def _workers(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if {"prefect", "worker", "start"} <= set(_words(pid))}
+
+
+def stop_workers(service: Service) -> None:
+    """End workers that a killed ``seqclass up`` left; their runs go on."""
+    left = _workers(marked(service.mark))
+    tell(left, SIGTERM)
+    tell(wait_until_gone(left, GRACE_S), SIGKILL)
+
+
+def mark_environment(service: Service, settings: dict[str, str]) -> dict[str, str]:
+    """What every process of a service is started with."""
+    return {**settings, **os.environ, MARK: service.mark,
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # fmt: skip
