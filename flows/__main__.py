@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import model_commands
+from flows import arrival_commands, model_commands, server_commands
 from flows.command_line import (
     BAD_INPUT,
     FAULT,
@@ -74,6 +74,8 @@ for command in (
     model_commands.promote,
     model_commands.rollback,
     model_commands.simulate,
+    arrival_commands.ingest,
+    server_commands.up,
 ):
     app.command()(command)
 
@@ -181,7 +183,7 @@ def import_files(
     expand(paths, "PATH")
     expand(test or [], "--test")
     store = writable(root)
-    prepare_prefect("import")
+    prepare_prefect("import", store)
     from flows.ingestion import import_dataset as flow
     from tasks.ingest import ImportSpec
 

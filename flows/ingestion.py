@@ -7,6 +7,7 @@ from prefect import flow
 from storage.root import open_root
 from tasks.catalogue import refresh_catalogue
 from tasks.ingest import ImportSpec, ingest
+from tasks.notify import notify
 from tasks.sweep import sweep_leftovers
 
 
@@ -16,5 +17,7 @@ def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict
     root_url = open_root(root).url
     sweep_leftovers(root_url)
     outcome = ingest(spec, name, root_url)
+    if spec.append and outcome["added"]:
+        notify(outcome["dataset"], outcome["added"], root_url)
     refresh_catalogue(root_url)
     return outcome

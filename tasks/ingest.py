@@ -115,11 +115,11 @@ def _store(
         }
 
     older = parent.tables() if parent else iter(())
-    tables = _profiled(chain(older, () if first is None else (first,), rows), profile)
+    tables = profiled(chain(older, () if first is None else (first,), rows), profile)
     return write_dataset(root, name, tables, source, datetime.now(UTC), remarks)
 
 
-def _profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]:
+def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]:
     for table in tables:
         add_rows(profile, table)
         yield table

@@ -1,0 +1,48 @@
+"""Flow: what has arrived in the inboxes, into the datasets."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.states import Completed, State
+
+from storage.inbox import INBOX, inboxes
+from storage.root import Root, check_name, open_root
+from tasks.catalogue import refresh_catalogue
+from tasks.collect import ArrivalSpec, collect
+from tasks.sweep import sweep_leftovers
+
+
+@flow(name="ingest")
+def ingest_arrivals(
+    dataset: str | None = None,
+    inbox: str | None = None,
+    spec: ArrivalSpec | None = None,
+    root: str | None = None,
+) -> Any:
+    """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once."""
+    store, spec = open_root(root), spec or ArrivalSpec()
+    sweep_leftovers(store.url)
+    places = inbox_places(store, dataset, inbox)
+    states = [collect(name, place, spec, store.url, return_state=True) for name, place in places]
+    failed = [state for state in states if not state.is_completed()]
+    reports = [state.result() for state in states if state.is_completed()]
+    outcome = {"added": sum(report["added"] for report in reports), "sweeps": reports}
+    if not failed and not any(report["files"] for report in reports):
+        return Completed(name="NothingNew", message="no file has arrived", data=outcome)
+    refresh_catalogue(store.url)
+    return failed[0] if failed else outcome
+
+
+def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:
+    """Datasets with the folder or prefix in which their files arrive."""
+    names = inboxes(store) if dataset is None else [check_name(dataset, "DATASET")]
+    return [(name, inbox or store_url(store, INBOX, name)) for name in names]
+
+
+def store_url(store: Root, *parts: str) -> str:
+    return "/".join([store.url.rstrip("/"), *parts])
+
+
+def outcome_of(found: Any) -> dict[str, Any]:
+    """What the flow returned, be it as a named state or plainly."""
+    return found.result() if isinstance(found, State) else found
