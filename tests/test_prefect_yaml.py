@@ -1,7 +1,9 @@
 """prefect.yaml: read with Prefect's own models, since unknown keys vanish silently there."""
 
+import re
 import tomllib
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 import yaml
@@ -25,6 +27,56 @@ def test_every_key_is_one_that_prefect_reads() -> None:
     for deployment in FILE["deployments"]:
         assert set(deployment) <= known, set(deployment) - known
         DeploymentConfig.model_validate(deployment)
+
+
+def test_every_key_of_a_schedule_or_limit_is_read_and_each_has_a_slug_and_a_zone() -> None:
+    from prefect.cli.deploy._models import ConcurrencyLimitSpec, RawScheduleConfig
+
+    slugs = []
+    for deployment in FILE["deployments"]:
+        limit = deployment.get("concurrency_limit")
+        if isinstance(limit, dict):
+            assert set(limit) <= set(ConcurrencyLimitSpec.model_fields)
+            assert limit["collision_strategy"] in ("ENQUEUE", "CANCEL_NEW")
+        assert "schedule" not in deployment, "only schedules can have slugs"
+        for schedule in deployment.get("schedules", []):
+            found = RawScheduleConfig.model_validate(schedule)
+            assert ZoneInfo(found.timezone or "").key == found.timezone
+            slugs.append(found.slug)
+    assert slugs
+    assert None not in slugs
+    assert len(slugs) == len(set(slugs))
+
+
+def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> None:
+    from prefect.cli.deploy._triggers import DeploymentTriggerAdapter
+    from prefect.flows import load_flow_from_entrypoint
+
+    for deployment in FILE["deployments"]:
+        for trigger in deployment.get("triggers", []):
+            kind = DeploymentTriggerAdapter.validate_python(trigger)
+            known = set(type(kind).model_fields) | {"type"}
+            assert set(trigger) <= known, set(trigger) - known
+            flow: Any = load_flow_from_entrypoint(deployment["entrypoint"])
+            assert set(trigger["parameters"]) <= set(flow.parameters.properties)
+            assert set(flow.parameters.required) <= set(trigger["parameters"])
+
+
+def test_the_automations_know_every_name_that_a_flow_gives_its_end() -> None:
+    from flows.automations import NAMED
+    from flows.retraining import STATES
+
+    assert set(STATES.values()) <= set(NAMED)
+    text = "".join(path.read_text() for path in (REPOSITORY / "flows").glob("*.py"))
+    assert set(re.findall(r'Completed\(\s*name="(\w+)"', text)) <= set(NAMED)
+
+
+def test_a_misspelt_key_would_not_pass_silently() -> None:
+    from prefect.cli.deploy._models import DeploymentConfig
+
+    assert "concurency_limit" not in DeploymentConfig.model_fields
+    with pytest.raises(ZoneInfoNotFoundError):
+        ZoneInfo("Europe/Nowhere")
 
 
 @pytest.mark.parametrize("entrypoint", entrypoints())
