@@ -213,12 +213,14 @@ def deploy(service: Service, environment: dict[str, str]) -> None:
 
 
 def online_workers(client: Any) -> list[str]:
-    from prefect.exceptions import ObjectNotFound
+    from prefect.exceptions import PrefectHTTPStatusError
 
     try:
         found = client.read_workers_for_work_pool(POOL)
-    except ObjectNotFound:
-        return []
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == 404:  # there is no such pool
+            return []
+        raise
     return [worker.name for worker in found if worker.status == "ONLINE"]
 
 

@@ -1,0 +1,112 @@
+"""``seqclass doctor``: the usual faults of a service, each with what to do."""
+
+import json
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from conftest import Command, free_port
+
+from flows.server import check_port, home_of, new_service, prefect_file, record, recorded
+from storage.root import Root, open_root
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """What another Prefect would say: another version, a clock an hour late, nothing else."""
+
+    def do_GET(self) -> None:
+        said = {"/api/health": b"true", "/api/admin/version": b'"3.4.0"', "/api/hello": b'"hi"'}
+        self.send_response(200 if self.path in said else 404)
+        self.end_headers()
+        self.wfile.write(said.get(self.path, b'{"detail": "no"}'))
+
+    do_POST = do_GET  # noqa: N815 - its name is given
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return "Thu, 01 Jan 2026 00:00:00 GMT"
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/api"
+    server.shutdown()
+
+
+def findings(seqclass: Command, url: str) -> dict[str, dict]:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url}):
+        code, out, err = seqclass("doctor", "--json")
+    found = json.loads(out)["findings"]
+    assert code == (not all(f["ok"] for f in found)), err
+    return {f["what"]: f for f in found}
+
+
+def test_another_version_and_another_clock_are_found(seqclass: Command, elsewhere: str) -> None:
+    found = findings(seqclass, elsewhere)
+    assert not found["server version"]["ok"]
+    assert "3.4.0" in found["server version"]["found"]
+    assert not found["clock"]["ok"]
+    assert "clocks" in found["clock"]["advice"]
+
+
+def test_what_a_bare_server_lacks_is_found_with_what_to_do(seqclass: Command, prefect: str) -> None:
+    found = findings(seqclass, prefect)
+    for what in ("prefect server", "server version", "clock"):
+        assert found[what]["ok"], found[what]
+    for what in ("work pool", "worker", "deployments", "automations"):
+        assert not found[what]["ok"], found[what]
+        assert "seqclass up" in found[what]["advice"], found[what]
+
+
+def test_a_server_that_does_not_answer_is_found(seqclass: Command) -> None:
+    found = findings(seqclass, f"http://127.0.0.1:{free_port()}/api")
+    assert not found["prefect server"]["ok"]
+    assert "seqclass up" in found["prefect server"]["advice"]
+
+
+def test_a_root_that_can_not_be_written_is_found(
+    seqclass: Command, tmp_path: os.PathLike, prefect: str
+) -> None:
+    (file := tmp_path / "file").write_text("not a folder")
+    code, out, _ = seqclass("doctor", "--root", file / "tree", "--json")
+    found = {f["what"]: f for f in json.loads(out)["findings"]}
+    assert (code, found["storage root"]["ok"]) == (1, False)
+    assert "--root" in found["storage root"]["advice"]
+
+
+def test_a_port_in_use_is_refused_in_one_line(
+    seqclass: Command, root: Root, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    port = int(elsewhere.split(":")[2].partition("/")[0])
+    with temporary_settings({PREFECT_API_URL: None}):
+        code, out, err = seqclass("up", "--port", port)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert f"expected a free port, got {port}" in err
+    assert f"set PREFECT_API_URL={elsewhere}" in err
+    assert not home_of(root).joinpath("server.log").exists()
+    for wrong in (-1, 70_000):
+        with pytest.raises(ValueError, match="--port: expected"):
+            check_port(wrong)
+
+
+def test_a_service_is_known_by_what_it_wrote_down(root: Root) -> None:
+    assert recorded(root) is None
+    service = new_service(4321)
+    home_of(root).mkdir(parents=True)
+    record(root, service)
+    assert recorded(root) == service
+    (home_of(root) / "service.json").write_text("{")
+    assert recorded(root) is None
+    assert prefect_file().name == "prefect.yaml"
+    assert "://" not in str(home_of(open_root("memory://here")))
