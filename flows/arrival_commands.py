@@ -25,10 +25,9 @@ def ingest(
     """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
     from storage.datasets import open_dataset
     from storage.inbox import DONE
-    from tasks.collect import ArrivalSpec
     from tasks.monitoring.policy import policy_of
 
-    spec = ArrivalSpec(policy=policy_of(policy or []))
+    answers = policy_of(policy or [])
     store = writable(root)
     if dataset is not None:
         dataset = open_dataset(store, dataset.partition("@")[0]).manifest["name"]
@@ -36,10 +35,12 @@ def ingest(
         raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
     prepare_prefect("ingest", store)
     from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
+    from tasks.collect import ArrivalSpec
 
     for _, place in inbox_places(store, dataset, inbox):
         _make(place, DONE)
-    _show(outcome_of(ingest_arrivals(dataset, inbox, spec, store.url)), as_json)
+    found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers), store.url)
+    _show(outcome_of(found), as_json)
 
 
 def _make(place: str, *parts: str) -> None:
