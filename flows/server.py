@@ -145,7 +145,8 @@ def start_server(home: Path, service: Service, environment: dict[str, str]) -> s
     """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
     port = service.url.split(":")[2].partition("/")[0]
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", port]
-    surroundings = {"PREFECT_HOME": str(home), **environment}
+    surroundings = {"PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": service.url,
+                    **environment}  # fmt: skip
     surroundings.pop("PREFECT_API_URL", None)
     return begin(words, surroundings, home / "server.log")
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_it_is_ready_soon_and_healthy(service: Up) -> None:
     print(f"\nup: ready after {service.seconds:.1f} s")
     assert service.seconds <= READY_S
+    with urllib.request.urlopen(f"{service.service.ui}/ui-settings") as reply:  # noqa: S310
+        assert json.load(reply)["api_url"] == service.service.url
     found = command("doctor", "--root", service.root.path, "--json")
     assert found.returncode == 0, found.stdout
     names = {finding["what"] for finding in json.loads(found.stdout)["findings"]}
