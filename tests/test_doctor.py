@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 from conftest import Command, free_port
 
+from flows.automations import SILENT, STUCK, find, watch_runs
 from flows.server import check_port, home_of, new_service, prefect_file, record, recorded
 from storage.root import Root, open_root
 
@@ -110,3 +111,21 @@ def test_a_service_is_known_by_what_it_wrote_down(root: Root) -> None:
     assert recorded(root) is None
     assert prefect_file().name == "prefect.yaml"
     assert "://" not in str(home_of(open_root("memory://here")))
+
+
+def test_automations_are_made_once_and_renewed_where_they_differ(prefect: str) -> None:
+    found = {}
+    try:
+        watch_runs(90, 600)
+        for name in (SILENT, STUCK):
+            found[name] = find(name)
+        watch_runs(90, 600)
+        assert find(SILENT).id == found[SILENT].id
+        watch_runs(120, 600)
+        renewed = find(SILENT)
+        assert renewed.id == found[SILENT].id
+        assert renewed.trigger.within.total_seconds() == 120
+        assert find(STUCK).id == found[STUCK].id
+    finally:
+        for automation in found.values():
+            automation.delete()
