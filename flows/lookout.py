@@ -1,0 +1,56 @@
+"""Who looks at the inboxes between two sweeps, so that a file need not wait for the schedule."""
+
+from typing import Any
+
+from storage.inbox import INBOX, arrivals, inboxes
+from storage.root import Root, open_root
+
+SWEEP = "ingest/local"
+AGAIN_S, MOST_ASKS = 30.0, 3
+"""Seconds until a file that is still there is told of again, and how often in all."""
+
+File = tuple[str, str, tuple[Any, ...]]
+
+
+class Lookout:
+    """Tells of files that have come to rest in the inboxes of a local root."""
+
+    def __init__(self, store: Root) -> None:
+        self.store = store
+        self.there: set[File] = set()
+        self.told: dict[File, tuple[int, float]] = {}
+
+    def has_news(self, now_s: float) -> bool:
+        """Whether a file lies as it did at the last look, and nobody was told of it lately."""
+        before, self.there = self.there, set(self._files())
+        self.told = {file: asked for file, asked in self.told.items() if file in self.there}
+        due = [file for file in self.there & before if self._is_due(file, now_s)]
+        for file in due:
+            self.told[file] = (self.told.get(file, (0, 0.0))[0] + 1, now_s)
+        return bool(due)
+
+    def _files(self) -> list[File]:
+        return [
+            (name, file.name, file.stamp)
+            for name in (inboxes(self.store) if self.store.is_local else ())
+            for file in arrivals(open_root(self.store.join(INBOX, name)))
+        ]
+
+    def _is_due(self, file: File, now_s: float) -> bool:
+        asks, last_s = self.told.get(file, (0, float("-inf")))
+        return asks < MOST_ASKS and now_s - last_s >= AGAIN_S
+
+
+def ask_for_a_sweep(url: str) -> None:
+    """Start a run of the sweep's deployment at a server that may be away just now."""
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectException
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    try:
+        with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+            found = client.read_deployment_by_name(SWEEP)
+            client.create_flow_run_from_deployment(found.id)
+    except (httpx.HTTPError, PrefectException):
+        return  # it is asked again, and the schedule sweeps too

@@ -1,0 +1,61 @@
+"""The lookout: a file that has come to rest is told of, and not again and again."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flows.lookout import AGAIN_S, MOST_ASKS, Lookout, ask_for_a_sweep
+from storage.root import Root, open_root
+
+
+@pytest.fixture
+def lookout(root: Root) -> Lookout:
+    os.makedirs(root.join("inbox", "toy"))
+    return Lookout(root)
+
+
+def write(lookout: Lookout, name: str, content: str) -> Path:
+    path = Path(lookout.store.join("inbox", "toy", name))
+    path.write_text(content)
+    return path
+
+
+def test_a_file_is_told_of_once_it_lies_still(lookout: Lookout) -> None:
+    assert not lookout.has_news(0)
+    path = write(lookout, "a.csv", "1")
+    assert not lookout.has_news(1)
+    path.write_text("12")
+    assert not lookout.has_news(2)
+    assert lookout.has_news(3)
+    assert not lookout.has_news(4)
+
+
+def test_a_file_that_stays_is_told_of_a_few_times(lookout: Lookout) -> None:
+    write(lookout, "a.csv", "1")
+    told = [lookout.has_news(second * AGAIN_S) for second in range(10)]
+    assert sum(told) == MOST_ASKS
+
+
+def test_a_file_that_is_taken_and_comes_again_is_news(lookout: Lookout) -> None:
+    inbox = open_root(lookout.store.join("inbox", "toy"))
+    for moment in (0, 10):
+        write(lookout, "a.csv", "1")
+        assert not lookout.has_news(moment)
+        assert lookout.has_news(moment + 1)
+        os.remove(inbox.join("a.csv"))
+        assert not lookout.has_news(moment + 2)
+
+
+def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:
+    os.makedirs(lookout.store.join("inbox", "toy", "done"))
+    write(lookout, "done/a.csv", "1")
+    write(lookout, ".b.csv", "1")
+    write(lookout, "c.csv.part", "1")
+    assert not any(lookout.has_news(moment) for moment in range(3))
+
+
+def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) -> None:
+    assert not Lookout(root).has_news(0)
+    assert not Lookout(open_root("memory://nowhere")).has_news(0)
+    ask_for_a_sweep("http://127.0.0.1:9/api")
