@@ -26,6 +26,8 @@ POOL = "local"
 HEARTBEAT_S, SILENCE_S, PENDING_S = 30, 90, 600
 """Prefect's least time between two beats of a run; silence after which it counts as crashed;
 time after which a run that was taken by a worker, and never began, does."""
+SLOT_WAIT_S = 5
+"""Time after which a run that waits for another of its deployment tries again."""
 SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
 HOME, RECORD = ".service", "service.json"
 LOCAL = "127.0.0.1"
@@ -145,8 +147,12 @@ def start_server(home: Path, service: Service, environment: dict[str, str]) -> s
     """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
     port = service.url.split(":")[2].partition("/")[0]
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", port]
-    surroundings = {"PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": service.url,
-                    **environment}  # fmt: skip
+    surroundings = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_UI_API_URL": service.url,
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(SLOT_WAIT_S),
+        **environment,
+    }
     surroundings.pop("PREFECT_API_URL", None)
     return begin(words, surroundings, home / "server.log")
 

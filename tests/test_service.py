@@ -169,99 +169,30 @@ def sweep_every(up: Up, seconds: int) -> None:
         client.update_deployment_schedule(found.id, schedule.id, schedule=interval)
 
 
-def test_the_schedule_fires_and_a_sweep_of_nothing_says_so(service: Up) -> None:
-    sweep_every(service, 10)
-
-    def swept() -> list[Any]:
-        found = service.runs("ingest")
-        return [run for run in found if run.auto_scheduled and run.state.is_final()]
-
-    names = {run.state.name for run in until(swept, 120)}
-    sweep_every(service, 3600)
-    assert names <= {"NothingNew", "Cancelled"}
-    assert "NothingNew" in names
-
-
-def test_a_file_dropped_into_the_inbox_leads_to_a_promoted_model(service: Up) -> None:
-    root, inbox = service.root, open_root(service.root.join("inbox", "toy"))
-    dropped = datetime.now(UTC)
-    drop(inbox, "week-1.parquet", rows(0, 60))
-    (run,) = until(lambda: [r for r in service.runs("retrain-model") if r.start_time], 120)
-    taken = datetime.fromisoformat(open_dataset(root, "toy").manifest["created"])
-    to_rows, to_start = taken - dropped, run.start_time - dropped
-    print(f"\ndrop to the sweep that takes it: {to_rows.total_seconds():.1f} s")
-    print(f"drop to the start of retraining: {to_start.total_seconds():.1f} s")
-    state = until(lambda: (s := service.run(run.id).state).is_final() and s, 120)
-    assert state.name == "Promoted", state.message
-    assert champion_of(root, "toy") == "v2"
-    assert [name[13:] for name in inbox.names("done")] == ["week-1.parquet"]
-
-
-def test_of_two_retrainings_at_once_one_runs(service: Up) -> None:
-    inbox, before = open_root(service.root.join("inbox", "toy")), len(service.runs("retrain-model"))
-    drop(inbox, "week-2.parquet", rows(100, 60))
-    first = until(lambda: service.runs("retrain-model")[before:], 120)[0].id
-    again = [service.ask("retrain-model/local", model="toy") for _ in range(2)]
-    names = [until(lambda i=i: (s := service.run(i).state).is_final() and s, 150).name
-             for i in (first, *again)]  # fmt: skip
-    assert names[1:] == ["NothingNew"] * 2
-    assert names[0] in ("Promoted", "Refused")
-    assert verify_tree(service.root)["bad"] == []
-
-
-def started(up: Up, first: int) -> Any:
-    """A retraining that has begun to train, of rows from number ``first`` on."""
-    before = len(up.runs("retrain-model"))
-    drop(open_root(up.root.join("inbox", "toy")), f"{first}.parquet", rows(first, 40))
-    run = until(lambda: up.runs("retrain-model")[before:], 120)[0]
-    until(lambda: up.run(run.id).state.is_running(), 60)
-    return run.id
-
-
 def ended(up: Up, run_id: Any, seconds: float) -> Any:
-    return until(lambda: (s := up.run(run_id).state).is_final() and s, seconds)
+    """The state in which a run ended."""
+    return until(lambda: (state := up.run(run_id).state).is_final() and state, seconds)
+
+
+def started(up: Up, run_id: Any) -> Any:
+    """Wait until a run is at work."""
+    until(lambda: up.run(run_id).state.is_running(), 90)
+    return run_id
+
+
+def dropped(up: Up, first: int) -> Any:
+    """Put a file of 60 series into the inbox; the retraining that it leads to."""
+    before = len(up.runs("retrain-model"))
+    drop(open_root(up.root.join("inbox", "toy")), f"{first}.parquet", rows(first, 60))
+    return until(lambda: up.runs("retrain-model")[before:], 120)[0].id
 
 
 def check_sound(root: Root) -> None:
     assert verify_tree(root)["bad"] == []
-    champion = champion_of(root, "toy")
-    assert root.exists("models", "toy", str(champion), "manifest.json")
+    assert root.exists("models", "toy", str(champion_of(root, "toy")), "manifest.json")
 
 
-@pytest.mark.parametrize("victims", ["run", "worker"])
-def test_a_kill_is_survived_and_the_next_retraining_runs(service: Up, victims: str) -> None:
-    lost = started(service, {"run": 1000, "worker": 2000}[victims])
-    os.kill(
-        service.process_of(lost) if victims == "run" else service.pid_of("worker"), signal.SIGKILL
-    )
-    state = ended(service, lost, 120)
-    assert state.name == "Crashed" if victims == "run" else state.is_completed()
-    check_sound(service.root)
-    after = ended(service, service.ask("retrain-model/local", model="toy"), 120)
-    assert after.name in (("Promoted", "Refused") if victims == "run" else ("NothingNew",))
-    check_sound(service.root)
-
-
-def test_a_kill_of_everything_is_noticed_within_the_window(service: Up) -> None:
-    """Run, worker and server at once; what ``up`` starts again finishes the work."""
-    lost = started(service, 3000)
-    victims = [service.process_of(lost), service.pid_of("worker"), service.pid_of("server")]
-    killed = time.monotonic()
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    check_sound(service.root)
-    until(lambda: _online(service), 60)
-    following = service.ask("retrain-model/local", model="toy")
-    begun = until(lambda: service.run(following).start_time, SILENCE_S + 90)
-    print(f"\nkill of run, worker and server to the next retraining: "
-          f"{time.monotonic() - killed:.0f} s (window {SILENCE_S} s)")  # fmt: skip
-    assert begun
-    assert ended(service, following, 120).name in ("Promoted", "Refused")
-    assert ended(service, lost, 1).name == "Crashed"
-    check_sound(service.root)
-
-
-def _online(up: Up) -> bool:
+def is_online(up: Up) -> bool:
     import httpx
 
     try:
@@ -271,10 +202,62 @@ def _online(up: Up) -> bool:
         return False
 
 
-def test_a_stop_in_the_middle_of_a_retraining_leaves_no_process(service: Up) -> None:
-    """The last test: SIGTERM, as a system's service manager would send it."""
-    lost = started(service, 4000)
-    service.process_of(lost)
+def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(service: Up) -> None:
+    """Nobody lends a hand: files are dropped, and run, worker and server are killed at once."""
+    began, root = datetime.now(UTC), service.root
+    lost = started(service, dropped(service, 0))
+    delay = (service.run(lost).start_time - began).total_seconds()
+    print(f"\ndrop to the start of retraining: {delay:.1f} s")
+    victims = [service.process_of(lost), service.pid_of("worker"), service.pid_of("server")]
+    killed = datetime.now(UTC)
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    check_sound(root)
+    until(lambda: is_online(service), 90)
+    following = dropped(service, 100)
+    another = service.ask("retrain-model/local", model="toy")
+    see_the_schedule_fire(service)
+    begun = until(lambda: service.run(following).start_time, SILENCE_S + 90)
+    states = [ended(service, run, 150) for run in (following, another, lost)]
+    print(f"kill of run, worker and server to the next retraining: "
+          f"{(begun - killed).total_seconds():.0f} s; it was taken for dead after "
+          f"{(states[2].timestamp - killed).total_seconds():.0f} s")  # fmt: skip
+    assert sorted(state.name for state in states) == ["Crashed", "NothingNew", "Promoted"]
+    assert states[2].name == "Crashed"
+    assert champion_of(root, "toy") == "v2"
+    names = [name[13:] for name in root.names("inbox", "toy", "done")]
+    assert sorted(names) == ["0.parquet", "100.parquet"]
+    assert len(set(ids_of(root))) == len(ids_of(root)) == 320
+    check_sound(root)
+
+
+def ids_of(root: Root) -> list[str]:
+    return open_dataset(root, "toy").labels()["series_id"].to_pylist()
+
+
+def see_the_schedule_fire(service: Up) -> None:
+    sweep_every(service, 10)
+
+    def swept() -> list[Any]:
+        found = service.runs("ingest")
+        return [run for run in found if run.auto_scheduled and run.state.name == "NothingNew"]
+
+    until(swept, 120)
+    sweep_every(service, 3600)
+
+
+def test_kills_of_worker_and_run_and_a_stop_leave_a_sound_tree(service: Up) -> None:
+    """A killed worker takes its runs along at their next word, a killed run is told of at once."""
+    first = started(service, dropped(service, 200))
+    os.kill(service.pid_of("worker"), signal.SIGKILL)
+    second = service.ask("retrain-model/local", model="toy")
+    assert ended(service, first, 120).name == "Crashed"
+    check_sound(service.root)
+    os.kill(service.process_of(started(service, second)), signal.SIGKILL)
+    assert ended(service, second, 30).name == "Crashed"
+    check_sound(service.root)
+    started(service, service.ask("retrain-model/local", model="toy"))
     assert service.stop(signal.SIGTERM) == 0
     assert marked(service.service.mark) == set()
     check_sound(service.root)
+    assert champion_of(service.root, "toy") == "v2"
