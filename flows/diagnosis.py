@@ -91,8 +91,12 @@ def _server(store: Root) -> list[Check]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
-        checks = (_server_version, _clock, _pool, _worker, _deployments, _automations)
-        return [("prefect server", True, url, ""), *(_asked(check, client) for check in checks)]
+        checks: tuple[Callable[[Any], Check], ...] = (_server_version, _clock, _service)
+        found = [_asked(check, client) for check in checks]
+        if found[-1][1] and _has_service(client):
+            parts = (_pool, _worker, _deployments, _automations)
+            found[-1:] = [_asked(check, client) for check in parts]
+        return [("prefect server", True, url, ""), *found]
 
 
 def _asked(check: Callable[[Any], Check], client: Any) -> Check:
@@ -122,6 +126,20 @@ def _clock(client: Any) -> Check:
     off_s = (parsedate_to_datetime(stated) - before).total_seconds()
     advice = "set both clocks by a time server: schedules and late runs go by the server's clock"
     return "clock", abs(off_s) < CLOCK_S, f"{off_s:+.0f} s from here to the server", advice
+
+
+def _service(client: Any) -> Check:
+    """A server may be there for the commands alone."""
+    found = "pool or deployments there" if _has_service(client) else (
+        "none on this server: flows run within the commands; 'seqclass up' makes one"
+    )  # fmt: skip
+    return "service", True, found, ""
+
+
+def _has_service(client: Any) -> bool:
+    known = {entrypoint for entrypoint, _ in deployments_of_file()}
+    deployed = any(d.entrypoint in known for d in client.read_deployments())
+    return deployed or any(pool.name == POOL for pool in client.read_work_pools())
 
 
 def _pool(client: Any) -> Check:

@@ -10,7 +10,16 @@ import pytest
 from conftest import Command, free_port
 
 from flows.automations import SILENT, STUCK, find, watch_runs
-from flows.server import check_port, home_of, new_service, prefect_file, record, recorded
+from flows.server import (
+    POOL,
+    check_port,
+    home_of,
+    make_pool,
+    new_service,
+    prefect_file,
+    record,
+    recorded,
+)
 from storage.root import Root, open_root
 
 
@@ -58,13 +67,28 @@ def test_another_version_and_another_clock_are_found(seqclass: Command, elsewher
     assert "clocks" in found["clock"]["advice"]
 
 
-def test_what_a_bare_server_lacks_is_found_with_what_to_do(seqclass: Command, prefect: str) -> None:
+def test_a_server_for_the_commands_alone_lacks_nothing(seqclass: Command, prefect: str) -> None:
     found = findings(seqclass, prefect)
-    for what in ("prefect server", "server version", "clock"):
-        assert found[what]["ok"], found[what]
-    for what in ("work pool", "worker", "deployments", "automations"):
+    assert all(finding["ok"] for finding in found.values()), found
+    assert "seqclass up" in found["service"]["found"]
+
+
+def test_what_half_a_service_lacks_is_found_with_what_to_do(
+    seqclass: Command, prefect: str
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        make_pool(client)
+        make_pool(client)
+        try:
+            found = findings(seqclass, prefect)
+        finally:
+            client.delete_work_pool(POOL)
+    assert found["work pool"]["ok"]
+    for what in ("worker", "deployments", "automations"):
         assert not found[what]["ok"], found[what]
-        assert "seqclass up" in found[what]["advice"], found[what]
+        assert "seqclass up" in found[what]["advice"]
 
 
 def test_a_server_that_does_not_answer_is_found(seqclass: Command) -> None:
