@@ -5,7 +5,7 @@ from typing import Any
 from storage.inbox import INBOX, arrivals, inboxes
 from storage.root import Root, open_root
 
-SWEEP = "ingest/local"
+SWEEP, UPKEEP = "ingest/local", "upkeep/local"
 AGAIN_S, MOST_ASKS = 30.0, 3
 """Seconds until a file that is still there is told of again, and how often in all."""
 
@@ -41,8 +41,8 @@ class Lookout:
         return asks < MOST_ASKS and now_s - last_s >= AGAIN_S
 
 
-def ask_for_a_sweep(url: str) -> None:
-    """Start a run of the sweep's deployment at a server that may be away just now."""
+def ask(url: str, deployment: str) -> None:
+    """Start a run of a deployment at a server that may be away just now."""
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectException
@@ -50,7 +50,7 @@ def ask_for_a_sweep(url: str) -> None:
 
     try:
         with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
-            found = client.read_deployment_by_name(SWEEP)
+            found = client.read_deployment_by_name(deployment)
             client.create_flow_run_from_deployment(found.id)
     except (httpx.HTTPError, PrefectException):
-        return  # it is asked again, and the schedule sweeps too
+        return  # the schedule asks too

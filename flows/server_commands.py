@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from flows.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, writable
-from flows.lookout import Lookout, ask_for_a_sweep
+from flows.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.printing import print_json
 from flows.server import (
     HEARTBEAT_S,
@@ -168,10 +168,11 @@ class _Children:
 
     def watch(self, stopped: list[int]) -> int:
         """Until a stop is asked for, or a process won't stay; returns the exit code."""
+        ask(self.service.url, UPKEEP)  # what an outage or a stop cut short
         lookout = Lookout(self.store)
         while not stopped:
             if lookout.has_news(time.monotonic()):
-                ask_for_a_sweep(self.service.url)
+                ask(self.service.url, SWEEP)
             for name, process in list(self.running.items()):
                 if process.poll() is not None and not self._again(name, process.returncode):
                     return REFUSED

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.lookout import AGAIN_S, MOST_ASKS, Lookout, ask_for_a_sweep
+from flows.lookout import AGAIN_S, MOST_ASKS, SWEEP, Lookout, ask
 from storage.root import Root, open_root
 
 
@@ -58,4 +58,4 @@ def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:
 def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) -> None:
     assert not Lookout(root).has_news(0)
     assert not Lookout(open_root("memory://nowhere")).has_news(0)
-    ask_for_a_sweep("http://127.0.0.1:9/api")
+    ask("http://127.0.0.1:9/api", SWEEP)
