@@ -350,6 +350,18 @@ def killed_sweep(root: Root, moment: int) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+def test_of_three_sweeps_at_once_each_file_is_taken_by_one(root: Root, inbox: Root) -> None:
+    for i in range(5):
+        drop(inbox, f"f{i}.parquet", rows(10 * i))
+    words = [sys.executable, "-c", KILLED, root.path, "0"]
+    sweeps = [subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [sweep.wait(timeout=60) for sweep in sweeps] == [0, 0, 0]
+    assert len(ids(root)) == len(set(ids(root))) == 80
+    assert len(dataset_versions(root, "toy")) == 2
+    assert len(folder(inbox, "done")) == 5
+    assert inbox.names() == ["done"]
+
+
 def kill_at_moments(root: Root, inbox: Root, shares: list[float]) -> None:
     """Kill sweeps of three files after these shares of all Python calls that a sweep makes."""
     for i in range(3):
