@@ -26,6 +26,7 @@ from storage.root import Root, open_root
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 READY_S = 40
+QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "verdict": 100, "restarts": 1}
 
 
 def surroundings(**more: str) -> dict[str, str]:
@@ -128,7 +129,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up = Up(root, free_port())
     try:
         store_series(root, n=200)
-        trained = command("train", "toy", "--seeds", "1", "--root", root.path,
+        spec = Path(root.path + ".json")
+        spec.write_text(json.dumps({"recipe": QUICK, "refit_below": 0}))
+        trained = command("train", "toy", "--seeds", "1", "--spec", str(spec), "--root", root.path,
                           PREFECT_API_URL=up.service.url)  # fmt: skip
         assert trained.returncode == 0, trained.stderr
         yield up
