@@ -1,5 +1,6 @@
 """Who looks at the inboxes between two sweeps, so that a file need not wait for the schedule."""
 
+import contextlib
 from typing import Any
 
 from storage.inbox import INBOX, arrivals, inboxes
@@ -30,11 +31,16 @@ class Lookout:
         return bool(due)
 
     def _files(self) -> list[File]:
-        return [
-            (name, file.name, file.stamp)
-            for name in (inboxes(self.store) if self.store.is_local else ())
-            for file in arrivals(open_root(self.store.join(INBOX, name)))
-        ]
+        """None where a folder can't be read: the sweep says so."""
+        if not self.store.is_local:
+            return []
+        with contextlib.suppress(OSError):
+            return [
+                (name, file.name, file.stamp)
+                for name in inboxes(self.store)
+                for file in arrivals(open_root(self.store.join(INBOX, name)))
+            ]
+        return []
 
     def _is_due(self, file: File, now_s: float) -> bool:
         asks, last_s = self.told.get(file, (0, float("-inf")))
@@ -52,5 +58,5 @@ def ask(url: str, deployment: str) -> None:
         with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
             found = client.read_deployment_by_name(deployment)
             client.create_flow_run_from_deployment(found.id)
-    except (httpx.HTTPError, PrefectException):
+    except (httpx.HTTPError, PrefectException, RuntimeError):
         return  # the schedule asks too

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
@@ -219,21 +220,25 @@ def deploy(service: Service, environment: dict[str, str]) -> None:
         raise ValueError(f"prefect deploy: {(found.stderr or found.stdout)[-400:]}")
 
 
-def online_workers(client: Any) -> list[str]:
+def online_workers(client: Any) -> dict[str, datetime]:
+    """Workers that the server takes for alive, with their last heartbeat."""
     from prefect.exceptions import PrefectHTTPStatusError
 
     try:
         found = client.read_workers_for_work_pool(POOL)
     except PrefectHTTPStatusError as error:
         if error.response.status_code == 404:  # there is no such pool
-            return []
+            return {}
         raise
-    return [worker.name for worker in found if worker.status == "ONLINE"]
+    return {w.name: w.last_heartbeat_time for w in found if w.status == "ONLINE"}
 
 
-def await_worker(client: Any, store: Root, process: subprocess.Popen) -> None:
+def await_worker(
+    client: Any, store: Root, process: subprocess.Popen, before: datetime | None
+) -> None:
+    """Wait for a heartbeat other than the one ``before``, of a worker of the same name."""
     deadline = time.monotonic() + WORKER_LIMIT_S
-    while worker_name(store) not in online_workers(client):
+    while online_workers(client).get(worker_name(store)) in (None, before):
         if process.poll() is not None or time.monotonic() > deadline:
             raise ValueError(
                 f"worker: expected it to come online, it did not; see {home_of(store)}/worker.log"

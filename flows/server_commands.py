@@ -206,14 +206,16 @@ def _set_up(
         await_server(service, children.running["server"], children.home)
     with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
         make_pool(client)
-        others = [name for name in online_workers(client) if name != worker_name(store)]
-        if others:
-            _say(f"note: pool {POOL!r} has other workers, which may take runs: {', '.join(others)}")
+        workers = online_workers(client)
+        before = workers.pop(worker_name(store), None)
+        if workers:
+            names = ", ".join(workers)
+            _say(f"note: pool {POOL!r} has other workers, which may take runs: {names}")
         _say("worker: starting")
         children.start_worker()
         deploy(service, environment)
         watch_runs(SILENCE_S, PENDING_S)
-        await_worker(client, store, children.running["worker"])
+        await_worker(client, store, children.running["worker"], before)
 
 
 def _show_ready(store: Root, service: Service, seconds: float, as_json: bool) -> None:
