@@ -50,6 +50,7 @@ from flows.printing import (
     show_training,
     span,
 )
+from flows.raga_commands import generate_ragas
 from storage.root import Root, open_root
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
@@ -78,6 +79,7 @@ for command in (
     server_commands.up,
 ):
     app.command()(command)
+generate.command("ragas")(generate_ragas)
 
 
 @app.command()

@@ -4,9 +4,10 @@ from prefect import flow
 
 from storage.root import open_root
 from tasks.catalogue import refresh_catalogue
-from tasks.generate import generate_iot_dataset, generate_signal_dataset
+from tasks.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
 from tasks.sweep import sweep_leftovers
 from tasks.synthesis.iot import IotSpec
+from tasks.synthesis.renditions import RagaSpec
 from tasks.synthesis.signals import SignalSpec
 
 
@@ -28,5 +29,17 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
     root_url = open_root(root).url
     sweep_leftovers(root_url)
     dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
+    refresh_catalogue(root_url)
+    return dataset
+
+
+@flow(name="generate-ragas")
+def generate_ragas(
+    name: str = "ragas", spec: RagaSpec | None = None, root: str | None = None
+) -> str:
+    """Draw melodies of Carnatic ragas into a dataset; returns its reference."""
+    root_url = open_root(root).url
+    sweep_leftovers(root_url)
+    dataset = generate_raga_dataset(spec or RagaSpec(), name, root_url)
     refresh_catalogue(root_url)
     return dataset

@@ -33,6 +33,7 @@ from storage.root import (
 from storage.rows import (
     FIXED_COLUMNS,
     OPTIONAL_COLUMNS,
+    REMARKS,
     canonical_buffers,
     channels_of,
     check_rows,
@@ -74,8 +75,12 @@ class Dataset:
                     yield parquet.read_row_group(group, columns=columns)
 
     def labels(self) -> pa.Table:
-        """All rows' ``series_id``, ``label``, ``n_steps`` and optional columns, without values."""
-        names = [*FIXED_COLUMNS, *(c for c in OPTIONAL_COLUMNS if c in self.manifest["columns"])]
+        """All rows' ``series_id``, ``label``, ``n_steps`` and optional columns, without values.
+
+        What is known of melodies (``REMARKS``) is left where it is.
+        """
+        optional = [name for name in OPTIONAL_COLUMNS if name not in REMARKS]
+        names = [*FIXED_COLUMNS, *(name for name in optional if name in self.manifest["columns"])]
         return pa.concat_tables(self.tables(names))
 
     def values(self, rows: np.ndarray | None = None) -> np.ndarray:

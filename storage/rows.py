@@ -12,10 +12,15 @@ OPTIONAL_COLUMNS = {
     "split": pa.string(),
     "event_start": pa.int32(),
     "event_stop": pa.int32(),
+    "tonic_hz": pa.float32(),
+    "notation": pa.string(),
 }
 EVENT = ("event_start", "event_stop")
 """Where in a series its label shows: steps ``start <= step < stop``; null where nothing happens
 or nobody knows. What fills a whole series is ``0 .. n_steps``."""
+REMARKS = ("tonic_hz", "notation")
+"""What is known of a melody beside its values: where its Sa lies, and its svaras as they are
+written. People and reports read it, no classifier does."""
 SPLITS = ("train", "test")
 
 
@@ -117,6 +122,8 @@ def canonical_buffers(chunk: pa.Array) -> tuple[bytes, bytes]:
         offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset :][: len(text) + 1]
         content = text.buffers()[2]
         return lengths.tobytes(), bytes(content[offsets[0] : offsets[-1]]) if content else b""
+    if pa.types.is_floating(chunk.type):
+        return b"", pc.fill_null(chunk, float("nan")).to_numpy(zero_copy_only=False).tobytes()
     numbers = pc.fill_null(chunk.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
     return b"", numbers.tobytes()
 

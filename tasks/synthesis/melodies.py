@@ -1,0 +1,504 @@
+"""Melodies of a raga, svara by svara: an honest walk on its lines, and the author's slices.
+
+The honest rule is a Markov chain whose states are places on the lines, not svaras: an ascending
+move follows the arohana, a descending one the avarohana, so vakra turns stay whole, and the same
+svara goes on differently where a raga means it to. A melody can turn where the other line has
+its svara and no vakra turn is under way; it repeats svaras, skips some, leaps between phrases, and
+enters characteristic phrases and listed turns, the only places of foreign svaras.
+Melodies are made of phrases that end on a rest svara, and a composition ends on S; the chain is
+conditioned on these ends exactly, by the probabilities of reaching them. An arc leads from the
+middle to low, to high and home again, and compositions repeat phrases with variations.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.synthesis.ragas import Raga
+from tasks.synthesis.svaras import LETTERS, PLACES, Note, read_notes
+
+NAMES = tuple(PLACES)
+"""Svaras by their code, 0 to 15."""
+HEIGHTS = np.array([PLACES[name] for name in NAMES], dtype=np.int16)
+LETTER_CODES = np.array([LETTERS.index(name[0]) for name in NAMES], dtype=np.int16)
+LOOKAHEAD = 24
+"""Steps before the end of a phrase from which the chain is steered towards a rest."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the honest rule walks; the defaults meet the statistics of real notation.
+
+    repeat: share of moves that repeat a svara. turn: chance that a move changes direction where
+    it may. skip: share of moves along a line that leave one svara out. leap: share of moves
+    to a far svara within a phrase; joint: the same between phrases; far: share of leaps beyond an
+    octave. phrase: chance to enter a characteristic phrase where one can begin; rare: the same for
+    listed turns and phrases with foreign svaras. reach: standard deviation around the arc, in
+    semitones. phrase_notes: fewest and most svaras of a phrase. copied: share of phrases that
+    repeat the one before, in a composition and in an alapana.
+    """
+
+    repeat: float = 0.11
+    turn: float = 0.42
+    skip: float = 0.16
+    leap: float = 0.03
+    joint: float = 0.2
+    far: float = 0.15
+    phrase: float = 0.12
+    rare: float = 0.05
+    reach: float = 7.0
+    phrase_notes: tuple[int, int] = (5, 12)
+    copied: tuple[float, float] = (0.3, 0.03)
+
+    def __post_init__(self) -> None:
+        rates = ("repeat", "turn", "skip", "leap", "joint", "far", "phrase", "rare")
+        for name, value in ((name, getattr(self, name)) for name in rates):
+            if not 0 <= value < 1:
+                raise ValueError(
+                    f"{name}: expected a share from 0 to below 1, got {value}; correct it"
+                )
+        low, high = self.phrase_notes
+        if not 2 <= low <= high:
+            raise ValueError(
+                f"phrase_notes: expected 2 <= fewest <= most, got {low}..{high}; correct the range"
+            )
+        if not self.reach > 0 or not all(0 <= share < 1 for share in self.copied):
+            raise ValueError(
+                f"reach, copied: expected a positive number and shares below 1, got {self.reach} "
+                f"and {self.copied}; correct them"
+            )
+
+
+class Melodies(NamedTuple):
+    """Svaras of melodies, ``(rows, longest)`` each; what lies beyond a row's length means nothing.
+
+    svara: code of ``NAMES``, int8; octave: 0 is the middle one, int8; ends: bool, where a phrase
+    ends.
+    """
+
+    svara: np.ndarray
+    octave: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def height(self) -> np.ndarray:
+        """Semitones above the middle Sa."""
+        return HEIGHTS[self.svara] + 12 * self.octave
+
+
+class Chain(NamedTuple):
+    """The states of one raga or of several, one after the other.
+
+    svara, octave, height: ``(states,)`` of the note that sounds. successors, weights, leaps:
+    ``(states, most)``, weights 0 where there are fewer successors; leaps marks those that are
+    leaps. start: ``(states,)`` weights of the first note. rest, home: ``(LOOKAHEAD + 1,
+    states)``, how well a rest or S is reached in as many steps.
+    """
+
+    svara: np.ndarray
+    octave: np.ndarray
+    height: np.ndarray
+    successors: np.ndarray
+    weights: np.ndarray
+    leaps: np.ndarray
+    start: np.ndarray
+    rest: np.ndarray
+    home: np.ndarray
+
+
+Place = tuple[str, int, int]
+"""Which line or phrase, index in it, octave added to what is written there."""
+
+
+@cache
+def chain_of(raga: Raga, manner: Manner) -> Chain:
+    """The walk of one raga."""
+    return _Compiler(raga, manner).compile()
+
+
+class _Compiler:
+    """Turns the text of a raga into states and the weights of moves between them."""
+
+    def __init__(self, raga: Raga, manner: Manner) -> None:
+        self.raga, self.manner = raga, manner
+        self.low, self.high = (note.height for note in raga.ends)
+        self.lines = {"up": raga.ascent, "down": raga.descent}
+        self.lines |= {f"phrase {p}": read_notes(p) for p in raga.phrases}
+        self.lines |= {f"turn {p}": read_notes(p) for p in raga.turns}
+        self.inside = {name: _inside(self.lines[name], name == "up") for name in ("up", "down")}
+        self.places = [p for p in self._all_places() if self._is_reachable(p)]
+        self.by_note: dict[Note, list[Place]] = defaultdict(list)
+        for place in self.places:
+            if place[0] in self.inside:
+                self.by_note[self.note(place)].append(place)
+
+    def compile(self) -> Chain:
+        number = {place: n for n, place in enumerate(self.places)}
+        moves = [self._moves(place) for place in self.places]
+        moves = _without_dead_ends(number, moves)
+        alive = [n for n, found in enumerate(moves) if found]
+        renumber = {self.places[n]: k for k, n in enumerate(alive)}
+        notes = [self.note(self.places[n]) for n in alive]
+        width = max(len(moves[n]) for n in alive)
+        successors = np.zeros((len(alive), width), np.int32)
+        weights = np.zeros((len(alive), width))
+        leaps = np.zeros((len(alive), width), bool)
+        for k, n in enumerate(alive):
+            for j, (place, (weight, is_leap)) in enumerate(moves[n].items()):
+                successors[k, j], weights[k, j] = renumber[place], weight
+                leaps[k, j] = is_leap
+        weights /= weights.sum(axis=1, keepdims=True)
+        line = np.array([self._is_calm(self.places[n]) for n in alive])
+        rests = line & np.array([note.svara in self.raga.rests for note in notes])
+        sa = line & np.array([note.svara == "S" for note in notes])
+        svara = np.array([NAMES.index(note.svara) for note in notes], np.int8)
+        octave = np.array([note.octave for note in notes], np.int8)
+        start = np.where(rests, 1.0, np.where(line, 0.2, 0.0))
+        return Chain(
+            svara, octave, HEIGHTS[svara] + 12 * octave, successors, weights, leaps, start,
+            _reaching(rests, successors, weights), _reaching(sa, successors, weights),
+        )  # fmt: skip
+
+    def note(self, place: Place) -> Note:
+        line, index, octave = place
+        return self.lines[line][index].raised(octave)
+
+    def _all_places(self) -> Iterator[Place]:
+        for name, notes in self.lines.items():
+            last = len(notes) - 1 if name in self.inside else len(notes)
+            first = 0 if name in self.inside else 1  # a phrase begins on a line
+            for octave in range(-3, 4):
+                yield from ((name, index, octave) for index in range(first, last))
+
+    def _is_reachable(self, place: Place) -> bool:
+        line, _, octave = place
+        notes = [self.note(place)]
+        if line not in self.inside:
+            notes = [note.raised(octave) for note in self.lines[line]]
+        return all(self.low <= note.height <= self.high for note in notes)
+
+    def _is_calm(self, place: Place) -> bool:
+        """On a line, with no vakra turn under way."""
+        line, index, _ = place
+        return line in self.inside and not self.inside[line][index]
+
+    def _moves(self, place: Place) -> dict[Place, tuple[float, bool]]:
+        line, index, octave = place
+        if line in self.inside:
+            return self._from_line(place)
+        if index + 1 < len(self.lines[line]):
+            return {(line, index + 1, octave): (1.0, False)}
+        exits = [p for p in self.by_note[self.note(place)] if self._is_calm(p)]
+        exits = exits or self.by_note[self.note(place)]
+        total: dict[Place, tuple[float, bool]] = {}
+        for found in (self._from_line(exit_place) for exit_place in exits):
+            for target, (weight, is_leap) in found.items():
+                before = total.get(target, (0.0, is_leap))[0]
+                total[target] = (before + weight / len(exits), is_leap)
+        return total
+
+    def _from_line(self, place: Place) -> dict[Place, tuple[float, bool]]:
+        manner, note = self.manner, self.note(place)
+        ahead = self._along(place)
+        if not self._is_calm(place):
+            return {target: (weight, False) for target, weight in ahead.items()}
+        back = self._turned(place)
+        turn = manner.turn if ahead and back else float(bool(back))
+        found: dict[Place, float] = defaultdict(float)
+        for share, targets in ((1 - turn, ahead), (turn, back)):
+            for target, weight in targets.items():
+                found[target] += share * weight
+        phrases = self._phrases(note)
+        leaps = self._leaps(note)
+        entered = min(sum(phrases.values()), 0.5)
+        repeat = manner.repeat * (1.5 if note.svara in self.raga.jiva.split() else 0.9)
+        left = (1 - entered) * (1 - repeat - manner.leap)
+        total = {target: (left * weight, False) for target, weight in found.items()}
+        scale = entered / (sum(phrases.values()) or 1)
+        total |= {target: (scale * weight, False) for target, weight in phrases.items()}
+        total |= {target: (manner.leap * weight, True) for target, weight in leaps.items()}
+        total[place] = ((1 - entered) * repeat, False)
+        return total
+
+    def _along(self, place: Place) -> dict[Place, float]:
+        """The next place of a line and, where no turn is near, the one after it."""
+        one = self._next(place)
+        if not self.low <= self.note(one).height <= self.high:
+            return {}
+        two = self._next(one)
+        within = self.low <= self.note(two).height <= self.high
+        if not within or not self._is_straight(place, one, two):
+            return {one: 1.0}
+        return {one: 1 - self.manner.skip, two: self.manner.skip}
+
+    def _next(self, place: Place) -> Place:
+        line, index, octave = place
+        if index + 1 < len(self.lines[line]) - 1:
+            return (line, index + 1, octave)
+        return (line, 0, octave + (1 if line == "up" else -1))
+
+    def _is_straight(self, *places: Place) -> bool:
+        heights = [self.note(place).height for place in places]
+        sign = 1 if places[0][0] == "up" else -1
+        onward = all(sign * (b - a) > 0 for a, b in pairwise(heights))
+        return onward and all(map(self._is_calm, places))
+
+    def _turned(self, place: Place) -> dict[Place, float]:
+        """Places of the other line after the same note."""
+        other = "down" if place[0] == "up" else "up"
+        same = [p for p in self.by_note[self.note(place)] if p[0] == other]
+        found: dict[Place, float] = defaultdict(float)
+        ahead = [targets for targets in map(self._along, same) if targets]
+        for targets in ahead:
+            for target, weight in targets.items():
+                found[target] += weight / len(ahead)
+        return found
+
+    def _phrases(self, note: Note) -> dict[Place, float]:
+        found = {}
+        for name, notes in self.lines.items():
+            octave = note.octave - notes[0].octave
+            if name in self.inside or notes[0].svara != note.svara:
+                continue
+            if all(self.low <= n.raised(octave).height <= self.high for n in notes):
+                foreign = any(n.svara not in self.raga.scale for n in notes)
+                is_rare = foreign or name.startswith("turn")
+                found[(name, 1, octave)] = self.manner.rare if is_rare else self.manner.phrase
+        return found
+
+    def _leaps(self, note: Note) -> dict[Place, float]:
+        near: dict[Place, float] = {}
+        far: dict[Place, float] = {}
+        wanted = {"S", "P", *self.raga.rests, *self.raga.jiva.split()}
+        for target, places in self.by_note.items():
+            size = abs(target.height - note.height)
+            calm = [place for place in places if self._is_calm(place)]
+            if target.svara not in wanted or not 5 <= size <= 19:
+                continue
+            kind = near if size <= 12 else far
+            for place in calm:
+                kind[place] = np.exp(-size / 6) / len(calm)
+        shares = ((near, 1 - self.manner.far), (far, self.manner.far))
+        return {p: share * w / sum(k.values()) for k, share in shares for p, w in k.items()}
+
+
+def _inside(notes: tuple[Note, ...], up: bool) -> list[bool]:
+    """Whether a line has been further at an earlier place, so that a vakra turn is under way."""
+    heights = [note.height if up else -note.height for note in notes]
+    return [max(heights[: n + 1]) > height for n, height in enumerate(heights)]
+
+
+def _without_dead_ends(
+    number: dict[Place, int], moves: list[dict[Place, tuple[float, bool]]]
+) -> list[dict[Place, tuple[float, bool]]]:
+    """Drop moves to places from which no move leads on, until there are none."""
+    while True:
+        kept = [
+            {p: m for p, m in found.items() if p in number and moves[number[p]]} for found in moves
+        ]
+        if sum(map(len, kept)) == sum(map(len, moves)):
+            return kept
+        moves = kept
+
+
+def _reaching(wanted: np.ndarray, successors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    found = [wanted.astype(float)]
+    for _ in range(LOOKAHEAD):
+        reached = (weights * found[-1][successors]).sum(axis=1)
+        found.append(reached / reached.max())
+    return np.stack(found)
+
+
+@cache
+def stacked(ragas: tuple[Raga, ...], manner: Manner) -> tuple[Chain, np.ndarray]:
+    """All states of all ragas, and where those of each raga begin, ``(ragas + 1,)``."""
+    chains = [chain_of(raga, manner) for raga in ragas]
+    first = np.concatenate([[0], np.cumsum([len(chain.svara) for chain in chains])])
+    width = max(chain.successors.shape[1] for chain in chains)
+    wide = [
+        chain._replace(
+            successors=_padded(chain.successors + offset, width),
+            weights=_padded(chain.weights, width),
+            leaps=_padded(chain.leaps, width),
+        )
+        for chain, offset in zip(chains, first, strict=False)
+    ]
+    joined = (
+        np.concatenate(arrays, axis=-1 if n > 6 else 0)
+        for n, arrays in enumerate(zip(*wide, strict=True))
+    )
+    return Chain(*joined), first
+
+
+def _padded(values: np.ndarray, width: int) -> np.ndarray:
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])))
+
+
+def honest_melodies(
+    ragas: tuple[Raga, ...],
+    manner: Manner,
+    codes: np.ndarray,
+    n_notes: np.ndarray,
+    longest: int,
+    rng: np.random.Generator,
+) -> Melodies:
+    """Walk ``(rows,)`` melodies of ``n_notes`` svaras each, in step with each other.
+
+    codes: index of each row's raga. longest: columns of the result, from the spec, so that
+    what is drawn does not depend on the rows.
+    """
+    chain, first = stacked(ragas, manner)
+    plan = _plan(manner, len(codes), n_notes, longest, rng)
+    chance = rng.random((longest, len(codes)))
+    rows = np.arange(len(codes))
+    path = np.empty((len(codes), longest), np.int32)
+    path[:, 0] = _first_states(chain, first, codes, plan.centre[:, 0], chance[0], manner)
+    for t in range(1, longest):
+        weights = _next_weights(chain, manner, plan, path[:, t - 1], t)
+        walked = chain.successors[path[:, t - 1], _pick(weights, chance[t])]
+        source = plan.source[:, t]
+        path[:, t] = np.where(source >= 0, path[rows, source], walked)
+    return Melodies(chain.svara[path], chain.octave[path], plan.left == 0)
+
+
+def _next_weights(
+    chain: Chain, manner: Manner, plan: "_Plan", states: np.ndarray, t: int
+) -> np.ndarray:
+    """Weights ``(rows, most)`` of every successor."""
+    after = chain.successors[states]
+    away = (chain.height[after] - plan.centre[:, t, None]) / manner.reach
+    left = np.minimum(plan.left[:, t], LOOKAHEAD)[:, None]
+    reaching = np.where(plan.is_last[:, t, None], chain.home[left, after], chain.rest[left, after])
+    joint = (plan.left[:, t - 1] == 0)[:, None] & chain.leaps[states]
+    boost = np.where(joint, manner.joint / max(manner.leap, 1e-9), 1.0)
+    plain = chain.weights[states] * boost * np.exp(-0.5 * away**2)
+    steered = plain * reaching
+    lost = steered.sum(axis=1, keepdims=True) <= 0
+    return np.where(lost, plain, steered)
+
+
+def _pick(weights: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    total = np.cumsum(weights, axis=1)
+    return np.minimum((total <= (chance * total[:, -1])[:, None]).sum(axis=1), weights.shape[1] - 1)
+
+
+def _first_states(
+    chain: Chain,
+    first: np.ndarray,
+    codes: np.ndarray,
+    centre: np.ndarray,
+    chance: np.ndarray,
+    manner: Manner,
+) -> np.ndarray:
+    states = np.empty(len(codes), np.int32)
+    for code in np.unique(codes):
+        rows = np.flatnonzero(codes == code)
+        own = slice(first[code], first[code + 1])
+        away = (chain.height[own] - centre[rows, None]) / (0.5 * manner.reach)
+        states[rows] = first[code] + _pick(chain.start[own] * np.exp(-0.5 * away**2), chance[rows])
+    return states
+
+
+class _Plan(NamedTuple):
+    """What a melody is to do at each step, ``(rows, longest)`` each.
+
+    left: steps to the end of the phrase; is_last: whether it is the last phrase; source: the step
+    that is copied, -1 where the melody walks; centre: of the arc, in semitones above Sa.
+    """
+
+    left: np.ndarray
+    is_last: np.ndarray
+    source: np.ndarray
+    centre: np.ndarray
+
+
+def _plan(
+    manner: Manner, rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator
+) -> _Plan:
+    low, high = manner.phrase_notes
+    most = longest // low + 2
+    length = rng.integers(low, high + 1, (rows, most))
+    copies = rng.random((rows, most)) < np.array(manner.copied)[rng.integers(0, 2, rows)][:, None]
+    copies[:, 0] = False
+    kept = np.minimum(rng.uniform(0.3, 1.6, (rows, most)), 1.0)
+    for k in range(1, most):
+        length[:, k] = np.where(copies[:, k], length[:, k - 1], length[:, k])
+    stop = np.cumsum(length, axis=1)
+    step = np.arange(longest)
+    phrase = (step[None, :, None] >= stop[:, None, :]).sum(axis=2)
+    last = np.take_along_axis(phrase, n_notes[:, None] - 1, axis=1)
+    at = np.take_along_axis
+    end = np.minimum(at(stop, phrase, axis=1), n_notes[:, None])
+    offset = step - (at(stop, phrase, axis=1) - at(length, phrase, axis=1))
+    is_copied = at(copies, phrase, axis=1) & (
+        offset < at(kept, phrase, axis=1) * at(length, phrase, axis=1)
+    )
+    is_copied &= at(stop, phrase, axis=1) < n_notes[:, None]
+    source = np.where(is_copied, step - at(length, phrase, axis=1), -1)
+    left = np.maximum(end - 1 - step, 0)
+    return _Plan(left, phrase >= last, source, _arc(rows, n_notes, longest, rng))
+
+
+_ARC = (
+    (0.0, 1.0, 7.0), (0.2, -1.0, 6.0), (0.45, 3.0, 10.0), (0.7, 6.0, 14.0), (0.9, 2.0, 10.0),
+    (1.0, 0.0, 5.0),
+)  # fmt: skip
+"""Knots of the arc: part of the melody, and between which heights its centre lies there."""
+
+
+def _arc(rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
+    """Centre of every step: from the middle to low, to high and home."""
+    place, low, high = np.array(_ARC).T
+    knots = rng.uniform(low, high, (rows, len(place)))
+    part = np.minimum(np.arange(longest) / np.maximum(n_notes[:, None] - 1, 1), 1.0)
+    after = np.clip(np.searchsorted(place, part, side="right"), 1, len(place) - 1)
+    left, right = (np.take_along_axis(knots, n, axis=1) for n in (after - 1, after))
+    share = (part - place[after - 1]) / (place[after] - place[after - 1])
+    return left + share * (right - left)
+
+
+AUTHOR_REACH = 5
+"""The author's usual longest reach of a slice to either side, less one."""
+
+
+def author_melodies(
+    ragas: tuple[Raga, ...], codes: np.ndarray, longest: int, rng: np.random.Generator
+) -> Melodies:
+    """String together slices of the ascent or the descent, each in an octave from -2 to 2.
+
+    The rule of the author's Scala generator (``genSequence`` of RagaExperiments): either line,
+    any place in it, and what lies within 2 to 6 svaras of that place, the place itself included.
+    """
+    table, lengths = _line_table(ragas)
+    rows, most = len(codes), longest // 2 + 1
+    way = rng.integers(0, 2, (rows, most))
+    size = lengths[codes[:, None], way]
+    middle = (rng.random((rows, most)) * size).astype(int)
+    reach = rng.integers(2, AUTHOR_REACH + 2, (rows, most))
+    shift = rng.integers(-2, 3, (rows, most))
+    begin = np.maximum(middle - reach, 0)
+    length = np.minimum(middle + reach, size) - begin
+    stop = np.cumsum(length, axis=1)
+    step = np.arange(longest)
+    piece = (step[None, :, None] >= stop[:, None, :]).sum(axis=2)
+    at = np.take_along_axis
+    index = step - at(stop - length - begin, piece, axis=1)
+    notes = table[codes[:, None], at(way, piece, axis=1), index]
+    octave = (notes[..., 1] + at(shift, piece, axis=1)).astype(np.int8)
+    return Melodies(notes[..., 0], octave, step + 1 == at(stop, piece, axis=1))
+
+
+def _line_table(ragas: tuple[Raga, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Code and octave of every note of both lines, and the lines' lengths."""
+    lines = [(raga.ascent, raga.descent) for raga in ragas]
+    lengths = np.array([[len(line) for line in pair] for pair in lines])
+    table = np.zeros((*lengths.shape, lengths.max(), 2), np.int8)
+    for r, pair in enumerate(lines):
+        for d, line in enumerate(pair):
+            table[r, d, : len(line)] = [(NAMES.index(n.svara), n.octave) for n in line]
+    return table, lengths
