@@ -11,61 +11,94 @@ from flows.command_line import (
     WeightsOption,
     numbers,
     prepare_prefect,
+    read_spec,
     span_of,
     words,
     writable,
 )
 from flows.printing import show_dataset
 
+DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]
+Ragas = Annotated[
+    str,
+    typer.Option(help="Ragas, melakartas, sets (author, main, A1..A3, B1..B13, all), files."),
+]
+Representation = Annotated[str, typer.Option(help="svara, letters or contour.")]
+Rule = Annotated[str, typer.Option(help="honest, or author: slices of the lines.")]
+Series = Annotated[int, typer.Option(help="Series to draw.")]
+Notes = Annotated[str, typer.Option(help="Svaras of a series: 64, or 48..96.")]
+Windows = Annotated[int, typer.Option(help="Series cut from one composition.")]
+Duration = Annotated[bool, typer.Option("--duration", help="svara: add seconds of each.")]
+Octave = Annotated[bool, typer.Option("--octave", help="letters: add octaves.")]
+NoPhrases = Annotated[bool, typer.Option("--no-phrases", help="Lines alone: twins are the same.")]
+Tonic = Annotated[str, typer.Option(help="known, or unknown: pitch above a fixed C.")]
+TonicHz = Annotated[str, typer.Option(help="Lowest and highest Sa.")]
+Transpose = Annotated[str, typer.Option(help="Lowest and highest shift, in semitones.")]
+Kala = Annotated[str, typer.Option(help="Tempo factors to draw from, such as 1,2,4.")]
+Seconds = Annotated[float, typer.Option(help="contour: length of a series.")]
+Rate = Annotated[float, typer.Option(help="contour: frames a second.")]
+NoGamaka = Annotated[bool, typer.Option("--no-gamaka", help="contour: plain svaras.")]
+SpecFile = Annotated[
+    str | None, typer.Option(help="JSON file of other fields of the spec (docs/ragas.md).")
+]
+
 
 def generate_ragas(
-    name: Annotated[str, typer.Option(help="Name of the dataset.")] = "ragas",
-    ragas: Annotated[
-        str,
-        typer.Option(help="Ragas, melakartas, sets (author, main, A1..B13, all), files; by comma."),
-    ] = "author",
-    representation: Annotated[str, typer.Option(help="svara or letters.")] = "svara",
-    rule: Annotated[str, typer.Option(help="honest or author.")] = "honest",
-    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
-    n_notes: Annotated[str, typer.Option(help="Svaras of a series: 64, or 48..96.")] = "64",
-    windows: Annotated[int, typer.Option(help="Series cut from one composition.")] = 1,
-    duration: Annotated[bool, typer.Option(help="Add svaras' seconds to svara.")] = False,
-    octave: Annotated[bool, typer.Option(help="Add octaves to letters.")] = False,
-    phrases: Annotated[
-        bool, typer.Option(help="Use what is not in the lines: phrases, turns, long svaras.")
-    ] = True,
-    tonic: Annotated[str, typer.Option(help="known, or unknown: pitch above a fixed C.")] = "known",
-    tonic_hz: Annotated[str, typer.Option(help="Sa of a composition, by comma.")] = "120,220",
-    transpose: Annotated[str, typer.Option(help="Semitones to shift compositions: 0,0.")] = "0,0",
-    kala: Annotated[str, typer.Option(help="Tempo factors to draw from, such as 1,2,4.")] = "1",
-    dropped: Annotated[float, typer.Option(help="Share of svaras left out.")] = 0.0,
-    doubled: Annotated[float, typer.Option(help="Share of svaras written twice.")] = 0.0,
-    wrong: Annotated[float, typer.Option(help="Share of svaras moved to a neighbour.")] = 0.0,
+    name: DatasetName = "ragas",
+    ragas: Ragas = "author",
+    representation: Representation = "svara",
+    rule: Rule = "honest",
+    n_series: Series = 5000,
+    n_notes: Notes = "64",
+    windows: Windows = 1,
+    duration: Duration = False,
+    octave: Octave = False,
+    no_phrases: NoPhrases = False,
+    tonic: Tonic = "known",
+    tonic_hz: TonicHz = "120,220",
+    transpose: Transpose = "0,0",
+    kala: Kala = "1",
+    seconds: Seconds = 10.0,
+    rate_hz: Rate = 25.0,
+    no_gamaka: NoGamaka = False,
     weights: WeightsOption = None,
+    spec: SpecFile = None,
     seed: SeedOption = 0,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Draw melodies of Carnatic ragas: as svaras or as letters."""
-    from tasks.raga_files import ragas_of
-    from tasks.synthesis.drawing import Uniform
-    from tasks.synthesis.renditions import RagaSpec
-
-    chosen: dict[str, Any] = {
-        "n_series": n_series, "n_notes": span_of("--n-notes", n_notes), "seed": seed, "rule": rule,
-        "representation": representation, "windows": windows, "duration": duration,
-        "octave": octave, "phrases": phrases, "tonic": tonic, "dropped": dropped,
-        "doubled": doubled, "wrong": wrong, "kalas": numbers("--kala", kala),
-        "tonic_hz": Uniform(*_pair("--tonic-hz", tonic_hz)),
-        "transpose": tuple(int(end) for end in _pair("--transpose", transpose)),
-        "weights": numbers("--weights", weights) if weights else (),
-    }  # fmt: skip
-    spec = RagaSpec(ragas_of(words(ragas)), **chosen)
+    """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
+    drawn = _raga_spec(locals())
     store = writable(root)
     prepare_prefect("generate")
     from flows.generation import generate_ragas as flow
 
-    show_dataset(store, flow(name, spec, store.url), as_json)
+    show_dataset(store, flow(name, drawn, store.url), as_json)
+
+
+PLAIN = ("representation", "rule", "n_series", "windows", "duration", "octave", "tonic", "seconds",
+         "rate_hz", "seed")  # fmt: skip
+"""Options that are fields of the spec as they are."""
+
+
+def _raga_spec(given: dict[str, Any]) -> Any:
+    """The spec that the words of ``generate ragas`` mean."""
+    from tasks.raga_files import ragas_of
+    from tasks.synthesis.drawing import Uniform
+    from tasks.synthesis.renditions import RagaSpec
+
+    chosen = {
+        **{name: given[name] for name in PLAIN},
+        "ragas": ragas_of(words(given["ragas"])),
+        "n_notes": span_of("--n-notes", given["n_notes"]),
+        "phrases": not given["no_phrases"],
+        "gamaka": not given["no_gamaka"],
+        "tonic_hz": Uniform(*_pair("--tonic-hz", given["tonic_hz"])),
+        "transpose": tuple(int(end) for end in _pair("--transpose", given["transpose"])),
+        "kalas": numbers("--kala", given["kala"]),
+        "weights": numbers("--weights", given["weights"]) if given["weights"] else (),
+    }
+    return read_spec(RagaSpec, chosen, given["spec"])
 
 
 def _pair(argument: str, text: str) -> tuple[float, float]:

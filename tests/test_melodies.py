@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -223,7 +224,7 @@ def test_ten_thousand_melodies_take_seconds() -> None:
 
 def test_rows_are_drawn_again_from_the_manifest(root: Root) -> None:
     mine = Raga("Mine", "S R2 M2 P N3 S", phrases=("M2 P N3 S'",))
-    spec = RagaSpec(ragas=("B5", mine), n_series=60, n_notes=(20, 40), windows=2, dropped=0.1)
+    spec = RagaSpec(("B5", mine), n_series=60, n_notes=(20, 40), windows=2, dropped=0.1)
     source = {"generator": "ragas", "events": True, "spec": asdict(spec)}
     dataset = write_dataset(root, "ragas", raga_tables(spec), source, NOW)
     stored = open_dataset(root, "ragas").manifest
@@ -232,6 +233,16 @@ def test_rows_are_drawn_again_from_the_manifest(root: Root) -> None:
     assert stored["channels"] == ["pitch"]
     assert stored["groups"] == 30
     assert {"tonic_hz": "float", "notation": "string"}.items() <= stored["columns"].items()
+
+
+def test_contours_are_drawn_again_too(root: Root) -> None:
+    spec = RagaSpec(n_series=20, representation="contour", seconds=3.0, tonic="unknown")
+    source = {"generator": "ragas", "events": True, "spec": json.loads(json.dumps(asdict(spec)))}
+    dataset = write_dataset(root, "ragas", raga_tables(spec), source, NOW)
+    again = write_dataset(root, "again", generated_tables(source), source, NOW)
+    assert again.manifest["digest"] == dataset.manifest["digest"]
+    assert dataset.manifest["channels"] == ["cents"]
+    assert dataset.manifest["n_steps"] == [75, 75]
 
 
 def test_what_is_known_of_a_melody_is_no_channel(root: Root) -> None:
@@ -273,16 +284,19 @@ def test_bad_specs_are_refused(change: dict[str, object], words: str) -> None:
         RagaSpec(**change)  # type: ignore[arg-type]
 
 
-def test_the_command_makes_a_dataset(prefect: str, seqclass_json: Callable[..., dict]) -> None:
+def test_the_command_makes_a_dataset(
+    prefect: str, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    (tmp_path / "noise.json").write_text('{"dropped": 0.1, "manner": {"skip": 0.3}}')
     made = seqclass_json(
         "generate", "ragas", "--ragas", "B5,Mohanam", "--representation", "letters", "--octave",
         "--n-series", 60, "--n-notes", "16..24", "--windows", 2, "--name", "mix",
+        "--spec", tmp_path / "noise.json",
     )  # fmt: skip
     assert made["channels"] == ["letter", "octave"]
     assert made["n_series"] == 60
     assert set(made["classes"]) == {"Bhairavi", "Mukhari", "Huseni", "Manji", "Mohanam"}
-    assert 16 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
-    assert json.dumps(made)
+    assert 12 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
 
 
 @pytest.mark.parametrize(

@@ -433,12 +433,13 @@ def _plan(
     phrase = (step[None, :, None] >= stop[:, None, :]).sum(axis=2)
     last = np.take_along_axis(phrase, n_notes[:, None] - 1, axis=1)
     at = np.take_along_axis
-    end = np.minimum(at(stop, phrase, axis=1), n_notes[:, None])
-    offset = step - (at(stop, phrase, axis=1) - at(length, phrase, axis=1))
+    natural, whole = at(stop, phrase, axis=1), n_notes[:, None]
+    end = np.where(step < whole, np.minimum(natural, whole), natural)
+    offset = step - (natural - at(length, phrase, axis=1))
     is_copied = at(copies, phrase, axis=1) & (
         offset < at(kept, phrase, axis=1) * at(length, phrase, axis=1)
     )
-    is_copied &= at(stop, phrase, axis=1) < n_notes[:, None]
+    is_copied &= natural < whole
     source = np.where(is_copied, step - at(length, phrase, axis=1), -1)
     left = np.maximum(end - 1 - step, 0)
     return _Plan(left, phrase >= last, source, _arc(rows, n_notes, longest, rng))

@@ -7,7 +7,7 @@ and which are the series of a dataset.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tasks.synthesis.drawing import (
     class_codes,
     draw_blocks,
 )
+from tasks.synthesis.gamaka import contours, ornaments, silences
 from tasks.synthesis.melodies import (
     HEIGHTS,
     LETTER_CODES,
@@ -35,8 +36,8 @@ from tasks.synthesis.svaras import ABOVE, BELOW
 
 REFERENCE_HZ = 130.8128
 """What pitches are measured from where the tonic is unknown: the C below middle C."""
-SVARA, LETTERS = "svara", "letters"
-REPRESENTATIONS = (SVARA, LETTERS)
+SVARA, LETTERS, CONTOUR = "svara", "letters", "contour"
+REPRESENTATIONS = (SVARA, LETTERS, CONTOUR)
 HONEST, AUTHOR = "honest", "author"
 RULES = (HONEST, AUTHOR)
 
@@ -49,14 +50,19 @@ class RagaSpec:
     series, at least 1. n_notes: svaras of the shortest and of the longest series.
     windows: series that are cut from one composition, at least 1. weights: shares of the ragas,
     positive (empty: equal). representation: ``svara`` (channel ``pitch``, semitones above the
-    middle Sa) or ``letters`` (channel ``letter``, 0 to 6 for S R G M P D N). duration: a second
+    middle Sa), ``letters`` (channel ``letter``, 0 to 6 for S R G M P D N) or ``contour`` (channel
+    ``cents`` above the middle Sa, NaN where nothing sounds; ``seconds`` long at ``rate_hz``
+    whatever ``n_notes`` says). duration: a second
     channel ``duration_s`` beside pitch; octave: a second channel ``octave`` beside letters.
     phrases: whether ragas use what is not in their lines (phrases, turns, jiva and nyasa).
     tonic: whether pitches are above the composition's own Sa or above ``REFERENCE_HZ``.
     tonic_hz: of a composition. transpose: lowest and highest shift of a composition, in whole
     semitones. kalas: tempo factors, one is drawn for each composition. svara_s: length of a svara
     of one unit in the first kala, in seconds. dropped, doubled, wrong: shares of svaras that are
-    left out, written twice, or moved to a neighbour, as transcripts have them.
+    left out, written twice, or moved to a neighbour, as transcripts have them. gamaka: whether
+    contours have ornaments and are met as imprecisely as voices do. lost: share of a contour's
+    frames that a tracker loses, beside breaths and consonants. jitter_cents: standard deviation
+    of a tracker's error from frame to frame.
     """
 
     ragas: tuple[str | Raga, ...] = ("author",)
@@ -64,7 +70,7 @@ class RagaSpec:
     n_notes: tuple[int, int] = (64, 64)
     seed: int = 0
     rule: Literal["honest", "author"] = "honest"
-    representation: Literal["svara", "letters"] = "svara"
+    representation: Literal["svara", "letters", "contour"] = "svara"
     windows: int = 1
     weights: tuple[float, ...] = ()
     duration: bool = False
@@ -78,6 +84,11 @@ class RagaSpec:
     dropped: float = 0.0
     doubled: float = 0.0
     wrong: float = 0.0
+    seconds: float = 10.0
+    rate_hz: float = 25.0
+    gamaka: bool = True
+    lost: float = 0.02
+    jitter_cents: float = 6.0
     manner: Manner = field(default_factory=Manner)
 
     def __post_init__(self) -> None:
@@ -124,6 +135,8 @@ class RagaSpec:
             raise ValueError(
                 f"kalas: expected positive tempo factors, got {list(self.kalas)}; write 1,2,4"
             )
+        if self.representation == CONTOUR:
+            self._check_contour()
         for name, distribution in (("tonic_hz", self.tonic_hz), ("svara_s", self.svara_s)):
             if not distribution.low > 0:
                 raise ValueError(
@@ -134,6 +147,28 @@ class RagaSpec:
                 raise ValueError(
                     f"{name}: expected a share from 0 to 0.5, got {getattr(self, name)}; correct it"
                 )
+
+    def _check_contour(self) -> None:
+        if not (0 < self.seconds < np.inf and 0 < self.rate_hz < np.inf and self.n_frames >= 2):
+            raise ValueError(
+                f"seconds, rate_hz: expected at least two frames, got {self.seconds} s at "
+                f"{self.rate_hz} Hz; raise them"
+            )
+        if not (0 <= self.lost <= 0.5 and 0 <= self.jitter_cents <= 100):
+            raise ValueError(
+                f"lost, jitter_cents: expected a share up to 0.5 and at most 100 cents, got "
+                f"{self.lost} and {self.jitter_cents}; lower them"
+            )
+        if self.dropped or self.doubled or self.wrong:
+            raise ValueError(
+                "dropped, doubled, wrong: expected with svara or letters, which are written down; "
+                "drop them, or change the representation"
+            )
+
+    @property
+    def n_frames(self) -> int:
+        """Steps of a contour."""
+        return round(self.seconds * self.rate_hz)
 
     @property
     def definitions(self) -> tuple[Raga, ...]:
@@ -147,6 +182,8 @@ class RagaSpec:
 
     @property
     def channels(self) -> list[str]:
+        if self.representation == CONTOUR:
+            return ["cents"]
         if self.representation == LETTERS:
             return ["letter", "octave"] if self.octave else ["letter"]
         return ["pitch", "duration_s"] if self.duration else ["pitch"]
@@ -193,42 +230,93 @@ def generate_ragas(spec: RagaSpec, start: int = 0, stop: int | None = None) -> I
 
 
 def _rows(spec: RagaSpec) -> int:
-    compositions = block_rows(spec.windows * spec.n_notes[1]) // spec.windows
-    return max(1, compositions) * spec.windows
+    steps = spec.n_frames if spec.representation == CONTOUR else spec.n_notes[1]
+    return max(1, block_rows(spec.windows * steps) // spec.windows) * spec.windows
 
 
 def _draw_block(spec: RagaSpec, block: int) -> Renditions:
     rng, rows = block_stream(spec.seed, block), _rows(spec)
-    ragas, many = spec.definitions, rows // spec.windows
-    composition = block * many + np.arange(many)
+    composition = np.arange(block * rows, block * rows + rows, spec.windows) // spec.windows
     codes = class_codes(spec.seed, spec.classes, spec.weights, composition)
-    low, high = spec.n_notes
-    n_notes = rng.integers(low, high + 1, (many, spec.windows))
-    longest = spec.windows * high
-    if spec.rule == AUTHOR:
-        melodies = author_melodies(ragas, codes, longest, rng)
-    else:
-        melodies = honest_melodies(ragas, spec.manner, codes, n_notes.sum(axis=1), longest, rng)
-    tonic_hz = spec.tonic_hz.draw(rng, (many,))
-    shift = rng.integers(spec.transpose[0], spec.transpose[1] + 1, many)
-    seconds = _durations(spec, ragas, codes, melodies, rng)
-    windows = _Windows(n_notes, high)
-    svara, octave, seconds = (windows.cut(a) for a in (melodies.svara, melodies.octave, seconds))
-    codes, composition, tonic_hz, shift = (
-        np.repeat(a, spec.windows) for a in (codes, composition, tonic_hz, shift)
-    )
-    svara, octave, seconds, counts = _transcribed(
-        spec, ragas, codes, (svara, octave, seconds), n_notes.reshape(-1), rng
-    )
+    tonic_hz = spec.tonic_hz.draw(rng, (len(codes),))
+    shift = rng.integers(spec.transpose[0], spec.transpose[1] + 1, len(codes)).astype(float)
     if spec.tonic == "unknown":
-        shift = shift + 12 * np.log2(tonic_hz / REFERENCE_HZ)
-    values = _channels(spec, svara, octave, shift, seconds)
-    values[np.arange(high) >= counts[:, None]] = np.nan
+        shift += 12 * np.log2(tonic_hz / REFERENCE_HZ)
+    drawn = (_contours if spec.representation == CONTOUR else _symbols)(spec, codes, shift, rng)
+    codes, composition, tonic_hz = (
+        np.repeat(a, spec.windows) for a in (codes, composition, tonic_hz)
+    )
     nothing = np.full((rows, 2), -1, np.int32)
     return Renditions(
-        block * rows, values, counts, codes, nothing, np.zeros((rows, values.shape[2]), bool),
-        composition, svara, octave, counts, tonic_hz,
+        block * rows, drawn.values, drawn.n_steps, codes, nothing,
+        np.zeros((rows, len(spec.channels)), bool),
+        composition, drawn.svara, drawn.octave, drawn.n_notes, tonic_hz,
     )  # fmt: skip
+
+
+class _Drawn(NamedTuple):
+    """Windows of compositions, ``(rows, ...)``: see ``Renditions``."""
+
+    values: np.ndarray
+    n_steps: np.ndarray
+    svara: np.ndarray
+    octave: np.ndarray
+    n_notes: np.ndarray
+
+
+def _symbols(
+    spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
+) -> _Drawn:
+    """Series of svaras or letters."""
+    low, high = spec.n_notes
+    n_notes = rng.integers(low, high + 1, (len(codes), spec.windows))
+    melodies = _melodies(spec, codes, n_notes.sum(axis=1), spec.windows * high, rng)
+    unit = _units(spec, len(codes), rng)
+    seconds = _durations(spec.definitions, codes, melodies, unit, rng)
+    windows = _Windows(n_notes, high)
+    svara, octave, seconds = (windows.cut(a) for a in (melodies.svara, melodies.octave, seconds))
+    codes, shift = (np.repeat(a, spec.windows) for a in (codes, shift))
+    svara, octave, seconds, counts = _transcribed(
+        spec, codes, (svara, octave, seconds), n_notes.reshape(-1), rng
+    )
+    values = _channels(spec, svara, octave, shift, seconds)
+    values[np.arange(high) >= counts[:, None]] = np.nan
+    return _Drawn(values, counts, svara, octave, counts)
+
+
+def _contours(
+    spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
+) -> _Drawn:
+    """Series of cents, windows of contours that are as long as their composition."""
+    total_s, frames = spec.windows * spec.seconds, spec.windows * spec.n_frames
+    shortest = 0.5 * spec.svara_s.low / max(spec.kalas)
+    unit = _units(spec, len(codes), rng)
+    longest = int(np.ceil(total_s / shortest)) + 1
+    n_notes = np.clip(total_s / (MEAN_UNITS * unit), 2, longest).astype(int)
+    melodies = _melodies(spec, codes, n_notes, longest, rng)
+    seconds = _durations(spec.definitions, codes, melodies, unit, rng)
+    sung = ornaments(spec.definitions, codes, melodies, seconds, spec.gamaka, rng)
+    cents, note = contours(sung, seconds, frames, spec.rate_hz)
+    cents += 100 * shift[:, None] + rng.normal(0, 1, cents.shape) * spec.jitter_cents
+    silent = silences(note, melodies.ends, seconds, spec.rate_hz, spec.lost, rng)
+    cents = np.where(silent, np.nan, cents).astype(np.float32)
+    note = note.reshape(-1, spec.n_frames)
+    first, counts = note[:, 0], note[:, -1] - note[:, 0] + 1
+    index = np.minimum(first[:, None] + np.arange(counts.max()), longest - 1)
+    whole = np.repeat(np.arange(len(codes)), spec.windows)[:, None]
+    steps = np.full(len(note), spec.n_frames, np.int32)
+    values = cents.reshape(-1, spec.n_frames, 1)
+    return _Drawn(
+        values, steps, melodies.svara[whole, index], melodies.octave[whole, index], counts
+    )
+
+
+def _melodies(
+    spec: RagaSpec, codes: np.ndarray, n_notes: np.ndarray, longest: int, rng: np.random.Generator
+) -> Melodies:
+    if spec.rule == AUTHOR:
+        return author_melodies(spec.definitions, codes, longest, rng)
+    return honest_melodies(spec.definitions, spec.manner, codes, n_notes, longest, rng)
 
 
 class _Windows:
@@ -245,28 +333,34 @@ class _Windows:
         return values[whole, index].reshape(self.shape)
 
 
+MEAN_UNITS = 1.25
+"""About how many units a svara lasts."""
+
+
+def _units(spec: RagaSpec, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Seconds of a svara of one unit in each composition."""
+    kala = np.array(spec.kalas)[rng.integers(0, len(spec.kalas), rows)]
+    return spec.svara_s.draw(rng, (rows,)) / kala
+
+
 def _durations(
-    spec: RagaSpec,
     ragas: tuple[Raga, ...],
     codes: np.ndarray,
     melodies: Melodies,
+    unit: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Seconds of every svara: jiva svaras and ends of phrases are long, others a unit or half."""
-    rows = len(codes)
-    kala = np.array(spec.kalas)[rng.integers(0, len(spec.kalas), rows)]
-    unit = spec.svara_s.draw(rng, (rows,)) / kala
     chance = rng.random(melodies.svara.shape)
     jiva = np.array([[name in raga.jiva.split() for name in NAMES] for raga in ragas])
     units = np.where(chance < 0.25, 0.5, 1.0)
     units = np.where(jiva[codes[:, None], melodies.svara] & (chance > 0.5), 2.0, units)
-    units = np.where(melodies.ends, np.where(chance < 0.5, 2.0, 4.0), units)
+    units = np.where(melodies.ends, np.where(chance < 0.5, 2.0, 3.0), units)
     return (unit[:, None] * units).astype(np.float32)
 
 
 def _transcribed(
     spec: RagaSpec,
-    ragas: tuple[Raga, ...],
     codes: np.ndarray,
     notes: tuple[np.ndarray, np.ndarray, np.ndarray],
     n_notes: np.ndarray,
@@ -275,7 +369,7 @@ def _transcribed(
     """Svara, octave and seconds with a transcript's faults, and how many there are of each."""
     svara, octave, seconds = notes
     chance, side = rng.random((2, *svara.shape))
-    lower, upper = _neighbours(ragas)
+    lower, upper = _neighbours(spec.definitions)
     beside = np.where(
         side[..., None] < 0.5, lower[codes[:, None], svara], upper[codes[:, None], svara]
     )
