@@ -50,7 +50,7 @@ from flows.printing import (
     show_training,
     span,
 )
-from flows.raga_commands import generate_ragas
+from flows.raga_commands import generate_ragas, listen
 from storage.root import Root, open_root
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
@@ -80,6 +80,7 @@ for command in (
 ):
     app.command()(command)
 generate.command("ragas")(generate_ragas)
+app.command()(listen)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Commands for ragas: draw their melodies."""
+"""Commands for ragas: draw their melodies, hear and see them."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,8 @@ from flows.command_line import (
     words,
     writable,
 )
-from flows.printing import show_dataset
+from flows.printing import print_json, show_dataset
+from storage.root import open_root
 
 DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]
 Ragas = Annotated[
@@ -108,3 +109,26 @@ def _pair(argument: str, text: str) -> tuple[float, float]:
             f"{argument}: expected one number or lowest,highest, got {text!r}; correct it"
         )
     return found[0], found[-1]
+
+
+def listen(
+    dataset: Annotated[str, typer.Argument(help="A dataset of melodies: NAME or NAME@VERSION.")],
+    out: Annotated[str, typer.Option(help="Folder for the files.")],
+    series: Annotated[list[str] | None, typer.Option(help="Id of a series; repeatable.")] = None,
+    each_class: Annotated[
+        bool, typer.Option("--each-class", help="The first series of every class.")
+    ] = False,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write melodies as WAV and MIDI files, and draw them between the lines of their svaras."""
+    from tasks.listening import folder_of
+    from tasks.listening import listen as write
+
+    store = open_root(root)
+    written = write(dataset, tuple(series or ()), each_class, folder_of(out), store.url)
+    if as_json:
+        print_json(written)
+        return
+    for entry in written["files"]:
+        typer.echo(f"{entry['label']}: {entry['wav']}, .mid and .png")

@@ -1,0 +1,187 @@
+"""Series of melodies as files for ears and eyes: WAV, MIDI and a picture."""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.io import wavfile
+
+from storage.datasets import Dataset, open_dataset
+from storage.root import open_root, replace_file
+from tasks.melody_pictures import melody_picture
+from tasks.synthesis.ragas import Raga, folded, ragas_from
+from tasks.synthesis.ragatable import known_ragas
+from tasks.synthesis.renditions import REFERENCE_HZ
+from tasks.synthesis.sound import SAMPLE_HZ, Line, line_of_svaras, midi_file, samples
+from tasks.synthesis.svaras import LETTERS, PLACES, Note, mela_svaras, read_notes
+
+SVARA_S, TONIC_HZ = 0.4, 146.83
+"""How long a svara lasts and where Sa lies where a dataset does not say."""
+MOST_SERIES = 100
+USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
+"""A name for each place, where nobody says how it is spelled."""
+MAJOR = mela_svaras(29)
+"""What letters mean where nobody says it."""
+KINDS = ("pitch", "letter", "cents")
+
+
+@dataclass(frozen=True)
+class Melody:
+    """A series that can be heard.
+
+    raga: what its label means, where that is known. line: its pitch. notes: its svaras, empty
+    where they are not known. svara_s: seconds of each svara, where the line is made of them.
+    """
+
+    series_id: str
+    label: str
+    raga: Raga | None
+    tonic_hz: float
+    line: Line
+    notes: tuple[Note, ...]
+    svara_s: np.ndarray | None
+
+    @property
+    def fifth(self) -> float:
+        """What the drone sounds beside Sa: Pa, or Ma where the melody has no Pa."""
+        svaras = self.raga.scale if self.raga else {note.svara for note in self.notes}
+        return 5.0 if "M1" in svaras and "P" not in svaras else 7.0
+
+
+def listen(
+    dataset_ref: str, series: tuple[str, ...], each_class: bool, out: str, root_url: str
+) -> dict[str, Any]:
+    """Write the named series, or the first one of each class, into a folder; returns the paths."""
+    dataset = open_dataset(open_root(root_url), dataset_ref)
+    melodies = [_melody(dataset, row) for row in _rows(dataset, series, each_class)]
+    folder = open_root(out)
+    files = []
+    for melody in melodies:
+        stem = "-".join(map(_file_name, (melody.label, melody.series_id)))
+        written = {"series": melody.series_id, "label": melody.label}
+        for ending, content in _contents(melody).items():
+            path = folder.join(f"{stem}.{ending}")
+            replace_file(folder, path, content)
+            written[ending] = path
+        files.append(written)
+    return {"dataset": dataset.ref, "files": files}
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "series"
+
+
+def _contents(melody: Melody) -> dict[str, bytes]:
+    sound = io.BytesIO()
+    wavfile.write(sound, SAMPLE_HZ, samples(melody.line, melody.tonic_hz, melody.fifth))
+    title = f"{melody.label} ({melody.series_id})"
+    midi = midi_file(melody.line, melody.tonic_hz, title, melody.fifth)
+    picture = melody_picture(
+        melody.line, melody.notes, melody.svara_s, _title(melody), _named_places(melody)
+    )
+    return {"wav": sound.getvalue(), "mid": midi, "png": picture}
+
+
+def _title(melody: Melody) -> tuple[str, str]:
+    raga, tail = melody.raga, f"{melody.series_id}, Sa = {melody.tonic_hz:.0f} Hz"
+    if raga is None:
+        return melody.label, tail
+    up, down = (" ".join(n.svara for n in line) for line in (raga.ascent, raga.descent))
+    return melody.label, f"↑ {up}   ↓ {down}   ({tail})"
+
+
+def _named_places(melody: Melody) -> dict[int, str]:
+    """A name for each place, by the spelling of the raga and of the melody itself."""
+    names = (*(melody.raga.scale if melody.raga else ()), *(note.svara for note in melody.notes))
+    return {PLACES[name]: name for name in names} or dict(enumerate(USUAL))
+
+
+def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[dict[str, Any]]:
+    if not set(KINDS) & set(dataset.channels):
+        raise ValueError(
+            f"DATASET: expected melodies, with a channel {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
+            f"{dataset.ref} has {', '.join(dataset.channels)}; see 'seqclass generate ragas'"
+        )
+    if bool(series) == each_class:
+        raise ValueError(
+            "--series: expected ids of series or --each-class, got "
+            f"{'both' if series else 'neither'}; choose one of them"
+        )
+    chosen: dict[str, dict[str, Any]] = {}
+    for table in dataset.tables():
+        for row in _wanted(table, series, chosen):
+            chosen[row["series_id"] if series else str(row["label"])] = row
+    if missing := [name for name in series if name not in chosen]:
+        raise ValueError(
+            f"--series: expected ids of {dataset.ref}, got {missing[0]!r}, which it has not; "
+            f"its first is {next(dataset.tables(['series_id']))['series_id'][0].as_py()!r}"
+        )
+    if len(chosen) > MOST_SERIES:
+        raise ValueError(
+            f"--each-class: expected at most {MOST_SERIES} classes, {dataset.ref} has "
+            f"{len(chosen)}; name some with --series"
+        )
+    return [chosen[name] for name in series] if series else [chosen[k] for k in sorted(chosen)]
+
+
+def _wanted(
+    table: pa.Table, series: tuple[str, ...], chosen: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    if series:
+        mask = pc.is_in(table["series_id"], pa.array(series, pa.string()))
+        return table.filter(mask).to_pylist()
+    labels = table["label"].to_pylist()
+    first = {str(label): n for n, label in reversed(list(enumerate(labels)))}
+    return table.take([n for label, n in first.items() if label not in chosen]).to_pylist()
+
+
+def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:
+    spec = dataset.manifest["source"].get("spec", {})
+    tonic_hz = row.get("tonic_hz") or TONIC_HZ
+    hidden = 12 * np.log2(tonic_hz / REFERENCE_HZ) if spec.get("tonic") == "unknown" else 0.0
+    notes = read_notes(row["notation"]) if row.get("notation") else ()
+    label = str(row["label"])
+    known = (row["series_id"], label, _raga_of(label, spec), tonic_hz)
+    if "cents" in row:
+        cents = np.array(row["cents"]) - 100 * hidden
+        return Melody(*known, Line(cents, float(spec.get("rate_hz", 25.0))), notes, None)
+    heights = np.array(row["pitch"]) - hidden if "pitch" in row else _heights(row, notes, known[2])
+    seconds = np.array(row.get("duration_s", np.full(len(heights), SVARA_S)))
+    sounding = np.isfinite(heights)
+    line = line_of_svaras(heights[sounding], np.nan_to_num(seconds[sounding], nan=SVARA_S))
+    in_step = notes if len(notes) == int(sounding.sum()) else ()
+    return Melody(*known, line, in_step, seconds[sounding])
+
+
+def _raga_of(label: str, spec: dict[str, Any]) -> Raga | None:
+    """The raga of a label: as the dataset's own spec defines it, else the shipped one."""
+    own = [raga for raga in spec.get("ragas", ()) if raga["name"] == label]
+    return ragas_from(own)[0] if own and own[0]["avarohana"] else known_ragas().get(folded(label))
+
+
+def _heights(row: dict[str, Any], notes: tuple[Note, ...], raga: Raga | None) -> np.ndarray:
+    """Semitones above Sa of letters: as they are written, else as the label's raga has them."""
+    if notes:
+        return np.array([float(note.height) for note in notes])
+    names = raga.svaras if raga else MAJOR
+    place = {LETTERS.index(name[0]): PLACES[name] for name in reversed(names)}
+    octaves = row.get("octave") or [0.0] * len(row["letter"])
+    pairs = zip(row["letter"], octaves, strict=True)
+    return np.array([12 * o + place.get(int(k), np.nan) if k == k else np.nan for k, o in pairs])
+
+
+def folder_of(path: str) -> str:
+    """A folder to write into, made where it is missing."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--out: expected a folder that can be made, got {path!r} ({error.strerror}); choose "
+            "another"
+        ) from error
+    return path
