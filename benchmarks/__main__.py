@@ -166,6 +166,16 @@ def ragged() -> list[Row]:
     return train_and_predict()
 
 
+def melodies() -> list[Row]:
+    """1,000 melodies of all ragas, how they move, beside real ones and the author's rule."""
+    from benchmarks.melodies import as_rows, compare, picture
+
+    found = compare()
+    RESULTS.mkdir(exist_ok=True)
+    picture(found, RESULTS / "melodies.png")
+    return as_rows(found)
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -177,6 +187,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "unknown": unknown,
     "imbalance": imbalance,
     "ragged": ragged,
+    "melodies": melodies,
 }
 
 

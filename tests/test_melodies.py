@@ -14,6 +14,7 @@ from conftest import NOW, Command, store_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
 from storage.datasets import open_dataset, write_dataset
 from storage.root import Root
 from tasks.generate import generated_tables, raga_tables
@@ -133,6 +134,27 @@ def test_paper_twins_without_phrases_are_the_same_but_for_the_label(name: str) -
     assert np.bincount(both.codes).tolist() == pytest.approx([150, 150], abs=2)
     told = draw(RagaSpec(ragas=(one, other), n_series=300))
     assert not np.array_equal(told.values, first.values[..., :1])
+
+
+def test_honest_melodies_move_as_real_ones_do() -> None:
+    """Every figure is within 15% of what was measured on real notation; his rule's are not."""
+    honest = generated(RagaSpec(ragas=("all",), n_series=1000, n_notes=PIECE_NOTES))
+    author = generated(RagaSpec(ragas=("all",), n_series=1000, rule="author"))
+    for key, real in REAL.items():
+        near = real[:1] if key == "range" else real
+        assert np.atleast_1d(honest[key])[: np.size(near)] == pytest.approx(
+            np.atleast_1d(near), rel=0.15
+        ), key
+    for key in ("skips", "repeats", "larger", "over_octave", "mean_run"):
+        assert author[key] != pytest.approx(REAL[key], rel=0.3), key
+
+
+def test_real_pieces_are_measured_the_same_way(shared_data: Path) -> None:
+    found = gitams()
+    assert found is not None
+    assert found["moves"] == 10441
+    assert found["steps"] == pytest.approx(REAL["steps"], rel=0.02)
+    assert found["runs_of_one"] == pytest.approx(REAL["runs_of_one"], rel=0.05)
 
 
 def test_the_authors_rule_leaps_over_octaves_and_spans_five() -> None:

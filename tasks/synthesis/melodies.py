@@ -35,7 +35,8 @@ class Manner:
     """How the honest rule walks; the defaults meet the statistics of real notation.
 
     repeat: share of moves that repeat a svara. turn: chance that a move changes direction where
-    it may. skip: share of moves along a line that leave one svara out. leap: share of moves
+    it may; restless: factor on it, by which half of the phrases turn more often and half less.
+    skip: share of moves along a line that leave one svara out. leap: share of moves
     to a far svara within a phrase; joint: the same between phrases; far: share of leaps beyond an
     octave. phrase: chance to enter a characteristic phrase where one can begin; rare: the same for
     listed turns and phrases with foreign svaras. reach: standard deviation around the arc, in
@@ -43,15 +44,16 @@ class Manner:
     repeat the one before, in a composition and in an alapana.
     """
 
-    repeat: float = 0.11
-    turn: float = 0.42
-    skip: float = 0.16
-    leap: float = 0.03
-    joint: float = 0.2
-    far: float = 0.15
+    repeat: float = 0.09
+    turn: float = 0.345
+    restless: float = 2.3
+    skip: float = 0.14
+    leap: float = 0.009
+    joint: float = 0.125
+    far: float = 0.42
     phrase: float = 0.12
     rare: float = 0.05
-    reach: float = 7.0
+    reach: float = 4.7
     phrase_notes: tuple[int, int] = (5, 12)
     copied: tuple[float, float] = (0.3, 0.03)
 
@@ -67,10 +69,12 @@ class Manner:
             raise ValueError(
                 f"phrase_notes: expected 2 <= fewest <= most, got {low}..{high}; correct the range"
             )
-        if not self.reach > 0 or not all(0 <= share < 1 for share in self.copied):
+        if not (self.reach > 0 and self.restless > 0) or not all(
+            0 <= share < 1 for share in self.copied
+        ):
             raise ValueError(
-                f"reach, copied: expected a positive number and shares below 1, got {self.reach} "
-                f"and {self.copied}; correct them"
+                f"reach, restless, copied: expected positive numbers and shares below 1, got "
+                f"{self.reach}, {self.restless} and {self.copied}; correct them"
             )
 
 
@@ -95,9 +99,9 @@ class Chain(NamedTuple):
     """The states of one raga or of several, one after the other.
 
     svara, octave, height: ``(states,)`` of the note that sounds. successors, weights, leaps:
-    ``(states, most)``, weights 0 where there are fewer successors; leaps marks those that are
-    leaps. start: ``(states,)`` weights of the first note. rest, home: ``(LOOKAHEAD + 1,
-    states)``, how well a rest or S is reached in as many steps.
+    ``(states, most)``, weights 0 where there are fewer successors; leaps and turns mark those
+    that are leaps, and that change direction. start: ``(states,)`` weights of the first note.
+    rest, home: ``(LOOKAHEAD + 1, states)``, how well a rest or S is reached in as many steps.
     """
 
     svara: np.ndarray
@@ -106,6 +110,7 @@ class Chain(NamedTuple):
     successors: np.ndarray
     weights: np.ndarray
     leaps: np.ndarray
+    turns: np.ndarray
     start: np.ndarray
     rest: np.ndarray
     home: np.ndarray
@@ -113,6 +118,9 @@ class Chain(NamedTuple):
 
 Place = tuple[str, int, int]
 """Which line or phrase, index in it, octave added to what is written there."""
+ONWARD, TURN, LEAP = range(3)
+Moves = dict[Place, tuple[float, int]]
+"""Weight of each place that may follow, and what kind of move leads there."""
 
 
 @cache
@@ -147,11 +155,11 @@ class _Compiler:
         width = max(len(moves[n]) for n in alive)
         successors = np.zeros((len(alive), width), np.int32)
         weights = np.zeros((len(alive), width))
-        leaps = np.zeros((len(alive), width), bool)
+        leaps, turns = np.zeros((2, len(alive), width), bool)
         for k, n in enumerate(alive):
-            for j, (place, (weight, is_leap)) in enumerate(moves[n].items()):
+            for j, (place, (weight, kind)) in enumerate(moves[n].items()):
                 successors[k, j], weights[k, j] = renumber[place], weight
-                leaps[k, j] = is_leap
+                leaps[k, j], turns[k, j] = kind == LEAP, kind == TURN
         weights /= weights.sum(axis=1, keepdims=True)
         line = np.array([self._is_calm(self.places[n]) for n in alive])
         rests = line & np.array([note.svara in self.raga.rests for note in notes])
@@ -160,7 +168,7 @@ class _Compiler:
         octave = np.array([note.octave for note in notes], np.int8)
         start = np.where(rests, 1.0, np.where(line, 0.2, 0.0))
         return Chain(
-            svara, octave, HEIGHTS[svara] + 12 * octave, successors, weights, leaps, start,
+            svara, octave, HEIGHTS[svara] + 12 * octave, successors, weights, leaps, turns, start,
             _reaching(rests, successors, weights), _reaching(sa, successors, weights),
         )  # fmt: skip
 
@@ -187,42 +195,40 @@ class _Compiler:
         line, index, _ = place
         return line in self.inside and not self.inside[line][index]
 
-    def _moves(self, place: Place) -> dict[Place, tuple[float, bool]]:
+    def _moves(self, place: Place) -> Moves:
         line, index, octave = place
         if line in self.inside:
             return self._from_line(place)
         if index + 1 < len(self.lines[line]):
-            return {(line, index + 1, octave): (1.0, False)}
+            return {(line, index + 1, octave): (1.0, ONWARD)}
         exits = [p for p in self.by_note[self.note(place)] if self._is_calm(p)]
         exits = exits or self.by_note[self.note(place)]
-        total: dict[Place, tuple[float, bool]] = {}
+        total: Moves = {}
         for found in (self._from_line(exit_place) for exit_place in exits):
-            for target, (weight, is_leap) in found.items():
-                before = total.get(target, (0.0, is_leap))[0]
-                total[target] = (before + weight / len(exits), is_leap)
+            for target, (weight, kind) in found.items():
+                before, first = total.get(target, (0.0, kind))
+                total[target] = (before + weight / len(exits), first)
         return total
 
-    def _from_line(self, place: Place) -> dict[Place, tuple[float, bool]]:
+    def _from_line(self, place: Place) -> Moves:
         manner, note = self.manner, self.note(place)
         ahead = self._along(place)
         if not self._is_calm(place):
-            return {target: (weight, False) for target, weight in ahead.items()}
-        back = self._turned(place)
+            return {target: (weight, ONWARD) for target, weight in ahead.items()}
+        back, phrases, leaps = self._turned(place), self._phrases(note), self._leaps(note)
         turn = manner.turn if ahead and back else float(bool(back))
-        found: dict[Place, float] = defaultdict(float)
-        for share, targets in ((1 - turn, ahead), (turn, back)):
-            for target, weight in targets.items():
-                found[target] += share * weight
-        phrases = self._phrases(note)
-        leaps = self._leaps(note)
         entered = min(sum(phrases.values()), 0.5)
         repeat = manner.repeat * (1.5 if note.svara in self.raga.jiva.split() else 0.9)
         left = (1 - entered) * (1 - repeat - manner.leap)
-        total = {target: (left * weight, False) for target, weight in found.items()}
-        scale = entered / (sum(phrases.values()) or 1)
-        total |= {target: (scale * weight, False) for target, weight in phrases.items()}
-        total |= {target: (manner.leap * weight, True) for target, weight in leaps.items()}
-        total[place] = ((1 - entered) * repeat, False)
+        shares = (
+            (left * (1 - turn), ONWARD, ahead), (left * turn, TURN, back),
+            (entered / (sum(phrases.values()) or 1), ONWARD, phrases), (manner.leap, LEAP, leaps),
+        )  # fmt: skip
+        total: Moves = {place: ((1 - entered) * repeat, ONWARD)}
+        for share, kind, targets in shares:
+            for target, weight in targets.items():
+                before, first = total.get(target, (0.0, kind))
+                total[target] = (before + share * weight, first)
         return total
 
     def _along(self, place: Place) -> dict[Place, float]:
@@ -293,9 +299,7 @@ def _inside(notes: tuple[Note, ...], up: bool) -> list[bool]:
     return [max(heights[: n + 1]) > height for n, height in enumerate(heights)]
 
 
-def _without_dead_ends(
-    number: dict[Place, int], moves: list[dict[Place, tuple[float, bool]]]
-) -> list[dict[Place, tuple[float, bool]]]:
+def _without_dead_ends(number: dict[Place, int], moves: list[Moves]) -> list[Moves]:
     """Drop moves to places from which no move leads on, until there are none."""
     while True:
         kept = [
@@ -325,11 +329,12 @@ def stacked(ragas: tuple[Raga, ...], manner: Manner) -> tuple[Chain, np.ndarray]
             successors=_padded(chain.successors + offset, width),
             weights=_padded(chain.weights, width),
             leaps=_padded(chain.leaps, width),
+            turns=_padded(chain.turns, width),
         )
         for chain, offset in zip(chains, first, strict=False)
     ]
     joined = (
-        np.concatenate(arrays, axis=-1 if n > 6 else 0)
+        np.concatenate(arrays, axis=-1 if n > 7 else 0)
         for n, arrays in enumerate(zip(*wide, strict=True))
     )
     return Chain(*joined), first
@@ -376,7 +381,8 @@ def _next_weights(
     reaching = np.where(plan.is_last[:, t, None], chain.home[left, after], chain.rest[left, after])
     joint = (plan.left[:, t - 1] == 0)[:, None] & chain.leaps[states]
     boost = np.where(joint, manner.joint / max(manner.leap, 1e-9), 1.0)
-    plain = chain.weights[states] * boost * np.exp(-0.5 * away**2)
+    unrest = np.where(chain.turns[states], plan.unrest[:, t, None], 1.0)
+    plain = chain.weights[states] * boost * unrest * np.exp(-0.5 * away**2)
     steered = plain * reaching
     lost = steered.sum(axis=1, keepdims=True) <= 0
     return np.where(lost, plain, steered)
@@ -415,6 +421,7 @@ class _Plan(NamedTuple):
     is_last: np.ndarray
     source: np.ndarray
     centre: np.ndarray
+    unrest: np.ndarray
 
 
 def _plan(
@@ -442,12 +449,14 @@ def _plan(
     is_copied &= natural < whole
     source = np.where(is_copied, step - at(length, phrase, axis=1), -1)
     left = np.maximum(end - 1 - step, 0)
-    return _Plan(left, phrase >= last, source, _arc(rows, n_notes, longest, rng))
+    unrest = np.where(rng.random((rows, most)) < 0.5, manner.restless, 1 / manner.restless)
+    arc = _arc(rows, n_notes, longest, rng)
+    return _Plan(left, phrase >= last, source, arc, at(unrest, phrase, axis=1))
 
 
 _ARC = (
-    (0.0, 1.0, 7.0), (0.2, -1.0, 6.0), (0.45, 3.0, 10.0), (0.7, 6.0, 14.0), (0.9, 2.0, 10.0),
-    (1.0, 0.0, 5.0),
+    (0.0, 2.0, 7.0), (0.2, 1.0, 6.0), (0.45, 3.0, 9.0), (0.7, 6.0, 12.0), (0.9, 3.0, 9.0),
+    (1.0, 1.0, 5.0),
 )  # fmt: skip
 """Knots of the arc: part of the melody, and between which heights its centre lies there."""
 
