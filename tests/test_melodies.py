@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
 from storage.datasets import open_dataset, write_dataset
+from storage.formats import ColumnNames, read_files
 from storage.root import Root
 from tasks.generate import generated_tables, raga_tables
 from tasks.synthesis.drawing import Uniform
@@ -343,3 +344,18 @@ def test_every_raga_of_the_table_can_be_walked() -> None:
     block = draw(RagaSpec(ragas=("all",), n_series=4 * len(TABLE)))
     assert np.bincount(block.codes, minlength=len(TABLE)).min() >= 2
     assert np.isfinite(block.values).all()
+
+
+def test_a_users_own_file_matches_column_by_column(tmp_path: Path) -> None:
+    """A long CSV with the columns of the documentation is read into the same rows."""
+    table = pa.concat_tables(raga_tables(RagaSpec(n_series=8, n_notes=(5, 9), duration=True)))
+    rows = [
+        f"{row['series_id']},{row['label']},{step},{row['group']},{row['tonic_hz']},"
+        f'"{row["notation"]}",{pitch},{seconds}'
+        for row in table.to_pylist()
+        for step, (pitch, seconds) in enumerate(zip(row["pitch"], row["duration_s"], strict=True))
+    ]
+    header = "series_id,label,step,group,tonic_hz,notation,pitch,duration_s"
+    (tmp_path / "own.csv").write_text("\n".join([header, *rows]))
+    read = pa.concat_tables(read_files([str(tmp_path / "own.csv")], ColumnNames()))
+    assert read.select(table.column_names).to_pylist() == table.to_pylist()
