@@ -176,6 +176,15 @@ def melodies() -> list[Row]:
     return as_rows(found)
 
 
+def raga_oracle() -> list[Row]:
+    """What there is to hear beyond pairs of svaras in all ragas, and in each allied set."""
+    from benchmarks.raga_oracle import compare
+    from tasks.synthesis.ragatable import SETS
+
+    rows = [compare(("all",), form) for form in ("svara", "letters")]
+    return rows + [compare((name,), "svara", n_train=4000) for name in SETS if name != "all"]
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -188,6 +197,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "imbalance": imbalance,
     "ragged": ragged,
     "melodies": melodies,
+    "raga_oracle": raga_oracle,
 }
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
+from benchmarks.raga_oracle import compare
 from storage.datasets import open_dataset, write_dataset
 from storage.formats import ColumnNames, read_files
 from storage.root import Root
@@ -359,3 +360,12 @@ def test_a_users_own_file_matches_column_by_column(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("\n".join([header, *rows]))
     read = pa.concat_tables(read_files([str(tmp_path / "own.csv")], ColumnNames()))
     assert read.select(table.column_names).to_pylist() == table.to_pylist()
+
+
+def test_there_is_more_to_hear_than_pairs_of_svaras() -> None:
+    """Who knows the walk beats counts of pairs; without phrases twins are a coin to both."""
+    twins = compare(("A1",), "svara", n_train=2000, n_test=1000)
+    assert twins["histogram"] < twins["pairs"] < twins["the walk itself"] - 0.05
+    same = compare(("A1",), "svara", n_train=2000, n_test=1000, phrases=False)
+    for who in ("histogram", "pairs", "triples"):
+        assert same[who] == pytest.approx(0.5, abs=0.05), who

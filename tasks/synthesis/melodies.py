@@ -3,8 +3,9 @@
 The honest rule is a Markov chain whose states are places on the lines, not svaras: an ascending
 move follows the arohana, a descending one the avarohana, so vakra turns stay whole, and the same
 svara goes on differently where a raga means it to. A melody can turn where the other line has
-its svara and no vakra turn is under way; it repeats svaras, skips some, leaps between phrases, and
-enters characteristic phrases and listed turns, the only places of foreign svaras.
+its svara and no vakra turn is under way, and does so most where the raga rests or dwells; it
+repeats svaras, skips some, leaps between phrases, and enters characteristic phrases and listed
+turns, the only places of foreign svaras.
 Melodies are made of phrases that end on a rest svara, and a composition ends on S; the chain is
 conditioned on these ends exactly, by the probabilities of reaching them. An arc leads from the
 middle to low, to high and home again, and compositions repeat phrases with variations.
@@ -35,24 +36,26 @@ class Manner:
     """How the honest rule walks; the defaults meet the statistics of real notation.
 
     repeat: share of moves that repeat a svara. turn: chance that a move changes direction where
-    it may; restless: factor on it, by which half of the phrases turn more often and half less.
-    skip: share of moves along a line that leave one svara out. leap: share of moves
-    to a far svara within a phrase; joint: the same between phrases; far: share of leaps beyond an
-    octave. phrase: chance to enter a characteristic phrase where one can begin; rare: the same for
-    listed turns and phrases with foreign svaras. reach: standard deviation around the arc, in
-    semitones. phrase_notes: fewest and most svaras of a phrase. copied: share of phrases that
-    repeat the one before, in a composition and in an alapana.
+    it may; restless: factor on it, by which half of the phrases turn more often and half less;
+    dwelling: factor on the odds of a turn at jiva and nyasa svaras, divisor at the others. skip:
+    share of moves along a line that leave one svara out. leap: share of moves to a far svara
+    within a phrase; joint: the same between phrases; far: share of leaps beyond an octave.
+    phrase: chance to enter a characteristic phrase where one can begin; rare: the same for listed
+    turns and phrases with foreign svaras. reach: standard deviation around the arc, in semitones.
+    phrase_notes: fewest and most svaras of a phrase. copied: share of phrases that repeat the one
+    before, in a composition and in an alapana.
     """
 
     repeat: float = 0.09
-    turn: float = 0.345
-    restless: float = 2.3
+    turn: float = 0.26
+    restless: float = 2.5
+    dwelling: float = 2.0
     skip: float = 0.14
     leap: float = 0.009
     joint: float = 0.125
-    far: float = 0.42
-    phrase: float = 0.12
-    rare: float = 0.05
+    far: float = 0.5
+    phrase: float = 0.16
+    rare: float = 0.06
     reach: float = 4.7
     phrase_notes: tuple[int, int] = (5, 12)
     copied: tuple[float, float] = (0.3, 0.03)
@@ -69,12 +72,11 @@ class Manner:
             raise ValueError(
                 f"phrase_notes: expected 2 <= fewest <= most, got {low}..{high}; correct the range"
             )
-        if not (self.reach > 0 and self.restless > 0) or not all(
-            0 <= share < 1 for share in self.copied
-        ):
+        factors = (self.reach, self.restless, self.dwelling)
+        if not min(factors) > 0 or not all(0 <= share < 1 for share in self.copied):
             raise ValueError(
-                f"reach, restless, copied: expected positive numbers and shares below 1, got "
-                f"{self.reach}, {self.restless} and {self.copied}; correct them"
+                f"reach, restless, dwelling, copied: expected positive numbers and shares below 1, "
+                f"got {factors} and {self.copied}; correct them"
             )
 
 
@@ -216,7 +218,7 @@ class _Compiler:
         if not self._is_calm(place):
             return {target: (weight, ONWARD) for target, weight in ahead.items()}
         back, phrases, leaps = self._turned(place), self._phrases(note), self._leaps(note)
-        turn = manner.turn if ahead and back else float(bool(back))
+        turn = self._turning(note) if ahead and back else float(bool(back))
         entered = min(sum(phrases.values()), 0.5)
         repeat = manner.repeat * (1.5 if note.svara in self.raga.jiva.split() else 0.9)
         left = (1 - entered) * (1 - repeat - manner.leap)
@@ -230,6 +232,13 @@ class _Compiler:
                 before, first = total.get(target, (0.0, kind))
                 total[target] = (before + share * weight, first)
         return total
+
+    def _turning(self, note: Note) -> float:
+        """Chance to turn at a svara: melodies turn where the raga rests or dwells."""
+        dwelt = note.svara in self.raga.rests or note.svara in self.raga.jiva.split()
+        odds = self.manner.turn / (1 - self.manner.turn)
+        odds *= self.manner.dwelling if dwelt else 1 / self.manner.dwelling
+        return odds / (1 + odds)
 
     def _along(self, place: Place) -> dict[Place, float]:
         """The next place of a line and, where no turn is near, the one after it."""
