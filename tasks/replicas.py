@@ -255,4 +255,5 @@ def baseline_rows(root_url: str, dataset_ref: str, spec: TrainingSpec) -> dict[s
     dataset = open_dataset(open_root(root_url), dataset_ref)
     chosen = select_rows(dataset, spec)
     x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
-    return baseline_predictions(x, chosen.codes[chosen.train], x_test, spec.split_seed)
+    y = chosen.codes[chosen.train]
+    return baseline_predictions(x, y, x_test, spec.split_seed, dataset.channels)

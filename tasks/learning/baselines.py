@@ -1,6 +1,7 @@
 """Plain classifiers that show what an LSTM adds."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
@@ -9,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tasks.learning.ngrams import fit_symbol_models
 from tasks.learning.scaling import fit_scaling
 
 MOST_ROWS = 20_000
@@ -47,12 +49,17 @@ def _channel_features(channel: np.ndarray, time: np.ndarray) -> np.ndarray:
 
 
 def baseline_predictions(
-    x: np.ndarray, y: np.ndarray, x_test: np.ndarray, seed: int
+    x: np.ndarray,
+    y: np.ndarray,
+    x_test: np.ndarray,
+    seed: int,
+    channels: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """Class codes ``(n_test,)`` by each baseline, fitted on ``x (n, steps, channels)``.
 
     ``nearest_neighbour`` is 1-NN by Euclidean distance on channels scaled over the training
-    rows, missing values taken as the channel's median.
+    rows, missing values taken as the channel's median. Where channels hold symbols (their names
+    may be units), ``histogram`` and ``bigram`` count them.
     """
     if len(x) > MOST_ROWS:
         rows = np.random.default_rng(seed).permutation(len(x))[:MOST_ROWS]
@@ -70,7 +77,9 @@ def baseline_predictions(
         "nearest_neighbour": KNeighborsClassifier(1, algorithm="brute").fit(flat, y),
     }
     seen = {"nearest_neighbour": flat_test}
-    return {name: m.predict(seen.get(name, features_test)) for name, m in fitted.items()}
+    answers = {name: m.predict(seen.get(name, features_test)) for name, m in fitted.items()}
+    counting = fit_symbol_models(x, y, channels, seed)
+    return answers | {name: m.log_scores(x_test).argmax(axis=1) for name, m in counting.items()}
 
 
 def _fit_quietly(model: LogisticRegression, x: np.ndarray, y: np.ndarray) -> LogisticRegression:

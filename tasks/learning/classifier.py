@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from tasks.learning.embedding import symbol_features
 from tasks.learning.evidence import Gradient
 from tasks.learning.layers import masked_conv, masked_mean, masked_pool, pool_steps, series_features
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
+from tasks.learning.symbols import Alphabets
 
 STRETCH = 8
 
@@ -32,23 +34,34 @@ class Blueprint:
     scaling: Scaling
     pooling: int
     architecture: Architecture
+    alphabets: Alphabets = ()
 
     def __call__(self, seed: int) -> keras.Model:
-        return build_network(self.n_classes, self.scaling, self.pooling, self.architecture, seed)
+        return build_network(
+            self.n_classes, self.scaling, self.pooling, self.architecture, seed, self.alphabets
+        )
 
 
 def build_network(
-    n_classes: int, scaling: Scaling, pooling: int, arch: Architecture, seed: int
+    n_classes: int,
+    scaling: Scaling,
+    pooling: int,
+    arch: Architecture,
+    seed: int,
+    alphabets: Alphabets = (),
 ) -> keras.Model:
     """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
 
     The head sees mean and maximum over time of what the LSTM makes of the stem's features, and the
     mean of these themselves (after the two arms of LSTM-FCN, Karim et al. 2018).
+    Channels with an alphabet are seen as numbers and as symbols.
     Every initial weight and every dropout mask follows from ``seed``.
     """
     stem, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(5)
     raw = keras.Input((None, len(scaling.center)), name="series")
     x, inside = series_features(raw, scaling)
+    if any(alphabets):
+        x = layers.Concatenate()([x, *symbol_features(raw, alphabets)])
     pooled = []
     if arch.kind == "conv-lstm":
         x, inside = _stem(x, inside, pooling, arch, int(stem))

@@ -16,6 +16,7 @@ from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
 from tasks.learning.splits import fold_back, hold_back
+from tasks.learning.symbols import find_alphabets
 
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
@@ -46,14 +47,15 @@ def train_replica(
 ) -> Replica:
     """Train one replica on training rows alone; everything follows from ``seed``.
 
-    initial: weights of one or more networks to begin with; an attempt that fails is begun again with fresh ones.
+    initial: weights of one or more networks to begin with; an attempt that fails is begun again
+    with fresh ones.
     """
     began = time.monotonic()
     keras.utils.set_random_seed(seed)
-    scaling = fit_scaling(rows.x)
+    scaling, alphabets = fit_scaling(rows.x), find_alphabets(rows.x)
     pooling = pooling_factor(*usual_steps(rows.x), spec.architecture.longest_recurrence)
 
-    build = Blueprint(n_classes, scaling, pooling, spec.architecture)
+    build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets)
     parts = held_back_parts(rows.y, groups, spec)
     prior = log_prior(rows.y, n_classes, spec.recipe)
     fits, logits = [], []
