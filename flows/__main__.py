@@ -51,6 +51,7 @@ from flows.printing import (
     span,
 )
 from flows.raga_commands import generate_ragas, listen
+from flows.voting_commands import vote
 from storage.root import Root, open_root
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
@@ -409,6 +410,9 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
             typer.echo(f"{'ok  ' if f['ok'] else 'BAD '} {f['what']}: {f['found']}{advice}")
     if not healthy:
         raise typer.Exit(REFUSED)
+
+
+app.command()(vote)
 
 
 def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:

@@ -49,6 +49,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "registered_seed": None if ensemble else best_record(records)["seed"],
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "leaks": leaks_of(dataset, chosen),
+        "symbols": _symbols(dataset.channels, records),
         **explain(dataset, chosen, registered, given, workspace),
     }
     metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
@@ -111,6 +112,12 @@ def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, An
         }
         for name in ("accuracy", "macro_f1", "log_loss", "ece")
     }
+
+
+def _symbols(channels: list[str], records: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """The lowest and the highest symbol of each channel that every seed sees as symbols."""
+    found = zip(channels, records[0]["symbols"], strict=True)
+    return {channel: limits for channel, limits in found if limits is not None}
 
 
 def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:

@@ -33,6 +33,7 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
         "registered_seed": metrics["registered_seed"],
         "metrics": {name: metrics["metrics"][name] for name in HEADLINES},
         "decision": metrics["decision"],
+        "symbols": metrics["symbols"],
         "refused": refused,
         "spec": asdict(spec),
         "numerics": numerics(),

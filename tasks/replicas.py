@@ -38,7 +38,8 @@ def train_seed(
     save_keras(replica.classifier, root, model_path)
     with root.fs.open(_held_back_path(model_path), "wb") as file:
         np.save(file, replica.validation_logits)
-    return _record(replica, f"seed {seed}")
+    symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
+    return {**_record(replica, f"seed {seed}"), "symbols": symbols}
 
 
 def _held_back_path(model_path: str) -> str:

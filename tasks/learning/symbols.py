@@ -20,6 +20,10 @@ class Alphabet:
     low: int
     size: int
 
+    @property
+    def limits(self) -> list[int]:
+        return [self.low, self.low + self.size - 1]
+
 
 Alphabets = tuple[Alphabet | None, ...]
 """For each channel its alphabet, or None where it holds no symbols."""

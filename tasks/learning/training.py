@@ -16,7 +16,7 @@ from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
 from tasks.learning.splits import fold_back, hold_back
-from tasks.learning.symbols import find_alphabets
+from tasks.learning.symbols import Alphabets, find_alphabets
 
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
@@ -33,6 +33,7 @@ class Replica:
     decision: Decision
     validation: dict[str, float]
     validation_logits: np.ndarray
+    alphabets: Alphabets
     seconds: float
 
 
@@ -80,6 +81,7 @@ def train_replica(
         decision,
         seed_scores(probabilities, y, decision.offsets),
         held_back,
+        alphabets,
         time.monotonic() - began,
     )
 

@@ -1,0 +1,114 @@
+"""``seqclass vote``: pieces answered by their windows, beside baselines, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest import NOW, Command
+
+from storage.datasets import Dataset, write_dataset
+from storage.root import Root, open_root
+from storage.rows import from_dense
+from tasks.learning.spec import Recipe, TrainingSpec
+
+STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
+"""Classes: twelve symbols (six for tones) in the order of a step."""
+
+
+def store_circles(
+    root: Root, name: str, n: int, length: int, labels: list[str], **source: str
+) -> Dataset:
+    rng = np.random.default_rng(length)
+    steps = np.array([STEPS.get(labels[i % len(labels)], 1) for i in range(n)])
+    x = (rng.integers(0, 12, (n, 1)) + steps[:, None] * np.arange(length)) % 12
+    table = pa.table(
+        {
+            "series_id": [f"{name}-{i:03d}" for i in range(n)],
+            "label": [labels[i % len(labels)] for i in range(n)],
+            "n_steps": np.full(n, length, np.int32),
+            "group": [
+                f"piece {i // len(labels) // 2}, {labels[i % len(labels)]}" for i in range(n)
+            ],
+            "note": from_dense(x.astype(np.float32)),
+        }
+    )
+    return write_dataset(root, name, [table], {"test": name, **source}, NOW)
+
+
+@pytest.fixture(scope="module")
+def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    from flows.training import train_classifier
+
+    root = open_root(tmp_path_factory.mktemp("circles") / "tree")
+    store_circles(root, "circles", 180, 16, list(STEPS), generator="circles")
+    store_circles(root, "songs", 16, 60, [*STEPS, "chromatic"])
+    spec = TrainingSpec(seeds=1, recipe=Recipe(updates=200))
+    train_classifier("circles", spec=spec, root=root.path)
+    return root
+
+
+def test_windows_of_unseen_pieces_vote_beside_both_baselines(
+    trained: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps({"circles": ["fifths", "fourths"]}))
+    found = seqclass_json("vote", "circles", "songs", "--sets", sets, "--root", trained.path)
+    assert found["kind"] == "synthetic → real"
+    assert found["pieces"] == 8
+    assert found["of_other_classes"] == {"chromatic": 2}
+    assert set(found["who"]) == {"this model", "histogram", "bigram"}
+    by_who = {who: row["pieces"]["accuracy"] for who, row in found["who"].items()}
+    assert by_who["this model"] == by_who["bigram"] == 1.0 > by_who["histogram"]
+    within = {who: row["sets"]["circles"] for who, row in found["who"].items()}
+    assert within["bigram"]["accuracy"] == 1.0
+    assert within["histogram"]["accuracy"] < 0.9
+    assert [row["windows"] for row in found["answers"]] == [24] * 8
+    assert json.loads(Path(found["out"]).read_text())["answers"] == found["answers"]
+
+
+def test_votes_are_printed_with_their_kind_and_their_sets(trained: Root, seqclass: Command) -> None:
+    code, out, err = seqclass("vote", "circles", "songs", "--hop", 40, "--root", trained.path)
+    assert code == 0, err
+    for part in ("synthetic → real", "this model", "bigram", "chromatic", "votes-"):
+        assert part in out
+
+
+def test_symbols_stand_in_the_report_and_the_manifest_of_a_model(trained: Root) -> None:
+    from storage.registry import open_model
+
+    model = open_model(trained, "circles")
+    assert {"histogram", "bigram"} <= set(model.read_json("metrics.json")["baselines"])
+    assert model.manifest["symbols"] == {"note": [0, 11]}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("nobody", "songs"), "MODEL: expected"),
+        (("circles", "nothing"), "DATASET: expected"),
+        (("circles", "songs", "--window", 1), "window: expected"),
+        (("circles", "songs", "--agreement", 2), "agreement: expected"),
+        (("circles", "songs", "--sets", "absent.json"), "absent.json"),
+    ],
+)
+def test_impossible_votes_are_one_line(
+    trained: Root, seqclass: Command, words: tuple, problem: str
+) -> None:
+    code, out, err = seqclass("vote", *words, "--root", trained.path)
+    assert (code, out) == (2, "")
+    assert problem in err.splitlines()[-1]
+
+
+def test_sets_of_other_classes_are_refused(
+    trained: Root, seqclass: Command, tmp_path: Path
+) -> None:
+    for content, problem in (('{"a": ["fifths"]}', "at least two"), ('{"a": ["x", "y"]}', "'x'")):
+        (tmp_path / "sets.json").write_text(content)
+        code, _, err = seqclass(
+            "vote", "circles", "songs", "--sets", tmp_path / "sets.json", "--root", trained.path
+        )
+        assert code == 2
+        assert problem in err
