@@ -62,6 +62,7 @@ def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, l
         spec,
         seed,
         lambda update, of, loss: tell(Progress(label, update, of, loss)),
+        dataset.channels,
         None if spec.warm_start is None else _weights_of(dataset.root, spec.warm_start),
     )
 

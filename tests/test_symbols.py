@@ -72,7 +72,8 @@ def test_cents_are_rounded_to_semitones_and_other_channels_stay() -> None:
     np.testing.assert_array_equal(
         quantised(x, ["cents", "loudness"])[0], [[1, 0.5], [NAN, 2.0], [-2, 1.0]]
     )
-    assert quantised(x, ["pitch", "loudness"]) is x
+    assert find_alphabets(x, ["cents", "loudness"]) == (Alphabet(-2, 4, 100.0), None)
+    assert quantised(x, ["value", "loudness"]) is x
 
 
 def test_order_alone_is_heard_by_the_bigram_and_not_by_the_histogram() -> None:
@@ -133,6 +134,12 @@ def test_the_network_sees_one_input_per_symbol() -> None:
     from tasks.learning.embedding import one_hot
 
     raw = keras.Input((None,))
-    found = keras.Model(raw, one_hot(raw, -1, 3))(np.array([[-1, 1, NAN, 5, -9, 0]], np.float32))
+    found = keras.Model(raw, one_hot(raw, Alphabet(-1, 3)))(
+        np.array([[-1, 1, NAN, 5, -9, 0]], np.float32)
+    )
+    cents = keras.Model(raw, one_hot(raw, Alphabet(-1, 3, 100.0)))(
+        np.array([[-70, 149, NAN, 420, -400, 20]], np.float32)
+    )
+    assert np.asarray(cents).tolist() == np.asarray(found).tolist()
     expected = [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
     assert np.asarray(found)[0].tolist() == expected

@@ -7,7 +7,7 @@ that one" is then one product, whatever their numbers are. Shapes as in ``layers
 import keras
 from keras import ops
 
-from tasks.learning.symbols import MISSING, Alphabets
+from tasks.learning.symbols import MISSING, Alphabet, Alphabets
 
 
 def symbol_features(raw: keras.KerasTensor, alphabets: Alphabets) -> list[keras.KerasTensor]:
@@ -16,14 +16,15 @@ def symbol_features(raw: keras.KerasTensor, alphabets: Alphabets) -> list[keras.
     All 0 where a value is missing or outside the alphabet.
     """
     return [
-        one_hot(raw[..., channel], alphabet.low, alphabet.size)
+        one_hot(raw[..., channel], alphabet)
         for channel, alphabet in enumerate(alphabets)
         if alphabet is not None
     ]
 
 
-def one_hot(values: keras.KerasTensor, low: int, size: int) -> keras.KerasTensor:
-    """``(B, T)`` to ``(B, T, size)``: 1 at the nearest of ``low .. low + size - 1``."""
-    place = ops.where(ops.isnan(values), float(MISSING), values - float(low))
-    nearest = ops.cast(ops.round(ops.clip(place, MISSING, size)), "int32")
-    return ops.one_hot(nearest, size)
+def one_hot(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTensor:
+    """``(B, T)`` to ``(B, T, size)``: 1 at the nearest symbol."""
+    place = values / alphabet.width - float(alphabet.low)
+    place = ops.where(ops.isnan(values), float(MISSING), place)
+    nearest = ops.cast(ops.round(ops.clip(place, MISSING, alphabet.size)), "int32")
+    return ops.one_hot(nearest, alphabet.size)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import Normalizer
 
 from tasks.learning.symbols import (
     MISSING,
-    UNITS,
+    SAMPLED,
     Alphabet,
     Alphabets,
     find_alphabets,
@@ -58,7 +58,7 @@ class Reading:
         if self.order == 1:
             rows, steps = np.nonzero(tokens != MISSING)
             return rows, tokens[rows, steps]
-        if any(name in UNITS for name in self.channels):
+        if any(name in SAMPLED for name in self.channels):
             tokens = without_repeats(tokens)
         rows, steps = np.nonzero((tokens[:, 1:] != MISSING) & (tokens[:, :-1] != MISSING))
         return rows, tokens[rows, steps] * n_tokens(self.alphabets) + tokens[rows, steps + 1]
@@ -122,7 +122,7 @@ def fit_symbol_models(
     Whether symbols are taken modulo the octave, and which model or smoothing, is chosen by the
     accuracy of three-fold cross-validation on these rows.
     """
-    alphabets = find_alphabets(quantised(x, channels))
+    alphabets = find_alphabets(x, channels)
     if not any(alphabets) or n_tokens(alphabets) > MOST_TOKENS:
         return {}
     wide = any(a.size > OCTAVE for a in alphabets if a is not None)

@@ -7,18 +7,24 @@ import numpy as np
 
 MOST_SYMBOLS = 64
 """Whole numbers from a channel's lowest to its highest value, beyond which it is a measurement."""
-UNITS = {"cents": 100.0}
-"""Channels whose name is a unit, and how much of it makes a symbol: an equal-tempered semitone has
-100 cents."""
+UNITS = {"cents": 100.0, "pitch": 1.0}
+"""Channels whose name is a unit, and how much of it makes a symbol, here a semitone: an
+equal-tempered one has 100 cents, and pitch is counted in semitones."""
+SAMPLED = ("cents",)
+"""Units of contours, in which a symbol lasts for many steps."""
 MISSING = -1
 
 
 @dataclass(frozen=True)
 class Alphabet:
-    """The whole numbers ``low .. low + size - 1`` of a channel."""
+    """The symbols ``low .. low + size - 1`` of a channel.
+
+    width: how much of the channel's unit makes a symbol; values are rounded to the nearest.
+    """
 
     low: int
     size: int
+    width: float = 1.0
 
     @property
     def limits(self) -> list[int]:
@@ -29,23 +35,26 @@ Alphabets = tuple[Alphabet | None, ...]
 """For each channel its alphabet, or None where it holds no symbols."""
 
 
-def find_alphabets(x: np.ndarray) -> Alphabets:
+def find_alphabets(x: np.ndarray, channels: Sequence[str] = ()) -> Alphabets:
     """What the values of training rows ``(n, steps, channels)`` say of each channel.
 
     A channel holds symbols where all its values are whole, not all alike, and from the lowest to
-    the highest there are ``MOST_SYMBOLS`` at most. NaN is left out.
+    the highest there are ``MOST_SYMBOLS`` at most. NaN is left out. Channels whose name is a unit
+    are rounded before.
     """
-    return tuple(_alphabet(x[..., channel]) for channel in range(x.shape[-1]))
+    values = quantised(x, channels)
+    widths = [UNITS.get(name, 1.0) for name in channels] or [1.0] * x.shape[-1]
+    return tuple(_alphabet(values[..., c], width) for c, width in enumerate(widths))
 
 
-def _alphabet(values: np.ndarray) -> Alphabet | None:
+def _alphabet(values: np.ndarray, width: float) -> Alphabet | None:
     seen = values[np.isfinite(values)]
     if not len(seen):
         return None
     low, high = float(seen.min()), float(seen.max())
     if not 0 < high - low < MOST_SYMBOLS or (seen != np.rint(seen)).any():
         return None
-    return Alphabet(int(low), int(high - low) + 1)
+    return Alphabet(int(low), int(high - low) + 1, width)
 
 
 def quantised(x: np.ndarray, channels: Sequence[str]) -> np.ndarray:
@@ -59,7 +68,8 @@ def quantised(x: np.ndarray, channels: Sequence[str]) -> np.ndarray:
 def tokens_of(x: np.ndarray, alphabets: Alphabets) -> np.ndarray:
     """One number per step, ``(n, steps)`` int64, for what all channels of symbols say there.
 
-    ``MISSING`` where any of them has no value, or one outside its alphabet.
+    x: as ``quantised`` gives it. ``MISSING`` where any channel of symbols has no value, or one
+    outside its alphabet.
     """
     tokens = np.zeros(x.shape[:2], dtype=np.int64)
     known = np.ones(x.shape[:2], dtype=bool)

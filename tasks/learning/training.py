@@ -1,6 +1,7 @@
 """One seed replica: hold rows back, fit, calibrate; on a small set once for every fold of it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,16 +45,17 @@ def train_replica(
     spec: TrainingSpec,
     seed: int,
     watch: Watch,
+    channels: Sequence[str] = (),
     initial: list[np.ndarray] | None = None,
 ) -> Replica:
     """Train one replica on training rows alone; everything follows from ``seed``.
 
-    initial: weights of one or more networks to begin with; an attempt that fails is begun again
-    with fresh ones.
+    channels: names, which may be units of symbols. initial: weights of one or more networks to
+    begin with; an attempt that fails is begun again with fresh ones.
     """
     began = time.monotonic()
     keras.utils.set_random_seed(seed)
-    scaling, alphabets = fit_scaling(rows.x), find_alphabets(rows.x)
+    scaling, alphabets = fit_scaling(rows.x), find_alphabets(rows.x, channels)
     pooling = pooling_factor(*usual_steps(rows.x), spec.architecture.longest_recurrence)
 
     build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets)
