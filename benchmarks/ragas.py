@@ -10,198 +10,95 @@ import argparse
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from benchmarks.contest import TEST_PER_RAGA, TEST_SEED, TRAIN_SEED, Cell, Row, contest, draw
 from benchmarks.tables import as_table
+from benchmarks.transfer import transfer
 from tasks.learning.spec import TrainingSpec
 from tasks.workers import environment
 
 ROOT = Path(__file__).parent / "results" / "ragas"
-DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 LENGTHS = (64, 16, 32, 128)
 """Svaras of a melody, the most telling first."""
-TRAIN_SEED, TEST_SEED = 0, 1
-PER_RAGA, TEST_PER_RAGA = 200, 100
-
-Row = dict[str, Any]
+PER_RAGA = 200
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Series ``(n, steps, 1)`` float32, class codes ``(n,)`` and the classes' names."""
-
-    x: np.ndarray
-    y: np.ndarray
-    classes: list[str]
-
-
-def melodies(
-    names: tuple[str, ...], per_raga: int, n_notes: int, seed: int, *, rule: str = "honest",
-    letters: bool = False, plain: bool = False,
-) -> Rows:  # fmt: skip
-    """Generated melodies in an order of their own: pitches in semitones above Sa, or letters.
-
-    plain: only what the scales say, without phrases, turns and svaras to dwell on.
-    """
-    from tasks.synthesis.melodies import LETTER_CODES, Manner, author_melodies, honest_melodies
-    from tasks.synthesis.ragatable import choose_ragas
-
-    ragas = choose_ragas(names)
-    drawn = tuple(raga.plain for raga in ragas) if plain else ragas
-    rng = np.random.default_rng(seed)
-    codes = rng.permutation(np.repeat(np.arange(len(ragas)), per_raga))
-    parts = []
-    for start in range(0, len(codes), 2048):
-        part = codes[start : start + 2048]
-        lengths = np.full(len(part), n_notes)
-        walked = (
-            author_melodies(drawn, part, n_notes, rng)
-            if rule == "author"
-            else honest_melodies(drawn, Manner(), part, lengths, n_notes, rng)
-        )
-        parts.append(LETTER_CODES[walked.svara] if letters else walked.height)
-    x = np.concatenate(parts).astype(np.float32)[..., None]
-    return Rows(x, codes.astype(np.int32), [raga.name for raga in ragas])
-
-
-def contest(
-    train: Rows, test: Rows, seeds: range, channels: tuple[str, ...], sets: dict[str, list[str]]
-) -> Row:
-    """Train the seeds and both baselines on the same rows, and score them on the same rows.
-
-    The LSTM's answer is that of its seeds' mean log-probability, as ``train --ensemble`` registers
-    it; each seed's own macro F1 is told too.
-    """
-    from tasks.learning.metrics import label_scores, scores
-    from tasks.learning.ngrams import fit_symbol_models
-    from tasks.learning.votes import accuracy_of, lead_of, set_scores
-
-    models = fit_symbol_models(train.x, train.y, channels, 0)
-    found = {name: model.log_scores(test.x) for name, model in models.items()}
-    replicas = [train_one(train, test, seed) for seed in seeds]
-    found["lstm"] = np.mean([logs for logs, _ in replicas], axis=0)
-    right = {who: s.argmax(axis=1) == test.y for who, s in found.items()}
-    codes = {
-        name: np.array([test.classes.index(member) for member in members])
-        for name, members in sets.items()
-        if set(members) <= set(test.classes)
-    }
-    n = len(test.classes)
-    return {
-        "classes": n,
-        "train_rows": len(train.y),
-        "test_rows": len(test.y),
-        "who": {
-            who: {
-                **accuracy_of(right[who]),
-                "macro_f1": label_scores(s.argmax(axis=1), test.y, n)["macro_f1"],
-                "sets": set_scores(s, test.y, codes),
-            }
-            for who, s in found.items()
-        },
-        "choices": {name: model.choice for name, model in models.items()},
-        "leads": {who: lead_of(right["lstm"], right[who]) for who in models},
-        "set_leads": set_leads(found, test.y, codes),
-        "seeds": [
-            {**scores(logs, test.y), **record} for logs, record in replicas
-        ],
-        "confusion": confusion_of(found, test, sets.get("B2", [])),
-    }  # fmt: skip
-
-
-def set_leads(found: dict[str, np.ndarray], y: np.ndarray, codes: dict[str, np.ndarray]) -> Row:
-    """The LSTM's lead over each baseline within each set."""
-    from tasks.learning.votes import lead_of, within_set
-
-    leads: Row = {}
-    for name, members in codes.items():
-        rows = np.isin(y, members)
-        right = {who: within_set(s[rows], members) == y[rows] for who, s in found.items()}
-        leads[name] = {w: lead_of(right["lstm"], right[w]) for w in right if w != "lstm"}
-    return leads
-
-
-def confusion_of(found: dict[str, np.ndarray], test: Rows, members: list[str]) -> Row | None:
-    """Rows true and columns answered, within a set of classes."""
-    from sklearn.metrics import confusion_matrix
-
-    from tasks.learning.votes import within_set
-
-    if not members or not set(members) <= set(test.classes):
-        return None
-    codes = np.array([test.classes.index(member) for member in members])
-    rows = np.isin(test.y, codes)
-    tables = {
-        who: confusion_matrix(test.y[rows], within_set(s[rows], codes), labels=codes).tolist()
-        for who, s in found.items()
-    }
-    return {"classes": members, "tables": tables}
-
-
-def train_one(train: Rows, test: Rows, seed: int) -> tuple[np.ndarray, Row]:
-    """Log-probabilities ``(n, classes)`` of the test rows by one seed of the default recipe."""
-    classifier, record = trained(train, seed)
-    return log_answers(classifier, test.x), record
-
-
-def trained(train: Rows, seed: int) -> tuple[Any, Row]:
-    from tasks.workers import tensorflow
-
-    tensorflow()
-    import keras
-
-    from tasks.learning.fitting import Rows as Fitted
-    from tasks.learning.training import train_replica
-
-    keras.utils.clear_session()
-    fitted = Fitted(train.x, train.y)
-    replica = train_replica(fitted, None, len(train.classes), TrainingSpec(), seed, lambda *_: None)
-    return replica.classifier, {
-        "seed": seed,
-        "seconds": round(replica.seconds, 1),
-        "restarts": sum(fit.restarts for fit in replica.fits),
-        "updates": sum(fit.history[-1].update for fit in replica.fits),
-        "validation_log_loss": replica.validation["log_loss"],
-        "training_loss": replica.fits[-1].history[-1].training_loss,
-    }
-
-
-def log_answers(classifier: Any, x: np.ndarray) -> np.ndarray:
-    from tasks.learning.fitting import predict_logits
-
-    return np.log(np.maximum(predict_logits(classifier, x), np.finfo(np.float32).tiny))
-
-
-def allied(per_raga: int) -> list["Cell"]:
+def allied(per_raga: int) -> list[Cell]:
     """All shipped ragas and the forms of the allied sets at four lengths, honest rule."""
-    return [
-        Cell(f"allied-{n}", lambda n=n: _allied(per_raga, n, letters=False)) for n in LENGTHS
-    ] + [Cell("allied-letters-64", lambda: _allied(per_raga, 64, letters=True))]
+    lengths = [Cell(f"allied-{n}", lambda n=n: _allied(per_raga, n, "svara")) for n in LENGTHS]
+    return [*lengths, Cell("allied-letters-64", lambda: _allied(per_raga, 64, "letters"))]
 
 
-def _allied(per_raga: int, n_notes: int, letters: bool) -> Row:
+def _allied(per_raga: int, n_notes: int, representation: str) -> Row:
     from tasks.synthesis.ragatable import SETS
 
-    names = ("all", "Sri without PDNP")
-    train, test = (
-        melodies(names, count, n_notes, seed, letters=letters)
-        for count, seed in ((per_raga, TRAIN_SEED), (TEST_PER_RAGA, TEST_SEED))
+    options = {"ragas": ("all", "Sri without PDNP"), "n_notes": (n_notes, n_notes),
+               "representation": representation}  # fmt: skip
+    train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)
+    sets = {name: members for name, members in SETS.items() if name[0] in "AB"}
+    return {"n_notes": n_notes, **contest(train, test, range(1), sets)}
+
+
+def author(per_raga: int) -> list[Cell]:
+    """The author's seven ragas and his seven main ones, 64 svaras, five seeds, both rules."""
+    return [
+        Cell(f"{name}-{rule}", lambda name=name, rule=rule: _seven(per_raga, name, rule))
+        for name in ("author", "main")
+        for rule in ("author", "honest")
+    ]
+
+
+def _seven(per_raga: int, name: str, rule: str) -> Row:
+    options = {"ragas": (name,), "rule": rule}
+    train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)
+    row = contest(train, test, range(5), {})
+    f1 = [seed["macro_f1"] for seed in row["seeds"]]
+    limits = TrainingSpec().limits
+    kept = (
+        np.std(f1, ddof=1) <= limits.spread
+        and min(s["balanced_accuracy"] for s in row["seeds"]) >= 1 / 7 + limits.above_chance
+        and np.mean([s["restarts"] for s in row["seeds"]]) <= limits.restarts
     )
-    sets = {name: list(members) for name, members in SETS.items() if name[0] in "AB"}
-    return {"n_notes": n_notes, **contest(train, test, range(1), ("pitch",), sets)}
+    spread = {"mean": float(np.mean(f1)), "min": min(f1), "sd": float(np.std(f1, ddof=1))}
+    return {"rule": rule, "macro_f1": spread, "gate": "passed" if kept else "refused", **row}
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One thing to measure, kept under its name."""
+def twins(per_raga: int) -> list[Cell]:
+    """Ragas that are one on paper, drawn from their lines alone: nothing tells them apart."""
+    return [Cell("twins", lambda: _twins(per_raga))]
 
-    name: str
-    measure: Callable[[], Row]
+
+def _twins(per_raga: int) -> Row:
+    from tasks.synthesis.ragatable import SETS
+
+    sets = {name: members for name, members in SETS.items() if name[0] == "A"}
+    options = {"ragas": tuple(sets), "phrases": False}
+    train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, 1000, **options)
+    return contest(train, test, range(1), sets)
+
+
+def tonic(per_raga: int) -> list[Cell]:
+    """The author's thirteen ragas with Sa between 120 and 220 Hz, told or not."""
+    return [
+        Cell(f"tonic-{told}", lambda told=told: _tonic(per_raga, told))
+        for told in ("known", "unknown")
+    ]
+
+
+def _tonic(per_raga: int, told: str) -> Row:
+    from tasks.synthesis.drawing import Uniform
+
+    options = {"ragas": ("author", "main"), "tonic": told}
+    train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)
+    low, high = (
+        draw(TEST_SEED, TEST_PER_RAGA, **options, tonic_hz=Uniform(hz, hz)) for hz in (120.0, 220.0)
+    )
+    alike = bool(np.array_equal(low.x, high.x))
+    return {"series_at_120_and_220_hz_alike": alike, **contest(train, test, range(1), {})}
 
 
 def measured(cell: Cell, root: Path) -> Row:
@@ -213,7 +110,9 @@ def measured(cell: Cell, root: Path) -> Row:
     return json.loads(path.read_text())
 
 
-PARTS: dict[str, Callable[[int], list[Cell]]] = {"allied": allied}
+PARTS: dict[str, Callable[[int], list[Cell]]] = {
+    "allied": allied, "author": author, "twins": twins, "tonic": tonic, "transfer": transfer,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -221,28 +120,79 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--root", default=str(ROOT))
     parser.add_argument("--per-raga", type=int, default=PER_RAGA)
-    parser.add_argument("--cell", help="only the cell of this name")
+    parser.add_argument("--cells", nargs="*", help="only the cells of these names")
     chosen = parser.parse_args()
     if strange := [name for name in chosen.parts if name not in PARTS]:
         parser.error(f"PART: expected some of {', '.join(PARTS)}, got {strange[0]!r}")
     os.environ.update(environment())
     cells = [cell for part in chosen.parts or PARTS for cell in PARTS[part](chosen.per_raga)]
     for cell in cells:
-        if chosen.cell in (None, cell.name):
+        if not chosen.cells or cell.name in chosen.cells:
             show(measured(cell, Path(chosen.root)))
 
 
 def show(row: Row) -> None:
-    print(row["cell"], {k: v for k, v in row.items() if not isinstance(v, list | dict)})
-    for who, found in row["who"].items():
-        print(f"  {who:10s} {found['accuracy']:.4f} {found['interval']}")
-    print("  leads", row["leads"])
-    names = next(iter(row["who"].values()))["sets"]
-    table = [
-        {"set": name, **{who: f["sets"][name]["accuracy"] for who, f in row["who"].items()},
-         "rows": row["who"]["lstm"]["sets"][name]["rows"]} for name in names
-    ]  # fmt: skip
-    Console(width=160).print(as_table(row["cell"], table))
+    """Print a cell's figures."""
+    plain = {k: v for k, v in row.items() if not isinstance(v, list | dict)}
+    console = Console(width=160)
+    console.print(f"{row['cell']}: {plain}", highlight=False)
+    for part in ("tuning half", "reported half"):
+        if part in row:
+            console.print(as_table(f"{row['kind']}, {part}", _heard_rows(row[part])))
+    if "who" not in row:
+        return
+    console.print(as_table(row["cell"], _contest_rows(row)))
+    if row["set_leads"]:
+        console.print(as_table("within the allied sets", _set_rows(row)))
+
+
+def _heard_rows(part: Row) -> list[Row]:
+    return [
+        {
+            "who": who,
+            "windows": found["windows"]["accuracy"],
+            "interval": found["windows"]["interval"],
+            "log_loss": found["log_loss"],
+            "pieces by vote": found["pieces"]["accuracy"],
+            "of the answered": found["answered"]["accuracy"],
+            "answered": found["answered"]["rows"],
+            "of pieces": part["pieces"],
+            "pieces by mean score": found["mean_score"]["accuracy"],
+            "lead of the LSTM": part["leads"].get(who, {}).get("lead"),
+            "its interval": part["leads"].get(who, {}).get("interval"),
+        }
+        for who, found in part["who"].items()
+    ]
+
+
+def _contest_rows(row: Row) -> list[Row]:
+    return [
+        {
+            "who": who,
+            "accuracy": found["accuracy"],
+            "interval": found["interval"],
+            "macro_f1": found["macro_f1"],
+            "choice": row["choices"].get(who),
+            "lead of the LSTM": row["leads"].get(who, {}).get("lead"),
+            "its interval": row["leads"].get(who, {}).get("interval"),
+        }
+        for who, found in row["who"].items()
+    ]
+
+
+def _set_rows(row: Row) -> list[Row]:
+    first = row["who"]["lstm"]["sets"]
+    return [
+        {
+            "set": name,
+            "rows": first[name]["rows"],
+            "chance": first[name]["chance"],
+            **{who: found["sets"][name]["accuracy"] for who, found in row["who"].items()},
+            "lead over the bigram": row["set_leads"][name]["bigram"]["lead"],
+            "its interval": row["set_leads"][name]["bigram"]["interval"],
+        }
+        for name in first
+    ]
 
 
 if __name__ == "__main__":

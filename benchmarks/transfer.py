@@ -1,0 +1,147 @@
+"""Train on generated melodies alone, score real ones: letters only, windows vote.
+
+What is changed in the generator is chosen by synthetic rows and the tuning half of the pieces, and
+reported on the other half, beside both baselines trained on the same generated rows.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contest import (
+    TEST_PER_RAGA,
+    TEST_SEED,
+    Cell,
+    Row,
+    Rows,
+    draw,
+    log_answers,
+    together,
+    trained,
+)
+from benchmarks.geethams import REPORTED, TUNING, Piece, read_pieces, windows
+from tasks.synthesis.melodies import Manner
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
+WINDOW, HOP, AGREEMENT = 64, 16, 0.6
+LSTM = "lstm"
+
+MANNERS = (
+    Manner(),
+    Manner(repeat=0.2, turn=0.38, phrase=0.06),
+    Manner(repeat=0.05, turn=0.48, skip=0.22, phrase=0.2),
+    Manner(skip=0.08, leap=0.06, phrase=0.12, rare=0.1),
+    Manner(turn=0.35, skip=0.25, leap=0.02, copied=(0.6, 0.1)),
+)
+"""How differently melodies of one raga may move; the first is the usual way."""
+AUGMENTED: dict[str, list[dict[str, Any]]] = {
+    "as drawn": [{}],
+    "some noise": [{"dropped": 0.03, "doubled": 0.05, "wrong": 0.03}],
+    "much noise": [{"dropped": 0.08, "doubled": 0.1, "wrong": 0.1}],
+    "many manners": [{"manner": manner} for manner in MANNERS],
+    "manners, noise": [
+        {"manner": manner, "dropped": 0.03, "doubled": 0.05, "wrong": 0.03} for manner in MANNERS
+    ],
+}
+"""What is changed in the generator, by the name of the change; the training rows are shared out
+among the draws of a list. Octaves are lost in letters anyway, and so is their spelling."""
+
+
+def transfer(per_raga: int) -> list[Cell]:
+    """Letters of generated melodies against real pieces."""
+    return [
+        Cell(f"transfer-{name.replace(', ', '-').replace(' ', '-')}",
+             lambda name=name: _transfer(2 * per_raga, name, range(1)))
+        for name in AUGMENTED
+    ]  # fmt: skip
+
+
+def _transfer(per_raga: int, augmented: str, seeds: range) -> Row:
+    from tasks.learning.votes import accuracy_of
+
+    pieces = read_pieces(DATA / "geethams.jsonl")
+    ragas = tuple(sorted({piece.raga for piece in pieces}))
+    options = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
+    draws = AUGMENTED[augmented]
+    train = together(
+        [draw(100 * k, per_raga // len(draws), **options, **d) for k, d in enumerate(draws)]
+    )
+    test = draw(TEST_SEED, TEST_PER_RAGA, **options)
+    answers, records = train_all(train, seeds)
+    return {
+        "kind": "synthetic → real",
+        "augmented": augmented,
+        "train_rows": len(train.y),
+        "synthetic": {
+            who: accuracy_of(answer(test.x).argmax(axis=1) == test.y)
+            for who, answer in answers.items()
+        },
+        "seeds": records,
+        **{
+            half: heard([p for p in pieces if p.half == half], train.classes, answers)
+            for half in (TUNING, REPORTED)
+        },
+    }
+
+
+def train_all(train: Rows, seeds: range) -> tuple[dict[str, Any], list[Row]]:
+    """What answers with log-scores ``(n, classes)``, by name; and the seeds' records."""
+    from tasks.learning.ngrams import fit_symbol_models
+
+    models = fit_symbol_models(train.x, train.y, train.channels, 0)
+    replicas = [trained(train, seed) for seed in seeds]
+
+    def ours(x: np.ndarray) -> np.ndarray:
+        return np.mean([log_answers(classifier, x) for classifier, _ in replicas], axis=0)
+
+    answers = {LSTM: ours, **{name: model.log_scores for name, model in models.items()}}
+    return answers, [record for _, record in replicas]
+
+
+def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> Row:
+    """What each hears in pieces: window by window, by vote, and by the windows' mean log-score."""
+    from tasks.learning.votes import accuracy_of, names_of, vote
+
+    x, owners = windows(pieces, WINDOW, HOP)
+    truth = np.array([classes.index(piece.raga) for piece in pieces])
+    scores = {who: answer(x) for who, answer in answers.items()}
+    right = {who: s.argmax(axis=1) == truth[owners] for who, s in scores.items()}
+    found: Row = {"pieces": len(pieces), "windows": len(x), "who": {}}
+    for who, s in scores.items():
+        voted, share = vote(s.argmax(axis=1), owners, len(classes), AGREEMENT)
+        mean = np.stack([s[owners == p].mean(axis=0) for p in range(len(pieces))]).argmax(axis=1)
+        answered = voted >= 0
+        found["who"][who] = {
+            "windows": {**accuracy_of(right[who]), "interval": by_piece(right[who], owners)},
+            "log_loss": float(-s[np.arange(len(s)), truth[owners]].clip(-30).mean()),
+            "pieces": accuracy_of(voted == truth),
+            "answered": accuracy_of((voted == truth)[answered]),
+            "mean_score": accuracy_of(mean == truth),
+            "answers": names_of(voted, classes),
+            "agreement": share.tolist(),
+        }
+    found["leads"] = {
+        who: lead_by_piece(right[LSTM], right[who], owners) for who in scores if who != LSTM
+    }
+    found["truth"] = [[piece.id, piece.form, piece.raga] for piece in pieces]
+    return found
+
+
+def by_piece(right: np.ndarray, owners: np.ndarray) -> list[float]:
+    """95% interval of the mean over windows, by a bootstrap that draws whole pieces."""
+    hits = np.bincount(owners, weights=right)
+    return _piece_interval(hits, np.bincount(owners))
+
+
+def lead_by_piece(right: np.ndarray, other: np.ndarray, owners: np.ndarray) -> Row:
+    gaps = np.bincount(owners, weights=right.astype(float) - other)
+    counts = np.bincount(owners)
+    lead = float(gaps.sum() / counts.sum())
+    return {"lead": lead, "interval": _piece_interval(gaps, counts)}
+
+
+def _piece_interval(sums: np.ndarray, counts: np.ndarray) -> list[float]:
+    drawn = np.random.default_rng(0).integers(0, len(sums), (2000, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    return np.percentile(means, [2.5, 97.5]).tolist()
