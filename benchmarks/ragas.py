@@ -16,8 +16,9 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.contest import TEST_PER_RAGA, TEST_SEED, TRAIN_SEED, Cell, Row, contest, draw
+from benchmarks.raga_pictures import draw_pictures
 from benchmarks.tables import as_table
-from benchmarks.transfer import transfer
+from benchmarks.transfer import DATA, transfer
 from tasks.learning.spec import TrainingSpec
 from tasks.workers import environment
 
@@ -27,10 +28,12 @@ LENGTHS = (64, 16, 32, 128)
 PER_RAGA = 200
 
 
-def allied(per_raga: int) -> list[Cell]:
+def allied(options: argparse.Namespace) -> list[Cell]:
     """All shipped ragas and the forms of the allied sets at four lengths, honest rule."""
-    lengths = [Cell(f"allied-{n}", lambda n=n: _allied(per_raga, n, "svara")) for n in LENGTHS]
-    return [*lengths, Cell("allied-letters-64", lambda: _allied(per_raga, 64, "letters"))]
+    lengths = [
+        Cell(f"allied-{n}", lambda n=n: _allied(options.per_raga, n, "svara")) for n in LENGTHS
+    ]
+    return [*lengths, Cell("allied-letters-64", lambda: _allied(options.per_raga, 64, "letters"))]
 
 
 def _allied(per_raga: int, n_notes: int, representation: str) -> Row:
@@ -43,10 +46,10 @@ def _allied(per_raga: int, n_notes: int, representation: str) -> Row:
     return {"n_notes": n_notes, **contest(train, test, range(1), sets)}
 
 
-def author(per_raga: int) -> list[Cell]:
+def author(options: argparse.Namespace) -> list[Cell]:
     """The author's seven ragas and his seven main ones, 64 svaras, five seeds, both rules."""
     return [
-        Cell(f"{name}-{rule}", lambda name=name, rule=rule: _seven(per_raga, name, rule))
+        Cell(f"{name}-{rule}", lambda name=name, rule=rule: _seven(options.per_raga, name, rule))
         for name in ("author", "main")
         for rule in ("author", "honest")
     ]
@@ -67,9 +70,9 @@ def _seven(per_raga: int, name: str, rule: str) -> Row:
     return {"rule": rule, "macro_f1": spread, "gate": "passed" if kept else "refused", **row}
 
 
-def twins(per_raga: int) -> list[Cell]:
+def twins(options: argparse.Namespace) -> list[Cell]:
     """Ragas that are one on paper, drawn from their lines alone: nothing tells them apart."""
-    return [Cell("twins", lambda: _twins(per_raga))]
+    return [Cell("twins", lambda: _twins(options.per_raga))]
 
 
 def _twins(per_raga: int) -> Row:
@@ -81,10 +84,10 @@ def _twins(per_raga: int) -> Row:
     return contest(train, test, range(1), sets)
 
 
-def tonic(per_raga: int) -> list[Cell]:
+def tonic(options: argparse.Namespace) -> list[Cell]:
     """The author's thirteen ragas with Sa between 120 and 220 Hz, told or not."""
     return [
-        Cell(f"tonic-{told}", lambda told=told: _tonic(per_raga, told))
+        Cell(f"tonic-{told}", lambda told=told: _tonic(options.per_raga, told))
         for told in ("known", "unknown")
     ]
 
@@ -110,7 +113,7 @@ def measured(cell: Cell, root: Path) -> Row:
     return json.loads(path.read_text())
 
 
-PARTS: dict[str, Callable[[int], list[Cell]]] = {
+PARTS: dict[str, Callable[[argparse.Namespace], list[Cell]]] = {
     "allied": allied, "author": author, "twins": twins, "tonic": tonic, "transfer": transfer,
 }  # fmt: skip
 
@@ -120,12 +123,18 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--root", default=str(ROOT))
     parser.add_argument("--per-raga", type=int, default=PER_RAGA)
+    parser.add_argument("--data", default=str(DATA), help="folder of geethams.jsonl")
+    parser.add_argument("--pictures", metavar="FOLDER", help="draw what is there, and end")
     parser.add_argument("--cells", nargs="*", help="only the cells of these names")
     chosen = parser.parse_args()
     if strange := [name for name in chosen.parts if name not in PARTS]:
         parser.error(f"PART: expected some of {', '.join(PARTS)}, got {strange[0]!r}")
+    if chosen.pictures:
+        for path in draw_pictures(Path(chosen.root), Path(chosen.pictures)):
+            print(path)
+        return
     os.environ.update(environment())
-    cells = [cell for part in chosen.parts or PARTS for cell in PARTS[part](chosen.per_raga)]
+    cells = [cell for part in chosen.parts or PARTS for cell in PARTS[part](chosen)]
     for cell in cells:
         if not chosen.cells or cell.name in chosen.cells:
             show(measured(cell, Path(chosen.root)))

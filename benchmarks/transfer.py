@@ -4,6 +4,7 @@ What is changed in the generator is chosen by synthetic rows and the tuning half
 reported on the other half, beside both baselines trained on the same generated rows.
 """
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +49,29 @@ AUGMENTED: dict[str, list[dict[str, Any]]] = {
 among the draws of a list. Octaves are lost in letters anyway, and so is their spelling."""
 
 
-def transfer(per_raga: int) -> list[Cell]:
+def transfer(options: argparse.Namespace) -> list[Cell]:
     """Letters of generated melodies against real pieces."""
     return [
         Cell(f"transfer-{name.replace(', ', '-').replace(' ', '-')}",
-             lambda name=name: _transfer(2 * per_raga, name, range(1)))
+             lambda name=name: _transfer(options, name, range(1)))
         for name in AUGMENTED
     ]  # fmt: skip
 
 
-def _transfer(per_raga: int, augmented: str, seeds: range) -> Row:
+def _transfer(options: argparse.Namespace, augmented: str, seeds: range) -> Row:
     from tasks.learning.votes import accuracy_of
 
-    pieces = read_pieces(DATA / "geethams.jsonl")
+    pieces = read_pieces(Path(options.data) / "geethams.jsonl")
     ragas = tuple(sorted({piece.raga for piece in pieces}))
-    options = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
+    drawn = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
     draws = AUGMENTED[augmented]
     train = together(
-        [draw(100 * k, per_raga // len(draws), **options, **d) for k, d in enumerate(draws)]
+        [
+            draw(100 * k, 2 * options.per_raga // len(draws), **drawn, **d)
+            for k, d in enumerate(draws)
+        ]
     )
-    test = draw(TEST_SEED, TEST_PER_RAGA, **options)
+    test = draw(TEST_SEED, TEST_PER_RAGA, **drawn)
     answers, records = train_all(train, seeds)
     return {
         "kind": "synthetic → real",
