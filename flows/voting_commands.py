@@ -9,6 +9,8 @@ from flows.command_line import JsonFlag, RootOption, prepare_prefect, writable
 from flows.printing import print_json
 from storage.root import Root
 
+ALLIED = "allied"
+
 
 def vote(
     model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
@@ -23,7 +25,10 @@ def vote(
         float, typer.Option(help="Share of the votes that an answer needs, else unknown.")
     ] = 0.6,
     sets: Annotated[
-        str | None, typer.Option(help="JSON file of named lists of classes to score apart.")
+        str | None,
+        typer.Option(
+            help="Classes to score apart: a JSON file of named lists, or: allied (ragas)."
+        ),
     ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
@@ -32,9 +37,10 @@ def vote(
     from storage.datasets import open_dataset
     from storage.registry import open_model
 
-    named = read_sets(sets) if sets else {}
+    named = read_sets(sets) if sets and sets != ALLIED else {}
     store = writable(root)
     chosen = open_model(store, model)
+    named = allied_sets(chosen.manifest["classes"]) if sets == ALLIED else named
     ref = open_dataset(store, dataset).ref
     spec = _poll_spec(store, chosen.manifest, window, hop, agreement, named)
     prepare_prefect("vote")
@@ -67,6 +73,18 @@ def _poll_spec(
     width = window if window is not None else max(longest, 2)
     step = hop if hop is not None else max(width // 4, 1)
     return PollSpec(VotingSpec(width, step, agreement), sets)
+
+
+def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
+    """The allied sets of ragas of which the model knows at least two."""
+    from tasks.synthesis.ragatable import SETS
+
+    known = {
+        name: tuple(raga for raga in ragas if raga in classes)
+        for name, ragas in SETS.items()
+        if name[0] in "AB"
+    }
+    return {name: members for name, members in known.items() if len(members) > 1}
 
 
 def read_sets(path: str) -> dict[str, tuple[str, ...]]:

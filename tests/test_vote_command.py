@@ -112,3 +112,10 @@ def test_sets_of_other_classes_are_refused(
         )
         assert code == 2
         assert problem in err
+
+
+def test_allied_sets_are_those_of_which_the_model_knows_two_ragas() -> None:
+    from flows.voting_commands import allied_sets
+
+    found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
+    assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}

@@ -1,0 +1,45 @@
+"""The raga benchmark: real pieces in fixed halves, and draws that can be compared."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.contest import draw, together
+from benchmarks.geethams import REPORTED, TUNING, half_of, read_pieces, windows
+from benchmarks.transfer import by_piece, lead_by_piece
+
+
+def test_halves_of_the_pieces_are_fixed(shared_data: Path) -> None:
+    pieces = read_pieces(shared_data / "raga" / "geethams.jsonl")
+    assert Counter(piece.half for piece in pieces) == {TUNING: 29, REPORTED: 23}
+    assert len({piece.raga for piece in pieces}) == 25
+    assert half_of("Geetham/AnandaBhairavi_kamalasulochani.cmn") == TUNING
+
+
+def test_windows_of_a_piece_hold_its_letters(shared_data: Path) -> None:
+    pieces = read_pieces(shared_data / "raga" / "geethams.jsonl")[:3]
+    x, owners = windows(pieces, 64, 16)
+    for number, piece in enumerate(pieces):
+        first = x[owners == number][0, :, 0]
+        assert first[np.isfinite(first)].tolist() == piece.letters[:64].tolist()
+
+
+def test_training_and_test_draws_are_of_the_same_ragas_and_share_no_melody() -> None:
+    options = {"ragas": ("B6",), "n_notes": (16, 24)}
+    train, test = draw(0, 30, **options), draw(1, 30, **options)
+    assert train.classes == test.classes == ["Todi", "Dhanyasi"]
+    seen = {row.tobytes() for row in train.x}
+    assert not any(row.tobytes() in seen for row in test.x)
+    both = together([train, draw(2, 10, ragas=("B6",), n_notes=(32, 32))])
+    assert both.x.shape == (80, 32, 1)
+    assert np.isnan(both.x[:60, 24:]).all()
+
+
+def test_intervals_over_pieces_are_wider_than_over_windows() -> None:
+    owners = np.repeat(np.arange(10), 50)
+    right = owners < 7
+    low, high = by_piece(right, owners)
+    assert low < 0.5
+    assert high > 0.85
+    assert lead_by_piece(right, right, owners) == {"lead": 0.0, "interval": [0.0, 0.0]}
