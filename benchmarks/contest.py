@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import Recipe, TrainingSpec
 
 TRAIN_SEED, TEST_SEED = 0, 1
 TEST_PER_RAGA = 100
@@ -49,7 +49,13 @@ def together(parts: list[Rows]) -> Rows:
     return Rows(np.concatenate(x), y, first.classes, first.channels)
 
 
-def contest(train: Rows, test: Rows, seeds: range, sets: dict[str, tuple[str, ...]]) -> Row:
+def contest(
+    train: Rows,
+    test: Rows,
+    seeds: range,
+    sets: dict[str, tuple[str, ...]],
+    recipe: Recipe | None = None,
+) -> Row:
     """Train the seeds and both baselines on the same rows, and score them on the same rows.
 
     The LSTM's answer is that of its seeds' mean log-probability, as ``train --ensemble`` registers
@@ -61,7 +67,7 @@ def contest(train: Rows, test: Rows, seeds: range, sets: dict[str, tuple[str, ..
 
     models = fit_symbol_models(train.x, train.y, train.channels, 0)
     found = {name: model.log_scores(test.x) for name, model in models.items()}
-    replicas = [train_one(train, test, seed) for seed in seeds]
+    replicas = [train_one(train, test, seed, recipe) for seed in seeds]
     found["lstm"] = np.mean([logs for logs, _ in replicas], axis=0)
     right = {who: s.argmax(axis=1) == test.y for who, s in found.items()}
     codes = {
@@ -121,13 +127,14 @@ def confusion_of(found: dict[str, np.ndarray], test: Rows, members: tuple[str, .
     return {"classes": list(members), "tables": tables}
 
 
-def train_one(train: Rows, test: Rows, seed: int) -> tuple[np.ndarray, Row]:
-    """Log-probabilities ``(n, classes)`` of the test rows by one seed of the default recipe."""
-    classifier, record = trained(train, seed)
+def train_one(train: Rows, test: Rows, seed: int, recipe: Recipe | None) -> tuple[np.ndarray, Row]:
+    """Log-probabilities ``(n, classes)`` of the test rows by one seed, and its record."""
+    classifier, record = trained(train, seed, recipe)
     return log_answers(classifier, test.x), record
 
 
-def trained(train: Rows, seed: int) -> tuple[Any, Row]:
+def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, Row]:
+    """A classifier by the default recipe or another, and its record."""
     from tasks.workers import tensorflow
 
     tensorflow()
@@ -138,7 +145,14 @@ def trained(train: Rows, seed: int) -> tuple[Any, Row]:
 
     keras.utils.clear_session()
     fitted = Fitted(train.x, train.y)
-    replica = train_replica(fitted, None, len(train.classes), TrainingSpec(), seed, lambda *_: None)
+    replica = train_replica(
+        fitted,
+        None,
+        len(train.classes),
+        TrainingSpec(recipe=recipe or Recipe()),
+        seed,
+        lambda *_: None,
+    )
     return replica.classifier, {
         "seed": seed,
         "seconds": round(replica.seconds, 1),

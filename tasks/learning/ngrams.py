@@ -29,6 +29,8 @@ from tasks.learning.symbols import (
 )
 
 FOLDS = 3
+CHOOSING_ROWS = 6000
+"""Training rows, drawn by the seed, that a choice is made on at most; all of them are fitted."""
 MOST_TOKENS = 2**24
 """Different symbols of all channels together, beyond which nothing is counted."""
 OCTAVE = 12
@@ -191,7 +193,8 @@ def _best(
     words = {period: np.unique(reading.grams(x)[1]) for period, reading in readings.items()}
     words = {period: found if len(found) else np.zeros(1, int) for period, found in words.items()}
     counts = {period: count(reading, x, words[period]) for period, reading in readings.items()}
-    best = max(candidates, key=lambda c: _validated(c.make, counts[c.period], y, seed))
+    rows = np.random.default_rng(seed).permutation(len(y))[:CHOOSING_ROWS]
+    best = max(candidates, key=lambda c: _validated(c.make, counts[c.period][rows], y[rows], seed))
     model, period = best.make(), best.period
     model.fit(_seen(model, counts[period]), y)
     return SymbolModel(readings[period], words[period], model, best.title)
@@ -199,7 +202,7 @@ def _best(
 
 def _validated(make: Callable[[], Model], counts: csr_matrix, y: np.ndarray, seed: int) -> float:
     """Accuracy over the folds; 0 where a class has fewer rows than there are folds."""
-    if np.bincount(y).min() < FOLDS:
+    if np.unique(y, return_counts=True)[1].min() < FOLDS:
         return 0.0
     right = 0
     for kept, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(counts, y):
