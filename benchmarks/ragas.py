@@ -110,6 +110,20 @@ def _tonic(per_raga: int, told: str) -> Row:
     return {"series_at_120_and_220_hz_alike": alike, **contest(train, test, range(1), {})}
 
 
+def contours(options: argparse.Namespace) -> list[Cell]:
+    """The author's seven from ten seconds of a sung contour with gamaka, the tonic told or not."""
+    return [
+        Cell(f"contour-{told}", lambda told=told: _contours(options.per_raga, told))
+        for told in ("known", "unknown")
+    ]
+
+
+def _contours(per_raga: int, told: str) -> Row:
+    options = {"ragas": ("author",), "representation": "contour", "tonic": told}
+    train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)
+    return contest(train, test, range(1), {})
+
+
 def measured(cell: Cell, root: Path) -> Row:
     path = root / f"{cell.name}.json"
     if not path.exists():
@@ -120,7 +134,8 @@ def measured(cell: Cell, root: Path) -> Row:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], list[Cell]]] = {
-    "allied": allied, "author": author, "twins": twins, "tonic": tonic, "transfer": transfer,
+    "allied": allied, "author": author, "twins": twins, "tonic": tonic, "contours": contours,
+    "transfer": transfer,
 }  # fmt: skip
 
 
