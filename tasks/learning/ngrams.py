@@ -29,7 +29,7 @@ from tasks.learning.symbols import (
 )
 
 FOLDS = 3
-CHOOSING_ROWS = 6000
+CHOOSING_ROWS = 12_000
 """Training rows, drawn by the seed, that a choice is made on at most; all of them are fitted."""
 MOST_TOKENS = 2**24
 """Different symbols of all channels together, beyond which nothing is counted."""
