@@ -4,10 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.contest import draw, together
 from benchmarks.geethams import REPORTED, TUNING, half_of, read_pieces, windows
 from benchmarks.transfer import by_piece, lead_by_piece
+from tasks.synthesis.drawing import Uniform
 
 
 def test_halves_of_the_pieces_are_fixed(shared_data: Path) -> None:
@@ -34,6 +36,17 @@ def test_training_and_test_draws_are_of_the_same_ragas_and_share_no_melody() -> 
     both = together([train, draw(2, 10, ragas=("B6",), n_notes=(32, 32))])
     assert both.x.shape == (80, 32, 1)
     assert np.isnan(both.x[:60, 24:]).all()
+
+
+@pytest.mark.parametrize("representation", ["svara", "contour"])
+def test_with_the_tonic_given_a_series_is_the_same_at_any_of_them(representation: str) -> None:
+    options = {"ragas": ("B6",), "representation": representation}
+    low, high = (draw(0, 5, **options, tonic_hz=Uniform(hz, hz)) for hz in (120.0, 220.0))
+    np.testing.assert_array_equal(low.x, high.x)
+    unknown = [
+        draw(0, 5, **options, tonic="unknown", tonic_hz=Uniform(hz, hz)) for hz in (120.0, 220.0)
+    ]
+    assert not np.array_equal(unknown[0].x, unknown[1].x, equal_nan=True)
 
 
 def test_intervals_over_pieces_are_wider_than_over_windows() -> None:

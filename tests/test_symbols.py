@@ -1,5 +1,7 @@
 """Sequences of symbols: what counts as one, how they are counted, and how the network sees them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.learning.baselines import baseline_predictions
 from tasks.learning.ngrams import fit_symbol_models
+from tasks.learning.spec import Architecture
 from tasks.learning.symbols import (
     MISSING,
     MOST_SYMBOLS,
@@ -131,15 +134,34 @@ def test_baselines_of_measurements_are_the_three_they_were() -> None:
 
 def test_the_network_sees_one_input_per_symbol() -> None:
     keras = pytest.importorskip("keras")
-    from tasks.learning.embedding import one_hot
+    from tasks.learning.embedding import spread
 
-    raw = keras.Input((None,))
-    found = keras.Model(raw, one_hot(raw, Alphabet(-1, 3)))(
-        np.array([[-1, 1, NAN, 5, -9, 0]], np.float32)
-    )
-    cents = keras.Model(raw, one_hot(raw, Alphabet(-1, 3, 100.0)))(
-        np.array([[-70, 149, NAN, 420, -400, 20]], np.float32)
-    )
-    assert np.asarray(cents).tolist() == np.asarray(found).tolist()
-    expected = [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
-    assert np.asarray(found)[0].tolist() == expected
+    def seen(alphabet: Alphabet, *values: float) -> list:
+        raw = keras.Input((None, 1))
+        model = keras.Model(raw, spread(raw, alphabet))
+        return np.round(model(np.array([values], np.float32)[..., None])[0].numpy(), 6).tolist()
+
+    nothing = [0, 0, 0]
+    expected = [[1, 0, 0], [0, 0, 1], nothing, nothing, nothing, [0, 1, 0]]
+    assert seen(Alphabet(-1, 3), -1, 1, NAN, 5, -9, 0) == expected
+    assert seen(Alphabet(-1, 3, 100.0), -100, 25, NAN, 400) == [[1, 0, 0], [0, 0.75, 0.25], nothing,
+                                                                nothing]  # fmt: skip
+
+
+def test_a_network_with_symbols_is_stock_keras_and_blind_to_padding(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from tasks.learning.classifier import build_network
+    from tasks.learning.scaling import fit_scaling
+
+    x = np.concatenate([walks(5, 6, 0, -3), 100 * walks(7, 6, 1) + 20], axis=-1)
+    x[2, 4] = NAN
+    alphabets = find_alphabets(x, ["note", "cents"])
+    assert alphabets == (Alphabet(-3, 12), Alphabet(0, 12, 100.0))
+    small = Architecture(filters=8, units=8)
+    network = build_network(3, fit_scaling(x), 2, small, 0, alphabets)
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
+    expected = network(x).numpy()
+    np.testing.assert_array_equal(loaded(x).numpy(), expected)
+    padded = np.pad(x, ((0, 0), (0, 9), (0, 0)), constant_values=np.nan)
+    np.testing.assert_allclose(loaded(padded).numpy(), expected, atol=1e-5)

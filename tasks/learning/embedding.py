@@ -5,26 +5,32 @@ that one" is then one product, whatever their numbers are. Shapes as in ``layers
 """
 
 import keras
-from keras import ops
+from keras import layers, ops
 
-from tasks.learning.symbols import MISSING, Alphabet, Alphabets
+from tasks.learning.symbols import Alphabet, Alphabets
+
+FAR = 1e6
+"""A symbol that is in no alphabet."""
 
 
 def symbol_features(raw: keras.KerasTensor, alphabets: Alphabets) -> list[keras.KerasTensor]:
-    """One-hot symbols ``(B, T, size)`` for each channel of ``(B, T, C)`` that has an alphabet.
-
-    All 0 where a value is missing or outside the alphabet.
-    """
+    """Symbols ``(B, T, size)`` for each channel of ``(B, T, C)`` that has an alphabet."""
     return [
-        one_hot(raw[..., channel], alphabet)
+        spread(raw[..., channel : channel + 1], alphabet)
         for channel, alphabet in enumerate(alphabets)
         if alphabet is not None
     ]
 
 
-def one_hot(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTensor:
-    """``(B, T)`` to ``(B, T, size)``: 1 at the nearest symbol."""
-    place = values / alphabet.width - float(alphabet.low)
-    place = ops.where(ops.isnan(values), float(MISSING), place)
-    nearest = ops.cast(ops.round(ops.clip(place, MISSING, alphabet.size)), "int32")
-    return ops.one_hot(nearest, alphabet.size)
+def spread(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTensor:
+    """``(B, T, 1)`` to ``(B, T, size)``: 1 at its symbol, and shared out between two neighbours.
+
+    All 0 where a value is missing or outside the alphabet. Being linear between symbols, it lets a
+    gradient pass, which ``find_evidence`` lives by.
+    """
+    place = ops.where(ops.isnan(values), FAR * alphabet.width, values) / alphabet.width
+    symbols = range(alphabet.low, alphabet.low + alphabet.size)
+    apart = layers.Rescaling(1.0, offset=[-float(symbol) for symbol in symbols])(
+        ops.repeat(place, alphabet.size, axis=-1)
+    )
+    return ops.relu(1.0 - ops.abs(apart))
