@@ -138,12 +138,9 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
     from tasks.workers import tensorflow
 
     tensorflow()
-    import keras
-
     from tasks.learning.fitting import Rows as Fitted
     from tasks.learning.training import train_replica
 
-    keras.utils.clear_session()
     fitted = Fitted(train.x, train.y)
     replica = train_replica(
         fitted,
