@@ -30,10 +30,10 @@ LSTM = "lstm"
 
 MANNERS = (
     Manner(),
-    Manner(repeat=0.2, turn=0.38, phrase=0.06),
-    Manner(repeat=0.05, turn=0.48, skip=0.22, phrase=0.2),
-    Manner(skip=0.08, leap=0.06, phrase=0.12, rare=0.1),
-    Manner(turn=0.35, skip=0.25, leap=0.02, copied=(0.6, 0.1)),
+    Manner(repeat=0.18, turn=0.3, phrase=0.06),
+    Manner(repeat=0.04, turn=0.4, skip=0.2, phrase=0.2),
+    Manner(skip=0.08, leap=0.03, rare=0.1),
+    Manner(turn=0.25, skip=0.2, copied=(0.6, 0.1)),
 )
 """How differently melodies of one raga may move; the first is the usual way."""
 AUGMENTED: dict[str, list[dict[str, Any]]] = {
