@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.contest import TEST_PER_RAGA, TEST_SEED, TRAIN_SEED, Cell, Row, contest, draw
+from benchmarks.orders import orders
 from benchmarks.raga_pictures import draw_pictures
 from benchmarks.tables import as_table
 from benchmarks.transfer import DATA, transfer
@@ -38,6 +39,7 @@ def allied(options: argparse.Namespace) -> list[Cell]:
     ]
     return [
         *lengths,
+        *orders(MANY, LENGTHS),
         Cell("allied-64-few", lambda: _allied(options.per_raga, 64, "svara")),
         Cell("allied-letters-64", lambda: _allied(MANY, 64, "letters", FEW_PASSES)),
     ]
@@ -170,11 +172,23 @@ def show(row: Row) -> None:
     for part in ("tuning half", "reported half"):
         if part in row:
             console.print(as_table(f"{row['kind']}, {part}", _heard_rows(row[part])))
+    if "orders" in row:
+        console.print(as_table("naive Bayes on runs of so many svaras", _order_rows(row)))
     if "who" not in row:
         return
     console.print(as_table(row["cell"], _contest_rows(row)))
     if row["set_leads"]:
         console.print(as_table("within the allied sets", _set_rows(row)))
+
+
+def _order_rows(row: Row) -> list[Row]:
+    found = row["orders"]
+    names = next(iter(found.values()))["sets"]
+    whole = {"set": "all", **{order: part["accuracy"] for order, part in found.items()}}
+    return [whole] + [
+        {"set": name, **{order: part["sets"][name]["accuracy"] for order, part in found.items()}}
+        for name in names
+    ]
 
 
 def _heard_rows(part: Row) -> list[Row]:
