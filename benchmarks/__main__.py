@@ -185,6 +185,20 @@ def raga_oracle() -> list[Row]:
     return rows + [compare((name,), "svara", n_train=4000) for name in SETS if name != "all"]
 
 
+def recurrences() -> list[Row]:
+    """Training small LSTMs, by this product, stock Keras and PyTorch."""
+    from benchmarks.speed import recurrences as measure
+
+    return measure()
+
+
+def eight_seeds() -> list[Row]:
+    """Eight seeds of the author's families against eight runs of his recipe."""
+    from benchmarks.speed import eight_seeds as measure
+
+    return measure()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -192,6 +206,8 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "import_csv": import_csv,
     "startup": startup,
     "main_job": main_job,
+    "recurrences": recurrences,
+    "eight_seeds": eight_seeds,
     "peer": peer,
     "unknown": unknown,
     "imbalance": imbalance,

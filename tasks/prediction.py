@@ -112,7 +112,9 @@ def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
 def _classifier(root_url: str, path: str) -> Any:
     """A version's file never changes, so a process reads it once."""
     tf = tensorflow()
-    model = load_keras(open_root(root_url), path)
+    from tasks.learning.recurrence import accelerated
+
+    model = accelerated(load_keras(open_root(root_url), path))
     shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
     infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
     return lambda rows: infer(tf.constant(rows)).numpy()
