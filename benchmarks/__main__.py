@@ -199,6 +199,14 @@ def eight_seeds() -> list[Row]:
     return measure()
 
 
+def scoring() -> list[Row]:
+    """A million series from Parquet to Parquet, against stock Keras."""
+    from benchmarks.scoring import measure
+
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(MILLION, folder)
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -208,6 +216,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "main_job": main_job,
     "recurrences": recurrences,
     "eight_seeds": eight_seeds,
+    "scoring": scoring,
     "peer": peer,
     "unknown": unknown,
     "imbalance": imbalance,

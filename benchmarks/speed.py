@@ -1,9 +1,9 @@
 """Training and inference of small LSTMs against stock Keras and PyTorch.
 
-W1 is the author's network, W2 a wide batch of short series, W3 a deep network on long ones; each on
-series of one length and of lengths between half and all of it. Every contender of a workload runs in
-a process of its own, one after the other, on all cores. ``python -m benchmarks.speed CONTENDER
-WORKLOAD`` is such a process; it prints the seconds of each epoch as JSON.
+W1 is the author's network, W2 a wide batch of short series, W3 a deep network on long ones; each
+on series of one length and of lengths between half and all of it. Every contender of a workload
+runs in a process of its own, one after the other, on all cores. ``python -m benchmarks.speed
+CONTENDER WORKLOAD`` is such a process; it prints the seconds of each epoch as JSON.
 """
 
 import json
