@@ -163,6 +163,13 @@ def test_a_solved_task_stops_early_and_a_fixed_length_is_kept() -> None:
     assert [p.update for p in fixed.history] == [50, 100, 150]
 
 
+def test_what_is_solved_on_held_back_rows_too_stops_at_half_the_shortest() -> None:
+    rows = lines(300)
+    recipe = Recipe(updates=1000, shortest=400, solved=0.1)
+    assert fit_lines(rows, lines(), recipe).history[-1].update == 200
+    assert fit_lines(rows, None, recipe).history[-1].update == 400
+
+
 def test_noise_is_begun_again_and_counted() -> None:
     rng = np.random.default_rng(0)
     noise = Rows(rng.normal(0, 1, (640, 20, 1)).astype(np.float32), rng.integers(0, 3, 640))

@@ -245,9 +245,12 @@ class _Run:
         return held >= self.recipe.trusted_validation
 
     def _is_done(self, update: int) -> bool:
+        trusted, latest = self._trusts_validation(), self.history[-1]
+        if trusted and max(latest.training_loss, latest.validation_loss) < self.recipe.solved:
+            return update >= self.recipe.shortest // 2
         if update < self.recipe.shortest:
             return False
-        if self._trusts_validation() and update - self.best_update >= self.recipe.patience:
+        if trusted and update - self.best_update >= self.recipe.patience:
             return True
         return max(point.training_loss for point in self.history[-2:]) < self.recipe.solved
 

@@ -44,10 +44,10 @@ class Recipe:
     weight_decay: of kernels only (AdamW). clip: global norm of the gradient.
     averaging: momentum of the averaged weights, which are what is kept.
     solved: mean training loss (nats) of a chunk at which a run has nothing left to learn.
-    shortest: updates before a run may stop. patience: updates without a better validation
-    loss (by at least ``better`` nats) after which it stops. trusted_validation: held-back rows
-    from which on the validation loss decides what to keep. monitored: held-back rows looked at
-    on the way.
+    shortest: updates before a run may stop, half of them where a trusted validation loss is below
+    ``solved`` too. patience: updates without a better validation loss (by at least ``better``
+    nats) after which it stops. trusted_validation: held-back rows from which on the validation
+    loss decides what to keep. monitored: held-back rows looked at on the way.
     restarts: new beginnings at most, when the loss is not finite, or not below
     ``0.9 ln(classes)`` after ``verdict`` updates.
     balance: whether rare classes get the logit-adjusted loss and answer below their share:
