@@ -20,7 +20,7 @@ from tasks.learning.blocks import predict_block
 from tasks.learning.decisions import UNKNOWN, answers_of, confidence_of
 from tasks.workers import tensorflow
 
-BLOCK_VALUES, BLOCK_ROWS = 2_097_152, 16_384
+BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
 """Values per channel and series that memory holds at once."""
 
 
