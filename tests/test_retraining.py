@@ -1,5 +1,6 @@
 """Retraining: what is promoted, what is refused and why, and that one runs at a time."""
 
+import contextvars
 import json
 import shutil
 import threading
@@ -267,7 +268,8 @@ def test_a_person_has_the_last_word(own: tuple[Root, Path], approve: bool) -> No
                     return
                 time.sleep(0.5)
 
-    person = threading.Thread(target=answer)
+    # A thread has no settings of its own, so it takes this one's: the address of the server.
+    person = threading.Thread(target=contextvars.copy_context().run, args=(answer,))
     person.start()
     found = retrain(root, approval=True, approval_s=120)
     person.join()
