@@ -1,10 +1,14 @@
 """A person's word before a promotion: a form in Prefect, where the run waits for it."""
 
 from typing import Any
+from uuid import UUID
 
+from prefect.client.orchestration import get_client
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
+from prefect.runtime import flow_run
+from prefect.states import Running
 
 from tasks.monitoring.retraining import RetrainSpec
 
@@ -24,12 +28,19 @@ def with_approval(verdict: dict[str, Any], spec: RetrainSpec) -> dict[str, Any]:
     try:
         answer = pause_flow_run(form, timeout=int(spec.approval_s), poll_interval=2)
     except FlowPauseTimeout:
+        _go_on()
         return _refused(verdict, f"nobody approved of it within {spec.approval_s:g} s")
     if answer is None or not answer.approve:
         reason = answer.reason if answer else ""
         return _refused(verdict, f"not approved of: {reason or 'no reason given'}")
     said = f"{verdict['reason']}; approved of: {answer.reason or 'no reason given'}"
     return {**verdict, "reason": said}
+
+
+def _go_on() -> None:
+    """Take up a run that the server has given up, or is about to, since its pause went by."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(str(flow_run.id)), Running(), force=True)
 
 
 def _refused(verdict: dict[str, Any], reason: str) -> dict[str, Any]:

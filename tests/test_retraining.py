@@ -278,6 +278,21 @@ def test_a_person_has_the_last_word(own: tuple[Root, Path], approve: bool) -> No
     assert champion_of(root, "toy") == ("v2" if approve else "v1")
 
 
+def test_silence_is_no_approval_and_the_run_goes_on(prefect: str) -> None:
+    from prefect import flow
+
+    from flows.approval import with_approval
+
+    @flow(name="ask")
+    def ask() -> dict[str, Any]:
+        spec = RetrainSpec(approval=True, approval_s=1)
+        return with_approval({"better": True, "reason": "not worse"}, spec)
+
+    found = ask()
+    assert not found["better"]
+    assert found["reasons"] == ["nobody approved of it within 1 s"]
+
+
 @pytest.mark.slow
 def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     """A poisoned batch that a person lets in and takes back, an outage with a backlog."""
