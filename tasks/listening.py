@@ -144,7 +144,7 @@ def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:
     spec = dataset.manifest["source"].get("spec", {})
     tonic_hz = row.get("tonic_hz") or TONIC_HZ
     hidden = 12 * np.log2(tonic_hz / REFERENCE_HZ) if spec.get("tonic") == "unknown" else 0.0
-    notes = read_notes(row["notation"]) if row.get("notation") else ()
+    notes = _notes(row)
     label = str(row["label"])
     known = (row["series_id"], label, _raga_of(label, spec), tonic_hz)
     if "cents" in row:
@@ -156,6 +156,13 @@ def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:
     line = line_of_svaras(heights[sounding], np.nan_to_num(seconds[sounding], nan=SVARA_S))
     in_step = notes if len(notes) == int(sounding.sum()) else ()
     return Melody(*known, line, in_step, seconds[sounding])
+
+
+def _notes(row: dict[str, Any]) -> tuple[Note, ...]:
+    try:
+        return read_notes(row.get("notation") or "")
+    except ValueError as error:
+        raise ValueError(f"notation of series {row['series_id']!r}: {error}") from error
 
 
 def _raga_of(label: str, spec: dict[str, Any]) -> Raga | None:

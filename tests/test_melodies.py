@@ -369,3 +369,27 @@ def test_there_is_more_to_hear_than_pairs_of_svaras() -> None:
     same = compare(("A1",), "svara", n_train=2000, n_test=1000, phrases=False)
     for who in ("histogram", "pairs", "triples"):
         assert same[who] == pytest.approx(0.5, abs=0.05), who
+
+
+def test_a_narrow_reach_or_compass_leaves_every_melody_in_its_raga() -> None:
+    """What is out of reach weighs little, never nothing: no melody strays into another raga."""
+    high = Raga("High", "S R2 G3 P D2 S", compass="S'' S'''")
+    spec = RagaSpec((high, "Navaroj", "Todi"), 90, (30, 30), manner=Manner(reach=0.05))
+    block = draw(spec)
+    for code, raga in enumerate(spec.definitions):
+        names = {NAMES[k] for k in np.unique(block.svara[block.codes == code])}
+        assert names <= set(raga.svaras)
+    assert block.values[block.codes == 0].min() >= 24
+
+
+def test_the_deployed_flow_takes_names_and_definitions_from_a_form() -> None:
+    from flows.generation import generate_ragas as flow
+
+    mine = {"name": "Mine", "arohana": "S R2 M2 P N3 S", "phrases": ["M2 P N3 S'"]}
+    filled = {"ragas": ["B5", mine], "n_notes": [16, 24], "tonic_hz": {"low": 140, "high": 150}}
+    spec = flow.validate_parameters({"spec": filled})["spec"]
+    assert spec.classes == ("Bhairavi", "Mukhari", "Huseni", "Manji", "Mine")
+    assert spec == RagaSpec(
+        ("B5", Raga("Mine", "S R2 M2 P N3 S", phrases=("M2 P N3 S'",))), n_notes=(16, 24),
+        tonic_hz=Uniform(140, 150),
+    )  # fmt: skip

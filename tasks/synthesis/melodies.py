@@ -367,7 +367,7 @@ def honest_melodies(
     what is drawn does not depend on the rows.
     """
     chain, first = stacked(ragas, manner)
-    plan = _plan(manner, len(codes), n_notes, longest, rng)
+    plan = _within_compass(_plan(manner, len(codes), n_notes, longest, rng), ragas, codes)
     chance = rng.random((longest, len(codes)))
     rows = np.arange(len(codes))
     path = np.empty((len(codes), longest), np.int32)
@@ -391,15 +391,23 @@ def _next_weights(
     joint = (plan.left[:, t - 1] == 0)[:, None] & chain.leaps[states]
     boost = np.where(joint, manner.joint / max(manner.leap, 1e-9), 1.0)
     unrest = np.where(chain.turns[states], plan.unrest[:, t, None], 1.0)
-    plain = chain.weights[states] * boost * unrest * np.exp(-0.5 * away**2)
+    plain = chain.weights[states] * boost * unrest * _pull(away, chain.weights[states] > 0)
     steered = plain * reaching
     lost = steered.sum(axis=1, keepdims=True) <= 0
     return np.where(lost, plain, steered)
 
 
+def _pull(away: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """Preference for what lies near, ``(rows, most)``; 1 for the nearest of what is possible."""
+    distance = np.where(possible, away**2, np.inf)
+    return np.exp(-0.5 * (distance - distance.min(axis=1, keepdims=True)))
+
+
 def _pick(weights: np.ndarray, chance: np.ndarray) -> np.ndarray:
     total = np.cumsum(weights, axis=1)
-    return np.minimum((total <= (chance * total[:, -1])[:, None]).sum(axis=1), weights.shape[1] - 1)
+    end = total[:, -1]
+    mark = np.minimum(chance * end, np.nextafter(end, 0))  # what weighs nothing is never picked
+    return (total <= mark[:, None]).sum(axis=1)
 
 
 def _first_states(
@@ -415,7 +423,8 @@ def _first_states(
         rows = np.flatnonzero(codes == code)
         own = slice(first[code], first[code + 1])
         away = (chain.height[own] - centre[rows, None]) / (0.5 * manner.reach)
-        states[rows] = first[code] + _pick(chain.start[own] * np.exp(-0.5 * away**2), chance[rows])
+        weights = chain.start[own] * _pull(away, chain.start[None, own] > 0)
+        states[rows] = first[code] + _pick(weights, chance[rows])
     return states
 
 
@@ -461,6 +470,12 @@ def _plan(
     unrest = np.where(rng.random((rows, most)) < 0.5, manner.restless, 1 / manner.restless)
     arc = _arc(rows, n_notes, longest, rng)
     return _Plan(left, phrase >= last, source, arc, at(unrest, phrase, axis=1))
+
+
+def _within_compass(plan: _Plan, ragas: tuple[Raga, ...], codes: np.ndarray) -> _Plan:
+    """Keep the arc three semitones within what each raga's compass allows."""
+    low, high = np.array([[note.height for note in raga.ends] for raga in ragas])[codes].T
+    return plan._replace(centre=np.clip(plan.centre, low[:, None] + 3, high[:, None] - 3))
 
 
 _ARC = (
