@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tasks.charts import ACCENT, INK, MUTED, STYLE, plain
-from tasks.synthesis.sound import Line
+from tasks.synthesis.sound import Line, voiced
 from tasks.synthesis.svaras import ABOVE, BELOW, Note
 
 ROW_S, MOST_ROWS = 12.0, 8
@@ -32,7 +32,7 @@ def melody_picture(
     rows = int(min(MOST_ROWS, max(1, np.ceil(line.seconds / ROW_S - 0.05))))
     row_s = line.seconds / rows if line.seconds < ROW_S * MOST_ROWS else ROW_S
     low, high = _limits(line)
-    height = np.clip((high - low) / 1200 * 1.7, 2.2, 4.6)
+    height = np.clip((high - low) / 1200 * 1.35, 1.9, 3.8)
     with matplotlib.rc_context({**STYLE, "axes.spines.left": False}):
         figure = Figure(figsize=(11, 0.9 + height * rows), dpi=130, layout="constrained")
         FigureCanvasAgg(figure)
@@ -108,12 +108,10 @@ def _draw(axes: Any, line: Line, is_contour: bool) -> None:
 def _name_notes(
     axes: Any, line: Line, notes: tuple[Note, ...], start_s: float, stop_s: float
 ) -> None:
-    from tasks.synthesis.sound import voiced
-
     for note, stretch in zip(notes, voiced(line), strict=False):
         begin = stretch.start / line.rate_hz
         if start_s <= begin < stop_s:
             axes.annotate(
                 note.svara, (begin, line.cents[stretch.start]), (1, 4),
-                textcoords="offset points", fontsize=7, color=INK,
+                textcoords="offset points", fontsize=7, color=INK, in_layout=False,
             )  # fmt: skip
