@@ -140,8 +140,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         assert marked(up.service.mark) == set()
 
 
-def test_it_is_ready_soon_and_healthy(service: Up) -> None:
-    print(f"\nup: ready after {service.seconds:.1f} s")
+def test_it_is_ready_soon_and_healthy(service: Up, capsys: pytest.CaptureFixture) -> None:
+    with capsys.disabled():
+        print(f"\nup: ready after {service.seconds:.1f} s")
     assert service.seconds <= READY_S
     with urllib.request.urlopen(f"{service.service.ui}/ui-settings") as reply:  # noqa: S310
         assert json.load(reply)["api_url"] == service.service.url
@@ -205,12 +206,13 @@ def is_online(up: Up) -> bool:
         return False
 
 
-def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(service: Up) -> None:
+def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
+    service: Up, capsys: pytest.CaptureFixture
+) -> None:
     """Nobody lends a hand: files are dropped, and run, worker and server are killed at once."""
     began, root = datetime.now(UTC), service.root
     lost = started(service, dropped(service, 0))
     delay = (service.run(lost).start_time - began).total_seconds()
-    print(f"\ndrop to the start of retraining: {delay:.1f} s")
     victims = [service.process_of(lost), service.pid_of("worker"), service.pid_of("server")]
     killed = datetime.now(UTC)
     for pid in victims:
@@ -222,9 +224,11 @@ def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(serv
     see_the_schedule_fire(service)
     begun = until(lambda: service.run(following).start_time, SILENCE_S + 90)
     states = [ended(service, run, 150) for run in (following, another, lost)]
-    print(f"kill of run, worker and server to the next retraining: "
-          f"{(begun - killed).total_seconds():.0f} s; it was taken for dead after "
-          f"{(states[2].timestamp - killed).total_seconds():.0f} s")  # fmt: skip
+    to_next, to_notice = begun - killed, states[2].timestamp - killed
+    with capsys.disabled():
+        print(f"\ndrop to the start of retraining: {delay:.1f} s")
+        print(f"kill to the notice of it: {to_notice.total_seconds():.0f} s")
+        print(f"kill to the start of the next retraining: {to_next.total_seconds():.0f} s")
     assert sorted(state.name for state in states) == ["Crashed", "NothingNew", "Promoted"]
     assert states[2].name == "Crashed"
     assert champion_of(root, "toy") == "v2"
