@@ -285,9 +285,40 @@ def close_runs(service: Service, ids: list[str]) -> None:
         )
         while found := client.read_flow_runs(flow_run_filter=wanted):
             for run in found:
-                client.set_flow_run_state(run.id, Crashed(message="'seqclass up' was stopped"))
+                client.set_flow_run_state(run.id, Crashed(message="its process has ended"))
             parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
             wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
+
+
+def close_dead_runs(service: Service) -> None:
+    """Tell of runs whose process is gone: who would have told is gone as well.
+
+    Only where the server is the service's own: on others, runs may be those of other machines.
+    """
+    if not Path("/proc").is_dir() or not still_there(service):
+        return
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    running = filters.FlowRunFilter(
+        state=filters.FlowRunFilterState(
+            type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING])
+        )
+    )
+    with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=running)
+    close_runs(service, [str(run.id) for run in found if _has_died(run)])
+
+
+def _has_died(run: Any) -> bool:
+    """Whether a worker started a run here and its process is no longer there."""
+    pid = run.infrastructure_pid or ""
+    if not pid.isdigit():
+        return False
+    gone = not Path("/proc", pid).exists()
+    return gone or run_of(int(pid)) not in ("", str(run.id))
 
 
 def kill(service: Service) -> None:

@@ -25,6 +25,7 @@ from flows.server import (
     await_server,
     await_worker,
     check_port,
+    close_dead_runs,
     deploy,
     home_of,
     kill,
@@ -44,6 +45,8 @@ from flows.server import (
 )
 from storage.root import Root
 
+CENSUS_S = 20.0
+"""Seconds between two looks for runs whose process is gone."""
 RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
 """Times that a process which ends is started again, unless it had run for STEADY_S seconds."""
 
@@ -170,7 +173,11 @@ class _Children:
         """Until a stop is asked for, or a process won't stay; returns the exit code."""
         ask(self.service.url, UPKEEP)  # what an outage or a stop cut short
         lookout = Lookout(self.store)
+        checked = 0.0
         while not stopped:
+            if time.monotonic() - checked > CENSUS_S:
+                checked = time.monotonic()
+                _census(self.service)
             if lookout.has_news(time.monotonic()):
                 ask(self.service.url, SWEEP)
             for name, process in list(self.running.items()):
@@ -190,6 +197,15 @@ class _Children:
         _say(f"{name}: ended with code {code} and is started again; see {log}")
         self._start(name)
         return True
+
+
+def _census(service: Service) -> None:
+    """Runs that died together with whoever watched them; a server that is away is asked again."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    with suppress(httpx.HTTPError, PrefectException, RuntimeError):
+        close_dead_runs(service)
 
 
 def _set_up(
