@@ -35,7 +35,7 @@ def _hear_interrupts() -> None:
 def marked(mark: str) -> set[int]:
     """Living processes that carry the mark."""
     wanted = f"{MARK}={mark}".encode()
-    return {pid for pid in _all() if wanted in environment_of(pid) and not _is_dead(pid)}
+    return {pid for pid in _all() if wanted in environment_of(pid) and not is_dead(pid)}
 
 
 def runs(mark: str) -> set[int]:
@@ -66,7 +66,8 @@ def parent_of(pid: int) -> int:
     return int((_status(pid) or ["", "0"])[1])
 
 
-def _is_dead(pid: int) -> bool:
+def is_dead(pid: int) -> bool:
+    """Whether a process is gone, or waits only to be collected by its parent."""
     return (_status(pid) or ["Z"])[0] == "Z"
 
 
@@ -100,4 +101,4 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return not (SYSTEM.is_dir() and _is_dead(pid))
+    return not (SYSTEM.is_dir() and is_dead(pid))

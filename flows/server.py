@@ -20,7 +20,7 @@ from signal import SIGKILL, SIGTERM
 from typing import Any
 from uuid import UUID
 
-from flows.processes import MARK, begin, marked, run_of, runs, tell, wait_until_gone
+from flows.processes import MARK, begin, is_dead, marked, run_of, runs, tell, wait_until_gone
 from storage.root import Root
 
 POOL = "local"
@@ -309,16 +309,15 @@ def close_dead_runs(service: Service) -> None:
     )
     with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
         found = client.read_flow_runs(flow_run_filter=running)
-    close_runs(service, [str(run.id) for run in found if _has_died(run)])
+    close_runs(service, [str(run.id) for run in found if has_died(run)])
 
 
-def _has_died(run: Any) -> bool:
+def has_died(run: Any) -> bool:
     """Whether a worker started a run here and its process is no longer there."""
     pid = run.infrastructure_pid or ""
     if not pid.isdigit():
         return False
-    gone = not Path("/proc", pid).exists()
-    return gone or run_of(int(pid)) not in ("", str(run.id))
+    return is_dead(int(pid)) or run_of(int(pid)) not in ("", str(run.id))
 
 
 def kill(service: Service) -> None:

@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from flows.processes import MARK, begin, marked, run_of, runs, tell, wait_until_gone
+from flows.server import has_died
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system shows no processes")
 RUN = "PREFECT__FLOW_RUN_ID"
@@ -72,3 +74,15 @@ def test_a_started_process_hears_interrupts_though_its_parent_is_deaf(
     _, top = family
     tell({top.pid}, signal.SIGINT)
     assert wait_until_gone({top.pid}, 10) == set()
+
+
+def test_a_run_whose_process_is_gone_or_anotherhas_died(
+    family: tuple[str, subprocess.Popen],
+) -> None:
+    (run,) = runs(family[0])
+    assert not has_died(SimpleNamespace(id="r1", infrastructure_pid=str(run)))
+    assert has_died(SimpleNamespace(id="r2", infrastructure_pid=str(run)))
+    assert not has_died(SimpleNamespace(id="r1", infrastructure_pid=None))
+    tell(marked(family[0]), signal.SIGKILL)
+    assert wait_until_gone({run}, 10) == set()
+    assert has_died(SimpleNamespace(id="r1", infrastructure_pid=str(run)))
