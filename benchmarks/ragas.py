@@ -116,8 +116,11 @@ def _tonic(per_raga: int, told: str) -> Row:
 def contours(options: argparse.Namespace) -> list[Cell]:
     """The author's seven from ten seconds of a sung contour with gamaka, the tonic told or not."""
     return [
-        Cell(f"contour-{told}", lambda told=told: _contours(options.per_raga, told))
-        for told in ("known", "unknown")
+        Cell("contour-known-few", lambda: _contours(options.per_raga, "known")),
+        *(
+            Cell(f"contour-{told}", lambda told=told: _contours(MANY, told))
+            for told in ("known", "unknown")
+        ),
     ]
 
 
