@@ -24,7 +24,8 @@ def draw_pictures(root: Path, folder: Path) -> list[Path]:
     allied = {n: cells[f"allied-{n}"] for n in LENGTHS if f"allied-{n}" in cells}
     if allied:
         drawn.append(_save(allied_sets(allied), folder / "ragas-allied.png"))
-        drawn.append(_save(lengths(allied), folder / "ragas-lengths.png"))
+        if len(allied) > 1:
+            drawn.append(_save(lengths(allied), folder / "ragas-lengths.png"))
         drawn.append(_save(confusions(allied[min(allied)]), folder / "ragas-b2.png"))
     transfers = {n: c for n, c in cells.items() if n.startswith("transfer")}
     if transfers:
