@@ -124,5 +124,5 @@ def transfer(cells: dict[str, dict[str, Any]]) -> Figure:
 
 def _save(figure: Figure, path: Path) -> Path:
     with matplotlib.rc_context(STYLE):
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+        figure.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
     return path
