@@ -12,24 +12,19 @@ from storage.root import Root
 ALLIED = "allied"
 
 
+Window = typer.Option(help="Steps of a window (default: the model's longest series).")
+Hop = typer.Option(help="Steps between windows (default: a quarter window).")
+Agreement = typer.Option(help="Share of the votes that an answer needs, else unknown.")
+Sets = typer.Option(help="Classes to score apart: a JSON file of named lists, or: allied (ragas).")
+
+
 def vote(
     model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
-    window: Annotated[
-        int | None, typer.Option(help="Steps of a window (default: the model's longest series).")
-    ] = None,
-    hop: Annotated[
-        int | None, typer.Option(help="Steps between windows (default: a quarter window).")
-    ] = None,
-    agreement: Annotated[
-        float, typer.Option(help="Share of the votes that an answer needs, else unknown.")
-    ] = 0.6,
-    sets: Annotated[
-        str | None,
-        typer.Option(
-            help="Classes to score apart: a JSON file of named lists, or: allied (ragas)."
-        ),
-    ] = None,
+    window: Annotated[int | None, Window] = None,
+    hop: Annotated[int | None, Hop] = None,
+    agreement: Annotated[float, Agreement] = 0.6,
+    sets: Annotated[str | None, Sets] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
