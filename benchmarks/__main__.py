@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.tables import as_table
+from benchmarks.tables import as_markdown, as_table
 from storage.fingerprint import machine_fingerprint, software_versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -226,11 +226,27 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
 }
 
 
+def page(found: dict[str, list[Row]], names: list[str]) -> str:
+    """Results as a page in Markdown, with what made them."""
+    machine, software = machine_fingerprint(), software_versions()
+    versions = ", ".join(f"{name} {version}" for name, version in software.items())
+    head = (
+        f"# Measured\n\n`python -m benchmarks {' '.join(names)} --page FILE` wrote this page on "
+        f"{datetime.now(UTC):%Y-%m-%d}: {machine['cpu']}, {machine['cores']} cores; {versions}."
+    )
+    parts = []
+    for name, rows in found.items():
+        says = " ".join((BENCHMARKS[name].__doc__ or "").split())
+        parts.append(f"## {name}\n\n{says}\n\n{as_markdown(rows)}")
+    return "\n\n".join([head, *parts]) + "\n"
+
+
 def main() -> None:
     """Run the named benchmarks, or all; print and store what they found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--seeds", type=int, default=PEER_SEEDS, help="of the peer benchmark")
+    parser.add_argument("--page", type=Path, help="write the tables in Markdown, too")
     chosen = parser.parse_args()
     if strange := [name for name in chosen.names if name not in BENCHMARKS]:
         parser.error(f"NAME: expected some of {', '.join(BENCHMARKS)}, got {strange[0]!r}")
@@ -243,6 +259,8 @@ def main() -> None:
     fingerprint = {"machine": machine_fingerprint(), "software": software_versions()}
     path.write_text(json.dumps({**fingerprint, "results": found}, indent=2))
     print(path)
+    if chosen.page:
+        chosen.page.write_text(page(found, chosen.names))
 
 
 if __name__ == "__main__":
