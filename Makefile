@@ -14,7 +14,8 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -c "from tasks.learning.kernel import compile_kernel; compile_kernel()"
+	@echo "compiling the LSTM kernel, once per machine"
+	@$(BIN)/python -c "from tasks.learning.kernel import compile_kernel; compile_kernel()"
 	@touch $@
 
 run: install
