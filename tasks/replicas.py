@@ -63,12 +63,19 @@ def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, l
         seed,
         lambda update, of, loss: tell(Progress(label, update, of, loss)),
         dataset.channels,
-        None if spec.warm_start is None else _weights_of(dataset.root, spec.warm_start),
+        None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
     )
 
 
-def _weights_of(root: Root, model_ref: str) -> list[np.ndarray]:
-    return load_keras(root, open_model(root, model_ref).path("model.keras")).get_weights()
+def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[np.ndarray]:
+    model = open_model(dataset.root, model_ref)
+    for what, given in (("classes", chosen.classes), ("channels", dataset.channels)):
+        if model.manifest[what] != list(given):
+            raise ValueError(
+                f"warm_start: expected a model of the {what} {', '.join(given)}, got {model.ref} "
+                f"of {', '.join(model.manifest[what])}; start fresh"
+            )
+    return load_keras(dataset.root, model.path("model.keras")).get_weights()
 
 
 def _record(replica: Any, label: str) -> dict[str, Any]:

@@ -78,8 +78,7 @@ def fit(
     Calls whose ``build`` is equal, as frozen dataclasses are, share what is compiled.
     """
     prior = None if log_prior is None else tuple(log_prior.tolist())
-    shape = (recipe.batch(len(train)), *train.x.shape[1:])
-    machine = _machine(build, recipe, recipe.budget(len(train)), shape, prior)
+    machine = _machine(build, recipe, recipe.budget(len(train)), train.x.shape[1:], prior)
     for restart in range(recipe.restarts + 1):
         own_seed = seed + 1_000_003 * restart
         network = build(own_seed)
@@ -115,9 +114,8 @@ class _Machine:
         self.variables = self.network.trainable_variables
         self.averages = [tf.Variable(v.value, trainable=False) for v in self.variables]
         self.optimizer = _optimizer(recipe, budget, self.variables)
-        batch, *series = shape
-        rows = tf.TensorSpec([None, *series], tf.float32)
-        codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, batch], tf.int32)
+        rows = tf.TensorSpec([None, *shape], tf.float32)
+        codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
         self._infer = tf.function(lambda x: self.network(x, training=False), input_signature=[rows])
 

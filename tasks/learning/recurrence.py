@@ -20,6 +20,8 @@ except ImportError:
 
 MOST_STATES = 16
 """Saved states that wait for their gradients at most; what is older was never asked for."""
+MOST_SHAPES = 8
+"""Shapes of which used arrays are kept."""
 PACKAGE, KERNEL_LSTM = "seqclass", {"module": __name__, "class_name": "KernelLSTM"}
 KERNEL_LSTM["registered_name"] = f"{PACKAGE}>KernelLSTM"
 
@@ -51,7 +53,7 @@ class Engine:
             if len(self._waiting) > MOST_STATES:
                 self._waiting.pop(next(iter(self._waiting)))
         else:
-            self._spare[shape].append(state)
+            self._spare.setdefault(shape, []).append(state)
         return h, np.int64(handle)
 
     def backward(
@@ -63,11 +65,13 @@ class Engine:
         self._each_block(len(masks), lambda b, rows: kernel.backward(
             kernel.SGEMM, dh[rows], masks[b], w, backwards, *(a[b] for a in state), dx[rows], dw[b]
         ))  # fmt: skip
-        self._spare[shape].append(state)
+        self._spare.setdefault(shape, []).append(state)
         return dx, np.ascontiguousarray(dw.sum(axis=0).T)
 
     def _state(self, shape: tuple[int, ...]) -> tuple:
         """Arrays for inputs, gates and cells of ``(blocks, slots, K, 4U)``, used ones if any."""
+        if shape not in self._spare and len(self._spare) == MOST_SHAPES:
+            self._spare.pop(next(iter(self._spare)))
         spare = self._spare.setdefault(shape, [])
         blocks, slots, k, width = shape
         return spare.pop() if spare else tuple(
