@@ -38,9 +38,13 @@ def test_a_better_challenger_passes() -> None:
 
 
 def test_a_worse_challenger_is_refused_in_figures() -> None:
-    said = judged(answers(60, 0, 12))
-    assert said[0].startswith("worse on old test rows: it loses 12 that the champion has right")
-    assert "class a falls from recall 1.000 to 0.800 on 20 old test rows" in said[1]
+    said = judged(answers(90, 0, 18))
+    assert said[0].startswith("worse on old test rows: it loses 18 that the champion has right")
+    assert "class a falls from recall 1.000 to 0.800 on 30 old test rows" in said[1]
+
+
+def test_a_class_of_few_rows_is_not_judged_alone() -> None:
+    assert judged(answers(60, 0, 12), GateSpec(worse=1.0, significance=0.0)) == []
 
 
 def test_few_rows_can_still_be_too_much_worse() -> None:
@@ -50,7 +54,7 @@ def test_few_rows_can_still_be_too_much_worse() -> None:
 
 def test_a_class_may_have_a_limit_of_its_own() -> None:
     spec = GateSpec(worse=1.0, significance=0.0, class_falls={"a": 0.5, "b": 0.5, "c": 0.5})
-    assert judged(answers(60, 0, 12), spec) == []
+    assert judged(answers(90, 0, 18), spec) == []
 
 
 codes = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=3, max_size=60)

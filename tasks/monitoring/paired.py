@@ -16,7 +16,8 @@ class GateSpec:
     floor: macro F1 on the old ones, in [0, 1]. significance: of the one-sided tests for worse, in
     (0, 1). worse: macro F1 that it may be lower, in [0, 1], on the old and on the newest rows.
     class_fall: recall that a class may fall by, in [0, 1], and ``class_falls`` by name where it is
-    another; classes with fewer than ``class_rows`` rows are not judged alone.
+    another; classes with fewer than ``class_rows`` rows are not judged alone, since a limit of a
+    tenth is less than three of them, which chance alone takes away.
     least_rows: old test rows without which nothing is promoted.
     recovery: share of a drop in quality on new rows that the challenger must make good, in [0, 1].
     """
@@ -26,7 +27,7 @@ class GateSpec:
     worse: float = 0.03
     class_fall: float = 0.1
     class_falls: dict[str, float] | None = None
-    class_rows: int = 10
+    class_rows: int = 30
     least_rows: int = 10
     recovery: float = 0.5
 
