@@ -26,21 +26,24 @@ IDENTITY = {
 }
 
 
-def watch_runs(silence_s: float, pending_s: float) -> list[str]:
+def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str]:
     """Create or renew the automations that end zombie runs; returns their names.
 
     silence_s: time without a heartbeat, at least three times what runs wait between two.
+    flows: ids of the flows whose runs are meant; a heartbeat names no pool.
     """
     wanted = [
-        _crash(SILENT, BEAT, ENDS | {BEAT}, silence_s, "no heartbeat came in time"),
-        _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, "it never began"),
+        _crash(SILENT, BEAT, ENDS | {BEAT}, silence_s, flows, "no heartbeat came in time"),
+        _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, flows, "it never began"),
     ]
     for automation in wanted:
         _put(automation)
     return [automation.name for automation in wanted]
 
 
-def _crash(name: str, after: str, expect: set[str], within_s: float, why: str) -> Any:
+def _crash(
+    name: str, after: str, expect: set[str], within_s: float, flows: list[str], why: str
+) -> Any:
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
@@ -48,6 +51,7 @@ def _crash(name: str, after: str, expect: set[str], within_s: float, why: str) -
 
     trigger = EventTrigger(
         after={after}, expect=expect, match={"prefect.resource.id": ["prefect.flow-run.*"]},
+        match_related={"prefect.resource.id": [f"prefect.flow.{flow}" for flow in flows]},
         for_each={"prefect.resource.id"}, posture=Posture.Proactive, threshold=1,
         within=timedelta(seconds=within_s),
     )  # fmt: skip

@@ -184,6 +184,13 @@ def deployments_of_file() -> list[tuple[str, str]]:
     return [(deployment["entrypoint"], deployment["name"]) for deployment in found]
 
 
+def deployed_flows(client: Any) -> list[str]:
+    """Ids of the flows that have a deployment of prefect.yaml on the server."""
+    known = set(deployments_of_file())
+    found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
+    return sorted(map(str, found))
+
+
 def prefect_url() -> str | None:
     """Address of the API that flows use, from the environment, a file or the profile."""
     from prefect.settings import get_current_settings

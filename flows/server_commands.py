@@ -217,6 +217,7 @@ def _set_up(
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.automations import watch_runs
+    from flows.diagnosis import deployed_flows
 
     if "server" in children.running:
         await_server(service, children.running["server"], children.home)
@@ -230,7 +231,7 @@ def _set_up(
         _say("worker: starting")
         children.start_worker()
         deploy(service, environment)
-        watch_runs(SILENCE_S, PENDING_S)
+        watch_runs(SILENCE_S, PENDING_S, deployed_flows(client))
         await_worker(client, store, children.running["worker"], before)
 
 

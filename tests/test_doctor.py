@@ -10,8 +10,10 @@ import pytest
 from conftest import Command, free_port
 
 from flows.automations import SILENT, STUCK, find, watch_runs
+from flows.command_line import PREFECT_SETTINGS
 from flows.server import (
     POOL,
+    SILENCE_S,
     check_port,
     home_of,
     make_pool,
@@ -140,12 +142,12 @@ def test_a_service_is_known_by_what_it_wrote_down(root: Root) -> None:
 def test_automations_are_made_once_and_renewed_where_they_differ(prefect: str) -> None:
     found = {}
     try:
-        watch_runs(90, 600)
+        watch_runs(90, 600, ["1"])
         for name in (SILENT, STUCK):
             found[name] = find(name)
-        watch_runs(90, 600)
+        watch_runs(90, 600, ["1"])
         assert find(SILENT).id == found[SILENT].id
-        watch_runs(120, 600)
+        watch_runs(120, 600, ["1"])
         renewed = find(SILENT)
         assert renewed.id == found[SILENT].id
         assert renewed.trigger.within.total_seconds() == 120
@@ -153,3 +155,23 @@ def test_automations_are_made_once_and_renewed_where_they_differ(prefect: str) -
     finally:
         for automation in found.values():
             automation.delete()
+
+
+def test_runs_of_other_flows_on_a_shared_server_are_not_watched(prefect: str) -> None:
+    from prefect.server.events.schemas.automations import EventTrigger
+    from prefect.server.events.schemas.events import RelatedResource, Resource
+
+    run = Resource({"prefect.resource.id": "prefect.flow-run.7"})
+    watch_runs(90, 600, ["1", "2"])
+    for name in (SILENT, STUCK):
+        found = find(name)
+        found.delete()
+        trigger = EventTrigger.model_validate(found.trigger.model_dump(mode="json"))
+        for flow, is_watched in (("2", True), ("3", False)):
+            related = {"prefect.resource.id": f"prefect.flow.{flow}"}
+            named = RelatedResource({**related, "prefect.resource.role": "flow"})
+            assert trigger.covers_resources(run, [named]) is is_watched
+
+
+def test_flows_of_every_command_beat_often_enough_for_the_automations() -> None:
+    assert 3 * int(PREFECT_SETTINGS["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) <= SILENCE_S
