@@ -21,5 +21,5 @@ def score_dataset(
     root_url = open_root(root).url
     sweep_leftovers(root_url)
     version = resolve_model(model, root_url)
-    scored = score(version, data, out, root_url)
+    scored = score(version, data, out, labels, root_url)
     return {**scored, **assess(version, scored["tables"], labels, root_url)}

@@ -32,21 +32,27 @@ def resolve_model(model: str, root_url: str) -> str:
 
 
 @task(name="score")
-def score(model_ref: str, data: str, out: str | None, root_url: str) -> dict[str, Any]:
+def score(
+    model_ref: str, data: str, out: str | None, labels: str | None, root_url: str
+) -> dict[str, Any]:
     """Score the partitions of a dataset or file that this version has not scored before."""
-    found = score_data(open_root(root_url), model_ref, data, out)
+    found = score_data(open_root(root_url), model_ref, data, out, labels)
     get_run_logger().info(
         "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
     )
     return found
 
 
-def score_data(root: Root, model_ref: str, data: str, out: str | None = None) -> dict[str, Any]:
+def score_data(
+    root: Root, model_ref: str, data: str, out: str | None = None, labels: str | None = None
+) -> dict[str, Any]:
     """Answer what the version has not answered yet; where all answers lie, and how many."""
     model = open_model(root, model_ref)
+    partitions = partitions_of(root, data)
+    _spare_inputs(out, [partition.path for partition in partitions], labels)
     scorer = scorer_of(model)
     sets, fresh = [], 0
-    for partition in partitions_of(root, data):
+    for partition in partitions:
         scores = ScoreSet(root, model.name, model.version, partition.source, partition.digest)
         if not scores.is_written:
             fresh += score_partition(partition, scorer, scores)
@@ -62,6 +68,15 @@ def score_data(root: Root, model_ref: str, data: str, out: str | None = None) ->
         "tables": tables,
         "out": write_out(root, tables, out) if out else _place(tables),
     }
+
+
+def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
+    """Refuse to write the answers over what they are made from."""
+    if out is None or not os.path.exists(out):
+        return
+    inputs = [path for path in (*paths, labels) if path and os.path.exists(path)]
+    if any(os.path.samefile(path, out) for path in inputs):
+        raise ValueError(f"--out: expected another file than the input, got {out!r}; rename it")
 
 
 def _place(tables: list[str]) -> str:

@@ -138,6 +138,17 @@ def test_labels_may_come_later(
     assert seen["metrics"]["intervals"]["accuracy"][0] > 0.9
 
 
+def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Path) -> None:
+    data, labels = file_of_series(tmp_path, scored), tmp_path / "labels.parquet"
+    pq.write_table(open_dataset(scored, "toy").labels().select(["series_id", "label"]), labels)
+    (tmp_path / "link.parquet").symlink_to(data)
+    before = [path.read_bytes() for path in (data, labels)]
+    for out in ("new.parquet", "labels.parquet", "link.parquet"):
+        with pytest.raises(ValueError, match="--out: expected another file than the input"):
+            score_data(scored, "toy@v1", str(data), str(tmp_path / out), str(labels))
+    assert [path.read_bytes() for path in (data, labels)] == before
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
