@@ -9,6 +9,8 @@ from flows.printing import add_row, new_table, print_table
 
 def show_votes(found: dict[str, Any], path: str) -> None:
     typer.echo(f"{found['kind']}: {found['model']}, trained on {found['trained_on']}")
+    if found["trained_rows"]:
+        typer.echo(f"{found['trained_rows']} series that the model was trained on are left out")
     print_answers(found)
     print_accuracies(found)
     print_sets(found)

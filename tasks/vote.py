@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from prefect import get_run_logger, task
 from pydantic import TypeAdapter
 
@@ -48,7 +50,8 @@ class PollSpec:
 def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root_url: str) -> str:
     """Answer every piece by its windows' votes and return the path of what was found.
 
-    A piece is a group of the dataset, or a series where it has none.
+    Rows that the model was trained on are left out. A piece is a group of the dataset, or a series
+    where it has none.
     """
     root = open_root(root_url)
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
@@ -76,7 +79,9 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
     classes = model.manifest["classes"]
     table = dataset.labels()
-    windows, owners = cut(dataset.values(), spec.voting)
+    rows = unseen_rows(root, model, dataset, table)
+    table = table.take(rows)
+    windows, owners = cut(dataset.values(rows), spec.voting)
     pieces, piece_of_row = _pieces(table)
     owners = piece_of_row[owners]
     labels = _labels(table, piece_of_row, len(pieces), dataset.ref)
@@ -98,11 +103,34 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
         "voting": asdict(spec.voting),
         "windows": len(windows),
         "pieces": len(pieces),
+        "trained_rows": dataset.manifest["n_series"] - len(rows),
         "of_other_classes": _others(labels, classes),
         "who": _summaries(scores, votes, known, owners, sets),
         "leads": _leads(scores, known[owners]),
         "answers": _answers(pieces, labels, votes, owners, classes),
     }
+
+
+def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> np.ndarray:
+    """Row numbers of what is not known to have trained the model.
+
+    Where the dataset has the name of the model's own, rows with the id or the group of a training
+    row are left out.
+    """
+    own = open_dataset(root, model.manifest["dataset"])
+    if own.manifest["name"] != dataset.manifest["name"]:
+        return np.arange(len(table))
+    trained = own.labels().take(select_rows(own, _spec_of(model)).train)
+    seen = np.zeros(len(table), dtype=bool)
+    for name in {"series_id", "group"} & set(table.column_names) & set(trained.column_names):
+        known = trained[name].combine_chunks()
+        seen |= pc.is_in(table[name], value_set=known, skip_nulls=True).to_numpy()
+    if seen.all():
+        raise ValueError(
+            f"DATASET: expected series that {model.ref} was not trained on, {dataset.ref} has "
+            "none; import them under a name of their own"
+        )
+    return np.flatnonzero(~seen)
 
 
 def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np.ndarray]:
@@ -132,11 +160,14 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
 
 
 def _baselines(root: Root, model: Model) -> dict[str, Any]:
-    spec = TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
-    dataset = open_dataset(root, model.manifest["dataset"])
+    spec, dataset = _spec_of(model), open_dataset(root, model.manifest["dataset"])
     chosen = select_rows(dataset, spec)
     x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
     return fit_symbol_models(x, y, dataset.channels, spec.split_seed)
+
+
+def _spec_of(model: Model) -> TrainingSpec:
+    return TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
 
 
 def _pieces(table: Any) -> tuple[list[str], np.ndarray]:

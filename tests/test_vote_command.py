@@ -9,10 +9,14 @@ import pyarrow as pa
 import pytest
 from conftest import NOW, Command
 
-from storage.datasets import Dataset, write_dataset
+from storage.datasets import Dataset, open_dataset, write_dataset
+from storage.models import Model
+from storage.registry import open_model
 from storage.root import Root, open_root
 from storage.rows import from_dense
 from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.selection import select_rows
+from tasks.vote import unseen_rows
 
 STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
 """Classes: twelve symbols (six for tones) in the order of a step."""
@@ -69,6 +73,38 @@ def test_windows_of_unseen_pieces_vote_beside_both_baselines(
     assert json.loads(Path(found["out"]).read_text())["answers"] == found["answers"]
 
 
+def test_rows_that_were_trained_on_do_not_vote(trained: Root, seqclass_json: Callable) -> None:
+    own = seqclass_json("vote", "circles", "circles", "--root", trained.path)
+    dataset = open_dataset(trained, "circles")
+    chosen = select_rows(dataset, TrainingSpec())
+    groups = np.array(dataset.labels()["group"].to_pylist())
+    assert {row["piece"] for row in own["answers"]} == set(groups[chosen.test])
+    assert own["trained_rows"] == len(chosen.train)
+    assert sum(row["windows"] for row in own["answers"]) == len(chosen.test)
+
+
+def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_path: Path) -> None:
+    root = open_root(tmp_path / "tree")
+    own = store_circles(root, "circles", 60, 16, list(STEPS))
+    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {}}
+    model = Model(root, "m", "v1", manifest)
+    [table] = own.tables()
+    known = table.take(select_rows(own, TrainingSpec()).train)
+    names = pa.array(["of a trained group", "new"])
+    groups = pa.array([known["group"][0].as_py(), None])
+    added = known.slice(0, 2).set_column(known.column_names.index("series_id"), "series_id", names)
+    added = added.set_column(known.column_names.index("group"), "group", groups)
+    later = write_dataset(root, "circles", [pa.concat_tables([known, added])], {"n": 1}, NOW)
+    rows = unseen_rows(root, model, later, later.labels())
+    assert later.labels()["series_id"].take(rows).to_pylist() == ["new"]
+    other = write_dataset(root, "others", [known], {"n": 2}, NOW)
+    assert len(unseen_rows(root, model, other, other.labels())) == len(known)
+    same = write_dataset(root, "circles", [known], {"n": 3}, NOW)
+    with pytest.raises(ValueError, match="was not trained on") as refusal:
+        unseen_rows(root, model, same, same.labels())
+    assert "\n" not in str(refusal.value)
+
+
 def test_votes_are_printed_with_their_kind_and_their_sets(trained: Root, seqclass: Command) -> None:
     code, out, err = seqclass("vote", "circles", "songs", "--hop", 40, "--root", trained.path)
     assert code == 0, err
@@ -77,8 +113,6 @@ def test_votes_are_printed_with_their_kind_and_their_sets(trained: Root, seqclas
 
 
 def test_symbols_stand_in_the_report_and_the_manifest_of_a_model(trained: Root) -> None:
-    from storage.registry import open_model
-
     model = open_model(trained, "circles")
     assert {"histogram", "bigram"} <= set(model.read_json("metrics.json")["baselines"])
     assert model.manifest["symbols"] == {"note": [0, 11]}
