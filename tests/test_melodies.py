@@ -218,6 +218,13 @@ def test_an_unknown_tonic_shifts_the_whole_and_letters_have_none() -> None:
         RagaSpec(representation="letters", tonic="unknown")
 
 
+def test_a_raga_that_never_rests_calmly_rests_on_sa() -> None:
+    winding = Raga("X", "S R2 M1 G3 P D2 S", "S D2 P M1 R2 G3 R2 S", nyasa="G3")
+    words = [text.split() for text in draw(RagaSpec((winding,), n_series=20)).notations()]
+    assert all(row[-1].strip("',") == "S" for row in words)
+    assert {note.strip("',") for row in words for note in row} == set(winding.scale)
+
+
 def test_letters_and_pitches_name_the_same_melody() -> None:
     pitch = draw(RagaSpec(n_series=70))
     letter = draw(RagaSpec(n_series=70, representation="letters", octave=True))

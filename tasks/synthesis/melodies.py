@@ -166,6 +166,7 @@ class _Compiler:
         line = np.array([self._is_calm(self.places[n]) for n in alive])
         rests = line & np.array([note.svara in self.raga.rests for note in notes])
         sa = line & np.array([note.svara == "S" for note in notes])
+        rests = rests if rests.any() else sa
         svara = np.array([NAMES.index(note.svara) for note in notes], np.int8)
         octave = np.array([note.octave for note in notes], np.int8)
         start = np.where(rests, 1.0, np.where(line, 0.2, 0.0))
@@ -323,7 +324,7 @@ def _reaching(wanted: np.ndarray, successors: np.ndarray, weights: np.ndarray) -
     found = [wanted.astype(float)]
     for _ in range(LOOKAHEAD):
         reached = (weights * found[-1][successors]).sum(axis=1)
-        found.append(reached / reached.max())
+        found.append(reached / max(reached.max(), np.finfo(float).tiny))
     return np.stack(found)
 
 
