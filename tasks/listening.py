@@ -148,14 +148,32 @@ def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:
     label = str(row["label"])
     known = (row["series_id"], label, _raga_of(label, spec), tonic_hz)
     if "cents" in row:
-        cents = np.array(row["cents"]) - 100 * hidden
+        cents = np.array(row["cents"])
+        cents -= 100 * (hidden or _transposition(cents / 100, notes, spec))
         return Melody(*known, Line(cents, float(spec.get("rate_hz", 25.0))), notes, None)
-    heights = np.array(row["pitch"]) - hidden if "pitch" in row else _heights(row, notes, known[2])
+    heights = np.array(row.get("pitch") or _heights(row, notes, known[2]))
+    if "pitch" in row:
+        heights -= hidden or _transposition(heights, notes, spec)
     seconds = np.array(row.get("duration_s", np.full(len(heights), SVARA_S)))
     sounding = np.isfinite(heights)
     line = line_of_svaras(heights[sounding], np.nan_to_num(seconds[sounding], nan=SVARA_S))
     in_step = notes if len(notes) == int(sounding.sum()) else ()
     return Melody(*known, line, in_step, seconds[sounding])
+
+
+def _transposition(heights: np.ndarray, notes: tuple[Note, ...], spec: dict[str, Any]) -> int:
+    """Semitones by which a composition was moved: those that bring it nearest to its notation."""
+    low, high = spec.get("transpose", (0, 0))
+    sung = heights[np.isfinite(heights)]
+    if not notes or not len(sung):
+        return 0
+    written = np.array([note.height for note in notes])
+
+    def gap(shift: int) -> float:
+        apart = np.abs(sung[:, None] - shift - written)
+        return float(apart.min(axis=1).mean() + apart.min(axis=0).mean())
+
+    return min(range(low, high + 1), key=gap)
 
 
 def _notes(row: dict[str, Any]) -> tuple[Note, ...]:

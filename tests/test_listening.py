@@ -16,8 +16,10 @@ from scipy.io import wavfile
 from storage.datasets import Dataset, write_dataset
 from storage.root import Root
 from tasks.generate import raga_tables
+from tasks.listening import _melody
+from tasks.synthesis.drawing import Uniform
 from tasks.synthesis.ragatable import find_raga
-from tasks.synthesis.renditions import RagaSpec
+from tasks.synthesis.renditions import REFERENCE_HZ, RagaSpec
 from tasks.synthesis.sound import (
     BEND_SEMITONES,
     SAMPLE_HZ,
@@ -148,6 +150,7 @@ def test_where_nothing_is_sung_the_drone_alone_sounds() -> None:
     "changes",
     [
         {"duration": True, "tonic": "unknown"}, {"representation": "letters"},
+        {"transpose": (-6, 6)}, {"transpose": (-6, 6), "tonic": "unknown"},
         {"representation": "contour", "seconds": 4.0, "tonic": "unknown"},
     ],
 )  # fmt: skip
@@ -180,6 +183,17 @@ def _tonic(root: Root, entry: dict[str, Any]) -> float:
 
     table = next(open_dataset(root, "three").tables(["series_id", "tonic_hz"])).to_pydict()
     return table["tonic_hz"][table["series_id"].index(entry["series"])]
+
+
+@pytest.mark.parametrize("tonic", ["known", "unknown"])
+def test_transposed_contours_are_heard_and_drawn_from_their_sa(root: Root, tonic: str) -> None:
+    spec = {"ragas": ("main",), "n_series": 40, "representation": "contour", "tonic": tonic}
+    dataset = store(root, "c", **spec, transpose=(-6, 6), tonic_hz=Uniform(150, 150), gamaka=False)
+    for row in next(dataset.tables()).to_pylist():
+        shift = 12 * np.log2(row["tonic_hz"] / 150)
+        given = 12 * np.log2(150 / REFERENCE_HZ) if tonic == "unknown" else 0.0
+        moved = np.array(row["cents"]) - _melody(dataset, row).line.cents
+        np.testing.assert_allclose(moved[np.isfinite(moved)], 100 * (shift + given), atol=0.01)
 
 
 def test_a_users_own_melodies_are_heard_without_notation(

@@ -218,6 +218,14 @@ def test_an_unknown_tonic_shifts_the_whole_and_letters_have_none() -> None:
         RagaSpec(representation="letters", tonic="unknown")
 
 
+@pytest.mark.parametrize("tonic", ["known", "unknown"])
+def test_the_tonic_is_where_sa_lies_after_a_transposition(tonic: str) -> None:
+    plain = draw(RagaSpec(n_series=20, tonic=tonic))  # type: ignore[arg-type]
+    moved = draw(RagaSpec(n_series=20, tonic=tonic, transpose=(3, 3)))  # type: ignore[arg-type]
+    np.testing.assert_allclose(moved.tonic_hz, plain.tonic_hz * 2 ** (3 / 12))
+    np.testing.assert_allclose(moved.values, plain.values + 3, atol=1e-5)
+
+
 def test_a_raga_that_never_rests_calmly_rests_on_sa() -> None:
     winding = Raga("X", "S R2 M1 G3 P D2 S", "S D2 P M1 R2 G3 R2 S", nyasa="G3")
     words = [text.split() for text in draw(RagaSpec((winding,), n_series=20)).notations()]

@@ -195,7 +195,7 @@ class Renditions(Block):
 
     composition: ``(rows,)`` number of each series' composition; svara, octave: ``(rows, longest)``
     int8, codes of ``NAMES`` and octaves, of which the first ``n_notes`` ``(rows,)`` count;
-    tonic_hz: ``(rows,)``.
+    tonic_hz: ``(rows,)``, where Sa lies after the transposition.
     """
 
     composition: np.ndarray
@@ -239,9 +239,11 @@ def _draw_block(spec: RagaSpec, block: int) -> Renditions:
     composition = np.arange(block * rows, block * rows + rows, spec.windows) // spec.windows
     codes = class_codes(spec.seed, spec.classes, spec.weights, composition)
     tonic_hz = spec.tonic_hz.draw(rng, (len(codes),))
-    shift = rng.integers(spec.transpose[0], spec.transpose[1] + 1, len(codes)).astype(float)
+    transposed = rng.integers(spec.transpose[0], spec.transpose[1] + 1, len(codes))
+    shift = transposed.astype(float)
     if spec.tonic == "unknown":
         shift += 12 * np.log2(tonic_hz / REFERENCE_HZ)
+    tonic_hz = tonic_hz * 2 ** (transposed / 12)
     drawn = (_contours if spec.representation == CONTOUR else _symbols)(spec, codes, shift, rng)
     codes, composition, tonic_hz = (
         np.repeat(a, spec.windows) for a in (codes, composition, tonic_hz)
