@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,26 +83,30 @@ class Dataset:
         names = [*FIXED_COLUMNS, *(name for name in optional if name in self.manifest["columns"])]
         return pa.concat_tables(self.tables(names))
 
-    def values(self, rows: np.ndarray | None = None) -> np.ndarray:
+    def values(
+        self, rows: np.ndarray | None = None, channels: Sequence[str] | None = None
+    ) -> np.ndarray:
         """Series of the given row numbers (ascending; all by default), padded with NaN.
 
-        Returns ``(rows, longest, channels)`` float32; ``longest`` is that of the whole dataset.
+        Returns ``(rows, longest, channels)`` float32, with these channels in this order (the
+        dataset's own by default); ``longest`` is that of the whole dataset.
         """
+        channels = self.channels if channels is None else channels
         n, longest = self.manifest["n_series"], self.manifest["n_steps"][1]
         rows = np.arange(n) if rows is None else rows
-        n_bytes = 4 * len(rows) * longest * len(self.channels)
+        n_bytes = 4 * len(rows) * longest * len(channels)
         if n_bytes > MOST_BYTES:
             raise ValueError(
                 f"DATASET: expected series that fit {MOST_BYTES >> 30} GiB when padded to the "
                 f"longest ({longest} steps), {self.ref} needs {n_bytes / 2**30:.1f} GiB; cut the "
                 "longest series into windows, or take fewer rows"
             )
-        dense = np.full((len(rows), longest, len(self.channels)), np.nan, dtype=np.float32)
+        dense = np.full((len(rows), longest, len(channels)), np.nan, dtype=np.float32)
         start = filled = 0
-        for table in self.tables(["n_steps", *self.channels]):
+        for table in self.tables(["n_steps", *channels]):
             stop = np.searchsorted(rows, start + len(table))
             wanted = rows[filled:stop] - start
-            for k, name in enumerate(self.channels):
+            for k, name in enumerate(channels):
                 dense[filled:stop, :, k] = to_dense(table[name], longest)[wanted]
             start, filled = start + len(table), int(stop)
         return dense

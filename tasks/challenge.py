@@ -101,8 +101,9 @@ def judge(
     classes = sorted({*champion.manifest["classes"], *own["classes"]})
     old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, training, news, workspace)
     wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news))
-    latest = open_dataset(root, news["latest"])
-    old, newest, fresh = _answers(latest, wanted, champion, own, classes, workspace)
+    latest, channels = open_dataset(root, news["latest"]), open_dataset(root, dataset_ref).channels
+    candidate = (f"{workspace}/model.keras", channels)
+    old, newest, fresh = _answers(latest, wanted, champion, own, classes, candidate)
     on_old, on_new = (
         compare_paired(side, len(classes), training.split_seed) if len(side) else None
         for side in (old, newest)
@@ -193,9 +194,12 @@ def _answers(
     champion: Model,
     own: dict[str, Any],
     classes: list[str],
-    workspace: str,
+    candidate: tuple[str, list[str]],
 ) -> list[Answers]:
-    """What both models say of the rows with each of these sets of ids."""
+    """What both models say of the rows with each of these sets of ids.
+
+    candidate: the challenger's path and its channels, in its order.
+    """
     table, root = latest.labels(), latest.root
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     number = {name: code for code, name in enumerate(classes)}
@@ -205,8 +209,8 @@ def _answers(
     if not len(rows):
         empty = np.empty(0, dtype=np.int64)
         return [Answers(empty, empty, empty) for _ in wanted]
-    paths = [champion.path("model.keras"), f"{workspace}/model.keras"]
-    found = workers().run([(answer_rows, (root.url, latest.ref, rows, p)) for p in paths])
+    models = [(champion.path("model.keras"), champion.manifest["channels"]), candidate]
+    found = workers().run([(answer_rows, (root.url, latest.ref, rows, *m)) for m in models])
     sides = (
         (found[0], champion.manifest["classes"], offsets_of(champion)),
         (found[1], own["classes"], own["decision"]["offsets"]),

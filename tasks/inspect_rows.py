@@ -115,7 +115,8 @@ def held_out(model: Model) -> Said:
 
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     decision, classes = model.manifest.get("decision", {}), model.manifest["classes"]
-    job = (answer_rows, (model.root.url, dataset.ref, rows, model.path("model.keras")))
+    path, channels = model.path("model.keras"), model.manifest["channels"]
+    job = (answer_rows, (model.root.url, dataset.ref, rows, path, channels))
     [probabilities] = workers().run([job])
     offsets = decision.get("offsets")
     confidence = confidence_of(probabilities, offsets)

@@ -72,11 +72,21 @@ def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
     return n_rows
 
 
-def answer_rows(root_url: str, dataset_ref: str, rows: np.ndarray, path: str) -> np.ndarray:
-    """Probabilities ``(rows, classes)`` of row numbers, ascending, by a stored classifier."""
+def answer_rows(
+    root_url: str, dataset_ref: str, rows: np.ndarray, path: str, channels: list[str]
+) -> np.ndarray:
+    """Probabilities ``(rows, classes)`` of row numbers, ascending, by a stored classifier.
+
+    channels: those that it was trained on, in its order, which need not be the dataset's.
+    """
     dataset = open_dataset(open_root(root_url), dataset_ref)
+    if not set(channels) <= set(dataset.channels):
+        raise ValueError(
+            f"DATASET: expected the channels {', '.join(channels)} that the model takes, "
+            f"{dataset.ref} has {', '.join(dataset.channels)}; import the columns under these names"
+        )
     lengths = dataset.labels()["n_steps"].to_numpy()[rows]
-    return predict_block(_classifier(root_url, path), dataset.values(rows), lengths)
+    return predict_block(_classifier(root_url, path), dataset.values(rows, channels), lengths)
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:

@@ -21,13 +21,14 @@ from conftest import NOW, Command, store_series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.datasets import Dataset, open_dataset
-from storage.models import Model, commit_model
+from storage.datasets import Dataset, open_dataset, write_dataset
+from storage.models import Model, commit_model, save_keras
 from storage.registry import move_champion
 from storage.root import Root, open_root, staging
 from tasks.champion import roll_back
 from tasks.learning.blocks import BATCH_ROWS, predict_block
 from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.prediction import answer_rows
 from tasks.replicas import train_seed
 from tasks.score import score_data
 from tasks.workers import workers
@@ -86,6 +87,26 @@ def test_blocks_keep_the_order_and_look_at_whole_series(lengths: list[int], seed
     found = predict_block(infer, x, n_steps)
     assert found[:, 1].astype(int).tolist() == lengths
     np.testing.assert_allclose(found[:, 0], np.nansum(x, axis=(1, 2)), atol=1e-3)
+
+
+def test_a_model_is_given_its_own_channels_in_its_own_order(root: Root) -> None:
+    """In a worker's place: a sum over steps that weighs one channel only."""
+    import keras
+
+    columns = {name: pa.array([[k + 1.0] * 3, [10 * k] * 3]) for k, name in enumerate("abc")}
+    plain = {"series_id": ["s", "t"], "label": ["x", "y"], "n_steps": pa.array([3, 3], pa.int32())}
+    dataset = write_dataset(root, "wide", [pa.table({**plain, **columns})], {}, NOW)
+    series = keras.Input((None, 2))
+    weighed = keras.layers.Dense(1, use_bias=False)(series)
+    model = keras.Model(series, keras.layers.GlobalAveragePooling1D()(weighed))
+    model.set_weights([np.array([[1.0], [0.0]], dtype=np.float32)])
+    path = root.join("model.keras")
+    save_keras(model, root, path)
+    for channels, first in ((["c", "a"], [3, 20]), (["b", "c"], [2, 10])):
+        found = answer_rows(root.url, dataset.ref, np.arange(2), path, channels)
+        assert found[:, 0].tolist() == first
+    with pytest.raises(ValueError, match=r"expected the channels d, a that .* has a, b, c; import"):
+        answer_rows(root.url, dataset.ref, np.arange(2), path, ["d", "a"])
 
 
 def test_every_row_is_answered_once_by_one_version(scored: Root) -> None:
