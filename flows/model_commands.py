@@ -26,7 +26,8 @@ ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion)
 def score(
     model: ModelArgument,
     data: Annotated[
-        str, typer.Argument(metavar="DATASET|PATH", help="A dataset, or a Parquet file of series.")
+        str,
+        typer.Argument(metavar="DATASET|PATH", help="A dataset, or a file or folder of series."),
     ],
     out: Annotated[
         str | None, typer.Option(help="Parquet file to write the answers to, too.")

@@ -27,7 +27,7 @@ class Partition:
 
 
 def partitions_of(root: Root, data: str) -> list[Partition]:
-    """The files of a dataset version, or the one file that a path names."""
+    """The files of a dataset version, or those that a path names, each content once."""
     if not _is_path(data):
         dataset = open_dataset(root, data)
         source = f"{dataset.manifest['name']}@{dataset.manifest['version']}"
@@ -40,10 +40,13 @@ def partitions_of(root: Root, data: str) -> list[Partition]:
             )
             for entry in dataset.manifest["files"]
         ]
-    [path] = expand([data], "DATASET")[:1]
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return [Partition("files", digest[:DIGITS], os.path.abspath(path), is_stored=False)]
+    found: dict[str, Partition] = {}
+    for path in expand([data], "DATASET"):
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
+        partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
+        found.setdefault(digest, partition)
+    return list(found.values())
 
 
 def _is_path(data: str) -> bool:

@@ -159,6 +159,16 @@ def test_labels_may_come_later(
     assert seen["metrics"]["intervals"]["accuracy"][0] > 0.9
 
 
+def test_every_file_of_a_folder_is_scored_and_copies_once(scored: Root, tmp_path: Path) -> None:
+    table = pa.concat_tables(open_dataset(scored, "toy").tables()).select(["series_id", "value"])
+    for name, part in (("a", table[:20]), ("b", table[20:70]), ("copy-of-a", table[:20])):
+        pq.write_table(part, tmp_path / f"{name}.parquet")
+    found = score_data(scored, "toy@v1", f"{tmp_path}/", str(tmp_path / "all.parquet"))
+    assert (found["rows"], found["scored"]) == (70, 70)
+    ids = pq.read_table(tmp_path / "all.parquet")["series_id"].to_pylist()
+    assert ids == table["series_id"].to_pylist()[:70]
+
+
 def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Path) -> None:
     data, labels = file_of_series(tmp_path, scored), tmp_path / "labels.parquet"
     pq.write_table(open_dataset(scored, "toy").labels().select(["series_id", "label"]), labels)
