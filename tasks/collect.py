@@ -158,7 +158,9 @@ def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
 def _lost(file: _File, error: OSError) -> None:
     gone = isinstance(error, FileNotFoundError)
     file.became = "gone" if gone else "waiting"
-    file.reason = "removed while it was looked at" if gone else f"unreadable ({error.strerror})"
+    file.reason = (
+        "removed while it was looked at" if gone else f"unreadable ({error.strerror or error})"
+    )
 
 
 def _take(

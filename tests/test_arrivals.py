@@ -155,6 +155,16 @@ def test_a_file_that_breaks_the_contract_goes_aside_alone(
     assert reason in why.read_text()
 
 
+def test_damage_before_a_sound_footer_does_not_wait_for_ever(root: Root, inbox: Root) -> None:
+    path = drop(inbox, "bad.parquet", rows(0))
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(20) + content[24:])
+    (file,) = sweep(root, inbox)["files"]
+    assert file["became"] == "quarantined"
+    assert "expected a sound file, got Couldn't deserialize thrift" in file["reason"]
+    assert folder(inbox, "quarantine") == ["bad.parquet"]
+
+
 def test_what_a_refused_file_held_does_not_count_as_seen(root: Root, inbox: Root) -> None:
     drop(inbox, "a.parquet", rows(0, label=["down", "sideways"] * 2))
     drop(inbox, "b.parquet", rows(0))

@@ -35,7 +35,9 @@ def read_files(
             for table in _reader(group[0])(group, reading):
                 if len(table):
                     yield table if split is None else _with_split(table, split)
-        except (pa.ArrowException, UnicodeError, zlib.error) as error:
+        except (pa.ArrowException, UnicodeError, zlib.error, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's word, not Arrow's about the content
             reason = str(error).split("\n")[0]
             raise refusal(group[0], "a sound file", reason, "write it again") from error
 
