@@ -131,9 +131,12 @@ def tell_server(event: str, outcome: dict[str, Any], reason: str) -> None:
     """Emit an event where a server is configured; a move needs none."""
     if not outcome["moved"]:
         return
-    from flows.diagnosis import prefect_url
+    from flows.diagnosis import prefect_url, server_problem
 
-    if prefect_url():
+    url = prefect_url()
+    if url and (problem := server_problem(url)):
+        complain(f"moved, but not announced: PREFECT_API_URL leads to {problem}", 0)
+    elif url:
         prepare_prefect(event.rpartition(".")[2])
         from tasks.announce import announce_move
 

@@ -15,6 +15,7 @@ from storage.root import (
     commit,
     create_file,
     describe_file,
+    is_name,
     read_manifest,
     write_manifest,
 )
@@ -49,7 +50,9 @@ class Model:
 
 
 def model_versions(root: Root, name: str) -> list[str]:
-    """Committed versions of a name, oldest first."""
+    """Committed versions of a name, oldest first; none of what can't be a name, as a path can't."""
+    if not is_name(name):
+        return []
     found = (v for v in root.names("models", name) if re.fullmatch(r"v\d+", v))
     return sorted(
         (v for v in found if root.exists("models", name, v, MANIFEST)), key=lambda v: int(v[1:])

@@ -75,8 +75,12 @@ def open_root(url: str | os.PathLike[str] | None = None) -> Root:
     return Root(fs, path.rstrip("/"), chosen)
 
 
+def is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str, argument: str = "--name") -> str:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError(
             f"{argument}: expected 1 to 64 letters, digits, dots, dashes or underscores, "
             f"beginning with a letter or digit, got {name!r}; choose such a name"

@@ -14,10 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import NOW, REPOSITORY, Command, store_series
+from conftest import NOW, REPOSITORY, Command, free_port, store_series
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import TypeAdapter
 
+from flows.model_commands import tell_server
 from storage.datasets import open_dataset
+from storage.models import model_versions
 from storage.registry import champion_of, move_champion, open_model, previous_champion, read_audit
 from storage.root import Root, claimed, open_root
 from storage.rows import from_dense
@@ -203,6 +206,19 @@ def test_the_life_of_a_champion(
     assert seqclass_json("promote", "toy@v4", "--root", root.path)["moved"]
     assert seqclass_json("verify", "--root", root.path)["bad"] == []
     assert seqclass("models", "--root", root.path)[0] == 0
+
+
+def test_a_move_counts_though_no_server_hears_of_it(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        tell_server("seqclass.model.promoted", {"moved": True, "model": "models/m@v2"}, "by hand")
+    assert "moved, but not announced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["plant/", "../models/m", "", ".."])
+def test_what_can_t_be_a_name_has_no_versions(root: Root, name: str) -> None:
+    assert model_versions(root, name) == []
 
 
 def test_rollbacks_go_back_step_by_step(root: Root) -> None:
