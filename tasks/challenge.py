@@ -100,7 +100,7 @@ def judge(
     champion, own = open_model(root, news["champion"]), _read(root, f"{workspace}/metrics.json")
     classes = sorted({*champion.manifest["classes"], *own["classes"]})
     old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, training, news, workspace)
-    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news))
+    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news, spec))
     latest, channels = open_dataset(root, news["latest"]), open_dataset(root, dataset_ref).channels
     candidate = (f"{workspace}/model.keras", channels)
     old, newest, fresh = _answers(latest, wanted, champion, own, classes, candidate)

@@ -90,7 +90,7 @@ def new_rows(
     root: Root, latest: Dataset, champion: Model, news: dict[str, Any], spec: RetrainSpec
 ) -> np.ndarray:
     """Row numbers of what has come since the last look, without doubted ones."""
-    fresh = fresh_ids(root, news) - doubted_ids(root, champion.name, spec)
+    fresh = fresh_ids(root, news, spec) - doubted_ids(root, champion.name, spec)
     ids = latest.labels()["series_id"].to_pylist()
     return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
 

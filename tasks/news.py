@@ -27,25 +27,20 @@ def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) ->
     known = known_ref(champion)
     latest = open_dataset(root, known.partition("@")[0])
     records = retrainings_of(root, name)
-    judged = records[-1]["dataset"] if records else known
-    waiting = _nothing_new(latest, known, judged) or _too_early(latest, records, spec, now)
+    settled = [record for record in records if record.get("settled", True)]
+    judged = settled[-1]["dataset"] if settled else known
+    news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}
+    nothing_new = None if _trusted_ids(root, name, spec) else _nothing_new(latest, known, judged)
+    waiting = nothing_new or _too_early(latest, records, spec, now)
     rows = 0
     if waiting is None:
-        older = ids_of(root, known) | ids_of(root, judged)
-        rows = len(set(latest.labels()["series_id"].to_pylist()) - older)
+        rows = len(fresh_ids(root, news, spec))
         if rows < spec.least_rows:
             waiting = (
                 f"{rows} new rows in {latest.ref}, fewer than the {spec.least_rows} worth a look"
             )
     get_run_logger().info("%s: %s", champion.ref, waiting or f"{rows} new rows in {latest.ref}")
-    return {
-        "champion": champion.ref,
-        "known": known,
-        "judged": judged,
-        "latest": latest.ref,
-        "rows": rows,
-        "waiting": waiting,
-    }
+    return {**news, "rows": rows, "waiting": waiting}
 
 
 def known_ref(model: Model) -> str:
@@ -61,9 +56,16 @@ def ids_of(root: Root, ref: str) -> set[str]:
     return set(open_dataset(root, ref).labels()["series_id"].to_pylist())
 
 
-def fresh_ids(root: Root, news: dict[str, Any]) -> set[str]:
-    """Ids of rows that neither the champion nor the last look knew."""
-    return ids_of(root, news["latest"]) - ids_of(root, news["known"]) - ids_of(root, news["judged"])
+def fresh_ids(root: Root, news: dict[str, Any], spec: RetrainSpec) -> set[str]:
+    """Ids of rows that neither the champion nor the last look knew, and of doubted ones that are
+    trusted now."""
+    latest, name = ids_of(root, news["latest"]), open_model(root, news["champion"]).name
+    new = latest - ids_of(root, news["known"]) - ids_of(root, news["judged"])
+    return new | (latest & _trusted_ids(root, name, spec))
+
+
+def _trusted_ids(root: Root, name: str, spec: RetrainSpec) -> set[str]:
+    return suspects_of(root, retrainings_of(root, name)) if spec.trust_labels else set()
 
 
 def doubted_ids(root: Root, name: str, spec: RetrainSpec) -> set[str]:

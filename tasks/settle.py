@@ -64,7 +64,8 @@ def _move(root: Root, challenger: str, verdict: dict[str, Any], now: datetime) -
     reasons = list(verdict["reasons"])
     with locked(root, "models", model.name):
         current = champion_of(root, model.name)
-        if current != verdict["champion"]:
+        is_settled = current == verdict["champion"]
+        if not is_settled:
             reasons.append(
                 f"the champion was moved to {current} meanwhile, and the challenger was compared "
                 f"with {verdict['champion']}; retrain again"
@@ -77,6 +78,7 @@ def _move(root: Root, challenger: str, verdict: dict[str, Any], now: datetime) -
         "reasons": reasons or [verdict["reason"]],
         "challenger": model.ref,
         "doubted": verdict["doubted"],
+        "settled": is_settled,
     }
 
 

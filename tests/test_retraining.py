@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import NOW, REPOSITORY, Command, free_port, store_series
+from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import TypeAdapter
 
+import tasks.news
 from flows.model_commands import tell_server
 from storage.datasets import open_dataset
 from storage.models import model_versions
@@ -124,6 +126,13 @@ def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> Non
     ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
     assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
     assert "nothing new since the last look" in retrain(root)["reasons"][0]
+    news = look_for_news("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
+    assert (news["rows"], news["waiting"]) == (120, None)
+
+
+def look_for_news(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
+    with disable_run_logger():
+        return tasks.news.look_for_news.fn(name, spec, now, root.url)
 
 
 def test_a_window_takes_the_newest_rows_and_leaves_doubted_ones_out(root: Root) -> None:
