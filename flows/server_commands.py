@@ -81,7 +81,10 @@ def _show_other(store: Root, as_json: bool) -> None:
 def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool, began: float) -> int:
     """From nothing to ready, and until somebody stops it."""
     with _stoppable() as stopped:
-        service, starts_server = _choose(store, port)
+        try:
+            service, starts_server = _choose(store, port)
+        except _StoppedError:
+            return 0
         environment = mark_environment(service, PREFECT_SETTINGS)
         try:
             record(store, service)

@@ -20,7 +20,8 @@ DONE, ASIDE = "done", "quarantine"
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 """Endings under which programs write what they rename when it is whole."""
 PARQUET_MAGIC = b"PAR1"
-LONGEST_NAME = 200
+LONGEST_NAME = 160
+"""Bytes of a file's name that are kept: file systems allow 255, digest and endings included."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def put_away(
     now = look_at(inbox, arrival.name)
     if now is None or now.stamp != arrival.stamp:
         return False
-    target = inbox.join(folder, f"{digest[:12]}-{arrival.name[-LONGEST_NAME:]}")
+    end = os.fsencode(arrival.name)[-LONGEST_NAME:].decode(errors="ignore")
+    target = inbox.join(folder, f"{digest[:12]}-{end}")
     inbox.fs.makedirs(inbox.join(folder), exist_ok=True)
     if reason is not None:
         replace_file(inbox, f"{target}.reason.txt", f"{reason}\n".encode(errors="replace"))

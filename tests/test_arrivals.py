@@ -21,7 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from storage.catalogue import verify_tree
 from storage.datasets import dataset_versions, open_dataset
-from storage.inbox import missing_end
+from storage.inbox import DONE, look_at, missing_end, put_away
 from storage.registry import move_champion
 from storage.root import Root, open_root, write_manifest
 from storage.rows import from_dense
@@ -53,6 +53,16 @@ def drop(inbox: Root, name: str, table: pa.Table) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
     return path
+
+
+def test_a_long_name_of_another_script_can_be_put_away(inbox: Root) -> None:
+    path = drop(inbox, "ಕ" * 80 + ".parquet", rows(0))
+    arrival = look_at(inbox, path.name)
+    assert arrival is not None
+    assert put_away(inbox, arrival, "0" * 64, DONE, reason="why")
+    assert not path.exists()
+    [moved] = Path(inbox.path, DONE).glob("*.parquet")
+    assert moved.name.startswith("0" * 12)
 
 
 @pytest.fixture
