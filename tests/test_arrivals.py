@@ -30,7 +30,10 @@ from tasks.monitoring.policy import Policy
 from tasks.notify import announce_arrival
 
 Told = list[tuple[str, int]]
-LATER = datetime.now(UTC) + timedelta(minutes=1)
+
+
+def later() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=1)
 
 
 def rows(first: int, n: int = 4, **columns: object) -> pa.Table:
@@ -75,11 +78,16 @@ def inbox(root: Root) -> Root:
 
 
 def sweep(
-    root: Root, inbox: Root, now: datetime = LATER, told: Told | None = None, **spec: object
+    root: Root, inbox: Root, now: datetime | None = None, told: Told | None = None, **spec: object
 ) -> dict:
     told = [] if told is None else told
     return collect_arrivals(
-        root, "toy", inbox, replace(ArrivalSpec(), **spec), now, lambda *what: told.append(what)
+        root,
+        "toy",
+        inbox,
+        replace(ArrivalSpec(), **spec),
+        now or later(),
+        lambda *what: told.append(what),
     )
 
 
