@@ -183,12 +183,7 @@ def without_numba(tmp_path: Path) -> dict[str, str]:
     """Variables of processes, and of their children, in which Numba is not to be found."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
-    (hidden / "sitecustomize.py").write_text(
-        "from importlib.machinery import PathFinder\n"
-        "find = PathFinder.find_spec\n"
-        "PathFinder.find_spec = staticmethod(lambda name, *rest: None if "
-        "name.partition('.')[0] == 'numba' else find(name, *rest))\n"
-    )
+    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['numba'] = None\n")
     return os.environ | {"PYTHONPATH": f"{hidden}:{os.environ.get('PYTHONPATH', '')}"}
 
 

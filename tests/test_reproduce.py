@@ -157,7 +157,7 @@ def test_a_lost_dataset_of_sensors_is_generated_again_too(
     quick = TrainingSpec(seeds=1, refit_below=0)
     train_classifier(generate_iot("iot", spec, root.path), None, quick, root.path)
     shutil.rmtree(root.join("datasets"))
-    code, out, _ = seqclass("reproduce", "iot")
+    code, out, _ = seqclass("reproduce", "iot@v1")
     assert (code, out) == (0, "models/iot@v1: identical\n")
 
 
