@@ -240,13 +240,14 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
 
 
 def _epochs(who: str, workload: str) -> list[float]:
+    from tasks import workers
+
     threads = str(os.cpu_count() or 1)
-    environment = os.environ | {
-        "SEQCLASS_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
+    own = {workers.THREADS: threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if who == "this product":
+        own = workers.environment() | own | {"TF_NUM_INTRAOP_THREADS": threads}
     words = [sys.executable, "-m", "benchmarks.speed", who, workload]
-    found = subprocess.run(words, env=environment, capture_output=True, text=True)
+    found = subprocess.run(words, env=os.environ | own, capture_output=True, text=True)
     if found.returncode and "No module named 'torch'" in found.stderr:
         return []
     found.check_returncode()

@@ -87,8 +87,7 @@ def fit(
         run = _Run(machine, network, train, held_back, recipe, own_seed)
         if run.learn(watch, updates, last_chance=restart == recipe.restarts):
             break
-    for variable, value in zip(network.trainable_variables, run.kept, strict=True):
-        variable.assign(value)
+    machine.pour(run.kept, network.trainable_variables)
     held_x = train.x[:0] if held_back is None else held_back.x
     logits = machine.logits(run.kept, held_x)
     return Fit(network, run.kept_update, restart, run.history, logits)
@@ -97,7 +96,9 @@ def fit(
 class _Machine:
     """A network on the fast recurrence, its optimizer and averaged weights, compiled once.
 
-    A run begins by ``reset``, after which nothing of an earlier one is left.
+    A run begins by ``reset``, after which nothing of an earlier one is left. The optimizer and the
+    average see two long vectors, kernels and the rest, since small networks spend more time on
+    calling operations than in them.
     """
 
     def __init__(
@@ -112,8 +113,14 @@ class _Machine:
         self.averaging = recipe.averaging
         self.prior = None if prior is None else tf.constant(prior, tf.float32)
         self.variables = self.network.trainable_variables
-        self.averages = [tf.Variable(v.value, trainable=False) for v in self.variables]
-        self.optimizer = _optimizer(recipe, budget, self.variables)
+        self.groups = [
+            [k for k, v in enumerate(self.variables) if (len(v.shape) < 2) == is_rest]
+            for is_rest in (False, True)
+        ]
+        flat = self._flat([v.value for v in self.variables])
+        self.weights = [keras.Variable(part) for part in flat]
+        self.averages = [tf.Variable(part, trainable=False) for part in flat]
+        self.optimizer = _optimizer(recipe, budget, *self.weights)
         rows = tf.TensorSpec([None, *shape], tf.float32)
         codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
@@ -123,22 +130,31 @@ class _Machine:
         """Begin from the weights and the random states of a network of the same layers."""
         for own, given in zip(self.network.variables, network.variables, strict=True):
             own.assign(given.value)
-        for average, variable in zip(self.averages, self.variables, strict=True):
-            average.assign(variable.value)
+        flat = self._flat([v.value for v in self.variables])
+        for weights, average, part in zip(self.weights, self.averages, flat, strict=True):
+            weights.assign(part)
+            average.assign(part)
         for variable in self.optimizer.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
+    def pour(self, flat: Sequence, variables: Sequence[keras.Variable]) -> None:
+        """Set the variables of this network, or of one of the same layers, from long vectors."""
+        for group, part in zip(self.groups, flat, strict=True):
+            pieces = tf.split(part, [math.prod(variables[k].shape) for k in group])
+            for k, piece in zip(group, pieces, strict=True):
+                variables[k].assign(tf.reshape(piece, variables[k].shape))
+
+    def _flat(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        return [
+            tf.concat([tf.reshape(values[k], [-1]) for k in group], axis=0) for group in self.groups
+        ]
+
     def logits(self, weights: Sequence, x: np.ndarray) -> np.ndarray:
         """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
-        current = [v.numpy() for v in self.variables]
-        self._assign(weights)
+        self.pour(weights, self.variables)
         found = predict_logits(self.network, x, self._infer)
-        self._assign(current)
+        self.pour([part.value for part in self.weights], self.variables)
         return found
-
-    def _assign(self, values: Sequence) -> None:
-        for variable, value in zip(self.variables, values, strict=True):
-            variable.assign(value)
 
     def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(tf.float32, CHUNK)
@@ -150,7 +166,8 @@ class _Machine:
                     logits += self.prior
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             gradients = tape.gradient(loss, [v.value for v in self.variables])
-            self.optimizer.apply(gradients, self.variables)
+            self.optimizer.apply(self._flat(gradients), self.weights)
+            self.pour([part.value for part in self.weights], self.variables)
             self._average()
             losses = losses.write(step, loss)
         return losses.stack()
@@ -159,8 +176,8 @@ class _Machine:
         """Exponential average whose window grows with the run, so that it forgets the start."""
         t = tf.cast(self.optimizer.iterations.value, tf.float32)
         rate = 1.0 - tf.minimum(self.averaging, (1.0 + t) / (10.0 + t))
-        for average, variable in zip(self.averages, self.variables, strict=True):
-            average.assign_add((variable.value - average) * rate)
+        for average, weights in zip(self.averages, self.weights, strict=True):
+            average.assign_add((weights.value - average) * rate)
 
 
 @lru_cache(maxsize=2)
@@ -261,7 +278,7 @@ class _Run:
 
 
 def _optimizer(
-    recipe: Recipe, budget: int, variables: list[keras.Variable]
+    recipe: Recipe, budget: int, kernels: keras.Variable, rest: keras.Variable
 ) -> keras.optimizers.Optimizer:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -272,8 +289,8 @@ def _optimizer(
     optimizer = keras.optimizers.AdamW(
         schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip
     )
-    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
-    optimizer.build(variables)
+    optimizer.exclude_from_weight_decay(var_list=[rest])
+    optimizer.build([kernels, rest])
     return optimizer
 
 

@@ -18,8 +18,11 @@ from numba import njit, types
 from numba.extending import get_cython_function_address
 
 LANES = 32
+SMALL = 1_000_000
+"""Multiplications up to which OpenBLAS takes a product for small and does not copy it first."""
 F32 = np.float32
 HALF, ONE = F32(0.5), F32(1)
+UNIT, ZERO = np.ones(1, F32), np.zeros(1, F32)
 NORMAL, TRANSPOSED = np.array([ord("N")], np.uint8), np.array([ord("T")], np.uint8)
 
 # Rational approximation of tanh, as Eigen's: error below 4 units in the last place.
@@ -36,11 +39,14 @@ EVEN = tuple(F32(b) for b in (
 class Sgemm(types.WrapperAddressProtocol):
     """SciPy's single-precision matrix product, callable from compiled code."""
 
+    address = get_cython_function_address("scipy.linalg.cython_blas", "sgemm")
+    _numba_type_ = types.FunctionType(types.void(*[types.voidptr] * 13))
+
     def __wrapper_address__(self) -> int:
-        return get_cython_function_address("scipy.linalg.cython_blas", "sgemm")
+        return self.address
 
     def signature(self) -> types.Type:
-        return types.void(*[types.voidptr] * 13)
+        return self._numba_type_.signature
 
 
 SGEMM = Sgemm()
@@ -48,14 +54,24 @@ compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract
 
 
 @compiled
+def _sizes(m, n, k, lead_a, lead_b, lead_c):  # type: ignore[no-untyped-def]
+    """Of a product, its columns cut so that each part is small; last, the rest's columns."""
+    width = -(-n // -(-m * n * k // SMALL))
+    rest = n - (n - 1) // width * width
+    return np.array([m, width, k, lead_a, lead_b, lead_c, n, rest], np.int32)
+
+
+@compiled
 def _multiply(sgemm, transpose, sizes, a, b, beta, c):  # type: ignore[no-untyped-def]
-    """``c = a b + beta c``, column-major; sizes: m, n, k and the leading dimensions of a, b, c."""
-    one = np.ones(1, F32)
-    sgemm(
-        transpose.ctypes, NORMAL.ctypes, sizes.ctypes, sizes[1:].ctypes, sizes[2:].ctypes,
-        one.ctypes, a.ctypes, sizes[3:].ctypes, b.ctypes, sizes[4:].ctypes,
-        beta.ctypes, c.ctypes, sizes[5:].ctypes,
-    )  # fmt: skip
+    """``c = a b + beta c``, column-major, of flat arrays."""
+    for start in range(0, sizes[6], sizes[1]):
+        is_last = start + sizes[1] >= sizes[6]
+        sgemm(
+            transpose.ctypes, NORMAL.ctypes, sizes.ctypes, sizes[7 if is_last else 1 :].ctypes,
+            sizes[2:].ctypes, UNIT.ctypes, a.ctypes, sizes[3:].ctypes,
+            b[start * sizes[4] :].ctypes, sizes[4:].ctypes, beta.ctypes,
+            c[start * sizes[5] :].ctypes, sizes[5:].ctypes,
+        )  # fmt: skip
 
 
 @compiled
@@ -130,16 +146,17 @@ def _gate_gradients(dc, i, f, g, before):  # type: ignore[no-untyped-def]
 
 @compiled
 def forward(sgemm, x, mask, w, backwards, keep, inputs, gates, c, h):  # type: ignore[no-untyped-def]
-    """Run a block ``x (lanes, T, F)`` with ``mask (T, L)``, ``w (4U, K)`` into ``h (lanes, T, U)``.
+    """Run a block ``x (lanes, T, F)`` with ``mask (T, L)``, ``w (4U, K)`` into ``h (lanes, N, U)``.
 
     ``inputs (T+1, K L)``, ``gates (T+1, 4U L)`` and ``c (T+1, U L)`` are kept for ``backward``;
-    without ``keep`` their first axis is 2. ``h`` is in the order of processing, which
-    ``backwards`` begins at the last step.
+    without ``keep`` their first axis is 2. ``h`` holds the last N steps in the order of
+    processing, which ``backwards`` begins at the last step.
     """
     lanes, n_steps, n_inputs = x.shape
-    n_units = h.shape[2]
+    n_units, first = h.shape[2], n_steps - h.shape[1]
     n, k = n_units * LANES, n_units + n_inputs + 1
-    sizes, zero = np.array([LANES, 4 * n_units, k, LANES, k, LANES], np.int32), np.zeros(1, F32)
+    sizes = _sizes(LANES, 4 * n_units, k, LANES, k, LANES)
+    w = w.reshape(-1)
     inputs[0, :n], c[0] = 0, 0
     inputs[:, (k - 1) * LANES :] = 1
     for t in range(n_steps):
@@ -149,7 +166,7 @@ def forward(sgemm, x, mask, w, backwards, keep, inputs, gates, c, h):  # type: i
         for lane in range(LANES):
             for j in range(n_inputs):
                 now[n + j * LANES + lane] = x[lane, step, j] if lane < lanes else F32(0)
-        _multiply(sgemm, NORMAL, sizes, now, w, zero, z)
+        _multiply(sgemm, NORMAL, sizes, now, w, ZERO, z)
         _sigmoids(z[: 2 * n])
         _tanhs(z[2 * n : 3 * n])
         _sigmoids(z[3 * n :])
@@ -158,36 +175,32 @@ def forward(sgemm, x, mask, w, backwards, keep, inputs, gates, c, h):  # type: i
         if not mask[step].all():
             _choose(mask[step], c_after, c[here])
             _choose(mask[step], h_after, now[:n])
-        for lane in range(lanes):
-            row = h[lane, t]
+        for lane in range(lanes if t >= first else 0):
+            row = h[lane, t - first]
             for u in range(n_units):
                 row[u] = h_after[u * LANES + lane]
 
 
 @compiled
 def backward(sgemm, dh_out, mask, w, backwards, inputs, gates, c, dx, dw):  # type: ignore[no-untyped-def]
-    """Gradients of a block: ``dh_out (lanes, T, U)`` to ``dx (lanes, T, F)`` and ``dw (4U, K)``.
+    """Gradients of a block: ``dh_out (lanes, N, U)`` to ``dx (lanes, T, F)`` and ``dw (4U, K)``.
 
     ``w`` is ``(K, 4U)``; the gates are overwritten.
     """
-    lanes, n_steps, n_units = dh_out.shape
-    n_inputs = dx.shape[2]
+    lanes, n_steps, n_inputs = dx.shape
+    n_units, first = dh_out.shape[2], n_steps - dh_out.shape[1]
     n, k = n_units * LANES, n_units + n_inputs + 1
-    back = np.array([LANES, k, 4 * n_units, LANES, 4 * n_units, LANES], np.int32)
-    outer = np.array([k, 4 * n_units, LANES, LANES, LANES, k], np.int32)
-    one, zero, nothing = np.ones(1, F32), np.zeros(1, F32), np.zeros(n, F32)
-    dh, dc, tanh_c, d_inputs = (
-        nothing.copy(),
-        nothing.copy(),
-        nothing.copy(),
-        np.empty(k * LANES, F32),
-    )
-    passed_h, passed_c = nothing.copy(), nothing.copy()
+    back = _sizes(LANES, k, 4 * n_units, LANES, 4 * n_units, LANES)
+    outer = _sizes(k, 4 * n_units, LANES, LANES, LANES, k)
+    nothing = np.zeros(n, F32)
+    dh, dc, passed_h, passed_c = nothing.copy(), nothing.copy(), nothing.copy(), nothing.copy()
+    tanh_c, d_inputs = nothing.copy(), np.empty(k * LANES, F32)
+    w, dw = w.reshape(-1), dw.reshape(-1)
     dw[:] = 0
     for t in range(n_steps - 1, -1, -1):
         step = n_steps - 1 - t if backwards else t
-        for lane in range(lanes):
-            row = dh_out[lane, t]
+        for lane in range(lanes if t >= first else 0):
+            row = dh_out[lane, t - first]
             for u in range(n_units):
                 dh[u * LANES + lane] += row[u]
         partly = not mask[step].all()
@@ -201,8 +214,8 @@ def backward(sgemm, dh_out, mask, w, backwards, inputs, gates, c, dx, dw):  # ty
         _cell_gradient(dc, dh, z[3 * n :], tanh_c)
         _output_gradient(dh, z[3 * n :], tanh_c)
         _gate_gradients(dc, z[:n], z[n : 2 * n], z[2 * n : 3 * n], c[t])
-        _multiply(sgemm, NORMAL, back, z, w, zero, d_inputs)
-        _multiply(sgemm, TRANSPOSED, outer, inputs[t], z, one, dw)
+        _multiply(sgemm, NORMAL, back, z, w, ZERO, d_inputs)
+        _multiply(sgemm, TRANSPOSED, outer, inputs[t], z, UNIT, dw)
         dh[:] = d_inputs[:n]
         if partly:
             _choose(mask[step], dh, passed_h)

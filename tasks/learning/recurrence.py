@@ -3,6 +3,7 @@
 TensorFlow reaches it through ``tf.numpy_function``; where it can't run, the stock layer does.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -36,10 +37,15 @@ class Engine:
         self._handles = count()
 
     def forward(
-        self, x: np.ndarray, mask: np.ndarray, w: np.ndarray, backwards: bool, keep: bool
-    ) -> tuple[np.ndarray, np.int64]:
-        """``x (B, T, F)``, ``mask (B, T)`` and ``w (K, 4U)`` to ``h (B, T, U)`` and a handle."""
-        h = np.empty((*x.shape[:2], w.shape[1] // 4), np.float32)
+        self, x: np.ndarray, mask: np.ndarray, w: np.ndarray, backwards: bool, keep: bool,
+        every_step: bool = True,
+    ) -> tuple[np.ndarray, np.int64]:  # fmt: skip
+        """``x (B, T, F)``, ``mask (B, T)`` and ``w (K, 4U)`` to ``h (B, T, U)`` and a handle.
+
+        Without ``every_step`` only the last one processed is given: ``h (B, 1, U)``.
+        """
+        n_out = x.shape[1] if every_step else 1
+        h = np.empty((len(x), n_out, w.shape[1] // 4), np.float32)
         masks, turned = _blocks_of(mask), np.ascontiguousarray(w.T)
         shape = (len(masks), x.shape[1] + 1 if keep else 2, *w.shape)
         state = self._state(shape)
@@ -87,6 +93,8 @@ class Engine:
 
         others = [self._helpers.submit(work) for _ in range(min(self._threads, n_blocks) - 1)]
         work()
+        while not all(other.done() for other in others):
+            time.sleep(0)  # waiting to be woken takes longer than the rest of a block
         for other in others:
             other.result()
 
@@ -123,8 +131,9 @@ class KernelLSTM(layers.LSTM):
         mask = tf.ones(tf.shape(sequences)[:2], tf.bool) if mask is None else mask
         parts = (self.cell.recurrent_kernel, self.cell.kernel, self.cell.bias[None])
         w = tf.concat(parts, axis=0)
-        h = _recurrence(sequences, mask, w, self.go_backwards, bool(training), engine)
-        return h if self.return_sequences else h[:, -1]
+        given = w, self.go_backwards, bool(training), self.return_sequences
+        h = _recurrence(sequences, mask, *given, engine)
+        return h if self.return_sequences else h[:, 0]
 
     def _fits_kernel(self) -> bool:
         functions = self.activation.__name__, self.recurrent_activation.__name__
@@ -150,12 +159,13 @@ def _with_kernel(config: Any) -> Any:
 
 
 def _recurrence(
-    x: tf.Tensor, mask: tf.Tensor, w: tf.Tensor, backwards: bool, training: bool, engine: Engine
-) -> tf.Tensor:
-    """``x (B, T, F)`` with weights ``w (U + F + 1, 4U)`` to ``h (B, T, U)``."""
+    x: tf.Tensor, mask: tf.Tensor, w: tf.Tensor, backwards: bool, training: bool,
+    every_step: bool, engine: Engine,
+) -> tf.Tensor:  # fmt: skip
+    """``x (B, T, F)`` with weights ``w (U + F + 1, 4U)`` to ``h (B, T, U)`` or ``(B, 1, U)``."""
 
     def ahead(x: np.ndarray, mask: np.ndarray, w: np.ndarray) -> tuple:
-        return engine.forward(x, mask, w, backwards, training)
+        return engine.forward(x, mask, w, backwards, training, every_step)
 
     def back(handle: np.ndarray, dh: np.ndarray, w: np.ndarray) -> tuple:
         return engine.backward(handle, dh, w, backwards)
@@ -168,6 +178,7 @@ def _recurrence(
             dx, dw = tf.numpy_function(back, [handle, dh, w], [tf.float32] * 2)
             return tf.ensure_shape(dx, x.shape), tf.ensure_shape(dw, w.shape)
 
-        return tf.ensure_shape(h, (*x.shape[:2], w.shape[1] // 4)), gradient
+        n_out = x.shape[1] if every_step else 1
+        return tf.ensure_shape(h, (x.shape[0], n_out, w.shape[1] // 4)), gradient
 
     return run(x, w)
