@@ -245,7 +245,7 @@ def _epochs(who: str, workload: str) -> list[float]:
     threads = str(os.cpu_count() or 1)
     own = {workers.THREADS: threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if who == "this product":
-        own = workers.environment() | own | {"TF_NUM_INTRAOP_THREADS": threads}
+        own = workers.environment() | own
     words = [sys.executable, "-m", "benchmarks.speed", who, workload]
     found = subprocess.run(words, env=os.environ | own, capture_output=True, text=True)
     if found.returncode and "No module named 'torch'" in found.stderr:

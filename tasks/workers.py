@@ -24,7 +24,10 @@ THREADS = "SEQCLASS_THREADS"
 
 
 def threads() -> int:
-    """Threads of a training process: 1, or what ``SEQCLASS_THREADS`` says."""
+    """Threads of a training process: 1, or what ``SEQCLASS_THREADS`` says.
+
+    The LSTM kernel's, that is; TensorFlow's own operations are too small to be split.
+    """
     text = os.environ.get(THREADS, "1")
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(
@@ -36,7 +39,7 @@ def threads() -> int:
 def environment() -> dict[str, str]:
     """What a process is started with before it imports TensorFlow."""
     return {
-        "TF_NUM_INTRAOP_THREADS": str(threads()),
+        "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -171,6 +174,17 @@ def workers() -> Workers:
         _say("compiling the LSTM kernel, once per machine")
         pool.run([(_compile, ())])
     return pool
+
+
+def warm_up() -> None:
+    """Begin the pool's start, so that it is under way while this process waits for something."""
+    for _ in range(at_once()):
+        workers()._pool.submit(_import_training)
+
+
+def _import_training() -> None:
+    tensorflow()
+    import tasks.learning.training  # noqa: F401
 
 
 def _say(line: str) -> None:
