@@ -99,6 +99,9 @@ def run(
     training = training_spec({"seeds": seeds})
     store = writable(root)
     prepare_prefect("run")
+    from tasks.workers import warm_up
+
+    warm_up()
     from flows.demonstration import run as flow
 
     _conclude(store, flow(name, signals, training, store.url), as_json)
@@ -225,6 +228,9 @@ def train(
     if name is not None:
         check_name(name)
     prepare_prefect("train")
+    from tasks.workers import warm_up
+
+    warm_up()
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(ref, name, training, store.url), as_json)
