@@ -161,9 +161,6 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="hits are .756 where the bar is .790 since the stem has three convolutions: issue 5"
-)
 def test_bursts_and_changes_are_found_where_they_were_put(trained: Root) -> None:
     metrics = open_model(trained, "signals").read_json("metrics.json")
     assert metrics["explained_rows"] == metrics["test_rows"]

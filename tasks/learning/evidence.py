@@ -22,9 +22,9 @@ class's score with respect to its series, of the same shape."""
 
 NODES = 8
 """Gradients taken per series: points of the Gauss-Legendre quadrature of the way."""
-OPENING = 0.1
+OPENING = 0.2
 """Share of a channel's values, from its first on, whose median is the opening level."""
-BLUR = 0.1
+BLUR = 0.05
 """Half-width of the triangular window that evens out single steps, as a share of the series."""
 BATCH_STEPS = 25_600
 """Steps of all series in a batch, which bounds the memory that a gradient takes."""
