@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks.contest import draw, together
 from benchmarks.geethams import REPORTED, TUNING, half_of, read_pieces, windows
-from benchmarks.transfer import by_piece, lead_by_piece
 from tasks.synthesis.drawing import Uniform
 
 
@@ -47,12 +46,3 @@ def test_with_the_tonic_given_a_series_is_the_same_at_any_of_them(representation
         draw(0, 5, **options, tonic="unknown", tonic_hz=Uniform(hz, hz)) for hz in (120.0, 220.0)
     ]
     assert not np.array_equal(unknown[0].x, unknown[1].x, equal_nan=True)
-
-
-def test_intervals_over_pieces_are_wider_than_over_windows() -> None:
-    owners = np.repeat(np.arange(10), 50)
-    right = owners < 7
-    low, high = by_piece(right, owners)
-    assert low < 0.5
-    assert high > 0.85
-    assert lead_by_piece(right, right, owners) == {"lead": 0.0, "interval": [0.0, 0.0]}
