@@ -344,6 +344,9 @@ def test_the_command_makes_a_dataset(
         (["--ragas", "Mohannam2"], "did you mean 'Mohanam'"),
         (["--n-notes", "a lot"], "--n-notes: expected a whole number"),
         (["--tonic-hz", "1,2,3"], "--tonic-hz: expected one number or lowest,highest"),
+        (["--transpose=-1.5,1.5"], "--transpose: expected whole semitones, got '-1.5,1.5'"),
+        (["--transpose", "inf"], "--transpose: expected whole semitones, got 'inf'"),
+        (["--transpose", "1e30"], "transpose: expected at most 60 semitones up or down"),
         (["--representation", "wav"], "representation: expected one of"),
     ],
 )

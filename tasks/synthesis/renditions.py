@@ -40,6 +40,8 @@ SVARA, LETTERS, CONTOUR = "svara", "letters", "contour"
 REPRESENTATIONS = (SVARA, LETTERS, CONTOUR)
 HONEST, AUTHOR = "honest", "author"
 RULES = (HONEST, AUTHOR)
+FURTHEST = 60
+"""Semitones that a composition may be moved by: five octaves."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class RagaSpec:
                 raise ValueError(
                     f"{name}: expected lowest <= highest, got {low}..{high}; swap the limits"
                 )
+        if max(map(abs, self.transpose)) > FURTHEST:
+            raise ValueError(
+                f"transpose: expected at most {FURTHEST} semitones up or down, got "
+                f"{self.transpose[0]}..{self.transpose[1]}; lower them"
+            )
         self._check_options()
 
     def _check_options(self) -> None:
