@@ -24,7 +24,13 @@ from tasks.synthesis.drawing import Uniform
 from tasks.synthesis.melodies import NAMES, Manner
 from tasks.synthesis.ragas import Raga
 from tasks.synthesis.ragatable import TABLE, choose_ragas, find_raga
-from tasks.synthesis.renditions import REFERENCE_HZ, RagaSpec, Renditions, generate_ragas
+from tasks.synthesis.renditions import (
+    REFERENCE_HZ,
+    RagaSpec,
+    Renditions,
+    _transcribed,
+    generate_ragas,
+)
 from tasks.synthesis.svaras import Note, read_notes
 
 
@@ -336,6 +342,16 @@ def test_the_command_makes_a_dataset(
     assert made["n_series"] == 60
     assert set(made["classes"]) == {"Bhairavi", "Mukhari", "Huseni", "Manji", "Mohanam"}
     assert 12 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
+
+
+def test_a_melody_that_loses_as_much_as_is_written_twice_has_both_faults() -> None:
+    spec = RagaSpec(("Mohanam",), n_notes=(7, 7), dropped=0.5, doubled=0.5)
+    svara = np.array([[0, 2, 6, 9, 11, 0, 2]], np.int8)
+    notes = (svara, np.zeros_like(svara), np.ones(svara.shape, np.float32))
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        written, *_, counts = _transcribed(spec, np.zeros(1, int), notes, np.array([7]), rng)
+        assert written[0, : counts[0]].tolist() != svara[0].tolist()
 
 
 @pytest.mark.parametrize(
