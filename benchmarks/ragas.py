@@ -29,6 +29,7 @@ LENGTHS = (64, 16, 32, 128)
 PER_RAGA, MANY = 200, 600
 """Training melodies of a raga. Where they are generated, more of them seen less often are better:
 the same number of updates then learns less by heart."""
+MOST_CONTOURS = 2000
 FEW_PASSES = Recipe(updates=2500, epochs=3)
 
 
@@ -115,13 +116,13 @@ def _tonic(per_raga: int, told: str) -> Row:
 
 def contours(options: argparse.Namespace) -> list[Cell]:
     """The author's seven from ten seconds of a sung contour with gamaka, the tonic told or not."""
+    numbers = {"few": options.per_raga, "many": MANY, "most": MOST_CONTOURS}
     return [
-        Cell("contour-known-few", lambda: _contours(options.per_raga, "known")),
-        *(
-            Cell(f"contour-{told}", lambda told=told: _contours(MANY, told))
-            for told in ("known", "unknown")
-        ),
-    ]
+        Cell(f"contour-{told}-{size}", lambda told=told, n=n: _contours(n, told))
+        for told, size in (("known", "many"), ("known", "most"), ("unknown", "many"),
+                           ("known", "few"))
+        for n in [numbers[size]]
+    ]  # fmt: skip
 
 
 def _contours(per_raga: int, told: str) -> Row:
@@ -185,12 +186,16 @@ def show(row: Row) -> None:
 
 
 def _order_rows(row: Row) -> list[Row]:
-    found = row["orders"]
-    names = next(iter(found.values()))["sets"]
-    whole = {"set": "all", **{order: part["accuracy"] for order, part in found.items()}}
-    return [whole] + [
-        {"set": name, **{order: part["sets"][name]["accuracy"] for order, part in found.items()}}
-        for name in names
+    found, beyond = row["orders"], row["beyond_pairs"]
+    shares = {"all": found} | {
+        name: {order: part["sets"][name] for order, part in found.items()}
+        for name in next(iter(found.values()))["sets"]
+    }
+    return [
+        {"set": name, **{order: part["accuracy"] for order, part in orders.items()}}
+        | {f"{order} beyond pairs": leads[name]["lead"] for order, leads in beyond.items()}
+        | {f"interval of {order}": leads[name]["interval"] for order, leads in beyond.items()}
+        for name, orders in shares.items()
     ]
 
 
