@@ -215,6 +215,8 @@ def _heard_rows(part: Row) -> list[Row]:
             "pieces by mean score": found["mean_score"]["accuracy"],
             "lead of the LSTM": part["leads"].get(who, {}).get("lead"),
             "its interval": part["leads"].get(who, {}).get("interval"),
+            "lead in pieces": part["piece_leads"].get(who, {}).get("lead"),
+            "interval of that": part["piece_leads"].get(who, {}).get("interval"),
         }
         for who, found in part["who"].items()
     ]

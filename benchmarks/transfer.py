@@ -112,10 +112,11 @@ def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> R
     scores = {who: answer(x) for who, answer in answers.items()}
     right = {who: s.argmax(axis=1) == truth[owners] for who, s in scores.items()}
     found: Row = {"pieces": len(pieces), "windows": len(x), "who": {}}
+    heard_rightly = {}
     for who, s in scores.items():
         voted, share = vote(s.argmax(axis=1), owners, len(classes), AGREEMENT)
         mean = np.stack([s[owners == p].mean(axis=0) for p in range(len(pieces))]).argmax(axis=1)
-        answered = voted >= 0
+        answered, heard_rightly[who] = voted >= 0, voted == truth
         found["who"][who] = {
             "windows": accuracy_of(right[who], owners),
             "log_loss": float(-s[np.arange(len(s)), truth[owners]].clip(-30).mean()),
@@ -127,6 +128,9 @@ def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> R
         }
     found["leads"] = {
         who: lead_of(right[LSTM], right[who], owners) for who in scores if who != LSTM
+    }
+    found["piece_leads"] = {
+        who: lead_of(heard_rightly[LSTM], heard_rightly[who]) for who in scores if who != LSTM
     }
     found["truth"] = [[piece.id, piece.form, piece.raga] for piece in pieces]
     return found
