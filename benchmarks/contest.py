@@ -149,9 +149,11 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
         TrainingSpec(recipe=recipe or Recipe()),
         seed,
         lambda *_: None,
+        train.channels,
     )
     return replica.classifier, {
         "seed": seed,
+        "symbols": [alphabet and alphabet.limits for alphabet in replica.alphabets],
         "seconds": round(replica.seconds, 1),
         "restarts": sum(fit.restarts for fit in replica.fits),
         "updates": sum(fit.history[-1].update for fit in replica.fits),

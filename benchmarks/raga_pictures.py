@@ -26,7 +26,9 @@ def draw_pictures(root: Path, folder: Path) -> list[Path]:
         drawn.append(_save(allied_sets(allied), folder / "ragas-allied.png"))
         if len(allied) > 1:
             drawn.append(_save(lengths(allied), folder / "ragas-lengths.png"))
-        drawn.append(_save(confusions(allied[min(allied)]), folder / "ragas-b2.png"))
+        drawn.append(
+            _save(confusions(allied.get(64) or allied[min(allied)]), folder / "ragas-b2.png")
+        )
     transfers = {n: c for n, c in cells.items() if n.startswith("transfer")}
     if transfers:
         drawn.append(_save(transfer(transfers), folder / "ragas-transfer.png"))

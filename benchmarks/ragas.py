@@ -26,10 +26,12 @@ from tasks.workers import environment
 ROOT = Path(__file__).parent / "results" / "ragas"
 LENGTHS = (64, 16, 32, 128)
 """Svaras of a melody, the most telling first."""
-PER_RAGA, MANY = 200, 600
+PER_RAGA, MANY, MOST_CONTOURS = 200, 600, 2000
 """Training melodies of a raga. Where they are generated, more of them seen less often are better:
 the same number of updates then learns less by heart."""
 FEW_PASSES = Recipe(updates=2500, epochs=3)
+PLENTY, LONG = 1200, Recipe(updates=5000, epochs=3)
+"""Twice as many melodies, seen as often: after 2,500 updates both losses still fall."""
 
 
 def allied(options: argparse.Namespace) -> list[Cell]:
@@ -40,6 +42,7 @@ def allied(options: argparse.Namespace) -> list[Cell]:
     return [
         *lengths,
         *orders(MANY, LENGTHS),
+        Cell("allied-64-long", lambda: _allied(PLENTY, 64, "svara", LONG)),
         Cell("allied-64-few", lambda: _allied(options.per_raga, 64, "svara")),
         Cell("allied-letters-64", lambda: _allied(MANY, 64, "letters", FEW_PASSES)),
     ]
@@ -115,13 +118,13 @@ def _tonic(per_raga: int, told: str) -> Row:
 
 def contours(options: argparse.Namespace) -> list[Cell]:
     """The author's seven from ten seconds of a sung contour with gamaka, the tonic told or not."""
+    numbers = {"few": options.per_raga, "many": MANY, "most": MOST_CONTOURS}
     return [
-        Cell("contour-known-few", lambda: _contours(options.per_raga, "known")),
-        *(
-            Cell(f"contour-{told}", lambda told=told: _contours(MANY, told))
-            for told in ("known", "unknown")
-        ),
-    ]
+        Cell(f"contour-{told}-{size}", lambda told=told, n=n: _contours(n, told))
+        for told, size in (("known", "many"), ("known", "most"), ("unknown", "many"),
+                           ("known", "few"))
+        for n in [numbers[size]]
+    ]  # fmt: skip
 
 
 def _contours(per_raga: int, told: str) -> Row:
@@ -185,12 +188,16 @@ def show(row: Row) -> None:
 
 
 def _order_rows(row: Row) -> list[Row]:
-    found = row["orders"]
-    names = next(iter(found.values()))["sets"]
-    whole = {"set": "all", **{order: part["accuracy"] for order, part in found.items()}}
-    return [whole] + [
-        {"set": name, **{order: part["sets"][name]["accuracy"] for order, part in found.items()}}
-        for name in names
+    found, beyond = row["orders"], row["beyond_pairs"]
+    shares = {"all": found} | {
+        name: {order: part["sets"][name] for order, part in found.items()}
+        for name in next(iter(found.values()))["sets"]
+    }
+    return [
+        {"set": name, **{order: part["accuracy"] for order, part in orders.items()}}
+        | {f"{order} beyond pairs": leads[name]["lead"] for order, leads in beyond.items()}
+        | {f"interval of {order}": leads[name]["interval"] for order, leads in beyond.items()}
+        for name, orders in shares.items()
     ]
 
 
@@ -208,6 +215,8 @@ def _heard_rows(part: Row) -> list[Row]:
             "pieces by mean score": found["mean_score"]["accuracy"],
             "lead of the LSTM": part["leads"].get(who, {}).get("lead"),
             "its interval": part["leads"].get(who, {}).get("interval"),
+            "lead in pieces": part["piece_leads"].get(who, {}).get("lead"),
+            "interval of that": part["piece_leads"].get(who, {}).get("interval"),
         }
         for who, found in part["who"].items()
     ]

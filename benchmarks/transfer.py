@@ -105,19 +105,20 @@ def train_all(train: Rows, seeds: range) -> tuple[dict[str, Any], list[Row]]:
 
 def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> Row:
     """What each hears in pieces: window by window, by vote, and by the windows' mean log-score."""
-    from tasks.learning.votes import accuracy_of, names_of, vote
+    from tasks.learning.votes import accuracy_of, lead_of, names_of, vote
 
     x, owners = windows(pieces, WINDOW, HOP)
     truth = np.array([classes.index(piece.raga) for piece in pieces])
     scores = {who: answer(x) for who, answer in answers.items()}
     right = {who: s.argmax(axis=1) == truth[owners] for who, s in scores.items()}
     found: Row = {"pieces": len(pieces), "windows": len(x), "who": {}}
+    heard_rightly = {}
     for who, s in scores.items():
         voted, share = vote(s.argmax(axis=1), owners, len(classes), AGREEMENT)
         mean = np.stack([s[owners == p].mean(axis=0) for p in range(len(pieces))]).argmax(axis=1)
-        answered = voted >= 0
+        answered, heard_rightly[who] = voted >= 0, voted == truth
         found["who"][who] = {
-            "windows": {**accuracy_of(right[who]), "interval": by_piece(right[who], owners)},
+            "windows": accuracy_of(right[who], owners),
             "log_loss": float(-s[np.arange(len(s)), truth[owners]].clip(-30).mean()),
             "pieces": accuracy_of(voted == truth),
             "answered": accuracy_of((voted == truth)[answered]),
@@ -126,26 +127,10 @@ def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> R
             "agreement": share.tolist(),
         }
     found["leads"] = {
-        who: lead_by_piece(right[LSTM], right[who], owners) for who in scores if who != LSTM
+        who: lead_of(right[LSTM], right[who], owners) for who in scores if who != LSTM
+    }
+    found["piece_leads"] = {
+        who: lead_of(heard_rightly[LSTM], heard_rightly[who]) for who in scores if who != LSTM
     }
     found["truth"] = [[piece.id, piece.form, piece.raga] for piece in pieces]
     return found
-
-
-def by_piece(right: np.ndarray, owners: np.ndarray) -> list[float]:
-    """95% interval of the mean over windows, by a bootstrap that draws whole pieces."""
-    hits = np.bincount(owners, weights=right)
-    return _piece_interval(hits, np.bincount(owners))
-
-
-def lead_by_piece(right: np.ndarray, other: np.ndarray, owners: np.ndarray) -> Row:
-    gaps = np.bincount(owners, weights=right.astype(float) - other)
-    counts = np.bincount(owners)
-    lead = float(gaps.sum() / counts.sum())
-    return {"lead": lead, "interval": _piece_interval(gaps, counts)}
-
-
-def _piece_interval(sums: np.ndarray, counts: np.ndarray) -> list[float]:
-    drawn = np.random.default_rng(0).integers(0, len(sums), (2000, len(sums)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    return np.percentile(means, [2.5, 97.5]).tolist()

@@ -95,7 +95,7 @@ def _raga_spec(given: dict[str, Any]) -> Any:
         "phrases": not given["no_phrases"],
         "gamaka": not given["no_gamaka"],
         "tonic_hz": Uniform(*_pair("--tonic-hz", given["tonic_hz"])),
-        "transpose": tuple(int(end) for end in _pair("--transpose", given["transpose"])),
+        "transpose": _whole_pair("--transpose", given["transpose"]),
         "kalas": numbers("--kala", given["kala"]),
         "weights": numbers("--weights", given["weights"]) if given["weights"] else (),
     }
@@ -109,6 +109,13 @@ def _pair(argument: str, text: str) -> tuple[float, float]:
             f"{argument}: expected one number or lowest,highest, got {text!r}; correct it"
         )
     return found[0], found[-1]
+
+
+def _whole_pair(argument: str, text: str) -> tuple[int, int]:
+    low, high = _pair(argument, text)
+    if not (low.is_integer() and high.is_integer()):
+        raise ValueError(f"{argument}: expected whole semitones, got {text!r}; round them")
+    return int(low), int(high)
 
 
 def listen(

@@ -19,7 +19,8 @@ def show_votes(found: dict[str, Any], path: str) -> None:
         typer.echo(f"of classes that the model does not know, so not scored: {names}")
     for who, lead in found["leads"].items():
         span = "{:+.4f} to {:+.4f}".format(*lead["interval"])
-        typer.echo(f"windows: {lead['lead']:+.4f} against the {who}, 95% interval {span}")
+        ahead = f"windows: {lead['lead']:+.4f} against the {who}"
+        typer.echo(f"{ahead}, 95% interval over pieces {span}")
     typer.echo(f"all answers: {path}")
 
 
@@ -36,8 +37,8 @@ def print_answers(found: dict[str, Any]) -> None:
 
 
 def print_accuracies(found: dict[str, Any]) -> None:
-    table = new_table(f"{found['kind']}, accuracy of", "windows", "", "pieces", "", "unknown",
-                      "of the answered")  # fmt: skip
+    table = new_table(f"{found['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
+                      "unknown", "of the answered")  # fmt: skip
     for who, row in found["who"].items():
         pieces = row["pieces"]
         add_row(table, who, *cells(row["windows"]), *cells(pieces), str(pieces["unknown"]),

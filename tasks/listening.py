@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from tasks.melody_pictures import melody_picture
 from tasks.synthesis.ragas import Raga, folded, ragas_from
 from tasks.synthesis.ragatable import known_ragas
 from tasks.synthesis.renditions import REFERENCE_HZ
-from tasks.synthesis.sound import SAMPLE_HZ, Line, line_of_svaras, midi_file, samples
+from tasks.synthesis.sound import SAMPLE_HZ, Line, line_of_svaras, midi_file, samples, voiced
 from tasks.synthesis.svaras import LETTERS, PLACES, Note, mela_svaras, read_notes
 
 SVARA_S, TONIC_HZ = 0.4, 146.83
 """How long a svara lasts and where Sa lies where a dataset does not say."""
 MOST_SERIES = 100
+LONGEST_NAME = 100
+"""Bytes of a label and of an id that a file name keeps: file systems allow 255 in all."""
 USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
 """A name for each place, where nobody says how it is spelled."""
 MAJOR = mela_svaras(29)
@@ -56,13 +59,14 @@ class Melody:
 def listen(
     dataset_ref: str, series: tuple[str, ...], each_class: bool, out: str, root_url: str
 ) -> dict[str, Any]:
-    """Write the named series, or the first one of each class, into a folder; returns the paths."""
+    """Write the named series, or the first of each class that sounds, into a folder; returns the
+    paths."""
     dataset = open_dataset(open_root(root_url), dataset_ref)
-    melodies = [_melody(dataset, row) for row in _rows(dataset, series, each_class)]
+    rows = _rows(dataset, tuple(dict.fromkeys(series)), each_class)
+    melodies = [_audible(_melody(dataset, row)) for row in rows]
     folder = open_root(out)
     files = []
-    for melody in melodies:
-        stem = "-".join(map(_file_name, (melody.label, melody.series_id)))
+    for melody, stem in zip(melodies, _stems(melodies), strict=True):
         written = {"series": melody.series_id, "label": melody.label}
         for ending, content in _contents(melody).items():
             path = folder.join(f"{stem}.{ending}")
@@ -72,8 +76,30 @@ def listen(
     return {"dataset": dataset.ref, "files": files}
 
 
+def _audible(melody: Melody) -> Melody:
+    if not voiced(melody.line):
+        raise ValueError(
+            f"--series: expected melodies, got {melody.series_id!r}, in which nothing sounds (all "
+            "of it is missing); name another"
+        )
+    return melody
+
+
+def _stems(melodies: list[Melody]) -> list[str]:
+    """A file name for each, without its ending; no two are the same, in capitals or not."""
+    taken: set[str] = set()
+    stems = []
+    for melody in melodies:
+        plain = "-".join(map(_file_name, (melody.label, melody.series_id)))
+        names = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
+        stems.append(next(name for name in names if name.casefold() not in taken))
+        taken.add(stems[-1].casefold())
+    return stems
+
+
 def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "series"
+    plain = re.sub(r"[^\w.-]+", "-", text).strip("-.").encode()
+    return plain[:LONGEST_NAME].decode(errors="ignore") or "series"
 
 
 def _contents(melody: Melody) -> dict[str, bytes]:
@@ -121,6 +147,11 @@ def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[d
             f"--series: expected ids of {dataset.ref}, got {missing[0]!r}, which it has not; "
             f"its first is {next(dataset.tables(['series_id']))['series_id'][0].as_py()!r}"
         )
+    if not chosen:
+        raise ValueError(
+            f"DATASET: expected melodies, {dataset.ref} has none in which anything sounds; choose "
+            "another"
+        )
     if len(chosen) > MOST_SERIES:
         raise ValueError(
             f"--each-class: expected at most {MOST_SERIES} classes, {dataset.ref} has "
@@ -135,9 +166,19 @@ def _wanted(
     if series:
         mask = pc.is_in(table["series_id"], pa.array(series, pa.string()))
         return table.filter(mask).to_pylist()
-    labels = table["label"].to_pylist()
-    first = {str(label): n for n, label in reversed(list(enumerate(labels)))}
-    return table.take([n for label, n in first.items() if label not in chosen]).to_pylist()
+    sounding = np.flatnonzero(_sounding(table))
+    labels = table["label"].take(sounding).to_pylist()
+    first = {str(label): n for n, label in zip(sounding[::-1], labels[::-1], strict=True)}
+    wanted = [n for label, n in first.items() if label not in chosen]
+    return table.take(pa.array(wanted, pa.int64())).to_pylist()
+
+
+def _sounding(table: pa.Table) -> np.ndarray:
+    """Whether anything is heard in each row, ``(rows,)``."""
+    kind = next(kind for kind in ("cents", "pitch", "letter") if kind in table.column_names)
+    lists = table[kind].combine_chunks()
+    heard = pc.fill_null(pc.is_finite(lists.flatten()), False)
+    return np.isin(np.arange(len(table)), pc.list_parent_indices(lists).filter(heard))
 
 
 def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:

@@ -15,6 +15,7 @@ from storage.datasets import Dataset, open_dataset
 from storage.models import Model, load_keras
 from storage.registry import open_model
 from storage.root import Root, open_root, replace_file
+from tasks.compare import offsets_of
 from tasks.learning.ngrams import fit_symbol_models
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.votes import (
@@ -86,6 +87,7 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
     owners = piece_of_row[owners]
     labels = _labels(table, piece_of_row, len(pieces), dataset.ref)
     known = np.array([classes.index(label) if label in classes else -1 for label in labels])
+    strange = np.array([label is not None and label not in classes for label in labels])
     scores = window_scores(root, model, windows)
     votes = {
         who: vote(s.argmax(axis=1), owners, len(classes), spec.voting.agreement)
@@ -105,8 +107,8 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
         "pieces": len(pieces),
         "trained_rows": dataset.manifest["n_series"] - len(rows),
         "of_other_classes": _others(labels, classes),
-        "who": _summaries(scores, votes, known, owners, sets),
-        "leads": _leads(scores, known[owners]),
+        "who": _summaries(scores, votes, known, strange, owners, sets),
+        "leads": _leads(scores, known, owners),
         "answers": _answers(pieces, labels, votes, owners, classes),
     }
 
@@ -154,8 +156,13 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
     from tasks.learning.fitting import predict_logits
 
     probabilities = predict_logits(load_keras(root, model.path("model.keras")), windows)
-    logarithms = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
-    offsets = model.manifest["decision"]["offsets"]
+    tiny = np.finfo(np.float32).tiny
+    return _moved(model, np.log(np.maximum(probabilities.astype(np.float64), tiny)))
+
+
+def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
+    """Log-probabilities with the model's offsets, where it has any."""
+    offsets = offsets_of(model)
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
 
@@ -180,8 +187,11 @@ def _pieces(table: Any) -> tuple[list[str], np.ndarray]:
 
 
 def _labels(table: Any, piece_of_row: np.ndarray, n: int, ref: str) -> list[str | None]:
+    """The label of each piece: that of those of its series that have one."""
     labels: list[str | None] = [None] * n
     for piece, label in zip(piece_of_row, table["label"].to_pylist(), strict=True):
+        if label is None:
+            continue
         if labels[piece] not in (None, label):
             raise ValueError(
                 f"DATASET: expected one label for all series of a group, {ref} has "
@@ -204,33 +214,41 @@ def _summaries(
     scores: dict[str, np.ndarray],
     votes: dict[str, tuple[np.ndarray, np.ndarray]],
     known: np.ndarray,
+    strange: np.ndarray,
     owners: np.ndarray,
     sets: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """By who answers: windows, pieces and named sets, of known classes."""
+    """By who answers: windows, pieces and named sets, of known classes; intervals over pieces.
+
+    known: class code of each piece, negative where it has none; strange: whether its label is of
+    another class.
+    """
     rows, asked = known[owners] >= 0, known >= 0
+    truth_of_rows, pieces = known[owners][rows], owners[rows]
     found = {}
     for who, s in scores.items():
         answers, truth = votes[who][0][asked], known[asked]
         answered = answers >= 0
         found[who] = {
-            "windows": accuracy_of(s[rows].argmax(axis=1) == known[owners][rows]),
+            "windows": accuracy_of(s[rows].argmax(axis=1) == truth_of_rows, pieces),
             "pieces": {
                 **accuracy_of(answers == truth),
                 "unknown": int((~answered).sum()),
                 "answered": accuracy_of(answers[answered] == truth[answered]),
             },
-            "others_unknown": accuracy_of(votes[who][0][~asked] < 0),
-            "sets": set_scores(s[rows], known[owners][rows], sets),
+            "others_unknown": accuracy_of(votes[who][0][strange] < 0),
+            "sets": set_scores(s[rows], truth_of_rows, sets, pieces),
         }
     return found
 
 
-def _leads(scores: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
-    rows = truth >= 0
-    right = {who: s[rows].argmax(axis=1) == truth[rows] for who, s in scores.items()}
+def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray) -> dict[str, Any]:
+    """The model's lead over each baseline in windows of known classes, its interval over pieces."""
+    rows = known[owners] >= 0
+    truth, pieces = known[owners][rows], owners[rows]
+    right = {who: s[rows].argmax(axis=1) == truth for who, s in scores.items()}
     others = [who for who in right if who != OURS]
-    return {who: lead_of(right[OURS], right[who]) for who in others if rows.any()}
+    return {who: lead_of(right[OURS], right[who], pieces) for who in others if rows.any()}
 
 
 def _answers(

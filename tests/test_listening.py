@@ -9,12 +9,14 @@ from typing import Any
 
 import matplotlib.image
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import NOW, Command, store_series
 from scipy.io import wavfile
 
 from storage.datasets import Dataset, write_dataset
 from storage.root import Root
+from storage.rows import from_dense
 from tasks.generate import raga_tables
 from tasks.listening import _melody
 from tasks.synthesis.drawing import Uniform
@@ -215,6 +217,50 @@ def test_a_users_own_melodies_are_heard_without_notation(
     notes = played(Path(made["files"][0]["mid"]).read_bytes())
     steps = np.diff([pitches[0] for _, _, pitches in notes])
     np.testing.assert_allclose(steps, [2, 2, 3, 2, 3, 2, 2, 3, 2], atol=0.01)
+
+
+def store_songs(root: Root, channel: str, ids: list[str], silent: int) -> None:
+    """Songs of one label, of which the first few are silent."""
+    x = np.tile(np.float32([0, 2, 4, 5, 7, 7]), (len(ids), 1))
+    x[:silent] = np.nan
+    columns = {"series_id": ids, "label": ["Mohanam"] * len(ids),
+               "n_steps": np.full(len(ids), 6, np.int32), channel: from_dense(x)}  # fmt: skip
+    write_dataset(root, "songs", [pa.table(columns)], {}, NOW)
+
+
+@pytest.mark.parametrize("channel", ["pitch", "letter", "cents"])
+def test_a_silent_series_is_refused_and_passed_over(
+    channel: str, root: Root, tmp_path: Path, seqclass: Command
+) -> None:
+    store_songs(root, channel, ["a", "b", "c"], silent=2)
+    code, out, err = seqclass(
+        "listen", "songs", "--series", "c", "--series", "b", "--out", tmp_path
+    )
+    assert (code, out) == (2, "")
+    assert "got 'b', in which nothing sounds" in err
+    assert not list(tmp_path.glob("*.wav"))
+    code, out, err = seqclass("listen", "songs", "--each-class", "--out", tmp_path)
+    assert code == 0, err
+    assert [path.name for path in tmp_path.glob("*.wav")] == ["Mohanam-c.wav"]
+
+
+def test_a_dataset_of_silence_is_refused(root: Root, tmp_path: Path, seqclass: Command) -> None:
+    store_songs(root, "pitch", ["a", "b"], silent=2)
+    code, _, err = seqclass("listen", "songs", "--each-class", "--out", tmp_path)
+    assert code == 2
+    assert "has none in which anything sounds" in err
+
+
+def test_series_whose_names_look_alike_have_files_of_their_own(
+    root: Root, tmp_path: Path, seqclass_json: Callable[..., dict]
+) -> None:
+    ids = ["a/b", "A b", "a-b-2", "ಕ" * 90]
+    store_songs(root, "cents", ids, silent=0)
+    asked = [word for name in [*ids, "a/b"] for word in ("--series", name)]
+    files = seqclass_json("listen", "songs", *asked, "--out", tmp_path)["files"]
+    assert [entry["series"] for entry in files] == ids
+    assert len({entry["wav"].casefold() for entry in files}) == len(ids)
+    assert all(Path(entry[ending]).exists() for entry in files for ending in ("wav", "mid", "png"))
 
 
 @pytest.mark.parametrize(

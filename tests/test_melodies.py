@@ -24,7 +24,13 @@ from tasks.synthesis.drawing import Uniform
 from tasks.synthesis.melodies import NAMES, Manner
 from tasks.synthesis.ragas import Raga
 from tasks.synthesis.ragatable import TABLE, choose_ragas, find_raga
-from tasks.synthesis.renditions import REFERENCE_HZ, RagaSpec, Renditions, generate_ragas
+from tasks.synthesis.renditions import (
+    REFERENCE_HZ,
+    RagaSpec,
+    Renditions,
+    _transcribed,
+    generate_ragas,
+)
 from tasks.synthesis.svaras import Note, read_notes
 
 
@@ -338,12 +344,25 @@ def test_the_command_makes_a_dataset(
     assert 12 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
 
 
+def test_a_melody_that_loses_as_much_as_is_written_twice_has_both_faults() -> None:
+    spec = RagaSpec(("Mohanam",), n_notes=(7, 7), dropped=0.5, doubled=0.5)
+    svara = np.array([[0, 2, 6, 9, 11, 0, 2]], np.int8)
+    notes = (svara, np.zeros_like(svara), np.ones(svara.shape, np.float32))
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        written, *_, counts = _transcribed(spec, np.zeros(1, int), notes, np.array([7]), rng)
+        assert written[0, : counts[0]].tolist() != svara[0].tolist()
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["--ragas", "Mohannam2"], "did you mean 'Mohanam'"),
         (["--n-notes", "a lot"], "--n-notes: expected a whole number"),
         (["--tonic-hz", "1,2,3"], "--tonic-hz: expected one number or lowest,highest"),
+        (["--transpose=-1.5,1.5"], "--transpose: expected whole semitones, got '-1.5,1.5'"),
+        (["--transpose", "inf"], "--transpose: expected whole semitones, got 'inf'"),
+        (["--transpose", "1e30"], "transpose: expected at most 60 semitones up or down"),
         (["--representation", "wav"], "representation: expected one of"),
     ],
 )

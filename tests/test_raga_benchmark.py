@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.contest import draw, together
 from benchmarks.geethams import REPORTED, TUNING, half_of, read_pieces, windows
-from benchmarks.transfer import by_piece, lead_by_piece
+from benchmarks.orders import _counts
 from tasks.synthesis.drawing import Uniform
 
 
@@ -49,10 +49,12 @@ def test_with_the_tonic_given_a_series_is_the_same_at_any_of_them(representation
     assert not np.array_equal(unknown[0].x, unknown[1].x, equal_nan=True)
 
 
-def test_intervals_over_pieces_are_wider_than_over_windows() -> None:
-    owners = np.repeat(np.arange(10), 50)
-    right = owners < 7
-    low, high = by_piece(right, owners)
-    assert low < 0.5
-    assert high > 0.85
-    assert lead_by_piece(right, right, owners) == {"lead": 0.0, "interval": [0.0, 0.0]}
+def test_runs_are_counted_as_they_were_seen_in_training() -> None:
+    x = np.array([[0, 2, 12, 2]], np.float32)[..., None]
+    asked = np.array([[2, 0, 2, 4]], np.float32)[..., None]
+    folded, found = _counts(x, asked, order=2, period=12)
+    assert folded.toarray().tolist() == [[2, 1]]
+    assert found.toarray().tolist() == [[1, 1]]
+    kept, found = _counts(x, asked, order=2, period=60)
+    assert kept.toarray().tolist() == [[1, 1, 1]]
+    assert found.toarray().tolist() == [[1, 0, 0]]

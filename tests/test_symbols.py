@@ -79,6 +79,30 @@ def test_cents_are_rounded_to_semitones_and_other_channels_stay() -> None:
     assert quantised(x, ["value", "loudness"]) is x
 
 
+@pytest.mark.parametrize("sa", [0.0, 3.72, -11.4])
+def test_a_pitch_in_semitones_is_symbols_above_any_tone(sa: float) -> None:
+    notes = series([0, 2, 4, NAN, 12], [-5, 7]) + np.float32(sa)
+    low = round(sa - 5)
+    assert find_alphabets(notes, ["pitch"]) == (Alphabet(low, 18, 1.0),)
+    several = notes + np.array([0.3, 0.9], np.float32)[:, None, None]
+    [found] = find_alphabets(several, ["pitch"])
+    assert found is not None
+
+
+def test_a_pitch_that_is_no_semitones_is_a_measurement() -> None:
+    rng = np.random.default_rng(0)
+    degrees = rng.normal(0, 5, (20, 30, 1)).astype(np.float32)
+    assert find_alphabets(degrees, ["pitch"]) == (None,)
+    assert not fit_symbol_models(degrees, np.arange(20) % 2, ["pitch"], seed=0)
+    levels = np.rint(degrees)
+    assert find_alphabets(levels, ["pitch"]) == find_alphabets(levels, ["angle"])
+    assert find_alphabets(np.full((2, 3, 1), NAN), ["pitch"]) == (None,)
+    both = np.concatenate([levels, degrees], axis=-1)
+    state, pitch = find_alphabets(both, ["state", "pitch"])
+    assert state is not None
+    assert pitch is None
+
+
 def test_order_alone_is_heard_by_the_bigram_and_not_by_the_histogram() -> None:
     (x, y), (x_test, y_test) = two_orders(60, 0), two_orders(100, 2)
     models = fit_symbol_models(x, y, ["state"], seed=0)

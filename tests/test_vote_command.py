@@ -15,8 +15,9 @@ from storage.registry import open_model
 from storage.root import Root, open_root
 from storage.rows import from_dense
 from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.learning.votes import UNDECIDED, accuracy_of
 from tasks.selection import select_rows
-from tasks.vote import unseen_rows
+from tasks.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
 
 STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
 """Classes: twelve symbols (six for tones) in the order of a step."""
@@ -105,10 +106,50 @@ def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_pat
     assert "\n" not in str(refusal.value)
 
 
+def test_a_piece_has_the_label_of_those_of_its_series_that_have_one() -> None:
+    piece_of_row = np.array([0, 0, 1, 1, 2, 2])
+    table = pa.table({"label": ["a", None, None, "b", None, None]})
+    assert _labels(table, piece_of_row, 3, "songs") == ["a", "b", None]
+    for labels in (["a", "b"], ["a", None, "b"]):
+        with pytest.raises(ValueError, match="one label for all series of a group"):
+            _labels(pa.table({"label": labels}), np.zeros(len(labels), int), 1, "songs")
+
+
+def test_pieces_without_a_label_count_as_nothing_and_those_of_other_classes_apart() -> None:
+    scores = {OURS: np.log([[0.9, 0.1], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]])}
+    votes = {OURS: (np.array([0, UNDECIDED, UNDECIDED, 0]), np.ones(4))}
+    known, strange = np.array([0, -1, -1, -1]), np.array([False, True, False, False])
+    found = _summaries(scores, votes, known, strange, np.arange(4), {})[OURS]
+    assert found["others_unknown"] == accuracy_of(np.array([True]))
+    assert found["pieces"]["rows"] == 1
+
+
+def test_intervals_of_windows_are_over_pieces() -> None:
+    owners = np.repeat(np.arange(8), 50)
+    ours = np.log(np.where(np.repeat(np.arange(8) < 6, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
+    other = np.log(np.where(np.repeat(np.arange(8) < 5, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
+    found = _leads({OURS: ours, "bigram": other}, np.zeros(8, int), owners)["bigram"]
+    assert found["lead"] == pytest.approx(1 / 8)
+    assert found["interval"][0] < 0, "that is a single piece of eight"
+    nothing, votes = np.zeros(8, bool), {OURS: (np.zeros(8, int), np.ones(8))}
+    sets = {"pair": np.array([0, 1])}
+    row = _summaries({OURS: ours}, votes, np.zeros(8, int), nothing, owners, sets)[OURS]
+    assert row["windows"]["interval"] == row["sets"]["pair"]["interval"]
+    assert np.ptp(row["windows"]["interval"]) > 0.4
+
+
+def test_a_model_from_before_there_were_offsets_votes(root: Root) -> None:
+    logarithms = np.log([[0.6, 0.4]])
+    for manifest, moved in (({}, 0.0), ({"decision": {"offsets": None}}, 0.0),
+                            ({"decision": {"offsets": [0.0, 2.0]}}, [0.0, 2.0])):  # fmt: skip
+        found = _moved(Model(root, "m", "v1", manifest), logarithms)
+        np.testing.assert_allclose(found, logarithms + moved)
+
+
 def test_votes_are_printed_with_their_kind_and_their_sets(trained: Root, seqclass: Command) -> None:
     code, out, err = seqclass("vote", "circles", "songs", "--hop", 40, "--root", trained.path)
     assert code == 0, err
-    for part in ("synthetic → real", "this model", "bigram", "chromatic", "votes-"):
+    for part in ("synthetic → real", "this model", "bigram", "chromatic", "over pieces", "votes-"):
         assert part in out
 
 

@@ -7,10 +7,14 @@ import numpy as np
 
 MOST_SYMBOLS = 64
 """Whole numbers from a channel's lowest to its highest value, beyond which it is a measurement."""
-UNITS = {"cents": 100.0, "pitch": 1.0}
-"""Channels whose name is a unit, and how much of it makes a symbol, here a semitone: an
-equal-tempered one has 100 cents, and pitch is counted in semitones."""
-SAMPLED = ("cents",)
+CENTS, PITCH = "cents", "pitch"
+UNITS = {CENTS: 100.0, PITCH: 1.0}
+"""Channels that may be rounded, and how much of them makes a symbol, here a semitone. Cents are a
+unit by their name, 100 to an equal-tempered one. A pitch may be counted in anything: it is taken
+for semitones where each series has whole ones between its values."""
+WHOLE = 1e-3
+"""How far from a whole number a float32 may lie that is one."""
+SAMPLED = (CENTS,)
 """Units of contours, in which a symbol lasts for many steps."""
 MISSING = -1
 
@@ -39,12 +43,29 @@ def find_alphabets(x: np.ndarray, channels: Sequence[str] = ()) -> Alphabets:
     """What the values of training rows ``(n, steps, channels)`` say of each channel.
 
     A channel holds symbols where all its values are whole, not all alike, and from the lowest to
-    the highest there are ``MOST_SYMBOLS`` at most. NaN is left out. Channels whose name is a unit
-    are rounded before.
+    the highest there are ``MOST_SYMBOLS`` at most. NaN is left out. Channels of a known unit are
+    rounded before.
     """
     values = quantised(x, channels)
-    widths = [UNITS.get(name, 1.0) for name in channels] or [1.0] * x.shape[-1]
-    return tuple(_alphabet(values[..., c], width) for c, width in enumerate(widths))
+    names = channels or [""] * x.shape[-1]
+    return tuple(
+        _alphabet(values[..., c], UNITS.get(name, 1.0))
+        if name != PITCH or counts_semitones(x[..., c])
+        else None
+        for c, name in enumerate(names)
+    )
+
+
+def counts_semitones(pitch: np.ndarray) -> bool:
+    """Whether there are whole numbers between the values of each series ``(n, steps)``.
+
+    So it is with semitones above any reference, such as a fixed tone where Sa is not known.
+    """
+    seen = np.isfinite(pitch)
+    some = seen.any(axis=1)
+    first = np.take_along_axis(pitch[some], seen[some].argmax(axis=1)[:, None], axis=1)
+    apart = (pitch[some] - first)[seen[some]]
+    return bool((np.abs(apart - np.rint(apart)) < WHOLE).all())
 
 
 def _alphabet(values: np.ndarray, width: float) -> Alphabet | None:
@@ -58,7 +79,10 @@ def _alphabet(values: np.ndarray, width: float) -> Alphabet | None:
 
 
 def quantised(x: np.ndarray, channels: Sequence[str]) -> np.ndarray:
-    """``(n, steps, channels)`` with channels of a known unit rounded to the nearest symbol."""
+    """``(n, steps, channels)`` with channels of a known unit rounded to the nearest symbol.
+
+    Those that have no alphabet are rounded too, and count for nothing.
+    """
     widths = np.array([UNITS.get(name, 0.0) for name in channels], dtype=np.float32)
     if not widths.any():
         return x

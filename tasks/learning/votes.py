@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import norm, t
 
 from tasks.learning.decisions import UNKNOWN
 
@@ -75,12 +75,16 @@ def within_set(log_scores: np.ndarray, members: np.ndarray) -> np.ndarray:
 
 
 def set_scores(
-    log_scores: np.ndarray, y: np.ndarray, sets: dict[str, np.ndarray]
+    log_scores: np.ndarray,
+    y: np.ndarray,
+    sets: dict[str, np.ndarray],
+    owners: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Accuracy on the rows of each named set of classes, when only these may be answered.
 
-    log_scores: ``(n, classes)``; sets: class codes by name. Rows of the set, chance, accuracy
-    with its interval; ``open`` is the accuracy when all classes may be answered.
+    log_scores: ``(n, classes)``; sets: class codes by name; owners: as for ``accuracy_of``. Rows of
+    the set, chance, accuracy with its interval; ``open`` is the accuracy when all classes may be
+    answered.
     """
     found = {}
     for name, members in sets.items():
@@ -91,29 +95,77 @@ def set_scores(
         found[name] = {
             "classes": len(members),
             "chance": 1 / len(members),
-            **accuracy_of(right),
+            **accuracy_of(right, None if owners is None else owners[rows]),
             "open": float((log_scores[rows].argmax(axis=1) == y[rows]).mean()),
         }
     return found
 
 
-def accuracy_of(right: np.ndarray) -> dict[str, Any]:
-    """Rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool."""
-    n, hits = len(right), int(right.sum())
+def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> dict[str, Any]:
+    """Rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool.
+
+    owners: ``(n,)``, what each row is a part of, such as a window of a piece (None: every row
+    stands for itself). Parts of one piece are right or wrong together, so the interval is that of
+    as many single rows as tell as much (Korn and Graubard 1998).
+    """
+    n = len(right)
     if n == 0:
         return {"rows": 0, "accuracy": None, "interval": None}
-    ends = binomtest(hits, n).proportion_ci(0.95, "wilson")
-    return {"rows": n, "accuracy": hits / n, "interval": [float(ends.low), float(ends.high)]}
+    share = float(np.mean(right))
+    telling = n if owners is None else _telling(right, owners)
+    return {"rows": n, "accuracy": share, "interval": _wilson(share, telling)}
 
 
-def lead_of(right: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+def lead_of(
+    right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = None
+) -> dict[str, Any]:
     """By how much the one's accuracy exceeds the other's on the same rows, with a 95% interval.
 
-    right, other: ``(n,)`` bool. The interval is that of the mean of paired differences.
+    right, other: ``(n,)`` bool; owners: as for ``accuracy_of``. The interval is that of the mean
+    of paired differences, with Student's t of as many degrees of freedom as there are owners but
+    one; of a single owner nothing is known, so it holds every lead.
     """
     gaps = right.astype(float) - other.astype(float)
-    error = 1.96 * float(gaps.std(ddof=1)) / len(gaps) ** 0.5 if len(gaps) > 1 else 1.0
-    return {"lead": float(gaps.mean()), "interval": [gaps.mean() - error, gaps.mean() + error]}
+    error, freedom = _error_of(gaps, owners)
+    lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else 2.0
+    return {"lead": lead, "interval": [max(lead - margin, -1.0), min(lead + margin, 1.0)]}
+
+
+def _error_of(values: np.ndarray, owners: np.ndarray | None) -> tuple[float, int]:
+    """Standard error of the mean of ``(n,)`` values over their owners, and degrees of freedom.
+
+    The ratio estimator of survey sampling (Cochran 1977, 6.4): owners with many rows count more.
+    """
+    off = values - values.mean()
+    sums = off if owners is None else np.bincount(np.unique(owners, return_inverse=True)[1], off)
+    n, freedom = len(sums), len(sums) - 1
+    spread = float((sums**2).sum()) * n / freedom if freedom else 0.0
+    return spread**0.5 / len(values), freedom
+
+
+def _telling(right: np.ndarray, owners: np.ndarray) -> float:
+    """How many single rows would tell as much about the share of right ones.
+
+    At most the rows; as many as there are owners where all are right or all wrong.
+    """
+    n, share = len(right), float(np.mean(right))
+    error, freedom = _error_of(right.astype(float), owners)
+    if not freedom:
+        return 1.0
+    alone = share * (1 - share)
+    worth = min(alone / error**2 if error else n, n) if alone else freedom + 1
+    return worth * float(_quantile(np.inf) / _quantile(freedom)) ** 2
+
+
+def _quantile(freedom: float) -> float:
+    return float(t.ppf(0.975, freedom) if np.isfinite(freedom) else norm.ppf(0.975))
+
+
+def _wilson(share: float, n: float) -> list[float]:
+    z = _quantile(np.inf)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
+    return [max(middle - half, 0.0), min(middle + half, 1.0)]
 
 
 def names_of(codes: np.ndarray, classes: list[str]) -> list[str]:

@@ -40,6 +40,8 @@ SVARA, LETTERS, CONTOUR = "svara", "letters", "contour"
 REPRESENTATIONS = (SVARA, LETTERS, CONTOUR)
 HONEST, AUTHOR = "honest", "author"
 RULES = (HONEST, AUTHOR)
+FURTHEST = 60
+"""Semitones that a composition may be moved by: five octaves."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class RagaSpec:
                 raise ValueError(
                     f"{name}: expected lowest <= highest, got {low}..{high}; swap the limits"
                 )
+        if max(map(abs, self.transpose)) > FURTHEST:
+            raise ValueError(
+                f"transpose: expected at most {FURTHEST} semitones up or down, got "
+                f"{self.transpose[0]}..{self.transpose[1]}; lower them"
+            )
         self._check_options()
 
     def _check_options(self) -> None:
@@ -378,12 +385,12 @@ def _transcribed(
     wrong = chance < spec.wrong
     octave = np.where(wrong, octave + beside[..., 1], octave).astype(np.int8)
     svara = np.where(wrong, beside[..., 0], svara).astype(np.int8)
+    if not spec.dropped and not spec.doubled:
+        return svara, octave, seconds, n_notes.astype(np.int32)
     chance = rng.random(svara.shape)
     times = np.where(chance < spec.dropped, 0, np.where(chance > 1 - spec.doubled, 2, 1))
     times[np.arange(svara.shape[1]) >= n_notes[:, None]] = 0
     times[:, 0] = 1
-    if (times.sum(axis=1) == n_notes).all():
-        return svara, octave, seconds, n_notes.astype(np.int32)
     stop = np.cumsum(times, axis=1)
     source = (np.arange(svara.shape[1])[None, :, None] >= stop[:, None, :]).sum(axis=2)
     source = np.minimum(source, svara.shape[1] - 1)
