@@ -1,7 +1,7 @@
 """Retrainings: what was looked at, what was decided and why, written once.
 
-``retrainings/<model>/<time>-<number>/`` holds the drift table and picture, the ids of rows whose
-labels are doubted, and the manifest with the decision.
+``retrainings/<model>/<time>-<number>/`` holds the drift table and picture, the rows whose labels
+are doubted, and the manifest with the decision.
 """
 
 import uuid
@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.datasets import open_dataset
 from storage.root import (
     MANIFEST,
     DamagedError,
@@ -23,6 +25,8 @@ from storage.root import (
 )
 
 RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
+Pair = tuple[str, str | None]
+"""Id and label of a row: what is doubted is a label, not the row."""
 
 
 def retrainings_of(root: Root, model: str) -> list[dict[str, Any]]:
@@ -35,22 +39,33 @@ def retrainings_of(root: Root, model: str) -> list[dict[str, Any]]:
     return [{**read_manifest(root, folder), "folder": folder} for folder in folders]
 
 
-def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[str]:
-    """Ids of rows whose labels a retraining has doubted and none has trusted since."""
-    found: set[str] = set()
+def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
+    """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
+    found: set[Pair] = set()
     for record in records:
         if record["trusted"]:
             found.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:
-                with root.fs.open(check_file(root, record["folder"], entry), "rb") as file:
-                    found |= set(pq.read_table(file)["series_id"].to_pylist())
+                found |= _read_suspects(root, record, check_file(root, record["folder"], entry))
     return found
 
 
-def write_suspects(root: Root, workspace: str, ids: list[str]) -> None:
+def _read_suspects(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
+    """Records that were written before labels were kept mean those that the dataset has."""
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file)
+    if "label" not in table.column_names:
+        labels = open_dataset(root, record["dataset"]).labels().select(["series_id", "label"])
+        table = labels.filter(pc.is_in(labels["series_id"], table["series_id"]))
+    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def write_suspects(root: Root, workspace: str, pairs: list[Pair]) -> None:
+    columns = zip(("series_id", "label"), zip(*pairs, strict=True), strict=True)
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
     with root.fs.open(f"{workspace}/{SUSPECTS}", "wb") as file:
-        pq.write_table(pa.table({"series_id": pa.array(ids, pa.string())}), file)
+        pq.write_table(table, file)
 
 
 def commit_retraining(

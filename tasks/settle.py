@@ -83,8 +83,9 @@ def _move(root: Root, challenger: str, verdict: dict[str, Any], now: datetime) -
 
 
 def _doubt(root: Root, news: dict[str, Any], spec: RetrainSpec, workspace: str) -> None:
-    """Keep the ids of the new labelled rows, which later retrainings leave out."""
-    latest, champion = open_dataset(root, news["latest"]), open_model(root, news["champion"])
-    rows, table = new_rows(root, latest, champion, news, spec), latest.labels()
+    """Keep the new labelled rows, which later retrainings leave out while their labels stay."""
+    latest = open_dataset(root, news["latest"])
+    rows, table = new_rows(root, latest, news, spec), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
-    write_suspects(root, workspace, [ids[row] for row in rows if labels[row] is not None])
+    pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
+    write_suspects(root, workspace, pairs)
