@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.datasets import open_dataset
+from storage.registry import STAMP, champion_of, finish_move, move_champion, write_refusal
 from storage.root import (
     MANIFEST,
     DamagedError,
@@ -82,7 +83,56 @@ def commit_retraining(
         "files": [describe_file(root, workspace, name) for name in names],
     }
     write_manifest(root, workspace, manifest)
-    entry = f"{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:4]}"
+    entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
     if not commit(root, workspace, RETRAININGS, model, entry):
         raise DamagedError(f"{entry}: expected a new folder of retrainings, it is there already")
     return root.join(RETRAININGS, model, entry)
+
+
+def carry_out(root: Root, model: str) -> list[dict[str, Any]]:
+    """Write the audit entries that sealed decisions still lack, and move the champion where they
+    say so; returns these retrainings.
+
+    A decision is sealed, with what it rests on, before anything is moved: a run that is killed
+    leaves none, or one that whoever moves the champion next carries out before. The caller holds
+    the model's folder.
+    """
+    finish_move(root, model)
+    written = _times_of_audit(root, model)
+    found = [
+        record
+        for record in retrainings_of(root, model)
+        if record.get("audit") and _time_of(record).strftime(STAMP) not in written
+    ]
+    for record in found:
+        _carry_out(root, model, record)
+    return found
+
+
+def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
+    audit, now = record["audit"], _time_of(record)
+    version, evidence, reason = audit["version"], audit["evidence"], audit["reason"]
+    current, is_move = champion_of(root, model), audit["what"] == "promote"
+    if is_move and current == audit["champion"]:
+        move_champion(root, model, version, audit["actor"], reason, evidence, now)
+        return
+    if is_move:
+        reason = f"the champion was moved to {current} before this was carried out: {reason}"
+    write_refusal(root, model, version, audit["actor"], reason, evidence, now)
+
+
+def check_time(root: Root, model: str, now: datetime) -> None:
+    """Refuse a time that the audit knows: it tells a decision from those carried out before."""
+    if now.strftime(STAMP) in _times_of_audit(root, model):
+        raise ValueError(
+            f"now: expected a time at which nothing was decided yet, got {now.isoformat()}; give "
+            "a later one, or none"
+        )
+
+
+def _times_of_audit(root: Root, model: str) -> set[str]:
+    return {entry.partition("-")[0] for entry in root.names("models", model, "audit")}
+
+
+def _time_of(record: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(record["created"])
