@@ -95,7 +95,7 @@ def _decide(root: Root, challenger: str, verdict: dict[str, Any]) -> Outcome:
         "reasons": reasons or [verdict["reason"]],
         "challenger": model.ref,
         "doubted": verdict["doubted"],
-        "settled": current == verdict["champion"],
+        "settled": current == verdict["champion"] and not verdict.get("unanswered", False),
         "audit": {
             "what": "refuse" if reasons else "promote",
             "champion": current,

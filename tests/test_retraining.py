@@ -387,7 +387,8 @@ def test_silence_is_no_approval_and_the_run_goes_on(prefect: str) -> None:
 
     found = ask()
     assert not found["better"]
-    assert found["reasons"] == ["nobody approved of it within 1 s"]
+    assert found["reasons"] == ["nobody approved of it within 1 s; the next run asks again"]
+    assert found["unanswered"]
 
 
 @pytest.mark.slow

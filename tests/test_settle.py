@@ -20,6 +20,7 @@ from storage.retrainings import carry_out, retrainings_of
 from storage.root import Root, locked, staging
 from tasks.champion import promote_version, roll_back
 from tasks.monitoring.retraining import RetrainSpec
+from tasks.news import look_for_news
 
 VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
 WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
@@ -134,3 +135,14 @@ def test_two_decisions_at_one_time_are_refused(two: Root) -> None:
     settle(two, WORSE)
     with pytest.raises(ValueError, match="now: expected a time at which nothing was decided yet"):
         settle(two, VERDICT)
+
+
+def test_who_was_not_answered_may_ask_again(two: Root) -> None:
+    silence = {**VERDICT, "reasons": ["nobody approved of it"], "unanswered": True}
+    grown = store_series(two, n=90)
+    found = settle(two, silence)
+    assert (found["decision"], found["settled"]) == ("refused", False)
+    assert read_audit(two, "toy")[-1]["reason"] == "nobody approved of it"
+    with disable_run_logger():
+        news = look_for_news.fn("toy", RetrainSpec(), LATER, two.url)
+    assert (news["latest"], news["rows"], news["waiting"]) == (grown.ref, 30, None)
