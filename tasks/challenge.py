@@ -18,7 +18,7 @@ from storage.root import Root, open_root
 from tasks.compare import ANSWERS, COMPARISON, offsets_of
 from tasks.learning.decisions import answers_of
 from tasks.learning.spec import TrainingSpec
-from tasks.monitoring.paired import Answers, GateSpec, compare_paired, objections
+from tasks.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
 from tasks.monitoring.quality import doubt_about_labels
 from tasks.monitoring.retraining import RetrainSpec
 from tasks.news import CHOSEN_FROM, doubted_ids, fresh_ids, pairs_of, spec_of
@@ -110,8 +110,9 @@ def judge(
         for side in (old, newest)
     )
     stability = _read(root, f"{workspace}/stability.json")["refused"]
-    reasons = [*([stability] if stability else []), *_on_old(on_old, old, classes, spec.gate)]
     doubt = _doubt(seen, fresh, spec)
+    may_fall = replace(spec.gate, worse=allowance(None if doubt else on_new, spec.gate))
+    reasons = [*([stability] if stability else []), *_on_old(on_old, old, classes, may_fall)]
     if doubt:
         reasons.append(doubt)
     elif on_new:
