@@ -49,15 +49,19 @@ def replay(scenario: str, seed: int) -> dict[str, Any]:
 
 def _learned_from(store: Any, prefix: str) -> list[str]:
     """Versions that were champion at some time and whose dataset holds rows of a week."""
+    from storage.datasets import open_dataset
     from storage.registry import open_model, read_audit
-    from tasks.news import ids_of
+    from tasks.news import pairs_of
 
     moves = [entry for entry in read_audit(store, "plant") if entry["what"] == "promote"]
     models = [open_model(store, f"plant@{entry['to']}") for entry in moves]
     return [
         model.version
         for model in models
-        if any(name.startswith(prefix) for name in ids_of(store, model.manifest["dataset"]))
+        if any(
+            i.startswith(prefix)
+            for i, _ in pairs_of(open_dataset(store, model.manifest["dataset"]))
+        )
     ]
 
 

@@ -21,7 +21,10 @@ class Approval(RunInput):
 
 
 def with_approval(verdict: dict[str, Any], spec: RetrainSpec) -> dict[str, Any]:
-    """The verdict after a person was asked, where the spec wants that and the gate has passed."""
+    """The verdict after a person was asked, where the spec wants that and the gate has passed.
+
+    Silence refuses, but settles nothing.
+    """
     if not spec.approval or not verdict["better"]:
         return verdict
     form = Approval.with_initial_data(description=verdict["reason"], approve=False)
@@ -29,7 +32,8 @@ def with_approval(verdict: dict[str, Any], spec: RetrainSpec) -> dict[str, Any]:
         answer = pause_flow_run(form, timeout=int(spec.approval_s), poll_interval=2)
     except FlowPauseTimeout:
         _go_on()
-        return _refused(verdict, f"nobody approved of it within {spec.approval_s:g} s")
+        silence = f"nobody approved of it within {spec.approval_s:g} s; the next run asks again"
+        return {**_refused(verdict, silence), "unanswered": True}
     if answer is None or not answer.approve:
         reason = answer.reason if answer else ""
         return _refused(verdict, f"not approved of: {reason or 'no reason given'}")

@@ -7,8 +7,9 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.approval import with_approval
+from storage.claims import in_turn
 from storage.registry import open_model
-from storage.root import claimed, open_root, staging
+from storage.root import open_root, staging
 from tasks.announce import announce
 from tasks.catalogue import refresh_catalogue
 from tasks.challenge import choose_rows, judge, training_of
@@ -18,11 +19,13 @@ from tasks.monitoring.retraining import RetrainSpec
 from tasks.news import look_for_news
 from tasks.register import register
 from tasks.report import write_report
-from tasks.settle import NOTHING_NEW, settle
+from tasks.settle import NOTHING_NEW, end_what_was_cut_short, settle
 from tasks.sweep import sweep_leftovers
 from tasks.train import train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
+
+MET_ANOTHER = "another retraining of this model is running, and looks again when it ends"
 
 
 @flow(name="retrain-model")
@@ -34,21 +37,30 @@ def retrain_model(
 ) -> Any:
     """Look at new rows, train a challenger, and promote it or say why not; one run at a time.
 
-    Ends in a state named Promoted, Refused or NothingNew, with the outcome.
+    A run that meets another leaves the rows to it, which looks again at its end. Ends in a state
+    named Promoted, Refused or NothingNew, with the outcome.
     """
-    spec, root_url, now = spec or RetrainSpec(), open_root(root).url, now or datetime.now(UTC)
-    name = open_model(open_root(root_url), model.partition("@")[0]).name
-    with claimed(open_root(root_url), "retraining", "models", name) as is_free:
-        if is_free:
-            outcome = _retrain(name, spec, now, root_url)
-        else:
-            outcome = _nothing_new(name, "another retraining of this model is running", root_url)
-    announce(outcome, root_url)
+    store, wanted = open_root(root), spec or RetrainSpec()
+    name = open_model(store, model.partition("@")[0]).name
+
+    def turn(claim: str) -> dict[str, Any]:
+        outcome = _retrain(name, wanted, claim, now or datetime.now(UTC), store.url)
+        announce(outcome, store.url)
+        return outcome
+
+    turns = in_turn(store, "retraining", ("models", name), turn)
+    outcomes = turns or [_nothing_new(name, MET_ANOTHER, store.url)]
+    decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
+    outcome = (decided or outcomes)[-1]
     message = f"{outcome['decision']}: {'; '.join(outcome['reasons'])}"
     return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)
 
 
-def _retrain(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
+def _retrain(
+    name: str, spec: RetrainSpec, claim: str, now: datetime, root_url: str
+) -> dict[str, Any]:
+    for late in end_what_was_cut_short(name, root_url):
+        announce(late, root_url)
     sweep_leftovers(root_url)
     news = look_for_news(name, spec, now, root_url)
     if news["waiting"]:
@@ -66,7 +78,7 @@ def _retrain(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict
             write_report(dataset, training, bench, name, root_url)
             challenger = register(dataset, training, bench, name, root_url)
             verdict = with_approval(verdict, spec)
-        outcome = settle(news, seen, challenger, verdict, spec, folder, now, root_url)
+        outcome = settle(news, seen, challenger, verdict, spec, folder, claim, now, root_url)
     refresh_catalogue(root_url)
     return outcome
 

@@ -73,10 +73,12 @@ def only_one(home: Path) -> Iterator[bool]:
     home.mkdir(parents=True, exist_ok=True)
     handle = os.open(home, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)
 
@@ -125,23 +127,30 @@ def answers(url: str) -> bool:
         return False
 
 
-def check_port(port: int) -> None:
+def choose_port(port: int) -> int:
+    """The port itself, where it is free; 0 means any that is."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOCAL, port))
-            return
+            return int(probe.getsockname()[1])
         except (OSError, OverflowError) as error:
             problem = error
-    url = f"http://{LOCAL}:{port}/api"
+    url = local_url(port)
     use = f"set PREFECT_API_URL={url} to use the server there, or " if answers(url) else ""
     raise ValueError(
         f"--port: expected a free port, got {port} ({problem}); {use}choose another with --port"
     )
 
 
-def new_service(port: int) -> Service:
-    return Service(f"http://{LOCAL}:{port}/api", secrets.token_hex(8), os.getpid())
+def local_url(port: int) -> str:
+    return f"http://{LOCAL}:{port}/api"
+
+
+def new_service(url: str, last: Service | None = None) -> Service:
+    """A service of this process; it carries the mark of the ``last`` one, whose processes it ends
+    too."""
+    return Service(url, last.mark if last else secrets.token_hex(8), os.getpid())
 
 
 def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:

@@ -24,11 +24,12 @@ from flows.server import (
     Service,
     await_server,
     await_worker,
-    check_port,
+    choose_port,
     close_dead_runs,
     deploy,
     home_of,
     kill,
+    local_url,
     make_pool,
     mark_environment,
     new_service,
@@ -52,7 +53,9 @@ RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the server, where one is started.")] = 4200,
+    port: Annotated[
+        int, typer.Option(help="Port of the server, where one is started; 0 takes any free one.")
+    ] = 4200,
     limit: Annotated[int, typer.Option(help="Flow runs at a time.")] = 4,
     root: RootOption = None,
     as_json: JsonFlag = False,
@@ -128,7 +131,7 @@ def _choose(store: Root, port: int) -> tuple[Service, bool]:
     """The server to use, and whether it has to be started."""
     from flows.diagnosis import prefect_url, server_problem
 
-    fresh, last = new_service(port), recorded(store)
+    last = recorded(store)
     configured = prefect_url()
     if configured:
         if problem := server_problem(configured):
@@ -137,12 +140,11 @@ def _choose(store: Root, port: int) -> tuple[Service, bool]:
                 "it, or unset the address to have one started here"
             )
         _say(f"server: using the one at {configured}")
-        return Service(configured, last.mark if last else fresh.mark, os.getpid()), False
+        return new_service(configured, last), False
     if last is not None and still_there(last):
         _say(f"server: using the one that an earlier 'seqclass up' left at {last.url}")
-        return Service(last.url, last.mark, os.getpid()), False
-    check_port(port)
-    return Service(fresh.url, last.mark if last else fresh.mark, os.getpid()), True
+        return new_service(last.url, last), False
+    return new_service(local_url(choose_port(port)), last), True
 
 
 class _Children:

@@ -8,12 +8,20 @@ from storage.models import Model, model_versions, read_model
 from storage.root import DamagedError, Root, create_file, replace_file
 
 CHAMPION = "champion"
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+MOVES = ("promote", "rollback")
 
 
 def champion_of(root: Root, name: str) -> str | None:
     """Version that the champion pointer names; None where there is none yet."""
+    return _pointer(root, name)[0]
+
+
+def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
+    """The champion's version and since when it is that."""
     path = root.join("models", name, "aliases", f"{CHAMPION}.json")
-    return _read(root, path)["version"] if root.fs.exists(path) else None
+    found = _read(root, path) if root.fs.exists(path) else {"version": None}
+    return found["version"], found.get("since")
 
 
 def open_model(root: Root, ref: str) -> Model:
@@ -42,13 +50,16 @@ def move_champion(
 ) -> None:
     """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
 
-    The entry is written first: a move without an entry can't happen. The caller holds the
-    model's folder with ``storage.root.locked`` from its comparison to this move.
+    The entry is written first: a move without an entry can't happen, and one that was cut short
+    is ended by ``finish_move``. The caller holds the model's folder with ``storage.root.locked``
+    from its comparison to this move.
     """
+    before, since = _pointer(root, name)
     record = {
         "what": what,
         "alias": CHAMPION,
-        "from": champion_of(root, name),
+        "from": before,
+        "from_since": since,
         "to": version,
         "actor": actor,
         "reason": reason,
@@ -56,10 +67,29 @@ def move_champion(
         "time": now.isoformat(),
     }
     write_audit(root, name, what, record, now)
-    pointer = {"version": version, "since": now.isoformat()}
+    _point(root, name, record)
+
+
+def _point(root: Root, name: str, entry: dict[str, Any]) -> None:
+    pointer = {"version": entry["to"], "since": entry["time"]}
     folder = root.join("models", name, "aliases")
     root.fs.makedirs(folder, exist_ok=True)
     replace_file(root, f"{folder}/{CHAMPION}.json", json.dumps(pointer, indent=2).encode())
+
+
+def finish_move(root: Root, name: str) -> dict[str, Any] | None:
+    """End a move that was cut short after its audit entry, and return that entry.
+
+    Such an entry goes out from the very pointer that is still there. The caller holds the model's
+    folder.
+    """
+    pointer = _pointer(root, name)
+    for entry in read_audit(root, name):
+        is_move = entry.get("what") in MOVES and "from_since" in entry
+        if is_move and (entry["from"], entry["from_since"]) == pointer:
+            _point(root, name, entry)
+            return entry
+    return None
 
 
 def previous_champion(root: Root, name: str) -> str | None:
@@ -100,7 +130,7 @@ def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: d
     """Append an entry ``<time>-<what>.json``; an existing entry is never replaced."""
     folder = root.join("models", name, "audit")
     root.fs.makedirs(folder, exist_ok=True)
-    path = f"{folder}/{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{what}.json"
+    path = f"{folder}/{now.strftime(STAMP)}-{what}.json"
     create_file(root, path, json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 

@@ -1,7 +1,7 @@
 """Retrainings: what was looked at, what was decided and why, written once.
 
-``retrainings/<model>/<time>-<number>/`` holds the drift table and picture, the ids of rows whose
-labels are doubted, and the manifest with the decision.
+``retrainings/<model>/<time>-<number>/`` holds the drift table and picture, the rows whose labels
+are doubted, and the manifest with the decision.
 """
 
 import uuid
@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.datasets import open_dataset
+from storage.registry import STAMP, champion_of, finish_move, move_champion, write_refusal
 from storage.root import (
     MANIFEST,
     DamagedError,
@@ -23,6 +26,8 @@ from storage.root import (
 )
 
 RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
+Pair = tuple[str, str | None]
+"""Id and label of a row: what is doubted is a label, not the row."""
 
 
 def retrainings_of(root: Root, model: str) -> list[dict[str, Any]]:
@@ -35,22 +40,33 @@ def retrainings_of(root: Root, model: str) -> list[dict[str, Any]]:
     return [{**read_manifest(root, folder), "folder": folder} for folder in folders]
 
 
-def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[str]:
-    """Ids of rows whose labels a retraining has doubted and none has trusted since."""
-    found: set[str] = set()
+def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
+    """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
+    found: set[Pair] = set()
     for record in records:
         if record["trusted"]:
             found.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:
-                with root.fs.open(check_file(root, record["folder"], entry), "rb") as file:
-                    found |= set(pq.read_table(file)["series_id"].to_pylist())
+                found |= _read_suspects(root, record, check_file(root, record["folder"], entry))
     return found
 
 
-def write_suspects(root: Root, workspace: str, ids: list[str]) -> None:
+def _read_suspects(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
+    """Records that were written before labels were kept mean those that the dataset has."""
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file)
+    if "label" not in table.column_names:
+        labels = open_dataset(root, record["dataset"]).labels().select(["series_id", "label"])
+        table = labels.filter(pc.is_in(labels["series_id"], table["series_id"]))
+    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def write_suspects(root: Root, workspace: str, pairs: list[Pair]) -> None:
+    columns = zip(("series_id", "label"), zip(*pairs, strict=True), strict=True)
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
     with root.fs.open(f"{workspace}/{SUSPECTS}", "wb") as file:
-        pq.write_table(pa.table({"series_id": pa.array(ids, pa.string())}), file)
+        pq.write_table(table, file)
 
 
 def commit_retraining(
@@ -67,7 +83,56 @@ def commit_retraining(
         "files": [describe_file(root, workspace, name) for name in names],
     }
     write_manifest(root, workspace, manifest)
-    entry = f"{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:4]}"
+    entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
     if not commit(root, workspace, RETRAININGS, model, entry):
         raise DamagedError(f"{entry}: expected a new folder of retrainings, it is there already")
     return root.join(RETRAININGS, model, entry)
+
+
+def carry_out(root: Root, model: str) -> list[dict[str, Any]]:
+    """Write the audit entries that sealed decisions still lack, and move the champion where they
+    say so; returns these retrainings.
+
+    A decision is sealed, with what it rests on, before anything is moved: a run that is killed
+    leaves none, or one that whoever moves the champion next carries out before. The caller holds
+    the model's folder.
+    """
+    finish_move(root, model)
+    written = _times_of_audit(root, model)
+    found = [
+        record
+        for record in retrainings_of(root, model)
+        if record.get("audit") and _time_of(record).strftime(STAMP) not in written
+    ]
+    for record in found:
+        _carry_out(root, model, record)
+    return found
+
+
+def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
+    audit, now = record["audit"], _time_of(record)
+    version, evidence, reason = audit["version"], audit["evidence"], audit["reason"]
+    current, is_move = champion_of(root, model), audit["what"] == "promote"
+    if is_move and current == audit["champion"]:
+        move_champion(root, model, version, audit["actor"], reason, evidence, now)
+        return
+    if is_move:
+        reason = f"the champion was moved to {current} before this was carried out: {reason}"
+    write_refusal(root, model, version, audit["actor"], reason, evidence, now)
+
+
+def check_time(root: Root, model: str, now: datetime) -> None:
+    """Refuse a time that the audit knows: it tells a decision from those carried out before."""
+    if now.strftime(STAMP) in _times_of_audit(root, model):
+        raise ValueError(
+            f"now: expected a time at which nothing was decided yet, got {now.isoformat()}; give "
+            "a later one, or none"
+        )
+
+
+def _times_of_audit(root: Root, model: str) -> set[str]:
+    return {entry.partition("-")[0] for entry in root.names("models", model, "audit")}
+
+
+def _time_of(record: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(record["created"])

@@ -25,8 +25,6 @@ MANIFEST = "manifest.json"
 STAGING = ".staging"
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
-CLAIM_AGE_S = 6 * 3600
-"""Age at which a remote claim counts as left behind."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -261,53 +259,12 @@ def locked(root: Root, *folder: str) -> Iterator[None]:
         os.close(handle)
 
 
-@contextlib.contextmanager
-def claimed(root: Root, claim: str, *folder: str) -> Iterator[bool]:
-    """Try to be the only one to work on a folder for this purpose; whether that holds.
-
-    Locally the claim ends with the process, however it ends; in a remote store it is a file, which
-    counts for ``CLAIM_AGE_S`` seconds.
-    """
-    path = root.join(*folder, f".{claim}.lock")
-    if not root.is_local:
-        with _claimed_remotely(root, path) as is_free:
-            yield is_free
-        return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _claimed_remotely(root: Root, path: str) -> Iterator[bool]:
-    root.fs.invalidate_cache()
-    if root.fs.exists(path) and time.time() - root.fs.modified(path).timestamp() > CLAIM_AGE_S:
-        root.fs.rm(path)
-    try:
-        create_file(root, path, str(time.time()).encode())
-    except FileExistsError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        root.fs.rm(path)
-
-
 def sweep(root: Root) -> list[str]:
     """Remove what killed runs left behind; the work of living processes stays.
 
     Returns the folders that were removed.
     """
-    staged = [path.rstrip("/") for path in _entries(root, root.join(STAGING))]
+    staged = [path.rstrip("/") for path in entries(root, root.join(STAGING))]
     left = [path for path in staged if _is_abandoned(root, path)]
     left += [path for path in _versions_without_manifest(root) if _may_sweep_version(root, path)]
     for path in left:
@@ -316,7 +273,8 @@ def sweep(root: Root) -> list[str]:
     return left
 
 
-def _entries(root: Root, folder: str) -> list[str]:
+def entries(root: Root, folder: str) -> list[str]:
+    """Paths in a folder, hidden ones too, as they are now; empty where there is no such folder."""
     root.fs.invalidate_cache(folder)
     return list(root.fs.ls(folder, detail=False)) if root.fs.isdir(folder) else []
 

@@ -18,10 +18,10 @@ from storage.root import Root, open_root
 from tasks.compare import ANSWERS, COMPARISON, offsets_of
 from tasks.learning.decisions import answers_of
 from tasks.learning.spec import TrainingSpec
-from tasks.monitoring.paired import Answers, GateSpec, compare_paired, objections
+from tasks.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
 from tasks.monitoring.quality import doubt_about_labels
 from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import CHOSEN_FROM, doubted_ids, fresh_ids, ids_of, spec_of
+from tasks.news import CHOSEN_FROM, doubted_ids, fresh_ids, pairs_of, spec_of
 from tasks.prediction import answer_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
@@ -32,7 +32,8 @@ def choose_rows(news: dict[str, Any], spec: RetrainSpec, root_url: str) -> str:
     """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
     root = open_root(root_url)
     name = news["champion"].removeprefix("models/").partition("@")[0]
-    chosen = choose(open_dataset(root, news["latest"]), doubted_ids(root, name, spec), spec)
+    latest = open_dataset(root, news["latest"])
+    chosen = choose(latest, doubted_ids(latest, name, spec), spec)
     get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
     return chosen.ref
 
@@ -109,8 +110,9 @@ def judge(
         for side in (old, newest)
     )
     stability = _read(root, f"{workspace}/stability.json")["refused"]
-    reasons = [*([stability] if stability else []), *_on_old(on_old, old, classes, spec.gate)]
     doubt = _doubt(seen, fresh, spec)
+    may_fall = replace(spec.gate, worse=allowance(None if doubt else on_new, spec.gate))
+    reasons = [*([stability] if stability else []), *_on_old(on_old, old, classes, may_fall)]
     if doubt:
         reasons.append(doubt)
     elif on_new:
@@ -173,14 +175,23 @@ def _frozen_ids(
     news: dict[str, Any],
     workspace: str,
 ) -> tuple[set[str], set[str]]:
-    """Ids of test rows of the champion, and of the challenger among rows new to the champion;
-    none of them has trained either of the two."""
-    dataset = open_dataset(root, dataset_ref)
-    own = dataset.labels()["series_id"].to_pylist()
-    learned = {own[row] for row in select_rows(dataset, training).train}
-    old = set(_test_ids(root, champion.path(ANSWERS))) - learned
-    newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) - ids_of(root, news["known"])
-    return old, newest
+    """Ids of test rows of the champion, and of those of the challenger that are new to the
+    champion; none of them has trained either of the two.
+
+    A row with another label than the champion knew is new: its old label is no evidence.
+    """
+    known, latest = (pairs_of(open_dataset(root, news[key])) for key in ("known", "latest"))
+    new = {i for i, _ in latest - known}
+    learned = _trained_on(open_dataset(root, dataset_ref), training)
+    own = open_dataset(root, champion.manifest["dataset"])
+    old = set(_test_ids(root, champion.path(ANSWERS))) - learned - new
+    newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) & new
+    return old, newest - _trained_on(own, spec_of(champion))
+
+
+def _trained_on(dataset: Dataset, training: TrainingSpec) -> set[str]:
+    ids = dataset.labels()["series_id"].to_pylist()
+    return {ids[row] for row in select_rows(dataset, training).train}
 
 
 def _test_ids(root: Root, path: str) -> list[str]:

@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from storage.models import Model
-from storage.registry import champion_of, move_champion, open_model, previous_champion
+from storage.registry import (
+    champion_of,
+    finish_move,
+    move_champion,
+    open_model,
+    previous_champion,
+)
+from storage.retrainings import carry_out
 from storage.root import Root, locked
 
 
@@ -30,6 +37,7 @@ def promote_version(
         )
     model = open_model(root, ref)
     with locked(root, "models", name):
+        carry_out(root, name)
         before = champion_of(root, name)
         outcome = {"model": model.ref, "from": before, "to": model.version, "refused": None}
         if before == model.version:
@@ -50,9 +58,14 @@ def _refusal_of(model: Model) -> str | None:
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:
-    """Make the champion before this one the champion again."""
+    """Make the champion before this one the champion again; a rollback that was cut short is
+    ended, and is not followed by another."""
     name = open_model(root, ref).name
     with locked(root, "models", name):
+        cut_short = finish_move(root, name)
+        if cut_short and cut_short["what"] == "rollback":
+            return _moved(name, cut_short["from"], cut_short["to"])
+        carry_out(root, name)
         current = champion_of(root, name)
         before = previous_champion(root, name)
         if before is None:
@@ -61,4 +74,8 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any
                 f"{'only ' + current if current else 'none'}; 'seqclass promote' takes a version"
             )
         move_champion(root, name, before, actor(), reason, {"by": "hand"}, now, what="rollback")
-    return {"model": f"models/{name}@{before}", "from": current, "to": before, "moved": True}
+    return _moved(name, current, before)
+
+
+def _moved(name: str, before: str | None, now: str) -> dict[str, Any]:
+    return {"model": f"models/{name}@{now}", "from": before, "to": now, "moved": True}

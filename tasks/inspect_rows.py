@@ -26,7 +26,7 @@ from tasks.monitoring.drift import (
 )
 from tasks.monitoring.quality import quality_change, quality_words
 from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import doubted_ids, fresh_ids, spec_of
+from tasks.news import fresh_ids, spec_of
 from tasks.prediction import answer_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
@@ -56,7 +56,7 @@ def inspect_rows(
     root = open_root(root_url)
     root.fs.makedirs(workspace, exist_ok=True)
     champion, latest = open_model(root, news["champion"]), open_dataset(root, news["latest"])
-    rows = new_rows(root, latest, champion, news, spec)
+    rows = new_rows(root, latest, news, spec)
     rows = _some(rows, spec.drift.most_rows)
     before, now = held_out(champion), _ask(champion, latest, rows)
     quality = _quality(before, now, spec)
@@ -86,11 +86,9 @@ def _resting(now: Said, changed: bool, spec: RetrainSpec) -> str | None:
     return None
 
 
-def new_rows(
-    root: Root, latest: Dataset, champion: Model, news: dict[str, Any], spec: RetrainSpec
-) -> np.ndarray:
+def new_rows(root: Root, latest: Dataset, news: dict[str, Any], spec: RetrainSpec) -> np.ndarray:
     """Row numbers of what has come since the last look, without doubted ones."""
-    fresh = fresh_ids(root, news, spec) - doubted_ids(root, champion.name, spec)
+    fresh = fresh_ids(root, news, spec)
     ids = latest.labels()["series_id"].to_pylist()
     return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
 

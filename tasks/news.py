@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from storage.datasets import Dataset, open_dataset
 from storage.models import Model
 from storage.registry import open_model
-from storage.retrainings import retrainings_of, suspects_of
+from storage.retrainings import Pair, retrainings_of, suspects_of
 from storage.root import Root, open_root
 from tasks.learning.spec import TrainingSpec
 from tasks.monitoring.retraining import RetrainSpec
@@ -30,15 +30,14 @@ def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) ->
     settled = [record for record in records if record.get("settled", True)]
     judged = settled[-1]["dataset"] if settled else known
     news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}
-    nothing_new = None if _trusted_ids(root, name, spec) else _nothing_new(latest, known, judged)
+    suspects = suspects_of(root, records)
+    trusted = bool(suspects) and spec.trust_labels
+    nothing_new = None if trusted else _nothing_new(latest, known, judged)
     waiting = nothing_new or _too_early(latest, records, spec, now)
     rows = 0
     if waiting is None:
         rows = len(fresh_ids(root, news, spec))
-        if rows < spec.least_rows:
-            waiting = (
-                f"{rows} new rows in {latest.ref}, fewer than the {spec.least_rows} worth a look"
-            )
+        waiting = _too_few(rows, latest, suspects, spec)
     get_run_logger().info("%s: %s", champion.ref, waiting or f"{rows} new rows in {latest.ref}")
     return {**news, "rows": rows, "waiting": waiting}
 
@@ -52,24 +51,41 @@ def spec_of(model: Model) -> TrainingSpec:
     return TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
 
 
-def ids_of(root: Root, ref: str) -> set[str]:
-    return set(open_dataset(root, ref).labels()["series_id"].to_pylist())
+def pairs_of(dataset: Dataset) -> set[Pair]:
+    """Ids with their labels: a row whose label has been corrected is another pair."""
+    table = dataset.labels()
+    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
 def fresh_ids(root: Root, news: dict[str, Any], spec: RetrainSpec) -> set[str]:
-    """Ids of rows that neither the champion nor the last look knew, and of doubted ones that are
-    trusted now."""
-    latest, name = ids_of(root, news["latest"]), open_model(root, news["champion"]).name
-    new = latest - ids_of(root, news["known"]) - ids_of(root, news["judged"])
-    return new | (latest & _trusted_ids(root, name, spec))
+    """Ids of rows that neither the champion nor the last look knew, or not with this label.
+
+    Doubted labels are none of them, unless they are trusted now: then all of them are.
+    """
+    latest, known, judged = (
+        pairs_of(open_dataset(root, news[key])) for key in ("latest", "known", "judged")
+    )
+    name = open_model(root, news["champion"]).name
+    new, suspects = latest - known - judged, suspects_of(root, retrainings_of(root, name))
+    return {i for i, _ in (new | (latest & suspects) if spec.trust_labels else new - suspects)}
 
 
-def _trusted_ids(root: Root, name: str, spec: RetrainSpec) -> set[str]:
-    return suspects_of(root, retrainings_of(root, name)) if spec.trust_labels else set()
+def doubted_ids(latest: Dataset, name: str, spec: RetrainSpec) -> set[str]:
+    """Ids of rows that still have the label which a retraining of the model has doubted."""
+    if spec.trust_labels:
+        return set()
+    suspects = suspects_of(latest.root, retrainings_of(latest.root, name))
+    return {i for i, _ in pairs_of(latest) & suspects} if suspects else set()
 
 
-def doubted_ids(root: Root, name: str, spec: RetrainSpec) -> set[str]:
-    return set() if spec.trust_labels else suspects_of(root, retrainings_of(root, name))
+def _too_few(rows: int, latest: Dataset, suspects: set[Pair], spec: RetrainSpec) -> str | None:
+    if rows >= spec.least_rows:
+        return None
+    words = f"{rows} new rows in {latest.ref}, fewer than the {spec.least_rows} worth a look"
+    left_out = 0 if spec.trust_labels else len(pairs_of(latest) & suspects)
+    if not left_out:
+        return words
+    return f"{words}; {left_out} with doubted labels don't count: correct or --trust-labels"
 
 
 def _nothing_new(latest: Dataset, known: str, judged: str) -> str | None:

@@ -16,12 +16,12 @@ from storage.formats.table import ColumnNames
 from storage.models import Model, load_keras
 from storage.root import Root, open_root
 from storage.rows import check_rows, to_dense
-from tasks.learning.blocks import predict_block
+from tasks.learning.blocks import predict_block, spans
 from tasks.learning.decisions import UNKNOWN, answers_of, confidence_of
 from tasks.workers import tensorflow
 
 BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
-"""Values per channel and series that memory holds at once."""
+"""Values per channel, padding included, and series that memory holds at once."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,13 @@ def _tables(root: Root, part: Part, scorer: Scorer) -> Iterator[pa.Table]:
         for group in part.groups:
             for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
                 table = pa.Table.from_batches([batch])
-                yield table if part.is_stored else _checked(part.path, table, scorer)
+                yield from _blocks(table if part.is_stored else _checked(part.path, table, scorer))
+
+
+def _blocks(table: pa.Table) -> Iterator[pa.Table]:
+    """Neighbouring series that fit into memory when padded to the longest of them."""
+    for start, stop in spans(table["n_steps"].to_numpy(), BLOCK_ROWS, BLOCK_VALUES):
+        yield table.slice(start, stop - start)
 
 
 def _opened(root: Root, part: Part) -> Any:
@@ -144,6 +150,7 @@ def _opened(root: Root, part: Part) -> Any:
 
 
 def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
+    """How many series of a row group to read at a time: as many as fit where all are as long."""
     found = parquet.metadata.row_group(group)
     values = max(found.column(k).num_values for k in range(found.num_columns))
     typical = max(1, values // max(found.num_rows, 1))

@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 
 from storage.models import Model
 from storage.registry import champion_of, move_champion, open_model
+from storage.retrainings import carry_out
 from storage.root import locked, open_root
 from tasks.champion import actor
 from tasks.compare import COMPARISON, compare_with
@@ -22,6 +23,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
     root = open_root(root_url)
     model = open_model(root, model_ref)
     with locked(root, "models", model.name):
+        carry_out(root, model.name)
         verdict = _current_verdict(model, spec)
         if verdict["better"]:
             move_champion(

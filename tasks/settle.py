@@ -5,9 +5,10 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
+from storage.claims import check_claim
 from storage.datasets import open_dataset
-from storage.registry import champion_of, move_champion, open_model, write_refusal
-from storage.retrainings import commit_retraining, write_suspects
+from storage.registry import champion_of, open_model
+from storage.retrainings import carry_out, check_time, commit_retraining, write_suspects
 from storage.root import Root, locked, open_root
 from tasks.champion import actor
 from tasks.inspect_rows import new_rows
@@ -25,22 +26,41 @@ def settle(
     verdict: dict[str, Any] | None,
     spec: RetrainSpec,
     workspace: str,
+    claim: str,
     now: datetime,
     root_url: str,
 ) -> Outcome:
-    """Promote or refuse the challenger, if there is one, and seal the record of the retraining."""
-    root = open_root(root_url)
-    champion = open_model(root, news["champion"])
-    outcome = _look(news, seen)
-    if challenger is not None and verdict is not None:
-        outcome |= _move(root, challenger, verdict, now)
-        if verdict["doubted"]:
-            _doubt(root, news, spec, workspace)
-    folder = commit_retraining(
-        root, workspace, champion.name, {**outcome, "trusted": spec.trust_labels}, now
-    )
+    """Promote or refuse the challenger, if there is one, and seal the record of the retraining.
+
+    The record is sealed first: it is the decision, and what follows from it can be repeated.
+    """
+    root, outcome = open_root(root_url), _look(news, seen)
+    name = open_model(root, news["champion"]).name
+    with locked(root, "models", name):
+        check_claim(root, claim)
+        carry_out(root, name)
+        check_time(root, name, now)
+        if challenger is not None and verdict is not None:
+            outcome |= _decide(root, challenger, verdict)
+            if verdict["doubted"]:
+                _doubt(root, news, spec, workspace)
+        sealed = {**outcome, "trusted": spec.trust_labels}
+        folder = commit_retraining(root, workspace, name, sealed, now)
+        carry_out(root, name)
+    del outcome["audit"]
     get_run_logger().info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
-    return {**outcome, "folder": folder, "model": open_model(root, champion.name).ref}
+    return {**outcome, "folder": folder, "model": open_model(root, name).ref}
+
+
+@task(name="end what was cut short")
+def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
+    """Carry out decisions of retrainings that were killed right after they had sealed them."""
+    root = open_root(root_url)
+    with locked(root, "models", name):
+        found = carry_out(root, name)
+    for record in found:
+        get_run_logger().info("%s: carried out now: %s", record["challenger"], record["decision"])
+    return [{**record, "model": open_model(root, name).ref} for record in found]
 
 
 def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:
@@ -56,35 +76,41 @@ def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:
         "drift": seen["drift"],
         "seen": seen["words"],
         "doubted": False,
+        "audit": None,
     }
 
 
-def _move(root: Root, challenger: str, verdict: dict[str, Any], now: datetime) -> Outcome:
+def _decide(root: Root, challenger: str, verdict: dict[str, Any]) -> Outcome:
+    """What the audit will say; a champion that was moved meanwhile is beaten by nobody."""
     model = open_model(root, challenger)
     reasons = list(verdict["reasons"])
-    with locked(root, "models", model.name):
-        current = champion_of(root, model.name)
-        is_settled = current == verdict["champion"]
-        if not is_settled:
-            reasons.append(
-                f"the champion was moved to {current} meanwhile, and the challenger was compared "
-                f"with {verdict['champion']}; retrain again"
-            )
-        words = "; ".join(reasons) or verdict["reason"]
-        move = write_refusal if reasons else move_champion
-        move(root, model.name, model.version, actor(), words, verdict, now)
+    current = champion_of(root, model.name)
+    if current != verdict["champion"]:
+        reasons.append(
+            f"the champion was moved to {current} meanwhile, and the challenger was compared "
+            f"with {verdict['champion']}; retrain again"
+        )
     return {
         "decision": REFUSED if reasons else PROMOTED,
         "reasons": reasons or [verdict["reason"]],
         "challenger": model.ref,
         "doubted": verdict["doubted"],
-        "settled": is_settled,
+        "settled": current == verdict["champion"] and not verdict.get("unanswered", False),
+        "audit": {
+            "what": "refuse" if reasons else "promote",
+            "champion": current,
+            "version": model.version,
+            "actor": actor(),
+            "reason": "; ".join(reasons) or verdict["reason"],
+            "evidence": verdict,
+        },
     }
 
 
 def _doubt(root: Root, news: dict[str, Any], spec: RetrainSpec, workspace: str) -> None:
-    """Keep the ids of the new labelled rows, which later retrainings leave out."""
-    latest, champion = open_dataset(root, news["latest"]), open_model(root, news["champion"])
-    rows, table = new_rows(root, latest, champion, news, spec), latest.labels()
+    """Keep the new labelled rows, which later retrainings leave out while their labels stay."""
+    latest = open_dataset(root, news["latest"])
+    rows, table = new_rows(root, latest, news, spec), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
-    write_suspects(root, workspace, [ids[row] for row in rows if labels[row] is not None])
+    pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
+    write_suspects(root, workspace, pairs)

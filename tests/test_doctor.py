@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -14,10 +15,12 @@ from flows.command_line import PREFECT_SETTINGS
 from flows.server import (
     POOL,
     SILENCE_S,
-    check_port,
+    choose_port,
     home_of,
+    local_url,
     make_pool,
     new_service,
+    only_one,
     prefect_file,
     record,
     recorded,
@@ -124,12 +127,28 @@ def test_a_port_in_use_is_refused_in_one_line(
     assert not home_of(root).joinpath("server.log").exists()
     for wrong in (-1, 70_000):
         with pytest.raises(ValueError, match="--port: expected"):
-            check_port(wrong)
+            choose_port(wrong)
+
+
+def test_port_0_means_any_free_one() -> None:
+    port = choose_port(0)
+    assert port > 0
+    assert choose_port(port) == port
+
+
+def test_who_holds_a_home_sees_its_own_errors(tmp_path: Path) -> None:
+    def read_from_a_pipe() -> None:
+        with only_one(tmp_path) as first, only_one(tmp_path) as second:
+            assert (first, second) == (True, False)
+            raise BlockingIOError("the pipe is empty")
+
+    with pytest.raises(BlockingIOError, match="the pipe is empty"):
+        read_from_a_pipe()
 
 
 def test_a_service_is_known_by_what_it_wrote_down(root: Root) -> None:
     assert recorded(root) is None
-    service = new_service(4321)
+    service = new_service(local_url(4321))
     home_of(root).mkdir(parents=True)
     record(root, service)
     assert recorded(root) == service

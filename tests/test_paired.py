@@ -1,5 +1,7 @@
 """The paired gate and the doubt about labels: what they let through and what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from tasks.monitoring.estimate import estimate
-from tasks.monitoring.paired import Answers, GateSpec, compare_paired, objections
+from tasks.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
 from tasks.monitoring.quality import doubt_about_labels, quality_change, wilson
 
 CLASSES = ["a", "b", "c"]
@@ -55,6 +57,44 @@ def test_few_rows_can_still_be_too_much_worse() -> None:
 def test_a_class_may_have_a_limit_of_its_own() -> None:
     spec = GateSpec(worse=1.0, significance=0.0, class_falls={"a": 0.5, "b": 0.5, "c": 0.5})
     assert judged(answers(90, 0, 18), spec) == []
+
+
+def refuses(seed: int, old: tuple[int, float, float], newest: tuple[int, float, float]) -> bool:
+    """Whether a pair is refused whose answers fall by chance; (rows, accuracy before and now)."""
+    rng, names = np.random.default_rng(seed), list("abcdef")
+
+    def drawn(n: int, before: float, now: float) -> Answers:
+        truth, other = np.arange(n) % 6, rng.integers(1, 6, (2, n))
+        hard = rng.random(n)
+        harder = np.where(rng.random(n) < 0.6, hard, rng.random(n))
+        sides = ((hard, before, other[0]), (harder, now, other[1]))
+        return Answers(truth, *(np.where(h < ok, truth, (truth + o) % 6) for h, ok, o in sides))
+
+    sides, gate = (drawn(*old), drawn(*newest)), GateSpec()
+    found = [compare_paired(side, 6, 0, 20) for side in sides]
+    may_fall = replace(gate, worse=allowance(found[1], gate))
+    said = objections(found[0], sides[0], names, "old", may_fall)
+    return bool(said or objections(found[1], sides[1], names, "newest", gate))
+
+
+def test_an_improvement_passes_though_a_few_old_answers_go_the_other_way() -> None:
+    """The champion of a world that has changed: 0.97 on old rows, 0.85 on the newest ones."""
+    new_world = (150, 0.85, 0.955)
+    assert sum(refuses(seed, (44, 0.97, 0.95), new_world) for seed in range(80)) <= 5
+    assert sum(refuses(seed, (44, 0.97, 0.80), new_world) for seed in range(80)) >= 60
+    assert sum(refuses(seed, (198, 0.97, 0.85), new_world) for seed in range(80)) >= 78
+
+
+def test_what_gains_nothing_may_lose_nothing() -> None:
+    same_world = (150, 0.95, 0.95)
+    assert sum(refuses(seed, (44, 0.97, 0.85), same_world) for seed in range(80)) >= 70
+    assert sum(refuses(seed, (44, 0.97, 0.97), same_world) for seed in range(80)) <= 14
+
+
+def test_old_rows_may_fall_by_what_newest_ones_surely_gain() -> None:
+    gains, same = (compare_paired(answers(60, k, 2), 3, seed=0) for k in (20, 3))
+    assert allowance(gains, GateSpec()) == gains["difference"] > 0.2
+    assert allowance(same, GateSpec()) == allowance(None, GateSpec()) == GateSpec().worse
 
 
 codes = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=3, max_size=60)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from conftest import NOW, REPOSITORY, Command, free_port, store_series
@@ -21,14 +22,17 @@ from pydantic import TypeAdapter
 
 import tasks.news
 from flows.model_commands import tell_server
-from storage.datasets import open_dataset
+from storage.claims import claimed
+from storage.datasets import Dataset, open_dataset
 from storage.models import model_versions
 from storage.registry import champion_of, move_champion, open_model, previous_champion, read_audit
-from storage.root import Root, claimed, open_root
+from storage.retrainings import commit_retraining, retrainings_of, write_suspects
+from storage.root import Root, open_root, staging
 from storage.rows import from_dense
 from tasks.challenge import choose
 from tasks.learning.spec import Architecture, Recipe, TrainingSpec
 from tasks.monitoring.retraining import RetrainSpec
+from tasks.news import doubted_ids
 from tasks.selection import select_rows
 
 LIGHT = TrainingSpec(
@@ -101,7 +105,7 @@ def test_a_second_retraining_of_a_model_ends_at_once(kept: tuple[Root, Path]) ->
         assert is_free
         found = retrain(root)
     assert found["decision"] == "nothing new"
-    assert found["reasons"] == ["another retraining of this model is running"]
+    assert found["reasons"][0].startswith("another retraining of this model is running")
     with claimed(root, "retraining", "models", "toy") as is_free:
         assert is_free
 
@@ -128,6 +132,74 @@ def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> Non
     assert "nothing new since the last look" in retrain(root)["reasons"][0]
     news = look_for_news("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
     assert (news["rows"], news["waiting"]) == (120, None)
+    see_corrected_labels(root, folder)
+
+
+def correct_labels(root: Root, folder: Path) -> int:
+    """The same rows come again under the same ids, their labels put right; how many were wrong."""
+    table = pa.concat_tables(open_dataset(root, "toy").tables()).drop_columns("n_steps")
+    right = pa.array([("down", "up")[i % 2] for i in range(len(table))])
+    bring(root, folder, table.set_column(1, "label", right), append=False)
+    return pc.sum(pc.not_equal(table["label"], right)).as_py()
+
+
+def see_corrected_labels(root: Root, folder: Path) -> None:
+    wrong = correct_labels(root, folder)
+    assert 30 < wrong < 90
+    news = look_for_news("toy", RetrainSpec(), datetime.now(UTC), root)
+    assert (news["rows"], news["waiting"]) == (wrong, None)
+    left_out = doubted_ids(open_dataset(root, "toy"), "toy", RetrainSpec())
+    assert len(left_out) == 120 - wrong
+
+
+@pytest.mark.slow
+def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
+    own: tuple[Root, Path],
+) -> None:
+    root, folder = own
+    bring(root, folder, series(3000, 120, shuffled=True))
+    found: list[dict[str, Any]] = []
+    copied = contextvars.copy_context()  # a thread has no settings of its own
+    first = threading.Thread(target=lambda: found.append(copied.run(retrain, root)))
+    first.start()
+    until_it_trains(root)
+    wrong = correct_labels(root, folder)
+    assert retrain(root)["reasons"][0].startswith("another retraining of this model is running")
+    first.join()
+    assert (found[0]["decision"], found[0]["new_rows"]) == ("promoted", wrong)
+    assert [record["decision"] for record in retrainings_of(root, "toy")] == ["refused", "promoted"]
+    judged = open_model(root, "toy").read_json("comparison.json")
+    assert 0 < judged["newest"]["rows"] < wrong
+    learned = open_dataset(root, open_model(root, "toy").manifest["dataset"])
+    assert learned.manifest["n_series"] == 120 + wrong
+
+
+def until_it_trains(root: Root) -> None:
+    deadline = time.monotonic() + 60
+    while not list(Path(root.join(".staging")).glob("*-model-toy-*/candidates")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_where_every_new_row_is_doubted_nothing_is_new(own: tuple[Root, Path]) -> None:
+    """A retraining that was overtaken has doubted rows, and they are looked at again."""
+    root, folder = own
+    bring(root, folder, series(3000, 120, shuffled=True))
+    latest = open_dataset(root, "toy")
+    pairs = [(f"s{i:05d}", label) for i, label in enumerate(labels_of(latest)[120:], 3000)]
+    with staging(root, "retraining-toy") as folder_of_record:
+        root.fs.makedirs(folder_of_record, exist_ok=True)
+        write_suspects(root, folder_of_record, pairs)
+        record = {"dataset": latest.ref, "challenger": None, "settled": False, "trusted": False}
+        commit_retraining(root, folder_of_record, "toy", record, NOW)
+    found = retrain(root)
+    assert found["decision"] == "nothing new"
+    assert found["reasons"][0].startswith(f"0 new rows in {latest.ref}, fewer than the 20 worth")
+    assert "120 with doubted labels don't count" in found["reasons"][0]
+
+
+def labels_of(dataset: Dataset) -> list[str]:
+    return dataset.labels()["label"].to_pylist()
 
 
 def look_for_news(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
@@ -315,7 +387,8 @@ def test_silence_is_no_approval_and_the_run_goes_on(prefect: str) -> None:
 
     found = ask()
     assert not found["better"]
-    assert found["reasons"] == ["nobody approved of it within 1 s"]
+    assert found["reasons"] == ["nobody approved of it within 1 s; the next run asks again"]
+    assert found["unanswered"]
 
 
 @pytest.mark.slow

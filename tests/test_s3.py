@@ -1,11 +1,15 @@
 """The same store on a real S3 endpoint (moto's server on loopback)."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Barrier
 
 import pytest
 from conftest import NOW, free_port, store_series
 
 from storage.catalogue import list_datasets, list_models, verify_tree, write_index
+from storage.claims import check_claim, claimed, in_turn
 from storage.datasets import open_dataset
 from storage.models import commit_model
 from storage.registry import champion_of, move_champion
@@ -71,6 +75,56 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
     store_series(bucket)
     replace_file(bucket, bucket.join("index.html"), b"old")
     assert b"toy@" in bucket.fs.cat_file(write_index(bucket))
+
+
+def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
+    bucket: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = ("retraining", "models", "toy")
+    with claimed(bucket, *wanted) as late:
+        assert late is not None
+        check_claim(bucket, late)
+        with claimed(bucket, *wanted) as other:
+            assert other is None
+        with monkeypatch.context() as later:
+            later.setattr("storage.claims.CLAIM_AGE_S", -3600)
+            holder = claimed(bucket, *wanted)
+            own = holder.__enter__()
+        assert own is not None
+        with pytest.raises(ValueError, match="another run has taken it over"):
+            check_claim(bucket, late)
+    check_claim(bucket, own)
+    with claimed(bucket, *wanted) as third:
+        assert third is None
+    holder.__exit__(None, None, None)
+    with claimed(bucket, *wanted) as third:
+        assert third is not None
+        check_claim(bucket, third)
+
+
+def test_of_those_who_overtake_a_claim_one_wins(
+    bucket: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = ("retraining", "models", "toy")
+    with claimed(bucket, *wanted), ExitStack() as all_of_them:
+        barrier = Barrier(4)
+        monkeypatch.setattr("storage.claims._is_free", lambda *_: bool(barrier.wait(30) + 1))
+        with ThreadPoolExecutor(4) as pool:
+            claims = [claimed(bucket, *wanted) for _ in range(4)]
+            won = list(pool.map(all_of_them.enter_context, claims))
+    assert sum(own is not None for own in won) == 1
+
+
+def test_who_meets_another_is_heard(bucket: Root) -> None:
+    folder, seen = ("models", "toy"), list[str]()
+
+    def work(own: str) -> None:
+        seen.append(own)
+        if len(seen) == 1:
+            assert in_turn(bucket, "retraining", folder, work) == []
+
+    in_turn(bucket, "retraining", folder, work)
+    assert len(seen) == 2
 
 
 @pytest.mark.timeout(300)

@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 
 from storage.datasets import Dataset, open_dataset, write_dataset
 from storage.models import Model, commit_model, save_keras
-from storage.registry import move_champion
+from storage.registry import move_champion, open_model
 from storage.root import Root, open_root, staging
 from tasks.champion import roll_back
-from tasks.learning.blocks import BATCH_ROWS, predict_block
+from tasks.learning.blocks import BATCH_ROWS, predict_block, spans
 from tasks.learning.spec import Recipe, TrainingSpec
-from tasks.prediction import answer_rows
+from tasks.prediction import BLOCK_VALUES, Part, _tables, answer_rows, scorer_of
 from tasks.replicas import train_seed
 from tasks.score import score_data
 from tasks.workers import workers
@@ -87,6 +87,40 @@ def test_blocks_keep_the_order_and_look_at_whole_series(lengths: list[int], seed
     found = predict_block(infer, x, n_steps)
     assert found[:, 1].astype(int).tolist() == lengths
     np.testing.assert_allclose(found[:, 0], np.nansum(x, axis=(1, 2)), atol=1e-3)
+
+
+@given(st.lists(st.integers(1, 99), max_size=99), st.integers(1, 9), st.integers(1, 300))
+def test_spans_cover_every_row_and_hold_what_they_may(
+    lengths: list[int], most_rows: int, most_values: int
+) -> None:
+    found = list(spans(np.array(lengths), most_rows, most_values))
+    assert [row for start, stop in found for row in range(start, stop)] == [*range(len(lengths))]
+    for start, stop in found:
+        own = lengths[start:stop]
+        assert len(own) == 1 or (len(own) <= most_rows and len(own) * max(own) <= most_values)
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_long_series_among_short_ones_pads_few_of_them(
+    scored: Root, tmp_path: Path, is_stored: bool
+) -> None:
+    """By the mean length, 4,000 rows would be padded to 100,000 steps: 1.6 GB."""
+    lengths = np.full(4000, 20, np.int32)
+    lengths[::1000] = 100_000
+    ids = [f"s{row}" for row in range(4000)]
+    values = pa.LargeListArray.from_arrays(
+        np.append(0, np.cumsum(lengths, dtype=np.int64)),
+        np.zeros(int(lengths.sum()), dtype=np.float32),
+    ).cast(pa.list_(pa.float32()))
+    table = pa.table({"series_id": ids, "label": ["up"] * 4000, "n_steps": lengths,
+                      "value": values})  # fmt: skip
+    path = str(tmp_path / "long.parquet")
+    pq.write_table(table, path)
+    scorer = scorer_of(open_model(scored, "toy@v1"))
+    blocks = list(_tables(scored, Part(path, is_stored, (0,)), scorer))
+    padded = [len(block) * max(block["n_steps"].to_pylist()) for block in blocks]
+    assert max(padded) <= BLOCK_VALUES
+    assert [name for block in blocks for name in block["series_id"].to_pylist()] == ids
 
 
 def test_a_model_is_given_its_own_channels_in_its_own_order(root: Root) -> None:

@@ -45,7 +45,7 @@ class Up:
     """A running ``seqclass up``."""
 
     def __init__(self, root: Root, port: int) -> None:
-        self.root, self.port = root, port
+        self.root = root
         Path(root.path).mkdir(exist_ok=True)
         self.log = Path(root.path + ".log")
         began = time.monotonic()
@@ -124,9 +124,9 @@ def until(find: Callable[[], Any], seconds: float) -> Any:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """A service on a free port, with a dataset ``toy`` and its champion."""
+    """A service on any free port, with a dataset ``toy`` and its champion."""
     root = open_root(tmp_path_factory.mktemp("service") / "tree")
-    up = Up(root, free_port())
+    up = Up(root, port=0)
     try:
         store_series(root, n=200)
         spec = Path(root.path + ".json")

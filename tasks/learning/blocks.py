@@ -27,6 +27,22 @@ def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> np.ndarra
     return found
 
 
+def spans(lengths: np.ndarray, most_rows: int, most_values: int) -> Iterator[tuple[int, int]]:
+    """Bounds of runs of neighbouring rows, as long as rows times their longest allows.
+
+    lengths: steps of each row ``(n,)``. A row longer than ``most_values`` is a run of its own.
+    """
+    start = longest = 0
+    for row, length in enumerate(lengths.tolist()):
+        longest = max(longest, length)
+        n_rows = row + 1 - start
+        if n_rows > 1 and (n_rows > most_rows or n_rows * longest > most_values):
+            yield start, row
+            start, longest = row, length
+    if start < len(lengths):
+        yield start, len(lengths)
+
+
 def _batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
     """Row numbers in ascending order of length, cut where a batch is full."""
     start = 0

@@ -14,7 +14,8 @@ class GateSpec:
     """What a challenger must keep to, on frozen test rows.
 
     floor: macro F1 on the old ones, in [0, 1]. significance: of the one-sided tests for worse, in
-    (0, 1). worse: macro F1 that it may be lower, in [0, 1], on the old and on the newest rows.
+    (0, 1). worse: macro F1 that it may be lower, in [0, 1], on the old and on the newest rows; see
+    ``allowance``.
     class_fall: recall that a class may fall by, in [0, 1], and ``class_falls`` by name where it is
     another; classes with fewer than ``class_rows`` rows are not judged alone, since a limit of a
     tenth is less than three of them, which chance alone takes away.
@@ -116,6 +117,21 @@ def _macro_f1(
     present = drawn @ true.T > 0
     f1 = 2 * right / np.maximum(total, 1)
     return (f1 * present).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+
+
+def allowance(on_newest: dict[str, Any] | None, spec: GateSpec) -> float:
+    """Macro F1 that old test rows may fall by: ``worse``, and where the challenger is better on the
+    newest rows beyond chance, as much as it gains there.
+
+    A model of a world that has changed gives up some of the old one. On a few dozen old rows two
+    answers are more than ``worse``, so without this chance alone refuses every third improvement;
+    a fall beyond chance, or of a class, is refused all the same.
+
+    on_newest: of ``compare_paired``, None where there are none whose labels are believed.
+    """
+    if on_newest is None or on_newest["better_p"] >= spec.significance:
+        return spec.worse
+    return max(spec.worse, on_newest["difference"])
 
 
 def objections(
