@@ -60,7 +60,8 @@ def _show(outcome: dict[str, Any], as_json: bool) -> None:
             what = f"{file['added']:,} series" if file["became"] == "added" else file["reason"]
             typer.echo(f"{file['became']:<12} {file['file']}: {what}")
         for sweep in outcome["sweeps"]:
-            typer.echo(f"{sweep['place']}: {sweep['added']:,} series added to {sweep['dataset']}")
+            where = f" to {sweep['dataset']}" if sweep["dataset"] else ""
+            typer.echo(f"{sweep['place']}: {sweep['added']:,} series added{where}")
         if not files:
             typer.echo("nothing new")
     if any(file["became"] == "quarantined" for file in files):
