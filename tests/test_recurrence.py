@@ -205,6 +205,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_without_numba_the_classifier_keeps_its_promises(without_numba: dict[str, str]) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/test_classifier.py", "tests/test_ensemble.py"],
