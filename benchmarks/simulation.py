@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=3600)
     chosen = parser.parse_args()
-    prepare_prefect("simulation")
+    prepare_prefect("simulation", "flows.simulation")
     RESULTS.mkdir(parents=True, exist_ok=True)
     began, seeds = time.monotonic(), range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     for seed in seeds:

@@ -98,10 +98,7 @@ def run(
     signals = _signal_spec(preset, n_series=n_series, n_steps=n_steps)
     training = training_spec({"seeds": seeds})
     store = writable(root)
-    prepare_prefect("run")
-    from tasks.workers import warm_up
-
-    warm_up()
+    prepare_prefect("run", "flows.demonstration", workers=True)
     from flows.demonstration import run as flow
 
     _conclude(store, flow(name, signals, training, store.url), as_json)
@@ -124,7 +121,7 @@ def generate_signals(
     chosen = {"n_series": n_series, "n_steps": n_steps, "seed": seed, "noise": noise}
     spec = _signal_spec(preset, **chosen, **_shares(classes, weights))
     store = writable(root)
-    prepare_prefect("generate")
+    prepare_prefect("generate", "flows.generation")
     from flows.generation import generate_signals as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)
@@ -149,7 +146,7 @@ def generate_iot(
     steps, shares = span_of("--n-steps", n_steps), _shares(classes, weights)
     spec = IotSpec(n_series, steps, n_channels, seed, noise=noise, **shares)
     store = writable(root)
-    prepare_prefect("generate")
+    prepare_prefect("generate", "flows.generation")
     from flows.generation import generate_iot as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)
@@ -190,7 +187,7 @@ def import_files(
     expand(paths, "PATH")
     expand(test or [], "--test")
     store = writable(root)
-    prepare_prefect("import", store)
+    prepare_prefect("import", "flows.ingestion", store)
     from flows.ingestion import import_dataset as flow
     from tasks.ingest import ImportSpec
 
@@ -227,10 +224,7 @@ def train(
     ref = open_dataset(store, dataset).ref
     if name is not None:
         check_name(name)
-    prepare_prefect("train")
-    from tasks.workers import warm_up
-
-    warm_up()
+    prepare_prefect("train", "flows.training", workers=True)
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(ref, name, training, store.url), as_json)
@@ -257,7 +251,7 @@ def stability(
     study = _study_spec(seeds, first_seed, architectures, recipes)
     store = writable(root)
     ref = open_dataset(store, dataset).ref
-    prepare_prefect("stability")
+    prepare_prefect("stability", "flows.stability", workers=True)
     from flows.stability import study_stability as flow
 
     outcome = flow(ref, study, store.url)
@@ -282,7 +276,7 @@ def search(
     wanted = SearchSpec(seconds, folds, training_spec({}, spec))
     store = writable(root)
     ref = open_dataset(store, dataset).ref
-    prepare_prefect("search")
+    prepare_prefect("search", "flows.searching", workers=True)
     from flows.searching import search_architecture as flow
 
     outcome = flow(ref, wanted, store.url)
@@ -385,7 +379,7 @@ def reproduce(
     store = writable(root)
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
-    prepare_prefect("reproduce")
+    prepare_prefect("reproduce", "flows.reproduction", workers=True)
     from flows.reproduction import reproduce_model as flow
 
     found = flow(model, store.url)

@@ -33,7 +33,7 @@ def ingest(
         dataset = open_dataset(store, dataset.partition("@")[0]).manifest["name"]
     elif inbox is not None:
         raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
-    prepare_prefect("ingest", store)
+    prepare_prefect("ingest", "flows.arrivals", store)
     from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
     from tasks.collect import ArrivalSpec
 

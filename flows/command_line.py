@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -112,15 +113,19 @@ def writable(root: str | None) -> Root:
     return store
 
 
-def prepare_prefect(what: str, store: Root | None = None) -> None:
-    """Set Prefect up for a flow of this process, and make sure that its server answers.
+def prepare_prefect(
+    what: str, module: str, store: Root | None = None, workers: bool = False
+) -> None:
+    """Set Prefect up for a flow in a module of this process, and make sure that a server answers.
 
     With ``store``, where no server is configured, that of a ``seqclass up`` of the root is used.
+    A throw-away one starts while the module, and what the ``workers`` need, is imported.
     """
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
-    from flows.diagnosis import prefect_url, server_problem
-    from flows.server import use_service
+    from flows import throwaway
+    from flows.diagnosis import server_problem
+    from flows.server import prefect_url, use, use_service
 
     if store is not None and not prefect_url():
         use_service(store)
@@ -134,6 +139,15 @@ def prepare_prefect(what: str, store: Root | None = None) -> None:
     leave_on_interrupt()
     where = url or "a throw-away server (takes some seconds)"
     Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
+    server = None if url else throwaway.begin()
+    if workers:
+        from tasks.workers import warm_up
+
+        warm_up()
+    import_module(module)
+    if server:
+        throwaway.wait_for(server)
+        use(server.url, {"flows.heartbeat_frequency": None})
 
 
 def complain(message: str, code: int) -> int:

@@ -12,7 +12,14 @@ from importlib import metadata, util
 from typing import Any
 
 from flows.automations import SILENT, STUCK, find
-from flows.server import POOL, online_workers, prefect_file, recorded, still_there
+from flows.server import (
+    POOL,
+    online_workers,
+    prefect_file,
+    prefect_url,
+    recorded,
+    still_there,
+)
 from storage.root import Root, open_root
 
 LEAST_FREE_BYTES = 2 * 10**9
@@ -189,13 +196,6 @@ def deployed_flows(client: Any) -> list[str]:
     known = set(deployments_of_file())
     found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
     return sorted(map(str, found))
-
-
-def prefect_url() -> str | None:
-    """Address of the API that flows use, from the environment, a file or the profile."""
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().api.url
 
 
 def server_problem(url: str) -> str | None:

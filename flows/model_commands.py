@@ -50,7 +50,7 @@ def score(
         read_labels(labels)
     if out is not None and not out.lower().endswith(".parquet"):
         raise ValueError(f"--out: expected a name ending in .parquet, got {out!r}; rename it")
-    prepare_prefect("score")
+    prepare_prefect("score", "flows.scoring")
     from flows.scoring import score_dataset as flow
 
     show_scores(flow(ref, data, out, labels, store.url), as_json)
@@ -82,7 +82,7 @@ def retrain(
     wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
     store = writable(root)
     name = open_model(store, model.partition("@")[0]).name
-    prepare_prefect("retrain")
+    prepare_prefect("retrain", "flows.retraining")
     from flows.retraining import retrain_model as flow
 
     outcome: dict[str, Any] = flow(name, wanted, store.url)  # type: ignore[assignment]
@@ -131,13 +131,14 @@ def tell_server(event: str, outcome: dict[str, Any], reason: str) -> None:
     """Emit an event where a server is configured; a move needs none."""
     if not outcome["moved"]:
         return
-    from flows.diagnosis import prefect_url, server_problem
+    from flows.diagnosis import server_problem
+    from flows.server import prefect_url
 
     url = prefect_url()
     if url and (problem := server_problem(url)):
         complain(f"moved, but not announced: PREFECT_API_URL leads to {problem}", 0)
     elif url:
-        prepare_prefect(event.rpartition(".")[2])
+        prepare_prefect(event.rpartition(".")[2], "tasks.announce")
         from tasks.announce import announce_move
 
         announce_move(event, outcome["model"], {**outcome, "reason": reason})
@@ -168,7 +169,7 @@ def simulate(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         store = writable(root or f"{folder}/tree")
-        prepare_prefect("simulate")
+        prepare_prefect("simulate", "flows.simulation")
         from flows.simulation import SimulationSpec
         from flows.simulation import simulate as replay
 

@@ -12,7 +12,7 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,12 +98,17 @@ def still_there(service: Service) -> bool:
 
 def use_service(store: Root) -> None:
     """Let this process's flows use the server that a ``seqclass up`` of the root runs, if any."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
     last = recorded(store)
     if last is not None and still_there(last):
-        os.environ["PREFECT_API_URL"] = last.url
-        _for_good.enter_context(temporary_settings({PREFECT_API_URL: last.url}))
+        use(last.url)
+
+
+def use(url: str, settings: Mapping[str, object] | None = None) -> None:
+    """Let this process's flows use a server, under Prefect's further settings."""
+    from prefect.settings import temporary_settings
+
+    os.environ["PREFECT_API_URL"] = url
+    _for_good.enter_context(temporary_settings({"api.url": url, **(settings or {})}))
 
 
 _for_good = contextlib.ExitStack()
@@ -114,6 +119,13 @@ def record(store: Root, service: Service) -> None:
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(vars(service)))
     os.replace(draft, path)
+
+
+def prefect_url() -> str | None:
+    """Address of the API that flows use, from the environment, a file or the profile."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
 
 
 def answers(url: str) -> bool:

@@ -35,6 +35,7 @@ from flows.server import (
     new_service,
     online_workers,
     only_one,
+    prefect_url,
     record,
     recorded,
     start_server,
@@ -129,7 +130,7 @@ def _stoppable() -> Iterator[list[int]]:
 
 def _choose(store: Root, port: int) -> tuple[Service, bool]:
     """The server to use, and whether it has to be started."""
-    from flows.diagnosis import prefect_url, server_problem
+    from flows.diagnosis import server_problem
 
     last = recorded(store)
     configured = prefect_url()

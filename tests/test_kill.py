@@ -102,7 +102,7 @@ def test_ten_kills_leave_a_sound_tree(
 def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     root: Root, tmp_path: Path, whole_group: bool
 ) -> None:
-    """With a throw-away server, which a terminal's Ctrl-C reaches as well."""
+    """With a throw-away server."""
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path)}
     environment.pop("PREFECT_API_URL", None)
     process = start(COMMANDS["run"], environment)

@@ -1,0 +1,91 @@
+"""A Prefect server for one command: it begins at once, and ends when the command does.
+
+Prefect would start one by itself, but not before it has imported the server into the command too.
+"""
+
+import atexit
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from typing import IO
+
+from flows.server import answers, prefect_url
+
+LIMIT_S, GRACE_S = 120.0, 10.0
+"""Time for the server to answer, and to end by itself."""
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A server that is starting: its address, its process and what it complains of."""
+
+    url: str
+    process: subprocess.Popen
+    complaints: IO[bytes]
+
+
+def begin() -> Throwaway:
+    """Start a server on a free port of loopback; its database is the one Prefect's would use."""
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = subprocess.Popen(  # noqa: S603 - the project's own words
+            [sys.executable, "-m", "flows.throwaway", str(listener.fileno())],
+            pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=complaints,
+            stderr=complaints, start_new_session=True,
+        )  # fmt: skip
+        port = listener.getsockname()[1]
+    atexit.register(process.stdin.close)  # type: ignore[union-attr]
+    return Throwaway(f"http://127.0.0.1:{port}/api", process, complaints)
+
+
+def wait_for(server: Throwaway) -> None:
+    """Return when the server answers."""
+    deadline = time.monotonic() + LIMIT_S
+    while not answers(server.url):
+        time.sleep(0.05)
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            how = "did not" if server.process.poll() is None else "ended"
+            raise ValueError(
+                f"throw-away Prefect server: expected it to answer, it {how} "
+                f"({_reason(server.complaints)}); see to its database, or set PREFECT_API_URL"
+            )
+
+
+def _reason(complaints: IO[bytes]) -> str:
+    """The last line that names an exception, or the last line."""
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").strip().splitlines() or ["no word"]
+    return ([line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)] or lines)[-1]
+
+
+def prepare() -> None:
+    """Let a server make its database, which takes longer than all later starts."""
+    if not prefect_url():
+        wait_for(begin())
+
+
+def _serve(listener: socket.socket) -> None:
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    app = create_app(ephemeral=True, final=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+
+    def end_with_parent() -> None:
+        os.read(0, 1)
+        server.should_exit = True
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    server.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
