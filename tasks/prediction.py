@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.datasets import open_dataset
-from storage.formats.parquet import wide_rows
-from storage.formats.table import ColumnNames
 from storage.models import Model, load_keras
 from storage.root import Root, open_root
 from storage.rows import check_rows, to_dense
@@ -70,6 +68,27 @@ def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
             writer.write_table(answer(root_url, table, scorer))
             n_rows += len(table)
     return n_rows
+
+
+def join_parts(root_url: str, paths: list[str], target: str) -> int:
+    """Write the answers of several parts into ``target``; returns how many are unknown."""
+    root = open_root(root_url)
+    with root.fs.open(target, "wb") as sink:
+        return join_tables(root, paths, sink)
+
+
+def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
+    """Write tables of scores one after the other into one; returns how many are unknown."""
+    unknown, writer = 0, None
+    for path in paths:
+        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+            writer = writer or pq.ParquetWriter(sink, parquet.schema_arrow, compression="zstd")
+            for batch in parquet.iter_batches(16_384):
+                unknown += pc.sum(pc.equal(batch["answer"], UNKNOWN)).as_py() or 0
+                writer.write_table(pa.Table.from_batches([batch]))
+    if writer is not None:
+        writer.close()
+    return unknown
 
 
 def answer_rows(
@@ -159,6 +178,9 @@ def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
 
 def _checked(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     """A user's rows in the stored form; a column of labels may be absent."""
+    from storage.formats.parquet import wide_rows  # with pandas, which stored rows do without
+    from storage.formats.table import ColumnNames
+
     if "label" not in table.column_names:
         table = table.append_column("label", pa.nulls(len(table), pa.string()))
     missing = [name for name in scorer.channels if name not in table.column_names]

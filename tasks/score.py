@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +18,10 @@ from storage.root import Root, open_root, staging
 from storage.rows import channels_of
 from storage.scores import TABLE, ScoreSet
 from tasks.learning.decisions import UNKNOWN
-from tasks.learning.metrics import score_intervals, seed_scores, table_scores
 from tasks.monitoring.estimate import estimate
 from tasks.partitions import Partition, partitions_of, read_labels
-from tasks.prediction import Part, Scorer, score_part, scorer_of
-from tasks.workers import workers
+from tasks.prediction import Part, Scorer, join_parts, join_tables, score_part, scorer_of
+from tasks.workers import end_workers, workers
 
 
 @task(name="resolve model")
@@ -37,6 +36,8 @@ def score(
 ) -> dict[str, Any]:
     """Score the partitions of a dataset or file that this version has not scored before."""
     found = score_data(open_root(root_url), model_ref, data, out, labels)
+    if found["scored"]:
+        end_workers()
     get_run_logger().info(
         "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
     )
@@ -99,9 +100,8 @@ def score_partition(partition: Partition, scorer: Scorer, scores: ScoreSet) -> i
         counted = workers().run(
             [(score_part, (root.url, p, scorer, t)) for p, t in zip(parts, targets, strict=True)]
         )
-        description = {"rows": sum(counted), "path": partition.path}
-        with root.fs.open(f"{workspace}/{TABLE}", "wb") as sink:
-            description["unknown"] = _join(root, targets, sink)
+        [unknown] = workers().run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
+        description = {"rows": sum(counted), "path": partition.path, "unknown": unknown}
         for extra in {*targets, path} - {partition.path}:
             root.fs.rm(extra)
         scores.write(workspace, description, datetime.now(UTC))
@@ -136,20 +136,6 @@ def _as_wide_parquet(path: str, workspace: str, root: Root) -> str:
     return target
 
 
-def _join(root: Root, paths: list[str], sink: BinaryIO) -> int:
-    """Write tables of scores one after the other into one; returns how many are unknown."""
-    unknown, writer = 0, None
-    for path in paths:
-        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
-            writer = writer or pq.ParquetWriter(sink, parquet.schema_arrow, compression="zstd")
-            for batch in parquet.iter_batches(65_536):
-                unknown += pc.sum(pc.equal(batch["answer"], UNKNOWN)).as_py() or 0
-                writer.write_batch(batch)
-    if writer is not None:
-        writer.close()
-    return unknown
-
-
 def write_out(root: Root, tables: list[str], out: str) -> str:
     """Copy scores to the user's file, whole or not at all."""
     target = os.path.abspath(out)
@@ -157,7 +143,7 @@ def write_out(root: Root, tables: list[str], out: str) -> str:
     written = f"{target}.{uuid.uuid4().hex[:8]}"
     try:
         with open(written, "wb") as file:
-            _join(root, tables, file)
+            join_tables(root, tables, file)
         os.replace(written, target)
     finally:
         if os.path.exists(written):
@@ -201,6 +187,8 @@ def quality(
 
     truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
     """
+    from tasks.learning.metrics import score_intervals, seed_scores  # with scikit-learn and SciPy
+
     n_classes, own = probabilities.shape[1], known & (truth >= 0)
     if not own.any():
         return None
@@ -222,6 +210,8 @@ def quality(
 
 
 def _scores_of(table: np.ndarray) -> dict[str, float]:
+    from tasks.learning.metrics import table_scores
+
     return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
 
 

@@ -37,7 +37,7 @@ from tasks.replicas import search_fold
 from tasks.selection import select_rows, without_fold
 from tasks.study import RUNS_PER_POOL, run_of
 from tasks.train import check_validation
-from tasks.workers import at_once, numerics, renew_workers, workers
+from tasks.workers import at_once, end_workers, numerics, workers
 
 TABLE, SUMMARY, CHOSEN = "runs.parquet", "search.json", "spec.json"
 NO_DIFFERENCE = dict.fromkeys(Difference._fields)
@@ -107,7 +107,7 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
             workers().run(missing, lambda told: display.show(*told), display.finish)
             trained += len(missing)
             if trained % RUNS_PER_POOL < len(missing):
-                renew_workers()
+                end_workers()
             return search.found(wave)
 
         search.climb(train)

@@ -26,7 +26,7 @@ from tasks.publish import artifact_key
 from tasks.replicas import study_seed
 from tasks.selection import Selection, select_rows
 from tasks.train import check_validation
-from tasks.workers import numerics, renew_workers, workers
+from tasks.workers import end_workers, numerics, workers
 
 TEMPLATE = Path(__file__).with_name("study.html.j2")
 TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
@@ -65,7 +65,7 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
         for start in range(0, len(jobs), RUNS_PER_POOL):
             portion = list(jobs.values())[start : start + RUNS_PER_POOL]
             workers().run(portion, lambda told: display.show(*told), display.finish)
-            renew_workers()
+            end_workers()
     get_run_logger().info("%d runs trained", len(jobs))
     return len(jobs)
 

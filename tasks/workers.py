@@ -3,11 +3,13 @@
 Replicas of a seed are bitwise independent of how many run beside them.
 """
 
+import atexit
 import contextlib
 import hashlib
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -21,6 +23,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 THREADS = "SEQCLASS_THREADS"
+OPTIONAL = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports where it is installed, for plots and wrappers: 90 MB and a second."""
 
 
 def threads() -> int:
@@ -45,6 +49,7 @@ def environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # others keep what they no longer use
     }
 
 
@@ -191,7 +196,7 @@ def _say(line: str) -> None:
     Console(stderr=True).print(line, style="dim", highlight=False)
 
 
-def renew_workers() -> None:
+def end_workers() -> None:
     """End the pool; the next one begins with empty memory, of which TensorFlow keeps some 50 MB
     for every training."""
     workers()._pool.shutdown()
@@ -207,6 +212,7 @@ def _start(messages: Any, stop: Any, environment: dict[str, str]) -> None:
     _messages, _stop = messages, stop
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit.register(os._exit, 0)  # without TensorFlow's tidying up, which takes a second
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -228,7 +234,7 @@ def tell(progress: Progress) -> None:
 @cache
 def tensorflow() -> Any:
     """Import TensorFlow once, without its start-up chatter, set for repeatable results."""
-    with _stderr_closed():
+    with _stderr_closed(), _hidden(OPTIONAL):
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -240,6 +246,18 @@ def tensorflow() -> Any:
     threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
     use_kernel(threads() if kernel() == "numba" else None)
     return tf
+
+
+@contextlib.contextmanager
+def _hidden(names: Sequence[str]) -> Iterator[None]:
+    """Let imports take modules that nobody has imported yet for missing."""
+    absent = dict.fromkeys(name for name in names if name not in sys.modules)
+    sys.modules.update(absent)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

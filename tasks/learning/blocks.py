@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 Infer = Callable[[np.ndarray], np.ndarray]
-BATCH_ROWS, BATCH_VALUES = 256, 32_768
+BATCH_ROWS, BATCH_VALUES = 128, 32_768
 """Series and padded values per channel of a batch at most; more of them are no faster on a CPU."""
 
 

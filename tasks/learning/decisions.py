@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.metrics import balanced_accuracy_score
 
 from tasks.learning.spec import Abstention
 
@@ -25,6 +24,7 @@ def fit_offsets(probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray)
     The full offset takes the classes' shares out again, so that rare classes answer below one
     half; the strength that reaches the best balanced accuracy on these rows is chosen.
     """
+    from sklearn.metrics import balanced_accuracy_score  # scoring has no need of it
 
     def reached(strength: float) -> float:
         guessed = answers_of(probabilities, -strength * log_prior)
