@@ -26,6 +26,8 @@ from tasks.synthesis.melodies import Manner
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 WINDOW, HOP, AGREEMENT = 64, 16, 0.6
+MELODIES, SEEDS = 1200, range(3)
+"""Training melodies a raga, and the seeds whose mean log-probability is the LSTM's answer."""
 LSTM = "lstm"
 
 MANNERS = (
@@ -53,26 +55,22 @@ def transfer(options: argparse.Namespace) -> list[Cell]:
     """Letters of generated melodies against real pieces."""
     return [
         Cell(f"transfer-{name.replace(', ', '-').replace(' ', '-')}",
-             lambda name=name: _transfer(options, name, range(1)))
+             lambda name=name: _transfer(Path(options.data), name))
         for name in AUGMENTED
     ]  # fmt: skip
 
 
-def _transfer(options: argparse.Namespace, augmented: str, seeds: range) -> Row:
+def _transfer(data: Path, augmented: str) -> Row:
     from tasks.learning.votes import accuracy_of
 
-    pieces = read_pieces(Path(options.data) / "geethams.jsonl")
+    pieces = read_pieces(data / "geethams.jsonl")
     ragas = tuple(sorted({piece.raga for piece in pieces}))
     drawn = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
     draws = AUGMENTED[augmented]
-    train = together(
-        [
-            draw(100 * k, 2 * options.per_raga // len(draws), **drawn, **d)
-            for k, d in enumerate(draws)
-        ]
-    )
+    per_draw = MELODIES // len(draws)
+    train = together([draw(100 * k, per_draw, **drawn, **d) for k, d in enumerate(draws)])
     test = draw(TEST_SEED, TEST_PER_RAGA, **drawn)
-    answers, records = train_all(train, seeds)
+    answers, records = train_all(train, SEEDS)
     return {
         "kind": "synthetic → real",
         "augmented": augmented,
