@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import IO
 
-from flows.server import answers, prefect_url
+from flows.server import LOCAL, answers, local_url, prefect_url
 
 LIMIT_S, GRACE_S = 120.0, 10.0
 """Time for the server to answer, and to end by itself."""
@@ -33,7 +33,7 @@ class Throwaway:
 def begin() -> Throwaway:
     """Start a server on a free port of loopback; its database is the one Prefect's would use."""
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((LOCAL, 0)) as listener:
         process = subprocess.Popen(  # noqa: S603 - the project's own words
             [sys.executable, "-m", "flows.throwaway", str(listener.fileno())],
             pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=complaints,
@@ -41,7 +41,7 @@ def begin() -> Throwaway:
         )  # fmt: skip
         port = listener.getsockname()[1]
     atexit.register(process.stdin.close)  # type: ignore[union-attr]
-    return Throwaway(f"http://127.0.0.1:{port}/api", process, complaints)
+    return Throwaway(local_url(port), process, complaints)
 
 
 def wait_for(server: Throwaway) -> None:
