@@ -12,12 +12,14 @@ import tensorflow as tf
 
 from tasks.learning.classifier import build_network, pooling_factor
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
+from tasks.learning.layers import series_features
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
 from tasks.learning.training import (
     finished_classifier,
     held_back_parts,
+    preferred,
     train_replica,
     usual_steps,
 )
@@ -193,17 +195,72 @@ def test_validation_decides_what_is_kept() -> None:
     assert run.updates == min(losses, key=losses.__getitem__)
 
 
-def replica(seed: int) -> str:
-    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, refit_below=50)
-    return weights_digest(
-        train_replica(lines(), None, 2, spec, seed, quiet).classifier.get_weights()
-    )
+def replica(seed: int, n_rows: int) -> str:
+    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, refit_below=100, validation_fraction=0.5)
+    made = train_replica(lines(n_rows), None, 2, spec, seed, quiet)
+    return weights_digest(made.classifier.get_weights())
 
 
-def test_a_seed_gives_the_same_bits_whatever_ran_before() -> None:
-    first = replica(1)
-    assert replica(2) != first
-    assert replica(1) == first
+@pytest.mark.parametrize("n_rows", [40, 120])
+def test_a_seed_gives_the_same_bits_whatever_ran_before(n_rows: int) -> None:
+    first = replica(1, n_rows)
+    assert replica(2, n_rows) != first
+    assert replica(1, n_rows) == first
+
+
+def test_changes_are_dropped_a_channel_and_a_series_at_a_time_and_in_training_alone() -> None:
+    scaling, raw = Scaling((0.5, -1.0), (2.0, 0.1)), keras.Input((None, 2))
+    features = keras.Model(raw, series_features(raw, scaling, change_dropout=0.5)[0])
+    x = np.repeat(gappy(n=1), 400, axis=0)
+    seen, trained = (np.array(features(x, training=flag)) for flag in (False, True))
+    plain = keras.Model(raw, series_features(raw, scaling)[0])
+    np.testing.assert_array_equal(seen, plain(x))
+    levels, changes, observed = slice(0, 4), slice(4, 8), slice(8, 10)
+    for untouched in (levels, observed):
+        np.testing.assert_array_equal(trained[..., untouched], seen[..., untouched])
+    kept = (trained[..., changes] != 0).any(axis=1)
+    np.testing.assert_allclose(trained[..., changes], 2 * seen[..., changes] * kept[:, None])
+    assert (abs(kept[:, :2].mean(axis=0) - 0.5) < 0.1).all()
+    assert abs((kept[:, 0] & kept[:, 1]).mean() - 0.25) < 0.1
+
+
+def wiggles(n: int) -> Rows:
+    """Noise whose classes differ in how much a step has in common with the one before."""
+    rng = np.random.default_rng(3)
+    y = (np.arange(n) % 2).astype(np.int32)
+    white = rng.normal(0, 1, (n, 41))
+    x = np.where(y[:, None] == 1, white[:, 1:] + white[:, :-1], white[:, 1:] * np.sqrt(2))
+    return Rows(x[..., None].astype(np.float32), y)
+
+
+def test_a_set_with_few_rows_held_back_is_trained_with_and_without_all_changes() -> None:
+    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, validation_fraction=0.5)
+    for rows, rates in ((wiggles(60), {0.5, 0.0}), (wiggles(120), {0.0})):
+        made = train_replica(rows, None, 2, spec, 0, quiet)
+        assert made.tried.keys() == rates
+        kinds = {type(layer) for one in made.fits for layer in one.network.layers}
+        assert (keras.layers.SpatialDropout1D in kinds) is (made.change_dropout > 0)
+        unlike = replace(spec, recipe=replace(QUICK, change_dropout=0.0))
+        if made.change_dropout == 0:
+            alone = train_replica(rows, None, 2, unlike, 0, quiet)
+            np.testing.assert_array_equal(alone.validation_logits, made.validation_logits)
+
+
+def test_the_second_way_is_taken_where_it_is_clearly_better_alone() -> None:
+    losses = np.random.default_rng(0).exponential(1, 50)
+    groups = np.repeat([0, 1], 25)
+    noisy = losses - np.where(np.arange(50) == 7, 5.0, 0.0)
+    one_sided = losses + np.where(groups == 0, -0.3, 0.05)
+    assert preferred({0.0: losses}, None) == 0.0
+    for other, grouped in (
+        (losses, None),
+        (losses + 0.1, None),
+        (noisy, None),
+        (one_sided, groups),
+    ):
+        assert preferred({0.5: losses, 0.0: other}, grouped) == 0.5
+    for other in (losses - 0.1, one_sided):
+        assert preferred({0.5: losses, 0.0: other}, None) == 0.0
 
 
 def test_a_classifier_keeps_its_answers_when_saved_and_tempered(

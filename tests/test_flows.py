@@ -24,8 +24,8 @@ ARTIFACTS = {
 }  # fmt: skip
 
 
-HALVES = {"validation_fraction": 0.5}
-"""A network for each half of the rows instead of one for each fifth, which would take longer."""
+WHOLE = {"refit_below": 0}
+"""A single network instead of one for each share of the rows, which would take longer."""
 QUICK = {"updates": 200, "epochs": 1, "shortest": 100, "verdict": 100, "restarts": 1}
 
 
@@ -37,13 +37,13 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Roo
 
     root = open_root(tmp_path_factory.mktemp("trained"))
     store_series(root, n=90)
-    return root, train_classifier("toy", spec=TrainingSpec(seeds=2, **HALVES), root=root.path)
+    return root, train_classifier("toy", spec=TrainingSpec(seeds=2, **WHOLE), root=root.path)
 
 
 @pytest.fixture
-def halves(tmp_path: Path) -> Path:
-    (tmp_path / "halves.json").write_text(json.dumps(HALVES))
-    return tmp_path / "halves.json"
+def whole(tmp_path: Path) -> Path:
+    (tmp_path / "whole.json").write_text(json.dumps(WHOLE))
+    return tmp_path / "whole.json"
 
 
 def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> None:
@@ -95,6 +95,21 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
         assert part in page
 
 
+def test_a_seed_of_a_small_set_says_which_ways_it_was_trained(prefect: str, tmp_path: Path) -> None:
+    from flows.training import train_classifier
+    from tasks.learning.spec import Recipe, TrainingSpec
+
+    root = open_root(tmp_path)
+    store_series(root, "few", n=60)
+    spec = TrainingSpec(seeds=1, validation_fraction=0.5, recipe=Recipe(updates=100, shortest=50))
+    model = open_model(root, train_classifier("few", spec=spec, root=root.path)["model"])
+    [seed] = model.read_json("stability.json")["seeds"]
+    losses = {t["change_dropout"]: t["log_loss"] for t in seed["change_dropouts_tried"]}
+    assert list(losses) == [0.5, 0.0]
+    taken = f"<strong>{seed['change_dropout']}</strong> ({losses[seed['change_dropout']]:.4f})"
+    assert taken in Path(model.path("report.html")).read_text()
+
+
 def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
@@ -111,10 +126,10 @@ def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str
 
 
 def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
-    trained: tuple[Root, dict], seqclass: Command, halves: Path
+    trained: tuple[Root, dict], seqclass: Command, whole: Path
 ) -> None:
     root, _ = trained
-    words = ("--seeds", 2, "--spec", halves, "--root", root.path, "--json")
+    words = ("--seeds", 2, "--spec", whole, "--root", root.path, "--json")
     code, out, err = seqclass("train", "toy", *words)
     found = json.loads(out)
     assert code == 0, err
@@ -132,7 +147,7 @@ def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> No
     script = (
         "from tasks.replicas import train_seed; from tasks.learning.spec import TrainingSpec\n"
         "from tasks.workers import environment; import os; os.environ.update(environment())\n"
-        f"spec, to = TrainingSpec(**{HALVES}), {root.join('alone.keras')!r}\n"
+        f"spec, to = TrainingSpec(**{WHOLE}), {root.join('alone.keras')!r}\n"
         f"r = train_seed({root.path!r}, 'toy', spec, 1, to)\n"
         "print(r['weights_sha256'])"
     )
@@ -144,7 +159,7 @@ def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> No
 
 
 def test_a_better_model_takes_the_place_of_a_worse_one(
-    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path, halves: Path
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path, whole: Path
 ) -> None:
     root, _ = trained
     muddled = [("down", "up")[(i + (i % 10 == 0)) % 2] for i in range(200)]
@@ -152,7 +167,7 @@ def test_a_better_model_takes_the_place_of_a_worse_one(
     (tmp_path / "quick.json").write_text(json.dumps({"recipe": QUICK, "refit_below": 0}))
     words = ("--seeds", 1, "--name", "line", "--root", root.path)
     first = seqclass_json("train", worse.ref, *words, "--spec", tmp_path / "quick.json")
-    second = seqclass_json("train", "toy", *words, "--spec", halves)
+    second = seqclass_json("train", "toy", *words, "--spec", whole)
     assert first["metrics"]["macro_f1"] < 1
     assert second["promoted"]
     assert "better than champion v1: macro F1 1.0000 against" in second["decision"]
@@ -161,11 +176,11 @@ def test_a_better_model_takes_the_place_of_a_worse_one(
 
 
 def test_a_champion_of_other_classes_stays(
-    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], halves: Path
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], whole: Path
 ) -> None:
     root, _ = trained
     other = store_series(root, "other", label=["p", "q"] * 30)
-    words = ("--seeds", 1, "--spec", halves, "--name", "toy", "--root", root.path)
+    words = ("--seeds", 1, "--spec", whole, "--name", "toy", "--root", root.path)
     found = seqclass_json("train", other.ref, *words)
     assert not found["promoted"]
     assert "answers other classes" in found["decision"]

@@ -38,5 +38,5 @@ def test_every_broken_limit_is_named() -> None:
 
 
 def test_impossible_limits_are_refused() -> None:
-    with pytest.raises(ValueError, match="spread: expected a limit of at least 0"):
+    with pytest.raises(ValueError, match="spread: expected a number of at least 0"):
         Limits(spread=-1)

@@ -1,5 +1,8 @@
 """Metrics, calibration, splits, scaling and baselines: plain numerics."""
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +20,7 @@ from tasks.learning.calibration import (
 )
 from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
 from tasks.learning.scaling import fit_scaling
-from tasks.learning.spec import CHUNK, Recipe, TrainingSpec
+from tasks.learning.spec import CHUNK, Architecture, Recipe, TrainingSpec
 from tasks.learning.splits import assign_test, fold_back, hold_back
 
 CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
@@ -226,6 +229,26 @@ def test_baselines_learn_what_is_easy() -> None:
     assert (found["logistic_regression"] == y[60:]).all()
     assert (found["nearest_neighbour"] == y[60:]).all()
     assert len(set(found["majority"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "value", "wanted"),
+    [
+        (Architecture, "dropout", 1.0, "at least 0 and below 1"),
+        (Architecture, "units", 0, "at least 1"),
+        (Architecture, "widths", (8, 0, 3), "three numbers of at least 1"),
+        (Recipe, "change_dropout", 1.0, "at least 0 and below 1"),
+        (Recipe, "change_dropout", math.nan, "at least 0 and below 1"),
+        (Recipe, "updates", 0, "at least 1"),
+        (Recipe, "learning_rate", 0.0, "at least 1e-12"),
+        (Recipe, "patience", -1, "at least 0"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused(
+    form: type, field: str, value: Any, wanted: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{field}: expected .*{wanted}, got .*; correct"):
+        form(**{field: value})
 
 
 def test_the_batch_is_a_tenth_of_the_rows_within_limits() -> None:

@@ -35,10 +35,17 @@ class Blueprint:
     pooling: int
     architecture: Architecture
     alphabets: Alphabets = ()
+    change_dropout: float = 0.0
 
     def __call__(self, seed: int) -> keras.Model:
         return build_network(
-            self.n_classes, self.scaling, self.pooling, self.architecture, seed, self.alphabets
+            self.n_classes,
+            self.scaling,
+            self.pooling,
+            self.architecture,
+            seed,
+            self.alphabets,
+            self.change_dropout,
         )
 
 
@@ -49,6 +56,7 @@ def build_network(
     arch: Architecture,
     seed: int,
     alphabets: Alphabets = (),
+    change_dropout: float = 0.0,
 ) -> keras.Model:
     """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
 
@@ -57,24 +65,25 @@ def build_network(
     Channels with an alphabet are seen as numbers and as symbols.
     Every initial weight and every dropout mask follows from ``seed``.
     """
-    stem, ahead, back, dropped, head = np.random.SeedSequence(seed).generate_state(5)
+    seeds = np.random.SeedSequence(seed).generate_state(6)
+    stem, ahead, back, dropped, head, unseen = (int(own) for own in seeds)
     raw = keras.Input((None, len(scaling.center)), name="series")
-    x, inside = series_features(raw, scaling)
+    x, inside = series_features(raw, scaling, change_dropout, unseen)
     if any(alphabets):
         x = layers.Concatenate()([x, *symbol_features(raw, alphabets)])
     pooled = []
     if arch.kind == "conv-lstm":
-        x, inside = _stem(x, inside, pooling, arch, int(stem))
+        x, inside = _stem(x, inside, pooling, arch, stem)
         pooled.append(masked_mean(x, inside))
-    recurrence: keras.Layer = _lstm(arch.units, int(ahead))
+    recurrence: keras.Layer = _lstm(arch.units, ahead)
     if arch.kind != "lstm":
-        backwards = _lstm(arch.units, int(back), backwards=True)
+        backwards = _lstm(arch.units, back, backwards=True)
         recurrence = layers.Bidirectional(recurrence, backward_layer=backwards)
     x = recurrence(x, mask=inside[..., 0] > 0)
     pooled.append(masked_pool(layers.LayerNormalization()(x), inside))
     x = ops.concatenate(pooled, axis=-1)
-    x = layers.Dropout(arch.dropout, seed=int(dropped))(x)
-    init = keras.initializers.GlorotUniform(seed=int(head))
+    x = layers.Dropout(arch.dropout, seed=dropped)(x)
+    init = keras.initializers.GlorotUniform(seed=head)
     logits = layers.Dense(n_classes, kernel_initializer=init, name="logits")(x)
     return keras.Model(raw, logits, name="network")
 

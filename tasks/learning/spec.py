@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 LARGEST_SEED = 2**31 - 1
 """A seed has to fit the 32 bits that every library takes."""
@@ -12,6 +12,16 @@ CHUNK = 50
 
 Kind = Literal["conv-lstm", "bilstm", "lstm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def _check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
+    """Raise ValueError where a named field is below the first number, or not below the second."""
+    for names, low, high in ranges:
+        for name in names.split():
+            value = getattr(spec, name)
+            if not low <= value < high:
+                wanted = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
+                raise ValueError(f"{name}: expected a number of {wanted}, got {value}; correct it")
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,13 @@ class Architecture:
     longest_recurrence: int = 64
     dropout: float = 0.2
 
+    def __post_init__(self) -> None:
+        _check_ranges(self, [("filters units longest_recurrence", 1, math.inf), ("dropout", 0, 1)])
+        if min(self.widths) < 1:
+            raise ValueError(
+                f"widths: expected three numbers of at least 1, got {self.widths}; correct them"
+            )
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -52,6 +69,10 @@ class Recipe:
     ``0.9 ln(classes)`` after ``verdict`` updates.
     balance: whether rare classes get the logit-adjusted loss and answer below their share:
     ``auto`` where the largest class has at least ``imbalance`` times the rows of the smallest.
+    change_dropout: share in [0, 1) of series from which a channel's differences, and its repeats,
+    are dropped in training where the folds of a set (``TrainingSpec.refit_below``) are smaller than
+    ``trusted_validation``: in noisy series they are mostly noise, which a network of few rows would
+    go by. Such a set is trained without it too; the rows held back decide.
     """
 
     updates: int = 3000
@@ -73,6 +94,19 @@ class Recipe:
     verdict: int = 600
     balance: Literal["auto", "always", "never"] = "auto"
     imbalance: float = 10.0
+    change_dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_ranges(
+            self,
+            [
+                ("updates smallest_batch largest_batch imbalance", 1, math.inf),
+                ("epochs shortest patience trusted_validation monitored", 0, math.inf),
+                ("restarts verdict warm_up weight_decay solved better", 0, math.inf),
+                ("learning_rate clip", 1e-12, math.inf),
+                ("averaging change_dropout", 0, 1),
+            ],
+        )
 
     def balances(self, rows_per_class: Sequence[int]) -> bool:
         rare, frequent = min(rows_per_class), max(rows_per_class)
@@ -103,12 +137,7 @@ class Limits:
     restarts: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("above_chance", "spread", "restarts"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ValueError(
-                    f"{name}: expected a limit of at least 0, got {value}; correct the value"
-                )
+        _check_ranges(self, [("above_chance spread restarts", 0, math.inf)])
 
 
 @dataclass(frozen=True)

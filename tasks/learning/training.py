@@ -13,7 +13,8 @@ from tasks.learning.classifier import Blueprint, as_classifier, pooling_factor
 from tasks.learning.decisions import Decision, decide, log_prior_of
 from tasks.learning.evidence import series_lengths
 from tasks.learning.fitting import Fit, Rows, Watch, fit
-from tasks.learning.metrics import seed_scores
+from tasks.learning.ladder import difference
+from tasks.learning.metrics import row_losses, seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
 from tasks.learning.splits import fold_back, hold_back
@@ -21,15 +22,28 @@ from tasks.learning.symbols import Alphabets, find_alphabets
 
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
+COMPARED = 5
+"""Networks of a replica at most that are trained in more than one way, to choose between them."""
+FEW = 100
+"""Rows under which every network holds back half as much, so that there are twice as many."""
+
+Part = tuple[int, tuple[np.ndarray, np.ndarray]]
+"""Number of a network, the row numbers it is fitted to, and those it holds back."""
 
 
 @dataclass
 class Replica:
-    """A trained seed: its classifier (raw series to probabilities) and how it came about."""
+    """A trained seed: its classifier (raw series to probabilities) and how it came about.
+
+    change_dropout: which its networks were trained with; tried: every one that was, with the mean
+    log-loss (nats) of the held-back rows.
+    """
 
     seed: int
     classifier: keras.Model
     fits: list[Fit]
+    change_dropout: float
+    tried: dict[float, float]
     temperature: float
     decision: Decision
     validation: dict[str, float]
@@ -58,42 +72,99 @@ def train_replica(
     scaling, alphabets = fit_scaling(rows.x), find_alphabets(rows.x, channels)
     pooling = pooling_factor(*usual_steps(rows.x), spec.architecture.longest_recurrence)
 
-    build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets)
-    parts = held_back_parts(rows.y, groups, spec)
+    parts = list(enumerate(held_back_parts(rows.y, groups, spec)))
     prior = log_prior(rows.y, n_classes, spec.recipe)
-    fits, logits = [], []
-    for number, (kept, held) in enumerate(parts):
-        own_seed, validation = seed + FOLD_STRIDE * number, rows.take(held)
-        begin = None if initial is None else partial(begin_with, weights=initial, number=number)
-        found = fit(
-            build, rows.take(kept), validation, spec.recipe, own_seed, watch, None, prior, begin
-        )
-        fits.append(found)
-        logits.append(found.held_back_logits)
-    held_back = np.concatenate(logits) + (0.0 if prior is None else prior)
-    y = rows.y[np.concatenate([held for _, held in parts])]
-    temperature = fit_temperature(held_back, y)
-    probabilities = soften(held_back, temperature)
+
+    def networks(rate: float, some: list[Part]) -> list[Fit]:
+        build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets, rate)
+        return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial)
+
+    compared = parts[:COMPARED]
+    tried = {rate: networks(rate, compared) for rate in change_dropouts(parts, spec.recipe)}
+    losses = {rate: _losses(fits, compared, rows, prior) for rate, fits in tried.items()}
+    held = np.concatenate([held for _, (_, held) in compared])
+    rate = preferred(losses, None if groups is None else groups[held])
+    fits = tried[rate] + networks(rate, parts[COMPARED:])
+
+    logits, y = _held_back(fits, parts, rows, prior)
+    temperature = fit_temperature(logits, y)
+    probabilities = soften(logits, temperature)
     decision = decide(probabilities, y, prior, spec.abstention)
     return Replica(
         seed,
         finished_classifier([found.network for found in fits], temperature, prior),
         fits,
+        rate,
+        {rate: float(found.mean()) for rate, found in losses.items()},
         temperature,
         decision,
         seed_scores(probabilities, y, decision.offsets),
-        held_back,
+        logits,
         alphabets,
         time.monotonic() - began,
     )
+
+
+def _fit_parts(
+    build: Blueprint,
+    rows: Rows,
+    parts: list[Part],
+    recipe: Recipe,
+    seed: int,
+    watch: Watch,
+    prior: np.ndarray | None,
+    initial: list[np.ndarray] | None,
+) -> list[Fit]:
+    fits = []
+    for number, (kept, held) in parts:
+        own_seed, validation = seed + FOLD_STRIDE * number, rows.take(held)
+        begin = None if initial is None else partial(begin_with, weights=initial, number=number)
+        fits.append(
+            fit(build, rows.take(kept), validation, recipe, own_seed, watch, None, prior, begin)
+        )
+    return fits
+
+
+def _held_back(
+    fits: list[Fit], parts: list[Part], rows: Rows, prior: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits ``(n, classes)`` of the rows that networks held back, and their class codes."""
+    logits = np.concatenate([one.held_back_logits for one in fits])
+    y = np.concatenate([rows.y[held] for _, (_, held) in parts])
+    return logits if prior is None else logits + prior, y
+
+
+def _losses(fits: list[Fit], parts: list[Part], rows: Rows, prior: np.ndarray | None) -> np.ndarray:
+    """Log-losses ``(n,)`` of these rows at the temperature that suits them best."""
+    logits, y = _held_back(fits, parts, rows, prior)
+    return row_losses(soften(logits, fit_temperature(logits, y)), y)
+
+
+def change_dropouts(parts: list[Part], recipe: Recipe) -> tuple[float, ...]:
+    """Rates to train with: the recipe's and none where few rows are held back at a time."""
+    few = len(parts) > 1 and max(len(held) for _, (_, held) in parts) < recipe.trusted_validation
+    return (recipe.change_dropout, 0.0) if few and recipe.change_dropout else (0.0,)
+
+
+def preferred(losses: dict[float, np.ndarray], groups: np.ndarray | None) -> float:
+    """The first of one or two rates, unless the second's log-losses ``(n,)`` of the same rows are
+    lower by more than one standard error of the paired differences (Breiman et al. 1984)."""
+    first, *others = losses
+    for other in others:
+        gain, error = difference(losses[first], losses[other], groups)
+        if gain > error:
+            return other
+    return first
 
 
 def held_back_parts(
     y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Row numbers that each network of a replica is fitted to, and those that it holds back."""
-    arguments = (y, groups, spec.validation_fraction, spec.split_seed)
-    return fold_back(*arguments) if len(y) < spec.refit_below else [hold_back(*arguments)]
+    share = spec.validation_fraction / (2 if len(y) < FEW else 1)
+    if len(y) < spec.refit_below:
+        return fold_back(y, groups, share, spec.split_seed)
+    return [hold_back(y, groups, spec.validation_fraction, spec.split_seed)]
 
 
 def begin_with(network: keras.Model, weights: list[np.ndarray], number: int) -> None:
