@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from flows.server import LOCAL, answers, local_url, prefect_url
+from storage.root import locked, open_root
 
 LIMIT_S, GRACE_S = 120.0, 10.0
 """Time for the server to answer, and to end by itself."""
@@ -73,9 +74,18 @@ def prepare() -> None:
 def _serve(listener: socket.socket) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    home = open_root(get_current_settings().home)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """One server at a time brings the database up to date."""
+            with locked(home, "throwaway"):
+                await super().startup(sockets)
 
     app = create_app(ephemeral=True, final=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+    server = Server(uvicorn.Config(app, log_level="error", lifespan="on"))
 
     def end_with_parent() -> None:
         os.read(0, 1)

@@ -57,6 +57,13 @@ def test_it_ends_with_the_command_and_its_database_knows_the_run(
     assert logs > 0
 
 
+@pytest.mark.slow
+def test_three_at_once_make_one_database(environment: dict[str, str], root: Root) -> None:
+    started = [start([*FEW, "--name", name], environment) for name in "abc"]
+    assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
+    assert root.names("datasets") == ["a", "b", "c"]
+
+
 def test_a_killed_command_takes_it_along(environment: dict[str, str]) -> None:
     process = start(FEW, environment)
     wait_for_servers(environment, some=True)
