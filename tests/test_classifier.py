@@ -196,7 +196,8 @@ def test_validation_decides_what_is_kept() -> None:
 
 
 def replica(seed: int, n_rows: int) -> str:
-    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, refit_below=100, validation_fraction=0.5)
+    recipe = replace(QUICK, updates=100, shortest=50)
+    spec = TrainingSpec(recipe=recipe, architecture=SMALL, refit_below=100, validation_fraction=0.5)
     made = train_replica(lines(n_rows), None, 2, spec, seed, quiet)
     return weights_digest(made.classifier.get_weights())
 
@@ -235,15 +236,22 @@ def wiggles(n: int) -> Rows:
 
 def test_a_set_with_few_rows_held_back_is_trained_with_and_without_all_changes() -> None:
     spec = TrainingSpec(recipe=QUICK, architecture=SMALL, validation_fraction=0.5)
-    for rows, rates in ((wiggles(60), {0.5, 0.0}), (wiggles(120), {0.0})):
-        made = train_replica(rows, None, 2, spec, 0, quiet)
-        assert made.tried.keys() == rates
-        kinds = {type(layer) for one in made.fits for layer in one.network.layers}
-        assert (keras.layers.SpatialDropout1D in kinds) is (made.change_dropout > 0)
-        unlike = replace(spec, recipe=replace(QUICK, change_dropout=0.0))
-        if made.change_dropout == 0:
-            alone = train_replica(rows, None, 2, unlike, 0, quiet)
-            np.testing.assert_array_equal(alone.validation_logits, made.validation_logits)
+    made = train_replica(wiggles(60), None, 2, spec, 0, quiet)
+    assert (made.change_dropout, *made.tried) == (0.0, 0.5, 0.0)
+    never = replace(spec, recipe=replace(QUICK, change_dropout=0.0))
+    alone = train_replica(wiggles(60), None, 2, never, 0, quiet)
+    np.testing.assert_array_equal(alone.validation_logits, made.validation_logits)
+    assert train_replica(wiggles(120), None, 2, spec, 0, quiet).tried.keys() == {0.0}
+
+
+def test_what_is_solved_the_first_way_is_not_trained_the_second() -> None:
+    easy = replace(QUICK, solved=0.5)
+    made = train_replica(
+        lines(40), None, 2, TrainingSpec(recipe=easy, architecture=SMALL), 0, quiet
+    )
+    assert made.tried.keys() == {0.5}
+    kinds = [type(layer) for one in made.fits for layer in one.network.layers]
+    assert kinds.count(keras.layers.SpatialDropout1D) == 10
 
 
 def test_the_second_way_is_taken_where_it_is_clearly_better_alone() -> None:

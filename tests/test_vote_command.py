@@ -50,7 +50,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("circles") / "tree")
     store_circles(root, "circles", 180, 16, list(STEPS), generator="circles")
     store_circles(root, "songs", 16, 60, [*STEPS, "chromatic"])
-    spec = TrainingSpec(seeds=1, recipe=Recipe(updates=200))
+    spec = TrainingSpec(seeds=1, refit_below=0, recipe=Recipe(updates=200))
     train_classifier("circles", spec=spec, root=root.path)
     return root
 

@@ -72,7 +72,8 @@ class Recipe:
     change_dropout: share in [0, 1) of series from which a channel's differences, and its repeats,
     are dropped in training where the folds of a set (``TrainingSpec.refit_below``) are smaller than
     ``trusted_validation``: in noisy series they are mostly noise, which a network of few rows would
-    go by. Such a set is trained without it too; the rows held back decide.
+    go by. Such a set is trained without it too, unless it is ``solved`` so; the rows held back
+    decide.
     """
 
     updates: int = 3000
@@ -170,8 +171,8 @@ class TrainingSpec:
     seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
     test_fraction: share of rows kept for evaluation where the dataset names none.
     validation_fraction: share of training rows that each replica holds back to choose by.
-    refit_below: training rows under which a replica is fitted anew for every such share of them,
-    each held back in turn, and is the average of these networks.
+    refit_below: training rows under which a replica is fitted anew for every such share of them
+    (half of it under 100 rows), each held back in turn, and is the average of these networks.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.

@@ -35,8 +35,8 @@ Part = tuple[int, tuple[np.ndarray, np.ndarray]]
 class Replica:
     """A trained seed: its classifier (raw series to probabilities) and how it came about.
 
-    change_dropout: which its networks were trained with; tried: every one that was, with the mean
-    log-loss (nats) of the held-back rows.
+    change_dropout: which its networks were trained with; tried: every one that was, up to the first
+    that left nothing to learn, with the mean log-loss (nats) of the held-back rows.
     """
 
     seed: int
@@ -80,8 +80,13 @@ def train_replica(
         return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial)
 
     compared = parts[:COMPARED]
-    tried = {rate: networks(rate, compared) for rate in change_dropouts(parts, spec.recipe)}
-    losses = {rate: _losses(fits, compared, rows, prior) for rate, fits in tried.items()}
+    tried: dict[float, list[Fit]] = {}
+    losses: dict[float, np.ndarray] = {}
+    for rate in change_dropouts(parts, spec.recipe):
+        tried[rate] = networks(rate, compared)
+        losses[rate] = _losses(tried[rate], compared, rows, prior)
+        if losses[rate].mean() < spec.recipe.solved:
+            break
     held = np.concatenate([held for _, (_, held) in compared])
     rate = preferred(losses, None if groups is None else groups[held])
     fits = tried[rate] + networks(rate, parts[COMPARED:])
