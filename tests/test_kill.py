@@ -17,9 +17,9 @@ from storage.root import Root
 COMMANDS = {
     "generate": ["generate", "signals", "--n-series", "400000", "--seed", "{i}"],
     "import": ["import", "{csv}", "--name", "mine"],
-    "run": ["run", "--n-series", "400", "--seeds", "2"],
+    "run": ["run", "--n-series", "1300", "--seeds", "2"],
 }
-LONGEST_S = {"generate": 8.0, "import": 5.0, "run": 30.0}
+LONGEST_S = {"generate": 8.0, "import": 5.0, "run": 20.0}
 
 
 def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen:
@@ -105,7 +105,7 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     """With a throw-away server."""
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path)}
     environment.pop("PREFECT_API_URL", None)
-    process = start(COMMANDS["run"], environment)
+    process = start([*COMMANDS["run"], "--preset", "hard"], environment)
     staged = Path(root.path, ".staging")
     deadline = time.monotonic() + 90
     while not list(staged.glob("*-model-*/candidates")):
