@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 DATA = HERE.parent.parent / "shared" / "data" / "archive"
 ROOT = HERE / "results" / "archive"
 PAGE = HERE.parent / "docs" / "archive.md"
+SEEDS = 10
 CALM = 0.01
 """Standard deviation of accuracy over seeds at most."""
 
@@ -103,12 +104,14 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
     colder = sum(row["log_loss"] < row["untempered"] for row in rows)
     equal = sum(row["log_loss"] == row["untempered"] for row in rows)
+    short = [f"{row['set']} ({row['seeds']})" for row in rows if row["seeds"] < SEEDS]
+    unfinished = f"\nFewer seeds so far: {', '.join(short)}." if short else ""
     return (
         f"Floors are met on {count('floor')} sets, targets on {count('target')}, "
         f"a standard deviation of at most {CALM} on {count('sd')}.\n"
         f"Mean log-loss {np.mean([row['log_loss'] for row in rows]):.3f}, mean calibration error "
         f"{np.mean([row['ece'] for row in rows]):.3f}. The temperature lowers the log-loss on "
-        f"{colder} of {len(rows)} sets and is 1 on {equal}."
+        f"{colder} of {len(rows)} sets and is 1 on {equal}.{unfinished}"
     )
 
 
@@ -136,7 +139,7 @@ def page(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(BARS))
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--root", default=str(ROOT))
     parser.add_argument("--table", action="store_true", help="write the page, train nothing")
     chosen = parser.parse_args()
