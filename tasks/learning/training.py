@@ -1,7 +1,7 @@
 """One seed replica: hold rows back, fit, calibrate; on a small set once for every fold of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,7 @@ from tasks.learning.classifier import Blueprint, as_classifier, pooling_factor
 from tasks.learning.decisions import Decision, decide, log_prior_of
 from tasks.learning.evidence import series_lengths
 from tasks.learning.fitting import Fit, Rows, Watch, fit
-from tasks.learning.ladder import difference
+from tasks.learning.ladder import choose, difference
 from tasks.learning.metrics import row_losses, seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
@@ -79,17 +79,8 @@ def train_replica(
         build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets, rate)
         return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial)
 
-    compared = parts[:COMPARED]
-    tried: dict[float, list[Fit]] = {}
-    losses: dict[float, np.ndarray] = {}
-    for rate in change_dropouts(parts, spec.recipe):
-        tried[rate] = networks(rate, compared)
-        losses[rate] = _losses(tried[rate], compared, rows, prior)
-        if losses[rate].mean() < spec.recipe.solved:
-            break
-    held = np.concatenate([held for _, (_, held) in compared])
-    rate = preferred(losses, None if groups is None else groups[held])
-    fits = tried[rate] + networks(rate, parts[COMPARED:])
+    rate, fits, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
+    fits += networks(rate, parts[COMPARED:])
 
     logits, y = _held_back(fits, parts, rows, prior)
     temperature = fit_temperature(logits, y)
@@ -108,6 +99,28 @@ def train_replica(
         alphabets,
         time.monotonic() - began,
     )
+
+
+def _compare(
+    networks: Callable[[float, list[Part]], list[Fit]],
+    parts: list[Part],
+    rows: Rows,
+    groups: np.ndarray | None,
+    prior: np.ndarray | None,
+    recipe: Recipe,
+) -> tuple[float, list[Fit], dict[float, np.ndarray]]:
+    """Train the first parts in every way; the rate to take, its networks, and all rates' losses."""
+    compared = parts[:COMPARED]
+    tried: dict[float, list[Fit]] = {}
+    losses: dict[float, np.ndarray] = {}
+    for rate in change_dropouts(parts, recipe):
+        tried[rate] = networks(rate, compared)
+        losses[rate] = _losses(tried[rate], compared, rows, prior)
+        if losses[rate].mean() < recipe.solved:
+            break
+    held = np.concatenate([held for _, (_, held) in compared])
+    taken = preferred(losses, None if groups is None else groups[held])
+    return taken, tried[taken], losses
 
 
 def _fit_parts(
@@ -153,21 +166,20 @@ def change_dropouts(parts: list[Part], recipe: Recipe) -> tuple[float, ...]:
 
 def preferred(losses: dict[float, np.ndarray], groups: np.ndarray | None) -> float:
     """The first of one or two rates, unless the second's log-losses ``(n,)`` of the same rows are
-    lower by more than one standard error of the paired differences (Breiman et al. 1984)."""
+    lower by more than one standard error, as ``choose`` decides."""
     first, *others = losses
-    for other in others:
-        gain, error = difference(losses[first], losses[other], groups)
-        if gain > error:
-            return other
-    return first
+    if not others:
+        return first
+    found = {k: difference(losses[first], losses[r], groups) for k, r in enumerate(others, 1)}
+    return [first, *others][choose(found)[0]]
 
 
 def held_back_parts(
     y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Row numbers that each network of a replica is fitted to, and those that it holds back."""
-    share = spec.validation_fraction / (2 if len(y) < FEW else 1)
     if len(y) < spec.refit_below:
+        share = spec.validation_fraction / (2 if len(y) < FEW else 1)
         return fold_back(y, groups, share, spec.split_seed)
     return [hold_back(y, groups, spec.validation_fraction, spec.split_seed)]
 
