@@ -87,7 +87,9 @@ def _row(name: str, variant: dict[str, Any]) -> dict[str, Any]:
         **{key: accuracy[key] for key in ("mean", "min", "sd")},
         "floor": bar.floor,
         "target": bar.target,
-        "met": ", ".join(key for key, reached in met.items() if reached) or "none",
+        "met": ", ".join(key for key, reached in met.items() if reached) or "none"
+        if variant["n_seeds"] >= SEEDS
+        else "too few seeds",
         "log_loss": variant["log_loss_mean"],
         "untempered": variant["log_loss_untempered_mean"],
         "ece": variant["ece_mean"],
