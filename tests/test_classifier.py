@@ -195,6 +195,28 @@ def test_validation_decides_what_is_kept() -> None:
     assert run.updates == min(losses, key=losses.__getitem__)
 
 
+@pytest.mark.parametrize(("few_rows", "last"), [(199, 100), (200, 300)])
+def test_a_network_of_few_rows_goes_on_though_its_validation_loss_rises(
+    few_rows: int, last: int
+) -> None:
+    rows = lines(200)
+    held = Rows(rows.x, 1 - rows.y)
+    recipe = Recipe(
+        updates=300, epochs=1, shortest=100, patience=50, solved=0, better=9, few_rows=few_rows
+    )
+    assert fit_lines(rows, held, recipe).history[-1].update == last
+
+
+def test_weight_decay_holds_kernels_small_and_less_so_the_more_rows_there_are() -> None:
+    recipe = Recipe(updates=300, epochs=1, solved=0, weight_decay=5, few_rows=200)
+    sizes = []
+    for changed in (recipe, replace(recipe, few_rows=20), replace(recipe, weight_decay=0)):
+        head = fit_lines(lines(200), recipe=changed).network.get_layer("logits")
+        sizes.append(float(np.square(head.kernel.numpy()).sum()))
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert [Recipe().decay(n) for n in (30, 1000, 4000)] == [0.1, 0.1, 0.025]
+
+
 def replica(seed: int, n_rows: int) -> str:
     recipe = replace(QUICK, updates=100, shortest=50)
     spec = TrainingSpec(recipe=recipe, architecture=SMALL, refit_below=100, validation_fraction=0.5)

@@ -78,7 +78,8 @@ def fit(
     Calls whose ``build`` is equal, as frozen dataclasses are, share what is compiled.
     """
     prior = None if log_prior is None else tuple(log_prior.tolist())
-    machine = _machine(build, recipe, recipe.budget(len(train)), train.x.shape[1:], prior)
+    budget, decay = recipe.budget(len(train)), recipe.decay(len(train))
+    machine = _machine(build, recipe, budget, decay, train.x.shape[1:], prior)
     for restart in range(recipe.restarts + 1):
         own_seed = seed + 1_000_003 * restart
         network = build(own_seed)
@@ -106,6 +107,7 @@ class _Machine:
         network: keras.Model,
         recipe: Recipe,
         budget: int,
+        decay: float,
         shape: tuple[int, ...],
         prior: tuple[float, ...] | None,
     ) -> None:
@@ -120,7 +122,7 @@ class _Machine:
         flat = self._flat([v.value for v in self.variables])
         self.weights = [keras.Variable(part) for part in flat]
         self.averages = [tf.Variable(part, trainable=False) for part in flat]
-        self.optimizer = _optimizer(recipe, budget, *self.weights)
+        self.optimizer = _optimizer(recipe, budget, decay, *self.weights)
         rows = tf.TensorSpec([None, *shape], tf.float32)
         codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
@@ -185,10 +187,11 @@ def _machine(
     build: Build,
     recipe: Recipe,
     budget: int,
+    decay: float,
     shape: tuple[int, ...],
     prior: tuple[float, ...] | None,
 ) -> _Machine:
-    return _Machine(build(0), recipe, budget, shape, prior)
+    return _Machine(build(0), recipe, budget, decay, shape, prior)
 
 
 class _Run:
@@ -265,7 +268,8 @@ class _Run:
             return update >= self.recipe.shortest // 2
         if update < self.recipe.shortest:
             return False
-        if trusted and update - self.best_update >= self.recipe.patience:
+        plenty = self.n_rows > self.recipe.few_rows
+        if trusted and plenty and update - self.best_update >= self.recipe.patience:
             return True
         return max(point.training_loss for point in self.history[-2:]) < self.recipe.solved
 
@@ -278,7 +282,7 @@ class _Run:
 
 
 def _optimizer(
-    recipe: Recipe, budget: int, kernels: keras.Variable, rest: keras.Variable
+    recipe: Recipe, budget: int, decay: float, kernels: keras.Variable, rest: keras.Variable
 ) -> keras.optimizers.Optimizer:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -286,9 +290,7 @@ def _optimizer(
         warmup_target=recipe.learning_rate,
         warmup_steps=recipe.warm_up,
     )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip
-    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay, global_clipnorm=recipe.clip)
     optimizer.exclude_from_weight_decay(var_list=[rest])
     optimizer.build([kernels, rest])
     return optimizer

@@ -58,13 +58,17 @@ class Recipe:
     updates: gradient steps at most, or ``epochs`` passes over the rows where that is more.
     smallest_batch, largest_batch: limits of the batch, which is a tenth of the rows.
     learning_rate: peak, reached after ``warm_up`` updates and followed by a cosine to zero.
-    weight_decay: of kernels only (AdamW). clip: global norm of the gradient.
+    weight_decay: of kernels only (AdamW), in a network of at most ``few_rows`` rows; of more rows
+    less, as their reciprocal: it stands for a prior, which counts the less the more is seen.
+    clip: global norm of the gradient.
     averaging: momentum of the averaged weights, which are what is kept.
     solved: mean training loss (nats) of a chunk at which a run has nothing left to learn.
     shortest: updates before a run may stop, half of them where a trusted validation loss is below
     ``solved`` too. patience: updates without a better validation loss (by at least ``better``
-    nats) after which it stops. trusted_validation: held-back rows from which on the validation
-    loss decides what to keep. monitored: held-back rows looked at on the way.
+    nats) after which a network of more than ``few_rows`` rows stops; with fewer, the loss may rise
+    while rows are learnt by heart and fall again (Nakkiran et al. 2020, "Deep double descent",
+    section 6). trusted_validation: held-back rows from which on the validation loss decides what
+    to keep. monitored: held-back rows looked at on the way.
     restarts: new beginnings at most, when the loss is not finite, or not below
     ``0.9 ln(classes)`` after ``verdict`` updates.
     balance: whether rare classes get the logit-adjusted loss and answer below their share:
@@ -82,7 +86,8 @@ class Recipe:
     largest_batch: int = 64
     learning_rate: float = 2e-3
     warm_up: int = 100
-    weight_decay: float = 1e-3
+    weight_decay: float = 0.1
+    few_rows: int = 1000
     clip: float = 1.0
     averaging: float = 0.99
     solved: float = 0.01
@@ -101,7 +106,7 @@ class Recipe:
         _check_ranges(
             self,
             [
-                ("updates smallest_batch largest_batch imbalance", 1, math.inf),
+                ("updates smallest_batch largest_batch imbalance few_rows", 1, math.inf),
                 ("epochs shortest patience trusted_validation monitored", 0, math.inf),
                 ("restarts verdict warm_up weight_decay solved better", 0, math.inf),
                 ("learning_rate clip", 1e-12, math.inf),
@@ -122,6 +127,9 @@ class Recipe:
     def budget(self, n_rows: int) -> int:
         passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
         return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
+
+    def decay(self, n_rows: int) -> float:
+        return self.weight_decay * min(1.0, self.few_rows / n_rows)
 
 
 @dataclass(frozen=True)
