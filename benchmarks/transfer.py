@@ -38,13 +38,22 @@ MANNERS = (
     Manner(turn=0.25, skip=0.2, copied=(0.6, 0.1)),
 )
 """How differently melodies of one raga may move; the first is the usual way."""
+NOISE = {
+    "some noise": {"dropped": 0.03, "doubled": 0.05, "wrong": 0.03},
+    "much noise": {"dropped": 0.08, "doubled": 0.1, "wrong": 0.1},
+    "heavy noise": {"dropped": 0.15, "doubled": 0.15, "wrong": 0.2},
+}
+"""Shares of svaras that are left out, sung twice, and moved to a neighbour."""
 AUGMENTED: dict[str, list[dict[str, Any]]] = {
     "as drawn": [{}],
-    "some noise": [{"dropped": 0.03, "doubled": 0.05, "wrong": 0.03}],
-    "much noise": [{"dropped": 0.08, "doubled": 0.1, "wrong": 0.1}],
+    **{name: [noise] for name, noise in NOISE.items()},
     "many manners": [{"manner": manner} for manner in MANNERS],
-    "manners, noise": [
-        {"manner": manner, "dropped": 0.03, "doubled": 0.05, "wrong": 0.03} for manner in MANNERS
+    **{
+        f"manners, {name}": [{"manner": manner, **noise} for manner in MANNERS]
+        for name, noise in NOISE.items()
+    },
+    "manners, any noise": [
+        {"manner": manner, **noise} for manner in MANNERS for noise in NOISE.values()
     ],
 }
 """What is changed in the generator, by the name of the change; the training rows are shared out
@@ -53,27 +62,31 @@ among the draws of a list. Octaves are lost in letters anyway, and so is their s
 
 def transfer(options: argparse.Namespace) -> list[Cell]:
     """Letters of generated melodies against real pieces."""
-    return [
+    data = Path(options.data)
+    cells = [
         Cell(f"transfer-{name.replace(', ', '-').replace(' ', '-')}",
-             lambda name=name: _transfer(Path(options.data), name))
+             lambda name=name: _transfer(data, name))
         for name in AUGMENTED
     ]  # fmt: skip
+    twice = Cell("transfer-twice-the-melodies",
+                 lambda: _transfer(data, "manners, much noise", 2 * MELODIES))  # fmt: skip
+    return [*cells, twice]
 
 
-def _transfer(data: Path, augmented: str) -> Row:
+def _transfer(data: Path, augmented: str, melodies: int = MELODIES) -> Row:
     from tasks.learning.votes import accuracy_of
 
     pieces = read_pieces(data / "geethams.jsonl")
     ragas = tuple(sorted({piece.raga for piece in pieces}))
     drawn = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
     draws = AUGMENTED[augmented]
-    per_draw = MELODIES // len(draws)
+    per_draw = melodies // len(draws)
     train = together([draw(100 * k, per_draw, **drawn, **d) for k, d in enumerate(draws)])
     test = draw(TEST_SEED, TEST_PER_RAGA, **drawn)
     answers, records = train_all(train, SEEDS)
     return {
         "kind": "synthetic → real",
-        "augmented": augmented,
+        "augmented": augmented if melodies == MELODIES else f"{augmented}, {melodies:,}",
         "train_rows": len(train.y),
         "synthetic": {
             who: accuracy_of(answer(test.x).argmax(axis=1) == test.y)
