@@ -153,7 +153,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
 
     root = open_root(tmp_path_factory.mktemp("evidence"))
     plainer = {**PRESETS["hard"], "shift": Uniform(3.0, 5.0), "burst_height": Uniform(5.0, 8.0)}
-    dataset = generate_signals("signals", SignalSpec(700, 40, **plainer), root.path)
+    dataset = generate_signals("signals", SignalSpec(900, 40, **plainer), root.path)
     recipe = Recipe(updates=400, epochs=1, shortest=400)
     spec = TrainingSpec(seeds=1, refit_below=0, recipe=recipe, architecture=SMALL)
     train_classifier(dataset, spec=spec, root=root.path)
