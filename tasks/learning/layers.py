@@ -72,9 +72,24 @@ def masked_conv(
     x: keras.KerasTensor, inside: keras.KerasTensor, filters: int, width: int, seed: int
 ) -> keras.KerasTensor:
     """Convolve, normalise and rectify ``(B, T, F)``; steps outside stay exactly 0."""
-    init = keras.initializers.GlorotUniform(seed=seed)
+    init = keras.initializers.HeNormal(seed=seed)
     x = layers.Conv1D(filters, width, padding="same", kernel_initializer=init)(x)
-    return layers.ReLU()(layers.LayerNormalization()(x)) * inside
+    return layers.ReLU()(_normalised(x, inside))
+
+
+def _normalised(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
+    """Over steps and features together, so that quiet steps stay quiet beside loud ones.
+
+    Group normalisation of one group (Wu & He 2018, "Group Normalization", equation 7), without
+    its gains and offsets: the convolution before has them for each feature. 0 outside a series.
+    """
+    count = ops.maximum(ops.sum(inside, axis=1, keepdims=True), 1.0) * x.shape[-1]
+    centred = (x - _total(x * inside) / count) * inside
+    return centred / ops.sqrt(_total(ops.square(centred)) / count + 1e-3)
+
+
+def _total(x: keras.KerasTensor) -> keras.KerasTensor:
+    return ops.sum(x, axis=(1, 2), keepdims=True)
 
 
 def pool_steps(x: keras.KerasTensor, factor: int) -> keras.KerasTensor:
