@@ -27,7 +27,7 @@ test: install
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check
