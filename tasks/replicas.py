@@ -171,7 +171,7 @@ def build_ensemble(
     """Store the average of trained seeds as one classifier and return its record.
 
     members: path and temperature of each. Its own temperature is fitted to the rows that every
-    member held back.
+    member held back: all begin with the same ones, and some may have stopped earlier.
     """
     tensorflow()
     from tasks.learning.calibration import fit_ensemble_temperature
@@ -181,9 +181,11 @@ def build_ensemble(
     root = open_root(root_url)
     chosen = select_rows(open_dataset(root, dataset_ref), spec)
     y = chosen.codes[chosen.train]
-    held = np.concatenate([h for _, h in held_back_parts(y, chosen.train_groups, spec)])
     logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
-    mean = np.mean(log_softmax(logits, axis=-1), axis=0)
+    shared = min(map(len, logits))
+    parts = held_back_parts(y, chosen.train_groups, spec)
+    held = np.concatenate([rows for _, rows in parts])[:shared]
+    mean = np.mean([log_softmax(own[:shared], axis=-1) for own in logits], axis=0)
     temperature = fit_ensemble_temperature(mean, y[held])
     prior = log_prior(y, len(chosen.classes), spec.recipe)
     probabilities = soften(mean, temperature)

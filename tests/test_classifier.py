@@ -256,14 +256,15 @@ def wiggles(n: int) -> Rows:
     return Rows(x[..., None].astype(np.float32), y)
 
 
-def test_a_set_with_few_rows_held_back_is_trained_with_and_without_all_changes() -> None:
-    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, validation_fraction=0.5)
+def test_a_set_of_few_rows_is_trained_with_and_without_all_changes() -> None:
+    recipe = replace(QUICK, change_rows=61)
+    spec = TrainingSpec(recipe=recipe, architecture=SMALL, validation_fraction=0.5)
     made = train_replica(wiggles(60), None, 2, spec, 0, quiet)
     assert (made.change_dropout, *made.tried) == (0.0, 0.5, 0.0)
-    never = replace(spec, recipe=replace(QUICK, change_dropout=0.0))
+    never = replace(spec, recipe=replace(recipe, change_dropout=0.0))
     alone = train_replica(wiggles(60), None, 2, never, 0, quiet)
     np.testing.assert_array_equal(alone.validation_logits, made.validation_logits)
-    assert train_replica(wiggles(120), None, 2, spec, 0, quiet).tried.keys() == {0.0}
+    assert train_replica(wiggles(61), None, 2, spec, 0, quiet).tried.keys() == {0.0}
 
 
 def test_what_is_solved_the_first_way_is_not_trained_the_second() -> None:
@@ -311,7 +312,7 @@ def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
 def test_a_small_set_s_classifier_is_the_mean_of_a_network_per_fold(tmp_path: Path) -> None:
     spec = TrainingSpec(recipe=QUICK, architecture=SMALL, validation_fraction=0.5)
     small = train_replica(lines(), None, 2, spec, 0, quiet)
-    assert len(small.fits) == 2
+    assert len(small.fits) == 4
     assert sorted(np.concatenate([h for _, h in held_back_parts(lines().y, None, spec)])) == [
         *range(120)
     ]
@@ -323,6 +324,24 @@ def test_a_small_set_s_classifier_is_the_mean_of_a_network_per_fold(tmp_path: Pa
     small.classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(small.classifier, x))
+
+
+@pytest.mark.parametrize(("solved", "networks"), [(9.0, 1), (0.0, 3)])
+def test_a_set_that_one_network_solves_gets_no_others(solved: float, networks: int) -> None:
+    recipe = replace(QUICK, updates=50, solved=solved)
+    spec = TrainingSpec(recipe=recipe, architecture=SMALL)
+    made = train_replica(lines(1000), None, 2, spec, 0, quiet)
+    assert len(made.fits) == networks
+    assert made.validation_logits.shape == (100 * networks, 2)
+
+
+@pytest.mark.parametrize(("n_rows", "n_parts"), [(99, 10), (100, 5), (1000, 3), (2000, 1)])
+def test_the_fewer_rows_the_more_networks(n_rows: int, n_parts: int) -> None:
+    parts = held_back_parts(lines(n_rows).y, None, TrainingSpec(refit_below=2000))
+    assert len(parts) == n_parts
+    held = np.concatenate([rows for _, rows in parts])
+    assert len(set(held)) == len(held)
+    assert all(len(kept) + len(own) == n_rows for kept, own in parts)
 
 
 LOAD_ALONE = """

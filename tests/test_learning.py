@@ -115,7 +115,7 @@ def test_every_row_is_held_back_once_and_every_class_always_kept(
     y: list[int], fraction: float
 ) -> None:
     codes = np.array([*y, 0, 0, 1, 1, 2, 2, 3, 3])
-    parts = fold_back(codes, None, fraction, seed=0)
+    parts = fold_back(codes, None, fraction, seed=0, most=10)
     assert sorted(np.concatenate([held for _, held in parts])) == list(range(len(codes)))
     for kept, held in parts:
         assert sorted([*kept, *held]) == list(range(len(codes)))
@@ -125,11 +125,21 @@ def test_every_row_is_held_back_once_and_every_class_always_kept(
 def test_folds_never_cut_through_a_group_nor_hold_back_a_whole_class() -> None:
     groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
     y = np.array([0, 1, 0, 0, 0, 0, 0, 1, 0, 0])
-    parts = fold_back(y, groups, 0.2, seed=0)
+    parts = fold_back(y, groups, 0.2, seed=0, most=5)
     assert 2 <= len(parts) <= 5
     for kept, held in parts:
         assert not set(groups[kept]) & set(groups[held])
         assert set(y[kept]) == {0, 1}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_some_folds_of_many_hold_back_rare_classes_too(seed: int) -> None:
+    y = np.repeat([0, 1, 2, 3], [120, 70, 2, 2])
+    parts = fold_back(y, None, 0.1, seed, most=3)
+    held = np.concatenate([held for _, held in parts])
+    assert len(parts) == 3
+    assert len(set(held)) == len(held)
+    assert set(y[held]) == {0, 1, 2, 3}
 
 
 @settings(max_examples=50, deadline=None)

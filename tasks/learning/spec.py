@@ -74,10 +74,9 @@ class Recipe:
     balance: whether rare classes get the logit-adjusted loss and answer below their share:
     ``auto`` where the largest class has at least ``imbalance`` times the rows of the smallest.
     change_dropout: share in [0, 1) of series from which a channel's differences, and its repeats,
-    are dropped in training where the folds of a set (``TrainingSpec.refit_below``) are smaller than
-    ``trusted_validation``: in noisy series they are mostly noise, which a network of few rows would
-    go by. Such a set is trained without it too, unless it is ``solved`` so; the rows held back
-    decide.
+    are dropped in training below ``change_rows`` rows: in noisy series they are mostly noise, which
+    a network of few rows would go by. Such a set is trained without it too, unless it is ``solved``
+    so; the rows held back decide.
     """
 
     updates: int = 3000
@@ -101,13 +100,14 @@ class Recipe:
     balance: Literal["auto", "always", "never"] = "auto"
     imbalance: float = 10.0
     change_dropout: float = 0.5
+    change_rows: int = 250
 
     def __post_init__(self) -> None:
         _check_ranges(
             self,
             [
                 ("updates smallest_batch largest_batch imbalance few_rows", 1, math.inf),
-                ("epochs shortest patience trusted_validation monitored", 0, math.inf),
+                ("epochs shortest patience trusted_validation monitored change_rows", 0, math.inf),
                 ("restarts verdict warm_up weight_decay solved better", 0, math.inf),
                 ("learning_rate clip", 1e-12, math.inf),
                 ("averaging change_dropout", 0, 1),
@@ -179,8 +179,9 @@ class TrainingSpec:
     seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
     test_fraction: share of rows kept for evaluation where the dataset names none.
     validation_fraction: share of training rows that each replica holds back to choose by.
-    refit_below: training rows under which a replica is fitted anew for every such share of them
-    (half of it under 100 rows), each held back in turn, and is the average of these networks.
+    refit_below: training rows under which a replica is the average of several networks, each of
+    which holds back another half of that share: ten under 100 rows, five under 1,000, three under
+    10,000, or one if it leaves nothing to learn of 1,000 rows or more.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.
@@ -191,7 +192,7 @@ class TrainingSpec:
     first_seed: int = 0
     test_fraction: float = 0.2
     validation_fraction: float = 0.2
-    refit_below: int = 1000
+    refit_below: int = 10_000
     split_seed: int = 0
     ensemble: bool = False
     split_by: Literal["hash", "time"] = "hash"

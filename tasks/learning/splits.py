@@ -57,10 +57,12 @@ def assign_newest(
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 
-def hold_back(
-    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Divide row numbers into kept and held back, both ascending.
+Part = tuple[np.ndarray, np.ndarray]
+"""Row numbers that a network is fitted to, and those that it holds back; both ascending."""
+
+
+def hold_back(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> Part:
+    """Divide row numbers into kept and held back.
 
     y: class codes ``(n,)``; groups: ``(n,)`` or None; fraction: share held back, in (0, 0.5].
     Every class keeps at least one row. ValueError where a class has a single row, or where
@@ -79,12 +81,13 @@ def hold_back(
 
 
 def fold_back(
-    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Divide row numbers into kept and held back, once per fold, so that all rows have a turn.
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, most: int
+) -> list[Part]:
+    """Divide row numbers into kept and held back, once per fold; no row is held back twice.
 
     Arguments, promises and errors of ``hold_back``; a fold is about ``fraction`` of the rows.
-    Folds of groups that would hold back the whole of a class are left out.
+    Folds of groups that would hold back the whole of a class are left out, and of more than
+    ``most`` those are taken that hold back the more classes between them.
     """
     hold_back(y, groups, fraction, seed)
     n_folds = min(round(1 / fraction), np.bincount(y).max() if groups is None else len(set(groups)))
@@ -93,7 +96,16 @@ def fold_back(
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = list(splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups))
     n_classes = len(np.unique(y))
-    return [(k, h) for k, h in parts if len(h) and len(np.unique(y[k])) == n_classes]
+    rest = [(k, h) for k, h in parts if len(h) and len(np.unique(y[k])) == n_classes]
+    if len(rest) <= most:
+        return rest
+    taken: list[Part] = []
+    seen: set[int] = set()
+    while len(taken) < most:
+        adds = [len(set(y[h].tolist()) - seen) for _, h in rest]
+        taken.append(rest.pop(adds.index(max(adds))))
+        seen.update(y[taken[-1][1]].tolist())
+    return taken
 
 
 def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One seed replica: hold rows back, fit, calibrate; on a small set once for every fold of it."""
+"""One seed replica: hold rows back, fit, calibrate; below many rows with several networks."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,18 +17,20 @@ from tasks.learning.ladder import choose, difference
 from tasks.learning.metrics import row_losses, seed_scores
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
-from tasks.learning.splits import fold_back, hold_back
+from tasks.learning.splits import Part, fold_back, hold_back
 from tasks.learning.symbols import Alphabets, find_alphabets
 
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
 COMPARED = 5
 """Networks of a replica at most that are trained in more than one way, to choose between them."""
-FEW = 100
-"""Rows under which every network holds back half as much, so that there are twice as many."""
+NETWORKS = ((100, 10), (1000, 5), (10_000, 3))
+"""Rows below which a replica has how many networks, if ``TrainingSpec.refit_below`` says so."""
+ENOUGH = 1000
+"""Rows from which on the first network is the only one if it leaves nothing to learn."""
 
-Part = tuple[int, tuple[np.ndarray, np.ndarray]]
-"""Number of a network, the row numbers it is fitted to, and those it holds back."""
+Numbered = tuple[int, Part]
+"""A network's number, the row numbers it is fitted to, and those it holds back."""
 
 
 @dataclass
@@ -75,14 +77,15 @@ def train_replica(
     parts = list(enumerate(held_back_parts(rows.y, groups, spec)))
     prior = log_prior(rows.y, n_classes, spec.recipe)
 
-    def networks(rate: float, some: list[Part]) -> list[Fit]:
+    def networks(rate: float, some: list[Numbered]) -> list[Fit]:
         build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets, rate)
         return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial)
 
     rate, fits, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
-    fits += networks(rate, parts[COMPARED:])
+    if len(rows) < ENOUGH or losses[rate].mean() >= spec.recipe.solved:
+        fits += networks(rate, parts[len(fits) :])
 
-    logits, y = _held_back(fits, parts, rows, prior)
+    logits, y = _held_back(fits, parts[: len(fits)], rows, prior)
     temperature = fit_temperature(logits, y)
     probabilities = soften(logits, temperature)
     decision = decide(probabilities, y, prior, spec.abstention)
@@ -102,18 +105,18 @@ def train_replica(
 
 
 def _compare(
-    networks: Callable[[float, list[Part]], list[Fit]],
-    parts: list[Part],
+    networks: Callable[[float, list[Numbered]], list[Fit]],
+    parts: list[Numbered],
     rows: Rows,
     groups: np.ndarray | None,
     prior: np.ndarray | None,
     recipe: Recipe,
 ) -> tuple[float, list[Fit], dict[float, np.ndarray]]:
     """Train the first parts in every way; the rate to take, its networks, and all rates' losses."""
-    compared = parts[:COMPARED]
+    compared = parts[: COMPARED if len(rows) < ENOUGH else 1]
     tried: dict[float, list[Fit]] = {}
     losses: dict[float, np.ndarray] = {}
-    for rate in change_dropouts(parts, recipe):
+    for rate in change_dropouts(parts, len(rows), recipe):
         tried[rate] = networks(rate, compared)
         losses[rate] = _losses(tried[rate], compared, rows, prior)
         if losses[rate].mean() < recipe.solved:
@@ -126,7 +129,7 @@ def _compare(
 def _fit_parts(
     build: Blueprint,
     rows: Rows,
-    parts: list[Part],
+    parts: list[Numbered],
     recipe: Recipe,
     seed: int,
     watch: Watch,
@@ -144,7 +147,7 @@ def _fit_parts(
 
 
 def _held_back(
-    fits: list[Fit], parts: list[Part], rows: Rows, prior: np.ndarray | None
+    fits: list[Fit], parts: list[Numbered], rows: Rows, prior: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits ``(n, classes)`` of the rows that networks held back, and their class codes."""
     logits = np.concatenate([one.held_back_logits for one in fits])
@@ -152,15 +155,17 @@ def _held_back(
     return logits if prior is None else logits + prior, y
 
 
-def _losses(fits: list[Fit], parts: list[Part], rows: Rows, prior: np.ndarray | None) -> np.ndarray:
+def _losses(
+    fits: list[Fit], parts: list[Numbered], rows: Rows, prior: np.ndarray | None
+) -> np.ndarray:
     """Log-losses ``(n,)`` of these rows at the temperature that suits them best."""
     logits, y = _held_back(fits, parts, rows, prior)
     return row_losses(soften(logits, fit_temperature(logits, y)), y)
 
 
-def change_dropouts(parts: list[Part], recipe: Recipe) -> tuple[float, ...]:
-    """Rates to train with: the recipe's and none where few rows are held back at a time."""
-    few = len(parts) > 1 and max(len(held) for _, (_, held) in parts) < recipe.trusted_validation
+def change_dropouts(parts: list[Numbered], n_rows: int, recipe: Recipe) -> tuple[float, ...]:
+    """Rates to train with: the recipe's and none where several networks have few rows."""
+    few = len(parts) > 1 and n_rows < recipe.change_rows
     return (recipe.change_dropout, 0.0) if few and recipe.change_dropout else (0.0,)
 
 
@@ -174,14 +179,12 @@ def preferred(losses: dict[float, np.ndarray], groups: np.ndarray | None) -> flo
     return [first, *others][choose(found)[0]]
 
 
-def held_back_parts(
-    y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def held_back_parts(y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec) -> list[Part]:
     """Row numbers that each network of a replica is fitted to, and those that it holds back."""
-    if len(y) < spec.refit_below:
-        share = spec.validation_fraction / (2 if len(y) < FEW else 1)
-        return fold_back(y, groups, share, spec.split_seed)
-    return [hold_back(y, groups, spec.validation_fraction, spec.split_seed)]
+    if len(y) >= spec.refit_below:
+        return [hold_back(y, groups, spec.validation_fraction, spec.split_seed)]
+    wanted = next((n for below, n in NETWORKS if len(y) < below), 1)
+    return fold_back(y, groups, spec.validation_fraction / 2, spec.split_seed, wanted)
 
 
 def begin_with(network: keras.Model, weights: list[np.ndarray], number: int) -> None:
