@@ -11,13 +11,17 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax
 
 from storage.datasets import Dataset, open_dataset
 from storage.models import load_keras, save_keras
 from storage.registry import open_model
 from storage.root import Root, create_file, open_root
-from tasks.learning.calibration import soften, without_temperature
+from tasks.learning.calibration import (
+    fit_ensemble_temperature,
+    mean_log_probabilities,
+    soften,
+    without_temperature,
+)
 from tasks.learning.decisions import answers_of, decide
 from tasks.learning.metrics import log_loss, row_losses, seed_scores
 from tasks.learning.spec import TrainingSpec
@@ -174,7 +178,6 @@ def build_ensemble(
     member held back: all begin with the same ones, and some may have stopped earlier.
     """
     tensorflow()
-    from tasks.learning.calibration import fit_ensemble_temperature
     from tasks.learning.classifier import average_classifiers
     from tasks.learning.training import held_back_parts, log_prior
 
@@ -182,10 +185,9 @@ def build_ensemble(
     chosen = select_rows(open_dataset(root, dataset_ref), spec)
     y = chosen.codes[chosen.train]
     logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
-    shared = min(map(len, logits))
+    mean = mean_log_probabilities(logits)
     parts = held_back_parts(y, chosen.train_groups, spec)
-    held = np.concatenate([rows for _, rows in parts])[:shared]
-    mean = np.mean([log_softmax(own[:shared], axis=-1) for own in logits], axis=0)
+    held = np.concatenate([rows for _, rows in parts])[: len(mean)]
     temperature = fit_ensemble_temperature(mean, y[held])
     prior = log_prior(y, len(chosen.classes), spec.recipe)
     probabilities = soften(mean, temperature)

@@ -68,6 +68,15 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     assert isinstance(ensemble, keras.Model)
 
 
+def test_members_that_stopped_earlier_are_averaged_over_the_rows_that_all_held_back() -> None:
+    from tasks.learning.calibration import mean_log_probabilities
+
+    shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
+    longer, shorter = np.log(shares) + 3.0, np.log(shares[:2, ::-1])
+    mean = mean_log_probabilities([longer, shorter])
+    np.testing.assert_allclose(mean, np.log(np.sqrt([[0.09] * 2, [0.25] * 2])))
+
+
 def test_an_ensemble_s_temperature_may_sharpen_and_a_seed_s_may_not() -> None:
     from tasks.learning.calibration import fit_ensemble_temperature, fit_temperature
 

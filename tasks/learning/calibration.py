@@ -24,6 +24,15 @@ def fit_ensemble_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     return _best_temperature(logits, y, COLDEST_ENSEMBLE)
 
 
+def mean_log_probabilities(logits: list[np.ndarray]) -> np.ndarray:
+    """Mean log-softmax ``(n, classes)`` of several members' logits, of the rows that all have.
+
+    logits: of the same rows in the same order, ``(n or more, classes)`` each.
+    """
+    shared = min(map(len, logits))
+    return np.mean([log_softmax(own[:shared], axis=1) for own in logits], axis=0)
+
+
 def _best_temperature(logits: np.ndarray, y: np.ndarray, coldest: float) -> float:
     def loss(log_temperature: float) -> float:
         return _loss(logits / np.exp(log_temperature), y)

@@ -24,10 +24,9 @@ FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
 COMPARED = 5
 """Networks of a replica at most that are trained in more than one way, to choose between them."""
-NETWORKS = ((100, 10, 0.5), (250, 5, 1.0), (1000, 5, 0.5), (10_000, 3, 0.5))
-"""Rows below which a replica has how many networks, if ``TrainingSpec.refit_below`` says so, and
-how much of ``validation_fraction`` each holds back. Up to 250 rows every row is held back once,
-since two ways of training are compared by them."""
+FEW = 100
+NETWORKS = ((FEW, 10), (1000, 5), (10_000, 3))
+"""Rows below which a replica has how many networks, if ``TrainingSpec.refit_below`` says so."""
 ENOUGH = 1000
 """Rows from which on the first network is the only one if it leaves nothing to learn."""
 
@@ -182,11 +181,16 @@ def preferred(losses: dict[float, np.ndarray], groups: np.ndarray | None) -> flo
 
 
 def held_back_parts(y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec) -> list[Part]:
-    """Row numbers that each network of a replica is fitted to, and those that it holds back."""
+    """Row numbers that each network of a replica is fitted to, and those that it holds back.
+
+    Where two ways of training are compared by the rows held back, every row is, once.
+    """
     if len(y) >= spec.refit_below:
         return [hold_back(y, groups, spec.validation_fraction, spec.split_seed)]
-    most, part = next(((n, part) for below, n, part in NETWORKS if len(y) < below), (1, 1.0))
-    return fold_back(y, groups, part * spec.validation_fraction, spec.split_seed, most)
+    most = next((n for below, n in NETWORKS if len(y) < below), 1)
+    every_row_counts = FEW <= len(y) < spec.recipe.change_rows
+    share = spec.validation_fraction / (1 if every_row_counts else 2)
+    return fold_back(y, groups, share, spec.split_seed, most)
 
 
 def begin_with(network: keras.Model, weights: list[np.ndarray], number: int) -> None:
