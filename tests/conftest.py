@@ -27,9 +27,9 @@ from storage.rows import from_dense
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"
 os.environ.update(PREFECT_SETTINGS)
+# Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
+# the stream that it began with, which is pytest's.
 import_module("prefect.main")
-"""Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
-the stream that it began with, which is pytest's."""
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
