@@ -1,4 +1,4 @@
-"""Commands that use and keep a registered model: score, retrain, promote, rollback, simulate."""
+"""Commands that use and keep a registered model: score, retrain, promote, reproduce and others."""
 
 import contextlib
 import tempfile
@@ -19,6 +19,7 @@ from flows.command_line import (
     writable,
 )
 from flows.model_printing import show_move, show_retraining, show_scores, show_weeks
+from flows.printing import print_json
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
@@ -142,6 +143,34 @@ def tell_server(event: str, outcome: dict[str, Any], reason: str) -> None:
         from tasks.announce import announce_move
 
         announce_move(event, outcome["model"], {**outcome, "reason": reason})
+
+
+def reproduce(
+    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a model's recorded training again and compare weights, predictions and scores."""
+    from storage.registry import open_model
+    from storage.root import DamagedError
+
+    store = writable(root)
+    with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
+        open_model(store, model)
+    prepare_prefect("reproduce", "flows.reproduction", workers=True)
+    from flows.reproduction import reproduce_model as flow
+
+    found = flow(model, store.url)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"{found['model']}: {found['verdict']}")
+        if found["first_difference"]:
+            typer.echo(f"first difference: {found['first_difference']}")
+        if found.get("changed_fingerprint"):
+            typer.echo(f"changed since: {', '.join(found['changed_fingerprint'])}")
+    if found["verdict"] == "different":
+        raise typer.Exit(REFUSED)
 
 
 def simulate(
