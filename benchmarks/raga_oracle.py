@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.synthesis.melodies import LETTER_CODES, Chain, chain_of
+from tasks.synthesis.chains import LETTER_CODES, Chain, chain_of
 from tasks.synthesis.renditions import LETTERS, RagaSpec, generate_ragas
 
 FLOOR = 1e-7

@@ -22,7 +22,7 @@ from benchmarks.contest import (
     trained,
 )
 from benchmarks.geethams import REPORTED, TUNING, Piece, read_pieces, windows
-from tasks.synthesis.melodies import Manner
+from tasks.synthesis.chains import Manner
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 WINDOW, HOP, AGREEMENT = 64, 16, 0.6

@@ -20,8 +20,8 @@ from storage.datasets import open_dataset, write_dataset
 from storage.formats import ColumnNames, read_files
 from storage.root import Root
 from tasks.generate import generated_tables, raga_tables
+from tasks.synthesis.chains import NAMES, Manner
 from tasks.synthesis.drawing import Uniform
-from tasks.synthesis.melodies import NAMES, Manner
 from tasks.synthesis.ragas import Raga
 from tasks.synthesis.ragatable import TABLE, choose_ragas, find_raga
 from tasks.synthesis.renditions import (

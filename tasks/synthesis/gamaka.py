@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.synthesis.melodies import HEIGHTS, NAMES, Melodies
+from tasks.synthesis.chains import HEIGHTS, NAMES
+from tasks.synthesis.melodies import Melodies
 from tasks.synthesis.ragas import Raga
 
 PLAIN, KAMPITA, DEEP_KAMPITA, SPHURITA, NOKKU, ORIKKAI, RAVAI = range(7)

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from tasks.synthesis.chains import HEIGHTS, LETTER_CODES, NAMES, Manner
 from tasks.synthesis.drawing import (
     Block,
     Uniform,
@@ -21,15 +22,7 @@ from tasks.synthesis.drawing import (
     draw_blocks,
 )
 from tasks.synthesis.gamaka import contours, ornaments, silences
-from tasks.synthesis.melodies import (
-    HEIGHTS,
-    LETTER_CODES,
-    NAMES,
-    Manner,
-    Melodies,
-    author_melodies,
-    honest_melodies,
-)
+from tasks.synthesis.melodies import Melodies, author_melodies, honest_melodies
 from tasks.synthesis.ragas import Raga
 from tasks.synthesis.ragatable import choose_ragas
 from tasks.synthesis.svaras import ABOVE, BELOW
