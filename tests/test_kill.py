@@ -1,5 +1,6 @@
 """kill -9 at any moment: the tree stays sound, and nothing stays behind."""
 
+import contextlib
 import json
 import os
 import random
@@ -20,6 +21,8 @@ COMMANDS = {
     "run": ["run", "--n-series", "1300", "--seeds", "2"],
 }
 LONGEST_S = {"generate": 8.0, "import": 5.0, "run": 20.0}
+LOADED_S = 6.0
+"""CPU seconds after which a worker has loaded TensorFlow and trains."""
 
 
 def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen:
@@ -35,6 +38,17 @@ def group_is_gone(group: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def workers_busy_s(group: int) -> list[float]:
+    """CPU seconds of each process of a group that multiprocessing spawned."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
+    return found
 
 
 def kill_after(process: subprocess.Popen, seconds: float) -> None:
@@ -108,10 +122,10 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     process = start([*COMMANDS["run"], "--preset", "hard"], environment)
     staged = Path(root.path, ".staging")
     deadline = time.monotonic() + 90
-    while not list(staged.glob("*-model-*/candidates")):
+    while max(workers_busy_s(process.pid), default=0) < LOADED_S:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(6)
+    assert list(staged.glob("*-model-*/candidates"))
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
     assert process.wait(timeout=10) == 130
     kill_after(process, 0)
