@@ -204,16 +204,11 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
     assert manifest["numerics"]["kernel"] == "keras"
 
 
-SCHEDULE = "few_rows or the_second or weight_decay or begun_again or exploding or decides or solved"
-"""Words of the tests that ask how long and with what a network is trained, not what it answers."""
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_without_numba_the_classifier_keeps_its_promises(without_numba: dict[str, str]) -> None:
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/test_classifier.py", "tests/test_ensemble.py",
-         "-k", f"not ({SCHEDULE})"],
+        [sys.executable, "-m", "pytest", "tests/test_classifier.py", "tests/test_ensemble.py"],
         cwd=REPOSITORY, env=without_numba, capture_output=True, text=True,
     )  # fmt: skip
     assert found.returncode == 0, found.stdout
