@@ -81,15 +81,14 @@ def _row(name: str, variant: dict[str, Any]) -> dict[str, Any]:
         "target": accuracy["mean"] >= bar.target,
         "sd": accuracy["sd"] <= CALM,
     }
+    reached = ", ".join(key for key in met if met[key]) or "none"
     return {
         "set": name,
         "seeds": variant["n_seeds"],
         **{key: accuracy[key] for key in ("mean", "min", "sd")},
         "floor": bar.floor,
         "target": bar.target,
-        "met": ", ".join(key for key, reached in met.items() if reached) or "none"
-        if variant["n_seeds"] >= SEEDS
-        else "too few seeds",
+        "met": reached if variant["n_seeds"] >= SEEDS else "too few seeds",
         "log_loss": variant["log_loss_mean"],
         "untempered": variant["log_loss_untempered_mean"],
         "ece": variant["ece_mean"],
