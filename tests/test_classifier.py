@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tasks.learning.classifier import build_network, pooling_factor
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
-from tasks.learning.layers import series_features
+from tasks.learning.layers import pool_steps, series_features
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
@@ -124,6 +124,14 @@ def test_long_series_are_pooled_to_the_longest_recurrence(
     typical: int, longest: int, factor: int
 ) -> None:
     assert pooling_factor(typical, longest, 64) == factor
+
+
+def test_pooled_steps_are_means_of_the_steps_inside() -> None:
+    x = np.array([[[1.0], [2.0], [6.0], [4.0], [8.0], [0.0], [0.0], [0.0]]], np.float32)
+    inside = (x > 0).astype(np.float32)
+    pooled, mask = pool_steps(x, inside, 3)
+    np.testing.assert_array_equal(np.ravel(pooled), [3, 6, 0])
+    np.testing.assert_array_equal(np.ravel(mask), [1, 1, 0])
 
 
 def test_trailing_padding_does_not_count_as_length() -> None:

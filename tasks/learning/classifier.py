@@ -97,7 +97,7 @@ def _stem(
     factors = (-(-pooling // later), later, 1)
     for width, own_seed, factor in zip(arch.widths, seeds, factors, strict=True):
         x = masked_conv(x, inside, arch.filters, width, int(own_seed))
-        x, inside = pool_steps(x, factor), pool_steps(inside, factor)
+        x, inside = pool_steps(x, inside, factor)
     return x, inside
 
 

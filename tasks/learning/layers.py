@@ -92,15 +92,17 @@ def _total(x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.sum(x, axis=(1, 2), keepdims=True)
 
 
-def pool_steps(x: keras.KerasTensor, factor: int) -> keras.KerasTensor:
-    """Keep the maximum of every ``factor`` steps of a non-negative ``(B, T, F)``.
+def pool_steps(x: keras.KerasTensor, inside: keras.KerasTensor, factor: int) -> tuple:
+    """Mean of every ``factor`` steps of ``(B, T, F)``, of those inside a series; and the new mask.
 
     Windows begin at step 0 however long the padding is, which ``padding="same"`` does not
-    promise.
+    promise. Steps outside stay exactly 0.
     """
     if factor == 1:
-        return x
-    return layers.MaxPooling1D(factor)(layers.ZeroPadding1D((0, factor - 1))(x))
+        return x, inside
+    pad, mean = layers.ZeroPadding1D((0, factor - 1)), layers.AveragePooling1D(factor)
+    share = mean(pad(inside))
+    return mean(pad(x)) / ops.maximum(share, 1 / factor), ops.cast(share > 0, "float32")
 
 
 def masked_mean(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
