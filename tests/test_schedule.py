@@ -141,7 +141,15 @@ def test_a_set_that_one_network_solves_gets_no_others(solved: float, networks: i
 
 @pytest.mark.parametrize(
     ("n_rows", "n_parts", "n_held"),
-    [(99, 10, 99), (100, 5, 100), (249, 5, 249), (250, 5, 125), (1000, 3, 300), (2000, 1, 400)],
+    [
+        (99, 10, 99),
+        (100, 5, 100),
+        (249, 5, 249),
+        (250, 10, 250),
+        (999, 10, 999),
+        (1000, 3, 300),
+        (2000, 1, 400),
+    ],
 )
 def test_the_fewer_rows_the_more_networks(n_rows: int, n_parts: int, n_held: int) -> None:
     parts = held_back_parts(lines(n_rows).y, None, TrainingSpec(refit_below=2000))

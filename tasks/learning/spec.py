@@ -181,8 +181,8 @@ class TrainingSpec:
     validation_fraction: share of training rows that each replica holds back to choose by.
     refit_below: training rows under which a replica is the average of several networks that hold
     back other rows each: half of that share, or all of it from 100 rows up to the recipe's
-    ``change_rows``. There are ten under 100 rows, five under 1,000, three under 10,000, or one
-    where it solves 1,000 rows or more.
+    ``change_rows``. There are ten under 1,000 rows (five where they hold all of the share back),
+    three under 10,000, or one where it solves 1,000 rows or more.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.

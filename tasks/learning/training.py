@@ -24,11 +24,11 @@ FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
 COMPARED = 5
 """Networks of a replica at most that are trained in more than one way, to choose between them."""
-FEW = 100
-NETWORKS = ((FEW, 10), (1000, 5), (10_000, 3))
-"""Rows below which a replica has how many networks, if ``TrainingSpec.refit_below`` says so."""
-ENOUGH = 1000
-"""Rows from which on the first network is the only one if it leaves nothing to learn."""
+FEW, MANY = 100, 1000
+"""Rows from which on fifths can be held back; rows from which on one network may be enough."""
+NETWORKS = ((MANY, 10), (10_000, 3))
+"""Rows below which a replica has how many networks at most, if ``TrainingSpec.refit_below`` says
+so; of fifths there are but five."""
 
 Numbered = tuple[int, Part]
 """A network's number, the row numbers it is fitted to, and those it holds back."""
@@ -83,7 +83,7 @@ def train_replica(
         return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial)
 
     rate, fits, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
-    if len(rows) < ENOUGH or losses[rate].mean() >= spec.recipe.solved:
+    if len(rows) < MANY or losses[rate].mean() >= spec.recipe.solved:
         fits += networks(rate, parts[len(fits) :])
 
     logits, y = _held_back(fits, parts[: len(fits)], rows, prior)
@@ -114,7 +114,7 @@ def _compare(
     recipe: Recipe,
 ) -> tuple[float, list[Fit], dict[float, np.ndarray]]:
     """Train the first parts in every way; the rate to take, its networks, and all rates' losses."""
-    compared = parts[: COMPARED if len(rows) < ENOUGH else 1]
+    compared = parts[: COMPARED if len(rows) < MANY else 1]
     tried: dict[float, list[Fit]] = {}
     losses: dict[float, np.ndarray] = {}
     for rate in change_dropouts(parts, len(rows), recipe):
