@@ -19,6 +19,13 @@ from flows.command_line import (
 )
 from flows.printing import show_dataset, show_import
 
+TestFilesOption = Annotated[
+    list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
+]
+PolicyOption = Annotated[
+    list[str] | None, typer.Option(help="KIND=ACTION where rows break the contract; repeatable.")
+]
+
 
 def generate_signals(
     name: NameOption = "signals",
@@ -71,19 +78,14 @@ def import_files(
         list[str], typer.Argument(help="Parquet, CSV, .ts, .tsv, .npz or .npy files.")
     ],
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
-    test: Annotated[
-        list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
-    ] = None,
+    test: TestFilesOption = None,
     series_id_column: Annotated[str, typer.Option(help="Column of the series' id.")] = "series_id",
     label_column: Annotated[str, typer.Option(help="Column of the label.")] = "label",
     step_column: Annotated[
         str | None, typer.Option(help="Column of the step, in long form (default: step).")
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="KIND=ACTION where rows break the contract; repeatable."),
-    ] = None,
+    policy: PolicyOption = None,
     new_contract: Annotated[
         bool, typer.Option("--new-contract", help="Don't compare with the newest version.")
     ] = False,
