@@ -127,7 +127,9 @@ def this_product(work: Workload) -> Iterator[float]:
 
     tensorflow()
     x, y, _ = work.rows()
-    machine = _Machine(keras_network(work), Recipe(), 10_000, x.shape[1:], None)
+    recipe, budget = Recipe(), 10_000
+    decay = recipe.decay(len(x))
+    machine = _Machine(keras_network(work), recipe, budget, decay, x.shape[1:], None)
     series, codes = tf.constant(x), tf.constant(y)
     order = np.random.default_rng(1).integers(0, len(x), (CHUNK, work.batch)).astype(np.int32)
     while True:
