@@ -6,7 +6,7 @@ reported on the other half, beside both baselines trained on the same generated 
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,11 @@ from tasks.synthesis.chains import Manner
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 WINDOW, HOP, AGREEMENT = 64, 16, 0.6
-MELODIES, SEEDS = 1200, range(3)
-"""Training melodies a raga, and the seeds whose mean log-probability is the LSTM's answer."""
+MELODIES = 1200
+"""Training melodies a raga, where a draw does not say another number."""
+CUTS = 5
+"""Windows that a composition is cut into, where training rows begin and end as those of pieces do:
+anywhere."""
 LSTM = "lstm"
 
 MANNERS = (
@@ -60,33 +63,61 @@ AUGMENTED: dict[str, list[dict[str, Any]]] = {
 among the draws of a list. Octaves are lost in letters anyway, and so is their spelling."""
 
 
+class Drawn(NamedTuple):
+    """Generated melodies: what is changed (by its name), how many a raga, how many windows one
+    composition is cut into, and of how many seeds the LSTM's answer is."""
+
+    augmented: str
+    melodies: int = MELODIES
+    windows: int = 1
+    seeds: int = 3
+
+    @property
+    def title(self) -> str:
+        cut = "cut, " if self.windows > 1 else ""
+        many = f", {self.melodies:,}" if self.melodies != MELODIES else ""
+        return f"{cut}{self.augmented}{many}"
+
+    @property
+    def name(self) -> str:
+        return self.title.replace(", ", "-").replace(" ", "-").replace(",", "")
+
+
+MANNERS_MUCH, MANNERS_ANY = "manners, much noise", "manners, any noise"
+DRAWS = (
+    *(Drawn(name) for name in AUGMENTED),
+    Drawn(MANNERS_MUCH, 2400),
+    *(Drawn(MANNERS_MUCH, melodies, CUTS, 5) for melodies in (1200, 4800, 9600)),
+    Drawn(MANNERS_ANY, 4800, CUTS, 5),
+)
+
+
 def transfer(options: argparse.Namespace) -> list[Cell]:
     """Letters of generated melodies against real pieces."""
     data = Path(options.data)
-    cells = [
-        Cell(f"transfer-{name.replace(', ', '-').replace(' ', '-')}",
-             lambda name=name: _transfer(data, name))
-        for name in AUGMENTED
-    ]  # fmt: skip
-    twice = Cell("transfer-twice-the-melodies",
-                 lambda: _transfer(data, "manners, much noise", 2 * MELODIES))  # fmt: skip
-    return [*cells, twice]
+    return [
+        Cell(f"transfer-{drawn.name}", lambda drawn=drawn: _transfer(data, drawn))
+        for drawn in DRAWS
+    ]
 
 
-def _transfer(data: Path, augmented: str, melodies: int = MELODIES) -> Row:
+def _transfer(data: Path, drawn: Drawn) -> Row:
     from tasks.learning.votes import accuracy_of
 
     pieces = read_pieces(data / "geethams.jsonl")
     ragas = tuple(sorted({piece.raga for piece in pieces}))
-    drawn = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
-    draws = AUGMENTED[augmented]
-    per_draw = melodies // len(draws)
-    train = together([draw(100 * k, per_draw, **drawn, **d) for k, d in enumerate(draws)])
-    test = draw(TEST_SEED, TEST_PER_RAGA, **drawn)
-    answers, records = train_all(train, SEEDS)
+    usual = {"ragas": ragas, "representation": "letters", "n_notes": (40, WINDOW)}
+    changes = AUGMENTED[drawn.augmented]
+    per_draw = drawn.melodies // len(changes)
+    train = together([
+        draw(100 * k, per_draw, **usual, **change, windows=drawn.windows)
+        for k, change in enumerate(changes)
+    ])  # fmt: skip
+    test = draw(TEST_SEED, TEST_PER_RAGA, **usual)
+    answers, records = train_all(train, range(drawn.seeds))
     return {
         "kind": "synthetic → real",
-        "augmented": augmented if melodies == MELODIES else f"{augmented}, {melodies:,}",
+        "augmented": drawn.title,
         "train_rows": len(train.y),
         "synthetic": {
             who: accuracy_of(answer(test.x).argmax(axis=1) == test.y)
