@@ -179,6 +179,15 @@ def test_a_split_never_cuts_through_a_group(seed: int) -> None:
     assert 10 <= len(held) <= 90
 
 
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_few_rows_of_every_class_are_split_by_group_too(rows: int) -> None:
+    y, groups = np.tile([0, 1, 2], rows), np.arange(3 * rows)
+    parts = fold_back(y, groups, 0.1, seed=0, most=10)
+    for kept, held in [hold_back(y, groups, 0.1, seed=0), *parts]:
+        assert len(held) > 0
+        assert set(y[kept]) == {0, 1, 2}
+
+
 def test_impossible_splits_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 2 series of every class"):
         hold_back(np.array([0, 0, 1]), None, 0.2, 0)

@@ -90,7 +90,7 @@ def fold_back(
     ``most`` those are taken that hold back the more classes between them.
     """
     hold_back(y, groups, fraction, seed)
-    n_folds = min(round(1 / fraction), np.bincount(y).max() if groups is None else len(set(groups)))
+    n_folds = _folds(y, groups, fraction)
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
@@ -108,6 +108,12 @@ def fold_back(
     return taken
 
 
+def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
+    """How many folds of about ``fraction`` the largest class and the groups allow."""
+    most = int(np.bincount(y).max())
+    return min(round(1 / fraction), most if groups is None else min(most, len(np.unique(groups))))
+
+
 def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
     if groups is None:
         return _by_class(y, fraction, seed)
@@ -122,7 +128,7 @@ def _by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def _by_group(y: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    n_folds = min(round(1 / fraction), len(np.unique(groups)))
+    n_folds = _folds(y, groups, fraction)
     if n_folds < 2:
         raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
