@@ -87,7 +87,7 @@ MANNERS_MUCH, MANNERS_ANY = "manners, much noise", "manners, any noise"
 DRAWS = (
     *(Drawn(name) for name in AUGMENTED),
     Drawn(MANNERS_MUCH, 2400),
-    *(Drawn(MANNERS_MUCH, melodies, CUTS, 5) for melodies in (1200, 4800, 9600)),
+    *(Drawn(MANNERS_MUCH, melodies, CUTS, 5) for melodies in (MELODIES, 4800, 9600)),
     Drawn(MANNERS_ANY, 4800, CUTS, 5),
 )
 

@@ -110,8 +110,8 @@ def fold_back(
 
 def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
     """How many folds of about ``fraction`` the largest class and the groups allow."""
-    most = int(np.bincount(y).max())
-    return min(round(1 / fraction), most if groups is None else min(most, len(np.unique(groups))))
+    limits = [round(1 / fraction), int(np.bincount(y).max())]
+    return min(limits if groups is None else [*limits, len(np.unique(groups))])
 
 
 def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
