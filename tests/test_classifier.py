@@ -200,16 +200,22 @@ def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
     np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(classifier, x))
 
 
-def test_a_small_set_s_classifier_is_the_mean_of_a_network_per_fold(tmp_path: Path) -> None:
-    spec = TrainingSpec(recipe=QUICK, architecture=SMALL, validation_fraction=0.5)
+@pytest.mark.parametrize(
+    ("change_rows", "share", "answering"), [(250, 0.5, slice(2, 7)), (0, 0.25, slice(9))]
+)
+def test_those_of_all_rows_and_of_nearly_all_answer_for_a_small_set(
+    change_rows: int, share: float, answering: slice, tmp_path: Path
+) -> None:
+    recipe = replace(QUICK, updates=100, change_rows=change_rows)
+    spec = TrainingSpec(recipe=recipe, architecture=SMALL, validation_fraction=0.5)
     small = train_replica(lines(), None, 2, spec, 0, quiet)
-    assert len(small.fits) == 2
-    assert sorted(np.concatenate([h for _, h in held_back_parts(lines().y, None, spec)])) == [
-        *range(120)
-    ]
+    held = [rows for _, rows in held_back_parts(lines().y, None, spec)]
+    assert [len(rows) for rows in held] == [120 * share] * round(1 / share)
+    assert sorted(np.concatenate(held)) == [*range(120)]
+    assert [len(one.held_back_logits) for one in small.fits] == [*map(len, held), *[0] * 5]
     assert small.validation_logits.shape == (120, 2)
     x = lines().x[:9]
-    logits = np.mean([predict_logits(one.network, x) for one in small.fits], axis=0)
+    logits = np.mean([predict_logits(one.network, x) for one in small.fits[answering]], axis=0)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(predict_logits(small.classifier, x), expected, atol=1e-6)
     small.classifier.save(tmp_path / "m.keras")

@@ -179,10 +179,10 @@ class TrainingSpec:
     seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
     test_fraction: share of rows kept for evaluation where the dataset names none.
     validation_fraction: share of training rows that each replica holds back to choose by.
-    refit_below: training rows under which a replica is the average of several networks that hold
-    back other rows each: half of that share, or all of it from 100 rows up to the recipe's
-    ``change_rows``. There are ten under 1,000 rows (five where they hold all of the share back),
-    three under 10,000, or one where it solves 1,000 rows or more.
+    refit_below: training rows under which a replica has several networks. Of fewer than 1,000 rows
+    five hold some back, each others, and five more are fitted to all rows; these answer, and from
+    the recipe's ``change_rows`` on, where half of that share is held back, all ten. Of fewer than
+    10,000 three hold back half of that share and answer, or one if it solves the set.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.

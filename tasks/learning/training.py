@@ -1,9 +1,10 @@
-"""One seed replica: hold rows back, fit, calibrate; below many rows with several networks."""
+"""One seed replica: hold rows back, fit, calibrate; where rows are few, fit all of them too."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median_low
 
 import keras
 import numpy as np
@@ -22,13 +23,10 @@ from tasks.learning.symbols import Alphabets, find_alphabets
 
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a replica's networks."""
-COMPARED = 5
-"""Networks of a replica at most that are trained in more than one way, to choose between them."""
-FEW, MANY = 100, 1000
-"""Rows from which on fifths can be held back; rows from which on one network may be enough."""
-NETWORKS = ((MANY, 10), (10_000, 3))
-"""Rows below which a replica has how many networks at most, if ``TrainingSpec.refit_below`` says
-so; of fifths there are but five."""
+MANY, WHOLE = 1000, 5
+"""Rows below which so many networks are fitted to all of them, once others have held some back."""
+HOLDING = ((MANY, 5), (10_000, 3))
+"""Rows below which so many networks at most hold some back, each others."""
 
 Numbered = tuple[int, Part]
 """A network's number, the row numbers it is fitted to, and those it holds back."""
@@ -78,22 +76,28 @@ def train_replica(
     parts = list(enumerate(held_back_parts(rows.y, groups, spec)))
     prior = log_prior(rows.y, n_classes, spec.recipe)
 
-    def networks(rate: float, some: list[Numbered]) -> list[Fit]:
+    def networks(rate: float, some: list[Numbered], updates: int | None = None) -> list[Fit]:
         build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets, rate)
-        return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial)
+        return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial, updates)
 
-    rate, fits, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
-    if len(rows) < MANY or losses[rate].mean() >= spec.recipe.solved:
-        fits += networks(rate, parts[len(fits) :])
+    rate, holding, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
+    whole: list[Fit] = []
+    if len(rows) < min(MANY, spec.refit_below):
+        every = np.arange(len(rows))
+        more = [(len(parts) + number, (every, every[:0])) for number in range(WHOLE)]
+        whole = networks(rate, more, _advised_updates(holding, parts, spec.recipe))
+    elif losses[rate].mean() >= spec.recipe.solved:
+        holding += networks(rate, parts[len(holding) :])
+    answering = whole if whole and len(rows) < spec.recipe.change_rows else [*holding, *whole]
 
-    logits, y = _held_back(fits, parts[: len(fits)], rows, prior)
+    logits, y = _held_back(holding, parts[: len(holding)], rows, prior)
     temperature = fit_temperature(logits, y)
     probabilities = soften(logits, temperature)
     decision = decide(probabilities, y, prior, spec.abstention)
     return Replica(
         seed,
-        finished_classifier([found.network for found in fits], temperature, prior),
-        fits,
+        finished_classifier([found.network for found in answering], temperature, prior),
+        [*holding, *whole],
         rate,
         {rate: float(found.mean()) for rate, found in losses.items()},
         temperature,
@@ -114,7 +118,7 @@ def _compare(
     recipe: Recipe,
 ) -> tuple[float, list[Fit], dict[float, np.ndarray]]:
     """Train the first parts in every way; the rate to take, its networks, and all rates' losses."""
-    compared = parts[: COMPARED if len(rows) < MANY else 1]
+    compared = parts[: len(parts) if len(rows) < MANY else 1]
     tried: dict[float, list[Fit]] = {}
     losses: dict[float, np.ndarray] = {}
     for rate in change_dropouts(parts, len(rows), recipe):
@@ -136,15 +140,24 @@ def _fit_parts(
     watch: Watch,
     prior: np.ndarray | None,
     initial: list[np.ndarray] | None,
+    updates: int | None,
 ) -> list[Fit]:
     fits = []
     for number, (kept, held) in parts:
         own_seed, validation = seed + FOLD_STRIDE * number, rows.take(held)
         begin = None if initial is None else partial(begin_with, weights=initial, number=number)
         fits.append(
-            fit(build, rows.take(kept), validation, recipe, own_seed, watch, None, prior, begin)
+            fit(build, rows.take(kept), validation, recipe, own_seed, watch, updates, prior, begin)
         )
     return fits
+
+
+def _advised_updates(holding: list[Fit], parts: list[Numbered], recipe: Recipe) -> int | None:
+    """Updates for networks of all rows: as many as those kept that could trust what they held back,
+    or None, so that their own losses tell."""
+    held = min(len(held) for _, (_, held) in parts)
+    trusted = held >= recipe.trusted_validation
+    return median_low(one.updates for one in holding) if trusted else None
 
 
 def _held_back(
@@ -181,15 +194,15 @@ def preferred(losses: dict[float, np.ndarray], groups: np.ndarray | None) -> flo
 
 
 def held_back_parts(y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec) -> list[Part]:
-    """Row numbers that each network of a replica is fitted to, and those that it holds back.
+    """Row numbers that networks of a replica are fitted to, and those that they hold back.
 
-    Where two ways of training are compared by the rows held back, every row is, once.
+    Below the recipe's ``change_rows`` every row is held back once, by networks that only tell how
+    to train others and how sure these are; from there on half the share, by networks that answer.
     """
     if len(y) >= spec.refit_below:
         return [hold_back(y, groups, spec.validation_fraction, spec.split_seed)]
-    most = next((n for below, n in NETWORKS if len(y) < below), 1)
-    every_row_counts = FEW <= len(y) < spec.recipe.change_rows
-    share = spec.validation_fraction / (1 if every_row_counts else 2)
+    most = next((n for below, n in HOLDING if len(y) < below), 1)
+    share = spec.validation_fraction / (1 if len(y) < spec.recipe.change_rows else 2)
     return fold_back(y, groups, share, spec.split_seed, most)
 
 
