@@ -9,12 +9,21 @@ from keras import layers, ops
 
 from tasks.learning.embedding import symbol_features
 from tasks.learning.evidence import Gradient
-from tasks.learning.layers import masked_conv, masked_mean, masked_pool, pool_steps, series_features
+from tasks.learning.layers import (
+    masked_conv,
+    masked_mean,
+    masked_pool,
+    pool_steps,
+    residual_block,
+    series_features,
+)
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
 from tasks.learning.symbols import Alphabets
 
 STRETCH = 8
+"""Steps of the recurrence, beyond what it takes for series of typical length, that the longest may
+take; and steps of the first residual block that become one of them, at most."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
@@ -91,13 +100,14 @@ def build_network(
 def _stem(
     x: keras.KerasTensor, inside: keras.KerasTensor, pooling: int, arch: Architecture, seed: int
 ) -> tuple:
-    """Three convolutions; what the first and the second find is pooled, by ``pooling`` together."""
-    seeds = np.random.SeedSequence(seed).generate_state(3)
-    later = 2 if pooling > 3 else 1
-    factors = (-(-pooling // later), later, 1)
-    for width, own_seed, factor in zip(arch.widths, seeds, factors, strict=True):
-        x = masked_conv(x, inside, arch.filters, width, int(own_seed))
+    """A convolution and two residual blocks; means of steps before each make ``pooling`` in all."""
+    seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
+    first, *widths = arch.widths
+    early = -(-pooling // STRETCH)
+    x = masked_conv(x, inside, arch.filters, first, seeds[0])
+    for factor, own in ((early, seeds[1:3]), (-(-pooling // early), seeds[3:])):
         x, inside = pool_steps(x, inside, factor)
+        x = residual_block(x, inside, widths, own)
     return x, inside
 
 

@@ -4,6 +4,8 @@ Everything here ends inside one ``.keras`` file that plain Keras loads in safe m
 Shapes: B series, T steps, C channels, F features. Masks are float32, 1 inside a series.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers, ops
 
@@ -75,6 +77,20 @@ def masked_conv(
     init = keras.initializers.HeNormal(seed=seed)
     x = layers.Conv1D(filters, width, padding="same", kernel_initializer=init)(x)
     return layers.ReLU()(_normalised(x, inside))
+
+
+def residual_block(
+    x: keras.KerasTensor, inside: keras.KerasTensor, widths: Sequence[int], seeds: Sequence[int]
+) -> keras.KerasTensor:
+    """Add to ``(B, T, F)`` what convolutions of these widths, one after the other, make of it.
+
+    He et al. 2016, "Deep residual learning for image recognition", equation 1; for series Wang et
+    al. 2017, "Time series classification from scratch", section II.C.
+    """
+    found = x
+    for width, seed in zip(widths, seeds, strict=True):
+        found = masked_conv(found, inside, x.shape[-1], width, seed)
+    return x + found
 
 
 def _normalised(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:

@@ -30,10 +30,11 @@ class Architecture:
 
     kind: ``conv-lstm`` (convolutional stem, then an LSTM in both directions), ``bilstm`` (both
     directions, no stem) or ``lstm`` (forwards only); the last two run over every step.
-    filters, widths: the three convolutions of the stem; units: LSTM units per direction;
+    filters, widths: of the stem, whose first convolution is followed by two residual blocks of two
+    convolutions each, as wide as the last two widths say; units: LSTM units per direction;
     longest_recurrence: steps that the LSTM sees at most for a series of typical length (in longer
-    ones neighbouring steps are averaged after the first two convolutions); dropout: share in
-    [0, 1), before the head.
+    ones neighbouring steps are averaged between the blocks, and in very long ones before them
+    too); dropout: share in [0, 1), before the head.
     """
 
     kind: Kind = "conv-lstm"
