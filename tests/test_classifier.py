@@ -126,6 +126,22 @@ def test_long_series_are_pooled_to_the_longest_recurrence(
     assert pooling_factor(typical, longest, 64) == factor
 
 
+@pytest.mark.parametrize(
+    ("pooling", "early", "late"), [(2, 1, 2), (8, 1, 8), (9, 2, 5), (17, 3, 6), (157, 20, 8)]
+)
+def test_the_first_residual_block_sees_every_step_where_series_are_not_very_long(
+    pooling: int, early: int, late: int
+) -> None:
+    made = build_network(3, Scaling((0.0,), (1.0,)), pooling, SMALL, seed=0)
+    order = [
+        "conv" if isinstance(layer, keras.layers.Conv1D) else layer.pool_size
+        for layer in made.layers
+        if isinstance(layer, keras.layers.Conv1D | keras.layers.AveragePooling1D)
+    ]
+    first = [(early,)] if early > 1 else []
+    assert order == ["conv", *first, "conv", "conv", (late,), "conv", "conv"]
+
+
 def test_pooled_steps_are_means_of_the_steps_inside() -> None:
     x = np.array([[[1.0], [2.0], [6.0], [4.0], [8.0], [0.0], [0.0], [0.0]]], np.float32)
     inside = (x > 0).astype(np.float32)

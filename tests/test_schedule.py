@@ -8,7 +8,7 @@ import pytest
 from test_classifier import QUICK, SMALL, fit_lines, lines, quiet
 
 from tasks.learning.classifier import build_network
-from tasks.learning.fitting import Rows, fit
+from tasks.learning.fitting import Rows, fit, predict_logits
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
 from tasks.learning.training import held_back_parts, preferred, train_replica
@@ -139,6 +139,16 @@ def test_networks_of_all_rows_run_as_long_as_trusted_rows_advise(trusted: int) -
     advised = min(one.updates for one in fits[:2])
     assert {one.updates for one in fits[2:]} == {advised}
     assert (advised < 200) == (trusted == 60)
+
+
+def test_networks_of_all_rows_learn_where_any_number_of_rows_is_trusted() -> None:
+    recipe = replace(QUICK, trusted_validation=0, change_dropout=0)
+    spec = TrainingSpec(recipe=recipe, architecture=SMALL, validation_fraction=0.5)
+    made = train_replica(lines(120), None, 2, spec, 0, quiet)
+    assert all(one.updates >= 50 for one in made.fits)
+    fresh = lines(130)
+    answers = predict_logits(made.classifier, fresh.x).argmax(axis=1)
+    assert (answers == fresh.y).mean() > 0.95
 
 
 @pytest.mark.parametrize(("solved", "networks"), [(9.0, 1), (0.0, 3)])

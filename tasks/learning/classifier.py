@@ -22,8 +22,9 @@ from tasks.learning.spec import Architecture
 from tasks.learning.symbols import Alphabets
 
 STRETCH = 8
-"""Steps of the recurrence, beyond what it takes for series of typical length, that the longest may
-take; and steps of the first residual block that become one of them, at most."""
+"""How many times as long a recurrence the longest series may have as ``Architecture`` says."""
+FINENESS = 8
+"""Steps at most that the first residual block sees for one step of the recurrence."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
@@ -103,7 +104,7 @@ def _stem(
     """A convolution and two residual blocks; means of steps before each make ``pooling`` in all."""
     seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
     first, *widths = arch.widths
-    early = -(-pooling // STRETCH)
+    early = -(-pooling // FINENESS)
     x = masked_conv(x, inside, arch.filters, first, seeds[0])
     for factor, own in ((early, seeds[1:3]), (-(-pooling // early), seeds[3:])):
         x, inside = pool_steps(x, inside, factor)

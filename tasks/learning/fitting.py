@@ -259,8 +259,7 @@ class _Run:
             self.kept_loss, self.kept_update = held_loss, update
 
     def _trusts_validation(self) -> bool:
-        held = 0 if self.held_back is None else len(self.held_back)
-        return held >= self.recipe.trusted_validation
+        return self.recipe.trusts(0 if self.held_back is None else len(self.held_back))
 
     def _is_done(self, update: int) -> bool:
         trusted, latest = self._trusts_validation(), self.history[-1]

@@ -129,6 +129,10 @@ class Recipe:
         passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
         return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
 
+    def trusts(self, n_held_back: int) -> bool:
+        """Whether the loss of so many rows may decide; that of none never does."""
+        return n_held_back >= max(self.trusted_validation, 1)
+
     def decay(self, n_rows: int) -> float:
         return self.weight_decay * min(1.0, self.few_rows / n_rows)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median_low
 
@@ -17,7 +17,7 @@ from tasks.learning.fitting import Fit, Rows, Watch, fit
 from tasks.learning.ladder import choose, difference
 from tasks.learning.metrics import row_losses, seed_scores
 from tasks.learning.scaling import fit_scaling
-from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.learning.spec import Architecture, Recipe, TrainingSpec
 from tasks.learning.splits import Part, fold_back, hold_back
 from tasks.learning.symbols import Alphabets, find_alphabets
 
@@ -70,26 +70,21 @@ def train_replica(
     """
     began = time.monotonic()
     keras.utils.set_random_seed(seed)
-    scaling, alphabets = fit_scaling(rows.x), find_alphabets(rows.x, channels)
-    pooling = pooling_factor(*usual_steps(rows.x), spec.architecture.longest_recurrence)
-
+    blueprint = _blueprint(rows.x, n_classes, spec.architecture, channels)
     parts = list(enumerate(held_back_parts(rows.y, groups, spec)))
     prior = log_prior(rows.y, n_classes, spec.recipe)
 
     def networks(rate: float, some: list[Numbered], updates: int | None = None) -> list[Fit]:
-        build = Blueprint(n_classes, scaling, pooling, spec.architecture, alphabets, rate)
+        build = replace(blueprint, change_dropout=rate)
         return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial, updates)
 
     rate, holding, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
     whole: list[Fit] = []
     if len(rows) < min(MANY, spec.refit_below):
-        every = np.arange(len(rows))
-        more = [(len(parts) + number, (every, every[:0])) for number in range(WHOLE)]
-        whole = networks(rate, more, _advised_updates(holding, parts, spec.recipe))
+        whole = _fit_whole(partial(networks, rate), len(rows), holding, parts, spec.recipe)
     elif losses[rate].mean() >= spec.recipe.solved:
         holding += networks(rate, parts[len(holding) :])
     answering = whole if whole and len(rows) < spec.recipe.change_rows else [*holding, *whole]
-
     logits, y = _held_back(holding, parts[: len(holding)], rows, prior)
     temperature = fit_temperature(logits, y)
     probabilities = soften(logits, temperature)
@@ -104,9 +99,17 @@ def train_replica(
         decision,
         seed_scores(probabilities, y, decision.offsets),
         logits,
-        alphabets,
+        blueprint.alphabets,
         time.monotonic() - began,
     )
+
+
+def _blueprint(
+    x: np.ndarray, n_classes: int, architecture: Architecture, channels: Sequence[str]
+) -> Blueprint:
+    pooling = pooling_factor(*usual_steps(x), architecture.longest_recurrence)
+    alphabets = find_alphabets(x, channels)
+    return Blueprint(n_classes, fit_scaling(x), pooling, architecture, alphabets)
 
 
 def _compare(
@@ -118,7 +121,7 @@ def _compare(
     recipe: Recipe,
 ) -> tuple[float, list[Fit], dict[float, np.ndarray]]:
     """Train the first parts in every way; the rate to take, its networks, and all rates' losses."""
-    compared = parts[: len(parts) if len(rows) < MANY else 1]
+    compared = parts if len(rows) < MANY else parts[:1]
     tried: dict[float, list[Fit]] = {}
     losses: dict[float, np.ndarray] = {}
     for rate in change_dropouts(parts, len(rows), recipe):
@@ -152,12 +155,20 @@ def _fit_parts(
     return fits
 
 
-def _advised_updates(holding: list[Fit], parts: list[Numbered], recipe: Recipe) -> int | None:
-    """Updates for networks of all rows: as many as those kept that could trust what they held back,
-    or None, so that their own losses tell."""
-    held = min(len(held) for _, (_, held) in parts)
-    trusted = held >= recipe.trusted_validation
-    return median_low(one.updates for one in holding) if trusted else None
+def _fit_whole(
+    networks: Callable[[list[Numbered], int | None], list[Fit]],
+    n_rows: int,
+    holding: list[Fit],
+    parts: list[Numbered],
+    recipe: Recipe,
+) -> list[Fit]:
+    """Fit ``WHOLE`` networks to all rows, for as many updates as those kept that could trust what
+    they held back; where these could not, until the own losses tell."""
+    every = np.arange(n_rows)
+    trusted = all(recipe.trusts(len(held)) for _, (_, held) in parts)
+    updates = median_low(one.updates for one in holding) if trusted else None
+    more = [(len(parts) + number, (every, every[:0])) for number in range(WHOLE)]
+    return networks(more, updates)
 
 
 def _held_back(
