@@ -71,7 +71,9 @@ def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, l
     )
 
 
-def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[np.ndarray]:
+def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[list[np.ndarray]]:
+    from tasks.learning.classifier import weights_by_network
+
     model = open_model(dataset.root, model_ref)
     for what, given in (("classes", chosen.classes), ("channels", dataset.channels)):
         if model.manifest[what] != list(given):
@@ -79,7 +81,7 @@ def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[np.
                 f"warm_start: expected a model of the {what} {', '.join(given)}, got {model.ref} "
                 f"of {', '.join(model.manifest[what])}; start fresh"
             )
-    return load_keras(dataset.root, model.path("model.keras")).get_weights()
+    return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
 
 
 def _record(replica: Any, label: str) -> dict[str, Any]:

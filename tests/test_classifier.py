@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -10,13 +11,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tasks.learning.classifier import build_network, pooling_factor
+from tasks.learning.classifier import (
+    as_classifier,
+    average_classifiers,
+    build_network,
+    pooling_factor,
+    weights_by_network,
+)
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
 from tasks.learning.layers import pool_steps, series_features
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
 from tasks.learning.training import (
+    begin_with,
     finished_classifier,
     held_back_parts,
     train_replica,
@@ -58,7 +66,8 @@ def lines(n: int = 120) -> Rows:
 def test_no_two_kernels_begin_alike_within_or_between_seeds(kind: Kind) -> None:
     seen = []
     for seed in range(4):
-        model = build_network(3, Scaling((0.0,), (1.0,)), 1, replace(SMALL, kind=kind), seed)
+        arch, many = replace(SMALL, kind=kind), seed % 2 == 1
+        model = build_network(3, Scaling((0.0,), (1.0,)), 1, arch, seed, many_scales=many)
         seen += [w.tobytes() for w in model.get_weights() if w.ndim > 1]
     assert len(set(seen)) == len(seen)
 
@@ -237,6 +246,53 @@ def test_those_of_all_rows_and_of_nearly_all_answer_for_a_small_set(
     small.classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(small.classifier, x))
+
+
+@pytest.mark.parametrize("change_rows", [250, 120])
+def test_where_all_answer_those_of_all_rows_see_many_scales(change_rows: int) -> None:
+    recipe = replace(QUICK, updates=50, change_rows=change_rows, change_dropout=0)
+    made = train_replica(
+        lines(), None, 2, TrainingSpec(recipe=recipe, architecture=SMALL), 0, quiet
+    )
+    found = [sorted(first_widths(one.network)) for one in made.fits]
+    assert found == [[8]] * 5 + [[8] if change_rows > 120 else [4, 8, 16, 32]] * 5
+
+
+def first_widths(network: keras.Model) -> list[int]:
+    """Of the convolutions that see the features themselves."""
+    made = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
+    return [conv.kernel_size[0] for conv in made if conv.input is made[0].input]
+
+
+@pytest.mark.parametrize(
+    ("filters", "shares"), [(8, [2, 2, 2, 2]), (6, [2, 2, 1, 1]), (3, [1, 1, 1])]
+)
+def test_scales_share_the_filters(filters: int, shares: list[int]) -> None:
+    arch = replace(SMALL, filters=filters)
+    made = build_network(3, Scaling((0.0,), (1.0,)), 1, arch, seed=0, many_scales=True)
+    convolutions = [layer for layer in made.layers if isinstance(layer, keras.layers.Conv1D)]
+    assert [conv.filters for conv in convolutions] == [*shares, *[filters] * 4]
+
+
+def test_networks_begin_with_members_of_their_own_form() -> None:
+    builds = [
+        partial(build_network, 2, Scaling((0.0,), (1.0,)), 1, SMALL, many_scales=many)
+        for many in (False, True)
+    ]
+    members = [builds[many](seed) for seed, many in enumerate((False, True, False, True))]
+    weights = weights_by_network(
+        average_classifiers([as_classifier(members[:2]), as_classifier(members[2:])], 1.5)
+    )
+    for many, number, member in ((0, 0, 0), (0, 1, 2), (0, 2, 0), (1, 4, 1), (1, 5, 3)):
+        begun = builds[many](9)
+        begin_with(begun, weights, number)
+        for own, given in zip(begun.get_weights(), members[member].get_weights(), strict=True):
+            np.testing.assert_array_equal(own, given)
+    fresh = builds[1](9)
+    begin_with(fresh, weights[:1], 5)
+    assert weights_digest(fresh.get_weights()) == weights_digest(builds[1](9).get_weights())
+    with pytest.raises(ValueError, match="warm_start: expected weights of the same architecture"):
+        begin_with(builds[1](9), weights[:1], 0)
 
 
 LOAD_ALONE = """

@@ -256,6 +256,8 @@ def test_baselines_learn_what_is_easy() -> None:
         (Architecture, "dropout", 1.0, "at least 0 and below 1"),
         (Architecture, "units", 0, "at least 1"),
         (Architecture, "widths", (8, 0, 3), "three numbers of at least 1"),
+        (Architecture, "scales", (), "numbers of at least 1"),
+        (Architecture, "scales", (4, 0), "numbers of at least 1"),
         (Recipe, "change_dropout", 1.0, "at least 0 and below 1"),
         (Recipe, "change_dropout", math.nan, "at least 0 and below 1"),
         (Recipe, "updates", 0, "at least 1"),

@@ -10,12 +10,12 @@ from keras import layers, ops
 from tasks.learning.embedding import symbol_features
 from tasks.learning.evidence import Gradient
 from tasks.learning.layers import (
-    masked_conv,
     masked_mean,
     masked_pool,
     pool_steps,
     residual_block,
     series_features,
+    spread_conv,
 )
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
@@ -46,6 +46,7 @@ class Blueprint:
     architecture: Architecture
     alphabets: Alphabets = ()
     change_dropout: float = 0.0
+    many_scales: bool = False
 
     def __call__(self, seed: int) -> keras.Model:
         return build_network(
@@ -56,6 +57,7 @@ class Blueprint:
             seed,
             self.alphabets,
             self.change_dropout,
+            self.many_scales,
         )
 
 
@@ -67,12 +69,14 @@ def build_network(
     seed: int,
     alphabets: Alphabets = (),
     change_dropout: float = 0.0,
+    many_scales: bool = False,
 ) -> keras.Model:
     """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
 
     The head sees mean and maximum over time of what the LSTM makes of the stem's features, and the
     mean of these themselves (after the two arms of LSTM-FCN, Karim et al. 2018).
-    Channels with an alphabet are seen as numbers and as symbols.
+    Channels with an alphabet are seen as numbers and as symbols. The first convolution is of one
+    width, or with ``many_scales`` of several side by side.
     Every initial weight and every dropout mask follows from ``seed``.
     """
     seeds = np.random.SeedSequence(seed).generate_state(6)
@@ -83,7 +87,7 @@ def build_network(
         x = layers.Concatenate()([x, *symbol_features(raw, alphabets)])
     pooled = []
     if arch.kind == "conv-lstm":
-        x, inside = _stem(x, inside, pooling, arch, stem)
+        x, inside = _stem(x, inside, pooling, arch, stem, many_scales)
         pooled.append(masked_mean(x, inside))
     recurrence: keras.Layer = _lstm(arch.units, ahead)
     if arch.kind != "lstm":
@@ -99,13 +103,19 @@ def build_network(
 
 
 def _stem(
-    x: keras.KerasTensor, inside: keras.KerasTensor, pooling: int, arch: Architecture, seed: int
+    x: keras.KerasTensor,
+    inside: keras.KerasTensor,
+    pooling: int,
+    arch: Architecture,
+    seed: int,
+    many_scales: bool,
 ) -> tuple:
     """A convolution and two residual blocks; means of steps before each make ``pooling`` in all."""
     seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
     first, *widths = arch.widths
     early = -(-pooling // FINENESS)
-    x = masked_conv(x, inside, arch.filters, first, seeds[0])
+    scales = arch.scales if many_scales else (first,)
+    x = spread_conv(x, inside, arch.filters, scales, seeds[0])
     for factor, own in ((early, seeds[1:3]), (-(-pooling // early), seeds[3:])):
         x, inside = pool_steps(x, inside, factor)
         x = residual_block(x, inside, widths, own)
@@ -142,6 +152,14 @@ def average_classifiers(members: list[keras.Model], temperature: float) -> keras
     raw, mean = _mean_logits(ends, "mean")
     mean = layers.Rescaling(1 / temperature, name="tempered")(mean)
     return keras.Model(raw, layers.Softmax(name="probabilities")(mean), name="classifier")
+
+
+def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
+    """Weights of each network that a classifier, or an average of classifiers, consists of."""
+    members = [layer for layer in classifier.layers if isinstance(layer, keras.Model)]
+    if not members:
+        return [classifier.get_weights()]
+    return [own for member in members for own in weights_by_network(member)]
 
 
 def _mean_logits(ends: list[tuple], name: str) -> tuple:

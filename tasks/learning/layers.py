@@ -7,6 +7,7 @@ Shapes: B series, T steps, C channels, F features. Masks are float32, 1 inside a
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from tasks.learning.scaling import Scaling
@@ -77,6 +78,27 @@ def masked_conv(
     init = keras.initializers.HeNormal(seed=seed)
     x = layers.Conv1D(filters, width, padding="same", kernel_initializer=init)(x)
     return layers.ReLU()(_normalised(x, inside))
+
+
+def spread_conv(
+    x: keras.KerasTensor,
+    inside: keras.KerasTensor,
+    filters: int,
+    widths: Sequence[int],
+    seed: int,
+) -> keras.KerasTensor:
+    """Convolutions of these widths side by side, ``filters`` in all (Szegedy et al. 2015, "Going
+    deeper with convolutions", section 4; for series Fawaz et al. 2020, "InceptionTime")."""
+    if len(widths) == 1:
+        return masked_conv(x, inside, filters, widths[0], seed)
+    seeds = np.random.SeedSequence(seed).generate_state(len(widths))
+    shares = [len(part) for part in np.array_split(range(filters), len(widths))]
+    found = [
+        masked_conv(x, inside, share, width, int(own))
+        for share, width, own in zip(shares, widths, seeds, strict=True)
+        if share
+    ]
+    return ops.concatenate(found, axis=-1)
 
 
 def residual_block(

@@ -31,7 +31,8 @@ class Architecture:
     kind: ``conv-lstm`` (convolutional stem, then an LSTM in both directions), ``bilstm`` (both
     directions, no stem) or ``lstm`` (forwards only); the last two run over every step.
     filters, widths: of the stem, whose first convolution is followed by two residual blocks of two
-    convolutions each, as wide as the last two widths say; units: LSTM units per direction;
+    convolutions each, as wide as the last two widths say; scales: widths of the first convolution
+    of networks that complement such, side by side; units: LSTM units per direction;
     longest_recurrence: steps that the LSTM sees at most for a series of typical length (in longer
     ones neighbouring steps are averaged between the blocks, and in very long ones before them
     too); dropout: share in [0, 1), before the head.
@@ -40,6 +41,7 @@ class Architecture:
     kind: Kind = "conv-lstm"
     filters: int = 64
     widths: tuple[int, int, int] = (8, 5, 3)
+    scales: tuple[int, ...] = (4, 8, 16, 32)
     units: int = 64
     longest_recurrence: int = 64
     dropout: float = 0.2
@@ -49,6 +51,10 @@ class Architecture:
         if min(self.widths) < 1:
             raise ValueError(
                 f"widths: expected three numbers of at least 1, got {self.widths}; correct them"
+            )
+        if min(self.scales, default=0) < 1:
+            raise ValueError(
+                f"scales: expected numbers of at least 1, got {self.scales}; correct them"
             )
 
 
@@ -186,7 +192,8 @@ class TrainingSpec:
     validation_fraction: share of training rows that each replica holds back to choose by.
     refit_below: training rows under which a replica has several networks. Of fewer than 1,000 rows
     five hold some back, each others, and five more are fitted to all rows; these answer, and from
-    the recipe's ``change_rows`` on, where half of that share is held back, all ten. Of fewer than
+    the recipe's ``change_rows`` on, where half of that share is held back and the networks of all
+    rows have the architecture's ``scales``, all ten. Of fewer than
     10,000 three hold back half of that share and answer, or one if it solves the set.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.

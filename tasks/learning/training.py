@@ -61,7 +61,7 @@ def train_replica(
     seed: int,
     watch: Watch,
     channels: Sequence[str] = (),
-    initial: list[np.ndarray] | None = None,
+    initial: list[list[np.ndarray]] | None = None,
 ) -> Replica:
     """Train one replica on training rows alone; everything follows from ``seed``.
 
@@ -74,17 +74,21 @@ def train_replica(
     parts = list(enumerate(held_back_parts(rows.y, groups, spec)))
     prior = log_prior(rows.y, n_classes, spec.recipe)
 
-    def networks(rate: float, some: list[Numbered], updates: int | None = None) -> list[Fit]:
-        build = replace(blueprint, change_dropout=rate)
+    def networks(
+        rate: float, some: list[Numbered], updates: int | None = None, many_scales: bool = False
+    ) -> list[Fit]:
+        build = replace(blueprint, change_dropout=rate, many_scales=many_scales)
         return _fit_parts(build, rows, some, spec.recipe, seed, watch, prior, initial, updates)
 
     rate, holding, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
     whole: list[Fit] = []
+    all_answer = len(rows) >= spec.recipe.change_rows
     if len(rows) < min(MANY, spec.refit_below):
-        whole = _fit_whole(partial(networks, rate), len(rows), holding, parts, spec.recipe)
+        more = partial(networks, rate, many_scales=all_answer)
+        whole = _fit_whole(more, len(rows), holding, parts, spec.recipe)
     elif losses[rate].mean() >= spec.recipe.solved:
         holding += networks(rate, parts[len(holding) :])
-    answering = whole if whole and len(rows) < spec.recipe.change_rows else [*holding, *whole]
+    answering = [*holding, *whole] if all_answer or not whole else whole
     logits, y = _held_back(holding, parts[: len(holding)], rows, prior)
     temperature = fit_temperature(logits, y)
     probabilities = soften(logits, temperature)
@@ -142,7 +146,7 @@ def _fit_parts(
     seed: int,
     watch: Watch,
     prior: np.ndarray | None,
-    initial: list[np.ndarray] | None,
+    initial: list[list[np.ndarray]] | None,
     updates: int | None,
 ) -> list[Fit]:
     fits = []
@@ -217,18 +221,20 @@ def held_back_parts(y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec
     return fold_back(y, groups, share, spec.split_seed, most)
 
 
-def begin_with(network: keras.Model, weights: list[np.ndarray], number: int) -> None:
-    """Set a network's weights to those of member ``number`` of a classifier of the same form."""
+def begin_with(network: keras.Model, weights: list[list[np.ndarray]], number: int) -> None:
+    """Set the weights of network ``number`` to those of a classifier's member of the same form.
+
+    weights: of each member. A form that only later networks have may be missing: they begin fresh.
+    """
     wanted = [w.shape for w in network.get_weights()]
-    n_members, rest = divmod(len(weights), len(wanted))
-    start = len(wanted) * (number % max(n_members, 1))
-    own = weights[start : start + len(wanted)]
-    if rest or [w.shape for w in own] != wanted:
+    alike = [own for own in weights if [w.shape for w in own] == wanted]
+    if alike:
+        network.set_weights(alike[number % len(alike)])
+    elif number == 0:
         raise ValueError(
             f"warm_start: expected weights of the same architecture and classes ({len(wanted)} "
-            f"arrays a network), got another form ({len(weights)} arrays); start fresh"
+            f"arrays a network), got another form ({len(weights[0])} arrays); start fresh"
         )
-    network.set_weights(own)
 
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:
