@@ -260,8 +260,12 @@ def test_where_all_answer_those_of_all_rows_see_many_scales(change_rows: int) ->
 
 def first_widths(network: keras.Model) -> list[int]:
     """Of the convolutions that see the features themselves."""
-    made = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
+    made = convolutions(network)
     return [conv.kernel_size[0] for conv in made if conv.input is made[0].input]
+
+
+def convolutions(network: keras.Model) -> list[keras.layers.Conv1D]:
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
 
 
 @pytest.mark.parametrize(
@@ -270,8 +274,7 @@ def first_widths(network: keras.Model) -> list[int]:
 def test_scales_share_the_filters(filters: int, shares: list[int]) -> None:
     arch = replace(SMALL, filters=filters)
     made = build_network(3, Scaling((0.0,), (1.0,)), 1, arch, seed=0, many_scales=True)
-    convolutions = [layer for layer in made.layers if isinstance(layer, keras.layers.Conv1D)]
-    assert [conv.filters for conv in convolutions] == [*shares, *[filters] * 4]
+    assert [conv.filters for conv in convolutions(made)] == [*shares, *[filters] * 4]
 
 
 def test_networks_begin_with_members_of_their_own_form() -> None:

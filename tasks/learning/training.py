@@ -65,7 +65,7 @@ def train_replica(
 ) -> Replica:
     """Train one replica on training rows alone; everything follows from ``seed``.
 
-    channels: names, which may be units of symbols. initial: weights of one or more networks to
+    channels: names, which may be units of symbols. initial: weights of a classifier's networks to
     begin with; an attempt that fails is begun again with fresh ones.
     """
     began = time.monotonic()
@@ -82,13 +82,11 @@ def train_replica(
 
     rate, holding, losses = _compare(networks, parts, rows, groups, prior, spec.recipe)
     whole: list[Fit] = []
-    all_answer = len(rows) >= spec.recipe.change_rows
     if len(rows) < min(MANY, spec.refit_below):
-        more = partial(networks, rate, many_scales=all_answer)
-        whole = _fit_whole(more, len(rows), holding, parts, spec.recipe)
+        whole = _fit_whole(partial(networks, rate), len(rows), holding, parts, spec.recipe)
     elif losses[rate].mean() >= spec.recipe.solved:
         holding += networks(rate, parts[len(holding) :])
-    answering = [*holding, *whole] if all_answer or not whole else whole
+    answering = whole if whole and len(rows) < spec.recipe.change_rows else [*holding, *whole]
     logits, y = _held_back(holding, parts[: len(holding)], rows, prior)
     temperature = fit_temperature(logits, y)
     probabilities = soften(logits, temperature)
@@ -160,19 +158,20 @@ def _fit_parts(
 
 
 def _fit_whole(
-    networks: Callable[[list[Numbered], int | None], list[Fit]],
+    networks: Callable[[list[Numbered], int | None, bool], list[Fit]],
     n_rows: int,
     holding: list[Fit],
     parts: list[Numbered],
     recipe: Recipe,
 ) -> list[Fit]:
     """Fit ``WHOLE`` networks to all rows, for as many updates as those kept that could trust what
-    they held back; where these could not, until the own losses tell."""
+    they held back; where these could not, until the own losses tell. Where both kinds answer, these
+    have many scales."""
     every = np.arange(n_rows)
     trusted = all(recipe.trusts(len(held)) for _, (_, held) in parts)
     updates = median_low(one.updates for one in holding) if trusted else None
     more = [(len(parts) + number, (every, every[:0])) for number in range(WHOLE)]
-    return networks(more, updates)
+    return networks(more, updates, n_rows >= recipe.change_rows)
 
 
 def _held_back(
