@@ -94,10 +94,9 @@ def _record(replica: Any, label: str) -> dict[str, Any]:
         "updates": sum(fit.history[-1].update for fit in replica.fits),
         "kept_update": replica.fits[-1].updates,
         "restarts": sum(fit.restarts for fit in replica.fits),
-        "change_dropout": replica.change_dropout,
-        "change_dropouts_tried": [
-            {"change_dropout": rate, "log_loss": loss} for rate, loss in replica.tried.items()
-        ],
+        **replica.way._asdict(),
+        "ways_tried": [{**way._asdict(), "log_loss": loss} for way, loss in replica.tried.items()],
+        "dense": replica.opinion and replica.opinion._asdict(),
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
         "history": [

@@ -232,7 +232,8 @@ def test_those_of_all_rows_and_of_nearly_all_answer_for_a_small_set(
     change_rows: int, share: float, answering: slice, tmp_path: Path
 ) -> None:
     recipe = replace(QUICK, updates=100, change_rows=change_rows)
-    spec = TrainingSpec(recipe=recipe, architecture=SMALL, validation_fraction=0.5)
+    only = replace(SMALL, dense=0)
+    spec = TrainingSpec(recipe=recipe, architecture=only, validation_fraction=0.5)
     small = train_replica(lines(), None, 2, spec, 0, quiet)
     held = [rows for _, rows in held_back_parts(lines().y, None, spec)]
     assert [len(rows) for rows in held] == [120 * share] * round(1 / share)
@@ -251,9 +252,8 @@ def test_those_of_all_rows_and_of_nearly_all_answer_for_a_small_set(
 @pytest.mark.parametrize("change_rows", [250, 120])
 def test_where_all_answer_those_of_all_rows_see_many_scales(change_rows: int) -> None:
     recipe = replace(QUICK, updates=50, change_rows=change_rows, change_dropout=0)
-    made = train_replica(
-        lines(), None, 2, TrainingSpec(recipe=recipe, architecture=SMALL), 0, quiet
-    )
+    spec = TrainingSpec(recipe=recipe, architecture=replace(SMALL, dense=0))
+    made = train_replica(lines(), None, 2, spec, 0, quiet)
     found = [sorted(first_widths(one.network)) for one in made.fits]
     assert found == [[8]] * 5 + [[8] if change_rows > 120 else [4, 8, 16, 32]] * 5
 
@@ -291,11 +291,13 @@ def test_networks_begin_with_members_of_their_own_form() -> None:
         begin_with(begun, weights, number)
         for own, given in zip(begun.get_weights(), members[member].get_weights(), strict=True):
             np.testing.assert_array_equal(own, given)
-    fresh = builds[1](9)
-    begin_with(fresh, weights[:1], 5)
-    assert weights_digest(fresh.get_weights()) == weights_digest(builds[1](9).get_weights())
+    for number in (0, 5):
+        fresh = builds[1](9)
+        begin_with(fresh, weights[:1], number)
+        assert weights_digest(fresh.get_weights()) == weights_digest(builds[1](9).get_weights())
+    wider = build_network(2, Scaling((0.0,), (1.0,)), 1, replace(SMALL, units=9), 0)
     with pytest.raises(ValueError, match="warm_start: expected weights of the same architecture"):
-        begin_with(builds[1](9), weights[:1], 0)
+        begin_with(wider, weights, 0)
 
 
 LOAD_ALONE = """

@@ -11,7 +11,7 @@ from tasks.learning.classifier import build_network
 from tasks.learning.fitting import Rows, fit, predict_logits
 from tasks.learning.scaling import fit_scaling
 from tasks.learning.spec import Recipe, TrainingSpec
-from tasks.learning.training import held_back_parts, preferred, train_replica
+from tasks.learning.training import Way, held_back_parts, preferred, train_replica
 
 
 def test_a_solved_task_stops_early_and_a_fixed_length_is_kept() -> None:
@@ -96,11 +96,12 @@ def test_a_set_of_few_rows_is_trained_with_and_without_all_changes() -> None:
     recipe = replace(QUICK, change_rows=61)
     spec = TrainingSpec(recipe=recipe, architecture=SMALL, validation_fraction=0.5)
     made = train_replica(repeats(60), None, 2, spec, 0, quiet)
-    assert (made.change_dropout, *made.tried) == (0.0, 0.5, 0.0)
+    assert made.way == Way(0.0)
+    assert [*made.tried] == [Way(0.5), Way(0.0)]
     never = replace(spec, recipe=replace(recipe, change_dropout=0.0))
     alone = train_replica(repeats(60), None, 2, never, 0, quiet)
     np.testing.assert_array_equal(alone.validation_logits, made.validation_logits)
-    assert train_replica(repeats(61), None, 2, spec, 0, quiet).tried.keys() == {0.0}
+    assert train_replica(repeats(61), None, 2, spec, 0, quiet).tried.keys() == {Way(0.0)}
 
 
 def test_what_is_solved_the_first_way_is_not_trained_the_second() -> None:
@@ -108,26 +109,27 @@ def test_what_is_solved_the_first_way_is_not_trained_the_second() -> None:
     made = train_replica(
         lines(40), None, 2, TrainingSpec(recipe=easy, architecture=SMALL), 0, quiet
     )
-    assert made.tried.keys() == {0.5}
+    assert made.tried.keys() == {Way(0.5)}
     kinds = [type(layer) for one in made.fits for layer in one.network.layers]
     assert kinds.count(keras.layers.SpatialDropout1D) == 10
 
 
 def test_the_second_way_is_taken_where_it_is_clearly_better_alone() -> None:
+    dropping, plain = Way(0.5), Way(0.0)
     losses = np.random.default_rng(0).exponential(1, 50)
     groups = np.repeat([0, 1], 25)
     noisy = losses - np.where(np.arange(50) == 7, 5.0, 0.0)
     one_sided = losses + np.where(groups == 0, -0.3, 0.05)
-    assert preferred({0.0: losses}, None) == 0.0
+    assert preferred({plain: losses}, None) == plain
     for other, grouped in (
         (losses, None),
         (losses + 0.1, None),
         (noisy, None),
         (one_sided, groups),
     ):
-        assert preferred({0.5: losses, 0.0: other}, grouped) == 0.5
+        assert preferred({dropping: losses, plain: other}, grouped) == dropping
     for other in (losses - 0.1, one_sided):
-        assert preferred({0.5: losses, 0.0: other}, None) == 0.0
+        assert preferred({dropping: losses, plain: other}, None) == plain
 
 
 @pytest.mark.parametrize("trusted", [60, 61])

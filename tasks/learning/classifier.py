@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from tasks.learning.dense import build_dense
 from tasks.learning.embedding import symbol_features
 from tasks.learning.evidence import Gradient
 from tasks.learning.layers import (
@@ -17,7 +18,7 @@ from tasks.learning.layers import (
     series_features,
     spread_conv,
 )
-from tasks.learning.scaling import Scaling
+from tasks.learning.scaling import Profile, Scaling
 from tasks.learning.spec import Architecture
 from tasks.learning.symbols import Alphabets
 
@@ -38,7 +39,11 @@ def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """Builds networks that differ in their weights alone; equal ones build the same."""
+    """Builds networks that differ in their weights alone; equal ones build the same.
+
+    profile: where networks see values on the scale of their step; dense: whether they see series
+    as a whole, for which they need it.
+    """
 
     n_classes: int
     scaling: Scaling
@@ -47,8 +52,15 @@ class Blueprint:
     alphabets: Alphabets = ()
     change_dropout: float = 0.0
     many_scales: bool = False
+    profile: Profile | None = None
+    dense: bool = False
 
     def __call__(self, seed: int) -> keras.Model:
+        if self.dense and self.profile:
+            units = self.architecture.dense
+            return build_dense(
+                self.n_classes, self.scaling, self.profile, units, seed, self.change_dropout
+            )
         return build_network(
             self.n_classes,
             self.scaling,
@@ -58,6 +70,7 @@ class Blueprint:
             self.alphabets,
             self.change_dropout,
             self.many_scales,
+            self.profile,
         )
 
 
@@ -70,19 +83,20 @@ def build_network(
     alphabets: Alphabets = (),
     change_dropout: float = 0.0,
     many_scales: bool = False,
+    profile: Profile | None = None,
 ) -> keras.Model:
     """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
 
     The head sees mean and maximum over time of what the LSTM makes of the stem's features, and the
     mean of these themselves (after the two arms of LSTM-FCN, Karim et al. 2018).
     Channels with an alphabet are seen as numbers and as symbols. The first convolution is of one
-    width, or with ``many_scales`` of several side by side.
+    width, or with ``many_scales`` of several side by side. ``profile``: see ``series_features``.
     Every initial weight and every dropout mask follows from ``seed``.
     """
     seeds = np.random.SeedSequence(seed).generate_state(6)
     stem, ahead, back, dropped, head, unseen = (int(own) for own in seeds)
     raw = keras.Input((None, len(scaling.center)), name="series")
-    x, inside = series_features(raw, scaling, change_dropout, unseen)
+    x, inside = series_features(raw, scaling, change_dropout, unseen, profile)
     if any(alphabets):
         x = layers.Concatenate()([x, *symbol_features(raw, alphabets)])
     pooled = []

@@ -10,14 +10,18 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tasks.learning.scaling import Scaling
+from tasks.learning.scaling import Profile, Scaling
 
 CLIP = 1e6
 """Scaled values beyond this are cut, so that squares stay finite in float32."""
 
 
 def series_features(
-    raw: keras.KerasTensor, scaling: Scaling, change_dropout: float = 0.0, seed: int = 0
+    raw: keras.KerasTensor,
+    scaling: Scaling,
+    change_dropout: float = 0.0,
+    seed: int = 0,
+    profile: Profile | None = None,
 ) -> tuple:
     """Turn raw series ``(B, T, C)`` with NaN into features ``(B, T, 5C)`` and a mask ``(B, T, 1)``.
 
@@ -28,6 +32,8 @@ def series_features(
     before, bit by bit; and whether it was observed. Beside a missing value there is no difference.
     In training, differences and repeats of a channel are dropped, each by itself, from a share
     ``change_dropout`` of the series (Tompson et al. 2015, "Efficient Object Localization", 3.2).
+    With a profile there is a sixth feature: the value on the scale of the same step of the training
+    rows, compressed by asinh; past the profile's steps on the channel's scale.
     """
     observed = ops.cast(ops.logical_not(ops.isnan(raw)), "float32")
     inside = _up_to_last_observation(ops.max(observed, axis=-1, keepdims=True))
@@ -43,7 +49,22 @@ def series_features(
     changes = ops.concatenate([difference, repeated], axis=-1)
     if change_dropout:
         changes = layers.SpatialDropout1D(change_dropout, seed=seed)(changes)
-    return ops.concatenate([level, within, changes, observed], axis=-1), inside
+    found = [level, within, changes, observed]
+    if profile:
+        found.append(_by_step(raw, scaling, profile) * observed)
+    return ops.concatenate(found, axis=-1), inside
+
+
+def _by_step(raw: keras.KerasTensor, scaling: Scaling, profile: Profile) -> keras.KerasTensor:
+    center = np.array([*profile.center, scaling.center])
+    table = np.concatenate([center, 1 / np.array([*profile.scale, scaling.scale])], axis=1)
+    lookup = layers.Embedding(*table.shape, embeddings_initializer="zeros", trainable=False)
+    step = ops.cumsum(ops.ones_like(raw[:1, :, 0], dtype="int32"), axis=1) - 1
+    usual = lookup(ops.minimum(step, len(profile.center)))
+    lookup.set_weights([table])
+    middle, steepness = ops.split(usual, 2, axis=-1)
+    found = (raw - middle) * steepness
+    return ops.arcsinh(ops.clip(ops.where(ops.isnan(found), 0.0, found), -CLIP, CLIP))
 
 
 def _up_to_last_observation(any_observed: keras.KerasTensor) -> keras.KerasTensor:

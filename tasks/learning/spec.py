@@ -35,7 +35,9 @@ class Architecture:
     of networks that complement such, side by side; units: LSTM units per direction;
     longest_recurrence: steps that the LSTM sees at most for a series of typical length (in longer
     ones neighbouring steps are averaged between the blocks, and in very long ones before them
-    too); dropout: share in [0, 1), before the head.
+    too); dropout: share in [0, 1), before the head; dense: units of each layer of dense networks,
+    which see series as a whole and answer with the others where rows held back speak for it (0:
+    none).
     """
 
     kind: Kind = "conv-lstm"
@@ -45,9 +47,11 @@ class Architecture:
     units: int = 64
     longest_recurrence: int = 64
     dropout: float = 0.2
+    dense: int = 256
 
     def __post_init__(self) -> None:
-        _check_ranges(self, [("filters units longest_recurrence", 1, math.inf), ("dropout", 0, 1)])
+        wanted = [("filters units longest_recurrence", 1, math.inf), ("dense", 0, math.inf)]
+        _check_ranges(self, [*wanted, ("dropout", 0, 1)])
         if min(self.widths) < 1:
             raise ValueError(
                 f"widths: expected three numbers of at least 1, got {self.widths}; correct them"
