@@ -159,11 +159,12 @@ def test_the_lowest_of_the_clearly_better_ways_is_taken() -> None:
 
 
 def test_a_scale_for_each_step_is_taken_where_it_tells() -> None:
-    x = daily(60, steps=20)
-    y = (np.arange(60) % 2).astype(np.int32)
+    x = daily(80, steps=20)
+    y = (np.arange(80) % 2).astype(np.int32)
     x[y == 1, -6:] += 0.3
     recipe = replace(QUICK, updates=100, warm_up=20)
-    spec = TrainingSpec(recipe=recipe, architecture=replace(SMALL, filters=4, units=4))
+    small = replace(SMALL, filters=4, units=4)
+    spec = TrainingSpec(recipe=recipe, architecture=small, validation_fraction=0.5)
     made = train_replica(Rows(x, y), None, 2, spec, 0, quiet)
     assert made.way.by_step
     assert made.tried[made.way] == min(made.tried.values())
