@@ -87,7 +87,8 @@ class Recipe:
     change_dropout: share in [0, 1) of series from which a channel's differences, and its repeats,
     are dropped in training below ``change_rows`` rows: in noisy series they are mostly noise, which
     a network of few rows would go by. Such a set is trained without it too, unless it is ``solved``
-    so; the rows held back decide.
+    so, and with it and a scale for each step where steps of series have something in common; the
+    rows held back decide.
     """
 
     updates: int = 3000
@@ -197,8 +198,9 @@ class TrainingSpec:
     refit_below: training rows under which a replica has several networks. Of fewer than 1,000 rows
     five hold some back, each others, and five more are fitted to all rows; these answer, and from
     the recipe's ``change_rows`` on, where half of that share is held back and the networks of all
-    rows have the architecture's ``scales``, all ten. Of fewer than
-    10,000 three hold back half of that share and answer, or one if it solves the set.
+    rows have the architecture's ``scales``, all ten, and as many dense ones where the rows held
+    back speak for them. Of fewer than 10,000 three hold back half of that share and answer, or one
+    if it solves the set.
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from statistics import median_low
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import keras
 import numpy as np
@@ -31,6 +31,7 @@ HOLDING = ((MANY, 5), (10_000, 3))
 ALIGNED = 0.1
 """Share of a channel's variance that the step explains, from which on its own scale is tried."""
 
+Key = TypeVar("Key")
 Numbered = tuple[int, Part]
 """A network's number, the row numbers it is fitted to, and those it holds back."""
 
@@ -226,12 +227,12 @@ class _Trainer:
         is_plain = architecture.kind == "conv-lstm" and not any(self.blueprint.alphabets)
         if self.is_small or solved or not is_plain or not architecture.dense:
             return [], None
-        build = replace(self.step_by_step(way), profile=self.profile, dense=True)
+        rate, profile = way.change_dropout, self.profile
+        build = replace(self.blueprint, change_dropout=rate, profile=profile, dense=True)
         first = len(self.parts) + WHOLE
         dense = self.fit(build, [(first + number, part) for number, part in self.parts])
         together = self.losses(holding, dense)
-        found = difference(alone, together, self.held_groups(len(self.parts)))
-        taken = found.gain > found.standard_error
+        taken = preferred({False: alone, True: together}, self.held_groups(len(self.parts)))
         if taken:
             dense += self.fit_whole(build, dense, first)
         return dense, Opinion(float(alone.mean()), float(together.mean()), taken)
@@ -266,8 +267,8 @@ def ways(recipe: Recipe, several: bool, aligned: bool) -> list[Way]:
     return [way for way in dict.fromkeys(found) if aligned or not way.by_step]
 
 
-def preferred(losses: dict[Way, np.ndarray], groups: np.ndarray | None) -> Way:
-    """The first way, unless another's log-losses ``(n,)`` of the same rows are lower by more than
+def preferred(losses: dict[Key, np.ndarray], groups: np.ndarray | None) -> Key:
+    """The first key, unless another's log-losses ``(n,)`` of the same rows are lower by more than
     one standard error, as ``choose`` decides."""
     first, *others = losses
     if not others:
@@ -292,7 +293,7 @@ def held_back_parts(y: np.ndarray, groups: np.ndarray | None, spec: TrainingSpec
 def begin_with(network: keras.Model, weights: list[list[np.ndarray]], number: int) -> None:
     """Set the weights of network ``number`` to those of a classifier's member of the same form.
 
-    weights: of each member. A form that none of them has begins fresh.
+    weights: of each member, scales of steps included. A form that none of them has begins fresh.
     """
     wanted = [w.shape for w in network.get_weights()]
     alike = [own for own in weights if [w.shape for w in own] == wanted]
