@@ -185,7 +185,7 @@ def has_layers(one: Fit, kind: type[keras.Layer]) -> bool:
 
 
 def test_dense_networks_answer_where_rows_held_back_speak_for_them() -> None:
-    made = trained(200, updates=200)
+    made = trained(200, updates=100)
     assert made.opinion is not None
     assert made.opinion.taken
     assert made.opinion.together < made.opinion.alone == made.tried[Way(0.0)]
