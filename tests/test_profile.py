@@ -21,7 +21,7 @@ from tasks.learning.scaling import (
     fit_scaling,
 )
 from tasks.learning.spec import Recipe, TrainingSpec
-from tasks.learning.training import Replica, Way, preferred, train_replica, ways
+from tasks.learning.training import Replica, Way, preferred, ranked, train_replica, ways
 
 UNITS = 16
 
@@ -156,6 +156,21 @@ def test_the_lowest_of_the_clearly_better_ways_is_taken() -> None:
     assert preferred({first: losses, second: losses - 0.1, third: losses - 0.2}, None) == third
     assert preferred({first: losses, second: losses - 0.2, third: losses - 0.1}, None) == second
     assert preferred({first: losses, second: losses, third: losses}, None) == first
+
+
+def test_of_ways_that_drop_as_much_the_lower_is_taken_and_not_dropping_must_be_clear() -> None:
+    losses = np.random.default_rng(0).exponential(1, 50)
+    barely = losses - np.where(np.arange(50) == 7, 5.0, 0.0)
+    dropping, plain, by_step = Way(0.5), Way(0.0), Way(0.5, by_step=True)
+
+    def taken(*, dropped: np.ndarray, none: np.ndarray, scaled: np.ndarray) -> Way:
+        return preferred(ranked({dropping: dropped, plain: none, by_step: scaled}), None)
+
+    assert taken(dropped=losses, none=losses, scaled=barely) == by_step
+    assert taken(dropped=losses, none=barely, scaled=losses) == dropping
+    assert taken(dropped=losses, none=losses, scaled=losses) == dropping
+    assert taken(dropped=losses, none=losses - 0.1, scaled=losses + 0.1) == plain
+    assert taken(dropped=losses, none=losses - 0.1, scaled=losses - 0.1) == by_step
 
 
 def test_a_scale_for_each_step_is_taken_where_it_tells() -> None:

@@ -199,7 +199,7 @@ class _Trainer:
             losses[way] = self.losses(tried[way])
             if losses[way].mean() < self.spec.recipe.solved:
                 break
-        taken = preferred(losses, self.held_groups(len(compared)))
+        taken = preferred(ranked(losses), self.held_groups(len(compared)))
         return taken, tried[taken], losses
 
     def fit_whole(self, build: Blueprint, holding: list[Fit], first: int = 0) -> list[Fit]:
@@ -265,6 +265,12 @@ def ways(recipe: Recipe, several: bool, aligned: bool) -> list[Way]:
     rate = recipe.change_dropout
     found = [Way(rate), Way(0.0), Way(rate, by_step=True)] if several else [Way(0.0)]
     return [way for way in dict.fromkeys(found) if aligned or not way.by_step]
+
+
+def ranked(losses: dict[Way, np.ndarray]) -> dict[Way, np.ndarray]:
+    """Ways that drop more before those that drop less, else the lower mean log-loss first."""
+    order = sorted(losses, key=lambda way: (-way.change_dropout, losses[way].mean()))
+    return {way: losses[way] for way in order}
 
 
 def preferred(losses: dict[Key, np.ndarray], groups: np.ndarray | None) -> Key:
