@@ -23,10 +23,13 @@ from flows.command_line import PREFECT_SETTINGS
 from storage.datasets import Dataset, write_dataset
 from storage.root import Root, open_root
 from storage.rows import from_dense
+from tasks import workers
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"
 os.environ.update(PREFECT_SETTINGS)
+# Tests that train in this process do as the worker processes: threads beside them only wait.
+os.environ.update(workers.environment())
 # Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
 # the stream that it began with, which is pytest's.
 import_module("prefect.main")
