@@ -25,10 +25,10 @@ def run(line: str, environment: dict[str, str], folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> None:
     steps = "series_id,label,step,x\n" + "".join(
-        f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(130) for t in range(5)
+        f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(1300) for t in range(5)
     )
     csv(tmp_path, lambda _: steps).rename(tmp_path / "my.csv")
     environment = {
