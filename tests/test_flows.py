@@ -95,14 +95,15 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
         assert part in page
 
 
+@pytest.mark.slow
 def test_a_seed_of_a_small_set_says_which_ways_it_was_trained(prefect: str, tmp_path: Path) -> None:
     from flows.training import train_classifier
     from tasks.learning.spec import Architecture, Recipe, TrainingSpec
 
     root = open_root(tmp_path)
     store_series(root, "few", n=60, label=["one", "one", "other", "other"] * 15)
-    small = Architecture(filters=8, units=8)
-    recipe = Recipe(updates=100, shortest=50)
+    small = Architecture(filters=4, units=4)
+    recipe = Recipe(updates=50, shortest=50)
     spec = TrainingSpec(seeds=1, validation_fraction=0.5, recipe=recipe, architecture=small)
     model = open_model(root, train_classifier("few", spec=spec, root=root.path)["model"])
     [seed] = model.read_json("stability.json")["seeds"]

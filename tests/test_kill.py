@@ -112,7 +112,13 @@ def test_ten_kills_leave_a_sound_tree(
     kill_often(command, 10, prefect_url, root, tmp_path / "in")
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["as a terminal does", "alone"])
+@pytest.mark.parametrize(
+    "whole_group",
+    [
+        pytest.param(True, id="as a terminal does"),
+        pytest.param(False, id="alone", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     root: Root, tmp_path: Path, whole_group: bool
 ) -> None:

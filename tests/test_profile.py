@@ -216,6 +216,7 @@ def test_dense_networks_answer_where_rows_held_back_speak_for_them() -> None:
     assert (found.argmax(axis=1) == fresh.y).mean() > (alone.argmax(axis=1) == fresh.y).mean()
 
 
+@pytest.mark.slow
 def test_dense_networks_that_add_nothing_do_not_answer() -> None:
     easy = lines(60)
     recipe = replace(QUICK, updates=50, shortest=50, change_rows=0, solved=1e-9)

@@ -169,6 +169,7 @@ def train_elsewhere(**environment: str) -> list[str]:
     return found.stdout.split()[-2:]
 
 
+@pytest.mark.slow
 def test_weights_are_the_same_for_one_and_two_threads_in_processes_of_their_own() -> None:
     one, two = (
         train_elsewhere(SEQCLASS_THREADS=n, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS="1")
@@ -187,11 +188,15 @@ def without_numba(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": f"{hidden}:{os.environ.get('PYTHONPATH', '')}"}
 
 
+@pytest.mark.slow
 def test_without_numba_training_takes_the_stock_layer_and_says_so(
-    root: Root, prefect_url: str, without_numba: dict[str, str]
+    root: Root, prefect_url: str, without_numba: dict[str, str], tmp_path: Path
 ) -> None:
     store_series(root)
-    words = [sys.executable, "-m", "flows", "train", "toy", "--seeds", "1", "--root", root.path]
+    single = tmp_path / "single.json"
+    single.write_text('{"seeds": 1, "refit_below": 0}')
+    words = [sys.executable, "-m", "flows", "train", "toy", "--spec", str(single)]
+    words += ["--root", root.path]
     environment = without_numba | {"PREFECT_API_URL": prefect_url}
     found = subprocess.run(
         words, cwd=REPOSITORY, env=environment, capture_output=True, text=True

@@ -20,7 +20,7 @@ def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = open_root(tmp_path_factory.mktemp("original"))
     store_series(root, n=90)
-    train_classifier("toy", spec=TrainingSpec(seeds=2, validation_fraction=0.5), root=root.path)
+    train_classifier("toy", spec=TrainingSpec(seeds=2, refit_below=0), root=root.path)
     return Path(root.path)
 
 
@@ -130,6 +130,7 @@ def test_what_was_altered_is_named(
     assert says in found["first_difference"]
 
 
+@pytest.mark.slow
 def test_a_lost_dataset_that_was_generated_is_generated_again(
     prefect: str, root: Root, seqclass: Command
 ) -> None:
@@ -137,8 +138,8 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     from tasks.learning.spec import TrainingSpec
     from tasks.synthesis.signals import SignalSpec
 
-    quick = TrainingSpec(seeds=1, refit_below=0)
-    run("signals", SignalSpec(n_series=200, n_steps=30), quick, root.path)
+    many_networks = TrainingSpec(seeds=1, validation_fraction=0.5)
+    run("signals", SignalSpec(n_series=200, n_steps=30), many_networks, root.path)
     shutil.rmtree(root.join("datasets"))
     code, out, _ = seqclass("reproduce", "signals")
     assert (code, out) == (0, "models/signals@v1: identical\n")

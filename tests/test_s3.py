@@ -127,6 +127,7 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
     from flows.training import train_classifier

@@ -72,6 +72,7 @@ def test_a_study_trains_every_seed_of_every_variant_once(
     assert "passed" in out
 
 
+@pytest.mark.slow
 def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_the_bits(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
