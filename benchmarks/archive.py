@@ -103,8 +103,9 @@ def summary(rows: list[dict[str, Any]]) -> str:
     def count(word: str) -> str:
         return f"{sum(word in row['met'] for row in rows)} of {len(rows)}"
 
-    colder = sum(row["log_loss"] < row["untempered"] for row in rows)
-    equal = sum(row["log_loss"] == row["untempered"] for row in rows)
+    shown = [(round(row["log_loss"], 4), round(row["untempered"], 4)) for row in rows]
+    better = sum(tempered < untempered for tempered, untempered in shown)
+    same = sum(tempered == untempered for tempered, untempered in shown)
     short = [f"{row['set']} ({row['seeds']})" for row in rows if row["seeds"] < SEEDS]
     unfinished = f"\nFewer seeds so far: {', '.join(short)}." if short else ""
     return (
@@ -112,7 +113,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
         f"a standard deviation of at most {CALM} on {count('sd')}.\n"
         f"Mean log-loss {np.mean([row['log_loss'] for row in rows]):.3f}, mean calibration error "
         f"{np.mean([row['ece'] for row in rows]):.3f}. The temperature lowers the log-loss on "
-        f"{colder} of {len(rows)} sets and is 1 on {equal}.{unfinished}"
+        f"{better} of {len(rows)} sets and leaves its four digits on {same}.{unfinished}"
     )
 
 
