@@ -53,10 +53,10 @@ class Trainings:
         self._all = progress.add_task("trainings", total=total, note="")
         self._lines: dict[str, TaskID] = {}
 
-    def show(self, label: str, update: int, of: int, loss: float) -> None:
+    def show(self, label: str, network: int, update: int, of: int, loss: float) -> None:
         if label not in self._lines:
             self._lines[label] = self._progress.add_task(label, total=of, note="")
-        note = f"loss {loss:.4f}"
+        note = f"network {network}, loss {loss:.4f}"
         self._progress.update(self._lines[label], completed=update, total=of, note=note)
 
     def finish(self, record: dict[str, Any]) -> None:

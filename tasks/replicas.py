@@ -65,10 +65,23 @@ def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, l
         len(chosen.classes),
         spec,
         seed,
-        lambda update, of, loss: tell(Progress(label, update, of, loss)),
+        _Reporter(label),
         dataset.channels,
         None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
     )
+
+
+class _Reporter:
+    """Tells how a seed's training goes on; an update that is not past the last one is of another
+    network."""
+
+    def __init__(self, label: str) -> None:
+        self._label, self._network, self._update = label, 1, 0
+
+    def __call__(self, update: int, of: int, loss: float) -> None:
+        self._network += update <= self._update
+        self._update = update
+        tell(Progress(self._label, self._network, update, of, loss))
 
 
 def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[list[np.ndarray]]:

@@ -12,6 +12,9 @@ from tasks.candidates import RECORDS, best_record, train_candidates
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import hold_back
 from tasks.selection import Selection, select_rows
+from tasks.workers import say
+
+FEW_ROWS = '{} training rows: every seed is several networks ({{"refit_below": 0}} in --spec: one)'
 
 
 @task(name="train")
@@ -19,7 +22,10 @@ def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -
     """Train every seed in processes of its own; store classifiers, records and history."""
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    check_validation(select_rows(dataset, spec), spec)
+    chosen = select_rows(dataset, spec)
+    check_validation(chosen, spec)
+    if len(chosen.train) < spec.refit_below:
+        say(FEW_ROWS.format(len(chosen.train)))
     records = train_candidates(dataset.ref, spec, workspace, root_url)
     history = [point for record in records for point in record.pop("history")]
     with root.fs.open(f"{workspace}/history.parquet", "wb") as file:

@@ -90,9 +90,10 @@ def _code_digest() -> str:
 
 
 class Progress(NamedTuple):
-    """What a process tells about its training on the way."""
+    """What a process tells about its training on the way; ``network``: which it is at, from 1."""
 
     label: str
+    network: int
     update: int
     of: int
     loss: float
@@ -174,9 +175,9 @@ def workers() -> Workers:
     """The pool of this process, which fills the cores; it ends with the process."""
     pool = Workers(at_once())
     if kernel() == "keras":
-        _say("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
+        say("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
     elif not _is_compiled():
-        _say("compiling the LSTM kernel, once per machine")
+        say("compiling the LSTM kernel, once per machine")
         pool.run([(_compile, ())])
     return pool
 
@@ -192,8 +193,9 @@ def _import_training() -> None:
     import tasks.learning.training  # noqa: F401
 
 
-def _say(line: str) -> None:
-    Console(stderr=True).print(line, style="dim", highlight=False)
+def say(line: str) -> None:
+    """Remark on a training, on standard error."""
+    Console(stderr=True).print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 def end_workers() -> None:

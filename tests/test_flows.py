@@ -95,8 +95,28 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
         assert part in page
 
 
+def test_a_seed_of_few_rows_tells_which_of_its_networks_it_is_at(root: Root) -> None:
+    from tasks.learning.spec import Architecture, Recipe, TrainingSpec
+    from tasks.replicas import train_seed
+    from tasks.workers import Progress, workers
+
+    dataset = store_series(root, n=60)
+    small = Architecture(filters=4, units=4, dense=0)
+    recipe = Recipe(updates=100, shortest=100, change_dropout=0, restarts=0)
+    spec = TrainingSpec(seeds=1, validation_fraction=0.5, recipe=recipe, architecture=small)
+    job = train_seed, (root.url, dataset.ref, spec, 0, root.join("x.keras"))
+    told: list[Progress] = []
+    workers().run([job], told.append)
+    steps = [(one.network, one.update) for one in told]
+    every = [(network, update) for network in range(1, 8) for update in (50, 100)]
+    assert steps[:12] == every[:12]
+    assert steps == every[: len(steps)], "what comes last may be too late to be shown"
+
+
 @pytest.mark.slow
-def test_a_seed_of_a_small_set_says_which_ways_it_was_trained(prefect: str, tmp_path: Path) -> None:
+def test_a_seed_of_a_small_set_says_which_ways_it_was_trained(
+    prefect: str, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
     from flows.training import train_classifier
     from tasks.learning.spec import Architecture, Recipe, TrainingSpec
 
@@ -106,6 +126,7 @@ def test_a_seed_of_a_small_set_says_which_ways_it_was_trained(prefect: str, tmp_
     recipe = Recipe(updates=50, shortest=50)
     spec = TrainingSpec(seeds=1, validation_fraction=0.5, recipe=recipe, architecture=small)
     model = open_model(root, train_classifier("few", spec=spec, root=root.path)["model"])
+    assert "training rows: every seed is several networks" in capfd.readouterr().err
     [seed] = model.read_json("stability.json")["seeds"]
     losses = {(t["change_dropout"], t["by_step"]): t["log_loss"] for t in seed["ways_tried"]}
     assert list(losses) == [(0.5, False), (0.0, False)]
@@ -138,6 +159,7 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     code, out, err = seqclass("train", "toy", *words)
     found = json.loads(out)
     assert code == 0, err
+    assert "several networks" not in err
     assert (found["model"], found["promoted"], found["refused"]) == ("models/toy@v2", False, None)
     assert found["decision"].startswith("exactly as good as champion v1")
     assert champion_of(root, "toy") == "v1"
