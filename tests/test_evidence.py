@@ -66,6 +66,13 @@ def test_a_planted_burst_and_a_planted_change_are_found(
     assert first <= change
 
 
+@pytest.mark.parametrize("event", [slice(6, 25), slice(6, None)])
+def test_the_opening_level_is_not_that_of_an_early_event(event: slice) -> None:
+    x = np.full((1, 100, 1), 10, np.float32)
+    x[:, event] = 500
+    assert opening_level(x) == 10
+
+
 def test_evidence_adds_up_to_what_the_score_gained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLUR", 0)
     x = gappy(n=4, steps=20)

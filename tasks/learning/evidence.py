@@ -22,7 +22,7 @@ class's score with respect to its series, of the same shape."""
 
 NODES = 8
 """Gradients taken per series: points of the Gauss-Legendre quadrature of the way."""
-OPENING = 0.2
+OPENING = 0.1
 """Share of a channel's values, from its first on, whose median is the opening level."""
 BLUR = 0.05
 """Half-width of the triangular window that evens out single steps, as a share of the series."""
