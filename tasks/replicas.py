@@ -241,20 +241,14 @@ def predict_rows(
 ) -> list[np.ndarray]:
     """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier.
 
-    ``model_paths`` share one architecture, so it is loaded once and given each one's weights.
+    Each is loaded by itself: seeds may have chosen unlike networks.
     """
     tensorflow()
     from tasks.learning.fitting import predict_logits
 
     root = open_root(root_url)
     x = open_dataset(root, dataset_ref).values(rows)
-    first = load_keras(root, model_paths[0])
-    predict = compiled(first)
-    results = []
-    for path in model_paths:
-        first.set_weights(load_keras(root, path).get_weights())
-        results.append(predict_logits(first, x, predict))
-    return results
+    return [predict_logits(load_keras(root, path), x) for path in model_paths]
 
 
 def explain_rows(
@@ -272,11 +266,6 @@ def explain_rows(
     x = open_dataset(root, dataset_ref).values(rows)
     evidence = find_evidence(score_gradient(load_keras(root, model_path)), x, codes)
     return evidence, strongest_steps(evidence, x)
-
-
-def compiled(model: Any) -> Any:
-    tf = tensorflow()
-    return tf.function(lambda rows: model(rows, training=False))
 
 
 def baseline_rows(root_url: str, dataset_ref: str, spec: TrainingSpec) -> dict[str, np.ndarray]:

@@ -147,3 +147,25 @@ def test_one_flag_makes_an_ensemble(
     assert seqclass_json(*words)["ensemble"] is None
     found = seqclass_json(*words, "--ensemble")
     assert found["ensemble"]["gain"]["macro_f1"]["ensemble"] == found["metrics"]["macro_f1"]
+
+
+def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
+    from tasks.learning.classifier import build_network
+    from tasks.learning.fitting import predict_logits
+    from tasks.learning.scaling import Scaling
+    from tasks.learning.spec import Architecture
+    from tasks.learning.training import finished_classifier
+    from tasks.replicas import predict_rows
+
+    dataset = store_series(root, n=10)
+    plain, paths = Scaling((0.0,), (1.0,)), []
+    for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):
+        small = Architecture(kind=kind, filters=4, units=4)
+        networks = [build_network(2, plain, 1, small, seed) for seed in range(n_networks)]
+        paths.append(root.join(f"{kind}.keras"))
+        save_keras(finished_classifier(networks, 1.0), root, paths[-1])
+    rows = np.arange(10)
+    found = predict_rows(root.url, dataset.ref, rows, paths)
+    for path, probabilities in zip(paths, found, strict=True):
+        alone = predict_logits(load_keras(root, path), dataset.values(rows))
+        np.testing.assert_array_equal(probabilities, alone)
