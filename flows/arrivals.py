@@ -5,8 +5,9 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed, State
 
+from flows.place import check_place, own_root
 from storage.inbox import INBOX, inboxes
-from storage.root import Root, check_name, open_root
+from storage.root import Root, check_name
 from tasks.catalogue import refresh_catalogue
 from tasks.collect import ArrivalSpec, collect
 from tasks.sweep import sweep_leftovers
@@ -20,7 +21,8 @@ def ingest_arrivals(
     root: str | None = None,
 ) -> Any:
     """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once."""
-    store, spec = open_root(root), spec or ArrivalSpec()
+    store, spec = own_root(root), spec or ArrivalSpec()
+    check_place(store, "inbox", inbox)
     sweep_leftovers(store.url)
     places = inbox_places(store, dataset, inbox)
     states = [collect(name, place, spec, store.url, return_state=True) for name, place in places]

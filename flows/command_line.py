@@ -127,14 +127,14 @@ def prepare_prefect(
     from flows.diagnosis import server_problem
     from flows.server import prefect_url, use, use_service
 
-    if store is not None and not prefect_url():
+    if store is not None:
         use_service(store)
 
     url = prefect_url()
     if url and (problem := server_problem(url)):
         raise ValueError(
             f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
-            "start it with 'prefect server start', or unset the address"
+            "start it with 'seqclass up' or 'prefect server start', or unset the address"
         )
     leave_on_interrupt()
     where = url or "a throw-away server (takes some seconds)"
@@ -147,7 +147,7 @@ def prepare_prefect(
     import_module(module)
     if server:
         throwaway.wait_for(server)
-        use(server.url, {"flows.heartbeat_frequency": None})
+        use(server.service, {"flows.heartbeat_frequency": None})
 
 
 def complain(message: str, code: int) -> int:

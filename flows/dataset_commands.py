@@ -43,7 +43,7 @@ def generate_signals(
     chosen = {"n_series": n_series, "n_steps": n_steps, "seed": seed, "noise": noise}
     spec = signal_spec(preset, **chosen, **_shares(classes, weights))
     store = writable(root)
-    prepare_prefect("generate", "flows.generation")
+    prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_signals as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)
@@ -67,7 +67,7 @@ def generate_iot(
     steps, shares = span_of("--n-steps", n_steps), _shares(classes, weights)
     spec = IotSpec(n_series, steps, n_channels, seed, noise=noise, **shares)
     store = writable(root)
-    prepare_prefect("generate", "flows.generation")
+    prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_iot as flow
 
     show_dataset(store, flow(name, spec, store.url), as_json)

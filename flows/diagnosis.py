@@ -1,5 +1,6 @@
 """What can be wrong with an installation, and what to do about it."""
 
+import base64
 import os
 import shutil
 import sys
@@ -8,22 +9,27 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from importlib import metadata, util
 from typing import Any
 
 from flows.automations import SILENT, STUCK, find
 from flows.server import (
     POOL,
+    job_template,
     online_workers,
     prefect_file,
     prefect_url,
-    recorded,
-    still_there,
+    use_service,
 )
 from storage.root import Root, open_root
 
 LEAST_FREE_BYTES = 2 * 10**9
 CLOCK_S = 30.0
+LOCKED = (
+    "it asks for another password; set PREFECT_API_AUTH_STRING: that of 'seqclass up' lies in "
+    ".service/password of its root"
+)
 
 
 def diagnose(root: str | None, settings: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -86,8 +92,8 @@ def _storage(store: Root) -> list[Check]:
 
 def _server(store: Root) -> list[Check]:
     """The server that is configured, or that ``seqclass up`` runs for this root, and its parts."""
-    last = recorded(store)
-    url = prefect_url() or (last.url if last and still_there(last) else None)
+    use_service(store)
+    url = prefect_url()
     if not url:
         none = "none configured; flows start a throw-away one, and 'seqclass up' one that stays"
         return [("prefect server", True, none, "")]
@@ -95,9 +101,8 @@ def _server(store: Root) -> list[Check]:
         advice = "start it with 'seqclass up' or 'prefect server start', or unset PREFECT_API_URL"
         return [("prefect server", False, problem, advice)]
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+    with get_client(sync_client=True) as client:
         checks: tuple[Callable[[Any], Check], ...] = (_server_version, _clock, _service)
         found = [_asked(check, client) for check in checks]
         if found[-1][1] and _has_service(client):
@@ -152,13 +157,16 @@ def _has_service(client: Any) -> bool:
 def _pool(client: Any) -> Check:
     from prefect.exceptions import ObjectNotFound
 
-    advice = f"run 'prefect work-pool create {POOL} --type process', or 'seqclass up'"
+    advice = "run 'seqclass up', or create it as README.md says"
     try:
         found = client.read_work_pool(POOL)
     except ObjectNotFound:
         return "work pool", False, f"no pool {POOL!r}", advice
     if found.is_paused:
         return "work pool", False, f"{POOL} is paused", f"run 'prefect work-pool resume {POOL}'"
+    if found.base_job_template != job_template():
+        open_door = f"{POOL} lets runs choose their command or environment"
+        return "work pool", False, open_door, "run 'seqclass up', or create it as README.md says"
     return "work pool", found.type == "process", f"{POOL}, type {found.type}", advice
 
 
@@ -199,14 +207,27 @@ def deployed_flows(client: Any) -> list[str]:
 
 
 def server_problem(url: str) -> str | None:
-    """What is wrong with a server's address; None where it answers."""
+    """What is wrong with a server's address, or with the password for it; None where it answers."""
+    asked = urllib.request.Request(f"{url}/admin/version", headers=_credentials())  # noqa: S310
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=10):  # noqa: S310 - the user's own URL
+        with urllib.request.urlopen(asked, timeout=10):  # noqa: S310 - the user's own URL
             return None
-    except urllib.error.HTTPError:
-        return None  # it answers, though it keeps its health to itself
+    except urllib.error.HTTPError as error:
+        # Any other status is an answer.
+        return f"{url} ({LOCKED})" if error.code == HTTPStatus.UNAUTHORIZED else None
     except (urllib.error.URLError, ValueError, OSError) as error:
         return f"{url} ({error})"
+
+
+def _credentials() -> dict[str, str]:
+    """What Prefect's client would show: the password, else the key."""
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    if api.auth_string:
+        words = base64.b64encode(api.auth_string.get_secret_value().encode()).decode()
+        return {"Authorization": f"Basic {words}"}
+    return {"Authorization": f"Bearer {api.key.get_secret_value()}"} if api.key else {}
 
 
 def _privacy(settings: Mapping[str, str]) -> Check:

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from storage.root import open_root
+from flows.place import own_root
 from tasks.catalogue import refresh_catalogue
 from tasks.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
 from tasks.sweep import sweep_leftovers
@@ -16,7 +16,7 @@ def generate_signals(
     name: str = "signals", spec: SignalSpec | None = None, root: str | None = None
 ) -> str:
     """Draw synthetic series into a dataset; returns its reference."""
-    root_url = open_root(root).url
+    root_url = own_root(root).url
     sweep_leftovers(root_url)
     dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
     refresh_catalogue(root_url)
@@ -26,7 +26,7 @@ def generate_signals(
 @flow(name="generate-iot")
 def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
     """Draw sensor series with known events into a dataset; returns its reference."""
-    root_url = open_root(root).url
+    root_url = own_root(root).url
     sweep_leftovers(root_url)
     dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
     refresh_catalogue(root_url)
@@ -38,7 +38,7 @@ def generate_ragas(
     name: str = "ragas", spec: RagaSpec | None = None, root: str | None = None
 ) -> str:
     """Draw melodies of Carnatic ragas into a dataset; returns its reference."""
-    root_url = open_root(root).url
+    root_url = own_root(root).url
     sweep_leftovers(root_url)
     dataset = generate_raga_dataset(spec or RagaSpec(), name, root_url)
     refresh_catalogue(root_url)

@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from storage.root import open_root
+from flows.place import own_root
 from tasks.catalogue import refresh_catalogue
 from tasks.ingest import ImportSpec, ingest
 from tasks.notify import notify
@@ -14,7 +14,7 @@ from tasks.sweep import sweep_leftovers
 @flow(name="import-dataset")
 def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict[str, Any]:
     """Read files into a dataset; returns its reference and what became of the rows."""
-    root_url = open_root(root).url
+    root_url = own_root(root).url
     sweep_leftovers(root_url)
     outcome = ingest(spec, name, root_url)
     if spec.append and outcome["added"]:

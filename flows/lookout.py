@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any
 
+from flows.server import Service, client_of
 from storage.inbox import INBOX, arrivals, inboxes
 from storage.root import Root, open_root
 
@@ -47,15 +48,13 @@ class Lookout:
         return asks < MOST_ASKS and now_s - last_s >= AGAIN_S
 
 
-def ask(url: str, deployment: str) -> None:
+def ask(service: Service, deployment: str) -> None:
     """Start a run of a deployment at a server that may be away just now."""
     import httpx
-    from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectException
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     try:
-        with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        with client_of(service) as client:
             found = client.read_deployment_by_name(deployment)
             client.create_flow_run_from_deployment(found.id)
     except (httpx.HTTPError, PrefectException, RuntimeError):

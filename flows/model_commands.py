@@ -20,6 +20,7 @@ from flows.command_line import (
 )
 from flows.model_printing import show_move, show_retraining, show_scores, show_weeks
 from flows.printing import print_json
+from storage.root import Root
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
@@ -51,7 +52,7 @@ def score(
         read_labels(labels)
     if out is not None and not out.lower().endswith(".parquet"):
         raise ValueError(f"--out: expected a name ending in .parquet, got {out!r}; rename it")
-    prepare_prefect("score", "flows.scoring")
+    prepare_prefect("score", "flows.scoring", store)
     from flows.scoring import score_dataset as flow
 
     show_scores(flow(ref, data, out, labels, store.url), as_json)
@@ -83,7 +84,7 @@ def retrain(
     wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
     store = writable(root)
     name = open_model(store, model.partition("@")[0]).name
-    prepare_prefect("retrain", "flows.retraining")
+    prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 
     outcome: dict[str, Any] = flow(name, wanted, store.url)  # type: ignore[assignment]
@@ -107,8 +108,9 @@ def promote(
     """Make a version the champion, with an audit entry."""
     from tasks.champion import promote_version
 
-    outcome = promote_version(writable(root), model, reason, in_spite, datetime.now(UTC))
-    tell_server("seqclass.model.promoted", outcome, reason)
+    store = writable(root)
+    outcome = promote_version(store, model, reason, in_spite, datetime.now(UTC))
+    tell_server(store, "seqclass.model.promoted", outcome, reason)
     show_move(outcome, as_json)
     if outcome["refused"]:
         raise typer.Exit(complain(f"{outcome['refused']}; --in-spite promotes it", REFUSED))
@@ -123,23 +125,25 @@ def rollback(
     """Make the champion before this one the champion again, with an audit entry."""
     from tasks.champion import roll_back
 
-    outcome = roll_back(writable(root), model.partition("@")[0], reason, datetime.now(UTC))
-    tell_server("seqclass.model.rolled-back", outcome, reason)
+    store = writable(root)
+    outcome = roll_back(store, model.partition("@")[0], reason, datetime.now(UTC))
+    tell_server(store, "seqclass.model.rolled-back", outcome, reason)
     show_move(outcome, as_json)
 
 
-def tell_server(event: str, outcome: dict[str, Any], reason: str) -> None:
-    """Emit an event where a server is configured; a move needs none."""
+def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -> None:
+    """Emit an event where a server is configured, or runs for the root; a move needs none."""
     if not outcome["moved"]:
         return
     from flows.diagnosis import server_problem
-    from flows.server import prefect_url
+    from flows.server import prefect_url, use_service
 
+    use_service(store)
     url = prefect_url()
     if url and (problem := server_problem(url)):
         complain(f"moved, but not announced: PREFECT_API_URL leads to {problem}", 0)
     elif url:
-        prepare_prefect(event.rpartition(".")[2], "tasks.announce")
+        prepare_prefect(event.rpartition(".")[2], "tasks.announce", store)
         from tasks.announce import announce_move
 
         announce_move(event, outcome["model"], {**outcome, "reason": reason})
@@ -157,7 +161,7 @@ def reproduce(
     store = writable(root)
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
-    prepare_prefect("reproduce", "flows.reproduction", workers=True)
+    prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
     from flows.reproduction import reproduce_model as flow
 
     found = flow(model, store.url)
@@ -198,7 +202,7 @@ def simulate(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         store = writable(root or f"{folder}/tree")
-        prepare_prefect("simulate", "flows.simulation")
+        prepare_prefect("simulate", "flows.simulation", store)
         from flows.simulation import SimulationSpec
         from flows.simulation import simulate as replay
 

@@ -12,17 +12,21 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flows.secrecy import private_opener
+
 MARK = "SEQCLASS_SERVICE"
 RUN = b"PREFECT__FLOW_RUN_ID="
 SYSTEM = Path("/proc")
 
 
-def begin(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen:
+def begin(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, umask: int = -1
+) -> subprocess.Popen:
     """Start a process apart from the terminal, deaf to its Ctrl-C; its output goes to a file."""
-    with open(log, "ab") as output:
+    with open(log, "ab", opener=private_opener) as output:
         return subprocess.Popen(  # noqa: S603 - the project's own words
             command, env=environment, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=output, start_new_session=True, preexec_fn=_hear_interrupts,
+            stderr=output, start_new_session=True, preexec_fn=_hear_interrupts, umask=umask,
         )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def generate_ragas(
     """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
     drawn = _raga_spec(locals())
     store = writable(root)
-    prepare_prefect("generate", "flows.generation")
+    prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_ragas as flow
 
     show_dataset(store, flow(name, drawn, store.url), as_json)

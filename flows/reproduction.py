@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from storage.root import open_root
+from flows.place import own_root
 from tasks.reproduce import reproduce
 from tasks.sweep import sweep_leftovers
 
@@ -12,6 +12,6 @@ from tasks.sweep import sweep_leftovers
 @flow(name="reproduce-model")
 def reproduce_model(model: str, root: str | None = None) -> dict[str, Any]:
     """Train a registered model again from its manifest and compare."""
-    root_url = open_root(root).url
+    root_url = own_root(root).url
     sweep_leftovers(root_url)
     return reproduce(model, root_url)

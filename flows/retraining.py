@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.approval import with_approval
+from flows.place import check_present, own_root
 from storage.claims import in_turn
 from storage.registry import open_model
 from storage.root import open_root, staging
@@ -40,7 +41,8 @@ def retrain_model(
     A run that meets another leaves the rows to it, which looks again at its end. Ends in a state
     named Promoted, Refused or NothingNew, with the outcome.
     """
-    store, wanted = open_root(root), spec or RetrainSpec()
+    check_present(now)
+    store, wanted = own_root(root), spec or RetrainSpec()
     name = open_model(store, model.partition("@")[0]).name
 
     def turn(claim: str) -> dict[str, Any]:

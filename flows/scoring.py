@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from storage.root import open_root
+from flows.place import check_place, own_root
 from tasks.score import assess, resolve_model, score
 from tasks.sweep import sweep_leftovers
 
@@ -18,7 +18,9 @@ def score_dataset(
     root: str | None = None,
 ) -> dict[str, Any]:
     """Score a dataset or file with one version of a model; labels may come later."""
-    root_url = open_root(root).url
+    store = own_root(root)
+    check_place(store, "out", out)
+    root_url = store.url
     sweep_leftovers(root_url)
     version = resolve_model(model, root_url)
     scored = score(version, data, out, labels, root_url)

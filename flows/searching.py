@@ -4,8 +4,8 @@ from typing import Any
 
 from prefect import flow
 
+from flows.place import own_root
 from storage.datasets import open_dataset
-from storage.root import open_root
 from tasks.catalogue import refresh_catalogue
 from tasks.learning.ladder import SearchSpec
 from tasks.search import publish_search, search_architectures, summarise_search
@@ -17,7 +17,7 @@ def search_architecture(
     dataset: str, spec: SearchSpec | None = None, root: str | None = None
 ) -> dict[str, Any]:
     """Train what the budget allows on folds of the training rows, and choose by log-loss."""
-    spec, store = spec or SearchSpec(), open_root(root)
+    spec, store = spec or SearchSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     sweep_leftovers(store.url)
     trained = search_architectures(dataset, spec, store.url)

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -21,6 +21,8 @@ from typing import Any
 from uuid import UUID
 
 from flows.processes import MARK, begin, is_dead, marked, run_of, runs, tell, wait_until_gone
+from flows.secrecy import make_password, password_in, private_folder, write_privately
+from flows.serving import LOCAL, PRIVATE_UMASK, server_settings
 from storage.root import Root
 
 POOL = "local"
@@ -30,21 +32,34 @@ time after which a run that was taken by a worker, and never began, does."""
 SLOT_WAIT_S = 5
 """Time after which a run that waits for another of its deployment tries again."""
 SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
-HOME, RECORD = ".service", "service.json"
-LOCAL = "127.0.0.1"
+HOME, RECORD, SERVER = ".service", "service.json", "flows.serving"
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a running ``seqclass up`` is known by: its API, its mark, its process."""
+    """What a running ``seqclass up`` is known by: its API, its mark, its process.
+
+    password: of the service's own server; None where the server is the user's.
+    """
 
     url: str
     mark: str
     pid: int
+    password: str | None = field(default=None, repr=False)
 
     @property
     def ui(self) -> str:
         return self.url.removesuffix("/api")
+
+    @property
+    def port(self) -> int:
+        return int(self.url.split(":")[2].partition("/")[0])
+
+    @property
+    def access(self) -> dict[str, str]:
+        """Environment in which Prefect's clients reach the server."""
+        own = {"PREFECT_API_AUTH_STRING": self.password} if self.password else {}
+        return {"PREFECT_API_URL": self.url, **own}
 
 
 def home_of(store: Root) -> Path:
@@ -56,13 +71,18 @@ def home_of(store: Root) -> Path:
 
 
 def prefect_file() -> Path:
-    """The deployments: beside the packages, or where an installed package put them."""
+    """The deployments."""
+    return file_of_project("prefect.yaml")
+
+
+def file_of_project(name: str) -> Path:
+    """A file beside the packages, or where an installed package put it."""
     places = [Path(__file__).parent.parent, Path(sysconfig.get_path("data"), "share", "seqclass")]
     for place in places:
-        if (place / "prefect.yaml").is_file():
-            return place / "prefect.yaml"
+        if (place / name).is_file():
+            return place / name
     raise ValueError(
-        f"prefect.yaml: expected it in {' or '.join(map(str, places))}, found none; install the "
+        f"{name}: expected it in {' or '.join(map(str, places))}, found none; install the "
         "package again"
     )
 
@@ -70,7 +90,7 @@ def prefect_file() -> Path:
 @contextlib.contextmanager
 def only_one(home: Path) -> Iterator[bool]:
     """Hold a service's home for this process; False where another process holds it."""
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     handle = os.open(home, os.O_RDONLY)
     try:
         try:
@@ -84,9 +104,11 @@ def only_one(home: Path) -> Iterator[bool]:
 
 
 def recorded(store: Root) -> Service | None:
-    """What the last ``seqclass up`` of this root wrote down."""
+    """What the last ``seqclass up`` of this root wrote down, with the password beside it."""
+    home = home_of(store)
     try:
-        return Service(**json.loads((home_of(store) / RECORD).read_text()))
+        known = json.loads((home / RECORD).read_text())
+        return Service(known["url"], known["mark"], known["pid"], password_in(home))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -97,28 +119,49 @@ def still_there(service: Service) -> bool:
 
 
 def use_service(store: Root) -> None:
-    """Let this process's flows use the server that a ``seqclass up`` of the root runs, if any."""
-    last = recorded(store)
-    if last is not None and still_there(last):
-        use(last.url)
+    """Let this process's flows use the server that a ``seqclass up`` of the root runs, if any.
+
+    A server that is configured goes first; where it is that of the root, its password is known.
+    """
+    from prefect.settings import get_current_settings
+
+    last, api = recorded(store), get_current_settings().api
+    if last is None or api.auth_string or api.url not in (None, last.url):
+        return
+    if still_there(last):
+        use(last)
 
 
-def use(url: str, settings: Mapping[str, object] | None = None) -> None:
+def use(service: Service, settings: Mapping[str, object] | None = None) -> None:
     """Let this process's flows use a server, under Prefect's further settings."""
     from prefect.settings import temporary_settings
 
-    os.environ["PREFECT_API_URL"] = url
-    _for_good.enter_context(temporary_settings({"api.url": url, **(settings or {})}))
+    os.environ.update(service.access)
+    _for_good.enter_context(temporary_settings({**client_settings(service), **(settings or {})}))
+
+
+def client_settings(service: Service) -> dict[str, str]:
+    names = {"PREFECT_API_URL": "api.url", "PREFECT_API_AUTH_STRING": "api.auth_string"}
+    return {names[key]: value for key, value in service.access.items()}
+
+
+@contextlib.contextmanager
+def client_of(service: Service) -> Iterator[Any]:
+    """A client of a service's server."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import temporary_settings
+
+    with temporary_settings(client_settings(service)), get_client(sync_client=True) as client:
+        yield client
 
 
 _for_good = contextlib.ExitStack()
 
 
 def record(store: Root, service: Service) -> None:
-    path = home_of(store) / RECORD
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(vars(service)))
-    os.replace(draft, path)
+    """Write down what a service is known by; the password has a file of its own."""
+    known = {key: value for key, value in asdict(service).items() if key != "password"}
+    write_privately(home_of(store) / RECORD, json.dumps(known))
 
 
 def prefect_url() -> str | None:
@@ -159,24 +202,28 @@ def local_url(port: int) -> str:
     return f"http://{LOCAL}:{port}/api"
 
 
-def new_service(url: str, last: Service | None = None) -> Service:
+def new_service(url: str, last: Service | None = None, home: Path | None = None) -> Service:
     """A service of this process; it carries the mark of the ``last`` one, whose processes it ends
-    too."""
-    return Service(url, last.mark if last else secrets.token_hex(8), os.getpid())
+    too.
+
+    home: where the password of an own server is kept.
+    """
+    password = make_password(home) if home else None
+    return Service(url, last.mark if last else secrets.token_hex(8), os.getpid(), password)
 
 
 def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
     """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
-    port = service.url.split(":")[2].partition("/")[0]
-    words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", port]
+    words = [sys.executable, "-m", SERVER, str(service.port)]
     surroundings = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_UI_API_URL": service.url,
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(SLOT_WAIT_S),
         **environment,
+        **server_settings(service.port, service.password or make_password(home)),
     }
     surroundings.pop("PREFECT_API_URL", None)
-    return begin(words, surroundings, home / "server.log")
+    return begin(words, surroundings, home / "server.log", PRIVATE_UMASK)
 
 
 def await_server(service: Service, process: subprocess.Popen, home: Path) -> None:
@@ -202,7 +249,7 @@ def start_worker(
              "--name", worker_name(store), "--limit", str(limit)]  # fmt: skip
     surroundings = {
         **environment,
-        "PREFECT_API_URL": service.url,
+        **service.access,
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
         "PREFECT_WORKER_QUERY_SECONDS": "3",
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
@@ -212,20 +259,29 @@ def start_worker(
 
 
 def make_pool(client: Any) -> None:
-    """Create the process pool where there is none."""
-    from prefect.client.schemas.actions import WorkPoolCreate
+    """Create the process pool, or close the one there is: its runs take no command or variables."""
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+    template = job_template()
     try:
         found = client.read_work_pool(POOL)
     except ObjectNotFound:
+        wanted = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
         with contextlib.suppress(ObjectAlreadyExists):
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+            client.create_work_pool(wanted)
         return
     if found.type != "process":
         raise ValueError(
             f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
         )
+    if found.base_job_template != template:
+        client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def job_template() -> dict[str, Any]:
+    """What a run may ask of the process that it gets: nothing."""
+    return json.loads(file_of_project("work-pool.json").read_text(encoding="utf-8"))
 
 
 def deploy(service: Service, environment: dict[str, str]) -> None:
@@ -234,7 +290,7 @@ def deploy(service: Service, environment: dict[str, str]) -> None:
     words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
              "--prefect-file", str(file)]  # fmt: skip
     found = subprocess.run(  # noqa: S603 - the project's own words
-        words, env={**environment, "PREFECT_API_URL": service.url}, cwd=file.parent,
+        words, env={**environment, **service.access}, cwd=file.parent,
         capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if found.returncode:
@@ -289,10 +345,8 @@ def close_runs(service: Service, ids: list[str]) -> None:
     """Tell the server of runs that were ended, and of the flows within them: they crashed."""
     if not ids or not answers(service.url):
         return
-    from prefect.client.orchestration import get_client
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
-    from prefect.settings import PREFECT_API_URL, temporary_settings
     from prefect.states import Crashed
 
     alive = filters.FlowRunFilterState(
@@ -300,7 +354,7 @@ def close_runs(service: Service, ids: list[str]) -> None:
             any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
         )
     )
-    with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
+    with client_of(service) as client:
         wanted = filters.FlowRunFilter(
             id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
         )
@@ -318,17 +372,15 @@ def close_dead_runs(service: Service) -> None:
     """
     if not Path("/proc").is_dir() or not still_there(service):
         return
-    from prefect.client.orchestration import get_client
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     running = filters.FlowRunFilter(
         state=filters.FlowRunFilterState(
             type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING])
         )
     )
-    with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
+    with client_of(service) as client:
         found = client.read_flow_runs(flow_run_filter=running)
     close_runs(service, [str(run.id) for run in found if has_died(run)])
 
@@ -354,8 +406,7 @@ def _words(pid: int) -> list[str]:
 
 
 def _is_server(pid: int) -> bool:
-    words = _words(pid)
-    return "prefect" in words and "server" in words
+    return SERVER in _words(pid)
 
 
 def _workers(pids: set[int]) -> set[int]:

@@ -1,6 +1,7 @@
 """Command that runs the service: up."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import typer
 from flows.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, writable
 from flows.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.printing import print_json
+from flows.secrecy import PASSWORD
 from flows.server import (
     HEARTBEAT_S,
     PENDING_S,
@@ -25,6 +27,7 @@ from flows.server import (
     await_server,
     await_worker,
     choose_port,
+    client_of,
     close_dead_runs,
     deploy,
     home_of,
@@ -86,7 +89,7 @@ def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool, began:
     """From nothing to ready, and until somebody stops it."""
     with _stoppable() as stopped:
         try:
-            service, starts_server = _choose(store, port)
+            service, starts_server = _choose(store, home, port)
         except _StoppedError:
             return 0
         environment = mark_environment(service, PREFECT_SETTINGS)
@@ -128,7 +131,7 @@ def _stoppable() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _choose(store: Root, port: int) -> tuple[Service, bool]:
+def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
     """The server to use, and whether it has to be started."""
     from flows.diagnosis import server_problem
 
@@ -143,9 +146,12 @@ def _choose(store: Root, port: int) -> tuple[Service, bool]:
         _say(f"server: using the one at {configured}")
         return new_service(configured, last), False
     if last is not None and still_there(last):
-        _say(f"server: using the one that an earlier 'seqclass up' left at {last.url}")
-        return new_service(last.url, last), False
-    return new_service(local_url(choose_port(port)), last), True
+        if last.password:
+            _say(f"server: using the one that an earlier 'seqclass up' left at {last.url}")
+            return new_service(last.url, last, home), False
+        _say("server: ending the one that an earlier 'seqclass up' left; its password is lost")
+        stop(last)
+    return new_service(local_url(choose_port(port)), last, home), True
 
 
 class _Children:
@@ -177,7 +183,7 @@ class _Children:
 
     def watch(self, stopped: list[int]) -> int:
         """Until a stop is asked for, or a process won't stay; returns the exit code."""
-        ask(self.service.url, UPKEEP)  # what an outage or a stop cut short
+        ask(self.service, UPKEEP)  # what an outage or a stop cut short
         lookout = Lookout(self.store)
         checked = 0.0
         while not stopped:
@@ -185,7 +191,7 @@ class _Children:
                 checked = time.monotonic()
                 _census(self.service)
             if lookout.has_news(time.monotonic()):
-                ask(self.service.url, SWEEP)
+                ask(self.service, SWEEP)
             for name, process in list(self.running.items()):
                 if process.poll() is not None and not self._again(name, process.returncode):
                     return REFUSED
@@ -219,15 +225,12 @@ def _set_up(
 ) -> None:
     """Pool, worker, deployments and automations; the imports take place while the server starts."""
     os.environ.update({key: environment[key] for key in PREFECT_SETTINGS})
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
     from flows.automations import watch_runs
     from flows.diagnosis import deployed_flows
 
     if "server" in children.running:
         await_server(service, children.running["server"], children.home)
-    with temporary_settings({PREFECT_API_URL: service.url}), get_client(sync_client=True) as client:
+    with client_of(service) as client:
         make_pool(client)
         workers = online_workers(client)
         before = workers.pop(worker_name(store), None)
@@ -250,14 +253,24 @@ def _show_ready(store: Root, service: Service, seconds: float, as_json: bool) ->
             "already": False, "ui": service.ui, "api": service.url, "root": store.url,
             "worker": worker_name(store), "pool": POOL, "deployments": names, "seconds": seconds,
             "heartbeat_s": HEARTBEAT_S, "silence_s": SILENCE_S, "logs": str(home_of(store)),
+            "password": _password_file(store, service),
         })  # fmt: skip
         return
     typer.echo(f"ready in {seconds:.0f} s: server, worker, {len(names)} deployments")
-    typer.echo(f"UI:     {service.ui}")
+    file = _password_file(store, service)
+    typer.echo(f"UI:     {service.ui}" + (f" asks for the password in {file}" if file else ""))
     typer.echo(f"root:   {store.url}")
     typer.echo(f"logs:   {home_of(store)}")
-    typer.echo(f"for the commands of another terminal: export PREFECT_API_URL={service.url}")
+    typer.echo("seqclass finds the server by its root; for prefect in another terminal:")
+    typer.echo(f"  export PREFECT_API_URL={service.url}")
+    if file:
+        typer.echo(f'  export PREFECT_API_AUTH_STRING="$(cat {shlex.quote(file)})"')
     typer.echo("Ctrl-C stops everything")
+
+
+def _password_file(store: Root, service: Service) -> str | None:
+    """Where the password of an own server lies."""
+    return str(home_of(store) / PASSWORD) if service.password else None
 
 
 def _end(service: Service) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from prefect import flow
 
+from flows.place import own_root
 from storage.datasets import open_dataset
-from storage.root import open_root
 from tasks.catalogue import refresh_catalogue
 from tasks.learning.spec import StudySpec
 from tasks.study import publish_study, summarise_study, train_study
@@ -17,7 +17,7 @@ def study_stability(
     dataset: str, spec: StudySpec | None = None, root: str | None = None
 ) -> dict[str, Any]:
     """Train every seed of every recipe, score each on the test rows, and tell the spread."""
-    spec, store = spec or StudySpec(), open_root(root)
+    spec, store = spec or StudySpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     sweep_leftovers(store.url)
     trained = train_study(dataset, spec, store.url)

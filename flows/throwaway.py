@@ -15,7 +15,9 @@ import time
 from dataclasses import dataclass
 from typing import IO
 
-from flows.server import LOCAL, answers, local_url, prefect_url
+from flows.secrecy import new_password
+from flows.server import Service, answers, local_url, prefect_url
+from flows.serving import LOCAL, PRIVATE_UMASK, close_database, guarded, server_settings
 from storage.root import locked, open_root
 
 LIMIT_S, GRACE_S = 120.0, 10.0
@@ -24,31 +26,37 @@ LIMIT_S, GRACE_S = 120.0, 10.0
 
 @dataclass(frozen=True)
 class Throwaway:
-    """A server that is starting: its address, its process and what it complains of."""
+    """A server that is starting: how it is reached, its process and what it complains of."""
 
-    url: str
+    service: Service
     process: subprocess.Popen
     complaints: IO[bytes]
 
 
 def begin() -> Throwaway:
-    """Start a server on a free port of loopback; its database is the one Prefect's would use."""
+    """Start a server on a free port of loopback; its database is the one Prefect's would use.
+
+    Its password is known to this process and its children alone.
+    """
+    password = new_password()
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
     with socket.create_server((LOCAL, 0)) as listener:
+        port = listener.getsockname()[1]
         process = subprocess.Popen(  # noqa: S603 - the project's own words
             [sys.executable, "-m", "flows.throwaway", str(listener.fileno())],
             pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=complaints,
-            stderr=complaints, start_new_session=True,
+            stderr=complaints, start_new_session=True, umask=PRIVATE_UMASK,
+            env={**os.environ, **server_settings(port, password)},
         )  # fmt: skip
-        port = listener.getsockname()[1]
     atexit.register(process.stdin.close)  # type: ignore[union-attr]
-    return Throwaway(local_url(port), process, complaints)
+    service = Service(local_url(port), "", process.pid, password)
+    return Throwaway(service, process, complaints)
 
 
 def wait_for(server: Throwaway) -> None:
     """Return when the server answers."""
     deadline = time.monotonic() + LIMIT_S
-    while not answers(server.url):
+    while not answers(server.service.url):
         time.sleep(0.05)
         if server.process.poll() is not None or time.monotonic() > deadline:
             how = "did not" if server.process.poll() is None else "ended"
@@ -76,7 +84,8 @@ def _serve(listener: socket.socket) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
-    home = open_root(get_current_settings().home)
+    close_database()
+    home, port = open_root(get_current_settings().home), listener.getsockname()[1]
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -84,7 +93,7 @@ def _serve(listener: socket.socket) -> None:
             with locked(home, "throwaway"):
                 await super().startup(sockets)
 
-    app = create_app(ephemeral=True, final=True)
+    app = guarded(create_app(ephemeral=True, final=True), port)
     server = Server(uvicorn.Config(app, log_level="error", lifespan="on"))
 
     def end_with_parent() -> None:

@@ -2,8 +2,9 @@
 
 from prefect import flow
 
+from flows.place import own_root
 from storage.datasets import open_dataset
-from storage.root import check_name, open_root, staging
+from storage.root import check_name, staging
 from tasks.catalogue import refresh_catalogue
 from tasks.compare import compare
 from tasks.evaluate import evaluate
@@ -24,7 +25,7 @@ def train_classifier(
     root: str | None = None,
 ) -> dict[str, object]:
     """Train, evaluate, register and, where it is better than the champion, promote a model."""
-    spec, store = spec or TrainingSpec(), open_root(root)
+    spec, store = spec or TrainingSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or dataset.removeprefix("datasets/").partition("@")[0])
     sweep_leftovers(store.url)

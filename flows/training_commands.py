@@ -34,7 +34,7 @@ def run(
     signals = signal_spec(preset, n_series=n_series, n_steps=n_steps)
     training = training_spec({"seeds": seeds})
     store = writable(root)
-    prepare_prefect("run", "flows.demonstration", workers=True)
+    prepare_prefect("run", "flows.demonstration", store, workers=True)
     from flows.demonstration import run as flow
 
     _conclude(store, flow(name, signals, training, store.url), as_json)
@@ -67,7 +67,7 @@ def train(
     ref = open_dataset(store, dataset).ref
     if name is not None:
         check_name(name)
-    prepare_prefect("train", "flows.training", workers=True)
+    prepare_prefect("train", "flows.training", store, workers=True)
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(ref, name, training, store.url), as_json)
@@ -93,7 +93,7 @@ def stability(
     study = _study_spec(seeds, first_seed, architectures, recipes)
     store = writable(root)
     ref = open_dataset(store, dataset).ref
-    prepare_prefect("stability", "flows.stability", workers=True)
+    prepare_prefect("stability", "flows.stability", store, workers=True)
     from flows.stability import study_stability as flow
 
     outcome = flow(ref, study, store.url)
@@ -117,7 +117,7 @@ def search(
     wanted = SearchSpec(seconds, folds, training_spec({}, spec))
     store = writable(root)
     ref = open_dataset(store, dataset).ref
-    prepare_prefect("search", "flows.searching", workers=True)
+    prepare_prefect("search", "flows.searching", store, workers=True)
     from flows.searching import search_architecture as flow
 
     outcome = flow(ref, wanted, store.url)

@@ -5,9 +5,9 @@ from typing import Any
 from prefect import flow
 
 from flows.arrivals import ingest_arrivals
+from flows.place import own_root
 from flows.retraining import retrain_model
 from storage.catalogue import list_models
-from storage.root import open_root
 
 
 @flow(name="upkeep")
@@ -16,7 +16,7 @@ def keep_models(root: str | None = None) -> dict[str, Any]:
 
     One model's failure does not keep the others from their turn.
     """
-    store = open_root(root)
+    store = own_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
     for name in sorted({m["name"] for m in list_models(store) if m["champion"]}):
         states[name] = retrain_model(name, root=store.url, return_state=True)

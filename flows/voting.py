@@ -4,9 +4,9 @@ from typing import Any
 
 from prefect import flow
 
+from flows.place import own_root
 from storage.datasets import open_dataset
 from storage.registry import open_model
-from storage.root import open_root
 from tasks.sweep import sweep_leftovers
 from tasks.vote import PollSpec, hold_vote
 
@@ -16,7 +16,7 @@ def vote(
     model: str, dataset: str, spec: PollSpec | None = None, root: str | None = None
 ) -> dict[str, Any]:
     """Answer the pieces of a dataset, beside baselines trained on the model's own rows."""
-    store = open_root(root)
+    store = own_root(root)
     model, dataset = open_model(store, model).ref, open_dataset(store, dataset).ref
     sweep_leftovers(store.url)
     return {"votes": hold_vote(model, dataset, spec or PollSpec(), store.url)}

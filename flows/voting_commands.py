@@ -38,7 +38,7 @@ def vote(
     named = allied_sets(chosen.manifest["classes"]) if sets == ALLIED else named
     ref = open_dataset(store, dataset).ref
     spec = _poll_spec(store, chosen.manifest, window, hop, agreement, named)
-    prepare_prefect("vote", "flows.voting")
+    prepare_prefect("vote", "flows.voting", store)
     from flows.voting import vote as flow
 
     path = flow(chosen.ref, ref, spec, store.url)["votes"]

@@ -2,14 +2,16 @@
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from conftest import NOW, REPOSITORY
 
 from flows.command_line import PREFECT_SETTINGS
+from storage.root import Root
 
 FILE = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
 TOP_LEVEL = {"name", "prefect-version", "build", "push", "pull", "deployments"}
@@ -120,3 +122,42 @@ def test_settings_of_the_file_and_of_the_command_line_agree() -> None:
     }
     for key, value in shipped.items():
         assert PREFECT_SETTINGS[key] == str(value).lower()
+
+
+@pytest.mark.parametrize("entrypoint", entrypoints())
+def test_a_run_of_a_worker_keeps_to_the_worker_s_root(
+    entrypoint: str, prefect: str, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow: Any = load_flow_from_entrypoint(entrypoint)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")
+    monkeypatch.setenv("SEQCLASS_STORAGE", root.path)
+    given: dict[str, Any] = dict.fromkeys(flow.parameters.required, "x")
+    with pytest.raises(ValueError, match="root: expected none, or that of the worker"):
+        flow.fn(**given, root=str(tmp_path / "elsewhere"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_run_of_a_worker_keeps_to_the_present_and_writes_within_its_root(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.arrivals import ingest_arrivals
+    from flows.place import check_place
+    from flows.retraining import retrain_model
+    from flows.scoring import score_dataset
+
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")
+    monkeypatch.setenv("SEQCLASS_STORAGE", root.path)
+    with pytest.raises(ValueError, match="now: expected none"):
+        retrain_model.fn("m", now=NOW)
+    with pytest.raises(ValueError, match="out: expected a place within the root"):
+        score_dataset.fn("m", "d", out=str(tmp_path / "answers.parquet"))
+    for path in (str(tmp_path), f"{root.path}/../x", "s3://elsewhere/x", root.path + "x/y"):
+        with pytest.raises(ValueError, match="inbox: expected a place within the root"):
+            ingest_arrivals.fn("toy", path)
+    check_place(root, "out", root.join("answers.parquet"))
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="out: expected a place within the root"):
+        check_place(root, "out", root.join("link", "answers.parquet"))

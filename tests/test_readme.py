@@ -13,6 +13,9 @@ from test_main import csv
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 LINES = [re.sub(r"\s+#.*", "", line) for block in BLOCKS for line in block.splitlines()]
+OPERATION = (REPOSITORY / "docs" / "operation.md").read_text()
+DOORS = dict(re.findall(r"export (PREFECT_(?:SERVER_)?(?:API_AUTH|C)\w+)=([^\s\"]+)\n", OPERATION))
+"""Settings that keep others out of a server of one's own."""
 OWN = [line for line in LINES if line.startswith(".venv/bin/seqclass")]
 
 
@@ -79,7 +82,7 @@ def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
     lines = block.splitlines()
     url = f"http://127.0.0.1:{free_port()}/api"
     environment = {
-        **os.environ, "PREFECT_API_URL": url, "PREFECT_HOME": str(tmp_path / "home"),
+        **os.environ, **DOORS, "PREFECT_API_URL": url, "PREFECT_HOME": str(tmp_path / "home"),
         "SEQCLASS_STORAGE": str(tmp_path / "tree"), "PREFECT_LOGGING_LEVEL": "WARNING",
     }  # fmt: skip
     server = [*lines[0].split(), "--port", url.split(":")[2].split("/")[0]]

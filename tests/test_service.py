@@ -18,7 +18,7 @@ from conftest import REPOSITORY, free_port, store_series
 from test_arrivals import drop, rows
 
 from flows.processes import environment_of, marked, runs
-from flows.server import SILENCE_S, Service, online_workers, recorded
+from flows.server import SILENCE_S, Service, client_of, online_workers, recorded
 from storage.catalogue import verify_tree
 from storage.datasets import open_dataset
 from storage.registry import champion_of
@@ -70,13 +70,7 @@ class Up:
 
     @contextmanager
     def client(self) -> Iterator[Any]:
-        from prefect.client.orchestration import get_client
-        from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        with (
-            temporary_settings({PREFECT_API_URL: self.service.url}),
-            get_client(sync_client=True) as client,
-        ):
+        with client_of(self.service) as client:
             yield client
 
     def ask(self, deployment: str, **parameters: object) -> Any:
@@ -107,7 +101,7 @@ class Up:
         return until(found, 60)[0]
 
     def pid_of(self, kind: str) -> int:
-        words = {"server": b"server", "worker": b"worker"}[kind]
+        words = {"server": b"flows.serving", "worker": b"worker"}[kind]
         return next(
             pid for pid in marked(self.service.mark)
             if words in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -159,6 +153,43 @@ def test_a_second_up_says_so_and_leaves_the_first_alone(service: Up) -> None:
     assert f"already up for {service.root.url}: its UI is at {service.service.ui}" in second.stdout
     assert before <= marked(service.service.mark)
     assert service.process.poll() is None
+
+
+def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path) -> None:
+    """What a page did to the server before it had doors, by one who has the password."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    canary, tree = tmp_path / "canary", tmp_path / "tree"
+    with service.client() as client:
+        found = client.read_deployment_by_name("generate-signals/local").id
+        with pytest.raises(PrefectHTTPStatusError, match="422"):
+            client.create_flow_run_from_deployment(
+                found, job_variables={"command": f"touch {canary}"}
+            )
+        body = {"parameters": {"root": str(tree)}, "enforce_parameter_schema": False}
+        reply = client._client.post(f"/deployments/{found}/create_flow_run", json=body)
+    state = ended(service, reply.json()["id"], 90)
+    assert state.is_failed()
+    assert "root: expected none" in state.message
+    assert not canary.exists()
+    assert not tree.exists()
+
+
+def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> None:
+    words = ("generate", "signals", "--n-series", "30", "--name", "drawn")
+    found = command(*words, "--root", service.root.path)
+    assert found.returncode == 0, found.stderr
+    assert f"Prefect on {service.service.url}" in found.stderr
+    assert service.runs("generate-signals")[-1].state.is_completed()
+    asked = {"PREFECT_API_URL": service.service.url}
+    elsewhere = command(*words, "--root", f"{service.root.path}-other", **asked)
+    assert elsewhere.returncode == 2
+    assert elsewhere.stderr.count("\n") == 1
+    assert "set PREFECT_API_AUTH_STRING" in elsewhere.stderr
+    password = Path(service.said["password"]).read_text().strip()
+    given = {**asked, "PREFECT_API_AUTH_STRING": password}
+    elsewhere = command(*words, "--root", f"{service.root.path}-other", **given)
+    assert elsewhere.returncode == 0, elsewhere.stderr
 
 
 def sweep_every(up: Up, seconds: int) -> None:

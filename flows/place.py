@@ -1,0 +1,48 @@
+"""Where and when a flow works: what a worker starts keeps to the worker's root and to the present.
+
+Parameters of such a run come from whoever may speak to the server.
+"""
+
+import os
+from datetime import datetime
+
+from storage.root import Root, open_root
+
+RUN = "PREFECT__FLOW_RUN_ID"
+
+
+def is_served() -> bool:
+    """Whether a worker started this process for a flow run."""
+    return RUN in os.environ
+
+
+def own_root(root: str | None) -> Root:
+    """The storage root that a flow works in."""
+    own = open_root()
+    if root is None or not is_served():
+        return open_root(root)
+    if root != own.url:
+        raise ValueError(
+            f"root: expected none, or that of the worker, {own.url!r}, got {root!r}; "
+            "use the service of that root, or seqclass with --root"
+        )
+    return own
+
+
+def check_present(now: datetime | None) -> None:
+    """Refuse another time than the present where a worker started the flow."""
+    if now is not None and is_served():
+        raise ValueError(f"now: expected none in a run that a worker starts, got {now}; leave it")
+
+
+def check_place(store: Root, argument: str, path: str | None) -> None:
+    """Refuse to move or write files outside of the root where a worker started the flow."""
+    if path is None or not is_served():
+        return
+    inside = path if "://" in path else os.path.realpath(path)
+    base = store.url if "://" in store.url else os.path.realpath(store.url)
+    if ".." in path.split("/") or not inside.startswith(f"{base.rstrip('/')}/"):
+        raise ValueError(
+            f"{argument}: expected a place within the root {store.url!r} in a run that a worker "
+            f"starts, got {path!r}; leave it out, or use seqclass"
+        )

@@ -1,0 +1,92 @@
+"""What stands before every Prefect server that this project starts: who may speak to it.
+
+Prefect asks for the password. Before that, a request must name this machine, which a rebound name
+of another site does not, and must not come from a page of another origin.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOCAL = "127.0.0.1"
+HOSTS = (LOCAL, "localhost")
+PRIVATE_UMASK = 0o077
+
+Messages = Callable[..., Awaitable[Any]]
+Application = Callable[[MutableMapping[str, Any], Messages, Messages], Awaitable[None]]
+
+
+def origins(port: int) -> tuple[str, ...]:
+    """Origins of the server's own pages."""
+    return tuple(f"http://{host}:{port}" for host in HOSTS)
+
+
+def server_settings(port: int, password: str) -> dict[str, str]:
+    """Environment of a server that demands a password and knows its own pages only."""
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins(port)),
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    }
+
+
+@dataclass(frozen=True)
+class OwnOrigin:
+    """Refuses requests and WebSockets that a page of another origin sends."""
+
+    app: Application
+    allowed: tuple[str, ...]
+
+    async def __call__(
+        self, scope: MutableMapping[str, Any], receive: Messages, send: Messages
+    ) -> None:
+        from starlette.responses import PlainTextResponse
+
+        stated = [value.decode("latin-1") for key, value in scope.get("headers", ())
+                  if key == b"origin"]  # fmt: skip
+        if set(stated) <= set(self.allowed):
+            await self.app(scope, receive, send)
+        else:
+            await PlainTextResponse("foreign origin", status_code=403)(scope, receive, send)
+
+
+def guarded(app: Any, port: int) -> Any:
+    """A server's application, for requests that name this machine and come from own pages."""
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    return TrustedHostMiddleware(OwnOrigin(app, origins(port)), HOSTS, www_redirect=False)
+
+
+def close_database() -> None:
+    """Keep what an older server left in Prefect's home from the eyes of others."""
+    from prefect.settings import get_current_settings
+
+    for file in Path(get_current_settings().home).glob("prefect.db*"):
+        with contextlib.suppress(OSError):
+            file.chmod(0o600)
+
+
+def serve(port: int) -> None:
+    """Run a server on loopback until it is told to end."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    close_database()
+    server = get_current_settings().server
+    uvicorn.run(
+        guarded(create_app(final=True), port), host=LOCAL, port=port,
+        timeout_keep_alive=server.api.keepalive_timeout,
+        ws_ping_interval=server.api.websocket_ping_interval,
+        ws_ping_timeout=server.api.websocket_ping_timeout,
+        log_level=server.logging_level.lower(),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    os.umask(PRIVATE_UMASK)
+    serve(int(sys.argv[1]))
