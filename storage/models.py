@@ -45,6 +45,11 @@ class Model:
                 return check_file(self.root, self.folder, entry)
         raise ValueError(f"artifact: {self.ref} has no {artifact!r}")
 
+    def check(self) -> None:
+        """Compare every artifact with the manifest; DamagedError names the first that differs."""
+        for entry in self.manifest["files"]:
+            check_file(self.root, self.folder, entry)
+
     def read_json(self, artifact: str) -> dict[str, Any]:
         return json.loads(self.root.fs.cat_file(self.path(artifact)))
 

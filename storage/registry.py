@@ -31,8 +31,19 @@ def open_model(root: Root, ref: str) -> Model:
     version = champion_of(root, name) if versions and wanted in ("", CHAMPION) else wanted
     if version in versions:
         return read_model(root, name, version)
+    raise _unknown(root, ref)
+
+
+def check_model(root: Root, name: str) -> str:
+    """The name of a model that has a version, be it sound or not."""
+    if not model_versions(root, name):
+        raise _unknown(root, name)
+    return name
+
+
+def _unknown(root: Root, ref: str) -> ValueError:
     known = [f"{n}@{v}" for n in root.names("models") for v in model_versions(root, n)]
-    raise ValueError(
+    return ValueError(
         f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
         f"got {ref!r}; 'seqclass models' lists them"
     )
@@ -52,8 +63,10 @@ def move_champion(
 
     The entry is written first: a move without an entry can't happen, and one that was cut short
     is ended by ``finish_move``. The caller holds the model's folder with ``storage.root.locked``
-    from its comparison to this move.
+    from its comparison to this move. A version whose files are not those of its manifest is
+    refused with DamagedError.
     """
+    read_model(root, name, version).check()
     before, since = _pointer(root, name)
     record = {
         "what": what,

@@ -114,9 +114,12 @@ def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
     version, evidence, reason = audit["version"], audit["evidence"], audit["reason"]
     current, is_move = champion_of(root, model), audit["what"] == "promote"
     if is_move and current == audit["champion"]:
-        move_champion(root, model, version, audit["actor"], reason, evidence, now)
-        return
-    if is_move:
+        try:
+            move_champion(root, model, version, audit["actor"], reason, evidence, now)
+            return
+        except DamagedError as error:
+            reason = f"damaged before it was carried out: {error}"
+    elif is_move:
         reason = f"the champion was moved to {current} before this was carried out: {reason}"
     write_refusal(root, model, version, audit["actor"], reason, evidence, now)
 

@@ -8,6 +8,7 @@ from typing import Any
 from storage.models import Model
 from storage.registry import (
     champion_of,
+    check_model,
     finish_move,
     move_champion,
     open_model,
@@ -60,7 +61,7 @@ def _refusal_of(model: Model) -> str | None:
 def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:
     """Make the champion before this one the champion again; a rollback that was cut short is
     ended, and is not followed by another."""
-    name = open_model(root, ref).name
+    name = check_model(root, ref.removeprefix("models/").partition("@")[0])
     with locked(root, "models", name):
         cut_short = finish_move(root, name)
         if cut_short and cut_short["what"] == "rollback":

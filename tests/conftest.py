@@ -21,7 +21,8 @@ import pytest
 from flows.__main__ import main
 from flows.command_line import PREFECT_SETTINGS
 from storage.datasets import Dataset, write_dataset
-from storage.root import Root, open_root
+from storage.models import Model, commit_model
+from storage.root import Root, open_root, staging
 from storage.rows import from_dense
 from tasks import workers
 
@@ -162,3 +163,13 @@ def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) ->
         }
     )
     return write_dataset(root, name, [table], {"test": name}, NOW)
+
+
+def store_version(root: Root, name: str, **description: object) -> Model:
+    """A version of two files that no network can be read from."""
+    known = {"dataset": "datasets/toy@0", "dataset_source": {}, "refused": None, **description}
+    with staging(root, f"model-{name}") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        for artifact in ("comparison.json", "model.keras"):
+            root.fs.pipe_file(f"{workspace}/{artifact}", b"{}")
+        return commit_model(root, workspace, name, known, NOW)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import NOW, Command, store_series
+from conftest import NOW, Command, store_series, store_version
 
 from storage.datasets import open_dataset
 from storage.registry import champion_of, move_champion, open_model, read_audit
@@ -246,11 +246,13 @@ def test_the_gate_refuses_what_can_t_be_trusted(
 
 
 def test_a_move_leaves_its_entry_before_the_pointer_moves(root: Root) -> None:
-    for number, version in enumerate(("v1", "v2")):
+    for number in range(2):
+        version = store_version(root, "m").version
         move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    third = store_version(root, "m").version
     assert [(e["from"], e["to"]) for e in read_audit(root, "m")] == [(None, "v1"), ("v1", "v2")]
     with pytest.raises(FileExistsError):
-        move_champion(root, "m", "v3", "me", "why", {}, NOW.replace(second=1))
+        move_champion(root, "m", third, "me", "why", {}, NOW.replace(second=1))
     assert champion_of(root, "m") == "v2"
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import NOW, REPOSITORY, Command, free_port, store_series
+from conftest import NOW, REPOSITORY, Command, free_port, store_series, store_version
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import TypeAdapter
@@ -290,10 +290,13 @@ def test_the_life_of_a_champion(
 
 
 def test_a_move_counts_though_no_server_hears_of_it(
+    root: Root,
     capsys: pytest.CaptureFixture,
 ) -> None:
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
-        tell_server("seqclass.model.promoted", {"moved": True, "model": "models/m@v2"}, "by hand")
+        tell_server(
+            root, "seqclass.model.promoted", {"moved": True, "model": "models/m@v2"}, "by hand"
+        )
     assert "moved, but not announced" in capsys.readouterr().err
 
 
@@ -303,10 +306,10 @@ def test_what_can_t_be_a_name_has_no_versions(root: Root, name: str) -> None:
 
 
 def test_rollbacks_go_back_step_by_step(root: Root) -> None:
-    for number, version in enumerate(("v1", "v2", "v3")):
-        Path(root.join("models", "m", version)).mkdir(parents=True)
-        Path(root.join("models", "m", version, "manifest.json")).write_text("{}")
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    for number in range(3):
+        move_champion(
+            root, "m", store_version(root, "m").version, "me", "why", {}, NOW.replace(second=number)
+        )
     steps = []
     while (before := previous_champion(root, "m")) is not None:
         later = NOW + timedelta(minutes=1 + len(steps))

@@ -1,0 +1,77 @@
+"""Moving a champion by hand, or by a sealed decision: only to a version that is as it was made."""
+
+from pathlib import Path
+
+import pytest
+from conftest import NOW, Command, store_version
+
+from storage.registry import champion_of, move_champion, read_audit
+from storage.retrainings import carry_out, commit_retraining
+from storage.root import DamagedError, Root, staging
+
+
+@pytest.fixture
+def two(root: Root) -> Root:
+    """A root whose second version is champion after the first."""
+    for number in range(2):
+        version = store_version(root, "m").version
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    return root
+
+
+def flip(root: Root, *path: str) -> None:
+    file = Path(root.join("models", "m", *path))
+    content = bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("artifact", ["model.keras", "comparison.json", "manifest.json"])
+def test_a_damaged_version_is_not_promoted(two: Root, seqclass: Command, artifact: str) -> None:
+    store_version(two, "m")
+    flip(two, "v3", artifact)
+    code, out, err = seqclass("promote", "m@v3", "--in-spite")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"models/m/v3/{artifact}" in err
+    assert champion_of(two, "m") == "v2"
+    assert len(read_audit(two, "m")) == 2
+
+
+def test_a_champion_is_not_rolled_back_to_a_damaged_version(two: Root, seqclass: Command) -> None:
+    flip(two, "v1", "model.keras")
+    code, out, err = seqclass("rollback", "m")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "models/m/v1/model.keras" in err
+    assert champion_of(two, "m") == "v2"
+
+
+@pytest.mark.parametrize("artifact", ["model.keras", "manifest.json"])
+def test_a_damaged_champion_is_no_hindrance_to_another(
+    two: Root, seqclass: Command, artifact: str
+) -> None:
+    flip(two, "v2", artifact)
+    assert seqclass("rollback", "m")[0] == 0
+    assert champion_of(two, "m") == "v1"
+
+
+def test_a_sealed_promotion_of_a_version_damaged_since_is_refused_once(two: Root) -> None:
+    store_version(two, "m")
+    audit = {"what": "promote", "champion": "v2", "version": "v3", "actor": "me",
+             "reason": "better", "evidence": {}}  # fmt: skip
+    with staging(two, "retraining") as folder:
+        sealed = {"decision": "promoted", "challenger": "models/m@v3", "audit": audit}
+        commit_retraining(two, folder, "m", {**sealed, "trusted": True}, NOW.replace(second=9))
+    flip(two, "v3", "model.keras")
+    assert len(carry_out(two, "m")) == 1
+    assert champion_of(two, "m") == "v2"
+    entry = read_audit(two, "m")[-1]
+    assert (entry["what"], entry["candidate"]) == ("refuse", "v3")
+    assert "damaged before it was carried out" in entry["reason"]
+    assert carry_out(two, "m") == []
+
+
+def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:
+    flip(two, "v1", "model.keras")
+    with pytest.raises(DamagedError, match=r"models/m/v1/model\.keras"):
+        move_champion(two, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    assert len(read_audit(two, "m")) == 2
