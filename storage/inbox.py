@@ -6,14 +6,15 @@ A file is taken for whole when it has not changed for a while and ends as its fo
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from storage.root import Root, replace_file
+from storage.root import Root, irregular, replace_file
 
 INBOX = "inbox"
 DONE, ASIDE = "done", "quarantine"
@@ -26,11 +27,16 @@ LONGEST_NAME = 160
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file in an inbox as it was when it was seen: ``stamp`` changes when its content does."""
+    """A file in an inbox as it was when it was seen.
+
+    stamp: its size first; it changes when the content does, or another file takes its place.
+    irregular: what it is, where it is no regular file.
+    """
 
     name: str
     modified: datetime
     stamp: tuple[Any, ...]
+    irregular: str = ""
 
 
 def inboxes(root: Root) -> list[str]:
@@ -45,7 +51,9 @@ def arrivals(inbox: Root) -> list[Arrival]:
 
 
 def look_at(inbox: Root, name: str) -> Arrival | None:
-    """A file as it is now; None where it is gone, or is a folder."""
+    """A file as it is now; None where it is gone, or is a folder. No link is followed."""
+    if inbox.is_local:
+        return _look_at_local(inbox.join(name), name)
     inbox.fs.invalidate_cache(inbox.path)
     try:
         info = inbox.fs.info(inbox.join(name))
@@ -54,8 +62,19 @@ def look_at(inbox: Root, name: str) -> Arrival | None:
         modified = inbox.fs.modified(inbox.join(name))
     except FileNotFoundError:
         return None
-    stamp = (info["size"], info.get("mtime") or str(modified), info.get("ino") or info.get("ETag"))
-    return Arrival(name, modified, stamp)
+    return Arrival(name, modified, (info["size"], str(modified), info.get("ETag")))
+
+
+def _look_at_local(path: str, name: str) -> Arrival | None:
+    try:
+        info = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(info.st_mode):
+        return None
+    stamp = (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+    modified = datetime.fromtimestamp(info.st_mtime, UTC)
+    return Arrival(name, modified, stamp, irregular(info.st_mode))
 
 
 def missing_end(inbox: Root, name: str) -> str | None:
@@ -76,6 +95,11 @@ def missing_end(inbox: Root, name: str) -> str | None:
     return None
 
 
+def _unfollowed(path: str, flags: int) -> int:
+    """For ``open``: neither a link's end nor the wait for a pipe's writer."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 @contextlib.contextmanager
 def local_copy(inbox: Root, name: str) -> Iterator[str]:
     """Path under which a file can be read on this machine."""
@@ -89,7 +113,7 @@ def local_copy(inbox: Root, name: str) -> Iterator[str]:
 
 
 def digest_of(path: str) -> str:
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_unfollowed) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -108,6 +132,9 @@ def put_away(
     inbox.fs.makedirs(inbox.join(folder), exist_ok=True)
     if reason is not None:
         replace_file(inbox, f"{target}.reason.txt", f"{reason}\n".encode(errors="replace"))
+        if inbox.is_local:  # it may quote the file
+            mode = os.lstat(inbox.join(arrival.name)).st_mode & 0o666
+            os.chmod(f"{target}.reason.txt", 0o600 if arrival.irregular else mode)
     try:
         if inbox.is_local:
             os.replace(inbox.join(arrival.name), target)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -134,6 +135,13 @@ def read_manifest(root: Root, folder: str) -> dict[str, Any]:
 
 def _digest_of(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def irregular(mode: int) -> str:
+    """What a file is other than a regular one, by its mode; an empty text for a regular one."""
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe",
+             stat.S_IFSOCK: "a socket", stat.S_IFREG: ""}  # fmt: skip
+    return kinds.get(stat.S_IFMT(mode), "a device or folder")
 
 
 def create_file(root: Root, path: str, content: bytes) -> None:

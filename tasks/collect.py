@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
-from storage.formats import ColumnNames, expand, read_files
+from storage.formats import ColumnNames, expand, read_files, what_of
 from storage.inbox import (
     ASIDE,
     DONE,
@@ -134,6 +134,13 @@ def _report(inbox: Root, newest: Dataset | None, added: int, files: list[_File])
 def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]) -> None:
     """Mark the files that are still being written, and those that were never finished."""
     for file in files:
+        if file.arrival.irregular:
+            file.became, file.digest = "quarantined", "0" * 64
+            file.reason = (
+                f"PATH: expected a regular file, got {file.arrival.irregular}; put the file itself "
+                "into the inbox"
+            )
+            continue
         age_s = (now - file.arrival.modified).total_seconds()
         if -spec.quiet_s < age_s < spec.quiet_s:
             file.became, file.reason = "waiting", f"it changed {max(age_s, 0):.1f} s ago"
@@ -202,9 +209,7 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
             if file.digest in known:
                 file.became, file.reason = "repeated", "its content is there already"
                 return
-            screen.read(path, file)
-    except ValueError as error:
-        file.became, file.reason = "quarantined", " ".join(str(error).split())
+            _judge(path, file, screen, screen.prepare())
     except OSError as error:
         _lost(file, error)
     now = look_at(inbox, arrival.name)
@@ -220,6 +225,19 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
         screen.remember()
 
 
+def _judge(path: str, file: _File, screen: "_Screen", terms: Terms) -> None:
+    """Whatever a file brings about in a reader is that file's fault, and harms no other."""
+    try:
+        screen.read(path, file, terms)
+    except ValueError as error:
+        file.became, file.reason = "quarantined", " ".join(str(error).split())
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        file.became = "quarantined"
+        file.reason = f"PATH: expected rows that fit, got {what_of(error)}; correct the file"
+
+
 class _Screen:
     """Holds files to the terms of a dataset, one by one, and keeps the rows that pass."""
 
@@ -228,13 +246,17 @@ class _Screen:
         self.terms: Terms | None = None
         self.ledger, self.runs = Ledger(), list[Any]()
 
-    def read(self, path: str, file: _File) -> None:
+    def prepare(self) -> Terms:
+        """Learn what the dataset holds, once."""
         if self.terms is None:
             self.terms = self._terms()
             self.remember()
+        return self.terms
+
+    def read(self, path: str, file: _File, terms: Terms) -> None:
         expand([path], "PATH")
         own, root = f"{self.folder}/{file.digest}", self.parent.root
-        screening = Screening(self.terms, Quarantine(root, own), self.ledger)
+        screening = Screening(terms, Quarantine(root, own), self.ledger)
         keep_infinite = self.spec.policy.infinite != "refuse"
         tables = read_files([path], self.spec.columns, None, keep_infinite)
         file.rows = _spool(root, f"{own}/rows.parquet", screening.passing(tables))

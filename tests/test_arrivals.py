@@ -10,14 +10,15 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import NOW, REPOSITORY, Command, store_series
-from fsspec.implementations.local import LocalFileSystem
 
 from storage.catalogue import verify_tree
 from storage.datasets import dataset_versions, open_dataset
@@ -284,43 +285,47 @@ def test_a_prefix_of_another_store_is_swept_too(root: Root, inbox: Root) -> None
     assert len(ids(root)) == 68
 
 
-class Meddling(LocalFileSystem):
-    """A local file system in which somebody does something at the n-th look at a file."""
+@pytest.fixture
+def meddle(inbox: Root, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Somebody does something at the n-th look at a file."""
 
-    def __init__(self, path: str, look: int, deed: Callable[[str], None]) -> None:
-        super().__init__(skip_instance_cache=True)
-        self.watched, self.look, self.deed, self.looks = path, look, deed, 0
+    def plan(name: str, look: int, deed: Callable[[str], None]) -> None:
+        watched, looks, honest = inbox.join(name), count(1), os.lstat
 
-    def info(self, path: str, **kwargs: object) -> dict:
-        self.looks += path == self.watched
-        if path == self.watched and self.looks == self.look:
-            self.deed(path)
-        return super().info(path, **kwargs)
+        def lstat(path: str, **kwargs: Any) -> os.stat_result:
+            if path == watched and next(looks) == look:
+                deed(path)
+            return honest(path, **kwargs)
 
+        monkeypatch.setattr(os, "lstat", lstat)
 
-def meddled(inbox: Root, name: str, look: int, deed: Callable[[str], None]) -> Root:
-    return replace(inbox, fs=Meddling(inbox.join(name), look, deed))
+    return plan
 
 
 def overwrite(path: str) -> None:
     pq.write_table(rows(500), path)
 
 
-AFTER_READING, BEFORE_MOVING = 3, 5
-"""Every look asks twice: for the content's mark and for its age."""
+AFTER_READING, BEFORE_MOVING = 2, 3
 
 
-def test_a_file_removed_while_it_is_read_is_reported_and_not_taken(root: Root, inbox: Root) -> None:
+def test_a_file_removed_while_it_is_read_is_reported_and_not_taken(
+    root: Root, inbox: Root, meddle: Callable[..., None]
+) -> None:
     for name, first in (("a", 0), ("b", 10)):
         drop(inbox, f"{name}.parquet", rows(first))
-    found = sweep(root, meddled(inbox, "a.parquet", AFTER_READING, os.remove))
+    meddle("a.parquet", AFTER_READING, os.remove)
+    found = sweep(root, inbox)
     assert became(found) == {"a.parquet": "gone", "b.parquet": "added"}
     assert len(ids(root)) == 64
 
 
-def test_a_file_changed_while_it_is_read_is_taken_next_time(root: Root, inbox: Root) -> None:
+def test_a_file_changed_while_it_is_read_is_taken_next_time(
+    root: Root, inbox: Root, meddle: Callable[..., None]
+) -> None:
     drop(inbox, "a.parquet", rows(0))
-    found = sweep(root, meddled(inbox, "a.parquet", AFTER_READING, overwrite))
+    meddle("a.parquet", AFTER_READING, overwrite)
+    found = sweep(root, inbox)
     assert became(found) == {"a.parquet": "waiting"}
     assert len(ids(root)) == 60
     assert became(sweep(root, inbox)) == {"a.parquet": "added"}
@@ -329,10 +334,11 @@ def test_a_file_changed_while_it_is_read_is_taken_next_time(root: Root, inbox: R
 
 @pytest.mark.parametrize("deed", [os.remove, overwrite])
 def test_a_file_lost_after_its_rows_were_committed_is_reported(
-    root: Root, inbox: Root, deed: Callable[[str], None]
+    root: Root, inbox: Root, meddle: Callable[..., None], deed: Callable[[str], None]
 ) -> None:
     drop(inbox, "a.parquet", rows(0))
-    found = sweep(root, meddled(inbox, "a.parquet", BEFORE_MOVING, deed))
+    meddle("a.parquet", BEFORE_MOVING, deed)
+    found = sweep(root, inbox)
     assert became(found) == {"a.parquet": "added"}
     assert "not moved" in found["files"][0]["reason"]
     sweep(root, inbox)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.lookout import AGAIN_S, MOST_ASKS, SWEEP, Lookout, ask
+from flows.server import new_service
 from storage.root import Root, open_root
 
 
@@ -58,4 +59,4 @@ def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:
 def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) -> None:
     assert not Lookout(root).has_news(0)
     assert not Lookout(open_root("memory://nowhere")).has_news(0)
-    ask("http://127.0.0.1:9/api", SWEEP)
+    ask(new_service("http://127.0.0.1:9/api"), SWEEP)

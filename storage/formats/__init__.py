@@ -4,7 +4,6 @@ A refusal names the file, the row where there is one, what was expected and what
 """
 
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -13,10 +12,11 @@ import pyarrow as pa
 from storage.formats.arrays import read_npy, read_npz
 from storage.formats.delimited import read_csv
 from storage.formats.parquet import read_parquet
-from storage.formats.table import ColumnNames, Reading, refusal
+from storage.formats.table import ColumnNames, Reading, RefusalError, refusal
 from storage.formats.text import read_ts, read_tsv
+from storage.root import irregular
 
-__all__ = ["ColumnNames", "expand", "read_files"]
+__all__ = ["ColumnNames", "RefusalError", "expand", "read_files", "what_of"]
 
 
 def read_files(
@@ -35,11 +35,17 @@ def read_files(
             for table in _reader(group[0])(group, reading):
                 if len(table):
                     yield table if split is None else _with_split(table, split)
-        except (pa.ArrowException, UnicodeError, zlib.error, OSError) as error:
+        except RefusalError:
+            raise
+        except Exception as error:
             if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's word, not Arrow's about the content
-            reason = str(error).split("\n")[0]
-            raise refusal(group[0], "a sound file", reason, "write it again") from error
+                raise  # the disk's word, not a reader's about the content
+            raise refusal(group[0], "a sound file", what_of(error), "write it again") from error
+
+
+def what_of(error: Exception) -> str:
+    """The first line of what a library says, or the kind of its error."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def _with_split(table: pa.Table, split: str) -> pa.Table:
@@ -56,6 +62,8 @@ def expand(paths: list[str], argument: str) -> list[str]:
         if os.path.isdir(path):
             inside = sorted(os.path.join(path, name) for name in os.listdir(path))
             readable = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
+            for file in readable:
+                _check_regular(file)
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
             found += readable
@@ -69,6 +77,15 @@ def expand(paths: list[str], argument: str) -> list[str]:
             _reader(path)
             found.append(path)
     return found
+
+
+def _check_regular(path: str) -> None:
+    """What stands in a folder may lead elsewhere, or never end; what the user names may not."""
+    kind = irregular(os.lstat(path).st_mode)
+    if kind:
+        raise refusal(
+            path, "regular files in a folder", kind, "remove it, or name the file that is meant"
+        )
 
 
 def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:

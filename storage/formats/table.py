@@ -39,12 +39,16 @@ class Reading:
     keep_infinite: bool = False
 
 
+class RefusalError(ValueError):
+    """What a file has that no reader takes, in one line."""
+
+
 def refusal(
     path: str, expected: str, got: str, next_step: str, row: int | None = None
-) -> ValueError:
+) -> RefusalError:
     """An error about a file; rows count from 1, a header line included, blank lines not."""
     where = path if row is None else f"{path}, row {row}"
-    return ValueError(f"{where}: expected {expected}, got {got}; {next_step}")
+    return RefusalError(f"{where}: expected {expected}, got {got}; {next_step}")
 
 
 def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
