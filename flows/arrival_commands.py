@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.command_line import REFUSED, JsonFlag, RootOption, prepare_prefect, writable
+from flows.command_line import REFUSED, JsonFlag, LimitOption, RootOption, prepare_prefect, writable
 from flows.printing import print_json
 
 
@@ -19,15 +19,17 @@ def ingest(
         list[str] | None,
         typer.Option(help="KIND=ACTION where rows break the contract; repeatable."),
     ] = None,
+    limit: LimitOption = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
     from storage.datasets import open_dataset
+    from storage.formats import limits_of
     from storage.inbox import DONE
     from tasks.monitoring.policy import policy_of
 
-    answers = policy_of(policy or [])
+    answers, limits = policy_of(policy or []), limits_of(limit or [])
     store = writable(root)
     if dataset is not None:
         dataset = open_dataset(store, dataset.partition("@")[0]).manifest["name"]
@@ -39,7 +41,7 @@ def ingest(
 
     for _, place in inbox_places(store, dataset, inbox):
         _make(place, DONE)
-    found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers), store.url)
+    found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers, limits=limits), store.url)
     _show(outcome_of(found), as_json)
 
 

@@ -24,6 +24,10 @@ PREFECT_SETTINGS = {
 }
 """What a flow started from here runs under, unless the environment says otherwise."""
 REFUSED, BAD_INPUT, FAULT = 1, 2, 70
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option("--limit", help="NAME=NUMBER where a file may hold more; repeatable."),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 RootOption = Annotated[
     str | None,

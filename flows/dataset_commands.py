@@ -7,6 +7,7 @@ import typer
 from flows.command_line import (
     ClassesOption,
     JsonFlag,
+    LimitOption,
     NameOption,
     NoiseOption,
     RootOption,
@@ -86,6 +87,7 @@ def import_files(
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False,
     policy: PolicyOption = None,
+    limit: LimitOption = None,
     new_contract: Annotated[
         bool, typer.Option("--new-contract", help="Don't compare with the newest version.")
     ] = False,
@@ -93,12 +95,12 @@ def import_files(
     as_json: JsonFlag = False,
 ) -> None:
     """Read your own series into a dataset, or add them to one."""
-    from storage.formats import ColumnNames, expand
+    from storage.formats import ColumnNames, expand, limits_of
     from storage.root import check_name
     from tasks.monitoring.policy import policy_of
 
     check_name(name)
-    answers = policy_of(policy or [])
+    answers, limits = policy_of(policy or []), limits_of(limit or [])
     expand(paths, "PATH")
     expand(test or [], "--test")
     store = writable(root)
@@ -107,7 +109,8 @@ def import_files(
     from tasks.ingest import ImportSpec
 
     columns = ColumnNames(series_id_column, label_column, step_column)
-    spec = ImportSpec(tuple(paths), tuple(test or ()), columns, answers, append, new_contract)
+    files = tuple(paths), tuple(test or ())
+    spec = ImportSpec(*files, columns, answers, append, new_contract, limits)
     show_import(store, flow(name, spec, store.url), as_json)
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
-from storage.formats import ColumnNames, expand, read_files, what_of
+from storage.formats import ColumnNames, Limits, expand, read_files, what_of
 from storage.inbox import (
     ASIDE,
     DONE,
@@ -45,13 +45,14 @@ class ArrivalSpec:
 
     policy: what becomes of rows that break the dataset's contract; a file that it refuses goes to
     quarantine whole. quiet_s: seconds for which a file must not have changed. patience_s: seconds
-    after which a file whose end is still missing is set aside.
+    after which a file whose end is still missing is set aside. limits: what a file may hold.
     """
 
     columns: ColumnNames = field(default_factory=ColumnNames)
     policy: Policy = field(default_factory=Policy)
     quiet_s: float = 2.0
     patience_s: float = 3600.0
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if not 0 <= self.quiet_s <= self.patience_s:
@@ -258,7 +259,7 @@ class _Screen:
         own, root = f"{self.folder}/{file.digest}", self.parent.root
         screening = Screening(terms, Quarantine(root, own), self.ledger)
         keep_infinite = self.spec.policy.infinite != "refuse"
-        tables = read_files([path], self.spec.columns, None, keep_infinite)
+        tables = read_files([path], self.spec.columns, None, keep_infinite, self.spec.limits)
         file.rows = _spool(root, f"{own}/rows.parquet", screening.passing(tables))
         file.screening = screening
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from prefect import get_run_logger, task
 
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
-from storage.formats import ColumnNames, expand, read_files
+from storage.formats import ColumnNames, Limits, expand, read_files
 from storage.quarantine import Quarantine
 from storage.root import Root, check_name, locked, open_root, staging
 from tasks.display import counted
@@ -27,7 +27,8 @@ class ImportSpec:
     """What to read: files or folders, an official test split, and the columns' names.
 
     policy: what becomes of rows that break the contract of the newest version of the name.
-    append: add the rows to that version. new_contract: do not look at its contract.
+    append: add the rows to that version. new_contract: do not look at its contract. limits: what
+    a file may hold.
     """
 
     paths: tuple[str, ...]
@@ -36,6 +37,7 @@ class ImportSpec:
     policy: Policy = field(default_factory=Policy)
     append: bool = False
     new_contract: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 @task(name="ingest")
@@ -84,9 +86,9 @@ def _terms(root: Root, name: str, spec: ImportSpec) -> tuple[Terms, Dataset | No
 def _tables(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iterator[pa.Table]:
     keep_infinite = spec.policy.infinite != "refuse"
     train = "train" if test_paths else None
-    yield from read_files(paths, spec.columns, train, keep_infinite)
+    yield from read_files(paths, spec.columns, train, keep_infinite, spec.limits)
     if test_paths:
-        yield from read_files(test_paths, spec.columns, "test", keep_infinite)
+        yield from read_files(test_paths, spec.columns, "test", keep_infinite, spec.limits)
 
 
 def _store(

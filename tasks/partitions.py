@@ -10,7 +10,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from storage.datasets import open_dataset
-from storage.formats import expand
+from storage.formats import Limits, expand
+from storage.formats.parquet import check_parquet
 from storage.root import Root, check_file
 
 DIGITS = 16
@@ -42,6 +43,8 @@ def partitions_of(root: Root, data: str) -> list[Partition]:
         ]
     found: dict[str, Partition] = {}
     for path in expand([data], "DATASET"):
+        if path.lower().endswith(".parquet"):
+            check_parquet(path, Limits())
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
         partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
@@ -63,6 +66,8 @@ def read_labels(path: str) -> pa.Table:
         raise ValueError(f"--labels: expected an existing file, got {path!r}; check the path")
     try:
         is_parquet = path.lower().endswith(".parquet")
+        if is_parquet:
+            check_parquet(path, Limits())
         text = {"series_id": pa.string(), "label": pa.string()}
         options = pacsv.ConvertOptions(column_types=text)
         table = pq.read_table(path) if is_parquet else pacsv.read_csv(path, convert_options=options)

@@ -246,7 +246,7 @@ BAD = {
     ),
     "npz that is none": (lines("b.npz", "not a zip"), "an .npz archive"),
     "npz without labels": (archive(X=np.ones((2, 3))), "an array 'y'"),
-    "npz of objects": (archive(X=np.array([None, 1]), y=np.ones(2)), "number and text arrays"),
+    "npz of objects": (archive(X=np.array([None, 1]), y=np.ones(2)), "numbers or text"),
     "npz of one dimension": (archive(X=np.ones(3), y=np.ones(3)), "of shape"),
     "npz with too few labels": (archive(X=np.ones((3, 4)), y=np.ones(2)), "as many labels"),
     "npz with infinity": (archive(X=np.array([[1.0], [np.inf]]), y=np.ones(2)), "row 2.*finite"),

@@ -11,12 +11,15 @@ import pyarrow as pa
 
 from storage.formats.arrays import read_npy, read_npz
 from storage.formats.delimited import read_csv
+from storage.formats.limits import Limits, limits_of
 from storage.formats.parquet import read_parquet
 from storage.formats.table import ColumnNames, Reading, RefusalError, refusal
 from storage.formats.text import read_ts, read_tsv
 from storage.root import irregular
 
-__all__ = ["ColumnNames", "RefusalError", "expand", "read_files", "what_of"]
+__all__ = [
+    "ColumnNames", "Limits", "RefusalError", "expand", "limits_of", "read_files", "what_of"
+]  # fmt: skip
 
 
 def read_files(
@@ -24,12 +27,13 @@ def read_files(
     names: ColumnNames,
     split: str | None = None,
     keep_infinite: bool = False,
+    limits: Limits | None = None,
 ) -> Iterator[pa.Table]:
     """Rows of all files in order, with ``split`` as their split where it is given.
 
     Long tables are streamed: beside a part of the file, memory holds the ids of its series.
     """
-    reading = Reading(names, split, count(), keep_infinite)
+    reading = Reading(names, split, count(), limits or Limits(), keep_infinite)
     for group in _file_groups(paths):
         try:
             for table in _reader(group[0])(group, reading):

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from storage.formats.limits import Limits
 from storage.formats.longform import gather, step_column, survey_rows
 from storage.formats.table import ColumnNames, Reading, refusal, renamed
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
@@ -32,6 +33,7 @@ class _OtherKindError(ValueError):
 
 def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     path, first_row = paths[0], 2
+    _check_header(path, reading.limits)
     kinds = _first_kinds(path, reading)
     while True:
         try:
@@ -41,6 +43,13 @@ def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
             name = list(kinds)[error.column]
             kinds[name] = _next_kind(kinds[name])
     yield from gather(path, survey, partial(_tables, path, kinds), reading, first_row)
+
+
+def _check_header(path: str, limits: Limits) -> None:
+    """Columns cost, whatever is in them: they are counted in the bytes of the first line."""
+    with open(path, "rb") as file:
+        commas = file.readline(BLOCK_BYTES).count(b",")
+    limits.check(path, "channels", commas + 1 - len(FIXED_COLUMNS | OPTIONAL_COLUMNS))
 
 
 def _first_kinds(path: str, reading: Reading) -> dict[str, pa.DataType]:

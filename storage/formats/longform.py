@@ -38,11 +38,13 @@ class Survey:
         own = np.array([known.setdefault(i, len(known)) for i in ids.dictionary.to_pylist()])
         return own[ids.indices.to_numpy()]
 
-    def count(self, codes: np.ndarray) -> None:
+    def count(self, codes: np.ndarray) -> int:
+        """Count rows; returns the most that one of their series has by now."""
         if len(self.codes) > len(self.counts):
             self.counts = np.pad(self.counts, (0, 2 * len(self.codes) - len(self.counts)))
         places, counts = np.unique(codes, return_counts=True)
         self.counts[places] += counts
+        return int(self.counts[places].max(initial=0))
 
     def parts(self, n_columns: int) -> np.ndarray:
         """Ascending part number of every series, by where its last row falls."""
@@ -68,7 +70,8 @@ def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_r
                 int(torn[0]) + row,
             )  # fmt: skip
         survey.together &= not len(torn)
-        survey.count(codes)
+        reading.limits.check(path, "steps", survey.count(codes))
+        reading.limits.check(path, "series", len(survey.codes))
         last, row = codes[-1] if len(codes) else last, row + len(codes)
     if row == first_row:
         raise refusal(path, "at least one row", "none", "check the file")

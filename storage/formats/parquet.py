@@ -8,36 +8,103 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.formats.longform import gather, survey_rows
+from storage.formats.limits import Limits
+from storage.formats.longform import PART_CELLS, gather, survey_rows
 from storage.formats.table import ColumnNames, Reading, cast, refusal, renamed
-from storage.rows import channels_of
+from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
+
+BATCH_ROWS = 65_536
+"""Rows of a long table that are read at once, at most."""
+OWN_COLUMNS = (*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step")
 
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    path = paths[0]
-    try:
-        parquet = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise refusal(
-            path, "a Parquet file", str(error).split("\n")[0], "write it again"
-        ) from error
-    with parquet:
-        if channels_of(parquet.schema_arrow):
+    path, limits = paths[0], reading.limits
+    metadata = check_parquet(path, limits)
+    with pq.ParquetFile(path, metadata=metadata) as parquet:
+        schema = parquet.schema_arrow
+        texts = [field.name for field in schema if _is_text(field.type)]
+    with pq.ParquetFile(path, read_dictionary=texts) as parquet:
+        if channels := channels_of(schema):
+            limits.check(path, "channels", len(channels))
             for group in range(parquet.num_row_groups):
-                yield wide_rows(path, parquet.read_row_group(group), reading.names)
+                for table in _pieces(path, parquet, limits, _rows_at_once(metadata, group), group):
+                    _check_steps(path, table, channels, limits)
+                    yield wide_rows(path, table, reading.names)
         else:
-            survey = survey_rows(path, _steps(parquet), reading, first_row=1)
-            yield from gather(path, survey, partial(_steps, parquet), reading, first_row=1)
+            limits.check(path, "channels", len(schema.names))
+            n_rows = min(max(PART_CELLS // max(len(schema.names), 1), 1), BATCH_ROWS)
+            steps = partial(_pieces, path, parquet, limits, n_rows)
+            survey = survey_rows(path, steps(), reading, first_row=1)
+            yield from gather(path, survey, steps, reading, first_row=1)
 
 
-def _steps(parquet: pq.ParquetFile) -> Iterator[pa.Table]:
-    """A long table in pieces, repeated texts written out."""
-    plain = pa.schema(
-        (f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
-        for f in parquet.schema_arrow
-    )
-    for batch in parquet.iter_batches():
-        yield pa.Table.from_batches([batch]).cast(plain)
+def check_parquet(path: str, limits: Limits) -> pq.FileMetaData:
+    """What a file says of itself, before any of it is decoded."""
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).split("\n")[0]
+        raise refusal(path, "a Parquet file", reason, "write it again") from error
+    limits.check(path, "channels", metadata.num_columns - len(OWN_COLUMNS))
+    decoded = 0
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            column = metadata.row_group(group).column(place)
+            limits.check(path, "cells", column.num_values, f"in column {column.path_in_schema!r}")
+            width = _width(metadata.schema.column(place))
+            decoded += max(column.num_values * width, column.total_uncompressed_size)
+    limits.check_ratio(path, decoded)
+    return metadata
+
+
+def _width(column: pq.ColumnSchema) -> int:
+    """Bytes of a value once it is decoded; texts stay in their dictionary."""
+    if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
+        return max(column.length, 1)
+    return 4 if column.physical_type in ("BYTE_ARRAY", "INT32", "FLOAT", "BOOLEAN") else 8
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(f(kind) for f in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary))
+
+
+def _rows_at_once(metadata: pq.FileMetaData, group: int) -> int:
+    """Rows of a group that together have as many numbers as a part may have."""
+    found = metadata.row_group(group)
+    longest = max(found.column(place).num_values for place in range(metadata.num_columns))
+    cells = longest * metadata.num_columns
+    return max(found.num_rows * PART_CELLS // max(cells, PART_CELLS), 1)
+
+
+def _check_steps(path: str, table: pa.Table, channels: list[str], limits: Limits) -> None:
+    for name in channels:
+        longest = pc.max(pc.list_value_length(table[name])).as_py() or 0
+        limits.check(path, "steps", longest, f"in column {name!r}")
+
+
+def _pieces(
+    path: str, parquet: pq.ParquetFile, limits: Limits, n_rows: int, group: int | None = None
+) -> Iterator[pa.Table]:
+    """Rows in pieces, repeated texts written out."""
+    groups = None if group is None else [group]
+    for batch in parquet.iter_batches(batch_size=n_rows, row_groups=groups):
+        table = pa.Table.from_batches([batch])
+        kinds = [(f.name, f.type) for f in table.schema]
+        coded = [name for name, kind in kinds if pa.types.is_dictionary(kind)]
+        limits.check(
+            path, "whole_bytes", sum(_text_bytes(table[name]) for name in coded), "of text"
+        )
+        plain = [(n, k.value_type if n in coded else k) for n, k in kinds]
+        yield table.cast(pa.schema(plain))
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes of a column's texts once they are written out."""
+    coded = column.combine_chunks()
+    if not _is_text(coded.dictionary.type):
+        return 0
+    return pc.sum(pc.binary_length(coded.dictionary).take(coded.indices)).as_py() or 0
 
 
 def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+
+if TYPE_CHECKING:
+    from storage.formats.limits import Limits
 
 CHUNK_ROWS = 4096
 
@@ -30,12 +33,14 @@ class Reading:
     """How files are read.
 
     split: of every row, where it is given. serial: numbers for series that the files leave
-    without ids. keep_infinite: pass infinite values on instead of refusing them.
+    without ids. limits: what they may hold. keep_infinite: pass infinite values on instead of
+    refusing them.
     """
 
     names: ColumnNames
     split: str | None
     serial: Iterator[int]
+    limits: "Limits"
     keep_infinite: bool = False
 
 

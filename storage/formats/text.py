@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from storage.formats.arrays import observed_lengths
+from storage.formats.arrays import BLOCK_CELLS, observed_lengths
+from storage.formats.limits import Limits
 from storage.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from storage.rows import SERIES
 
@@ -14,9 +16,9 @@ from storage.rows import SERIES
 def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """UCR archive text: a label, then the values, tab-separated; trailing NaN is padding."""
     path = paths[0]
-    labels: list[str | None] = []
-    series: list[list[np.ndarray]] = []
-    for row, line in _text_lines(path):
+    lines = Lines(path, reading)
+    for row, line in _text_lines(path, reading.limits):
+        reading.limits.check(path, "steps", line.count("\t"))
         label, *tokens = line.split("\t")
         if not tokens:
             raise refusal(
@@ -24,9 +26,9 @@ def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
                 "separate them by tabs", row,
             )  # fmt: skip
         values = _numbers(path, row, tokens, reading.keep_infinite)
-        series.append([values[: int(observed_lengths(values[None, :, None])[0])]])
-        labels.append(_tsv_label(label))
-    yield from _ragged_tables(path, labels, series, reading)
+        length = int(observed_lengths(values[None, :, None])[0])
+        yield from lines.add(_tsv_label(label), [values[:length]])
+    yield from lines.rest()
 
 
 def _tsv_label(text: str) -> str | None:
@@ -39,13 +41,13 @@ def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """The ``.ts`` text of aeon and sktime: ``@`` header, then channels by colon, label last."""
     path = paths[0]
     classes: list[str] | None = None
-    labels: list[str | None] = []
-    series: list[list[np.ndarray]] = []
-    in_data = False
-    for row, line in _text_lines(path):
+    in_data, lines = False, Lines(path, reading)
+    for row, line in _text_lines(path, reading.limits):
         if not in_data:
             classes, in_data = _ts_header(path, row, line, classes)
             continue
+        reading.limits.check(path, "channels", line.count(":"))
+        reading.limits.check(path, "steps", line.count(",") // max(line.count(":"), 1) + 1)
         *channels, label = line.split(":")
         label = label.strip()
         if not channels or (label != "?" and classes is not None and label not in classes):
@@ -61,11 +63,10 @@ def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
                 path, "channels of one length", f"{[len(v) for v in values]} values",
                 "pad the shorter ones with ?", row,
             )  # fmt: skip
-        series.append(values)
-        labels.append(label_text(label))
+        yield from lines.add(label_text(label), values)
     if not in_data:
         raise refusal(path, "a line @data", "none", "check that this is a .ts file")
-    yield from _ragged_tables(path, labels, series, reading)
+    yield from lines.rest()
 
 
 def _ts_header(
@@ -88,11 +89,13 @@ def _ts_header(
     return classes, key == "@data"
 
 
-def _text_lines(path: str) -> Iterator[tuple[int, str]]:
+def _text_lines(path: str, limits: Limits) -> Iterator[tuple[int, str]]:
     """Non-empty lines that are no comments, with their numbers."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            for row, line in enumerate(file, start=1):
+            lines = iter(partial(file.readline, limits.line_bytes + 1), "")
+            for row, line in enumerate(lines, start=1):
+                limits.check(path, "line_bytes", len(line))
                 if line.strip() and not line.startswith("#"):
                     yield row, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -124,30 +127,46 @@ def _is_number(text: str) -> bool:
     return "_" not in text
 
 
-def _ragged_tables(
-    path: str,
-    labels: list[str | None],
-    series: list[list[np.ndarray]],
-    reading: Reading,
-) -> Iterator[pa.Table]:
-    """Rows out of one array per channel per series."""
-    n_channels = len(series[0]) if series else 0
-    for row, channels in enumerate(series, start=1):
-        if len(channels) != n_channels:
+class Lines:
+    """Series that were read, one array per channel each, and given out as rows from time to time.
+
+    After as many series, or as many numbers, as memory is to hold.
+    """
+
+    def __init__(self, path: str, reading: Reading) -> None:
+        self.path, self.reading = path, reading
+        self.labels: list[str | None] = []
+        self.series: list[list[np.ndarray]] = []
+        self.n_channels = self.n_cells = self.n_series = 0
+
+    def add(self, label: str | None, channels: list[np.ndarray]) -> Iterator[pa.Table]:
+        self.n_series += 1
+        self.n_channels = self.n_channels or len(channels)
+        self.reading.limits.check(self.path, "series", self.n_series)
+        if len(channels) != self.n_channels:
             raise refusal(
-                path, f"{n_channels} channels as in the first series", f"{len(channels)} channels",
-                f"correct series {row}",
+                self.path, f"{self.n_channels} channels as in the first series",
+                f"{len(channels)} channels", f"correct series {self.n_series}",
             )  # fmt: skip
-    names = channel_names(n_channels)
-    for start in range(0, len(series), CHUNK_ROWS):
-        part = series[start : start + CHUNK_ROWS]
+        self.labels.append(label)
+        self.series.append(channels)
+        self.n_cells += sum(map(len, channels))
+        if len(self.series) == CHUNK_ROWS or self.n_cells >= BLOCK_CELLS:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[pa.Table]:
+        """What was not given out yet."""
+        if not self.series:
+            return
+        prefix, part = self.reading.split or "series", self.series
+        names = channel_names(self.n_channels)
         columns = {name: [channels[k] for channels in part] for k, name in enumerate(names)}
-        prefix = reading.split or "series"
         yield pa.table(
             {
-                "series_id": [f"{prefix}-{next(reading.serial):06d}" for _ in part],
-                "label": pa.array(labels[start : start + CHUNK_ROWS], pa.string()),
+                "series_id": [f"{prefix}-{next(self.reading.serial):06d}" for _ in part],
+                "label": pa.array(self.labels, pa.string()),
                 "n_steps": np.array([len(channels[0]) for channels in part], dtype=np.int32),
                 **{name: pa.array(values, SERIES) for name, values in columns.items()},
             }
         )
+        self.labels, self.series, self.n_cells = [], [], 0
