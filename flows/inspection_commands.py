@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption
+from flows.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, complain
 from flows.printing import (
     add_row,
     dataset_summary,
@@ -17,16 +17,18 @@ from flows.printing import (
     show_study,
     span,
 )
-from storage.root import open_root
+from storage.root import Bad, open_root
 
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the datasets."""
-    from storage.catalogue import list_datasets
+    from storage.catalogue import list_datasets, showable
 
-    found = list_datasets(open_root(root))
+    store, bad = open_root(root), Bad()
+    found = showable(store, "datasets", list_datasets(store, bad), bad)
+    _name_damaged(bad)
     if as_json:
-        print_json({"datasets": [dataset_summary(manifest) for manifest in found]})
+        print_json({"datasets": [dataset_summary(m) for m in found], "damaged": bad})
         return
     table = new_table("dataset", "series", "steps", "channels", "classes", "made")
     for m in found:
@@ -40,12 +42,14 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the models; the champion is marked."""
-    from storage.catalogue import list_models
+    from storage.catalogue import list_models, showable
 
-    found = list_models(open_root(root))
+    store, bad = open_root(root), Bad()
+    found = showable(store, "models", list_models(store, bad), bad)
+    _name_damaged(bad)
     if as_json:
         keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
-        print_json({"models": [{key: m[key] for key in keys} for m in found]})
+        print_json({"models": [{key: m[key] for key in keys} for m in found], "damaged": bad})
         return
     table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
     for m in found:
@@ -54,6 +58,11 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
         made = m["created"][:16].replace("T", " ")
         add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
     print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
+
+
+def _name_damaged(bad: Bad) -> None:
+    for item in bad:
+        complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
 
 
 def show(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storage.root import Root, open_root
+from storage.root import Bad, Root, open_root
 
 
 def show_dataset(store: Root, ref: str, as_json: bool) -> None:
@@ -106,7 +106,10 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     model = open_model(store, ref)
     found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
     champion = champion_of(store, model.name)
-    audit = read_audit(store, model.name)
+    bad = Bad()
+    audit = read_audit(store, model.name, bad)
+    for item in bad:
+        print(f"seqclass: left out, damaged: {item['path']}: {item['problem']}", file=sys.stderr)
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip

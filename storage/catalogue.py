@@ -10,11 +10,14 @@ from storage.registry import champion_of, read_audit
 from storage.retrainings import RETRAININGS
 from storage.root import (
     MANIFEST,
+    Bad,
     DamagedError,
     Root,
     check_file,
     locked,
+    note,
     read_manifest,
+    readable,
     replace_file,
 )
 from storage.scores import SCORES, score_folders
@@ -23,58 +26,80 @@ from storage.studies import SEARCHES, STUDIES, study_versions
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
 
-def list_datasets(root: Root) -> list[dict[str, Any]]:
-    """Manifests of all sound dataset versions, by name, oldest first."""
+NUMBER, TEXT = (int, float), (str,)
+SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
+    "datasets": {"name": TEXT, "version": TEXT, "created": TEXT, "n_series": NUMBER,
+                 "n_steps": (list,), "channels": (list,), "classes": (dict,)},
+    "models": {"name": TEXT, "created": TEXT, "dataset": TEXT, "metrics": (dict,),
+               "refused": (str, type(None))},
+    STUDIES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT},
+    SEARCHES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT, "chosen": TEXT},
+}  # fmt: skip
+"""What a list shows of a manifest, and of which types it has to be."""
+SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
+
+
+def list_datasets(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of all sound dataset versions, by name, oldest first; ``bad`` tells of others."""
     folders = [
         root.join("datasets", name, version)
         for name in root.names("datasets")
         for version in dataset_versions(root, name)
     ]
-    return [manifest for folder in folders if (manifest := _readable(root, folder)) is not None]
+    found = [readable(root, folder, bad) for folder in folders]
+    return [manifest for manifest in found if manifest is not None]
 
 
-def list_models(root: Root) -> list[dict[str, Any]]:
-    """Manifests of all sound model versions, with ``version`` and ``champion``."""
+def list_models(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of all sound model versions, with ``version`` and ``champion``; ``bad`` tells of
+    the others."""
     found = []
     for name in root.names("models"):
-        champion = _champion_if_readable(root, name)
+        champion = _champion_if_readable(root, name, bad)
         for version in model_versions(root, name):
-            manifest = _readable(root, root.join("models", name, version))
+            manifest = readable(root, root.join("models", name, version), bad)
             if manifest is not None:
-                found.append({**manifest, "version": version, "champion": version == champion})
+                own = {"name": name, "version": version, "champion": version == champion}
+                found.append({**manifest, **own})
     return found
 
 
-def list_studies(root: Root, kind: str = STUDIES) -> list[dict[str, Any]]:
+def list_studies(root: Root, kind: str = STUDIES, bad: Bad | None = None) -> list[dict[str, Any]]:
     """Manifests of all sound studies (or searches), by dataset, oldest first."""
     folders = [
         root.join(kind, name, version)
         for name in root.names(kind)
         for version in study_versions(root, name, kind)
     ]
-    found = [manifest for folder in folders if (manifest := _readable(root, folder)) is not None]
-    return sorted(found, key=lambda manifest: (manifest["name"], manifest["created"]))
+    found = [found for folder in folders if (found := readable(root, folder, bad)) is not None]
+    return sorted(found, key=lambda m: (str(m.get("name")), str(m.get("created"))))
 
 
-def _champion_if_readable(root: Root, name: str) -> str | None:
+def showable(
+    root: Root, kind: str, manifests: list[dict[str, Any]], bad: Bad
+) -> list[dict[str, Any]]:
+    """Those that have what a list shows; ``bad`` tells of the others."""
+    good = []
+    for manifest in manifests:
+        lacks = [key for key, types in SHOWN[kind].items()
+                 if not isinstance(manifest.get(key), types)]  # fmt: skip
+        if kind == "models" and not lacks:
+            scores = manifest["metrics"]
+            lacks = [f"metrics.{k}" for k in SCORES_SHOWN if not isinstance(scores.get(k), NUMBER)]
+        if lacks:
+            folder = root.join(kind, *(str(manifest.get(key)) for key in ("name", "version")))
+            problem = f"expected {', '.join(lacks)}; 'seqclass verify' says more"
+            bad.append({"path": f"{folder}/{MANIFEST}", "problem": problem})
+        else:
+            good.append(manifest)
+    return good
+
+
+def _champion_if_readable(root: Root, name: str, bad: Bad | None = None) -> str | None:
     try:
         return champion_of(root, name)
-    except DamagedError:
-        return None
-
-
-def _audit_if_readable(root: Root, name: str) -> list[dict[str, Any]]:
-    try:
-        return read_audit(root, name)
-    except DamagedError:
-        return []
-
-
-def _readable(root: Root, folder: str) -> dict[str, Any] | None:
-    """A manifest, or None where it is damaged: one bad version must not hide the others."""
-    try:
-        return read_manifest(root, folder)
-    except DamagedError:
+    except DamagedError as error:
+        note(bad, root.join("models", name), error)
         return None
 
 
@@ -83,7 +108,7 @@ def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
 
     Returns how many files were checked and, for each bad one, its path and problem.
     """
-    bad: list[dict[str, str]] = []
+    bad = Bad()
     folders = _version_folders(root, ref)
     if ref is not None and not folders:
         raise ValueError(
@@ -136,7 +161,7 @@ def _parts(ref: str | None) -> tuple[str, str, str]:
     return kind, name, "" if version == "champion" else version
 
 
-def _verify_version(root: Root, folder: str, bad: list[dict[str, str]]) -> int:
+def _verify_version(root: Root, folder: str, bad: Bad) -> int:
     try:
         manifest = read_manifest(root, folder)
     except DamagedError as error:
@@ -153,14 +178,14 @@ def _verify_version(root: Root, folder: str, bad: list[dict[str, str]]) -> int:
     return 1 + len(manifest["files"])
 
 
-def _verify_registry(root: Root, name: str, bad: list[dict[str, str]]) -> int:
+def _verify_registry(root: Root, name: str, bad: Bad) -> int:
     """The champion points at a version that exists, and the audit can be read."""
     try:
         champion = champion_of(root, name)
-        read_audit(root, name)
     except DamagedError as error:
         bad.append({"path": root.join("models", name), "problem": str(error)})
         return 1
+    read_audit(root, name, bad)
     if champion is not None and champion not in model_versions(root, name):
         path = root.join("models", name, "aliases", "champion.json")
         bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
@@ -174,15 +199,14 @@ def write_index(root: Root) -> str:
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    path = root.join("index.html")
+    path, bad = root.join("index.html"), Bad()
     with locked(root):
-        audit = {name: _audit_if_readable(root, name) for name in root.names("models")}
-        html = page.render(
-            datasets=list_datasets(root),
-            models=list_models(root),
-            studies=list_studies(root),
-            searches=list_studies(root, SEARCHES),
-            audit=audit,
-        )
-        replace_file(root, path, html.encode())
+        found = {
+            "datasets": showable(root, "datasets", list_datasets(root, bad), bad),
+            "models": showable(root, "models", list_models(root, bad), bad),
+            "studies": showable(root, STUDIES, list_studies(root, STUDIES, bad), bad),
+            "searches": showable(root, SEARCHES, list_studies(root, SEARCHES, bad), bad),
+            "audit": {name: read_audit(root, name, bad) for name in root.names("models")},
+        }
+        replace_file(root, path, page.render(**found, damaged=bad).encode(errors="replace"))
     return path

@@ -161,7 +161,7 @@ def dataset_versions(root: Root, name: str) -> list[str]:
 def _created(root: Root, name: str, version: str) -> str:
     """Time of a version; a damaged one counts as the oldest, and is refused when it is opened."""
     try:
-        return read_manifest(root, root.join("datasets", name, version))["created"]
+        return str(read_manifest(root, root.join("datasets", name, version)).get("created", ""))
     except DamagedError:
         return ""
 

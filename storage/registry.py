@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.models import Model, model_versions, read_model
-from storage.root import DamagedError, Root, create_file, replace_file
+from storage.root import Bad, DamagedError, Root, create_file, note, read_record, replace_file
 
 CHAMPION = "champion"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -20,8 +20,8 @@ def champion_of(root: Root, name: str) -> str | None:
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
     """The champion's version and since when it is that."""
     path = root.join("models", name, "aliases", f"{CHAMPION}.json")
-    found = _read(root, path) if root.fs.exists(path) else {"version": None}
-    return found["version"], found.get("since")
+    found = _checked(path, read_record(root, path), "version") if root.fs.exists(path) else {}
+    return found.get("version"), found.get("since")
 
 
 def open_model(root: Root, ref: str) -> Model:
@@ -147,20 +147,24 @@ def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: d
     create_file(root, path, json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 
-def read_audit(root: Root, name: str) -> list[dict[str, Any]]:
-    return [
-        _read(root, root.join("models", name, "audit", entry))
-        for entry in root.names("models", name, "audit")
-    ]
+def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Entries in order; a damaged one is left out, and told of in ``bad``."""
+    found = []
+    for entry in root.names("models", name, "audit"):
+        path = root.join("models", name, "audit", entry)
+        try:
+            found.append(_checked(path, read_record(root, path), "what", "from", "to", "time"))
+        except DamagedError as error:
+            note(bad, path, error)
+    return found
 
 
-def _read(root: Root, path: str) -> dict[str, Any]:
-    try:
-        record = json.loads(root.fs.cat_file(path))
-        record["to" if "/audit/" in path else "version"]
-    except (ValueError, KeyError, TypeError) as error:
+def _checked(path: str, record: dict[str, Any], *texts: str) -> dict[str, Any]:
+    """A record that has these fields as texts, or as null."""
+    wrong = [key for key in texts if not isinstance(record.get(key, 0), str | None)]
+    if wrong:
         raise DamagedError(
-            f"{path}: expected a JSON object of the registry, got other text; restore the file, "
-            "or remove it"
-        ) from error
+            f"{path}: expected a record of the registry with {wrong[0]!r} as text; restore the "
+            "file, or remove it"
+        )
     return record

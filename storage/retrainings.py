@@ -16,12 +16,13 @@ from storage.datasets import open_dataset
 from storage.registry import STAMP, champion_of, finish_move, move_champion, write_refusal
 from storage.root import (
     MANIFEST,
+    Bad,
     DamagedError,
     Root,
     check_file,
     commit,
     describe_file,
-    read_manifest,
+    readable,
     write_manifest,
 )
 
@@ -30,14 +31,18 @@ Pair = tuple[str, str | None]
 """Id and label of a row: what is doubted is a label, not the row."""
 
 
-def retrainings_of(root: Root, model: str) -> list[dict[str, Any]]:
-    """Manifests of a model's retrainings, oldest first, with their ``folder``."""
+def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of a model's retrainings, oldest first, with their ``folder``.
+
+    A damaged one is left out, and told of in ``bad``.
+    """
     folders = [
         root.join(RETRAININGS, model, entry)
         for entry in root.names(RETRAININGS, model)
         if root.exists(RETRAININGS, model, entry, MANIFEST)
     ]
-    return [{**read_manifest(root, folder), "folder": folder} for folder in folders]
+    found = [(folder, readable(root, folder, bad)) for folder in folders]
+    return [{**manifest, "folder": folder} for folder, manifest in found if manifest is not None]
 
 
 def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:

@@ -91,6 +91,16 @@ class DamagedError(ValueError):
     """A stored file is missing, or its content is not what its manifest says."""
 
 
+Bad = list[dict[str, str]]
+"""What was left out of a list, each with ``path`` and ``problem``."""
+
+
+def note(bad: Bad | None, path: str, error: Exception) -> None:
+    """Tell of a damaged part where somebody listens."""
+    if bad is not None:
+        bad.append({"path": path, "problem": str(error)})
+
+
 def sha256_of(root: Root, path: str) -> str:
     with root.fs.open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -104,9 +114,15 @@ def describe_file(root: Root, folder: str, name: str) -> dict[str, Any]:
 def check_file(root: Root, folder: str, entry: dict[str, Any]) -> str:
     """Return the path of a manifest's file after comparing its digest."""
     path = f"{folder}/{entry['path']}"
-    if not root.fs.exists(path):
+    if not root.fs.isfile(path):
         raise DamagedError(f"{path}: expected a file named by the manifest, it is missing")
-    if sha256_of(root, path) != entry["sha256"]:
+    try:
+        found = sha256_of(root, path)
+    except PermissionError as error:
+        raise DamagedError(
+            f"{path}: expected a file that can be read ({error.strerror})"
+        ) from error
+    if found != entry["sha256"]:
         raise DamagedError(
             f"{path}: expected SHA-256 {entry['sha256'][:12]}…, the content differs; "
             "restore the file or make the version again"
@@ -122,15 +138,55 @@ def write_manifest(root: Root, folder: str, manifest: dict[str, Any]) -> None:
 
 
 def read_manifest(root: Root, folder: str) -> dict[str, Any]:
+    """A folder's manifest; DamagedError where it is not one, or not as it was written."""
     path = f"{folder}/{MANIFEST}"
+    manifest = read_record(root, path)
     try:
-        manifest = json.loads(root.fs.cat_file(path))
-        stated = manifest.pop("manifest_sha256")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DamagedError(f"{path}: expected a sealed JSON manifest, got other text") from error
-    if stated != _digest_of(manifest):
+        altered = manifest.pop("manifest_sha256", None) != _digest_of(manifest)
+    except RecursionError:
+        altered = True
+    if altered:
         raise DamagedError(f"{path}: expected the manifest as it was written, it was altered")
+    files = manifest.get("files")
+    if not isinstance(files, list) or not all(map(_is_listed, files)):
+        raise DamagedError(f"{path}: expected a list of files of this folder, got {files!r:.80}")
     return manifest
+
+
+def readable(root: Root, folder: str, bad: Bad | None = None) -> dict[str, Any] | None:
+    """A manifest, or None where it is damaged: one bad folder must not hide the others."""
+    try:
+        return read_manifest(root, folder)
+    except DamagedError as error:
+        note(bad, f"{folder}/{MANIFEST}", error)
+        return None
+
+
+def read_record(root: Root, path: str) -> dict[str, Any]:
+    """A JSON object; DamagedError where there is another thing, whatever that is."""
+    try:
+        record = json.loads(root.fs.cat_file(path))
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: expected a JSON object, got other text") from error
+    except OSError as error:
+        if not root.is_local:
+            raise
+        raise DamagedError(
+            f"{path}: expected a file that can be read ({error.strerror})"
+        ) from error
+    if not isinstance(record, dict):
+        raise DamagedError(f"{path}: expected a JSON object, got {type(record).__name__}")
+    return record
+
+
+def _is_listed(entry: Any) -> bool:
+    """Whether a manifest's entry names a file of its own folder, with a digest."""
+    if not isinstance(entry, dict):
+        return False
+    name, digest = entry.get("path"), entry.get("sha256")
+    return isinstance(name, str) and isinstance(digest, str) and name not in ("", "..") and (
+        "/" not in name
+    )  # fmt: skip
 
 
 def _digest_of(manifest: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from storage.datasets import Dataset, open_dataset
 from storage.models import Model
 from storage.registry import open_model
 from storage.retrainings import Pair, retrainings_of, suspects_of
-from storage.root import Root, open_root
+from storage.root import Bad, Root, open_root
 from tasks.learning.spec import TrainingSpec
 from tasks.monitoring.retraining import RetrainSpec
 
@@ -26,7 +26,10 @@ def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) ->
     champion = open_model(root, name)
     known = known_ref(champion)
     latest = open_dataset(root, known.partition("@")[0])
-    records = retrainings_of(root, name)
+    bad = Bad()
+    records = retrainings_of(root, name, bad)
+    for item in bad:
+        get_run_logger().warning("left out, damaged: %s: %s", item["path"], item["problem"])
     settled = [record for record in records if record.get("settled", True)]
     judged = settled[-1]["dataset"] if settled else known
     news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}

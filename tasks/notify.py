@@ -29,7 +29,7 @@ def models_of(root: Root, dataset: str) -> list[str]:
 
 def _source(manifest: dict[str, Any]) -> str:
     """The dataset that a model had to choose its rows from."""
-    return manifest.get("dataset_source", {}).get(CHOSEN_FROM, manifest["dataset"])
+    return manifest.get("dataset_source", {}).get(CHOSEN_FROM, manifest.get("dataset", ""))
 
 
 def _name(dataset: str) -> str:
