@@ -1,12 +1,14 @@
 """What there is in a storage tree, whether it is sound, and a page that shows it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+from storage.audit import audit_problems, read_audit
 from storage.datasets import dataset_versions
-from storage.models import model_versions
+from storage.models import CLAIM, model_versions
 from storage.quarantine import damaged_quarantines
-from storage.registry import champion_of, read_audit
+from storage.registry import champion_of, pointer_problem
 from storage.retrainings import RETRAININGS
 from storage.root import (
     MANIFEST,
@@ -26,6 +28,7 @@ from storage.studies import SEARCHES, STUDIES, study_versions
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
 
+MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit")
 NUMBER, TEXT = (int, float), (str,)
 SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     "datasets": {"name": TEXT, "version": TEXT, "created": TEXT, "n_series": NUMBER,
@@ -172,6 +175,9 @@ def _verify_version(root: Root, folder: str, bad: Bad) -> int:
             check_file(root, folder, entry)
         except DamagedError as error:
             bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
+    listed = [MANIFEST, CLAIM, *(entry["path"] for entry in manifest["files"])]
+    for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
+        bad.append({"path": path, "problem": "expected only what the manifest names"})
     stated = manifest.get("version", "")
     if stated and not folder.endswith(f"/{stated}"):
         bad.append({"path": folder, "problem": f"expected version {stated}, the folder is another"})
@@ -179,17 +185,28 @@ def _verify_version(root: Root, folder: str, bad: Bad) -> int:
 
 
 def _verify_registry(root: Root, name: str, bad: Bad) -> int:
-    """The champion points at a version that exists, and the audit can be read."""
+    """The champion points at a version that exists, as the audit says, whose chain is whole."""
     try:
         champion = champion_of(root, name)
     except DamagedError as error:
         bad.append({"path": root.join("models", name), "problem": str(error)})
         return 1
-    read_audit(root, name, bad)
+    path = root.join("models", name, "aliases", "champion.json")
+    bad += audit_problems(root, name)
     if champion is not None and champion not in model_versions(root, name):
-        path = root.join("models", name, "aliases", "champion.json")
         bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
+    elif problem := pointer_problem(root, name):
+        bad.append({"path": path, "problem": problem})
+    for file in _unlisted(root, root.join("models", name), MODEL_FOLDERS):
+        bad.append({"path": file, "problem": "expected versions, aliases and audit, this is none"})
     return int(champion is not None)
+
+
+def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
+    """Visible entries of a folder under names that nothing there has."""
+    paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
+    names = [(path, path.rpartition("/")[2]) for path in paths]
+    return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]
 
 
 def write_index(root: Root) -> str:

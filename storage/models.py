@@ -20,6 +20,9 @@ from storage.root import (
     write_manifest,
 )
 
+CLAIM = "claim"
+"""A file that reserves a number where a version can't appear by one rename."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -95,7 +98,7 @@ def _claim(root: Root, name: str, version: str) -> bool:
     if root.is_local:
         return True
     try:
-        create_file(root, root.join("models", name, version, "claim"), b"")
+        create_file(root, root.join("models", name, version, CLAIM), b"")
     except FileExistsError:
         return False
     return True

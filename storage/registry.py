@@ -4,12 +4,11 @@ import json
 from datetime import datetime
 from typing import Any
 
+from storage.audit import MOVES, check_texts, read_audit, write_audit
 from storage.models import Model, model_versions, read_model
-from storage.root import Bad, DamagedError, Root, create_file, note, read_record, replace_file
+from storage.root import Root, read_record, replace_file
 
 CHAMPION = "champion"
-STAMP = "%Y%m%dT%H%M%S.%fZ"
-MOVES = ("promote", "rollback")
 
 
 def champion_of(root: Root, name: str) -> str | None:
@@ -20,8 +19,24 @@ def champion_of(root: Root, name: str) -> str | None:
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
     """The champion's version and since when it is that."""
     path = root.join("models", name, "aliases", f"{CHAMPION}.json")
-    found = _checked(path, read_record(root, path), "version") if root.fs.exists(path) else {}
-    return found.get("version"), found.get("since")
+    if not root.fs.exists(path):
+        return None, None
+    found = {"since": None, **read_record(root, path)}
+    check_texts(path, found, "version", "since")
+    return found["version"], found["since"]
+
+
+def pointer_problem(root: Root, name: str) -> str | None:
+    """Why the champion can't be what the pointer says; None where the audit agrees."""
+    pointer, moves = _pointer(root, name), [e for e in read_audit(root, name) if e["what"] in MOVES]
+    if not moves:
+        return f"points at {pointer[0]}, and no entry of the audit says so" if pointer[0] else None
+    last = moves[-1]
+    if pointer in ((last["to"], last["time"]), (last["from"], last.get("from_since"))):
+        return None  # the latter is a move that was cut short, which the next one ends
+    if not last.get("number") and pointer[0] in {entry["to"] for entry in moves}:
+        return None  # entries of older releases are in the order of their times, not of the moves
+    return f"points at {pointer[0]} since {pointer[1]}, the audit says {last['to']}"
 
 
 def open_model(root: Root, ref: str) -> Model:
@@ -137,34 +152,3 @@ def write_refusal(
         "time": now.isoformat(),
     }
     write_audit(root, name, "refuse", record, now)
-
-
-def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: datetime) -> None:
-    """Append an entry ``<time>-<what>.json``; an existing entry is never replaced."""
-    folder = root.join("models", name, "audit")
-    root.fs.makedirs(folder, exist_ok=True)
-    path = f"{folder}/{now.strftime(STAMP)}-{what}.json"
-    create_file(root, path, json.dumps(record, indent=2, ensure_ascii=False).encode())
-
-
-def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, Any]]:
-    """Entries in order; a damaged one is left out, and told of in ``bad``."""
-    found = []
-    for entry in root.names("models", name, "audit"):
-        path = root.join("models", name, "audit", entry)
-        try:
-            found.append(_checked(path, read_record(root, path), "what", "from", "to", "time"))
-        except DamagedError as error:
-            note(bad, path, error)
-    return found
-
-
-def _checked(path: str, record: dict[str, Any], *texts: str) -> dict[str, Any]:
-    """A record that has these fields as texts, or as null."""
-    wrong = [key for key in texts if not isinstance(record.get(key, 0), str | None)]
-    if wrong:
-        raise DamagedError(
-            f"{path}: expected a record of the registry with {wrong[0]!r} as text; restore the "
-            "file, or remove it"
-        )
-    return record

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.audit import STAMP
 from storage.datasets import open_dataset
-from storage.registry import STAMP, champion_of, finish_move, move_champion, write_refusal
+from storage.registry import champion_of, finish_move, move_champion, write_refusal
 from storage.root import (
     MANIFEST,
     Bad,

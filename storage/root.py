@@ -164,16 +164,25 @@ def readable(root: Root, folder: str, bad: Bad | None = None) -> dict[str, Any] 
 
 def read_record(root: Root, path: str) -> dict[str, Any]:
     """A JSON object; DamagedError where there is another thing, whatever that is."""
+    return parse_record(path, read_bytes(root, path))
+
+
+def read_bytes(root: Root, path: str) -> bytes:
+    """A record's bytes; DamagedError where the place is there and can't be read."""
     try:
-        record = json.loads(root.fs.cat_file(path))
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path}: expected a JSON object, got other text") from error
+        return root.fs.cat_file(path)
     except OSError as error:
         if not root.is_local:
             raise
-        raise DamagedError(
-            f"{path}: expected a file that can be read ({error.strerror})"
-        ) from error
+        problem = f"expected a file that can be read ({error.strerror})"
+        raise DamagedError(f"{path}: {problem}") from error
+
+
+def parse_record(path: str, content: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: expected a JSON object, got other text") from error
     if not isinstance(record, dict):
         raise DamagedError(f"{path}: expected a JSON object, got {type(record).__name__}")
     return record
