@@ -214,7 +214,7 @@ def new_service(url: str, last: Service | None = None, home: Path | None = None)
 
 def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
     """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
-    words = [sys.executable, "-m", SERVER, str(service.port)]
+    words = [sys.executable, "-P", "-m", SERVER, str(service.port)]
     surroundings = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_UI_API_URL": service.url,

@@ -43,7 +43,7 @@ def begin() -> Throwaway:
     with socket.create_server((LOCAL, 0)) as listener:
         port = listener.getsockname()[1]
         process = subprocess.Popen(  # noqa: S603 - the project's own words
-            [sys.executable, "-m", "flows.throwaway", str(listener.fileno())],
+            [sys.executable, "-P", "-m", "flows.throwaway", str(listener.fileno())],
             pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=complaints,
             stderr=complaints, start_new_session=True, umask=PRIVATE_UMASK,
             env={**os.environ, **server_settings(port, password)},

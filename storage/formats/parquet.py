@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.footer import Footer, read_footer
 from storage.formats.limits import Limits
 from storage.formats.longform import PART_CELLS, gather, survey_rows
 from storage.formats.table import ColumnNames, Reading, cast, refusal, renamed
@@ -20,15 +21,15 @@ OWN_COLUMNS = (*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step")
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     path, limits = paths[0], reading.limits
-    metadata = check_parquet(path, limits)
-    with pq.ParquetFile(path, metadata=metadata) as parquet:
+    footer = check_parquet(path, limits)
+    with pq.ParquetFile(path) as parquet:
         schema = parquet.schema_arrow
-        texts = [field.name for field in schema if _is_text(field.type)]
+    texts = [field.name for field in schema if _is_text(field.type)]
     with pq.ParquetFile(path, read_dictionary=texts) as parquet:
         if channels := channels_of(schema):
             limits.check(path, "channels", len(channels))
-            for group in range(parquet.num_row_groups):
-                for table in _pieces(path, parquet, limits, _rows_at_once(metadata, group), group):
+            for group in range(len(footer.groups)):
+                for table in _pieces(path, parquet, limits, _rows_at_once(footer, group), group):
                     _check_steps(path, table, channels, limits)
                     yield wide_rows(path, table, reading.names)
         else:
@@ -39,42 +40,28 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
             yield from gather(path, survey, steps, reading, first_row=1)
 
 
-def check_parquet(path: str, limits: Limits) -> pq.FileMetaData:
+def check_parquet(path: str, limits: Limits) -> Footer:
     """What a file says of itself, before any of it is decoded."""
     try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).split("\n")[0]
-        raise refusal(path, "a Parquet file", reason, "write it again") from error
-    limits.check(path, "channels", metadata.num_columns - len(OWN_COLUMNS))
-    decoded = 0
-    for group in range(metadata.num_row_groups):
-        for place in range(metadata.num_columns):
-            column = metadata.row_group(group).column(place)
-            limits.check(path, "cells", column.num_values, f"in column {column.path_in_schema!r}")
-            width = _width(metadata.schema.column(place))
-            decoded += max(column.num_values * width, column.total_uncompressed_size)
-    limits.check_ratio(path, decoded)
-    return metadata
-
-
-def _width(column: pq.ColumnSchema) -> int:
-    """Bytes of a value once it is decoded; texts stay in their dictionary."""
-    if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
-        return max(column.length, 1)
-    return 4 if column.physical_type in ("BYTE_ARRAY", "INT32", "FLOAT", "BOOLEAN") else 8
+        footer = read_footer(path)
+    except ValueError as error:
+        raise refusal(path, "a Parquet file", str(error), "write it again") from error
+    limits.check(path, "channels", footer.n_columns - len(OWN_COLUMNS))
+    for _, n_values in footer.groups:
+        limits.check(path, "cells", n_values, "in a row group")
+    limits.check_ratio(path, footer.decoded_bytes)
+    return footer
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return any(f(kind) for f in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary))
 
 
-def _rows_at_once(metadata: pq.FileMetaData, group: int) -> int:
+def _rows_at_once(footer: Footer, group: int) -> int:
     """Rows of a group that together have as many numbers as a part may have."""
-    found = metadata.row_group(group)
-    longest = max(found.column(place).num_values for place in range(metadata.num_columns))
-    cells = longest * metadata.num_columns
-    return max(found.num_rows * PART_CELLS // max(cells, PART_CELLS), 1)
+    n_rows, longest = footer.groups[group]
+    cells = longest * footer.n_columns
+    return max(n_rows * PART_CELLS // max(cells, PART_CELLS), 1)
 
 
 def _check_steps(path: str, table: pa.Table, channels: list[str], limits: Limits) -> None:
