@@ -4,8 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.command_line import REFUSED, JsonFlag, LimitOption, RootOption, prepare_prefect, writable
+from flows.command_line import (
+    LONGEST_LINE,
+    REFUSED,
+    JsonFlag,
+    LimitOption,
+    RootOption,
+    prepare_prefect,
+    writable,
+)
 from flows.printing import print_json
+from storage.root import shown
 
 
 def ingest(
@@ -60,7 +69,7 @@ def _show(outcome: dict[str, Any], as_json: bool) -> None:
     else:
         for file in files:
             what = f"{file['added']:,} series" if file["became"] == "added" else file["reason"]
-            typer.echo(f"{file['became']:<12} {file['file']}: {what}")
+            typer.echo(f"{file['became']:<12} {shown(file['file'])}: {shown(what, LONGEST_LINE)}")
         for sweep in outcome["sweeps"]:
             where = f" to {sweep['dataset']}" if sweep["dataset"] else ""
             typer.echo(f"{sweep['place']}: {sweep['added']:,} series added{where}")

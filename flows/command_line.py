@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from flows.interruption import leave_on_interrupt
-from storage.root import Root, open_root
+from storage.root import Root, open_root, shown
 
 PREFECT_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -154,6 +154,9 @@ def prepare_prefect(
         use(server.service, {"flows.heartbeat_frequency": None})
 
 
+LONGEST_LINE = 2000
+
+
 def complain(message: str, code: int) -> int:
-    print(f"seqclass: {' '.join(message.split())}", file=sys.stderr)
+    print(f"seqclass: {shown(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
     return code

@@ -87,6 +87,12 @@ def check_name(name: str, argument: str = "--name") -> str:
     return name
 
 
+def shown(text: str, longest: int = 400) -> str:
+    """A text as a message may quote it: without what steers a terminal, and of some length."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return plain if len(plain) <= longest else f"{plain[:longest]}…"
+
+
 class DamagedError(ValueError):
     """A stored file is missing, or its content is not what its manifest says."""
 

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.root import shown
+
 SERIES = pa.list_(pa.float32())
 FIXED_COLUMNS = {"series_id": pa.string(), "label": pa.string(), "n_steps": pa.int32()}
 OPTIONAL_COLUMNS = {
@@ -22,6 +24,12 @@ REMARKS = ("tonic_hz", "notation")
 """What is known of a melody beside its values: where its Sa lies, and its svaras as they are
 written. People and reports read it, no classifier does."""
 SPLITS = ("train", "test")
+ABSTENTION = "unknown"
+"""What a model answers where it abstains; a class of that name could not be told from it."""
+
+
+CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+"""Characters that steer a terminal, or turn the direction of a text."""
 
 
 def dataset_schema(schema: pa.Schema) -> pa.Schema:
@@ -34,7 +42,12 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
         raise ValueError(
             f"columns: expected {', '.join(FIXED_COLUMNS)} (with {', '.join(OPTIONAL_COLUMNS)} "
             "where they exist) and a list of numbers per channel, got "
-            f"{', '.join(schema.names)}; rename or drop the others"
+            f"{shown(', '.join(schema.names))}; rename or drop the others"
+        )
+    steering = [name for name in channels if not name.isprintable()]
+    if steering:
+        raise ValueError(
+            f"columns: expected names of printable characters, got {shown(steering[0])}; rename it"
         )
     optional = {n: t for n, t in OPTIONAL_COLUMNS.items() if n in schema.names}
     return pa.schema({**FIXED_COLUMNS, **optional, **dict.fromkeys(channels, SERIES)})
@@ -59,6 +72,16 @@ def check_form(table: pa.Table, channels: list[str]) -> None:
     _refuse(table, pc.is_null(table["series_id"]), "series_id", "an id for every series", "none")
     _refuse(table, pc.less(table["n_steps"], 1), "n_steps", "at least one step", "zero length")
     _refuse(table, pc.equal(table["label"], ""), "label", "a label or null", "an empty text")
+    for name in ("series_id", "label", "group"):
+        if name in table.column_names:
+            steering = pc.match_substring_regex(table[name], CONTROL)
+            _refuse(table, steering, name, "printable characters", "others")
+    taken = pc.equal(table["label"], ABSTENTION)
+    _refuse(table, taken, "label", "another name", f"{ABSTENTION!r}, the answer that is none,")
+    if "tonic_hz" in table.column_names:
+        tonic = table["tonic_hz"]
+        wrong = pc.invert(pc.and_(pc.greater(tonic, 0), pc.is_finite(tonic)))
+        _refuse(table, wrong, "tonic_hz", "a frequency above 0 Hz, or null", "another number")
     if "split" in table.column_names:
         wrong = pc.invert(pc.is_in(table["split"], pa.array([*SPLITS, None], pa.string())))
         _refuse(table, wrong, "split", "'train' or 'test'", "another word")
@@ -103,7 +126,7 @@ def _refuse(table: pa.Table, wrong: pa.Array, column: str, expected: str, got: s
     if len(rows):
         name = table["series_id"][int(rows[0])].as_py()
         raise ValueError(
-            f"column {column!r}: expected {expected}, got {got} in series {name!r} "
+            f"column {column!r}: expected {expected}, got {got} in series {shown(name)!r} "
             f"({len(rows)} of {len(table)} rows); correct the input"
         )
 

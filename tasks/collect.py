@@ -31,12 +31,14 @@ from storage.inbox import (
 )
 from storage.quarantine import Quarantine
 from storage.repeats import Ledger
-from storage.root import Root, check_name, locked, open_root, staging
+from storage.root import Root, check_name, locked, open_root, shown, staging
 from tasks.ingest import profiled
 from tasks.monitoring.contract import Profile
 from tasks.monitoring.policy import Policy
 from tasks.notify import announce_arrival, announce_refusal
 from tasks.screening import Screening, Terms, contract_of, counts_of
+
+LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,10 @@ def _judge(path: str, file: _File, screen: "_Screen", terms: Terms) -> None:
     try:
         screen.read(path, file, terms)
     except ValueError as error:
-        file.became, file.reason = "quarantined", " ".join(str(error).split())
+        file.became, file.reason = (
+            "quarantined",
+            shown(" ".join(str(error).split()), LONGEST_REASON),
+        )
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

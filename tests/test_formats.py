@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.formats import ColumnNames, expand, read_files
+from storage.rows import channels_of, check_form, dataset_schema
 
 NAMES = ColumnNames()
 
@@ -224,7 +225,9 @@ BAD = {
     ),
     "csv with pandas' index": (lines("b.csv", ",series_id,label,x\n0,a,k,1\n"), "index=False"),
     "csv with a column twice": (lines("b.csv", "series_id,label,x,x\na,k,1,2\n"), "different name"),
-    "parquet with struct labels": (table(series_id=["a"], label=[{"p": 1}], x=[1.0]), "string"),
+    "parquet with struct labels": (
+        table(series_id=["a"], label=[{"p": 1}], x=[1.0]), "texts or numbers",
+    ),
     "parquet that is none": (lines("b.parquet", "not parquet"), "a Parquet file"),
     "parquet with lists of text": (
         table(series_id=["a"], label=["k"], x=[["p"]]), "lists of numbers|numbers",
@@ -293,3 +296,83 @@ def test_missing_and_unknown_files_are_refused(tmp_path: Path, name: str) -> Non
     text(tmp_path, "b.xlsx", "")
     with pytest.raises(ValueError, match=r"^PATH: expected .*got "):
         expand([str(tmp_path / name)], "PATH")
+
+
+def labelled(values: pa.Array) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        n = len(values)
+        table = pa.table({"series_id": [f"s{i}" for i in range(n)], "label": values,
+                          "value": [[1.0]] * n})  # fmt: skip
+        pq.write_table(table, folder / "labels.parquet")
+        return folder / "labels.parquet"
+
+    return write
+
+
+def test_a_label_that_is_nan_or_no_time_is_missing_in_parquet(tmp_path: Path) -> None:
+    rows = read(labelled(pa.array([1.0, float("nan"), 2.5, None]))(tmp_path))
+    assert [row["label"] for row in rows] == ["1", None, "2.5", None]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1.0, float("inf")]),
+        pa.array([0, None], pa.timestamp("us")),
+        pa.array([5, 6], pa.duration("s")),
+        pa.array([{"a": 1}, {"a": 2}]),
+        pa.array([[1], [2]]),
+    ],
+    ids=["inf", "times", "durations", "structs", "lists"],
+)
+def test_a_label_of_another_kind_is_refused(tmp_path: Path, values: pa.Array) -> None:
+    with pytest.raises(ValueError, match=r"label|lists of numbers"):
+        list(passed(labelled(values)(tmp_path)))
+
+
+def passed(path: Path) -> list[pa.Table]:
+    """Tables as an import takes them: with the checks of stored rows."""
+    tables = list(read_files([str(path)], NAMES))
+    for table in tables:
+        check_form(table, channels_of(dataset_schema(table.schema)))
+    return tables
+
+
+ARRAYS = {
+    "inf": np.array([1.0, np.inf]),
+    "durations": np.array([1, 2], "m8[s]"),
+    "times": np.array(["2026-01-01", "NaT"], "M8[D]"),
+    "structures": np.array([(1, 2), (3, 4)], [("a", "i4"), ("b", "i4")]),
+}
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_a_label_of_another_kind_is_refused_in_arrays_too(tmp_path: Path, kind: str) -> None:
+    np.savez(tmp_path / "a.npz", X=np.ones((2, 3)), y=ARRAYS[kind])
+    with pytest.raises(ValueError, match=r"a class in every label|an array of numbers or text"):
+        read(tmp_path / "a.npz")
+
+
+def test_durations_are_no_numbers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=np.ones((2, 3), "m8[s]"), y=np.array([1, 2]))
+    with pytest.raises(ValueError, match="an array of numbers or text"):
+        read(tmp_path / "a.npz")
+    table = pa.table({"series_id": ["a"], "label": ["k"], "value": pa.array([1], pa.duration("s"))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="value"):
+        read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [("label", "unknown", "the answer that is none"), ("tonic_hz", -1.0, "above 0 Hz"),
+     ("tonic_hz", 0.0, "above 0 Hz"), ("tonic_hz", float("inf"), "above 0 Hz")],
+)  # fmt: skip
+def test_values_that_mean_something_else_are_refused(
+    tmp_path: Path, column: str, value: object, says: str
+) -> None:
+    known = {"series_id": ["a", "b"], "label": ["k", "l"], "value": [[1.0]] * 2}
+    table = pa.table({**known, column: [{"label": "k"}.get(column), value]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=says):
+        passed(tmp_path / "a.parquet")

@@ -219,3 +219,37 @@ def test_a_damaged_dataset_is_not_the_fault_of_the_files(root: Root, inbox: Root
     with pytest.raises(ValueError, match=r"part-00000\.parquet"):
         sweep(root, inbox)
     assert inbox.names() == ["good.parquet"]
+
+
+ESCAPE = "\x1b]0;owned\x07"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"series_id,label,x\ns{ESCAPE},k,1\n",
+        f"series_id,label,x\ns,k{ESCAPE},1\n",
+        f"series_id,label,x{ESCAPE}\ns,k,1\n",
+        f"series_id,label,x\ns,k,one{ESCAPE}\n",
+        f"series_id,label{ESCAPE},x\ns,k,1\n",
+        "series_id,label,x\ns\u202e,k,1\n",
+    ],
+    ids=["id", "label", "channel", "value", "column", "direction"],
+)
+def test_nothing_of_a_file_steers_the_terminal(
+    root: Root, tmp_path: Path, seqclass: Command, prefect: str, text: str
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    code, out, err = seqclass("import", tmp_path / "a.csv", "--name", "x")
+    assert (code, out) == (2, "")
+    assert all(c.isprintable() or c in "\n" for c in err.splitlines()[-1])
+    assert root.names("datasets") == []
+
+
+def test_an_error_is_as_long_as_a_line_may_be(
+    tmp_path: Path, seqclass: Command, prefect: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f"series_id,label,x\ns,k,{'z' * 900_000}\n")
+    code, _, err = seqclass("import", tmp_path / "a.csv", "--name", "x")
+    assert code == 2
+    assert len(err.splitlines()[-1]) < 2500

@@ -208,6 +208,9 @@ def _array_labels(path: str, y: np.ndarray, n: int) -> list[str | None]:
             path, f"as many labels as series ({n})", f"labels of shape {y.shape}",
             "check both arrays",
         )  # fmt: skip
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        row = int(np.isinf(y).reshape(n, -1).any(axis=1).argmax()) + 1
+        raise refusal(path, "a class in every label", "inf", "correct the label", row)
     if y.ndim == 1 or y.shape[1] == 1:
         return [label_text(value) for value in y.reshape(n).tolist()]
     one_hot = np.issubdtype(y.dtype, np.number) or y.dtype == bool

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from storage.root import shown
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
 
 if TYPE_CHECKING:
     from storage.formats.limits import Limits
 
 CHUNK_ROWS = 4096
+LABELS = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
+    pa.types.is_boolean, pa.types.is_null,
+)  # fmt: skip
+"""Kinds of a column that can hold labels."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ def refusal(
 ) -> RefusalError:
     """An error about a file; rows count from 1, a header line included, blank lines not."""
     where = path if row is None else f"{path}, row {row}"
-    return RefusalError(f"{where}: expected {expected}, got {got}; {next_step}")
+    parts = shown(expected), shown(got), shown(next_step)
+    return RefusalError("{}: expected {}, got {}; {}".format(where, *parts))
 
 
 def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
@@ -78,7 +86,23 @@ def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
                 path, f"no column {own!r} beside {given!r}", ", ".join(present), "drop one of them"
             )
     table = table.rename_columns([new.get(name, name) for name in present])
+    if "label" in table.column_names:
+        place = table.column_names.index("label")
+        table = table.set_column(place, "label", _labels(path, table["label"]))
     return cast(path, table, {"series_id": pa.string(), "label": pa.string()})
+
+
+def _labels(path: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Labels as texts; NaN is a missing one."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not any(is_kind(kind) for is_kind in LABELS):
+        raise refusal(path, "texts or numbers in the label's column", str(kind), "convert it")
+    if pa.types.is_floating(kind):
+        numbers = column.cast(kind)
+        if pc.any(pc.is_inf(numbers)).as_py():
+            raise refusal(path, "a class in every label", "inf", "correct the label")
+        column = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
+    return column.cast(pa.string())
 
 
 def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
