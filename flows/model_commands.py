@@ -76,14 +76,14 @@ def retrain(
     as_json: JsonFlag = False,
 ) -> None:
     """Look at new rows, train a challenger, and promote it or say why not."""
-    from storage.registry import open_model
+    from storage.registry import open_model, plain_name
     from tasks.monitoring.retraining import RetrainSpec
 
     given = {"window_rows": window_rows, "start": "warm" if warm else None,
              "trust_labels": trust_labels or None}  # fmt: skip
     wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
     store = writable(root)
-    name = open_model(store, model.partition("@")[0]).name
+    name = open_model(store, plain_name(model, "the champion")).name
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 
@@ -126,7 +126,7 @@ def rollback(
     from tasks.champion import roll_back
 
     store = writable(root)
-    outcome = roll_back(store, model.partition("@")[0], reason, datetime.now(UTC))
+    outcome = roll_back(store, model, reason, datetime.now(UTC))
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
     show_move(outcome, as_json)
 

@@ -10,6 +10,7 @@ from typing import Any
 from storage.fingerprint import machine_fingerprint, software_versions
 from storage.root import (
     MANIFEST,
+    DamagedError,
     Root,
     check_file,
     commit,
@@ -114,10 +115,17 @@ def save_keras(model: Any, root: Root, path: str) -> None:
 
 
 def load_keras(root: Root, path: str) -> Any:
-    """Load a ``.keras`` file in Keras's safe mode."""
+    """Load a ``.keras`` file in Keras's safe mode; what is more than stock layers is refused."""
     import keras
 
     with tempfile.TemporaryDirectory() as folder:
         local = f"{folder}/model.keras"
         root.fs.get_file(path, local)
-        return keras.saving.load_model(local, compile=False)
+        try:
+            return keras.saving.load_model(local, compile=False, safe_mode=True)
+        except Exception as error:
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DamagedError(
+                f"{path}: expected a network of stock Keras layers, got another file ({said}); "
+                "restore it, or take another version"
+            ) from error

@@ -49,6 +49,17 @@ def open_model(root: Root, ref: str) -> Model:
     raise _unknown(root, ref)
 
 
+def plain_name(ref: str, instead: str) -> str:
+    """The name of a model, where no version can be chosen."""
+    name, at, _ = ref.removeprefix("models/").partition("@")
+    if at:
+        raise ValueError(
+            f"MODEL: expected a name without a version, since {instead} is taken, got {ref!r}; "
+            f"write {name}"
+        )
+    return name
+
+
 def check_model(root: Root, name: str) -> str:
     """The name of a model that has a version, be it sound or not."""
     if not model_versions(root, name):

@@ -12,6 +12,7 @@ from storage.registry import (
     finish_move,
     move_champion,
     open_model,
+    plain_name,
     previous_champion,
 )
 from storage.retrainings import carry_out
@@ -61,7 +62,7 @@ def _refusal_of(model: Model) -> str | None:
 def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:
     """Make the champion before this one the champion again; a rollback that was cut short is
     ended, and is not followed by another."""
-    name = check_model(root, ref.removeprefix("models/").partition("@")[0])
+    name = check_model(root, plain_name(ref, "the champion before this one"))
     with locked(root, "models", name):
         cut_short = finish_move(root, name)
         if cut_short and cut_short["what"] == "rollback":

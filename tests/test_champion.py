@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from conftest import NOW, Command, store_version
 
+from storage.models import load_keras
 from storage.registry import champion_of, move_champion, read_audit
 from storage.retrainings import carry_out, commit_retraining
-from storage.root import DamagedError, Root, staging
+from storage.root import DamagedError, Root, open_root, staging
 
 
 @pytest.fixture
@@ -75,3 +76,38 @@ def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:
     with pytest.raises(DamagedError, match=r"models/m/v1/model\.keras"):
         move_champion(two, "m", "v1", "me", "why", {}, NOW.replace(second=9))
     assert len(read_audit(two, "m")) == 2
+
+
+@pytest.mark.parametrize("ref", ["m@v1", "m@nonsense", "models/m@v2", "m@"])
+def test_a_rollback_takes_no_version(two: Root, seqclass: Command, ref: str) -> None:
+    code, out, err = seqclass("rollback", ref)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "expected a name without a version" in err
+    assert champion_of(two, "m") == "v2"
+
+
+@pytest.mark.parametrize("kind", ["lambda", "custom class", "no network", "pickle"])
+def test_a_hostile_network_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    import keras
+
+    root = open_root(tmp_path)
+    if kind in ("no network", "pickle"):
+        (tmp_path / "m.keras").write_bytes(b"other" if kind == "no network" else b"\x80\x04K\x01.")
+    else:
+        layer = keras.layers.Lambda(lambda x: x * 2) if kind == "lambda" else odd_layer()()
+        keras.Sequential([keras.Input((3,)), layer]).save(tmp_path / "m.keras")
+    with pytest.raises(DamagedError, match="expected a network of stock Keras layers") as refused:
+        load_keras(root, str(tmp_path / "m.keras"))
+    assert "\n" not in str(refused.value)
+
+
+def odd_layer() -> type:
+    import keras
+
+    class Odd(keras.layers.Layer):
+        """A class that nobody but its author knows."""
+
+        def call(self, x: object) -> object:
+            return x
+
+    return Odd
