@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from storage.root import Root, irregular, replace_file
+from storage.root import Root, irregular, replace_file, sync_folder
 
 INBOX = "inbox"
 DONE, ASIDE = "done", "quarantine"
@@ -138,6 +138,7 @@ def put_away(
     try:
         if inbox.is_local:
             os.replace(inbox.join(arrival.name), target)
+            sync_folder(inbox.join(folder))
         else:
             inbox.fs.mv(inbox.join(arrival.name), target)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.root import Root, sha256_of
+from storage.root import Root, sha256_of, sync_folder
 
 QUARANTINE = "quarantine"
 REASON = "reason"
@@ -55,6 +55,7 @@ def _move(root: Root, path: str, target: str) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     os.replace(path, target)
+    sync_folder(os.path.dirname(target))
 
 
 def damaged_quarantines(root: Root, name: str) -> tuple[int, list[dict[str, Any]]]:

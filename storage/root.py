@@ -6,6 +6,7 @@ whole, its manifest written last. What has no manifest does not exist.
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -27,6 +28,11 @@ STAGING = ".staging"
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
 
+DRAFT_AGE_S = 60
+DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
+           "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
+"""Folders in which files are written atomically."""
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -220,6 +226,7 @@ def create_file(root: Root, path: str, content: bytes) -> None:
     if root.is_local:
         with _temporary(path, content) as written:
             os.link(written, path)
+        sync_folder(os.path.dirname(path))
         return
     with root.fs.open(path, "xb") as file:
         file.write(content)
@@ -230,8 +237,19 @@ def replace_file(root: Root, path: str, content: bytes) -> None:
     if root.is_local:
         with _temporary(path, content) as written:
             os.replace(written, path)
+        sync_folder(os.path.dirname(path))
         return
     root.fs.pipe_file(path, content)
+
+
+def sync_folder(folder: str) -> None:
+    """Let a folder's names reach the disk, as far as its file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextlib.contextmanager
@@ -242,10 +260,12 @@ def _temporary(path: str, content: bytes) -> Iterator[str]:
     written = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}"
     try:
         with open(written, "wb") as file:
+            with contextlib.suppress(OSError):  # some network file systems lock nothing
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        yield written
+            yield written
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(written)
@@ -312,9 +332,11 @@ def _commit_local(folder: str, target: str) -> bool:
     for name in os.listdir(folder):
         with open(f"{folder}/{name}", "rb") as file:
             os.fsync(file.fileno())
+    sync_folder(folder)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
         os.rename(folder, target)
+        sync_folder(os.path.dirname(target))
     except OSError:
         if os.path.isdir(target):
             return False
@@ -341,15 +363,37 @@ def locked(root: Root, *folder: str) -> Iterator[None]:
 def sweep(root: Root) -> list[str]:
     """Remove what killed runs left behind; the work of living processes stays.
 
-    Returns the folders that were removed.
+    Returns the folders and files that were removed.
     """
     staged = [path.rstrip("/") for path in entries(root, root.join(STAGING))]
     left = [path for path in staged if _is_abandoned(root, path)]
     left += [path for path in _versions_without_manifest(root) if _may_sweep_version(root, path)]
+    left += _drafts(root)
     for path in left:
         with contextlib.suppress(FileNotFoundError):
             root.fs.rm(path, recursive=True)
     return left
+
+
+def _drafts(root: Root) -> list[str]:
+    """Files that were being written beside their place when their process was killed."""
+    if not root.is_local:
+        return []
+    found = (path for place in DRAFTED for path in
+             glob.glob(os.path.join(glob.escape(root.path), place, ".*")))  # fmt: skip
+    return [path for path in found if _DRAFT.fullmatch(os.path.basename(path)) and _is_left(path)]
+
+
+def _is_left(path: str) -> bool:
+    """Whether nobody writes a file any more: its writer holds it locked from the first byte on."""
+    try:
+        if time.time() - os.lstat(path).st_mtime < DRAFT_AGE_S:
+            return False
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def entries(root: Root, folder: str) -> list[str]:

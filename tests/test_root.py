@@ -1,5 +1,6 @@
 """The storage root: staging, commits, locks and the sweep of leftovers."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import store_series
+from conftest import REPOSITORY, store_series
 
 from storage.root import (
     DEFAULT_ROOT,
@@ -114,3 +115,44 @@ def test_a_file_is_replaced_whole_or_not_at_all(root: Root) -> None:
         replace_file(root, path, None)  # type: ignore[arg-type]
     assert Path(path).read_bytes() == b"old"
     assert root.names() == ["pointer.json"]
+
+
+WRITER = """
+import os, signal, sys
+import storage.root as s
+s.os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+s.os.link = s.os.replace
+root = s.open_root(sys.argv[1])
+{"replace": s.replace_file, "create": s.create_file}[sys.argv[2]](root, sys.argv[3], b"half")
+"""
+PLACES = [
+    "index.html", "datasets/toy/latest.json", "models/m/aliases/champion.json",
+    "models/m/audit/20260102T030405.000000Z-promote.json", "models/m/audit/.head.json",
+    "inbox/toy/quarantine/0-a.csv.reason.txt", "studies/toy/runs/0.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["replace", "create"])
+def test_a_killed_write_leaves_a_file_that_is_swept(root: Root, how: str) -> None:
+    for place in PLACES:
+        words = [sys.executable, "-c", WRITER, root.path, how, root.join(*place.split("/"))]
+        assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
+    left = [path for path in Path(root.path).rglob("*") if path.is_file()]
+    assert len(left) == len(PLACES)
+    assert sweep(root) == [], "they may still be written"
+    for path in left:
+        os.utime(path, (0, 0))
+    with open(left[0], "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert len(sweep(root)) == len(PLACES) - 1
+    assert sweep(root) == [str(left[0])]
+    assert [path for path in Path(root.path).rglob("*") if path.is_file()] == []
+
+
+def test_hidden_files_of_others_stay(root: Root) -> None:
+    for name in (".gitignore", ".retraining.lock", ".keep.12345678x", ".head.json"):
+        path = Path(root.join("models", "m", name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (0, 0))
+    assert sweep(root) == []
