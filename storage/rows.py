@@ -126,7 +126,7 @@ def _refuse(table: pa.Table, wrong: pa.Array, column: str, expected: str, got: s
     if len(rows):
         name = table["series_id"][int(rows[0])].as_py()
         raise ValueError(
-            f"column {column!r}: expected {expected}, got {got} in series {shown(name)!r} "
+            f"column {column!r}: expected {expected}, got {got} in series {shown(str(name))!r} "
             f"({len(rows)} of {len(table)} rows); correct the input"
         )
 
