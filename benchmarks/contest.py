@@ -158,14 +158,16 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
         "restarts": sum(fit.restarts for fit in replica.fits),
         "updates": sum(fit.history[-1].update for fit in replica.fits),
         "validation_log_loss": replica.validation["log_loss"],
-        "training_loss": replica.fits[-1].history[-1].training_loss,
+        "members": [member._asdict() for member in replica.members],
     }
 
 
 def log_answers(classifier: Any, x: np.ndarray) -> np.ndarray:
+    from tasks.learning.classifier import probabilities_of
     from tasks.learning.fitting import predict_logits
 
-    return np.log(np.maximum(predict_logits(classifier, x), np.finfo(np.float32).tiny))
+    probabilities = predict_logits(probabilities_of(classifier), x)
+    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
 
 @dataclass(frozen=True)

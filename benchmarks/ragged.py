@@ -32,9 +32,9 @@ def _measured(case: str) -> dict[str, Any]:
     tensorflow()
     from tasks.learning.classifier import build_network, pooling_factor
     from tasks.learning.fitting import Rows, fit, predict_logits
+    from tasks.learning.members import usual_steps
     from tasks.learning.scaling import fit_scaling
     from tasks.learning.spec import Architecture, Recipe
-    from tasks.learning.training import usual_steps
 
     rng = np.random.default_rng(0)
     lengths = lengths_of(case, rng)
@@ -47,7 +47,7 @@ def _measured(case: str) -> dict[str, Any]:
     began = time.perf_counter()
     trained = fit(
         lambda seed: build_network(2, scaling, pooling, architecture, seed),
-        Rows(x, y), None, Recipe(solved=0.0), 0, lambda *_: None, UPDATES,
+        Rows(x, y), x[:0], Recipe(updates=UPDATES, epochs=0, solved=0.0), 0, lambda *_: None,
     )  # fmt: skip
     fitted = time.perf_counter()
     logits = predict_logits(trained.network, x)

@@ -121,7 +121,7 @@ def this_product(work: Workload) -> Iterator[float]:
     """The product's own loop: AdamW, clipping and averaged weights included."""
     import tensorflow as tf
 
-    from tasks.learning.fitting import _Machine
+    from tasks.learning.fitting import CompiledTrainer
     from tasks.learning.spec import CHUNK, Recipe
     from tasks.workers import tensorflow
 
@@ -129,7 +129,7 @@ def this_product(work: Workload) -> Iterator[float]:
     x, y, _ = work.rows()
     recipe, budget = Recipe(), 10_000
     decay = recipe.decay(len(x))
-    machine = _Machine(keras_network(work), recipe, budget, decay, x.shape[1:], None)
+    machine = CompiledTrainer(keras_network(work), recipe, budget, decay, x.shape[1:], None, None)
     series, codes = tf.constant(x), tf.constant(y)
     order = np.random.default_rng(1).integers(0, len(x), (CHUNK, work.batch)).astype(np.int32)
     while True:

@@ -24,8 +24,9 @@ from tasks.synthesis.weeks import SCENARIOS, ArrivalSpec, Week, draw_week
 NAME = "plant"
 LIGHT = TrainingSpec(
     seeds=1,
-    refit_below=0,
-    recipe=Recipe(updates=400, epochs=1, shortest=200, patience=150, verdict=200, restarts=1),
+    members=("conv-lstm",),
+    networks={"conv-lstm": 1},
+    recipe=Recipe(updates=400, epochs=1, restart_check_step=200, restarts=1),
     architecture=Architecture(filters=16, units=16),
 )
 """Trains in a few seconds, which is enough for series of a few dozen steps."""

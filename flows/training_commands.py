@@ -1,5 +1,6 @@
 """Commands that train: run, train, stability and search."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,9 @@ def train(
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Register the average of all seeds.")
     ] = False,
+    budget: Annotated[
+        float | None, typer.Option(help="Seconds after which no further network is begun.")
+    ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -60,9 +64,12 @@ def train(
     from storage.datasets import open_dataset
     from storage.root import check_name
 
-    training = training_spec(
-        {"seeds": seeds, "first_seed": first_seed, **({"ensemble": True} if ensemble else {})}, spec
-    )
+    differing: dict[str, Any] = {"seeds": seeds, "first_seed": first_seed}
+    if ensemble:
+        differing["ensemble"] = True
+    if budget is not None:
+        differing["budget_s"] = _seconds_of_a_seed(budget, seeds)
+    training = training_spec(differing, spec)
     store = writable(root)
     ref = open_dataset(store, dataset).ref
     if name is not None:
@@ -71,6 +78,15 @@ def train(
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(ref, name, training, store.url), as_json)
+
+
+def _seconds_of_a_seed(budget: float, seeds: int) -> float:
+    """What one seed may take where as many as there are cores are trained at a time."""
+    from tasks.workers import at_once
+
+    if not 0 < budget < math.inf:
+        raise ValueError(f"--budget: expected seconds above 0, got {budget:g}; correct it")
+    return budget / math.ceil(seeds / at_once())
 
 
 def stability(

@@ -19,13 +19,21 @@ def candidate_path(workspace: str, seed: int) -> str:
 
 
 def train_candidates(
-    dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
+    dataset_ref: str,
+    spec: TrainingSpec,
+    workspace: str,
+    root_url: str,
+    recorded: dict[int, dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Train every seed in a process of its own; classifiers and held-back logits are stored."""
+    """Train every seed in a process of its own; classifiers and held-back logits are stored.
+
+    recorded: of each seed the record of an earlier training that is to be had again.
+    """
     open_root(root_url).fs.makedirs(f"{workspace}/{FOLDER}", exist_ok=True)
     seeds = spec.replica_seeds
+    specs = {seed: as_recorded(spec, recorded[seed]) if recorded else spec for seed in seeds}
     jobs = [
-        (train_seed, (root_url, dataset_ref, spec, seed, candidate_path(workspace, seed)))
+        (train_seed, (root_url, dataset_ref, specs[seed], seed, candidate_path(workspace, seed)))
         for seed in seeds
     ]
     with trainings(len(seeds)) as display:
@@ -33,11 +41,26 @@ def train_candidates(
 
 
 def retrain_registered(
-    dataset_ref: str, spec: TrainingSpec, seed: int | None, workspace: str, root_url: str
-) -> list[dict[str, Any]]:
+    dataset_ref: str,
+    spec: TrainingSpec,
+    seed: int | None,
+    workspace: str,
+    root_url: str,
+    recorded: dict[int, dict[str, Any]],
+) -> list[dict[str, Any]]:  # a registered training, and where to repeat it
     """Train what was registered once more: one ``seed``, or for None every seed."""
     one = spec if seed is None else replace(spec, seeds=1, first_seed=seed)
-    return train_candidates(dataset_ref, one, workspace, root_url)
+    return train_candidates(dataset_ref, one, workspace, root_url, recorded)
+
+
+def as_recorded(spec: TrainingSpec, record: dict[str, Any]) -> TrainingSpec:
+    """The spec that trains as many networks as a budget of time allowed then."""
+    if spec.budget_s is None:
+        return spec
+    trained = [member for member in record["members"] if member["accuracy"] is not None]
+    networks = {member["name"]: member["networks"] for member in trained if member["networks"]}
+    members = tuple(member["name"] for member in trained)
+    return replace(spec, budget_s=None, members=members, networks=networks)
 
 
 def read_records(workspace: str, root_url: str) -> list[dict[str, Any]]:

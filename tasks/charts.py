@@ -99,22 +99,19 @@ def drift_picture(table: list[dict[str, Any]], most: int = 20) -> str:
 
 
 def learning_curves(history: list[dict[str, Any]]) -> str:
-    """Training and validation log-loss of every seed's first fit over its updates."""
+    """Training log-loss of every seed's first network over its updates."""
     figure, axes = _figure(6.2, 2.8)
     seeds = sorted({point["seed"] for point in history})
-    colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.85, len(seeds)))
-    for seed, colour in zip(seeds, colours, strict=True):
+    colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.85, max(len(seeds), 1)))
+    for seed, colour in zip(seeds, colours, strict=False):
         points = [p for p in history if p["seed"] == seed and p["fit"] == 0]
         updates = [p["update"] for p in points]
         axes.plot(updates, [p["training_loss"] for p in points], color=colour, label=f"seed {seed}")
-        axes.plot(
-            updates, [p["validation_loss"] for p in points], color=colour, linestyle=(0, (2, 2))
-        )
     axes.set_yscale("log")
     axes.set_xlabel("update")
     axes.set_ylabel("log-loss (nats)")
-    axes.set_title("solid: training rows, dashed: held-back rows", loc="left", fontsize=9)
-    if len(seeds) <= 10:
+    axes.set_title("the first network of each seed, on training rows", loc="left", fontsize=9)
+    if 0 < len(seeds) <= 10:
         axes.legend(frameon=False, ncols=2, fontsize=8)
     return _svg(figure)
 

@@ -15,18 +15,23 @@ from storage.root import open_root
 from tasks.candidates import assemble, best_record, candidate_path, read_records
 from tasks.explain import explain
 from tasks.leakage import leaks_of
+from tasks.learning.contribution import contribution_of
 from tasks.learning.decisions import (
+    AMBIGUOUS,
+    UNFAMILIAR,
     UNKNOWN,
     Decision,
     abstention_scores,
     answers_of,
     confidence_of,
+    reasons_of,
 )
 from tasks.learning.metrics import evaluate as full_scores
 from tasks.learning.metrics import label_scores, seed_scores
 from tasks.learning.spec import TrainingSpec
 from tasks.monitoring.stability import stability_of
-from tasks.replicas import baseline_rows, predict_rows
+from tasks.prediction import REFERENCES, nearest_names, possible_names
+from tasks.replicas import Answers, answer_in_full, baseline_rows, members_path, predict_rows
 from tasks.selection import Selection, select_rows
 from tasks.workers import workers
 
@@ -39,14 +44,22 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     chosen = select_rows(dataset, spec)
     records = read_records(workspace, root_url)
     ensemble = assemble(dataset.ref, spec, records, workspace, root_url)
-    registered, by_seed, baselines = _answers(dataset, spec, chosen, records, workspace)
+    answers, by_seed, baselines = _answers(dataset, spec, chosen, records, workspace)
+    registered, best = answers.probabilities, best_record(records)
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
-    decision = Decision(**(ensemble or best_record(records))["decision"])
+    decision = Decision(**(ensemble or best)["decision"])
     given = answers_of(registered, decision.offsets)
     metrics = {
         **_scored(registered, decision, chosen, spec),
-        "registered_seed": None if ensemble else best_record(records)["seed"],
+        "unknown": _counted(
+            reasons_of(confidence_of(registered, decision.offsets), answers.p_value, decision)
+        ),
+        "registered_seed": None if ensemble else best["seed"],
+        "committee": contribution_of(trained_members(best), answers.members, given, y),
+        "left_out": [m for m in best["members"] if m["accuracy"] is None],
+        "references": len(best["references"]),
+        "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
@@ -54,11 +67,12 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     }
     metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
-    answers = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}
-    table = predictions(dataset, chosen, registered, decision, answers)
-    with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
-        pq.write_table(table, file)
-    by_row, names = np.stack(list(answers.values())), table["series_id"].to_pylist()
+    codes = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}
+    references = _references(dataset, chosen, best)
+    _write_table(root.fs, f"{workspace}/{REFERENCES}", references)
+    table = predictions(dataset, chosen, answers, decision, codes, references)
+    _write_table(root.fs, f"{workspace}/predictions.parquet", table)
+    by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     found = stability_of(seeds, by_row, y, names, n_classes, spec.limits, spec.split_seed)
     _write_json(root.fs, f"{workspace}/stability.json", found)
     get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
@@ -87,13 +101,14 @@ def _answers(
     chosen: Selection,
     records: list[dict[str, Any]],
     workspace: str,
-) -> tuple[np.ndarray, dict[int, np.ndarray], dict[str, np.ndarray]]:
-    """Test rows' probabilities by what is registered and by each seed; the baselines' codes."""
+) -> tuple[Answers, dict[int, np.ndarray], dict[str, np.ndarray]]:
+    """What is registered says of the test rows; each seed's probabilities; the baselines' codes."""
     url, seeds = dataset.root.url, [record["seed"] for record in records]
     paths = [candidate_path(workspace, seed) for seed in seeds]
-    [registered], by_seed, baselines = workers().run(
+    alone = members_path(candidate_path(workspace, best_record(records)["seed"]))
+    registered, by_seed, baselines = workers().run(
         [
-            (predict_rows, (url, dataset.ref, chosen.test, [f"{workspace}/model.keras"])),
+            (answer_in_full, (url, dataset.ref, chosen.test, f"{workspace}/model.keras", alone)),
             (predict_rows, (url, dataset.ref, chosen.test, paths)),
             (baseline_rows, (url, dataset.ref, spec)),
         ]
@@ -124,27 +139,56 @@ def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:
     return record["decision"]["offsets"]
 
 
+def trained_members(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Records of a seed's members that answer, in the order of its file of members."""
+    return [member for member in record["members"] if member["accuracy"] is not None]
+
+
+def _references(dataset: Dataset, chosen: Selection, record: dict[str, Any]) -> pa.Table:
+    """The training series that the registered model compares with, in its order."""
+    rows = chosen.train[np.array(record["references"], dtype=np.int64)]
+    return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
+
+
+def _counted(reasons: list[str | None]) -> dict[str, int]:
+    return {name: reasons.count(name) for name in (AMBIGUOUS, UNFAMILIAR)}
+
+
+def _write_table(fs: Any, path: str, table: pa.Table) -> None:
+    with fs.open(path, "wb") as file:
+        pq.write_table(table, file)
+
+
 def predictions(
     dataset: Dataset,
     chosen: Selection,
-    probabilities: np.ndarray,
+    answers: Answers,
     decision: Decision,
     by_seed: dict[int, np.ndarray],
-) -> pa.Table:
+    references: pa.Table,
+) -> pa.Table:  # what a row is made of
     """A row per test series: truth, the registered model's answer, every seed's answer.
 
-    ``answer`` is the prediction, or ``unknown`` where the confidence is below the threshold.
+    ``answer`` is the prediction, or ``unknown``, whose ``reason`` is ``ambiguous`` where the
+    confidence is below the threshold, ``unfamiliar`` where the p-value is. ``possible``: the
+    classes that can't be ruled out; ``nearest``: the most similar training series.
     """
+    probabilities = answers.probabilities
     names = pa.array(chosen.classes, pa.string())
     table = dataset.labels().take(pa.array(chosen.test)).select(["series_id", "label"])
     guessed = names.take(pa.array(answers_of(probabilities, decision.offsets)))
     confidence = confidence_of(probabilities, decision.offsets)
+    reasons = pa.array(reasons_of(confidence, answers.p_value, decision), pa.string())
     columns = {
         "series_id": table["series_id"],
         "label": table["label"],
         "prediction": guessed,
-        "answer": pc.if_else(pa.array(confidence >= decision.threshold), guessed, UNKNOWN),
+        "answer": pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
+        "reason": reasons,
         "confidence": pa.array(confidence, pa.float32()),
+        "familiarity": pa.array(answers.p_value, pa.float32()),
+        "possible": possible_names(probabilities, decision.possible, chosen.classes),
+        "nearest": nearest_names(answers.nearest, references["series_id"]),
         "probabilities": pa.array(list(probabilities), pa.list_(pa.float32())),
         **{f"seed_{seed}": names.take(pa.array(answer)) for seed, answer in by_seed.items()},
     }

@@ -1,6 +1,6 @@
 """What a worker process does to score a partition: read series, answer them, write the answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -15,9 +15,17 @@ from storage.models import Model, load_keras
 from storage.root import Root, open_root
 from storage.rows import check_rows, to_dense
 from tasks.learning.blocks import predict_block, spans
-from tasks.learning.decisions import UNKNOWN, answers_of, confidence_of
+from tasks.learning.decisions import (
+    UNKNOWN,
+    Decision,
+    answers_of,
+    confidence_of,
+    reasons_of,
+)
 from tasks.workers import tensorflow
 
+REFERENCES = "references.parquet"
+"""The training series that a model compares others with."""
 BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
 """Values per channel, padding included, and series that memory holds at once."""
 
@@ -42,21 +50,30 @@ class Scorer:
     path: str
     classes: tuple[str, ...]
     channels: tuple[str, ...]
-    offsets: tuple[float, ...] | None
-    threshold: float
+    decision: Decision
+    references: tuple[str, ...]
 
 
 def scorer_of(model: Model) -> Scorer:
     """A model that was registered before there were decisions answers every row."""
-    decision, manifest = model.manifest.get("decision", {}), model.manifest
+    stored, manifest = model.manifest.get("decision"), model.manifest
+    decision = Decision(**stored) if stored else Decision(None, 0.0, 1.0, 0.0)
     return Scorer(
         model.ref,
         model.path("model.keras"),
         tuple(manifest["classes"]),
         tuple(manifest["channels"]),
-        decision.get("offsets"),
-        decision.get("threshold", 0.0),
+        decision,
+        _references(model),
     )
+
+
+def _references(model: Model) -> tuple[str, ...]:
+    """Names of the training series that a model compares with; older ones compare with none."""
+    if all(entry["path"] != REFERENCES for entry in model.manifest["files"]):
+        return ()
+    with model.root.fs.open(model.path(REFERENCES), "rb") as file:
+        return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
 
 
 def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
@@ -105,33 +122,66 @@ def answer_rows(
             f"{dataset.ref} has {', '.join(dataset.channels)}; import the columns under these names"
         )
     lengths = dataset.labels()["n_steps"].to_numpy()[rows]
-    return predict_block(_classifier(root_url, path), dataset.values(rows, channels), lengths)
+    x = dataset.values(rows, channels)
+    return predict_block(_classifier(root_url, path), x, lengths)["probabilities"]
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:
-    """Columns of scores: row id, model version, answer, and a probability per class."""
+    """Columns of scores: row id, model version, answer and its reason, how familiar the series is,
+    which classes are possible, which training series are nearest, and a probability per class."""
     text, number = pa.string(), pa.float32()
     fixed = {"series_id": text, "model": text, "label": text, "prediction": text, "answer": text}
+    more = {"reason": text, "confidence": number, "familiarity": number}
+    lists = {"possible": pa.list_(text), "nearest": pa.list_(text)}
     names = [f"probability_{name}" for name in scorer.classes]
-    return pa.schema({**fixed, "confidence": number, **dict.fromkeys(names, number)})
+    return pa.schema({**fixed, **more, **lists, **dict.fromkeys(names, number)})
+
+
+def possible_names(
+    probabilities: np.ndarray, possible: tuple[float, ...] | None, classes: Sequence[str]
+) -> pa.Array:
+    """Names of the classes that reach the probability from which on each is possible, and of the
+    most probable one, without which a set could be empty."""
+    if possible is None:
+        return pa.nulls(len(probabilities), pa.list_(pa.string()))
+    inside = probabilities >= np.array(possible, dtype=np.float32)
+    inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+    names = [[classes[code] for code in np.flatnonzero(row).tolist()] for row in inside]
+    return pa.array(names, pa.list_(pa.string()))
+
+
+def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -> pa.Array:
+    names = references.take(pa.array(nearest.ravel())).to_pylist()
+    width = nearest.shape[1]
+    rows = [names[start : start + width] for start in range(0, len(names), width)]
+    return pa.array(rows, pa.list_(pa.string()))
 
 
 def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     """The scores of a table of series, in its order."""
     lengths = table["n_steps"].to_numpy()
     x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
-    probabilities = predict_block(_classifier(root_url, scorer.path), x, lengths)
-    guessed = pa.array(scorer.classes, pa.string()).take(
-        pa.array(answers_of(probabilities, scorer.offsets))
-    )
-    confidence = confidence_of(probabilities, scorer.offsets)
+    found = predict_block(_classifier(root_url, scorer.path), x, lengths)
+    probabilities, decision, n = found["probabilities"], scorer.decision, len(table)
+    codes = pa.array(answers_of(probabilities, decision.offsets))
+    guessed = pa.array(scorer.classes, pa.string()).take(codes)
+    confidence = confidence_of(probabilities, decision.offsets)
+    p_value = found.get("p_value")
+    reasons = pa.array(reasons_of(confidence, p_value, decision), pa.string())
+    nearest = pa.nulls(n, pa.list_(pa.string()))
+    if scorer.references:
+        nearest = nearest_names(found["nearest"], pa.array(scorer.references))
     columns = [
         table["series_id"],
         pa.repeat(scorer.ref, len(table)),
         table["label"],
         guessed,
-        pc.if_else(pa.array(confidence >= scorer.threshold), guessed, UNKNOWN),
+        pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
+        reasons,
         pa.array(confidence, pa.float32()),
+        pa.nulls(n, pa.float32()) if p_value is None else pa.array(p_value, pa.float32()),
+        possible_names(probabilities, decision.possible, scorer.classes),
+        nearest,
         *(pa.array(column) for column in probabilities.T),
     ]
     return pa.Table.from_arrays(columns, schema=schema_of(scorer))
@@ -146,7 +196,13 @@ def _classifier(root_url: str, path: str) -> Any:
     model = accelerated(load_keras(open_root(root_url), path))
     shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
     infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
-    return lambda rows: infer(tf.constant(rows)).numpy()
+
+    def outputs(rows: np.ndarray) -> dict[str, np.ndarray]:
+        found = infer(tf.constant(rows))
+        named = found if isinstance(found, dict) else {"probabilities": found}
+        return {name: part.numpy() for name, part in named.items()}
+
+    return outputs
 
 
 def _tables(root: Root, part: Part, scorer: Scorer) -> Iterator[pa.Table]:

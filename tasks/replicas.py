@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from storage.models import load_keras, save_keras
 from storage.registry import open_model
 from storage.root import Root, create_file, open_root
 from tasks.learning.calibration import (
-    fit_ensemble_temperature,
+    fit_temperature,
     mean_log_probabilities,
     soften,
     without_temperature,
@@ -40,10 +40,16 @@ def train_seed(
     dataset = open_dataset(root, dataset_ref)
     replica = _train(dataset, select_rows(dataset, spec), spec, seed, f"seed {seed}")
     save_keras(replica.classifier, root, model_path)
+    save_keras(replica.members_alone, root, members_path(model_path))
     with root.fs.open(_held_back_path(model_path), "wb") as file:
         np.save(file, replica.validation_logits)
     symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
     return {**_record(replica, f"seed {seed}"), "symbols": symbols}
+
+
+def members_path(model_path: str) -> str:
+    """Where the members of a stored classifier lie, each to answer alone."""
+    return model_path.removesuffix(".keras") + ".members.keras"
 
 
 def _held_back_path(model_path: str) -> str:
@@ -105,11 +111,9 @@ def _record(replica: Any, label: str) -> dict[str, Any]:
         "temperature": replica.temperature,
         "decision": asdict(replica.decision),
         "updates": sum(fit.history[-1].update for fit in replica.fits),
-        "kept_update": replica.fits[-1].updates,
         "restarts": sum(fit.restarts for fit in replica.fits),
-        **replica.way._asdict(),
-        "ways_tried": [{**way._asdict(), "log_loss": loss} for way, loss in replica.tried.items()],
-        "dense": replica.opinion and replica.opinion._asdict(),
+        "members": [member._asdict() for member in replica.members],
+        "references": replica.references.tolist(),
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
         "history": [
@@ -162,10 +166,11 @@ def _answer(
     """Train a seed on the selection's training rows; its record, and what it says of the test rows,
     as probabilities ``(rows, classes)``."""
     replica = _train(dataset, chosen, spec, seed, label)
+    from tasks.learning.classifier import probabilities_of
     from tasks.learning.fitting import predict_logits
 
     x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
-    probabilities = predict_logits(replica.classifier, x)
+    probabilities = predict_logits(probabilities_of(replica.classifier), x)
     record = _record(replica, label)
     del record["history"]
     plain = without_temperature(probabilities, replica.temperature)
@@ -192,21 +197,28 @@ def build_ensemble(
     member held back: all begin with the same ones, and some may have stopped earlier.
     """
     tensorflow()
-    from tasks.learning.classifier import average_classifiers
-    from tasks.learning.training import held_back_parts, log_prior
+    from tasks.learning.classifier import (
+        average_classifiers,
+        probabilities_of,
+        with_familiarity,
+    )
+    from tasks.learning.splits import holdout_folds
+    from tasks.learning.training import log_prior
 
     root = open_root(root_url)
     chosen = select_rows(open_dataset(root, dataset_ref), spec)
     y = chosen.codes[chosen.train]
     logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
     mean = mean_log_probabilities(logits)
-    parts = held_back_parts(y, chosen.train_groups, spec)
-    held = np.concatenate([rows for _, rows in parts])[: len(mean)]
-    temperature = fit_ensemble_temperature(mean, y[held])
+    folds = holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
+    held = np.concatenate([rows for _, rows in folds])[: len(mean)]
+    temperature = fit_temperature(mean, y[held])
     prior = log_prior(y, len(chosen.classes), spec.recipe)
     probabilities = soften(mean, temperature)
     decision = decide(probabilities, y[held], prior, spec.abstention)
-    classifier = average_classifiers([load_keras(root, path) for path, _ in members], temperature)
+    stored = [probabilities_of(load_keras(root, path)) for path, _ in members]
+    averaged = average_classifiers(stored, temperature)
+    classifier = with_familiarity(averaged, load_keras(root, members[0][0]))
     save_keras(classifier, root, model_path)
     return {
         "temperature": temperature,
@@ -244,11 +256,38 @@ def predict_rows(
     Each is loaded by itself: seeds may have chosen unlike networks.
     """
     tensorflow()
+    from tasks.learning.classifier import probabilities_of
     from tasks.learning.fitting import predict_logits
 
     root = open_root(root_url)
     x = open_dataset(root, dataset_ref).values(rows)
-    return [predict_logits(load_keras(root, path), x) for path in model_paths]
+    models = (probabilities_of(load_keras(root, path)) for path in model_paths)
+    return [predict_logits(model, x) for model in models]
+
+
+class Answers(NamedTuple):
+    """Of each row: probabilities ``(n, classes)``, those of each member alone ``(n, members,
+    classes)``, the p-value ``(n,)`` of being like the training rows, and which references are
+    nearest ``(n, 3)``."""
+
+    probabilities: np.ndarray
+    members: np.ndarray
+    p_value: np.ndarray
+    nearest: np.ndarray
+
+
+def answer_in_full(
+    root_url: str, dataset_ref: str, rows: np.ndarray, model_path: str, members_path: str
+) -> Answers:
+    """All that a stored classifier and its members say of row numbers of a dataset."""
+    tensorflow()
+    from tasks.learning.fitting import predict_all, predict_logits
+
+    root = open_root(root_url)
+    x = open_dataset(root, dataset_ref).values(rows)
+    found = predict_all(load_keras(root, model_path), x)
+    members = predict_logits(load_keras(root, members_path), x)
+    return Answers(found["probabilities"], members, found["p_value"], found["nearest"])
 
 
 def explain_rows(

@@ -79,6 +79,9 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
         "ensemble": found["ensemble"],
         "gains": _gains(found["ensemble"]),
         "metrics": metrics,
+        "committee": found["committee"],
+        "left_out": found["left_out"],
+        **_unknown(found),
         "where": found["where"],
         "explained_rows": found["explained_rows"],
         "scores_chart": charts.score_bars(bars, "macro F1"),
@@ -92,6 +95,17 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
             metrics["reliability"], found["abstention"]["curve"], found["abstention"]["coverage"]
         ),
         "confusion": charts.confusion_picture(metrics["confusion"], found["classes"]),
+    }
+
+
+def _unknown(found: dict[str, Any]) -> dict[str, Any]:
+    possible = found["decision"]["possible"]
+    return {
+        "unknown": found["unknown"],
+        "references": found["references"],
+        "abstention_limit": found["decision"]["unfamiliar"],
+        "set_coverage": found["set_coverage"],
+        "too_few": [c for c, p in zip(found["classes"], possible, strict=True) if not p],
     }
 
 

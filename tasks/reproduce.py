@@ -100,8 +100,8 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
     """What differs, in order, and whether it is within the tolerance."""
     root, seed = model.root, model.manifest["registered_seed"]
     spec = TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
-    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url)
     recorded = {s["seed"]: s for s in _seeds(model)}
+    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url, recorded)
     for record in records:
         if record["weights_sha256"] != recorded[record["seed"]]["weights_sha256"]:
             yield f"weights of seed {record['seed']} have another digest", True

@@ -1,7 +1,7 @@
 """Tasks: train the candidates of an architecture search, and take one of them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from tasks.learning.ladder import (
     state_of,
     title,
 )
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import Member, TrainingSpec
 from tasks.learning.splits import assign_folds
 from tasks.publish import artifact_key
 from tasks.replicas import search_fold
@@ -40,6 +40,8 @@ from tasks.train import check_validation
 from tasks.workers import at_once, end_workers, numerics, workers
 
 TABLE, SUMMARY, CHOSEN = "runs.parquet", "search.json", "spec.json"
+SEARCHED: Member = "conv-lstm"
+"""The member whose architecture is searched."""
 NO_DIFFERENCE = dict.fromkeys(Difference._fields)
 
 
@@ -54,8 +56,12 @@ class _Search:
     def name(self) -> str:
         return self.dataset.manifest["name"]
 
+    def spec_of(self, candidate: int) -> TrainingSpec:
+        """How a candidate is trained: its network alone, since only that is compared."""
+        return replace(self.spec.spec_of(candidate), members=(SEARCHED,))
+
     def run(self, job: Job) -> str:
-        spec = self.spec.spec_of(job.candidate)
+        spec = self.spec_of(job.candidate)
         return digest_of([run_of(self.dataset, spec, spec.first_seed), self.spec.folds, job.fold])
 
     def find(self, job: Job) -> dict[str, Any] | None:
@@ -75,7 +81,7 @@ class _Search:
         return f"{name}, fold {job.fold + 1} of {self.spec.folds}"
 
     def training(self, job: Job) -> tuple:
-        root, spec = self.dataset.root, self.spec.spec_of(job.candidate)
+        root, spec = self.dataset.root, self.spec_of(job.candidate)
         where = run_path(root, self.name, self.run(job), SEARCHES)
         return search_fold, (
             root.url, self.dataset.ref, spec, self.spec.folds, job.fold, self.label(job), where,

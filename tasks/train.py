@@ -12,9 +12,6 @@ from tasks.candidates import RECORDS, best_record, train_candidates
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import hold_back
 from tasks.selection import Selection, select_rows
-from tasks.workers import say
-
-FEW_ROWS = '{} training rows: every seed is several networks ({{"refit_below": 0}} in --spec: one)'
 
 
 @task(name="train")
@@ -24,8 +21,6 @@ def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -
     dataset = open_dataset(root, dataset_ref)
     chosen = select_rows(dataset, spec)
     check_validation(chosen, spec)
-    if len(chosen.train) < spec.refit_below:
-        say(FEW_ROWS.format(len(chosen.train)))
     records = train_candidates(dataset.ref, spec, workspace, root_url)
     history = [point for record in records for point in record.pop("history")]
     with root.fs.open(f"{workspace}/history.parquet", "wb") as file:

@@ -153,9 +153,11 @@ def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np
 
 def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
     tensorflow()
+    from tasks.learning.classifier import probabilities_of
     from tasks.learning.fitting import predict_logits
 
-    probabilities = predict_logits(load_keras(root, model.path("model.keras")), windows)
+    classifier = probabilities_of(load_keras(root, model.path("model.keras")))
+    probabilities = predict_logits(classifier, windows)
     tiny = np.finfo(np.float32).tiny
     return _moved(model, np.log(np.maximum(probabilities.astype(np.float64), tiny)))
 

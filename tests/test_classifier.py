@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -12,28 +11,32 @@ import pytest
 import tensorflow as tf
 
 from tasks.learning.classifier import (
-    as_classifier,
+    FrozenBuilder,
+    NetworkBuilder,
+    Views,
     average_classifiers,
     build_network,
     pooling_factor,
+    probabilities_of,
     weights_by_network,
 )
+from tasks.learning.committee import Mixture, committee_classifier
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
-from tasks.learning.layers import pool_steps, series_features
+from tasks.learning.layers import pool_steps
+from tasks.learning.members import add_to_bias, load_matching_weights, usual_steps
 from tasks.learning.metrics import seed_scores
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
-from tasks.learning.training import (
-    begin_with,
-    finished_classifier,
-    held_back_parts,
-    train_replica,
-    usual_steps,
-)
+from tasks.learning.training import train_replica
 from tasks.replicas import weights_digest
 
 SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
-QUICK = Recipe(updates=200, epochs=1, shortest=100, verdict=100, patience=100)
+QUICK = Recipe(updates=200, epochs=1, shortest=100, warm_up=50, restart_check_step=100)
+ONE_NETWORK = TrainingSpec(
+    members=("conv-lstm",), networks={"conv-lstm": 1}, recipe=QUICK, architecture=SMALL
+)
+"""A committee of a single network, the quickest to train by gradients."""
+PLAIN = Scaling((0.0,), (1.0,))
 
 
 def quiet(update: int, of: int, loss: float) -> None:
@@ -62,14 +65,28 @@ def lines(n: int = 120) -> Rows:
     return Rows(x[..., None].astype(np.float32), y)
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+
+
+def classifier_of(network: keras.Model, temperature: float = 1.0) -> keras.Model:
+    """A committee of one member, whose probabilities are the only output."""
+    return committee_classifier([network], Mixture((1.0,), (temperature,), 1.0))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_two_kernels_begin_alike_within_or_between_seeds(kind: Kind) -> None:
-    seen = []
-    for seed in range(4):
-        arch, many = replace(SMALL, kind=kind), seed % 2 == 1
-        model = build_network(3, Scaling((0.0,), (1.0,)), 1, arch, seed, many_scales=many)
-        seen += [w.tobytes() for w in model.get_weights() if w.ndim > 1]
-    assert len(set(seen)) == len(seen)
+    arch = replace(SMALL, kind=kind)
+    for build in (NetworkBuilder(3, 6, 1, arch), FrozenBuilder(3, (0.0,) * 6, (1.0,) * 6, arch)):
+        weights = [w for seed in range(4) for w in build(seed).get_weights()]
+        seen = [w.tobytes() for w in weights if w.ndim > 1]
+        assert len(set(seen)) == len(seen) > 8
+
+
+def test_networks_of_one_seed_are_equal_and_of_equal_builders_too() -> None:
+    one, other = (NetworkBuilder(3, 6, 2, replace(SMALL)) for _ in range(2))
+    assert one == other
+    assert weights_digest(one(5).get_weights()) == weights_digest(other(5).get_weights())
 
 
 def test_padding_does_not_change_an_answer(network: keras.Model) -> None:
@@ -136,19 +153,16 @@ def test_long_series_are_pooled_to_the_longest_recurrence(
 
 
 @pytest.mark.parametrize(
-    ("pooling", "early", "late"), [(2, 1, 2), (8, 1, 8), (9, 2, 5), (17, 3, 6), (157, 20, 8)]
+    ("pooling", "stride", "pooled"), [(1, 1, None), (3, 1, 3), (4, 2, 2), (9, 2, 5)]
 )
-def test_the_first_residual_block_sees_every_step_where_series_are_not_very_long(
-    pooling: int, early: int, late: int
+def test_the_convolution_sees_every_step_and_answers_every_second_where_many_are_pooled(
+    pooling: int, stride: int, pooled: int | None
 ) -> None:
-    made = build_network(3, Scaling((0.0,), (1.0,)), pooling, SMALL, seed=0)
-    order = [
-        "conv" if isinstance(layer, keras.layers.Conv1D) else layer.pool_size
-        for layer in made.layers
-        if isinstance(layer, keras.layers.Conv1D | keras.layers.AveragePooling1D)
-    ]
-    first = [(early,)] if early > 1 else []
-    assert order == ["conv", *first, "conv", "conv", (late,), "conv", "conv"]
+    made = NetworkBuilder(3, 5, pooling, SMALL)(0).layers
+    [conv] = [layer for layer in made if isinstance(layer, keras.layers.Conv1D)]
+    sizes = [x.pool_size[0] for x in made if isinstance(x, keras.layers.AveragePooling1D)]
+    assert conv.strides == (stride,)
+    assert set(sizes) == ({pooled} if pooled else set())
 
 
 def test_pooled_steps_are_means_of_the_steps_inside() -> None:
@@ -172,18 +186,22 @@ def test_a_small_net_overfits_a_handful_of_rows() -> None:
     rng = np.random.default_rng(3)
     rows = Rows(rng.normal(0, 1, (8, 20, 1)).astype(np.float32), np.arange(8, dtype=np.int32) % 3)
     run = fit_lines(rows, recipe=Recipe(updates=600, epochs=1, restarts=0))
-    assert (predict_logits(run.network, rows.x).argmax(axis=1) == rows.y).all()
+    assert (run.held_back_logits.argmax(axis=1) == rows.y).all()
 
 
-def fit_lines(rows: Rows, held: Rows | None = None, recipe: Recipe = QUICK, seed: int = 0) -> Fit:
-    scaling = fit_scaling(rows.x)
-    return fit(lambda s: build_network(3, scaling, 1, SMALL, s), rows, held, recipe, seed, quiet)
+def fit_lines(
+    rows: Rows, held: np.ndarray | None = None, recipe: Recipe = QUICK, seed: int = 0
+) -> Fit:
+    """A network trained upon views of the rows, which answers ``held`` (those rows by default)."""
+    views = Views(fit_scaling(rows.x))
+    build = NetworkBuilder(3, views().output_shape[-1] - 1, 1, SMALL)
+    held = rows.x if held is None else held
+    return fit(build, rows, held, recipe, seed, quiet, frozen=views)
 
 
 def replica(seed: int, n_rows: int) -> str:
     recipe = replace(QUICK, updates=100, shortest=50)
-    spec = TrainingSpec(recipe=recipe, architecture=SMALL, refit_below=100, validation_fraction=0.5)
-    made = train_replica(lines(n_rows), None, 2, spec, seed, quiet)
+    made = train_replica(lines(n_rows), None, 2, replace(ONE_NETWORK, recipe=recipe), seed, quiet)
     return weights_digest(made.classifier.get_weights())
 
 
@@ -194,110 +212,37 @@ def test_a_seed_gives_the_same_bits_whatever_ran_before(n_rows: int) -> None:
     assert replica(1, n_rows) == first
 
 
-def test_changes_are_dropped_a_channel_and_a_series_at_a_time_and_in_training_alone() -> None:
-    scaling, raw = Scaling((0.5, -1.0), (2.0, 0.1)), keras.Input((None, 2))
-    features = keras.Model(raw, series_features(raw, scaling, change_dropout=0.5)[0])
-    x = np.repeat(gappy(n=1), 400, axis=0)
-    seen, trained = (np.array(features(x, training=flag)) for flag in (False, True))
-    plain = keras.Model(raw, series_features(raw, scaling)[0])
-    np.testing.assert_array_equal(seen, plain(x))
-    levels, changes, observed = slice(0, 4), slice(4, 8), slice(8, 10)
-    for untouched in (levels, observed):
-        np.testing.assert_array_equal(trained[..., untouched], seen[..., untouched])
-    kept = (trained[..., changes] != 0).any(axis=1)
-    np.testing.assert_allclose(trained[..., changes], 2 * seen[..., changes] * kept[:, None])
-    assert (abs(kept[:, :2].mean(axis=0) - 0.5) < 0.1).all()
-    assert abs((kept[:, 0] & kept[:, 1]).mean() - 0.25) < 0.1
-
-
 def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
     network: keras.Model, tmp_path: Path
 ) -> None:
     x = gappy()
-    logits = predict_logits(network, x)
-    clone = keras.models.clone_model(network)
-    clone.set_weights(network.get_weights())
-    classifier = finished_classifier([clone], temperature=2.0)
-    expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
+    classifier = classifier_of(network, temperature=2.0)
+    expected = softmax(predict_logits(network, x) / 2)
     np.testing.assert_allclose(predict_logits(classifier, x), expected, atol=1e-6)
     classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(classifier, x))
 
 
-@pytest.mark.parametrize(
-    ("change_rows", "share", "answering"), [(250, 0.5, slice(2, 7)), (0, 0.25, slice(9))]
-)
-def test_those_of_all_rows_and_of_nearly_all_answer_for_a_small_set(
-    change_rows: int, share: float, answering: slice, tmp_path: Path
-) -> None:
-    recipe = replace(QUICK, updates=40, change_rows=change_rows)
-    only = replace(SMALL, dense=0)
-    spec = TrainingSpec(recipe=recipe, architecture=only, validation_fraction=0.5)
-    small = train_replica(lines(), None, 2, spec, 0, quiet)
-    held = [rows for _, rows in held_back_parts(lines().y, None, spec)]
-    assert [len(rows) for rows in held] == [120 * share] * round(1 / share)
-    assert sorted(np.concatenate(held)) == [*range(120)]
-    assert [len(one.held_back_logits) for one in small.fits] == [*map(len, held), *[0] * 5]
-    assert small.validation_logits.shape == (120, 2)
-    x = lines().x[:9]
-    logits = np.mean([one.network(x) for one in small.fits[answering]], axis=0)
-    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(predict_logits(small.classifier, x), expected, atol=1e-6)
-    small.classifier.save(tmp_path / "m.keras")
-    loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
-    np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(small.classifier, x))
-
-
-@pytest.mark.parametrize("change_rows", [250, 120])
-def test_where_all_answer_those_of_all_rows_see_many_scales(change_rows: int) -> None:
-    recipe = replace(QUICK, updates=50, change_rows=change_rows, change_dropout=0)
-    spec = TrainingSpec(recipe=recipe, architecture=replace(SMALL, dense=0))
-    made = train_replica(lines(), None, 2, spec, 0, quiet)
-    found = [sorted(first_widths(one.network)) for one in made.fits]
-    assert found == [[8]] * 5 + [[8] if change_rows > 120 else [4, 8, 16, 32]] * 5
-
-
-def first_widths(network: keras.Model) -> list[int]:
-    """Of the convolutions that see the features themselves."""
-    made = convolutions(network)
-    return [conv.kernel_size[0] for conv in made if conv.input is made[0].input]
-
-
-def convolutions(network: keras.Model) -> list[keras.layers.Conv1D]:
-    return [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
-
-
-@pytest.mark.parametrize(
-    ("filters", "shares"), [(8, [2, 2, 2, 2]), (6, [2, 2, 1, 1]), (3, [1, 1, 1])]
-)
-def test_scales_share_the_filters(filters: int, shares: list[int]) -> None:
-    arch = replace(SMALL, filters=filters)
-    made = build_network(3, Scaling((0.0,), (1.0,)), 1, arch, seed=0, many_scales=True)
-    assert [conv.filters for conv in convolutions(made)] == [*shares, *[filters] * 4]
-
-
 def test_networks_begin_with_members_of_their_own_form() -> None:
-    builds = [
-        partial(build_network, 2, Scaling((0.0,), (1.0,)), 1, SMALL, many_scales=many)
-        for many in (False, True)
-    ]
-    members = [builds[many](seed) for seed, many in enumerate((False, True, False, True))]
-    weights = weights_by_network(
-        average_classifiers([as_classifier(members[:2]), as_classifier(members[2:])], 1.5)
-    )
-    for many, number, member in ((0, 0, 0), (0, 1, 2), (0, 2, 0), (1, 4, 1), (1, 5, 3)):
-        begun = builds[many](9)
-        begin_with(begun, weights, number)
+    wide = replace(SMALL, units=9)
+    members = [build_network(2, PLAIN, 1, (SMALL, wide)[seed % 2], seed) for seed in range(4)]
+    averages = average_classifiers([classifier_of(own) for own in members], 1.5)
+    weights = weights_by_network(averages)
+    assert len(weights) == 4
+    for arch, number, member in ((SMALL, 0, 0), (SMALL, 1, 2), (SMALL, 2, 0), (wide, 0, 1)):
+        begun = NetworkBuilder(2, 5, 1, arch)(9)
+        load_matching_weights(begun, weights, number)
         for own, given in zip(begun.get_weights(), members[member].get_weights(), strict=True):
             np.testing.assert_array_equal(own, given)
-    for number in (0, 5):
-        fresh = builds[1](9)
-        begin_with(fresh, weights[:1], number)
-        assert weights_digest(fresh.get_weights()) == weights_digest(builds[1](9).get_weights())
-    wider = build_network(2, Scaling((0.0,), (1.0,)), 1, replace(SMALL, units=9), 0)
-    with pytest.raises(ValueError, match="warm_start: expected weights of the same architecture"):
-        begin_with(wider, weights, 0)
+
+
+def test_a_form_that_no_member_has_begins_fresh() -> None:
+    weights = weights_by_network(classifier_of(build_network(2, PLAIN, 1, SMALL, 0)))
+    other = NetworkBuilder(2, 5, 1, replace(SMALL, units=9))
+    begun = other(9)
+    load_matching_weights(begun, weights, 0)
+    assert weights_digest(begun.get_weights()) == weights_digest(other(9).get_weights())
 
 
 LOAD_ALONE = """
@@ -311,32 +256,35 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 import keras, numpy
 model = keras.saving.load_model(sys.argv[1], safe_mode=True)
-numpy.save(sys.argv[3], model.predict(numpy.load(sys.argv[2]), verbose=0))
+found = model.predict(numpy.load(sys.argv[2]), verbose=0)
+numpy.savez(sys.argv[3], **(found if isinstance(found, dict) else {"probabilities": found}))
 """
 
 
 def test_the_file_loads_with_nothing_of_this_project(network: keras.Model, tmp_path: Path) -> None:
     x = gappy()
-    finished_classifier([network], 1.0).save(tmp_path / "m.keras")
+    classifier_of(network).save(tmp_path / "m.keras")
     np.save(tmp_path / "x.npy", x)
     subprocess.run(
-        [sys.executable, "-c", LOAD_ALONE, "m.keras", "x.npy", "p.npy"], cwd=tmp_path, check=True,
+        [sys.executable, "-c", LOAD_ALONE, "m.keras", "x.npy", "p.npz"], cwd=tmp_path, check=True,
         capture_output=True,
     )  # fmt: skip
-    probabilities = np.load(tmp_path / "p.npy")
+    probabilities = np.load(tmp_path / "p.npz")["probabilities"]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     model = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(probabilities, predict_logits(model, x), atol=1e-6)
 
 
-def test_class_shares_are_inside_the_finished_classifier(network: keras.Model) -> None:
+def test_class_shares_are_inside_the_network() -> None:
     x, prior = gappy(), np.log(np.array([0.9, 0.09, 0.01]))
-    logits = predict_logits(network, x) + prior
-    clone = keras.models.clone_model(network)
-    clone.set_weights(network.get_weights())
-    expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
-    found = predict_logits(finished_classifier([clone], 2.0, prior), x)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    views = Views(Scaling((0.5, -1.0), (2.0, 0.1)))()
+    network = NetworkBuilder(3, views.output_shape[-1] - 1, 2, SMALL)(0)
+    seen = predict_logits(views, x)
+    before = predict_logits(network, seen)
+    add_to_bias(network, None)
+    np.testing.assert_array_equal(predict_logits(network, seen), before)
+    add_to_bias(network, prior)
+    np.testing.assert_allclose(predict_logits(network, seen), before + prior, atol=1e-5)
 
 
 def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
@@ -344,12 +292,12 @@ def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
     rng = np.random.default_rng(5)
     y = (rng.random(3000) < 0.02).astype(np.int32)
     x = (rng.normal(0, 1, (3000, 10, 1)) + 0.5 * y[:, None, None]).astype(np.float32)
-    recipe = Recipe(updates=300, epochs=1, shortest=100, verdict=300)
+    recipe = Recipe(updates=300, epochs=1, shortest=100, restart_check_step=300)
     found = []
     for balance in ("auto", "never"):
-        spec = TrainingSpec(recipe=replace(recipe, balance=balance), architecture=SMALL)  # type: ignore[arg-type]
+        spec = replace(ONE_NETWORK, recipe=replace(recipe, balance=balance))  # type: ignore[arg-type]
         trained = train_replica(Rows(x[:2000], y[:2000]), None, 2, spec, 0, quiet)
-        p = predict_logits(trained.classifier, x[2000:])
+        p = predict_logits(probabilities_of(trained.classifier), x[2000:])
         found.append((p, seed_scores(p, y[2000:], trained.decision.offsets)))
     (balanced, with_offsets), (_, plain) = found
     assert with_offsets["balanced_accuracy"] > plain["balanced_accuracy"] + 0.1

@@ -17,8 +17,9 @@ from storage.root import Root, describe_file, open_root, read_manifest, write_ma
 SPEC = {
     "seeds": 2,
     "ensemble": True,
-    "refit_below": 0,
-    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "verdict": 100},
+    "members": ["convolutions", "conv-lstm"],
+    "networks": {"conv-lstm": 1},
+    "recipe": {"updates": 100, "epochs": 1, "shortest": 50},
 }
 
 
@@ -44,17 +45,17 @@ def copy(original: Root, tmp_path: Path) -> Root:
 
 def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     import keras
+    from test_classifier import PLAIN, classifier_of
 
     from tasks.learning.classifier import average_classifiers, build_network
+    from tasks.learning.committee import Mixture, committee_classifier
     from tasks.learning.fitting import predict_logits
-    from tasks.learning.scaling import Scaling
     from tasks.learning.spec import Architecture
-    from tasks.learning.training import finished_classifier
 
     small = Architecture(filters=8, units=8)
-    networks = [build_network(3, Scaling((0.0,), (1.0,)), 1, small, seed) for seed in range(5)]
-    parts = (networks[:1], networks[1:4], networks[4:])
-    members = [finished_classifier(part, 1.0 + seed) for seed, part in enumerate(parts)]
+    networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
+    mixed = committee_classifier(networks[1:3], Mixture((0.3, 0.7), (0.5, 2.0), 1.5))
+    members = [classifier_of(networks[0]), mixed, classifier_of(networks[3], 3.0)]
     x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
     x[3, 10:] = np.nan
     mean = np.mean([np.log(predict_logits(member, x)) for member in members], axis=0) / 1.5
@@ -75,16 +76,6 @@ def test_members_that_stopped_earlier_are_averaged_over_the_rows_that_all_held_b
     longer, shorter = np.log(shares) + 3.0, np.log(shares[:2, ::-1])
     mean = mean_log_probabilities([longer, shorter])
     np.testing.assert_allclose(mean, np.log(np.sqrt([[0.09] * 2, [0.25] * 2])))
-
-
-def test_an_ensemble_s_temperature_may_sharpen_and_a_seed_s_may_not() -> None:
-    from tasks.learning.calibration import fit_ensemble_temperature, fit_temperature
-
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 3, 500)
-    logits = np.eye(3)[y] * 2.0 + rng.normal(0, 0.5, (500, 3))
-    assert fit_temperature(logits, y) == 1.0
-    assert 0.5 <= fit_ensemble_temperature(logits, y) < 1.0
 
 
 def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Command) -> None:
@@ -111,7 +102,9 @@ def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
     rows = dataset.values(select_rows(dataset, TrainingSpec()).test)
     table = pq.read_table(model.path("predictions.parquet"))
     recorded = np.stack(table["probabilities"].to_numpy())
-    np.testing.assert_allclose(stored.predict(rows, verbose=0), recorded, atol=1e-6)
+    found = stored.predict(rows, verbose=0)
+    np.testing.assert_allclose(found["probabilities"], recorded, atol=1e-6)
+    assert set(found) == {"probabilities", "p_value", "nearest", "distance"}
 
 
 def test_an_ensemble_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
@@ -150,20 +143,21 @@ def test_one_flag_makes_an_ensemble(
 
 
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
+    from test_classifier import PLAIN
+
     from tasks.learning.classifier import build_network
+    from tasks.learning.committee import Mixture, committee_classifier
     from tasks.learning.fitting import predict_logits
-    from tasks.learning.scaling import Scaling
     from tasks.learning.spec import Architecture
-    from tasks.learning.training import finished_classifier
     from tasks.replicas import predict_rows
 
-    dataset = store_series(root, n=10)
-    plain, paths = Scaling((0.0,), (1.0,)), []
+    dataset, paths = store_series(root, n=10), []
     for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):
         small = Architecture(kind=kind, filters=4, units=4)
-        networks = [build_network(2, plain, 1, small, seed) for seed in range(n_networks)]
+        networks = [build_network(2, PLAIN, 1, small, seed) for seed in range(n_networks)]
+        mixture = Mixture((1 / n_networks,) * n_networks, (1.0,) * n_networks, 1.0)
         paths.append(root.join(f"{kind}.keras"))
-        save_keras(finished_classifier(networks, 1.0), root, paths[-1])
+        save_keras(committee_classifier(networks, mixture), root, paths[-1])
     rows = np.arange(10)
     found = predict_rows(root.url, dataset.ref, rows, paths)
     for path, probabilities in zip(paths, found, strict=True):

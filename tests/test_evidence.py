@@ -17,10 +17,10 @@ from storage.root import Root, open_root
 from tasks.charts import series_panels
 from tasks.learning import evidence as module
 from tasks.learning.classifier import average_classifiers, build_network, score_gradient
+from tasks.learning.committee import Mixture, committee_classifier
 from tasks.learning.evidence import find_evidence, hit_rates, opening_level, strongest_steps
 from tasks.learning.scaling import Scaling
 from tasks.learning.spec import KINDS, Architecture, Recipe, TrainingSpec
-from tasks.learning.training import finished_classifier
 from tasks.synthesis.drawing import Uniform
 from tasks.synthesis.signals import PRESETS, SignalSpec
 
@@ -34,8 +34,9 @@ def energy_gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def classifier(kind: str = "conv-lstm", seed: int = 0) -> keras.Model:
     architecture = Architecture(kind, filters=8, units=8)  # type: ignore[arg-type]
-    network = build_network(3, Scaling((0.5, -1.0), (2.0, 0.1)), 3, architecture, seed)
-    return finished_classifier([network], 1.0)
+    scaling = Scaling((0.5, -1.0), (2.0, 0.1))
+    networks = [build_network(3, scaling, 3, architecture, seed + k) for k in (0, 100)]
+    return committee_classifier(networks, Mixture((0.25, 0.75), (0.5, 2.0), 1.5))
 
 
 def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
@@ -162,7 +163,10 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     plainer = {**PRESETS["hard"], "shift": Uniform(3.0, 5.0), "burst_height": Uniform(5.0, 8.0)}
     dataset = generate_signals("signals", SignalSpec(900, 40, **plainer), root.path)
     recipe = Recipe(updates=400, epochs=1, shortest=400)
-    spec = TrainingSpec(seeds=1, refit_below=0, recipe=recipe, architecture=SMALL)
+    spec = TrainingSpec(
+        seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1}, recipe=recipe,
+        architecture=SMALL,
+    )  # fmt: skip
     train_classifier(dataset, spec=spec, root=root.path)
     return root
 

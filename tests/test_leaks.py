@@ -14,7 +14,7 @@ from storage.registry import open_model
 from storage.root import Root
 from tasks.leakage import leaks_of
 from tasks.learning.leaks import exact_keys, find_leaks, near_keys
-from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import assign_newest
 from tasks.selection import select_rows
 
@@ -85,7 +85,7 @@ def test_copies_are_told_in_metrics_report_and_output(
 
     split = ["train"] * 48 + ["test"] * 12
     stored = store_series(root, value=copies(root)["value"].combine_chunks(), split=split)
-    spec = TrainingSpec(seeds=1, refit_below=0, recipe=Recipe(updates=50, epochs=1))
+    spec = TrainingSpec(seeds=1, members=("convolutions",))
     found = leaks_of(stored, select_rows(stored, spec))
     assert (found["exact"], found["near"]) == (2, 1)
     assert {"kind": "exact", "test": "s050", "train": "s000"} in found["examples"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,16 +15,16 @@ from conftest import REPOSITORY, store_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
-from test_classifier import SMALL, lines, quiet
+from test_classifier import ONE_NETWORK, lines, quiet
 
 from storage.root import Root, open_root
 from tasks.learning import fitting, kernel, recurrence
 from tasks.learning.recurrence import KernelLSTM, accelerated
-from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.learning.spec import Recipe
 from tasks.learning.training import train_replica
 from tasks.replicas import weights_digest
 
-BRIEF = TrainingSpec(recipe=Recipe(updates=100, epochs=1, shortest=100), architecture=SMALL)
+BRIEF = replace(ONE_NETWORK, recipe=Recipe(updates=100, epochs=1, shortest=100))
 
 
 def values_and_gradients(
@@ -133,12 +134,12 @@ def test_a_state_that_nobody_asks_for_is_not_kept_for_ever() -> None:
     assert len(recurrence.engine._waiting) <= recurrence.MOST_STATES
 
 
-def test_a_compiled_machine_keeps_nothing_of_an_earlier_run() -> None:
+def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
     def trained(seed: int) -> str:
         replica = train_replica(lines(), None, 2, BRIEF, seed, quiet)
         return weights_digest(replica.classifier.get_weights())
 
-    fitting._machine.cache_clear()
+    fitting._trainer.cache_clear()
     alone = trained(1)
     trained(0)
     assert trained(1) == alone
@@ -194,7 +195,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
 ) -> None:
     store_series(root)
     single = tmp_path / "single.json"
-    single.write_text('{"seeds": 1, "refit_below": 0}')
+    single.write_text('{"seeds": 1, "members": ["conv-lstm"], "networks": {"conv-lstm": 1}}')
     words = [sys.executable, "-m", "flows", "train", "toy", "--spec", str(single)]
     words += ["--root", root.path]
     environment = without_numba | {"PREFECT_API_URL": prefect_url}

@@ -20,7 +20,11 @@ def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = open_root(tmp_path_factory.mktemp("original"))
     store_series(root, n=90)
-    train_classifier("toy", spec=TrainingSpec(seeds=2, refit_below=0), root=root.path)
+    train_classifier(
+        "toy",
+        spec=TrainingSpec(seeds=2, members=("conv-lstm",), networks={"conv-lstm": 1}),
+        root=root.path,
+    )
     return Path(root.path)
 
 
@@ -155,7 +159,7 @@ def test_a_lost_dataset_of_sensors_is_generated_again_too(
     from tasks.synthesis.iot import IotSpec
 
     spec = IotSpec(n_series=100, n_steps=(24, 30), classes=("normal", "dropout"))
-    quick = TrainingSpec(seeds=1, refit_below=0)
+    quick = TrainingSpec(seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1})
     train_classifier(generate_iot("iot", spec, root.path), None, quick, root.path)
     shutil.rmtree(root.join("datasets"))
     code, out, _ = seqclass("reproduce", "iot@v1")

@@ -37,8 +37,9 @@ from tasks.selection import select_rows
 
 LIGHT = TrainingSpec(
     seeds=1,
-    refit_below=0,
-    recipe=Recipe(updates=250, epochs=1, shortest=100, verdict=100, restarts=1),
+    members=("conv-lstm",),
+    networks={"conv-lstm": 1},
+    recipe=Recipe(updates=250, epochs=1, shortest=100, restart_check_step=100, restarts=1),
     architecture=Architecture(filters=16, units=16),
 )
 

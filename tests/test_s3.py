@@ -136,7 +136,9 @@ def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: s
 
     workers.cache_clear()  # worker processes know the bucket from the environment they began in
     store_series(bucket)
-    outcome = train_classifier("toy", spec=TrainingSpec(seeds=1, refit_below=0), root=bucket.url)
+    outcome = train_classifier(
+        "toy", spec=TrainingSpec(seeds=1, members=("convolutions",)), root=bucket.url
+    )
     assert outcome["promoted"]
     workers.cache_clear()
     assert verify_tree(bucket)["bad"] == []

@@ -42,8 +42,9 @@ from tasks.learning.spec import KINDS, Architecture, TrainingSpec
 from tasks.learning.splits import assign_folds
 
 SMALL = {
-    "refit_below": 0,
-    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "warm_up": 20, "verdict": 50},
+    "members": ["conv-lstm"],
+    "networks": {"conv-lstm": 1},
+    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "warm_up": 20},
     "architecture": {"filters": 8, "units": 8},
 }
 SPEC = SearchSpec(1, 2, TypeAdapter(TrainingSpec).validate_python(SMALL))

@@ -26,7 +26,8 @@ from storage.root import Root, open_root
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 READY_S, SLACK_S = 40, 60
-QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "verdict": 100, "restarts": 1}
+ONE_NETWORK = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
+QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
 
 
 def surroundings(**more: str) -> dict[str, str]:
@@ -124,7 +125,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     try:
         store_series(root, n=200)
         spec = Path(root.path + ".json")
-        spec.write_text(json.dumps({"recipe": QUICK, "refit_below": 0}))
+        spec.write_text(json.dumps({"recipe": QUICK, **ONE_NETWORK}))
         trained = command("train", "toy", "--seeds", "1", "--spec", str(spec), "--root", root.path,
                           PREFECT_API_URL=up.service.url)  # fmt: skip
         assert trained.returncode == 0, trained.stderr

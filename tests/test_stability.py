@@ -19,8 +19,9 @@ from storage.root import Root, open_root
 from storage.studies import open_study
 
 SMALL = {
-    "refit_below": 0,
-    "recipe": {"updates": 150, "epochs": 1, "shortest": 100, "verdict": 100},
+    "members": ["conv-lstm"],
+    "networks": {"conv-lstm": 1},
+    "recipe": {"updates": 150, "epochs": 1, "shortest": 100, "restart_check_step": 100},
     "architecture": {"filters": 8, "units": 8},
 }
 

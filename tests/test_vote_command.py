@@ -14,7 +14,7 @@ from storage.models import Model
 from storage.registry import open_model
 from storage.root import Root, open_root
 from storage.rows import from_dense
-from tasks.learning.spec import Recipe, TrainingSpec
+from tasks.learning.spec import TrainingSpec
 from tasks.learning.votes import UNDECIDED, accuracy_of
 from tasks.selection import select_rows
 from tasks.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
@@ -50,7 +50,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("circles") / "tree")
     store_circles(root, "circles", 180, 16, list(STEPS), generator="circles")
     store_circles(root, "songs", 16, 60, [*STEPS, "chromatic"])
-    spec = TrainingSpec(seeds=1, refit_below=0, recipe=Recipe(updates=200))
+    spec = TrainingSpec(seeds=1, members=("convolutions",))
     train_classifier("circles", spec=spec, root=root.path)
     return root
 

@@ -1,28 +1,27 @@
-"""Probabilities of many series, a block of bounded size at a time."""
+"""Answers for many series, a block of bounded size at a time."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-Infer = Callable[[np.ndarray], np.ndarray]
+Infer = Callable[[np.ndarray], dict[str, np.ndarray]]
 BATCH_ROWS, BATCH_VALUES = 128, 32_768
 """Series and padded values per channel of a batch at most; more of them are no faster on a CPU."""
 
 
-def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Probabilities ``(n, classes)`` of series ``(n, steps, channels)`` padded with NaN.
+def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
+    """Outputs by name, ``(n, …)`` each, of series ``(n, steps, channels)`` padded with NaN.
 
     lengths: steps of each series ``(n,)``, at least 1. Series of about the same length go
     together, padded only to the longest of them, since padding costs as much as steps do.
     """
     order = np.argsort(lengths, kind="stable")
-    found: np.ndarray | None = None
+    found: dict[str, np.ndarray] = {}
     for rows in _batches(order, lengths[order]):
         part = infer(np.ascontiguousarray(x[rows, : lengths[rows[-1]]]))
-        if found is None:
-            found = np.empty((len(x), part.shape[1]), dtype=np.float32)
-        found[rows] = part
-    if found is None:
+        for name, own in part.items():
+            found.setdefault(name, np.empty((len(x), *own.shape[1:]), own.dtype))[rows] = own
+    if not found:
         raise ValueError("x: expected at least one series, got none; leave out empty blocks")
     return found
 

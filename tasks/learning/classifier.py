@@ -1,4 +1,4 @@
-"""The classifier: convolutional stem where wanted, LSTM, masked pooling over time."""
+"""The LSTM networks: a convolution, trained or fixed, an LSTM, masked pooling over time."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,23 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from tasks.learning.dense import build_dense
 from tasks.learning.embedding import symbol_features
 from tasks.learning.evidence import Gradient
 from tasks.learning.layers import (
+    masked_conv,
     masked_mean,
     masked_pool,
     pool_steps,
-    residual_block,
     series_features,
-    spread_conv,
 )
-from tasks.learning.scaling import Profile, Scaling
+from tasks.learning.scaling import Scaling
 from tasks.learning.spec import Architecture
 from tasks.learning.symbols import Alphabets
 
 STRETCH = 8
 """How many times as long a recurrence the longest series may have as ``Architecture`` says."""
-FINENESS = 8
-"""Steps at most that the first residual block sees for one step of the recurrence."""
+FINE_POOLING = 4
+"""Steps for one of the recurrence from which on the convolution leaves every second out."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
@@ -38,102 +36,110 @@ def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
 
 
 @dataclass(frozen=True)
-class Blueprint:
-    """Builds networks that differ in their weights alone; equal ones build the same.
+class Views:
+    """All views of raw series ``(B, T, channels)`` side by side, and their mask as last feature.
 
-    profile: where networks see values on the scale of their step; dense: whether they see series
-    as a whole, for which they need it.
+    Channels with an alphabet are seen as numbers and as symbols. Nothing of it is trained.
     """
 
-    n_classes: int
     scaling: Scaling
+    alphabets: Alphabets = ()
+
+    def __call__(self) -> keras.Model:
+        raw = keras.Input((None, len(self.scaling.center)), name="series")
+        x, inside = series_features(raw, self.scaling)
+        symbols = symbol_features(raw, self.alphabets)
+        return keras.Model(raw, ops.concatenate([x, *symbols, inside], axis=-1), name="views")
+
+
+@dataclass(frozen=True)
+class NetworkBuilder:
+    """Builds networks from views of series ``(B, T, F)``, their mask the last, to logits
+    ``(B, classes)``, that differ in their weights alone; equal ones build the same."""
+
+    n_classes: int
+    n_features: int
     pooling: int
     architecture: Architecture
-    alphabets: Alphabets = ()
-    change_dropout: float = 0.0
-    many_scales: bool = False
-    profile: Profile | None = None
-    dense: bool = False
 
     def __call__(self, seed: int) -> keras.Model:
-        if self.dense and self.profile:
-            units = self.architecture.dense
-            return build_dense(
-                self.n_classes, self.scaling, self.profile, units, seed, self.change_dropout
-            )
-        return build_network(
-            self.n_classes,
-            self.scaling,
-            self.pooling,
-            self.architecture,
-            seed,
-            self.alphabets,
-            self.change_dropout,
-            self.many_scales,
-            self.profile,
-        )
+        """The head sees mean and maximum over time of what the LSTM makes of the features, and
+        with a convolution the mean of its outputs (after the two arms of LSTM-FCN, Karim et al.
+        2018). Every initial weight and every dropout mask follows from ``seed``.
+        """
+        seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
+        raw, x, inside = _masked_input(self.n_features)
+        pooled = []
+        if self.architecture.kind == "conv-lstm":
+            x, inside = self._stem(x, inside, seeds[0])
+            pooled.append(masked_mean(x, inside))
+        pooled.append(_recurrence(x, inside, self.architecture, seeds[1:3]))
+        head = _head(pooled, self.n_classes, self.architecture.dropout, seeds[3:])
+        return keras.Model(raw, head, name="network")
+
+    def _stem(self, x: keras.KerasTensor, inside: keras.KerasTensor, seed: int) -> tuple:
+        """A convolution of every step, or of every second where many are pooled; their means."""
+        arch, stride = self.architecture, 2 if self.pooling >= FINE_POOLING else 1
+        x, inside = masked_conv(x, inside, arch.filters, arch.width, seed, stride)
+        return pool_steps(x, inside, -(-self.pooling // stride))
+
+
+@dataclass(frozen=True)
+class FrozenBuilder:
+    """Builds networks from windows of fixed convolutions ``(B, W, F)``, their mask the last
+    feature, to logits ``(B, classes)``. center, scale: of each other feature over training rows."""
+
+    n_classes: int
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+    architecture: Architecture
+
+    def __call__(self, seed: int) -> keras.Model:
+        seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
+        raw, x, inside = _masked_input(len(self.center))
+        x = layers.Rescaling(1.0, offset=[-c for c in self.center])(x)
+        x = layers.Rescaling([1 / s for s in self.scale])(x)
+        init = keras.initializers.GlorotUniform(seed=seeds[0])
+        x = layers.Dense(self.architecture.filters, kernel_initializer=init)(x)
+        x = layers.ReLU()(layers.LayerNormalization()(x))
+        pooled = [masked_mean(x, inside), _recurrence(x, inside, self.architecture, seeds[1:3])]
+        head = _head(pooled, self.n_classes, self.architecture.dropout, seeds[3:])
+        return keras.Model(raw, head, name="network")
 
 
 def build_network(
-    n_classes: int,
-    scaling: Scaling,
-    pooling: int,
-    arch: Architecture,
-    seed: int,
-    alphabets: Alphabets = (),
-    change_dropout: float = 0.0,
-    many_scales: bool = False,
-    profile: Profile | None = None,
+    n_classes: int, scaling: Scaling, pooling: int, arch: Architecture, seed: int
 ) -> keras.Model:
-    """Build a network from raw series ``(B, T, channels)`` with NaN to logits ``(B, classes)``.
+    """One network with what comes before it: raw series to logits ``(B, classes)``."""
+    views = Views(scaling)()
+    network = NetworkBuilder(n_classes, views.output_shape[-1] - 1, pooling, arch)(seed)
+    return keras.Model(views.input, network(views.output), name="network")
 
-    The head sees mean and maximum over time of what the LSTM makes of the stem's features, and the
-    mean of these themselves (after the two arms of LSTM-FCN, Karim et al. 2018).
-    Channels with an alphabet are seen as numbers and as symbols. The first convolution is of one
-    width, or with ``many_scales`` of several side by side. ``profile``: see ``series_features``.
-    Every initial weight and every dropout mask follows from ``seed``.
-    """
-    seeds = np.random.SeedSequence(seed).generate_state(6)
-    stem, ahead, back, dropped, head, unseen = (int(own) for own in seeds)
-    raw = keras.Input((None, len(scaling.center)), name="series")
-    x, inside = series_features(raw, scaling, change_dropout, unseen, profile)
-    if any(alphabets):
-        x = layers.Concatenate()([x, *symbol_features(raw, alphabets)])
-    pooled = []
-    if arch.kind == "conv-lstm":
-        x, inside = _stem(x, inside, pooling, arch, stem, many_scales)
-        pooled.append(masked_mean(x, inside))
-    recurrence: keras.Layer = _lstm(arch.units, ahead)
+
+def _masked_input(n_features: int) -> tuple:
+    raw = keras.Input((None, n_features + 1), name="features")
+    return raw, raw[..., :-1], raw[..., -1:]
+
+
+def _recurrence(
+    x: keras.KerasTensor, inside: keras.KerasTensor, arch: Architecture, seeds: list[int]
+) -> keras.KerasTensor:
+    """Mean and maximum over time of an LSTM's normalised outputs."""
+    recurrence: keras.Layer = _lstm(arch.units, seeds[0])
     if arch.kind != "lstm":
-        backwards = _lstm(arch.units, back, backwards=True)
+        backwards = _lstm(arch.units, seeds[1], backwards=True)
         recurrence = layers.Bidirectional(recurrence, backward_layer=backwards)
     x = recurrence(x, mask=inside[..., 0] > 0)
-    pooled.append(masked_pool(layers.LayerNormalization()(x), inside))
+    return masked_pool(layers.LayerNormalization()(x), inside)
+
+
+def _head(
+    pooled: list[keras.KerasTensor], n_classes: int, dropout: float, seeds: list[int]
+) -> keras.KerasTensor:
     x = ops.concatenate(pooled, axis=-1)
-    x = layers.Dropout(arch.dropout, seed=dropped)(x)
-    init = keras.initializers.GlorotUniform(seed=head)
-    logits = layers.Dense(n_classes, kernel_initializer=init, name="logits")(x)
-    return keras.Model(raw, logits, name="network")
-
-
-def _stem(
-    x: keras.KerasTensor,
-    inside: keras.KerasTensor,
-    pooling: int,
-    arch: Architecture,
-    seed: int,
-    many_scales: bool,
-) -> tuple:
-    """A convolution and two residual blocks; means of steps before each make ``pooling`` in all."""
-    seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
-    first, *widths = arch.widths
-    early = -(-pooling // FINENESS)
-    scales = arch.scales if many_scales else (first,)
-    x = spread_conv(x, inside, arch.filters, scales, seeds[0])
-    for factor, own in ((early, seeds[1:3]), (-(-pooling // early), seeds[3:])):
-        x, inside = pool_steps(x, inside, factor)
-        x = residual_block(x, inside, widths, own)
-    return x, inside
+    x = layers.Dropout(dropout, seed=seeds[0])(x)
+    init = keras.initializers.GlorotUniform(seed=seeds[1])
+    return layers.Dense(n_classes, kernel_initializer=init, name="logits")(x)
 
 
 def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
@@ -147,13 +153,21 @@ def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
     )
 
 
-def as_classifier(networks: list[keras.Model]) -> keras.Model:
-    """Probabilities out of a network's logits, or out of the mean of several networks' logits."""
-    if len(networks) == 1:
-        raw, logits = networks[0].input, networks[0].output
-    else:
-        raw, logits = _mean_logits([(one.input, one.output) for one in networks], "logits")
-    return keras.Model(raw, layers.Softmax(name="probabilities")(logits), name="classifier")
+def probabilities_of(classifier: keras.Model) -> keras.Model:
+    """A classifier whose only output are its probabilities, as they were before there were more."""
+    if not isinstance(classifier.output, dict):
+        return classifier
+    return keras.Model(classifier.input, classifier.output["probabilities"], name="classifier")
+
+
+def with_familiarity(classifier: keras.Model, donor: keras.Model) -> keras.Model:
+    """A classifier with the other outputs of one that was made from the same training rows."""
+    if not isinstance(donor.output, dict):
+        return classifier
+    others = {name: part for name, part in donor.output.items() if name != "probabilities"}
+    familiarity = keras.Model(donor.input, others, name="familiarity")
+    outputs = {"probabilities": classifier.output, **familiarity(classifier.input)}
+    return keras.Model(classifier.input, outputs, name="classifier")
 
 
 def average_classifiers(members: list[keras.Model], temperature: float) -> keras.Model:
@@ -163,7 +177,7 @@ def average_classifiers(members: list[keras.Model], temperature: float) -> keras
     the means are taken of the logits.
     """
     ends = [(member.input, member.get_layer("logits").output) for member in members]
-    raw, mean = _mean_logits(ends, "mean")
+    raw, mean = mean_logits(ends, "mean")
     mean = layers.Rescaling(1 / temperature, name="tempered")(mean)
     return keras.Model(raw, layers.Softmax(name="probabilities")(mean), name="classifier")
 
@@ -176,7 +190,7 @@ def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
     return [own for member in members for own in weights_by_network(member)]
 
 
-def _mean_logits(ends: list[tuple], name: str) -> tuple:
+def mean_logits(ends: list[tuple], name: str) -> tuple:
     """A new input and the mean of what the networks between these inputs and outputs say of it."""
     raw = keras.Input(ends[0][0].shape[1:], name="series")
     logits = [
@@ -192,7 +206,7 @@ def score_gradient(classifier: keras.Model) -> Gradient:
     The score is the logit of the class minus the mean of all logits: what they have in common
     says nothing, and unlike a probability a logit does not flatten out.
     """
-    logits = keras.Model(classifier.input, classifier.layers[-1].input)
+    logits = keras.Model(classifier.input, classifier.get_layer("probabilities").input)
 
     @tf.function(reduce_retracing=True)
     def gradient(x: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from tasks.learning.spec import Abstention
 
-UNKNOWN = "unknown"
+UNKNOWN, AMBIGUOUS, UNFAMILIAR = "unknown", "ambiguous", "unfamiliar"
 STRENGTHS = (1.0, 0.75, 1.25, 0.5)
 """Shares of the full offset that are tried, the safest first; of equals the first is taken."""
 
@@ -40,12 +40,17 @@ class Decision:
     offsets: per class, added to the log-probabilities before the largest is taken; None where
     classes are not rare. threshold: confidence, in [0, 1], below which the answer is unknown.
     coverage, risk: share of the held-back rows that are answered, and of wrong ones among them.
+    unfamiliar: p-value up to which a series counts as unlike all that were seen. possible: per
+    class the probability from which on it is in the set of possible classes, 0 where rows are too
+    few to promise any; None in models made before there were sets.
     """
 
     offsets: tuple[float, ...] | None
     threshold: float
     coverage: float
     risk: float
+    unfamiliar: float = 0.0
+    possible: tuple[float, ...] | None = None
 
 
 def decide(
@@ -62,7 +67,38 @@ def decide(
         threshold,
         float(kept.mean()),
         float(1 - right[kept].mean()) if kept.any() else 0.0,
+        wanted.unfamiliar,
+        possible_from(probabilities, y, wanted.set_coverage),
     )
+
+
+def possible_from(probabilities: np.ndarray, y: np.ndarray, coverage: float) -> tuple[float, ...]:
+    """Per class the probability that a share ``coverage`` of its held-back rows reach.
+
+    Class-conditional split conformal prediction (Vovk et al. 2005, section 4.5): of n rows of a
+    class the one at place ``floor((n + 1) (1 - coverage))`` from below; 0 where there is none.
+    """
+    found = []
+    for code in range(probabilities.shape[1]):
+        own = np.sort(probabilities[y == code, code])
+        place = int((len(own) + 1) * (1 - coverage) + 1e-9)
+        found.append(float(own[place - 1]) if place else 0.0)
+    return tuple(found)
+
+
+def reasons_of(
+    confidence: np.ndarray, p_value: np.ndarray | None, decision: Decision
+) -> list[str | None]:
+    """Why each row is answered with ``unknown``, None where it is not.
+
+    ``unfamiliar``: unlike all that were seen; else ``ambiguous``: below the confidence.
+    """
+    doubtful = confidence < decision.threshold
+    strange = np.zeros(len(confidence), bool) if p_value is None else p_value <= decision.unfamiliar
+    return [
+        UNFAMILIAR if unlike else AMBIGUOUS if unsure else None
+        for unlike, unsure in zip(strange, doubtful, strict=True)
+    ]
 
 
 def fit_threshold(confidence: np.ndarray, right: np.ndarray, wanted: Abstention) -> float:

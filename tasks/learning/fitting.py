@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tasks.learning.calibration import tempered_loss
 from tasks.learning.recurrence import accelerated
 from tasks.learning.spec import CHUNK, Recipe
 
 Build = Callable[[int], keras.Model]
+Frozen = Callable[[], keras.Model]
 Watch = Callable[[int, int, float], None]
 BATCH_STEPS = 2**18
 """Bounds the memory that a batch of predictions takes, to some 400 MB."""
@@ -35,22 +35,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Point:
-    """A look at the losses (nats); the validation loss is tempered, and NaN without such rows."""
+    """Mean training loss (nats) of the updates since the point before."""
 
     update: int
     training_loss: float
-    validation_loss: float
 
 
 @dataclass
 class Fit:
-    """A trained network, how many updates it took, and the way there.
-
-    held_back_logits: ``(n, classes)`` of the rows that were held back.
-    """
+    """A trained network, the way there, and its logits ``(n, classes)`` of the held-back rows."""
 
     network: keras.Model
-    updates: int
     restarts: int
     history: list[Point]
     held_back_logits: np.ndarray
@@ -59,42 +54,42 @@ class Fit:
 def fit(
     build: Build,
     train: Rows,
-    held_back: Rows | None,
+    held_back: np.ndarray,
     recipe: Recipe,
     seed: int,
     watch: Watch,
-    updates: int | None = None,
     log_prior: np.ndarray | None = None,
     begin: Callable[[keras.Model], None] | None = None,
-) -> Fit:
-    """Train ``build(seed)`` and leave its averaged weights in it.
+    frozen: Frozen | None = None,
+) -> Fit:  # the parts of one training; an object for them would be made for this call alone
+    """Train ``build(seed)``, leave its averaged weights in it, and answer ``held_back`` rows.
 
+    Nothing that is learnt, and when it ends, depends on the rows held back.
     ``log_prior (classes,)`` is added to the logits in the loss, so that the network learns what
     speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
-    logit adjustment", equation 10). ``updates`` fixes the length of the run, which otherwise
-    follows from the losses.
-    ``begin`` may set the weights that the run begins with.
+    logit adjustment", equation 10). ``begin`` may set the weights that the run begins with.
+    ``frozen()`` is what comes before the network and is not trained: it is taken of all the rows of
+    a chunk at once, since small networks spend more time on calling operations than in them.
     A run that fails to learn is begun again from another seed, derived from ``seed``, without it.
-    Calls whose ``build`` is equal, as frozen dataclasses are, share what is compiled.
+    Calls whose ``build`` and ``frozen`` are equal, as frozen dataclasses are, share what is
+    compiled.
     """
     prior = None if log_prior is None else tuple(log_prior.tolist())
-    budget, decay = recipe.budget(len(train)), recipe.decay(len(train))
-    machine = _machine(build, recipe, budget, decay, train.x.shape[1:], prior)
+    limit, decay = recipe.update_limit(len(train)), recipe.decay(len(train))
+    trainer = _trainer(build, recipe, limit, decay, train.x.shape[1:], prior, frozen)
     for restart in range(recipe.restarts + 1):
         own_seed = seed + 1_000_003 * restart
         network = build(own_seed)
         if begin and restart == 0:
             begin(network)
-        run = _Run(machine, network, train, held_back, recipe, own_seed)
-        if run.learn(watch, updates, last_chance=restart == recipe.restarts):
+        run = _Run(trainer, network, train, recipe, own_seed)
+        if run.learn(watch, last_chance=restart == recipe.restarts):
             break
-    machine.pour(run.kept, network.trainable_variables)
-    held_x = train.x[:0] if held_back is None else held_back.x
-    logits = machine.logits(run.kept, held_x)
-    return Fit(network, run.kept_update, restart, run.history, logits)
+    trainer.unflatten(run.kept, network.trainable_variables)
+    return Fit(network, restart, run.history, trainer.logits(run.kept, held_back))
 
 
-class _Machine:
+class CompiledTrainer:
     """A network on the fast recurrence, its optimizer and averaged weights, compiled once.
 
     A run begins by ``reset``, after which nothing of an earlier one is left. The optimizer and the
@@ -106,13 +101,15 @@ class _Machine:
         self,
         network: keras.Model,
         recipe: Recipe,
-        budget: int,
+        limit: int,
         decay: float,
         shape: tuple[int, ...],
         prior: tuple[float, ...] | None,
-    ) -> None:
+        frozen: keras.Model | None,
+    ) -> None:  # what a compiled training depends on
         self.network = accelerated(network)
-        self.averaging = recipe.averaging
+        self.frozen = frozen or (lambda x, training: x)
+        self.ema_decay = recipe.ema_decay
         self.prior = None if prior is None else tf.constant(prior, tf.float32)
         self.variables = self.network.trainable_variables
         self.groups = [
@@ -122,11 +119,14 @@ class _Machine:
         flat = self._flat([v.value for v in self.variables])
         self.weights = [keras.Variable(part) for part in flat]
         self.averages = [tf.Variable(part, trainable=False) for part in flat]
-        self.optimizer = _optimizer(recipe, budget, decay, *self.weights)
+        self.optimizer = _optimizer(recipe, limit, decay, *self.weights)
         rows = tf.TensorSpec([None, *shape], tf.float32)
         codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
-        self._infer = tf.function(lambda x: self.network(x, training=False), input_signature=[rows])
+        self._infer = tf.function(
+            lambda x: self.network(self.frozen(x, training=False), training=False),
+            input_signature=[rows],
+        )
 
     def reset(self, network: keras.Model) -> None:
         """Begin from the weights and the random states of a network of the same layers."""
@@ -139,7 +139,7 @@ class _Machine:
         for variable in self.optimizer.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
-    def pour(self, flat: Sequence, variables: Sequence[keras.Variable]) -> None:
+    def unflatten(self, flat: Sequence, variables: Sequence[keras.Variable]) -> None:
         """Set the variables of this network, or of one of the same layers, from long vectors."""
         for group, part in zip(self.groups, flat, strict=True):
             pieces = tf.split(part, [math.prod(variables[k].shape) for k in group])
@@ -153,15 +153,18 @@ class _Machine:
 
     def logits(self, weights: Sequence, x: np.ndarray) -> np.ndarray:
         """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
-        self.pour(weights, self.variables)
+        self.unflatten(weights, self.variables)
         found = predict_logits(self.network, x, self._infer)
-        self.pour([part.value for part in self.weights], self.variables)
+        self.unflatten([part.value for part in self.weights], self.variables)
         return found
 
     def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(tf.float32, CHUNK)
+        chunk = self.frozen(tf.gather(all_x, tf.reshape(order, [-1])), training=False)
+        chunk = tf.reshape(chunk, tf.concat([tf.shape(order), tf.shape(chunk)[1:]], axis=0))
+        chunk = tf.ensure_shape(chunk, [CHUNK, None, *self.network.input_shape[1:]])
         for step in tf.range(CHUNK):
-            x, y = tf.gather(all_x, order[step]), tf.gather(all_y, order[step])
+            x, y = chunk[step], tf.gather(all_y, order[step])
             with tf.GradientTape() as tape:
                 logits = self.network(x, training=True)
                 if self.prior is not None:
@@ -169,7 +172,7 @@ class _Machine:
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             gradients = tape.gradient(loss, [v.value for v in self.variables])
             self.optimizer.apply(self._flat(gradients), self.weights)
-            self.pour([part.value for part in self.weights], self.variables)
+            self.unflatten([part.value for part in self.weights], self.variables)
             self._average()
             losses = losses.write(step, loss)
         return losses.stack()
@@ -177,59 +180,56 @@ class _Machine:
     def _average(self) -> None:
         """Exponential average whose window grows with the run, so that it forgets the start."""
         t = tf.cast(self.optimizer.iterations.value, tf.float32)
-        rate = 1.0 - tf.minimum(self.averaging, (1.0 + t) / (10.0 + t))
+        rate = 1.0 - tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
         for average, weights in zip(self.averages, self.weights, strict=True):
             average.assign_add((weights.value - average) * rate)
 
 
 @lru_cache(maxsize=2)
-def _machine(
+def _trainer(
     build: Build,
     recipe: Recipe,
-    budget: int,
+    limit: int,
     decay: float,
     shape: tuple[int, ...],
     prior: tuple[float, ...] | None,
-) -> _Machine:
-    return _Machine(build(0), recipe, budget, decay, shape, prior)
+    frozen: Frozen | None,
+) -> CompiledTrainer:  # what a compiled training depends on
+    return CompiledTrainer(build(0), recipe, limit, decay, shape, prior, frozen and frozen())
 
 
 class _Run:
-    """One attempt: what the machine learned from its rows, and the losses on the way."""
+    """One attempt: what the trainer learned from its rows, and the losses on the way."""
 
     def __init__(
         self,
-        machine: _Machine,
+        trainer: CompiledTrainer,
         network: keras.Model,
         train: Rows,
-        held_back: Rows | None,
         recipe: Recipe,
         seed: int,
     ) -> None:
-        self.machine, self.recipe, self.seed = machine, recipe, seed
-        self.n_rows, self.held_back = len(train), held_back
-        self.n_classes = network.output_shape[-1]
-        machine.reset(network)
+        self.trainer, self.recipe, self.seed = trainer, recipe, seed
+        self.n_rows, self.n_classes = len(train), network.output_shape[-1]
+        trainer.reset(network)
         self.x, self.y = tf.constant(train.x), tf.constant(train.y, tf.int32)
         self.history: list[Point] = []
-        self.kept = [v.numpy() for v in machine.averages]
-        self.kept_loss, self.kept_update = math.inf, 0
-        self.best_loss, self.best_update = math.inf, 0
+        self.kept = [v.numpy() for v in trainer.averages]
 
-    def learn(self, watch: Watch, updates: int | None, last_chance: bool) -> bool:
+    def learn(self, watch: Watch, last_chance: bool) -> bool:
         """Run to the end; False where the attempt should be begun again."""
-        end = updates or self.recipe.budget(self.n_rows)
+        end = self.recipe.update_limit(self.n_rows)
         for update, order in self._chunks(end):
-            losses = self.machine.train_chunk(self.x, self.y, tf.constant(order)).numpy()
+            losses = self.trainer.train_chunk(self.x, self.y, tf.constant(order)).numpy()
             loss = float(losses.mean())
             watch(update, end, loss)
+            self.history.append(Point(update, loss))
             if not np.isfinite(losses).all():
-                self.history.append(Point(update, loss, math.nan))
                 return False
-            self._look(update, loss)
-            if self._hopeless(update, loss) and not last_chance:
+            self.kept = [v.numpy() for v in self.trainer.averages]
+            if self._is_hopeless(update, loss) and not last_chance:
                 return False
-            if updates is None and self._is_done(update):
+            if self._is_solved(update):
                 break
         return True
 
@@ -244,48 +244,20 @@ class _Run:
             yield update, stream[: CHUNK * batch].reshape(CHUNK, batch)
             stream = stream[CHUNK * batch :]
 
-    def _hopeless(self, update: int, loss: float) -> bool:
-        return update == self.recipe.verdict and loss > 0.9 * math.log(self.n_classes)
+    def _is_hopeless(self, update: int, loss: float) -> bool:
+        return update == self.recipe.restart_check_step and loss > 0.9 * math.log(self.n_classes)
 
-    def _look(self, update: int, loss: float) -> None:
-        held_loss = math.nan
-        if self.held_back is not None and len(self.held_back):
-            held_loss = self._held_back_loss(self.held_back)
-        self.history.append(Point(update, loss, held_loss))
-        if not held_loss >= self.best_loss - self.recipe.better:
-            self.best_loss, self.best_update = held_loss, update
-        if not self._trusts_validation() or held_loss < self.kept_loss:
-            self.kept = [v.numpy() for v in self.machine.averages]
-            self.kept_loss, self.kept_update = held_loss, update
-
-    def _trusts_validation(self) -> bool:
-        return self.recipe.trusts(0 if self.held_back is None else len(self.held_back))
-
-    def _is_done(self, update: int) -> bool:
-        trusted, latest = self._trusts_validation(), self.history[-1]
-        if trusted and max(latest.training_loss, latest.validation_loss) < self.recipe.solved:
-            return update >= self.recipe.shortest // 2
-        if update < self.recipe.shortest:
-            return False
-        plenty = self.n_rows > self.recipe.few_rows
-        if trusted and plenty and update - self.best_update >= self.recipe.patience:
-            return True
-        return max(point.training_loss for point in self.history[-2:]) < self.recipe.solved
-
-    def _held_back_loss(self, rows: Rows) -> float:
-        """Of the averaged weights, tempered, on the first ``monitored`` held-back rows."""
-        seen = Rows(rows.x[: self.recipe.monitored], rows.y[: self.recipe.monitored])
-        logits = self.machine.logits(self.machine.averages, seen.x)
-        prior = 0.0 if self.machine.prior is None else self.machine.prior.numpy()
-        return tempered_loss(logits + prior, seen.y)
+    def _is_solved(self, update: int) -> bool:
+        latest = max(point.training_loss for point in self.history[-2:])
+        return update >= self.recipe.shortest and latest < self.recipe.solved
 
 
 def _optimizer(
-    recipe: Recipe, budget: int, decay: float, kernels: keras.Variable, rest: keras.Variable
+    recipe: Recipe, limit: int, decay: float, kernels: keras.Variable, rest: keras.Variable
 ) -> keras.optimizers.Optimizer:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        max(budget - recipe.warm_up, 1),
+        max(limit - recipe.warm_up, 1),
         warmup_target=recipe.learning_rate,
         warmup_steps=recipe.warm_up,
     )
@@ -298,18 +270,30 @@ def _optimizer(
 def predict_logits(
     network: keras.Model, x: np.ndarray, infer: Callable | None = None, batch: int = 256
 ) -> np.ndarray:
-    """Outputs of a network for ``(n, steps, channels)``, in batches of one shape.
+    """The output of a network for ``(n, steps, channels)``; see ``predict_all``."""
+    infer = infer or tf.function(lambda rows: network(rows, training=False))
+    if not len(x):
+        return np.empty((0, *network.output_shape[1:]), np.float32)
+    return np.concatenate([part.numpy()[:n] for part, n in _batches(infer, x, batch)])
+
+
+def predict_all(network: keras.Model, x: np.ndarray, batch: int = 256) -> dict[str, np.ndarray]:
+    """Outputs by name of a network for ``(n, steps, channels)``, in batches of one shape.
 
     The last batch is filled up with its own first row, so that there is one shape to compile.
     Batches of long series are smaller: ``BATCH_STEPS`` steps of all their series at most.
     """
-    infer = infer or tf.function(lambda rows: network(rows, training=False))
+    infer = tf.function(lambda rows: network(rows, training=False))
+    parts = list(_batches(infer, x, batch))
+    return {
+        name: np.concatenate([found[name].numpy()[:n] for found, n in parts])
+        for name in network.output
+    }
+
+
+def _batches(infer: Callable, x: np.ndarray, batch: int) -> Iterator[tuple]:
     batch = max(1, min(batch, BATCH_STEPS // x.shape[1]))
-    if not len(x):
-        return np.empty((0, *network.output_shape[1:]), np.float32)
-    outputs = []
     for start in range(0, len(x), batch):
         rows = x[start : start + batch]
         full = np.concatenate([rows, np.repeat(rows[:1], min(batch, len(x)) - len(rows), axis=0)])
-        outputs.append(infer(tf.constant(full)).numpy()[: len(rows)])
-    return np.concatenate(outputs)
+        yield infer(tf.constant(full)), len(rows)

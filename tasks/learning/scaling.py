@@ -1,15 +1,10 @@
-"""Location and spread of each channel over the training rows, overall and step by step."""
+"""Location and spread of each channel over the training rows."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 SMALLEST = float(np.finfo(np.float32).tiny)
-FEWEST = 10
-"""Rows that must be observed at a step, for it to have a scale of its own."""
-NARROWEST = 0.01
-"""Spread at a step, as a share of the channel's, below which it is held to be no smaller."""
 
 
 @dataclass(frozen=True)
@@ -35,38 +30,3 @@ def fit_scaling(x: np.ndarray) -> Scaling:
         center.append(float(middle))
         scale.append(float(spread) if spread > SMALLEST else 1.0)
     return Scaling(tuple(center), tuple(scale))
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Per step and channel: ``center`` (mean) and ``scale`` (positive), in the channel's unit."""
-
-    center: tuple[tuple[float, ...], ...]
-    scale: tuple[tuple[float, ...], ...]
-
-
-def fit_profile(x: np.ndarray, n_steps: int, scaling: Scaling) -> Profile:
-    """Mean and standard deviation of ``(n, steps, channels)`` over rows, for the first steps.
-
-    NaN is left out. Where fewer than ``FEWEST`` rows are observed, the channel's own scaling stands
-    in; no spread is below ``NARROWEST`` of the channel's.
-    """
-    first = x[:, :n_steps].astype(np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # steps that no row has
-        center, spread = np.nanmean(first, axis=0), np.nanstd(first, axis=0)
-    seen = np.isfinite(first).sum(axis=0) >= FEWEST
-    usual = np.array(scaling.scale)
-    center = np.where(seen, center, scaling.center)
-    spread = np.where(seen, np.maximum(spread, np.maximum(NARROWEST * usual, SMALLEST)), usual)
-    return Profile(tuple(map(tuple, center.tolist())), tuple(map(tuple, spread.tolist())))
-
-
-def explained(x: np.ndarray, profile: Profile) -> np.ndarray:
-    """Share of each channel's variance, in [0, 1], that a profile's mean at each step accounts for.
-
-    x: ``(n, steps, channels)`` with NaN, the rows that the profile was fitted to.
-    """
-    first = x[:, : len(profile.center)].astype(np.float64)
-    whole, rest = np.nanvar(first, axis=(0, 1)), np.nanvar(first - profile.center, axis=(0, 1))
-    return np.where(whole > 0, 1 - rest / np.where(whole > 0, whole, 1), 0).clip(0, 1)

@@ -13,6 +13,10 @@ CHUNK = 50
 Kind = Literal["conv-lstm", "bilstm", "lstm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+Member = Literal["convolutions", "steps", "frozen-lstm", "conv-lstm"]
+MEMBERS: tuple[Member, ...] = get_args(Member)
+"""What a committee may consist of, from cheap to dear (``members.py``)."""
+
 
 def _check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
     """Raise ValueError where a named field is below the first number, or not below the second."""
@@ -26,40 +30,25 @@ def _check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None
 
 @dataclass(frozen=True)
 class Architecture:
-    """Layers and sizes of the network.
+    """Layers and sizes of the trained networks.
 
-    kind: ``conv-lstm`` (convolutional stem, then an LSTM in both directions), ``bilstm`` (both
-    directions, no stem) or ``lstm`` (forwards only); the last two run over every step.
-    filters, widths: of the stem, whose first convolution is followed by two residual blocks of two
-    convolutions each, as wide as the last two widths say; scales: widths of the first convolution
-    of networks that complement such, side by side; units: LSTM units per direction;
-    longest_recurrence: steps that the LSTM sees at most for a series of typical length (in longer
-    ones neighbouring steps are averaged between the blocks, and in very long ones before them
-    too); dropout: share in [0, 1), before the head; dense: units of each layer of dense networks,
-    which see series as a whole and answer with the others where rows held back speak for it (0:
-    none).
+    kind: ``conv-lstm`` (a convolution, then an LSTM in both directions), ``bilstm`` (both
+    directions, no convolution) or ``lstm`` (forwards only); the last two run over every step.
+    filters, width: of the convolution; units: LSTM units per direction; longest_recurrence: steps
+    that the LSTM sees at most for a series of typical length (in longer ones neighbouring steps
+    are averaged); dropout: share in [0, 1), before the head.
     """
 
     kind: Kind = "conv-lstm"
     filters: int = 64
-    widths: tuple[int, int, int] = (8, 5, 3)
-    scales: tuple[int, ...] = (4, 8, 16, 32)
-    units: int = 64
+    width: int = 8
+    units: int = 32
     longest_recurrence: int = 64
     dropout: float = 0.2
-    dense: int = 256
 
     def __post_init__(self) -> None:
-        wanted = [("filters units longest_recurrence", 1, math.inf), ("dense", 0, math.inf)]
-        _check_ranges(self, [*wanted, ("dropout", 0, 1)])
-        if min(self.widths) < 1:
-            raise ValueError(
-                f"widths: expected three numbers of at least 1, got {self.widths}; correct them"
-            )
-        if min(self.scales, default=0) < 1:
-            raise ValueError(
-                f"scales: expected numbers of at least 1, got {self.scales}; correct them"
-            )
+        positive = "filters width units longest_recurrence"
+        _check_ranges(self, [(positive, 1, math.inf), ("dropout", 0, 1)])
 
 
 @dataclass(frozen=True)
@@ -71,58 +60,41 @@ class Recipe:
     learning_rate: peak, reached after ``warm_up`` updates and followed by a cosine to zero.
     weight_decay: of kernels only (AdamW), in a network of at most ``few_rows`` rows; of more rows
     less, as their reciprocal: it stands for a prior, which counts the less the more is seen.
-    clip: global norm of the gradient.
-    averaging: momentum of the averaged weights, which are what is kept.
-    solved: mean training loss (nats) of a chunk at which a run has nothing left to learn.
-    shortest: updates before a run may stop, half of them where a trusted validation loss is below
-    ``solved`` too. patience: updates without a better validation loss (by at least ``better``
-    nats) after which a network of more than ``few_rows`` rows stops; with fewer, the loss may rise
-    while rows are learnt by heart and fall again (Nakkiran et al. 2020, "Deep double descent",
-    section 6). trusted_validation: held-back rows from which on the validation loss decides what
-    to keep. monitored: held-back rows looked at on the way.
+    clip: global norm of the gradient. ema_decay: momentum of the averaged weights, which are kept.
+    solved: mean loss (nats) at which nothing is left to learn: a network stops there once it has
+    had ``shortest`` updates, and members that cost more are not trained.
     restarts: new beginnings at most, when the loss is not finite, or not below
-    ``0.9 ln(classes)`` after ``verdict`` updates.
+    ``0.9 ln(classes)`` after ``restart_check_step`` updates.
     balance: whether rare classes get the logit-adjusted loss and answer below their share:
     ``auto`` where the largest class has at least ``imbalance`` times the rows of the smallest.
-    change_dropout: share in [0, 1) of series from which a channel's differences, and its repeats,
-    are dropped in training below ``change_rows`` rows: in noisy series they are mostly noise, which
-    a network of few rows would go by. Such a set is trained without it too, unless it is ``solved``
-    so, and with it and a scale for each step where steps of series have something in common; the
-    rows held back decide.
     """
 
-    updates: int = 3000
-    epochs: int = 12
-    smallest_batch: int = 8
+    updates: int = 400
+    epochs: int = 20
+    smallest_batch: int = 16
     largest_batch: int = 64
     learning_rate: float = 2e-3
     warm_up: int = 100
     weight_decay: float = 0.1
     few_rows: int = 1000
     clip: float = 1.0
-    averaging: float = 0.99
+    ema_decay: float = 0.99
     solved: float = 0.01
     shortest: int = 200
-    patience: int = 400
-    better: float = 0.001
-    trusted_validation: int = 50
-    monitored: int = 2000
     restarts: int = 3
-    verdict: int = 600
+    restart_check_step: int = 400
     balance: Literal["auto", "always", "never"] = "auto"
     imbalance: float = 10.0
-    change_dropout: float = 0.5
-    change_rows: int = 250
 
     def __post_init__(self) -> None:
         _check_ranges(
             self,
             [
                 ("updates smallest_batch largest_batch imbalance few_rows", 1, math.inf),
-                ("epochs shortest patience trusted_validation monitored change_rows", 0, math.inf),
-                ("restarts verdict warm_up weight_decay solved better", 0, math.inf),
+                ("epochs shortest restarts restart_check_step warm_up", 0, math.inf),
+                ("weight_decay solved", 0, math.inf),
                 ("learning_rate clip", 1e-12, math.inf),
-                ("averaging change_dropout", 0, 1),
+                ("ema_decay", 0, 1),
             ],
         )
 
@@ -136,13 +108,9 @@ class Recipe:
         wanted = min(self.largest_batch, n_rows // 10)
         return min(n_rows, max(self.smallest_batch, wanted))
 
-    def budget(self, n_rows: int) -> int:
+    def update_limit(self, n_rows: int) -> int:
         passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
         return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
-
-    def trusts(self, n_held_back: int) -> bool:
-        """Whether the loss of so many rows may decide; that of none never does."""
-        return n_held_back >= max(self.trusted_validation, 1)
 
     def decay(self, n_rows: int) -> float:
         return self.weight_decay * min(1.0, self.few_rows / n_rows)
@@ -170,18 +138,23 @@ class Abstention:
     """When to answer ``unknown``; the threshold is chosen on held-back training rows.
 
     risk: share of wrong answers among answered rows at most, in [0, 1). coverage: share of rows
-    that are answered at most, in (0, 1]; below 1, so that series unlike all that were seen, which
-    no held-back row stands for, find a threshold to fall below.
+    that are confident enough at most, in (0, 1]; below 1, so that series unlike all that were seen,
+    which no held-back row stands for, find a threshold to fall below. unfamiliar: share of series
+    like the training rows that are taken for unlike them, in [0, 1). set_coverage: share of each
+    class's series whose set of possible classes holds it, in (0, 1).
     """
 
     risk: float = 0.1
     coverage: float = 0.98
+    unfamiliar: float = 0.01
+    set_coverage: float = 0.9
 
     def __post_init__(self) -> None:
         if not 0 <= self.risk < 1:
             raise ValueError(
                 f"risk: expected a share of at least 0 and below 1, got {self.risk}; correct it"
             )
+        _check_ranges(self, [("unfamiliar", 0, 1), ("set_coverage", 1e-9, 1)])
         if not 0 < self.coverage <= 1:
             raise ValueError(
                 f"coverage: expected a share above 0 and up to 1, got {self.coverage}; correct it"
@@ -194,24 +167,25 @@ class TrainingSpec:
 
     seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
     test_fraction: share of rows kept for evaluation where the dataset names none.
-    validation_fraction: share of training rows that each replica holds back to choose by.
-    refit_below: training rows under which a replica has several networks. Of fewer than 1,000 rows
-    five hold some back, each others, and five more are fitted to all rows; these answer, and from
-    the recipe's ``change_rows`` on, where half of that share is held back and the networks of all
-    rows have the architecture's ``scales``, all ten, and as many dense ones where the rows held
-    back speak for them. Of fewer than 10,000 three hold back half of that share and answer, or one
-    if it solves the set.
+    validation_fraction: share of training rows that a network holds back at most; together the
+    networks of a member hold back as many rows as ``splits.holdout_folds`` says.
+    members: what a replica's committee is chosen from.
+    budget_s: seconds after which a replica begins no further network (None: no bound).
+    networks: how many networks of each LSTM member at most, by its name; what a budget has cut
+    short is trained again to the bit by the numbers that its record names (None: no bound).
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows.
     ensemble: register the average of all seeds instead of the one that validates best.
-    warm_start: a model version whose weights each seed begins with (None: fresh ones).
+    warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     """
 
     seeds: int = 5
     first_seed: int = 0
     test_fraction: float = 0.2
     validation_fraction: float = 0.2
-    refit_below: int = 10_000
+    members: tuple[Member, ...] = MEMBERS
+    budget_s: float | None = None
+    networks: dict[str, int] | None = None
     split_seed: int = 0
     ensemble: bool = False
     split_by: Literal["hash", "time"] = "hash"
@@ -237,6 +211,15 @@ class TrainingSpec:
         if self.split_by not in ("hash", "time"):
             raise ValueError(
                 f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
+            )
+        if not self.members or set(self.members) - set(MEMBERS):
+            raise ValueError(
+                f"members: expected some of {', '.join(MEMBERS)}, got "
+                f"{', '.join(self.members) or 'none'}; correct the list"
+            )
+        if self.budget_s is not None and not 0 < self.budget_s < math.inf:
+            raise ValueError(
+                f"budget_s: expected seconds above 0, got {self.budget_s}; correct the value"
             )
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)

@@ -1,0 +1,106 @@
+"""What members answer together: a mixture whose weights come from rows that none of them saw.
+
+A member's probabilities are its scores at its own temperature; the committee's are their weighted
+mean, at a temperature of its own. The weights have the lowest log-loss (the linear opinion pool,
+Genest and Zidek 1986), found by expectation maximisation, so that one which adds nothing gets none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from tasks.learning.calibration import fit_temperature, soften
+from tasks.learning.unfamiliar import Familiarity, familiarity_outputs
+
+MIN_WEIGHT = 0.02
+"""Share of the mixture below which a member is left out: it would cost more than it tells."""
+ROUNDS = 500
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights of members, which add up to one, their temperatures, and that of the mixture."""
+
+    weights: tuple[float, ...]
+    temperatures: tuple[float, ...]
+    temperature: float
+
+    def logits(self, scores: Sequence[np.ndarray]) -> np.ndarray:
+        """Log of the mixed probabilities ``(n, classes)``, before its own temperature."""
+        parts = zip(self.weights, self.temperatures, scores, strict=True)
+        mixed = sum(weight * soften(own, t) for weight, t, own in parts if weight)
+        return np.log(np.maximum(mixed, np.finfo(np.float32).tiny))
+
+
+def fit_mixture(scores: Sequence[np.ndarray], y: np.ndarray) -> Mixture:
+    """Mix members by their scores ``(n, classes)`` for rows of class codes ``(n,)``, which they
+    were not fitted to."""
+    temperatures = tuple(fit_temperature(own, y) for own in scores)
+    likelihoods = np.stack(
+        [soften(own, t)[np.arange(len(y)), y] for own, t in zip(scores, temperatures, strict=True)]
+    )
+    weights = _without_small(likelihoods, _mixed(likelihoods))
+    mixture = Mixture(tuple(weights.tolist()), temperatures, 1.0)
+    return Mixture(mixture.weights, temperatures, fit_temperature(mixture.logits(scores), y))
+
+
+def _mixed(likelihoods: np.ndarray) -> np.ndarray:
+    """Weights ``(members,)`` that make the rows ``(members, n)`` most likely, from equal ones on.
+
+    Every member begins with one row's worth of trust, which the rows outvote.
+    """
+    members, n = likelihoods.shape
+    weights = np.full(members, 1 / members)
+    for _ in range(ROUNDS):
+        shares = weights[:, None] * np.maximum(likelihoods, 1e-12)
+        weights = ((shares / shares.sum(axis=0)).sum(axis=1) + 1 / members) / (n + 1)
+    return weights
+
+
+def _without_small(likelihoods: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    kept = weights >= MIN_WEIGHT
+    if kept.all():
+        return weights
+    again = np.zeros(len(weights))
+    again[kept] = _mixed(likelihoods[kept])
+    return again
+
+
+def committee_classifier(
+    members: Sequence[keras.Model], mixture: Mixture, familiarity: Familiarity | None = None
+) -> keras.Model:
+    """Raw series to ``probabilities (B, classes)`` out of members' scores, in stock layers; and to
+    what ``familiarity_outputs`` gives. Without that the probabilities are the only output."""
+    raw = keras.Input(members[0].input.shape[1:], name="series")
+    parts = [
+        _tempered(member, temperature, f"member_{number}")(raw) * weight
+        for number, (member, weight, temperature) in enumerate(
+            zip(members, mixture.weights, mixture.temperatures, strict=True)
+        )
+        if weight
+    ]
+    mixed = layers.Add()(parts) if len(parts) > 1 else parts[0]
+    logits = ops.log(ops.maximum(mixed, float(np.finfo(np.float32).tiny)))
+    logits = layers.Rescaling(1 / mixture.temperature, name="logits")(logits)
+    outputs = {"probabilities": layers.Softmax(name="probabilities")(logits)}
+    if familiarity is None:
+        return keras.Model(raw, outputs["probabilities"], name="classifier")
+    return keras.Model(raw, outputs | familiarity_outputs(raw, familiarity), name="classifier")
+
+
+def members_alone(members: Sequence[keras.Model], temperatures: Sequence[float]) -> keras.Model:
+    """Raw series to the probabilities ``(B, members, classes)`` of each member by itself."""
+    raw = keras.Input(members[0].input.shape[1:], name="series")
+    parts = [
+        _tempered(member, temperature, f"member_{number}")(raw)
+        for number, (member, temperature) in enumerate(zip(members, temperatures, strict=True))
+    ]
+    return keras.Model(raw, ops.stack(parts, axis=1), name="members")
+
+
+def _tempered(member: keras.Model, temperature: float, name: str) -> keras.Model:
+    scores = layers.Rescaling(1 / temperature)(member.output)
+    return keras.Model(member.input, layers.Softmax()(scores), name=name)

@@ -1,0 +1,99 @@
+"""Ridge regression: what it answers for a row that it leaves out, and what counts for nothing."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from tasks.learning import ridge
+from tasks.learning.ridge import PENALTIES, Ridge, fit_ridge
+
+N_CLASSES = 3
+
+
+def problem(n: int, p: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features of unlike spread, of which the first few tell the class."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % N_CLASSES
+    features = rng.normal(0, 1, (n, p))
+    features[:, :N_CLASSES] += np.eye(N_CLASSES)[y]
+    return features * rng.uniform(0.5, 2, p), y
+
+
+def refitted(features: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    """Kernel and bias of a ridge regression upon class indicators, by the textbook."""
+    targets = np.where(y[:, None] == np.arange(N_CLASSES), 1.0, -1.0)
+    z, middle = features - features.mean(axis=0), targets.mean(axis=0)
+    kernel = np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ (targets - middle))
+    return kernel, middle - features.mean(axis=0) @ kernel
+
+
+def penalty_of(found: Ridge, features: np.ndarray, y: np.ndarray) -> float:
+    """The penalty that was chosen, told by the kernel that it gives."""
+    values = np.linalg.eigvalsh(np.cov(features.T, bias=True) * len(features))
+    above = values[values > values.max() * 1e-12]
+    tried = [share * above.mean() for share in PENALTIES]
+    apart = [np.abs(refitted(features, y, own)[0] - found.kernel).max() for own in tried]
+    assert min(apart) < 1e-6
+    return tried[int(np.argmin(apart))]
+
+
+@pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)], ids=["more rows", "more columns"])
+def test_left_out_scores_are_those_of_fits_without_the_row(n: int, p: int) -> None:
+    features, y = problem(n, p)
+    found = fit_ridge(features, y, N_CLASSES, standardise=False)
+    penalty = penalty_of(found, features, y)
+    for row in range(n):
+        others = np.arange(n) != row
+        kernel, bias = refitted(features[others], y[others], penalty)
+        np.testing.assert_allclose(found.left_out[row], features[row] @ kernel + bias, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)])
+def test_the_unit_and_the_origin_of_a_column_do_not_matter(n: int, p: int) -> None:
+    features, y = problem(n, p)
+    rng = np.random.default_rng(1)
+    factor, offset = rng.uniform(0.01, 100, p), rng.normal(0, 10, p)
+    one, other = (fit_ridge(f, y, N_CLASSES) for f in (features, features * factor + offset))
+    scores = features @ one.kernel + one.bias
+    changed = (features * factor + offset) @ other.kernel + other.bias
+    np.testing.assert_allclose(changed, scores, atol=1e-6)
+    np.testing.assert_allclose(other.left_out, one.left_out, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)])
+def test_a_column_that_does_not_vary_counts_for_nothing(n: int, p: int) -> None:
+    features, y = problem(n, p)
+    alone = fit_ridge(features, y, N_CLASSES)
+    for constant in (0.0, 1e4):
+        wider = np.insert(features, 2, constant, axis=1)
+        found = fit_ridge(wider, y, N_CLASSES)
+        assert not found.kernel[2].any()
+        np.testing.assert_allclose(np.delete(found.kernel, 2, axis=0), alone.kernel, atol=1e-6)
+        np.testing.assert_allclose(found.left_out, alone.left_out, atol=1e-6)
+
+
+def test_features_in_which_nothing_varies_say_how_frequent_classes_are() -> None:
+    y = np.repeat([0, 1, 2], [6, 3, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit_ridge(np.ones((10, 4)), y, N_CLASSES)
+    scores = np.ones((1, 4)) @ found.kernel + found.bias
+    np.testing.assert_allclose(scores, 2 * np.array([[0.6, 0.3, 0.1]]) - 1, atol=1e-6)
+
+
+def test_the_loss_says_what_features_tell_of_rows_left_out() -> None:
+    rng = np.random.default_rng(2)
+    features, y = problem(90, 20)
+    told = fit_ridge(features, y, N_CLASSES).loss
+    noise = fit_ridge(features, rng.permutation(y), N_CLASSES).loss
+    assert told < noise - 0.05
+    assert noise == pytest.approx(np.log(N_CLASSES), abs=0.05)
+
+
+def test_of_many_rows_some_choose_the_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ridge, "MAX_LEFT_OUT", 20)
+    features, y = problem(200, 5)
+    found = fit_ridge(features, y, N_CLASSES)
+    assert found.left_out.shape == (20, N_CLASSES)
+    assert ((features @ found.kernel + found.bias).argmax(axis=1) == y).mean() > 0.5
