@@ -3,10 +3,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 	2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PEERS := .venv-peers/bin
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow check bench bench-archive lock
+.PHONY: install run test test-slow check bench bench-archive bench-peers lock
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -39,6 +40,15 @@ bench: install
 
 bench-archive: install
 	$(BIN)/python -m benchmarks.archive
+
+bench-peers: install .venv-peers/installed
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(PEERS)/python benchmarks/peer_classifiers.py
+	$(BIN)/python -m benchmarks.peers
+
+.venv-peers/installed:
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS)/python -m pip install --quiet --disable-pip-version-check aeon==1.6.0 'torch>=2.6'
+	@touch $@
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

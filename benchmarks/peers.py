@@ -1,0 +1,192 @@
+"""``make bench-peers``: our learner beside MiniRocket, MultiRocket-Hydra and QUANT (docs/peers.md).
+
+``python -m benchmarks.peers [--root FOLDER]`` trains nothing: the peers' figures are those that
+benchmarks/peer_classifiers.py stored in an environment of their own, ours those that ``make
+bench-archive`` stored of the present learning code; a set without any of ours has a dash.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks import archive
+from benchmarks.peer_classifiers import CLIP, FOLDS, RESULTS, SETS, read_results
+from benchmarks.tables import as_markdown
+from tasks.charts import INK, STYLE
+from tasks.workers import numerics
+
+PAGE = archive.PAGE.with_name("peers.md")
+PICTURE = PAGE.parent / "pictures" / "peers.png"
+OURS = "ours"
+METHODS = (OURS, "MiniRocket", "MultiRocket-Hydra", "QUANT")
+LOOKS = {
+    OURS: ("#0072B2", "o"), "MiniRocket": ("#E69F00", "s"), "MultiRocket-Hydra": ("#009E73", "^"),
+    "QUANT": ("#CC79A7", "D"),
+}  # fmt: skip
+"""Colours of Okabe and Ito 2008, told apart without colour vision, and markers."""
+METRICS = {"accuracy": (max, ".4f"), "log-loss": (min, ".3f"), "seconds": (min, ",.1f")}
+"""Which of several is ahead, and the digits shown, by which ties are decided."""
+
+Cell = dict[str, float]
+Figures = dict[str, dict[str, Cell]]
+"""Metrics by set and method; what was not measured is absent."""
+
+
+def figures(peers: list[dict[str, Any]], ours: dict[str, dict[str, Any]]) -> Figures:
+    """Rows of the peers and of the archive benchmark, by set and method, in ``SETS``' order."""
+    found: Figures = {name: {} for name in SETS}
+    for name, row in ours.items():
+        found[name][OURS] = {
+            "accuracy": row["mean"], "log-loss": row["log_loss"],
+            "log-loss as given": row["log_loss"], "calibration error": row["ece"],
+            "seconds": row["seconds"],
+        }  # fmt: skip
+    for row in peers:
+        soft = "_tempered" if "log_loss_tempered" in row else ""
+        found[row["set"]][row["method"]] = {
+            "accuracy": row["accuracy"], "log-loss": row[f"log_loss{soft}"],
+            "log-loss as given": row["log_loss"], "calibration error": row[f"ece{soft}"],
+            "seconds": row["fit_seconds"] + row["predict_seconds"],
+        }  # fmt: skip
+    return {name: cells for name, cells in found.items() if cells}
+
+
+def leaders(cells: dict[str, Cell], metric: str) -> list[str]:
+    """The methods of a set that are ahead in a metric by the digits shown; several, if equal."""
+    best, digits = METRICS[metric]
+    value = format(best(cell[metric] for cell in cells.values()), digits)
+    return [name for name, cell in cells.items() if format(cell[metric], digits) == value]
+
+
+def set_rows(found: Figures) -> list[dict[str, str]]:
+    """A row per set: each metric of each method, the leaders bold."""
+    rows = []
+    for name, cells in found.items():
+        row = {"set": name}
+        for metric, (_, digits) in METRICS.items():
+            ahead = leaders(cells, metric) if len(cells) > 1 else []
+            for method in METHODS:
+                text = format(cells[method][metric], digits) if method in cells else "–"
+                row[f"{metric}: {method}"] = f"**{text}**" if method in ahead else text
+        rows.append(row)
+    return rows
+
+
+def shared_sets(found: Figures) -> list[str]:
+    """The sets that every method has which has any, so that means are of the same rows."""
+    methods = {method for cells in found.values() for method in cells}
+    return [name for name, cells in found.items() if set(cells) == methods]
+
+
+def mean_rows(found: Figures) -> list[dict[str, str]]:
+    """A row per method: means over the shared sets, the sum of seconds, and where it is ahead."""
+    names = shared_sets(found)
+    rows = []
+    for method in METHODS:
+        cells = [found[name][method] for name in names if method in found[name]]
+        row = {"method": method}
+        for metric in ("accuracy", "log-loss", "log-loss as given", "calibration error"):
+            values = [cell[metric] for cell in cells]
+            row[metric] = f"{np.mean(values):.4f}" if values else "–"
+        row["seconds, sum"] = f"{sum(c['seconds'] for c in cells):,.0f}" if cells else "–"
+        for metric in METRICS:
+            count = sum(method in leaders(found[name], metric) for name in names)
+            row[f"ahead in {metric}"] = f"{count} of {len(names)}" if cells else "–"
+        rows.append(row)
+    return rows
+
+
+def origin(peers: list[dict[str, Any]], found: Figures) -> str:
+    """How the figures were made, and by which versions on what machine."""
+    machines = " and ".join(dict.fromkeys(row["machine"] for row in peers))
+    versions = "; ".join(
+        dict.fromkeys(", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in peers)
+    )
+    absent = [name for name in SETS if OURS not in found.get(name, {})]
+    lacking = f"\n\nNot yet measured of ours: {', '.join(absent)}." if absent else ""
+    return (
+        "The peers are\naeon's classifiers at default settings, seed 0: official splits, holes "
+        "interpolated linearly, short\nseries stretched to the longest by their last value, "
+        f"compiled kernels warm, on one core of {machines};\n{versions}.{lacking}"
+    )
+
+
+READING = (
+    "`seconds` are the peers' processor seconds of fitting and of answering all test rows, ours "
+    "those of\ntraining one seed, where a model of the default recipe has five; our accuracy is "
+    "the mean over seeds.\nAhead are the best by the digits shown, equal ones together. Log-loss "
+    f"is natural, of probabilities of\nat least {CLIP:.0e}. The ridge classifiers at the end of "
+    "MiniRocket and MultiRocket-Hydra answer with 0 and 1,\nso that a wrong row costs 34.5 "
+    "(`log-loss as given`); `log-loss` and `calibration error` are of the\nsoftmax of their "
+    f"scores at a temperature fitted on training rows out of {FOLDS} folds, which aeon does not\n"
+    "offer."
+)
+
+
+def page(peers: list[dict[str, Any]], found: Figures) -> str:
+    parts = [
+        "# Beside fast classifiers of the field",
+        "Made by `make bench-peers`; do not edit. " + origin(peers, found),
+        as_markdown(mean_rows(found)),
+        f"Means and sums are over the {len(shared_sets(found))} sets that every method shown has.",
+        READING,
+        "![Accuracy against seconds of each method](pictures/peers.png)",
+        as_markdown(set_rows(found)),
+        "MiniRocket: Dempster, Schmidt and Webb 2021. MultiRocket-Hydra: Tan et al. 2022, Dempster "
+        "et al. 2023.\nQUANT: Dempster et al. 2024. Data as in [archive.md](archive.md).",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def draw(found: Figures) -> Figure:
+    """Accuracy against seconds: a faint point per set and method, a large one per method's mean."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+    for cells in found.values():
+        ordered = sorted(cells.values(), key=lambda cell: cell["seconds"])
+        axes.plot([c["seconds"] for c in ordered], [c["accuracy"] for c in ordered], color=INK,
+                  alpha=0.08, linewidth=0.8, zorder=1)  # fmt: skip
+    for method in METHODS:
+        if any(method in cells for cells in found.values()):
+            _draw_method(axes, method, found)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel("seconds on one core (large: geometric mean over the sets)")
+    axes.set_ylabel("test accuracy (large: mean over the sets)")
+    figure.legend(loc="outside upper center", ncols=len(METHODS), frameon=False)
+    return figure
+
+
+def _draw_method(axes: Axes, method: str, found: Figures) -> None:
+    colour, marker = LOOKS[method]
+    points = [(c[method]["seconds"], c[method]["accuracy"]) for c in found.values() if method in c]
+    axes.scatter(*np.transpose(points), s=22, color=colour, marker=marker, alpha=0.45, linewidths=0)
+    own = [found[name][method] for name in shared_sets(found)]
+    if own:
+        seconds = np.exp(np.mean([np.log(cell["seconds"]) for cell in own]))
+        accuracy = np.mean([cell["accuracy"] for cell in own])
+        axes.scatter(seconds, accuracy, s=150, color=colour, marker=marker, edgecolors="white",
+                     linewidths=1.2, label=method, zorder=3)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=archive.ROOT)
+    stored = parser.parse_args().root / f"archive-{numerics()['learning_code']}.json"
+    peers = read_results(RESULTS)
+    found = figures(peers, json.loads(stored.read_text()) if stored.exists() else {})
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(STYLE):
+        draw(found).savefig(PICTURE, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    PAGE.write_text(page(peers, found))
+
+
+if __name__ == "__main__":
+    main()
