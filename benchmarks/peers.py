@@ -7,6 +7,7 @@ bench-archive`` stored of the present learning code; a set without any of ours h
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -102,40 +103,41 @@ def mean_rows(found: Figures) -> list[dict[str, str]]:
     return rows
 
 
-def origin(peers: list[dict[str, Any]], found: Figures) -> str:
-    """How the figures were made, and by which versions on what machine."""
+def origin(peers: list[dict[str, Any]]) -> str:
+    """How the peers were measured, and by which versions on what machine."""
     machines = " and ".join(dict.fromkeys(row["machine"] for row in peers))
-    versions = "; ".join(
-        dict.fromkeys(", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in peers)
-    )
-    absent = [name for name in SETS if OURS not in found.get(name, {})]
-    lacking = f"\n\nNot yet measured of ours: {', '.join(absent)}." if absent else ""
+    versions = [", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in peers]
     return (
-        "The peers are\naeon's classifiers at default settings, seed 0: official splits, holes "
-        "interpolated linearly, short\nseries stretched to the longest by their last value, "
-        f"compiled kernels warm, on one core of {machines};\n{versions}.{lacking}"
+        "Made by `make bench-peers`; do not edit. The peers are aeon's classifiers at default "
+        "settings, seed 0: official splits, holes interpolated linearly, short series stretched "
+        "to the longest by their last value, compiled kernels warm, one core "
+        f"({machines}; {'; '.join(dict.fromkeys(versions))})."
     )
 
 
-READING = (
-    "`seconds` are the peers' processor seconds of fitting and of answering all test rows, ours "
-    "those of\ntraining one seed, where a model of the default recipe has five; our accuracy is "
-    "the mean over seeds.\nAhead are the best by the digits shown, equal ones together. Log-loss "
-    f"is natural, of probabilities of\nat least {CLIP:.0e}. The ridge classifiers at the end of "
-    "MiniRocket and MultiRocket-Hydra answer with 0 and 1,\nso that a wrong row costs 34.5 "
-    "(`log-loss as given`); `log-loss` and `calibration error` are of the\nsoftmax of their "
-    f"scores at a temperature fitted on training rows out of {FOLDS} folds, which aeon does not\n"
-    "offer."
-)
+def reading(found: Figures) -> str:
+    """What the columns are, and which sets the means leave out."""
+    absent = [name for name in SETS if OURS not in found.get(name, {})]
+    return (
+        f"Means and sums are over the {len(shared_sets(found))} sets that every method shown has. "
+        "`seconds` are the peers' processor seconds of fitting and of answering all test rows, "
+        "ours those of training one seed, where a model of the default recipe has five; our "
+        "accuracy is the mean over seeds. Ahead are the best by the digits shown, equal ones "
+        f"together. Log-loss is natural, of probabilities of at least {CLIP:.0e}. The ridge "
+        "classifiers at the end of MiniRocket and MultiRocket-Hydra answer with 0 and 1, so that a "
+        "wrong row costs 34.5 (`log-loss as given`); `log-loss` and `calibration error` are of the "
+        f"softmax of their scores at a temperature fitted on training rows out of {FOLDS} folds, "
+        "which aeon does not offer."
+        + (f" Not yet measured: ours on {', '.join(absent)}." if absent else "")
+    )
 
 
 def page(peers: list[dict[str, Any]], found: Figures) -> str:
     parts = [
         "# Beside fast classifiers of the field",
-        "Made by `make bench-peers`; do not edit. " + origin(peers, found),
+        textwrap.fill(origin(peers), 100),
         as_markdown(mean_rows(found)),
-        f"Means and sums are over the {len(shared_sets(found))} sets that every method shown has.",
-        READING,
+        textwrap.fill(reading(found), 100),
         "![Accuracy against seconds of each method](pictures/peers.png)",
         as_markdown(set_rows(found)),
         "MiniRocket: Dempster, Schmidt and Webb 2021. MultiRocket-Hydra: Tan et al. 2022, Dempster "
