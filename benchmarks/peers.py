@@ -132,12 +132,22 @@ def reading(found: Figures) -> str:
     )
 
 
+def ruled_out(peers: list[dict[str, Any]]) -> str:
+    """Where probabilities, not votes, of a peer were 0 for the true class of test rows."""
+    worst = [row for row in peers if row["clipped"] and not row["hard"]]
+    return " ".join(
+        f"{row['method']} gave 0 to the true class of {row['clipped']} test rows of {row['set']}, "
+        "by which its log-loss is what the clip makes of it."
+        for row in worst
+    )
+
+
 def page(peers: list[dict[str, Any]], found: Figures) -> str:
     parts = [
         "# Beside fast classifiers of the field",
         textwrap.fill(origin(peers), 100),
         as_markdown(mean_rows(found)),
-        textwrap.fill(reading(found), 100),
+        textwrap.fill(f"{reading(found)} {ruled_out(peers)}", 100),
         "![Accuracy against seconds of each method](pictures/peers.png)",
         as_markdown(set_rows(found)),
         "MiniRocket: Dempster, Schmidt and Webb 2021. MultiRocket-Hydra: Tan et al. 2022, Dempster "

@@ -73,8 +73,8 @@ def test_the_temperature_answers_for_held_back_errors() -> None:
 def peer(name: str, method: str, accuracy: float, **scores: float) -> dict:
     return {
         "set": name, "method": method, "accuracy": accuracy, "log_loss": 0.5, "ece": 0.1,
-        "fit_seconds": 1.0, "predict_seconds": 0.5, "machine": "2 cores", "versions": {"aeon": "1"},
-        **scores,
+        "clipped": 3, "hard": method != "QUANT" or name == "CBF", "fit_seconds": 1.0,
+        "predict_seconds": 0.5, "machine": "2 cores", "versions": {"aeon": "1"}, **scores,
     }  # fmt: skip
 
 
@@ -97,6 +97,8 @@ def test_the_page_shows_a_dash_where_ours_is_missing() -> None:
     assert bme["seconds: QUANT"] == "**1.5**"
     text = " ".join(page(PEERS, found).split())
     assert "Not yet measured: ours on CBF, BasicMotions" in text
+    assert text.count("QUANT gave 0 to the true class of 3 test rows of BME") == 1
+    assert "test rows of CBF" not in text
     assert "one core (2 cores; aeon 1)." in text
 
 
