@@ -28,7 +28,7 @@ def run(line: str, environment: dict[str, str], folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> None:
     steps = "series_id,label,step,x\n" + "".join(
         f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(1300) for t in range(5)
