@@ -19,7 +19,11 @@ from rich.console import Console
 
 from benchmarks.tables import as_table
 
-QUICK = {"refit_below": 0, "recipe": {"updates": 300, "epochs": 1, "shortest": 200}}
+QUICK = {
+    "members": ["conv-lstm"],
+    "networks": {"conv-lstm": 1},
+    "recipe": {"updates": 300, "epochs": 1, "shortest": 200},
+}
 
 STOCK = """
 import sys, time

@@ -50,7 +50,7 @@ def fit_mixture(scores: Sequence[np.ndarray], y: np.ndarray) -> Mixture:
 def _mixed(likelihoods: np.ndarray) -> np.ndarray:
     """Weights ``(members,)`` that make the rows ``(members, n)`` most likely, from equal ones on.
 
-    Every member begins with one row's worth of trust, which the rows outvote.
+    All together begin with one row's worth of trust, evenly, which the rows outvote.
     """
     members, n = likelihoods.shape
     weights = np.full(members, 1 / members)
