@@ -106,14 +106,14 @@ def _answers(
     url, seeds = dataset.root.url, [record["seed"] for record in records]
     paths = [candidate_path(workspace, seed) for seed in seeds]
     alone = members_path(candidate_path(workspace, best_record(records)["seed"]))
-    registered, by_seed, baselines = workers().run(
+    registered, baselines, *by_seed = workers().run(
         [
             (answer_in_full, (url, dataset.ref, chosen.test, f"{workspace}/model.keras", alone)),
-            (predict_rows, (url, dataset.ref, chosen.test, paths)),
             (baseline_rows, (url, dataset.ref, spec)),
+            *((predict_rows, (url, dataset.ref, chosen.test, [path])) for path in paths),
         ]
     )
-    return registered, dict(zip(seeds, by_seed, strict=True)), baselines
+    return registered, {seed: own for seed, [own] in zip(seeds, by_seed, strict=True)}, baselines
 
 
 def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, Any]:

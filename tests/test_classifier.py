@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tasks.learning.assembly import Scorer, committee_classifier
 from tasks.learning.classifier import (
     FrozenBuilder,
     NetworkBuilder,
@@ -20,7 +21,7 @@ from tasks.learning.classifier import (
     probabilities_of,
     weights_by_network,
 )
-from tasks.learning.committee import Mixture, committee_classifier
+from tasks.learning.committee import Mixture
 from tasks.learning.fitting import Fit, Rows, fit, predict_logits
 from tasks.learning.layers import pool_steps
 from tasks.learning.members import add_to_bias, load_matching_weights, usual_steps
@@ -69,9 +70,15 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
 
 
+def scorer(network: keras.Model) -> Scorer:
+    """A network with nothing frozen before it."""
+    raw = keras.Input(network.input.shape[1:])
+    return Scorer(keras.Model(raw, keras.layers.Identity()(raw)), network)
+
+
 def classifier_of(network: keras.Model, temperature: float = 1.0) -> keras.Model:
     """A committee of one member, whose probabilities are the only output."""
-    return committee_classifier([network], Mixture((1.0,), (temperature,), 1.0))
+    return committee_classifier([scorer(network)], Mixture((1.0,), (temperature,), 1.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,9 +111,14 @@ def test_batches_of_long_series_are_smaller() -> None:
         shapes.append(tuple(x.shape))
         return x[:, 0]
 
-    for steps in (100, 10_000):
+    for steps in (20, 100, 10_000, 40_000):
         predict_logits(None, np.zeros((600, steps, 1), np.float32), infer)
-    assert {(n, steps) for n, steps, _ in shapes} == {(256, 100), (26, 10_000)}
+    assert {(n, steps) for n, steps, _ in shapes} == {
+        (256, 20),
+        (81, 100),
+        (16, 10_000),
+        (6, 40_000),
+    }
 
 
 def test_company_in_a_batch_does_not_change_an_answer(network: keras.Model) -> None:

@@ -10,15 +10,16 @@ import keras
 import numpy as np
 import pytest
 from conftest import store_series
-from test_classifier import LOAD_ALONE, PLAIN, QUICK, SMALL, gappy, lines, quiet, softmax
+from test_classifier import LOAD_ALONE, PLAIN, QUICK, SMALL, gappy, lines, quiet, scorer, softmax
 
 from storage.models import load_keras
 from storage.root import Root
 from tasks.learning import members as members_module
+from tasks.learning.assembly import committee_classifier, members_alone
 from tasks.learning.classifier import build_network, probabilities_of, weights_by_network
-from tasks.learning.committee import Mixture, committee_classifier, fit_mixture, members_alone
+from tasks.learning.committee import Mixture, fit_mixture
 from tasks.learning.fitting import Rows, predict_logits
-from tasks.learning.members import Training
+from tasks.learning.members import Frozen, Training
 from tasks.learning.metrics import log_loss
 from tasks.learning.spec import MEMBERS, Recipe, TrainingSpec
 from tasks.learning.splits import holdout_folds
@@ -111,7 +112,7 @@ MIXTURES = [
 def test_the_mixture_in_keras_is_the_mixture_in_numpy(
     three: list[keras.Model], mixture: Mixture
 ) -> None:
-    classifier = committee_classifier(three, mixture)
+    classifier = committee_classifier([scorer(one) for one in three], mixture)
     holed = gappy()
     holed[2, 4:9], holed[3] = np.nan, np.nan
     padded = np.pad(holed, ((0, 0), (0, 17), (0, 0)), constant_values=np.nan)
@@ -123,7 +124,7 @@ def test_the_mixture_in_keras_is_the_mixture_in_numpy(
 
 def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
     x, temperatures = gappy(), (0.5, 1.0, 3.0)
-    found = predict_logits(members_alone(three, temperatures), x)
+    found = predict_logits(members_alone([scorer(one) for one in three], temperatures), x)
     for number, (network, temperature) in enumerate(zip(three, temperatures, strict=True)):
         expected = softmax(predict_logits(network, x) / temperature)
         np.testing.assert_allclose(found[:, number], expected, atol=1e-6)
@@ -203,16 +204,21 @@ def test_members_are_stock_keras_and_load_in_a_plain_process(
     np.testing.assert_allclose(alone, whole.members_alone(x), atol=1e-4)
 
 
-def test_a_dear_member_is_left_out_where_cheap_ones_solve_the_set() -> None:
-    spec = replace(TWO_FOLDS, members=("convolutions", "steps", "conv-lstm"))
-    easy = lines(120)
-    easy = Rows(np.where(easy.y[:, None, None], 5, -5) + easy.x, easy.y)
-    made = train_replica(easy, None, 2, spec, 0, quiet)
-    last = made.members[-1]
-    assert (last.name, last.why, last.networks, last.weight) == ("conv-lstm", SOLVED, 0, 0.0)
-    assert last.accuracy is None
+def test_members_are_left_out_where_those_before_solve_the_set() -> None:
+    noisy = lines(600)
+    shift = np.where(noisy.y[:, None, None], 5, -5).astype(np.float32)
+    easy = Rows(noisy.x + shift, noisy.y)
+    made = train_replica(easy, None, 2, TWO_FOLDS, 0, quiet)
+    for one in made.members[1:]:
+        assert (one.why, one.networks, one.weight, one.accuracy) == (SOLVED, 0, 0.0, None)
     assert made.fits == []
     assert made.validation["accuracy"] == 1.0
+
+
+def test_few_rows_without_an_error_do_not_tell_that_a_set_is_solved() -> None:
+    made = train_replica(lines(60), None, 2, TWO_FOLDS, 0, quiet)
+    assert [one.why for one in made.members if one.why == SOLVED] == []
+    assert {one.networks for one in made.members} == {0, 2}
 
 
 def test_a_member_that_adds_nothing_ends_after_one_network_and_gets_no_weight() -> None:
@@ -253,7 +259,7 @@ def test_a_member_in_closed_form_answers_what_it_has_not_seen(name: str) -> None
 def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = lines(300)
     folds = holdout_folds(rows.y, None, 0.2, 0)[:1]
-    training = Training(rows, 2, CLOSED, 0, quiet, folds, None)
+    training = Training(rows, 2, CLOSED, 0, quiet, folds, None, Frozen(rows.x, (), 0))
     assert training.bounded() is training
     monkeypatch.setattr(members_module, "MAX_FROZEN", 100)
     few = training.bounded()

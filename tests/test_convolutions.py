@@ -32,12 +32,11 @@ def test_there_are_84_kernels_which_weigh_a_level_as_nothing() -> None:
 
 def test_shares_are_between_0_and_1_for_any_input(of_two: Convolutions) -> None:
     pooled, windows = of_two.pooled(), of_two.windows(4)
-    n_views = len({bank.view for bank in of_two.banks})
     given = [gappy(12), *(np.full((2, 30, 2), v, np.float32) for v in (np.nan, 0, 1e30, -1e30))]
     for x in given:
         shares = predict_logits(pooled, x)
         assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
-        seen = predict_logits(windows, x)[..., n_views * 2 : -1]
+        seen = predict_logits(windows, x)[..., 3 * 2 : -1]
         assert ((seen >= 0) & (seen <= 1 + 1e-6)).all()
 
 
@@ -96,10 +95,11 @@ def test_symbols_are_a_view_of_their_own() -> None:
     alphabets = find_alphabets(x)
     assert any(alphabets)
     with_symbols, without = fitted(x, alphabets), fitted(x)
-    views = [{bank.view for bank in found.banks} for found in (with_symbols, without)]
-    assert views == [{0, 1, 2, 3}, {0, 1, 2}]
-    own = [bank for bank in with_symbols.banks if bank.view == 3]
-    assert {bank.weights.shape for bank in own} == {(9, 12, 84)}
+    assert {bank.weights.shape for bank in without.banks} == {(9, 3, 3 * 84)}
+    for bank in with_symbols.banks:
+        assert bank.weights.shape == (9, 3 + 12, 4 * 84)
+        assert not bank.weights[:, 3:, : 3 * 84].any()
+        assert not bank.weights[:, :3, 3 * 84 :].any()
     assert np.isfinite(predict_logits(with_symbols.pooled(), x)).all()
 
 

@@ -45,16 +45,19 @@ def copy(original: Root, tmp_path: Path) -> Root:
 
 def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     import keras
-    from test_classifier import PLAIN, classifier_of
+    from test_classifier import PLAIN, classifier_of, scorer
 
+    from tasks.learning.assembly import committee_classifier
     from tasks.learning.classifier import average_classifiers, build_network
-    from tasks.learning.committee import Mixture, committee_classifier
+    from tasks.learning.committee import Mixture
     from tasks.learning.fitting import predict_logits
     from tasks.learning.spec import Architecture
 
     small = Architecture(filters=8, units=8)
     networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
-    mixed = committee_classifier(networks[1:3], Mixture((0.3, 0.7), (0.5, 2.0), 1.5))
+    mixed = committee_classifier(
+        [scorer(own) for own in networks[1:3]], Mixture((0.3, 0.7), (0.5, 2.0), 1.5)
+    )
     members = [classifier_of(networks[0]), mixed, classifier_of(networks[3], 3.0)]
     x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
     x[3, 10:] = np.nan
@@ -143,10 +146,11 @@ def test_one_flag_makes_an_ensemble(
 
 
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
-    from test_classifier import PLAIN
+    from test_classifier import PLAIN, scorer
 
+    from tasks.learning.assembly import committee_classifier
     from tasks.learning.classifier import build_network
-    from tasks.learning.committee import Mixture, committee_classifier
+    from tasks.learning.committee import Mixture
     from tasks.learning.fitting import predict_logits
     from tasks.learning.spec import Architecture
     from tasks.replicas import predict_rows
@@ -154,7 +158,7 @@ def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     dataset, paths = store_series(root, n=10), []
     for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):
         small = Architecture(kind=kind, filters=4, units=4)
-        networks = [build_network(2, PLAIN, 1, small, seed) for seed in range(n_networks)]
+        networks = [scorer(build_network(2, PLAIN, 1, small, seed)) for seed in range(n_networks)]
         mixture = Mixture((1 / n_networks,) * n_networks, (1.0,) * n_networks, 1.0)
         paths.append(root.join(f"{kind}.keras"))
         save_keras(committee_classifier(networks, mixture), root, paths[-1])

@@ -1,5 +1,6 @@
 """Steps that mean the same: standardised step by step, compared with training series as a whole."""
 
+import keras
 import numpy as np
 import pytest
 from test_classifier import gappy
@@ -8,7 +9,7 @@ from tasks.learning import steps as module
 from tasks.learning.fitting import predict_logits
 from tasks.learning.members import usual_steps
 from tasks.learning.scaling import fit_scaling
-from tasks.learning.steps import Steps, fit_kernel, fit_steps, kernel_scores
+from tasks.learning.steps import KernelRidge, Steps, fit_kernel, fit_steps, kernel_scores
 
 
 def daily(n: int = 120, steps: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +24,10 @@ def daily(n: int = 120, steps: int = 30) -> tuple[np.ndarray, np.ndarray]:
 
 def fitted(x: np.ndarray) -> Steps:
     return fit_steps(x, usual_steps(x)[0], fit_scaling(x), predict_logits)
+
+
+def whole(steps: Steps, kernel: KernelRidge) -> keras.Model:
+    return keras.Model(steps.network.input, kernel_scores(kernel)(steps.network.output))
 
 
 def test_each_step_has_mean_0_and_spread_1_over_the_training_rows() -> None:
@@ -64,7 +69,7 @@ def test_scores_in_keras_are_those_in_numpy(
     steps = fitted(x)
     kernel = fit_kernel(steps.rows, y, 3, seed=0)
     assert len(kernel.landmarks) == min(landmarks, 60)
-    model = kernel_scores(steps.network, kernel, 3)
+    model = whole(steps, kernel)
     other = gappy(9, steps=400) + np.float32(0.3)
     for given in (x, other):
         expected = kernel.scores(predict_logits(steps.network, given))
@@ -92,7 +97,7 @@ def test_wide_series_are_averaged_until_they_are_few_enough_numbers() -> None:
 def test_any_length_and_any_value_is_answered() -> None:
     x, y = daily(30)
     steps = fitted(x)
-    model = kernel_scores(steps.network, fit_kernel(steps.rows, y, 2, seed=0), 2)
+    model = whole(steps, fit_kernel(steps.rows, y, 2, seed=0))
     for n_steps in (1, 29, 30, 31, 90):
         for value in (np.nan, 0.0, 1e30, -1e30):
             given = np.full((2, n_steps, 1), value, np.float32)

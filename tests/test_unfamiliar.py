@@ -31,9 +31,12 @@ def fitted(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Familiarity:
     return fit_familiarity(x, y, n_classes, found.pooled(), scaling, seed, predict_logits)
 
 
+def place_of(found: Familiarity) -> keras.KerasTensor:
+    return found.embed([found.convolutions.input, found.convolutions.output])
+
+
 def outputs(found: Familiarity) -> keras.Model:
-    raw = keras.Input(found.embed.input.shape[1:])
-    return keras.Model(raw, familiarity_outputs(raw, found))
+    return keras.Model(found.convolutions.input, familiarity_outputs(place_of(found), found))
 
 
 def answers(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -72,7 +75,8 @@ def test_a_far_series_has_the_smallest_p_value(known: tuple) -> None:
 def test_the_nearest_rows_are_those_that_brute_force_finds(known: tuple) -> None:
     _, found, model = known
     x, _ = waves(20, 5)
-    places = predict_logits(found.embed, x).astype(np.float64)
+    embed = keras.Model(found.convolutions.input, place_of(found))
+    places = predict_logits(embed, x).astype(np.float64)
     apart = np.sqrt(np.square(places[:, None] - found.places.astype(np.float64)).sum(axis=-1))
     order = np.argsort(apart, axis=1)[:, :3]
     nearest = np.take_along_axis(apart, order, axis=1)

@@ -183,10 +183,10 @@ def average_classifiers(members: list[keras.Model], temperature: float) -> keras
 
 
 def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
-    """Weights of each network that a classifier, or an average of classifiers, consists of."""
+    """Weights of each trained network that a classifier, or an average of some, consists of."""
     members = [layer for layer in classifier.layers if isinstance(layer, keras.Model)]
     if not members:
-        return [classifier.get_weights()]
+        return [classifier.get_weights()] if classifier.trainable_weights else []
     return [own for member in members for own in weights_by_network(member)]
 
 

@@ -8,12 +8,9 @@ Genest and Zidek 1986), found by expectation maximisation, so that one which add
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from tasks.learning.calibration import fit_temperature, soften
-from tasks.learning.unfamiliar import Familiarity, familiarity_outputs
 
 MIN_WEIGHT = 0.02
 """Share of the mixture below which a member is left out: it would cost more than it tells."""
@@ -67,40 +64,3 @@ def _without_small(likelihoods: np.ndarray, weights: np.ndarray) -> np.ndarray:
     again = np.zeros(len(weights))
     again[kept] = _mixed(likelihoods[kept])
     return again
-
-
-def committee_classifier(
-    members: Sequence[keras.Model], mixture: Mixture, familiarity: Familiarity | None = None
-) -> keras.Model:
-    """Raw series to ``probabilities (B, classes)`` out of members' scores, in stock layers; and to
-    what ``familiarity_outputs`` gives. Without that the probabilities are the only output."""
-    raw = keras.Input(members[0].input.shape[1:], name="series")
-    parts = [
-        _tempered(member, temperature, f"member_{number}")(raw) * weight
-        for number, (member, weight, temperature) in enumerate(
-            zip(members, mixture.weights, mixture.temperatures, strict=True)
-        )
-        if weight
-    ]
-    mixed = layers.Add()(parts) if len(parts) > 1 else parts[0]
-    logits = ops.log(ops.maximum(mixed, float(np.finfo(np.float32).tiny)))
-    logits = layers.Rescaling(1 / mixture.temperature, name="logits")(logits)
-    outputs = {"probabilities": layers.Softmax(name="probabilities")(logits)}
-    if familiarity is None:
-        return keras.Model(raw, outputs["probabilities"], name="classifier")
-    return keras.Model(raw, outputs | familiarity_outputs(raw, familiarity), name="classifier")
-
-
-def members_alone(members: Sequence[keras.Model], temperatures: Sequence[float]) -> keras.Model:
-    """Raw series to the probabilities ``(B, members, classes)`` of each member by itself."""
-    raw = keras.Input(members[0].input.shape[1:], name="series")
-    parts = [
-        _tempered(member, temperature, f"member_{number}")(raw)
-        for number, (member, temperature) in enumerate(zip(members, temperatures, strict=True))
-    ]
-    return keras.Model(raw, ops.stack(parts, axis=1), name="members")
-
-
-def _tempered(member: keras.Model, temperature: float, name: str) -> keras.Model:
-    scores = layers.Rescaling(1 / temperature)(member.output)
-    return keras.Model(member.input, layers.Softmax()(scores), name=name)

@@ -35,7 +35,10 @@ def lstm_sentence(members: Sequence[dict[str, Any]], leads: dict[str, dict[str, 
     """In one sentence, whether the LSTM adds anything here."""
     recurrent = [member["weight"] for member in members if "lstm" in member["name"]]
     if not recurrent:
-        return "No LSTM was trained."
+        return (
+            "No LSTM was trained: rows held back say that there is nothing left to learn, or there "
+            "was no time, or it was not asked for."
+        )
     share = sum(recurrent)
     if not share:
         return (

@@ -26,8 +26,8 @@ OPENING = 0.1
 """Share of a channel's values, from its first on, whose median is the opening level."""
 BLUR = 0.05
 """Half-width of the triangular window that evens out single steps, as a share of the series."""
-BATCH_STEPS = 25_600
-"""Steps of all series in a batch, which bounds the memory that a gradient takes."""
+BATCH_STEPS = 2**13
+"""Steps of all series in a batch: what is in between then stays in the processor's cache."""
 
 
 def find_evidence(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -15,8 +15,10 @@ from tasks.learning.spec import CHUNK, Recipe
 Build = Callable[[int], keras.Model]
 Frozen = Callable[[], keras.Model]
 Watch = Callable[[int, int, float], None]
-BATCH_STEPS = 2**18
-"""Bounds the memory that a batch of predictions takes, to some 400 MB."""
+BATCH_STEPS, MAX_BATCH_STEPS = 2**13, 2**18
+"""Steps of a batch of predictions, so that what is in between stays in the processor's cache; and
+of one of ``SMALL_BATCH`` long series, which bounds its memory to some 400 MB."""
+SMALL_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,7 @@ def predict_all(network: keras.Model, x: np.ndarray, batch: int = 256) -> dict[s
     """Outputs by name of a network for ``(n, steps, channels)``, in batches of one shape.
 
     The last batch is filled up with its own first row, so that there is one shape to compile.
-    Batches of long series are smaller: ``BATCH_STEPS`` steps of all their series at most.
+    Batches of long series are smaller.
     """
     infer = tf.function(lambda rows: network(rows, training=False))
     parts = list(_batches(infer, x, batch))
@@ -292,7 +294,8 @@ def predict_all(network: keras.Model, x: np.ndarray, batch: int = 256) -> dict[s
 
 
 def _batches(infer: Callable, x: np.ndarray, batch: int) -> Iterator[tuple]:
-    batch = max(1, min(batch, BATCH_STEPS // x.shape[1]))
+    few = min(SMALL_BATCH, MAX_BATCH_STEPS // x.shape[1])
+    batch = max(1, min(batch, max(few, BATCH_STEPS // x.shape[1])))
     for start in range(0, len(x), batch):
         rows = x[start : start + batch]
         full = np.concatenate([rows, np.repeat(rows[:1], min(batch, len(x)) - len(rows), axis=0)])

@@ -130,7 +130,8 @@ def pool_steps(x: keras.KerasTensor, inside: keras.KerasTensor, factor: int) -> 
 
 def masked_mean(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
     """Mean over the steps inside a series: ``(B, T, F)`` to ``(B, F)``."""
-    return ops.sum(x * inside, axis=1) / ops.maximum(ops.sum(inside, axis=1), 1.0)
+    total = ops.matmul(ops.transpose(inside, (0, 2, 1)), x)[:, 0]
+    return total / ops.maximum(ops.sum(inside, axis=1), 1.0)
 
 
 def masked_pool(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:

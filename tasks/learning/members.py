@@ -10,17 +10,17 @@ import keras
 import numpy as np
 from keras import layers
 
+from tasks.learning.assembly import Scorer
 from tasks.learning.classifier import FrozenBuilder, NetworkBuilder, Views, pooling_factor
 from tasks.learning.convolutions import WINDOWS, Convolutions, fit_convolutions
 from tasks.learning.evidence import series_lengths
 from tasks.learning.fitting import Build, Fit, Rows, Watch, fit, predict_logits
-from tasks.learning.ridge import fit_ridge
+from tasks.learning.ridge import Ridge, fit_ridge
 from tasks.learning.scaling import Scaling, fit_scaling
 from tasks.learning.spec import Member, TrainingSpec
 from tasks.learning.splits import Part
-from tasks.learning.steps import Steps, fit_kernel, fit_steps, kernel_scores
+from tasks.learning.steps import fit_kernel, fit_steps, kernel_scores
 from tasks.learning.symbols import Alphabets, find_alphabets
-from tasks.learning.unfamiliar import Familiarity, fit_familiarity
 
 MAX_FROZEN = 20_000
 """Training rows at most that members with frozen features are fitted to."""
@@ -34,21 +34,19 @@ class MemberConfig:
 
     sees: what is frozen: views of each step, fixed convolutions pooled over the series or over
     its windows, or steps on their own scales. learns: ``ridge`` and ``kernel`` in closed
-    form, once for every fold and once for all rows; ``network`` by gradients, once for every fold.
-    is_dear: trained only where the cheaper ones leave something to learn.
+    form, once for all rows; ``network`` by gradients, once for every fold.
     """
 
     name: Member
     sees: Literal["views", "pooled", "windows", "steps"]
     learns: Literal["ridge", "kernel", "network"]
-    is_dear: bool = False
 
 
 COMMITTEE = (
     MemberConfig("convolutions", "pooled", "ridge"),
     MemberConfig("steps", "steps", "kernel"),
     MemberConfig("frozen-lstm", "windows", "network"),
-    MemberConfig("conv-lstm", "views", "network", is_dear=True),
+    MemberConfig("conv-lstm", "views", "network"),
 )
 """From cheap to dear."""
 
@@ -56,16 +54,52 @@ COMMITTEE = (
 class Trained(NamedTuple):
     """A member that has answered the rows that some folds hold back.
 
-    network: from raw series to scores; scores: ``(n, classes)`` of these rows, in the folds' order.
-    why: in a word, why it has not answered all folds, else None.
+    scorer: it in Keras; scores: ``(n, classes)`` of these rows, in the folds' order. why: in a
+    word, why it has not answered all folds, else None.
     """
 
     config: MemberConfig
-    network: Callable[[], keras.Model]
+    scorer: Callable[[], Scorer]
     scores: np.ndarray
     fits: list[Fit]
     seconds: float
     why: str | None = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What is known of training series ``x`` without learning from labels."""
+
+    x: np.ndarray
+    channels: Sequence[str]
+    seed: int
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        return fit_scaling(self.x)
+
+    @cached_property
+    def alphabets(self) -> Alphabets:
+        return find_alphabets(self.x, self.channels)
+
+    @cached_property
+    def lengths(self) -> tuple[int, int]:
+        return usual_steps(self.x)
+
+    @cached_property
+    def convolutions(self) -> Convolutions:
+        typical = self.lengths[0]
+        return fit_convolutions(
+            self.x, typical, self.scaling, self.alphabets, self.seed, predict_logits
+        )
+
+    @cached_property
+    def pooled(self) -> keras.Model:
+        return self.convolutions.pooled()
+
+    @cached_property
+    def windows(self) -> keras.Model:
+        return self.convolutions.windows(pooling_factor(*self.lengths, WINDOWS))
 
 
 @dataclass(frozen=True)
@@ -79,54 +113,19 @@ class Training:
     watch: Watch
     folds: list[Part]
     prior: np.ndarray | None
-    channels: Sequence[str] = ()
+    frozen: Frozen
     initial: list[list[np.ndarray]] | None = None
     began: float = field(default_factory=time.monotonic)
 
-    @cached_property
-    def scaling(self) -> Scaling:
-        return fit_scaling(self.rows.x)
-
-    @cached_property
-    def alphabets(self) -> Alphabets:
-        return find_alphabets(self.rows.x, self.channels)
-
-    @cached_property
-    def lengths(self) -> tuple[int, int]:
-        return usual_steps(self.rows.x)
-
-    @cached_property
-    def convolutions(self) -> Convolutions:
-        typical = self.lengths[0]
-        return fit_convolutions(
-            self.rows.x, typical, self.scaling, self.alphabets, self.seed, predict_logits
-        )
-
-    @cached_property
-    def steps(self) -> Steps:
-        return fit_steps(self.rows.x, self.lengths[0], self.scaling, predict_logits)
-
-    @cached_property
-    def pooled(self) -> keras.Model:
-        return self.convolutions.pooled()
-
-    @cached_property
-    def windows(self) -> keras.Model:
-        return self.convolutions.windows(pooling_factor(*self.lengths, WINDOWS))
-
-    @cached_property
-    def familiarity(self) -> Familiarity:
-        x, y = self.rows.x, self.rows.y
-        # Kernels of its own: a file keeps the weights of a layer in two models once.
-        pooled = self.convolutions.pooled()
-        return fit_familiarity(
-            x, y, self.n_classes, pooled, self.scaling, self.seed, predict_logits
-        )
+    @property
+    def held_by_fold(self) -> list[np.ndarray]:
+        """Numbers of the rows that each fold holds back."""
+        return [held for _, held in self.folds]
 
     @property
     def held(self) -> np.ndarray:
-        """Numbers of the rows that folds hold back, in the folds' order."""
-        return np.concatenate([held for _, held in self.folds])
+        """The same, in the folds' order."""
+        return np.concatenate(self.held_by_fold)
 
     def is_late(self, seconds: float) -> bool:
         """Whether so many more would be past the budget."""
@@ -154,36 +153,39 @@ def usual_steps(x: np.ndarray) -> tuple[int, int]:
 
 
 def train_closed(config: MemberConfig, training: Training) -> Trained:
-    """Fit a member in closed form without each fold, and then to all rows."""
+    """Fit a member in closed form to all rows, which tells what it is without each fold."""
     began = time.monotonic()
-    fitted, scores = _ridge(training) if config.learns == "ridge" else _kernel(training)
-    return Trained(config, fitted, scores, [], time.monotonic() - began)
+    fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
+    scores = np.concatenate(fitted.head.held)
+    return Trained(config, fitted.scorer, scores, [], time.monotonic() - began)
 
 
-def _ridge(training: Training) -> tuple[Callable[[], keras.Model], np.ndarray]:
-    features, y = predict_logits(training.pooled, training.rows.x), training.rows.y
-    scores = []
-    for kept, held in training.folds:
-        head = fit_ridge(features[kept], y[kept], training.n_classes)
-        scores.append(features[held] @ head.kernel + head.bias)
-    head = fit_ridge(features, y, training.n_classes)
+class Closed(NamedTuple):
+    """A fit in closed form, and how it becomes a member."""
 
-    def network() -> keras.Model:
-        pooled, last = training.pooled, layers.Dense(training.n_classes, name="logits")
-        scored = last(pooled.output)
-        last.set_weights([head.kernel, head.bias])
-        return keras.Model(pooled.input, scored, name="network")
-
-    return network, np.concatenate(scores)
+    head: Ridge
+    scorer: Callable[[], Scorer]
 
 
-def _kernel(training: Training) -> tuple[Callable[[], keras.Model], np.ndarray]:
-    steps, y, scores = training.steps, training.rows.y, []
-    for kept, held in training.folds:
-        fitted = fit_kernel(steps.rows[kept], y[kept], training.n_classes, training.seed)
-        scores.append(fitted.scores(steps.rows[held]))
-    fitted = fit_kernel(steps.rows, y, training.n_classes, training.seed)
-    return partial(kernel_scores, steps.network, fitted, training.n_classes), np.concatenate(scores)
+def _ridge(training: Training) -> Closed:
+    frozen, rows = training.frozen.pooled, training.rows
+    features = predict_logits(frozen, rows.x)
+    head = fit_ridge(features, rows.y, training.n_classes, folds=training.held_by_fold)
+
+    def scorer() -> Scorer:
+        seen = keras.Input(frozen.output_shape[1:], name="convolutions")
+        return Scorer(frozen, keras.Model(seen, head.layer(seen), name="network"))
+
+    return Closed(head, scorer)
+
+
+def _kernel(training: Training) -> Closed:
+    frozen, rows = training.frozen, training.rows
+    steps = fit_steps(rows.x, frozen.lengths[0], frozen.scaling, predict_logits)
+    fitted = fit_kernel(
+        steps.rows, rows.y, training.n_classes, training.seed, training.held_by_fold
+    )
+    return Closed(fitted.head, lambda: Scorer(steps.network, kernel_scores(fitted)))
 
 
 class NetworkMember:
@@ -197,12 +199,12 @@ class NetworkMember:
     @cached_property
     def views(self) -> Views | None:
         """What comes before the network and is taken anew for every chunk of updates."""
-        training = self.training
-        return Views(training.scaling, training.alphabets) if self.config.sees == "views" else None
+        known = self.training.frozen
+        return Views(known.scaling, known.alphabets) if self.config.sees == "views" else None
 
     @cached_property
     def frozen(self) -> keras.Model:
-        return self.views() if self.views else self.training.windows
+        return self.views() if self.views else self.training.frozen.windows
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -213,7 +215,7 @@ class NetworkMember:
     def build(self) -> Build:
         training, architecture = self.training, self.training.spec.architecture
         if self.views:
-            pooling = pooling_factor(*training.lengths, architecture.longest_recurrence)
+            pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
             n_features = self.frozen.output_shape[-1] - 1
             return NetworkBuilder(training.n_classes, n_features, pooling, architecture)
         inside = self.seen[self.seen[..., -1] > 0][:, :-1]
@@ -247,19 +249,18 @@ class NetworkMember:
         scores = np.concatenate([one.held_back_logits for one in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior
-        return Trained(self.config, self._network, scores, self.fits, self.seconds, why)
+        return Trained(self.config, self._scorer, scores, self.fits, self.seconds, why)
 
-    def _network(self) -> keras.Model:
+    def _scorer(self) -> Scorer:
         for one in self.fits:
             add_to_bias(one.network, self.training.prior)
-        raw = self.frozen.input
-        named = [
-            keras.Model(one.network.input, one.network.output, name=f"fold_{number}")
+        seen = keras.Input(self.frozen.output_shape[1:], name="features")
+        ends = [
+            keras.Model(one.network.input, one.network.output, name=f"fold_{number}")(seen)
             for number, one in enumerate(self.fits)
         ]
-        ends = [network(self.frozen.output) for network in named]
         mean = layers.Average(name="logits")(ends) if len(ends) > 1 else ends[0]
-        return keras.Model(raw, mean, name="member")
+        return Scorer(self.frozen, keras.Model(seen, mean, name="network"))
 
 
 def add_to_bias(network: keras.Model, prior: np.ndarray | None) -> None:

@@ -1,12 +1,16 @@
 """A linear head in closed form: ridge regression on class indicators, penalty by leave-one-out.
 
 Hoerl and Kennard 1970, "Ridge Regression"; the answer for a row that a fit leaves out follows from
-that fit (Cook and Weisberg 1982, "Residuals and Influence in Regression", equation 2.2.23).
+that fit (Cook and Weisberg 1982, "Residuals and Influence in Regression", equation 2.2.23), and so
+do those for all rows of a fold.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from keras import layers
 
 from tasks.learning.calibration import tempered_loss
 
@@ -20,21 +24,35 @@ class Ridge(NamedTuple):
     """Scores ``features @ kernel + bias``, one per class.
 
     left_out: scores ``(n, classes)`` of at most ``MAX_LEFT_OUT`` rows, in their order, each by a
-    fit without it; loss: their log-loss (nats) at the temperature that suits them best.
+    fit without it; loss: their log-loss (nats) at the temperature that suits them best. held:
+    scores of the rows of each fold, by a fit without these.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     left_out: np.ndarray
     loss: float
+    held: list[np.ndarray]
+
+    def layer(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """The scores in Keras."""
+        dense = layers.Dense(len(self.bias), name="logits")
+        scores = dense(features)
+        dense.set_weights([self.kernel, self.bias])
+        return scores
 
 
 def fit_ridge(
-    features: np.ndarray, y: np.ndarray, n_classes: int, standardise: bool = True
+    features: np.ndarray,
+    y: np.ndarray,
+    n_classes: int,
+    standardise: bool = True,
+    folds: Sequence[np.ndarray] = (),
 ) -> Ridge:
     """Fit ``features (n, p)`` to class codes ``(n,)``; columns may be of unlike spread.
 
-    Of more columns than rows the rows' products are decomposed, else the columns'.
+    folds: numbers of the rows that each holds back; scale and penalty are those of all rows. Of
+    more columns than rows the rows' products are decomposed, else the columns'.
     """
     center, scale = _standard(features) if standardise else (features.mean(axis=0), 1.0)
     z = (features - center) / scale
@@ -51,7 +69,9 @@ def fit_ridge(
     loss, penalty, scores = min(found, key=lambda one: one[:2])
     kernel = right @ ((np.sqrt(directions) / (directions + penalty))[:, None] * projected)
     kernel = kernel / np.broadcast_to(scale, len(center))[:, None]
-    return Ridge(kernel, middle - center @ kernel, scores, loss)
+    kept = directions / (directions + penalty)
+    held = [_without(left, kept, projected, targets - middle, own) + middle for own in folds]
+    return Ridge(kernel, middle - center @ kernel, scores, loss, held)
 
 
 def _standard(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,3 +98,13 @@ def _left_out(
     leverage = np.square(left) @ kept + 1 / n
     residuals = targets - left @ (kept[:, None] * projected)
     return targets - residuals / np.maximum(1 - leverage, 1e-9)[:, None]
+
+
+def _without(
+    left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, held: np.ndarray
+) -> np.ndarray:
+    """Scores ``(held, classes)`` of centred targets, by a fit without all the rows ``held``."""
+    own = left[held] * kept
+    leverage = own @ left[held].T + 1 / len(left)
+    residuals = targets[held] - own @ projected
+    return targets[held] - np.linalg.solve(np.eye(len(held)) - leverage, residuals)

@@ -80,7 +80,7 @@ class Recipe:
     clip: float = 1.0
     ema_decay: float = 0.99
     solved: float = 0.01
-    shortest: int = 200
+    shortest: int = 100
     restarts: int = 3
     restart_check_step: int = 400
     balance: Literal["auto", "always", "never"] = "auto"

@@ -5,6 +5,7 @@ is taken on the scale of its own step, and series are compared as a whole with t
 (Schoelkopf and Smola 2002, "Learning with Kernels", section 2.3).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -72,12 +73,13 @@ class KernelRidge(NamedTuple):
         return near @ self.head.kernel + self.head.bias
 
 
-def fit_kernel(rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> KernelRidge:
-    """Fit standardised steps ``(n, p)`` to class codes; of the steepnesses the best by rows left
-    out.
+def fit_kernel(
+    rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, folds: Sequence[np.ndarray] = ()
+) -> KernelRidge:
+    """Fit standardised steps ``(n, p)`` to class codes.
 
-    Of many rows, ``MAX_LANDMARKS`` stand for all (Williams and Seeger 2001, "Using the Nystroem
-    Method to Speed Up Kernel Machines").
+    Of the steepnesses the best for landmarks left out. Of many rows ``MAX_LANDMARKS`` stand for
+    all (Williams and Seeger 2001, "Using the Nystroem Method to Speed Up Kernel Machines").
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_LANDMARKS])
     landmarks = rows[chosen]
@@ -85,12 +87,13 @@ def fit_kernel(rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> Ke
     tried = []
     for number, steepness in enumerate(np.array(STEEPNESS) / (2 * varying)):
         back = _whitening(_similarity(landmarks, landmarks, steepness))
-        head = fit_ridge(
-            _similarity(rows, landmarks, steepness) @ back, y, n_classes, standardise=False
-        )
-        head = head._replace(kernel=back @ head.kernel)
-        tried.append((head.loss, number, KernelRidge(landmarks, float(steepness), head)))
-    return min(tried, key=lambda one: one[:2])[2]
+        near = _similarity(landmarks, landmarks, steepness) @ back
+        loss = fit_ridge(near, y[chosen], n_classes, standardise=False).loss
+        tried.append((loss, number, float(steepness), back))
+    _, _, steepness, back = min(tried, key=lambda one: one[:2])
+    near = _similarity(rows, landmarks, steepness) @ back
+    head = fit_ridge(near, y, n_classes, standardise=False, folds=folds)
+    return KernelRidge(landmarks, steepness, head._replace(kernel=back @ head.kernel))
 
 
 def _similarity(x: np.ndarray, landmarks: np.ndarray, steepness: float) -> np.ndarray:
@@ -105,16 +108,15 @@ def _whitening(products: np.ndarray) -> np.ndarray:
     return vectors[:, kept] / np.sqrt(values[kept])
 
 
-def kernel_scores(steps: keras.Model, fitted: KernelRidge, n_classes: int) -> keras.Model:
-    """Raw series to the scores ``(B, classes)`` of a fitted kernel, in stock layers."""
-    x, landmarks, steepness = steps.output, fitted.landmarks, fitted.steepness
+def kernel_scores(fitted: KernelRidge) -> keras.Model:
+    """Standardised steps ``(B, p)`` to the scores ``(B, classes)`` of a fitted kernel, in stock
+    layers."""
+    landmarks, steepness = fitted.landmarks, fitted.steepness
+    x = keras.Input(landmarks.shape[1:], name="steps")
     compare = layers.Dense(len(landmarks), trainable=False)
     lengths = steepness * ops.sum(ops.square(x), axis=-1, keepdims=True)
     near = ops.exp(-ops.relu(lengths + compare(x)))
     compare.set_weights(
         [-2 * steepness * landmarks.T, steepness * np.square(landmarks).sum(axis=1)]
     )
-    head = layers.Dense(n_classes, name="logits")
-    scores = head(near)
-    head.set_weights([fitted.head.kernel, fitted.head.bias])
-    return keras.Model(steps.input, scores, name="network")
+    return keras.Model(x, fitted.head.layer(near), name="network")

@@ -8,17 +8,14 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tasks.learning.calibration import fit_temperature, half_a_row, soften
-from tasks.learning.committee import (
-    Mixture,
-    committee_classifier,
-    fit_mixture,
-    members_alone,
-)
+from tasks.learning.assembly import committee_classifier, members_alone
+from tasks.learning.calibration import fit_temperature, soften
+from tasks.learning.committee import Mixture, fit_mixture
 from tasks.learning.decisions import Decision, decide, log_prior_of
-from tasks.learning.fitting import Fit, Rows, Watch
+from tasks.learning.fitting import Fit, Rows, Watch, predict_logits
 from tasks.learning.members import (
     COMMITTEE,
+    Frozen,
     MemberConfig,
     NetworkMember,
     Trained,
@@ -29,10 +26,12 @@ from tasks.learning.metrics import row_losses, seed_scores
 from tasks.learning.spec import Recipe, TrainingSpec
 from tasks.learning.splits import holdout_folds
 from tasks.learning.symbols import Alphabets
-from tasks.learning.unfamiliar import Familiarity
+from tasks.learning.unfamiliar import fit_familiarity
 
 MIN_GAIN = 0.05
-"""Share by which a network must lower the loss of its first fold's rows to be given the others."""
+"""Share by which a network must lower the loss of rows held back to be given further folds."""
+TELLING_ROWS = 100
+"""Rows held back that can tell so, at least: the standard error of an accuracy is five points."""
 
 SOLVED, NO_GAIN, NO_TIME = "solved", "no gain", "no time"
 """Why a member was not trained, or not to the end."""
@@ -93,18 +92,26 @@ def train_replica(
     keras.utils.set_random_seed(seed)
     folds = holdout_folds(rows.y, groups, spec.validation_fraction, spec.split_seed)
     prior = log_prior(rows.y, n_classes, spec.recipe)
-    training = Training(rows, n_classes, spec, seed, watch, folds, prior, channels, initial)
-    trained, left_out = train_members(training)
+    frozen = Frozen(rows.x, channels, seed)
+    training = Training(rows, n_classes, spec, seed, watch, folds, prior, frozen, initial)
+    return _replica(training, *train_members(training))
+
+
+def _replica(training: Training, trained: list[Trained], left_out: list[MemberReport]) -> Replica:
+    """What members have become together, by the rows that they have not seen."""
+    rows, frozen, seed = training.rows, training.frozen, training.seed
     mixture, y = mix(trained, training)
     logits = mixture.logits([one.scores[: len(y)] for one in trained])
     probabilities = soften(logits, mixture.temperature)
-    decision = decide(probabilities, y, prior, spec.abstention)
-    networks = [one.network() for one in trained]
-    familiarity = training.familiarity
+    decision = decide(probabilities, y, training.prior, training.spec.abstention)
+    scorers = [one.scorer() for one in trained]
+    familiarity = fit_familiarity(
+        rows.x, rows.y, training.n_classes, frozen.pooled, frozen.scaling, seed, predict_logits
+    )
     return Replica(
         seed,
-        assemble_committee(networks, mixture, familiarity),
-        members_alone(networks, mixture.temperatures),
+        committee_classifier(scorers, mixture, familiarity),
+        members_alone(scorers, mixture.temperatures),
         familiarity.rows,
         [*reports(trained, mixture, y), *left_out],
         [found for one in trained for found in one.fits],
@@ -112,7 +119,7 @@ def train_replica(
         decision,
         seed_scores(probabilities, y, decision.offsets),
         logits,
-        training.alphabets,
+        frozen.alphabets,
         time.monotonic() - training.began,
     )
 
@@ -123,7 +130,7 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]
     left_out: list[MemberReport] = []
     bounded = training.bounded()
     for config in (one for one in COMMITTEE if one.name in training.spec.members):
-        why = why_not(config, trained, training)
+        why = why_not(trained, training)
         if why:
             left_out.append(MemberReport(config.name, 0.0, None, None, 0, 0.0, why))
         elif config.learns == "network":
@@ -134,43 +141,53 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]
     return trained, left_out
 
 
-def why_not(config: MemberConfig, trained: list[Trained], training: Training) -> str | None:
-    """Why a member is not trained: nothing is left to learn, or no time is left; else None."""
-    if config.is_dear and trained:
-        mixture, y = mix(trained, training)
-        logits = mixture.logits([one.scores[: len(y)] for one in trained])
-        loss = row_losses(soften(logits, mixture.temperature), y).mean()
-        if loss < training.spec.recipe.solved + half_a_row(len(y)):
-            return SOLVED
-    return NO_TIME if trained and training.is_late(0.0) else None
+def why_not(trained: list[Trained], training: Training) -> str | None:
+    """Why a member is not trained: nothing is left to learn, or no time is left; else None.
+
+    Where none of n rows is wrong, up to 3 of n may be (Hanley and Lippman-Hand 1983, "If Nothing
+    Goes Wrong, Is Everything All Right?").
+    """
+    if not trained:
+        return None
+    mixture, y = mix(trained, training)
+    logits = mixture.logits([one.scores[: len(y)] for one in trained])
+    loss = row_losses(soften(logits, mixture.temperature), y).mean()
+    if loss + 3 / len(y) < training.spec.recipe.solved:
+        return SOLVED
+    return NO_TIME if training.is_late(0.0) else None
 
 
 def train_network(config: MemberConfig, training: Training, others: list[Trained]) -> Trained:
-    """Train a network for the first fold, and for the others where that one adds something."""
+    """Train a network for every fold, until rows held back tell that it adds nothing."""
     member, most = NetworkMember(config, training), len(training.folds)
     limit = (training.spec.networks or {}).get(config.name, most)
     while len(member.fits) < most:
         member.next_fold()
         done = len(member.fits)
-        if done == 1 and others and not adds_something(member, others, training):
+        if others and adds_nothing(member, others, training):
             return member.trained(NO_GAIN)
         if done < most and (done >= limit or training.is_late(member.seconds / done)):
             return member.trained(NO_TIME)
     return member.trained()
 
 
-def adds_something(member: NetworkMember, others: list[Trained], training: Training) -> bool:
-    """Whether a member lowers the loss of the first fold's rows by a share worth its price."""
-    y = training.rows.y[training.folds[0][1]]
-    scores = [one.scores[: len(y)] for one in others]
-    before, after = (mixed_loss(own, y) for own in (scores, [*scores, member.trained().scores]))
-    return before - after > MIN_GAIN * before
+def adds_nothing(member: NetworkMember, others: list[Trained], training: Training) -> bool:
+    """Whether enough rows tell that a member lowers their loss by too small a share."""
+    scores = [one.scores for one in others if one.why != NO_GAIN]
+    own = member.trained().scores
+    n = min(map(len, [*scores, own]))
+    if n < TELLING_ROWS:
+        return False
+    y, scores = training.rows.y[training.held[:n]], [part[:n] for part in scores]
+    before, after = (mixed_losses(parts, y) for parts in (scores, [*scores, own[:n]]))
+    gain = before - after
+    most = gain.mean() + 2 * gain.std() / np.sqrt(n)
+    return bool(most < MIN_GAIN * before.mean())
 
 
-def mixed_loss(scores: list[np.ndarray], y: np.ndarray) -> float:
+def mixed_losses(scores: list[np.ndarray], y: np.ndarray) -> np.ndarray:
     mixture = fit_mixture(scores, y)
-    probabilities = soften(mixture.logits(scores), mixture.temperature)
-    return float(row_losses(probabilities, y).mean())
+    return row_losses(soften(mixture.logits(scores), mixture.temperature), y)
 
 
 def mix(trained: list[Trained], training: Training) -> tuple[Mixture, np.ndarray]:
@@ -202,18 +219,6 @@ def reports(trained: list[Trained], mixture: Mixture, y: np.ndarray) -> list[Mem
             )
         )  # fmt: skip
     return found
-
-
-def assemble_committee(
-    networks: list[keras.Model], mixture: Mixture, familiarity: Familiarity
-) -> keras.Model:
-    """The classifier of the members that have a weight."""
-    chosen = [k for k, weight in enumerate(mixture.weights) if weight]
-    weights, temperatures = (
-        tuple(values[k] for k in chosen) for values in (mixture.weights, mixture.temperatures)
-    )
-    answering = Mixture(weights, temperatures, mixture.temperature)
-    return committee_classifier([networks[k] for k in chosen], answering, familiarity)
 
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:

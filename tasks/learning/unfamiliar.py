@@ -30,10 +30,12 @@ MAX_REFERENCES = 1000
 class Familiarity:
     """Training rows to compare with, and how far each of them is from the others.
 
-    embed: raw series to a place ``(B, d)``; rows: numbers ``(n,)`` of the training rows; places:
+    convolutions: raw series to pooled features; embed: raw series and these to a place ``(B, d)``;
+    rows: numbers ``(n,)`` of the training rows; places:
     ``(n, d)``; distances: ``(n,)``, ascending.
     """
 
+    convolutions: keras.Model
     embed: keras.Model
     rows: np.ndarray
     places: np.ndarray
@@ -49,8 +51,13 @@ def fit_familiarity(
     A row's own place has the scores that it gets when left out, as a new row's are unseen.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:MAX_REFERENCES])
-    blocks = [convolutions.output, *_summaries(convolutions.input, scaling)]
-    found = [answer(keras.Model(convolutions.input, block), x[chosen]) for block in blocks]
+    pooled = keras.Input(convolutions.output_shape[1:], name="convolutions")
+    raw = keras.Input(convolutions.input_shape[1:], name="series")
+    levels, means = _summaries(raw, scaling)
+    blocks = [pooled, levels, means]
+    summaries = answer(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), x[chosen])
+    n_levels = levels.shape[-1]
+    found = [answer(convolutions, x[chosen]), summaries[:, :n_levels], summaries[:, n_levels:]]
     standard = [_standard(block) for block in found]
     z = np.concatenate([(f - m) * g for f, (m, g) in zip(found, standard, strict=True)], axis=1)
     head = fit_ridge(z, y[chosen], n_classes, standardise=False)
@@ -61,14 +68,12 @@ def fit_familiarity(
         for block, (m, g) in zip(blocks, standard, strict=True)
     ]
     looks = ops.concatenate(scaled, axis=-1)
-    scores = layers.Dense(n_classes, trainable=False)
-    place = ops.concatenate([looks, scores(looks) * weight], axis=-1)
-    scores.set_weights([head.kernel, head.bias])
-    embed = keras.Model(convolutions.input, place, name="place")
+    place = ops.concatenate([looks, head.layer(looks) * weight], axis=-1)
+    embed = keras.Model([raw, pooled], place, name="place")
     places = np.concatenate([z, head.left_out * weight], axis=1)
     apart = _apart(places, places)
     np.fill_diagonal(apart, np.inf)
-    return Familiarity(embed, chosen, places, np.sort(_mean_nearest(apart)))
+    return Familiarity(convolutions, embed, chosen, places, np.sort(_mean_nearest(apart)))
 
 
 def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTensor]:
@@ -107,11 +112,10 @@ def _mean_nearest(apart: np.ndarray) -> np.ndarray:
 
 
 def familiarity_outputs(
-    raw: keras.KerasTensor, fitted: Familiarity
+    place: keras.KerasTensor, fitted: Familiarity
 ) -> dict[str, keras.KerasTensor]:
-    """In stock layers: ``p_value (B,)`` that a series as far away is like the training rows;
-    ``nearest (B, 3)``, which of ``rows`` are nearest, the nearest first; ``distance (B,)``."""
-    place = fitted.embed(raw)
+    """Of a place, in stock layers: ``p_value (B,)`` that a series as far away is like the training
+    rows; ``nearest (B, 3)``, which ``rows`` are nearest, the nearest first; ``distance (B,)``."""
     compare = layers.Dense(len(fitted.rows), trainable=False, name="references")
     # In this order: Keras takes a second operand of one column for a bias where B rows are compared
     # with B, and adds it along the wrong axis.
