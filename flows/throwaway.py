@@ -18,7 +18,8 @@ from typing import IO
 from flows.secrecy import new_password
 from flows.server import Service, answers, local_url, prefect_url
 from flows.serving import LOCAL, PRIVATE_UMASK, close_database, guarded, server_settings
-from storage.root import locked, open_root
+from storage.claims import locked
+from storage.root import open_root
 
 LIMIT_S, GRACE_S = 120.0, 10.0
 """Time for the server to answer, and to end by itself."""

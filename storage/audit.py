@@ -1,9 +1,11 @@
 """The audit of a model: an entry per decision about its champion, numbered, each with a digest.
 
 An entry holds its number and the digest of the one before it, so that none can be taken out,
-changed or moved unnoticed; ``.head.json`` holds those of the last. Entries of older releases have
-neither: they come first, in the order of their times, and the first numbered one holds a digest of
-them all. Whoever may write to the tree can forge the whole; see docs/guarantees.md.
+changed or moved unnoticed; ``.head.json`` holds those of the last. Its name is its number, so that
+of two writers at once one is refused. Entries of older releases are named by time and kind; the
+oldest have neither number nor digest: they come first, in the order of their times, and the first
+numbered one holds a digest of them all. Whoever may write to the tree can forge the whole; see
+docs/guarantees.md.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from storage.claims import check_held
 from storage.root import (
     Bad,
     DamagedError,
@@ -23,13 +26,14 @@ from storage.root import (
     parse_record,
     read_bytes,
     read_record,
-    replace_file,
+    see_file,
+    swap_file,
 )
 
 MOVES = ("promote", "rollback")
 AUDIT, HEAD = "audit", ".head.json"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
-NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z]+\.json")
+NAME = re.compile(r"\d{6,}\.json|\d{8}T\d{6}\.\d{6}Z-[a-z]+\.json")
 TEXTS = ("what", "from", "to", "time")
 
 
@@ -43,19 +47,37 @@ class Entry:
     record: dict[str, Any]
 
 
-def write_audit(root: Root, name: str, what: str, record: dict[str, Any], now: datetime) -> None:
-    """Append an entry ``<time>-<what>.json``; an existing entry is never replaced.
+def write_audit(root: Root, name: str, record: dict[str, Any]) -> None:
+    """Append an entry, named by its number; an existing entry is never replaced.
 
-    The caller holds the model's folder, so that numbers follow the order of the moves.
+    The caller holds the model's folder with ``storage.claims.locked``, so that numbers follow the
+    order of the moves; one that has lost it writes nothing, and gets ValueError.
     """
     folder = root.join("models", name, AUDIT)
     root.fs.makedirs(folder, exist_ok=True)
+    tag = see_file(root, f"{folder}/{HEAD}")[1]
     number, digest = _end(root, name, entries_of(root, name))
-    chained = {"number": number + 1, "previous": digest, **record}
-    content = json.dumps(chained, indent=2, ensure_ascii=False).encode()
-    create_file(root, f"{folder}/{now.strftime(STAMP)}-{what}.json", content)
+    check_held(root, "models", name)
+    path = f"{folder}/{entry_name(number + 1)}"
+    content = json.dumps({"number": number + 1, "previous": digest, **record}, indent=2,
+                         ensure_ascii=False).encode()  # fmt: skip
+    try:
+        create_file(root, path, content)
+    except FileExistsError as error:
+        raise ValueError(
+            f"{path}: expected to write the next entry of the audit, another process has; nothing "
+            "was moved, run the command again"
+        ) from error
     head = {"number": number + 1, "sha256": _digest(content)}
-    replace_file(root, f"{folder}/{HEAD}", json.dumps(head).encode())
+    swap_file(root, f"{folder}/{HEAD}", json.dumps(head).encode(), tag)
+
+
+def entry_name(number: int) -> str:
+    return f"{number:06d}.json"
+
+
+def next_number(root: Root, name: str) -> int:
+    return _end(root, name, entries_of(root, name))[0] + 1
 
 
 def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, Any]]:
@@ -143,12 +165,12 @@ def audit_problems(root: Root, name: str) -> Bad:
 def _misplaced(entry: Entry) -> str | None:
     name = entry.path.rpartition("/")[2]
     if not NAME.fullmatch(name):
-        return "expected an entry named by its time and kind, this is no file of the audit"
+        return "expected an entry named by its number, this is no file of the audit"
     try:
         time = datetime.fromisoformat(entry.record["time"]).strftime(STAMP)
     except (TypeError, ValueError):
         return f"expected a time, got {entry.record['time']!r:.40}"
-    expected = f"{time}-{entry.record['what']}.json"
+    expected = f"{time}-{entry.record['what']}.json" if "-" in name else entry_name(entry.number)
     return None if name == expected else f"expected the name {expected}, it was edited or renamed"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.audit import audit_problems, read_audit
+from storage.claims import locked
 from storage.datasets import dataset_versions
 from storage.models import CLAIM, model_versions
 from storage.quarantine import damaged_quarantines
@@ -16,7 +17,6 @@ from storage.root import (
     DamagedError,
     Root,
     check_file,
-    locked,
     note,
     read_manifest,
     readable,

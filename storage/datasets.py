@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.claims import check_held
 from storage.fingerprint import machine_fingerprint, software_versions
 from storage.root import (
     MANIFEST,
@@ -200,9 +201,11 @@ def write_dataset(
             "machine": machine_fingerprint(),
             **remarks(),
         }
+        check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
         commit(root, folder, "datasets", name, manifest["version"])
     latest = json.dumps({"version": manifest["version"], "since": now.isoformat()})
+    check_held(root, "datasets", name)
     replace_file(root, root.join("datasets", name, LATEST), latest.encode())
     return open_dataset(root, f"{name}@{manifest['version']}")
 

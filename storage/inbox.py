@@ -54,7 +54,6 @@ def look_at(inbox: Root, name: str) -> Arrival | None:
     """A file as it is now; None where it is gone, or is a folder. No link is followed."""
     if inbox.is_local:
         return _look_at_local(inbox.join(name), name)
-    inbox.fs.invalidate_cache(inbox.path)
     try:
         info = inbox.fs.info(inbox.join(name))
         if info["type"] != "file":

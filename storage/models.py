@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,7 +100,7 @@ def _claim(root: Root, name: str, version: str) -> bool:
     if root.is_local:
         return True
     try:
-        create_file(root, root.join("models", name, version, CLAIM), b"")
+        create_file(root, root.join("models", name, version, CLAIM), uuid.uuid4().bytes)
     except FileExistsError:
         return False
     return True

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.audit import MOVES, check_texts, read_audit, write_audit
 from storage.models import Model, model_versions, read_model
-from storage.root import Root, read_record, replace_file
+from storage.root import Root, parse_record, see_file, swap_file
 
 CHAMPION = "champion"
 
@@ -18,12 +18,22 @@ def champion_of(root: Root, name: str) -> str | None:
 
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
     """The champion's version and since when it is that."""
-    path = root.join("models", name, "aliases", f"{CHAMPION}.json")
-    if not root.fs.exists(path):
-        return None, None
-    found = {"since": None, **read_record(root, path)}
+    return _see_pointer(root, name)[0]
+
+
+def _see_pointer(root: Root, name: str) -> tuple[tuple[str | None, str | None], str]:
+    """The pointer, and the tag by which it can be replaced."""
+    path = _place(root, name)
+    content, tag = see_file(root, path)
+    if content is None:
+        return (None, None), tag
+    found = {"since": None, **parse_record(path, content)}
     check_texts(path, found, "version", "since")
-    return found["version"], found["since"]
+    return (found["version"], found["since"]), tag
+
+
+def _place(root: Root, name: str) -> str:
+    return root.join("models", name, "aliases", f"{CHAMPION}.json")
 
 
 def pointer_problem(root: Root, name: str) -> str | None:
@@ -88,12 +98,12 @@ def move_champion(
     """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
 
     The entry is written first: a move without an entry can't happen, and one that was cut short
-    is ended by ``finish_move``. The caller holds the model's folder with ``storage.root.locked``
+    is ended by ``finish_move``. The caller holds the model's folder with ``storage.claims.locked``
     from its comparison to this move. A version whose files are not those of its manifest is
     refused with DamagedError.
     """
     read_model(root, name, version).check()
-    before, since = _pointer(root, name)
+    (before, since), tag = _see_pointer(root, name)
     record = {
         "what": what,
         "alias": CHAMPION,
@@ -105,15 +115,15 @@ def move_champion(
         "evidence": evidence,
         "time": now.isoformat(),
     }
-    write_audit(root, name, what, record, now)
-    _point(root, name, record)
+    write_audit(root, name, record)
+    _point(root, name, record, tag)
 
 
-def _point(root: Root, name: str, entry: dict[str, Any]) -> None:
+def _point(root: Root, name: str, entry: dict[str, Any], tag: str) -> None:
+    """Replace the pointer that was seen; another one is of a process that has ended this move."""
     pointer = {"version": entry["to"], "since": entry["time"]}
-    folder = root.join("models", name, "aliases")
-    root.fs.makedirs(folder, exist_ok=True)
-    replace_file(root, f"{folder}/{CHAMPION}.json", json.dumps(pointer, indent=2).encode())
+    root.fs.makedirs(root.join("models", name, "aliases"), exist_ok=True)
+    swap_file(root, _place(root, name), json.dumps(pointer, indent=2).encode(), tag)
 
 
 def finish_move(root: Root, name: str) -> dict[str, Any] | None:
@@ -122,11 +132,11 @@ def finish_move(root: Root, name: str) -> dict[str, Any] | None:
     Such an entry goes out from the very pointer that is still there. The caller holds the model's
     folder.
     """
-    pointer = _pointer(root, name)
+    pointer, tag = _see_pointer(root, name)
     for entry in read_audit(root, name):
         is_move = entry.get("what") in MOVES and "from_since" in entry
         if is_move and (entry["from"], entry["from_since"]) == pointer:
-            _point(root, name, entry)
+            _point(root, name, entry, tag)
             return entry
     return None
 
@@ -162,4 +172,4 @@ def write_refusal(
         "evidence": evidence,
         "time": now.isoformat(),
     }
-    write_audit(root, name, "refuse", record, now)
+    write_audit(root, name, record)

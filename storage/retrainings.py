@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.audit import STAMP
+from storage.audit import STAMP, entry_name, read_audit
 from storage.datasets import open_dataset
 from storage.registry import champion_of, finish_move, move_champion, write_refusal
 from storage.root import (
@@ -104,12 +104,14 @@ def carry_out(root: Root, model: str) -> list[dict[str, Any]]:
     the model's folder.
     """
     finish_move(root, model)
-    written = _times_of_audit(root, model)
+    times, damaged = _written(root, model)
     found = [
         record
         for record in retrainings_of(root, model)
-        if record.get("audit") and _time_of(record).strftime(STAMP) not in written
-    ]
+        if record.get("audit") and _time_of(record).isoformat() not in times
+        and not damaged & {entry_name(record["audit"].get("number", 0)),
+                           _time_of(record).strftime(STAMP)}
+    ]  # fmt: skip
     for record in found:
         _carry_out(root, model, record)
     return found
@@ -132,15 +134,18 @@ def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
 
 def check_time(root: Root, model: str, now: datetime) -> None:
     """Refuse a time that the audit knows: it tells a decision from those carried out before."""
-    if now.strftime(STAMP) in _times_of_audit(root, model):
+    if now.isoformat() in _written(root, model)[0]:
         raise ValueError(
             f"now: expected a time at which nothing was decided yet, got {now.isoformat()}; give "
             "a later one, or none"
         )
 
 
-def _times_of_audit(root: Root, model: str) -> set[str]:
-    return {entry.partition("-")[0] for entry in root.names("models", model, "audit")}
+def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
+    """Times of the audit's entries, and numbers (of older releases: times) of damaged ones."""
+    bad = Bad()
+    times = {str(entry["time"]) for entry in read_audit(root, model, bad)}
+    return times, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}
 
 
 def _time_of(record: dict[str, Any]) -> datetime:

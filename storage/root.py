@@ -1,4 +1,4 @@
-"""The storage tree: where it is, how parts of it are committed, locked and swept.
+"""The storage tree: where it is, how parts of it are committed and swept.
 
 Work in progress lives under ``.staging/``; a part of the tree is moved to its final folder
 whole, its manifest written last. What has no manifest does not exist.
@@ -21,6 +21,8 @@ from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+from storage import objects
 
 DEFAULT_ROOT = Path(__file__).parent / "artifacts"
 MANIFEST = "manifest.json"
@@ -56,11 +58,7 @@ class Root:
 
     def names(self, *parts: str) -> list[str]:
         """Visible entries of a folder, sorted; empty where there is no such folder."""
-        folder = self.join(*parts)
-        self.fs.invalidate_cache(folder)
-        if not self.fs.isdir(folder):
-            return []
-        found = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in self.fs.ls(folder, detail=False))
+        found = (path.rpartition("/")[2] for path in entries(self, self.join(*parts)))
         return sorted(name for name in found if not name.startswith("."))
 
 
@@ -71,7 +69,7 @@ def open_root(url: str | os.PathLike[str] | None = None) -> Root:
         path = os.path.abspath(chosen)
         return Root(LocalFileSystem(), path, path)
     try:
-        fs, path = fsspec.url_to_fs(chosen)
+        fs, path = fsspec.url_to_fs(chosen, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         raise ValueError(
             f"storage root: expected a folder or a URL that fsspec can open, got {chosen!r} "
@@ -181,11 +179,14 @@ def read_record(root: Root, path: str) -> dict[str, Any]:
 
 def read_bytes(root: Root, path: str) -> bytes:
     """A record's bytes; DamagedError where the place is there and can't be read."""
+    if not root.is_local:
+        seen = objects.see(root.fs, path)
+        if seen is None:
+            raise FileNotFoundError(path)
+        return seen.content
     try:
         return root.fs.cat_file(path)
     except OSError as error:
-        if not root.is_local:
-            raise
         problem = f"expected a file that can be read ({error.strerror})"
         raise DamagedError(f"{path}: {problem}") from error
 
@@ -222,14 +223,17 @@ def irregular(mode: int) -> str:
 
 
 def create_file(root: Root, path: str, content: bytes) -> None:
-    """Write a new file whole or not at all; FileExistsError where there is one."""
+    """Write a new file whole or not at all; FileExistsError where there is one.
+
+    In an object store one with the same bytes counts as this one.
+    """
     if root.is_local:
         with _temporary(path, content) as written:
             os.link(written, path)
         sync_folder(os.path.dirname(path))
         return
-    with root.fs.open(path, "xb") as file:
-        file.write(content)
+    if objects.put(root.fs, path, content, None) is None:
+        raise FileExistsError(path)
 
 
 def replace_file(root: Root, path: str, content: bytes) -> None:
@@ -240,6 +244,25 @@ def replace_file(root: Root, path: str, content: bytes) -> None:
         sync_folder(os.path.dirname(path))
         return
     root.fs.pipe_file(path, content)
+
+
+def see_file(root: Root, path: str) -> tuple[bytes | None, str]:
+    """A file's bytes (None where there is none) and the tag by which ``swap_file`` knows them."""
+    if root.is_local:
+        return (read_bytes(root, path) if root.fs.exists(path) else None), ""
+    seen = objects.see(root.fs, path)
+    return (None, "") if seen is None else (seen.content, seen.tag)
+
+
+def swap_file(root: Root, path: str, content: bytes, tag: str) -> bool:
+    """Replace what was seen under this tag (empty: nothing); False where another was first.
+
+    Locally nobody is first: the caller holds the folder, and can't lose it while it lives.
+    """
+    if root.is_local:
+        replace_file(root, path, content)
+        return True
+    return objects.put(root.fs, path, content, tag or None) is not None
 
 
 def sync_folder(folder: str) -> None:
@@ -344,29 +367,12 @@ def _commit_local(folder: str, target: str) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def locked(root: Root, *folder: str) -> Iterator[None]:
-    """Hold a folder for one process of this machine; a remote store has no such lock."""
-    if not root.is_local:
-        yield
-        return
-    path = root.join(*folder)
-    os.makedirs(path, exist_ok=True)
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def sweep(root: Root) -> list[str]:
     """Remove what killed runs left behind; the work of living processes stays.
 
     Returns the folders and files that were removed.
     """
-    staged = [path.rstrip("/") for path in entries(root, root.join(STAGING))]
-    left = [path for path in staged if _is_abandoned(root, path)]
+    left = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
     left += [path for path in _versions_without_manifest(root) if _may_sweep_version(root, path)]
     left += _drafts(root)
     for path in left:
@@ -397,9 +403,12 @@ def _is_left(path: str) -> bool:
 
 
 def entries(root: Root, folder: str) -> list[str]:
-    """Paths in a folder, hidden ones too, as they are now; empty where there is no such folder."""
-    root.fs.invalidate_cache(folder)
-    return list(root.fs.ls(folder, detail=False)) if root.fs.isdir(folder) else []
+    """Paths in a folder, hidden ones too; empty where there is no such folder."""
+    try:
+        found = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
+    except FileNotFoundError:
+        return []
+    return [path for path in found if path != folder]
 
 
 def _versions_without_manifest(root: Root) -> Iterator[str]:

@@ -5,6 +5,7 @@ import os
 from datetime import datetime
 from typing import Any
 
+from storage.claims import locked
 from storage.models import Model
 from storage.registry import (
     champion_of,
@@ -16,7 +17,7 @@ from storage.registry import (
     previous_champion,
 )
 from storage.retrainings import carry_out
-from storage.root import Root, locked
+from storage.root import Root
 
 
 def actor() -> str:

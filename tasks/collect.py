@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
+from storage.claims import locked
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
 from storage.formats import ColumnNames, Limits, expand, read_files, what_of
 from storage.inbox import (
@@ -31,7 +32,7 @@ from storage.inbox import (
 )
 from storage.quarantine import Quarantine
 from storage.repeats import Ledger
-from storage.root import Root, check_name, locked, open_root, shown, staging
+from storage.root import Root, check_name, open_root, shown, staging
 from tasks.ingest import profiled
 from tasks.monitoring.contract import Profile
 from tasks.monitoring.policy import Policy

@@ -12,10 +12,11 @@ from typing import Any
 import pyarrow as pa
 from prefect import get_run_logger, task
 
+from storage.claims import locked
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
 from storage.formats import ColumnNames, Limits, expand, read_files
 from storage.quarantine import Quarantine
-from storage.root import Root, check_name, locked, open_root, staging
+from storage.root import Root, check_name, open_root, staging
 from tasks.display import counted
 from tasks.monitoring.contract import Profile
 from tasks.monitoring.policy import Policy

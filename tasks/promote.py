@@ -5,10 +5,11 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
+from storage.claims import locked
 from storage.models import Model
 from storage.registry import champion_of, move_champion, open_model
 from storage.retrainings import carry_out
-from storage.root import locked, open_root
+from storage.root import open_root
 from tasks.champion import actor
 from tasks.compare import COMPARISON, compare_with
 from tasks.learning.spec import TrainingSpec

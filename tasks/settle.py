@@ -5,11 +5,12 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
-from storage.claims import check_claim
+from storage.audit import next_number
+from storage.claims import check_claim, check_held, locked
 from storage.datasets import open_dataset
 from storage.registry import champion_of, open_model
 from storage.retrainings import carry_out, check_time, commit_retraining, write_suspects
-from storage.root import Root, locked, open_root
+from storage.root import Root, open_root
 from tasks.champion import actor
 from tasks.inspect_rows import new_rows
 from tasks.monitoring.retraining import RetrainSpec
@@ -45,6 +46,7 @@ def settle(
             if verdict["doubted"]:
                 _doubt(root, news, spec, workspace)
         sealed = {**outcome, "trusted": spec.trust_labels}
+        check_held(root, "models", name)
         folder = commit_retraining(root, workspace, name, sealed, now)
         carry_out(root, name)
     del outcome["audit"]
@@ -98,6 +100,7 @@ def _decide(root: Root, challenger: str, verdict: dict[str, Any]) -> Outcome:
         "settled": current == verdict["champion"] and not verdict.get("unanswered", False),
         "audit": {
             "what": "refuse" if reasons else "promote",
+            "number": next_number(root, model.name),
             "champion": current,
             "version": model.version,
             "actor": actor(),

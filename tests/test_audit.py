@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def moved(root: Root) -> Root:
 
 
 def entries(root: Root) -> list[Path]:
-    return sorted(Path(root.join("models", "m", "audit")).glob("2*.json"))
+    return sorted(Path(root.join("models", "m", "audit")).glob("[02]*.json"))
 
 
 def change(path: Path, **fields: object) -> None:
@@ -151,13 +151,13 @@ def test_a_move_that_was_cut_short_is_sound_and_is_ended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("storage.registry.replace_file", killed)
+        patch.setattr("storage.registry.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
             move_champion(moved, "m", "v3", "me", "why", {}, NOW.replace(second=9))
     with monkeypatch.context() as patch:
         assert bad(moved) == {}
         assert finish_move(moved, "m")
-        patch.setattr("storage.audit.replace_file", killed)
+        patch.setattr("storage.audit.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
             move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=10))
     assert bad(moved) == {}
@@ -167,18 +167,43 @@ def test_a_move_that_was_cut_short_is_sound_and_is_ended(
     assert champion_of(moved, "m") == "v2"
 
 
-def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> None:
-    for path in entries(moved):
+def age(root: Root, numbered: bool) -> None:
+    """Make the audit one of an older release: named by times, the oldest without numbers."""
+    for path in entries(root):
         record = json.loads(path.read_text())
-        del record["number"], record["previous"]
-        path.write_text(json.dumps(record))
-    entries(moved)[0].with_name(".head.json").unlink()
+        if not numbered:
+            del record["number"], record["previous"]
+            path.write_text(json.dumps(record))
+        time = datetime.fromisoformat(record["time"]).strftime("%Y%m%dT%H%M%S.%fZ")
+        path.rename(path.with_name(f"{time}-{record['what']}.json"))
+    if not numbered:
+        path.with_name(".head.json").unlink()
+
+
+def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> None:
+    age(moved, numbered=False)
     assert bad(moved) == {}
     move_champion(moved, "m", "v1", "me", "why", {}, NOW - timedelta(days=1))
     assert bad(moved) == {}
     assert [entry.get("number") for entry in read_audit(moved, "m")] == [None] * 5 + [6]
-    change(entries(moved)[3], reason="other")
+    old = [path for path in entries(moved) if path.name != "000006.json"]
+    change(old[3], reason="other")
     assert "older releases; that was edited" in next(iter(bad(moved).values()))
+
+
+def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) -> None:
+    age(moved, numbered=True)
+    assert bad(moved) == {}
+    move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    assert bad(moved) == {}
+    assert [entry["number"] for entry in read_audit(moved, "m")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_of_two_who_would_write_the_same_entry_one_is_refused(moved: Root) -> None:
+    Path(moved.join("models", "m", "audit", "000006.json")).write_text("")
+    with pytest.raises(ValueError, match=r"000006\.json: expected to write the next entry"):
+        move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    assert champion_of(moved, "m") == "v2"
 
 
 PROMOTER = """

@@ -1,10 +1,14 @@
 """Claims: one at a time, who comes meanwhile is heard, and nobody gives up another's."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 
 from storage.claims import check_claim, claimed, in_turn
 from storage.root import Root
@@ -122,3 +126,20 @@ def test_a_local_claim_is_held_to_its_end(root: Root) -> None:
 def test_claims_of_another_purpose_are_free(root: Root, purpose: str) -> None:
     with claimed(root, "retraining", *FOLDER), claimed(root, purpose, *FOLDER) as own:
         assert (own is None) == (purpose == "retraining")
+
+
+HOLDER = """
+import os, signal, sys
+from storage.claims import claimed
+from storage.root import open_root
+with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
+    assert own
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_claim_of_a_killed_process_is_free_at_once(root: Root) -> None:
+    words = [sys.executable, "-c", HOLDER, root.path]
+    assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
+    with claimed(root, "retraining", *FOLDER) as own:
+        assert own is not None

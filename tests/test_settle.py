@@ -14,10 +14,11 @@ from prefect.logging import disable_run_logger
 
 import storage.registry
 import tasks.settle
+from storage.claims import locked
 from storage.models import commit_model
 from storage.registry import champion_of, move_champion, read_audit
 from storage.retrainings import carry_out, retrainings_of
-from storage.root import Root, locked, staging
+from storage.root import Root, staging
 from tasks.champion import promote_version, roll_back
 from tasks.monitoring.retraining import RetrainSpec
 from tasks.news import look_for_news
@@ -29,7 +30,7 @@ LATER = NOW + timedelta(hours=1)
 STEPS = {
     "before it is sealed": (tasks.settle, "commit_retraining"),
     "before the audit": (storage.registry, "write_audit"),
-    "before the move": (storage.registry, "replace_file"),
+    "before the move": (storage.registry, "swap_file"),
 }
 
 

@@ -1,0 +1,73 @@
+"""Conditional writes of an object store: of several writers at once, one makes or replaces a file.
+
+The store compares what lies there with a tag (S3's ETag), in the request that writes.
+"""
+
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import fsspec
+from fsspec.asyn import sync
+
+TRIES, PAUSE_S = 5, 0.2
+REFUSED = ("PreconditionFailed", "NoSuchKey", "412", "404")
+CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
+"""Codes of a write that met another one: the store asks to try again."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was read: its tag, and its age by the store's own clock in seconds."""
+
+    content: bytes
+    tag: str
+    age_s: float
+
+
+def see(fs: fsspec.AbstractFileSystem, path: str) -> Seen | None:
+    """Read a file with its tag; None where there is none."""
+    try:
+        answer = _call(fs, "get_object", path)
+    except FileNotFoundError:
+        return None
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    age_s = (now - answer["LastModified"]).total_seconds()
+    return Seen(sync(fs.loop, answer["Body"].read), answer["ETag"], age_s)
+
+
+def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | None) -> str | None:
+    """Write where nothing lies (``tag`` None), or where a file with this tag does.
+
+    Returns the new tag, None where another writer was first. A write whose answer was lost counts
+    as done, for which the content has to be unlike that of any other writer.
+    """
+    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    for turn in range(TRIES):
+        try:
+            return _call(fs, "put_object", path, Body=content, **condition)["ETag"]
+        except OSError as error:
+            if _code(error) in REFUSED:
+                there = see(fs, path)
+                return there.tag if there is not None and there.content == content else None
+            if _code(error) not in CONFLICTS or turn == TRIES - 1:
+                raise
+            time.sleep(PAUSE_S * 2**turn)
+    return None
+
+
+def _call(fs: fsspec.AbstractFileSystem, method: str, path: str, **words: Any) -> dict[str, Any]:
+    if not hasattr(fs, "call_s3"):
+        raise ValueError(
+            f"storage root: expected a folder or an s3:// URL, got {fs.unstrip_protocol(path)}, "
+            "whose store is not known to compare before it writes; choose another root"
+        )
+    bucket, key, _ = fs.split_path(path)
+    return fs.call_s3(method, Bucket=bucket, Key=key, **words)
+
+
+def _code(error: OSError) -> str:
+    """The store's own word for a refusal, which s3fs keeps as the cause of its exception."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return str(answer.get("Error", {}).get("Code", ""))
