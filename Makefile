@@ -4,10 +4,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PEERS := .venv-peers/bin
+AUDIT := .venv-audit/bin
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow check bench bench-archive bench-peers lock
+.PHONY: install run test test-slow check bench bench-archive bench-peers lock sbom audit
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -52,4 +53,15 @@ bench-peers: install .venv-peers/installed
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --extra cpu --extra s3 --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --extra cpu --extra s3 --extra dev pyproject.toml --output-file requirements.lock
+
+sbom: install
+	$(BIN)/python .ci/sbom.py > sbom.cdx.json
+
+audit: .venv-audit/installed
+	@$(AUDIT)/pip-audit --strict --disable-pip --requirement requirements.lock || { echo "make: expected an audit that finds nothing, it found a weakness or could not look one up (see above); mend it, or run 'make audit' where the package index can be asked" >&2; exit 1; }
+
+.venv-audit/installed:
+	$(PYTHON) -m venv .venv-audit
+	$(AUDIT)/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
