@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from crepes import ConformalClassifier
+from crepes.extras import hinge
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score
 
 from tasks.learning.decisions import (
@@ -13,6 +16,7 @@ from tasks.learning.decisions import (
     decide,
     fit_threshold,
     log_prior_of,
+    possible_from,
 )
 from tasks.learning.spec import Abstention, Recipe
 
@@ -102,3 +106,38 @@ def test_only_much_rarer_classes_are_balanced_by_default(
 def test_impossible_abstention_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="expected a share"):
         Abstention(**wrong)
+
+
+def noisy_posteriors(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of three unlike classes, the last of them rare, and codes that follow them."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(3, n, p=[0.5, 0.35, 0.15])
+    scores = rng.normal(0, 1, (n, 3)) + 1.5 * np.eye(3)[y]
+    return softmax(scores, axis=1), y
+
+
+@pytest.mark.parametrize("coverage", [0.8037, 0.9037, 0.9537])
+def test_sets_of_possible_classes_are_those_of_an_independent_library(coverage: float) -> None:
+    """crepes, with classes as Mondrian categories and p-values that are not smoothed. It counts one
+    that is just at the edge in, we do not; at these coverages none is."""
+    held, y = noisy_posteriors(400, 0)
+    given, _ = noisy_posteriors(200, 1)
+    limits = possible_from(held, y, coverage)
+    for code in range(3):
+        judge = ConformalClassifier().fit(1 - held[y == code, code])
+        sets = judge.predict_set(hinge(given), confidence=coverage, smoothing=False)
+        np.testing.assert_array_equal(given[:, code] >= limits[code], sets[:, code] == 1)
+
+
+def test_sets_hold_the_true_class_as_often_as_they_promise_over_20_draws() -> None:
+    covered, promised = [], []
+    for draw in range(20):
+        (held, y), (fresh, truth) = noisy_posteriors(300, draw), noisy_posteriors(4000, 100 + draw)
+        limits = np.array(possible_from(held, y, 0.9))
+        inside = fresh >= limits
+        covered.append([inside[truth == code, code].mean() for code in range(3)])
+        n = np.bincount(y)
+        promised.append(1 - np.floor((n + 1) * 0.1 + 1e-9) / (n + 1))
+    apart = np.array(covered) - promised
+    assert (np.array(promised) >= 0.9).all()
+    assert (np.abs(apart.mean(axis=0)) < 2 * apart.std(axis=0, ddof=1) / np.sqrt(20)).all()
