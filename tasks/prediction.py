@@ -1,6 +1,6 @@
 """What a worker process does to score a partition: read series, answer them, write the answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -190,10 +190,17 @@ def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
 @lru_cache(maxsize=4)
 def _classifier(root_url: str, path: str) -> Any:
     """A version's file never changes, so a process reads it once."""
-    tf = tensorflow()
+    tensorflow()
+    return outputs_of(load_keras(open_root(root_url), path))
+
+
+def outputs_of(classifier: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Outputs by name of a Keras classifier, compiled for series of any length."""
+    import tensorflow as tf
+
     from tasks.learning.recurrence import accelerated
 
-    model = accelerated(load_keras(open_root(root_url), path))
+    model = accelerated(classifier)
     shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
     infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
 

@@ -10,6 +10,7 @@ from conftest import REPOSITORY
 
 PURE = {"tasks.synthesis", "tasks.learning", "tasks.monitoring"}
 ALLOWED = {
+    "seqclass": {"seqclass", "tasks", "storage"},
     "flows": {"flows", "tasks", "storage"},
     "tasks": {"tasks", "storage"},
     "storage": {"storage"},
@@ -101,3 +102,15 @@ def test_a_flow_is_a_table_of_contents(path: Path) -> None:
 
 def test_the_lock_names_no_index() -> None:
     assert "://" not in (REPOSITORY / "requirements.lock").read_text()
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "seqclass" in p.parts[-2:]], ids=module_of)
+def test_the_library_knows_no_prefect_at_any_depth(path: Path) -> None:
+    seen, left = set(), {path}
+    while left:
+        seen |= left
+        names = {name for one in left for name in imports_of(one)}
+        assert not {name for name in names if name.partition(".")[0] in ("prefect", "flows")}
+        modules = {module_of(own): own for own in SOURCES}
+        ends = names | {name.rpartition(".")[0] for name in names}
+        left = {modules[name] for name in ends if name in modules} - seen

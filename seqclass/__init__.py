@@ -1,0 +1,25 @@
+"""Classify sequences from Python: train, ask what is registered, look into a store.
+
+Nothing here needs Prefect or a server, and importing it imports neither Prefect nor TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqclass.estimator import SequenceClassifier
+    from seqclass.loading import StoredClassifier, load_model, open_store
+
+__all__ = ["SequenceClassifier", "StoredClassifier", "load_model", "open_store"]
+
+_MODULES = {"SequenceClassifier": "estimator"} | dict.fromkeys(__all__[1:], "loading")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'seqclass' has no attribute {name!r}")
+    return getattr(import_module(f"seqclass.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

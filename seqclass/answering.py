@@ -1,0 +1,81 @@
+"""What a trained classifier answers, be it fitted here or loaded."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from seqclass.series import Series, as_padded
+from tasks.learning.blocks import predict_block
+from tasks.learning.decisions import (
+    UNKNOWN,
+    Decision,
+    answers_of,
+    confidence_of,
+    reasons_of,
+)
+from tasks.learning.evidence import series_lengths
+
+
+class Answering:
+    """Answers of a Keras classifier from raw series to probabilities."""
+
+    classes_: np.ndarray
+    n_channels_: int
+    decision_: Decision
+    keras_model_: Any
+
+    def predict_proba(self, X: Series) -> np.ndarray:  # noqa: N803 - scikit-learn's name
+        """Calibrated probabilities ``(n, classes)``, in the order of ``classes_``."""
+        return self._outputs(X)["probabilities"]
+
+    def predict(self, X: Series) -> np.ndarray:  # noqa: N803
+        """The most likely class of each series ``(n,)``; never ``unknown``."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[answers_of(probabilities, self.decision_.offsets)]
+
+    def predict_or_unknown(self, X: Series) -> np.ndarray:  # noqa: N803
+        """As ``predict``, as objects, and ``"unknown"`` where the answer would be too uncertain or
+        the series is unlike all that were seen in training."""
+        found = self._outputs(X)
+        answers = self.classes_[answers_of(found["probabilities"], self.decision_.offsets)].astype(
+            object
+        )
+        confidence = confidence_of(found["probabilities"], self.decision_.offsets)
+        reasons = reasons_of(confidence, found.get("p_value"), self.decision_)
+        answers[[reason is not None for reason in reasons]] = UNKNOWN
+        return answers
+
+    def explain(self, X: Series, y: np.ndarray | None = None) -> np.ndarray:  # noqa: N803
+        """How much each step speaks for a class, ``(n, steps)``: integrated gradients.
+
+        y: the classes ``(n,)`` to explain, by default those that are predicted. Above 0 for the
+        class, below 0 against it; 0 where nothing is observed. (Sundararajan, Taly and Yan 2017.)
+        """
+        from tasks.learning.classifier import score_gradient
+        from tasks.learning.evidence import find_evidence
+
+        x = self._padded(X)
+        labels = self.predict(X) if y is None else np.asarray(y)
+        strangers = set(labels.tolist()) - set(self.classes_.tolist())
+        if strangers or len(labels) != len(x):
+            raise ValueError(
+                f"y: expected one of {self.classes_.tolist()} for each of {len(x)} series, got "
+                f"{sorted(map(str, strangers)) or len(labels)}; correct it"
+            )
+        codes = np.searchsorted(self.classes_, labels)
+        return find_evidence(score_gradient(self.keras_model_), x, codes)
+
+    def _padded(self, x: Series) -> np.ndarray:
+        return as_padded(x, self.n_channels_)
+
+    def _outputs(self, x: Series) -> dict[str, np.ndarray]:
+        padded = self._padded(x)
+        lengths = np.maximum(series_lengths(np.isfinite(padded).any(axis=-1)), 1)
+        return predict_block(self._infer, padded, lengths)
+
+    @cached_property
+    def _infer(self) -> Any:
+        from tasks.prediction import outputs_of
+
+        return outputs_of(self.keras_model_)

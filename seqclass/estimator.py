@@ -1,0 +1,115 @@
+"""A scikit-learn estimator over the committee that the flows train."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from seqclass.answering import Answering
+from seqclass.runtime import start_tensorflow
+from seqclass.series import Series, as_padded
+from tasks.learning.spec import TrainingSpec
+
+MIN_PER_CLASS = 2
+"""Series of every class that a training needs: one to learn from, one to hold back."""
+
+
+class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
+    """Classify series of any lengths, with holes and several channels, by the committee of
+    ``seqclass train``: fixed convolutions, a kernel between series and two LSTM networks, weighed
+    by rows held back; calibrated, and able to say that it does not know.
+
+    random_state: decides every random number; equal ones give equal weights on one machine.
+    members: which of ``convolutions``, ``steps``, ``frozen-lstm`` and ``conv-lstm`` may take part;
+    None for all. budget_s: seconds after which no further network is begun, or None.
+
+    After ``fit``: ``classes_ (classes,)`` sorted; ``n_channels_``; ``validation_``, accuracy,
+    macro F1, log-loss (nats) and calibration error of the rows held back; ``members_``, what each
+    member did; ``keras_model_``, raw series to probabilities in stock Keras layers.
+
+    >>> from seqclass import SequenceClassifier
+    >>> classifier = SequenceClassifier().fit(X, y)            # doctest: +SKIP
+    >>> classifier.predict(X_new)                              # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        random_state: int = 0,
+        members: tuple[str, ...] | None = None,
+        budget_s: float | None = None,
+    ) -> None:
+        self.random_state = random_state
+        self.members = members
+        self.budget_s = budget_s
+
+    def fit(
+        self,
+        X: Series,  # noqa: N803 - scikit-learn's name
+        y: Any,
+        groups: Any = None,
+    ) -> "SequenceClassifier":
+        """Train on series and their labels ``(n,)``; what is held back is chosen here.
+
+        groups ``(n,)``: series of one group (a machine, a singer) are held back together.
+        ValueError where labels do not suit the series or a class has fewer than two of them.
+        """
+        x = as_padded(X)
+        labels, groups = _aligned("y", y, len(x)), _optional("groups", groups, len(x))
+        classes, codes = np.unique(labels, return_inverse=True)
+        _check_classes(classes, codes)
+        start_tensorflow()
+        from tasks.learning.fitting import Rows
+        from tasks.learning.training import train_replica
+
+        rows = Rows(x, codes.astype(np.int32))
+        replica = train_replica(
+            rows, groups, len(classes), self._spec(), self.random_state, lambda *_: None
+        )
+        self.__dict__.pop("_infer", None)
+        self.classes_, self.n_channels_ = classes, x.shape[-1]
+        self.keras_model_, self.decision_ = replica.classifier, replica.decision
+        self.validation_ = replica.validation
+        self.members_ = [member._asdict() for member in replica.members]
+        return self
+
+    def _spec(self) -> TrainingSpec:
+        chosen: dict[str, Any] = {} if self.members is None else {"members": tuple(self.members)}
+        return TrainingSpec(seeds=1, budget_s=self.budget_s, **chosen)
+
+    def _padded(self, x: Series) -> np.ndarray:
+        check_is_fitted(self, "keras_model_")
+        return super()._padded(x)
+
+
+def _aligned(what: str, values: Any, n: int) -> np.ndarray:
+    from pandas import isna
+
+    found = np.asarray(values)
+    if found.shape != (n,):
+        raise ValueError(
+            f"{what}: expected one value for each of {n} series, got shape {found.shape}; "
+            "correct it"
+        )
+    if isna(found).any():
+        row = int(isna(found).argmax())
+        raise ValueError(
+            f"{what}: expected a value for every series, got none for series {row}; leave it out"
+        )
+    return found
+
+
+def _optional(what: str, values: Any, n: int) -> np.ndarray | None:
+    return None if values is None else _aligned(what, values, n)
+
+
+def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:
+    counts = np.bincount(codes)
+    if len(classes) < 2:
+        raise ValueError(f"y: expected at least two classes, got {classes.tolist()}; add another")
+    if counts.min() < MIN_PER_CLASS:
+        rare = classes[int(counts.argmin())]
+        raise ValueError(
+            f"y: expected at least {MIN_PER_CLASS} series of every class, got {counts.min()} of "
+            f"{rare!r}; add series or leave the class out"
+        )

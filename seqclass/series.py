@@ -1,0 +1,65 @@
+"""Series as Python users have them, to one array padded with NaN."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Series = np.ndarray | Sequence[np.ndarray] | Sequence[Sequence[float]]
+"""A 3-D array ``(n, steps, channels)``, a 2-D array ``(n, steps)`` of one channel, or a list of
+series of any lengths, each ``(steps,)`` or ``(steps, channels)``. NaN where a value is missing."""
+
+
+def as_padded(x: Series, n_channels: int | None = None) -> np.ndarray:
+    """``(n, steps, channels)`` float32; series that are shorter than the longest end in NaN.
+
+    n_channels: as many as a model takes. ValueError where ``x`` is empty, has another form or other
+    channels, or holds an infinite number or one beyond float32.
+    """
+    series = _separate(x)
+    if not series:
+        raise ValueError("X: expected at least one series, got none; give one")
+    channels = {one.shape[1] for one in series}
+    wanted = n_channels or series[0].shape[1]
+    if channels != {wanted}:
+        raise ValueError(
+            f"X: expected {wanted} channels in every series, got {sorted(channels)}; give each "
+            "series as (steps, channels)"
+        )
+    padded = np.full((len(series), max(map(len, series)), wanted), np.nan, np.float32)
+    for row, one in enumerate(series):
+        padded[row, : len(one)] = one
+    if np.isinf(padded).any():
+        row = int(np.isinf(padded).any(axis=(1, 2)).argmax())
+        raise ValueError(
+            f"X: expected finite numbers, or NaN where one is missing, got an infinite one or one "
+            f"beyond float32 in series {row}; correct it"
+        )
+    return padded
+
+
+def _separate(x: Series) -> list[np.ndarray]:
+    if isinstance(x, np.ndarray) and x.dtype != object and x.ndim not in (2, 3):
+        raise ValueError(
+            f"X: expected (n, steps, channels), (n, steps) or a list of series, got an array of "
+            f"shape {x.shape}; write X[None] for one series"
+        )
+    found = []
+    for row, one in enumerate(x):
+        values = _numbers(one, row)
+        if values.ndim not in (1, 2) or not values.size:
+            raise ValueError(
+                f"X: expected (steps,) or (steps, channels) with at least one step, got shape "
+                f"{values.shape} in series {row}; correct it"
+            )
+        found.append(values[:, None] if values.ndim == 1 else values)
+    return found
+
+
+def _numbers(one: object, row: int) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(one).astype(np.float64).astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X: expected numbers, got {str(error)[:100]} in series {row}; correct it"
+        ) from error
