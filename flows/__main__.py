@@ -7,8 +7,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -39,6 +40,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seqclass {metadata.version('sequence-classification')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turn labelled sequences into a trusted LSTM classifier."""
+
+
 generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
 generate.command("signals")(dataset_commands.generate_signals)
 generate.command("iot")(dataset_commands.generate_iot)

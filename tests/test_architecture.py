@@ -114,3 +114,13 @@ def test_the_library_knows_no_prefect_at_any_depth(path: Path) -> None:
         modules = {module_of(own): own for own in SOURCES}
         ends = names | {name.rpartition(".")[0] for name in names}
         left = {modules[name] for name in ends if name in modules} - seen
+
+
+def test_the_page_on_the_house_names_files_that_are_there() -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([\w/]+\.(?:py|md|j2|yaml))`", text))
+    known = {path.name for path in REPOSITORY.rglob("*") if ".venv" not in path.parts}
+    assert len(named) > 30
+    assert {one for one in named if one.rpartition("/")[2] not in known} == set()
+    rooted = {one for one in named if one.startswith(("tasks/", "storage/", "flows/", "tests/"))}
+    assert {one for one in rooted if not (REPOSITORY / one).exists()} == set()

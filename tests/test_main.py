@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -352,6 +353,11 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(prefect_url: str, tmp_path: 
     assert "No space left" in found.stderr
     assert "Traceback" not in found.stderr
     assert left == []
+
+
+def test_the_version_is_that_of_the_package(seqclass: Command) -> None:
+    code, out, _ = seqclass("--version")
+    assert (code, out) == (0, f"seqclass {metadata.version('sequence-classification')}\n")
 
 
 @pytest.mark.parametrize("command", [["--help"], ["models"], ["datasets"], ["show", "toy"]])
