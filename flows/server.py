@@ -32,6 +32,8 @@ time after which a run that was taken by a worker, and never began, does."""
 SLOT_WAIT_S = 5
 """Time after which a run that waits for another of its deployment tries again."""
 SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where the server keeps who holds a slot: in memory, its restart would end every run."""
 HOME, RECORD, SERVER = ".service", "service.json", "flows.serving"
 
 
@@ -219,6 +221,7 @@ def start_server(home: Path, service: Service, environment: dict[str, str]) -> s
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_UI_API_URL": service.url,
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(SLOT_WAIT_S),
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         **environment,
         **server_settings(service.port, service.password or make_password(home)),
     }

@@ -1,0 +1,43 @@
+"""What a restart of the service's server may not end: runs that hold a slot."""
+
+import os
+from pathlib import Path
+
+from flows.secrecy import private_folder
+from flows.server import (
+    await_server,
+    choose_port,
+    client_of,
+    local_url,
+    new_service,
+    start_server,
+)
+
+
+def test_a_slot_outlives_the_server_that_gave_it(tmp_path: Path) -> None:
+    """Prefect's runs renew the lease of their slot; a server that knows none crashes them."""
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+
+    private_folder(tmp_path)
+    service = new_service(local_url(choose_port(0)), home=tmp_path)
+    first = start_server(tmp_path, service, dict(os.environ))
+    second = None
+    try:
+        await_server(service, first, tmp_path)
+        with client_of(service) as client:
+            client.create_global_concurrency_limit(
+                GlobalConcurrencyLimitCreate(name="one", limit=1)
+            )
+            taken = client.increment_concurrency_slots_with_lease(["one"], 1, "concurrency", 300)
+        first.kill()
+        first.wait(timeout=30)
+        second = start_server(tmp_path, service, dict(os.environ))
+        await_server(service, second, tmp_path)
+        with client_of(service) as client:
+            renewed = client.renew_concurrency_lease(taken.json()["lease_id"], 300)
+        assert renewed.status_code == 204
+    finally:
+        for process in (first, second):
+            if process is not None:
+                process.kill()
+                process.wait(timeout=30)
