@@ -13,7 +13,7 @@ from tasks.collect import ArrivalSpec, collect
 from tasks.sweep import sweep_leftovers
 
 
-@flow(name="ingest")
+@flow(name="ingest", flow_run_name="ingest")
 def ingest_arrivals(
     dataset: str | None = None,
     inbox: str | None = None,

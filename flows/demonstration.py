@@ -8,7 +8,7 @@ from tasks.learning.spec import TrainingSpec
 from tasks.synthesis.signals import SignalSpec
 
 
-@flow(name="run")
+@flow(name="run", flow_run_name="run {name}")
 def run(
     name: str = "signals",
     signals: SignalSpec | None = None,

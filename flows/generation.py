@@ -11,7 +11,7 @@ from tasks.synthesis.renditions import RagaSpec
 from tasks.synthesis.signals import SignalSpec
 
 
-@flow(name="generate-signals")
+@flow(name="generate-signals", flow_run_name="generate {name}")
 def generate_signals(
     name: str = "signals", spec: SignalSpec | None = None, root: str | None = None
 ) -> str:
@@ -23,7 +23,7 @@ def generate_signals(
     return dataset
 
 
-@flow(name="generate-iot")
+@flow(name="generate-iot", flow_run_name="generate {name}")
 def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
     """Draw sensor series with known events into a dataset; returns its reference."""
     root_url = own_root(root).url
@@ -33,7 +33,7 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
     return dataset
 
 
-@flow(name="generate-ragas")
+@flow(name="generate-ragas", flow_run_name="generate {name}")
 def generate_ragas(
     name: str = "ragas", spec: RagaSpec | None = None, root: str | None = None
 ) -> str:

@@ -11,7 +11,7 @@ from tasks.notify import notify
 from tasks.sweep import sweep_leftovers
 
 
-@flow(name="import-dataset")
+@flow(name="import-dataset", flow_run_name="import {name}")
 def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict[str, Any]:
     """Read files into a dataset; returns its reference and what became of the rows."""
     root_url = own_root(root).url

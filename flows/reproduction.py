@@ -9,7 +9,7 @@ from tasks.reproduce import reproduce
 from tasks.sweep import sweep_leftovers
 
 
-@flow(name="reproduce-model")
+@flow(name="reproduce-model", flow_run_name="reproduce {model}")
 def reproduce_model(model: str, root: str | None = None) -> dict[str, Any]:
     """Train a registered model again from its manifest and compare."""
     root_url = own_root(root).url

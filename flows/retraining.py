@@ -29,7 +29,7 @@ STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew
 MET_ANOTHER = "another retraining of this model is running, and looks again when it ends"
 
 
-@flow(name="retrain-model")
+@flow(name="retrain-model", flow_run_name="retrain {model}")
 def retrain_model(
     model: str,
     spec: RetrainSpec | None = None,

@@ -9,7 +9,7 @@ from tasks.score import assess, resolve_model, score
 from tasks.sweep import sweep_leftovers
 
 
-@flow(name="score-dataset")
+@flow(name="score-dataset", flow_run_name="score {data} by {model}")
 def score_dataset(
     model: str,
     data: str,

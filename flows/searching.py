@@ -12,7 +12,7 @@ from tasks.search import publish_search, search_architectures, summarise_search
 from tasks.sweep import sweep_leftovers
 
 
-@flow(name="search-architecture")
+@flow(name="search-architecture", flow_run_name="search {dataset}")
 def search_architecture(
     dataset: str, spec: SearchSpec | None = None, root: str | None = None
 ) -> dict[str, Any]:

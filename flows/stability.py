@@ -12,7 +12,7 @@ from tasks.study import publish_study, summarise_study, train_study
 from tasks.sweep import sweep_leftovers
 
 
-@flow(name="study-stability")
+@flow(name="study-stability", flow_run_name="study {dataset}")
 def study_stability(
     dataset: str, spec: StudySpec | None = None, root: str | None = None
 ) -> dict[str, Any]:

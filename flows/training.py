@@ -17,7 +17,7 @@ from tasks.sweep import sweep_leftovers
 from tasks.train import train
 
 
-@flow(name="train-classifier")
+@flow(name="train-classifier", flow_run_name="train {dataset}")
 def train_classifier(
     dataset: str,
     name: str | None = None,

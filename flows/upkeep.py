@@ -10,7 +10,7 @@ from flows.retraining import retrain_model
 from storage.catalogue import list_models
 
 
-@flow(name="upkeep")
+@flow(name="upkeep", flow_run_name="upkeep")
 def keep_models(root: str | None = None) -> dict[str, Any]:
     """Sweep every inbox, then look for new rows of every model that has a champion.
 

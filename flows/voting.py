@@ -11,7 +11,7 @@ from tasks.sweep import sweep_leftovers
 from tasks.vote import PollSpec, hold_vote
 
 
-@flow(name="vote")
+@flow(name="vote", flow_run_name="vote {model} on {dataset}")
 def vote(
     model: str, dataset: str, spec: PollSpec | None = None, root: str | None = None
 ) -> dict[str, Any]:

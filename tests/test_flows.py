@@ -56,6 +56,14 @@ def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> Non
     assert [entry["to"] for entry in read_audit(root, "toy")] == ["v1"]
 
 
+def test_the_run_is_called_by_what_it_worked_on(trained: tuple[Root, dict]) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(limit=200)
+    assert "train toy" in {run.name for run in runs}
+
+
 def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
     root, outcome = trained
     model = open_model(root, outcome["model"])

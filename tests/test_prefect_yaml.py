@@ -1,5 +1,6 @@
 """prefect.yaml: read with Prefect's own models, since unknown keys vanish silently there."""
 
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -89,6 +90,17 @@ def test_every_entrypoint_is_a_flow_of_an_installed_module(entrypoint: str) -> N
     flow: Any = load_flow_from_entrypoint(entrypoint)
     assert isinstance(flow, Flow)
     assert ":" not in entrypoint
+
+
+def test_every_run_is_named_by_what_it_works_on_and_every_deployment_has_a_tag() -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    for deployment in FILE["deployments"]:
+        flow: Any = load_flow_from_entrypoint(deployment["entrypoint"])
+        assert isinstance(flow.flow_run_name, str), flow.name
+        named = set(re.findall(r"{(\w+)}", flow.flow_run_name))
+        assert named <= set(inspect.signature(flow.fn).parameters), flow.name
+        assert len(deployment["tags"]) == 1
 
 
 def test_every_flow_has_a_deployment() -> None:
