@@ -118,11 +118,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     print_seeds(spread["seeds"], found["registered_seed"])
     if found.get("ensemble"):
         typer.echo(ensemble_gain(found["ensemble"]["gain"], len(spread["seeds"])))
-    f1 = spread["spread"]["macro_f1"]
-    typer.echo(
-        f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
-        f"{spread['flipping_rows']} of {found['test_rows']} test rows flip between seeds"
-    )
+    typer.echo(seeds_line(spread, found["test_rows"]))
     print_leaks(found)
     if found.get("where"):
         typer.echo(where_line(found["where"]))
@@ -131,6 +127,17 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
+
+
+def seeds_line(spread: dict[str, Any], n_rows: int) -> str:
+    """How a recipe's seeds spread; of one seed, that nothing is known of it."""
+    if len(spread["seeds"]) == 1:
+        return "one seed: how far another would differ is not known; train more with --seeds"
+    f1 = spread["spread"]["macro_f1"]
+    return (
+        f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
+        f"{spread['flipping_rows']} of {n_rows} test rows flip between seeds"
+    )
 
 
 def print_leaks(found: dict[str, Any]) -> None:
@@ -231,10 +238,10 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
                       "balanced accuracy", "log-loss", "validation log-loss", "restarts",
                       "seconds", "gate")  # fmt: skip
     for v in variants:
-        f1 = [f"{v['spread']['macro_f1'][name]:.4f}" for name in ("mean", "sd", "min", "max")]
+        f1 = [_four(v["spread"]["macro_f1"][name]) for name in ("mean", "sd", "min", "max")]
         losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
-        recall = v["spread"]["balanced_accuracy"]
-        balanced = f"{recall['mean']:.4f} ± {recall['sd']:.4f}"
+        recall, one = v["spread"]["balanced_accuracy"], v["n_seeds"] == 1
+        balanced = _four(recall["mean"]) + ("" if one else f" ± {_four(recall['sd'])}")
         add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *f1, balanced, *losses,
                 str(v["restarts"]), f"{v['seconds_median']:.1f}",
                 "refused" if v["refused"] else "passed")  # fmt: skip
@@ -273,6 +280,10 @@ def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None
     typer.echo(f"table: {search.folder}/runs.parquet")
     typer.echo(f"spec:  {spec}")
     typer.echo(f"next:  {following}")
+
+
+def _four(value: float | None) -> str:
+    return "one seed" if value is None else f"{value:.4f}"
 
 
 def print_candidates(found: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from storage.registry import (
 )
 from storage.retrainings import carry_out
 from storage.root import Root
+from tasks.monitoring.gate import refused_by
 
 
 def actor() -> str:
@@ -54,10 +55,8 @@ def promote_version(
 
 def _refusal_of(model: Model) -> str | None:
     """What a gate had against a version when it was made."""
-    if model.manifest["refused"]:
-        return model.manifest["refused"]
-    reasons = model.read_json("comparison.json").get("reasons")
-    return "refused by the gate: " + "; ".join(reasons) if reasons else None
+    stability = model.manifest["refused"]
+    return stability or refused_by(model.read_json("comparison.json").get("reasons"))
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:

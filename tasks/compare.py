@@ -12,6 +12,8 @@ from storage.registry import champion_of
 from storage.root import Root, open_root
 from tasks.learning.metrics import log_loss, scores
 from tasks.learning.spec import TrainingSpec
+from tasks.monitoring.first import first_objections
+from tasks.monitoring.gate import refused_by
 from tasks.replicas import predict_rows
 from tasks.selection import select_rows
 from tasks.workers import workers
@@ -39,7 +41,8 @@ def compare_with(
 ) -> dict[str, Any]:
     """Whether the candidate in ``folder`` beats a champion version, and why.
 
-    Better is a higher macro F1, or the same macro F1 and a lower log-loss.
+    Better is a higher macro F1, or the same macro F1 and a lower log-loss. Without a champion,
+    chance and the baselines are what a candidate has to beat, or not to be beaten by.
     """
     own = json.loads(root.fs.cat_file(f"{folder}/metrics.json"))
     candidate = {k: own["metrics"][k] for k in ("macro_f1", "log_loss")}
@@ -53,13 +56,7 @@ def compare_with(
             "champion_scores": None,
         }
     if champion is None:
-        return {
-            "champion": None,
-            "better": True,
-            "reason": f"the first model named {name!r} becomes its champion",
-            "candidate_scores": candidate,
-            "champion_scores": None,
-        }
+        return {**_first(own["evidence"], spec, name), "candidate_scores": candidate}
     held = _champion_scores(read_model(root, name, champion), own, dataset_ref, spec, folder)
     return {
         "champion": champion,
@@ -67,6 +64,19 @@ def compare_with(
         "reason": _reason(champion, candidate, held, own["test_rows"]),
         "candidate_scores": candidate,
         "champion_scores": held,
+    }
+
+
+def _first(evidence: dict[str, Any], spec: TrainingSpec, name: str) -> dict[str, Any]:
+    """Whether a model becomes the first champion of its name, and if not, what speaks against."""
+    reasons = first_objections(evidence, spec.limits)
+    passed = f"the first model named {name!r} becomes its champion"
+    return {
+        "champion": None,
+        "better": not reasons,
+        "reason": refused_by(reasons) or passed,
+        "reasons": reasons,
+        "champion_scores": None,
     }
 
 

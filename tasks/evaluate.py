@@ -29,6 +29,7 @@ from tasks.learning.decisions import (
 from tasks.learning.metrics import evaluate as full_scores
 from tasks.learning.metrics import label_scores, seed_scores
 from tasks.learning.spec import TrainingSpec
+from tasks.monitoring.first import evidence_of
 from tasks.monitoring.stability import stability_of
 from tasks.prediction import REFERENCES, nearest_names, possible_names
 from tasks.replicas import Answers, answer_in_full, baseline_rows, members_path, predict_rows
@@ -61,6 +62,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "references": len(best["references"]),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
+        "evidence": evidence_of(y, given, baselines, spec.limits.significance, spec.split_seed),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
         **explain(dataset, chosen, registered, given, workspace),

@@ -13,6 +13,7 @@ from storage.root import open_root
 from tasks.champion import actor
 from tasks.compare import COMPARISON, compare_with
 from tasks.learning.spec import TrainingSpec
+from tasks.monitoring.gate import refused_by
 
 
 @task(name="promote")
@@ -40,7 +41,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
     return {
         "promoted": verdict["better"],
         "decision": verdict["reason"],
-        "refused": model.manifest["refused"],
+        "refused": model.manifest["refused"] or refused_by(verdict.get("reasons")),
     }
 
 

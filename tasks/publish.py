@@ -42,13 +42,17 @@ def _summary(model: Model, decision: str) -> str:
 def _stability(found: dict[str, Any]) -> list[str]:
     f1, worst = found["spread"]["macro_f1"], found["worst_seed"]
     low, high = worst["intervals"]["macro_f1"]
-    restarts = sum(seed["restarts"] for seed in found["seeds"])
+    restarts, n_seeds = sum(seed["restarts"] for seed in found["seeds"]), len(found["seeds"])
+    gate = f"- gate: {found['refused'] or 'passed'}"
+    if n_seeds == 1:
+        alone = f"- one seed, which says nothing about stability; {restarts} restarts"
+        return ["## Stability", "", alone, gate]
     return [
         "## Stability",
         "",
-        f"- macro F1 over {len(found['seeds'])} seeds: mean {f1['mean']:.4f}, standard deviation "
+        f"- macro F1 over {n_seeds} seeds: mean {f1['mean']:.4f}, standard deviation "
         f"{f1['sd']:.4f}, lowest {f1['min']:.4f}",
         f"- worst case, seed {worst['seed']}: {low:.4f} to {high:.4f} (95%)",
         f"- {found['flipping_rows']} test rows flip between seeds; {restarts} restarts",
-        f"- gate: {found['refused'] or 'passed'}",
+        gate,
     ]

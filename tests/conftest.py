@@ -215,11 +215,14 @@ def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) ->
     return write_dataset(root, name, [table], {"test": name}, NOW)
 
 
-def store_version(root: Root, name: str, **description: object) -> Model:
+def store_version(
+    root: Root, name: str, comparison: dict | None = None, **description: object
+) -> Model:
     """A version of two files that no network can be read from."""
     known = {"dataset": "datasets/toy@0", "dataset_source": {}, "refused": None, **description}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
-        for artifact in ("comparison.json", "model.keras"):
-            root.fs.pipe_file(f"{workspace}/{artifact}", b"{}")
+        said = {"comparison.json": json.dumps(comparison or {}).encode(), "model.keras": b"{}"}
+        for artifact, content in said.items():
+            root.fs.pipe_file(f"{workspace}/{artifact}", content)
         return commit_model(root, workspace, name, known, NOW)

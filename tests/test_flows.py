@@ -36,7 +36,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Roo
     from tasks.learning.spec import TrainingSpec
 
     root = open_root(tmp_path_factory.mktemp("trained"))
-    store_series(root, n=90)
+    store_series(root, n=120)
     return root, train_classifier("toy", spec=TrainingSpec(seeds=2, **WHOLE), root=root.path)
 
 

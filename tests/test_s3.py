@@ -259,7 +259,7 @@ def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: s
     from tasks.workers import workers
 
     workers.cache_clear()  # worker processes know the bucket from the environment they began in
-    store_series(bucket)
+    store_series(bucket, n=120)
     outcome = train_classifier(
         "toy", spec=TrainingSpec(seeds=1, members=("convolutions",)), root=bucket.url
     )

@@ -10,8 +10,11 @@ from tasks.learning.metrics import score_intervals
 SPREAD_SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
-def spread_of(seeds: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean, lowest, highest and standard deviation (0 for one seed) of each score over seeds."""
+def spread_of(seeds: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Mean, lowest, highest and standard deviation of each score over seeds.
+
+    One seed says nothing about the deviation, which is None then.
+    """
     found = {}
     for name in SPREAD_SCORES:
         values = np.array([seed[name] for seed in seeds])
@@ -19,7 +22,7 @@ def spread_of(seeds: list[dict[str, float]]) -> dict[str, dict[str, float]]:
             "mean": float(values.mean()),
             "min": float(values.min()),
             "max": float(values.max()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
         }
     return found
 

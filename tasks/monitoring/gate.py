@@ -41,4 +41,9 @@ def refusal_of(
             f"{mean_restarts - limits.restarts:.2f} above the limit of {limits.restarts:g}; lower "
             "the learning rate, or check the labels"
         )
-    return "refused by the gate: " + "; and ".join(broken) if broken else None
+    return refused_by(broken)
+
+
+def refused_by(reasons: list[str] | None) -> str | None:
+    """A gate's refusal in one sentence; None where it has no reasons."""
+    return "refused by the gate: " + "; and ".join(reasons) if reasons else None
