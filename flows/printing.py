@@ -119,6 +119,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     if found.get("ensemble"):
         typer.echo(ensemble_gain(found["ensemble"]["gain"], len(spread["seeds"])))
     typer.echo(seeds_line(spread, found["test_rows"]))
+    if found.get("split"):
+        typer.echo(split_line(found["split"]))
     print_leaks(found)
     if found.get("where"):
         typer.echo(where_line(found["where"]))
@@ -127,6 +129,15 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
+
+
+def split_line(split: dict[str, Any]) -> str:
+    """Which share of the series tests, and the class of which fewest do."""
+    fewest = min(split["test_rows"], key=split["test_rows"].get)
+    whose = "by the dataset's own split" if split["official"] else "held back"
+    said = [f"{split['share']:.1%} of the series test, {whose}",
+            f"fewest of class {fewest}: {split['test_rows'][fewest]}", *split["amiss"]]  # fmt: skip
+    return f"split: {'; '.join(said)}"
 
 
 def seeds_line(spread: dict[str, Any], n_rows: int) -> str:

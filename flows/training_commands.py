@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from flows.command_line import (
 from flows.dataset_commands import signal_spec
 from flows.printing import show_search, show_study, show_training
 from storage.root import Root
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
 
 
 def run(
@@ -71,13 +74,23 @@ def train(
         differing["budget_s"] = _seconds_of_a_seed(budget, seeds)
     training = training_spec(differing, spec)
     store = writable(root)
-    ref = open_dataset(store, dataset).ref
+    stored = open_dataset(store, dataset)
     if name is not None:
         check_name(name)
+    ref = _checked(stored, training)
     prepare_prefect("train", "flows.training", store, workers=True)
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(ref, name, training, store.url), as_json)
+
+
+def _checked(dataset: "Dataset", training: Any) -> str:
+    """The dataset's reference, once its split is known to carry a training, or what is amiss."""
+    from tasks.selection import select_rows, split_of
+
+    for amiss in split_of(dataset, select_rows(dataset, training), training)["amiss"]:
+        complain(f"split: {amiss}", 0)
+    return dataset.ref
 
 
 def _seconds_of_a_seed(budget: float, seeds: int) -> float:

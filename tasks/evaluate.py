@@ -33,7 +33,7 @@ from tasks.monitoring.first import evidence_of
 from tasks.monitoring.stability import stability_of
 from tasks.prediction import REFERENCES, nearest_names, possible_names
 from tasks.replicas import Answers, answer_in_full, baseline_rows, members_path, predict_rows
-from tasks.selection import Selection, select_rows
+from tasks.selection import Selection, select_rows, split_of
 from tasks.workers import workers
 
 
@@ -63,6 +63,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "evidence": evidence_of(y, given, baselines, spec.limits.significance, spec.split_seed),
+        "split": split_of(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
         **explain(dataset, chosen, registered, given, workspace),

@@ -11,7 +11,7 @@ from storage.models import Model
 from storage.registry import open_model
 from storage.retrainings import Pair, retrainings_of, suspects_of
 from storage.root import Bad, Root, open_root
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import TrainingSpec, recorded
 from tasks.monitoring.retraining import RetrainSpec
 
 CHOSEN_FROM = "chosen_from"
@@ -51,7 +51,7 @@ def known_ref(model: Model) -> str:
 
 
 def spec_of(model: Model) -> TrainingSpec:
-    return TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
+    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
 
 
 def pairs_of(dataset: Dataset) -> set[Pair]:

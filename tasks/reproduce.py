@@ -19,7 +19,7 @@ from tasks.candidates import assemble, retrain_registered
 from tasks.compare import offsets_of
 from tasks.generate import generated_tables, is_generated
 from tasks.learning.metrics import scores
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import TrainingSpec, recorded
 from tasks.replicas import predict_rows, stored_weights_digest
 from tasks.selection import select_rows
 from tasks.workers import numerics, workers
@@ -74,8 +74,8 @@ def _registered_digest(model: Model) -> str:
     seed = model.manifest["registered_seed"]
     if seed is None:
         return model.read_json("metrics.json")["ensemble"]["weights_sha256"]
-    [recorded] = [s for s in _seeds(model) if s["seed"] == seed]
-    return recorded["weights_sha256"]
+    [own] = [s for s in _seeds(model) if s["seed"] == seed]
+    return own["weights_sha256"]
 
 
 def _seeds(model: Model) -> list[dict[str, Any]]:
@@ -99,11 +99,11 @@ def _dataset_of(model: Model) -> Dataset:
 def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tuple[str, bool]]:
     """What differs, in order, and whether it is within the tolerance."""
     root, seed = model.root, model.manifest["registered_seed"]
-    spec = TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
-    recorded = {s["seed"]: s for s in _seeds(model)}
-    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url, recorded)
+    spec = TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+    earlier = {s["seed"]: s for s in _seeds(model)}
+    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url, earlier)
     for record in records:
-        if record["weights_sha256"] != recorded[record["seed"]]["weights_sha256"]:
+        if record["weights_sha256"] != earlier[record["seed"]]["weights_sha256"]:
             yield f"weights of seed {record['seed']} have another digest", True
     ensemble = assemble(dataset.ref, spec, records, workspace, root.url)
     if ensemble and ensemble["weights_sha256"] != _registered_digest(model):

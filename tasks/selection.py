@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from storage.datasets import Dataset
+from tasks.learning.groupsplit import tolerance
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import assign_folds, assign_newest, assign_test
 
@@ -43,6 +45,27 @@ def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
     return Selection(classes, codes, groups, train, test)
 
 
+def split_of(dataset: Dataset, chosen: Selection, spec: TrainingSpec) -> dict[str, Any]:
+    """What the split has reached: share of test rows, test rows per class, and what is amiss."""
+    train, test = chosen.codes[chosen.train], chosen.codes[chosen.test]
+    share = len(test) / (len(train) + len(test))
+    counts = np.bincount(test, minlength=len(chosen.classes)).tolist()
+    amiss = [
+        f"class {name!r} has no test row, so nothing is known of it; add "
+        f"{'series' if chosen.groups is None else 'groups'} of it"
+        for name, count in zip(chosen.classes, counts, strict=True)
+        if not count
+    ]
+    own = bool(dataset.manifest["splits"])
+    if not own and abs(share - spec.test_fraction) > tolerance(spec.test_fraction) + 1e-9:
+        amiss.append(
+            f"{len(test)} of {len(train) + len(test)} series test, {share:.0%} instead of "
+            f"{spec.test_fraction:.0%}; add groups, or smaller ones, or name a --test split"
+        )
+    return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
+            "official": own, "amiss": amiss}  # fmt: skip
+
+
 def without_fold(chosen: Selection, n_folds: int, fold: int, seed: int) -> Selection:
     """Cut the training rows into folds: train on all but one, which is tested on.
 
@@ -77,9 +100,10 @@ def _own_split(
     _, y = np.unique(labels[known].astype(str), return_inverse=True)
     if spec.split_by == "time":
         time = _times(table, ref)[known]
-        kept, held = assign_newest(keys[known], y, time, spec.test_fraction)
+        kept, held = assign_newest(keys[known], y, time, spec.test_fraction, spec.split_rule > 1)
     else:
-        kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed)
+        balanced = spec.split_rule > 1 and "group" in table.column_names
+        kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed, balanced)
     if not len(held):
         raise ValueError(
             f"DATASET: expected enough groups to keep some of them for testing, {ref} has "

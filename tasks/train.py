@@ -11,7 +11,7 @@ from storage.root import open_root
 from tasks.candidates import RECORDS, best_record, train_candidates
 from tasks.learning.spec import TrainingSpec
 from tasks.learning.splits import hold_back
-from tasks.selection import Selection, select_rows
+from tasks.selection import Selection, select_rows, split_of
 
 
 @task(name="train")
@@ -21,6 +21,8 @@ def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -
     dataset = open_dataset(root, dataset_ref)
     chosen = select_rows(dataset, spec)
     check_validation(chosen, spec)
+    for amiss in split_of(dataset, chosen, spec)["amiss"]:
+        get_run_logger().warning("split: %s", amiss)
     records = train_candidates(dataset.ref, spec, workspace, root_url)
     history = [point for record in records for point in record.pop("history")]
     with root.fs.open(f"{workspace}/history.parquet", "wb") as file:

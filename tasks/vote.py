@@ -17,7 +17,7 @@ from storage.registry import open_model
 from storage.root import Root, open_root, replace_file
 from tasks.compare import offsets_of
 from tasks.learning.ngrams import fit_symbol_models
-from tasks.learning.spec import TrainingSpec
+from tasks.learning.spec import TrainingSpec, recorded
 from tasks.learning.votes import (
     VotingSpec,
     accuracy_of,
@@ -176,7 +176,7 @@ def _baselines(root: Root, model: Model) -> dict[str, Any]:
 
 
 def _spec_of(model: Model) -> TrainingSpec:
-    return TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
+    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
 
 
 def _pieces(table: Any) -> tuple[list[str], np.ndarray]:

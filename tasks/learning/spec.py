@@ -180,7 +180,8 @@ class TrainingSpec:
     networks: how many networks of each LSTM member at most, by its name; what a budget has cut
     short is trained again to the bit by the numbers that its record names (None: no bound).
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
-    of each row's key, or the time of the newest rows.
+    of each row's key, or the time of the newest rows. split_rule: 1 moves no group for the sake
+    of share or classes, as models of old specs do, 2 does; see ``recorded``.
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     """
@@ -196,6 +197,7 @@ class TrainingSpec:
     ensemble: bool = False
     split_by: Literal["hash", "time"] = "hash"
     warm_start: str | None = None
+    split_rule: int = 2
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
@@ -218,6 +220,10 @@ class TrainingSpec:
             raise ValueError(
                 f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
             )
+        if self.split_rule not in (1, 2):
+            raise ValueError(
+                f"split_rule: expected 1 or 2, got {self.split_rule}; correct the value"
+            )
         if not self.members or set(self.members) - set(MEMBERS):
             raise ValueError(
                 f"members: expected some of {', '.join(MEMBERS)}, got "
@@ -238,6 +244,11 @@ class TrainingSpec:
     @property
     def replica_seeds(self) -> range:
         return range(self.first_seed, self.first_seed + self.seeds)
+
+
+def recorded(stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored spec with the rules of its time: one that names no rule for splits has the first."""
+    return {"split_rule": 1, **stored}
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
+from tasks.learning.groupsplit import rebalance
+
 
 def assign_test(
-    keys: np.ndarray, y: np.ndarray, fraction: float, seed: int
+    keys: np.ndarray, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training and test rows by a hash of each row's key.
 
-    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``.
+    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``. balanced:
+    move keys until share and classes are right, see ``groupsplit``.
     A row keeps its side when a dataset grows, so that a model is not tested on rows that an
     earlier one trained on. Only keys of classes with few of them change sides: at least two keys
     of a class train, and one tests where it has three.
@@ -32,18 +35,21 @@ def assign_test(
         held[own[most:]] = False
         if most and not held[own].any():
             held[own[0]] = True
+    if balanced:
+        held = rebalance(held, np.abs(place - fraction), number, y, fraction)
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 
 def assign_newest(
-    keys: np.ndarray, y: np.ndarray, time: np.ndarray, fraction: float
+    keys: np.ndarray, y: np.ndarray, time: np.ndarray, fraction: float, balanced: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training rows and the newest rows, which test.
 
     keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``; time:
     numbers ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the
     newest keys test until they hold ``fraction`` of the rows. Two keys of every class train, the
-    oldest ones: a class that is seen only lately is not tested before that.
+    oldest ones: a class that is seen only lately is not tested before that. balanced: move keys
+    until share and classes are right, those first that are nearest in time to the others.
     """
     names, number = np.unique(keys, return_inverse=True)
     newest = np.full(len(names), np.iinfo(np.int64).min)
@@ -55,6 +61,10 @@ def assign_newest(
     for code in np.unique(y):
         own = np.unique(number[y == code])
         held[own[np.argsort(newest[own], kind="stable")[:2]]] = False
+    if balanced:
+        age = np.empty(len(names))
+        age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
+        held = rebalance(held, np.abs(age - fraction), number, y, fraction)
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 

@@ -1,0 +1,70 @@
+"""Test rows out of whole keys (groups): the wanted share, with every class on both sides."""
+
+import numpy as np
+
+MOST_KEYS = 64
+"""Keys of which pairs change sides together; of more of them one goes at a time."""
+MOST_MOVES = 1000
+CLASS, SHARE = 1e6, 1e3
+"""What a class that is missing and a share that is off cost; all moves together cost 1."""
+
+
+def tolerance(fraction: float) -> float:
+    """How far the share of test rows may be from ``fraction``: a twentieth at a fifth."""
+    return fraction / 4
+
+
+def rebalance(
+    held: np.ndarray, pull: np.ndarray, number: np.ndarray, y: np.ndarray, fraction: float
+) -> np.ndarray:
+    """Which keys test ``(keys,)``: ``held``, but for the moves that share and classes ask for.
+
+    pull: how dear it is to move each key, from 0 on; number: key of every row ``(n,)``; y: class
+    codes ``(n,)``. Classes come first: two keys of each train, and one tests where it has three;
+    then the share of test rows, within ``tolerance`` of ``fraction``. A split that is right stays
+    as it is, so that sides change rarely where a dataset grows.
+    """
+    rows = np.zeros((len(held) + 1, int(y.max()) + 1), dtype=np.int64)
+    np.add.at(rows, (number, y), 1)
+    moves, dear = _moves(len(held)), np.append(pull / max(pull.sum(), 1e-12), 0.0)
+    held = np.append(held, False)
+    now = held.copy()
+    stay = np.array([[len(now) - 1]])
+    cost = _costs(now, held, rows, dear, stay, fraction)[0]
+    for _ in range(MOST_MOVES):
+        costs = _costs(now, held, rows, dear, moves, fraction)
+        best = int(costs.argmin())
+        if cost <= 1 or not costs[best] < cost - 1e-9:
+            break
+        cost = costs[best]
+        now[moves[best]] ^= True
+        now[-1] = False
+    return now[:-1]
+
+
+def _moves(n_keys: int) -> np.ndarray:
+    """Keys ``(moves, 2)`` that change sides at once; the one beyond the last is none."""
+    if n_keys > MOST_KEYS:
+        return np.stack([np.arange(n_keys), np.full(n_keys, n_keys)], axis=1)
+    return np.stack(np.triu_indices(n_keys + 1, 1), axis=1)
+
+
+def _costs(
+    now: np.ndarray,
+    start: np.ndarray,
+    rows: np.ndarray,
+    dear: np.ndarray,
+    moves: np.ndarray,
+    fraction: float,
+) -> np.ndarray:
+    """What the split would cost ``(moves,)`` after each move."""
+    keys = (rows > 0).astype(np.int64)
+    side, back = np.where(now, -1, 1)[:, None], np.where(now != start, -dear, dear)
+    test_rows = rows[now].sum(axis=0) + (side * rows)[moves].sum(axis=1)
+    test_keys = keys[now].sum(axis=0) + (side * keys)[moves].sum(axis=1)
+    n_keys = keys.sum(axis=0)
+    untested = (n_keys >= 3) & (test_keys == 0)
+    untrained = (n_keys - test_keys) < np.minimum(n_keys, 2)
+    off = np.abs(test_rows.sum(axis=1) / rows.sum() - fraction) - tolerance(fraction)
+    moved = dear[now != start].sum() + back[moves].sum(axis=1)
+    return CLASS * (untested | untrained).sum(axis=1) + SHARE * np.maximum(off, 0) + moved
