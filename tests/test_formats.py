@@ -209,8 +209,8 @@ BAD = {
     ),
     "csv with a step twice": (lines("b.csv", LONG + "a,up,1,1,2\n"), "row 5.*one row per step"),
     "csv without an id": (lines("b.csv", "series_id,label,x\n,a,1\n"), "row 2.*series_id"),
-    "csv with a short line": (lines("b.csv", LONG + "a,up\n"), "CSV table.*Expected 5 columns"),
-    "csv with semicolons": (lines("b.csv", "a;b;c\n1;2;3\n"), "separated by commas"),
+    "csv with a short line": (lines("b.csv", LONG + "a,up\n"), "row 5.*5 columns as in the header"),
+    "csv with semicolons": (lines("b.csv", "a;b;c\n1;2;3\n"), "a column 'series_id', got a, b, c"),
     "csv with two label columns": (
         lines("b.csv", "series_id,label,kind,x\na,k,k,1\n"), "number in column",
     ),

@@ -13,12 +13,13 @@ from storage.formats.arrays import read_npy, read_npz
 from storage.formats.delimited import read_csv
 from storage.formats.limits import Limits, limits_of
 from storage.formats.parquet import read_parquet
-from storage.formats.table import ColumnNames, Reading, RefusalError, refusal
+from storage.formats.table import ColumnNames, Reading, RefusalError, names_of, refusal
 from storage.formats.text import read_ts, read_tsv
 from storage.root import irregular
 
 __all__ = [
-    "ColumnNames", "Limits", "RefusalError", "expand", "limits_of", "read_files", "what_of"
+    "ColumnNames", "Limits", "RefusalError", "expand", "limits_of", "names_of", "read_files",
+    "what_of",
 ]  # fmt: skip
 
 
@@ -68,6 +69,12 @@ def expand(paths: list[str], argument: str) -> list[str]:
             readable = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
             for file in readable:
                 _check_regular(file)
+            inner = [os.path.basename(p) for p in inside if os.path.isdir(p)]
+            if inner and not readable:
+                raise refusal(
+                    argument, "files in the folder itself", f"folders ({', '.join(inner[:3])}, …)",
+                    "where each is a class, write it into a column 'label' of every file",
+                )  # fmt: skip
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
             found += readable

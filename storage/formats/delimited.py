@@ -1,16 +1,20 @@
-"""CSV in long form, streamed."""
+"""CSV in long or wide form, streamed."""
 
+import collections
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from storage.formats.dialect import DELIMITERS, Dialect, date_formats, dialect_of, not_utf8
 from storage.formats.limits import Limits
 from storage.formats.longform import gather, step_column, survey_rows
-from storage.formats.table import ColumnNames, Reading, refusal, renamed
+from storage.formats.table import ColumnNames, Reading, kept_columns, refusal, renamed
+from storage.formats.widetext import wide_tables
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
 
 TEXT = [name for name, kind in (FIXED_COLUMNS | OPTIONAL_COLUMNS).items() if kind == pa.string()]
@@ -32,41 +36,61 @@ class _OtherKindError(ValueError):
 
 
 def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    path, first_row = paths[0], 2
+    path = paths[0]
     _check_header(path, reading.limits)
-    kinds = _first_kinds(path, reading)
+    dialect = dialect_of(path, reading.names)
+    first_row, kinds = 2 + dialect.skipped, _first_kinds(path, dialect, reading)
+    wide = reading.names.layout == "wide"
+    reading = replace(reading, names=replace(reading.names, ignore=()))  # left out by now
     while True:
+        tables = partial(_tables, path, dialect, kinds, reading.names)
         try:
-            survey = survey_rows(path, _tables(path, kinds), reading, first_row)
+            survey = None if wide else survey_rows(path, tables(), reading, first_row)
+            if wide:
+                collections.deque(tables(), maxlen=0)
             break
         except _OtherKindError as error:
-            name = list(kinds)[error.column]
+            name = dialect.header[error.column]
             kinds[name] = _next_kind(kinds[name])
-    yield from gather(path, survey, partial(_tables, path, kinds), reading, first_row)
+    if survey is None:
+        yield from wide_tables(path, tables(), reading, first_row)
+    else:
+        yield from gather(path, survey, tables, reading, first_row)
 
 
 def _check_header(path: str, limits: Limits) -> None:
     """Columns cost, whatever is in them: they are counted in the bytes of the first line."""
     with open(path, "rb") as file:
-        commas = file.readline(BLOCK_BYTES).count(b",")
-    limits.check(path, "channels", commas + 1 - len(FIXED_COLUMNS | OPTIONAL_COLUMNS))
+        line = file.readline(BLOCK_BYTES)
+    found = max(line.count(sign.encode()) for sign in DELIMITERS)
+    limits.check(path, "channels", found + 1 - len(FIXED_COLUMNS | OPTIONAL_COLUMNS))
 
 
-def _first_kinds(path: str, reading: Reading) -> dict[str, pa.DataType]:
-    """Kinds of all columns, in the file's order, by its first block; channels are numbers."""
-    text = dict.fromkeys(_text_columns(reading.names), pa.string())
-    with _opened(path, text) as reader:
+def _first_kinds(path: str, dialect: Dialect, reading: Reading) -> dict[str, pa.DataType]:
+    """Kinds of the columns that count, in the file's order, by its first block; channels are
+    numbers."""
+    names, header = reading.names, list(dialect.header)
+    empty = pa.Table.from_arrays([pa.nulls(0)] * len(header), names=header)
+    if names.layout == "wide" and names.series_id is None and "series_id" not in header:
+        empty = empty.append_column("series_id", pa.nulls(0))
+    own = renamed(path, empty, names)
+    kept = kept_columns(path, header, names)
+    text = {name: pa.string() for name in _text_columns(names) if name in kept}
+    with _opened(path, dialect, dict.fromkeys(kept, None) | text, names) as reader:
         schema = reader.schema
-    own = renamed(path, schema.empty_table(), reading.names)
-    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step_column(path, own, reading.names)}
+    step = None if names.layout == "wide" else step_column(path, own, names)
+    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step}
     return {
-        field.name: field.type if field.name in text or name in known else pa.float64()
-        for field, name in zip(schema, own.column_names, strict=True)
+        name: schema.field(name).type
+        if name in text or names.roles.get(name, name) in known
+        else pa.float64()
+        for name in kept
     }
 
 
 def _text_columns(names: ColumnNames) -> list[str]:
-    return [names.series_id, names.label, *(name for name in TEXT if name != names.step)]
+    own = [given for given, role in names.roles.items() if role != "time"]
+    return [*own, *(name for name in TEXT if name != names.step)]
 
 
 def _next_kind(kind: pa.DataType) -> pa.DataType:
@@ -76,17 +100,32 @@ def _next_kind(kind: pa.DataType) -> pa.DataType:
     return pa.string() if kind == pa.bool_() else KINDS[KINDS.index(kind) + 1]
 
 
-def _tables(path: str, kinds: dict[str, pa.DataType]) -> Iterator[pa.Table]:
-    with _opened(path, kinds) as reader:
+def _tables(
+    path: str, dialect: Dialect, kinds: dict[str, pa.DataType], names: ColumnNames
+) -> Iterator[pa.Table]:
+    with _opened(path, dialect, kinds, names) as reader:
         while (table := _next_table(path, reader)) is not None:
             yield _blank_as_null(table)
 
 
-def _opened(path: str, kinds: dict[str, pa.DataType]) -> pyarrow.csv.CSVStreamingReader:
-    reading = pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES)
-    options = pyarrow.csv.ConvertOptions(column_types=kinds)
+def _opened(
+    path: str, dialect: Dialect, kinds: Mapping[str, pa.DataType | None], names: ColumnNames
+) -> pyarrow.csv.CSVStreamingReader:
+    reading = pyarrow.csv.ReadOptions(
+        block_size=BLOCK_BYTES,
+        encoding=dialect.encoding,
+        skip_rows=dialect.skipped,
+        column_names=None,
+    )
+    options = pyarrow.csv.ConvertOptions(
+        column_types={name: kind for name, kind in kinds.items() if kind is not None},
+        include_columns=list(kinds),
+        decimal_point=dialect.decimal,
+        timestamp_parsers=[*date_formats(names.dates), pyarrow.csv.ISO8601],
+    )
+    parsing = pyarrow.csv.ParseOptions(delimiter=dialect.delimiter)
     try:
-        return pyarrow.csv.open_csv(path, read_options=reading, convert_options=options)
+        return pyarrow.csv.open_csv(path, reading, parsing, options)
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         raise _explained(path, error) from error
 
@@ -105,6 +144,8 @@ def _explained(path: str, error: Exception) -> ValueError:
     misfit = re.match(r"In CSV column #(\d+): .*conversion error to (?!string)", reason)
     if misfit:
         return _OtherKindError(int(misfit[1]))
+    if "invalid UTF8" in reason or isinstance(error, UnicodeDecodeError):
+        return not_utf8(path)
     return refusal(path, "a CSV table with a header", reason, "correct the file")
 
 

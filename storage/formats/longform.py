@@ -14,11 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.formats.dialect import COMMA_NUMBER
 from storage.formats.table import ColumnNames, Reading, cast, refusal, renamed
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
 
 PART_CELLS = 2**22
 """Cells of a part; one series alone may have more."""
+LOST_CHANGES = 0.05
+"""Share of the changes from step to step that may fall below the precision of float32."""
+STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", "ms", "frame",
+              "sample", "date", "datetime", "tick", "n", "i"}  # fmt: skip
+"""What people call the step; other columns are asked about where they rise evenly."""
 ROW = ""
 """The column of a row's number in its file. No column of the file's own has an empty name."""
 
@@ -59,8 +65,10 @@ def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_r
         table = renamed(path, table, reading.names)
         if row == first_row:
             step = step_column(path, table, reading.names)
-            _channels(path, table, step)
+            channels = _channels(path, table, step)
         _refuse_nameless(path, table, row)
+        if row == first_row:
+            _refuse_unnamed_step(path, table, step, channels, reading.names)
         codes = survey.codes_of(table)
         torn = np.flatnonzero(np.diff(codes, prepend=last) < 0)
         if len(torn) and step is None:
@@ -75,7 +83,45 @@ def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_r
         last, row = codes[-1] if len(codes) else last, row + len(codes)
     if row == first_row:
         raise refusal(path, "at least one row", "none", "check the file")
+    _refuse_doubtful_layout(path, survey, step, channels, reading.names)
     return survey
+
+
+def _refuse_doubtful_layout(
+    path: str, survey: Survey, step: str | None, channels: list[str], names: ColumnNames
+) -> None:
+    """A row for each series may be its one step, or all of them."""
+    n_series = len(survey.codes)
+    one = survey.counts[:n_series].max() == 1
+    if names.layout or step or len(channels) < 2 or n_series < 2 or not one:
+        return
+    raise refusal(
+        path, "a word on what a row is", f"one row for each id, with {len(channels)} columns",
+        "say --layout wide where the columns are the steps of a series, or --layout long where "
+        "they are channels and a series has one step",
+    )  # fmt: skip
+
+
+def _refuse_unnamed_step(
+    path: str, table: pa.Table, step: str | None, channels: list[str], names: ColumnNames
+) -> None:
+    """A column that counts the rows of every series may be the step, and no channel."""
+    if step is not None or names.channels:
+        return
+    same = np.diff(table["series_id"].combine_chunks().dictionary_encode().indices.to_numpy()) == 0
+    if same.sum() < 2:
+        return
+    for name in channels:
+        if not (pa.types.is_integer(table[name].type) or pa.types.is_floating(table[name].type)):
+            continue
+        rises = np.diff(table[name].cast(pa.float64()).to_numpy())[same]
+        even = np.isclose(rises, rises[0], rtol=1e-6, atol=0).all()
+        if (rises > 0).all() and (even or name.lower() in STEP_NAMES):
+            others = ",".join(channels)
+            raise refusal(
+                path, "a word on what rises with every row", f"column {name!r}",
+                f"say --step-column {name}, or --channels {others} where it is a channel",
+            )  # fmt: skip
 
 
 def _refuse_nameless(path: str, table: pa.Table, first_row: int) -> None:
@@ -195,7 +241,7 @@ def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
         if name in table.column_names and name != step:
             columns[name] = _constant(path, table[name], name, codes, order, starts, rows)
     for name in _channels(path, table, step):
-        flat = _float_column(path, table[name], name, rows, reading.keep_infinite)[order]
+        flat = float_column(path, table[name], name, rows, reading.keep_infinite)[order]
         columns[name] = pa.ListArray.from_arrays(offsets, pa.array(flat))
     return cast(path, pa.table(columns))
 
@@ -232,7 +278,8 @@ def _step_order(
         bad = steps.is_null().to_numpy() if steps.null_count else np.array([True])
         raise refusal(
             path, f"a number or a time in column {step!r}", str(steps[int(bad.argmax())]),
-            "correct it", int(rows[bad.argmax()]),
+            "correct it, or say how days are written, such as --dates dd/mm/yyyy",
+            int(rows[bad.argmax()]),
         )  # fmt: skip
     values = steps.to_numpy()
     order = np.lexsort((values, codes))
@@ -264,13 +311,14 @@ def _constant(
         row = int((~same).argmax())
         raise refusal(
             path, f"one {name} for all steps of a series",
-            f"{values[row].as_py()!r} beside {expected[row].as_py()!r}", "correct the column",
+            f"{values[row].as_py()!r} beside {expected[row].as_py()!r}",
+            f"correct the column, or say what it is: --step-column {name}, --ignore {name}",
             int(rows[row]),
         )  # fmt: skip
     return first
 
 
-def _float_column(
+def float_column(
     path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
 ) -> np.ndarray:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -284,8 +332,7 @@ def _float_column(
             row = int(bad.argmax())
             raise refusal(
                 path, f"a number in column {name!r}", repr(texts.iloc[row]),
-                "correct the value, or drop the column: every other column is a channel",
-                int(rows[row]),
+                _cure(name, texts.iloc[row]), int(rows[row]),
             )  # fmt: skip
         values = numbers.to_numpy(dtype=np.float64)
     elif pa.types.is_null(column.type):
@@ -299,6 +346,7 @@ def _float_column(
             ) from None
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
+    check_precision(path, name, values, narrow)
     if not keep_infinite and np.isinf(narrow).any():
         row = int(rows[np.isinf(narrow).argmax()])
         raise refusal(
@@ -306,3 +354,23 @@ def _float_column(
             "correct the value", row,
         )  # fmt: skip
     return narrow
+
+
+def _cure(name: str, text: str) -> str:
+    if COMMA_NUMBER.fullmatch(text.strip()):
+        return "say --decimal , where a comma is the decimal sign"
+    return f"correct the value, or leave the column out with --ignore {name}"
+
+
+def check_precision(path: str, name: str, values: np.ndarray, narrow: np.ndarray) -> None:
+    """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored."""
+    with np.errstate(invalid="ignore"):
+        changes, left = np.diff(values) != 0, np.diff(narrow) != 0
+    known = ~np.isnan(np.diff(values))
+    lost = int((changes & ~left & known).sum())
+    if lost > LOST_CHANGES * max(int((changes & known).sum()), 1):
+        raise refusal(
+            path, f"numbers of about seven digits in column {name!r} (float32)",
+            f"{lost:,} changes that are lost beside a size of {np.nanmax(np.abs(values)):.3g}",
+            f"subtract an offset, or leave the column out with --ignore {name}",
+        )  # fmt: skip

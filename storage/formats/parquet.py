@@ -12,6 +12,7 @@ from storage.footer import Footer, read_footer
 from storage.formats.limits import Limits
 from storage.formats.longform import PART_CELLS, gather, survey_rows
 from storage.formats.table import ColumnNames, Reading, cast, refusal, renamed
+from storage.formats.widetext import wide_tables
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
 
 BATCH_ROWS = 65_536
@@ -36,6 +37,9 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
             limits.check(path, "channels", len(schema.names))
             n_rows = min(max(PART_CELLS // max(len(schema.names), 1), 1), BATCH_ROWS)
             steps = partial(_pieces, path, parquet, limits, n_rows)
+            if reading.names.layout == "wide":
+                yield from wide_tables(path, steps(), reading, first_row=1)
+                return
             survey = survey_rows(path, steps(), reading, first_row=1)
             yield from gather(path, survey, steps, reading, first_row=1)
 
