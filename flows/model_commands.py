@@ -1,6 +1,7 @@
 """Commands that use and keep a registered model: score, retrain, promote, reproduce and others."""
 
 import contextlib
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,21 @@ from flows.command_line import (
 )
 from flows.model_printing import show_move, show_retraining, show_scores, show_weeks
 from flows.printing import print_json
+from flows.reading_options import (
+    ChannelsOption,
+    DatesOption,
+    DecimalOption,
+    DelimiterOption,
+    EncodingOption,
+    GroupOption,
+    IgnoreOption,
+    LabelOption,
+    LayoutOption,
+    SeriesIdOption,
+    StepOption,
+    TimeOption,
+    names_from,
+)
 from storage.root import Root
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
@@ -32,12 +48,25 @@ def score(
         typer.Argument(metavar="DATASET|PATH", help="A dataset, or a file or folder of series."),
     ],
     out: Annotated[
-        str | None, typer.Option(help="Parquet file to write the answers to, too.")
+        str | None,
+        typer.Option(help="File for the answers: .parquet, .csv or .jsonl; - prints CSV."),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
     ] = None,
+    series_id_column: SeriesIdOption = None,
+    label_column: LabelOption = None,
+    step_column: StepOption = None,
+    group_column: GroupOption = None,
+    time_column: TimeOption = None,
+    channels: ChannelsOption = None,
+    ignore: IgnoreOption = None,
+    layout: LayoutOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    dates: DatesOption = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -45,17 +74,42 @@ def score(
     from storage.registry import open_model
     from tasks.partitions import partitions_of, read_labels
 
+    columns = names_from(
+        series_id=series_id_column, label=label_column, step=step_column, group=group_column,
+        time=time_column, channels=channels, ignore=ignore, layout=layout, delimiter=delimiter,
+        decimal=decimal, encoding=encoding, dates=dates,
+    )  # fmt: skip
     store = writable(root)
     ref = open_model(store, model).ref
     partitions_of(store, data)
     if labels is not None:
         read_labels(labels)
-    if out is not None and not out.lower().endswith(".parquet"):
-        raise ValueError(f"--out: expected a name ending in .parquet, got {out!r}; rename it")
+    _check_out(out, as_json)
     prepare_prefect("score", "flows.scoring", store)
     from flows.scoring import score_dataset as flow
 
-    show_scores(flow(ref, data, out, labels, store.url), as_json)
+    found = flow(ref, data, None if out == "-" else out, labels, columns, store.url)
+    if out == "-":
+        _print_answers(store, found["tables"])
+    else:
+        show_scores(found, as_json)
+
+
+def _check_out(out: str | None, as_json: bool) -> None:
+    if out == "-" and as_json:
+        raise ValueError("--out: expected a file beside --json, got -; leave one of them out")
+    if out not in (None, "-"):
+        from tasks.answers import check_ending
+
+        check_ending(out)
+
+
+def _print_answers(store: Root, tables: list[str]) -> None:
+    from tasks.answers import write_answers
+
+    sys.stdout.flush()
+    write_answers(store, tables, sys.stdout.buffer, ".csv")
+    sys.stdout.buffer.flush()
 
 
 def retrain(

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.place import check_place, own_root
+from storage.formats import ColumnNames
 from tasks.score import assess, resolve_model, score
 from tasks.sweep import sweep_leftovers
 
@@ -15,6 +16,7 @@ def score_dataset(
     data: str,
     out: str | None = None,
     labels: str | None = None,
+    columns: ColumnNames | None = None,
     root: str | None = None,
 ) -> dict[str, Any]:
     """Score a dataset or file with one version of a model; labels may come later."""
@@ -23,5 +25,5 @@ def score_dataset(
     root_url = store.url
     sweep_leftovers(root_url)
     version = resolve_model(model, root_url)
-    scored = score(version, data, out, labels, root_url)
+    scored = score(version, data, out, labels, columns, root_url)
     return {**scored, **assess(version, scored["tables"], labels, root_url)}

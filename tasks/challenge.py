@@ -55,7 +55,7 @@ def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
     chosen = f"{latest.manifest['name'][:56]}.chosen"
     return write_dataset(
         latest.root, chosen, _taken(latest, kept), source, datetime.now(UTC),
-        lambda: {"parents": [latest.ref]},
+        lambda: {"parents": [latest.ref], "reading": latest.manifest.get("reading", {})},
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from prefect import get_run_logger, task
 
 from storage.claims import locked
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
-from storage.formats import ColumnNames, Limits, expand, read_files, what_of
+from storage.formats import ColumnNames, Limits, expand, names_of, read_files, what_of
 from storage.inbox import (
     ASIDE,
     DONE,
@@ -265,7 +265,8 @@ class _Screen:
         own, root = f"{self.folder}/{file.digest}", self.parent.root
         screening = Screening(terms, Quarantine(root, own), self.ledger)
         keep_infinite = self.spec.policy.infinite != "refuse"
-        tables = read_files([path], self.spec.columns, None, keep_infinite, self.spec.limits)
+        names = self.spec.columns.over(names_of(self.parent.manifest))
+        tables = read_files([path], names, None, keep_infinite, self.spec.limits)
         file.rows = _spool(root, f"{own}/rows.parquet", screening.passing(tables))
         file.screening = screening
 
@@ -320,6 +321,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
             "rejected": sum(screening.rejected for screening in screenings),
             "repeats": sum(screening.repeats for screening in screenings),
             "contract": asdict(profile.contract()),
+            "reading": parent.manifest.get("reading", {}),
         }
 
     tables = profiled(chain(parent.tables(), newer), profile)

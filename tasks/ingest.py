@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -14,7 +14,7 @@ from prefect import get_run_logger, task
 
 from storage.claims import locked
 from storage.datasets import Dataset, dataset_versions, open_dataset, write_dataset
-from storage.formats import ColumnNames, Limits, expand, read_files
+from storage.formats import ColumnNames, Limits, expand, names_of, read_files
 from storage.quarantine import Quarantine
 from storage.root import Root, check_name, open_root, staging
 from tasks.display import counted
@@ -52,9 +52,12 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> dict[str, Any]:
     turn = locked(root, "datasets", name) if spec.append else contextlib.nullcontext()
     with turn, staging(root, f"quarantine-{name}") as folder:
         terms, parent = _terms(root, name, spec)
+        spec = replace(
+            spec, columns=spec.columns.over(names_of(parent.manifest) if parent else ColumnNames())
+        )
         screening = Screening(terms, Quarantine(root, folder))
         rows = screening.passing(counted(_tables(paths, test_paths, spec), None))
-        dataset = _store(root, name, rows, source, screening, parent)
+        dataset = _store(root, name, rows, source, screening, parent, spec.columns)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
     return {
         "dataset": dataset.ref,
@@ -99,6 +102,7 @@ def _store(
     source: dict[str, Any],
     screening: Screening,
     parent: Dataset | None,
+    columns: ColumnNames,
 ) -> Dataset:
     """Write a parent's rows, where there is one, and then the new ones; nothing for none."""
     if parent is not None:
@@ -115,6 +119,7 @@ def _store(
             "parents": [parent.ref] if parent else [],
             **counts_of(screening),
             "contract": asdict(profile.contract()),
+            "reading": columns.told(),
         }
 
     older = parent.tables() if parent else iter(())

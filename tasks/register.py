@@ -28,6 +28,7 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
         "dataset": dataset.ref,
         "dataset_digest": dataset.manifest["digest"],
         "dataset_source": dataset.manifest["source"],
+        "reading": dataset.manifest.get("reading", {}),
         "classes": metrics["classes"],
         "channels": dataset.channels,
         "registered_seed": metrics["registered_seed"],

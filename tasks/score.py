@@ -1,8 +1,9 @@
 """Tasks: score what a model has not scored yet, and tell how good or how sure the answers are."""
 
+import hashlib
 import json
 import os
-import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,15 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from storage.formats import ColumnNames, read_files
+from storage.formats import ColumnNames, names_of, read_files
 from storage.registry import open_model
 from storage.root import Root, open_root, staging
 from storage.rows import channels_of
 from storage.scores import TABLE, ScoreSet
+from tasks.answers import check_ending, write_out
 from tasks.learning.decisions import UNKNOWN
 from tasks.monitoring.estimate import estimate
 from tasks.partitions import Partition, partitions_of, read_labels
-from tasks.prediction import Part, Scorer, join_parts, join_tables, score_part, scorer_of
+from tasks.prediction import Part, Scorer, join_parts, score_part, scorer_of
 from tasks.workers import end_workers, workers
 
 
@@ -32,10 +34,15 @@ def resolve_model(model: str, root_url: str) -> str:
 
 @task(name="score")
 def score(
-    model_ref: str, data: str, out: str | None, labels: str | None, root_url: str
+    model_ref: str,
+    data: str,
+    out: str | None,
+    labels: str | None,
+    columns: ColumnNames | None,
+    root_url: str,
 ) -> dict[str, Any]:
     """Score the partitions of a dataset or file that this version has not scored before."""
-    found = score_data(open_root(root_url), model_ref, data, out, labels)
+    found = score_data(open_root(root_url), model_ref, data, out, labels, columns)
     if found["scored"]:
         end_workers()
     get_run_logger().info(
@@ -45,18 +52,29 @@ def score(
 
 
 def score_data(
-    root: Root, model_ref: str, data: str, out: str | None = None, labels: str | None = None
+    root: Root,
+    model_ref: str,
+    data: str,
+    out: str | None = None,
+    labels: str | None = None,
+    columns: ColumnNames | None = None,
 ) -> dict[str, Any]:
-    """Answer what the version has not answered yet; where all answers lie, and how many."""
+    """Answer what the version has not answered yet; where all answers lie, and how many.
+
+    columns: what is said of a file, over what was said when the model's dataset was imported.
+    """
     model = open_model(root, model_ref)
-    partitions = partitions_of(root, data)
+    if out:
+        check_ending(out)
+    names = (columns or ColumnNames()).over(names_of(model.manifest))
+    partitions = [as_meant(partition, names) for partition in partitions_of(root, data)]
     _spare_inputs(out, [partition.path for partition in partitions], labels)
     scorer = scorer_of(model)
     sets, fresh = [], 0
     for partition in partitions:
         scores = ScoreSet(root, model.name, model.version, partition.source, partition.digest)
         if not scores.is_written:
-            fresh += score_partition(partition, scorer, scores)
+            fresh += score_partition(partition, scorer, scores, names)
         sets.append(scores)
     manifests = [scores.manifest() for scores in sets]
     rows = sum(manifest["rows"] for manifest in manifests)
@@ -85,14 +103,16 @@ def _place(tables: list[str]) -> str:
     return tables[0] if len(tables) == 1 else tables[0].rsplit("/", 2)[0]
 
 
-def score_partition(partition: Partition, scorer: Scorer, scores: ScoreSet) -> int:
+def score_partition(
+    partition: Partition, scorer: Scorer, scores: ScoreSet, names: ColumnNames
+) -> int:
     """Answer a partition in worker processes and seal the answers; returns its rows."""
     root = scores.root
     with staging(root, f"scores-{scores.model}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
         path = partition.path
         if not partition.is_stored:
-            path = _as_wide_parquet(path, workspace, root)
+            path = _as_wide_parquet(path, workspace, root, names)
         parts = _parts(root, path, partition.is_stored)
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
@@ -114,7 +134,16 @@ def _parts(root: Root, path: str, is_stored: bool) -> list[Part]:
     return [Part(path, is_stored, (group,)) for group in range(n_groups)]
 
 
-def _as_wide_parquet(path: str, workspace: str, root: Root) -> str:
+def as_meant(partition: Partition, names: ColumnNames) -> Partition:
+    """The partition, known by how its file is meant as well where anything was said of it."""
+    if partition.is_stored or not names.told():
+        return partition
+    said = f"{partition.digest} {json.dumps(names.told(), sort_keys=True)}"
+    digest = hashlib.sha256(said.encode()).hexdigest()[: len(partition.digest)]
+    return replace(partition, digest=digest)
+
+
+def _as_wide_parquet(path: str, workspace: str, root: Root, names: ColumnNames) -> str:
     """The path itself where its rows are series; else a copy in which they are."""
     if path.lower().endswith(".parquet"):
         try:
@@ -124,30 +153,15 @@ def _as_wide_parquet(path: str, workspace: str, root: Root) -> str:
             raise ValueError(
                 f"{path}: expected a Parquet file, got {reason}; write it again"
             ) from error
-        if channels_of(schema):
+        if channels_of(schema) and not names.told():
             return path
     target, writer = f"{workspace}/series.parquet", None
-    for table in read_files([path], ColumnNames()):
+    for table in read_files([path], replace(names, unlabelled=True)):
         writer = writer or pq.ParquetWriter(target, table.schema, filesystem=root.fs)
         writer.write_table(table)
     if writer is None:
         raise ValueError(f"{path}: expected at least one series, got none; check the input")
     writer.close()
-    return target
-
-
-def write_out(root: Root, tables: list[str], out: str) -> str:
-    """Copy scores to the user's file, whole or not at all."""
-    target = os.path.abspath(out)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    written = f"{target}.{uuid.uuid4().hex[:8]}"
-    try:
-        with open(written, "wb") as file:
-            join_tables(root, tables, file)
-        os.replace(written, target)
-    finally:
-        if os.path.exists(written):
-            os.remove(written)
     return target
 
 

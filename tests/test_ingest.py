@@ -351,3 +351,26 @@ def test_repeats_within_an_import_count_once(
     found = seqclass_json("import", first, second, "--name", "twice")
     assert (found["n_series"], found["repeats"]) == (80, 40)
     assert len(open_dataset(root, "twice").labels()) == 80
+
+
+def test_what_an_import_was_told_counts_for_what_is_appended(
+    prefect: str, root: Root, tmp_path: Path
+) -> None:
+    from flows.ingestion import import_dataset
+    from storage.formats import ColumnNames
+    from tasks.ingest import ImportSpec
+
+    columns = ColumnNames("unit", "kind", "t", ignore=("note",))
+    for number, said in enumerate((columns, ColumnNames())):
+        path = tmp_path / f"{number}.csv"
+        rows = [
+            f"u{number}{i},{'ab'[i % 2]},{t},ok,{i + t * t}" for i in range(4) for t in range(3)
+        ]
+        path.write_text("\n".join(["unit,kind,t,note,x", *rows, ""]))
+        spec = ImportSpec((str(path),), columns=said, append=number > 0, new_contract=True)
+        found = import_dataset("told", spec, root.url)
+    stored = open_dataset(root, found["dataset"])
+    assert stored.manifest["n_series"] == 8
+    assert stored.channels == ["x"]
+    reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
+    assert stored.manifest["reading"] == reading

@@ -20,8 +20,11 @@ import pytest
 from conftest import NOW, Command, store_series
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.csv import read_csv
+from pyarrow.json import read_json
 
 from storage.datasets import Dataset, open_dataset, write_dataset
+from storage.formats import ColumnNames
 from storage.models import Model, commit_model, save_keras
 from storage.registry import move_champion, open_model
 from storage.root import Root, open_root, staging
@@ -36,7 +39,7 @@ from tasks.workers import workers
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 
 
-def register(dataset: Dataset) -> Iterator[Model]:
+def register(dataset: Dataset, **more: object) -> Iterator[Model]:
     """Two versions of one trained classifier and nothing else."""
     root = dataset.root
     trained = root.join("trained.keras")
@@ -48,6 +51,7 @@ def register(dataset: Dataset) -> Iterator[Model]:
         "decision": record["decision"],
         "refused": None,
         "spec": asdict(QUICK),
+        **more,
     }
     for _ in range(2):
         with staging(root, "model") as workspace:
@@ -202,6 +206,70 @@ def test_every_file_of_a_folder_is_scored_and_copies_once(scored: Root, tmp_path
     assert ids == table["series_id"].to_pylist()[:70]
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """A root with a model whose dataset was imported from columns of other names."""
+    root = open_root(tmp_path_factory.mktemp("told"))
+    reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
+    for number, model in enumerate(register(store_series(root, n=90), reading=reading)):
+        move_champion(root, "toy", model.version, "me", "x", {}, NOW.replace(second=number))
+    return root
+
+
+def other_columns(folder: Path, root: Root, head: str = "unit,t,value") -> Path:
+    """The dataset's series, the last first, without labels."""
+    rows = pa.concat_tables(open_dataset(root, "toy").tables()).to_pylist()[::-1]
+    lines = [f"{r['series_id']},{t},{v}" for r in rows for t, v in enumerate(r["value"])]
+    path = folder / "new.csv"
+    path.write_text("\n".join([head, *lines, ""]))
+    return path
+
+
+def test_new_rows_are_read_as_the_import_was_told_and_need_no_labels(
+    told: Root, tmp_path: Path
+) -> None:
+    found = score_data(told, "toy", str(other_columns(tmp_path, told)))
+    theirs = pq.read_table(found["out"])
+    assert theirs["series_id"].to_pylist() == [f"s{i:03d}" for i in reversed(range(90))]
+    assert set(theirs["label"].to_pylist()) == {None}
+    own = pq.read_table(score_data(told, "toy", "toy")["out"])
+    assert theirs["prediction"].to_pylist() == own["prediction"].to_pylist()[::-1]
+    other = other_columns(tmp_path, told, "name,clock,value")
+    with pytest.raises(ValueError, match="expected a column 'unit'"):
+        score_data(told, "toy", str(other))
+    said = score_data(told, "toy", str(other), columns=ColumnNames("name", step="clock"))
+    assert said["rows"] == 90
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_answers_come_in_the_form_of_the_ending(
+    told: Root, tmp_path: Path, seqclass: Command, ending: str, prefect: str
+) -> None:
+    path, out = other_columns(tmp_path, told), tmp_path / f"answers{ending}"
+    code, _, err = seqclass("score", "toy", path, "--out", out, "--root", told.path)
+    assert code == 0, err
+    readers = {".parquet": pq.read_table, ".csv": read_csv, ".jsonl": read_json}
+    table = readers[ending](out)
+    assert table["series_id"].to_pylist() == [f"s{i:03d}" for i in reversed(range(90))]
+    own = pq.read_table(score_data(told, "toy", "toy")["out"])
+    assert table.schema.names == own.schema.names
+    possible = table["possible"].to_pylist()[0]
+    assert (possible.split(";") if ending == ".csv" else possible) == own["possible"].to_pylist()[
+        -1
+    ]
+
+
+def test_answers_on_standard_output_are_csv_and_nothing_else(
+    told: Root, tmp_path: Path, seqclass: Command, prefect: str
+) -> None:
+    path = other_columns(tmp_path, told)
+    code, out, err = seqclass("score", "toy", path, "--out", "-", "--root", told.path)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith('"series_id","model","label","prediction","answer"')
+    assert len(lines) == 91
+
+
 def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Path) -> None:
     data, labels = file_of_series(tmp_path, scored), tmp_path / "labels.parquet"
     pq.write_table(open_dataset(scored, "toy").labels().select(["series_id", "label"]), labels)
@@ -219,7 +287,9 @@ def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Pa
         (["toy", "none.parquet"], "DATASET: expected an existing file"),
         (["toy", "other"], "DATASET: expected one of toy@"),
         (["toy@v9", "toy"], "MODEL: expected one of toy@v1"),
-        (["toy", "toy", "--out", "x.csv"], "--out: expected a name ending in .parquet"),
+        (["toy", "toy", "--out", "x.txt"], "--out: expected a name ending in"),
+        (["toy", "toy", "--out", "-", "--json"], "--out: expected a file beside --json"),
+        (["toy", "toy", "--layout", "tall"], "--layout: expected long or wide, got 'tall'"),
         (["toy", "toy", "--labels", "no.csv"], "--labels: expected an existing file"),
     ],
 )
