@@ -71,7 +71,7 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
     answers = pq.read_table(model.path("predictions.parquet"))
     assert metrics["test_rows"] == len(answers)
     assert 10 < metrics["test_rows"] < 30
-    assert metrics["train_rows"] + metrics["test_rows"] == 90
+    assert metrics["train_rows"] + metrics["test_rows"] == 120
     assert metrics["metrics"]["macro_f1"] == 1.0
     assert answers["prediction"].to_pylist() == answers["label"].to_pylist()
     assert metrics["where"] is None

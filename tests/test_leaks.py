@@ -93,7 +93,7 @@ def test_copies_are_told_in_metrics_report_and_output(
     assert model.read_json("metrics.json")["leaks"] == found
     page = Path(model.folder, "report.html").read_text()
     assert "2 exact and 1 near copies of training series are among the 12 test series" in page
-    _, out, _ = seqclass("show", "toy")
+    _, out, _ = seqclass("show", "toy@v1")
     assert "leaks: 2 test series are copies of training series and 1 near copies" in out
 
 
