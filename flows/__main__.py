@@ -64,6 +64,7 @@ generate.command("ragas")(raga_commands.generate_ragas)
 app.command()(training_commands.run)
 app.add_typer(generate, name="generate")
 app.command("import")(dataset_commands.import_files)
+app.command()(dataset_commands.inspect)
 for command in (
     training_commands.train,
     training_commands.stability,

@@ -1,6 +1,8 @@
-"""Commands that make a dataset: generate (signals, iot) and import."""
+"""Commands that make a dataset: generate (signals, iot) and import; and inspect."""
 
-from typing import Annotated, Any
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,8 +20,29 @@ from flows.command_line import (
     span_of,
     writable,
 )
-from flows.printing import show_dataset, show_import
+from flows.printing import show_dataset, show_import, show_overview
+from flows.reading_options import (
+    ChannelsOption,
+    DatesOption,
+    DecimalOption,
+    DelimiterOption,
+    EncodingOption,
+    GroupOption,
+    IgnoreOption,
+    LabelOption,
+    LayoutOption,
+    SeriesIdOption,
+    StepOption,
+    TimeOption,
+    names_from,
+)
 
+if TYPE_CHECKING:
+    from storage.formats import ColumnNames
+    from storage.root import Root
+
+SMALL_BYTES = 2**26
+"""Size of a file that is read twice, before a server is started and after."""
 TestFilesOption = Annotated[
     list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
 ]
@@ -80,11 +103,18 @@ def import_files(
     ],
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
     test: TestFilesOption = None,
-    series_id_column: Annotated[str, typer.Option(help="Column of the series' id.")] = "series_id",
-    label_column: Annotated[str, typer.Option(help="Column of the label.")] = "label",
-    step_column: Annotated[
-        str | None, typer.Option(help="Column of the step, in long form (default: step).")
-    ] = None,
+    series_id_column: SeriesIdOption = None,
+    label_column: LabelOption = None,
+    step_column: StepOption = None,
+    group_column: GroupOption = None,
+    time_column: TimeOption = None,
+    channels: ChannelsOption = None,
+    ignore: IgnoreOption = None,
+    layout: LayoutOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    dates: DatesOption = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False,
     policy: PolicyOption = None,
     limit: LimitOption = None,
@@ -95,23 +125,84 @@ def import_files(
     as_json: JsonFlag = False,
 ) -> None:
     """Read your own series into a dataset, or add them to one."""
-    from storage.formats import ColumnNames, expand, limits_of
+    from storage.formats import expand, limits_of
     from storage.root import check_name
     from tasks.monitoring.policy import policy_of
 
+    columns = names_from(
+        series_id=series_id_column, label=label_column, step=step_column, group=group_column,
+        time=time_column, channels=channels, ignore=ignore, layout=layout, delimiter=delimiter,
+        decimal=decimal, encoding=encoding, dates=dates,
+    )  # fmt: skip
     check_name(name)
     answers, limits = policy_of(policy or []), limits_of(limit or [])
-    expand(paths, "PATH")
-    expand(test or [], "--test")
     store = writable(root)
+    asked = columns.over(told_before(store, name)) if append else columns
+    check_readable(expand(paths, "PATH"), asked, answers, limits)
+    check_readable(expand(test or [], "--test"), asked, answers, limits)
     prepare_prefect("import", "flows.ingestion", store)
     from flows.ingestion import import_dataset as flow
     from tasks.ingest import ImportSpec
 
-    columns = ColumnNames(series_id_column, label_column, step_column)
     files = tuple(paths), tuple(test or ())
     spec = ImportSpec(*files, columns, answers, append, new_contract, limits)
     show_import(store, flow(name, spec, store.url), as_json)
+
+
+def told_before(store: "Root", name: str) -> "ColumnNames":
+    """What was said of the files of a dataset's newest version."""
+    from storage.datasets import dataset_versions, open_dataset
+    from storage.formats import ColumnNames, names_of
+
+    there = dataset_versions(store, name)
+    return names_of(open_dataset(store, name).manifest) if there else ColumnNames()
+
+
+def check_readable(paths: list[str], names: "ColumnNames", policy: Any, limits: Any) -> None:
+    """Refuse what no reader takes before a server is started: small files whole, of large ones the
+    columns, ids and first series."""
+    from storage.formats import read_files
+
+    for path in paths if not any(path.endswith(".npy") for path in paths) else []:
+        tables = read_files([path], names, None, policy.infinite != "refuse", limits)
+        for _ in tables:
+            if os.path.getsize(path) > SMALL_BYTES:
+                break
+
+
+def inspect(
+    paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
+    series_id_column: SeriesIdOption = None,
+    label_column: LabelOption = None,
+    step_column: StepOption = None,
+    group_column: GroupOption = None,
+    time_column: TimeOption = None,
+    channels: ChannelsOption = None,
+    ignore: IgnoreOption = None,
+    layout: LayoutOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    dates: DatesOption = None,
+    limit: LimitOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how files are understood, and what looks wrong in them; nothing is stored."""
+    from storage.formats import expand, limits_of, read_files
+    from storage.formats.overview import Overview, understood
+
+    columns = names_from(
+        series_id=series_id_column, label=label_column, step=step_column, group=group_column,
+        time=time_column, channels=channels, ignore=ignore, layout=layout, delimiter=delimiter,
+        decimal=decimal, encoding=encoding, dates=dates,
+    )  # fmt: skip
+    files, limits = expand(paths, "PATH"), limits_of(limit or [])
+    found, seen = {path: understood(path, columns) for path in files}, Overview()
+    for table in read_files(files, replace(columns, unlabelled=True), None, True, limits):
+        seen.add(table)
+    if not seen.lengths:
+        raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
+    show_overview({"files": found, **seen.describe()}, as_json)
 
 
 def signal_spec(preset: str, **chosen: Any) -> Any:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storage.root import Bad, Root, open_root
+from storage.root import Bad, Root, open_root, shown
 
 
 def show_dataset(store: Root, ref: str, as_json: bool) -> None:
@@ -57,6 +57,8 @@ def show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
     add_row(table, "channels", ", ".join(manifest["channels"]))
     for label, count in manifest["classes"].items():
         add_row(table, f"class {label}", f"{count:,}")
+    if manifest["unlabelled"]:
+        add_row(table, "without a label", f"{manifest['unlabelled']:,} (neither train nor test)")
     for part, count in manifest["splits"].items():
         add_row(table, f"split {part}", f"{count:,}")
     if "group" in manifest["columns"]:
@@ -68,6 +70,36 @@ def show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
             add_row(table, f"missing in {channel}", f"{share:.2%} of the values")
     print_table(table)
     typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
+
+
+def show_overview(found: dict[str, Any], as_json: bool) -> None:
+    """How files are understood, and what looks wrong."""
+    if as_json:
+        print_json(found)
+        return
+    for path, file in found["files"].items():
+        table = new_table(shown(path), "")
+        for name, value in file.items():
+            if name != "columns":
+                add_row(table, name, value)
+        for column, role in file["columns"].items():
+            add_row(table, f"column {shown(column)}", role)
+        print_table(table)
+    low, typical, high = found["n_steps"]
+    table = new_table("found", "")
+    add_row(table, "series", f"{found['n_series']:,}")
+    add_row(table, "steps", f"{low:,} to {high:,}, typically {typical:,}")
+    for label, count in found["classes"].items():
+        add_row(table, f"class {shown(label)}", f"{count:,}")
+    for name in ("unlabelled", "groups", "copies", "flat"):
+        if found[name]:
+            add_row(table, name, f"{found[name]:,}")
+    for name, channel in found["channels"].items():
+        limits = f"{channel['lowest']:g} to {channel['highest']:g}"
+        add_row(table, f"channel {shown(name)}", f"{limits}, {channel['missing']:.1%} missing")
+    print_table(table)
+    for amiss in found["amiss"]:
+        typer.echo(f"look: {shown(amiss)}")
 
 
 def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:

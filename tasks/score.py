@@ -76,17 +76,15 @@ def score_data(
         if not scores.is_written:
             fresh += score_partition(partition, scorer, scores, names)
         sets.append(scores)
-    manifests = [scores.manifest() for scores in sets]
-    rows = sum(manifest["rows"] for manifest in manifests)
     tables = [scores.table() for scores in sets]
-    return {
-        "model": model.ref,
-        "rows": rows,
-        "unknown": sum(manifest["unknown"] for manifest in manifests),
-        "scored": fresh,
-        "tables": tables,
-        "out": write_out(root, tables, out) if out else _place(tables),
-    }
+    place = write_out(root, tables, out) if out else _place(tables)
+    counts = {**_counts(sets), "scored": fresh}
+    return {"model": model.ref, **counts, "tables": tables, "out": place}
+
+
+def _counts(sets: list[ScoreSet]) -> dict[str, int]:
+    manifests = [scores.manifest() for scores in sets]
+    return {name: sum(m[name] for m in manifests) for name in ("rows", "unknown")}
 
 
 def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:

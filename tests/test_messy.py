@@ -221,3 +221,11 @@ def test_what_was_said_of_groups_and_times_counts(tmp_path: Path) -> None:
         (f"m{i}", f"2024-02-0{k + 1}") for k, i in enumerate(IDS)
     ]
     assert np.isfinite(rows[0]["x"]).all()
+
+
+def test_lists_of_numbers_that_float32_can_t_hold_are_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "in.parquet")
+    lists = [[1e9 + t for t in range(9)] for _ in IDS]
+    pq.write_table(pa.table({"series_id": IDS, "label": LABELS, "x": lists}), path)
+    with pytest.raises(ValueError, match="subtract an offset"):
+        read(path)

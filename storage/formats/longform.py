@@ -321,29 +321,7 @@ def _constant(
 def float_column(
     path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
 ) -> np.ndarray:
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        import pandas as pd  # a quarter of a second, and 30 MB that most commands can do without
-
-        texts = column.to_pandas()
-        numbers = pd.to_numeric(texts, errors="coerce")
-        blank = texts.isna() | texts.str.strip().str.lower().isin(["", "nan", "na", "null"])
-        bad = (numbers.isna() & ~blank).to_numpy()
-        if bad.any():
-            row = int(bad.argmax())
-            raise refusal(
-                path, f"a number in column {name!r}", repr(texts.iloc[row]),
-                _cure(name, texts.iloc[row]), int(rows[row]),
-            )  # fmt: skip
-        values = numbers.to_numpy(dtype=np.float64)
-    elif pa.types.is_null(column.type):
-        values = np.full(len(column), np.nan)
-    else:
-        try:
-            values = column.cast(pa.float64(), safe=False).to_numpy()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise refusal(
-                path, f"numbers in column {name!r}", str(column.type), "drop or convert it"
-            ) from None
+    values = _wide_numbers(path, column, name, rows)
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
     check_precision(path, name, values, narrow)
@@ -354,6 +332,33 @@ def float_column(
             "correct the value", row,
         )  # fmt: skip
     return narrow
+
+
+def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray) -> np.ndarray:
+    """A column's float64 values, whatever it is written as."""
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        try:
+            return column.cast(pa.float64(), safe=False).to_numpy()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise refusal(
+                path, f"numbers in column {name!r}", str(column.type),
+                f"convert it, or leave it out with --ignore {name}",
+            ) from None  # fmt: skip
+    import pandas as pd  # a quarter of a second, and 30 MB that most commands can do without
+
+    texts = column.to_pandas()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    blank = texts.isna() | texts.str.strip().str.lower().isin(["", "nan", "na", "null"])
+    bad = (numbers.isna() & ~blank).to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        raise refusal(
+            path, f"a number in column {name!r}", repr(texts.iloc[row]),
+            _cure(name, texts.iloc[row]), int(rows[row]),
+        )  # fmt: skip
+    return numbers.to_numpy(dtype=np.float64)
 
 
 def _cure(name: str, text: str) -> str:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from storage.footer import Footer, read_footer
 from storage.formats.limits import Limits
-from storage.formats.longform import PART_CELLS, gather, survey_rows
+from storage.formats.longform import PART_CELLS, check_precision, gather, survey_rows
 from storage.formats.table import ColumnNames, Reading, cast, refusal, renamed
 from storage.formats.widetext import wide_tables
 from storage.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
@@ -121,6 +121,13 @@ def _float_lists(path: str, column: pa.ChunkedArray, name: str) -> pa.Array:
     except pa.ArrowNotImplementedError:
         kind = str(lists.type)
         raise refusal(path, f"lists of numbers in column {name!r}", kind, "fix it") from None
+    if pa.types.is_float64(lists.type.value_type) or pa.types.is_integer(lists.type.value_type):
+        wide = lists.flatten().cast(pa.float64(), safe=False)
+        check_precision(path, name, _plain(wide), _plain(flat))
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pc.fill_null(flat, float("nan")))
+
+
+def _plain(values: pa.Array) -> np.ndarray:
+    return values.to_numpy(zero_copy_only=False)
