@@ -164,6 +164,7 @@ def promote(
 
     store = writable(root)
     outcome = promote_version(store, model, reason, in_spite, datetime.now(UTC))
+    _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.promoted", outcome, reason)
     show_move(outcome, as_json)
     if outcome["refused"]:
@@ -181,8 +182,17 @@ def rollback(
 
     store = writable(root)
     outcome = roll_back(store, model, reason, datetime.now(UTC))
+    _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
     show_move(outcome, as_json)
+
+
+def _refresh_index(store: Root, outcome: dict[str, Any]) -> None:
+    """The page that a person opens first names the champion that there is now."""
+    from storage.catalogue import write_index
+
+    if outcome["moved"]:
+        write_index(store)
 
 
 def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -> None:

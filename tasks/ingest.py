@@ -114,6 +114,8 @@ def _store(
     profile = Profile()
 
     def remarks() -> dict[str, Any]:
+        if parent is None:
+            check_classes(list(profile.contract().classes), screening.kept)
         screening.quarantine.settle(name)
         return {
             "parents": [parent.ref] if parent else [],
@@ -123,8 +125,18 @@ def _store(
         }
 
     older = parent.tables() if parent else iter(())
-    tables = profiled(chain(older, () if first is None else (first,), rows), profile)
-    return write_dataset(root, name, tables, source, datetime.now(UTC), remarks)
+    every = chain(older, () if first is None else (first,), rows)
+    return write_dataset(root, name, profiled(every, profile), source, datetime.now(UTC), remarks)
+
+
+def check_classes(classes: list[str], n_series: int) -> None:
+    """Refuse what can never be trained on as it stands; series without any label may be scored."""
+    if classes and (len(classes) < 2 or n_series < 3):
+        raise ValueError(
+            f"PATH: expected at least 3 series of at least 2 classes, got {n_series} of "
+            f"{', '.join(classes)}; add the other classes' files to the import, or score them with "
+            "'seqclass score MODEL PATH', which stores no dataset"
+        )
 
 
 def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]:
