@@ -21,21 +21,7 @@ from flows.command_line import (
     writable,
 )
 from flows.printing import show_dataset, show_import, show_overview
-from flows.reading_options import (
-    ChannelsOption,
-    DatesOption,
-    DecimalOption,
-    DelimiterOption,
-    EncodingOption,
-    GroupOption,
-    IgnoreOption,
-    LabelOption,
-    LayoutOption,
-    SeriesIdOption,
-    StepOption,
-    TimeOption,
-    names_from,
-)
+from flows.reading_options import reads_files
 
 if TYPE_CHECKING:
     from storage.formats import ColumnNames
@@ -97,24 +83,15 @@ def generate_iot(
     show_dataset(store, flow(name, spec, store.url), as_json)
 
 
+@reads_files
 def import_files(
+    *,
+    columns: "ColumnNames",
     paths: Annotated[
         list[str], typer.Argument(help="Parquet, CSV, .ts, .tsv, .npz or .npy files.")
     ],
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
     test: TestFilesOption = None,
-    series_id_column: SeriesIdOption = None,
-    label_column: LabelOption = None,
-    step_column: StepOption = None,
-    group_column: GroupOption = None,
-    time_column: TimeOption = None,
-    channels: ChannelsOption = None,
-    ignore: IgnoreOption = None,
-    layout: LayoutOption = None,
-    delimiter: DelimiterOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    dates: DatesOption = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False,
     policy: PolicyOption = None,
     limit: LimitOption = None,
@@ -129,11 +106,6 @@ def import_files(
     from storage.root import check_name
     from tasks.monitoring.policy import policy_of
 
-    columns = names_from(
-        series_id=series_id_column, label=label_column, step=step_column, group=group_column,
-        time=time_column, channels=channels, ignore=ignore, layout=layout, delimiter=delimiter,
-        decimal=decimal, encoding=encoding, dates=dates,
-    )  # fmt: skip
     check_name(name)
     answers, limits = policy_of(policy or []), limits_of(limit or [])
     store = writable(root)
@@ -170,20 +142,11 @@ def check_readable(paths: list[str], names: "ColumnNames", policy: Any, limits: 
                 break
 
 
+@reads_files
 def inspect(
+    *,
+    columns: "ColumnNames",
     paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
-    series_id_column: SeriesIdOption = None,
-    label_column: LabelOption = None,
-    step_column: StepOption = None,
-    group_column: GroupOption = None,
-    time_column: TimeOption = None,
-    channels: ChannelsOption = None,
-    ignore: IgnoreOption = None,
-    layout: LayoutOption = None,
-    delimiter: DelimiterOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    dates: DatesOption = None,
     limit: LimitOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -191,11 +154,6 @@ def inspect(
     from storage.formats import expand, limits_of, read_files
     from storage.formats.overview import Overview, understood
 
-    columns = names_from(
-        series_id=series_id_column, label=label_column, step=step_column, group=group_column,
-        time=time_column, channels=channels, ignore=ignore, layout=layout, delimiter=delimiter,
-        decimal=decimal, encoding=encoding, dates=dates,
-    )  # fmt: skip
     files, limits = expand(paths, "PATH"), limits_of(limit or [])
     found, seen = {path: understood(path, columns) for path in files}, Overview()
     for table in read_files(files, replace(columns, unlabelled=True), None, True, limits):

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,27 +21,19 @@ from flows.command_line import (
 )
 from flows.model_printing import show_move, show_retraining, show_scores, show_weeks
 from flows.printing import print_json
-from flows.reading_options import (
-    ChannelsOption,
-    DatesOption,
-    DecimalOption,
-    DelimiterOption,
-    EncodingOption,
-    GroupOption,
-    IgnoreOption,
-    LabelOption,
-    LayoutOption,
-    SeriesIdOption,
-    StepOption,
-    TimeOption,
-    names_from,
-)
+from flows.reading_options import reads_files
 from storage.root import Root
+
+if TYPE_CHECKING:
+    from storage.formats import ColumnNames
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
 
+@reads_files
 def score(
+    *,
+    columns: "ColumnNames",
     model: ModelArgument,
     data: Annotated[
         str,
@@ -55,18 +47,6 @@ def score(
         str | None,
         typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
     ] = None,
-    series_id_column: SeriesIdOption = None,
-    label_column: LabelOption = None,
-    step_column: StepOption = None,
-    group_column: GroupOption = None,
-    time_column: TimeOption = None,
-    channels: ChannelsOption = None,
-    ignore: IgnoreOption = None,
-    layout: LayoutOption = None,
-    delimiter: DelimiterOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    dates: DatesOption = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -74,11 +54,6 @@ def score(
     from storage.registry import open_model
     from tasks.partitions import partitions_of, read_labels
 
-    columns = names_from(
-        series_id=series_id_column, label=label_column, step=step_column, group=group_column,
-        time=time_column, channels=channels, ignore=ignore, layout=layout, delimiter=delimiter,
-        decimal=decimal, encoding=encoding, dates=dates,
-    )  # fmt: skip
     store = writable(root)
     ref = open_model(store, model).ref
     partitions_of(store, data)

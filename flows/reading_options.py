@@ -1,5 +1,8 @@
 """Options that say how a file of series is meant."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,22 +12,47 @@ from flows.command_line import words
 if TYPE_CHECKING:
     from storage.formats import ColumnNames
 
-Text = str | None
-SeriesIdOption = Annotated[Text, typer.Option(help="Column of the series' id.")]
-LabelOption = Annotated[Text, typer.Option(help="Column of the label.")]
-StepOption = Annotated[Text, typer.Option(help="Column of the step, in long form.")]
-GroupOption = Annotated[Text, typer.Option(help="Column of what a split keeps together.")]
-TimeOption = Annotated[Text, typer.Option(help="Column of each series' time.")]
-ChannelsOption = Annotated[Text, typer.Option(help="The only channels, by comma.")]
-IgnoreOption = Annotated[Text, typer.Option(help="Columns to leave out, by comma.")]
-LayoutOption = Annotated[Text, typer.Option(help="long: a row is a step; wide: a series.")]
-DelimiterOption = Annotated[Text, typer.Option(help="Sign between columns, or tab.")]
-DecimalOption = Annotated[Text, typer.Option(help="Decimal sign: . or a comma.")]
-EncodingOption = Annotated[Text, typer.Option(help="Encoding of text, such as latin-1.")]
-DatesOption = Annotated[Text, typer.Option(help="How days are written: dd/mm/yyyy, ….")]
+OPTIONS = {
+    "series_id_column": ("series_id", "Column of the series' id."),
+    "label_column": ("label", "Column of the label."),
+    "step_column": ("step", "Column of the step, in long form."),
+    "group_column": ("group", "Column of what a split keeps together."),
+    "time_column": ("time", "Column of each series' time."),
+    "channels": ("channels", "The only channels, by comma."),
+    "ignore": ("ignore", "Columns to leave out, by comma."),
+    "layout": ("layout", "long: a row is a step; wide: a series."),
+    "delimiter": ("delimiter", "Sign between columns, or tab."),
+    "decimal": ("decimal", "Decimal sign: a point or a comma."),
+    "encoding": ("encoding", "Encoding of text, such as latin-1."),
+    "dates": ("dates", "How days are written: dd/mm/yyyy, …."),
+}
+"""Name of each option's field in ``ColumnNames``, and its help."""
 
 
-def names_from(**given: Text) -> "ColumnNames":
+def reads_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options; it gets what they say as ``columns``."""
+
+    @functools.wraps(command)
+    def call(**given: Any) -> None:
+        said = {OPTIONS[name][0]: given.pop(name) for name in OPTIONS}
+        command(columns=names_from(**said), **given)
+
+    own = inspect.signature(command).parameters.values()
+    named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "columns"]
+    more = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None,
+            annotation=Annotated[str | None, typer.Option(help=help_text)],
+        )
+        for name, (_, help_text) in OPTIONS.items()
+    ]  # fmt: skip
+    signature = inspect.Signature([*named, *more])
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    call.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
+    return call
+
+
+def names_from(**given: str | None) -> "ColumnNames":
     """What options say of a file; ValueError for what none of them can mean."""
     from storage.formats import ColumnNames
     from storage.formats.dialect import date_formats
