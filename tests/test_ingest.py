@@ -197,7 +197,8 @@ def test_what_the_policy_accepts_becomes_the_contract(
 def test_a_new_contract_asks_nothing(
     mine: Dataset, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
-    rows = fahrenheit().assign(label="other", z=1.0).drop(columns="y")
+    rows = fahrenheit().assign(z=1.0).drop(columns="y")
+    rows["label"] = "other " + rows["label"]
     found = seqclass_json("import", write(tmp_path, rows), "--name", "mine", "--new-contract")
     assert found["channels"] == ["x", "z"]
 
