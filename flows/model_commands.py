@@ -12,6 +12,7 @@ import typer
 from flows.command_line import (
     REFUSED,
     JsonFlag,
+    LimitOption,
     RootOption,
     SeedOption,
     complain,
@@ -47,23 +48,25 @@ def score(
         str | None,
         typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
     ] = None,
+    limit: LimitOption = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Answer every series of a dataset or file, once per model version."""
+    from storage.formats import limits_of
     from storage.registry import open_model
     from tasks.partitions import partitions_of, read_labels
 
-    store = writable(root)
+    limits, store = limits_of(limit or []), writable(root)
     ref = open_model(store, model).ref
-    partitions_of(store, data)
+    partitions_of(store, data, limits)
     if labels is not None:
-        read_labels(labels)
+        read_labels(labels, limits)
     _check_out(out, as_json)
     prepare_prefect("score", "flows.scoring", store)
     from flows.scoring import score_dataset as flow
 
-    found = flow(ref, data, None if out == "-" else out, labels, columns, store.url)
+    found = flow(ref, data, None if out == "-" else out, labels, columns, store.url, limits)
     if out == "-":
         _print_answers(store, found["tables"])
     else:

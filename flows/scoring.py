@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.place import check_place, own_root
-from storage.formats import ColumnNames
+from storage.formats import ColumnNames, Limits
 from tasks.score import assess, resolve_model, score
 from tasks.sweep import sweep_leftovers
 
@@ -18,6 +18,7 @@ def score_dataset(
     labels: str | None = None,
     columns: ColumnNames | None = None,
     root: str | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Score a dataset or file with one version of a model; labels may come later."""
     store = own_root(root)
@@ -25,5 +26,5 @@ def score_dataset(
     root_url = store.url
     sweep_leftovers(root_url)
     version = resolve_model(model, root_url)
-    scored = score(version, data, out, labels, columns, root_url)
-    return {**scored, **assess(version, scored["tables"], labels, root_url)}
+    scored = score(version, data, out, labels, columns, root_url, limits)
+    return {**scored, **assess(version, scored["tables"], labels, root_url, limits)}

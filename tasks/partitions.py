@@ -27,8 +27,11 @@ class Partition:
     is_stored: bool
 
 
-def partitions_of(root: Root, data: str) -> list[Partition]:
-    """The files of a dataset version, or those that a path names, each content once."""
+def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[Partition]:
+    """The files of a dataset version, or those that a path names, each content once.
+
+    limits: what a file of a path may hold.
+    """
     if not _is_path(data):
         dataset = open_dataset(root, data)
         source = f"{dataset.manifest['name']}@{dataset.manifest['version']}"
@@ -44,7 +47,7 @@ def partitions_of(root: Root, data: str) -> list[Partition]:
     found: dict[str, Partition] = {}
     for path in expand([data], "DATASET"):
         if path.lower().endswith(".parquet"):
-            check_parquet(path, Limits())
+            check_parquet(path, limits or Limits())
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
         partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
@@ -60,14 +63,14 @@ def _is_path(data: str) -> bool:
     )
 
 
-def read_labels(path: str) -> pa.Table:
+def read_labels(path: str, limits: Limits | None = None) -> pa.Table:
     """Columns ``series_id`` and ``label`` of a Parquet or CSV file, each id once."""
     if not os.path.isfile(path):
         raise ValueError(f"--labels: expected an existing file, got {path!r}; check the path")
     try:
         is_parquet = path.lower().endswith(".parquet")
         if is_parquet:
-            check_parquet(path, Limits())
+            check_parquet(path, limits or Limits())
         text = {"series_id": pa.string(), "label": pa.string()}
         options = pacsv.ConvertOptions(column_types=text)
         table = pq.read_table(path) if is_parquet else pacsv.read_csv(path, convert_options=options)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from storage.formats import ColumnNames, names_of, read_files
+from storage.formats import ColumnNames, Limits, names_of, read_files
 from storage.registry import open_model
 from storage.root import Root, open_root, staging
 from storage.rows import channels_of
@@ -40,9 +40,10 @@ def score(
     labels: str | None,
     columns: ColumnNames | None,
     root_url: str,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Score the partitions of a dataset or file that this version has not scored before."""
-    found = score_data(open_root(root_url), model_ref, data, out, labels, columns)
+    found = score_data(open_root(root_url), model_ref, data, out, labels, columns, limits)
     if found["scored"]:
         end_workers()
     get_run_logger().info(
@@ -58,6 +59,7 @@ def score_data(
     out: str | None = None,
     labels: str | None = None,
     columns: ColumnNames | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Answer what the version has not answered yet; where all answers lie, and how many.
 
@@ -67,14 +69,14 @@ def score_data(
     if out:
         check_ending(out)
     names = (columns or ColumnNames()).over(names_of(model.manifest))
-    partitions = [as_meant(partition, names) for partition in partitions_of(root, data)]
+    partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
     _spare_inputs(out, [partition.path for partition in partitions], labels)
     scorer = scorer_of(model)
     sets, fresh = [], 0
     for partition in partitions:
         scores = ScoreSet(root, model.name, model.version, partition.source, partition.digest)
         if not scores.is_written:
-            fresh += score_partition(partition, scorer, scores, names)
+            fresh += score_partition(partition, scorer, scores, names, limits)
         sets.append(scores)
     tables = [scores.table() for scores in sets]
     place = write_out(root, tables, out) if out else _place(tables)
@@ -102,7 +104,11 @@ def _place(tables: list[str]) -> str:
 
 
 def score_partition(
-    partition: Partition, scorer: Scorer, scores: ScoreSet, names: ColumnNames
+    partition: Partition,
+    scorer: Scorer,
+    scores: ScoreSet,
+    names: ColumnNames,
+    limits: Limits | None = None,
 ) -> int:
     """Answer a partition in worker processes and seal the answers; returns its rows."""
     root = scores.root
@@ -110,7 +116,7 @@ def score_partition(
         root.fs.makedirs(workspace, exist_ok=True)
         path = partition.path
         if not partition.is_stored:
-            path = _as_wide_parquet(path, workspace, root, names)
+            path = _as_wide_parquet(path, workspace, root, names, limits)
         parts = _parts(root, path, partition.is_stored)
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
@@ -141,7 +147,9 @@ def as_meant(partition: Partition, names: ColumnNames) -> Partition:
     return replace(partition, digest=digest)
 
 
-def _as_wide_parquet(path: str, workspace: str, root: Root, names: ColumnNames) -> str:
+def _as_wide_parquet(
+    path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits | None = None
+) -> str:
     """The path itself where its rows are series; else a copy in which they are."""
     if path.lower().endswith(".parquet"):
         try:
@@ -154,7 +162,7 @@ def _as_wide_parquet(path: str, workspace: str, root: Root, names: ColumnNames) 
         if channels_of(schema) and not names.told():
             return path
     target, writer = f"{workspace}/series.parquet", None
-    for table in read_files([path], replace(names, unlabelled=True)):
+    for table in read_files([path], replace(names, unlabelled=True), limits=limits):
         writer = writer or pq.ParquetWriter(target, table.schema, filesystem=root.fs)
         writer.write_table(table)
     if writer is None:
@@ -164,7 +172,13 @@ def _as_wide_parquet(path: str, workspace: str, root: Root, names: ColumnNames) 
 
 
 @task(name="assess")
-def assess(model_ref: str, tables: list[str], labels: str | None, root_url: str) -> dict[str, Any]:
+def assess(
+    model_ref: str,
+    tables: list[str],
+    labels: str | None,
+    root_url: str,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
     """Scores on the rows whose labels are known, None without any; and an estimate for all.
 
     labels: a Parquet or CSV file with ``series_id`` and ``label``, which counts instead of the
@@ -177,7 +191,7 @@ def assess(model_ref: str, tables: list[str], labels: str | None, root_url: str)
     found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
     probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
     answers = _codes(found["prediction"], classes)
-    truth = found["label"] if labels is None else _labels_of(found["series_id"], labels)
+    truth = found["label"] if labels is None else _labels_of(found["series_id"], labels, limits)
     known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
     metrics = None
     if known.any():
@@ -237,8 +251,8 @@ def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
     return pc.fill_null(places, -1).to_numpy()
 
 
-def _labels_of(ids: pa.ChunkedArray, path: str) -> pa.Array:
+def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits | None) -> pa.Array:
     """The label of each id in a file of labels, null where it has none."""
-    table = read_labels(path)
+    table = read_labels(path, limits)
     places = pc.index_in(ids, table["series_id"].combine_chunks())
     return table["label"].combine_chunks().take(places.combine_chunks())

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from pyarrow.csv import read_csv
 from pyarrow.json import read_json
 
 from storage.datasets import Dataset, open_dataset, write_dataset
-from storage.formats import ColumnNames
+from storage.formats import ColumnNames, Limits
 from storage.models import Model, commit_model, save_keras
 from storage.registry import move_champion, open_model
 from storage.root import Root, open_root, staging
@@ -291,6 +292,7 @@ def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Pa
         (["toy", "toy", "--out", "-", "--json"], "--out: expected a file beside --json"),
         (["toy", "toy", "--layout", "tall"], "--layout: expected long or wide, got 'tall'"),
         (["toy", "toy", "--labels", "no.csv"], "--labels: expected an existing file"),
+        (["toy", "toy", "--limit", "rows=1"], "--limit: expected NAME=NUMBER with a name out of"),
     ],
 )
 def test_a_bad_input_is_one_line(
@@ -300,6 +302,37 @@ def test_a_bad_input_is_one_line(
     assert code == 2
     assert err.startswith(f"seqclass: {says}")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["wide", "long"])
+def test_a_limit_of_a_scored_file_is_named_and_can_be_raised(
+    scored: Root, tmp_path: Path, kind: str
+) -> None:
+    path = file_of_series(tmp_path, scored)
+    if kind == "long":
+        path = tmp_path / "long.csv"
+        lines = (f"s{i},up,{t},{t}.5\n" for i in range(3) for t in range(12))
+        path.write_text("series_id,label,step,value\n" + "".join(lines))
+    tight, raised = Limits(series=1, cells=1), list[str]()
+    while True:
+        try:
+            found = score_data(scored, "toy@v1", str(path), limits=tight)
+            break
+        except ValueError as error:
+            [(limit, number)] = re.findall(r"--limit (\w+)=(\d+) takes it", str(error))
+            tight = replace(tight, **{limit: int(number)})
+            raised.append(limit)
+    assert set(raised) == {"series" if kind == "long" else "cells"}
+    assert found["rows"] == (3 if kind == "long" else 90)
+
+
+def test_the_command_holds_a_file_to_the_limit(
+    scored: Root, tmp_path: Path, seqclass: Command
+) -> None:
+    path = file_of_series(tmp_path, scored)
+    code, _, err = seqclass("score", "toy", path, "--root", scored.path, "--limit", "cells=1")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "if you trust the file, --limit cells=" in err
 
 
 def test_rows_without_a_channel_are_refused_and_leave_nothing(scored: Root, tmp_path: Path) -> None:
