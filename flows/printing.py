@@ -54,9 +54,9 @@ def show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
     table = new_table("datasets/" + manifest["name"], manifest["version"])
     add_row(table, "series", f"{manifest['n_series']:,}")
     add_row(table, "steps", span(manifest["n_steps"]))
-    add_row(table, "channels", ", ".join(manifest["channels"]))
+    add_row(table, "channels", shown(", ".join(manifest["channels"])))
     for label, count in manifest["classes"].items():
-        add_row(table, f"class {label}", f"{count:,}")
+        add_row(table, shown(f"class {label}"), f"{count:,}")
     if manifest["unlabelled"]:
         add_row(table, "without a label", f"{manifest['unlabelled']:,} (neither train nor test)")
     for part, count in manifest["splits"].items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.audit import audit_problems, read_audit
 from storage.claims import locked
-from storage.datasets import dataset_versions
+from storage.datasets import dataset_versions, odd_fields
 from storage.models import CLAIM, model_versions
 from storage.quarantine import damaged_quarantines
 from storage.registry import champion_of, pointer_problem
@@ -31,8 +31,7 @@ TEMPLATE = Path(__file__).with_name("index.html.j2")
 MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit")
 NUMBER, TEXT = (int, float), (str,)
 SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
-    "datasets": {"name": TEXT, "version": TEXT, "created": TEXT, "n_series": NUMBER,
-                 "n_steps": (list,), "channels": (list,), "classes": (dict,)},
+    "datasets": {},
     "models": {"name": TEXT, "created": TEXT, "dataset": TEXT, "metrics": (dict,),
                "refused": (str, type(None))},
     STUDIES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT},
@@ -86,6 +85,8 @@ def showable(
     for manifest in manifests:
         lacks = [key for key, types in SHOWN[kind].items()
                  if not isinstance(manifest.get(key), types)]  # fmt: skip
+        if kind == "datasets":
+            lacks = odd_fields(manifest)
         if kind == "models" and not lacks:
             scores = manifest["metrics"]
             lacks = [f"metrics.{k}" for k in SCORES_SHOWN if not isinstance(scores.get(k), NUMBER)]

@@ -27,6 +27,7 @@ from storage.root import (
     commit,
     describe_file,
     read_manifest,
+    read_record,
     replace_file,
     staging,
     write_manifest,
@@ -43,6 +44,8 @@ from storage.rows import (
 )
 
 LATEST = "latest.json"
+FIELDS = {"name": str, "version": str, "created": str, "n_series": int, "n_steps": list,
+          "channels": list, "columns": dict, "classes": dict, "splits": dict}  # fmt: skip
 MOST_BYTES = 6 * 2**30
 """Size of the padded array that a dataset may ask for."""
 ROW_GROUP_ROWS = 65_536
@@ -128,7 +131,17 @@ def open_dataset(root: Root, ref: str) -> Dataset:
         )
     chosen = versions[-1] if version else _latest(root, name, versions)
     folder = root.join("datasets", name, chosen)
-    return Dataset(root, folder, read_manifest(root, folder))
+    manifest = read_manifest(root, folder)
+    if wrong := odd_fields(manifest):
+        raise DamagedError(f"{folder}/{MANIFEST}: expected another {wrong[0]}, it was forged")
+    return Dataset(root, folder, manifest)
+
+
+def odd_fields(manifest: dict[str, Any]) -> list[str]:
+    """Fields of a dataset's manifest that are not of the kind that is written there."""
+    odd = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
+    texts = {name: manifest[name] for name in ("channels", "classes") if name not in odd}
+    return odd + [n for n, found in texts.items() if not all(isinstance(t, str) for t in found)]
 
 
 def _unknown(root: Root, ref: str, name: str) -> str:
@@ -146,8 +159,8 @@ def _latest(root: Root, name: str, versions: list[str]) -> str:
     """The version that was made last, which may be an old one made again."""
     path = root.join("datasets", name, LATEST)
     if root.fs.exists(path):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            version = json.loads(root.fs.cat_file(path))["version"]
+        with contextlib.suppress(DamagedError):
+            version = read_record(root, path).get("version")
             return version if version in versions else versions[-1]
     return versions[-1]
 

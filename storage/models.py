@@ -1,9 +1,11 @@
 """Model versions: a folder of artifacts per version, write-once, numbered in order."""
 
 import json
+import os
 import re
 import tempfile
 import uuid
+import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +24,7 @@ from storage.root import (
     write_manifest,
 )
 
+MOST_TEXT_BYTES, MOST_RATIO = 2**28, 200
 CLAIM = "claim"
 """A file that reserves a number where a version can't appear by one rename."""
 
@@ -115,6 +118,18 @@ def save_keras(model: Any, root: Root, path: str) -> None:
         root.fs.put_file(local, path)
 
 
+def _check_archive(path: str) -> None:
+    """Refuse an archive that holds more than a network, or would become a large one."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    others = sizes.keys() - {"config.json", "metadata.json", "model.weights.h5"}
+    if others and any(not name.startswith("assets/") for name in others):
+        raise ValueError(f"expected no member {sorted(others)[0]!r:.80}")
+    texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
+    if texts > MOST_TEXT_BYTES or sum(sizes.values()) > MOST_RATIO * os.path.getsize(path):
+        raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")
+
+
 def load_keras(root: Root, path: str) -> Any:
     """Load a ``.keras`` file in Keras's safe mode; what is more than stock layers is refused."""
     import keras
@@ -123,6 +138,7 @@ def load_keras(root: Root, path: str) -> Any:
         local = f"{folder}/model.keras"
         root.fs.get_file(path, local)
         try:
+            _check_archive(local)
             return keras.saving.load_model(local, compile=False, safe_mode=True)
         except Exception as error:
             said = " ".join(str(error).split())[:200] or type(error).__name__

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.root import Root, sha256_of, sync_folder
+from storage.root import DamagedError, Root, sha256_of, sync_folder
 
 QUARANTINE = "quarantine"
 REASON = "reason"
@@ -65,6 +65,13 @@ def damaged_quarantines(root: Root, name: str) -> tuple[int, list[dict[str, Any]
     bad = [
         {"path": path, "problem": "expected the content that its name is the digest of"}
         for path in paths
-        if not path.endswith(f"/{sha256_of(root, path)[:DIGITS]}.parquet")
+        if not _is_sound(root, path)
     ]
     return len(paths), bad
+
+
+def _is_sound(root: Root, path: str) -> bool:
+    try:
+        return path.endswith(f"/{sha256_of(root, path)[:DIGITS]}.parquet")
+    except (DamagedError, OSError):
+        return False

@@ -23,6 +23,7 @@ from storage.root import (
     check_file,
     commit,
     describe_file,
+    note,
     readable,
     write_manifest,
 )
@@ -43,7 +44,27 @@ def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[dict[
         if root.exists(RETRAININGS, model, entry, MANIFEST)
     ]
     found = [(folder, readable(root, folder, bad)) for folder in folders]
-    return [{**manifest, "folder": folder} for folder, manifest in found if manifest is not None]
+    sound = []
+    for folder, manifest in found:
+        if manifest is not None and _is_decision(manifest):
+            sound.append({**manifest, "folder": folder})
+        elif manifest is not None:
+            problem = "expected a retraining with its decision, it was forged"
+            note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
+    return sound
+
+
+def _is_decision(manifest: dict[str, Any]) -> bool:
+    audit = manifest.get("audit")
+    try:
+        datetime.fromisoformat(manifest["created"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return audit is None or (
+        isinstance(audit, dict)
+        and all(isinstance(audit.get(key), str) for key in ("what", "version", "actor", "reason"))
+        and {"champion", "evidence"} <= audit.keys()
+    )
 
 
 def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:

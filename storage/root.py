@@ -30,6 +30,7 @@ STAGING = ".staging"
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
 
+MOST_RECORD_BYTES = 2**26
 DRAFT_AGE_S = 60
 DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
            "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
@@ -112,7 +113,7 @@ def note(bad: Bad | None, path: str, error: Exception) -> None:
 
 
 def sha256_of(root: Root, path: str) -> str:
-    with root.fs.open(path, "rb") as file:
+    with _regular(path) if root.is_local else root.fs.open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -126,8 +127,9 @@ def check_file(root: Root, folder: str, entry: dict[str, Any]) -> str:
     path = f"{folder}/{entry['path']}"
     if not root.fs.isfile(path):
         raise DamagedError(f"{path}: expected a file named by the manifest, it is missing")
+    size = root.fs.size(path)
     try:
-        found = sha256_of(root, path)
+        found = sha256_of(root, path) if size == entry.get("bytes", size) else "of another length"
     except PermissionError as error:
         raise DamagedError(
             f"{path}: expected a file that can be read ({error.strerror})"
@@ -185,10 +187,23 @@ def read_bytes(root: Root, path: str) -> bytes:
             raise FileNotFoundError(path)
         return seen.content
     try:
-        return root.fs.cat_file(path)
+        with _regular(path) as file:
+            content = file.read(MOST_RECORD_BYTES + 1)
     except OSError as error:
         problem = f"expected a file that can be read ({error.strerror})"
         raise DamagedError(f"{path}: {problem}") from error
+    if len(content) > MOST_RECORD_BYTES:
+        raise DamagedError(f"{path}: expected a record of at most {MOST_RECORD_BYTES:,} bytes")
+    return content
+
+
+@contextlib.contextmanager
+def _regular(path: str) -> Iterator[Any]:
+    """Open a regular file; anything else is refused, and no pipe's writer is waited for."""
+    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
+        if kind := irregular(os.fstat(file.fileno()).st_mode):
+            raise DamagedError(f"{path}: expected a regular file, got {kind}")
+        yield file
 
 
 def parse_record(path: str, content: bytes) -> dict[str, Any]:

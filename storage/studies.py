@@ -14,11 +14,13 @@ from typing import Any
 from storage.fingerprint import machine_fingerprint, software_versions
 from storage.root import (
     MANIFEST,
+    DamagedError,
     Root,
     check_file,
     commit,
     describe_file,
     read_manifest,
+    read_record,
     write_manifest,
 )
 
@@ -66,9 +68,9 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> dict[str, 
     if not root.fs.exists(path):
         return None
     try:
-        return json.loads(root.fs.cat_file(path))
-    except ValueError:
-        root.fs.rm(path)
+        return read_record(root, path)
+    except DamagedError:
+        root.fs.rm(path, recursive=True)
         return None
 
 
