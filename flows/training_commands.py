@@ -86,9 +86,13 @@ def train(
 
 def _checked(dataset: "Dataset", training: Any) -> str:
     """The dataset's reference, once its split is known to carry a training, or what is amiss."""
+    from tasks.learning.splits import holdout_folds
     from tasks.selection import select_rows, split_of
 
-    for amiss in split_of(dataset, select_rows(dataset, training), training)["amiss"]:
+    chosen = select_rows(dataset, training)
+    codes = chosen.codes[chosen.train]
+    holdout_folds(codes, chosen.train_groups, training.validation_fraction, training.split_seed)
+    for amiss in split_of(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
     return dataset.ref
 

@@ -119,10 +119,13 @@ def test_an_import_beside_a_damaged_record_ends_well(
     tree: Root, seqclass: Command, prefect: str, tmp_path: Path, record: str
 ) -> None:
     damage(tree, BROKEN["deeply nested"], *places(tree)[record])
-    (tmp_path / "a.csv").write_text("series_id,label,step,x\na,k,0,1\na,k,1,2\nb,l,0,1\n")
+    steps = [
+        f"{'kl'[n % 2]}{n},{'kl'[n % 2]},{step},{n + step}" for n in range(8) for step in (0, 1)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["series_id,label,step,x", *steps, ""]))
     code, _, err = seqclass("import", tmp_path / "a.csv", "--name", "new")
     assert (code, "Traceback" in err) == (0, False), err
-    assert open_dataset(tree, "new").manifest["n_series"] == 2
+    assert open_dataset(tree, "new").manifest["n_series"] == 8
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import NOW, Command, store_series, store_version
+from conftest import Command, store_series
 
 from storage.datasets import open_dataset
-from storage.registry import champion_of, move_champion, open_model, read_audit
+from storage.registry import champion_of, open_model, read_audit
 from storage.root import Root, open_root
 
 ARTIFACTS = {
@@ -248,17 +248,6 @@ def test_the_gate_refuses_what_can_t_be_trusted(
     assert found["refused"][1:] in html.unescape(Path(found["report"]).read_text())
     code, out, _ = seqclass("models", "--root", root.path)
     assert "refused" in out
-
-
-def test_a_move_leaves_its_entry_before_the_pointer_moves(root: Root) -> None:
-    for number in range(2):
-        version = store_version(root, "m").version
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
-    third = store_version(root, "m").version
-    assert [(e["from"], e["to"]) for e in read_audit(root, "m")] == [(None, "v1"), ("v1", "v2")]
-    with pytest.raises(FileExistsError):
-        move_champion(root, "m", third, "me", "why", {}, NOW.replace(second=1))
-    assert champion_of(root, "m") == "v2"
 
 
 def test_generated_bytes_are_the_same_again(

@@ -235,7 +235,7 @@ BAD_INPUTS = {
     "infinity": (bad_import(lambda c: c + "s9,a,0,inf\n"), "row 26.*finite"),
     "two labels for a series": (bad_import(lambda c: c + "s0,b,9,0\n"), "row 26.*one label"),
     "a step twice": (bad_import(lambda c: c + "s0,a,3,0\n"), "row 26.*one row per step"),
-    "short line": (bad_import(lambda c: c + "s9,a\n"), "CSV table"),
+    "short line": (bad_import(lambda c: c + "s9,a\n"), "row 26: expected 4 columns"),
     "empty file": (bad_import(lambda c: ""), "CSV table"),
     "duplicate ids": (
         lambda r, f: ["import", csv(f), "--test", csv(f), "--name", "x"], "a different id",

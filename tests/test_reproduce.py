@@ -102,7 +102,7 @@ def forge_spec(root: Root) -> None:
 
 
 def test_a_model_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
-    code, out, err = seqclass("reproduce", "toy", "--root", copy.path, "--json")
+    code, out, err = seqclass("reproduce", "toy@v1", "--root", copy.path, "--json")
     assert code == 0, err
     assert json.loads(out) == {
         "model": "models/toy@v1",
