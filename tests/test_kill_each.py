@@ -45,7 +45,7 @@ from tasks.workers import end_workers
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 EVERY = 1 if os.environ.get("SEQCLASS_KILL_EACH") else 3
 LONG = ("import", "append", "train")
-"""Of the operations of these on S3 every third is tried, or with this variable each."""
+"""Of the operations of these every third is tried, or with this variable each."""
 WRITES = ("put_object", "copy_object", "delete_object", "delete_objects", "upload_part",
           "create_multipart_upload", "complete_multipart_upload")  # fmt: skip
 CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
@@ -185,7 +185,9 @@ DEEDS = {
         lambda r: champion_of(r, "m") == "v1",
     ),
     "train": Deed(
-        register_trained, lambda r, f: store_series(r), lambda r: champion_of(r, "toy") is not None
+        register_trained,
+        lambda r, f: store_series(r, n=150),
+        lambda r: champion_of(r, "toy") is not None,
     ),
     "score": Deed(write_scores, two_versions, lambda r: len(score_folders(r, "m")) == 1),
     "sweep": Deed(
@@ -207,7 +209,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pq.write_table(rows(0), folder / "first.parquet")
     pq.write_table(rows(100), folder / "more.parquet")
     root = open_root(folder / "tree")
-    store_series(root)
+    store_series(root, n=150)
     workspace = root.join("candidate")
     with disable_run_logger():
         train.fn("toy", QUICK, workspace, root.url)
@@ -260,7 +262,7 @@ def test_a_command_that_is_killed_at_any_operation_does_no_harm(
 ) -> None:  # fmt: skip
     base = str(tmp_path) if place == "folder" else request.getfixturevalue("bucket").url
     deed, number, killed = DEEDS[command], 0, 0
-    step = EVERY if place == "bucket" and command in LONG else 1
+    step = EVERY if command in LONG else 1
     while True:
         root = open_root(f"{base}/{number}")
         assert in_a_child(root.url, lambda r: deed.before(r, files))[0] == 0
