@@ -77,7 +77,7 @@ def test_a_study_trains_every_seed_of_every_variant_once(
 def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_the_bits(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
-    store_series(root, n=90)
+    store_series(root, n=150)
     study = seqclass_json("stability", "toy", "--seeds", 2, "--recipes", small)
     trained = seqclass_json("train", "toy", "--seeds", 2, "--spec", small)
     by_study, by_training = (
