@@ -135,9 +135,10 @@ def check_readable(paths: list[str], names: "ColumnNames", policy: Any, limits: 
     columns, ids and first series."""
     from storage.formats import read_files
 
-    for path in paths if not any(path.endswith(".npy") for path in paths) else []:
-        tables = read_files([path], names, None, policy.infinite != "refuse", limits)
-        for _ in tables:
+    if any(path.endswith(".npy") for path in paths):
+        return  # a pair is read together
+    for path in paths:
+        for _ in read_files([path], names, None, policy.infinite != "refuse", limits):
             if os.path.getsize(path) > SMALL_BYTES:
                 break
 

@@ -10,8 +10,8 @@ from tasks.learning.blocks import predict_block
 from tasks.learning.decisions import (
     UNKNOWN,
     Decision,
-    answers_of,
     confidence_of,
+    predict_labels,
     reasons_of,
 )
 from tasks.learning.evidence import series_lengths
@@ -32,16 +32,15 @@ class Answering:
     def predict(self, X: Series) -> np.ndarray:  # noqa: N803
         """The most likely class of each series ``(n,)``; never ``unknown``."""
         probabilities = self.predict_proba(X)
-        return self.classes_[answers_of(probabilities, self.decision_.offsets)]
+        return self.classes_[predict_labels(probabilities, self.decision_.offsets)]
 
     def predict_or_unknown(self, X: Series) -> np.ndarray:  # noqa: N803
         """As ``predict``, as objects, and ``"unknown"`` where the answer would be too uncertain or
         the series is unlike all that were seen in training."""
-        found = self._outputs(X)
-        answers = self.classes_[answers_of(found["probabilities"], self.decision_.offsets)].astype(
-            object
-        )
-        confidence = confidence_of(found["probabilities"], self.decision_.offsets)
+        found, offsets = self._outputs(X), self.decision_.offsets
+        probabilities = found["probabilities"]
+        answers = self.classes_[predict_labels(probabilities, offsets)].astype(object)
+        confidence = confidence_of(probabilities, offsets)
         reasons = reasons_of(confidence, found.get("p_value"), self.decision_)
         answers[[reason is not None for reason in reasons]] = UNKNOWN
         return answers
@@ -56,7 +55,7 @@ class Answering:
         from tasks.learning.evidence import find_evidence
 
         x = self._padded(X)
-        labels = self.predict(X) if y is None else np.asarray(y)
+        labels = self.predict(x) if y is None else np.asarray(y)
         strangers = set(labels.tolist()) - set(self.classes_.tolist())
         if strangers or len(labels) != len(x):
             raise ValueError(

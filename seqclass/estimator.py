@@ -26,11 +26,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
 
     After ``fit``: ``classes_ (classes,)`` sorted; ``n_channels_``; ``validation_``, accuracy,
     macro F1, log-loss (nats) and calibration error of the rows held back; ``members_``, what each
-    member did; ``keras_model_``, raw series to probabilities in stock Keras layers.
-
-    >>> from seqclass import SequenceClassifier
-    >>> classifier = SequenceClassifier().fit(X, y)            # doctest: +SKIP
-    >>> classifier.predict(X_new)                              # doctest: +SKIP
+    member did; ``keras_model_``, raw series to probabilities in stock Keras layers. README has an
+    example.
     """
 
     def __init__(

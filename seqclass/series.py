@@ -58,7 +58,7 @@ def _separate(x: Series) -> list[np.ndarray]:
 def _numbers(one: object, row: int) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(one).astype(np.float64).astype(np.float32)
+            return np.asarray(one, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"X: expected numbers, got {str(error)[:100]} in series {row}; correct it"

@@ -30,7 +30,7 @@ class Lease:
 
     def __init__(self, root: Root, path: str) -> None:
         self.root, self.path = root, path
-        self.own = f"{path} {uuid.uuid4().hex}"
+        self.own = uuid.uuid4().hex
         self._turn, self._tag, self._renewed_s = 0, "", -math.inf
         self._ended, self._renewal = threading.Event(), threading.Thread(target=self._renew)
 
@@ -49,7 +49,7 @@ class Lease:
     def _write(self, tag: str | None) -> bool:
         before_s = _now_s()
         self._turn += 1
-        content = f"{self.own.rpartition(' ')[2]} {self._turn}".encode()
+        content = f"{self.own} {self._turn}".encode()
         written = objects.put(self.root.fs, self.path, content, tag)
         if written is not None:
             self._tag, self._renewed_s = written, before_s

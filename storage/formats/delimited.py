@@ -115,7 +115,6 @@ def _opened(
         block_size=BLOCK_BYTES,
         encoding=dialect.encoding,
         skip_rows=dialect.skipped,
-        column_names=None,
     )
     options = pyarrow.csv.ConvertOptions(
         column_types={name: kind for name, kind in kinds.items() if kind is not None},
