@@ -108,7 +108,7 @@ def gram(features: np.ndarray, width: int = 4096) -> np.ndarray:
     return sum((block @ block.T for block in blocks), np.zeros((len(features), len(features))))
 
 
-def held_back_scores(products: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+def out_of_fold_scores(products: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     """Scores ``(n, classes)`` of a ridge classifier for each row, out of ``FOLDS`` folds.
 
     In dual form, so that rows of many features are multiplied once for all folds.
@@ -135,8 +135,8 @@ def tempered(classifier: Any, features: Callable, split: Split) -> tuple[np.ndar
     rows chose; the convolutions, which know no labels, are not drawn again.
     """
     products = gram(features(split.x_train))
-    held_back = held_back_scores(products, split.y_train, float(classifier.alpha_))
-    temperature = fit_temperature(held_back, split.y_train)
+    out_of_fold = out_of_fold_scores(products, split.y_train, float(classifier.alpha_))
+    temperature = fit_temperature(out_of_fold, split.y_train)
     scores = classifier.decision_function(features(split.x_test))
     return softmax(scores, temperature), temperature
 

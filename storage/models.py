@@ -24,7 +24,7 @@ from storage.root import (
     write_manifest,
 )
 
-MOST_TEXT_BYTES, MOST_RATIO = 2**28, 200
+MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
 CLAIM = "claim"
 """A file that reserves a number where a version can't appear by one rename."""
 
@@ -126,7 +126,7 @@ def _check_archive(path: str) -> None:
     if others and any(not name.startswith("assets/") for name in others):
         raise ValueError(f"expected no member {sorted(others)[0]!r:.80}")
     texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
-    if texts > MOST_TEXT_BYTES or sum(sizes.values()) > MOST_RATIO * os.path.getsize(path):
+    if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * os.path.getsize(path):
         raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")
 
 

@@ -30,7 +30,7 @@ STAGING = ".staging"
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
 
-MOST_RECORD_BYTES = 2**26
+MAX_RECORD_BYTES = 2**26
 DRAFT_AGE_S = 60
 DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
            "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
@@ -188,12 +188,12 @@ def read_bytes(root: Root, path: str) -> bytes:
         return seen.content
     try:
         with _regular(path) as file:
-            content = file.read(MOST_RECORD_BYTES + 1)
+            content = file.read(MAX_RECORD_BYTES + 1)
     except OSError as error:
         problem = f"expected a file that can be read ({error.strerror})"
         raise DamagedError(f"{path}: {problem}") from error
-    if len(content) > MOST_RECORD_BYTES:
-        raise DamagedError(f"{path}: expected a record of at most {MOST_RECORD_BYTES:,} bytes")
+    if len(content) > MAX_RECORD_BYTES:
+        raise DamagedError(f"{path}: expected a record of at most {MAX_RECORD_BYTES:,} bytes")
     return content
 
 

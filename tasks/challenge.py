@@ -16,7 +16,7 @@ from storage.models import Model
 from storage.registry import open_model
 from storage.root import Root, open_root
 from tasks.compare import ANSWERS, COMPARISON, offsets_of
-from tasks.learning.decisions import answers_of
+from tasks.learning.decisions import predict_labels
 from tasks.learning.spec import TrainingSpec
 from tasks.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
 from tasks.monitoring.quality import doubt_about_labels
@@ -227,7 +227,7 @@ def _answers(
         (found[1], own["classes"], own["decision"]["offsets"]),
     )
     said = [
-        np.array([number[names[code]] for code in answers_of(probabilities, offsets)])
+        np.array([number[names[code]] for code in predict_labels(probabilities, offsets)])
         for probabilities, names, offsets in sides
     ]
     truth = np.array([number[labels[row]] for row in rows])

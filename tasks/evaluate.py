@@ -22,8 +22,8 @@ from tasks.learning.decisions import (
     UNKNOWN,
     Decision,
     abstention_scores,
-    answers_of,
     confidence_of,
+    predict_labels,
     reasons_of,
 )
 from tasks.learning.metrics import evaluate as full_scores
@@ -50,14 +50,14 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
     decision = Decision(**(ensemble or best)["decision"])
-    given = answers_of(registered, decision.offsets)
+    given = predict_labels(registered, decision.offsets)
     metrics = {
         **_scored(registered, decision, chosen, spec),
         "unknown": _counted(
             reasons_of(confidence_of(registered, decision.offsets), answers.p_value, decision)
         ),
         "registered_seed": None if ensemble else best["seed"],
-        "committee": contribution_of(trained_members(best), answers.members, given, y),
+        "committee": contribution_of(best["members"], answers.members, given, y),
         "left_out": [m for m in best["members"] if m["accuracy"] is None],
         "references": len(best["references"]),
         "set_coverage": spec.abstention.set_coverage,
@@ -70,7 +70,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     }
     metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
-    codes = {r["seed"]: answers_of(by_seed[r["seed"]], _offsets(r)) for r in records}
+    codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
     references = _references(dataset, chosen, best)
     _write_table(root.fs, f"{workspace}/{REFERENCES}", references)
     table = predictions(dataset, chosen, answers, decision, codes, references)
@@ -142,11 +142,6 @@ def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:
     return record["decision"]["offsets"]
 
 
-def trained_members(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Records of a seed's members that answer, in the order of its file of members."""
-    return [member for member in record["members"] if member["accuracy"] is not None]
-
-
 def _references(dataset: Dataset, chosen: Selection, record: dict[str, Any]) -> pa.Table:
     """The training series that the registered model compares with, in its order."""
     rows = chosen.train[np.array(record["references"], dtype=np.int64)]
@@ -179,7 +174,7 @@ def predictions(
     probabilities = answers.probabilities
     names = pa.array(chosen.classes, pa.string())
     table = dataset.labels().take(pa.array(chosen.test)).select(["series_id", "label"])
-    guessed = names.take(pa.array(answers_of(probabilities, decision.offsets)))
+    guessed = names.take(pa.array(predict_labels(probabilities, decision.offsets)))
     confidence = confidence_of(probabilities, decision.offsets)
     reasons = pa.array(reasons_of(confidence, answers.p_value, decision), pa.string())
     columns = {

@@ -15,7 +15,7 @@ from storage.models import Model
 from storage.registry import open_model
 from storage.root import Root, open_root
 from tasks.charts import drift_picture
-from tasks.learning.decisions import answers_of, confidence_of
+from tasks.learning.decisions import confidence_of, predict_labels
 from tasks.monitoring.drift import (
     DriftSpec,
     compare_counts,
@@ -119,7 +119,7 @@ def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     offsets = decision.get("offsets")
     confidence = confidence_of(probabilities, offsets)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
-    answers = [classes[code] for code in answers_of(probabilities, offsets)]
+    answers = [classes[code] for code in predict_labels(probabilities, offsets)]
     return Said(labels, answers, confidence, confidence >= decision.get("threshold", 0.0))
 
 

@@ -18,8 +18,8 @@ from tasks.learning.blocks import predict_block, spans
 from tasks.learning.decisions import (
     UNKNOWN,
     Decision,
-    answers_of,
     confidence_of,
+    predict_labels,
     reasons_of,
 )
 from tasks.workers import tensorflow
@@ -163,7 +163,7 @@ def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
     found = predict_block(_classifier(root_url, scorer.path), x, lengths)
     probabilities, decision, n = found["probabilities"], scorer.decision, len(table)
-    codes = pa.array(answers_of(probabilities, decision.offsets))
+    codes = pa.array(predict_labels(probabilities, decision.offsets))
     guessed = pa.array(scorer.classes, pa.string()).take(codes)
     confidence = confidence_of(probabilities, decision.offsets)
     p_value = found.get("p_value")

@@ -22,7 +22,7 @@ from tasks.learning.calibration import (
     soften,
     without_temperature,
 )
-from tasks.learning.decisions import answers_of, decide
+from tasks.learning.decisions import decide, predict_labels
 from tasks.learning.metrics import log_loss, row_losses, seed_scores
 from tasks.learning.spec import TrainingSpec
 from tasks.selection import Selection, select_rows, without_fold
@@ -133,7 +133,7 @@ def study_seed(
     chosen = select_rows(dataset, spec)
     record, probabilities = _answer(dataset, chosen, spec, seed, label)
     record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
-    record["answers"] = answers_of(probabilities, record["decision"]["offsets"]).tolist()
+    record["answers"] = predict_labels(probabilities, record["decision"]["offsets"]).tolist()
     return _keep(root, path, record)
 
 

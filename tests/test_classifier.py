@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tasks.learning.assembly import Scorer, committee_classifier
+from tasks.learning.assembly import Branch, committee_classifier
 from tasks.learning.classifier import (
     FrozenBuilder,
     NetworkBuilder,
-    Views,
+    ViewsBuilder,
     average_classifiers,
     build_network,
     pooling_factor,
@@ -70,15 +70,15 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
 
 
-def scorer(network: keras.Model) -> Scorer:
+def branch(network: keras.Model) -> Branch:
     """A network with nothing frozen before it."""
     raw = keras.Input(network.input.shape[1:])
-    return Scorer(keras.Model(raw, keras.layers.Identity()(raw)), network)
+    return Branch(keras.Model(raw, keras.layers.Identity()(raw)), network)
 
 
 def classifier_of(network: keras.Model, temperature: float = 1.0) -> keras.Model:
     """A committee of one member, whose probabilities are the only output."""
-    return committee_classifier([scorer(network)], Mixture((1.0,), (temperature,), 1.0))
+    return committee_classifier([branch(network)], Mixture((1.0,), (temperature,), 1.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -205,7 +205,7 @@ def fit_lines(
     rows: Rows, held: np.ndarray | None = None, recipe: Recipe = QUICK, seed: int = 0
 ) -> Fit:
     """A network trained upon views of the rows, which answers ``held`` (those rows by default)."""
-    views = Views(fit_scaling(rows.x))
+    views = ViewsBuilder(fit_scaling(rows.x))
     build = NetworkBuilder(3, views().output_shape[-1] - 1, 1, SMALL)
     held = rows.x if held is None else held
     return fit(build, rows, held, recipe, seed, quiet, frozen=views)
@@ -289,7 +289,7 @@ def test_the_file_loads_with_nothing_of_this_project(network: keras.Model, tmp_p
 
 def test_class_shares_are_inside_the_network() -> None:
     x, prior = gappy(), np.log(np.array([0.9, 0.09, 0.01]))
-    views = Views(Scaling((0.5, -1.0), (2.0, 0.1)))()
+    views = ViewsBuilder(Scaling((0.5, -1.0), (2.0, 0.1)))()
     network = NetworkBuilder(3, views.output_shape[-1] - 1, 2, SMALL)(0)
     seen = predict_logits(views, x)
     before = predict_logits(network, seen)

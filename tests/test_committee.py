@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import store_series
-from test_classifier import LOAD_ALONE, PLAIN, QUICK, SMALL, gappy, lines, quiet, scorer, softmax
+from test_classifier import LOAD_ALONE, PLAIN, QUICK, SMALL, branch, gappy, lines, quiet, softmax
 
 from storage.models import load_keras
 from storage.root import Root
@@ -19,7 +19,7 @@ from tasks.learning.assembly import committee_classifier, members_alone
 from tasks.learning.classifier import build_network, probabilities_of, weights_by_network
 from tasks.learning.committee import Mixture, fit_mixture
 from tasks.learning.fitting import Rows, predict_logits
-from tasks.learning.members import Frozen, Training
+from tasks.learning.members import FrozenFeatures, Training
 from tasks.learning.metrics import log_loss
 from tasks.learning.spec import MEMBERS, Recipe, TrainingSpec
 from tasks.learning.splits import holdout_folds
@@ -112,7 +112,7 @@ MIXTURES = [
 def test_the_mixture_in_keras_is_the_mixture_in_numpy(
     three: list[keras.Model], mixture: Mixture
 ) -> None:
-    classifier = committee_classifier([scorer(one) for one in three], mixture)
+    classifier = committee_classifier([branch(one) for one in three], mixture)
     holed = gappy()
     holed[2, 4:9], holed[3] = np.nan, np.nan
     padded = np.pad(holed, ((0, 0), (0, 17), (0, 0)), constant_values=np.nan)
@@ -124,7 +124,7 @@ def test_the_mixture_in_keras_is_the_mixture_in_numpy(
 
 def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
     x, temperatures = gappy(), (0.5, 1.0, 3.0)
-    found = predict_logits(members_alone([scorer(one) for one in three], temperatures), x)
+    found = predict_logits(members_alone([branch(one) for one in three], temperatures), x)
     for number, (network, temperature) in enumerate(zip(three, temperatures, strict=True)):
         expected = softmax(predict_logits(network, x) / temperature)
         np.testing.assert_allclose(found[:, number], expected, atol=1e-6)
@@ -259,7 +259,7 @@ def test_a_member_in_closed_form_answers_what_it_has_not_seen(name: str) -> None
 def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = lines(300)
     folds = holdout_folds(rows.y, None, 0.2, 0)[:1]
-    training = Training(rows, 2, CLOSED, 0, quiet, folds, None, Frozen(rows.x, (), 0))
+    training = Training(rows, 2, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
     assert training.bounded() is training
     monkeypatch.setattr(members_module, "MAX_FROZEN", 100)
     few = training.bounded()

@@ -11,12 +11,12 @@ from sklearn.metrics import balanced_accuracy_score
 
 from tasks.learning.decisions import (
     abstention_scores,
-    answers_of,
     confidence_of,
     decide,
     fit_threshold,
     log_prior_of,
     possible_from,
+    predict_labels,
 )
 from tasks.learning.spec import Abstention, Recipe
 
@@ -33,8 +33,8 @@ def rare_problem(n: int = 20_000, share: float = 0.01) -> tuple[np.ndarray, np.n
 def test_offsets_raise_the_balanced_accuracy_of_true_posteriors() -> None:
     probabilities, y = rare_problem()
     decision = decide(probabilities, y, log_prior_of(y, 2), Abstention())
-    plain = balanced_accuracy_score(y, answers_of(probabilities, None))
-    shifted = balanced_accuracy_score(y, answers_of(probabilities, decision.offsets))
+    plain = balanced_accuracy_score(y, predict_labels(probabilities, None))
+    shifted = balanced_accuracy_score(y, predict_labels(probabilities, decision.offsets))
     assert plain < 0.55
     assert shifted > 0.75
 
@@ -44,13 +44,13 @@ def test_without_rare_classes_the_largest_probability_answers() -> None:
     probabilities = rng.dirichlet(np.ones(3), 50)
     decision = decide(probabilities, probabilities.argmax(axis=1), None, Abstention())
     assert decision.offsets is None
-    assert (answers_of(probabilities, None) == probabilities.argmax(axis=1)).all()
+    assert (predict_labels(probabilities, None) == probabilities.argmax(axis=1)).all()
     np.testing.assert_allclose(confidence_of(probabilities, None), probabilities.max(axis=1))
 
 
 def test_a_probability_of_zero_is_no_fault() -> None:
     certain = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert answers_of(certain, (-3.0, 3.0)).tolist() == [0, 1]
+    assert predict_labels(certain, (-3.0, 3.0)).tolist() == [0, 1]
     assert np.isfinite(confidence_of(certain, (-3.0, 3.0))).all()
 
 

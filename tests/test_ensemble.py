@@ -45,7 +45,7 @@ def copy(original: Root, tmp_path: Path) -> Root:
 
 def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     import keras
-    from test_classifier import PLAIN, classifier_of, scorer
+    from test_classifier import PLAIN, branch, classifier_of
 
     from tasks.learning.assembly import committee_classifier
     from tasks.learning.classifier import average_classifiers, build_network
@@ -56,7 +56,7 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     small = Architecture(filters=8, units=8)
     networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
     mixed = committee_classifier(
-        [scorer(own) for own in networks[1:3]], Mixture((0.3, 0.7), (0.5, 2.0), 1.5)
+        [branch(own) for own in networks[1:3]], Mixture((0.3, 0.7), (0.5, 2.0), 1.5)
     )
     members = [classifier_of(networks[0]), mixed, classifier_of(networks[3], 3.0)]
     x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
@@ -146,7 +146,7 @@ def test_one_flag_makes_an_ensemble(
 
 
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
-    from test_classifier import PLAIN, scorer
+    from test_classifier import PLAIN, branch
 
     from tasks.learning.assembly import committee_classifier
     from tasks.learning.classifier import build_network
@@ -158,7 +158,7 @@ def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     dataset, paths = store_series(root, n=10), []
     for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):
         small = Architecture(kind=kind, filters=4, units=4)
-        networks = [scorer(build_network(2, PLAIN, 1, small, seed)) for seed in range(n_networks)]
+        networks = [branch(build_network(2, PLAIN, 1, small, seed)) for seed in range(n_networks)]
         mixture = Mixture((1 / n_networks,) * n_networks, (1.0,) * n_networks, 1.0)
         paths.append(root.join(f"{kind}.keras"))
         save_keras(committee_classifier(networks, mixture), root, paths[-1])

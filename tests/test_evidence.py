@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_classifier import scorer
+from test_classifier import branch
 
 from storage.datasets import open_dataset
 from storage.registry import open_model
@@ -37,7 +37,7 @@ def energy_gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
 def classifier(kind: str = "conv-lstm", seed: int = 0) -> keras.Model:
     architecture = Architecture(kind, filters=8, units=8)  # type: ignore[arg-type]
     scaling = Scaling((0.5, -1.0), (2.0, 0.1))
-    networks = [scorer(build_network(3, scaling, 3, architecture, seed + k)) for k in (0, 100)]
+    networks = [branch(build_network(3, scaling, 3, architecture, seed + k)) for k in (0, 100)]
     return committee_classifier(networks, Mixture((0.25, 0.75), (0.5, 2.0), 1.5))
 
 

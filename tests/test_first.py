@@ -90,7 +90,7 @@ def test_every_refusal_says_what_to_do() -> None:
     truth = np.arange(16) % 2
     few, chance, better = refused(truth, truth * 0, truth, truth)
     assert "16 test rows are fewer than the 20" in few
-    assert "lower limits.least_rows" in few
+    assert "lower limits.min_test_rows" in few
     assert "not above the 0.500 of always naming one class; check the labels" in chance
     assert "8 won and 0 lost" in better
     assert "answer with the baseline, add series, or train longer" in better

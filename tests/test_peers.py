@@ -55,7 +55,7 @@ def test_log_loss_is_clipped() -> None:
 def test_held_back_scores_are_those_of_ridge_classifiers(n_classes: int) -> None:
     generator = np.random.default_rng(1)
     x, y = generator.normal(size=(30, 50)), np.arange(30) % n_classes
-    scores = peers.held_back_scores(peers.gram(x, 7), y, 0.3)
+    scores = peers.out_of_fold_scores(peers.gram(x, 7), y, 0.3)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     method = "decision_function"
     expected = cross_val_predict(RidgeClassifier(alpha=0.3), x, y, cv=folds, method=method)

@@ -174,7 +174,7 @@ def test_the_network_sees_one_input_per_symbol() -> None:
 
 def test_a_network_with_symbols_is_stock_keras_and_blind_to_padding(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    from tasks.learning.classifier import NetworkBuilder, Views
+    from tasks.learning.classifier import NetworkBuilder, ViewsBuilder
     from tasks.learning.scaling import fit_scaling
 
     x = np.concatenate([walks(5, 6, 0, -3), 100 * walks(7, 6, 1) + 20], axis=-1)
@@ -182,7 +182,7 @@ def test_a_network_with_symbols_is_stock_keras_and_blind_to_padding(tmp_path: Pa
     alphabets = find_alphabets(x, ["note", "cents"])
     assert alphabets == (Alphabet(-3, 12), Alphabet(0, 12, 100.0))
     small = Architecture(filters=8, units=8)
-    views = Views(fit_scaling(x), alphabets)()
+    views = ViewsBuilder(fit_scaling(x), alphabets)()
     n_features = views.output_shape[-1] - 1
     assert n_features == 2 * 5 + 2 * 12
     member = NetworkBuilder(3, n_features, 2, small)(0)

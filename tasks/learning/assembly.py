@@ -11,7 +11,7 @@ from tasks.learning.committee import Mixture
 from tasks.learning.unfamiliar import Familiarity, familiarity_outputs
 
 
-class Scorer(NamedTuple):
+class Branch(NamedTuple):
     """A member in Keras: raw series to scores ``(B, classes)``.
 
     frozen: what comes first and is not trained, which several may share; head: the rest.
@@ -22,7 +22,7 @@ class Scorer(NamedTuple):
 
 
 def committee_classifier(
-    members: Sequence[Scorer], mixture: Mixture, familiarity: Familiarity | None = None
+    members: Sequence[Branch], mixture: Mixture, familiarity: Familiarity | None = None
 ) -> keras.Model:
     """Raw series to ``probabilities (B, classes)`` out of members' scores, in stock layers; and to
     what ``familiarity_outputs`` gives. Without that the probabilities are the only output."""
@@ -41,7 +41,7 @@ def committee_classifier(
     return keras.Model(raw, found, name="classifier")
 
 
-def members_alone(members: Sequence[Scorer], temperatures: Sequence[float]) -> keras.Model:
+def members_alone(members: Sequence[Branch], temperatures: Sequence[float]) -> keras.Model:
     """Raw series to the probabilities ``(B, members, classes)`` of each member by itself."""
     raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
     parts = _answers(members, temperatures, _Seen(raw))
@@ -62,7 +62,7 @@ class _Seen:
 
 
 def _answers(
-    members: Sequence[Scorer], temperatures: Sequence[float], seen: _Seen
+    members: Sequence[Branch], temperatures: Sequence[float], seen: _Seen
 ) -> list[keras.KerasTensor]:
     """Each member's probabilities at its own temperature."""
     found = []

@@ -36,7 +36,7 @@ def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
 
 
 @dataclass(frozen=True)
-class Views:
+class ViewsBuilder:
     """All views of raw series ``(B, T, channels)`` side by side, and their mask as last feature.
 
     Channels with an alphabet are seen as numbers and as symbols. Nothing of it is trained.
@@ -111,7 +111,7 @@ def build_network(
     n_classes: int, scaling: Scaling, pooling: int, arch: Architecture, seed: int
 ) -> keras.Model:
     """One network with what comes before it: raw series to logits ``(B, classes)``."""
-    views = Views(scaling)()
+    views = ViewsBuilder(scaling)()
     network = NetworkBuilder(n_classes, views.output_shape[-1] - 1, pooling, arch)(seed)
     return keras.Model(views.input, network(views.output), name="network")
 

@@ -11,34 +11,39 @@ from tasks.learning.votes import lead_of
 CONVOLUTIONS = "convolutions"
 
 
+def trained_members(members: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of the members that answer, in the order of their file."""
+    return [member for member in members if member["accuracy"] is not None]
+
+
 def contribution_of(
     members: Sequence[dict[str, Any]], alone: np.ndarray, answers: np.ndarray, y: np.ndarray
 ) -> dict[str, Any]:
-    """Test scores of each member alone, and what is registered beside two of them.
+    """Test scores of each trained member alone, and what is registered beside each.
 
-    members: records of the trained ones, in the order of ``alone (n, members, classes)``; answers:
-    class codes ``(n,)`` of what is registered; y: true codes ``(n,)``.
+    members: records of all; those that were trained are in the order of ``alone (n, members,
+    classes)``; answers: class codes ``(n,)`` of what is registered; y: true codes ``(n,)``.
     """
+    right, trained = answers == y, trained_members(members)
     scored = [
         {**member, "test": seed_scores(alone[:, number], y)}
-        for number, member in enumerate(members)
+        for number, member in enumerate(trained)
     ]
-    right = answers == y
     beside = {
         member["name"]: lead_of(right, alone[:, number].argmax(axis=1) == y)
-        for number, member in enumerate(members)
+        for number, member in enumerate(trained)
     }
     return {"members": scored, "leads": beside, "lstm": lstm_sentence(members, beside)}
 
 
 def lstm_sentence(members: Sequence[dict[str, Any]], leads: dict[str, dict[str, Any]]) -> str:
     """In one sentence, whether the LSTM adds anything here."""
-    recurrent = [member["weight"] for member in members if "lstm" in member["name"]]
+    named = [member for member in members if "lstm" in member["name"]]
+    recurrent = [member["weight"] for member in trained_members(named)]
     if not recurrent:
-        return (
-            "No LSTM was trained: rows held back say that there is nothing left to learn, or there "
-            "was no time, or it was not asked for."
-        )
+        why = {member["why"] for member in named}
+        reason = "there was no time" if "no time" in why else "the others leave nothing to learn"
+        return f"No LSTM was trained: {reason if why else 'none was asked for'}."
     share = sum(recurrent)
     if not share:
         return (

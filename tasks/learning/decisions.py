@@ -27,7 +27,7 @@ def fit_offsets(probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray)
     from sklearn.metrics import balanced_accuracy_score  # scoring has no need of it
 
     def reached(strength: float) -> float:
-        guessed = answers_of(probabilities, -strength * log_prior)
+        guessed = predict_labels(probabilities, -strength * log_prior)
         return float(balanced_accuracy_score(y, guessed))
 
     return -max(STRENGTHS, key=reached) * log_prior
@@ -58,7 +58,7 @@ def decide(
 ) -> Decision:
     """Choose offsets and threshold on held-back rows ``(n, classes)`` and ``(n,)``."""
     offsets = None if log_prior is None else fit_offsets(probabilities, y, log_prior)
-    right = answers_of(probabilities, offsets) == y
+    right = predict_labels(probabilities, offsets) == y
     confidence = confidence_of(probabilities, offsets)
     threshold = fit_threshold(confidence, right, wanted)
     kept = confidence >= threshold
@@ -128,7 +128,7 @@ def confidence_of(
     return softmax(_shifted(probabilities, offsets), axis=1).max(axis=1)
 
 
-def answers_of(
+def predict_labels(
     probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
 ) -> np.ndarray:
     """Class codes ``(n,)`` of ``probabilities (n, classes)``."""
@@ -149,7 +149,7 @@ def abstention_scores(
     probabilities: np.ndarray, y: np.ndarray, decision: Decision
 ) -> dict[str, Any]:
     """What the threshold does on rows of known classes, and accuracy at other coverages."""
-    right = answers_of(probabilities, decision.offsets) == y
+    right = predict_labels(probabilities, decision.offsets) == y
     confidence = confidence_of(probabilities, decision.offsets)
     answered = confidence >= decision.threshold
     order = np.argsort(-confidence, kind="stable")

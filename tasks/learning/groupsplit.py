@@ -2,9 +2,9 @@
 
 import numpy as np
 
-MOST_KEYS = 64
+MAX_KEYS = 64
 """Keys of which pairs change sides together; of more of them one goes at a time."""
-MOST_MOVES = 1000
+MAX_MOVES = 1000
 CLASS, SHARE = 1e6, 1e3
 """What a class that is missing and a share that is off cost; all moves together cost 1."""
 
@@ -31,7 +31,7 @@ def rebalance(
     now = held.copy()
     stay = np.array([[len(now) - 1]])
     cost = _costs(now, held, rows, dear, stay, fraction)[0]
-    for _ in range(MOST_MOVES):
+    for _ in range(MAX_MOVES):
         costs = _costs(now, held, rows, dear, moves, fraction)
         best = int(costs.argmin())
         if cost <= 1 or not costs[best] < cost - 1e-9:
@@ -44,7 +44,7 @@ def rebalance(
 
 def _moves(n_keys: int) -> np.ndarray:
     """Keys ``(moves, 2)`` that change sides at once; the one beyond the last is none."""
-    if n_keys > MOST_KEYS:
+    if n_keys > MAX_KEYS:
         return np.stack([np.arange(n_keys), np.full(n_keys, n_keys)], axis=1)
     return np.stack(np.triu_indices(n_keys + 1, 1), axis=1)
 

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from tasks.learning.assembly import Scorer
-from tasks.learning.classifier import FrozenBuilder, NetworkBuilder, Views, pooling_factor
+from tasks.learning.assembly import Branch
+from tasks.learning.classifier import FrozenBuilder, NetworkBuilder, ViewsBuilder, pooling_factor
 from tasks.learning.convolutions import WINDOWS, Convolutions, fit_convolutions
 from tasks.learning.evidence import series_lengths
 from tasks.learning.fitting import Build, Fit, Rows, Watch, fit, predict_logits
@@ -54,12 +54,12 @@ COMMITTEE = (
 class Trained(NamedTuple):
     """A member that has answered the rows that some folds hold back.
 
-    scorer: it in Keras; scores: ``(n, classes)`` of these rows, in the folds' order. why: in a
+    branch: it in Keras; scores: ``(n, classes)`` of these rows, in the folds' order. why: in a
     word, why it has not answered all folds, else None.
     """
 
     config: MemberConfig
-    scorer: Callable[[], Scorer]
+    branch: Callable[[], Branch]
     scores: np.ndarray
     fits: list[Fit]
     seconds: float
@@ -67,7 +67,7 @@ class Trained(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Frozen:
+class FrozenFeatures:
     """What is known of training series ``x`` without learning from labels."""
 
     x: np.ndarray
@@ -113,7 +113,7 @@ class Training:
     watch: Watch
     folds: list[Part]
     prior: np.ndarray | None
-    frozen: Frozen
+    frozen: FrozenFeatures
     initial: list[list[np.ndarray]] | None = None
     began: float = field(default_factory=time.monotonic)
 
@@ -157,14 +157,14 @@ def train_closed(config: MemberConfig, training: Training) -> Trained:
     began = time.monotonic()
     fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
     scores = np.concatenate(fitted.head.held)
-    return Trained(config, fitted.scorer, scores, [], time.monotonic() - began)
+    return Trained(config, fitted.branch, scores, [], time.monotonic() - began)
 
 
 class Closed(NamedTuple):
     """A fit in closed form, and how it becomes a member."""
 
     head: Ridge
-    scorer: Callable[[], Scorer]
+    branch: Callable[[], Branch]
 
 
 def _ridge(training: Training) -> Closed:
@@ -172,11 +172,11 @@ def _ridge(training: Training) -> Closed:
     features = predict_logits(frozen, rows.x)
     head = fit_ridge(features, rows.y, training.n_classes, folds=training.held_by_fold)
 
-    def scorer() -> Scorer:
+    def branch() -> Branch:
         seen = keras.Input(frozen.output_shape[1:], name="convolutions")
-        return Scorer(frozen, keras.Model(seen, head.layer(seen), name="network"))
+        return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
 
-    return Closed(head, scorer)
+    return Closed(head, branch)
 
 
 def _kernel(training: Training) -> Closed:
@@ -185,7 +185,7 @@ def _kernel(training: Training) -> Closed:
     fitted = fit_kernel(
         steps.rows, rows.y, training.n_classes, training.seed, training.held_by_fold
     )
-    return Closed(fitted.head, lambda: Scorer(steps.network, kernel_scores(fitted)))
+    return Closed(fitted.head, lambda: Branch(steps.network, kernel_scores(fitted)))
 
 
 class NetworkMember:
@@ -197,10 +197,10 @@ class NetworkMember:
         self.seconds = 0.0
 
     @cached_property
-    def views(self) -> Views | None:
+    def views(self) -> ViewsBuilder | None:
         """What comes before the network and is taken anew for every chunk of updates."""
         known = self.training.frozen
-        return Views(known.scaling, known.alphabets) if self.config.sees == "views" else None
+        return ViewsBuilder(known.scaling, known.alphabets) if self.config.sees == "views" else None
 
     @cached_property
     def frozen(self) -> keras.Model:
@@ -249,9 +249,9 @@ class NetworkMember:
         scores = np.concatenate([one.held_back_logits for one in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior
-        return Trained(self.config, self._scorer, scores, self.fits, self.seconds, why)
+        return Trained(self.config, self._branch, scores, self.fits, self.seconds, why)
 
-    def _scorer(self) -> Scorer:
+    def _branch(self) -> Branch:
         for one in self.fits:
             add_to_bias(one.network, self.training.prior)
         seen = keras.Input(self.frozen.output_shape[1:], name="features")
@@ -260,7 +260,7 @@ class NetworkMember:
             for number, one in enumerate(self.fits)
         ]
         mean = layers.Average(name="logits")(ends) if len(ends) > 1 else ends[0]
-        return Scorer(self.frozen, keras.Model(seen, mean, name="network"))
+        return Branch(self.frozen, keras.Model(seen, mean, name="network"))
 
 
 def add_to_bias(network: keras.Model, prior: np.ndarray | None) -> None:

@@ -7,7 +7,7 @@ from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from tasks.learning.calibration import calibration_error, reliability_table
-from tasks.learning.decisions import answers_of
+from tasks.learning.decisions import predict_labels
 
 Offsets = np.ndarray | tuple[float, ...] | None
 FLOOR = 1e-7
@@ -35,7 +35,7 @@ def hardest_rows(probabilities: np.ndarray, y: np.ndarray, n: int) -> np.ndarray
 
 def scores(probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None) -> dict[str, float]:
     """Accuracy, macro F1 and balanced accuracy, each in [0, 1], of answers with these offsets."""
-    return label_scores(answers_of(probabilities, offsets), y, probabilities.shape[1])
+    return label_scores(predict_labels(probabilities, offsets), y, probabilities.shape[1])
 
 
 def seed_scores(
@@ -65,7 +65,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
     codes = np.arange(len(classes))
-    guessed = answers_of(probabilities, offsets)
+    guessed = predict_labels(probabilities, offsets)
     table = confusion_matrix(y, guessed, labels=codes)
     precision, recall, f1, support = precision_recall_fscore_support(
         y, guessed, labels=codes, zero_division=0.0

@@ -123,7 +123,7 @@ class Limits:
     above_chance: how much the worst seed's balanced accuracy must exceed that of guessing, which
     is one over the number of classes. spread: standard deviation of macro F1 over seeds at
     most. restarts: new beginnings per seed at most, on average.
-    Of a first champion, which no other is compared with: least_rows: test rows at least.
+    Of a first champion, which no other is compared with: min_test_rows: test rows at least.
     significance: error in (0, 1) with which its interval lies above chance, and with which no
     baseline is better.
     """
@@ -131,11 +131,11 @@ class Limits:
     above_chance: float = 0.1
     spread: float = 0.05
     restarts: float = 1.0
-    least_rows: int = 20
+    min_test_rows: int = 20
     significance: float = 0.05
 
     def __post_init__(self) -> None:
-        _check_ranges(self, [("above_chance spread restarts least_rows", 0, math.inf)])
+        _check_ranges(self, [("above_chance spread restarts min_test_rows", 0, math.inf)])
         _check_ranges(self, [("significance", 1e-9, 1)])
 
 

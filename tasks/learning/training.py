@@ -15,7 +15,7 @@ from tasks.learning.decisions import Decision, decide, log_prior_of
 from tasks.learning.fitting import Fit, Rows, Watch, predict_logits
 from tasks.learning.members import (
     COMMITTEE,
-    Frozen,
+    FrozenFeatures,
     MemberConfig,
     NetworkMember,
     Trained,
@@ -92,7 +92,7 @@ def train_replica(
     keras.utils.set_random_seed(seed)
     folds = holdout_folds(rows.y, groups, spec.validation_fraction, spec.split_seed)
     prior = log_prior(rows.y, n_classes, spec.recipe)
-    frozen = Frozen(rows.x, channels, seed)
+    frozen = FrozenFeatures(rows.x, channels, seed)
     training = Training(rows, n_classes, spec, seed, watch, folds, prior, frozen, initial)
     return _replica(training, *train_members(training))
 
@@ -104,14 +104,14 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     logits = mixture.logits([one.scores[: len(y)] for one in trained])
     probabilities = soften(logits, mixture.temperature)
     decision = decide(probabilities, y, training.prior, training.spec.abstention)
-    scorers = [one.scorer() for one in trained]
+    branches = [one.branch() for one in trained]
     familiarity = fit_familiarity(
         rows.x, rows.y, training.n_classes, frozen.pooled, frozen.scaling, seed, predict_logits
     )
     return Replica(
         seed,
-        committee_classifier(scorers, mixture, familiarity),
-        members_alone(scorers, mixture.temperatures),
+        committee_classifier(branches, mixture, familiarity),
+        members_alone(branches, mixture.temperatures),
         familiarity.rows,
         [*reports(trained, mixture, y), *left_out],
         [found for one in trained for found in one.fits],

@@ -46,10 +46,10 @@ def first_objections(found: dict[str, Any], limits: Limits) -> list[str]:
     """Why a model is not to be a first champion by this evidence, a sentence each."""
     n_rows, (low, _), chance = found["rows"], found["interval"], found["chance"]
     said = []
-    if n_rows < limits.least_rows:
+    if n_rows < limits.min_test_rows:
         said.append(
-            f"{n_rows} test rows are fewer than the {limits.least_rows} that a first champion "
-            "needs; add series, raise test_fraction, or lower limits.least_rows"
+            f"{n_rows} test rows are fewer than the {limits.min_test_rows} that a first champion "
+            "needs; add series, raise test_fraction, or lower limits.min_test_rows"
         )
     if not low > chance:
         said.append(
