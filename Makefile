@@ -17,9 +17,9 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@echo "compiling the LSTM kernel, once per machine"
-	@$(BIN)/python -c "from tasks.learning.kernel import compile_kernel; compile_kernel()"
+	@$(BIN)/python -c "from seqclass.networks.kernel import compile_kernel; compile_kernel()"
 	@echo "preparing Prefect's database, once per machine"
-	-@$(BIN)/python -c "from flows.throwaway import prepare; prepare()"
+	-@$(BIN)/python -c "from flows.service.throwaway import prepare; prepare()"
 	@touch $@
 
 run: install

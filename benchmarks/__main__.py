@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.tables import as_markdown, as_table
-from storage.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
 
 RESULTS = Path(__file__).parent / "results"
 MILLION = 1_000_000
@@ -45,7 +45,7 @@ def timed(call: Callable[[], Any], times: int = 5) -> Row:
 
 def generation() -> list[Row]:
     """Drawing a million series against NumPy drawing as many numbers of the same kind."""
-    from tasks.synthesis.signals import SignalSpec, generate_signals
+    from seqclass.synthesis.signals import SignalSpec, generate_signals
 
     spec = SignalSpec(n_series=MILLION)
 
@@ -81,10 +81,10 @@ def command() -> list[Row]:
 
 def parquet() -> list[Row]:
     """Writing and reading a million series against ``np.save`` and ``np.load``."""
-    from storage.datasets import open_dataset, write_dataset
-    from storage.root import open_root
-    from tasks.generate import signal_tables
-    from tasks.synthesis.signals import SignalSpec
+    from seqclass.store.datasets import open_dataset, write_dataset
+    from seqclass.store.root import open_root
+    from seqclass.synthesis.signals import SignalSpec
+    from tasks.data.generate import signal_tables
 
     folder = tempfile.mkdtemp()
     root = open_root(folder)
@@ -179,7 +179,7 @@ def melodies() -> list[Row]:
 def raga_oracle() -> list[Row]:
     """What there is to hear beyond pairs of svaras in all ragas, and in each allied set."""
     from benchmarks.raga_oracle import compare
-    from tasks.synthesis.ragatable import SETS
+    from seqclass.synthesis.ragas.table import SETS
 
     rows = [compare(("all",), form) for form in ("svara", "letters")]
     return rows + [compare((name,), "svara", n_train=4000) for name in SETS if name != "all"]

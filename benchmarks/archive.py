@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.tables import as_markdown, as_table
-from flows.command_line import PREFECT_SETTINGS
-from tasks.workers import numerics
+from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.runtime import numerics
 
 HERE = Path(__file__).parent
 DATA = HERE.parent.parent / "shared" / "data" / "archive"
@@ -61,10 +61,10 @@ def study(name: str, seeds: int, root: str) -> dict[str, Any]:
     """Import a set and train its seeds, as ``seqclass import`` and ``seqclass stability`` do."""
     from flows.ingestion import import_dataset
     from flows.stability import study_stability
-    from storage.root import open_root
-    from storage.studies import open_study
-    from tasks.ingest import ImportSpec
-    from tasks.learning.spec import StudySpec
+    from seqclass.store.root import open_root
+    from seqclass.store.studies import open_study
+    from seqclass.training.study_spec import StudySpec
+    from tasks.data.ingest import ImportSpec
 
     dataset = import_dataset(name, ImportSpec((str(DATA / f"{name}.npz"),)), root)
     outcome = study_stability(dataset["dataset"], StudySpec(seeds=seeds), root)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.learning.spec import Recipe, TrainingSpec
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
 
 TRAIN_SEED, TEST_SEED = 0, 1
 TEST_PER_RAGA = 100
@@ -26,7 +27,7 @@ class Rows:
 
 def draw(seed: int, per_raga: int, **options: Any) -> Rows:
     """Series of ``seqclass generate ragas`` with these options of its spec."""
-    from tasks.synthesis.renditions import RagaSpec, generate_ragas
+    from seqclass.synthesis.ragas.raga_series import RagaSpec, generate_ragas
 
     classes = RagaSpec(**options).classes
     spec = RagaSpec(**options, seed=seed, n_series=per_raga * len(classes))
@@ -61,9 +62,9 @@ def contest(
     The LSTM's answer is that of its seeds' mean log-probability, as ``train --ensemble`` registers
     it; each seed's own macro F1 is told too.
     """
-    from tasks.learning.metrics import label_scores, scores
-    from tasks.learning.ngrams import fit_symbol_models
-    from tasks.learning.votes import accuracy_of, lead_of, set_scores
+    from seqclass.evaluation.metrics import label_scores, scores
+    from seqclass.evaluation.votes import accuracy_of, lead_of, set_scores
+    from seqclass.training.ngrams import fit_symbol_models
 
     models = fit_symbol_models(train.x, train.y, train.channels, 0)
     found = {name: model.log_scores(test.x) for name, model in models.items()}
@@ -100,7 +101,7 @@ def contest(
 
 def set_leads(found: dict[str, np.ndarray], y: np.ndarray, codes: dict[str, np.ndarray]) -> Row:
     """The LSTM's lead over each baseline within each set."""
-    from tasks.learning.votes import lead_of, within_set
+    from seqclass.evaluation.votes import lead_of, within_set
 
     leads: Row = {}
     for name, members in codes.items():
@@ -114,7 +115,7 @@ def confusion_of(found: dict[str, np.ndarray], test: Rows, members: tuple[str, .
     """Rows true and columns answered, within a set of classes."""
     from sklearn.metrics import confusion_matrix
 
-    from tasks.learning.votes import within_set
+    from seqclass.evaluation.votes import within_set
 
     if not members or not set(members) <= set(test.classes):
         return None
@@ -135,11 +136,11 @@ def train_one(train: Rows, test: Rows, seed: int, recipe: Recipe | None) -> tupl
 
 def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, Row]:
     """A classifier by the default recipe or another, and its record."""
-    from tasks.workers import tensorflow
+    from seqclass.runtime import tensorflow
 
     tensorflow()
-    from tasks.learning.fitting import Rows as Fitted
-    from tasks.learning.training import train_replica
+    from seqclass.training.fitting import Rows as Fitted
+    from seqclass.training.replica import train_replica
 
     fitted = Fitted(train.x, train.y)
     replica = train_replica(
@@ -163,8 +164,8 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
 
 
 def log_answers(classifier: Any, x: np.ndarray) -> np.ndarray:
-    from tasks.learning.classifier import probabilities_of
-    from tasks.learning.fitting import predict_logits
+    from seqclass.networks.classifier import probabilities_of
+    from seqclass.training.fitting import predict_logits
 
     probabilities = predict_logits(probabilities_of(classifier), x)
     return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))

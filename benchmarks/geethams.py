@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.synthesis.ragatable import find_raga
-from tasks.synthesis.svaras import LETTERS
+from seqclass.synthesis.ragas.svaras import LETTERS
+from seqclass.synthesis.ragas.table import find_raga
 
 TUNING, REPORTED = "tuning half", "reported half"
 
@@ -54,7 +54,7 @@ def read_pieces(path: Path) -> list[Piece]:
 
 def windows(pieces: list[Piece], width: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
     """Windows ``(n, width, 1)`` of all pieces, NaN behind short ones, and the piece of each."""
-    from tasks.learning.votes import VotingSpec, cut
+    from seqclass.evaluation.votes import VotingSpec, cut
 
     x = np.full((len(pieces), max(len(p.letters) for p in pieces), 1), np.nan, dtype=np.float32)
     for row, piece in enumerate(pieces):

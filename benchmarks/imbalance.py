@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from typing import Any
 
-from flows.command_line import PREFECT_SETTINGS
+from flows.cli.command_line import PREFECT_SETTINGS
 
 N_SERIES, SHARES, SEEDS = 4000, (100.0, 1.0, 1.0), 5
 
@@ -20,10 +20,12 @@ def balanced_against_plain(seeds: int = SEEDS) -> list[dict[str, Any]]:
         os.environ.setdefault(key, value)
     from flows.generation import generate_signals
     from flows.stability import study_stability
-    from storage.root import open_root
-    from storage.studies import open_study
-    from tasks.learning.spec import Recipe, StudySpec, TrainingSpec
-    from tasks.synthesis.signals import PRESETS, SignalSpec
+    from seqclass.store.root import open_root
+    from seqclass.store.studies import open_study
+    from seqclass.synthesis.signals import PRESETS, SignalSpec
+    from seqclass.training.recipe import Recipe
+    from seqclass.training.spec import TrainingSpec
+    from seqclass.training.study_spec import StudySpec
 
     plain = TrainingSpec(test_fraction=0.5, recipe=replace(Recipe(), balance="never"))
     recipes = {"default": replace(plain, recipe=Recipe()), "unweighted": plain}

@@ -13,10 +13,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from tasks.charts import ACCENT, INK, MUTED, STYLE
-from tasks.synthesis.melodystats import melody_statistics, scale_rank
-from tasks.synthesis.renditions import RagaSpec, generate_ragas
-from tasks.synthesis.svaras import LETTERS, PLACES
+from seqclass.reports.charts import ACCENT, INK, MUTED, STYLE
+from seqclass.synthesis.ragas.melody_statistics import melody_statistics, scale_rank
+from seqclass.synthesis.ragas.raga_series import RagaSpec, generate_ragas
+from seqclass.synthesis.ragas.svaras import LETTERS, PLACES
 
 GITAMS = Path(__file__).parents[2] / "shared" / "data" / "raga" / "geethams.jsonl"
 REAL: dict[str, Any] = {

@@ -7,8 +7,8 @@ which no classifier is told: an upper bound.
 import numpy as np
 from scipy.special import logsumexp
 
-from tasks.synthesis.drawing import block_rows, block_stream
-from tasks.synthesis.signals import SignalSpec, generate_signals
+from seqclass.synthesis.drawing import block_rows, block_stream
+from seqclass.synthesis.signals import SignalSpec, generate_signals
 
 GRID = 9
 

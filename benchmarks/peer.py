@@ -10,16 +10,17 @@ import numpy as np
 
 from benchmarks.author import train_author
 from benchmarks.oracle import oracle_answers
-from storage.datasets import Dataset, open_dataset, write_dataset
-from storage.formats import ColumnNames, read_files
-from storage.root import Root, open_root
-from tasks.generate import signal_tables
-from tasks.learning.metrics import label_scores, scores
-from tasks.learning.spec import TrainingSpec
-from tasks.replicas import baseline_rows, predict_rows, train_seed
-from tasks.selection import Selection, select_rows
-from tasks.synthesis.signals import PRESETS, SignalSpec
-from tasks.workers import environment, workers
+from seqclass.evaluation.metrics import label_scores, scores
+from seqclass.runtime import environment
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.formats import ColumnNames, read_files
+from seqclass.store.root import Root, open_root
+from seqclass.synthesis.signals import PRESETS, SignalSpec
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.replicas import baseline_rows, predict_rows, train_seed
+from tasks.compute.split import Selection, select_rows
+from tasks.compute.workers import workers
+from tasks.data.generate import signal_tables
 
 SHIPPED = Path(__file__).parent.parent.parent / "shared" / "data" / "author"
 PARTS = ("train", "test")

@@ -79,7 +79,7 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
 
 
 def calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Expected calibration error over ``BINS`` bins of equal width, as tasks/learning has it."""
+    """Expected calibration error over ``BINS`` bins of equal width, as in seqclass/evaluation."""
     confidence = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == y) - confidence
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from benchmarks import archive
 from benchmarks.peer_classifiers import CLIP, FOLDS, RESULTS, SETS, read_results
 from benchmarks.tables import as_markdown
-from tasks.charts import INK, STYLE
-from tasks.workers import numerics
+from seqclass.reports.charts import INK, STYLE
+from seqclass.runtime import numerics
 
 PAGE = archive.PAGE.with_name("peers.md")
 PICTURE = PAGE.parent / "pictures" / "peers.png"

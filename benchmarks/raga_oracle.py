@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.synthesis.chains import LETTER_CODES, Chain, chain_of
-from tasks.synthesis.renditions import LETTERS, RagaSpec, generate_ragas
+from seqclass.synthesis.ragas.chains import LETTER_CODES, Chain, chain_of
+from seqclass.synthesis.ragas.raga_series import LETTERS, RagaSpec, generate_ragas
 
 FLOOR = 1e-7
 """Probability of a move that the walk never makes: a copied phrase may join anywhere."""

@@ -20,8 +20,9 @@ from benchmarks.orders import orders
 from benchmarks.raga_pictures import draw_pictures
 from benchmarks.tables import as_table
 from benchmarks.transfer import DATA, transfer
-from tasks.learning.spec import Recipe, TrainingSpec
-from tasks.workers import environment
+from seqclass.runtime import environment
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
 
 ROOT = Path(__file__).parent / "results" / "ragas"
 LENGTHS = (64, 16, 32, 128)
@@ -49,7 +50,7 @@ def allied(options: argparse.Namespace) -> list[Cell]:
 
 
 def _allied(per_raga: int, n_notes: int, representation: str, recipe: Recipe | None = None) -> Row:
-    from tasks.synthesis.ragatable import SETS
+    from seqclass.synthesis.ragas.table import SETS
 
     options = {"ragas": ("all", "Sri without PDNP"), "n_notes": (n_notes, n_notes),
                "representation": representation}  # fmt: skip
@@ -88,7 +89,7 @@ def twins(options: argparse.Namespace) -> list[Cell]:
 
 
 def _twins(per_raga: int) -> Row:
-    from tasks.synthesis.ragatable import SETS
+    from seqclass.synthesis.ragas.table import SETS
 
     sets = {name: members for name, members in SETS.items() if name[0] == "A"}
     options = {"ragas": tuple(sets), "phrases": False}
@@ -105,7 +106,7 @@ def tonic(options: argparse.Namespace) -> list[Cell]:
 
 
 def _tonic(per_raga: int, told: str) -> Row:
-    from tasks.synthesis.drawing import Uniform
+    from seqclass.synthesis.drawing import Uniform
 
     options = {"ragas": ("author", "main"), "tonic": told}
     train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)

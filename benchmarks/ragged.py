@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.workers import Workers
+from tasks.compute.workers import Workers
 
 SHORTEST, LONGEST, N_SERIES, CHANNELS, UPDATES = 1, 10_000, 600, 2, 100
 
@@ -27,14 +27,15 @@ def lengths_of(case: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _measured(case: str) -> dict[str, Any]:
-    from tasks.workers import tensorflow
+    from seqclass.runtime import tensorflow
 
     tensorflow()
-    from tasks.learning.classifier import build_network, pooling_factor
-    from tasks.learning.fitting import Rows, fit, predict_logits
-    from tasks.learning.members import usual_steps
-    from tasks.learning.scaling import fit_scaling
-    from tasks.learning.spec import Architecture, Recipe
+    from seqclass.networks.architecture import Architecture
+    from seqclass.networks.classifier import build_network, pooling_factor
+    from seqclass.networks.scaling import fit_scaling
+    from seqclass.training.fitting import Rows, fit, predict_logits
+    from seqclass.training.members import usual_steps
+    from seqclass.training.recipe import Recipe
 
     rng = np.random.default_rng(0)
     lengths = lengths_of(case, rng)

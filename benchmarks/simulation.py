@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.tables import as_table
-from flows.command_line import prepare_prefect
+from flows.cli.command_line import prepare_prefect
 
 RESULTS = Path(__file__).parent / "results" / "simulation"
 WEEKS, CHANGE = 12, 5
@@ -30,10 +30,10 @@ COOL_DOWN_S = 4 * 7 * 24 * 3600
 
 def replay(scenario: str, seed: int) -> dict[str, Any]:
     """One run: its weeks, and the promoted versions that saw rows of the spoilt week."""
-    from flows.simulation import SimulationSpec, simulate
-    from storage.root import open_root
-    from tasks.monitoring.retraining import RetrainSpec
-    from tasks.synthesis.weeks import ArrivalSpec
+    from flows.cli.simulation import SimulationSpec, simulate
+    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.store.root import open_root
+    from seqclass.synthesis.arrival_scenarios import ArrivalSpec
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -49,9 +49,9 @@ def replay(scenario: str, seed: int) -> dict[str, Any]:
 
 def _learned_from(store: Any, prefix: str) -> list[str]:
     """Versions that were champion at some time and whose dataset holds rows of a week."""
-    from storage.datasets import open_dataset
-    from storage.registry import open_model, read_audit
-    from tasks.news import pairs_of
+    from seqclass.store.datasets import open_dataset
+    from seqclass.store.registry import open_model, read_audit
+    from tasks.retraining.detect import pairs_of
 
     moves = [entry for entry in read_audit(store, "plant") if entry["what"] == "promote"]
     models = [open_model(store, f"plant@{entry['to']}") for entry in moves]
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=3600)
     chosen = parser.parse_args()
-    prepare_prefect("simulation", "flows.simulation")
+    prepare_prefect("simulation", "flows.cli.simulation")
     RESULTS.mkdir(parents=True, exist_ok=True)
     began, seeds = time.monotonic(), range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     for seed in seeds:

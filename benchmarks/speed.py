@@ -84,9 +84,9 @@ def keras_network(work: Workload) -> Any:
 
     keras.utils.set_random_seed(0)
     if not work.layers:
-        from tasks.learning.classifier import build_network
-        from tasks.learning.scaling import Scaling
-        from tasks.learning.spec import Architecture
+        from seqclass.networks.architecture import Architecture
+        from seqclass.networks.classifier import build_network
+        from seqclass.networks.scaling import Scaling
 
         return build_network(CLASSES, Scaling((0.0,), (1.0,)), 2, Architecture(), seed=0)
     raw = keras.Input((work.n_steps, work.n_channels))
@@ -121,9 +121,9 @@ def this_product(work: Workload) -> Iterator[float]:
     """The product's own loop: AdamW, clipping and averaged weights included."""
     import tensorflow as tf
 
-    from tasks.learning.fitting import CompiledTrainer
-    from tasks.learning.spec import CHUNK, Recipe
-    from tasks.workers import tensorflow
+    from seqclass.runtime import tensorflow
+    from seqclass.training.fitting import CompiledTrainer
+    from seqclass.training.recipe import CHUNK, Recipe
 
     tensorflow()
     x, y, _ = work.rows()
@@ -214,12 +214,12 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     recipe runs once a process, on all cores, as his script did.
     """
     from benchmarks.peer import author_rows
-    from storage.datasets import write_dataset
-    from storage.root import open_root
-    from tasks.candidates import train_candidates
-    from tasks.generate import signal_tables
-    from tasks.learning.spec import TrainingSpec
-    from tasks.synthesis.signals import SignalSpec
+    from seqclass.store.datasets import write_dataset
+    from seqclass.store.root import open_root
+    from seqclass.synthesis.signals import SignalSpec
+    from seqclass.training.spec import TrainingSpec
+    from tasks.compute.candidates import train_candidates
+    from tasks.data.generate import signal_tables
 
     with TemporaryDirectory() as folder:
         root = open_root(folder)
@@ -242,12 +242,12 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
 
 
 def _epochs(who: str, workload: str) -> list[float]:
-    from tasks import workers
+    from seqclass.runtime import THREADS, environment
 
     threads = str(os.cpu_count() or 1)
-    own = {workers.THREADS: threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    own = {THREADS: threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if who == "this product":
-        own = workers.environment() | own
+        own = environment() | own
     words = [sys.executable, "-m", "benchmarks.speed", who, workload]
     found = subprocess.run(words, env=os.environ | own, capture_output=True, text=True)
     if found.returncode and "No module named 'torch'" in found.stderr:

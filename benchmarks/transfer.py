@@ -22,7 +22,7 @@ from benchmarks.contest import (
     trained,
 )
 from benchmarks.geethams import REPORTED, TUNING, Piece, read_pieces, windows
-from tasks.synthesis.chains import Manner
+from seqclass.synthesis.ragas.chains import Manner
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 WINDOW, HOP, AGREEMENT = 64, 16, 0.6
@@ -102,7 +102,7 @@ def transfer(options: argparse.Namespace) -> list[Cell]:
 
 
 def _transfer(data: Path, drawn: Drawn) -> Row:
-    from tasks.learning.votes import accuracy_of
+    from seqclass.evaluation.votes import accuracy_of
 
     pieces = read_pieces(data / "geethams.jsonl")
     ragas = tuple(sorted({piece.raga for piece in pieces}))
@@ -133,7 +133,7 @@ def _transfer(data: Path, drawn: Drawn) -> Row:
 
 def train_all(train: Rows, seeds: range) -> tuple[dict[str, Any], list[Row]]:
     """What answers with log-scores ``(n, classes)``, by name; and the seeds' records."""
-    from tasks.learning.ngrams import fit_symbol_models
+    from seqclass.training.ngrams import fit_symbol_models
 
     models = fit_symbol_models(train.x, train.y, train.channels, 0)
     replicas = [trained(train, seed) for seed in seeds]
@@ -147,7 +147,7 @@ def train_all(train: Rows, seeds: range) -> tuple[dict[str, Any], list[Row]]:
 
 def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> Row:
     """What each hears in pieces: window by window, by vote, and by the windows' mean log-score."""
-    from tasks.learning.votes import accuracy_of, lead_of, names_of, vote
+    from seqclass.evaluation.votes import accuracy_of, lead_of, names_of, vote
 
     x, owners = windows(pieces, WINDOW, HOP)
     truth = np.array([classes.index(piece.raga) for piece in pieces])

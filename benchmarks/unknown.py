@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.learning.spec import TrainingSpec
-from tasks.workers import workers
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.workers import workers
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "archive"
 SETS = (
@@ -47,11 +47,11 @@ def _summary(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _left_out(name: str, number: int) -> dict[str, Any]:
     from sklearn.metrics import roc_auc_score
 
-    from tasks.workers import tensorflow
+    from seqclass.runtime import tensorflow
 
     tensorflow()
-    from tasks.learning.fitting import Rows, predict_all
-    from tasks.learning.training import train_replica
+    from seqclass.training.fitting import Rows, predict_all
+    from seqclass.training.replica import train_replica
 
     with np.load(DATA / f"{name}.npz", allow_pickle=False) as file:
         x, labels, x_test, truth = (file[k] for k in ("X_train", "y_train", "X_test", "y_test"))

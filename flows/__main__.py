@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import (
+from flows.cli import (
     arrival_commands,
     dataset_commands,
     inspection_commands,
@@ -23,14 +23,14 @@ from flows import (
     training_commands,
     voting_commands,
 )
-from flows.command_line import BAD_INPUT, FAULT, complain
-from flows.interruption import INTERRUPTED, INTERRUPTION
+from flows.cli.command_line import BAD_INPUT, FAULT, complain
+from flows.cli.interruption import INTERRUPTED, INTERRUPTION
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
 OWN_FOLDERS = tuple(
-    f"{Path(__file__).parent.parent / package}/" for package in ("flows", "tasks", "storage")
+    f"{Path(__file__).parent.parent / package}/" for package in ("flows", "tasks", "seqclass")
 )
 
 app = typer.Typer(

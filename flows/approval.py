@@ -10,7 +10,7 @@ from prefect.input import RunInput
 from prefect.runtime import flow_run
 from prefect.states import Running
 
-from tasks.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retraining import RetrainSpec
 
 
 class Approval(RunInput):

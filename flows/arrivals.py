@@ -6,11 +6,11 @@ from prefect import flow
 from prefect.states import Completed, State
 
 from flows.place import check_place, own_root
-from storage.inbox import INBOX, inboxes
-from storage.root import Root, check_name
-from tasks.catalogue import refresh_catalogue
-from tasks.collect import ArrivalSpec, collect
-from tasks.sweep import sweep_leftovers
+from seqclass.store.inbox import INBOX, inboxes
+from seqclass.store.root import Root, check_name
+from tasks.data.collect import ArrivalSpec, collect
+from tasks.data.garbage import sweep_leftovers
+from tasks.registry.catalogue import refresh_catalogue
 
 
 @flow(name="ingest", flow_run_name="ingest")

@@ -4,8 +4,8 @@ from prefect import flow
 
 from flows.generation import generate_signals
 from flows.training import train_classifier
-from tasks.learning.spec import TrainingSpec
-from tasks.synthesis.signals import SignalSpec
+from seqclass.synthesis.signals import SignalSpec
+from seqclass.training.spec import TrainingSpec
 
 
 @flow(name="run", flow_run_name="run {name}")

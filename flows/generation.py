@@ -3,12 +3,12 @@
 from prefect import flow
 
 from flows.place import own_root
-from tasks.catalogue import refresh_catalogue
-from tasks.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
-from tasks.sweep import sweep_leftovers
-from tasks.synthesis.iot import IotSpec
-from tasks.synthesis.renditions import RagaSpec
-from tasks.synthesis.signals import SignalSpec
+from seqclass.synthesis.iot import IotSpec
+from seqclass.synthesis.ragas.raga_series import RagaSpec
+from seqclass.synthesis.signals import SignalSpec
+from tasks.data.garbage import sweep_leftovers
+from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
+from tasks.registry.catalogue import refresh_catalogue
 
 
 @flow(name="generate-signals", flow_run_name="generate {name}")

@@ -5,10 +5,10 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from tasks.catalogue import refresh_catalogue
-from tasks.ingest import ImportSpec, ingest
-from tasks.notify import notify
-from tasks.sweep import sweep_leftovers
+from tasks.data.garbage import sweep_leftovers
+from tasks.data.ingest import ImportSpec, ingest
+from tasks.data.notify import notify
+from tasks.registry.catalogue import refresh_catalogue
 
 
 @flow(name="import-dataset", flow_run_name="import {name}")

@@ -6,7 +6,7 @@ Parameters of such a run come from whoever may speak to the server.
 import os
 from datetime import datetime
 
-from storage.root import Root, open_root
+from seqclass.store.root import Root, open_root
 
 RUN = "PREFECT__FLOW_RUN_ID"
 

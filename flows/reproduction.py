@@ -5,8 +5,8 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from tasks.reproduce import reproduce
-from tasks.sweep import sweep_leftovers
+from tasks.data.garbage import sweep_leftovers
+from tasks.registry.reproduce import reproduce
 
 
 @flow(name="reproduce-model", flow_run_name="reproduce {model}")

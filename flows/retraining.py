@@ -8,21 +8,21 @@ from prefect.states import Completed
 
 from flows.approval import with_approval
 from flows.place import check_present, own_root
-from storage.claims import in_turn
-from storage.registry import open_model
-from storage.root import open_root, staging
-from tasks.announce import announce
-from tasks.catalogue import refresh_catalogue
-from tasks.challenge import choose_rows, judge, training_of
-from tasks.evaluate import evaluate
-from tasks.inspect_rows import inspect_rows
-from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import look_for_news
-from tasks.register import register
-from tasks.report import write_report
-from tasks.settle import NOTHING_NEW, end_what_was_cut_short, settle
-from tasks.sweep import sweep_leftovers
-from tasks.train import train
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.leases import in_turn
+from seqclass.store.registry import open_model
+from seqclass.store.root import open_root, staging
+from tasks.data.garbage import sweep_leftovers
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.report import write_report
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.register import register
+from tasks.retraining.announce import announce
+from tasks.retraining.challenge import choose_rows, judge, training_of
+from tasks.retraining.detect import look_for_news
+from tasks.retraining.inspect_rows import inspect_rows
+from tasks.retraining.settle import NOTHING_NEW, end_what_was_cut_short, settle
+from tasks.training.train import train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
 

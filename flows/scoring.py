@@ -5,9 +5,9 @@ from typing import Any
 from prefect import flow
 
 from flows.place import check_place, own_root
-from storage.formats import ColumnNames, Limits
-from tasks.score import assess, resolve_model, score
-from tasks.sweep import sweep_leftovers
+from seqclass.store.formats import ColumnNames, Limits
+from tasks.data.garbage import sweep_leftovers
+from tasks.inference.score import assess, resolve_model, score
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}")

@@ -5,11 +5,11 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from storage.datasets import open_dataset
-from tasks.catalogue import refresh_catalogue
-from tasks.learning.ladder import SearchSpec
-from tasks.search import publish_search, search_architectures, summarise_search
-from tasks.sweep import sweep_leftovers
+from seqclass.store.datasets import open_dataset
+from seqclass.training.halving import SearchSpec
+from tasks.data.garbage import sweep_leftovers
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.studies.search import publish_search, search_architectures, summarise_search
 
 
 @flow(name="search-architecture", flow_run_name="search {dataset}")

@@ -5,11 +5,11 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from storage.datasets import open_dataset
-from tasks.catalogue import refresh_catalogue
-from tasks.learning.spec import StudySpec
-from tasks.study import publish_study, summarise_study, train_study
-from tasks.sweep import sweep_leftovers
+from seqclass.store.datasets import open_dataset
+from seqclass.training.study_spec import StudySpec
+from tasks.data.garbage import sweep_leftovers
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.studies.study import publish_study, summarise_study, train_study
 
 
 @flow(name="study-stability", flow_run_name="study {dataset}")

@@ -3,18 +3,18 @@
 from prefect import flow
 
 from flows.place import own_root
-from storage.datasets import open_dataset
-from storage.root import check_name, staging
-from tasks.catalogue import refresh_catalogue
-from tasks.compare import compare
-from tasks.evaluate import evaluate
-from tasks.learning.spec import TrainingSpec
-from tasks.promote import promote
-from tasks.publish import publish
-from tasks.register import register
-from tasks.report import write_report
-from tasks.sweep import sweep_leftovers
-from tasks.train import train
+from seqclass.store.datasets import open_dataset
+from seqclass.store.root import check_name, staging
+from seqclass.training.spec import TrainingSpec
+from tasks.data.garbage import sweep_leftovers
+from tasks.evaluation.compare import compare
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.report import write_report
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.promote import promote
+from tasks.registry.publish import publish
+from tasks.registry.register import register
+from tasks.training.train import train
 
 
 @flow(name="train-classifier", flow_run_name="train {dataset}")

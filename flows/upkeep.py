@@ -7,7 +7,7 @@ from prefect import flow
 from flows.arrivals import ingest_arrivals
 from flows.place import own_root
 from flows.retraining import retrain_model
-from storage.catalogue import list_models
+from seqclass.store.catalogue import list_models
 
 
 @flow(name="upkeep", flow_run_name="upkeep")

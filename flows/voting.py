@@ -5,10 +5,10 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from storage.datasets import open_dataset
-from storage.registry import open_model
-from tasks.sweep import sweep_leftovers
-from tasks.vote import PollSpec, hold_vote
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import open_model
+from tasks.data.garbage import sweep_leftovers
+from tasks.evaluation.vote import PollSpec, hold_vote
 
 
 @flow(name="vote", flow_run_name="vote {model} on {dataset}")

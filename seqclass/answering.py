@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from seqclass.series import Series, as_padded
-from tasks.learning.blocks import predict_block
-from tasks.learning.decisions import (
+from seqclass.evaluation.decisions import (
     UNKNOWN,
     Decision,
     confidence_of,
     predict_labels,
     reasons_of,
 )
-from tasks.learning.evidence import series_lengths
+from seqclass.inference.blocks import predict_block
+from seqclass.networks.attribution import series_lengths
+from seqclass.series import Series, as_padded
 
 
 class Answering:
@@ -51,8 +51,8 @@ class Answering:
         y: the classes ``(n,)`` to explain, by default those that are predicted. Above 0 for the
         class, below 0 against it; 0 where nothing is observed. (Sundararajan, Taly and Yan 2017.)
         """
-        from tasks.learning.classifier import score_gradient
-        from tasks.learning.evidence import find_evidence
+        from seqclass.networks.attribution import find_evidence
+        from seqclass.networks.classifier import score_gradient
 
         x = self._padded(X)
         labels = self.predict(x) if y is None else np.asarray(y)
@@ -75,6 +75,6 @@ class Answering:
 
     @cached_property
     def _infer(self) -> Any:
-        from tasks.prediction import outputs_of
+        from seqclass.inference.prediction import outputs_of
 
         return outputs_of(self.keras_model_)

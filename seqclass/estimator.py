@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqclass.answering import Answering
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
-from tasks.learning.spec import TrainingSpec
+from seqclass.training.spec import TrainingSpec
 
 MIN_PER_CLASS = 2
 """Series of every class that a training needs: one to learn from, one to hold back."""
@@ -56,8 +56,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
         start_tensorflow()
-        from tasks.learning.fitting import Rows
-        from tasks.learning.training import train_replica
+        from seqclass.training.fitting import Rows
+        from seqclass.training.replica import train_replica
 
         rows = Rows(x, codes.astype(np.int32))
         replica = train_replica(

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from seqclass.answering import Answering
+from seqclass.inference.prediction import scorer_of
 from seqclass.runtime import start_tensorflow
-from storage.datasets import dataset_versions, open_dataset
-from storage.models import Model, load_keras, model_versions
-from storage.registry import champion_of, open_model
-from storage.root import Root, open_root
-from tasks.prediction import scorer_of
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.models import Model, load_keras, model_versions
+from seqclass.store.registry import champion_of, open_model
+from seqclass.store.root import Root, open_root
 
 
 class StoredClassifier(Answering):

@@ -1,8 +1,73 @@
-"""TensorFlow in the process of the user, set for repeatable results."""
+"""TensorFlow in a process: set for repeatable results, and what decides its numbers."""
 
+import contextlib
+import hashlib
 import os
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-from tasks.workers import environment, tensorflow
+THREADS = "SEQCLASS_THREADS"
+OPTIONAL = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports where it is installed, for plots and wrappers: 90 MB and a second."""
+
+LEARNING_ROOMS = ("networks", "training", "evaluation")
+"""Packages beside this file that a training runs through."""
+
+
+def threads() -> int:
+    """Threads of a training process: 1, or what ``SEQCLASS_THREADS`` says.
+
+    The LSTM kernel's, that is; TensorFlow's own operations are too small to be split.
+    """
+    text = os.environ.get(THREADS, "1")
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(
+            f"{THREADS}: expected a whole number of at least 1, got {text!r}; correct or unset it"
+        )
+    return int(text)
+
+
+def environment() -> dict[str, str]:
+    """What a process is started with before it imports TensorFlow."""
+    return {
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "KERAS_BACKEND": "tensorflow",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # others keep what they no longer use
+    }
+
+
+def numerics() -> dict[str, Any]:
+    """What besides versions and CPU decides the bits of a training; part of its fingerprint."""
+    return {
+        "threads": threads(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "op_determinism": True,
+        "kernel": kernel(),
+        "learning_code": _code_digest(),
+    }
+
+
+def kernel() -> str:
+    """What computes LSTM recurrences: ``numba``, or ``keras`` without it or with a GPU."""
+    return "numba" if find_spec("numba") and not os.path.exists("/dev/nvidiactl") else "keras"
+
+
+@cache
+def _code_digest() -> str:
+    """SHA-256 (16 digits) of the sources that a training runs through."""
+    digest = hashlib.sha256()
+    for room in LEARNING_ROOMS:
+        for path in sorted(Path(__file__).with_name(room).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def start_tensorflow() -> None:
@@ -10,3 +75,44 @@ def start_tensorflow() -> None:
     for name, value in environment().items():
         os.environ.setdefault(name, value)
     tensorflow()
+
+
+@cache
+def tensorflow() -> Any:
+    """Import TensorFlow once, without its start-up chatter, set for repeatable results."""
+    with _stderr_closed(), _hidden(OPTIONAL):
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")
+    from threadpoolctl import threadpool_limits
+
+    from seqclass.networks.recurrence import use_kernel
+
+    threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
+    use_kernel(threads() if kernel() == "numba" else None)
+    return tf
+
+
+@contextlib.contextmanager
+def _hidden(names: Sequence[str]) -> Iterator[None]:
+    """Let imports take modules that nobody has imported yet for missing."""
+    absent = dict.fromkeys(name for name in names if name not in sys.modules)
+    sys.modules.update(absent)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _stderr_closed() -> Iterator[None]:
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -22,18 +22,18 @@ import pyarrow as pa
 import pytest
 
 from flows.__main__ import main
-from flows.command_line import PREFECT_SETTINGS
-from storage.datasets import Dataset, write_dataset
-from storage.models import Model, commit_model
-from storage.root import Root, open_root, staging
-from storage.rows import from_dense
-from tasks import workers
+from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.runtime import environment
+from seqclass.store.datasets import Dataset, write_dataset
+from seqclass.store.models import Model, commit_model
+from seqclass.store.root import Root, open_root, staging
+from seqclass.store.rows import from_dense
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"
 os.environ.update(PREFECT_SETTINGS)
 # Tests that train in this process do as the worker processes: threads beside them only wait.
-os.environ.update(workers.environment())
+os.environ.update(environment())
 # Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
 # the stream that it began with, which is pytest's.
 import_module("prefect.main")

@@ -8,18 +8,58 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-PURE = {"tasks.synthesis", "tasks.learning", "tasks.monitoring"}
-ALLOWED = {
-    "seqclass": {"seqclass", "tasks", "storage"},
-    "flows": {"flows", "tasks", "storage"},
-    "tasks": {"tasks", "storage"},
-    "storage": {"storage"},
+SEQCLASS = {
+    "ranges": "",
+    "store": "",
+    "synthesis": "",
+    "networks": "ranges",
+    "evaluation": "ranges",
+    "runtime": "networks",
+    "training": "networks evaluation ranges",
+    "monitoring": "training evaluation",
+    "screening": "store",
+    "inference": "store networks evaluation runtime",
+    "reports": "store synthesis",
 }
-SOURCES = [
-    path for package in ALLOWED for path in sorted((REPOSITORY / package).rglob("*.py"))
-    if "artifacts" not in path.parts
-]  # fmt: skip
-WORLD = {"prefect", "os", "pathlib", "time", "datetime", "random", "fsspec", "pyarrow", "storage"}
+"""Rooms of the library, and what each may import beside itself."""
+STAGES = [
+    "compute",
+    "data",
+    "training",
+    "evaluation",
+    "registry",
+    "inference",
+    "retraining",
+    "studies",
+]
+"""Rooms of tasks: each may import those before it, and the library."""
+PURE = {
+    f"seqclass.{room}" for room in ("networks", "training", "evaluation", "monitoring", "synthesis")
+}
+WORLD = {"prefect", "os", "pathlib", "time", "datetime", "random", "fsspec", "pyarrow"}
+TIMED = {"seqclass.training.replica", "seqclass.training.members", "seqclass.networks.recurrence"}
+"""They tell how long a fit took, or how threads wait. Nothing else depends on it."""
+TOP = ("seqclass", "tasks", "flows")
+SOURCES = [path for top in TOP for path in sorted((REPOSITORY / top).rglob("*.py"))]
+LIBRARY = {f"seqclass.{room}" for room in SEQCLASS}
+TASKS = {f"tasks.{stage}" for stage in STAGES}
+ALLOWED = {
+    **{
+        f"seqclass.{room}": {f"seqclass.{name}" for name in own.split()}
+        for room, own in SEQCLASS.items()
+    },
+    "seqclass": LIBRARY,
+    **{
+        f"tasks.{stage}": LIBRARY | {f"tasks.{name}" for name in STAGES[:at]}
+        for at, stage in enumerate(STAGES)
+    },
+    "tasks": set(),
+    "flows": LIBRARY | TASKS,
+    "flows.service": {"seqclass.store"},
+    "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
+    "flows.__main__": {"flows.cli"},
+}
+"""Every room, and the rooms that it may import beside itself."""
 
 
 def module_of(path: Path) -> str:
@@ -37,27 +77,64 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+def room_of(module: str) -> str:
+    """The longest part of a module's name that is a room."""
+    parts = module.split(".")
+    return next(name for n in range(len(parts), 0, -1) if (name := ".".join(parts[:n])) in ALLOWED)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_imports_follow_the_arrows(path: Path) -> None:
-    package = path.relative_to(REPOSITORY).parts[0]
-    own = {name for name in imports_of(path) if name.partition(".")[0] in ALLOWED}
-    assert {name.partition(".")[0] for name in own} <= ALLOWED[package]
+    own = room_of(module_of(path))
+    named = {name for name in imports_of(path) if name.partition(".")[0] in TOP}
+    assert {room_of(name) for name in named} <= ALLOWED[own] | {own}
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if "tasks" in p.parts], ids=module_of)
-def test_pure_packages_know_neither_prefect_nor_files_nor_each_other(path: Path) -> None:
-    own = next((pure for pure in PURE if module_of(path).startswith(pure)), None)
-    if own is None:
-        return
-    for name in imports_of(path):
-        # One number leaves: how long a fit took. Nothing depends on it, nor on how threads wait.
-        timed = ("tasks.learning.training", "tasks.learning.members", "tasks.learning.recurrence")
-        if name == "time" and module_of(path) in timed:
-            continue
-        assert name.partition(".")[0] not in WORLD, f"{path} imports {name}"
-        if name.startswith("tasks."):
-            allowed = (own, "tasks.learning") if own == "tasks.monitoring" else (own,)
-            assert name.startswith(allowed), f"{path} imports {name}"
+def test_every_module_has_a_room_and_every_room_modules(capsys: pytest.CaptureFixture) -> None:
+    rooms = [room_of(module_of(path)) for path in SOURCES]
+    with capsys.disabled():
+        print(f"\n{len(SOURCES)} modules in {len(set(rooms))} rooms held to their arrows")
+    assert set(rooms) == set(ALLOWED)
+    assert all(
+        rooms[SOURCES.index(path)] != "tasks" for path in SOURCES if path.parts[-2] != "tasks"
+    )
+
+
+def test_arrows_make_no_circle() -> None:
+    left = {room: set(own) for room, own in ALLOWED.items()}
+    while left:
+        ends = {room for room, own in left.items() if not own & left.keys()}
+        assert ends, left
+        left = {room: own for room, own in left.items() if room not in ends}
+
+
+def test_an_import_that_is_turned_round_is_seen(tmp_path: Path) -> None:
+    turned = tmp_path / "turned.py"
+    turned.write_text("from seqclass.training.replica import train_replica\n")
+    [name] = imports_of(turned)
+    assert room_of(name) not in ALLOWED["seqclass.networks"] | ALLOWED["seqclass.store"]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if room_of(module_of(p)) in PURE], ids=module_of
+)
+def test_pure_rooms_know_no_world(path: Path) -> None:
+    known = {name.partition(".")[0] for name in imports_of(path)}
+    assert not known & WORLD - ({"time"} if module_of(path) in TIMED else set())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        p
+        for p in SOURCES
+        if p.parts[-3] == "tasks" and "compute" not in p.parts and p.stem != "__init__"
+    ],
+    ids=module_of,
+)
+def test_a_module_of_a_stage_holds_a_task(path: Path) -> None:
+    text = path.read_text()
+    assert not text or re.search(r"^@task\(", text, re.M)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
@@ -80,7 +157,7 @@ def test_tensorflow_stays_out_of_imports(path: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in _modules(node)
     }
-    if not module_of(path).startswith("tasks.learning"):
+    if room_of(module_of(path)) not in ("seqclass.networks", "seqclass.training"):
         assert not top & {"tensorflow", "keras"}
 
 
@@ -104,7 +181,9 @@ def test_the_lock_names_no_index() -> None:
     assert "://" not in (REPOSITORY / "requirements.lock").read_text()
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if "seqclass" in p.parts[-2:]], ids=module_of)
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if module_of(p).startswith("seqclass")], ids=module_of
+)
 def test_the_library_knows_no_prefect_at_any_depth(path: Path) -> None:
     seen, left = set(), {path}
     while left:
@@ -122,5 +201,5 @@ def test_the_page_on_the_house_names_files_that_are_there() -> None:
     known = {path.name for path in REPOSITORY.rglob("*") if ".venv" not in path.parts}
     assert len(named) > 30
     assert {one for one in named if one.rpartition("/")[2] not in known} == set()
-    rooted = {one for one in named if one.startswith(("tasks/", "storage/", "flows/", "tests/"))}
+    rooted = {one for one in named if one.startswith(("seqclass/", "tasks/", "flows/", "tests/"))}
     assert {one for one in rooted if not (REPOSITORY / one).exists()} == set()

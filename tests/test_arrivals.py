@@ -20,15 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import NOW, REPOSITORY, Command, store_series
 
-from storage.catalogue import verify_tree
-from storage.datasets import dataset_versions, open_dataset
-from storage.inbox import DONE, look_at, missing_end, put_away
-from storage.registry import move_champion
-from storage.root import Root, open_root, write_manifest
-from storage.rows import from_dense
-from tasks.collect import ArrivalSpec, collect_arrivals
-from tasks.monitoring.policy import Policy
-from tasks.notify import announce_arrival
+from seqclass.screening.policy import Policy
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.inbox import DONE, look_at, missing_end, put_away
+from seqclass.store.registry import move_champion
+from seqclass.store.root import Root, open_root, write_manifest
+from seqclass.store.rows import from_dense
+from tasks.data.collect import ArrivalSpec, collect_arrivals
+from tasks.data.notify import announce_arrival
 
 Told = list[tuple[str, int]]
 
@@ -355,9 +355,9 @@ def test_files_for_a_dataset_that_is_not_there_wait(root: Root) -> None:
 KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC, timedelta
-from storage.root import open_root
-from tasks.notify import announce_arrival
-from tasks.collect import ArrivalSpec, collect_arrivals
+from seqclass.store.root import open_root
+from tasks.data.notify import announce_arrival
+from tasks.data.collect import ArrivalSpec, collect_arrivals
 root, moment = open_root(sys.argv[1]), int(sys.argv[2])
 inbox, calls = open_root(root.join("inbox", "toy")), 0
 def count(frame, event, argument):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.registry import champion_of, read_audit
-from storage.root import open_root
+from seqclass.store.registry import champion_of, read_audit
+from seqclass.store.root import open_root
 
 
 @pytest.mark.slow

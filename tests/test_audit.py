@@ -13,9 +13,15 @@ from pathlib import Path
 import pytest
 from conftest import NOW, REPOSITORY, Command, store_version
 
-from storage.catalogue import verify_tree
-from storage.registry import champion_of, finish_move, move_champion, read_audit, write_refusal
-from storage.root import Root
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.registry import (
+    champion_of,
+    finish_move,
+    move_champion,
+    read_audit,
+    write_refusal,
+)
+from seqclass.store.root import Root
 
 
 @pytest.fixture
@@ -151,13 +157,13 @@ def test_a_move_that_was_cut_short_is_sound_and_is_ended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("storage.registry.swap_file", killed)
+        patch.setattr("seqclass.store.registry.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
             move_champion(moved, "m", "v3", "me", "why", {}, NOW.replace(second=9))
     with monkeypatch.context() as patch:
         assert bad(moved) == {}
         assert finish_move(moved, "m")
-        patch.setattr("storage.audit.swap_file", killed)
+        patch.setattr("seqclass.store.audit.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
             move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=10))
     assert bad(moved) == {}
@@ -209,8 +215,8 @@ def test_of_two_who_would_write_the_same_entry_one_is_refused(moved: Root) -> No
 PROMOTER = """
 import sys
 from datetime import UTC, datetime, timedelta
-from storage.root import open_root
-from tasks.champion import promote_version
+from seqclass.store.root import open_root
+from tasks.registry.champion import promote_version
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
 for turn in range(15):
     now = datetime.now(UTC) + timedelta(microseconds=first)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from conftest import NOW, Command, store_version
 
-from storage.models import load_keras
-from storage.registry import champion_of, move_champion, read_audit
-from storage.retrainings import carry_out, commit_retraining
-from storage.root import DamagedError, Root, open_root, staging
+from seqclass.store.models import load_keras
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.retrainings import carry_out, commit_retraining
+from seqclass.store.root import DamagedError, Root, open_root, staging
 
 
 @pytest.fixture

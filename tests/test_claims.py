@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from storage.claims import check_claim, claimed, in_turn
-from storage.root import Root
+from seqclass.store.leases import check_claim, claimed, in_turn
+from seqclass.store.root import Root
 
 FOLDER = ("models", "toy")
 
@@ -130,8 +130,8 @@ def test_claims_of_another_purpose_are_free(root: Root, purpose: str) -> None:
 
 HOLDER = """
 import os, signal, sys
-from storage.claims import claimed
-from storage.root import open_root
+from seqclass.store.leases import claimed
+from seqclass.store.root import open_root
 with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
     assert own
     os.kill(os.getpid(), signal.SIGKILL)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tasks.learning.assembly import Branch, committee_classifier
-from tasks.learning.classifier import (
+from seqclass.evaluation.metrics import seed_scores
+from seqclass.networks.architecture import KINDS, Architecture, Kind
+from seqclass.networks.classifier import (
     FrozenBuilder,
     NetworkBuilder,
     ViewsBuilder,
@@ -21,15 +22,16 @@ from tasks.learning.classifier import (
     probabilities_of,
     weights_by_network,
 )
-from tasks.learning.committee import Mixture
-from tasks.learning.fitting import Fit, Rows, fit, predict_logits
-from tasks.learning.layers import pool_steps
-from tasks.learning.members import add_to_bias, load_matching_weights, usual_steps
-from tasks.learning.metrics import seed_scores
-from tasks.learning.scaling import Scaling, fit_scaling
-from tasks.learning.spec import KINDS, Architecture, Kind, Recipe, TrainingSpec
-from tasks.learning.training import train_replica
-from tasks.replicas import weights_digest
+from seqclass.networks.layers import pool_steps
+from seqclass.networks.scaling import Scaling, fit_scaling
+from seqclass.training.assembly import Branch, committee_classifier
+from seqclass.training.committee import Mixture
+from seqclass.training.fitting import Fit, Rows, fit, predict_logits
+from seqclass.training.members import add_to_bias, load_matching_weights, usual_steps
+from seqclass.training.recipe import Recipe
+from seqclass.training.replica import train_replica
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.replicas import weights_digest
 
 SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
 QUICK = Recipe(updates=200, epochs=1, shortest=100, warm_up=50, restart_check_step=100)

@@ -12,19 +12,20 @@ import pytest
 from conftest import store_series
 from test_classifier import LOAD_ALONE, PLAIN, QUICK, SMALL, branch, gappy, lines, quiet, softmax
 
-from storage.models import load_keras
-from storage.root import Root
-from tasks.learning import members as members_module
-from tasks.learning.assembly import committee_classifier, members_alone
-from tasks.learning.classifier import build_network, probabilities_of, weights_by_network
-from tasks.learning.committee import Mixture, fit_mixture
-from tasks.learning.fitting import Rows, predict_logits
-from tasks.learning.members import FrozenFeatures, Training
-from tasks.learning.metrics import log_loss
-from tasks.learning.spec import MEMBERS, Recipe, TrainingSpec
-from tasks.learning.splits import holdout_folds
-from tasks.learning.training import NO_GAIN, NO_TIME, SOLVED, Replica, train_replica
-from tasks.replicas import weights_digest
+from seqclass.evaluation.metrics import log_loss
+from seqclass.networks.classifier import build_network, probabilities_of, weights_by_network
+from seqclass.store.models import load_keras
+from seqclass.store.root import Root
+from seqclass.training import members as members_module
+from seqclass.training.assembly import committee_classifier, members_alone
+from seqclass.training.committee import Mixture, fit_mixture
+from seqclass.training.fitting import Rows, predict_logits
+from seqclass.training.members import FrozenFeatures, Training
+from seqclass.training.recipe import Recipe
+from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, train_replica
+from seqclass.training.spec import MEMBERS, TrainingSpec
+from seqclass.training.splits import holdout_folds
+from tasks.compute.replicas import weights_digest
 
 BRIEF = replace(QUICK, updates=100, shortest=50)
 TWO_FOLDS = TrainingSpec(recipe=BRIEF, architecture=SMALL, validation_fraction=0.5)
@@ -316,7 +317,7 @@ def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) 
 @pytest.fixture
 def unlike(root: Root) -> list[tuple[str, float]]:
     """Two stored seeds of a dataset, one of fixed convolutions and one of a network."""
-    from tasks.replicas import train_seed
+    from tasks.compute.replicas import train_seed
 
     store_series(root, n=60)
     found = []
@@ -332,7 +333,7 @@ def unlike(root: Root) -> list[tuple[str, float]]:
 def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:
-    from tasks.replicas import build_ensemble, explain_rows, predict_rows
+    from tasks.compute.replicas import build_ensemble, explain_rows, predict_rows
 
     rows, path = np.arange(8), root.join("ensemble.keras")
     each = predict_rows(root.url, "toy", rows, [own for own, _ in unlike])

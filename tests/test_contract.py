@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from storage.repeats import CONFLICT, FRESH, REPEAT, Ledger
-from tasks.monitoring.breaches import whole_breaches
-from tasks.monitoring.contract import Channel, Contract, Profile, contract_from, describe
+from seqclass.screening.contract import Channel, Contract, Profile, contract_from, describe
+from seqclass.screening.violations import whole_breaches
+from seqclass.store.repeats import CONFLICT, FRESH, REPEAT, Ledger
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.learning.contribution import contribution_of, lstm_sentence
+from seqclass.evaluation.contribution import contribution_of, lstm_sentence
 
 
 def member(

@@ -7,11 +7,11 @@ import tensorflow as tf
 from test_classifier import gappy
 from test_symbols import walks
 
-from tasks.learning.convolutions import KERNELS, POOLED, Convolutions, fit_convolutions
-from tasks.learning.fitting import predict_logits
-from tasks.learning.members import usual_steps
-from tasks.learning.scaling import fit_scaling
-from tasks.learning.symbols import Alphabets, find_alphabets
+from seqclass.networks.convolutions import KERNELS, POOLED, Convolutions, fit_convolutions
+from seqclass.networks.scaling import fit_scaling
+from seqclass.networks.symbols import Alphabets, find_alphabets
+from seqclass.training.fitting import predict_logits
+from seqclass.training.members import usual_steps
 
 
 def fitted(x: np.ndarray, alphabets: Alphabets = (), seed: int = 0) -> Convolutions:

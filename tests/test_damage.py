@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import NOW, Command, store_series, store_version
 
-from storage.catalogue import list_models, write_index
-from storage.datasets import open_dataset
-from storage.registry import champion_of, move_champion
-from storage.retrainings import commit_retraining
-from storage.root import Bad, Root, staging
+from seqclass.store.catalogue import list_models, write_index
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, move_champion
+from seqclass.store.retrainings import commit_retraining
+from seqclass.store.root import Bad, Root, staging
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.1}
 

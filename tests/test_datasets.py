@@ -12,10 +12,10 @@ from conftest import NOW, store_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import datasets
-from storage.datasets import dataset_versions, open_dataset, write_dataset
-from storage.root import DamagedError, Root, open_root
-from storage.rows import from_dense, to_dense
+from seqclass.store import datasets
+from seqclass.store.datasets import dataset_versions, open_dataset, write_dataset
+from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.rows import from_dense, to_dense
 
 
 def ragged(lengths: list[int], seed: int = 0) -> pa.Table:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score
 
-from tasks.learning.decisions import (
+from seqclass.evaluation.abstention import Abstention
+from seqclass.evaluation.decisions import (
     abstention_scores,
     confidence_of,
     decide,
@@ -18,7 +19,7 @@ from tasks.learning.decisions import (
     possible_from,
     predict_labels,
 )
-from tasks.learning.spec import Abstention, Recipe
+from seqclass.training.recipe import Recipe
 
 
 def rare_problem(n: int = 20_000, share: float = 0.01) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,9 @@ from threading import Thread
 import pytest
 from conftest import Command, free_port
 
-from flows.automations import SILENT, STUCK, find, watch_runs
-from flows.command_line import PREFECT_SETTINGS
-from flows.server import (
+from flows.cli.command_line import PREFECT_SETTINGS
+from flows.service.automations import SILENT, STUCK, find, watch_runs
+from flows.service.server import (
     POOL,
     SILENCE_S,
     choose_port,
@@ -25,7 +25,7 @@ from flows.server import (
     record,
     recorded,
 )
-from storage.root import Root, open_root
+from seqclass.store.root import Root, open_root
 
 
 class Elsewhere(BaseHTTPRequestHandler):

@@ -19,9 +19,9 @@ from chromium import Page, browse
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from flows import throwaway
-from flows.secrecy import PASSWORD, make_password, password_in, private_folder
-from flows.server import (
+from flows.service import throwaway
+from flows.service.secrecy import PASSWORD, make_password, password_in, private_folder
+from flows.service.server import (
     Service,
     await_server,
     choose_port,
@@ -30,7 +30,7 @@ from flows.server import (
     new_service,
     start_server,
 )
-from storage.root import Root
+from seqclass.store.root import Root
 
 FOREIGN = "http://elsewhere.example"
 SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled")
@@ -100,7 +100,7 @@ def ask(
 
 
 def csrf(service: Service) -> dict[str, str]:
-    from flows.server import client_of
+    from flows.service.server import client_of
 
     with client_of(service) as client:
         client.read_work_pools()  # a change as far as CSRF goes

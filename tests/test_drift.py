@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tasks.monitoring.drift import (
+from seqclass.monitoring.drift import (
     FEATURES,
     DriftSpec,
     compare_counts,

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Command, store_series
 
-from storage.models import load_keras, save_keras
-from storage.registry import open_model
-from storage.root import Root, describe_file, open_root, read_manifest, write_manifest
+from seqclass.store.models import load_keras, save_keras
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, describe_file, open_root, read_manifest, write_manifest
 
 SPEC = {
     "seeds": 2,
@@ -28,7 +28,7 @@ def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     from pydantic import TypeAdapter
 
     from flows.training import train_classifier
-    from tasks.learning.spec import TrainingSpec
+    from seqclass.training.spec import TrainingSpec
 
     root = open_root(tmp_path_factory.mktemp("ensemble"))
     muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(400)]
@@ -47,11 +47,11 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     import keras
     from test_classifier import PLAIN, branch, classifier_of
 
-    from tasks.learning.assembly import committee_classifier
-    from tasks.learning.classifier import average_classifiers, build_network
-    from tasks.learning.committee import Mixture
-    from tasks.learning.fitting import predict_logits
-    from tasks.learning.spec import Architecture
+    from seqclass.networks.architecture import Architecture
+    from seqclass.networks.classifier import average_classifiers, build_network
+    from seqclass.training.assembly import committee_classifier
+    from seqclass.training.committee import Mixture
+    from seqclass.training.fitting import predict_logits
 
     small = Architecture(filters=8, units=8)
     networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
@@ -73,7 +73,7 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
 
 
 def test_members_that_stopped_earlier_are_averaged_over_the_rows_that_all_held_back() -> None:
-    from tasks.learning.calibration import mean_log_probabilities
+    from seqclass.evaluation.calibration import mean_log_probabilities
 
     shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
     longer, shorter = np.log(shares) + 3.0, np.log(shares[:2, ::-1])
@@ -96,9 +96,9 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
 
 
 def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
-    from storage.datasets import open_dataset
-    from tasks.learning.spec import TrainingSpec
-    from tasks.selection import select_rows
+    from seqclass.store.datasets import open_dataset
+    from seqclass.training.spec import TrainingSpec
+    from tasks.compute.split import select_rows
 
     model, dataset = open_model(original, "toy"), open_dataset(original, "toy")
     stored = load_keras(original, model.path("model.keras"))
@@ -148,12 +148,12 @@ def test_one_flag_makes_an_ensemble(
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     from test_classifier import PLAIN, branch
 
-    from tasks.learning.assembly import committee_classifier
-    from tasks.learning.classifier import build_network
-    from tasks.learning.committee import Mixture
-    from tasks.learning.fitting import predict_logits
-    from tasks.learning.spec import Architecture
-    from tasks.replicas import predict_rows
+    from seqclass.networks.architecture import Architecture
+    from seqclass.networks.classifier import build_network
+    from seqclass.training.assembly import committee_classifier
+    from seqclass.training.committee import Mixture
+    from seqclass.training.fitting import predict_logits
+    from tasks.compute.replicas import predict_rows
 
     dataset, paths = store_series(root, n=10), []
     for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):

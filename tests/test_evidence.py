@@ -12,19 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_classifier import branch
 
-from storage.datasets import open_dataset
-from storage.registry import open_model
-from storage.root import Root, open_root
-from tasks.charts import series_panels
-from tasks.learning import evidence as module
-from tasks.learning.assembly import committee_classifier
-from tasks.learning.classifier import average_classifiers, build_network, score_gradient
-from tasks.learning.committee import Mixture
-from tasks.learning.evidence import find_evidence, hit_rates, opening_level, strongest_steps
-from tasks.learning.scaling import Scaling
-from tasks.learning.spec import KINDS, Architecture, Recipe, TrainingSpec
-from tasks.synthesis.drawing import Uniform
-from tasks.synthesis.signals import PRESETS, SignalSpec
+from seqclass.networks import attribution as module
+from seqclass.networks.architecture import KINDS, Architecture
+from seqclass.networks.attribution import find_evidence, hit_rates, opening_level, strongest_steps
+from seqclass.networks.classifier import average_classifiers, build_network, score_gradient
+from seqclass.networks.scaling import Scaling
+from seqclass.reports.charts import series_panels
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.signals import PRESETS, SignalSpec
+from seqclass.training.assembly import committee_classifier
+from seqclass.training.committee import Mixture
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
 
 SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
 
@@ -210,8 +212,8 @@ def test_where_is_told_in_the_report_and_by_show(
 def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import explain
-    from tasks.selection import select_rows
+    from tasks.compute import explain
+    from tasks.compute.split import select_rows
 
     model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
     (tmp_path / "model.keras").write_bytes(Path(model.path("model.keras")).read_bytes())

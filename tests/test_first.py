@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from conftest import Command, store_series, store_version
 
-from storage.registry import champion_of
-from storage.root import Root
-from tasks.learning.spec import Limits
-from tasks.monitoring.first import evidence_of, first_objections, sign_flip_p
+from seqclass.monitoring.first_champion import evidence_of, first_objections, sign_flip_p
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root
+from seqclass.training.spec import Limits
 
 DRAWS = 200
 SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Command, store_series
 
-from storage.datasets import open_dataset
-from storage.registry import champion_of, open_model, read_audit
-from storage.root import Root, open_root
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, open_model, read_audit
+from seqclass.store.root import Root, open_root
 
 ARTIFACTS = {
     "comparison.json", "evidence.parquet", "history.parquet", "manifest.json", "metrics.json",
@@ -33,7 +33,7 @@ QUICK = {"updates": 200, "epochs": 1, "shortest": 100, "restart_check_step": 100
 def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, dict]:
     """A root with one model of a toy dataset, and what its flow returned."""
     from flows.training import train_classifier
-    from tasks.learning.spec import TrainingSpec
+    from seqclass.training.spec import TrainingSpec
 
     root = open_root(tmp_path_factory.mktemp("trained"))
     store_series(root, n=120)
@@ -81,8 +81,8 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
 def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dict]) -> None:
     import keras
 
-    from tasks.learning.spec import TrainingSpec
-    from tasks.selection import select_rows
+    from seqclass.training.spec import TrainingSpec
+    from tasks.compute.split import select_rows
 
     root, outcome = trained
     model, dataset = open_model(root, outcome["model"]), open_dataset(root, outcome["dataset"])
@@ -104,9 +104,11 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
 
 
 def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
-    from tasks.learning.spec import Architecture, Recipe, TrainingSpec
-    from tasks.replicas import train_seed
-    from tasks.workers import Progress, workers
+    from seqclass.networks.architecture import Architecture
+    from seqclass.training.recipe import Recipe
+    from seqclass.training.spec import TrainingSpec
+    from tasks.compute.replicas import train_seed
+    from tasks.compute.workers import Progress, workers
 
     dataset = store_series(root, n=60)
     small = Architecture(filters=4, units=4)
@@ -126,7 +128,9 @@ def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
 @pytest.mark.slow
 def test_a_model_says_what_each_member_of_a_seed_did(prefect: str, tmp_path: Path) -> None:
     from flows.training import train_classifier
-    from tasks.learning.spec import MEMBERS, Architecture, Recipe, TrainingSpec
+    from seqclass.networks.architecture import Architecture
+    from seqclass.training.recipe import Recipe
+    from seqclass.training.spec import MEMBERS, TrainingSpec
 
     root = open_root(tmp_path)
     muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(90)]
@@ -177,8 +181,9 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
 def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> None:
     root, _ = trained
     script = (
-        "from tasks.replicas import train_seed; from tasks.learning.spec import TrainingSpec\n"
-        "from tasks.workers import environment; import os; os.environ.update(environment())\n"
+        "from tasks.compute.replicas import train_seed\n"
+        "from seqclass.training.spec import TrainingSpec\n"
+        "from seqclass.runtime import environment; import os; os.environ.update(environment())\n"
         f"spec, to = TrainingSpec(**{WHOLE}), {root.join('alone.keras')!r}\n"
         f"r = train_seed({root.path!r}, 'toy', spec, 1, to)\n"
         "print(r['weights_sha256'])"

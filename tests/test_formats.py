@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.formats import ColumnNames, expand, read_files
-from storage.rows import channels_of, check_form, dataset_schema
+from seqclass.store.formats import ColumnNames, expand, read_files
+from seqclass.store.rows import channels_of, check_form, dataset_schema
 
 NAMES = ColumnNames()
 

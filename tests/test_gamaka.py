@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from test_melodies import draw
 
-from tasks.synthesis.drawing import Uniform
-from tasks.synthesis.renditions import REFERENCE_HZ, RagaSpec, Renditions
-from tasks.synthesis.svaras import PLACES, read_notes
+from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSpec, Renditions
+from seqclass.synthesis.ragas.svaras import PLACES, read_notes
 
 FINE = {"representation": "contour", "rate_hz": 100.0}
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tasks.learning.spec import Limits
-from tasks.monitoring.gate import refusal_of
+from seqclass.monitoring.gate import refusal_of
+from seqclass.training.spec import Limits
 
 CLASSES = 4
 GOOD = ([0.95, 0.94, 0.96], [0.95, 0.94, 0.96], [0, 0, 1], CLASSES)

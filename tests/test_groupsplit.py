@@ -9,13 +9,13 @@ from conftest import Command, store_series, store_version
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.models import Model
-from storage.root import Root
-from tasks.learning.groupsplit import tolerance
-from tasks.learning.spec import TrainingSpec
-from tasks.learning.splits import assign_newest, assign_test
-from tasks.news import spec_of
-from tasks.selection import select_rows, split_of
+from seqclass.store.models import Model
+from seqclass.store.root import Root
+from seqclass.training.group_splits import tolerance
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_newest, assign_test
+from tasks.compute.split import select_rows, split_of
+from tasks.retraining.detect import spec_of
 
 DRAWS = 100
 

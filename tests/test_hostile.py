@@ -14,9 +14,9 @@ import pytest
 from conftest import Command
 from test_arrivals import drop, inbox, rows, sweep
 
-from storage.datasets import open_dataset
-from storage.formats import ColumnNames, RefusalError, expand, read_files
-from storage.root import Root
+from seqclass.store.datasets import open_dataset
+from seqclass.store.formats import ColumnNames, RefusalError, expand, read_files
+from seqclass.store.root import Root
 
 __all__ = ["inbox"]
 

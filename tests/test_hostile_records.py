@@ -14,12 +14,12 @@ import pytest
 from conftest import NOW, store_series, store_version
 
 from flows.__main__ import main
-from storage.models import load_keras
-from storage.registry import move_champion
-from storage.retrainings import commit_retraining
-from storage.root import DamagedError, Root, _digest_of, open_root, staging
-from storage.scores import TABLE, ScoreSet
-from storage.studies import commit_study
+from seqclass.store.models import load_keras
+from seqclass.store.registry import move_champion
+from seqclass.store.retrainings import commit_retraining
+from seqclass.store.root import DamagedError, Root, _digest_of, open_root, staging
+from seqclass.store.scores import TABLE, ScoreSet
+from seqclass.store.studies import commit_study
 
 LONGEST_S, MOST_BYTES = 10, 2**30
 

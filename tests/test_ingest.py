@@ -14,9 +14,9 @@ from conftest import Command, store_series
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.catalogue import verify_tree
-from storage.datasets import Dataset, dataset_versions, open_dataset
-from storage.root import Root
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
+from seqclass.store.root import Root
 
 N_SERIES, N_STEPS = 40, 20
 
@@ -45,7 +45,7 @@ def write(folder: Path, rows: pd.DataFrame, name: str = "in.csv") -> Path:
 def imported(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree with one imported dataset, to be copied."""
     from flows.ingestion import import_dataset
-    from tasks.ingest import ImportSpec
+    from tasks.data.ingest import ImportSpec
 
     folder = tmp_path_factory.mktemp("imported")
     import_dataset("mine", ImportSpec((str(write(folder, frame())),)), str(folder / "tree"))
@@ -316,7 +316,7 @@ def test_two_appends_are_the_same_rows_as_one_import(
     prefect: str, tmp_path_factory: pytest.TempPathFactory, cut: int, again: int, seed: int
 ) -> None:
     from flows.ingestion import import_dataset
-    from tasks.ingest import ImportSpec
+    from tasks.data.ingest import ImportSpec
 
     folder, rows = tmp_path_factory.mktemp("appends"), frame(seed=seed)
     place = cut * N_STEPS
@@ -358,8 +358,8 @@ def test_what_an_import_was_told_counts_for_what_is_appended(
     prefect: str, root: Root, tmp_path: Path
 ) -> None:
     from flows.ingestion import import_dataset
-    from storage.formats import ColumnNames
-    from tasks.ingest import ImportSpec
+    from seqclass.store.formats import ColumnNames
+    from tasks.data.ingest import ImportSpec
 
     columns = ColumnNames("unit", "kind", "t", ignore=("note",))
     for number, said in enumerate((columns, ColumnNames())):

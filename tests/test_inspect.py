@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import Command
 
-from storage.root import Root
+from seqclass.store.root import Root
 
 HEAD = "unit;kind;t;note;x;y"
 

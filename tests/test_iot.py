@@ -14,12 +14,12 @@ from conftest import NOW, Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.datasets import open_dataset, write_dataset
-from storage.root import Root
-from tasks.generate import generated_tables, iot_tables
-from tasks.synthesis.drawing import BLOCK_ROWS, Block, Uniform
-from tasks.synthesis.iot import FAMILIES, WHOLE, IotSpec, channel_names, generate_iot
-from tasks.synthesis.signals import SignalSpec
+from seqclass.store.datasets import open_dataset, write_dataset
+from seqclass.store.root import Root
+from seqclass.synthesis.drawing import BLOCK_ROWS, Block, Uniform
+from seqclass.synthesis.iot import FAMILIES, WHOLE, IotSpec, channel_names, generate_iot
+from seqclass.synthesis.signals import SignalSpec
+from tasks.data.generate import generated_tables, iot_tables
 
 CALM = {"noise": 1e-3}
 """Hardly any noise: what is left is the shape itself."""

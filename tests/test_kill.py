@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from test_main import csv
 
-from storage.root import Root
+from seqclass.store.root import Root
 
 COMMANDS = {
     "generate": ["generate", "signals", "--n-series", "400000", "--seed", "{i}"],

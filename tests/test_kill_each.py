@@ -23,24 +23,23 @@ from prefect.logging import disable_run_logger
 from s3fs import S3FileSystem
 from test_arrivals import rows
 
-import storage.root
-from storage import objects
-from storage.catalogue import verify_tree
-from storage.datasets import open_dataset
-from storage.registry import champion_of, move_champion
-from storage.root import Root, open_root, staging, sweep
-from storage.scores import TABLE, ScoreSet, score_folders
-from tasks.catalogue import refresh_catalogue
-from tasks.champion import promote_version, roll_back
-from tasks.compare import compare
-from tasks.evaluate import evaluate
-from tasks.ingest import ImportSpec, ingest
-from tasks.learning.spec import TrainingSpec
-from tasks.promote import promote
-from tasks.register import register
-from tasks.report import write_report
-from tasks.train import train
-from tasks.workers import end_workers
+import seqclass.store.root
+from seqclass.store import objects
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, move_champion
+from seqclass.store.root import Root, open_root, staging, sweep
+from seqclass.store.scores import TABLE, ScoreSet, score_folders
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.workers import end_workers
+from tasks.data.ingest import ImportSpec, ingest
+from tasks.evaluation.compare import compare
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.report import write_report
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.promote import promote, promote_version, roll_back
+from tasks.registry.register import register
+from tasks.training.train import train
 
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 EVERY = 1 if os.environ.get("SEQCLASS_KILL_EACH") else 3
@@ -198,7 +197,7 @@ DEEDS = {
 
 def sweep_all(root: Root) -> None:
     """Sweep as if all that nobody holds were old enough."""
-    storage.root.LEFTOVER_AGE_S = storage.root.DRAFT_AGE_S = -1
+    seqclass.store.root.LEFTOVER_AGE_S = seqclass.store.root.DRAFT_AGE_S = -1
     sweep(root)
 
 
@@ -247,8 +246,8 @@ def is_done(deed: Deed, root: Root) -> bool:
 def left_over(root: Root) -> list[str]:
     """Staged files, drafts, and versions without a manifest, after a sweep."""
     found = [path for path in root.fs.find(root.path) if "/.staging/" in path]
-    found += storage.root._drafts(root)
-    return found + list(storage.root._versions_without_manifest(root))
+    found += seqclass.store.root._drafts(root)
+    return found + list(seqclass.store.root._versions_without_manifest(root))
 
 
 @pytest.mark.slow

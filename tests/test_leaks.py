@@ -10,13 +10,13 @@ from conftest import Command, store_series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.registry import open_model
-from storage.root import Root
-from tasks.leakage import leaks_of
-from tasks.learning.leaks import exact_keys, find_leaks, near_keys
-from tasks.learning.spec import TrainingSpec
-from tasks.learning.splits import assign_newest
-from tasks.selection import select_rows
+from seqclass.evaluation.leaks import exact_keys, find_leaks, near_keys
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_newest
+from tasks.compute.leakage import leaks_of
+from tasks.compute.split import select_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((6, 30, 2)).astype(np.float32)

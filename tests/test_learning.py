@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from tasks.learning.agreement import flips, spread_of, worst_case
-from tasks.learning.baselines import baseline_predictions, summary_features
-from tasks.learning.calibration import (
+from seqclass.evaluation.agreement import flips, spread_of, worst_case
+from seqclass.evaluation.calibration import (
     calibration_error,
     fit_temperature,
     half_a_row,
@@ -19,10 +18,13 @@ from tasks.learning.calibration import (
     tempered_loss,
     without_temperature,
 )
-from tasks.learning.metrics import evaluate, label_scores, log_loss, score_intervals
-from tasks.learning.scaling import fit_scaling
-from tasks.learning.spec import Architecture, Recipe, TrainingSpec
-from tasks.learning.splits import assign_test, hold_back, stratified_folds
+from seqclass.evaluation.metrics import evaluate, label_scores, log_loss, score_intervals
+from seqclass.networks.architecture import Architecture
+from seqclass.networks.scaling import fit_scaling
+from seqclass.training.baselines import baseline_predictions, summary_features
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_test, hold_back, stratified_folds
 
 CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
 

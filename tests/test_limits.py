@@ -16,8 +16,8 @@ from conftest import REPOSITORY, Command
 from numpy.lib import format as npy
 from test_arrivals import drop, inbox, rows, sweep
 
-from storage.formats import ColumnNames, Limits, RefusalError, limits_of, read_files
-from storage.root import Root
+from seqclass.store.formats import ColumnNames, Limits, RefusalError, limits_of, read_files
+from seqclass.store.root import Root
 
 __all__ = ["inbox"]
 MEMORY_MB, SECONDS = 1024, 60
@@ -116,7 +116,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path], str]] = {
 }
 READER = r"""
 import re, sys
-from storage.formats import ColumnNames, RefusalError, read_files
+from seqclass.store.formats import ColumnNames, RefusalError, read_files
 try:
     for _ in read_files([sys.argv[1]], ColumnNames()):
         pass

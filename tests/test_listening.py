@@ -14,15 +14,13 @@ import pytest
 from conftest import NOW, Command, store_series
 from scipy.io import wavfile
 
-from storage.datasets import Dataset, write_dataset
-from storage.root import Root
-from storage.rows import from_dense
-from tasks.generate import raga_tables
-from tasks.listening import _melody
-from tasks.synthesis.drawing import Uniform
-from tasks.synthesis.ragatable import find_raga
-from tasks.synthesis.renditions import REFERENCE_HZ, RagaSpec
-from tasks.synthesis.sound import (
+from seqclass.reports.listening import _melody
+from seqclass.store.datasets import Dataset, write_dataset
+from seqclass.store.root import Root
+from seqclass.store.rows import from_dense
+from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSpec
+from seqclass.synthesis.ragas.sound import (
     BEND_SEMITONES,
     SAMPLE_HZ,
     TICKS_PER_S,
@@ -32,7 +30,9 @@ from tasks.synthesis.sound import (
     samples,
     voiced,
 )
-from tasks.synthesis.svaras import read_notes
+from seqclass.synthesis.ragas.svaras import read_notes
+from seqclass.synthesis.ragas.table import find_raga
+from tasks.data.generate import raga_tables
 
 
 def store(root: Root, name: str, **changes: Any) -> Dataset:
@@ -181,7 +181,7 @@ def test_three_ragas_become_wav_midi_and_picture_by_one_command(
 
 
 def _tonic(root: Root, entry: dict[str, Any]) -> float:
-    from storage.datasets import open_dataset
+    from seqclass.store.datasets import open_dataset
 
     table = next(open_dataset(root, "three").tables(["series_id", "tonic_hz"])).to_pydict()
     return table["tonic_hz"][table["series_id"].index(entry["series"])]
@@ -208,7 +208,7 @@ def test_a_users_own_melodies_are_heard_without_notation(
         for i in range(4) for t in range(10)
     )  # fmt: skip
     (Path(data) / "own.csv").write_text(rows)
-    from storage.formats import ColumnNames, read_files
+    from seqclass.store.formats import ColumnNames, read_files
 
     tables = read_files([f"{data}/own.csv"], ColumnNames())
     write_dataset(root, "own", tables, {}, NOW)

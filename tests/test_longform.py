@@ -13,9 +13,9 @@ from conftest import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.datasets import write_dataset
-from storage.formats import ColumnNames, delimited, longform, read_files
-from storage.root import Root, open_root
+from seqclass.store.datasets import write_dataset
+from seqclass.store.formats import ColumnNames, delimited, longform, read_files
+from seqclass.store.root import Root, open_root
 
 
 def frame(lengths: list[int], seed: int = 0) -> pd.DataFrame:

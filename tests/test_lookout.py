@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.lookout import AGAIN_S, MOST_ASKS, SWEEP, Lookout, ask
-from flows.server import new_service
-from storage.root import Root, open_root
+from flows.service.lookout import AGAIN_S, MOST_ASKS, SWEEP, Lookout, ask
+from flows.service.server import new_service
+from seqclass.store.root import Root, open_root
 
 
 @pytest.fixture

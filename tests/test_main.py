@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 from conftest import NOW, Command, store_series
 
-from storage.catalogue import write_index
-from storage.datasets import write_dataset
-from storage.models import commit_model
-from storage.root import Root, staging
+from seqclass.store.catalogue import write_index
+from seqclass.store.datasets import write_dataset
+from seqclass.store.models import commit_model
+from seqclass.store.root import Root, staging
 
 CSV = "series_id,label,step,x\n" + "".join(
     f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(6) for t in range(4)

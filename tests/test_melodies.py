@@ -16,22 +16,22 @@ from hypothesis import strategies as st
 
 from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
 from benchmarks.raga_oracle import compare
-from storage.datasets import open_dataset, write_dataset
-from storage.formats import ColumnNames, read_files
-from storage.root import Root
-from tasks.generate import generated_tables, raga_tables
-from tasks.synthesis.chains import NAMES, Manner
-from tasks.synthesis.drawing import Uniform
-from tasks.synthesis.ragas import Raga
-from tasks.synthesis.ragatable import TABLE, choose_ragas, find_raga
-from tasks.synthesis.renditions import (
+from seqclass.store.datasets import open_dataset, write_dataset
+from seqclass.store.formats import ColumnNames, read_files
+from seqclass.store.root import Root
+from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.ragas.chains import NAMES, Manner
+from seqclass.synthesis.ragas.definitions import Raga
+from seqclass.synthesis.ragas.raga_series import (
     REFERENCE_HZ,
     RagaSpec,
     Renditions,
     _transcribed,
     generate_ragas,
 )
-from tasks.synthesis.svaras import Note, read_notes
+from seqclass.synthesis.ragas.svaras import Note, read_notes
+from seqclass.synthesis.ragas.table import TABLE, choose_ragas, find_raga
+from tasks.data.generate import generated_tables, raga_tables
 
 
 def draw(spec: RagaSpec, start: int = 0, stop: int | None = None) -> Renditions:

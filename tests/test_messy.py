@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.formats import ColumnNames, expand, read_files
+from seqclass.store.formats import ColumnNames, expand, read_files
 
 IDS, LABELS = ["p", "q", "r"], ["up", "down", "up"]
 VALUES = {"p": [1.5, 2.25, -3.5], "q": [4.5, 0.25, 6.75], "r": [7.5, 8.125, 9.5]}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from tasks.monitoring.estimate import estimate
-from tasks.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
-from tasks.monitoring.quality import doubt_about_labels, quality_change, wilson
+from seqclass.monitoring.estimate import estimate
+from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
+from seqclass.monitoring.quality import doubt_about_labels, quality_change, wilson
 
 CLASSES = ["a", "b", "c"]
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from benchmarks import peer_classifiers as peers
 from benchmarks.peers import draw, figures, leaders, mean_rows, page, set_rows, shared_sets
-from tasks.learning import calibration
+from seqclass.evaluation import calibration
 
 NAN = np.nan
 

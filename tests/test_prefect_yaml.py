@@ -11,8 +11,8 @@ import pytest
 import yaml
 from conftest import NOW, REPOSITORY
 
-from flows.command_line import PREFECT_SETTINGS
-from storage.root import Root
+from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.store.root import Root
 
 FILE = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
 TOP_LEVEL = {"name", "prefect-version", "build", "push", "pull", "deployments"}
@@ -66,8 +66,8 @@ def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> No
 
 
 def test_the_automations_know_every_name_that_a_flow_gives_its_end() -> None:
-    from flows.automations import NAMED
     from flows.retraining import STATES
+    from flows.service.automations import NAMED
 
     assert set(STATES.values()) <= set(NAMED)
     text = "".join(path.read_text() for path in (REPOSITORY / "flows").glob("*.py"))
@@ -115,7 +115,7 @@ def test_the_server_would_refuse_impossible_parameters() -> None:
     from prefect.utilities.callables import parameter_schema
 
     from flows.training import train_classifier
-    from tasks.learning.spec import KINDS
+    from seqclass.networks.architecture import KINDS
 
     schema = parameter_schema(train_classifier)
     assert "TrainingSpec" in schema.definitions

@@ -9,10 +9,17 @@ from typing import Any
 import pytest
 from conftest import Command
 
-from tasks.raga_files import ragas_of
-from tasks.synthesis.ragas import Raga, check_distinct, folded, melakarta, ragas_from
-from tasks.synthesis.ragatable import SETS, TABLE, VARIANTS, choose_ragas, find_raga, known_ragas
-from tasks.synthesis.svaras import MELAS, PLACES, mela_svaras, read_note
+from flows.cli.raga_files import ragas_of
+from seqclass.synthesis.ragas.definitions import Raga, check_distinct, folded, melakarta, ragas_from
+from seqclass.synthesis.ragas.svaras import MELAS, PLACES, mela_svaras, read_note
+from seqclass.synthesis.ragas.table import (
+    SETS,
+    TABLE,
+    VARIANTS,
+    choose_ragas,
+    find_raga,
+    known_ragas,
+)
 
 KATAPAYADI = {
     letters: digit

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from keras import layers
 from test_classifier import ONE_NETWORK, lines, quiet
 
-from storage.root import Root, open_root
-from tasks.learning import fitting, kernel, recurrence
-from tasks.learning.recurrence import KernelLSTM, accelerated
-from tasks.learning.spec import Recipe
-from tasks.learning.training import train_replica
-from tasks.replicas import weights_digest
+from seqclass.networks import kernel, recurrence
+from seqclass.networks.recurrence import KernelLSTM, accelerated
+from seqclass.store.root import Root, open_root
+from seqclass.training import fitting
+from seqclass.training.recipe import Recipe
+from seqclass.training.replica import train_replica
+from tasks.compute.replicas import weights_digest
 
 BRIEF = replace(ONE_NETWORK, recipe=Recipe(updates=100, epochs=1, shortest=100))
 
@@ -148,13 +149,13 @@ def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
 TRAINING = """
 import sys
 sys.path.insert(0, "tests")
-from tasks.workers import tensorflow, kernel
+from tasks.compute.workers import tensorflow, kernel
 tensorflow()
 from dataclasses import replace
 from test_classifier import lines, quiet
 from test_recurrence import BRIEF
-from tasks.learning.training import train_replica
-from tasks.replicas import weights_digest
+from seqclass.training.replica import train_replica
+from tasks.compute.replicas import weights_digest
 spec = replace(BRIEF, architecture=replace(BRIEF.architecture, kind="lstm"))
 replica = train_replica(lines(), None, 2, spec, 3, quiet)
 print(kernel(), weights_digest(replica.classifier.get_weights()))

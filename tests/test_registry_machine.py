@@ -23,11 +23,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from storage.catalogue import verify_tree
-from storage.models import model_versions
-from storage.registry import champion_of, read_audit, write_refusal
-from storage.root import DamagedError, Root, open_root, parse_record
-from tasks.champion import promote_version, roll_back
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.models import model_versions
+from seqclass.store.registry import champion_of, read_audit, write_refusal
+from seqclass.store.root import DamagedError, Root, open_root, parse_record
+from tasks.registry.promote import promote_version, roll_back
 
 FIXED = {"derandomize": True, "deadline": None, "database": None,
          "suppress_health_check": list(HealthCheck)}  # fmt: skip

@@ -9,14 +9,21 @@ import numpy as np
 import pytest
 from conftest import Command, store_series
 
-from storage.models import load_keras, save_keras
-from storage.root import MANIFEST, Root, describe_file, open_root, read_manifest, write_manifest
+from seqclass.store.models import load_keras, save_keras
+from seqclass.store.root import (
+    MANIFEST,
+    Root,
+    describe_file,
+    open_root,
+    read_manifest,
+    write_manifest,
+)
 
 
 @pytest.fixture(scope="module")
 def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from flows.training import train_classifier
-    from tasks.learning.spec import TrainingSpec
+    from seqclass.training.spec import TrainingSpec
 
     root = open_root(tmp_path_factory.mktemp("original"))
     store_series(root, n=90)
@@ -139,8 +146,8 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     prefect: str, root: Root, seqclass: Command
 ) -> None:
     from flows.demonstration import run
-    from tasks.learning.spec import TrainingSpec
-    from tasks.synthesis.signals import SignalSpec
+    from seqclass.synthesis.signals import SignalSpec
+    from seqclass.training.spec import TrainingSpec
 
     many_networks = TrainingSpec(seeds=1, validation_fraction=0.5)
     run("signals", SignalSpec(n_series=200, n_steps=30), many_networks, root.path)
@@ -155,8 +162,8 @@ def test_a_lost_dataset_of_sensors_is_generated_again_too(
 ) -> None:
     from flows.generation import generate_iot
     from flows.training import train_classifier
-    from tasks.learning.spec import TrainingSpec
-    from tasks.synthesis.iot import IotSpec
+    from seqclass.synthesis.iot import IotSpec
+    from seqclass.training.spec import TrainingSpec
 
     spec = IotSpec(n_series=100, n_steps=(24, 30), classes=("normal", "dropout"))
     quick = TrainingSpec(seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1})

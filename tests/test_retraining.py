@@ -20,20 +20,28 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import TypeAdapter
 
-import tasks.news
-from flows.model_commands import tell_server
-from storage.claims import claimed
-from storage.datasets import Dataset, open_dataset
-from storage.models import model_versions
-from storage.registry import champion_of, move_champion, open_model, previous_champion, read_audit
-from storage.retrainings import commit_retraining, retrainings_of, write_suspects
-from storage.root import Root, open_root, staging
-from storage.rows import from_dense
-from tasks.challenge import choose
-from tasks.learning.spec import Architecture, Recipe, TrainingSpec
-from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import doubted_ids
-from tasks.selection import select_rows
+import tasks.retraining.detect
+from flows.cli.model_commands import tell_server
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.networks.architecture import Architecture
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.leases import claimed
+from seqclass.store.models import model_versions
+from seqclass.store.registry import (
+    champion_of,
+    move_champion,
+    open_model,
+    previous_champion,
+    read_audit,
+)
+from seqclass.store.retrainings import commit_retraining, retrainings_of, write_suspects
+from seqclass.store.root import Root, open_root, staging
+from seqclass.store.rows import from_dense
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.split import select_rows
+from tasks.retraining.challenge import choose
+from tasks.retraining.detect import doubted_ids
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -61,9 +69,9 @@ def series(first: int, n: int, level: float = 0.0, shuffled: bool = False) -> pa
 
 
 def bring(root: Root, folder: Path, table: pa.Table, append: bool = True) -> None:
+    from flows.cli.simulation import OPEN_DOOR
     from flows.ingestion import import_dataset
-    from flows.simulation import OPEN_DOOR
-    from tasks.ingest import ImportSpec
+    from tasks.data.ingest import ImportSpec
 
     path = folder / f"{table['series_id'][0].as_py()}.parquet"
     pq.write_table(table, path)
@@ -205,7 +213,7 @@ def labels_of(dataset: Dataset) -> list[str]:
 
 def look_for_news(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
     with disable_run_logger():
-        return tasks.news.look_for_news.fn(name, spec, now, root.url)
+        return tasks.retraining.detect.look_for_news.fn(name, spec, now, root.url)
 
 
 def test_a_window_takes_the_newest_rows_and_leaves_doubted_ones_out(root: Root) -> None:
@@ -398,7 +406,7 @@ def test_silence_is_no_approval_and_the_run_goes_on(prefect: str) -> None:
 @pytest.mark.slow
 def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     """A poisoned batch that a person lets in and takes back, an outage with a backlog."""
-    from flows.simulation import SimulationSpec, simulate
+    from flows.cli.simulation import SimulationSpec, simulate
 
     store = open_root(tmp_path / "tree")
     spec = SimulationSpec("story", weeks=6, retraining=RetrainSpec(when="changed"))

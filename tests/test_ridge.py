@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tasks.learning import ridge
-from tasks.learning.ridge import PENALTIES, Ridge, fit_ridge
+from seqclass.training import ridge
+from seqclass.training.ridge import PENALTIES, Ridge, fit_ridge
 
 N_CLASSES = 3
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, store_series
 
-from storage.root import (
+from seqclass.store.root import (
     DEFAULT_ROOT,
     Root,
     check_name,
@@ -24,7 +24,7 @@ from storage.root import (
 
 HOLD = """
 import sys
-from storage.root import open_root, staging
+from seqclass.store.root import open_root, staging
 root = open_root(sys.argv[1])
 with staging(root, "held") as folder:
     open(folder + "/half", "w").close()
@@ -119,7 +119,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(root: Root) -> None:
 
 WRITER = """
 import os, signal, sys
-import storage.root as s
+import seqclass.store.root as s
 s.os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 s.os.link = s.os.replace
 root = s.open_root(sys.argv[1])

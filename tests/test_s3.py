@@ -15,13 +15,13 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from conftest import NOW, REPOSITORY, store_series, store_version
 
-from storage import objects
-from storage.catalogue import list_datasets, list_models, verify_tree, write_index
-from storage.claims import LEASE_S, check_claim, claimed, in_turn, locked
-from storage.datasets import open_dataset
-from storage.models import commit_model, model_versions
-from storage.registry import champion_of, move_champion, read_audit
-from storage.root import Root, replace_file, staging, sweep
+from seqclass.store import objects
+from seqclass.store.catalogue import list_datasets, list_models, verify_tree, write_index
+from seqclass.store.datasets import open_dataset
+from seqclass.store.leases import LEASE_S, check_claim, claimed, in_turn, locked
+from seqclass.store.models import commit_model, model_versions
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.root import Root, replace_file, staging, sweep
 
 
 def run_each(scripts: list[list[str]]) -> list[int]:
@@ -96,7 +96,7 @@ def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
             holder = claimed(bucket, *WANTED)
             own = holder.__enter__()
         assert own is not None
-        monkeypatch.setattr("storage.claims._now_s", lambda: time.monotonic() + LEASE_S)
+        monkeypatch.setattr("seqclass.store.leases._now_s", lambda: time.monotonic() + LEASE_S)
         with pytest.raises(ValueError, match="another may have taken it over"):
             check_claim(bucket, late)
     monkeypatch.undo()
@@ -112,7 +112,7 @@ def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
 def test_a_claim_is_renewed_while_its_holder_lives(
     bucket: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.claims.RENEWAL_S", 0.01)
+    monkeypatch.setattr("seqclass.store.leases.RENEWAL_S", 0.01)
     path, seen = bucket.join("models", "toy", ".retraining.lock"), set[str]()
     with claimed(bucket, *WANTED):
         while len(seen) < 5:
@@ -126,8 +126,8 @@ def test_a_claim_is_renewed_while_its_holder_lives(
 
 HOLDER = """
 import os, signal, sys
-from storage.claims import claimed
-from storage.root import open_root
+from seqclass.store.leases import claimed
+from seqclass.store.root import open_root
 with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
     assert own
     os.kill(os.getpid(), signal.SIGKILL)
@@ -189,7 +189,7 @@ def test_who_has_lost_a_folder_moves_nothing(bucket: Root, monkeypatch: pytest.M
     }
     for kind, write in writes.items():
         with locked(bucket, kind, "m"), monkeypatch.context() as later:
-            later.setattr("storage.claims._now_s", lambda: time.monotonic() + 1e6)
+            later.setattr("seqclass.store.leases._now_s", lambda: time.monotonic() + 1e6)
             with pytest.raises(ValueError, match="nothing more is written"):
                 write()
     assert champion_of(bucket, "m") == "v2"
@@ -200,8 +200,8 @@ def test_who_has_lost_a_folder_moves_nothing(bucket: Root, monkeypatch: pytest.M
 MOVER = """
 import sys
 from datetime import UTC, datetime
-from storage.root import open_root
-from tasks.champion import promote_version, roll_back
+from seqclass.store.root import open_root
+from tasks.registry.champion import promote_version, roll_back
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
 for turn in range(2):
     promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", False, datetime.now(UTC))
@@ -226,7 +226,7 @@ def test_the_order_of_a_bucket_s_audit_is_the_order_of_its_moves(bucket: Root) -
 REGISTRAR = """
 import sys
 from conftest import store_version
-from storage.root import open_root
+from seqclass.store.root import open_root
 for _ in range(2):
     store_version(open_root(sys.argv[1]), "m")
 """
@@ -255,8 +255,8 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
 @pytest.mark.timeout(300)
 def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
     from flows.training import train_classifier
-    from tasks.learning.spec import TrainingSpec
-    from tasks.workers import workers
+    from seqclass.training.spec import TrainingSpec
+    from tasks.compute.workers import workers
 
     workers.cache_clear()  # worker processes know the bucket from the environment they began in
     store_series(bucket, n=120)

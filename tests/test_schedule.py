@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_classifier import ONE_NETWORK, QUICK, fit_lines, lines, quiet
 
-from tasks.learning.fitting import Rows
-from tasks.learning.spec import CHUNK, Recipe
-from tasks.learning.splits import HELD_RAREST, holdout_folds
-from tasks.learning.training import NO_TIME, train_replica
+from seqclass.training.fitting import Rows
+from seqclass.training.recipe import CHUNK, Recipe
+from seqclass.training.replica import NO_TIME, train_replica
+from seqclass.training.splits import HELD_RAREST, holdout_folds
 
 
 def test_a_solved_task_stops_early_and_another_runs_to_its_end() -> None:

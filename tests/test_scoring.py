@@ -24,18 +24,18 @@ from hypothesis import strategies as st
 from pyarrow.csv import read_csv
 from pyarrow.json import read_json
 
-from storage.datasets import Dataset, open_dataset, write_dataset
-from storage.formats import ColumnNames, Limits
-from storage.models import Model, commit_model, save_keras
-from storage.registry import move_champion, open_model
-from storage.root import Root, open_root, staging
-from tasks.champion import roll_back
-from tasks.learning.blocks import BATCH_ROWS, predict_block, spans
-from tasks.learning.spec import TrainingSpec
-from tasks.prediction import BLOCK_VALUES, Part, _tables, answer_rows, scorer_of
-from tasks.replicas import train_seed
-from tasks.score import score_data
-from tasks.workers import workers
+from seqclass.inference.blocks import BATCH_ROWS, predict_block, spans
+from seqclass.inference.prediction import BLOCK_VALUES, Part, _tables, answer_rows, scorer_of
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.formats import ColumnNames, Limits
+from seqclass.store.models import Model, commit_model, save_keras
+from seqclass.store.registry import move_champion, open_model
+from seqclass.store.root import Root, open_root, staging
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.replicas import train_seed
+from tasks.compute.workers import workers
+from tasks.inference.score import score_data
+from tasks.registry.promote import roll_back
 
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 
@@ -353,7 +353,7 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     path = tmp_path / "many.parquet"
     pq.write_table(many, path)
     script = (
-        "from storage.root import open_root; from tasks.score import score_data\n"
+        "from seqclass.store.root import open_root; from tasks.inference.score import score_data\n"
         "if __name__ == '__main__':\n"
         f"    score_data(open_root({scored.path!r}), 'toy@v1', {str(path)!r})\n"
     )

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy.stats import sem
 
-from storage.catalogue import verify_tree
-from storage.datasets import open_dataset
-from storage.registry import open_model
-from storage.root import Root, open_root
-from storage.studies import open_study
-from tasks.learning.ladder import (
+from seqclass.networks.architecture import KINDS, Architecture
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.store.studies import open_study
+from seqclass.training.halving import (
     LADDER,
     Difference,
     Found,
@@ -38,8 +39,8 @@ from tasks.learning.ladder import (
     most_jobs,
     state_of,
 )
-from tasks.learning.spec import KINDS, Architecture, TrainingSpec
-from tasks.learning.splits import assign_folds
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_folds
 
 SMALL = {
     "members": ["conv-lstm"],

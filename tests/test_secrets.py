@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_main import csv
 
-from flows.command_line import PREFECT_SETTINGS
+from flows.cli.command_line import PREFECT_SETTINGS
 
 NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD", "HF_TOKEN")
 

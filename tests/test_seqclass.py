@@ -17,8 +17,8 @@ from test_scoring import register
 import seqclass
 from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.series import as_padded
-from storage.registry import move_champion
-from storage.root import DamagedError, Root, open_root
+from seqclass.store.registry import move_champion
+from seqclass.store.root import DamagedError, Root, open_root
 
 QUICK = ("convolutions", "steps")
 

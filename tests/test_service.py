@@ -17,12 +17,12 @@ import pytest
 from conftest import REPOSITORY, free_port, store_series
 from test_arrivals import drop, rows
 
-from flows.processes import environment_of, marked, runs
-from flows.server import SILENCE_S, Service, client_of, online_workers, recorded
-from storage.catalogue import verify_tree
-from storage.datasets import open_dataset
-from storage.registry import champion_of
-from storage.root import Root, open_root
+from flows.service.processes import environment_of, marked, runs
+from flows.service.server import SILENCE_S, Service, client_of, online_workers, recorded
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root, open_root
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 READY_S, SLACK_S = 40, 60
@@ -102,7 +102,7 @@ class Up:
         return until(found, 60)[0]
 
     def pid_of(self, kind: str) -> int:
-        words = {"server": b"flows.serving", "worker": b"worker"}[kind]
+        words = {"server": b"flows.service.serving", "worker": b"worker"}[kind]
         return next(
             pid for pid in marked(self.service.mark)
             if words in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

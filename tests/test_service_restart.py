@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from flows.secrecy import private_folder
-from flows.server import (
+from flows.service.secrecy import private_folder
+from flows.service.server import (
     await_server,
     choose_port,
     client_of,

@@ -12,25 +12,25 @@ import pytest
 from conftest import NOW, store_series
 from prefect.logging import disable_run_logger
 
-import storage.registry
-import tasks.settle
-from storage.claims import locked
-from storage.models import commit_model
-from storage.registry import champion_of, move_champion, read_audit
-from storage.retrainings import carry_out, retrainings_of
-from storage.root import Root, staging
-from tasks.champion import promote_version, roll_back
-from tasks.monitoring.retraining import RetrainSpec
-from tasks.news import look_for_news
+import seqclass.store.registry
+import tasks.retraining.settle
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.leases import locked
+from seqclass.store.models import commit_model
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.retrainings import carry_out, retrainings_of
+from seqclass.store.root import Root, staging
+from tasks.registry.promote import promote_version, roll_back
+from tasks.retraining.detect import look_for_news
 
 VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
 WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
 SEEN = {"resting": None, "words": [], "quality": None, "drift": None}
 LATER = NOW + timedelta(hours=1)
 STEPS = {
-    "before it is sealed": (tasks.settle, "commit_retraining"),
-    "before the audit": (storage.registry, "write_audit"),
-    "before the move": (storage.registry, "swap_file"),
+    "before it is sealed": (tasks.retraining.settle, "commit_retraining"),
+    "before the audit": (seqclass.store.registry, "write_audit"),
+    "before the move": (seqclass.store.registry, "swap_file"),
 }
 
 
@@ -52,7 +52,7 @@ def settle(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[s
     known = next(iter(root.names("datasets", "toy")))
     news = {"champion": "models/toy@v1", "latest": f"datasets/toy@{known}", "rows": 30}
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
-        return tasks.settle.settle.fn(
+        return tasks.retraining.settle.settle.fn(
             news, SEEN, "models/toy@v2", verdict, RetrainSpec(), folder, "", now, root.url
         )
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.synthesis.drawing import BLOCK_ROWS, Normal, Uniform
-from tasks.synthesis.signals import FAMILIES, PRESETS, SignalSpec, generate_signals
+from seqclass.synthesis.drawing import BLOCK_ROWS, Normal, Uniform
+from seqclass.synthesis.signals import FAMILIES, PRESETS, SignalSpec, generate_signals
 
 
 @dataclass

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Command, store_series
 
-from storage.catalogue import verify_tree
-from storage.registry import open_model
-from storage.root import Root, open_root
-from storage.studies import open_study
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.store.studies import open_study
 
 SMALL = {
     "members": ["conv-lstm"],

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from test_classifier import gappy
 
-from tasks.learning import steps as module
-from tasks.learning.fitting import predict_logits
-from tasks.learning.members import usual_steps
-from tasks.learning.scaling import fit_scaling
-from tasks.learning.steps import KernelRidge, Steps, fit_kernel, fit_steps, kernel_scores
+from seqclass.networks.scaling import fit_scaling
+from seqclass.training import steps as module
+from seqclass.training.fitting import predict_logits
+from seqclass.training.members import usual_steps
+from seqclass.training.steps import KernelRidge, Steps, fit_kernel, fit_steps, kernel_scores
 
 
 def daily(n: int = 120, steps: int = 30) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.learning.baselines import baseline_predictions
-from tasks.learning.ngrams import fit_symbol_models
-from tasks.learning.spec import Architecture
-from tasks.learning.symbols import (
+from seqclass.networks.architecture import Architecture
+from seqclass.networks.symbols import (
     MISSING,
     MOST_SYMBOLS,
     Alphabet,
@@ -19,6 +17,8 @@ from tasks.learning.symbols import (
     tokens_of,
     without_repeats,
 )
+from seqclass.training.baselines import baseline_predictions
+from seqclass.training.ngrams import fit_symbol_models
 
 NAN = np.float32(np.nan)
 TOKENS = st.lists(st.integers(0, 3), min_size=1, max_size=12)
@@ -158,7 +158,7 @@ def test_baselines_of_measurements_are_the_three_they_were() -> None:
 
 def test_the_network_sees_one_input_per_symbol() -> None:
     keras = pytest.importorskip("keras")
-    from tasks.learning.embedding import spread
+    from seqclass.networks.embedding import spread
 
     def seen(alphabet: Alphabet, *values: float) -> list:
         raw = keras.Input((None, 1))
@@ -174,8 +174,8 @@ def test_the_network_sees_one_input_per_symbol() -> None:
 
 def test_a_network_with_symbols_is_stock_keras_and_blind_to_padding(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    from tasks.learning.classifier import NetworkBuilder, ViewsBuilder
-    from tasks.learning.scaling import fit_scaling
+    from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder
+    from seqclass.networks.scaling import fit_scaling
 
     x = np.concatenate([walks(5, 6, 0, -3), 100 * walks(7, 6, 1) + 20], axis=-1)
     x[2, 4] = NAN

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from test_kill import start
 
-from flows.processes import environment_of, is_dead
-from storage.root import Root
+from flows.service.processes import environment_of, is_dead
+from seqclass.store.root import Root
 
 FEW = ["generate", "signals", "--n-series", "30"]
 
@@ -35,7 +35,7 @@ def _serves(pid: int) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"flows.throwaway" in words and not is_dead(pid)
+    return b"flows.service.throwaway" in words and not is_dead(pid)
 
 
 def wait_for_servers(environment: dict[str, str], some: bool) -> None:

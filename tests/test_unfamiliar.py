@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from test_classifier import gappy
 
-from tasks.learning import unfamiliar
-from tasks.learning.convolutions import fit_convolutions
-from tasks.learning.fitting import predict_logits
-from tasks.learning.members import usual_steps
-from tasks.learning.scaling import fit_scaling
-from tasks.learning.unfamiliar import Familiarity, familiarity_outputs, fit_familiarity
+from seqclass.networks.convolutions import fit_convolutions
+from seqclass.networks.scaling import fit_scaling
+from seqclass.training import familiarity as unfamiliar
+from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_familiarity
+from seqclass.training.fitting import predict_logits
+from seqclass.training.members import usual_steps
 
 
 def waves(n: int, seed: int, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import NOW, Command, store_version
 
-from storage.registry import move_champion
-from storage.root import Root
+from seqclass.store.registry import move_champion
+from seqclass.store.root import Root
 
 
 def written(folder: Path, n: int, classes: str) -> Path:

@@ -9,15 +9,15 @@ import pyarrow as pa
 import pytest
 from conftest import NOW, Command
 
-from storage.datasets import Dataset, open_dataset, write_dataset
-from storage.models import Model
-from storage.registry import open_model
-from storage.root import Root, open_root
-from storage.rows import from_dense
-from tasks.learning.spec import TrainingSpec
-from tasks.learning.votes import UNDECIDED, accuracy_of
-from tasks.selection import select_rows
-from tasks.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
+from seqclass.evaluation.votes import UNDECIDED, accuracy_of
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.store.rows import from_dense
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.split import select_rows
+from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
 
 STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
 """Classes: twelve symbols (six for tones) in the order of a step."""
@@ -190,7 +190,7 @@ def test_sets_of_other_classes_are_refused(
 
 
 def test_allied_sets_are_those_of_which_the_model_knows_two_ragas() -> None:
-    from flows.voting_commands import allied_sets
+    from flows.cli.voting_commands import allied_sets
 
     found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
     assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_1samp
 
-from tasks.learning.votes import (
+from seqclass.evaluation.votes import (
     UNDECIDED,
     VotingSpec,
     accuracy_of,

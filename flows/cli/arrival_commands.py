@@ -1,0 +1,79 @@
+"""Command that takes new data: ingest."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.command_line import (
+    LONGEST_LINE,
+    REFUSED,
+    JsonFlag,
+    LimitOption,
+    RootOption,
+    prepare_prefect,
+    writable,
+)
+from flows.cli.printing import print_json
+from seqclass.store.root import shown
+
+
+def ingest(
+    dataset: Annotated[
+        str | None, typer.Argument(help="A dataset's name (default: every inbox of the root).")
+    ] = None,
+    inbox: Annotated[
+        str | None, typer.Option(help="Folder or prefix (default: inbox/DATASET in the root).")
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND=ACTION where rows break the contract; repeatable."),
+    ] = None,
+    limit: LimitOption = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
+    from seqclass.screening.policy import policy_of
+    from seqclass.store.datasets import open_dataset
+    from seqclass.store.formats import limits_of
+    from seqclass.store.inbox import DONE
+
+    answers, limits = policy_of(policy or []), limits_of(limit or [])
+    store = writable(root)
+    if dataset is not None:
+        dataset = open_dataset(store, dataset.partition("@")[0]).manifest["name"]
+    elif inbox is not None:
+        raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
+    prepare_prefect("ingest", "flows.arrivals", store)
+    from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
+    from tasks.data.collect import ArrivalSpec
+
+    for _, place in inbox_places(store, dataset, inbox):
+        _make(place, DONE)
+    found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers, limits=limits), store.url)
+    _show(outcome_of(found), as_json)
+
+
+def _make(place: str, *parts: str) -> None:
+    """An inbox that is named for the first time is there from now on."""
+    from seqclass.store.root import open_root
+
+    folder = open_root(place)
+    folder.fs.makedirs(folder.join(*parts), exist_ok=True)
+
+
+def _show(outcome: dict[str, Any], as_json: bool) -> None:
+    files = [file for sweep in outcome["sweeps"] for file in sweep["files"]]
+    if as_json:
+        print_json(outcome)
+    else:
+        for file in files:
+            what = f"{file['added']:,} series" if file["became"] == "added" else file["reason"]
+            typer.echo(f"{file['became']:<12} {shown(file['file'])}: {shown(what, LONGEST_LINE)}")
+        for sweep in outcome["sweeps"]:
+            where = f" to {sweep['dataset']}" if sweep["dataset"] else ""
+            typer.echo(f"{sweep['place']}: {sweep['added']:,} series added{where}")
+        if not files:
+            typer.echo("nothing new")
+    if any(file["became"] == "quarantined" for file in files):
+        raise typer.Exit(REFUSED)

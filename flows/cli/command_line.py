@@ -1,0 +1,162 @@
+"""What the commands of ``seqclass`` share: options, words read into specs, preparation."""
+
+import json
+import os
+import re
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from flows.cli.interruption import leave_on_interrupt
+from seqclass.store.root import Root, open_root, shown
+
+PREFECT_SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+"""What a flow started from here runs under, unless the environment says otherwise."""
+REFUSED, BAD_INPUT, FAULT = 1, 2, 70
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option("--limit", help="NAME=NUMBER where a file may hold more; repeatable."),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+RootOption = Annotated[
+    str | None,
+    typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
+]
+NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
+SeedOption = Annotated[int, typer.Option(help="Every number follows from it.")]
+ClassesOption = Annotated[
+    str | None, typer.Option(help="Classes to draw, by comma (default: all).")
+]
+WeightsOption = Annotated[
+    str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")
+]
+NoiseOption = Annotated[float, typer.Option(help="Factor on the noise.")]
+
+
+def training_spec(chosen: dict[str, Any], path: str | None = None, argument: str = "--spec") -> Any:
+    """How to train: the defaults, with what the command chose, with what a file says."""
+    from seqclass.training.spec import TrainingSpec
+
+    return read_spec(TrainingSpec, chosen, path, argument)
+
+
+def read_spec(
+    kind: type, chosen: dict[str, Any], path: str | None, argument: str = "--spec"
+) -> Any:
+    """A spec of this dataclass: its defaults, with what is chosen, with what a JSON file says."""
+    if path is None:
+        return kind(**chosen)
+    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+    strict = with_config(ConfigDict(extra="forbid"))(kind)
+    try:
+        with open(path, encoding="utf-8") as file:
+            changes = json.load(file)
+        return TypeAdapter(strict).validate_python({**chosen, **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        own_words = first.get("ctx", {}).get("error")
+        problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
+        raise ValueError(f"{argument} {path}: {problem}") from error
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(
+            f"{argument} {path}: expected a JSON object, got {error}; correct it"
+        ) from error
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def span_of(argument: str, text: str) -> tuple[int, int]:
+    ends = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    if ends is None:
+        raise ValueError(
+            f"{argument}: expected a whole number, or shortest..longest, got {text!r}; correct it"
+        )
+    return int(ends[1]), int(ends[2] or ends[1])
+
+
+def numbers(argument: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"{argument}: expected numbers separated by commas, got {text!r}; correct the list"
+        ) from None
+
+
+def writable(root: str | None) -> Root:
+    """Open a root and make sure that it can be written to before any work begins."""
+    store = open_root(root)
+    if store.is_local:
+        try:
+            os.makedirs(store.path, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"storage root: expected a folder that can be made, got {store.path!r} "
+                f"({error.strerror}); choose another with --root"
+            ) from error
+        if not os.access(store.path, os.W_OK | os.X_OK):
+            raise ValueError(
+                f"storage root: expected a writable folder, got {store.path!r}; "
+                "change its permissions or choose another with --root"
+            )
+    return store
+
+
+def prepare_prefect(
+    what: str, module: str, store: Root | None = None, workers: bool = False
+) -> None:
+    """Set Prefect up for a flow in a module of this process, and make sure that a server answers.
+
+    With ``store``, where no server is configured, that of a ``seqclass up`` of the root is used.
+    A throw-away one starts while the module, and what the ``workers`` need, is imported.
+    """
+    for key, value in PREFECT_SETTINGS.items():
+        os.environ.setdefault(key, value)
+    from flows.service import throwaway
+    from flows.service.diagnosis import server_problem
+    from flows.service.server import prefect_url, use, use_service
+
+    if store is not None:
+        use_service(store)
+
+    url = prefect_url()
+    if url and (problem := server_problem(url)):
+        raise ValueError(
+            f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
+            "start it with 'seqclass up' or 'prefect server start', or unset the address"
+        )
+    leave_on_interrupt()
+    where = url or "a throw-away server (takes some seconds)"
+    Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
+    server = None if url else throwaway.begin()
+    if workers:
+        from tasks.compute.workers import warm_up
+
+        warm_up()
+    import_module(module)
+    if server:
+        throwaway.wait_for(server)
+        use(server.service, {"flows.heartbeat_frequency": None})
+
+
+LONGEST_LINE = 2000
+
+
+def complain(message: str, code: int) -> int:
+    print(f"seqclass: {shown(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
+    return code

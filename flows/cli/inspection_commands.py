@@ -1,0 +1,124 @@
+"""Commands that look and change nothing: datasets, models, show, verify, doctor."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, complain
+from flows.cli.printing import (
+    add_row,
+    dataset_summary,
+    new_table,
+    print_json,
+    print_rows,
+    show_dataset_summary,
+    show_model,
+    show_search,
+    show_study,
+    span,
+)
+from seqclass.store.root import Bad, open_root
+
+
+def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """List the datasets."""
+    from seqclass.store.catalogue import list_datasets, showable
+
+    store, bad = open_root(root), Bad()
+    found = showable(store, "datasets", list_datasets(store, bad), bad)
+    _name_damaged(bad)
+    if as_json:
+        print_json({"datasets": [dataset_summary(m) for m in found], "damaged": bad})
+        return
+    table = new_table("dataset", "series", "steps", "channels", "classes", "made")
+    for m in found:
+        add_row(table,
+            f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
+            ", ".join(m["channels"][:3]) + (" …" if len(m["channels"]) > 3 else ""),
+            str(len(m["classes"])), m["created"][:16].replace("T", " "),
+        )  # fmt: skip
+    print_rows(table, found, "no datasets yet: 'seqclass run' or 'seqclass import' makes one")
+
+
+def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """List the models; the champion is marked."""
+    from seqclass.store.catalogue import list_models, showable
+
+    store, bad = open_root(root), Bad()
+    found = showable(store, "models", list_models(store, bad), bad)
+    _name_damaged(bad)
+    if as_json:
+        keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
+        print_json({"models": [{key: m[key] for key in keys} for m in found], "damaged": bad})
+        return
+    table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
+    for m in found:
+        scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
+        mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
+        made = m["created"][:16].replace("T", " ")
+        add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
+    print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
+
+
+def _name_damaged(bad: Bad) -> None:
+    for item in bad:
+        complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
+
+
+def show(
+    ref: Annotated[str, typer.Argument(help="A model, dataset, studies/NAME or searches/NAME.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show a model, a dataset, a study or a search; a plain name of both means the model."""
+    store = open_root(root)
+    if ref.startswith("searches/"):
+        show_search(store, ref, as_json)
+        return
+    if ref.startswith("studies/"):
+        show_study(store, ref, as_json)
+        return
+    name = ref.rpartition("/")[2].partition("@")[0]
+    is_model = ref.startswith("models/") or store.exists("models", name)
+    if ref.startswith("datasets/") or not is_model:
+        from seqclass.store.datasets import open_dataset
+
+        manifest = open_dataset(store, ref).manifest
+        print_json(manifest) if as_json else show_dataset_summary(store, manifest)
+        return
+    show_model(store, ref, as_json)
+
+
+def verify(
+    ref: Annotated[str | None, typer.Argument(help="A model or dataset (default: all).")] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check every digest in the tree, or in one part of it."""
+    from seqclass.store.catalogue import verify_tree
+
+    found = verify_tree(open_root(root), ref)
+    if as_json:
+        print_json(found)
+    else:
+        for item in found["bad"]:
+            typer.echo(f"{item['path']}: {item['problem']}")
+        typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
+    if found["bad"]:
+        raise typer.Exit(REFUSED)
+
+
+def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """Say what is wrong here, and what to do about it."""
+    from flows.service.diagnosis import diagnose
+
+    findings = diagnose(root, PREFECT_SETTINGS)
+    healthy = all(finding["ok"] for finding in findings)
+    if as_json:
+        print_json({"healthy": healthy, "findings": findings})
+    else:
+        for f in findings:
+            advice = "" if f["ok"] else f"; {f['advice']}"
+            typer.echo(f"{'ok  ' if f['ok'] else 'BAD '} {f['what']}: {f['found']}{advice}")
+    if not healthy:
+        raise typer.Exit(REFUSED)

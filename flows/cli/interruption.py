@@ -1,0 +1,29 @@
+"""What Ctrl-C does to a command: it ends at once and leaves a clean tree.
+
+The throw-away Prefect server ends with the process. A flow would first end its tasks, which may be
+in the middle of something long.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from types import FrameType
+
+from seqclass.store.root import discard_staging
+
+INTERRUPTED, INTERRUPTION = 130, "interrupted; nothing half-made was kept"
+
+
+def leave_on_interrupt() -> None:
+    """From now on SIGINT ends this process and its workers."""
+    signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    discard_staging()
+    print(f"seqclass: {INTERRUPTION}", file=sys.stderr, flush=True)
+    os._exit(INTERRUPTED)

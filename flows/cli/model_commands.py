@@ -1,0 +1,252 @@
+"""Commands that use and keep a registered model: score, retrain, promote, reproduce and others."""
+
+import contextlib
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.command_line import (
+    REFUSED,
+    JsonFlag,
+    LimitOption,
+    RootOption,
+    SeedOption,
+    complain,
+    prepare_prefect,
+    read_spec,
+    writable,
+)
+from flows.cli.model_printing import show_move, show_retraining, show_scores, show_weeks
+from flows.cli.printing import print_json
+from flows.cli.reading_options import reads_files
+from seqclass.store.root import Root
+
+if TYPE_CHECKING:
+    from seqclass.store.formats import ColumnNames
+
+ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
+
+
+@reads_files
+def score(
+    *,
+    columns: "ColumnNames",
+    model: ModelArgument,
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATASET|PATH", help="A dataset, or a file or folder of series."),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(help="File for the answers: .parquet, .csv or .jsonl; - prints CSV."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
+    ] = None,
+    limit: LimitOption = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Answer every series of a dataset or file, once per model version."""
+    from seqclass.inference.partitions import partitions_of, read_labels
+    from seqclass.store.formats import limits_of
+    from seqclass.store.registry import open_model
+
+    limits, store = limits_of(limit or []), writable(root)
+    ref = open_model(store, model).ref
+    partitions_of(store, data, limits)
+    if labels is not None:
+        read_labels(labels, limits)
+    _check_out(out, as_json)
+    prepare_prefect("score", "flows.scoring", store)
+    from flows.scoring import score_dataset as flow
+
+    found = flow(ref, data, None if out == "-" else out, labels, columns, store.url, limits)
+    if out == "-":
+        _print_answers(store, found["tables"])
+    else:
+        show_scores(found, as_json)
+
+
+def _check_out(out: str | None, as_json: bool) -> None:
+    if out == "-" and as_json:
+        raise ValueError("--out: expected a file beside --json, got -; leave one of them out")
+    if out not in (None, "-"):
+        from seqclass.inference.answer_files import check_ending
+
+        check_ending(out)
+
+
+def _print_answers(store: Root, tables: list[str]) -> None:
+    from seqclass.inference.answer_files import write_answers
+
+    sys.stdout.flush()
+    write_answers(store, tables, sys.stdout.buffer, ".csv")
+    sys.stdout.buffer.flush()
+
+
+def retrain(
+    model: Annotated[str, typer.Argument(help="A model: NAME; its champion is the one to beat.")],
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
+    ] = None,
+    window_rows: Annotated[
+        int | None, typer.Option(help="Newest rows to train on (default: all).")
+    ] = None,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Begin with the champion's weights.")
+    ] = False,
+    trust_labels: Annotated[
+        bool, typer.Option("--trust-labels", help="Take new labels as they are.")
+    ] = False,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at new rows, train a challenger, and promote it or say why not."""
+    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.store.registry import open_model, plain_name
+
+    given = {"window_rows": window_rows, "start": "warm" if warm else None,
+             "trust_labels": trust_labels or None}  # fmt: skip
+    wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
+    store = writable(root)
+    name = open_model(store, plain_name(model, "the champion")).name
+    prepare_prefect("retrain", "flows.retraining", store)
+    from flows.retraining import retrain_model as flow
+
+    outcome: dict[str, Any] = flow(name, wanted, store.url)  # type: ignore[assignment]
+    show_retraining(outcome, as_json)
+    if outcome["decision"] == "refused":
+        raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
+
+
+ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="A model version: NAME@vN.")],
+    reason: ReasonOption = "by hand",
+    in_spite: Annotated[
+        bool, typer.Option("--in-spite", help="Even if the gate refused it.")
+    ] = False,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a version the champion, with an audit entry."""
+    from tasks.registry.promote import promote_version
+
+    store = writable(root)
+    outcome = promote_version(store, model, reason, in_spite, datetime.now(UTC))
+    _refresh_index(store, outcome)
+    tell_server(store, "seqclass.model.promoted", outcome, reason)
+    show_move(outcome, as_json)
+    if outcome["refused"]:
+        raise typer.Exit(complain(f"{outcome['refused']}; --in-spite promotes it", REFUSED))
+
+
+def rollback(
+    model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    reason: ReasonOption = "by hand",
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make the champion before this one the champion again, with an audit entry."""
+    from tasks.registry.promote import roll_back
+
+    store = writable(root)
+    outcome = roll_back(store, model, reason, datetime.now(UTC))
+    _refresh_index(store, outcome)
+    tell_server(store, "seqclass.model.rolled-back", outcome, reason)
+    show_move(outcome, as_json)
+
+
+def _refresh_index(store: Root, outcome: dict[str, Any]) -> None:
+    """The page that a person opens first names the champion that there is now."""
+    from seqclass.store.catalogue import write_index
+
+    if outcome["moved"]:
+        write_index(store)
+
+
+def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -> None:
+    """Emit an event where a server is configured, or runs for the root; a move needs none."""
+    if not outcome["moved"]:
+        return
+    from flows.service.diagnosis import server_problem
+    from flows.service.server import prefect_url, use_service
+
+    use_service(store)
+    url = prefect_url()
+    if url and (problem := server_problem(url)):
+        complain(f"moved, but not announced: PREFECT_API_URL leads to {problem}", 0)
+    elif url:
+        prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce", store)
+        from tasks.retraining.announce import announce_move
+
+        announce_move(event, outcome["model"], {**outcome, "reason": reason})
+
+
+def reproduce(
+    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a model's recorded training again and compare weights, predictions and scores."""
+    from seqclass.store.registry import open_model
+    from seqclass.store.root import DamagedError
+
+    store = writable(root)
+    with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
+        open_model(store, model)
+    prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
+    from flows.reproduction import reproduce_model as flow
+
+    found = flow(model, store.url)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"{found['model']}: {found['verdict']}")
+        if found["first_difference"]:
+            typer.echo(f"first difference: {found['first_difference']}")
+        if found.get("changed_fingerprint"):
+            typer.echo(f"changed since: {', '.join(found['changed_fingerprint'])}")
+    if found["verdict"] == "different":
+        raise typer.Exit(REFUSED)
+
+
+def simulate(
+    scenario: Annotated[
+        str,
+        typer.Option(
+            help="story, stable, slow drift, sudden change, poisoned batch, late batch or outage."
+        ),
+    ] = "story",
+    weeks: Annotated[int, typer.Option(help="Weeks to replay.")] = 12,
+    seed: SeedOption = 0,
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option(help="Folder to keep the tree in (default: it is thrown away).")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Replay weeks of arriving rows against the real flows, and tell what they did."""
+    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.synthesis.arrival_scenarios import ArrivalSpec
+
+    arrivals, retraining = ArrivalSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        store = writable(root or f"{folder}/tree")
+        prepare_prefect("simulate", "flows.cli.simulation", store)
+        from flows.cli.simulation import SimulationSpec
+        from flows.cli.simulation import simulate as replay
+
+        wanted = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
+        show_weeks(list(replay(wanted, store, Path(folder))), as_json)

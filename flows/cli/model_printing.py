@@ -1,0 +1,67 @@
+"""What the commands of registered models print."""
+
+from typing import Any
+
+import typer
+
+from flows.cli.printing import add_row, new_table, print_json, print_table
+
+
+def show_scores(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    before = found["rows"] - found["scored"]
+    typer.echo(
+        f"{found['model']}: {found['rows']:,} series answered, {found['unknown']:,} of them "
+        f"unknown{f'; {before:,} had been scored before' if before else ''}"
+    )
+    if found["metrics"]:
+        m = found["metrics"]
+        low, high = m["intervals"]["accuracy"]
+        typer.echo(
+            f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
+            f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
+        )
+    elif found["estimate"]:
+        e = found["estimate"]
+        low, high = e["accuracy_interval"]
+        typer.echo(
+            f"estimated without labels, from calibrated confidence: accuracy {e['accuracy']:.4f} "
+            f"({low:.4f} to {high:.4f} where the calibration still holds)"
+        )
+    typer.echo(f"scores: {found['out']}")
+
+
+def show_retraining(outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    for words in outcome.get("seen", []):
+        typer.echo(words)
+    typer.echo(f"{outcome['decision']}: {'; '.join(outcome['reasons'])}")
+    if outcome["challenger"]:
+        typer.echo(f"challenger: {outcome['challenger']}")
+    typer.echo(f"champion: {outcome['model']}")
+    if outcome.get("folder"):
+        typer.echo(f"record: {outcome['folder']}")
+
+
+def show_move(outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    before = outcome["from"] or "none"
+    what = f"champion moved from {before} to" if outcome["moved"] else "champion stays, asked for"
+    typer.echo(f"{what} {outcome['to']}: {outcome['model']}")
+
+
+def show_weeks(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json({"weeks": rows})
+        return
+    table = new_table("week", "what came", "decision", "drift", "why")
+    for row in rows:
+        moved = ", ".join(row.get("drifted", [])[:2])
+        add_row(table, str(row["week"]), row["event"], row["decision"], moved, row["why"])
+    print_table(table)

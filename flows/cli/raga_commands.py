@@ -1,0 +1,141 @@
+"""Commands for ragas: draw their melodies, hear and see them."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.command_line import (
+    JsonFlag,
+    RootOption,
+    SeedOption,
+    WeightsOption,
+    numbers,
+    prepare_prefect,
+    read_spec,
+    span_of,
+    words,
+    writable,
+)
+from flows.cli.printing import print_json, show_dataset
+from seqclass.store.root import open_root
+
+DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]
+Ragas = Annotated[
+    str,
+    typer.Option(help="Ragas, melakartas, sets (author, main, A1..A3, B1..B13, all), files."),
+]
+Representation = Annotated[str, typer.Option(help="svara, letters or contour.")]
+Rule = Annotated[str, typer.Option(help="honest, or author: slices of the lines.")]
+Series = Annotated[int, typer.Option(help="Series to draw.")]
+Notes = Annotated[str, typer.Option(help="Svaras of a series: 64, or 48..96.")]
+Windows = Annotated[int, typer.Option(help="Series cut from one composition.")]
+Duration = Annotated[bool, typer.Option("--duration", help="svara: add seconds of each.")]
+Octave = Annotated[bool, typer.Option("--octave", help="letters: add octaves.")]
+NoPhrases = Annotated[bool, typer.Option("--no-phrases", help="Lines alone: twins are the same.")]
+Tonic = Annotated[str, typer.Option(help="known, or unknown: pitch above a fixed C.")]
+TonicHz = Annotated[str, typer.Option(help="Lowest and highest Sa.")]
+Transpose = Annotated[str, typer.Option(help="Lowest and highest shift, in semitones.")]
+Kala = Annotated[str, typer.Option(help="Tempo factors to draw from, such as 1,2,4.")]
+Seconds = Annotated[float, typer.Option(help="contour: length of a series.")]
+Rate = Annotated[float, typer.Option(help="contour: frames a second.")]
+NoGamaka = Annotated[bool, typer.Option("--no-gamaka", help="contour: plain svaras.")]
+SpecFile = Annotated[
+    str | None, typer.Option(help="JSON file of other fields of the spec (docs/ragas.md).")
+]
+
+
+def generate_ragas(
+    name: DatasetName = "ragas",
+    ragas: Ragas = "author",
+    representation: Representation = "svara",
+    rule: Rule = "honest",
+    n_series: Series = 5000,
+    n_notes: Notes = "64",
+    windows: Windows = 1,
+    duration: Duration = False,
+    octave: Octave = False,
+    no_phrases: NoPhrases = False,
+    tonic: Tonic = "known",
+    tonic_hz: TonicHz = "120,220",
+    transpose: Transpose = "0,0",
+    kala: Kala = "1",
+    seconds: Seconds = 10.0,
+    rate_hz: Rate = 25.0,
+    no_gamaka: NoGamaka = False,
+    weights: WeightsOption = None,
+    spec: SpecFile = None,
+    seed: SeedOption = 0,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
+    drawn = _raga_spec(locals())
+    store = writable(root)
+    prepare_prefect("generate", "flows.generation", store)
+    from flows.generation import generate_ragas as flow
+
+    show_dataset(store, flow(name, drawn, store.url), as_json)
+
+
+PLAIN = ("representation", "rule", "n_series", "windows", "duration", "octave", "tonic", "seconds",
+         "rate_hz", "seed")  # fmt: skip
+"""Options that are fields of the spec as they are."""
+
+
+def _raga_spec(given: dict[str, Any]) -> Any:
+    """The spec that the words of ``generate ragas`` mean."""
+    from flows.cli.raga_files import ragas_of
+    from seqclass.synthesis.drawing import Uniform
+    from seqclass.synthesis.ragas.raga_series import RagaSpec
+
+    chosen = {
+        **{name: given[name] for name in PLAIN},
+        "ragas": ragas_of(words(given["ragas"])),
+        "n_notes": span_of("--n-notes", given["n_notes"]),
+        "phrases": not given["no_phrases"],
+        "gamaka": not given["no_gamaka"],
+        "tonic_hz": Uniform(*_pair("--tonic-hz", given["tonic_hz"])),
+        "transpose": _whole_pair("--transpose", given["transpose"]),
+        "kalas": numbers("--kala", given["kala"]),
+        "weights": numbers("--weights", given["weights"]) if given["weights"] else (),
+    }
+    return read_spec(RagaSpec, chosen, given["spec"])
+
+
+def _pair(argument: str, text: str) -> tuple[float, float]:
+    found = numbers(argument, text)
+    if len(found) not in (1, 2):
+        raise ValueError(
+            f"{argument}: expected one number or lowest,highest, got {text!r}; correct it"
+        )
+    return found[0], found[-1]
+
+
+def _whole_pair(argument: str, text: str) -> tuple[int, int]:
+    low, high = _pair(argument, text)
+    if not (low.is_integer() and high.is_integer()):
+        raise ValueError(f"{argument}: expected whole semitones, got {text!r}; round them")
+    return int(low), int(high)
+
+
+def listen(
+    dataset: Annotated[str, typer.Argument(help="A dataset of melodies: NAME or NAME@VERSION.")],
+    out: Annotated[str, typer.Option(help="Folder for the files.")],
+    series: Annotated[list[str] | None, typer.Option(help="Id of a series; repeatable.")] = None,
+    each_class: Annotated[
+        bool, typer.Option("--each-class", help="The first series of every class.")
+    ] = False,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write melodies as WAV and MIDI files, and draw them between the lines of their svaras."""
+    from seqclass.reports.listening import folder_of
+    from seqclass.reports.listening import listen as write
+
+    store = open_root(root)
+    written = write(dataset, tuple(series or ()), each_class, folder_of(out), store.url)
+    if as_json:
+        print_json(written)
+        return
+    for entry in written["files"]:
+        typer.echo(f"{entry['label']}: {entry['wav']}, .mid and .png")

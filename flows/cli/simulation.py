@@ -1,0 +1,147 @@
+"""Weeks of arriving rows in minutes: the real flows, a throw-away root, a simulated clock."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flows.ingestion import import_dataset
+from flows.retraining import retrain_model
+from flows.training import train_classifier
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.networks.architecture import Architecture
+from seqclass.screening.policy import Policy
+from seqclass.store.root import Root
+from seqclass.store.rows import from_dense
+from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalSpec, Week, draw_week
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+from tasks.data.ingest import ImportSpec
+from tasks.registry.promote import promote_version, roll_back
+
+NAME = "plant"
+LIGHT = TrainingSpec(
+    seeds=1,
+    members=("conv-lstm",),
+    networks={"conv-lstm": 1},
+    recipe=Recipe(updates=400, epochs=1, restart_check_step=200, restarts=1),
+    architecture=Architecture(filters=16, units=16),
+)
+"""Trains in a few seconds, which is enough for series of a few dozen steps."""
+OPEN_DOOR = Policy(other_unit="accept", out_of_range="accept", frozen="accept")
+"""Rows that have moved are let in, so that drift and quality have to find them."""
+BACKLOG = 3
+"""Runs that were missed and come all at once when the server is back."""
+
+
+@dataclass(frozen=True)
+class SimulationSpec:
+    """What to replay: ``weeks`` of a scenario, with a first delivery before them."""
+
+    scenario: str = "story"
+    weeks: int = 12
+    arrivals: ArrivalSpec = field(default_factory=ArrivalSpec)
+    training: TrainingSpec = LIGHT
+    retraining: RetrainSpec = field(default_factory=RetrainSpec)
+
+    def __post_init__(self) -> None:
+        if self.scenario not in SCENARIOS:
+            raise ValueError(
+                f"--scenario: expected one of {', '.join(SCENARIOS)}, got {self.scenario!r}; "
+                "choose one of them"
+            )
+        if self.weeks < 1:
+            raise ValueError(
+                f"--weeks: expected a whole number of at least 1, got {self.weeks}; correct it"
+            )
+
+
+def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[dict[str, Any]]:
+    """Yield what happened, a row per decision: week, event, what came of it, and why."""
+    began = datetime.now(UTC)
+    _import(store, inbox, spec, 0, Week(), append=False)
+    first = train_classifier(NAME, NAME, spec.training, store.url)
+    yield _row(0, "first delivery", "promoted" if first["promoted"] else "refused", first)
+    waiting: dict[int, list[tuple[int, Week]]] = {}
+    for number in range(1, spec.weeks + 1):
+        week, now = SCENARIOS[spec.scenario](number), began + timedelta(weeks=number)
+        comes = number + 2 * week.late + week.down
+        waiting.setdefault(comes, []).append((number, week))
+        if week.down:
+            waiting[comes] = waiting.pop(number, []) + waiting[comes]
+            yield {"week": number, "event": "server and worker are down", "decision": "", "why": ""}
+            continue
+        yield from _live_a_week(spec, store, inbox, number, waiting.pop(number, []), now)
+
+
+def _live_a_week(
+    spec: SimulationSpec,
+    store: Root,
+    inbox: Path,
+    number: int,
+    deliveries: list[tuple[int, Week]],
+    now: datetime,
+) -> Iterator[dict[str, Any]]:
+    for drawn, week in deliveries:
+        _import(store, inbox, spec, drawn, week, append=True)
+    event = ", ".join(_words(number, drawn, week) for drawn, week in deliveries) or "no rows came"
+    runs = BACKLOG if any(week.down for _, week in deliveries) else 1
+    for run in range(runs):
+        outcome: Any = retrain_model(NAME, spec.retraining, store.url, now + timedelta(minutes=run))
+        yield _row(number, event if not run else "a missed run", outcome["decision"], outcome)
+        if outcome["challenger"] and any(week.by_hand for _, week in deliveries):
+            yield from _meddle(store, number, outcome["challenger"], now)
+
+
+def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """A person promotes what was refused, sees it, and takes it back."""
+    by_hand = now + timedelta(hours=1)
+    promote_version(store, challenger, "I know better", in_spite=True, now=by_hand)
+    yield _by_hand(number, "promoted", f"{challenger}: I know better")
+    moved = roll_back(store, NAME, "answers got worse", by_hand + timedelta(hours=1))
+    yield _by_hand(number, "rolled back", f"to {moved['to']}: answers got worse")
+
+
+def _by_hand(number: int, decision: str, why: str) -> dict[str, Any]:
+    return {"week": number, "event": "by hand", "decision": decision, "why": why}
+
+
+def _words(number: int, drawn: int, week: Week) -> str:
+    what = ["shuffled labels"] * week.shuffled + ["turned sensor"] * week.turned
+    what += [f"level {week.level:+.1f}"] * bool(week.level)
+    late = f" of week {drawn}" if drawn != number else ""
+    return f"rows{late}{', ' if what else ''}{', '.join(what)}"
+
+
+def _row(number: int, event: str, decision: str, outcome: dict[str, Any]) -> dict[str, Any]:
+    drift, quality = outcome.get("drift") or {}, outcome.get("quality") or {}
+    return {
+        "week": number,
+        "event": event,
+        "decision": decision,
+        "why": "; ".join(outcome["reasons"]) if "reasons" in outcome else outcome["decision"],
+        "drifted": drift.get("drifted", []),
+        "dropped": quality.get("dropped", False),
+        "model": outcome["model"],
+        "challenger": outcome.get("challenger"),
+    }
+
+
+def _import(
+    store: Root, inbox: Path, spec: SimulationSpec, number: int, week: Week, append: bool
+) -> None:
+    x, labels = draw_week(spec.arrivals, number, week)
+    table = pa.table(
+        {
+            "series_id": [f"week{number:02d}-{row:05d}" for row in range(len(x))],
+            "label": labels,
+            "value": from_dense(x),
+        }
+    )
+    path = inbox / f"week{number:02d}.parquet"
+    pq.write_table(table, path)
+    import_dataset(NAME, ImportSpec((str(path),), policy=OPEN_DOOR, append=append), store.url)

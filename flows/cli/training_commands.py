@@ -1,0 +1,180 @@
+"""Commands that train: run, train, stability and search."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.command_line import (
+    REFUSED,
+    JsonFlag,
+    NameOption,
+    RootOption,
+    complain,
+    prepare_prefect,
+    training_spec,
+    words,
+    writable,
+)
+from flows.cli.dataset_commands import signal_spec
+from flows.cli.printing import show_search, show_study, show_training
+from seqclass.store.root import Root
+
+if TYPE_CHECKING:
+    from seqclass.store.datasets import Dataset
+
+
+def run(
+    name: NameOption = "signals",
+    preset: Annotated[str, typer.Option(help="Signals to draw: author or hard.")] = "author",
+    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
+    n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
+    seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Generate the author's families, train, evaluate, register and report: the main job."""
+    signals = signal_spec(preset, n_series=n_series, n_steps=n_steps)
+    training = training_spec({"seeds": seeds})
+    store = writable(root)
+    prepare_prefect("run", "flows.demonstration", store, workers=True)
+    from flows.demonstration import run as flow
+
+    _conclude(store, flow(name, signals, training, store.url), as_json)
+
+
+def train(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
+    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model (default: dataset's).")
+    ] = None,
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of training spec fields that differ.")
+    ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Register the average of all seeds.")
+    ] = False,
+    budget: Annotated[
+        float | None, typer.Option(help="Seconds after which no further network is begun.")
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a classifier on several seeds, evaluate it and register the best."""
+    from seqclass.store.datasets import open_dataset
+    from seqclass.store.root import check_name
+
+    differing: dict[str, Any] = {"seeds": seeds, "first_seed": first_seed}
+    if ensemble:
+        differing["ensemble"] = True
+    if budget is not None:
+        differing["budget_s"] = _seconds_of_a_seed(budget, seeds)
+    training = training_spec(differing, spec)
+    store = writable(root)
+    stored = open_dataset(store, dataset)
+    if name is not None:
+        check_name(name)
+    ref = _checked(stored, training)
+    prepare_prefect("train", "flows.training", store, workers=True)
+    from flows.training import train_classifier as flow
+
+    _conclude(store, flow(ref, name, training, store.url), as_json)
+
+
+def _checked(dataset: "Dataset", training: Any) -> str:
+    """The dataset's reference, once its split is known to carry a training, or what is amiss."""
+    from seqclass.training.splits import holdout_folds
+    from tasks.compute.split import select_rows, split_of
+
+    chosen = select_rows(dataset, training)
+    codes = chosen.codes[chosen.train]
+    holdout_folds(codes, chosen.train_groups, training.validation_fraction, training.split_seed)
+    for amiss in split_of(dataset, chosen, training)["amiss"]:
+        complain(f"split: {amiss}", 0)
+    return dataset.ref
+
+
+def _seconds_of_a_seed(budget: float, seeds: int) -> float:
+    """What one seed may take where as many as there are cores are trained at a time."""
+    from tasks.compute.workers import at_once
+
+    if not 0 < budget < math.inf:
+        raise ValueError(f"--budget: expected seconds above 0, got {budget:g}; correct it")
+    return budget / math.ceil(seeds / at_once())
+
+
+def stability(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    seeds: Annotated[int, typer.Option(help="Seeds to train of each recipe.")] = 20,
+    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
+    architectures: Annotated[
+        str | None,
+        typer.Option(help="Some of conv-lstm, bilstm, lstm, by comma (default: the recipe's)."),
+    ] = None,
+    recipes: Annotated[
+        str, typer.Option(help="Recipes by comma: default, or JSON files as of train --spec.")
+    ] = "default",
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell how recipes spread over seeds; a study that was stopped goes on where it was."""
+    from seqclass.store.datasets import open_dataset
+
+    study = _study_spec(seeds, first_seed, architectures, recipes)
+    store = writable(root)
+    ref = open_dataset(store, dataset).ref
+    prepare_prefect("stability", "flows.stability", store, workers=True)
+    from flows.stability import study_stability as flow
+
+    outcome = flow(ref, study, store.url)
+    show_study(store, outcome["study"], as_json, outcome["trained"])
+
+
+def search(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    seconds: Annotated[float, typer.Option(help="Training time, earlier starts included.")] = 600,
+    folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose an architecture by cross-validation on training rows; goes on where it stopped."""
+    from seqclass.store.datasets import open_dataset
+    from seqclass.training.halving import SearchSpec
+
+    wanted = SearchSpec(seconds, folds, training_spec({}, spec))
+    store = writable(root)
+    ref = open_dataset(store, dataset).ref
+    prepare_prefect("search", "flows.searching", store, workers=True)
+    from flows.searching import search_architecture as flow
+
+    outcome = flow(ref, wanted, store.url)
+    show_search(store, outcome["search"], as_json, outcome["trained"])
+
+
+def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    show_training(store, outcome, as_json)
+    if outcome["refused"]:
+        raise typer.Exit(complain(outcome["refused"], REFUSED))
+
+
+def _study_spec(seeds: int, first_seed: int, architectures: str | None, recipes: str) -> Any:
+    from seqclass.networks.architecture import KINDS
+    from seqclass.training.study_spec import StudySpec
+
+    named = words(architectures or "")
+    if strange := [word for word in named if word not in KINDS]:
+        raise ValueError(
+            f"--architectures: expected some of {', '.join(KINDS)}, got {strange[0]!r}; correct it"
+        )
+    kinds = tuple(kind for word in named for kind in KINDS if kind == word)
+    paths = {Path(word).stem: None if word == "default" else word for word in words(recipes)}
+    if len(paths) < len(words(recipes)):
+        raise ValueError(f"--recipes: expected different names, got {recipes!r}; rename a file")
+    specs = {name: training_spec({}, path, "--recipes") for name, path in paths.items()}
+    return StudySpec(seeds, first_seed, kinds, specs)

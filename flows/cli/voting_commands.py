@@ -1,0 +1,110 @@
+"""Command ``seqclass vote``."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.command_line import JsonFlag, RootOption, prepare_prefect, writable
+from flows.cli.printing import print_json
+from seqclass.store.root import Root
+
+ALLIED = "allied"
+
+
+Window = typer.Option(help="Steps of a window (default: the model's longest series).")
+Hop = typer.Option(help="Steps between windows (default: a quarter window).")
+Agreement = typer.Option(help="Share of the votes that an answer needs, else unknown.")
+Sets = typer.Option(help="Classes to score apart: a JSON file of named lists, or: allied (ragas).")
+
+
+def vote(
+    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    window: Annotated[int | None, Window] = None,
+    hop: Annotated[int | None, Hop] = None,
+    agreement: Annotated[float, Agreement] = 0.6,
+    sets: Annotated[str | None, Sets] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Answer whole pieces by the votes of their windows, beside two baselines."""
+    from seqclass.store.datasets import open_dataset
+    from seqclass.store.registry import open_model
+
+    named = read_sets(sets) if sets and sets != ALLIED else {}
+    store = writable(root)
+    chosen = open_model(store, model)
+    named = allied_sets(chosen.manifest["classes"]) if sets == ALLIED else named
+    ref = open_dataset(store, dataset).ref
+    spec = _poll_spec(store, chosen.manifest, window, hop, agreement, named)
+    prepare_prefect("vote", "flows.voting", store)
+    from flows.voting import vote as flow
+
+    path = flow(chosen.ref, ref, spec, store.url)["votes"]
+    found = json.loads(store.fs.cat_file(path))
+    if as_json:
+        print_json({**found, "out": path})
+        return
+    from flows.cli.voting_printing import show_votes
+
+    show_votes(found, path)
+
+
+def _poll_spec(
+    store: Root,
+    manifest: dict[str, Any],
+    window: int | None,
+    hop: int | None,
+    agreement: float,
+    sets: dict[str, tuple[str, ...]],
+) -> Any:
+    from seqclass.evaluation.votes import VotingSpec
+    from seqclass.store.datasets import open_dataset
+    from tasks.evaluation.vote import PollSpec
+
+    _check_sets(sets, manifest["classes"])
+    longest = open_dataset(store, manifest["dataset"]).manifest["n_steps"][1]
+    width = window if window is not None else max(longest, 2)
+    step = hop if hop is not None else max(width // 4, 1)
+    return PollSpec(VotingSpec(width, step, agreement), sets)
+
+
+def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
+    """The allied sets of ragas of which the model knows at least two."""
+    from seqclass.synthesis.ragas.table import SETS
+
+    known = {
+        name: tuple(raga for raga in ragas if raga in classes)
+        for name, ragas in SETS.items()
+        if name[0] in "AB"
+    }
+    return {name: members for name, members in known.items() if len(members) > 1}
+
+
+def read_sets(path: str) -> dict[str, tuple[str, ...]]:
+    """Named lists of classes out of a JSON file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--sets {path}: expected JSON, got {error}; correct it") from error
+    if not isinstance(content, dict) or not all(_is_list_of_names(v) for v in content.values()):
+        raise ValueError(
+            f'--sets {path}: expected an object like {{"low": ["a", "b"]}} with at least two '
+            f"classes in each list, got {str(content)[:60]!r}; correct it"
+        )
+    return {name: tuple(members) for name, members in content.items()}
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(n, str) for n in value)
+
+
+def _check_sets(sets: dict[str, tuple[str, ...]], classes: list[str]) -> None:
+    for name, members in sets.items():
+        if strange := [member for member in members if member not in classes]:
+            raise ValueError(
+                f"--sets: expected classes of the model ({', '.join(classes)}), got {strange[0]!r} "
+                f"in {name!r}; correct the file"
+            )

@@ -1,0 +1,66 @@
+"""What ``seqclass vote`` prints."""
+
+from typing import Any
+
+import typer
+
+from flows.cli.printing import add_row, new_table, print_table
+
+
+def show_votes(found: dict[str, Any], path: str) -> None:
+    typer.echo(f"{found['kind']}: {found['model']}, trained on {found['trained_on']}")
+    if found["trained_rows"]:
+        typer.echo(f"{found['trained_rows']} series that the model was trained on are left out")
+    print_answers(found)
+    print_accuracies(found)
+    print_sets(found)
+    if found["of_other_classes"]:
+        names = ", ".join(found["of_other_classes"])
+        typer.echo(f"of classes that the model does not know, so not scored: {names}")
+    for who, lead in found["leads"].items():
+        span = "{:+.4f} to {:+.4f}".format(*lead["interval"])
+        ahead = f"windows: {lead['lead']:+.4f} against the {who}"
+        typer.echo(f"{ahead}, 95% interval over pieces {span}")
+    typer.echo(f"all answers: {path}")
+
+
+def print_answers(found: dict[str, Any]) -> None:
+    baselines = [who for who in found["who"] if who != "this model"]
+    table = new_table("piece", "label", "windows", "answer", "agreement", *baselines)
+    for row in found["answers"]:
+        add_row(table,
+            row["piece"], row["label"] or "", str(row["windows"]), row["answer"],
+            f"{row['agreement']:.2f}", *(row[who] for who in baselines),
+            style="bold" if row["answer"] == row["label"] else "",
+        )  # fmt: skip
+    print_table(table)
+
+
+def print_accuracies(found: dict[str, Any]) -> None:
+    table = new_table(f"{found['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
+                      "unknown", "of the answered")  # fmt: skip
+    for who, row in found["who"].items():
+        pieces = row["pieces"]
+        add_row(table, who, *cells(row["windows"]), *cells(pieces), str(pieces["unknown"]),
+                cells(pieces["answered"])[0])  # fmt: skip
+    print_table(table)
+
+
+def print_sets(found: dict[str, Any]) -> None:
+    names = list(next(iter(found["who"].values()))["sets"])
+    if not names:
+        return
+    table = new_table("windows within a set", "rows", "chance", *found["who"])
+    for name in names:
+        rows = [row["sets"][name] for row in found["who"].values()]
+        add_row(table, name, f"{rows[0]['rows']:,}", f"{rows[0]['chance']:.2f}",
+                *(" ".join(cells(row)) for row in rows))  # fmt: skip
+    print_table(table)
+
+
+def cells(score: dict[str, Any]) -> tuple[str, str]:
+    """An accuracy and its interval."""
+    if score["accuracy"] is None:
+        return "-", ""
+    low, high = score["interval"]
+    return f"{score['accuracy']:.4f}", f"{low:.3f}..{high:.3f}"

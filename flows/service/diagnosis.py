@@ -1,0 +1,236 @@
+"""What can be wrong with an installation, and what to do about it."""
+
+import base64
+import os
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib import metadata, util
+from typing import Any
+
+from flows.service.automations import SILENT, STUCK, find
+from flows.service.server import (
+    POOL,
+    job_template,
+    online_workers,
+    prefect_file,
+    prefect_url,
+    use_service,
+)
+from seqclass.store.root import Root, open_root
+
+LEAST_FREE_BYTES = 2 * 10**9
+CLOCK_S = 30.0
+LOCKED = (
+    "it asks for another password; set PREFECT_API_AUTH_STRING: that of 'seqclass up' lies in "
+    ".service/password of its root"
+)
+
+
+def diagnose(root: str | None, settings: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Findings, each with ``what``, ``ok``, ``found`` and ``advice``."""
+    store = open_root(root)
+    checks = [
+        _python(),
+        _tensorflow(),
+        _prefect(),
+        *_storage(store),
+        *_server(store),
+        _privacy(settings),
+    ]
+    return [
+        {"what": what, "ok": ok, "found": found, "advice": "" if ok else advice}
+        for what, ok, found, advice in checks
+    ]
+
+
+Check = tuple[str, bool, str, str]
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return "python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"
+
+
+def _tensorflow() -> Check:
+    installed = {}
+    for name in ("tensorflow", "tensorflow-cpu"):
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    found = ", ".join(f"{k} {v}" for k, v in installed.items()) or "not installed"
+    one = len(installed) == 1 and util.find_spec("tensorflow") is not None
+    advice = "uninstall both and install one" if len(installed) > 1 else "run make install"
+    return "tensorflow", one, found, advice
+
+
+def _prefect() -> Check:
+    version = metadata.version("prefect")
+    ok = version.startswith("3.") and int(version.split(".")[1]) >= 9
+    return "prefect", ok, version, "install prefect 3.9 or newer"
+
+
+def _storage(store: Root) -> list[Check]:
+    if not store.is_local:
+        return [("storage root", True, store.url, "")]
+    folder = store.path
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    free = shutil.disk_usage(folder).free
+    writable = os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    return [
+        ("storage root", writable, store.path, "make it writable or choose another with --root"),
+        ("free space", free > LEAST_FREE_BYTES, f"{free / 1e9:.1f} GB", "free some space"),
+    ]
+
+
+def _server(store: Root) -> list[Check]:
+    """The server that is configured, or that ``seqclass up`` runs for this root, and its parts."""
+    use_service(store)
+    url = prefect_url()
+    if not url:
+        none = "none configured; flows start a throw-away one, and 'seqclass up' one that stays"
+        return [("prefect server", True, none, "")]
+    if problem := server_problem(url):
+        advice = "start it with 'seqclass up' or 'prefect server start', or unset PREFECT_API_URL"
+        return [("prefect server", False, problem, advice)]
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        checks: tuple[Callable[[Any], Check], ...] = (_server_version, _clock, _service)
+        found = [_asked(check, client) for check in checks]
+        if found[-1][1] and _has_service(client):
+            parts = (_pool, _worker, _deployments, _automations)
+            found[-1:] = [_asked(check, client) for check in parts]
+        return [("prefect server", True, url, ""), *found]
+
+
+def _asked(check: Callable[[Any], Check], client: Any) -> Check:
+    """A check, or what went wrong when the server was asked."""
+    from httpx import HTTPError
+
+    name = check.__name__.strip("_").replace("_", " ")
+    try:
+        return check(client)
+    except HTTPError as error:
+        found = " ".join(str(error).split()) or type(error).__name__
+        return name, False, found, "look into the server's log; see PREFECT_API_AUTH_STRING"
+
+
+def _server_version(client: Any) -> Check:
+    theirs, ours = client.api_version(), metadata.version("prefect")
+    same = theirs.split(".")[:2] == ours.split(".")[:2]
+    found = theirs if same else f"{theirs}, but {ours} here"
+    return "server version", same, found, f"install prefect {theirs} here, or {ours} there"
+
+
+def _clock(client: Any) -> Check:
+    before = datetime.now(UTC)
+    stated = client.hello().headers.get("date")
+    if stated is None:
+        return "clock", True, "the server does not tell its time", ""
+    off_s = (parsedate_to_datetime(stated) - before).total_seconds()
+    advice = "set both clocks by a time server: schedules and late runs go by the server's clock"
+    return "clock", abs(off_s) < CLOCK_S, f"{off_s:+.0f} s from here to the server", advice
+
+
+def _service(client: Any) -> Check:
+    """A server may be there for the commands alone."""
+    found = "pool or deployments there" if _has_service(client) else (
+        "none on this server: flows run within the commands; 'seqclass up' makes one"
+    )  # fmt: skip
+    return "service", True, found, ""
+
+
+def _has_service(client: Any) -> bool:
+    known = {entrypoint for entrypoint, _ in deployments_of_file()}
+    deployed = any(d.entrypoint in known for d in client.read_deployments())
+    return deployed or any(pool.name == POOL for pool in client.read_work_pools())
+
+
+def _pool(client: Any) -> Check:
+    from prefect.exceptions import ObjectNotFound
+
+    advice = "run 'seqclass up', or create it as README.md says"
+    try:
+        found = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        return "work pool", False, f"no pool {POOL!r}", advice
+    if found.is_paused:
+        return "work pool", False, f"{POOL} is paused", f"run 'prefect work-pool resume {POOL}'"
+    if found.base_job_template != job_template():
+        open_door = f"{POOL} lets runs choose their command or environment"
+        return "work pool", False, open_door, "run 'seqclass up', or create it as README.md says"
+    return "work pool", found.type == "process", f"{POOL}, type {found.type}", advice
+
+
+def _worker(client: Any) -> Check:
+    names = online_workers(client)
+    found = ", ".join(names) or f"none online in pool {POOL!r}"
+    return "worker", bool(names), found, "run 'seqclass up', or 'prefect worker start --pool local'"
+
+
+def _deployments(client: Any) -> Check:
+    there = {(d.entrypoint, d.name) for d in client.read_deployments()}
+    missing = [f"{entrypoint} ({name})" for entrypoint, name in deployments_of_file()
+               if (entrypoint, name) not in there]  # fmt: skip
+    found = f"missing: {', '.join(missing)}" if missing else f"{len(deployments_of_file())} there"
+    advice = f"run 'prefect --no-prompt deploy --all' beside {prefect_file()}, or 'seqclass up'"
+    return "deployments", not missing, found, advice
+
+
+def _automations(client: Any) -> Check:
+    missing = [name for name in (SILENT, STUCK) if find(name) is None]
+    found = f"missing: {', '.join(missing)}" if missing else "dead runs are noticed"
+    return "automations", not missing, found, "run 'seqclass up', which creates them"
+
+
+def deployments_of_file() -> list[tuple[str, str]]:
+    """Entrypoint and name of every deployment in prefect.yaml."""
+    import yaml  # type: ignore[import-untyped]
+
+    found = yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
+    return [(deployment["entrypoint"], deployment["name"]) for deployment in found]
+
+
+def deployed_flows(client: Any) -> list[str]:
+    """Ids of the flows that have a deployment of prefect.yaml on the server."""
+    known = set(deployments_of_file())
+    found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
+    return sorted(map(str, found))
+
+
+def server_problem(url: str) -> str | None:
+    """What is wrong with a server's address, or with the password for it; None where it answers."""
+    asked = urllib.request.Request(f"{url}/admin/version", headers=_credentials())  # noqa: S310
+    try:
+        with urllib.request.urlopen(asked, timeout=10):  # noqa: S310 - the user's own URL
+            return None
+    except urllib.error.HTTPError as error:
+        # Any other status is an answer.
+        return f"{url} ({LOCKED})" if error.code == HTTPStatus.UNAUTHORIZED else None
+    except (urllib.error.URLError, ValueError, OSError) as error:
+        return f"{url} ({error})"
+
+
+def _credentials() -> dict[str, str]:
+    """What Prefect's client would show: the password, else the key."""
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    if api.auth_string:
+        words = base64.b64encode(api.auth_string.get_secret_value().encode()).decode()
+        return {"Authorization": f"Basic {words}"}
+    return {"Authorization": f"Bearer {api.key.get_secret_value()}"} if api.key else {}
+
+
+def _privacy(settings: Mapping[str, str]) -> Check:
+    key = "DO_NOT_TRACK"
+    value = os.environ.get(key, settings[key])
+    return "telemetry", value == "1", f"{key}={value}", f"set {key}=1"

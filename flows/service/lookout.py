@@ -1,0 +1,61 @@
+"""Who looks at the inboxes between two sweeps, so that a file need not wait for the schedule."""
+
+import contextlib
+from typing import Any
+
+from flows.service.server import Service, client_of
+from seqclass.store.inbox import INBOX, arrivals, inboxes
+from seqclass.store.root import Root, open_root
+
+SWEEP, UPKEEP = "ingest/local", "upkeep/local"
+AGAIN_S, MOST_ASKS = 30.0, 3
+"""Seconds until a file that is still there is told of again, and how often in all."""
+
+File = tuple[str, str, tuple[Any, ...]]
+
+
+class Lookout:
+    """Tells of files that have come to rest in the inboxes of a local root."""
+
+    def __init__(self, store: Root) -> None:
+        self.store = store
+        self.there: set[File] = set()
+        self.told: dict[File, tuple[int, float]] = {}
+
+    def has_news(self, now_s: float) -> bool:
+        """Whether a file lies as it did at the last look, and nobody was told of it lately."""
+        before, self.there = self.there, set(self._files())
+        self.told = {file: asked for file, asked in self.told.items() if file in self.there}
+        due = [file for file in self.there & before if self._is_due(file, now_s)]
+        for file in due:
+            self.told[file] = (self.told.get(file, (0, 0.0))[0] + 1, now_s)
+        return bool(due)
+
+    def _files(self) -> list[File]:
+        """None where a folder can't be read: the sweep says so."""
+        if not self.store.is_local:
+            return []
+        with contextlib.suppress(OSError):
+            return [
+                (name, file.name, file.stamp)
+                for name in inboxes(self.store)
+                for file in arrivals(open_root(self.store.join(INBOX, name)))
+            ]
+        return []
+
+    def _is_due(self, file: File, now_s: float) -> bool:
+        asks, last_s = self.told.get(file, (0, float("-inf")))
+        return asks < MOST_ASKS and now_s - last_s >= AGAIN_S
+
+
+def ask(service: Service, deployment: str) -> None:
+    """Start a run of a deployment at a server that may be away just now."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    try:
+        with client_of(service) as client:
+            found = client.read_deployment_by_name(deployment)
+            client.create_flow_run_from_deployment(found.id)
+    except (httpx.HTTPError, PrefectException, RuntimeError):
+        return  # the schedule asks too

@@ -1,0 +1,108 @@
+"""Processes that this project starts and ends: each carries a mark, and so do its children.
+
+The mark is an environment variable, so that what a killed process leaves behind is still found.
+Where the system shows no environments, only the processes' own handles are known.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flows.service.secrecy import private_opener
+
+MARK = "SEQCLASS_SERVICE"
+RUN = b"PREFECT__FLOW_RUN_ID="
+SYSTEM = Path("/proc")
+
+
+def begin(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, umask: int = -1
+) -> subprocess.Popen:
+    """Start a process apart from the terminal, deaf to its Ctrl-C; its output goes to a file."""
+    with open(log, "ab", opener=private_opener) as output:
+        return subprocess.Popen(  # noqa: S603 - the project's own words
+            command, env=environment, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, start_new_session=True, preexec_fn=_hear_interrupts, umask=umask,
+        )  # fmt: skip
+
+
+def _hear_interrupts() -> None:
+    """A background job is deaf to SIGINT, and a Prefect worker ends by sending itself one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def marked(mark: str) -> set[int]:
+    """Living processes that carry the mark."""
+    wanted = f"{MARK}={mark}".encode()
+    return {pid for pid in _all() if wanted in environment_of(pid) and not is_dead(pid)}
+
+
+def runs(mark: str) -> set[int]:
+    """Of the marked processes, the topmost one of every flow run."""
+    found = {pid: run_of(pid) for pid in marked(mark)}
+    return {pid for pid, run in found.items() if run and found.get(parent_of(pid)) != run}
+
+
+def run_of(pid: int) -> str:
+    """Id of the flow run that a process works for; an empty text where it works for none."""
+    own = [entry for entry in environment_of(pid) if entry.startswith(RUN)]
+    return own[0].removeprefix(RUN).decode() if own else ""
+
+
+def _all() -> list[int]:
+    if not SYSTEM.is_dir():
+        return []
+    return [int(entry.name) for entry in SYSTEM.iterdir() if entry.name.isdigit()]
+
+
+def environment_of(pid: int) -> list[bytes]:
+    with contextlib.suppress(OSError):
+        return (SYSTEM / str(pid) / "environ").read_bytes().split(b"\0")
+    return []
+
+
+def parent_of(pid: int) -> int:
+    return int((_status(pid) or ["", "0"])[1])
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a process is gone, or waits only to be collected by its parent."""
+    return (_status(pid) or ["Z"])[0] == "Z"
+
+
+def _status(pid: int) -> list[str]:
+    """State, parent and so on; empty where the process is gone."""
+    with contextlib.suppress(OSError):
+        return (SYSTEM / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    return []
+
+
+def tell(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def wait_until_gone(pids: set[int], seconds: float) -> set[int]:
+    """Wait for processes that need not be children; returns those that are still there."""
+    deadline = time.monotonic() + seconds
+    while (left := {pid for pid in pids if _alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not (SYSTEM.is_dir() and is_dead(pid))

@@ -1,0 +1,438 @@
+"""A local Prefect server with what the deployments need: pool, automations and a worker."""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Any
+from uuid import UUID
+
+from flows.service.processes import (
+    MARK,
+    begin,
+    is_dead,
+    marked,
+    run_of,
+    runs,
+    tell,
+    wait_until_gone,
+)
+from flows.service.secrecy import make_password, password_in, private_folder, write_privately
+from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
+from seqclass.store.root import Root
+
+POOL = "local"
+HEARTBEAT_S, SILENCE_S, PENDING_S = 30, 90, 600
+"""Prefect's least time between two beats of a run; silence after which it counts as crashed;
+time after which a run that was taken by a worker, and never began, does."""
+SLOT_WAIT_S = 5
+"""Time after which a run that waits for another of its deployment tries again."""
+SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where the server keeps who holds a slot: in memory, its restart would end every run."""
+HOME, RECORD, SERVER = ".service", "service.json", "flows.service.serving"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a running ``seqclass up`` is known by: its API, its mark, its process.
+
+    password: of the service's own server; None where the server is the user's.
+    """
+
+    url: str
+    mark: str
+    pid: int
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def ui(self) -> str:
+        return self.url.removesuffix("/api")
+
+    @property
+    def port(self) -> int:
+        return int(self.url.split(":")[2].partition("/")[0])
+
+    @property
+    def access(self) -> dict[str, str]:
+        """Environment in which Prefect's clients reach the server."""
+        own = {"PREFECT_API_AUTH_STRING": self.password} if self.password else {}
+        return {"PREFECT_API_URL": self.url, **own}
+
+
+def home_of(store: Root) -> Path:
+    """Folder of the server's database and of the logs: in the tree, or the user's for URLs."""
+    if store.is_local:
+        return Path(store.path, HOME)
+    name = "".join(c if c.isalnum() else "-" for c in store.url)
+    return Path.home() / ".prefect" / "seqclass" / name
+
+
+def prefect_file() -> Path:
+    """The deployments."""
+    return file_of_project("prefect.yaml")
+
+
+def file_of_project(name: str) -> Path:
+    """A file beside the packages, or where an installed package put it."""
+    places = [Path(__file__).parents[2], Path(sysconfig.get_path("data"), "share", "seqclass")]
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    raise ValueError(
+        f"{name}: expected it in {' or '.join(map(str, places))}, found none; install the "
+        "package again"
+    )
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[bool]:
+    """Hold a service's home for this process; False where another process holds it."""
+    private_folder(home)
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def recorded(store: Root) -> Service | None:
+    """What the last ``seqclass up`` of this root wrote down, with the password beside it."""
+    home = home_of(store)
+    try:
+        known = json.loads((home / RECORD).read_text())
+        return Service(known["url"], known["mark"], known["pid"], password_in(home))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def still_there(service: Service) -> bool:
+    """Whether a service's own server lives on, after the ``seqclass up`` of it was killed."""
+    return answers(service.url) and any(_is_server(pid) for pid in marked(service.mark))
+
+
+def use_service(store: Root) -> None:
+    """Let this process's flows use the server that a ``seqclass up`` of the root runs, if any.
+
+    A server that is configured goes first; where it is that of the root, its password is known.
+    """
+    from prefect.settings import get_current_settings
+
+    last, api = recorded(store), get_current_settings().api
+    if last is None or api.auth_string or api.url not in (None, last.url):
+        return
+    if still_there(last):
+        use(last)
+
+
+def use(service: Service, settings: Mapping[str, object] | None = None) -> None:
+    """Let this process's flows use a server, under Prefect's further settings."""
+    from prefect.settings import temporary_settings
+
+    os.environ.update(service.access)
+    _for_good.enter_context(temporary_settings({**client_settings(service), **(settings or {})}))
+
+
+def client_settings(service: Service) -> dict[str, str]:
+    names = {"PREFECT_API_URL": "api.url", "PREFECT_API_AUTH_STRING": "api.auth_string"}
+    return {names[key]: value for key, value in service.access.items()}
+
+
+@contextlib.contextmanager
+def client_of(service: Service) -> Iterator[Any]:
+    """A client of a service's server."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import temporary_settings
+
+    with temporary_settings(client_settings(service)), get_client(sync_client=True) as client:
+        yield client
+
+
+_for_good = contextlib.ExitStack()
+
+
+def record(store: Root, service: Service) -> None:
+    """Write down what a service is known by; the password has a file of its own."""
+    known = {key: value for key, value in asdict(service).items() if key != "password"}
+    write_privately(home_of(store) / RECORD, json.dumps(known))
+
+
+def prefect_url() -> str | None:
+    """Address of the API that flows use, from the environment, a file or the profile."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def answers(url: str) -> bool:
+    """Whether a healthy Prefect server is at an address."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as reply:  # noqa: S310 - loopback
+            return reply.read().strip() == b"true"
+    except urllib.error.HTTPError as error:
+        return error.code in (401, 403)
+    except (urllib.error.URLError, ValueError, OSError):
+        return False
+
+
+def choose_port(port: int) -> int:
+    """The port itself, where it is free; 0 means any that is."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCAL, port))
+            return int(probe.getsockname()[1])
+        except (OSError, OverflowError) as error:
+            problem = error
+    url = local_url(port)
+    use = f"set PREFECT_API_URL={url} to use the server there, or " if answers(url) else ""
+    raise ValueError(
+        f"--port: expected a free port, got {port} ({problem}); {use}choose another with --port"
+    )
+
+
+def local_url(port: int) -> str:
+    return f"http://{LOCAL}:{port}/api"
+
+
+def new_service(url: str, last: Service | None = None, home: Path | None = None) -> Service:
+    """A service of this process; it carries the mark of the ``last`` one, whose processes it ends
+    too.
+
+    home: where the password of an own server is kept.
+    """
+    password = make_password(home) if home else None
+    return Service(url, last.mark if last else secrets.token_hex(8), os.getpid(), password)
+
+
+def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
+    """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
+    words = [sys.executable, "-P", "-m", SERVER, str(service.port)]
+    surroundings = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_UI_API_URL": service.url,
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(SLOT_WAIT_S),
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+        **environment,
+        **server_settings(service.port, service.password or make_password(home)),
+    }
+    surroundings.pop("PREFECT_API_URL", None)
+    return begin(words, surroundings, home / "server.log", PRIVATE_UMASK)
+
+
+def await_server(service: Service, process: subprocess.Popen, home: Path) -> None:
+    deadline = time.monotonic() + SERVER_LIMIT_S
+    while not answers(service.url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(
+                f"server: expected it to answer at {service.url}, it "
+                f"{'ended' if process.poll() is not None else 'did not'}; see {home}/server.log"
+            )
+        time.sleep(0.1)
+
+
+def worker_name(store: Root) -> str:
+    return f"seqclass {socket.gethostname()} {store.url}".replace("/", "-").replace("%", "-")
+
+
+def start_worker(
+    store: Root, service: Service, limit: int, environment: dict[str, str]
+) -> subprocess.Popen:
+    """Start a worker whose runs use this root and beat often enough for the automations."""
+    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
+             "--name", worker_name(store), "--limit", str(limit)]  # fmt: skip
+    surroundings = {
+        **environment,
+        **service.access,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+        "SEQCLASS_STORAGE": store.url,
+    }
+    return begin(words, surroundings, home_of(store) / "worker.log")
+
+
+def make_pool(client: Any) -> None:
+    """Create the process pool, or close the one there is: its runs take no command or variables."""
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+    template = job_template()
+    try:
+        found = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        wanted = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+        with contextlib.suppress(ObjectAlreadyExists):
+            client.create_work_pool(wanted)
+        return
+    if found.type != "process":
+        raise ValueError(
+            f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
+        )
+    if found.base_job_template != template:
+        client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def job_template() -> dict[str, Any]:
+    """What a run may ask of the process that it gets: nothing."""
+    return json.loads(file_of_project("work-pool.json").read_text(encoding="utf-8"))
+
+
+def deploy(service: Service, environment: dict[str, str]) -> None:
+    """Create or renew every deployment of prefect.yaml."""
+    file = prefect_file()
+    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
+             "--prefect-file", str(file)]  # fmt: skip
+    found = subprocess.run(  # noqa: S603 - the project's own words
+        words, env={**environment, **service.access}, cwd=file.parent,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if found.returncode:
+        raise ValueError(f"prefect deploy: {(found.stderr or found.stdout)[-400:]}")
+
+
+def online_workers(client: Any) -> dict[str, datetime]:
+    """Workers that the server takes for alive, with their last heartbeat."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        found = client.read_workers_for_work_pool(POOL)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == 404:  # there is no such pool
+            return {}
+        raise
+    return {w.name: w.last_heartbeat_time for w in found if w.status == "ONLINE"}
+
+
+def await_worker(
+    client: Any, store: Root, process: subprocess.Popen, before: datetime | None
+) -> None:
+    """Wait for a heartbeat other than the one ``before``, of a worker of the same name."""
+    deadline = time.monotonic() + WORKER_LIMIT_S
+    while online_workers(client).get(worker_name(store)) in (None, before):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(
+                f"worker: expected it to come online, it did not; see {home_of(store)}/worker.log"
+            )
+        time.sleep(0.2)
+
+
+def stop(service: Service) -> list[int]:
+    """End a service: its worker and runs, then its server; returns what would not go in time."""
+    family, own_runs = marked(service.mark), runs(service.mark)
+    servers, ended = {pid for pid in family if _is_server(pid)}, {run_of(pid) for pid in own_runs}
+    tell(_workers(family) | own_runs, SIGTERM)
+    wait_until_gone(family - servers, GRACE_S)
+    stubborn = marked(service.mark) - servers
+    tell(stubborn, SIGKILL)
+    wait_until_gone(stubborn, GRACE_S)
+    close_runs(service, sorted(ended))
+    tell(servers, SIGTERM)
+    wait_until_gone(servers, GRACE_S)
+    left = marked(service.mark)
+    tell(left, SIGKILL)
+    wait_until_gone(left, GRACE_S)
+    return sorted(stubborn | left)
+
+
+def close_runs(service: Service, ids: list[str]) -> None:
+    """Tell the server of runs that were ended, and of the flows within them: they crashed."""
+    if not ids or not answers(service.url):
+        return
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    alive = filters.FlowRunFilterState(
+        type=filters.FlowRunFilterStateType(
+            any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+        )
+    )
+    with client_of(service) as client:
+        wanted = filters.FlowRunFilter(
+            id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
+        )
+        while found := client.read_flow_runs(flow_run_filter=wanted):
+            for run in found:
+                client.set_flow_run_state(run.id, Crashed(message="its process has ended"))
+            parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
+            wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
+
+
+def close_dead_runs(service: Service) -> None:
+    """Tell of runs whose process is gone: who would have told is gone as well.
+
+    Only where the server is the service's own: on others, runs may be those of other machines.
+    """
+    if not Path("/proc").is_dir() or not still_there(service):
+        return
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+
+    running = filters.FlowRunFilter(
+        state=filters.FlowRunFilterState(
+            type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING])
+        )
+    )
+    with client_of(service) as client:
+        found = client.read_flow_runs(flow_run_filter=running)
+    close_runs(service, [str(run.id) for run in found if has_died(run)])
+
+
+def has_died(run: Any) -> bool:
+    """Whether a worker started a run here and its process is no longer there."""
+    pid = run.infrastructure_pid or ""
+    if not pid.isdigit():
+        return False
+    return is_dead(int(pid)) or run_of(int(pid)) not in ("", str(run.id))
+
+
+def kill(service: Service) -> None:
+    """End everything of a service at once."""
+    tell(marked(service.mark), SIGKILL)
+
+
+def _words(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        text = Path("/proc", str(pid), "cmdline").read_text(errors="replace")
+        return text.split("\0")
+    return []
+
+
+def _is_server(pid: int) -> bool:
+    return SERVER in _words(pid)
+
+
+def _workers(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if {"prefect", "worker", "start"} <= set(_words(pid))}
+
+
+def stop_workers(service: Service) -> None:
+    """End workers that a killed ``seqclass up`` left; their runs go on."""
+    left = _workers(marked(service.mark))
+    tell(left, SIGTERM)
+    tell(wait_until_gone(left, GRACE_S), SIGKILL)
+
+
+def mark_environment(service: Service, settings: dict[str, str]) -> dict[str, str]:
+    """What every process of a service is started with."""
+    return {**settings, **os.environ, MARK: service.mark,
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # fmt: skip

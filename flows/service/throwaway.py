@@ -1,0 +1,111 @@
+"""A Prefect server for one command: it begins at once, and ends when the command does.
+
+Prefect would start one by itself, but not before it has imported the server into the command too.
+"""
+
+import atexit
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from typing import IO
+
+from flows.service.secrecy import new_password
+from flows.service.server import Service, answers, local_url, prefect_url
+from flows.service.serving import LOCAL, PRIVATE_UMASK, close_database, guarded, server_settings
+from seqclass.store.leases import locked
+from seqclass.store.root import open_root
+
+LIMIT_S, GRACE_S = 120.0, 10.0
+"""Time for the server to answer, and to end by itself."""
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A server that is starting: how it is reached, its process and what it complains of."""
+
+    service: Service
+    process: subprocess.Popen
+    complaints: IO[bytes]
+
+
+def begin() -> Throwaway:
+    """Start a server on a free port of loopback; its database is the one Prefect's would use.
+
+    Its password is known to this process and its children alone.
+    """
+    password = new_password()
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
+    with socket.create_server((LOCAL, 0)) as listener:
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(  # noqa: S603 - the project's own words
+            [sys.executable, "-P", "-m", "flows.service.throwaway", str(listener.fileno())],
+            pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=complaints,
+            stderr=complaints, start_new_session=True, umask=PRIVATE_UMASK,
+            env={**os.environ, **server_settings(port, password)},
+        )  # fmt: skip
+    atexit.register(process.stdin.close)  # type: ignore[union-attr]
+    service = Service(local_url(port), "", process.pid, password)
+    return Throwaway(service, process, complaints)
+
+
+def wait_for(server: Throwaway) -> None:
+    """Return when the server answers."""
+    deadline = time.monotonic() + LIMIT_S
+    while not answers(server.service.url):
+        time.sleep(0.05)
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            how = "did not" if server.process.poll() is None else "ended"
+            raise ValueError(
+                f"throw-away Prefect server: expected it to answer, it {how} "
+                f"({_reason(server.complaints)}); see to its database, or set PREFECT_API_URL"
+            )
+
+
+def _reason(complaints: IO[bytes]) -> str:
+    """The last line that names an exception, or the last line."""
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").strip().splitlines() or ["no word"]
+    return ([line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)] or lines)[-1]
+
+
+def prepare() -> None:
+    """Let a server make its database, which takes longer than all later starts."""
+    if not prefect_url():
+        wait_for(begin())
+
+
+def _serve(listener: socket.socket) -> None:
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    close_database()
+    home, port = open_root(get_current_settings().home), listener.getsockname()[1]
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """One server at a time brings the database up to date."""
+            with locked(home, "throwaway"):
+                await super().startup(sockets)
+
+    app = guarded(create_app(ephemeral=True, final=True), port)
+    server = Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+
+    def end_with_parent() -> None:
+        os.read(0, 1)
+        server.should_exit = True
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    server.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,164 @@
+"""From probabilities to answers: offsets for rare classes, and when to answer ``unknown``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from seqclass.evaluation.abstention import Abstention
+
+UNKNOWN, AMBIGUOUS, UNFAMILIAR = "unknown", "ambiguous", "unfamiliar"
+STRENGTHS = (1.0, 0.75, 1.25, 0.5)
+"""Shares of the full offset that are tried, the safest first; of equals the first is taken."""
+
+
+def log_prior_of(y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Logarithm of each class's share of the rows ``(n,)``, as ``(classes,)``."""
+    return np.log(np.bincount(y, minlength=n_classes) / len(y))
+
+
+def fit_offsets(probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
+    """What to add to each class's log-probability, ``(classes,)``, before the largest is taken.
+
+    The full offset takes the classes' shares out again, so that rare classes answer below one
+    half; the strength that reaches the best balanced accuracy on these rows is chosen.
+    """
+    from sklearn.metrics import balanced_accuracy_score  # scoring has no need of it
+
+    def reached(strength: float) -> float:
+        guessed = predict_labels(probabilities, -strength * log_prior)
+        return float(balanced_accuracy_score(y, guessed))
+
+    return -max(STRENGTHS, key=reached) * log_prior
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a classifier's probabilities become answers; chosen on held-back training rows.
+
+    offsets: per class, added to the log-probabilities before the largest is taken; None where
+    classes are not rare. threshold: confidence, in [0, 1], below which the answer is unknown.
+    coverage, risk: share of the held-back rows that are answered, and of wrong ones among them.
+    unfamiliar: p-value up to which a series counts as unlike all that were seen. possible: per
+    class the probability from which on it is in the set of possible classes, 0 where rows are too
+    few to promise any; None in models made before there were sets.
+    """
+
+    offsets: tuple[float, ...] | None
+    threshold: float
+    coverage: float
+    risk: float
+    unfamiliar: float = 0.0
+    possible: tuple[float, ...] | None = None
+
+
+def decide(
+    probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray | None, wanted: Abstention
+) -> Decision:
+    """Choose offsets and threshold on held-back rows ``(n, classes)`` and ``(n,)``."""
+    offsets = None if log_prior is None else fit_offsets(probabilities, y, log_prior)
+    right = predict_labels(probabilities, offsets) == y
+    confidence = confidence_of(probabilities, offsets)
+    threshold = fit_threshold(confidence, right, wanted)
+    kept = confidence >= threshold
+    return Decision(
+        None if offsets is None else tuple(offsets.tolist()),
+        threshold,
+        float(kept.mean()),
+        float(1 - right[kept].mean()) if kept.any() else 0.0,
+        wanted.unfamiliar,
+        possible_from(probabilities, y, wanted.set_coverage),
+    )
+
+
+def possible_from(probabilities: np.ndarray, y: np.ndarray, coverage: float) -> tuple[float, ...]:
+    """Per class the probability that a share ``coverage`` of its held-back rows reach.
+
+    Class-conditional split conformal prediction (Vovk et al. 2005, section 4.5): of n rows of a
+    class the one at place ``floor((n + 1) (1 - coverage))`` from below; 0 where there is none.
+    """
+    found = []
+    for code in range(probabilities.shape[1]):
+        own = np.sort(probabilities[y == code, code])
+        place = int((len(own) + 1) * (1 - coverage) + 1e-9)
+        found.append(float(own[place - 1]) if place else 0.0)
+    return tuple(found)
+
+
+def reasons_of(
+    confidence: np.ndarray, p_value: np.ndarray | None, decision: Decision
+) -> list[str | None]:
+    """Why each row is answered with ``unknown``, None where it is not.
+
+    ``unfamiliar``: unlike all that were seen; else ``ambiguous``: below the confidence.
+    """
+    doubtful = confidence < decision.threshold
+    strange = np.zeros(len(confidence), bool) if p_value is None else p_value <= decision.unfamiliar
+    return [
+        UNFAMILIAR if unlike else AMBIGUOUS if unsure else None
+        for unlike, unsure in zip(strange, doubtful, strict=True)
+    ]
+
+
+def fit_threshold(confidence: np.ndarray, right: np.ndarray, wanted: Abstention) -> float:
+    """The lowest confidence ``(n,)`` from which on rows are answered.
+
+    A further row of a known class falls below it with a probability of ``1 - coverage`` at most
+    (split conformal prediction, Vovk et al. 2005), which few rows can't promise of any confidence
+    but 0. Where more than the stated risk of the answers would be wrong, it is higher (El-Yaniv
+    and Wiener 2010, "On the Foundations of Noise-free Selective Classification").
+    """
+    n_below = int((len(confidence) + 1) * (1 - wanted.coverage) + 1e-9)
+    least = float(np.sort(confidence)[n_below - 1]) if n_below else 0.0
+    order = np.argsort(-confidence, kind="stable")
+    risk = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
+    is_last_of_its_value = np.append(np.diff(confidence[order]) < 0, True)
+    allowed = np.flatnonzero((risk <= wanted.risk) & is_last_of_its_value)
+    if not len(allowed):
+        return float(np.nextafter(confidence.max(), 2.0))
+    values = confidence[order][allowed]
+    return float(min(values[values >= least], default=values[-1]))
+
+
+def confidence_of(
+    probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
+) -> np.ndarray:
+    """Probability ``(n,)`` of what is answered, with the offsets counted in."""
+    return softmax(_shifted(probabilities, offsets), axis=1).max(axis=1)
+
+
+def predict_labels(
+    probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
+) -> np.ndarray:
+    """Class codes ``(n,)`` of ``probabilities (n, classes)``."""
+    if offsets is None:
+        return probabilities.argmax(axis=1)
+    return _shifted(probabilities, offsets).argmax(axis=1)
+
+
+def _shifted(
+    probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
+) -> np.ndarray:
+    floor = np.finfo(np.float32).tiny
+    logarithms = np.log(np.maximum(probabilities.astype(np.float64), floor))
+    return logarithms if offsets is None else logarithms + np.asarray(offsets)
+
+
+def abstention_scores(
+    probabilities: np.ndarray, y: np.ndarray, decision: Decision
+) -> dict[str, Any]:
+    """What the threshold does on rows of known classes, and accuracy at other coverages."""
+    right = predict_labels(probabilities, decision.offsets) == y
+    confidence = confidence_of(probabilities, decision.offsets)
+    answered = confidence >= decision.threshold
+    order = np.argsort(-confidence, kind="stable")
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(y) + 1)
+    at = np.unique(np.ceil(np.linspace(0.05, 1, 20) * len(y)).astype(int))
+    return {
+        "threshold": decision.threshold,
+        "unknown": int((~answered).sum()),
+        "coverage": float(answered.mean()),
+        "accuracy_answered": float(right[answered].mean()) if answered.any() else None,
+        "curve": [[float(k / len(y)), float(accuracy[k - 1])] for k in at],
+    }

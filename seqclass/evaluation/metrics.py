@@ -1,0 +1,134 @@
+"""Scores of probabilities against class codes, with bootstrap intervals."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import bootstrap
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from seqclass.evaluation.calibration import calibration_error, reliability_table
+from seqclass.evaluation.decisions import predict_labels
+
+Offsets = np.ndarray | tuple[float, ...] | None
+FLOOR = 1e-7
+
+
+def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Mean negative log-probability (nats) of the true class; probabilities ``(n, classes)``."""
+    return float(row_losses(probabilities, y).mean())
+
+
+def brier(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Mean squared distance, in [0, 2], of the probabilities from the truth (Brier 1950)."""
+    return float(np.square(probabilities - np.eye(probabilities.shape[1])[y]).sum(axis=1).mean())
+
+
+def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
+    true = probabilities[np.arange(len(y)), y].astype(np.float64)
+    return 0.0 - np.log(np.maximum(true, FLOOR))
+
+
+def hardest_rows(probabilities: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
+    """Row numbers, ascending, of the ``n`` highest losses; the earlier row where two are equal."""
+    return np.sort(np.argsort(-row_losses(probabilities, y), kind="stable")[:n])
+
+
+def scores(probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None) -> dict[str, float]:
+    """Accuracy, macro F1 and balanced accuracy, each in [0, 1], of answers with these offsets."""
+    return label_scores(predict_labels(probabilities, offsets), y, probabilities.shape[1])
+
+
+def seed_scores(
+    probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None
+) -> dict[str, float]:
+    """What is kept of every seed: the scores, log-loss (nats) and calibration error."""
+    return {
+        **scores(probabilities, y, offsets),
+        "log_loss": log_loss(probabilities, y),
+        "ece": calibration_error(probabilities, y),
+    }
+
+
+def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
+    """The same scores of guessed class codes ``(n,)``."""
+    table = confusion_matrix(y, guessed, labels=np.arange(n_classes))
+    return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
+
+
+def evaluate(
+    probabilities: np.ndarray,
+    y: np.ndarray,
+    classes: list[str],
+    seed: int,
+    offsets: Offsets = None,
+    n_resamples: int = 1000,
+) -> dict[str, Any]:
+    """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
+    codes = np.arange(len(classes))
+    guessed = predict_labels(probabilities, offsets)
+    table = confusion_matrix(y, guessed, labels=codes)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        y, guessed, labels=codes, zero_division=0.0
+    )
+    per_class = {
+        name: {"precision": p, "recall": r, "f1": f, "support": n}
+        for name, p, r, f, n in zip(
+            classes, precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True
+        )
+    }
+    return {
+        **seed_scores(probabilities, y, offsets),
+        "brier": brier(probabilities, y),
+        "macro_precision": float(precision[support > 0].mean()),
+        "macro_recall": float(recall[support > 0].mean()),
+        "per_class": per_class,
+        "confusion": table.tolist(),
+        "reliability": reliability_table(probabilities, y),
+        "intervals": {
+            **score_intervals(table, seed, n_resamples),
+            "log_loss": _mean_interval(row_losses(probabilities, y), seed, n_resamples),
+        },
+    }
+
+
+def score_intervals(table: np.ndarray, seed: int, n_resamples: int) -> dict[str, list[float]]:
+    """95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
+
+    Resampling rows with replacement changes only the counts in the cells, which are then
+    multinomial; so the rows themselves need not be drawn. Without any error there is nothing to
+    resample: the lower end is then the exact binomial one, ``0.025 ** (1 / n)`` (Clopper and
+    Pearson 1934).
+    """
+    n = int(table.sum())
+    if np.trace(table) == n:
+        return {name: [0.025 ** (1 / n), 1.0] for name in table_scores(table[None])}
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n, table.ravel() / n, size=n_resamples).reshape(-1, *table.shape)
+    return {
+        name: np.percentile(values, [2.5, 97.5]).tolist()
+        for name, values in table_scores(drawn).items()
+    }
+
+
+def table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of confusion matrices ``(k, classes, classes)``; classes without rows don't count."""
+    right = np.diagonal(tables, axis1=1, axis2=2).astype(float)
+    true, guessed = tables.sum(axis=2), tables.sum(axis=1)
+    present = true > 0
+    f1 = 2 * right / np.maximum(true + guessed, 1)
+    recall = right / np.maximum(true, 1)
+    n_present = np.maximum(present.sum(axis=1), 1)
+    return {
+        "accuracy": right.sum(axis=1) / np.maximum(tables.sum(axis=(1, 2)), 1),
+        "macro_f1": (f1 * present).sum(axis=1) / n_present,
+        "balanced_accuracy": (recall * present).sum(axis=1) / n_present,
+    }
+
+
+def _mean_interval(values: np.ndarray, seed: int, n_resamples: int) -> list[float]:
+    if np.ptp(values) == 0:
+        return [float(values[0])] * 2
+    found = bootstrap(
+        (values,), np.mean, n_resamples=n_resamples, batch=50, method="percentile", rng=seed
+    )
+    return [float(found.confidence_interval.low), float(found.confidence_interval.high)]

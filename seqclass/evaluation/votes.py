@@ -1,0 +1,172 @@
+"""Windows of one piece vote for its answer, and how well classes of a named set are told apart."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm, t
+
+from seqclass.evaluation.decisions import UNKNOWN
+
+UNDECIDED = -1
+
+
+@dataclass(frozen=True)
+class VotingSpec:
+    """How pieces are cut and answered.
+
+    window: steps of a window, at least 2; a shorter piece is one window. hop: steps from one
+    window's start to the next, at least 1; what is left at the end of a piece is covered by a last
+    window that ends with it. agreement: share of a piece's windows, in [0, 1], that the answer
+    needs, else it is unknown; 0.6 is the rule of DeepSRGM (Madhusudhan and Chowdhary 2019).
+    """
+
+    window: int = 64
+    hop: int = 16
+    agreement: float = 0.6
+
+    def __post_init__(self) -> None:
+        for name, least in (("window", 2), ("hop", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"{name}: expected at least {least} steps, got {getattr(self, name)}; "
+                    "correct the value"
+                )
+        if not 0 <= self.agreement <= 1:
+            raise ValueError(
+                f"agreement: expected a share from 0 to 1, got {self.agreement}; correct it"
+            )
+
+
+def cut(x: np.ndarray, spec: VotingSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Windows ``(windows, window, channels)`` of series ``(n, steps, channels)``, NaN-padded, and
+    the series ``(windows,)`` that each is of."""
+    seen = np.isfinite(x).any(axis=-1)
+    lengths = np.where(seen.any(axis=1), x.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
+    width = spec.window
+    windows, owners = [], []
+    for piece, (series, length) in enumerate(zip(x, lengths, strict=True)):
+        last = max(int(length) - width, 0)
+        for start in [*range(0, last, spec.hop), last]:
+            part = np.full((width, x.shape[2]), np.nan, dtype=np.float32)
+            part[: min(width, length - start)] = series[start : min(start + width, length)]
+            windows.append(part)
+            owners.append(piece)
+    return np.stack(windows), np.array(owners)
+
+
+def vote(
+    answers: np.ndarray, owners: np.ndarray, n_classes: int, agreement: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Answer of each owner, ``UNDECIDED`` where too few of its votes agree, and their share.
+
+    answers: class codes ``(votes,)``; owners: ``(votes,)`` in ``0 .. n - 1``. Of equally many
+    votes the lower code counts.
+    """
+    ballots = np.zeros((int(owners.max()) + 1, n_classes), dtype=np.int64)
+    np.add.at(ballots, (owners, answers), 1)
+    share = ballots.max(axis=1) / np.maximum(ballots.sum(axis=1), 1)
+    return np.where(share >= agreement, ballots.argmax(axis=1), UNDECIDED), share
+
+
+def within_set(log_scores: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Class codes ``(n,)`` where only the classes ``members`` may be answered."""
+    return members[log_scores[:, members].argmax(axis=1)]
+
+
+def set_scores(
+    log_scores: np.ndarray,
+    y: np.ndarray,
+    sets: dict[str, np.ndarray],
+    owners: np.ndarray | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Accuracy on the rows of each named set of classes, when only these may be answered.
+
+    log_scores: ``(n, classes)``; sets: class codes by name; owners: as for ``accuracy_of``. Rows of
+    the set, chance, accuracy with its interval; ``open`` is the accuracy when all classes may be
+    answered.
+    """
+    found = {}
+    for name, members in sets.items():
+        rows = np.flatnonzero(np.isin(y, members))
+        if not len(rows):
+            continue
+        right = within_set(log_scores[rows], members) == y[rows]
+        found[name] = {
+            "classes": len(members),
+            "chance": 1 / len(members),
+            **accuracy_of(right, None if owners is None else owners[rows]),
+            "open": float((log_scores[rows].argmax(axis=1) == y[rows]).mean()),
+        }
+    return found
+
+
+def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> dict[str, Any]:
+    """Rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool.
+
+    owners: ``(n,)``, what each row is a part of, such as a window of a piece (None: every row
+    stands for itself). Parts of one piece are right or wrong together, so the interval is that of
+    as many single rows as tell as much (Korn and Graubard 1998).
+    """
+    n = len(right)
+    if n == 0:
+        return {"rows": 0, "accuracy": None, "interval": None}
+    share = float(np.mean(right))
+    telling = n if owners is None else _telling(right, owners)
+    return {"rows": n, "accuracy": share, "interval": _wilson(share, telling)}
+
+
+def lead_of(
+    right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = None
+) -> dict[str, Any]:
+    """By how much the one's accuracy exceeds the other's on the same rows, with a 95% interval.
+
+    right, other: ``(n,)`` bool; owners: as for ``accuracy_of``. The interval is that of the mean
+    of paired differences, with Student's t of as many degrees of freedom as there are owners but
+    one; of a single owner nothing is known, so it holds every lead.
+    """
+    gaps = right.astype(float) - other.astype(float)
+    error, freedom = _error_of(gaps, owners)
+    lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else 2.0
+    return {"lead": lead, "interval": [max(lead - margin, -1.0), min(lead + margin, 1.0)]}
+
+
+def _error_of(values: np.ndarray, owners: np.ndarray | None) -> tuple[float, int]:
+    """Standard error of the mean of ``(n,)`` values over their owners, and degrees of freedom.
+
+    The ratio estimator of survey sampling (Cochran 1977, 6.4): owners with many rows count more.
+    """
+    off = values - values.mean()
+    sums = off if owners is None else np.bincount(np.unique(owners, return_inverse=True)[1], off)
+    n, freedom = len(sums), len(sums) - 1
+    spread = float((sums**2).sum()) * n / freedom if freedom else 0.0
+    return spread**0.5 / len(values), freedom
+
+
+def _telling(right: np.ndarray, owners: np.ndarray) -> float:
+    """How many single rows would tell as much about the share of right ones.
+
+    At most the rows; as many as there are owners where all are right or all wrong.
+    """
+    n, share = len(right), float(np.mean(right))
+    error, freedom = _error_of(right.astype(float), owners)
+    if not freedom:
+        return 1.0
+    alone = share * (1 - share)
+    worth = min(alone / error**2 if error else n, n) if alone else freedom + 1
+    return worth * float(_quantile(np.inf) / _quantile(freedom)) ** 2
+
+
+def _quantile(freedom: float) -> float:
+    return float(t.ppf(0.975, freedom) if np.isfinite(freedom) else norm.ppf(0.975))
+
+
+def _wilson(share: float, n: float) -> list[float]:
+    z = _quantile(np.inf)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
+    return [max(middle - half, 0.0), min(middle + half, 1.0)]
+
+
+def names_of(codes: np.ndarray, classes: list[str]) -> list[str]:
+    return [UNKNOWN if code == UNDECIDED else classes[code] for code in codes]

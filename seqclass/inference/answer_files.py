@@ -1,0 +1,72 @@
+"""Answers in the form that people ask for: Parquet, CSV or JSON lines."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from seqclass.inference.prediction import join_tables
+from seqclass.store.root import Root
+
+KINDS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
+BATCH_ROWS = 16_384
+
+
+def check_ending(out: str) -> str:
+    """The ending of a file for answers; ValueError for one that names no form."""
+    ending = os.path.splitext(out)[1].lower()
+    if ending not in KINDS:
+        raise ValueError(
+            f"--out: expected a name ending in {', '.join(KINDS)}, or - for CSV on standard "
+            f"output, got {out!r}; rename it"
+        )
+    return ending
+
+
+def write_out(root: Root, tables: list[str], out: str) -> str:
+    """Write scores to the user's file, in the form of its ending, whole or not at all."""
+    ending, target = check_ending(out), os.path.abspath(out)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    written = f"{target}.{uuid.uuid4().hex[:8]}"
+    try:
+        with open(written, "wb") as file:
+            write_answers(root, tables, file, ending)
+        os.replace(written, target)
+    finally:
+        if os.path.exists(written):
+            os.remove(written)
+    return target
+
+
+def write_answers(root: Root, tables: list[str], file: BinaryIO, ending: str) -> None:
+    """Write scores in the form of an ending; texts hold lists joined by semicolons."""
+    if ending == ".parquet":
+        join_tables(root, tables, file)
+        return
+    for number, batch in enumerate(_batches(root, tables)):
+        if ending == ".csv":
+            options = pacsv.WriteOptions(include_header=number == 0)
+            pacsv.write_csv(_flat(batch), file, options)
+        else:
+            for row in batch.to_pylist():
+                file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def _batches(root: Root, tables: list[str]) -> Iterator[pa.RecordBatch]:
+    for path in tables:
+        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+            yield from parquet.iter_batches(BATCH_ROWS)
+
+
+def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [
+        pc.binary_join(column, ";") if pa.types.is_list(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

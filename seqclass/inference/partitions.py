@@ -1,0 +1,96 @@
+"""What is scored: the files of a dataset, or the user's own, and the labels that come later."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from seqclass.store.datasets import open_dataset
+from seqclass.store.formats import Limits, expand
+from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.root import Root, check_file
+
+DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A file of series to score: where its rows come from, and the digest of its content."""
+
+    source: str
+    digest: str
+    path: str
+    is_stored: bool
+
+
+def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[Partition]:
+    """The files of a dataset version, or those that a path names, each content once.
+
+    limits: what a file of a path may hold.
+    """
+    if not _is_path(data):
+        dataset = open_dataset(root, data)
+        source = f"{dataset.manifest['name']}@{dataset.manifest['version']}"
+        return [
+            Partition(
+                source,
+                entry["sha256"][:DIGITS],
+                check_file(root, dataset.folder, entry),
+                is_stored=True,
+            )
+            for entry in dataset.manifest["files"]
+        ]
+    found: dict[str, Partition] = {}
+    for path in expand([data], "DATASET"):
+        if path.lower().endswith(".parquet"):
+            check_parquet(path, limits or Limits())
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
+        partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
+        found.setdefault(digest, partition)
+    return list(found.values())
+
+
+def _is_path(data: str) -> bool:
+    return (
+        os.path.isfile(data)
+        or os.sep in data.removeprefix("datasets/")
+        or (os.path.splitext(data)[1] in (".parquet", ".csv"))
+    )
+
+
+def read_labels(path: str, limits: Limits | None = None) -> pa.Table:
+    """Columns ``series_id`` and ``label`` of a Parquet or CSV file, each id once."""
+    if not os.path.isfile(path):
+        raise ValueError(f"--labels: expected an existing file, got {path!r}; check the path")
+    try:
+        is_parquet = path.lower().endswith(".parquet")
+        if is_parquet:
+            check_parquet(path, limits or Limits())
+        text = {"series_id": pa.string(), "label": pa.string()}
+        options = pacsv.ConvertOptions(column_types=text)
+        table = pq.read_table(path) if is_parquet else pacsv.read_csv(path, convert_options=options)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(
+            f"--labels: expected a Parquet or CSV file, got {path!r} ({reason}); write it again"
+        ) from error
+    if missing := {"series_id", "label"} - set(table.column_names):
+        raise ValueError(
+            f"--labels: expected the columns series_id and label, {path!r} has no "
+            f"{', '.join(sorted(missing))}; rename the columns"
+        )
+    pairs = table.select(["series_id", "label"]).cast(
+        pa.schema({"series_id": pa.string(), "label": pa.string()})
+    )
+    distinct = pairs.group_by(["series_id", "label"]).aggregate([])
+    if pc.count_distinct(distinct["series_id"]).as_py() < len(distinct):
+        raise ValueError(
+            f"--labels: expected one label for every series, {path!r} gives some of them two; "
+            "correct the file"
+        )
+    return distinct

@@ -1,0 +1,260 @@
+"""What a worker process does to score a partition: read series, answer them, write the answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqclass.evaluation.decisions import (
+    UNKNOWN,
+    Decision,
+    confidence_of,
+    predict_labels,
+    reasons_of,
+)
+from seqclass.inference.blocks import predict_block, spans
+from seqclass.runtime import tensorflow
+from seqclass.store.datasets import open_dataset
+from seqclass.store.models import Model, load_keras
+from seqclass.store.root import Root, open_root
+from seqclass.store.rows import check_rows, to_dense
+
+REFERENCES = "references.parquet"
+"""The training series that a model compares others with."""
+BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
+"""Values per channel, padding included, and series that memory holds at once."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Row groups of a Parquet file of series.
+
+    is_stored: whether the file is part of the root and was checked when it was written.
+    """
+
+    path: str
+    is_stored: bool
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model version as far as scoring needs it; its decision as it is stored."""
+
+    ref: str
+    path: str
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    decision: Decision
+    references: tuple[str, ...]
+
+
+def scorer_of(model: Model) -> Scorer:
+    """A model that was registered before there were decisions answers every row."""
+    stored, manifest = model.manifest.get("decision"), model.manifest
+    decision = Decision(**stored) if stored else Decision(None, 0.0, 1.0, 0.0)
+    return Scorer(
+        model.ref,
+        model.path("model.keras"),
+        tuple(manifest["classes"]),
+        tuple(manifest["channels"]),
+        decision,
+        _references(model),
+    )
+
+
+def _references(model: Model) -> tuple[str, ...]:
+    """Names of the training series that a model compares with; older ones compare with none."""
+    if all(entry["path"] != REFERENCES for entry in model.manifest["files"]):
+        return ()
+    with model.root.fs.open(model.path(REFERENCES), "rb") as file:
+        return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
+
+
+def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
+    """Write the answers to the series of a part into ``target``; returns how many they are."""
+    root, n_rows = open_root(root_url), 0
+    schema = schema_of(scorer)
+    with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
+        for table in _tables(root, part, scorer):
+            writer.write_table(answer(root_url, table, scorer))
+            n_rows += len(table)
+    return n_rows
+
+
+def join_parts(root_url: str, paths: list[str], target: str) -> int:
+    """Write the answers of several parts into ``target``; returns how many are unknown."""
+    root = open_root(root_url)
+    with root.fs.open(target, "wb") as sink:
+        return join_tables(root, paths, sink)
+
+
+def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
+    """Write tables of scores one after the other into one; returns how many are unknown."""
+    unknown, writer = 0, None
+    for path in paths:
+        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+            writer = writer or pq.ParquetWriter(sink, parquet.schema_arrow, compression="zstd")
+            for batch in parquet.iter_batches(16_384):
+                unknown += pc.sum(pc.equal(batch["answer"], UNKNOWN)).as_py() or 0
+                writer.write_table(pa.Table.from_batches([batch]))
+    if writer is not None:
+        writer.close()
+    return unknown
+
+
+def answer_rows(
+    root_url: str, dataset_ref: str, rows: np.ndarray, path: str, channels: list[str]
+) -> np.ndarray:
+    """Probabilities ``(rows, classes)`` of row numbers, ascending, by a stored classifier.
+
+    channels: those that it was trained on, in its order, which need not be the dataset's.
+    """
+    dataset = open_dataset(open_root(root_url), dataset_ref)
+    if not set(channels) <= set(dataset.channels):
+        raise ValueError(
+            f"DATASET: expected the channels {', '.join(channels)} that the model takes, "
+            f"{dataset.ref} has {', '.join(dataset.channels)}; import the columns under these names"
+        )
+    lengths = dataset.labels()["n_steps"].to_numpy()[rows]
+    x = dataset.values(rows, channels)
+    return predict_block(_classifier(root_url, path), x, lengths)["probabilities"]
+
+
+def schema_of(scorer: Scorer) -> pa.Schema:
+    """Columns of scores: row id, model version, answer and its reason, how familiar the series is,
+    which classes are possible, which training series are nearest, and a probability per class."""
+    text, number = pa.string(), pa.float32()
+    fixed = {"series_id": text, "model": text, "label": text, "prediction": text, "answer": text}
+    more = {"reason": text, "confidence": number, "familiarity": number}
+    lists = {"possible": pa.list_(text), "nearest": pa.list_(text)}
+    names = [f"probability_{name}" for name in scorer.classes]
+    return pa.schema({**fixed, **more, **lists, **dict.fromkeys(names, number)})
+
+
+def possible_names(
+    probabilities: np.ndarray, possible: tuple[float, ...] | None, classes: Sequence[str]
+) -> pa.Array:
+    """Names of the classes that reach the probability from which on each is possible, and of the
+    most probable one, without which a set could be empty."""
+    if possible is None:
+        return pa.nulls(len(probabilities), pa.list_(pa.string()))
+    inside = probabilities >= np.array(possible, dtype=np.float32)
+    inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+    names = [[classes[code] for code in np.flatnonzero(row).tolist()] for row in inside]
+    return pa.array(names, pa.list_(pa.string()))
+
+
+def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -> pa.Array:
+    names = references.take(pa.array(nearest.ravel())).to_pylist()
+    width = nearest.shape[1]
+    rows = [names[start : start + width] for start in range(0, len(names), width)]
+    return pa.array(rows, pa.list_(pa.string()))
+
+
+def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
+    """The scores of a table of series, in its order."""
+    lengths = table["n_steps"].to_numpy()
+    x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
+    found = predict_block(_classifier(root_url, scorer.path), x, lengths)
+    probabilities, decision, n = found["probabilities"], scorer.decision, len(table)
+    codes = pa.array(predict_labels(probabilities, decision.offsets))
+    guessed = pa.array(scorer.classes, pa.string()).take(codes)
+    confidence = confidence_of(probabilities, decision.offsets)
+    p_value = found.get("p_value")
+    reasons = pa.array(reasons_of(confidence, p_value, decision), pa.string())
+    nearest = pa.nulls(n, pa.list_(pa.string()))
+    if scorer.references:
+        nearest = nearest_names(found["nearest"], pa.array(scorer.references))
+    columns = [
+        table["series_id"],
+        pa.repeat(scorer.ref, len(table)),
+        table["label"],
+        guessed,
+        pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
+        reasons,
+        pa.array(confidence, pa.float32()),
+        pa.nulls(n, pa.float32()) if p_value is None else pa.array(p_value, pa.float32()),
+        possible_names(probabilities, decision.possible, scorer.classes),
+        nearest,
+        *(pa.array(column) for column in probabilities.T),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema_of(scorer))
+
+
+@lru_cache(maxsize=4)
+def _classifier(root_url: str, path: str) -> Any:
+    """A version's file never changes, so a process reads it once."""
+    tensorflow()
+    return outputs_of(load_keras(open_root(root_url), path))
+
+
+def outputs_of(classifier: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Outputs by name of a Keras classifier, compiled for series of any length."""
+    import tensorflow as tf
+
+    from seqclass.networks.recurrence import accelerated
+
+    model = accelerated(classifier)
+    shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
+    infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
+
+    def outputs(rows: np.ndarray) -> dict[str, np.ndarray]:
+        found = infer(tf.constant(rows))
+        named = found if isinstance(found, dict) else {"probabilities": found}
+        return {name: part.numpy() for name, part in named.items()}
+
+    return outputs
+
+
+def _tables(root: Root, part: Part, scorer: Scorer) -> Iterator[pa.Table]:
+    """Series of a part in blocks of bounded size."""
+    with _opened(root, part) as file, pq.ParquetFile(file) as parquet:
+        for group in part.groups:
+            for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
+                table = pa.Table.from_batches([batch])
+                yield from _blocks(table if part.is_stored else _checked(part.path, table, scorer))
+
+
+def _blocks(table: pa.Table) -> Iterator[pa.Table]:
+    """Neighbouring series that fit into memory when padded to the longest of them."""
+    for start, stop in spans(table["n_steps"].to_numpy(), BLOCK_ROWS, BLOCK_VALUES):
+        yield table.slice(start, stop - start)
+
+
+def _opened(root: Root, part: Part) -> Any:
+    return root.fs.open(part.path, "rb") if part.is_stored else open(part.path, "rb")
+
+
+def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
+    """How many series of a row group to read at a time: as many as fit where all are as long."""
+    found = parquet.metadata.row_group(group)
+    values = max(found.column(k).num_values for k in range(found.num_columns))
+    typical = max(1, values // max(found.num_rows, 1))
+    return max(1, min(BLOCK_ROWS, BLOCK_VALUES // typical))
+
+
+def _checked(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
+    """A user's rows in the stored form; a column of labels may be absent."""
+    from seqclass.store.formats.parquet import (
+        wide_rows,  # with pandas, which stored rows do without
+    )
+    from seqclass.store.formats.table import ColumnNames
+
+    if "label" not in table.column_names:
+        table = table.append_column("label", pa.nulls(len(table), pa.string()))
+    missing = [name for name in scorer.channels if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"{path}: expected the channels {', '.join(scorer.channels)} of {scorer.ref}, got no "
+            f"{', '.join(missing)}; rename the columns"
+        )
+    known = [name for name in ("series_id", "label", "n_steps") if name in table.column_names]
+    rows = wide_rows(path, table.select([*known, *scorer.channels]), ColumnNames())
+    check_rows(rows, list(scorer.channels))
+    return rows

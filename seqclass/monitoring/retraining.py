@@ -1,0 +1,65 @@
+"""When a model is trained again, and what the outcome must keep to."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from seqclass.monitoring.drift import DriftSpec
+from seqclass.monitoring.paired import GateSpec
+from seqclass.training.spec import TrainingSpec
+
+
+@dataclass(frozen=True)
+class RetrainSpec:
+    """How a champion is kept up to date.
+
+    least_rows: new rows, since the last look, below which nothing is done. debounce_s: seconds
+    for which no further rows may have come. cool_down_s: seconds since the last training.
+    when: train on new rows, or only where quality or rows have ``changed``.
+    window_rows: newest rows to train on (None: all of them). start: ``fresh`` weights, or ``warm``
+    ones of the champion. training: how to train (None: as the champion was).
+    significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
+    trust_labels: take new labels as they are, those doubted before included.
+    approval: ask a person before a promotion, who has ``approval_s`` seconds to answer.
+    """
+
+    least_rows: int = 20
+    debounce_s: float = 0.0
+    cool_down_s: float = 0.0
+    when: Literal["new rows", "changed"] = "new rows"
+    window_rows: int | None = None
+    start: Literal["fresh", "warm"] = "fresh"
+    training: TrainingSpec | None = None
+    significance: float = 0.002
+    least_drop: float = 0.05
+    trust_labels: bool = False
+    approval: bool = False
+    approval_s: float = 3600.0
+    drift: DriftSpec = field(default_factory=DriftSpec)
+    gate: GateSpec = field(default_factory=GateSpec)
+
+    def __post_init__(self) -> None:
+        for name in ("debounce_s", "cool_down_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name}: expected seconds of at least 0, got {getattr(self, name)}; correct it"
+                )
+        if self.least_rows < 1 or (self.window_rows is not None and self.window_rows < 10):
+            raise ValueError(
+                "rows: expected least_rows of at least 1 and window_rows of at least 10, got "
+                f"{self.least_rows} and {self.window_rows}; correct them"
+            )
+        for name in ("significance", "least_drop"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name}: expected a number between 0 and 1, got {getattr(self, name)}; "
+                    "correct it"
+                )
+        if not self.approval_s >= 1:
+            raise ValueError(
+                f"approval_s: expected at least 1 second, got {self.approval_s}; correct it"
+            )
+        if self.when not in ("new rows", "changed") or self.start not in ("fresh", "warm"):
+            raise ValueError(
+                "retraining: expected when 'new rows' or 'changed' and start 'fresh' or 'warm', "
+                f"got {self.when!r} and {self.start!r}; correct them"
+            )

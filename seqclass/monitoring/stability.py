@@ -1,0 +1,42 @@
+"""The stability report: how the seeds of a recipe spread, where they disagree, the gate's word."""
+
+from typing import Any
+
+import numpy as np
+
+from seqclass.evaluation.agreement import flips, spread_of, worst_case
+from seqclass.monitoring.gate import refusal_of
+from seqclass.training.spec import Limits
+
+MOST_FLIPPING = 20
+
+
+def stability_of(
+    seeds: list[dict[str, Any]],
+    answers: np.ndarray,
+    y: np.ndarray,
+    names: list[str],
+    n_classes: int,
+    limits: Limits,
+    bootstrap_seed: int,
+) -> dict[str, Any]:
+    """Spread over seeds, the worst of them, the test rows that flip, and whether it passes.
+
+    seeds: each seed's record with its scores; answers: class codes ``(seeds, n)`` of the test
+    rows; y: true codes ``(n,)``; names: the rows' ids.
+    """
+    worst, share = worst_case(answers, y, n_classes, bootstrap_seed), flips(answers)
+    order = np.argsort(-share, kind="stable")[: int((share > 0).sum())]
+    columns = ("balanced_accuracy", "macro_f1", "restarts")
+    accuracy, f1, restarts = ([seed[name] for seed in seeds] for name in columns)
+    return {
+        "seeds": seeds,
+        "spread": spread_of(seeds),
+        "worst_seed": {"seed": seeds[worst["position"]]["seed"], "intervals": worst["intervals"]},
+        "flipping_rows": len(order),
+        "most_flipping": [
+            {"series_id": names[row], "share_of_seeds_apart": float(share[row])}
+            for row in order[:MOST_FLIPPING]
+        ],
+        "refused": refusal_of(accuracy, f1, restarts, n_classes, limits),
+    }

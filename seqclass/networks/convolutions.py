@@ -1,0 +1,160 @@
+"""Fixed random convolutions: what their outputs exceed, pooled over a series or its windows.
+
+The 84 kernels of MiniRocket (Dempster, Schmidt and Webb 2021): nine weights, three of them 2 and
+six -1, at dilations that double up to the length of a series. Each view of a series has its own
+kernels (MultiRocket, Tan et al. 2022, has two), of several channels a random few. The share of
+steps above a threshold is taken with a ramp instead of a step, so that gradients pass.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from seqclass.networks.embedding import symbol_features
+from seqclass.networks.layers import masked_mean, pool_steps, series_views
+from seqclass.networks.scaling import Scaling
+from seqclass.networks.symbols import Alphabets
+
+WIDTH = 9
+KERNELS = np.array(
+    [[2.0 if k in chosen else -1.0 for k in range(WIDTH)] for chosen in combinations(range(9), 3)],
+    dtype=np.float32,
+)
+POOLED = 2000
+"""About how many pooled features a series has."""
+WINDOWS = 32
+"""Windows that a series of typical length has."""
+RAMP = 0.5
+"""Width of the ramp around a threshold, in standard deviations of a kernel's outputs."""
+SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
+"""Training rows, and steps of all of them, whose outputs the thresholds are quantiles of, at most;
+and rows at least."""
+
+Answer = Callable[[keras.Model, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Kernels of one dilation on one view: weights ``(9, channels, 84)``, whose outputs have a
+    spread of one, and thresholds ``(84, several)`` of these."""
+
+    view: int
+    dilation: int
+    weights: np.ndarray
+    thresholds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """Kernels fitted to training rows, which give features of any series."""
+
+    scaling: Scaling
+    alphabets: Alphabets
+    banks: tuple[Bank, ...]
+
+    def pooled(self) -> keras.Model:
+        """Raw series ``(B, T, C)`` to the share of steps above each threshold ``(B, p)``."""
+        raw, views, inside = _inputs(self.scaling, self.alphabets)
+        found = [masked_mean(_above(views, bank), inside) for bank in self.banks]
+        return keras.Model(raw, ops.concatenate(found, axis=-1), name="convolutions")
+
+    def windows(self, n_steps: int) -> keras.Model:
+        """Raw series to windows of ``n_steps`` ``(B, W, F)``; last the mask of the windows.
+
+        Every kernel has one dilation and its middle threshold; the views are there too.
+        """
+        raw, views, inside = _inputs(self.scaling, self.alphabets)
+        dilations = sorted({bank.dilation for bank in self.banks})
+        parts = [*views]
+        for bank in self.banks:
+            own = slice(dilations.index(bank.dilation), None, len(dilations))
+            middle = bank.thresholds.shape[1] // 2
+            thresholds = bank.thresholds[own, middle : middle + 1]
+            few = Bank(bank.view, bank.dilation, bank.weights[..., own], thresholds)
+            parts.append(_above(views, few) * inside)
+        pooled, mask = pool_steps(ops.concatenate(parts, axis=-1), inside, n_steps)
+        return keras.Model(raw, ops.concatenate([pooled, mask], axis=-1), name="windows")
+
+
+def fit_convolutions(
+    x: np.ndarray, typical: int, scaling: Scaling, alphabets: Alphabets, seed: int, answer: Answer
+) -> Convolutions:  # the parts of one fit
+    """Draw channels for each kernel and thresholds from outputs for ``x (n, steps, channels)``.
+
+    typical: length that most series have at most. answer: outputs of a network for rows.
+    """
+    rng = np.random.default_rng(seed)
+    n_sampled = max(min(SAMPLE_ROWS, SAMPLE_STEPS // x.shape[1]), MIN_SAMPLED)
+    rows = x[np.sort(rng.permutation(len(x))[:n_sampled])]
+    raw, views, inside = _inputs(scaling, alphabets)
+    dilations = [2**k for k in range(max(1, int(math.log2(max((typical - 1) / 8, 1))) + 1))]
+    plain = [
+        Bank(v, d, _kernels(view.shape[-1], rng), np.empty((len(KERNELS), 0)))
+        for d in dilations
+        for v, view in enumerate(views)
+    ]
+    each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
+    everything = [inside, *(_convolved(views, bank, bank.weights, None) for bank in plain)]
+    outputs = answer(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
+    by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(plain))
+    banks = []
+    for bank, found in zip(plain, by_bank, strict=True):
+        spread = np.maximum(found.std(axis=1), 1e-3)
+        shares = (np.arange(each) + rng.random((len(spread), 1))) / each
+        scaled = found / spread[:, None]
+        thresholds = np.stack([np.quantile(*own) for own in zip(scaled, shares, strict=True)])
+        banks.append(replace(bank, weights=bank.weights / spread, thresholds=thresholds))
+    return Convolutions(scaling, alphabets, tuple(banks))
+
+
+def _inputs(scaling: Scaling, alphabets: Alphabets) -> tuple:
+    """Raw series, the views that kernels see, and the mask."""
+    raw = keras.Input((None, len(scaling.center)), name="series")
+    found = series_views(raw, scaling)
+    views = [found.level, found.within, found.difference]
+    if any(alphabets):
+        views.append(ops.concatenate(symbol_features(raw, alphabets), axis=-1))
+    return raw, views, found.inside
+
+
+def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
+    """``(9, channels, 84)``: each kernel sees a few channels, drawn as MiniRocket draws them."""
+    weights = np.zeros((WIDTH, n_channels, len(KERNELS)), np.float32)
+    for k, kernel in enumerate(KERNELS):
+        size = int(2 ** rng.uniform(0, math.log2(min(n_channels, WIDTH) + 1)))
+        own = rng.choice(n_channels, min(size, n_channels), replace=False)
+        weights[:, own, k] = kernel[:, None]
+    return weights
+
+
+def _above(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
+    """How far a bank's outputs are above each threshold, from 0 to 1 over the ramp.
+
+    The ramp is part of the kernels: what costs here is to go through all steps once more.
+    """
+    several = bank.thresholds.shape[1]
+    offsets = 6 * (0.5 - bank.thresholds.T.ravel() / RAMP)
+    weights = np.tile(6 * bank.weights / RAMP, several)
+    return ops.relu6(_convolved(views, bank, weights, offsets)) / 6
+
+
+def _convolved(
+    views: Sequence[keras.KerasTensor], bank: Bank, weights: np.ndarray, offsets: np.ndarray | None
+) -> keras.KerasTensor:
+    """A bank's view ``(B, T, channels)`` by kernels ``(9, channels, n)``, as a product with the
+    steps beside each: TensorFlow's dilated convolution of a few channels takes five times as long.
+    """
+    around = WIDTH // 2 * bank.dilation
+    padded = layers.ZeroPadding1D(around)(views[bank.view])
+    starts = [k * bank.dilation for k in range(WIDTH)]
+    beside = [padded[:, start : start - 2 * around or None] for start in starts]
+    layer = layers.Dense(weights.shape[-1], use_bias=offsets is not None, trainable=False)
+    found = layer(ops.concatenate(beside, axis=-1))
+    flat = weights.reshape(-1, weights.shape[-1])
+    layer.set_weights([flat] if offsets is None else [flat, offsets])
+    return found

@@ -1,0 +1,221 @@
+"""The audit of a model: an entry per decision about its champion, numbered, each with a digest.
+
+An entry holds its number and the digest of the one before it, so that none can be taken out,
+changed or moved unnoticed; ``.head.json`` holds those of the last. Its name is its number, so that
+of two writers at once one is refused. Entries of older releases are named by time and kind; the
+oldest have neither number nor digest: they come first, in the order of their times, and the first
+numbered one holds a digest of them all. Whoever may write to the tree can forge the whole; see
+docs/guarantees.md.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from seqclass.store.leases import check_held
+from seqclass.store.root import (
+    Bad,
+    DamagedError,
+    Root,
+    create_file,
+    note,
+    parse_record,
+    read_bytes,
+    read_record,
+    see_file,
+    swap_file,
+)
+
+MOVES = ("promote", "rollback")
+AUDIT, HEAD = "audit", ".head.json"
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+NAME = re.compile(r"\d{6,}\.json|\d{8}T\d{6}\.\d{6}Z-[a-z]+\.json")
+TEXTS = ("what", "from", "to", "time")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry as it lies there; ``number`` is 0 for one of an older release."""
+
+    path: str
+    digest: str
+    number: int
+    record: dict[str, Any]
+
+
+def write_audit(root: Root, name: str, record: dict[str, Any]) -> None:
+    """Append an entry, named by its number; an existing entry is never replaced.
+
+    The caller holds the model's folder with ``leases.locked``, so that numbers follow the order of
+    the moves; one that has lost it writes nothing, and gets ValueError.
+    """
+    folder = root.join("models", name, AUDIT)
+    root.fs.makedirs(folder, exist_ok=True)
+    tag = see_file(root, f"{folder}/{HEAD}")[1]
+    number, digest = _end(root, name, entries_of(root, name))
+    check_held(root, "models", name)
+    path = f"{folder}/{entry_name(number + 1)}"
+    content = json.dumps({"number": number + 1, "previous": digest, **record}, indent=2,
+                         ensure_ascii=False).encode()  # fmt: skip
+    try:
+        create_file(root, path, content)
+    except FileExistsError as error:
+        raise ValueError(
+            f"{path}: expected to write the next entry of the audit, another process has; nothing "
+            "was moved, run the command again"
+        ) from error
+    head = {"number": number + 1, "sha256": _digest(content)}
+    swap_file(root, f"{folder}/{HEAD}", json.dumps(head).encode(), tag)
+
+
+def entry_name(number: int) -> str:
+    return f"{number:06d}.json"
+
+
+def next_number(root: Root, name: str) -> int:
+    return _end(root, name, entries_of(root, name))[0] + 1
+
+
+def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Entries in order; a damaged one is left out, and told of in ``bad``."""
+    return [entry.record for entry in entries_of(root, name, bad)]
+
+
+def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
+    found = []
+    for file in root.names("models", name, AUDIT):
+        path = root.join("models", name, AUDIT, file)
+        try:
+            content = read_bytes(root, path)
+            record = parse_record(path, content)
+            check_texts(path, record, *TEXTS)
+            found.append(Entry(path, _digest(content), _number(path, record), record))
+        except DamagedError as error:
+            note(bad, path, error)
+    return sorted(found, key=lambda entry: entry.number)
+
+
+def check_texts(path: str, record: dict[str, Any], *names: str) -> None:
+    """Refuse a record in which these fields are neither texts nor null."""
+    wrong = [name for name in names if not isinstance(record.get(name, 0), str | None)]
+    if wrong:
+        raise DamagedError(
+            f"{path}: expected a record of the registry with {wrong[0]!r} as text; restore the "
+            "file, or remove it"
+        )
+
+
+def _number(path: str, record: dict[str, Any]) -> int:
+    number = record.get("number", 0)
+    if type(number) is not int or number < 0:
+        raise DamagedError(f"{path}: expected a number of the entry, got {number!r:.40}")
+    return number
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _end(root: Root, name: str, entries: list[Entry]) -> tuple[int, str]:
+    """Number and digest of the last entry, which may be one that is gone."""
+    try:
+        number, digest = _head(root, name)
+    except DamagedError:  # verify tells of it
+        number, digest = 0, ""
+    if entries and entries[-1].number > number:
+        number, digest = entries[-1].number, entries[-1].digest
+    if number:
+        return number, digest
+    return len(entries), _unnumbered(entries)
+
+
+def _unnumbered(entries: list[Entry]) -> str:
+    """What the first numbered entry holds of those before it."""
+    return _digest("".join(entry.digest for entry in entries if not entry.number).encode())
+
+
+def _head(root: Root, name: str) -> tuple[int, str]:
+    path = root.join("models", name, AUDIT, HEAD)
+    if not root.fs.exists(path):
+        return 0, ""
+    head = read_record(root, path)
+    check_texts(path, head, "sha256")
+    return _number(path, head), head["sha256"] or ""
+
+
+def audit_problems(root: Root, name: str) -> Bad:
+    """Entries that are damaged, missing, edited, forged, out of order, or none at all."""
+    bad = Bad()
+    entries = entries_of(root, name, bad)
+    for entry in entries:
+        if problem := _misplaced(entry):
+            bad.append({"path": entry.path, "problem": problem})
+    numbered = [entry for entry in entries if entry.number]
+    for before, entry in zip([None, *numbered], numbered, strict=False):
+        if problem := _break(entries, before, entry):
+            bad.append({"path": entry.path, "problem": problem})
+    bad += _unordered([entry for entry in numbered if entry.record["what"] in MOVES])
+    return bad + _lost_end(root, name, numbered)
+
+
+def _misplaced(entry: Entry) -> str | None:
+    name = entry.path.rpartition("/")[2]
+    if not NAME.fullmatch(name):
+        return "expected an entry named by its number, this is no file of the audit"
+    try:
+        time = datetime.fromisoformat(entry.record["time"]).strftime(STAMP)
+    except (TypeError, ValueError):
+        return f"expected a time, got {entry.record['time']!r:.40}"
+    expected = f"{time}-{entry.record['what']}.json" if "-" in name else entry_name(entry.number)
+    return None if name == expected else f"expected the name {expected}, it was edited or renamed"
+
+
+def _break(entries: list[Entry], before: Entry | None, entry: Entry) -> str | None:
+    """What is wrong between an entry and the one before it."""
+    old = [other for other in entries if not other.number]
+    number = before.number if before else len(old)
+    if entry.number <= number:
+        return f"expected entry {number + 1}, this is another entry {entry.number}"
+    if entry.number > number + 1:
+        missing = f"entry {number + 1}" if entry.number == number + 2 else (
+            f"entries {number + 1} to {entry.number - 1}"
+        )  # fmt: skip
+        return f"expected entry {number + 1}, this is {entry.number}; {missing} cannot be found"
+    digest = before.digest if before else _unnumbered(old)
+    if entry.record.get("previous") != digest:
+        what = before.path.rpartition("/")[2] if before else "the entries of older releases"
+        return f"expected the digest of {what}; that was edited, or this one forged"
+    return None
+
+
+def _unordered(moves: list[Entry]) -> Bad:
+    """Moves that do not go out from where the one before led."""
+    return [
+        {"path": entry.path,
+         "problem": f"expected a move from {before.record['to']}, where the one before led, got "
+                    f"one from {entry.record['from']}"}
+        for before, entry in pairwise(moves)
+        if entry.record["from"] != before.record["to"]
+    ]  # fmt: skip
+
+
+def _lost_end(root: Root, name: str, numbered: list[Entry]) -> Bad:
+    """The last entries may be gone; one that a kill left without its head may be there."""
+    path = root.join("models", name, AUDIT, HEAD)
+    try:
+        number, digest = _head(root, name)
+    except DamagedError as error:
+        return [{"path": path, "problem": str(error)}]
+    last = numbered[-1].number if numbered else 0
+    if last > number + 1:
+        return [{"path": path, "problem": f"expected the digest of entry {last}, got {number}"}]
+    if number > last:
+        return [{"path": path, "problem": f"expected entries up to {number}, found none after "
+                                          f"{last or 'those of older releases'}"}]  # fmt: skip
+    same = [entry for entry in numbered if entry.number == number and entry.digest != digest]
+    return [{"path": entry.path, "problem": "expected its digest in .head.json, it was edited"}
+            for entry in same]  # fmt: skip

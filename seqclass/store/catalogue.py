@@ -1,0 +1,230 @@
+"""What there is in a storage tree, whether it is sound, and a page that shows it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from seqclass.store.audit import audit_problems, read_audit
+from seqclass.store.datasets import dataset_versions, odd_fields
+from seqclass.store.leases import locked
+from seqclass.store.models import CLAIM, model_versions
+from seqclass.store.quarantine import damaged_quarantines
+from seqclass.store.registry import champion_of, pointer_problem
+from seqclass.store.retrainings import RETRAININGS
+from seqclass.store.root import (
+    MANIFEST,
+    Bad,
+    DamagedError,
+    Root,
+    check_file,
+    note,
+    read_manifest,
+    readable,
+    replace_file,
+)
+from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.studies import SEARCHES, STUDIES, study_versions
+
+TEMPLATE = Path(__file__).with_name("index.html.j2")
+
+
+MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit")
+NUMBER, TEXT = (int, float), (str,)
+SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
+    "datasets": {},
+    "models": {"name": TEXT, "created": TEXT, "dataset": TEXT, "metrics": (dict,),
+               "refused": (str, type(None))},
+    STUDIES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT},
+    SEARCHES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT, "chosen": TEXT},
+}  # fmt: skip
+"""What a list shows of a manifest, and of which types it has to be."""
+SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
+
+
+def list_datasets(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of all sound dataset versions, by name, oldest first; ``bad`` tells of others."""
+    folders = [
+        root.join("datasets", name, version)
+        for name in root.names("datasets")
+        for version in dataset_versions(root, name)
+    ]
+    found = [readable(root, folder, bad) for folder in folders]
+    return [manifest for manifest in found if manifest is not None]
+
+
+def list_models(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of all sound model versions, with ``version`` and ``champion``; ``bad`` tells of
+    the others."""
+    found = []
+    for name in root.names("models"):
+        champion = _champion_if_readable(root, name, bad)
+        for version in model_versions(root, name):
+            manifest = readable(root, root.join("models", name, version), bad)
+            if manifest is not None:
+                own = {"name": name, "version": version, "champion": version == champion}
+                found.append({**manifest, **own})
+    return found
+
+
+def list_studies(root: Root, kind: str = STUDIES, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of all sound studies (or searches), by dataset, oldest first."""
+    folders = [
+        root.join(kind, name, version)
+        for name in root.names(kind)
+        for version in study_versions(root, name, kind)
+    ]
+    found = [found for folder in folders if (found := readable(root, folder, bad)) is not None]
+    return sorted(found, key=lambda m: (str(m.get("name")), str(m.get("created"))))
+
+
+def showable(
+    root: Root, kind: str, manifests: list[dict[str, Any]], bad: Bad
+) -> list[dict[str, Any]]:
+    """Those that have what a list shows; ``bad`` tells of the others."""
+    good = []
+    for manifest in manifests:
+        lacks = [key for key, types in SHOWN[kind].items()
+                 if not isinstance(manifest.get(key), types)]  # fmt: skip
+        if kind == "datasets":
+            lacks = odd_fields(manifest)
+        if kind == "models" and not lacks:
+            scores = manifest["metrics"]
+            lacks = [f"metrics.{k}" for k in SCORES_SHOWN if not isinstance(scores.get(k), NUMBER)]
+        if lacks:
+            folder = root.join(kind, *(str(manifest.get(key)) for key in ("name", "version")))
+            problem = f"expected {', '.join(lacks)}; 'seqclass verify' says more"
+            bad.append({"path": f"{folder}/{MANIFEST}", "problem": problem})
+        else:
+            good.append(manifest)
+    return good
+
+
+def _champion_if_readable(root: Root, name: str, bad: Bad | None = None) -> str | None:
+    try:
+        return champion_of(root, name)
+    except DamagedError as error:
+        note(bad, root.join("models", name), error)
+        return None
+
+
+def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
+    """Check every digest in the tree, or in one dataset or model, or in one version of it.
+
+    Returns how many files were checked and, for each bad one, its path and problem.
+    """
+    bad = Bad()
+    folders = _version_folders(root, ref)
+    if ref is not None and not folders:
+        raise ValueError(
+            f"REF: expected a dataset or model of this root, got {ref!r}; "
+            "'seqclass datasets' and 'seqclass models' list them"
+        )
+    checked = sum(_verify_version(root, folder, bad) for folder in folders)
+    for name in sorted({folder.rsplit("/", 2)[-2] for folder in folders if "/datasets/" in folder}):
+        n_files, damaged = damaged_quarantines(root, name)
+        checked, bad = checked + n_files, bad + damaged
+    checked += sum(_verify_version(root, folder, bad) for folder in _score_folders(root, ref))
+    registries = {folder.rsplit("/", 2)[-2] for folder in folders if "/models/" in folder}
+    for name in sorted(registries if ref else root.names("models")):
+        checked += _verify_registry(root, name, bad)
+    return {"checked": checked, "bad": bad}
+
+
+def _version_folders(root: Root, ref: str | None) -> list[str]:
+    kind_wanted, name_wanted, version_wanted = _parts(ref)
+    return [
+        root.join(kind, name, version)
+        for kind in ("datasets", "models", STUDIES, SEARCHES, RETRAININGS)
+        for name in root.names(kind)
+        for version in root.names(kind, name)
+        if root.exists(kind, name, version, MANIFEST)
+        and kind_wanted in ("", kind)
+        and name_wanted in ("", name)
+        and (version == version_wanted or _abbreviates(version_wanted, version))
+    ]
+
+
+def _score_folders(root: Root, ref: str | None) -> list[str]:
+    """Scores belong to the model that gave them."""
+    kind, name, version = _parts(ref)
+    if kind not in ("", "models"):
+        return []
+    names = [name] if name else root.names(SCORES)
+    folders = [folder for model in names for folder in score_folders(root, model)]
+    return [folder for folder in folders if not version or f"/{version}/" in folder]
+
+
+def _abbreviates(wanted: str, version: str) -> bool:
+    """Whether part of a digest is meant; a model's number is never cut short."""
+    return not wanted or (version.startswith(wanted) and not version.startswith("v"))
+
+
+def _parts(ref: str | None) -> tuple[str, str, str]:
+    kind, slash, rest = (ref or "").rpartition("/")
+    name, _, version = (rest if slash else ref or "").partition("@")
+    return kind, name, "" if version == "champion" else version
+
+
+def _verify_version(root: Root, folder: str, bad: Bad) -> int:
+    try:
+        manifest = read_manifest(root, folder)
+    except DamagedError as error:
+        bad.append({"path": f"{folder}/{MANIFEST}", "problem": str(error)})
+        return 1
+    for entry in manifest["files"]:
+        try:
+            check_file(root, folder, entry)
+        except DamagedError as error:
+            bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
+    listed = [MANIFEST, CLAIM, *(entry["path"] for entry in manifest["files"])]
+    for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
+        bad.append({"path": path, "problem": "expected only what the manifest names"})
+    stated = manifest.get("version", "")
+    if stated and not folder.endswith(f"/{stated}"):
+        bad.append({"path": folder, "problem": f"expected version {stated}, the folder is another"})
+    return 1 + len(manifest["files"])
+
+
+def _verify_registry(root: Root, name: str, bad: Bad) -> int:
+    """The champion points at a version that exists, as the audit says, whose chain is whole."""
+    try:
+        champion = champion_of(root, name)
+    except DamagedError as error:
+        bad.append({"path": root.join("models", name), "problem": str(error)})
+        return 1
+    path = root.join("models", name, "aliases", "champion.json")
+    bad += audit_problems(root, name)
+    if champion is not None and champion not in model_versions(root, name):
+        bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
+    elif problem := pointer_problem(root, name):
+        bad.append({"path": path, "problem": problem})
+    for file in _unlisted(root, root.join("models", name), MODEL_FOLDERS):
+        bad.append({"path": file, "problem": "expected versions, aliases and audit, this is none"})
+    return int(champion is not None)
+
+
+def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
+    """Visible entries of a folder under names that nothing there has."""
+    paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
+    names = [(path, path.rpartition("/")[2]) for path in paths]
+    return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]
+
+
+def write_index(root: Root) -> str:
+    """Write ``index.html``, the page to open first; returns its path."""
+    from jinja2 import Environment, StrictUndefined
+
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        TEMPLATE.read_text(encoding="utf-8")
+    )
+    path, bad = root.join("index.html"), Bad()
+    with locked(root):
+        found = {
+            "datasets": showable(root, "datasets", list_datasets(root, bad), bad),
+            "models": showable(root, "models", list_models(root, bad), bad),
+            "studies": showable(root, STUDIES, list_studies(root, STUDIES, bad), bad),
+            "searches": showable(root, SEARCHES, list_studies(root, SEARCHES, bad), bad),
+            "audit": {name: read_audit(root, name, bad) for name in root.names("models")},
+        }
+        replace_file(root, path, page.render(**found, damaged=bad).encode(errors="replace"))
+    return path

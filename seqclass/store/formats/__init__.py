@@ -1,0 +1,146 @@
+"""Readers of the user's files: each turns a file into rows of a dataset, or refuses it.
+
+A refusal names the file, the row where there is one, what was expected and what came.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pyarrow as pa
+
+from seqclass.store.formats.arrays import read_npy, read_npz
+from seqclass.store.formats.delimited import read_csv
+from seqclass.store.formats.limits import Limits, limits_of
+from seqclass.store.formats.parquet import read_parquet
+from seqclass.store.formats.table import ColumnNames, Reading, RefusalError, names_of, refusal
+from seqclass.store.formats.text import read_ts, read_tsv
+from seqclass.store.root import irregular
+
+__all__ = [
+    "ColumnNames", "Limits", "RefusalError", "expand", "limits_of", "names_of", "read_files",
+    "what_of",
+]  # fmt: skip
+
+
+def read_files(
+    paths: list[str],
+    names: ColumnNames,
+    split: str | None = None,
+    keep_infinite: bool = False,
+    limits: Limits | None = None,
+) -> Iterator[pa.Table]:
+    """Rows of all files in order, with ``split`` as their split where it is given.
+
+    Long tables are streamed: beside a part of the file, memory holds the ids of its series.
+    """
+    reading = Reading(names, split, count(), limits or Limits(), keep_infinite)
+    for group in _file_groups(paths):
+        try:
+            for table in _reader(group[0])(group, reading):
+                if len(table):
+                    yield table if split is None else _with_split(table, split)
+        except RefusalError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's word, not a reader's about the content
+            raise refusal(group[0], "a sound file", what_of(error), "write it again") from error
+
+
+def what_of(error: Exception) -> str:
+    """The first line of what a library says, or the kind of its error."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def _with_split(table: pa.Table, split: str) -> pa.Table:
+    """The split that the user named counts, whatever the file says."""
+    if "split" in table.column_names:
+        table = table.drop_columns(["split"])
+    return table.append_column("split", pa.array([split] * len(table), pa.string()))
+
+
+def expand(paths: list[str], argument: str) -> list[str]:
+    """Replace folders by the readable files in them; refuse what is missing or not readable."""
+    found: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside = sorted(os.path.join(path, name) for name in os.listdir(path))
+            readable = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
+            for file in readable:
+                _check_regular(file)
+            inner = [os.path.basename(p) for p in inside if os.path.isdir(p)]
+            if inner and not readable:
+                raise refusal(
+                    argument, "files in the folder itself", f"folders ({', '.join(inner[:3])}, …)",
+                    "where each is a class, write it into a column 'label' of every file",
+                )  # fmt: skip
+            if not readable:
+                raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
+            found += readable
+        elif not os.path.isfile(path):
+            raise ValueError(
+                f"{argument}: expected an existing file or folder, got {path!r}; check the path"
+            )
+        elif not path.isprintable():
+            raise ValueError(f"{argument}: expected a printable name, got {path!r}; rename it")
+        else:
+            _reader(path)
+            found.append(path)
+    return found
+
+
+def _check_regular(path: str) -> None:
+    """What stands in a folder may lead elsewhere, or never end; what the user names may not."""
+    kind = irregular(os.lstat(path).st_mode)
+    if kind:
+        raise refusal(
+            path, "regular files in a folder", kind, "remove it, or name the file that is meant"
+        )
+
+
+def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
+    try:
+        return READERS[_ending(path)]
+    except KeyError:
+        raise ValueError(
+            f"PATH: expected a file ending in {_endings()}, got {path!r}; convert the file"
+        ) from None
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _endings() -> str:
+    return ", ".join(READERS)
+
+
+def _file_groups(paths: list[str]) -> list[list[str]]:
+    """Files to read together, in order: an ``.npy`` of series takes the next one for labels."""
+    groups: list[list[str]] = []
+    waiting: list[str] = []
+    for path in paths:
+        if _ending(path) != ".npy":
+            groups.append([path])
+            continue
+        waiting.append(path)
+        if len(waiting) == 2:
+            groups.append(waiting)
+            waiting = []
+    if waiting:
+        raise refusal(
+            waiting[0], "pairs of .npy files, series then labels", "one without its labels",
+            "name the labels' file right after the series' file",
+        )  # fmt: skip
+    return groups
+
+
+READERS: dict[str, Callable[..., Iterator[pa.Table]]] = {
+    ".parquet": read_parquet,
+    ".csv": read_csv,
+    ".ts": read_ts,
+    ".tsv": read_tsv,
+    ".npz": read_npz,
+    ".npy": read_npy,
+}

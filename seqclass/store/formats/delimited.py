@@ -1,0 +1,157 @@
+"""CSV in long or wide form, streamed."""
+
+import collections
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from seqclass.store.formats.dialect import DELIMITERS, Dialect, date_formats, dialect_of, not_utf8
+from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.longform import gather, step_column, survey_rows
+from seqclass.store.formats.table import ColumnNames, Reading, kept_columns, refusal, renamed
+from seqclass.store.formats.widetext import wide_tables
+from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+
+TEXT = [name for name, kind in (FIXED_COLUMNS | OPTIONAL_COLUMNS).items() if kind == pa.string()]
+BLOCK_BYTES = 2**20
+KINDS = [
+    pa.null(), pa.int64(), pa.date32(), pa.time32("s"),
+    pa.timestamp("s"), pa.timestamp("s", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC"),
+    pa.float64(), pa.string(),
+]  # fmt: skip
+"""What a column without a stated type may be, in the order in which Arrow tries."""
+
+
+class _OtherKindError(ValueError):
+    """A later row shows that a column is of another kind than the rows before it."""
+
+    def __init__(self, column: int) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    path = paths[0]
+    _check_header(path, reading.limits)
+    dialect = dialect_of(path, reading.names)
+    first_row, kinds = 2 + dialect.skipped, _first_kinds(path, dialect, reading)
+    wide = reading.names.layout == "wide"
+    reading = replace(reading, names=replace(reading.names, ignore=()))  # left out by now
+    while True:
+        tables = partial(_tables, path, dialect, kinds, reading.names)
+        try:
+            survey = None if wide else survey_rows(path, tables(), reading, first_row)
+            if wide:
+                collections.deque(tables(), maxlen=0)
+            break
+        except _OtherKindError as error:
+            name = dialect.header[error.column]
+            kinds[name] = _next_kind(kinds[name])
+    if survey is None:
+        yield from wide_tables(path, tables(), reading, first_row)
+    else:
+        yield from gather(path, survey, tables, reading, first_row)
+
+
+def _check_header(path: str, limits: Limits) -> None:
+    """Columns cost, whatever is in them: they are counted in the bytes of the first line."""
+    with open(path, "rb") as file:
+        line = file.readline(BLOCK_BYTES)
+    found = max(line.count(sign.encode()) for sign in DELIMITERS)
+    limits.check(path, "channels", found + 1 - len(FIXED_COLUMNS | OPTIONAL_COLUMNS))
+
+
+def _first_kinds(path: str, dialect: Dialect, reading: Reading) -> dict[str, pa.DataType]:
+    """Kinds of the columns that count, in the file's order, by its first block; channels are
+    numbers."""
+    names, header = reading.names, list(dialect.header)
+    empty = pa.Table.from_arrays([pa.nulls(0)] * len(header), names=header)
+    if names.layout == "wide" and names.series_id is None and "series_id" not in header:
+        empty = empty.append_column("series_id", pa.nulls(0))
+    own = renamed(path, empty, names)
+    kept = kept_columns(path, header, names)
+    text = {name: pa.string() for name in _text_columns(names) if name in kept}
+    with _opened(path, dialect, dict.fromkeys(kept, None) | text, names) as reader:
+        schema = reader.schema
+    step = None if names.layout == "wide" else step_column(path, own, names)
+    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step}
+    return {
+        name: schema.field(name).type
+        if name in text or names.roles.get(name, name) in known
+        else pa.float64()
+        for name in kept
+    }
+
+
+def _text_columns(names: ColumnNames) -> list[str]:
+    own = [given for given, role in names.roles.items() if role != "time"]
+    return [*own, *(name for name in TEXT if name != names.step)]
+
+
+def _next_kind(kind: pa.DataType) -> pa.DataType:
+    """The wider kind to try; numbers that are none may still be true and false."""
+    if kind == pa.float64():
+        return pa.bool_()
+    return pa.string() if kind == pa.bool_() else KINDS[KINDS.index(kind) + 1]
+
+
+def _tables(
+    path: str, dialect: Dialect, kinds: dict[str, pa.DataType], names: ColumnNames
+) -> Iterator[pa.Table]:
+    with _opened(path, dialect, kinds, names) as reader:
+        while (table := _next_table(path, reader)) is not None:
+            yield _blank_as_null(table)
+
+
+def _opened(
+    path: str, dialect: Dialect, kinds: Mapping[str, pa.DataType | None], names: ColumnNames
+) -> pyarrow.csv.CSVStreamingReader:
+    reading = pyarrow.csv.ReadOptions(
+        block_size=BLOCK_BYTES,
+        encoding=dialect.encoding,
+        skip_rows=dialect.skipped,
+    )
+    options = pyarrow.csv.ConvertOptions(
+        column_types={name: kind for name, kind in kinds.items() if kind is not None},
+        include_columns=list(kinds),
+        decimal_point=dialect.decimal,
+        timestamp_parsers=[*date_formats(names.dates), pyarrow.csv.ISO8601],
+    )
+    parsing = pyarrow.csv.ParseOptions(delimiter=dialect.delimiter)
+    try:
+        return pyarrow.csv.open_csv(path, reading, parsing, options)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        raise _explained(path, error) from error
+
+
+def _next_table(path: str, reader: pyarrow.csv.CSVStreamingReader) -> pa.Table | None:
+    try:
+        return pa.Table.from_batches([reader.read_next_batch()])
+    except StopIteration:
+        return None
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        raise _explained(path, error) from error
+
+
+def _explained(path: str, error: Exception) -> ValueError:
+    reason = str(error).split("\n")[0]
+    misfit = re.match(r"In CSV column #(\d+): .*conversion error to (?!string)", reason)
+    if misfit:
+        return _OtherKindError(int(misfit[1]))
+    if "invalid UTF8" in reason or isinstance(error, UnicodeDecodeError):
+        return not_utf8(path)
+    return refusal(path, "a CSV table with a header", reason, "correct the file")
+
+
+def _blank_as_null(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if field.type == pa.string():
+            column = table.column(place)
+            filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            table = table.set_column(place, field.name, filled)
+    return table

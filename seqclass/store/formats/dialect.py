@@ -1,0 +1,158 @@
+"""How a text table is written: encoding, delimiter, decimal sign, header."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, pairwise
+
+from seqclass.store.formats.table import ColumnNames, refusal
+
+SAMPLE_BYTES = 2**17
+DELIMITERS = (",", ";", "\t", "|")
+SHOWN = {"\t": "tab", " ": "space"}
+COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+POINT_NUMBER = re.compile(r"[+-]?\d+\.\d+")
+THREE_DIGITS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+|[+-]?\d{1,3}(,\d{3})+\.\d+")
+DATES = {
+    "dd/mm/yyyy": "%d/%m/%Y",
+    "mm/dd/yyyy": "%m/%d/%Y",
+    "dd.mm.yyyy": "%d.%m.%Y",
+    "yyyy/mm/dd": "%Y/%m/%d",
+}
+"""How days are written, by the words of ``--dates``."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a table of text was found to be; header: its names, skipped: lines above them."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    header: tuple[str, ...]
+    skipped: int
+
+
+def dialect_of(path: str, names: ColumnNames) -> Dialect:
+    """Look at the first lines; refuse what could be read in two ways, naming the option."""
+    with open(path, "rb") as file:
+        content = file.read(SAMPLE_BYTES) + file.readline(SAMPLE_BYTES)
+        whole = not file.read(1)
+    encoding = _encoding(path, content, names)
+    text = content.decode(encoding, "ignore")
+    lines = text.splitlines() if whole else text.splitlines()[:-1] or text.splitlines()
+    if not lines or not any(line.strip() for line in lines):
+        raise refusal(path, "a CSV table with a header", "an empty file", "check the file")
+    announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff\r\n "))
+    first = next(k for k, line in enumerate(lines) if line.strip() and not (announced and k == 0))
+    delimiter = names.delimiter or (announced and announced[1]) or _delimiter(path, lines[first:])
+    rows = list(csv.reader(io.StringIO("\n".join(lines[first:])), delimiter=delimiter))
+    rows = [row for row in rows if row]
+    header = tuple(name.strip("\ufeff") for name in rows[0])
+    _check_widths(path, header, rows, delimiter)
+    cells = [cell.strip() for row in rows[1:] for cell in row]
+    return Dialect(encoding, delimiter, _decimal(path, cells, delimiter, names), header, first)
+
+
+def _encoding(path: str, content: bytes, names: ColumnNames) -> str:
+    if names.encoding:
+        try:
+            content[:4].decode(names.encoding, "ignore")
+        except LookupError:
+            raise ValueError(
+                f"--encoding: expected a name such as utf-8 or latin-1, got {names.encoding!r}; "
+                "correct it"
+            ) from None
+        return names.encoding
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            raise not_utf8(path) from None
+    return "utf-8"
+
+
+def not_utf8(path: str) -> ValueError:
+    return refusal(
+        path, "UTF-8 text", "other bytes",
+        "save it as UTF-8, or name its encoding: --encoding latin-1 (Excel in the west: cp1252)",
+    )  # fmt: skip
+
+
+def _delimiter(path: str, lines: list[str]) -> str:
+    """The sign of the header, outside quotes; where there are two, the one that every line has."""
+    plain = [re.sub(r'"[^"]*"', "", line) for line in lines[:50] if line.strip()]
+    present = [sign for sign in DELIMITERS if sign in plain[0]]
+    if len(present) < 2:
+        return present[0] if present else ","
+    steady = [s for s in present if len({line.count(s) for line in plain}) == 1]
+    if len(steady) == 1:
+        return steady[0]
+    found = " and ".join(repr(SHOWN.get(sign, sign)) for sign in present)
+    raise refusal(
+        path, "one sign between columns", found, f"say which with --delimiter '{present[0]}'"
+    )
+
+
+def _check_widths(path: str, header: tuple[str, ...], rows: list[list[str]], sign: str) -> None:
+    """Refuse lines of other widths, which a reader would take for a broken file, by their cause."""
+    widths = [len(row) for row in rows[1:]]
+    wrong = next((k for k, n in enumerate(widths) if n != len(header)), None)
+    if wrong is None:
+        return
+    cure = "correct the line"
+    if {*widths} == {len(header) + 1} and all(row[0].isdecimal() for row in rows[1:]):
+        cure = "name the first column too (R: write.csv(…, row.names = FALSE))"
+    elif len(header) < 3 < widths[wrong] or len(header) == 1:
+        cure = "remove the lines above the header"
+    elif (
+        sign == ","
+        and widths[wrong] > len(header)
+        and any(COMMA_NUMBER.fullmatch(",".join(pair)) for pair in _pairs(rows))
+    ):
+        cure = "where numbers have decimal commas, separate the columns by semicolons"
+    raise refusal(
+        path, f"{len(header)} columns as in the header", f"{widths[wrong]}", cure, wrong + 2
+    )
+
+
+def _pairs(rows: list[list[str]]) -> Iterable[tuple[str, str]]:
+    return chain.from_iterable(pairwise(row) for row in rows[1:])
+
+
+def _decimal(path: str, cells: list[str], delimiter: str, names: ColumnNames) -> str:
+    if names.decimal:
+        return names.decimal
+    if thousands := next((cell for cell in cells if THOUSANDS.fullmatch(cell)), None):
+        raise refusal(
+            path, "numbers without signs between thousands", repr(thousands), "write them without"
+        )
+    commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
+    points = [cell for cell in cells if POINT_NUMBER.fullmatch(cell)]
+    if not commas and (delimiter != ";" or not points):
+        return "."
+    said = commas or points
+    if (commas and points) or all(THREE_DIGITS.fullmatch(cell) for cell in said):
+        pair = f"{said[0]!r} and {points[0]!r}" if commas and points else repr(said[0])
+        raise refusal(
+            path, "one reading of its numbers", pair,
+            "say which sign is the decimal one: --decimal , or --decimal .",
+        )  # fmt: skip
+    return "," if commas else "."
+
+
+def date_formats(words: str | None) -> list[str]:
+    """Formats of days, with times of the day or without, by the words of ``--dates``."""
+    if words is None:
+        return []
+    if words not in DATES:
+        raise ValueError(
+            f"--dates: expected one of {', '.join(DATES)}, got {words!r}; choose one of them"
+        )
+    day = DATES[words]
+    return [f"{day} %H:%M:%S", f"{day} %H:%M", f"{day}T%H:%M:%S", day]

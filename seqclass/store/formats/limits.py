@@ -1,0 +1,58 @@
+"""How much a file may hold, or say that it holds: looked at before anything is decoded."""
+
+import os
+from dataclasses import dataclass, fields
+
+from seqclass.store.formats.table import refusal
+
+SPARED_BYTES = 2**28
+"""Decoded bytes that any file may have, however small it is itself."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most of everything.
+
+    series: of a file. steps: of one series. channels: of a file. cells: numbers of a channel that
+    one row group of Parquet holds. whole_bytes: of what can't be read in parts: labels, lengths,
+    arrays in Fortran order, the texts of a block of rows. line_bytes: of a line of text.
+    ratio: bytes that come out of a byte of the file.
+    """
+
+    series: int = 10_000_000
+    steps: int = 10_000_000
+    channels: int = 4096
+    cells: int = 2**28
+    whole_bytes: int = 2**28
+    line_bytes: int = 2**28
+    ratio: int = 200
+
+    def check(self, path: str, name: str, found: int, of_what: str = "") -> None:
+        """Refuse a file that has more of something than the limit of this name says."""
+        most = getattr(self, name)
+        if found > most:
+            what = f"{name.replace('_', ' ')}{of_what and ' '}{of_what}"
+            raise refusal(
+                path, f"at most {most:,} {what}", f"{found:,}",
+                f"if you trust the file, --limit {name}={found} takes it",
+            )  # fmt: skip
+
+    def check_ratio(self, path: str, decoded_bytes: int) -> None:
+        """Refuse a small file that would become a large one."""
+        if decoded_bytes > SPARED_BYTES:
+            stored_bytes = max(os.path.getsize(path), 1)
+            self.check(path, "ratio", -(-decoded_bytes // stored_bytes), "of its size, decoded")
+
+
+def limits_of(choices: list[str]) -> Limits:
+    """The limits with the given choices, each ``name=number``."""
+    names, chosen = [field.name for field in fields(Limits)], {}
+    for choice in choices:
+        name, _, number = choice.partition("=")
+        if name not in names or not number.isdecimal() or not int(number):
+            raise ValueError(
+                f"--limit: expected NAME=NUMBER with a name out of {', '.join(names)}, "
+                f"got {choice!r}; correct it"
+            )
+        chosen[name] = int(number)
+    return Limits(**chosen)

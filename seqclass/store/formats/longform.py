@@ -1,0 +1,381 @@
+"""Tables with a row per step, gathered into a row per series in bounded memory.
+
+A first pass counts the rows of each series. A second one gathers part after part, a part being
+some series in the order in which they first appear: straight from the stream where every series'
+rows are together, else by way of a temporary file in which the rows are sorted by part.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.store.formats.dialect import COMMA_NUMBER
+from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
+from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+
+PART_CELLS = 2**22
+"""Cells of a part; one series alone may have more."""
+LOST_CHANGES = 0.05
+"""Share of the changes from step to step that may fall below the precision of float32."""
+STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", "ms", "frame",
+              "sample", "date", "datetime", "tick", "n", "i"}  # fmt: skip
+"""What people call the step; other columns are asked about where they rise evenly."""
+ROW = ""
+"""The column of a row's number in its file. No column of the file's own has an empty name."""
+
+
+@dataclass
+class Survey:
+    """Which series a table has: ``codes`` by first appearance, the rows of each, and order."""
+
+    codes: dict[str, int] = field(default_factory=dict)
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(1024, dtype=np.int64))
+    together: bool = True
+
+    def codes_of(self, table: pa.Table) -> np.ndarray:
+        """Code of every row's series, new ones in the order of their first rows."""
+        ids = table["series_id"].combine_chunks().dictionary_encode()
+        known = self.codes
+        own = np.array([known.setdefault(i, len(known)) for i in ids.dictionary.to_pylist()])
+        return own[ids.indices.to_numpy()]
+
+    def count(self, codes: np.ndarray) -> int:
+        """Count rows; returns the most that one of their series has by now."""
+        if len(self.codes) > len(self.counts):
+            self.counts = np.pad(self.counts, (0, 2 * len(self.codes) - len(self.counts)))
+        places, counts = np.unique(codes, return_counts=True)
+        self.counts[places] += counts
+        return int(self.counts[places].max(initial=0))
+
+    def parts(self, n_columns: int) -> np.ndarray:
+        """Ascending part number of every series, by where its last row falls."""
+        ends = np.cumsum(self.counts[: len(self.codes)])
+        return np.unique((ends - 1) // max(PART_CELLS // n_columns, 1), return_inverse=True)[1]
+
+
+def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_row: int) -> Survey:
+    """Count every series' rows; refuse what is no long table."""
+    survey, last, row, step = Survey(), 0, first_row, None
+    for table in tables:
+        table = renamed(path, table, reading.names)
+        if row == first_row:
+            step = step_column(path, table, reading.names)
+            channels = _channels(path, table, step)
+        _refuse_nameless(path, table, row)
+        if row == first_row:
+            _refuse_unnamed_step(path, table, step, channels, reading.names)
+        codes = survey.codes_of(table)
+        torn = np.flatnonzero(np.diff(codes, prepend=last) < 0)
+        if len(torn) and step is None:
+            raise refusal(
+                path, "the rows of a series together, or a column 'step'", "a series in pieces",
+                "sort the rows or say which column is the step with --step-column",
+                int(torn[0]) + row,
+            )  # fmt: skip
+        survey.together &= not len(torn)
+        reading.limits.check(path, "steps", survey.count(codes))
+        reading.limits.check(path, "series", len(survey.codes))
+        last, row = codes[-1] if len(codes) else last, row + len(codes)
+    if row == first_row:
+        raise refusal(path, "at least one row", "none", "check the file")
+    _refuse_doubtful_layout(path, survey, step, channels, reading.names)
+    return survey
+
+
+def _refuse_doubtful_layout(
+    path: str, survey: Survey, step: str | None, channels: list[str], names: ColumnNames
+) -> None:
+    """A row for each series may be its one step, or all of them."""
+    n_series = len(survey.codes)
+    one = survey.counts[:n_series].max() == 1
+    if names.layout or step or len(channels) < 2 or n_series < 2 or not one:
+        return
+    raise refusal(
+        path, "a word on what a row is", f"one row for each id, with {len(channels)} columns",
+        "say --layout wide where the columns are the steps of a series, or --layout long where "
+        "they are channels and a series has one step",
+    )  # fmt: skip
+
+
+def _refuse_unnamed_step(
+    path: str, table: pa.Table, step: str | None, channels: list[str], names: ColumnNames
+) -> None:
+    """A column that counts the rows of every series may be the step, and no channel."""
+    if step is not None or names.channels:
+        return
+    same = np.diff(table["series_id"].combine_chunks().dictionary_encode().indices.to_numpy()) == 0
+    if same.sum() < 2:
+        return
+    for name in channels:
+        if not (pa.types.is_integer(table[name].type) or pa.types.is_floating(table[name].type)):
+            continue
+        rises = np.diff(table[name].cast(pa.float64()).to_numpy())[same]
+        even = np.isclose(rises, rises[0], rtol=1e-6, atol=0).all()
+        if (rises > 0).all() and (even or name.lower() in STEP_NAMES):
+            others = ",".join(channels)
+            raise refusal(
+                path, "a word on what rises with every row", f"column {name!r}",
+                f"say --step-column {name}, or --channels {others} where it is a channel",
+            )  # fmt: skip
+
+
+def _refuse_nameless(path: str, table: pa.Table, first_row: int) -> None:
+    if table["series_id"].null_count:
+        row = int(np.flatnonzero(table["series_id"].is_null().to_numpy())[0]) + first_row
+        raise refusal(path, "a series_id in every row", "none", "fill it in", row)
+
+
+def gather(
+    path: str,
+    survey: Survey,
+    read: Callable[[], Iterator[pa.Table]],
+    reading: Reading,
+    first_row: int,
+) -> Iterator[pa.Table]:
+    """Rows of a dataset, series in the order of their first rows, however the rows lie."""
+    tables = _numbered(path, read(), reading.names, first_row)
+    first = next(tables)
+    parts = survey.parts(first.num_columns)
+    tables = _chain(first, tables)
+    cut = _in_turn(tables, _sizes(survey, parts)) if survey.together else (
+        _by_way_of_a_file(tables, survey, parts)
+    )  # fmt: skip
+    for table in cut:
+        yield _long_rows(path, table, reading)
+
+
+def _chain(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    yield first
+    yield from rest
+
+
+def _numbered(
+    path: str, tables: Iterator[pa.Table], names: ColumnNames, first_row: int
+) -> Iterator[pa.Table]:
+    row = first_row
+    for table in tables:
+        numbers = pa.array(np.arange(row, row + len(table)))
+        yield renamed(path, table, names).append_column(ROW, numbers)
+        row += len(table)
+
+
+def _sizes(survey: Survey, parts: np.ndarray) -> list[int]:
+    return np.bincount(parts, survey.counts[: len(parts)]).astype(int).tolist()
+
+
+def _in_turn(tables: Iterator[pa.Table], sizes: list[int]) -> Iterator[pa.Table]:
+    """Cut a stream into tables of these sizes."""
+    pending: list[pa.Table] = []
+    n_rows = place = 0
+    for table in tables:
+        pending.append(table)
+        n_rows += len(table)
+        while place < len(sizes) and n_rows >= sizes[place]:
+            whole = pa.concat_tables(pending)
+            yield whole.slice(0, sizes[place])
+            pending, n_rows = [whole.slice(sizes[place])], n_rows - sizes[place]
+            place += 1
+
+
+def _by_way_of_a_file(
+    tables: Iterator[pa.Table], survey: Survey, parts: np.ndarray
+) -> Iterator[pa.Table]:
+    """Write pieces of every part to a file without a name, which no end leaves behind."""
+    pieces: list[list[tuple[int, int]]] = [[] for _ in range(int(parts[-1]) + 1)]
+    with tempfile.TemporaryFile() as file:
+        for block in _blocks(tables):
+            schema = block.schema
+            _scatter(file, block, parts[survey.codes_of(block)], pieces)
+        for places in pieces:
+            yield pa.Table.from_batches([_piece(file, *place, schema) for place in places])
+
+
+def _blocks(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Fewer and larger tables, so that the pieces are not too many."""
+    pending: list[pa.Table] = []
+    for table in tables:
+        pending.append(table)
+        if sum(map(len, pending)) * table.num_columns >= PART_CELLS:
+            yield pa.concat_tables(pending)
+            pending = []
+    if pending:
+        yield pa.concat_tables(pending)
+
+
+def _scatter(
+    file: IO[bytes], block: pa.Table, parts: np.ndarray, pieces: list[list[tuple[int, int]]]
+) -> None:
+    order = np.argsort(parts, kind="stable")
+    ordered = block.take(pa.array(order)).combine_chunks()
+    starts = np.flatnonzero(np.diff(parts[order], prepend=-1)).tolist()
+    for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+        [batch] = ordered.slice(start, stop - start).to_batches()
+        content = batch.serialize()
+        pieces[parts[order[start]]].append((file.tell(), content.size))
+        file.write(content)
+
+
+def _piece(file: IO[bytes], place: int, size: int, schema: pa.Schema) -> pa.RecordBatch:
+    file.seek(place)
+    return pa.ipc.read_record_batch(pa.py_buffer(file.read(size)), schema)
+
+
+def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
+    """Gather each series of a part, in the order of its steps."""
+    rows = table[ROW].to_numpy()
+    table = table.drop_columns([ROW])
+    step = step_column(path, table, reading.names)
+    ids = table["series_id"].combine_chunks().dictionary_encode()
+    codes = ids.indices.to_numpy()
+    order = _step_order(path, table, step, codes, rows)
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
+    offsets = pa.array(np.append(starts, len(codes)).astype(np.int32))
+    columns: dict[str, Any] = {"series_id": ids.dictionary, "n_steps": lengths}
+    for name in ("label", *OPTIONAL_COLUMNS):
+        if name in table.column_names and name != step:
+            columns[name] = _constant(path, table[name], name, codes, order, starts, rows)
+    for name in _channels(path, table, step):
+        flat = float_column(path, table[name], name, rows, reading.keep_infinite)[order]
+        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(flat))
+    return cast(path, pa.table(columns))
+
+
+def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
+    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step}
+    channels = [name for name in table.column_names if name not in known]
+    if not channels:
+        raise refusal(
+            path, "at least one column of numbers besides series, label and step",
+            ", ".join(table.column_names), "add the channels",
+        )  # fmt: skip
+    return channels
+
+
+def step_column(path: str, table: pa.Table, names: ColumnNames) -> str | None:
+    if names.step is None:
+        return "step" if "step" in table.column_names else None
+    if names.step not in table.column_names:
+        raise refusal(
+            path, f"a column {names.step!r}", ", ".join(table.column_names),
+            "correct --step-column",
+        )  # fmt: skip
+    return names.step
+
+
+def _step_order(
+    path: str, table: pa.Table, step: str | None, codes: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    if step is None:
+        return np.arange(len(codes))
+    steps = table[step]
+    if steps.null_count or pa.types.is_string(steps.type):
+        bad = steps.is_null().to_numpy() if steps.null_count else np.array([True])
+        raise refusal(
+            path, f"a number or a time in column {step!r}", str(steps[int(bad.argmax())]),
+            "correct it, or say how days are written, such as --dates dd/mm/yyyy",
+            int(rows[bad.argmax()]),
+        )  # fmt: skip
+    values = steps.to_numpy()
+    order = np.lexsort((values, codes))
+    same = (np.diff(codes[order]) == 0) & (values[order][1:] == values[order][:-1])
+    if same.any():
+        first = int(same.argmax())
+        row = rows[max(order[first], order[first + 1])]
+        raise refusal(
+            path, "one row per step of a series", "the same step again", "drop the repeat", int(row)
+        )
+    return order
+
+
+def _constant(
+    path: str,
+    column: pa.ChunkedArray,
+    name: str,
+    codes: np.ndarray,
+    order: np.ndarray,
+    starts: np.ndarray,
+    rows: np.ndarray,
+) -> pa.Array:
+    values = column.combine_chunks()
+    first = values.take(pa.array(order[starts]))
+    expected = first.take(pa.array(codes))
+    same = pc.fill_null(pc.equal(values, expected), False).to_numpy(zero_copy_only=False)
+    same |= (values.is_null().to_numpy(False)) & (expected.is_null().to_numpy(False))
+    if not same.all():
+        row = int((~same).argmax())
+        raise refusal(
+            path, f"one {name} for all steps of a series",
+            f"{values[row].as_py()!r} beside {expected[row].as_py()!r}",
+            f"correct the column, or say what it is: --step-column {name}, --ignore {name}",
+            int(rows[row]),
+        )  # fmt: skip
+    return first
+
+
+def float_column(
+    path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
+) -> np.ndarray:
+    values = _wide_numbers(path, column, name, rows)
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    check_precision(path, name, values, narrow)
+    if not keep_infinite and np.isinf(narrow).any():
+        row = int(rows[np.isinf(narrow).argmax()])
+        raise refusal(
+            path, f"finite numbers in column {name!r}", "Inf (or beyond float32)",
+            "correct the value", row,
+        )  # fmt: skip
+    return narrow
+
+
+def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray) -> np.ndarray:
+    """A column's float64 values, whatever it is written as."""
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        try:
+            return column.cast(pa.float64(), safe=False).to_numpy()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise refusal(
+                path, f"numbers in column {name!r}", str(column.type),
+                f"convert it, or leave it out with --ignore {name}",
+            ) from None  # fmt: skip
+    import pandas as pd  # a quarter of a second, and 30 MB that most commands can do without
+
+    texts = column.to_pandas()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    blank = texts.isna() | texts.str.strip().str.lower().isin(["", "nan", "na", "null"])
+    bad = (numbers.isna() & ~blank).to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        raise refusal(
+            path, f"a number in column {name!r}", repr(texts.iloc[row]),
+            _cure(name, texts.iloc[row]), int(rows[row]),
+        )  # fmt: skip
+    return numbers.to_numpy(dtype=np.float64)
+
+
+def _cure(name: str, text: str) -> str:
+    if COMMA_NUMBER.fullmatch(text.strip()):
+        return "say --decimal , where a comma is the decimal sign"
+    return f"correct the value, or leave the column out with --ignore {name}"
+
+
+def check_precision(path: str, name: str, values: np.ndarray, narrow: np.ndarray) -> None:
+    """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored."""
+    with np.errstate(invalid="ignore"):
+        changes, left = np.diff(values) != 0, np.diff(narrow) != 0
+    known = ~np.isnan(np.diff(values))
+    lost = int((changes & ~left & known).sum())
+    if lost > LOST_CHANGES * max(int((changes & known).sum()), 1):
+        raise refusal(
+            path, f"numbers of about seven digits in column {name!r} (float32)",
+            f"{lost:,} changes that are lost beside a size of {np.nanmax(np.abs(values)):.3g}",
+            f"subtract an offset, or leave the column out with --ignore {name}",
+        )  # fmt: skip

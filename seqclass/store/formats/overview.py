@@ -1,0 +1,155 @@
+"""How files are understood, and what looks wrong in them, before anything is stored."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqclass.store.formats.dialect import SHOWN, dialect_of
+from seqclass.store.formats.table import ColumnNames, kept_columns
+from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
+
+FEW = 100
+"""Series of which a fifth are the 20 test rows that a first champion needs."""
+
+
+@dataclass
+class Overview:
+    """What passes: lengths, classes, groups, and of every channel its limits and holes."""
+
+    lengths: list[int] = field(default_factory=list)
+    classes: Counter[str | None] = field(default_factory=Counter)
+    groups: dict[str | None, set[str]] = field(default_factory=dict)
+    times: int = 0
+    channels: dict[str, list[float]] = field(default_factory=dict)
+    seen: set[bytes] = field(default_factory=set)
+    copies: int = 0
+    flat: int = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Count a table of series."""
+        lengths, labels = table["n_steps"].to_pylist(), table["label"].to_pylist()
+        self.lengths += lengths
+        self.classes.update(labels)
+        if "group" in table.column_names:
+            for label, group in zip(labels, table["group"].to_pylist(), strict=True):
+                self.groups.setdefault(label, set()).add(group)
+        if "time" in table.column_names:
+            self.times += len(table) - table["time"].null_count
+        names = channels_of(table.schema)
+        values = {n: pc.list_flatten(table[n]).to_numpy(zero_copy_only=False) for n in names}
+        for name, flat in values.items():
+            self._add_channel(name, flat)
+        self._add_series(np.stack(list(values.values()), axis=1), np.cumsum(lengths))
+
+    def _add_channel(self, name: str, flat: np.ndarray) -> None:
+        low, high, holes, n = self.channels.get(name, [np.inf, -np.inf, 0, 0])
+        known = flat[~np.isnan(flat)]
+        if len(known):
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+        self.channels[name] = [low, high, holes + len(flat) - len(known), n + len(flat)]
+
+    def _add_series(self, values: np.ndarray, ends: np.ndarray) -> None:
+        start = 0
+        for end in ends.tolist():
+            own, start = values[start:end], end
+            digest = hashlib.sha256(own.tobytes()).digest()
+            self.copies += digest in self.seen
+            self.seen.add(digest)
+            self.flat += len(own) > 1 and bool(((own == own[0]) | np.isnan(own)).all())
+
+    def describe(self) -> dict[str, Any]:
+        n_steps = [min(self.lengths), int(np.median(self.lengths)), max(self.lengths)]
+        labelled = {name: n for name, n in sorted(self.classes.items(), key=str) if name}
+        return {
+            "n_series": len(self.lengths),
+            "n_steps": n_steps,
+            "classes": labelled,
+            "unlabelled": self.classes[None],
+            "groups": len(set().union(*self.groups.values())) if self.groups else None,
+            "times": self.times or None,
+            "channels": {
+                name: {"lowest": low, "highest": high, "missing": holes / max(n, 1)}
+                for name, (low, high, holes, n) in self.channels.items()
+            },
+            "copies": self.copies,
+            "flat": self.flat,
+            "amiss": [*_of_labels(self, labelled), *_of_values(self)],
+        }
+
+
+def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
+    n_series = len(seen.lengths)
+    if not classes:
+        yield "no series has a label: it can be scored, but nothing learns from it"
+    elif len(classes) == 1 or n_series < 3:
+        yield "one class, or fewer than three series: 'train' needs at least two classes"
+    if classes and seen.classes[None]:
+        yield f"{seen.classes[None]:,} series have no label: they neither train nor test"
+    rare = [name for name, count in classes.items() if count < 3]
+    if rare:
+        yield f"fewer than three series of class {rare[0]!r}: add some, or leave the class out"
+    cut = [label for label, groups in seen.groups.items() if label and len(groups) < 3]
+    if cut:
+        yield f"class {cut[0]!r} is in fewer than three groups, so it can't both train and test"
+    if classes and n_series < FEW:
+        yield f"{n_series} series: a first champion needs about {FEW}, a fifth of which test"
+
+
+def _of_values(seen: Overview) -> Iterable[str]:
+    for name, (low, high, holes, n) in seen.channels.items():
+        if holes == n:
+            yield f"channel {name!r} has no value at all: --ignore {name}"
+        elif low == high:
+            yield f"channel {name!r} is {low:g} everywhere: --ignore {name}"
+        elif holes > n / 2:
+            yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
+    if seen.copies:
+        yield f"{seen.copies:,} series are copies of others: repeats, or recordings taken twice?"
+    if seen.flat:
+        yield f"{seen.flat:,} series never change: stuck, or left out of the recording?"
+    if max(seen.lengths) == 1:
+        yield "every series has one step: is a row a series (--layout wide)?"
+    elif max(seen.lengths) > 10 * np.median(seen.lengths):
+        yield "the longest series is more than ten times the typical one: are two run together?"
+
+
+def understood(path: str, names: ColumnNames) -> dict[str, Any]:
+    """How one file is read: its form, and what each of its columns is taken for."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".csv":
+        found = dialect_of(path, names)
+        form = {
+            "layout": names.layout or "long",
+            "delimiter": SHOWN.get(found.delimiter, found.delimiter),
+            "decimal": found.decimal,
+            "encoding": found.encoding,
+        }
+        return {**form, "columns": _parts(path, list(found.header), names)}
+    if ending == ".parquet":
+        schema = pq.read_schema(path)
+        layout = "wide" if channels_of(schema) else names.layout or "long"
+        return {"layout": layout, "columns": _parts(path, schema.names, names)}
+    return {"layout": "a line or row is a series", "columns": {}}
+
+
+def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
+    """What every column is taken for; of those that are left out, why."""
+    kept, roles = kept_columns(path, columns, names), names.roles
+    step = names.step or "step"
+    why = dict.fromkeys(names.ignore, "left out by --ignore")
+    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS}
+    return {
+        name: why.get(name, "left out, not in --channels")
+        if name not in kept
+        else "step" if name == step and names.layout != "wide"
+        else roles.get(name, name if name in known else "channel")
+        for name in columns
+    }  # fmt: skip

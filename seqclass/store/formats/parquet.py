@@ -1,0 +1,133 @@
+"""Parquet, wide (a row is a series) or long (a row is a step)."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqclass.store.footer import Footer, read_footer
+from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.longform import PART_CELLS, check_precision, gather, survey_rows
+from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
+from seqclass.store.formats.widetext import wide_tables
+from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
+
+BATCH_ROWS = 65_536
+"""Rows of a long table that are read at once, at most."""
+OWN_COLUMNS = (*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step")
+
+
+def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    path, limits = paths[0], reading.limits
+    footer = check_parquet(path, limits)
+    with pq.ParquetFile(path) as parquet:
+        schema = parquet.schema_arrow
+    texts = [field.name for field in schema if _is_text(field.type)]
+    with pq.ParquetFile(path, read_dictionary=texts) as parquet:
+        if channels := channels_of(schema):
+            limits.check(path, "channels", len(channels))
+            for group in range(len(footer.groups)):
+                for table in _pieces(path, parquet, limits, _rows_at_once(footer, group), group):
+                    _check_steps(path, table, channels, limits)
+                    yield wide_rows(path, table, reading.names)
+        else:
+            limits.check(path, "channels", len(schema.names))
+            n_rows = min(max(PART_CELLS // max(len(schema.names), 1), 1), BATCH_ROWS)
+            steps = partial(_pieces, path, parquet, limits, n_rows)
+            if reading.names.layout == "wide":
+                yield from wide_tables(path, steps(), reading, first_row=1)
+                return
+            survey = survey_rows(path, steps(), reading, first_row=1)
+            yield from gather(path, survey, steps, reading, first_row=1)
+
+
+def check_parquet(path: str, limits: Limits) -> Footer:
+    """What a file says of itself, before any of it is decoded."""
+    try:
+        footer = read_footer(path)
+    except ValueError as error:
+        raise refusal(path, "a Parquet file", str(error), "write it again") from error
+    limits.check(path, "channels", footer.n_columns - len(OWN_COLUMNS))
+    for _, n_values in footer.groups:
+        limits.check(path, "cells", n_values, "in a row group")
+    limits.check_ratio(path, footer.decoded_bytes)
+    return footer
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(f(kind) for f in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary))
+
+
+def _rows_at_once(footer: Footer, group: int) -> int:
+    """Rows of a group that together have as many numbers as a part may have."""
+    n_rows, longest = footer.groups[group]
+    cells = longest * footer.n_columns
+    return max(n_rows * PART_CELLS // max(cells, PART_CELLS), 1)
+
+
+def _check_steps(path: str, table: pa.Table, channels: list[str], limits: Limits) -> None:
+    for name in channels:
+        longest = pc.max(pc.list_value_length(table[name])).as_py() or 0
+        limits.check(path, "steps", longest, f"in column {name!r}")
+
+
+def _pieces(
+    path: str, parquet: pq.ParquetFile, limits: Limits, n_rows: int, group: int | None = None
+) -> Iterator[pa.Table]:
+    """Rows in pieces, repeated texts written out."""
+    groups = None if group is None else [group]
+    for batch in parquet.iter_batches(batch_size=n_rows, row_groups=groups):
+        table = pa.Table.from_batches([batch])
+        kinds = [(f.name, f.type) for f in table.schema]
+        coded = [name for name, kind in kinds if pa.types.is_dictionary(kind)]
+        limits.check(
+            path, "whole_bytes", sum(_text_bytes(table[name]) for name in coded), "of text"
+        )
+        plain = [(n, k.value_type if n in coded else k) for n, k in kinds]
+        yield table.cast(pa.schema(plain))
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes of a column's texts once they are written out."""
+    coded = column.combine_chunks()
+    if not _is_text(coded.dictionary.type):
+        return 0
+    return pc.sum(pc.binary_length(coded.dictionary).take(coded.indices)).as_py() or 0
+
+
+def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
+    """Our own layout: a row is a series, a channel is a list."""
+    table = renamed(path, table, names)
+    channels = channels_of(table.schema)
+    columns = {name: table[name] for name in table.column_names if name not in channels}
+    columns |= {name: _float_lists(path, table[name], name) for name in channels}
+    if "n_steps" not in columns:
+        columns["n_steps"] = pc.list_value_length(columns[channels[0]])
+    return cast(path, pa.table(columns))
+
+
+def _float_lists(path: str, column: pa.ChunkedArray, name: str) -> pa.Array:
+    lists = column.combine_chunks()
+    if lists.null_count:
+        row = int(np.flatnonzero(lists.is_null().to_numpy(zero_copy_only=False))[0]) + 1
+        raise refusal(path, f"a list in column {name!r}", "null", "drop the row", row)
+    try:
+        flat = lists.flatten().cast(pa.float32(), safe=False)
+    except pa.ArrowInvalid as error:
+        raise refusal(path, f"lists of numbers in column {name!r}", str(error), "fix it") from error
+    except pa.ArrowNotImplementedError:
+        kind = str(lists.type)
+        raise refusal(path, f"lists of numbers in column {name!r}", kind, "fix it") from None
+    if pa.types.is_float64(lists.type.value_type) or pa.types.is_integer(lists.type.value_type):
+        wide = lists.flatten().cast(pa.float64(), safe=False)
+        check_precision(path, name, _plain(wide), _plain(flat))
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pc.fill_null(flat, float("nan")))
+
+
+def _plain(values: pa.Array) -> np.ndarray:
+    return values.to_numpy(zero_copy_only=False)

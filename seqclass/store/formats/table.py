@@ -1,0 +1,211 @@
+"""What the readers share: column names, refusals, known columns in their stored types."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.store.root import shown
+from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+
+if TYPE_CHECKING:
+    from seqclass.store.formats.limits import Limits
+
+CHUNK_ROWS = 4096
+LABELS = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
+    pa.types.is_boolean, pa.types.is_null,
+)  # fmt: skip
+"""Kinds of a column that can hold labels."""
+
+
+MISSING = pa.array(["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?"])
+"""What programs write for a missing label, and people hardly ever for a class."""
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """How a table is meant: what its columns are, and how its text is written.
+
+    None leaves it to the reader: a column of the own name (``series_id``, ``label``, ``step``,
+    ``group``, ``time``), and of the text what the first lines show. channels: the only ones
+    (empty: every other column). ignore: columns to leave out. layout: whether a row is a step or
+    a series. dates: how days are written, such as ``dd/mm/yyyy``. unlabelled: a column of labels
+    may be absent.
+    """
+
+    series_id: str | None = None
+    label: str | None = None
+    step: str | None = None
+    group: str | None = None
+    time: str | None = None
+    channels: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    layout: Literal["long", "wide"] | None = None
+    delimiter: str | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+    dates: str | None = None
+    unlabelled: bool = False
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Own names by the file's, of series, label, and what is named beside them."""
+        given = {self.series_id or "series_id": "series_id", self.label or "label": "label"}
+        more = {self.group: "group", self.time: "time"}
+        return given | {name: own for name, own in more.items() if name is not None}
+
+    def over(self, older: "ColumnNames") -> "ColumnNames":
+        """These words, and the older ones where these say nothing."""
+        said = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(older, **{name: value for name, value in said.items() if value})
+
+    def told(self) -> dict[str, Any]:
+        """What was said, for a manifest; ``names_of`` reads it."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
+
+
+def names_of(manifest: dict[str, Any]) -> ColumnNames:
+    """How the files of a dataset or model were read, by its manifest."""
+    known = {field.name for field in fields(ColumnNames)}
+    stored = {k: v for k, v in manifest.get("reading", {}).items() if k in known}
+    lists = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
+    return ColumnNames(**{**stored, **lists})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    split: of every row, where it is given. serial: numbers for series that the files leave
+    without ids. limits: what they may hold. keep_infinite: pass infinite values on instead of
+    refusing them.
+    """
+
+    names: ColumnNames
+    split: str | None
+    serial: Iterator[int]
+    limits: "Limits"
+    keep_infinite: bool = False
+
+
+class RefusalError(ValueError):
+    """What a file has that no reader takes, in one line."""
+
+
+def refusal(
+    path: str, expected: str, got: str, next_step: str, row: int | None = None
+) -> RefusalError:
+    """An error about a file; rows count from 1, a header line included, blank lines not."""
+    where = path if row is None else f"{path}, row {row}"
+    parts = shown(expected), shown(got), shown(next_step)
+    return RefusalError("{}: expected {}, got {}; {}".format(where, *parts))
+
+
+def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
+    """Give series, label, group and time their own names, and text; leave out what is ignored."""
+    present = table.column_names
+    if "" in present or len(set(present)) < len(present):
+        raise refusal(
+            path, "a different name for every column", ", ".join(map(repr, present)),
+            "name the columns (pandas: index=False; R: row.names = FALSE)",
+        )  # fmt: skip
+    if len(present) == 1 and re.search(r"[;|\t]", present[0]):
+        raise refusal(path, "columns separated by commas", repr(present[0]), "change the separator")
+    table = table.select(kept_columns(path, present, names))
+    present, new = table.column_names, names.roles
+    for given, own in new.items():
+        if given not in present and not (own == "label" and names.unlabelled):
+            raise refusal(path, f"a column {given!r}", ", ".join(present), _which(own, names))
+        if given != own and own in present:
+            raise refusal(
+                path, f"no column {own!r} beside {given!r}", ", ".join(present),
+                f"drop one of them, or leave it out with --ignore {own}",
+            )  # fmt: skip
+    table = table.rename_columns([new.get(name, name) for name in present])
+    if "label" not in table.column_names:
+        table = table.append_column("label", pa.nulls(len(table), pa.string()))
+    place = table.column_names.index("label")
+    table = table.set_column(place, "label", _labels(path, table["label"]))
+    texts = {"series_id": pa.string(), "label": pa.string()}
+    return cast(path, table, texts | ({"group": pa.string()} if names.group else {}))
+
+
+def _which(own: str, names: ColumnNames) -> str:
+    option = f"--{own.replace('_', '-')}-column"
+    if own != "series_id" or names.series_id:
+        return f"rename a column or say which it is with {option}"
+    return f"say which it is with {option}, or --layout wide where every row is a series"
+
+
+def kept_columns(path: str, present: list[str], names: ColumnNames) -> list[str]:
+    """The columns of a file that count, in its order."""
+    for option, wanted in (("--ignore", names.ignore), ("--channels", names.channels)):
+        missing = [name for name in wanted if name not in present]
+        if missing and not (option == "--ignore" and names.unlabelled):
+            raise refusal(path, f"a column {missing[0]!r}", ", ".join(present), f"correct {option}")
+    own = {*names.roles, names.step, "step", *FIXED_COLUMNS, *OPTIONAL_COLUMNS}
+    return [
+        name
+        for name in present
+        if name not in names.ignore
+        and (not names.channels or name in names.channels or name in own)
+    ]
+
+
+def _labels(path: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Labels as texts; NaN is a missing one."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not any(is_kind(kind) for is_kind in LABELS):
+        raise refusal(path, "texts or numbers in the label's column", str(kind), "convert it")
+    if pa.types.is_floating(kind):
+        numbers = column.cast(kind)
+        if pc.any(pc.is_inf(numbers)).as_py():
+            raise refusal(path, "a class in every label", "inf", "correct the label")
+        column = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
+    texts = column.cast(pa.string())
+    missing = pc.unique(texts.filter(pc.is_in(texts, MISSING))).to_pylist()
+    if missing:
+        raise refusal(
+            path, "a class in every label, or nothing", f"{missing[0]!r}, a sign of a missing one",
+            "leave the label empty where it is missing, or rename the class",
+        )  # fmt: skip
+    return texts
+
+
+def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
+    """Give known columns their stored types."""
+    for name, kind in (kinds or {**FIXED_COLUMNS, **OPTIONAL_COLUMNS}).items():
+        if name in table.column_names:
+            try:
+                column = table[name].cast(kind)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                cure = "convert it"
+                if name == "time":
+                    cure = "write it as 2026-01-31 12:00, or say --dates dd/mm/yyyy"
+                raise refusal(
+                    path, f"{kind} in column {name!r}", str(table[name].type), cure
+                ) from error
+            table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
+def channel_names(n_channels: int) -> list[str]:
+    """Names for channels that the file leaves unnamed."""
+    return ["value"] if n_channels == 1 else [f"channel_{k}" for k in range(n_channels)]
+
+
+def label_text(value: Any) -> str | None:
+    """A label as text, None where it is missing; 1.0 and 1 are the same class."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8")
+    if isinstance(value, float):
+        if np.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    text = str(value).strip()
+    return None if text.lower() in ("", "nan", "?") else text

@@ -1,0 +1,145 @@
+"""An inbox: a folder or prefix into which others put files, and where looked-at files go.
+
+A file is taken for whole when it has not changed for a while and ends as its format does.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from seqclass.store.root import Root, irregular, replace_file, sync_folder
+
+INBOX = "inbox"
+DONE, ASIDE = "done", "quarantine"
+UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+"""Endings under which programs write what they rename when it is whole."""
+PARQUET_MAGIC = b"PAR1"
+LONGEST_NAME = 160
+"""Bytes of a file's name that are kept: file systems allow 255, digest and endings included."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file in an inbox as it was when it was seen.
+
+    stamp: its size first; it changes when the content does, or another file takes its place.
+    irregular: what it is, where it is no regular file.
+    """
+
+    name: str
+    modified: datetime
+    stamp: tuple[Any, ...]
+    irregular: str = ""
+
+
+def inboxes(root: Root) -> list[str]:
+    """Names of the datasets that have an inbox of their own in this root."""
+    return [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
+
+
+def arrivals(inbox: Root) -> list[Arrival]:
+    """Files in an inbox, by name; hidden ones and those under a temporary name are not seen."""
+    names = [name for name in inbox.names() if not name.lower().endswith(UNFINISHED)]
+    return [found for name in names if (found := look_at(inbox, name)) is not None]
+
+
+def look_at(inbox: Root, name: str) -> Arrival | None:
+    """A file as it is now; None where it is gone, or is a folder. No link is followed."""
+    if inbox.is_local:
+        return _look_at_local(inbox.join(name), name)
+    try:
+        info = inbox.fs.info(inbox.join(name))
+        if info["type"] != "file":
+            return None
+        modified = inbox.fs.modified(inbox.join(name))
+    except FileNotFoundError:
+        return None
+    return Arrival(name, modified, (info["size"], str(modified), info.get("ETag")))
+
+
+def _look_at_local(path: str, name: str) -> Arrival | None:
+    try:
+        info = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(info.st_mode):
+        return None
+    stamp = (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+    modified = datetime.fromtimestamp(info.st_mtime, UTC)
+    return Arrival(name, modified, stamp, irregular(info.st_mode))
+
+
+def missing_end(inbox: Root, name: str) -> str | None:
+    """What a file still lacks of the end that its format has; None where it is whole."""
+    ending = os.path.splitext(name)[1].lower()
+    with inbox.fs.open(inbox.join(name), "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if not size:
+            return "any content"
+        file.seek(max(0, size - len(PARQUET_MAGIC)))
+        tail = file.read()
+        if ending == ".parquet" and tail != PARQUET_MAGIC:
+            return "the footer of a Parquet file"
+        if ending == ".npz" and not zipfile.is_zipfile(file):
+            return "the directory at the end of an .npz file"
+        if ending in (".csv", ".tsv", ".ts") and not tail.endswith(b"\n"):
+            return "a line break at its end"
+    return None
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    """For ``open``: neither a link's end nor the wait for a pipe's writer."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+@contextlib.contextmanager
+def local_copy(inbox: Root, name: str) -> Iterator[str]:
+    """Path under which a file can be read on this machine."""
+    if inbox.is_local:
+        yield inbox.join(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name)
+        inbox.fs.get_file(inbox.join(name), path)
+        yield path
+
+
+def digest_of(path: str) -> str:
+    with open(path, "rb", opener=_unfollowed) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def put_away(
+    inbox: Root, arrival: Arrival, digest: str, folder: str, reason: str | None = None
+) -> bool:
+    """Move a file out of an inbox; False where it is gone, or no longer the one that was read.
+
+    Its new name begins with its digest, so that the same file lands in the same place again.
+    """
+    now = look_at(inbox, arrival.name)
+    if now is None or now.stamp != arrival.stamp:
+        return False
+    end = os.fsencode(arrival.name)[-LONGEST_NAME:].decode(errors="ignore")
+    target = inbox.join(folder, f"{digest[:12]}-{end}")
+    inbox.fs.makedirs(inbox.join(folder), exist_ok=True)
+    if reason is not None:
+        replace_file(inbox, f"{target}.reason.txt", f"{reason}\n".encode(errors="replace"))
+        if inbox.is_local:  # it may quote the file
+            mode = os.lstat(inbox.join(arrival.name)).st_mode & 0o666
+            os.chmod(f"{target}.reason.txt", 0o600 if arrival.irregular else mode)
+    try:
+        if inbox.is_local:
+            os.replace(inbox.join(arrival.name), target)
+            sync_folder(inbox.join(folder))
+        else:
+            inbox.fs.mv(inbox.join(arrival.name), target)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,200 @@
+"""Claims and locks: one process at a time works on a folder, and who comes meanwhile is heard.
+
+Locally both are the system's locks, which end with their process, however it ends. In an object
+store they are leases: files that their holder renews, and that are free after ``LEASE_S`` seconds
+of silence. A holder knows by its own clock that it was silent for too long, before others may
+know it, and then writes nothing more.
+"""
+
+import contextlib
+import fcntl
+import math
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from seqclass.store import objects
+from seqclass.store.root import Root, replace_file
+
+LEASE_S, RENEWAL_S, PAUSE_S = 60.0, 10.0, (0.05, 0.3)
+FREE = b"free"
+Result = TypeVar("Result")
+
+
+class Lease:
+    """A file of an object store that belongs to whoever renews it."""
+
+    def __init__(self, root: Root, path: str) -> None:
+        self.root, self.path = root, path
+        self.own = uuid.uuid4().hex
+        self._turn, self._tag, self._renewed_s = 0, "", -math.inf
+        self._ended, self._renewal = threading.Event(), threading.Thread(target=self._renew)
+
+    def take(self) -> bool:
+        """Make the file one's own, where it is free or its holder silent, and go on renewing it."""
+        seen = objects.see(self.root.fs, self.path)
+        if seen is not None and seen.content != FREE and seen.age_s <= LEASE_S:
+            return False
+        if not self._write(None if seen is None else seen.tag):
+            return False
+        self._renewal.daemon = True
+        self._renewal.start()
+        _held[self.own] = self
+        return True
+
+    def _write(self, tag: str | None) -> bool:
+        before_s = _now_s()
+        self._turn += 1
+        content = f"{self.own} {self._turn}".encode()
+        written = objects.put(self.root.fs, self.path, content, tag)
+        if written is not None:
+            self._tag, self._renewed_s = written, before_s
+        return written is not None
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEWAL_S):
+            with contextlib.suppress(OSError):  # the next turn may reach the store again
+                if not self._write(self._tag):
+                    self._renewed_s = -math.inf
+                    return
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nobody can have taken the file: silence is over a renewal before it counts."""
+        return _now_s() - self._renewed_s <= LEASE_S - RENEWAL_S
+
+    def check(self) -> None:
+        if not self.is_sure:
+            raise ValueError(
+                f"{self.path}: expected to be alone at this work, it was not renewed for "
+                f"{LEASE_S - RENEWAL_S:g} s and another may have taken it over; nothing more is "
+                "written, run the command again"
+            )
+
+    def give_up(self) -> None:
+        self._ended.set()
+        self._renewal.join()
+        del _held[self.own]
+        if self.is_sure:
+            objects.put(self.root.fs, self.path, FREE, self._tag)
+
+
+_held: dict[str, Lease] = {}
+"""The leases of this process."""
+
+
+def _now_s() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@contextlib.contextmanager
+def locked(root: Root, *folder: str) -> Iterator[None]:
+    """Hold a folder for one process, and wait while another does."""
+    path = root.join(*folder)
+    if not root.is_local:
+        lease = Lease(root, f"{path}/.lock")
+        while not lease.take():
+            time.sleep(random.uniform(*PAUSE_S))
+        try:
+            yield
+        finally:
+            lease.give_up()
+        return
+    os.makedirs(path, exist_ok=True)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def check_held(root: Root, *folder: str) -> None:
+    """Refuse to write into a folder that this process has held, and may hold no more."""
+    path = f"{root.join(*folder)}/.lock"
+    for lease in list(_held.values()):
+        if lease.path == path:
+            lease.check()
+
+
+@contextlib.contextmanager
+def claimed(root: Root, claim: str, *folder: str) -> Iterator[str | None]:
+    """Try to be the only one to work on a folder for this purpose; the claim, None if taken."""
+    path = root.join(*folder, f".{claim}.lock")
+    with (_locked if root.is_local else _leased)(root, path) as own:
+        yield own
+
+
+@contextlib.contextmanager
+def _locked(root: Root, path: str) -> Iterator[str | None]:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield path
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _leased(root: Root, path: str) -> Iterator[str | None]:
+    lease = Lease(root, path)
+    if not lease.take():
+        yield None
+        return
+    try:
+        yield lease.own
+    finally:
+        lease.give_up()
+
+
+def check_claim(root: Root, own: str) -> None:
+    """Refuse to go on under a claim that another holder may have taken."""
+    if not root.is_local:
+        _held[own].check()
+
+
+def in_turn(
+    root: Root, claim: str, folder: tuple[str, ...], work: Callable[[str], Result]
+) -> list[Result]:
+    """Do the work under a claim, and again for those who came meanwhile; what each turn gave.
+
+    Who finds the claim taken leaves word, gets nothing, and can rely on another turn of the
+    holder, though the turn at hand should fail; that failure is raised in the end.
+    """
+    mark = root.join(*folder, f".{claim}.wanted")
+    done: list[Result] = []
+    failures: list[Exception] = []
+    has_left_word = False
+    while True:
+        with claimed(root, claim, *folder) as own:
+            if own is not None:
+                _take_off(root, mark)
+                try:
+                    done.append(work(own))
+                except Exception as error:
+                    failures.append(error)
+        if own is not None and root.fs.exists(mark):
+            continue
+        if own is not None or has_left_word or done or failures:
+            break
+        replace_file(root, mark, b"")
+        has_left_word = True
+    if failures:
+        raise failures[0]
+    return done
+
+
+def _take_off(root: Root, mark: str) -> None:
+    if root.fs.exists(mark):
+        with contextlib.suppress(FileNotFoundError):
+            root.fs.rm(mark)

@@ -1,0 +1,148 @@
+"""Model versions: a folder of artifacts per version, write-once, numbered in order."""
+
+import json
+import os
+import re
+import tempfile
+import uuid
+import zipfile
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.root import (
+    MANIFEST,
+    DamagedError,
+    Root,
+    check_file,
+    commit,
+    create_file,
+    describe_file,
+    is_name,
+    read_manifest,
+    write_manifest,
+)
+
+MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
+CLAIM = "claim"
+"""A file that reserves a number where a version can't appear by one rename."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A stored version: its manifest and where it lies."""
+
+    root: Root
+    name: str
+    version: str
+    manifest: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        return f"models/{self.name}@{self.version}"
+
+    @property
+    def folder(self) -> str:
+        return self.root.join("models", self.name, self.version)
+
+    def path(self, artifact: str) -> str:
+        """Path of an artifact after comparing its digest with the manifest's."""
+        for entry in self.manifest["files"]:
+            if entry["path"] == artifact:
+                return check_file(self.root, self.folder, entry)
+        raise ValueError(f"artifact: {self.ref} has no {artifact!r}")
+
+    def check(self) -> None:
+        """Compare every artifact with the manifest; DamagedError names the first that differs."""
+        for entry in self.manifest["files"]:
+            check_file(self.root, self.folder, entry)
+
+    def read_json(self, artifact: str) -> dict[str, Any]:
+        return json.loads(self.root.fs.cat_file(self.path(artifact)))
+
+
+def model_versions(root: Root, name: str) -> list[str]:
+    """Committed versions of a name, oldest first; none of what can't be a name, as a path can't."""
+    if not is_name(name):
+        return []
+    found = (v for v in root.names("models", name) if re.fullmatch(r"v\d+", v))
+    return sorted(
+        (v for v in found if root.exists("models", name, v, MANIFEST)), key=lambda v: int(v[1:])
+    )
+
+
+def read_model(root: Root, name: str, version: str) -> Model:
+    return Model(root, name, version, read_manifest(root, root.join("models", name, version)))
+
+
+def commit_model(
+    root: Root, workspace: str, name: str, description: dict[str, Any], now: datetime
+) -> Model:
+    """Seal the artifacts in a staged folder and give them the next free version number."""
+    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
+    manifest = {
+        "kind": "model",
+        "name": name,
+        "created": now.isoformat(),
+        **description,
+        "files": [describe_file(root, workspace, artifact) for artifact in names],
+        "software": software_versions(),
+        "machine": machine_fingerprint(),
+    }
+    write_manifest(root, workspace, manifest)
+    while True:
+        taken = [int(v[1:]) for v in root.names("models", name) if re.fullmatch(r"v\d+", v)]
+        version = f"v{max(taken, default=0) + 1}"
+        if _claim(root, name, version) and commit(root, workspace, "models", name, version):
+            return Model(root, name, version, manifest)
+
+
+def _claim(root: Root, name: str, version: str) -> bool:
+    """Reserve a number where a version can't appear by one rename."""
+    if root.is_local:
+        return True
+    try:
+        create_file(root, root.join("models", name, version, CLAIM), uuid.uuid4().bytes)
+    except FileExistsError:
+        return False
+    return True
+
+
+def save_keras(model: Any, root: Root, path: str) -> None:
+    """Store a Keras model as one ``.keras`` file."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = f"{folder}/model.keras"
+        model.save(local)
+        root.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        root.fs.put_file(local, path)
+
+
+def _check_archive(path: str) -> None:
+    """Refuse an archive that holds more than a network, or would become a large one."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    others = sizes.keys() - {"config.json", "metadata.json", "model.weights.h5"}
+    if others and any(not name.startswith("assets/") for name in others):
+        raise ValueError(f"expected no member {sorted(others)[0]!r:.80}")
+    texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
+    if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * os.path.getsize(path):
+        raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")
+
+
+def load_keras(root: Root, path: str) -> Any:
+    """Load a ``.keras`` file in Keras's safe mode; what is more than stock layers is refused."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        local = f"{folder}/model.keras"
+        root.fs.get_file(path, local)
+        try:
+            _check_archive(local)
+            return keras.saving.load_model(local, compile=False, safe_mode=True)
+        except Exception as error:
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DamagedError(
+                f"{path}: expected a network of stock Keras layers, got another file ({said}); "
+                "restore it, or take another version"
+            ) from error

@@ -1,0 +1,77 @@
+"""Rows that an import set aside, in Parquet beside the versions of their dataset.
+
+A file is named after its content, so that it is written once and checked without a manifest.
+"""
+
+import os
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqclass.store.root import DamagedError, Root, sha256_of, sync_folder
+
+QUARANTINE = "quarantine"
+REASON = "reason"
+DIGITS = 16
+
+
+class Quarantine:
+    """Collects rows in a staged folder; ``settle`` puts them beside their dataset."""
+
+    def __init__(self, root: Root, folder: str) -> None:
+        self.root, self.path = root, f"{folder}/{QUARANTINE}.parquet"
+        self.writer: pq.ParquetWriter | None = None
+        self.place: str | None = None
+        root.fs.makedirs(folder, exist_ok=True)
+
+    def add(self, table: pa.Table, reasons: list[str]) -> None:
+        table = table.append_column(REASON, pa.array(reasons, pa.string()))
+        if self.writer is None:
+            self.sink = self.root.fs.open(self.path, "wb")
+            self.writer = pq.ParquetWriter(self.sink, table.schema, compression="zstd")
+        self.writer.write_table(table.select(self.writer.schema.names))
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+            self.sink.close()
+
+    def settle(self, name: str) -> None:
+        """Give the rows of a closed quarantine, where there are any, their lasting ``place``."""
+        if self.writer is None:
+            return
+        digest = sha256_of(self.root, self.path)
+        self.place = self.root.join("datasets", name, QUARANTINE, f"{digest[:DIGITS]}.parquet")
+        if not self.root.fs.exists(self.place):
+            _move(self.root, self.path, self.place)
+
+
+def _move(root: Root, path: str, target: str) -> None:
+    if not root.is_local:
+        root.fs.cp_file(path, target)
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(path, target)
+    sync_folder(os.path.dirname(target))
+
+
+def damaged_quarantines(root: Root, name: str) -> tuple[int, list[dict[str, Any]]]:
+    """How many files a dataset's quarantine has, and which are not what their names say."""
+    paths = [root.join("datasets", name, QUARANTINE, file)
+             for file in root.names("datasets", name, QUARANTINE)]  # fmt: skip
+    bad = [
+        {"path": path, "problem": "expected the content that its name is the digest of"}
+        for path in paths
+        if not _is_sound(root, path)
+    ]
+    return len(paths), bad
+
+
+def _is_sound(root: Root, path: str) -> bool:
+    try:
+        return path.endswith(f"/{sha256_of(root, path)[:DIGITS]}.parquet")
+    except (DamagedError, OSError):
+        return False

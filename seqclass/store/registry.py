@@ -1,0 +1,175 @@
+"""The registry: aliases that point at model versions, and an audit of every move."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from seqclass.store.audit import MOVES, check_texts, read_audit, write_audit
+from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.root import Root, parse_record, see_file, swap_file
+
+CHAMPION = "champion"
+
+
+def champion_of(root: Root, name: str) -> str | None:
+    """Version that the champion pointer names; None where there is none yet."""
+    return _pointer(root, name)[0]
+
+
+def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
+    """The champion's version and since when it is that."""
+    return _see_pointer(root, name)[0]
+
+
+def _see_pointer(root: Root, name: str) -> tuple[tuple[str | None, str | None], str]:
+    """The pointer, and the tag by which it can be replaced."""
+    path = _place(root, name)
+    content, tag = see_file(root, path)
+    if content is None:
+        return (None, None), tag
+    found = {"since": None, **parse_record(path, content)}
+    check_texts(path, found, "version", "since")
+    return (found["version"], found["since"]), tag
+
+
+def _place(root: Root, name: str) -> str:
+    return root.join("models", name, "aliases", f"{CHAMPION}.json")
+
+
+def pointer_problem(root: Root, name: str) -> str | None:
+    """Why the champion can't be what the pointer says; None where the audit agrees."""
+    pointer, moves = _pointer(root, name), [e for e in read_audit(root, name) if e["what"] in MOVES]
+    if not moves:
+        return f"points at {pointer[0]}, and no entry of the audit says so" if pointer[0] else None
+    last = moves[-1]
+    if pointer in ((last["to"], last["time"]), (last["from"], last.get("from_since"))):
+        return None  # the latter is a move that was cut short, which the next one ends
+    if not last.get("number") and pointer[0] in {entry["to"] for entry in moves}:
+        return None  # entries of older releases are in the order of their times, not of the moves
+    return f"points at {pointer[0]} since {pointer[1]}, the audit says {last['to']}"
+
+
+def open_model(root: Root, ref: str) -> Model:
+    """Find ``models/<name>@<version or alias>``; a bare name means its champion."""
+    name, _, wanted = ref.removeprefix("models/").partition("@")
+    versions = model_versions(root, name) if name else []
+    version = champion_of(root, name) if versions and wanted in ("", CHAMPION) else wanted
+    if version in versions:
+        return read_model(root, name, version)
+    raise _unknown(root, ref)
+
+
+def plain_name(ref: str, instead: str) -> str:
+    """The name of a model, where no version can be chosen."""
+    name, at, _ = ref.removeprefix("models/").partition("@")
+    if at:
+        raise ValueError(
+            f"MODEL: expected a name without a version, since {instead} is taken, got {ref!r}; "
+            f"write {name}"
+        )
+    return name
+
+
+def check_model(root: Root, name: str) -> str:
+    """The name of a model that has a version, be it sound or not."""
+    if not model_versions(root, name):
+        raise _unknown(root, name)
+    return name
+
+
+def _unknown(root: Root, ref: str) -> ValueError:
+    known = [f"{n}@{v}" for n in root.names("models") for v in model_versions(root, n)]
+    return ValueError(
+        f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
+        f"got {ref!r}; 'seqclass models' lists them"
+    )
+
+
+def move_champion(
+    root: Root,
+    name: str,
+    version: str,
+    actor: str,
+    reason: str,
+    evidence: dict[str, Any],
+    now: datetime,
+    what: str = "promote",
+) -> None:
+    """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
+
+    The entry is written first: a move without an entry can't happen, and one that was cut short
+    is ended by ``finish_move``. The caller holds the model's folder with ``leases.locked`` from
+    its comparison to this move. A version whose files are not those of its manifest is refused
+    with DamagedError.
+    """
+    read_model(root, name, version).check()
+    (before, since), tag = _see_pointer(root, name)
+    record = {
+        "what": what,
+        "alias": CHAMPION,
+        "from": before,
+        "from_since": since,
+        "to": version,
+        "actor": actor,
+        "reason": reason,
+        "evidence": evidence,
+        "time": now.isoformat(),
+    }
+    write_audit(root, name, record)
+    _point(root, name, record, tag)
+
+
+def _point(root: Root, name: str, entry: dict[str, Any], tag: str) -> None:
+    """Replace the pointer that was seen; another one is of a process that has ended this move."""
+    pointer = {"version": entry["to"], "since": entry["time"]}
+    root.fs.makedirs(root.join("models", name, "aliases"), exist_ok=True)
+    swap_file(root, _place(root, name), json.dumps(pointer, indent=2).encode(), tag)
+
+
+def finish_move(root: Root, name: str) -> dict[str, Any] | None:
+    """End a move that was cut short after its audit entry, and return that entry.
+
+    Such an entry goes out from the very pointer that is still there. The caller holds the model's
+    folder.
+    """
+    pointer, tag = _see_pointer(root, name)
+    for entry in read_audit(root, name):
+        is_move = entry.get("what") in MOVES and "from_since" in entry
+        if is_move and (entry["from"], entry["from_since"]) == pointer:
+            _point(root, name, entry, tag)
+            return entry
+    return None
+
+
+def previous_champion(root: Root, name: str) -> str | None:
+    """The version that the champion took the place of; None where it was the first."""
+    current = champion_of(root, name)
+    moves = [e for e in read_audit(root, name) if e.get("what") == "promote"]
+    before = [entry["from"] for entry in moves if entry["to"] == current]
+    versions = model_versions(root, name)
+    return before[-1] if before and before[-1] in versions else None
+
+
+def write_refusal(
+    root: Root,
+    name: str,
+    version: str,
+    actor: str,
+    reason: str,
+    evidence: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Leave an audit entry of a version that was not let in; the champion stays."""
+    champion = champion_of(root, name)
+    record = {
+        "what": "refuse",
+        "alias": CHAMPION,
+        "from": champion,
+        "to": champion,
+        "candidate": version,
+        "actor": actor,
+        "reason": reason,
+        "evidence": evidence,
+        "time": now.isoformat(),
+    }
+    write_audit(root, name, record)

@@ -1,0 +1,173 @@
+"""Retrainings: what was looked at, what was decided and why, written once.
+
+``retrainings/<model>/<time>-<number>/`` holds the drift table and picture, the rows whose labels
+are doubted, and the manifest with the decision.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqclass.store.audit import STAMP, entry_name, read_audit
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, finish_move, move_champion, write_refusal
+from seqclass.store.root import (
+    MANIFEST,
+    Bad,
+    DamagedError,
+    Root,
+    check_file,
+    commit,
+    describe_file,
+    note,
+    readable,
+    write_manifest,
+)
+
+RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
+Pair = tuple[str, str | None]
+"""Id and label of a row: what is doubted is a label, not the row."""
+
+
+def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[dict[str, Any]]:
+    """Manifests of a model's retrainings, oldest first, with their ``folder``.
+
+    A damaged one is left out, and told of in ``bad``.
+    """
+    folders = [
+        root.join(RETRAININGS, model, entry)
+        for entry in root.names(RETRAININGS, model)
+        if root.exists(RETRAININGS, model, entry, MANIFEST)
+    ]
+    found = [(folder, readable(root, folder, bad)) for folder in folders]
+    sound = []
+    for folder, manifest in found:
+        if manifest is not None and _is_decision(manifest):
+            sound.append({**manifest, "folder": folder})
+        elif manifest is not None:
+            problem = "expected a retraining with its decision, it was forged"
+            note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
+    return sound
+
+
+def _is_decision(manifest: dict[str, Any]) -> bool:
+    audit = manifest.get("audit")
+    try:
+        datetime.fromisoformat(manifest["created"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return audit is None or (
+        isinstance(audit, dict)
+        and all(isinstance(audit.get(key), str) for key in ("what", "version", "actor", "reason"))
+        and {"champion", "evidence"} <= audit.keys()
+    )
+
+
+def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
+    """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
+    found: set[Pair] = set()
+    for record in records:
+        if record["trusted"]:
+            found.clear()
+        for entry in record["files"]:
+            if entry["path"] == SUSPECTS:
+                found |= _read_suspects(root, record, check_file(root, record["folder"], entry))
+    return found
+
+
+def _read_suspects(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
+    """Records that were written before labels were kept mean those that the dataset has."""
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file)
+    if "label" not in table.column_names:
+        labels = open_dataset(root, record["dataset"]).labels().select(["series_id", "label"])
+        table = labels.filter(pc.is_in(labels["series_id"], table["series_id"]))
+    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def write_suspects(root: Root, workspace: str, pairs: list[Pair]) -> None:
+    columns = zip(("series_id", "label"), zip(*pairs, strict=True), strict=True)
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
+    with root.fs.open(f"{workspace}/{SUSPECTS}", "wb") as file:
+        pq.write_table(table, file)
+
+
+def commit_retraining(
+    root: Root, workspace: str, model: str, description: dict[str, Any], now: datetime
+) -> str:
+    """Seal a staged folder; returns where it lies."""
+    root.fs.makedirs(workspace, exist_ok=True)
+    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
+    manifest = {
+        "kind": "retraining",
+        "name": model,
+        "created": now.isoformat(),
+        **description,
+        "files": [describe_file(root, workspace, name) for name in names],
+    }
+    write_manifest(root, workspace, manifest)
+    entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
+    if not commit(root, workspace, RETRAININGS, model, entry):
+        raise DamagedError(f"{entry}: expected a new folder of retrainings, it is there already")
+    return root.join(RETRAININGS, model, entry)
+
+
+def carry_out(root: Root, model: str) -> list[dict[str, Any]]:
+    """Write the audit entries that sealed decisions still lack, and move the champion where they
+    say so; returns these retrainings.
+
+    A decision is sealed, with what it rests on, before anything is moved: a run that is killed
+    leaves none, or one that whoever moves the champion next carries out before. The caller holds
+    the model's folder.
+    """
+    finish_move(root, model)
+    times, damaged = _written(root, model)
+    found = [
+        record
+        for record in retrainings_of(root, model)
+        if record.get("audit") and _time_of(record).isoformat() not in times
+        and not damaged & {entry_name(record["audit"].get("number", 0)),
+                           _time_of(record).strftime(STAMP)}
+    ]  # fmt: skip
+    for record in found:
+        _carry_out(root, model, record)
+    return found
+
+
+def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
+    audit, now = record["audit"], _time_of(record)
+    version, evidence, reason = audit["version"], audit["evidence"], audit["reason"]
+    current, is_move = champion_of(root, model), audit["what"] == "promote"
+    if is_move and current == audit["champion"]:
+        try:
+            move_champion(root, model, version, audit["actor"], reason, evidence, now)
+            return
+        except DamagedError as error:
+            reason = f"damaged before it was carried out: {error}"
+    elif is_move:
+        reason = f"the champion was moved to {current} before this was carried out: {reason}"
+    write_refusal(root, model, version, audit["actor"], reason, evidence, now)
+
+
+def check_time(root: Root, model: str, now: datetime) -> None:
+    """Refuse a time that the audit knows: it tells a decision from those carried out before."""
+    if now.isoformat() in _written(root, model)[0]:
+        raise ValueError(
+            f"now: expected a time at which nothing was decided yet, got {now.isoformat()}; give "
+            "a later one, or none"
+        )
+
+
+def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
+    """Times of the audit's entries, and numbers (of older releases: times) of damaged ones."""
+    bad = Bad()
+    times = {str(entry["time"]) for entry in read_audit(root, model, bad)}
+    return times, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}
+
+
+def _time_of(record: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(record["created"])

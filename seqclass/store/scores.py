@@ -1,0 +1,81 @@
+"""Scores: what a model version says of a partition, written once.
+
+``scores/<model>/<version>/<source>/<digest>/`` holds ``scores.parquet`` (a row is a series) and
+the manifest; the digest is that of the scored file's content, so that the same rows are scored
+once per model version, however often they are asked for.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from seqclass.store.fingerprint import software_versions
+from seqclass.store.root import (
+    MANIFEST,
+    Root,
+    check_file,
+    commit,
+    describe_file,
+    read_manifest,
+    write_manifest,
+)
+
+SCORES, TABLE = "scores", "scores.parquet"
+
+
+@dataclass(frozen=True)
+class ScoreSet:
+    """The place of the scores of one partition by one model version."""
+
+    root: Root
+    model: str
+    version: str
+    source: str
+    digest: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return SCORES, self.model, self.version, self.source, self.digest
+
+    @property
+    def folder(self) -> str:
+        return self.root.join(*self.parts)
+
+    @property
+    def is_written(self) -> bool:
+        return self.root.exists(*self.parts, MANIFEST)
+
+    def manifest(self) -> dict[str, Any]:
+        return read_manifest(self.root, self.folder)
+
+    def table(self) -> str:
+        """Path of the scores after comparing their digest with the manifest's."""
+        [entry] = self.manifest()["files"]
+        return check_file(self.root, self.folder, entry)
+
+    def write(self, workspace: str, description: dict[str, Any], now: datetime) -> bool:
+        """Seal a staged ``scores.parquet``; False where another run was faster, whose scores
+        stay."""
+        manifest = {
+            "kind": "scores",
+            "model": f"models/{self.model}@{self.version}",
+            "source": self.source,
+            "partition": self.digest,
+            "created": now.isoformat(),
+            **description,
+            "files": [describe_file(self.root, workspace, TABLE)],
+            "software": software_versions(),
+        }
+        write_manifest(self.root, workspace, manifest)
+        return commit(self.root, workspace, *self.parts)
+
+
+def score_folders(root: Root, model: str) -> list[str]:
+    """Folders of all complete scores of a model, every version's."""
+    return [
+        root.join(SCORES, model, version, source, digest)
+        for version in root.names(SCORES, model)
+        for source in root.names(SCORES, model, version)
+        for digest in root.names(SCORES, model, version, source)
+        if root.exists(SCORES, model, version, source, digest, MANIFEST)
+    ]

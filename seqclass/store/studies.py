@@ -1,0 +1,124 @@
+"""Stability studies and architecture searches: a record per finished run, and the sealed whole.
+
+``studies/<dataset>/runs/<run>.json`` appears as soon as a run is done, so that a study goes on
+where it was stopped; ``studies/<dataset>/<study>/`` is written once, when all runs are there.
+A search lies under ``searches/`` in the same way.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.root import (
+    MANIFEST,
+    DamagedError,
+    Root,
+    check_file,
+    commit,
+    describe_file,
+    read_manifest,
+    read_record,
+    write_manifest,
+)
+
+STUDIES, SEARCHES, RUNS = "studies", "searches", "runs"
+MADE_BY = {STUDIES: ("study", "stability"), SEARCHES: ("search", "search")}
+"""What a manifest calls each kind, and the command that makes it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A stored study or search: its manifest and where it lies."""
+
+    root: Root
+    kind: str
+    name: str
+    version: str
+    manifest: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        return f"{self.kind}/{self.name}@{self.version}"
+
+    @property
+    def folder(self) -> str:
+        return self.root.join(self.kind, self.name, self.version)
+
+    def read_json(self, artifact: str) -> dict[str, Any]:
+        [entry] = [entry for entry in self.manifest["files"] if entry["path"] == artifact]
+        return json.loads(self.root.fs.cat_file(check_file(self.root, self.folder, entry)))
+
+
+def digest_of(content: Any) -> str:
+    """16 digits that name a run or a study by what decides its outcome."""
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_path(root: Root, name: str, run: str, kind: str = STUDIES) -> str:
+    return root.join(kind, name, RUNS, f"{run}.json")
+
+
+def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> dict[str, Any] | None:
+    """The record of a finished run; None where there is none that can be read."""
+    path = run_path(root, name, run, kind)
+    if not root.fs.exists(path):
+        return None
+    try:
+        return read_record(root, path)
+    except DamagedError:
+        root.fs.rm(path, recursive=True)
+        return None
+
+
+def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
+    return [v for v in root.names(kind, name) if root.exists(kind, name, v, MANIFEST)]
+
+
+def open_study(root: Root, ref: str) -> Study:
+    """Find ``studies/<dataset>@<study>`` or ``searches/…``; a bare name means the one made last."""
+    kind = SEARCHES if ref.startswith(f"{SEARCHES}/") else STUDIES
+    name, _, wanted = ref.removeprefix(f"{kind}/").partition("@")
+    found = [
+        Study(root, kind, name, version, read_manifest(root, root.join(kind, name, version)))
+        for version in (study_versions(root, name, kind) if name else [])
+        if version.startswith(wanted)
+    ]
+    if not found:
+        known = [f"{n}@{v}" for n in root.names(kind) for v in study_versions(root, n, kind)]
+        what, command = MADE_BY[kind]
+        raise ValueError(
+            f"{what.upper()}: expected one of "
+            f"{', '.join(known) or f'the {kind} in this root (it has none)'}, got {ref!r}; "
+            f"'seqclass {command}' makes one"
+        )
+    return max(found, key=lambda study: study.manifest["created"])
+
+
+def commit_study(
+    root: Root,
+    workspace: str,
+    name: str,
+    version: str,
+    description: dict[str, Any],
+    now: datetime,
+    kind: str = STUDIES,
+) -> Study:
+    """Seal a staged study or search under its digest; where it is there already, that one stays."""
+    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
+    manifest = {
+        "kind": MADE_BY[kind][0],
+        "name": name,
+        "version": version,
+        "created": now.isoformat(),
+        **description,
+        "files": [describe_file(root, workspace, artifact) for artifact in names],
+        "software": software_versions(),
+        "machine": machine_fingerprint(),
+    }
+    write_manifest(root, workspace, manifest)
+    commit(root, workspace, kind, name, version)
+    return open_study(root, f"{kind}/{name}@{version}")

@@ -1,0 +1,420 @@
+"""What to draw of which ragas, and melodies as the numbers that a classifier is given.
+
+A composition is one melody; it is cut into windows of its own, which share its tonic and tempo,
+and which are the series of a dataset.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from seqclass.synthesis.drawing import (
+    Block,
+    Uniform,
+    block_rows,
+    block_stream,
+    check_at_least,
+    class_codes,
+    draw_blocks,
+)
+from seqclass.synthesis.ragas.chains import HEIGHTS, LETTER_CODES, NAMES, Manner
+from seqclass.synthesis.ragas.definitions import Raga
+from seqclass.synthesis.ragas.gamaka import contours, ornaments, silences
+from seqclass.synthesis.ragas.melodies import Melodies, author_melodies, honest_melodies
+from seqclass.synthesis.ragas.svaras import ABOVE, BELOW
+from seqclass.synthesis.ragas.table import choose_ragas
+
+REFERENCE_HZ = 130.8128
+"""What pitches are measured from where the tonic is unknown: the C below middle C."""
+SVARA, LETTERS, CONTOUR = "svara", "letters", "contour"
+REPRESENTATIONS = (SVARA, LETTERS, CONTOUR)
+HONEST, AUTHOR = "honest", "author"
+RULES = (HONEST, AUTHOR)
+FURTHEST = 60
+"""Semitones that a composition may be moved by: five octaves."""
+
+
+@dataclass(frozen=True)
+class RagaSpec:
+    """Which melodies to draw.
+
+    ragas: names of ragas, melakartas or sets, or definitions; each is a class. n_series: how many
+    series, at least 1. n_notes: svaras of the shortest and of the longest series.
+    windows: series that are cut from one composition, at least 1. weights: shares of the ragas,
+    positive (empty: equal). representation: ``svara`` (channel ``pitch``, semitones above the
+    middle Sa), ``letters`` (channel ``letter``, 0 to 6 for S R G M P D N) or ``contour`` (channel
+    ``cents`` above the middle Sa, NaN where nothing sounds; ``seconds`` long at ``rate_hz``
+    whatever ``n_notes`` says). duration: a second
+    channel ``duration_s`` beside pitch; octave: a second channel ``octave`` beside letters.
+    phrases: whether ragas use what is not in their lines (phrases, turns, jiva and nyasa).
+    tonic: whether pitches are above the composition's own Sa or above ``REFERENCE_HZ``.
+    tonic_hz: of a composition. transpose: lowest and highest shift of a composition, in whole
+    semitones. kalas: tempo factors, one is drawn for each composition. svara_s: length of a svara
+    of one unit in the first kala, in seconds. dropped, doubled, wrong: shares of svaras that are
+    left out, written twice, or moved to a neighbour, as transcripts have them. gamaka: whether
+    contours have ornaments and are met as imprecisely as voices do. lost: share of a contour's
+    frames that a tracker loses, beside breaths and consonants. jitter_cents: standard deviation
+    of a tracker's error from frame to frame.
+    """
+
+    ragas: tuple[str | Raga, ...] = ("author",)
+    n_series: int = 5000
+    n_notes: tuple[int, int] = (64, 64)
+    seed: int = 0
+    rule: Literal["honest", "author"] = "honest"
+    representation: Literal["svara", "letters", "contour"] = "svara"
+    windows: int = 1
+    weights: tuple[float, ...] = ()
+    duration: bool = False
+    octave: bool = False
+    phrases: bool = True
+    tonic: Literal["known", "unknown"] = "known"
+    tonic_hz: Uniform = field(default_factory=lambda: Uniform(120.0, 220.0))
+    transpose: tuple[int, int] = (0, 0)
+    kalas: tuple[float, ...] = (1.0,)
+    svara_s: Uniform = field(default_factory=lambda: Uniform(0.3, 1.05))
+    dropped: float = 0.0
+    doubled: float = 0.0
+    wrong: float = 0.0
+    seconds: float = 10.0
+    rate_hz: float = 25.0
+    gamaka: bool = True
+    lost: float = 0.02
+    jitter_cents: float = 6.0
+    manner: Manner = field(default_factory=Manner)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ragas", choose_ragas(self.ragas))  # what is kept is complete
+        check_at_least("n_series", self.n_series, 1)
+        check_at_least("windows", self.windows, 1)
+        check_at_least("seed", self.seed, 0)
+        check_at_least("n_notes", self.n_notes[0], 2)
+        for name, chosen, known in (
+            ("rule", self.rule, RULES), ("representation", self.representation, REPRESENTATIONS),
+            ("tonic", self.tonic, ("known", "unknown")),
+        ):  # fmt: skip
+            if chosen not in known:
+                raise ValueError(
+                    f"{name}: expected one of {', '.join(known)}, got {chosen!r}; choose one"
+                )
+        for name, (low, high) in (("n_notes", self.n_notes), ("transpose", self.transpose)):
+            if not low <= high:
+                raise ValueError(
+                    f"{name}: expected lowest <= highest, got {low}..{high}; swap the limits"
+                )
+        if max(map(abs, self.transpose)) > FURTHEST:
+            raise ValueError(
+                f"transpose: expected at most {FURTHEST} semitones up or down, got "
+                f"{self.transpose[0]}..{self.transpose[1]}; lower them"
+            )
+        self._check_options()
+
+    def _check_options(self) -> None:
+        if self.weights and (
+            len(self.weights) != len(self.ragas) or not all(0 < w < np.inf for w in self.weights)
+        ):
+            raise ValueError(
+                f"weights: expected {len(self.ragas)} positive numbers, one a raga, got "
+                f"{list(self.weights)}; give one weight for each raga"
+            )
+        for name, suits in (("duration", SVARA), ("octave", LETTERS)):
+            if getattr(self, name) and self.representation != suits:
+                raise ValueError(
+                    f"{name}: expected with representation {suits}, got {self.representation}; "
+                    "drop one of them"
+                )
+        if self.representation == LETTERS and self.tonic == "unknown":
+            raise ValueError(
+                "tonic: expected known with letters, which name svaras above Sa, got unknown; "
+                "choose representation svara"
+            )
+        if not self.kalas or not all(0 < kala < np.inf for kala in self.kalas):
+            raise ValueError(
+                f"kalas: expected positive tempo factors, got {list(self.kalas)}; write 1,2,4"
+            )
+        if self.representation == CONTOUR:
+            self._check_contour()
+        for name, distribution in (("tonic_hz", self.tonic_hz), ("svara_s", self.svara_s)):
+            if not distribution.low > 0:
+                raise ValueError(
+                    f"{name}: expected positive limits, got {distribution.low}; correct them"
+                )
+        for name in ("dropped", "doubled", "wrong"):
+            if not 0 <= getattr(self, name) <= 0.5:
+                raise ValueError(
+                    f"{name}: expected a share from 0 to 0.5, got {getattr(self, name)}; correct it"
+                )
+
+    def _check_contour(self) -> None:
+        if not (0 < self.seconds < np.inf and 0 < self.rate_hz < np.inf and self.n_frames >= 2):
+            raise ValueError(
+                f"seconds, rate_hz: expected at least two frames, got {self.seconds} s at "
+                f"{self.rate_hz} Hz; raise them"
+            )
+        if not (0 <= self.lost <= 0.5 and 0 <= self.jitter_cents <= 100):
+            raise ValueError(
+                f"lost, jitter_cents: expected a share up to 0.5 and at most 100 cents, got "
+                f"{self.lost} and {self.jitter_cents}; lower them"
+            )
+        if self.dropped or self.doubled or self.wrong:
+            raise ValueError(
+                "dropped, doubled, wrong: expected with svara or letters, which are written down; "
+                "drop them, or change the representation"
+            )
+
+    @property
+    def n_frames(self) -> int:
+        """Steps of a contour."""
+        return round(self.seconds * self.rate_hz)
+
+    @property
+    def definitions(self) -> tuple[Raga, ...]:
+        """The ragas as they are drawn."""
+        whole = choose_ragas(self.ragas)
+        return whole if self.phrases else tuple(raga.plain for raga in whole)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(raga.name for raga in self.definitions)
+
+    @property
+    def channels(self) -> list[str]:
+        if self.representation == CONTOUR:
+            return ["cents"]
+        if self.representation == LETTERS:
+            return ["letter", "octave"] if self.octave else ["letter"]
+        return ["pitch", "duration_s"] if self.duration else ["pitch"]
+
+
+@dataclass(frozen=True)
+class Renditions(Block):
+    """Series of ragas, and what was drawn for them.
+
+    composition: ``(rows,)`` number of each series' composition; svara, octave: ``(rows, longest)``
+    int8, codes of ``NAMES`` and octaves, of which the first ``n_notes`` ``(rows,)`` count;
+    tonic_hz: ``(rows,)``, where Sa lies after the transposition.
+    """
+
+    composition: np.ndarray
+    svara: np.ndarray
+    octave: np.ndarray
+    n_notes: np.ndarray
+    tonic_hz: np.ndarray
+
+    def cut(self, rows: slice) -> "Renditions":
+        plain = super().cut(rows)
+        own: dict[str, Any] = {name: getattr(self, name)[rows] for name in _OWN}
+        return Renditions(**vars(plain), **own)
+
+    def notations(self) -> list[str]:
+        """Each series as it is written: svaras with their numbers, octaves with their marks."""
+        marks = [BELOW * n for n in range(4, 0, -1)] + [ABOVE * n for n in range(5)]
+        words = np.array([[name + mark for mark in marks] for name in NAMES])
+        text = words[self.svara, self.octave + 4]
+        return [" ".join(row[:n]) for row, n in zip(text.tolist(), self.n_notes, strict=True)]
+
+
+_OWN = ("composition", "svara", "octave", "n_notes", "tonic_hz")
+
+
+def generate_ragas(spec: RagaSpec, start: int = 0, stop: int | None = None) -> Iterator[Renditions]:
+    """Yield the series ``start .. stop`` of a spec, a block at a time.
+
+    A series' numbers depend on the seed and its own index alone, wherever the range begins or ends.
+    """
+    blocks = draw_blocks(partial(_draw_block, spec), _rows(spec), spec.n_series, start, stop)
+    yield from blocks  # type: ignore[misc]
+
+
+def _rows(spec: RagaSpec) -> int:
+    steps = spec.n_frames if spec.representation == CONTOUR else spec.n_notes[1]
+    return max(1, block_rows(spec.windows * steps) // spec.windows) * spec.windows
+
+
+def _draw_block(spec: RagaSpec, block: int) -> Renditions:
+    rng, rows = block_stream(spec.seed, block), _rows(spec)
+    composition = np.arange(block * rows, block * rows + rows, spec.windows) // spec.windows
+    codes = class_codes(spec.seed, spec.classes, spec.weights, composition)
+    tonic_hz = spec.tonic_hz.draw(rng, (len(codes),))
+    transposed = rng.integers(spec.transpose[0], spec.transpose[1] + 1, len(codes))
+    shift = transposed.astype(float)
+    if spec.tonic == "unknown":
+        shift += 12 * np.log2(tonic_hz / REFERENCE_HZ)
+    tonic_hz = tonic_hz * 2 ** (transposed / 12)
+    drawn = (_contours if spec.representation == CONTOUR else _symbols)(spec, codes, shift, rng)
+    codes, composition, tonic_hz = (
+        np.repeat(a, spec.windows) for a in (codes, composition, tonic_hz)
+    )
+    nothing = np.full((rows, 2), -1, np.int32)
+    return Renditions(
+        block * rows, drawn.values, drawn.n_steps, codes, nothing,
+        np.zeros((rows, len(spec.channels)), bool),
+        composition, drawn.svara, drawn.octave, drawn.n_notes, tonic_hz,
+    )  # fmt: skip
+
+
+class _Drawn(NamedTuple):
+    """Windows of compositions, ``(rows, ...)``: see ``Renditions``."""
+
+    values: np.ndarray
+    n_steps: np.ndarray
+    svara: np.ndarray
+    octave: np.ndarray
+    n_notes: np.ndarray
+
+
+def _symbols(
+    spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
+) -> _Drawn:
+    """Series of svaras or letters."""
+    low, high = spec.n_notes
+    n_notes = rng.integers(low, high + 1, (len(codes), spec.windows))
+    melodies = _melodies(spec, codes, n_notes.sum(axis=1), spec.windows * high, rng)
+    unit = _units(spec, len(codes), rng)
+    seconds = _durations(spec.definitions, codes, melodies, unit, rng)
+    windows = _Windows(n_notes, high)
+    svara, octave, seconds = (windows.cut(a) for a in (melodies.svara, melodies.octave, seconds))
+    codes, shift = (np.repeat(a, spec.windows) for a in (codes, shift))
+    svara, octave, seconds, counts = _transcribed(
+        spec, codes, (svara, octave, seconds), n_notes.reshape(-1), rng
+    )
+    values = _channels(spec, svara, octave, shift, seconds)
+    values[np.arange(high) >= counts[:, None]] = np.nan
+    return _Drawn(values, counts, svara, octave, counts)
+
+
+def _contours(
+    spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
+) -> _Drawn:
+    """Series of cents, windows of contours that are as long as their composition."""
+    total_s, frames = spec.windows * spec.seconds, spec.windows * spec.n_frames
+    shortest = 0.5 * spec.svara_s.low / max(spec.kalas)
+    unit = _units(spec, len(codes), rng)
+    longest = int(np.ceil(total_s / shortest)) + 1
+    n_notes = np.clip(total_s / (MEAN_UNITS * unit), 2, longest).astype(int)
+    melodies = _melodies(spec, codes, n_notes, longest, rng)
+    seconds = _durations(spec.definitions, codes, melodies, unit, rng)
+    sung = ornaments(spec.definitions, codes, melodies, seconds, spec.gamaka, rng)
+    cents, note = contours(sung, seconds, frames, spec.rate_hz)
+    cents += 100 * shift[:, None] + rng.normal(0, 1, cents.shape) * spec.jitter_cents
+    silent = silences(note, melodies.ends, seconds, spec.rate_hz, spec.lost, rng)
+    cents = np.where(silent, np.nan, cents).astype(np.float32)
+    note = note.reshape(-1, spec.n_frames)
+    first, counts = note[:, 0], note[:, -1] - note[:, 0] + 1
+    index = np.minimum(first[:, None] + np.arange(counts.max()), longest - 1)
+    whole = np.repeat(np.arange(len(codes)), spec.windows)[:, None]
+    steps = np.full(len(note), spec.n_frames, np.int32)
+    values = cents.reshape(-1, spec.n_frames, 1)
+    return _Drawn(
+        values, steps, melodies.svara[whole, index], melodies.octave[whole, index], counts
+    )
+
+
+def _melodies(
+    spec: RagaSpec, codes: np.ndarray, n_notes: np.ndarray, longest: int, rng: np.random.Generator
+) -> Melodies:
+    if spec.rule == AUTHOR:
+        return author_melodies(spec.definitions, codes, longest, rng)
+    return honest_melodies(spec.definitions, spec.manner, codes, n_notes, longest, rng)
+
+
+class _Windows:
+    """How compositions ``(many, longest)`` are cut into series ``(many * windows, high)``."""
+
+    def __init__(self, n_notes: np.ndarray, high: int) -> None:
+        first = np.cumsum(n_notes, axis=1) - n_notes
+        self.index = first[..., None] + np.arange(high)
+        self.shape = (n_notes.size, high)
+
+    def cut(self, values: np.ndarray) -> np.ndarray:
+        index = np.minimum(self.index, values.shape[1] - 1)
+        whole = np.arange(len(values))[:, None, None]
+        return values[whole, index].reshape(self.shape)
+
+
+MEAN_UNITS = 1.25
+"""About how many units a svara lasts."""
+
+
+def _units(spec: RagaSpec, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Seconds of a svara of one unit in each composition."""
+    kala = np.array(spec.kalas)[rng.integers(0, len(spec.kalas), rows)]
+    return spec.svara_s.draw(rng, (rows,)) / kala
+
+
+def _durations(
+    ragas: tuple[Raga, ...],
+    codes: np.ndarray,
+    melodies: Melodies,
+    unit: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Seconds of every svara: jiva svaras and ends of phrases are long, others a unit or half."""
+    chance = rng.random(melodies.svara.shape)
+    jiva = np.array([[name in raga.jiva.split() for name in NAMES] for raga in ragas])
+    units = np.where(chance < 0.25, 0.5, 1.0)
+    units = np.where(jiva[codes[:, None], melodies.svara] & (chance > 0.5), 2.0, units)
+    units = np.where(melodies.ends, np.where(chance < 0.5, 2.0, 3.0), units)
+    return (unit[:, None] * units).astype(np.float32)
+
+
+def _transcribed(
+    spec: RagaSpec,
+    codes: np.ndarray,
+    notes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    n_notes: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Svara, octave and seconds with a transcript's faults, and how many there are of each."""
+    svara, octave, seconds = notes
+    chance, side = rng.random((2, *svara.shape))
+    lower, upper = _neighbours(spec.definitions)
+    beside = np.where(
+        side[..., None] < 0.5, lower[codes[:, None], svara], upper[codes[:, None], svara]
+    )
+    wrong = chance < spec.wrong
+    octave = np.where(wrong, octave + beside[..., 1], octave).astype(np.int8)
+    svara = np.where(wrong, beside[..., 0], svara).astype(np.int8)
+    if not spec.dropped and not spec.doubled:
+        return svara, octave, seconds, n_notes.astype(np.int32)
+    chance = rng.random(svara.shape)
+    times = np.where(chance < spec.dropped, 0, np.where(chance > 1 - spec.doubled, 2, 1))
+    times[np.arange(svara.shape[1]) >= n_notes[:, None]] = 0
+    times[:, 0] = 1
+    stop = np.cumsum(times, axis=1)
+    source = (np.arange(svara.shape[1])[None, :, None] >= stop[:, None, :]).sum(axis=2)
+    source = np.minimum(source, svara.shape[1] - 1)
+    counts = np.minimum(stop[:, -1], svara.shape[1]).astype(np.int32)
+    svara, octave, seconds = (
+        np.take_along_axis(a, source, axis=1) for a in (svara, octave, seconds)
+    )
+    return svara, octave, seconds, counts
+
+
+def _neighbours(ragas: tuple[Raga, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The svara below and above every one in each raga, ``(ragas, 16, 2)``: code, octaves on."""
+    lower, upper = np.zeros((2, len(ragas), len(NAMES), 2), np.int8)
+    for r, raga in enumerate(ragas):
+        scale = [NAMES.index(name) for name in raga.svaras]
+        for k, code in enumerate(scale):
+            lower[r, code] = (scale[k - 1], -(k == 0))
+            upper[r, code] = (scale[(k + 1) % len(scale)], k + 1 == len(scale))
+    return lower, upper
+
+
+def _channels(
+    spec: RagaSpec,
+    svara: np.ndarray,
+    octave: np.ndarray,
+    shift: np.ndarray,
+    seconds: np.ndarray,
+) -> np.ndarray:
+    """``(rows, longest, channels)`` float32, in the order of ``spec.channels``."""
+    if spec.representation == LETTERS:
+        columns = [LETTER_CODES[svara], octave]
+    else:
+        columns = [HEIGHTS[svara] + 12.0 * octave + shift[:, None], seconds]
+    return np.stack(columns[: len(spec.channels)], axis=-1).astype(np.float32)

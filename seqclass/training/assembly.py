@@ -1,0 +1,73 @@
+"""The committee in Keras: from members to one classifier of raw series, in stock layers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from seqclass.training.committee import Mixture
+from seqclass.training.familiarity import Familiarity, familiarity_outputs
+
+
+class Branch(NamedTuple):
+    """A member in Keras: raw series to scores ``(B, classes)``.
+
+    frozen: what comes first and is not trained, which several may share; head: the rest.
+    """
+
+    frozen: keras.Model
+    head: keras.Model
+
+
+def committee_classifier(
+    members: Sequence[Branch], mixture: Mixture, familiarity: Familiarity | None = None
+) -> keras.Model:
+    """Raw series to ``probabilities (B, classes)`` out of members' scores, in stock layers; and to
+    what ``familiarity_outputs`` gives. Without that the probabilities are the only output."""
+    raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
+    seen = _Seen(raw)
+    answers = _answers(members, mixture.temperatures, seen)
+    parts = [own * weight for own, weight in zip(answers, mixture.weights, strict=True) if weight]
+    mixed = layers.Add()(parts) if len(parts) > 1 else parts[0]
+    logits = ops.log(ops.maximum(mixed, float(np.finfo(np.float32).tiny)))
+    logits = layers.Rescaling(1 / mixture.temperature, name="logits")(logits)
+    outputs = {"probabilities": layers.Softmax(name="probabilities")(logits)}
+    if familiarity is not None:
+        place = familiarity.embed([raw, seen(familiarity.convolutions)])
+        outputs |= familiarity_outputs(place, familiarity)
+    found = outputs if familiarity else outputs["probabilities"]
+    return keras.Model(raw, found, name="classifier")
+
+
+def members_alone(members: Sequence[Branch], temperatures: Sequence[float]) -> keras.Model:
+    """Raw series to the probabilities ``(B, members, classes)`` of each member by itself."""
+    raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
+    parts = _answers(members, temperatures, _Seen(raw))
+    return keras.Model(raw, ops.stack(parts, axis=1), name="members")
+
+
+class _Seen:
+    """What frozen parts make of raw series, each of them once."""
+
+    def __init__(self, raw: keras.KerasTensor) -> None:
+        self._raw = raw
+        self._found: dict[keras.Model, keras.KerasTensor] = {}
+
+    def __call__(self, frozen: keras.Model) -> keras.KerasTensor:
+        if frozen not in self._found:
+            self._found[frozen] = frozen(self._raw)
+        return self._found[frozen]
+
+
+def _answers(
+    members: Sequence[Branch], temperatures: Sequence[float], seen: _Seen
+) -> list[keras.KerasTensor]:
+    """Each member's probabilities at its own temperature."""
+    found = []
+    for number, (member, temperature) in enumerate(zip(members, temperatures, strict=True)):
+        start, end = member.head.input, layers.Rescaling(1 / temperature)(member.head.output)
+        head = keras.Model(start, layers.Softmax()(end), name=f"member_{number}")
+        found.append(head(seen(member.frozen)))
+    return found

@@ -1,0 +1,131 @@
+"""How far a series is from all training series: whether it may be of a class that none of them is.
+
+Confidence can't tell: a classifier may be sure of its answer for what it has never seen. Distances
+in fixed features can ("k nearest neighbours", Sun et al. 2022, "Out-of-Distribution Detection with
+Deep Nearest Neighbors"). The p-value is conformal (Vovk et al. 2005; Bates et al. 2023, "Testing
+for Outliers with Conformal p-values"): of a series like the training rows it is evenly spread.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from seqclass.networks.convolutions import Answer
+from seqclass.networks.layers import CLIP, masked_mean, series_views
+from seqclass.networks.scaling import Scaling
+from seqclass.training.ridge import fit_ridge
+
+NEIGHBOURS = 3
+BINS = 16
+"""Equal parts of a series whose means are compared."""
+SCORE_WEIGHT = 2.0
+"""How far apart the scores of training rows are, in typical distances of their features."""
+MAX_REFERENCES = 1000
+"""Training rows at most that series are compared with."""
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Training rows to compare with, and how far each of them is from the others.
+
+    convolutions: raw series to pooled features; embed: raw series and these to a place ``(B, d)``;
+    rows: numbers ``(n,)`` of the training rows; places:
+    ``(n, d)``; distances: ``(n,)``, ascending.
+    """
+
+    convolutions: keras.Model
+    embed: keras.Model
+    rows: np.ndarray
+    places: np.ndarray
+    distances: np.ndarray
+
+
+def fit_familiarity(
+    x: np.ndarray, y: np.ndarray, n_classes: int, convolutions: keras.Model, scaling: Scaling,
+    seed: int, answer: Answer,
+) -> Familiarity:  # fmt: skip
+    """Place training rows ``(n, steps, channels)`` by what they look like and are scored.
+
+    A row's own place has the scores that it gets when left out, as a new row's are unseen.
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:MAX_REFERENCES])
+    pooled = keras.Input(convolutions.output_shape[1:], name="convolutions")
+    raw = keras.Input(convolutions.input_shape[1:], name="series")
+    levels, means = _summaries(raw, scaling)
+    blocks = [pooled, levels, means]
+    summaries = answer(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), x[chosen])
+    n_levels = levels.shape[-1]
+    found = [answer(convolutions, x[chosen]), summaries[:, :n_levels], summaries[:, n_levels:]]
+    standard = [_standard(block) for block in found]
+    z = np.concatenate([(f - m) * g for f, (m, g) in zip(found, standard, strict=True)], axis=1)
+    head = fit_ridge(z, y[chosen], n_classes, standardise=False)
+    spread = np.sqrt(np.square(head.left_out - head.left_out.mean(axis=0)).sum(axis=1).mean())
+    weight = float(SCORE_WEIGHT * np.sqrt(len(blocks)) / max(float(spread), 1e-6))
+    scaled = [
+        layers.Rescaling(g.tolist(), offset=(-m * g).tolist())(block)
+        for block, (m, g) in zip(blocks, standard, strict=True)
+    ]
+    looks = ops.concatenate(scaled, axis=-1)
+    place = ops.concatenate([looks, head.layer(looks) * weight], axis=-1)
+    embed = keras.Model([raw, pooled], place, name="place")
+    places = np.concatenate([z, head.left_out * weight], axis=1)
+    apart = _apart(places, places)
+    np.fill_diagonal(apart, np.inf)
+    return Familiarity(convolutions, embed, chosen, places, np.sort(_mean_nearest(apart)))
+
+
+def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTensor]:
+    """Mean, spread and limits of each level, and the views' means in ``BINS`` parts of a series."""
+    found = series_views(raw, scaling)
+    level, inside = found.level, found.inside
+    mean = masked_mean(level, inside)
+    spread = ops.sqrt(masked_mean(ops.square(level - mean[:, None]), inside) + 1e-12)
+    limits = [ops.max(ops.where(inside > 0, s * level, -CLIP), axis=1) for s in (1.0, -1.0)]
+    levels = ops.clip(ops.concatenate([mean, spread, *limits], axis=-1), -CLIP, CLIP)
+    views = ops.concatenate([level, found.within, found.difference], axis=-1)
+    steps = ops.cumsum(inside, axis=1) - 1
+    part = ops.floor(BINS * steps / ops.maximum(ops.sum(inside, axis=1, keepdims=True), 1.0))
+    member = ops.one_hot(ops.cast(part[..., 0], "int32"), BINS) * inside
+    count = ops.maximum(ops.sum(member, axis=1), 1.0)[..., None]
+    means = ops.matmul(ops.transpose(member, (0, 2, 1)), views) / count
+    return [levels, layers.Reshape((BINS * views.shape[-1],))(means)]
+
+
+def _standard(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and factors of columns, with which a block has a total variance of one."""
+    spread = block.std(axis=0)
+    varying = spread > 1e-6
+    factor = np.where(varying, 1 / np.where(varying, spread, 1), 0) / np.sqrt(max(varying.sum(), 1))
+    return block.mean(axis=0), factor
+
+
+def _apart(x: np.ndarray, places: np.ndarray) -> np.ndarray:
+    squares = np.square(x).sum(1)[:, None] + np.square(places).sum(1) - 2 * x @ places.T
+    return np.sqrt(np.maximum(squares, 0))
+
+
+def _mean_nearest(apart: np.ndarray) -> np.ndarray:
+    nearest = min(NEIGHBOURS, apart.shape[1] - 1)
+    return np.sort(apart, axis=1)[:, :nearest].mean(axis=1)
+
+
+def familiarity_outputs(
+    place: keras.KerasTensor, fitted: Familiarity
+) -> dict[str, keras.KerasTensor]:
+    """Of a place, in stock layers: ``p_value (B,)`` that a series as far away is like the training
+    rows; ``nearest (B, 3)``, which ``rows`` are nearest, the nearest first; ``distance (B,)``."""
+    compare = layers.Dense(len(fitted.rows), trainable=False, name="references")
+    # In this order: Keras takes a second operand of one column for a bias where B rows are compared
+    # with B, and adds it along the wrong axis.
+    products = ops.sum(ops.square(place), axis=-1, keepdims=True) + compare(place)
+    compare.set_weights([-2 * fitted.places.T, np.square(fitted.places).sum(axis=1)])
+    count = min(NEIGHBOURS, len(fitted.rows) - 1)
+    squares, nearest = ops.top_k(-products, count)
+    distance = ops.mean(ops.sqrt(ops.maximum(-squares, 0.0)), axis=-1)
+    farther = layers.Rescaling(-1.0, offset=fitted.distances.tolist())(
+        ops.repeat(distance[:, None], len(fitted.rows), axis=-1)
+    )
+    p_value = (ops.sum(ops.cast(farther >= 0, "float32"), axis=-1) + 1) / (len(fitted.rows) + 1)
+    return {"p_value": p_value, "nearest": nearest, "distance": distance}

@@ -1,0 +1,302 @@
+"""Train one network to convergence, the same way every time."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqclass.networks.recurrence import accelerated
+from seqclass.training.recipe import CHUNK, Recipe
+
+Build = Callable[[int], keras.Model]
+Frozen = Callable[[], keras.Model]
+Watch = Callable[[int, int, float], None]
+BATCH_STEPS, MAX_BATCH_STEPS = 2**13, 2**18
+"""Steps of a batch of predictions, so that what is in between stays in the processor's cache; and
+of one of ``SMALL_BATCH`` long series, which bounds its memory to some 400 MB."""
+SMALL_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Series ``(n, steps, channels)`` float32 with NaN, and class codes ``(n,)`` int32."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, index: np.ndarray) -> "Rows":
+        return Rows(self.x[index], self.y[index])
+
+
+@dataclass(frozen=True)
+class Point:
+    """Mean training loss (nats) of the updates since the point before."""
+
+    update: int
+    training_loss: float
+
+
+@dataclass
+class Fit:
+    """A trained network, the way there, and its logits ``(n, classes)`` of the held-back rows."""
+
+    network: keras.Model
+    restarts: int
+    history: list[Point]
+    held_back_logits: np.ndarray
+
+
+def fit(
+    build: Build,
+    train: Rows,
+    held_back: np.ndarray,
+    recipe: Recipe,
+    seed: int,
+    watch: Watch,
+    log_prior: np.ndarray | None = None,
+    begin: Callable[[keras.Model], None] | None = None,
+    frozen: Frozen | None = None,
+) -> Fit:  # the parts of one training; an object for them would be made for this call alone
+    """Train ``build(seed)``, leave its averaged weights in it, and answer ``held_back`` rows.
+
+    Nothing that is learnt, and when it ends, depends on the rows held back.
+    ``log_prior (classes,)`` is added to the logits in the loss, so that the network learns what
+    speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
+    logit adjustment", equation 10). ``begin`` may set the weights that the run begins with.
+    ``frozen()`` is what comes before the network and is not trained: it is taken of all the rows of
+    a chunk at once, since small networks spend more time on calling operations than in them.
+    A run that fails to learn is begun again from another seed, derived from ``seed``, without it.
+    Calls whose ``build`` and ``frozen`` are equal, as frozen dataclasses are, share what is
+    compiled.
+    """
+    prior = None if log_prior is None else tuple(log_prior.tolist())
+    limit, decay = recipe.update_limit(len(train)), recipe.decay(len(train))
+    trainer = _trainer(build, recipe, limit, decay, train.x.shape[1:], prior, frozen)
+    for restart in range(recipe.restarts + 1):
+        own_seed = seed + 1_000_003 * restart
+        network = build(own_seed)
+        if begin and restart == 0:
+            begin(network)
+        run = _Run(trainer, network, train, recipe, own_seed)
+        if run.learn(watch, last_chance=restart == recipe.restarts):
+            break
+    trainer.unflatten(run.kept, network.trainable_variables)
+    return Fit(network, restart, run.history, trainer.logits(run.kept, held_back))
+
+
+class CompiledTrainer:
+    """A network on the fast recurrence, its optimizer and averaged weights, compiled once.
+
+    A run begins by ``reset``, after which nothing of an earlier one is left. The optimizer and the
+    average see two long vectors, kernels and the rest, since small networks spend more time on
+    calling operations than in them.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        recipe: Recipe,
+        limit: int,
+        decay: float,
+        shape: tuple[int, ...],
+        prior: tuple[float, ...] | None,
+        frozen: keras.Model | None,
+    ) -> None:  # what a compiled training depends on
+        self.network = accelerated(network)
+        self.frozen = frozen or (lambda x, training: x)
+        self.ema_decay = recipe.ema_decay
+        self.prior = None if prior is None else tf.constant(prior, tf.float32)
+        self.variables = self.network.trainable_variables
+        self.groups = [
+            [k for k, v in enumerate(self.variables) if (len(v.shape) < 2) == is_rest]
+            for is_rest in (False, True)
+        ]
+        flat = self._flat([v.value for v in self.variables])
+        self.weights = [keras.Variable(part) for part in flat]
+        self.averages = [tf.Variable(part, trainable=False) for part in flat]
+        self.optimizer = _optimizer(recipe, limit, decay, *self.weights)
+        rows = tf.TensorSpec([None, *shape], tf.float32)
+        codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
+        self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
+        self._infer = tf.function(
+            lambda x: self.network(self.frozen(x, training=False), training=False),
+            input_signature=[rows],
+        )
+
+    def reset(self, network: keras.Model) -> None:
+        """Begin from the weights and the random states of a network of the same layers."""
+        for own, given in zip(self.network.variables, network.variables, strict=True):
+            own.assign(given.value)
+        flat = self._flat([v.value for v in self.variables])
+        for weights, average, part in zip(self.weights, self.averages, flat, strict=True):
+            weights.assign(part)
+            average.assign(part)
+        for variable in self.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def unflatten(self, flat: Sequence, variables: Sequence[keras.Variable]) -> None:
+        """Set the variables of this network, or of one of the same layers, from long vectors."""
+        for group, part in zip(self.groups, flat, strict=True):
+            pieces = tf.split(part, [math.prod(variables[k].shape) for k in group])
+            for k, piece in zip(group, pieces, strict=True):
+                variables[k].assign(tf.reshape(piece, variables[k].shape))
+
+    def _flat(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        return [
+            tf.concat([tf.reshape(values[k], [-1]) for k in group], axis=0) for group in self.groups
+        ]
+
+    def logits(self, weights: Sequence, x: np.ndarray) -> np.ndarray:
+        """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
+        self.unflatten(weights, self.variables)
+        found = predict_logits(self.network, x, self._infer)
+        self.unflatten([part.value for part in self.weights], self.variables)
+        return found
+
+    def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+        losses = tf.TensorArray(tf.float32, CHUNK)
+        chunk = self.frozen(tf.gather(all_x, tf.reshape(order, [-1])), training=False)
+        chunk = tf.reshape(chunk, tf.concat([tf.shape(order), tf.shape(chunk)[1:]], axis=0))
+        chunk = tf.ensure_shape(chunk, [CHUNK, None, *self.network.input_shape[1:]])
+        for step in tf.range(CHUNK):
+            x, y = chunk[step], tf.gather(all_y, order[step])
+            with tf.GradientTape() as tape:
+                logits = self.network(x, training=True)
+                if self.prior is not None:
+                    logits += self.prior
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+            gradients = tape.gradient(loss, [v.value for v in self.variables])
+            self.optimizer.apply(self._flat(gradients), self.weights)
+            self.unflatten([part.value for part in self.weights], self.variables)
+            self._average()
+            losses = losses.write(step, loss)
+        return losses.stack()
+
+    def _average(self) -> None:
+        """Exponential average whose window grows with the run, so that it forgets the start."""
+        t = tf.cast(self.optimizer.iterations.value, tf.float32)
+        rate = 1.0 - tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
+        for average, weights in zip(self.averages, self.weights, strict=True):
+            average.assign_add((weights.value - average) * rate)
+
+
+@lru_cache(maxsize=2)
+def _trainer(
+    build: Build,
+    recipe: Recipe,
+    limit: int,
+    decay: float,
+    shape: tuple[int, ...],
+    prior: tuple[float, ...] | None,
+    frozen: Frozen | None,
+) -> CompiledTrainer:  # what a compiled training depends on
+    return CompiledTrainer(build(0), recipe, limit, decay, shape, prior, frozen and frozen())
+
+
+class _Run:
+    """One attempt: what the trainer learned from its rows, and the losses on the way."""
+
+    def __init__(
+        self,
+        trainer: CompiledTrainer,
+        network: keras.Model,
+        train: Rows,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        self.trainer, self.recipe, self.seed = trainer, recipe, seed
+        self.n_rows, self.n_classes = len(train), network.output_shape[-1]
+        trainer.reset(network)
+        self.x, self.y = tf.constant(train.x), tf.constant(train.y, tf.int32)
+        self.history: list[Point] = []
+        self.kept = [v.numpy() for v in trainer.averages]
+
+    def learn(self, watch: Watch, last_chance: bool) -> bool:
+        """Run to the end; False where the attempt should be begun again."""
+        end = self.recipe.update_limit(self.n_rows)
+        for update, order in self._chunks(end):
+            losses = self.trainer.train_chunk(self.x, self.y, tf.constant(order)).numpy()
+            loss = float(losses.mean())
+            watch(update, end, loss)
+            self.history.append(Point(update, loss))
+            if not np.isfinite(losses).all():
+                return False
+            self.kept = [v.numpy() for v in self.trainer.averages]
+            if self._is_hopeless(update, loss) and not last_chance:
+                return False
+            if self._is_solved(update):
+                break
+        return True
+
+    def _chunks(self, end: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Row numbers ``(CHUNK, batch)`` out of one shuffled pass after another."""
+        rng = np.random.Generator(np.random.Philox(self.seed))
+        batch = self.recipe.batch(self.n_rows)
+        stream = np.empty(0, dtype=np.int32)
+        for update in range(CHUNK, end + 1, CHUNK):
+            while len(stream) < CHUNK * batch:
+                stream = np.concatenate([stream, rng.permutation(self.n_rows).astype(np.int32)])
+            yield update, stream[: CHUNK * batch].reshape(CHUNK, batch)
+            stream = stream[CHUNK * batch :]
+
+    def _is_hopeless(self, update: int, loss: float) -> bool:
+        return update == self.recipe.restart_check_step and loss > 0.9 * math.log(self.n_classes)
+
+    def _is_solved(self, update: int) -> bool:
+        latest = max(point.training_loss for point in self.history[-2:])
+        return update >= self.recipe.shortest and latest < self.recipe.solved
+
+
+def _optimizer(
+    recipe: Recipe, limit: int, decay: float, kernels: keras.Variable, rest: keras.Variable
+) -> keras.optimizers.Optimizer:
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(limit - recipe.warm_up, 1),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=recipe.warm_up,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay, global_clipnorm=recipe.clip)
+    optimizer.exclude_from_weight_decay(var_list=[rest])
+    optimizer.build([kernels, rest])
+    return optimizer
+
+
+def predict_logits(
+    network: keras.Model, x: np.ndarray, infer: Callable | None = None, batch: int = 256
+) -> np.ndarray:
+    """The output of a network for ``(n, steps, channels)``; see ``predict_all``."""
+    infer = infer or tf.function(lambda rows: network(rows, training=False))
+    if not len(x):
+        return np.empty((0, *network.output_shape[1:]), np.float32)
+    return np.concatenate([part.numpy()[:n] for part, n in _batches(infer, x, batch)])
+
+
+def predict_all(network: keras.Model, x: np.ndarray, batch: int = 256) -> dict[str, np.ndarray]:
+    """Outputs by name of a network for ``(n, steps, channels)``, in batches of one shape.
+
+    The last batch is filled up with its own first row, so that there is one shape to compile.
+    Batches of long series are smaller.
+    """
+    infer = tf.function(lambda rows: network(rows, training=False))
+    parts = list(_batches(infer, x, batch))
+    return {
+        name: np.concatenate([found[name].numpy()[:n] for found, n in parts])
+        for name in network.output
+    }
+
+
+def _batches(infer: Callable, x: np.ndarray, batch: int) -> Iterator[tuple]:
+    few = min(SMALL_BATCH, MAX_BATCH_STEPS // x.shape[1])
+    batch = max(1, min(batch, max(few, BATCH_STEPS // x.shape[1])))
+    for start in range(0, len(x), batch):
+        rows = x[start : start + batch]
+        full = np.concatenate([rows, np.repeat(rows[:1], min(batch, len(x)) - len(rows), axis=0)])
+        yield infer(tf.constant(full)), len(rows)

@@ -1,0 +1,285 @@
+"""The members of a committee: what each sees of a series, frozen, and what of it is trained."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from seqclass.networks.attribution import series_lengths
+from seqclass.networks.classifier import FrozenBuilder, NetworkBuilder, ViewsBuilder, pooling_factor
+from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
+from seqclass.networks.scaling import Scaling, fit_scaling
+from seqclass.networks.symbols import Alphabets, find_alphabets
+from seqclass.training.assembly import Branch
+from seqclass.training.fitting import Build, Fit, Rows, Watch, fit, predict_logits
+from seqclass.training.ridge import Ridge, fit_ridge
+from seqclass.training.spec import Member, TrainingSpec
+from seqclass.training.splits import Part
+from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
+
+MAX_FROZEN = 20_000
+"""Training rows at most that members with frozen features are fitted to."""
+FOLD_STRIDE = 1_000_000_007
+"""Between the seeds of a member's networks."""
+
+
+@dataclass(frozen=True)
+class MemberConfig:
+    """A member of a committee.
+
+    sees: what is frozen: views of each step, fixed convolutions pooled over the series or over
+    its windows, or steps on their own scales. learns: ``ridge`` and ``kernel`` in closed
+    form, once for all rows; ``network`` by gradients, once for every fold.
+    """
+
+    name: Member
+    sees: Literal["views", "pooled", "windows", "steps"]
+    learns: Literal["ridge", "kernel", "network"]
+
+
+COMMITTEE = (
+    MemberConfig("convolutions", "pooled", "ridge"),
+    MemberConfig("steps", "steps", "kernel"),
+    MemberConfig("frozen-lstm", "windows", "network"),
+    MemberConfig("conv-lstm", "views", "network"),
+)
+"""From cheap to dear."""
+
+
+class Trained(NamedTuple):
+    """A member that has answered the rows that some folds hold back.
+
+    branch: it in Keras; scores: ``(n, classes)`` of these rows, in the folds' order. why: in a
+    word, why it has not answered all folds, else None.
+    """
+
+    config: MemberConfig
+    branch: Callable[[], Branch]
+    scores: np.ndarray
+    fits: list[Fit]
+    seconds: float
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class FrozenFeatures:
+    """What is known of training series ``x`` without learning from labels."""
+
+    x: np.ndarray
+    channels: Sequence[str]
+    seed: int
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        return fit_scaling(self.x)
+
+    @cached_property
+    def alphabets(self) -> Alphabets:
+        return find_alphabets(self.x, self.channels)
+
+    @cached_property
+    def lengths(self) -> tuple[int, int]:
+        return usual_steps(self.x)
+
+    @cached_property
+    def convolutions(self) -> Convolutions:
+        typical = self.lengths[0]
+        return fit_convolutions(
+            self.x, typical, self.scaling, self.alphabets, self.seed, predict_logits
+        )
+
+    @cached_property
+    def pooled(self) -> keras.Model:
+        return self.convolutions.pooled()
+
+    @cached_property
+    def windows(self) -> keras.Model:
+        return self.convolutions.windows(pooling_factor(*self.lengths, WINDOWS))
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training rows and what every member makes of them; everything follows from ``seed``."""
+
+    rows: Rows
+    n_classes: int
+    spec: TrainingSpec
+    seed: int
+    watch: Watch
+    folds: list[Part]
+    prior: np.ndarray | None
+    frozen: FrozenFeatures
+    initial: list[list[np.ndarray]] | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def held_by_fold(self) -> list[np.ndarray]:
+        """Numbers of the rows that each fold holds back."""
+        return [held for _, held in self.folds]
+
+    @property
+    def held(self) -> np.ndarray:
+        """The same, in the folds' order."""
+        return np.concatenate(self.held_by_fold)
+
+    def is_late(self, seconds: float) -> bool:
+        """Whether so many more would be past the budget."""
+        budget = self.spec.budget_s
+        return budget is not None and time.monotonic() - self.began + seconds > budget
+
+    def bounded(self) -> "Training":
+        """The same with as many rows as frozen features are made of; those held back stay."""
+        n = len(self.rows)
+        if n <= MAX_FROZEN:
+            return self
+        drawn = np.random.default_rng(self.seed).permutation(n)[:MAX_FROZEN]
+        chosen = np.union1d(drawn, self.held)
+        folds = [
+            (np.flatnonzero(np.isin(chosen, kept)), np.flatnonzero(np.isin(chosen, held)))
+            for kept, held in self.folds
+        ]
+        return replace(self, rows=self.rows.take(chosen), folds=folds)
+
+
+def usual_steps(x: np.ndarray) -> tuple[int, int]:
+    """Length that 95 of 100 series do not exceed, and the longest; trailing NaN does not count."""
+    lengths = series_lengths(np.isfinite(x).any(axis=-1))
+    return int(np.ceil(np.percentile(lengths, 95))), int(lengths.max())
+
+
+def train_closed(config: MemberConfig, training: Training) -> Trained:
+    """Fit a member in closed form to all rows, which tells what it is without each fold."""
+    began = time.monotonic()
+    fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
+    scores = np.concatenate(fitted.head.held)
+    return Trained(config, fitted.branch, scores, [], time.monotonic() - began)
+
+
+class Closed(NamedTuple):
+    """A fit in closed form, and how it becomes a member."""
+
+    head: Ridge
+    branch: Callable[[], Branch]
+
+
+def _ridge(training: Training) -> Closed:
+    frozen, rows = training.frozen.pooled, training.rows
+    features = predict_logits(frozen, rows.x)
+    head = fit_ridge(features, rows.y, training.n_classes, folds=training.held_by_fold)
+
+    def branch() -> Branch:
+        seen = keras.Input(frozen.output_shape[1:], name="convolutions")
+        return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
+
+    return Closed(head, branch)
+
+
+def _kernel(training: Training) -> Closed:
+    frozen, rows = training.frozen, training.rows
+    steps = fit_steps(rows.x, frozen.lengths[0], frozen.scaling, predict_logits)
+    fitted = fit_kernel(
+        steps.rows, rows.y, training.n_classes, training.seed, training.held_by_fold
+    )
+    return Closed(fitted.head, lambda: Branch(steps.network, kernel_scores(fitted)))
+
+
+class NetworkMember:
+    """Trains a member's networks, fold by fold."""
+
+    def __init__(self, config: MemberConfig, training: Training) -> None:
+        self.config, self.training = config, training
+        self.fits: list[Fit] = []
+        self.seconds = 0.0
+
+    @cached_property
+    def views(self) -> ViewsBuilder | None:
+        """What comes before the network and is taken anew for every chunk of updates."""
+        known = self.training.frozen
+        return ViewsBuilder(known.scaling, known.alphabets) if self.config.sees == "views" else None
+
+    @cached_property
+    def frozen(self) -> keras.Model:
+        return self.views() if self.views else self.training.frozen.windows
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        x = self.training.rows.x
+        return x if self.views else predict_logits(self.frozen, x)
+
+    @cached_property
+    def build(self) -> Build:
+        training, architecture = self.training, self.training.spec.architecture
+        if self.views:
+            pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
+            n_features = self.frozen.output_shape[-1] - 1
+            return NetworkBuilder(training.n_classes, n_features, pooling, architecture)
+        inside = self.seen[self.seen[..., -1] > 0][:, :-1]
+        scale = inside.std(axis=0)
+        scale = np.where(scale > 1e-3, scale, 1.0)
+        center = tuple(map(float, inside.mean(axis=0)))
+        return FrozenBuilder(training.n_classes, center, tuple(map(float, scale)), architecture)
+
+    def next_fold(self) -> None:
+        """Train one network more and let it answer the rows that its fold holds back."""
+        began, training, number = time.monotonic(), self.training, len(self.fits)
+        kept, held = training.folds[number]
+        begin = None
+        if training.initial is not None:
+            begin = partial(load_matching_weights, weights=training.initial, number=number)
+        made = fit(
+            self.build,
+            Rows(self.seen[kept], training.rows.y[kept]),
+            self.seen[held],
+            training.spec.recipe,
+            training.seed + FOLD_STRIDE * number,
+            training.watch,
+            training.prior,
+            begin,
+            self.views,
+        )
+        self.fits.append(made)
+        self.seconds += time.monotonic() - began
+
+    def trained(self, why: str | None = None) -> Trained:
+        scores = np.concatenate([one.held_back_logits for one in self.fits])
+        if self.training.prior is not None:
+            scores = scores + self.training.prior
+        return Trained(self.config, self._branch, scores, self.fits, self.seconds, why)
+
+    def _branch(self) -> Branch:
+        for one in self.fits:
+            add_to_bias(one.network, self.training.prior)
+        seen = keras.Input(self.frozen.output_shape[1:], name="features")
+        ends = [
+            keras.Model(one.network.input, one.network.output, name=f"fold_{number}")(seen)
+            for number, one in enumerate(self.fits)
+        ]
+        mean = layers.Average(name="logits")(ends) if len(ends) > 1 else ends[0]
+        return Branch(self.frozen, keras.Model(seen, mean, name="network"))
+
+
+def add_to_bias(network: keras.Model, prior: np.ndarray | None) -> None:
+    """Add the classes' log shares to the logits, which are then of classes as frequent as in
+    training."""
+    if prior is not None:
+        head = network.get_layer("logits")
+        kernel, bias = head.get_weights()
+        head.set_weights([kernel, bias + prior])
+
+
+def load_matching_weights(
+    network: keras.Model, weights: list[list[np.ndarray]], number: int
+) -> None:
+    """Set the weights of network ``number`` to those of a classifier's network of the same form.
+
+    weights: of each network. A form that none of them has begins fresh.
+    """
+    wanted = [w.shape for w in network.get_weights()]
+    alike = [own for own in weights if [w.shape for w in own] == wanted]
+    if alike:
+        network.set_weights(alike[number % len(alike)])

@@ -1,0 +1,76 @@
+"""How a network is trained."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from seqclass.ranges import check_ranges
+
+CHUNK = 50
+"""Updates between two looks at the losses; budgets are rounded up to a multiple of it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; one recipe for all data sets, chosen on training rows.
+
+    updates: gradient steps at most, or ``epochs`` passes over the rows where that is more.
+    smallest_batch, largest_batch: limits of the batch, which is a tenth of the rows.
+    learning_rate: peak, reached after ``warm_up`` updates and followed by a cosine to zero.
+    weight_decay: of kernels only (AdamW), in a network of at most ``few_rows`` rows; of more rows
+    less, as their reciprocal: it stands for a prior, which counts the less the more is seen.
+    clip: global norm of the gradient. ema_decay: momentum of the averaged weights, which are kept.
+    solved: mean loss (nats) at which nothing is left to learn: a network stops there once it has
+    had ``shortest`` updates, and members that cost more are not trained.
+    restarts: new beginnings at most, when the loss is not finite, or not below
+    ``0.9 ln(classes)`` after ``restart_check_step`` updates.
+    balance: whether rare classes get the logit-adjusted loss and answer below their share:
+    ``auto`` where the largest class has at least ``imbalance`` times the rows of the smallest.
+    """
+
+    updates: int = 400
+    epochs: int = 20
+    smallest_batch: int = 16
+    largest_batch: int = 64
+    learning_rate: float = 2e-3
+    warm_up: int = 100
+    weight_decay: float = 0.1
+    few_rows: int = 1000
+    clip: float = 1.0
+    ema_decay: float = 0.99
+    solved: float = 0.01
+    shortest: int = 100
+    restarts: int = 3
+    restart_check_step: int = 400
+    balance: Literal["auto", "always", "never"] = "auto"
+    imbalance: float = 10.0
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            [
+                ("updates smallest_batch largest_batch imbalance few_rows", 1, math.inf),
+                ("epochs shortest restarts restart_check_step warm_up", 0, math.inf),
+                ("weight_decay solved", 0, math.inf),
+                ("learning_rate clip", 1e-12, math.inf),
+                ("ema_decay", 0, 1),
+            ],
+        )
+
+    def balances(self, rows_per_class: Sequence[int]) -> bool:
+        rare, frequent = min(rows_per_class), max(rows_per_class)
+        return self.balance == "always" or (
+            self.balance == "auto" and frequent >= self.imbalance * rare
+        )
+
+    def batch(self, n_rows: int) -> int:
+        wanted = min(self.largest_batch, n_rows // 10)
+        return min(n_rows, max(self.smallest_batch, wanted))
+
+    def update_limit(self, n_rows: int) -> int:
+        passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
+        return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
+
+    def decay(self, n_rows: int) -> float:
+        return self.weight_decay * min(1.0, self.few_rows / n_rows)

@@ -1,0 +1,204 @@
+"""Splits of rows that leave no class out and never cut through a group."""
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import (
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
+
+from seqclass.training.group_splits import rebalance
+
+
+def assign_test(
+    keys: np.ndarray, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide row numbers into training and test rows by a hash of each row's key.
+
+    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``. balanced:
+    move keys until share and classes are right, see ``groupsplit``.
+    A row keeps its side when a dataset grows, so that a model is not tested on rows that an
+    earlier one trained on. Only keys of classes with few of them change sides: at least two keys
+    of a class train, and one tests where it has three.
+    """
+    names, number = np.unique(keys, return_inverse=True)
+    place = pd.util.hash_array(names.astype(object), hash_key=f"{seed:016d}") / 2.0**64
+    held = place < fraction
+    for code in np.unique(y):
+        own = np.unique(number[y == code])
+        own = own[np.argsort(place[own])]
+        most = max(len(own) - 2, 0)
+        held[own[most:]] = False
+        if most and not held[own].any():
+            held[own[0]] = True
+    if balanced:
+        held = rebalance(held, np.abs(place - fraction), number, y, fraction)
+    return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
+
+
+def assign_newest(
+    keys: np.ndarray, y: np.ndarray, time: np.ndarray, fraction: float, balanced: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide row numbers into training rows and the newest rows, which test.
+
+    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``; time:
+    numbers ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the
+    newest keys test until they hold ``fraction`` of the rows. Two keys of every class train, the
+    oldest ones: a class that is seen only lately is not tested before that. balanced: move keys
+    until share and classes are right, those first that are nearest in time to the others.
+    """
+    names, number = np.unique(keys, return_inverse=True)
+    newest = np.full(len(names), np.iinfo(np.int64).min)
+    np.maximum.at(newest, number, time)
+    order = np.argsort(-newest.astype(np.float64), kind="stable")
+    before = np.cumsum(np.bincount(number)[order]) - np.bincount(number)[order]
+    held = np.zeros(len(names), dtype=bool)
+    held[order[before < round(fraction * len(y))]] = True
+    for code in np.unique(y):
+        own = np.unique(number[y == code])
+        held[own[np.argsort(newest[own], kind="stable")[:2]]] = False
+    if balanced:
+        age = np.empty(len(names))
+        age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
+        held = rebalance(held, np.abs(age - fraction), number, y, fraction)
+    return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
+
+
+HELD_ROWS, HELD_RAREST = 2000, 10
+"""An accuracy of four in five, counted on 2,000 rows, has a standard error of one point."""
+
+Part = tuple[np.ndarray, np.ndarray]
+"""Row numbers that a network is fitted to, and those that it holds back; both ascending."""
+
+
+def hold_back(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> Part:
+    """Divide row numbers into kept and held back.
+
+    y: class codes ``(n,)``; groups: ``(n,)`` or None; fraction: share held back, in (0, 0.5].
+    Every class keeps at least one row. ValueError where a class has a single row, or where
+    groups leave a class on one side only.
+    """
+    counts = np.bincount(y)
+    if counts.min() < 2:
+        raise ValueError(
+            f"labels: expected at least 2 series of every class to hold some back, got "
+            f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
+        )
+    held = _held_rows(y, groups, fraction, seed)
+    mask = np.zeros(len(y), dtype=bool)
+    mask[held] = True
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def stratified_folds(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, most: int
+) -> list[Part]:
+    """Divide row numbers into kept and held back, once per fold; no row is held back twice.
+
+    Arguments, promises and errors of ``hold_back``; a fold is about ``fraction`` of the rows.
+    Folds of groups that would hold back the whole of a class are left out, and of more than
+    ``most`` those are taken that hold back the more classes between them.
+    """
+    hold_back(y, groups, fraction, seed)
+    n_folds = _folds(y, groups, fraction)
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = list(splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups))
+    n_classes = len(np.unique(y))
+    rest = [(k, h) for k, h in parts if len(h) and len(np.unique(y[k])) == n_classes]
+    if len(rest) <= most:
+        return rest
+    taken: list[Part] = []
+    seen: set[int] = set()
+    while len(taken) < most:
+        adds = [len(set(y[h].tolist()) - seen) for _, h in rest]
+        taken.append(rest.pop(adds.index(max(adds))))
+        seen.update(y[taken[-1][1]].tolist())
+    return taken
+
+
+def holdout_folds(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
+) -> list[Part]:
+    """The rows that a member is fitted to and those that it answers unseen, fold by fold.
+
+    As many are held back as weights and thresholds need to be told apart: ``HELD_ROWS``, or
+    ``HELD_RAREST`` of the rarest class where that takes more, or all there are; ``fraction`` of
+    the rows at most in one fold. Arguments, promises and errors of ``hold_back``.
+    """
+    rarest = np.bincount(y).min() / len(y)
+    wanted = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
+    share = min(fraction, wanted / len(y))
+    return stratified_folds(y, groups, share, seed, math.ceil(wanted / (share * len(y)) - 1e-9))
+
+
+def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
+    """How many folds of about ``fraction`` the largest class and the groups allow."""
+    limits = [round(1 / fraction), int(np.bincount(y).max())]
+    return min(limits if groups is None else [*limits, len(np.unique(groups))])
+
+
+def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
+    if groups is None:
+        return _by_class(y, fraction, seed)
+    return _by_group(y, groups, fraction, seed)
+
+
+def _by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    n_classes = len(np.unique(y))
+    n_held = min(max(round(fraction * len(y)), n_classes), len(y) - n_classes)
+    splitter = StratifiedShuffleSplit(1, test_size=n_held, random_state=seed)
+    return next(splitter.split(y, y))[1]
+
+
+def _by_group(y: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    n_folds = _folds(y, groups, fraction)
+    if n_folds < 2:
+        raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        kept, held = next(splitter.split(y, y, groups))
+    if len(np.unique(y[kept])) < len(np.unique(y)):
+        raise ValueError(
+            "group: expected every class in more than one group, got a class that would be held "
+            "back whole; add groups of that class or leave out the column 'group'"
+        )
+    return held
+
+
+def assign_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, seed: int) -> np.ndarray:
+    """Fold number ``(n,)`` of every row, in ``0 .. n_folds - 1``, for cross-validation.
+
+    y: class codes ``(n,)``; groups: ``(n,)`` or None; n_folds: at least 2.
+    Every fold leaves rows of every class. ValueError where a class has too few rows or groups.
+    """
+    counts, least = np.bincount(y), max(n_folds, 4)
+    if counts.min() < least:
+        raise ValueError(
+            f"labels: expected at least {least} training series of every class for {n_folds} "
+            f"folds, got {counts.min()} of class number {int(counts.argmin())}; add series, drop "
+            "the class or take fewer folds"
+        )
+    if groups is not None and len(np.unique(groups)) < n_folds:
+        raise ValueError(_too_few_groups(n_folds))
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = np.empty(len(y), dtype=np.int64)
+    parts = splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups)
+    for number, (kept, held) in enumerate(parts):
+        if not len(held) or len(np.unique(y[kept])) < len(counts):
+            raise ValueError(_too_few_groups(n_folds))
+        folds[held] = number
+    return folds
+
+
+def _too_few_groups(n_folds: int) -> str:
+    return (
+        f"group: expected enough groups of every class for {n_folds} folds, got a class or a fold "
+        "without any; add groups, take fewer folds or leave out the column 'group'"
+    )

@@ -1,0 +1,122 @@
+"""What steps that mean the same tell: a radial kernel between series, step by step.
+
+Where series are a day, a cycle or an experiment, their steps have something in common. Each value
+is taken on the scale of its own step, and series are compared as a whole with training series
+(Schoelkopf and Smola 2002, "Learning with Kernels", section 2.3).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from seqclass.networks.convolutions import Answer
+from seqclass.networks.layers import pool_steps, series_views
+from seqclass.networks.scaling import Scaling
+from seqclass.training.ridge import Ridge, fit_ridge
+
+MAX_INPUTS = 4096
+"""Numbers that a series is compared by at most; where there are more, steps are averaged."""
+MAX_LANDMARKS = 1000
+"""Training rows at most that series are compared with."""
+STEEPNESS = (0.0625, 0.25, 1.0, 4.0)
+"""Steepness of the kernel that is tried: 1 halves it where series are 1.2 spreads apart a step."""
+
+
+class Steps(NamedTuple):
+    """A network from raw series to standardised steps ``(B, p)``, and those of training rows."""
+
+    network: keras.Model
+    rows: np.ndarray
+
+
+def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling, answer: Answer) -> Steps:
+    """Standardise each step of ``x (n, steps, channels)`` over its rows; later steps are left out.
+
+    A missing value counts as the mean of its step.
+    """
+    raw = keras.Input((None, len(scaling.center)), name="series")
+    views = series_views(raw, scaling)
+    values = ops.concatenate([views.level, views.within], axis=-1)
+    observed = ops.concatenate([views.observed] * 2, axis=-1)
+    factor = -(-n_steps * values.shape[-1] // MAX_INPUTS)
+    size = -(-n_steps // factor)
+    pooled = (pool_steps(part, views.inside, factor)[0] for part in (values, observed))
+    flat = [_flattened(part, size) for part in pooled]
+    found, seen = (answer(keras.Model(raw, part), x) for part in flat)
+    count = np.maximum(seen.sum(axis=0), 1)
+    center = found.sum(axis=0) / count
+    spread = np.sqrt((np.square(found - center) * (seen > 0)).sum(axis=0) / count)
+    steepness = np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)
+    scaled = layers.Rescaling(steepness.tolist(), offset=(-center * steepness).tolist())(flat[0])
+    network = keras.Model(raw, scaled * ops.cast(flat[1] > 0, "float32"), name="steps")
+    return Steps(network, answer(network, x))
+
+
+def _flattened(x: keras.KerasTensor, n_steps: int) -> keras.KerasTensor:
+    """``(B, T, F)`` cut or filled up with 0 to ``(B, n_steps * F)``."""
+    x = layers.ZeroPadding1D((0, n_steps))(x)[:, :n_steps]
+    return layers.Reshape((n_steps * x.shape[-1],))(x)
+
+
+class KernelRidge(NamedTuple):
+    """Which training rows series are compared with, how steeply, and the head upon it."""
+
+    landmarks: np.ndarray
+    steepness: float
+    head: Ridge
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        near = _similarity(rows, self.landmarks, self.steepness)
+        return near @ self.head.kernel + self.head.bias
+
+
+def fit_kernel(
+    rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, folds: Sequence[np.ndarray] = ()
+) -> KernelRidge:
+    """Fit standardised steps ``(n, p)`` to class codes.
+
+    Of the steepnesses the best for landmarks left out. Of many rows ``MAX_LANDMARKS`` stand for
+    all (Williams and Seeger 2001, "Using the Nystroem Method to Speed Up Kernel Machines").
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_LANDMARKS])
+    landmarks = rows[chosen]
+    varying = max(int((rows.std(axis=0) > 0).sum()), 1)
+    tried = []
+    for number, steepness in enumerate(np.array(STEEPNESS) / (2 * varying)):
+        back = _whitening(_similarity(landmarks, landmarks, steepness))
+        near = _similarity(landmarks, landmarks, steepness) @ back
+        loss = fit_ridge(near, y[chosen], n_classes, standardise=False).loss
+        tried.append((loss, number, float(steepness), back))
+    _, _, steepness, back = min(tried, key=lambda one: one[:2])
+    near = _similarity(rows, landmarks, steepness) @ back
+    head = fit_ridge(near, y, n_classes, standardise=False, folds=folds)
+    return KernelRidge(landmarks, steepness, head._replace(kernel=back @ head.kernel))
+
+
+def _similarity(x: np.ndarray, landmarks: np.ndarray, steepness: float) -> np.ndarray:
+    x, landmarks = x.astype(np.float64), landmarks.astype(np.float64)
+    apart = np.square(x).sum(1)[:, None] + np.square(landmarks).sum(1) - 2 * x @ landmarks.T
+    return np.exp(-steepness * np.maximum(apart, 0))
+
+
+def _whitening(products: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(products)
+    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    return vectors[:, kept] / np.sqrt(values[kept])
+
+
+def kernel_scores(fitted: KernelRidge) -> keras.Model:
+    """Standardised steps ``(B, p)`` to the scores ``(B, classes)`` of a fitted kernel, in stock
+    layers."""
+    landmarks, steepness = fitted.landmarks, fitted.steepness
+    x = keras.Input(landmarks.shape[1:], name="steps")
+    compare = layers.Dense(len(landmarks), trainable=False)
+    lengths = steepness * ops.sum(ops.square(x), axis=-1, keepdims=True)
+    near = ops.exp(-ops.relu(lengths + compare(x)))
+    compare.set_weights(
+        [-2 * steepness * landmarks.T, steepness * np.square(landmarks).sum(axis=1)]
+    )
+    return keras.Model(x, fitted.head.layer(near), name="network")

@@ -1,0 +1,319 @@
+"""What a worker process does: train one seed, or predict with stored classifiers.
+
+TensorFlow is imported inside the functions, so only in the process that runs them.
+"""
+
+import contextlib
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqclass.evaluation.calibration import (
+    fit_temperature,
+    mean_log_probabilities,
+    soften,
+    without_temperature,
+)
+from seqclass.evaluation.decisions import decide, predict_labels
+from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
+from seqclass.runtime import tensorflow
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.models import load_keras, save_keras
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, create_file, open_root
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.split import Selection, select_rows, without_fold
+from tasks.compute.workers import Progress, tell
+
+
+def train_seed(
+    root_url: str, dataset_ref: str, spec: TrainingSpec, seed: int, model_path: str
+) -> dict[str, Any]:
+    """Train a seed on the dataset's training rows, store its classifier, return its record.
+
+    The logits of the held-back rows are stored beside the classifier.
+    """
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    replica = _train(dataset, select_rows(dataset, spec), spec, seed, f"seed {seed}")
+    save_keras(replica.classifier, root, model_path)
+    save_keras(replica.members_alone, root, members_path(model_path))
+    with root.fs.open(_held_back_path(model_path), "wb") as file:
+        np.save(file, replica.validation_logits)
+    symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
+    return {**_record(replica, f"seed {seed}"), "symbols": symbols}
+
+
+def members_path(model_path: str) -> str:
+    """Where the members of a stored classifier lie, each to answer alone."""
+    return model_path.removesuffix(".keras") + ".members.keras"
+
+
+def _held_back_path(model_path: str) -> str:
+    return model_path.removesuffix(".keras") + ".npy"
+
+
+def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, label: str) -> Any:
+    tensorflow()
+    import keras
+
+    from seqclass.training.fitting import Rows
+    from seqclass.training.replica import train_replica
+
+    rows = Rows(dataset.values(chosen.train), chosen.codes[chosen.train])
+    keras.utils.clear_session()
+    return train_replica(
+        rows,
+        chosen.train_groups,
+        len(chosen.classes),
+        spec,
+        seed,
+        _Reporter(label),
+        dataset.channels,
+        None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
+    )
+
+
+class _Reporter:
+    """Tells how a seed's training goes on; an update that is not past the last one is of another
+    network."""
+
+    def __init__(self, label: str) -> None:
+        self._label, self._network, self._update = label, 1, 0
+
+    def __call__(self, update: int, of: int, loss: float) -> None:
+        self._network += update <= self._update
+        self._update = update
+        tell(Progress(self._label, self._network, update, of, loss))
+
+
+def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[list[np.ndarray]]:
+    from seqclass.networks.classifier import weights_by_network
+
+    model = open_model(dataset.root, model_ref)
+    for what, given in (("classes", chosen.classes), ("channels", dataset.channels)):
+        if model.manifest[what] != list(given):
+            raise ValueError(
+                f"warm_start: expected a model of the {what} {', '.join(given)}, got {model.ref} "
+                f"of {', '.join(model.manifest[what])}; start fresh"
+            )
+    return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
+
+
+def _record(replica: Any, label: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "seed": replica.seed,
+        "validation": replica.validation,
+        "temperature": replica.temperature,
+        "decision": asdict(replica.decision),
+        "updates": sum(fit.history[-1].update for fit in replica.fits),
+        "restarts": sum(fit.restarts for fit in replica.fits),
+        "members": [member._asdict() for member in replica.members],
+        "references": replica.references.tolist(),
+        "seconds": round(replica.seconds, 2),
+        "weights_sha256": weights_digest(replica.classifier.get_weights()),
+        "history": [
+            {"seed": replica.seed, "fit": number, **vars(point)}
+            for number, fit in enumerate(replica.fits)
+            for point in fit.history
+        ],
+    }
+
+
+def study_seed(
+    root_url: str, dataset_ref: str, spec: TrainingSpec, seed: int, label: str, path: str
+) -> dict[str, Any]:
+    """Train a seed, answer the test rows, and store the run's record as JSON at ``path``."""
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    chosen = select_rows(dataset, spec)
+    record, probabilities = _answer(dataset, chosen, spec, seed, label)
+    record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
+    record["answers"] = predict_labels(probabilities, record["decision"]["offsets"]).tolist()
+    return _keep(root, path, record)
+
+
+def search_fold(
+    root_url: str,
+    dataset_ref: str,
+    spec: TrainingSpec,
+    n_folds: int,
+    fold: int,
+    label: str,
+    path: str,
+) -> dict[str, Any]:
+    """Train on the training rows but for one fold, answer that fold, and store the record.
+
+    Its ``losses`` are the log-losses (nats) of the fold's rows, in the dataset's order.
+    """
+    began = time.monotonic()
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    chosen = without_fold(select_rows(dataset, spec), n_folds, fold, spec.split_seed)
+    record, probabilities = _answer(dataset, chosen, spec, spec.first_seed, label)
+    record["losses"] = row_losses(probabilities, chosen.codes[chosen.test]).tolist()
+    record["seconds"] = round(time.monotonic() - began, 2)
+    return _keep(root, path, record)
+
+
+def _answer(
+    dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, label: str
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Train a seed on the selection's training rows; its record, and what it says of the test rows,
+    as probabilities ``(rows, classes)``."""
+    replica = _train(dataset, chosen, spec, seed, label)
+    from seqclass.networks.classifier import probabilities_of
+    from seqclass.training.fitting import predict_logits
+
+    x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
+    probabilities = predict_logits(probabilities_of(replica.classifier), x)
+    record = _record(replica, label)
+    del record["history"]
+    plain = without_temperature(probabilities, replica.temperature)
+    record["log_loss_untempered"] = log_loss(plain, y)
+    return record | seed_scores(probabilities, y, replica.decision.offsets), probabilities
+
+
+def _keep(root: Root, path: str, record: dict[str, Any]) -> dict[str, Any]:
+    with contextlib.suppress(FileExistsError):  # another study of the same runs was faster
+        create_file(root, path, json.dumps(record).encode())
+    return record
+
+
+def build_ensemble(
+    root_url: str,
+    dataset_ref: str,
+    spec: TrainingSpec,
+    members: list[tuple[str, float]],
+    model_path: str,
+) -> dict[str, Any]:
+    """Store the average of trained seeds as one classifier and return its record.
+
+    members: path and temperature of each. Its own temperature is fitted to the rows that every
+    member held back: all begin with the same ones, and some may have stopped earlier.
+    """
+    tensorflow()
+    from seqclass.networks.classifier import (
+        average_classifiers,
+        probabilities_of,
+        with_familiarity,
+    )
+    from seqclass.training.replica import log_prior
+    from seqclass.training.splits import holdout_folds
+
+    root = open_root(root_url)
+    chosen = select_rows(open_dataset(root, dataset_ref), spec)
+    y = chosen.codes[chosen.train]
+    logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
+    mean = mean_log_probabilities(logits)
+    folds = holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
+    held = np.concatenate([rows for _, rows in folds])[: len(mean)]
+    temperature = fit_temperature(mean, y[held])
+    prior = log_prior(y, len(chosen.classes), spec.recipe)
+    probabilities = soften(mean, temperature)
+    decision = decide(probabilities, y[held], prior, spec.abstention)
+    stored = [probabilities_of(load_keras(root, path)) for path, _ in members]
+    averaged = average_classifiers(stored, temperature)
+    classifier = with_familiarity(averaged, load_keras(root, members[0][0]))
+    save_keras(classifier, root, model_path)
+    return {
+        "temperature": temperature,
+        "decision": asdict(decision),
+        "validation": seed_scores(probabilities, y[held], decision.offsets),
+        "weights_sha256": weights_digest(classifier.get_weights()),
+    }
+
+
+def _held_back_logits(root: Root, model_path: str) -> np.ndarray:
+    with root.fs.open(_held_back_path(model_path), "rb") as file:
+        return np.load(file, allow_pickle=False)
+
+
+def weights_digest(weights: list[np.ndarray]) -> str:
+    """SHA-256 over all weights' shapes and bytes, in the model's order."""
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(str(weight.shape).encode())
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def stored_weights_digest(root_url: str, model_path: str) -> str:
+    """The digest of the weights in a stored classifier."""
+    tensorflow()
+    return weights_digest(load_keras(open_root(root_url), model_path).get_weights())
+
+
+def predict_rows(
+    root_url: str, dataset_ref: str, rows: np.ndarray, model_paths: list[str]
+) -> list[np.ndarray]:
+    """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier.
+
+    Each is loaded by itself: seeds may have chosen unlike networks.
+    """
+    tensorflow()
+    from seqclass.networks.classifier import probabilities_of
+    from seqclass.training.fitting import predict_logits
+
+    root = open_root(root_url)
+    x = open_dataset(root, dataset_ref).values(rows)
+    models = (probabilities_of(load_keras(root, path)) for path in model_paths)
+    return [predict_logits(model, x) for model in models]
+
+
+class Answers(NamedTuple):
+    """Of each row: probabilities ``(n, classes)``, those of each member alone ``(n, members,
+    classes)``, the p-value ``(n,)`` of being like the training rows, and which references are
+    nearest ``(n, 3)``."""
+
+    probabilities: np.ndarray
+    members: np.ndarray
+    p_value: np.ndarray
+    nearest: np.ndarray
+
+
+def answer_in_full(
+    root_url: str, dataset_ref: str, rows: np.ndarray, model_path: str, members_path: str
+) -> Answers:
+    """All that a stored classifier and its members say of row numbers of a dataset."""
+    tensorflow()
+    from seqclass.training.fitting import predict_all, predict_logits
+
+    root = open_root(root_url)
+    x = open_dataset(root, dataset_ref).values(rows)
+    found = predict_all(load_keras(root, model_path), x)
+    members = predict_logits(load_keras(root, members_path), x)
+    return Answers(found["probabilities"], members, found["p_value"], found["nearest"])
+
+
+def explain_rows(
+    root_url: str, dataset_ref: str, rows: np.ndarray, codes: np.ndarray, model_path: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Evidence ``(rows, steps)`` for the class codes that a stored classifier answered.
+
+    Beside it the step of highest evidence ``(rows,)``, -1 in a series without any value.
+    """
+    tensorflow()
+    from seqclass.networks.attribution import find_evidence, strongest_steps
+    from seqclass.networks.classifier import score_gradient
+
+    root = open_root(root_url)
+    x = open_dataset(root, dataset_ref).values(rows)
+    evidence = find_evidence(score_gradient(load_keras(root, model_path)), x, codes)
+    return evidence, strongest_steps(evidence, x)
+
+
+def baseline_rows(root_url: str, dataset_ref: str, spec: TrainingSpec) -> dict[str, np.ndarray]:
+    """Each baseline's class codes for the dataset's test rows."""
+    from seqclass.training.baselines import baseline_predictions
+
+    dataset = open_dataset(open_root(root_url), dataset_ref)
+    chosen = select_rows(dataset, spec)
+    x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
+    y = chosen.codes[chosen.train]
+    return baseline_predictions(x, y, x_test, spec.split_seed, dataset.channels)

@@ -1,0 +1,157 @@
+"""Which rows of a dataset train a classifier and which only test it."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from seqclass.store.datasets import Dataset
+from seqclass.training.group_splits import tolerance
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_folds, assign_newest, assign_test
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Row numbers of a dataset, ascending, and the class code of every row (-1: unlabelled)."""
+
+    classes: list[str]
+    codes: np.ndarray
+    groups: np.ndarray | None
+    train: np.ndarray
+    test: np.ndarray
+
+    @property
+    def train_groups(self) -> np.ndarray | None:
+        return None if self.groups is None else self.groups[self.train]
+
+
+def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
+    """Take the dataset's own split where it names one, else hold test rows back by their ids."""
+    table = dataset.labels()
+    labels = np.array(table["label"].to_pylist(), dtype=object)
+    keys = _keys(table)
+    groups = np.unique(keys, return_inverse=True)[1] if "group" in table.column_names else None
+    if dataset.manifest["splits"]:
+        train, test = _official_split(table, labels, dataset.ref)
+        _check_groups(groups, train, test, dataset.ref)
+    else:
+        train, test = _own_split(table, labels, keys, spec, dataset.ref)
+    classes = sorted(set(labels[train]))
+    number = {name: code for code, name in enumerate(classes)}
+    codes = np.array([number.get(label, -1) for label in labels], dtype=np.int32)
+    return Selection(classes, codes, groups, train, test)
+
+
+def split_of(dataset: Dataset, chosen: Selection, spec: TrainingSpec) -> dict[str, Any]:
+    """What the split has reached: share of test rows, test rows per class, and what is amiss."""
+    train, test = chosen.codes[chosen.train], chosen.codes[chosen.test]
+    share = len(test) / (len(train) + len(test))
+    counts = np.bincount(test, minlength=len(chosen.classes)).tolist()
+    amiss = [
+        f"class {name!r} has no test row, so nothing is known of it; add "
+        f"{'series' if chosen.groups is None else 'groups'} of it"
+        for name, count in zip(chosen.classes, counts, strict=True)
+        if not count
+    ]
+    own = bool(dataset.manifest["splits"])
+    if not own and abs(share - spec.test_fraction) > tolerance(spec.test_fraction) + 1e-9:
+        amiss.append(
+            f"{len(test)} of {len(train) + len(test)} series test, {share:.0%} instead of "
+            f"{spec.test_fraction:.0%}; add groups, or smaller ones, or name a --test split"
+        )
+    return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
+            "official": own, "amiss": amiss}  # fmt: skip
+
+
+def without_fold(chosen: Selection, n_folds: int, fold: int, seed: int) -> Selection:
+    """Cut the training rows into folds: train on all but one, which is tested on.
+
+    The selection's own test rows are in neither part.
+    """
+    rows = chosen.train
+    folds = assign_folds(chosen.codes[rows], chosen.train_groups, n_folds, seed)
+    return replace(chosen, train=rows[folds != fold], test=rows[folds == fold])
+
+
+def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.ndarray, np.ndarray]:
+    split = np.array(table["split"].to_pylist(), dtype=object)
+    known = labels != None  # noqa: E711 - element by element
+    train, test = (np.flatnonzero(known & (split == part)) for part in ("train", "test"))
+    if not len(test):
+        raise ValueError(f"DATASET: expected labelled rows with split 'test', {ref} has none")
+    _check_classes(labels[train], 2, ref)
+    unseen = sorted(set(labels[test]) - set(labels[train]))
+    if unseen:
+        raise ValueError(
+            f"DATASET: expected every label of the test rows among the training rows, got "
+            f"{', '.join(map(repr, unseen))} in test rows only; add training rows of that class"
+        )
+    return train, test
+
+
+def _own_split(
+    table: pa.Table, labels: np.ndarray, keys: np.ndarray, spec: TrainingSpec, ref: str
+) -> tuple[np.ndarray, np.ndarray]:
+    known = np.flatnonzero(labels != None)  # noqa: E711 - element by element
+    _check_classes(labels[known], 3, ref)
+    _, y = np.unique(labels[known].astype(str), return_inverse=True)
+    if spec.split_by == "time":
+        time = _times(table, ref)[known]
+        kept, held = assign_newest(keys[known], y, time, spec.test_fraction, spec.split_rule > 1)
+    else:
+        balanced = spec.split_rule > 1 and "group" in table.column_names
+        kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed, balanced)
+    if not len(held):
+        raise ValueError(
+            f"DATASET: expected enough groups to keep some of them for testing, {ref} has "
+            f"{len(set(keys[known]))}; add groups or leave out the column 'group'"
+        )
+    return known[kept], known[held]
+
+
+def _times(table: pa.Table, ref: str) -> np.ndarray:
+    """Microseconds; rows of unknown time count as the oldest."""
+    if "time" not in table.column_names:
+        raise ValueError(
+            f"split_by: expected a dataset with a column 'time', {ref} has none; add the column or "
+            "split by hash"
+        )
+    numbers = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
+    return numbers.to_numpy()
+
+
+def _check_classes(labels: np.ndarray, least: int, ref: str) -> None:
+    counts = Counter(labels)
+    if len(counts) < 2:
+        raise ValueError(
+            f"DATASET: expected at least 2 classes among the training rows, {ref} has "
+            f"{len(counts)} ({', '.join(counts) or 'no labels'}); add series of another class"
+        )
+    name, count = min(counts.items(), key=lambda item: item[1])
+    if count < least:
+        raise ValueError(
+            f"DATASET: expected at least {least} series of every class to train and to check, "
+            f"{ref} has {count} of class {name!r}; add series or leave the class out"
+        )
+
+
+def _keys(table: pa.Table) -> np.ndarray:
+    """What a split must not cut: each row's group, or its own id where it has none."""
+    ids = table["series_id"].to_pylist()
+    if "group" not in table.column_names:
+        return np.array(ids)
+    groups = table["group"].to_pylist()
+    return np.array(
+        [f"series {i}" if g is None else f"group {g}" for i, g in zip(ids, groups, strict=True)]
+    )
+
+
+def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, ref: str) -> None:
+    if groups is not None and np.isin(groups[test], groups[train]).any():
+        raise ValueError(
+            f"DATASET: expected every group on one side of the official split, {ref} has a group "
+            "on both; correct the split or leave out the column 'group'"
+        )

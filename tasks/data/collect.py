@@ -1,0 +1,345 @@
+"""Task: take the files of an inbox into a dataset, each exactly once.
+
+The version that holds a file's rows names the file's digest. It is committed first, then the
+arrival is announced, then the file is moved: whatever is killed in between is found again by that
+digest, announced once more, and moved.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from seqclass.screening.contract import Profile
+from seqclass.screening.policy import Policy
+from seqclass.screening.screening import Screening, Terms, contract_of, counts_of
+from seqclass.store.datasets import Dataset, dataset_versions, open_dataset, write_dataset
+from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files, what_of
+from seqclass.store.inbox import (
+    ASIDE,
+    DONE,
+    Arrival,
+    arrivals,
+    digest_of,
+    local_copy,
+    look_at,
+    missing_end,
+    put_away,
+)
+from seqclass.store.leases import locked
+from seqclass.store.quarantine import Quarantine
+from seqclass.store.repeats import Ledger
+from seqclass.store.root import Root, check_name, open_root, shown, staging
+from tasks.data.ingest import profiled
+from tasks.data.notify import announce_arrival, announce_refusal
+
+LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True)
+class ArrivalSpec:
+    """How files that arrive are read, and when they are taken for whole.
+
+    policy: what becomes of rows that break the dataset's contract; a file that it refuses goes to
+    quarantine whole. quiet_s: seconds for which a file must not have changed. patience_s: seconds
+    after which a file whose end is still missing is set aside. limits: what a file may hold.
+    """
+
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    policy: Policy = field(default_factory=Policy)
+    quiet_s: float = 2.0
+    patience_s: float = 3600.0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.quiet_s <= self.patience_s:
+            raise ValueError(
+                f"quiet_s: expected seconds from 0 to patience_s ({self.patience_s:g}), "
+                f"got {self.quiet_s:g}; correct them"
+            )
+
+
+@dataclass
+class _File:
+    """A file of the inbox and what became of it."""
+
+    arrival: Arrival
+    digest: str = ""
+    became: str = ""
+    reason: str = ""
+    screening: Screening | None = None
+    rows: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        taken = self.screening if self.became == "added" else None
+        counts = {"added": taken.kept, **counts_of(taken)} if taken else {"added": 0}
+        return {"file": self.arrival.name, "became": self.became, "reason": self.reason, **counts}
+
+
+Announce = Callable[[str, int], None]
+
+
+@task(name="collect")
+def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> dict[str, Any]:
+    """Take what has arrived for a dataset, announce it, and say what became of each file."""
+    root, logger = open_root(root_url), get_run_logger()
+    found = collect_arrivals(
+        root, name, open_root(inbox_url), spec, datetime.now(UTC),
+        lambda ref, added: announce_arrival(root, ref, added),
+    )  # fmt: skip
+    for file in found["files"]:
+        logger.info("%s: %s %s", file["file"], file["became"], file["reason"])
+        if file["became"] == "quarantined":
+            announce_refusal(root, name, file["file"], file["reason"])
+    return found
+
+
+def collect_arrivals(
+    root: Root, name: str, inbox: Root, spec: ArrivalSpec, now: datetime, announce: Announce
+) -> dict[str, Any]:
+    """Commit the rows of all whole files in one version, tell of it, then move the files.
+
+    ``announce(dataset, added)`` is called at least once for every version, before its files move.
+    Returns the newest version (None where there is none), the rows it gained, and for each file
+    what it became: added, repeated, quarantined, waiting or gone.
+    """
+    check_name(name, "DATASET")
+    seen = [_File(arrival) for arrival in arrivals(inbox)]
+    if not seen or not dataset_versions(root, name):
+        for file in seen:
+            file.became, file.reason = "waiting", f"no dataset {name!r} yet; import one first"
+        return _report(inbox, None, 0, seen)
+    with locked(root, "datasets", name):
+        _hold_back(inbox, spec, now, seen)
+        parent = open_dataset(root, name)
+        newest, added = _take(parent, inbox, spec, now, [f for f in seen if not f.became])
+        if any(file.became in ("added", "repeated") for file in seen):
+            announce(newest.ref, added)
+        for file in seen:
+            _put_away(inbox, file)
+        return _report(inbox, newest, added, seen)
+
+
+def _report(inbox: Root, newest: Dataset | None, added: int, files: list[_File]) -> dict[str, Any]:
+    return {
+        "place": inbox.url,
+        "dataset": newest.ref if newest else None,
+        "added": added,
+        "files": [file.describe() for file in files],
+    }
+
+
+def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]) -> None:
+    """Mark the files that are still being written, and those that were never finished."""
+    for file in files:
+        if file.arrival.irregular:
+            file.became, file.digest = "quarantined", "0" * 64
+            file.reason = (
+                f"PATH: expected a regular file, got {file.arrival.irregular}; put the file itself "
+                "into the inbox"
+            )
+            continue
+        age_s = (now - file.arrival.modified).total_seconds()
+        if -spec.quiet_s < age_s < spec.quiet_s:
+            file.became, file.reason = "waiting", f"it changed {max(age_s, 0):.1f} s ago"
+            continue
+        try:
+            missing = missing_end(inbox, file.arrival.name)
+            if missing is None:
+                continue
+            file.became, file.reason = "waiting", f"expected {missing}, found none yet"
+            if age_s >= spec.patience_s:
+                with local_copy(inbox, file.arrival.name) as path:
+                    file.digest = digest_of(path)
+                file.became = "quarantined"
+                file.reason = (
+                    f"PATH: expected {missing}, found none {spec.patience_s:g} s after the file's "
+                    "last change; write it whole and put it into the inbox again"
+                )
+        except OSError as error:
+            _lost(file, error)
+
+
+def _lost(file: _File, error: OSError) -> None:
+    gone = isinstance(error, FileNotFoundError)
+    file.became = "gone" if gone else "waiting"
+    file.reason = (
+        "removed while it was looked at" if gone else f"unreadable ({error.strerror or error})"
+    )
+
+
+def _take(
+    parent: Dataset, inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
+) -> tuple[Dataset, int]:
+    """Commit the rows of the files that pass; the newest version and how many rows it gained."""
+    root, known = parent.root, _known_digests(parent)
+    with staging(root, f"arrivals-{parent.manifest['name']}") as folder:
+        screen = _Screen(parent, spec, folder)
+        for file in files:
+            _look_into(inbox, file, known, screen)
+        taken = [file for file in files if file.became == "added"]
+        added = sum(file.screening.kept for file in taken if file.screening)
+        if added:
+            return _commit(parent, taken, now), added
+        for file in taken:
+            file.became, file.reason = "repeated", "its rows are there already"
+        return parent, 0
+
+
+def _known_digests(newest: Dataset) -> set[str]:
+    """Digests of all files whose rows are in a version: its own and those of its ancestors."""
+    versions = dataset_versions(newest.root, newest.manifest["name"])
+    manifest, known = newest.manifest, set[str]()
+    while True:
+        known |= {entry["sha256"] for entry in manifest["source"].get("import", [])}
+        older = [ref for ref in manifest["parents"] if ref.rpartition("@")[2] in versions]
+        if not older:
+            return known
+        manifest = open_dataset(newest.root, older[0]).manifest
+
+
+def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> None:
+    """Read a file's rows into the staging folder where they pass; say what it becomes."""
+    arrival = file.arrival
+    try:
+        with local_copy(inbox, arrival.name) as path:
+            file.digest = digest_of(path)
+            if file.digest in known:
+                file.became, file.reason = "repeated", "its content is there already"
+                return
+            _judge(path, file, screen, screen.prepare())
+    except OSError as error:
+        _lost(file, error)
+    now = look_at(inbox, arrival.name)
+    if now is None:
+        file.became, file.reason = "gone", "removed while it was read"
+    elif now.stamp != arrival.stamp:
+        file.became, file.reason = "waiting", "it changed while it was read"
+    if file.became:
+        screen.forget()
+    else:
+        file.became = "added"
+        known.add(file.digest)
+        screen.remember()
+
+
+def _judge(path: str, file: _File, screen: "_Screen", terms: Terms) -> None:
+    """Whatever a file brings about in a reader is that file's fault, and harms no other."""
+    try:
+        screen.read(path, file, terms)
+    except ValueError as error:
+        file.became, file.reason = (
+            "quarantined",
+            shown(" ".join(str(error).split()), LONGEST_REASON),
+        )
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        file.became = "quarantined"
+        file.reason = f"PATH: expected rows that fit, got {what_of(error)}; correct the file"
+
+
+class _Screen:
+    """Holds files to the terms of a dataset, one by one, and keeps the rows that pass."""
+
+    def __init__(self, parent: Dataset, spec: ArrivalSpec, folder: str) -> None:
+        self.parent, self.spec, self.folder = parent, spec, folder
+        self.terms: Terms | None = None
+        self.ledger, self.runs = Ledger(), list[Any]()
+
+    def prepare(self) -> Terms:
+        """Learn what the dataset holds, once."""
+        if self.terms is None:
+            self.terms = self._terms()
+            self.remember()
+        return self.terms
+
+    def read(self, path: str, file: _File, terms: Terms) -> None:
+        expand([path], "PATH")
+        own, root = f"{self.folder}/{file.digest}", self.parent.root
+        screening = Screening(terms, Quarantine(root, own), self.ledger)
+        keep_infinite = self.spec.policy.infinite != "refuse"
+        names = self.spec.columns.over(names_of(self.parent.manifest))
+        tables = read_files([path], names, None, keep_infinite, self.spec.limits)
+        file.rows = _spool(root, f"{own}/rows.parquet", screening.passing(tables))
+        file.screening = screening
+
+    def _terms(self) -> Terms:
+        self.ledger.learn(self.parent.tables())
+        columns, contract = tuple(self.parent.manifest["columns"]), contract_of(self.parent)
+        return Terms(self.spec.policy, self.parent.ref, columns, contract, append=True)
+
+    def remember(self) -> None:
+        self.runs = list(self.ledger.runs)
+
+    def forget(self) -> None:
+        """Drop what the ledger learnt from a file that was not taken."""
+        self.ledger.runs = list(self.runs)
+
+
+def _spool(root: Root, path: str, tables: Iterator[pa.Table]) -> str:
+    """Write rows to a staged file; an empty text where there are none."""
+    first = next(tables, None)
+    if first is None:
+        return ""
+    with root.fs.open(path, "wb") as sink, pq.ParquetWriter(sink, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+    return path
+
+
+def _spooled(root: Root, path: str) -> Iterator[pa.Table]:
+    if path:
+        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+            for group in range(parquet.num_row_groups):
+                yield parquet.read_row_group(group)
+
+
+def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
+    """Write the parent's rows and then those of the files as a version that names them."""
+    root, name, profile = parent.root, parent.manifest["name"], Profile()
+    source = {
+        "import": [
+            {"path": f.arrival.name, "sha256": f.digest, "bytes": f.arrival.stamp[0]} for f in files
+        ]
+    }
+    newer = chain.from_iterable(_spooled(root, file.rows) for file in files)
+
+    def remarks() -> dict[str, Any]:
+        screenings = [file.screening for file in files if file.screening]
+        for screening in screenings:
+            screening.quarantine.settle(name)
+        return {
+            "parents": [parent.ref],
+            "rejected": sum(screening.rejected for screening in screenings),
+            "repeats": sum(screening.repeats for screening in screenings),
+            "contract": asdict(profile.contract()),
+            "reading": parent.manifest.get("reading", {}),
+        }
+
+    tables = profiled(chain(parent.tables(), newer), profile)
+    return write_dataset(root, name, tables, source, now, remarks)
+
+
+def _put_away(inbox: Root, file: _File) -> None:
+    """Move a file to where it belongs; one that has changed meanwhile is left for the next look."""
+    if file.became not in ("added", "repeated", "quarantined"):
+        return
+    refused = file.became == "quarantined"
+    try:
+        moved = put_away(
+            inbox, file.arrival, file.digest, ASIDE if refused else DONE,
+            file.reason if refused else None,
+        )  # fmt: skip
+    except OSError as error:
+        file.reason += f" (not moved: {error.strerror or os.strerror(error.errno or 0)})"
+        return
+    if not moved:
+        file.reason += " (not moved: removed or changed meanwhile)"

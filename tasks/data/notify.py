@@ -1,0 +1,73 @@
+"""Events of the data: what arrived for which model, and what was refused."""
+
+import threading
+from typing import Any
+
+from prefect import task
+
+from seqclass.store.catalogue import list_models
+from seqclass.store.datasets import CHOSEN_FROM
+from seqclass.store.root import Root, open_root
+
+ARRIVED, REFUSED = "seqclass.data.arrived", "seqclass.data.refused"
+LONGEST_WAIT_S = 30.0
+"""Seconds to wait for the server to have an event before the work goes on without it."""
+
+
+@task(name="notify")
+def notify(dataset: str, added: int, root_url: str) -> None:
+    """Tell that rows were added to a dataset, so that its models are trained again."""
+    announce_arrival(open_root(root_url), dataset, added)
+
+
+def models_of(root: Root, dataset: str) -> list[str]:
+    """Names of the models whose champion has learnt from a version of a dataset's name."""
+    name = _name(dataset)
+    return sorted({m["name"] for m in list_models(root)
+                   if m["champion"] and _name(_source(m)) == name})  # fmt: skip
+
+
+def _source(manifest: dict[str, Any]) -> str:
+    """The dataset that a model had to choose its rows from."""
+    return manifest.get("dataset_source", {}).get(CHOSEN_FROM, manifest.get("dataset", ""))
+
+
+def _name(dataset: str) -> str:
+    return dataset.removeprefix("datasets/").partition("@")[0]
+
+
+def announce_arrival(root: Root, dataset: str, added: int) -> None:
+    """Emit ``seqclass.data.arrived`` for each model of the dataset, or once where it has none.
+
+    The payload names the dataset's version, the rows added, the model and the root.
+    """
+    payload = {"dataset": dataset, "added": added, "root": root.url}
+    models = models_of(root, dataset)
+    for model in models:
+        related = [{"prefect.resource.id": f"seqclass.model.{model}",
+                    "prefect.resource.role": "model"}]  # fmt: skip
+        _emit(ARRIVED, _name(dataset), {**payload, "model": model}, related)
+    if not models:
+        _emit(ARRIVED, _name(dataset), payload, [])
+    _wait_until_sent()
+
+
+def announce_refusal(root: Root, name: str, file: str, reason: str) -> None:
+    """Emit ``seqclass.data.refused``: a file went to quarantine."""
+    _emit(REFUSED, name, {"file": file, "reason": reason, "root": root.url}, [])
+
+
+def _emit(event: str, name: str, payload: dict[str, Any], related: list[dict[str, str]]) -> None:
+    from prefect.events import emit_event
+
+    resource = {"prefect.resource.id": f"seqclass.dataset.{name}", "prefect.resource.name": name}
+    emit_event(event, resource, related=related, payload=payload)
+
+
+def _wait_until_sent() -> None:
+    """Events leave in the background, and are lost with the process."""
+    from prefect.events.worker import EventsWorker
+
+    waiting = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)
+    waiting.start()
+    waiting.join(LONGEST_WAIT_S)

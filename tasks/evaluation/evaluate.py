@@ -1,0 +1,203 @@
+"""Task: score the candidates on the test rows. No step before it reads them."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from seqclass.evaluation.contribution import contribution_of
+from seqclass.evaluation.decisions import (
+    AMBIGUOUS,
+    UNFAMILIAR,
+    UNKNOWN,
+    Decision,
+    abstention_scores,
+    confidence_of,
+    predict_labels,
+    reasons_of,
+)
+from seqclass.evaluation.metrics import evaluate as full_scores
+from seqclass.evaluation.metrics import label_scores, seed_scores
+from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
+from seqclass.monitoring.first_champion import evidence_of
+from seqclass.monitoring.stability import stability_of
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.root import open_root
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
+from tasks.compute.explain import explain
+from tasks.compute.leakage import leaks_of
+from tasks.compute.replicas import (
+    Answers,
+    answer_in_full,
+    baseline_rows,
+    members_path,
+    predict_rows,
+)
+from tasks.compute.split import Selection, select_rows, split_of
+from tasks.compute.workers import workers
+
+
+@task(name="evaluate")
+def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
+    """Score what is registered, every seed and the baselines on the same test rows."""
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    chosen = select_rows(dataset, spec)
+    records = read_records(workspace, root_url)
+    ensemble = assemble(dataset.ref, spec, records, workspace, root_url)
+    answers, by_seed, baselines = _answers(dataset, spec, chosen, records, workspace)
+    registered, best = answers.probabilities, best_record(records)
+    y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
+    seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
+    decision = Decision(**(ensemble or best)["decision"])
+    given = predict_labels(registered, decision.offsets)
+    metrics = {
+        **_scored(registered, decision, chosen, spec),
+        "unknown": _counted(
+            reasons_of(confidence_of(registered, decision.offsets), answers.p_value, decision)
+        ),
+        "registered_seed": None if ensemble else best["seed"],
+        "committee": contribution_of(best["members"], answers.members, given, y),
+        "left_out": [m for m in best["members"] if m["accuracy"] is None],
+        "references": len(best["references"]),
+        "set_coverage": spec.abstention.set_coverage,
+        "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
+        "evidence": evidence_of(y, given, baselines, spec.limits.significance, spec.split_seed),
+        "split": split_of(dataset, chosen, spec),
+        "leaks": leaks_of(dataset, chosen),
+        "symbols": _symbols(dataset.channels, records),
+        **explain(dataset, chosen, registered, given, workspace),
+    }
+    metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
+    _write_json(root.fs, f"{workspace}/metrics.json", metrics)
+    codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
+    references = _references(dataset, chosen, best)
+    _write_table(root.fs, f"{workspace}/{REFERENCES}", references)
+    table = predictions(dataset, chosen, answers, decision, codes, references)
+    _write_table(root.fs, f"{workspace}/predictions.parquet", table)
+    by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
+    found = stability_of(seeds, by_row, y, names, n_classes, spec.limits, spec.split_seed)
+    _write_json(root.fs, f"{workspace}/stability.json", found)
+    get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
+    return workspace
+
+
+def _scored(
+    probabilities: np.ndarray, decision: Decision, chosen: Selection, spec: TrainingSpec
+) -> dict[str, Any]:
+    """All scores of what is registered, and how it decides."""
+    y, offsets = chosen.codes[chosen.test], decision.offsets
+    return {
+        "classes": chosen.classes,
+        "train_rows": len(chosen.train),
+        "test_rows": len(chosen.test),
+        "metrics": full_scores(probabilities, y, chosen.classes, spec.split_seed, offsets),
+        "decision": asdict(decision),
+        "abstention": abstention_scores(probabilities, y, decision),
+        "without_offsets": seed_scores(probabilities, y) if offsets else None,
+    }
+
+
+def _answers(
+    dataset: Dataset,
+    spec: TrainingSpec,
+    chosen: Selection,
+    records: list[dict[str, Any]],
+    workspace: str,
+) -> tuple[Answers, dict[int, np.ndarray], dict[str, np.ndarray]]:
+    """What is registered says of the test rows; each seed's probabilities; the baselines' codes."""
+    url, seeds = dataset.root.url, [record["seed"] for record in records]
+    paths = [candidate_path(workspace, seed) for seed in seeds]
+    alone = members_path(candidate_path(workspace, best_record(records)["seed"]))
+    registered, baselines, *by_seed = workers().run(
+        [
+            (answer_in_full, (url, dataset.ref, chosen.test, f"{workspace}/model.keras", alone)),
+            (baseline_rows, (url, dataset.ref, spec)),
+            *((predict_rows, (url, dataset.ref, chosen.test, [path])) for path in paths),
+        ]
+    )
+    return registered, {seed: own for seed, [own] in zip(seeds, by_seed, strict=True)}, baselines
+
+
+def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Scores of the ensemble, of its seeds on average, and of the seed that validates best."""
+    best = best_record(seeds)
+    return {
+        name: {
+            "ensemble": ensemble[name],
+            "mean_of_seeds": float(np.mean([seed[name] for seed in seeds])),
+            "best_validated_seed": best[name],
+        }
+        for name in ("accuracy", "macro_f1", "log_loss", "ece")
+    }
+
+
+def _symbols(channels: list[str], records: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """The lowest and the highest symbol of each channel that every seed sees as symbols."""
+    found = zip(channels, records[0]["symbols"], strict=True)
+    return {channel: limits for channel, limits in found if limits is not None}
+
+
+def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:
+    return record["decision"]["offsets"]
+
+
+def _references(dataset: Dataset, chosen: Selection, record: dict[str, Any]) -> pa.Table:
+    """The training series that the registered model compares with, in its order."""
+    rows = chosen.train[np.array(record["references"], dtype=np.int64)]
+    return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
+
+
+def _counted(reasons: list[str | None]) -> dict[str, int]:
+    return {name: reasons.count(name) for name in (AMBIGUOUS, UNFAMILIAR)}
+
+
+def _write_table(fs: Any, path: str, table: pa.Table) -> None:
+    with fs.open(path, "wb") as file:
+        pq.write_table(table, file)
+
+
+def predictions(
+    dataset: Dataset,
+    chosen: Selection,
+    answers: Answers,
+    decision: Decision,
+    by_seed: dict[int, np.ndarray],
+    references: pa.Table,
+) -> pa.Table:  # what a row is made of
+    """A row per test series: truth, the registered model's answer, every seed's answer.
+
+    ``answer`` is the prediction, or ``unknown``, whose ``reason`` is ``ambiguous`` where the
+    confidence is below the threshold, ``unfamiliar`` where the p-value is. ``possible``: the
+    classes that can't be ruled out; ``nearest``: the most similar training series.
+    """
+    probabilities = answers.probabilities
+    names = pa.array(chosen.classes, pa.string())
+    table = dataset.labels().take(pa.array(chosen.test)).select(["series_id", "label"])
+    guessed = names.take(pa.array(predict_labels(probabilities, decision.offsets)))
+    confidence = confidence_of(probabilities, decision.offsets)
+    reasons = pa.array(reasons_of(confidence, answers.p_value, decision), pa.string())
+    columns = {
+        "series_id": table["series_id"],
+        "label": table["label"],
+        "prediction": guessed,
+        "answer": pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
+        "reason": reasons,
+        "confidence": pa.array(confidence, pa.float32()),
+        "familiarity": pa.array(answers.p_value, pa.float32()),
+        "possible": possible_names(probabilities, decision.possible, chosen.classes),
+        "nearest": nearest_names(answers.nearest, references["series_id"]),
+        "probabilities": pa.array(list(probabilities), pa.list_(pa.float32())),
+        **{f"seed_{seed}": names.take(pa.array(answer)) for seed, answer in by_seed.items()},
+    }
+    return pa.table(columns)
+
+
+def _write_json(fs: Any, path: str, content: dict[str, Any]) -> None:
+    fs.pipe_file(path, json.dumps(content, indent=2, ensure_ascii=False).encode())

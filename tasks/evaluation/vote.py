@@ -1,0 +1,277 @@
+"""Task: let the windows of every piece vote, beside baselines trained on the same rows."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from prefect import get_run_logger, task
+from pydantic import TypeAdapter
+
+from seqclass.evaluation.votes import (
+    VotingSpec,
+    accuracy_of,
+    cut,
+    lead_of,
+    names_of,
+    set_scores,
+    vote,
+)
+from seqclass.runtime import tensorflow
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.models import Model, load_keras
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root, replace_file
+from seqclass.training.ngrams import fit_symbol_models
+from seqclass.training.spec import TrainingSpec, recorded
+from tasks.compute.split import select_rows
+from tasks.compute.workers import workers
+from tasks.evaluation.compare import offsets_of
+
+OURS = "this model"
+BATCH = 2048
+"""Windows whose baselines' scores are held at once."""
+
+
+@dataclass(frozen=True)
+class PollSpec:
+    """What to ask a model about a dataset.
+
+    voting: how pieces are cut and answered. sets: names of classes that are easily confused, by
+    the name of their set.
+    """
+
+    voting: VotingSpec = field(default_factory=VotingSpec)
+    sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@task(name="vote")
+def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root_url: str) -> str:
+    """Answer every piece by its windows' votes and return the path of what was found.
+
+    Rows that the model was trained on are left out. A piece is a group of the dataset, or a series
+    where it has none.
+    """
+    root = open_root(root_url)
+    model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
+    check_channels(model, dataset)
+    [found] = workers().run([(poll, (root.url, model.ref, dataset.ref, spec))])
+    digest = hashlib.sha256(json.dumps([dataset.ref, asdict(spec)]).encode()).hexdigest()[:16]
+    path = root.join("scores", model.name, model.version, f"votes-{digest}.json")
+    replace_file(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())
+    get_run_logger().info("%d pieces voted", len(found["answers"]))
+    return path
+
+
+def check_channels(model: Model, dataset: Dataset) -> None:
+    wanted = model.manifest["channels"]
+    if dataset.channels != wanted:
+        raise ValueError(
+            f"DATASET: expected the channels {', '.join(wanted)} of {model.ref}, {dataset.ref} has "
+            f"{', '.join(dataset.channels)}; import the columns under these names"
+        )
+
+
+def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dict[str, Any]:
+    """In a worker: what the model and the baselines answer, window by window and by vote."""
+    root = open_root(root_url)
+    model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
+    classes = model.manifest["classes"]
+    table = dataset.labels()
+    rows = unseen_rows(root, model, dataset, table)
+    table = table.take(rows)
+    windows, owners = cut(dataset.values(rows), spec.voting)
+    pieces, piece_of_row = _pieces(table)
+    owners = piece_of_row[owners]
+    labels = _labels(table, piece_of_row, len(pieces), dataset.ref)
+    known = np.array([classes.index(label) if label in classes else -1 for label in labels])
+    strange = np.array([label is not None and label not in classes for label in labels])
+    scores = window_scores(root, model, windows)
+    votes = {
+        who: vote(s.argmax(axis=1), owners, len(classes), spec.voting.agreement)
+        for who, s in scores.items()
+    }
+    sets = {
+        name: np.array([classes.index(c) for c in members if c in classes])
+        for name, members in spec.sets.items()
+    }
+    return {
+        "model": model.ref,
+        "dataset": dataset.ref,
+        "trained_on": model.manifest["dataset"],
+        "kind": f"{_kind(model.manifest['dataset_source'])} → {_kind(dataset.manifest['source'])}",
+        "voting": asdict(spec.voting),
+        "windows": len(windows),
+        "pieces": len(pieces),
+        "trained_rows": dataset.manifest["n_series"] - len(rows),
+        "of_other_classes": _others(labels, classes),
+        "who": _summaries(scores, votes, known, strange, owners, sets),
+        "leads": _leads(scores, known, owners),
+        "answers": _answers(pieces, labels, votes, owners, classes),
+    }
+
+
+def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> np.ndarray:
+    """Row numbers of what is not known to have trained the model.
+
+    Where the dataset has the name of the model's own, rows with the id or the group of a training
+    row are left out.
+    """
+    own = open_dataset(root, model.manifest["dataset"])
+    if own.manifest["name"] != dataset.manifest["name"]:
+        return np.arange(len(table))
+    trained = own.labels().take(select_rows(own, _spec_of(model)).train)
+    seen = np.zeros(len(table), dtype=bool)
+    for name in {"series_id", "group"} & set(table.column_names) & set(trained.column_names):
+        known = trained[name].combine_chunks()
+        seen |= pc.is_in(table[name], value_set=known, skip_nulls=True).to_numpy()
+    if seen.all():
+        raise ValueError(
+            f"DATASET: expected series that {model.ref} was not trained on, {dataset.ref} has "
+            "none; import them under a name of their own"
+        )
+    return np.flatnonzero(~seen)
+
+
+def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np.ndarray]:
+    """Log-scores ``(windows, classes)`` by the model and by each baseline of its training rows."""
+    return {
+        OURS: _own_scores(root, model, windows),
+        **{
+            name: np.concatenate(
+                [
+                    fitted.log_scores(windows[at : at + BATCH])
+                    for at in range(0, len(windows), BATCH)
+                ]
+            )
+            for name, fitted in _baselines(root, model).items()
+        },
+    }
+
+
+def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
+    tensorflow()
+    from seqclass.networks.classifier import probabilities_of
+    from seqclass.training.fitting import predict_logits
+
+    classifier = probabilities_of(load_keras(root, model.path("model.keras")))
+    probabilities = predict_logits(classifier, windows)
+    tiny = np.finfo(np.float32).tiny
+    return _moved(model, np.log(np.maximum(probabilities.astype(np.float64), tiny)))
+
+
+def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
+    """Log-probabilities with the model's offsets, where it has any."""
+    offsets = offsets_of(model)
+    return logarithms if offsets is None else logarithms + np.asarray(offsets)
+
+
+def _baselines(root: Root, model: Model) -> dict[str, Any]:
+    spec, dataset = _spec_of(model), open_dataset(root, model.manifest["dataset"])
+    chosen = select_rows(dataset, spec)
+    x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
+    return fit_symbol_models(x, y, dataset.channels, spec.split_seed)
+
+
+def _spec_of(model: Model) -> TrainingSpec:
+    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+
+
+def _pieces(table: Any) -> tuple[list[str], np.ndarray]:
+    """Names of the pieces, and the piece of every row."""
+    ids = table["series_id"].to_pylist()
+    groups = table["group"].to_pylist() if "group" in table.column_names else [None] * len(ids)
+    keys = [g if g is not None else i for g, i in zip(groups, ids, strict=True)]
+    names, number = np.unique(np.array(keys, dtype=object).astype(str), return_inverse=True)
+    return names.tolist(), number
+
+
+def _labels(table: Any, piece_of_row: np.ndarray, n: int, ref: str) -> list[str | None]:
+    """The label of each piece: that of those of its series that have one."""
+    labels: list[str | None] = [None] * n
+    for piece, label in zip(piece_of_row, table["label"].to_pylist(), strict=True):
+        if label is None:
+            continue
+        if labels[piece] not in (None, label):
+            raise ValueError(
+                f"DATASET: expected one label for all series of a group, {ref} has "
+                f"{labels[piece]!r} and {label!r} in one; correct the column 'group'"
+            )
+        labels[piece] = label
+    return labels
+
+
+def _kind(source: dict[str, Any]) -> str:
+    return "synthetic" if "generator" in source else "real"
+
+
+def _others(labels: list[str | None], classes: list[str]) -> dict[str, int]:
+    strange = [label for label in labels if label is not None and label not in classes]
+    return {label: strange.count(label) for label in sorted(set(strange))}
+
+
+def _summaries(
+    scores: dict[str, np.ndarray],
+    votes: dict[str, tuple[np.ndarray, np.ndarray]],
+    known: np.ndarray,
+    strange: np.ndarray,
+    owners: np.ndarray,
+    sets: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """By who answers: windows, pieces and named sets, of known classes; intervals over pieces.
+
+    known: class code of each piece, negative where it has none; strange: whether its label is of
+    another class.
+    """
+    rows, asked = known[owners] >= 0, known >= 0
+    truth_of_rows, pieces = known[owners][rows], owners[rows]
+    found = {}
+    for who, s in scores.items():
+        answers, truth = votes[who][0][asked], known[asked]
+        answered = answers >= 0
+        found[who] = {
+            "windows": accuracy_of(s[rows].argmax(axis=1) == truth_of_rows, pieces),
+            "pieces": {
+                **accuracy_of(answers == truth),
+                "unknown": int((~answered).sum()),
+                "answered": accuracy_of(answers[answered] == truth[answered]),
+            },
+            "others_unknown": accuracy_of(votes[who][0][strange] < 0),
+            "sets": set_scores(s[rows], truth_of_rows, sets, pieces),
+        }
+    return found
+
+
+def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray) -> dict[str, Any]:
+    """The model's lead over each baseline in windows of known classes, its interval over pieces."""
+    rows = known[owners] >= 0
+    truth, pieces = known[owners][rows], owners[rows]
+    right = {who: s[rows].argmax(axis=1) == truth for who, s in scores.items()}
+    others = [who for who in right if who != OURS]
+    return {who: lead_of(right[OURS], right[who], pieces) for who in others if rows.any()}
+
+
+def _answers(
+    pieces: list[str],
+    labels: list[str | None],
+    votes: dict[str, tuple[np.ndarray, np.ndarray]],
+    owners: np.ndarray,
+    classes: list[str],
+) -> list[dict[str, Any]]:
+    n_windows = np.bincount(owners, minlength=len(pieces)).tolist()
+    columns = {who: names_of(answers, classes) for who, (answers, _) in votes.items()}
+    shares = votes[OURS][1].tolist()
+    return [
+        {
+            "piece": piece,
+            "label": labels[i],
+            "windows": n_windows[i],
+            "answer": columns[OURS][i],
+            "agreement": shares[i],
+            **{who: answers[i] for who, answers in columns.items() if who != OURS},
+        }
+        for i, piece in enumerate(pieces)
+    ]

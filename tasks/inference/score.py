@@ -1,0 +1,261 @@
+"""Tasks: score what a model has not scored yet, and tell how good or how sure the answers are."""
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from seqclass.evaluation.decisions import UNKNOWN
+from seqclass.inference.answer_files import check_ending, write_out
+from seqclass.inference.partitions import Partition, partitions_of, read_labels
+from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, scorer_of
+from seqclass.monitoring.estimate import estimate
+from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root, staging
+from seqclass.store.rows import channels_of
+from seqclass.store.scores import TABLE, ScoreSet
+from tasks.compute.workers import end_workers, workers
+
+
+@task(name="resolve model")
+def resolve_model(model: str, root_url: str) -> str:
+    """The one version that a run scores with, whatever becomes of the champion meanwhile."""
+    return open_model(open_root(root_url), model).ref
+
+
+@task(name="score")
+def score(
+    model_ref: str,
+    data: str,
+    out: str | None,
+    labels: str | None,
+    columns: ColumnNames | None,
+    root_url: str,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
+    """Score the partitions of a dataset or file that this version has not scored before."""
+    found = score_data(open_root(root_url), model_ref, data, out, labels, columns, limits)
+    if found["scored"]:
+        end_workers()
+    get_run_logger().info(
+        "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
+    )
+    return found
+
+
+def score_data(
+    root: Root,
+    model_ref: str,
+    data: str,
+    out: str | None = None,
+    labels: str | None = None,
+    columns: ColumnNames | None = None,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
+    """Answer what the version has not answered yet; where all answers lie, and how many.
+
+    columns: what is said of a file, over what was said when the model's dataset was imported.
+    """
+    model = open_model(root, model_ref)
+    if out:
+        check_ending(out)
+    names = (columns or ColumnNames()).over(names_of(model.manifest))
+    partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
+    _spare_inputs(out, [partition.path for partition in partitions], labels)
+    scorer = scorer_of(model)
+    sets, fresh = [], 0
+    for partition in partitions:
+        scores = ScoreSet(root, model.name, model.version, partition.source, partition.digest)
+        if not scores.is_written:
+            fresh += score_partition(partition, scorer, scores, names, limits)
+        sets.append(scores)
+    tables = [scores.table() for scores in sets]
+    place = write_out(root, tables, out) if out else _place(tables)
+    counts = {**_counts(sets), "scored": fresh}
+    return {"model": model.ref, **counts, "tables": tables, "out": place}
+
+
+def _counts(sets: list[ScoreSet]) -> dict[str, int]:
+    manifests = [scores.manifest() for scores in sets]
+    return {name: sum(m[name] for m in manifests) for name in ("rows", "unknown")}
+
+
+def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
+    """Refuse to write the answers over what they are made from."""
+    if out is None or not os.path.exists(out):
+        return
+    inputs = [path for path in (*paths, labels) if path and os.path.exists(path)]
+    if any(os.path.samefile(path, out) for path in inputs):
+        raise ValueError(f"--out: expected another file than the input, got {out!r}; rename it")
+
+
+def _place(tables: list[str]) -> str:
+    """The file of scores, or the folder above the files of several partitions."""
+    return tables[0] if len(tables) == 1 else tables[0].rsplit("/", 2)[0]
+
+
+def score_partition(
+    partition: Partition,
+    scorer: Scorer,
+    scores: ScoreSet,
+    names: ColumnNames,
+    limits: Limits | None = None,
+) -> int:
+    """Answer a partition in worker processes and seal the answers; returns its rows."""
+    root = scores.root
+    with staging(root, f"scores-{scores.model}") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        path = partition.path
+        if not partition.is_stored:
+            path = _as_wide_parquet(path, workspace, root, names, limits)
+        parts = _parts(root, path, partition.is_stored)
+        if not parts:
+            raise ValueError(f"{path}: expected at least one series, got none; check the input")
+        targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
+        counted = workers().run(
+            [(score_part, (root.url, p, scorer, t)) for p, t in zip(parts, targets, strict=True)]
+        )
+        [unknown] = workers().run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
+        description = {"rows": sum(counted), "path": partition.path, "unknown": unknown}
+        for extra in {*targets, path} - {partition.path}:
+            root.fs.rm(extra)
+        scores.write(workspace, description, datetime.now(UTC))
+    return sum(counted)
+
+
+def _parts(root: Root, path: str, is_stored: bool) -> list[Part]:
+    with root.fs.open(path, "rb") if is_stored else open(path, "rb") as file:
+        n_groups = pq.ParquetFile(file).num_row_groups
+    return [Part(path, is_stored, (group,)) for group in range(n_groups)]
+
+
+def as_meant(partition: Partition, names: ColumnNames) -> Partition:
+    """The partition, known by how its file is meant as well where anything was said of it."""
+    if partition.is_stored or not names.told():
+        return partition
+    said = f"{partition.digest} {json.dumps(names.told(), sort_keys=True)}"
+    digest = hashlib.sha256(said.encode()).hexdigest()[: len(partition.digest)]
+    return replace(partition, digest=digest)
+
+
+def _as_wide_parquet(
+    path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits | None = None
+) -> str:
+    """The path itself where its rows are series; else a copy in which they are."""
+    if path.lower().endswith(".parquet"):
+        try:
+            schema = pq.read_schema(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).split("\n")[0]
+            raise ValueError(
+                f"{path}: expected a Parquet file, got {reason}; write it again"
+            ) from error
+        if channels_of(schema) and not names.told():
+            return path
+    target, writer = f"{workspace}/series.parquet", None
+    for table in read_files([path], replace(names, unlabelled=True), limits=limits):
+        writer = writer or pq.ParquetWriter(target, table.schema, filesystem=root.fs)
+        writer.write_table(table)
+    if writer is None:
+        raise ValueError(f"{path}: expected at least one series, got none; check the input")
+    writer.close()
+    return target
+
+
+@task(name="assess")
+def assess(
+    model_ref: str,
+    tables: list[str],
+    labels: str | None,
+    root_url: str,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
+    """Scores on the rows whose labels are known, None without any; and an estimate for all.
+
+    labels: a Parquet or CSV file with ``series_id`` and ``label``, which counts instead of the
+    labels that came with the rows.
+    """
+    root = open_root(root_url)
+    classes = open_model(root, model_ref).manifest["classes"]
+    wanted = ["label", "prediction", "answer", *(f"probability_{name}" for name in classes)]
+    wanted += ["series_id"] * (labels is not None)
+    found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
+    probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
+    answers = _codes(found["prediction"], classes)
+    truth = found["label"] if labels is None else _labels_of(found["series_id"], labels, limits)
+    known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
+    metrics = None
+    if known.any():
+        answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
+        metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
+    summary = {"metrics": metrics, "estimate": estimate(probabilities, answers)}
+    get_run_logger().info("%s", json.dumps(summary))
+    return summary
+
+
+def quality(
+    probabilities: np.ndarray,
+    answers: np.ndarray,
+    truth: np.ndarray,
+    known: np.ndarray,
+    answered: np.ndarray,
+) -> dict[str, Any] | None:
+    """Scores of labelled rows; those of classes the model does not have count apart.
+
+    truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
+    """
+    from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
+        score_intervals,
+        seed_scores,
+    )
+
+    n_classes, own = probabilities.shape[1], known & (truth >= 0)
+    if not own.any():
+        return None
+    table = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(table, (truth[own], answers[own]), 1)
+    right = answers[own] == truth[own]
+    kept = answered[own]
+    plain = seed_scores(probabilities[own], truth[own])
+    return {
+        **_scores_of(table),
+        "log_loss": plain["log_loss"],
+        "ece": plain["ece"],
+        "intervals": score_intervals(table, seed=0, n_resamples=1000),
+        "labelled": int(own.sum()),
+        "of_other_classes": int((known & (truth < 0)).sum()),
+        "coverage": float(kept.mean()),
+        "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
+    }
+
+
+def _scores_of(table: np.ndarray) -> dict[str, float]:
+    from seqclass.evaluation.metrics import table_scores
+
+    return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
+
+
+def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:
+    with root.fs.open(path, "rb") as file:
+        return pq.read_table(file, columns=columns)
+
+
+def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
+    places = pc.index_in(column, pa.array(classes, pa.string()))
+    return pc.fill_null(places, -1).to_numpy()
+
+
+def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits | None) -> pa.Array:
+    """The label of each id in a file of labels, null where it has none."""
+    table = read_labels(path, limits)
+    places = pc.index_in(ids, table["series_id"].combine_chunks())
+    return table["label"].combine_chunks().take(places.combine_chunks())

@@ -1,0 +1,125 @@
+"""Moving a champion: by the task, to a better version; by hand, to any, or back."""
+
+import getpass
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import get_run_logger, task
+
+from seqclass.monitoring.gate import refused_by
+from seqclass.store.leases import locked
+from seqclass.store.models import Model
+from seqclass.store.registry import (
+    champion_of,
+    check_model,
+    finish_move,
+    move_champion,
+    open_model,
+    plain_name,
+    previous_champion,
+)
+from seqclass.store.retrainings import carry_out
+from seqclass.store.root import Root, open_root
+from seqclass.training.spec import TrainingSpec
+from tasks.evaluation.compare import COMPARISON, compare_with
+
+
+@task(name="promote")
+def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]:
+    """Move the champion if the model is better; say what was decided.
+
+    The stored comparison counts only if the champion is still the one it was made with.
+    """
+    root = open_root(root_url)
+    model = open_model(root, model_ref)
+    with locked(root, "models", model.name):
+        carry_out(root, model.name)
+        verdict = _current_verdict(model, spec)
+        if verdict["better"]:
+            move_champion(
+                root,
+                model.name,
+                model.version,
+                actor=actor(),
+                reason=verdict["reason"],
+                evidence=verdict,
+                now=datetime.now(UTC),
+            )
+    get_run_logger().info("%s: %s", model.ref, verdict["reason"])
+    return {
+        "promoted": verdict["better"],
+        "decision": verdict["reason"],
+        "refused": model.manifest["refused"] or refused_by(verdict.get("reasons")),
+    }
+
+
+def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:
+    champion = champion_of(model.root, model.name)
+    verdict = model.read_json(COMPARISON)
+    if verdict["champion"] == champion:
+        return verdict
+    dataset_ref = model.manifest["dataset"]
+    return compare_with(champion, dataset_ref, spec, model.folder, model.name, model.root)
+
+
+def actor() -> str:
+    """The user's name, or number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def promote_version(
+    root: Root, ref: str, reason: str, in_spite: bool, now: datetime
+) -> dict[str, Any]:
+    """Make a version the champion; one that the gate refused only ``in_spite`` of that."""
+    name, _, version = ref.removeprefix("models/").partition("@")
+    if not version:
+        raise ValueError(
+            f"MODEL: expected a version to promote, NAME@vN, got {ref!r}; 'seqclass models' lists "
+            "them"
+        )
+    model = open_model(root, ref)
+    with locked(root, "models", name):
+        carry_out(root, name)
+        before = champion_of(root, name)
+        outcome = {"model": model.ref, "from": before, "to": model.version, "refused": None}
+        if before == model.version:
+            return {**outcome, "moved": False}
+        refused = _refusal_of(model)
+        if refused and not in_spite:
+            return {**outcome, "moved": False, "refused": refused}
+        move_champion(root, name, model.version, actor(), reason, {"by": "hand"}, now)
+    return {**outcome, "moved": True}
+
+
+def _refusal_of(model: Model) -> str | None:
+    """What a gate had against a version when it was made."""
+    stability = model.manifest["refused"]
+    return stability or refused_by(model.read_json("comparison.json").get("reasons"))
+
+
+def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:
+    """Make the champion before this one the champion again; a rollback that was cut short is
+    ended, and is not followed by another."""
+    name = check_model(root, plain_name(ref, "the champion before this one"))
+    with locked(root, "models", name):
+        cut_short = finish_move(root, name)
+        if cut_short and cut_short["what"] == "rollback":
+            return _moved(name, cut_short["from"], cut_short["to"])
+        carry_out(root, name)
+        current = champion_of(root, name)
+        before = previous_champion(root, name)
+        if before is None:
+            raise ValueError(
+                f"MODEL: expected a model with an earlier champion, {name} has had "
+                f"{'only ' + current if current else 'none'}; 'seqclass promote' takes a version"
+            )
+        move_champion(root, name, before, actor(), reason, {"by": "hand"}, now, what="rollback")
+    return _moved(name, current, before)
+
+
+def _moved(name: str, before: str | None, now: str) -> dict[str, Any]:
+    return {"model": f"models/{name}@{now}", "from": before, "to": now, "moved": True}

@@ -1,0 +1,58 @@
+"""Task: show a registered model in Prefect: its scores, its stability, its seeds."""
+
+import re
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import open_root
+
+
+def artifact_key(name: str) -> str:
+    """A name as Prefect wants keys: lower-case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+
+
+@task(name="publish")
+def publish(model_ref: str, decision: str, root_url: str) -> None:
+    """Create the artifacts ``<name>`` (scores and stability, as text) and ``<name>-seeds``."""
+    model = open_model(open_root(root_url), model_ref)
+    key = artifact_key(model.name)
+    create_markdown_artifact(_summary(model, decision), key)
+    seeds = [
+        {k: v for k, v in seed.items() if not isinstance(v, dict)}
+        for seed in model.read_json("stability.json")["seeds"]
+    ]
+    create_table_artifact(seeds, f"{key}-seeds", f"seeds of {model.ref}")
+    get_run_logger().info("artifacts %s and %s-seeds", key, key)
+
+
+def _summary(model: Model, decision: str) -> str:
+    found = model.read_json("metrics.json")
+    rows = {"**this model**": found["metrics"], **found["baselines"]}
+    scores = [f"| {name} | {s['macro_f1']:.4f} | {s['accuracy']:.4f} |" for name, s in rows.items()]
+    head = [f"# {model.ref}", "", f"on `{model.manifest['dataset']}`: {decision}", ""]
+    table = ["| | macro F1 | accuracy |", "|---|---|---|", *scores, ""]
+    return "\n".join([*head, *table, *_stability(model.read_json("stability.json"))])
+
+
+def _stability(found: dict[str, Any]) -> list[str]:
+    f1, worst = found["spread"]["macro_f1"], found["worst_seed"]
+    low, high = worst["intervals"]["macro_f1"]
+    restarts, n_seeds = sum(seed["restarts"] for seed in found["seeds"]), len(found["seeds"])
+    gate = f"- gate: {found['refused'] or 'passed'}"
+    if n_seeds == 1:
+        alone = f"- one seed, which says nothing about stability; {restarts} restarts"
+        return ["## Stability", "", alone, gate]
+    return [
+        "## Stability",
+        "",
+        f"- macro F1 over {n_seeds} seeds: mean {f1['mean']:.4f}, standard deviation "
+        f"{f1['sd']:.4f}, lowest {f1['min']:.4f}",
+        f"- worst case, seed {worst['seed']}: {low:.4f} to {high:.4f} (95%)",
+        f"- {found['flipping_rows']} test rows flip between seeds; {restarts} restarts",
+        gate,
+    ]

@@ -1,0 +1,136 @@
+"""Task: train a registered model again from its manifest and say whether it is the same."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+from pydantic import TypeAdapter
+
+from seqclass.evaluation.metrics import scores
+from seqclass.runtime import numerics
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import DamagedError, Root, open_root, staging
+from seqclass.training.spec import TrainingSpec, recorded
+from tasks.compute.candidates import assemble, retrain_registered
+from tasks.compute.replicas import predict_rows, stored_weights_digest
+from tasks.compute.split import select_rows
+from tasks.compute.workers import workers
+from tasks.data.generate import generated_tables, is_generated
+from tasks.evaluation.compare import offsets_of
+
+IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
+TOLERANCE = 0.01
+"""Largest difference of a probability or a score that another machine may make."""
+
+
+@task(name="reproduce")
+def reproduce(model_ref: str, root_url: str) -> dict[str, Any]:
+    """Train what was registered again and compare weights, predictions and scores.
+
+    Returns ``verdict`` (identical; equivalent: within ``TOLERANCE`` under another fingerprint;
+    different) and ``first_difference``, a text or None.
+    """
+    root = open_root(root_url)
+    with staging(root, "reproduction") as workspace:
+        found = _compare(root, model_ref, workspace)
+    get_run_logger().info("%s is %s", model_ref, found["verdict"])
+    return found
+
+
+def _compare(root: Root, model_ref: str, workspace: str) -> dict[str, Any]:
+    try:
+        model = open_model(root, model_ref)
+        _check_stored(model)
+        dataset = _dataset_of(model)
+    except DamagedError as error:
+        return {"model": model_ref, "verdict": DIFFERENT, "first_difference": str(error)}
+    differences = list(_differences(model, dataset, workspace))
+    changed = _changed_fingerprint(model)
+    excused = bool(changed) and all(is_small for _, is_small in differences)
+    return {
+        "model": model.ref,
+        "verdict": IDENTICAL if not differences else EQUIVALENT if excused else DIFFERENT,
+        "first_difference": differences[0][0] if differences else None,
+        "changed_fingerprint": changed,
+    }
+
+
+def _check_stored(model: Model) -> None:
+    """The model's files are as sealed, and its weights are those that its seed ended with."""
+    for item in verify_tree(model.root, model.ref)["bad"]:
+        raise DamagedError(item["problem"])
+    job = (stored_weights_digest, (model.root.url, model.path("model.keras")))
+    if workers().run([job]) != [_registered_digest(model)]:
+        raise DamagedError(f"{model.ref}: model.keras holds other weights than were recorded")
+
+
+def _registered_digest(model: Model) -> str:
+    seed = model.manifest["registered_seed"]
+    if seed is None:
+        return model.read_json("metrics.json")["ensemble"]["weights_sha256"]
+    [own] = [s for s in _seeds(model) if s["seed"] == seed]
+    return own["weights_sha256"]
+
+
+def _seeds(model: Model) -> list[dict[str, Any]]:
+    return model.read_json("stability.json")["seeds"]
+
+
+def _dataset_of(model: Model) -> Dataset:
+    """The dataset by its digest; where it is gone and was generated, it is generated again."""
+    ref, source = model.manifest["dataset"], model.manifest["dataset_source"]
+    name, _, version = ref.removeprefix("datasets/").partition("@")
+    if not model.root.exists("datasets", name, version) and is_generated(source):
+        write_dataset(model.root, name, generated_tables(source), source, datetime.now(UTC))
+    dataset = open_dataset(model.root, ref)
+    if dataset.manifest["digest"] != model.manifest["dataset_digest"]:
+        raise DamagedError(f"{ref}: expected the digest that the model's manifest names")
+    for item in verify_tree(model.root, ref)["bad"]:
+        raise DamagedError(item["problem"])
+    return dataset
+
+
+def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tuple[str, bool]]:
+    """What differs, in order, and whether it is within the tolerance."""
+    root, seed = model.root, model.manifest["registered_seed"]
+    spec = TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+    earlier = {s["seed"]: s for s in _seeds(model)}
+    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url, earlier)
+    for record in records:
+        if record["weights_sha256"] != earlier[record["seed"]]["weights_sha256"]:
+            yield f"weights of seed {record['seed']} have another digest", True
+    ensemble = assemble(dataset.ref, spec, records, workspace, root.url)
+    if ensemble and ensemble["weights_sha256"] != _registered_digest(model):
+        yield "weights of the ensemble have another digest", True
+    chosen, path = select_rows(dataset, spec), f"{workspace}/model.keras"
+    [[again]] = workers().run([(predict_rows, (root.url, dataset.ref, chosen.test, [path]))])
+    with root.fs.open(model.path("predictions.parquet"), "rb") as file:
+        table = pq.read_table(file)
+    before = np.stack(table["probabilities"].to_numpy())
+    if before.shape != again.shape:
+        yield f"predictions: {before.shape} recorded, {again.shape} now", False
+        return
+    gap = np.abs(before - again).max(axis=1)
+    if gap.any():
+        row = int(gap.argmax())
+        name = table["series_id"][row].as_py()
+        yield f"predictions: {gap[row]:.3g} apart for series {name!r}", gap[row] <= TOLERANCE
+    scored = model.read_json("metrics.json")["metrics"]
+    for key, value in scores(again, chosen.codes[chosen.test], offsets_of(model)).items():
+        apart = abs(value - scored[key])
+        if apart:
+            yield f"{key}: {scored[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE
+
+
+def _changed_fingerprint(model: Model) -> list[str]:
+    """Parts of the fingerprint that are not as they were: only these excuse small differences."""
+    now = {**software_versions(), **machine_fingerprint(), **numerics()}
+    then = {**model.manifest["software"], **model.manifest["machine"], **model.manifest["numerics"]}
+    return sorted(key for key in {*now, *then} if now.get(key) != then.get(key))

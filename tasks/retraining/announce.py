@@ -1,0 +1,63 @@
+"""Events that other flows and people may wait for.
+
+``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.rolled-back``,
+``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
+``seqclass.model.<name>``, with what was decided and why in the payload.
+"""
+
+from typing import Any
+
+import pyarrow.parquet as pq
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
+
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from tasks.registry.publish import artifact_key
+from tasks.retraining.inspect_rows import DRIFT_TABLE
+
+MOST_SHOWN = 20
+EVENTS = {"promoted": "seqclass.model.promoted", "refused": "seqclass.model.refused"}
+
+
+def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
+    """model: a reference, whose name is the resource."""
+    name = model.removeprefix("models/").partition("@")[0]
+    resource = {"prefect.resource.id": f"seqclass.model.{name}", "prefect.resource.name": model}
+    emit_event(event, resource, payload=payload)
+
+
+@task(name="announce")
+def announce(outcome: dict[str, Any], root_url: str) -> None:
+    """Emit the events of a retraining, and show it as the artifact ``<name>-retraining``."""
+    keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
+    payload = {key: outcome.get(key) for key in keys}
+    root = open_root(root_url)
+    model = open_model(root, outcome["model"])
+    if outcome.get("folder"):
+        key = f"{artifact_key(model.name)}-retraining"
+        create_markdown_artifact(_summary(root, outcome), key)
+    if outcome["decision"] in EVENTS:
+        announce_move(EVENTS[outcome["decision"]], model.ref, payload)
+    if outcome.get("quality") and outcome["quality"]["dropped"]:
+        announce_move("seqclass.quality.dropped", model.ref, {**payload, "seen": outcome["seen"]})
+    if outcome.get("drift") and outcome["drift"]["drifted"]:
+        announce_move("seqclass.drift.detected", model.ref, {**payload, "seen": outcome["seen"]})
+
+
+def _summary(root: Root, outcome: dict[str, Any]) -> str:
+    lines = [f"# {outcome['model']}: {outcome['decision']}", ""]
+    lines += [f"- {words}" for words in (*outcome["reasons"], *outcome["seen"])]
+    path = f"{outcome['folder']}/{DRIFT_TABLE}"
+    if not root.fs.exists(path):
+        return "\n".join(lines)
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file).to_pylist()
+    head = ["", "| | shift | PSI | Wasserstein | p (Holm) | drifted |", "|---|---|---|---|---|---|"]
+    rows = [
+        f"| {row['what']} | {row['shift']:.3f} | {row['stability_index']:.3f} | "
+        f"{row['distance']:.3f} | {row['adjusted_p']:.2g} | {'yes' if row['drifted'] else ''} |"
+        for row in table[:MOST_SHOWN]
+    ]
+    return "\n".join([*lines, *head, *rows])

@@ -1,0 +1,239 @@
+"""Tasks: the rows that a challenger learns from, and whether it may take the champion's place."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from seqclass.evaluation.decisions import predict_labels
+from seqclass.inference.prediction import answer_rows
+from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
+from seqclass.monitoring.quality import doubt_about_labels
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset, write_dataset
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.split import select_rows
+from tasks.compute.workers import workers
+from tasks.evaluation.compare import ANSWERS, COMPARISON, offsets_of
+from tasks.retraining.detect import doubted_ids, fresh_ids, pairs_of, spec_of
+
+
+@task(name="choose rows")
+def choose_rows(news: dict[str, Any], spec: RetrainSpec, root_url: str) -> str:
+    """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
+    root = open_root(root_url)
+    name = news["champion"].removeprefix("models/").partition("@")[0]
+    latest = open_dataset(root, news["latest"])
+    chosen = choose(latest, doubted_ids(latest, name, spec), spec)
+    get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
+    return chosen.ref
+
+
+def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
+    """The dataset itself where all of its rows are wanted, else a new one that names it."""
+    table = latest.labels()
+    rows = [r for r, i in enumerate(table["series_id"].to_pylist()) if i not in doubted]
+    kept = np.array(rows, dtype=np.int64)
+    if spec.window_rows is not None:
+        kept = np.sort(kept[_by_age(table, kept)][-spec.window_rows :])
+    if len(kept) == len(table):
+        return latest
+    source = {
+        CHOSEN_FROM: latest.ref,
+        "window_rows": spec.window_rows,
+        "doubted": len(table) - len(rows),
+    }
+    chosen = f"{latest.manifest['name'][:56]}.chosen"
+    return write_dataset(
+        latest.root, chosen, _taken(latest, kept), source, datetime.now(UTC),
+        lambda: {"parents": [latest.ref], "reading": latest.manifest.get("reading", {})},
+    )  # fmt: skip
+
+
+def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
+    """Order from the oldest to the newest; without a time, rows that were added last are newest."""
+    if "time" not in table.column_names:
+        return np.arange(len(rows))
+    time = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy()
+    return np.argsort(time[rows], kind="stable")
+
+
+def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
+    start = 0
+    for table in dataset.tables():
+        own = rows[(rows >= start) & (rows < start + len(table))] - start
+        yield table.take(pa.array(own))
+        start += len(table)
+
+
+def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> TrainingSpec:
+    """How the challenger is trained: as the spec says, else as the champion was."""
+    champion = open_model(open_root(root_url), champion_ref)
+    training = spec.training or spec_of(champion)
+    warm = champion.ref if spec.start == "warm" else None
+    return replace(training, warm_start=warm)
+
+
+@task(name="judge")
+def judge(
+    news: dict[str, Any],
+    seen: dict[str, Any],
+    dataset_ref: str,
+    training: TrainingSpec,
+    spec: RetrainSpec,
+    workspace: str,
+    root_url: str,
+) -> dict[str, Any]:
+    """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
+
+    Rows whose labels are doubted have no say: only the old ones have then.
+    """
+    root = open_root(root_url)
+    champion, own = open_model(root, news["champion"]), _read(root, f"{workspace}/metrics.json")
+    classes = sorted({*champion.manifest["classes"], *own["classes"]})
+    old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, training, news, workspace)
+    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news, spec))
+    latest, channels = open_dataset(root, news["latest"]), open_dataset(root, dataset_ref).channels
+    candidate = (f"{workspace}/model.keras", channels)
+    old, newest, fresh = _answers(latest, wanted, champion, own, classes, candidate)
+    on_old, on_new = (
+        compare_paired(side, len(classes), training.split_seed) if len(side) else None
+        for side in (old, newest)
+    )
+    stability = _read(root, f"{workspace}/stability.json")["refused"]
+    doubt = _doubt(seen, fresh, spec)
+    may_fall = replace(spec.gate, worse=allowance(None if doubt else on_new, spec.gate))
+    reasons = [*([stability] if stability else []), *_on_old(on_old, old, classes, may_fall)]
+    if doubt:
+        reasons.append(doubt)
+    elif on_new:
+        reasons += objections(on_new, newest, classes, "newest", spec.gate)
+    verdict = {
+        "champion": champion.version,
+        "better": not reasons,
+        "reason": "; ".join(reasons) or _not_worse(champion, on_old, on_new),
+        "reasons": reasons,
+        "doubted": doubt is not None,
+        "candidate_scores": {k: own["metrics"][k] for k in ("macro_f1", "log_loss")},
+        "champion_scores": None,
+        "old": on_old,
+        "newest": on_new,
+    }
+    root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
+    get_run_logger().info("%s", verdict["reason"])
+    return verdict
+
+
+def _on_old(
+    found: dict[str, Any] | None, old: Answers, classes: list[str], gate: GateSpec
+) -> list[str]:
+    """What old test rows say against the challenger; without enough of them nothing passes."""
+    if found is None or len(old) < gate.least_rows:
+        return [
+            f"{len(old)} old test rows that neither model was trained on, fewer than the "
+            f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
+        ]
+    said = objections(found, old, classes, "old", gate)
+    reached = found["challenger"]["macro_f1"]
+    if reached < gate.floor:
+        low = f"macro F1 on old test rows {reached:.3f}, below the floor of {gate.floor:g}"
+        return [low, *said]
+    return said
+
+
+def _doubt(seen: dict[str, Any], fresh: Answers, spec: RetrainSpec) -> str | None:
+    if not seen["quality"] or spec.trust_labels:
+        return None
+    right = int((fresh.challenger == fresh.truth).sum())
+    return doubt_about_labels(seen["quality"], right, len(fresh), spec.gate.recovery)
+
+
+def _not_worse(champion: Model, old: dict[str, Any] | None, newest: dict[str, Any] | None) -> str:
+    parts = [
+        f"macro F1 {found['challenger']['macro_f1']:.4f} against "
+        f"{found['champion']['macro_f1']:.4f} on {found['rows']} {where} test rows"
+        for where, found in (("old", old), ("newest", newest))
+        if found
+    ]
+    return f"not worse than champion {champion.version}: {', '.join(parts)}"
+
+
+def _frozen_ids(
+    root: Root,
+    champion: Model,
+    dataset_ref: str,
+    training: TrainingSpec,
+    news: dict[str, Any],
+    workspace: str,
+) -> tuple[set[str], set[str]]:
+    """Ids of test rows of the champion, and of those of the challenger that are new to the
+    champion; none of them has trained either of the two.
+
+    A row with another label than the champion knew is new: its old label is no evidence.
+    """
+    known, latest = (pairs_of(open_dataset(root, news[key])) for key in ("known", "latest"))
+    new = {i for i, _ in latest - known}
+    learned = _trained_on(open_dataset(root, dataset_ref), training)
+    own = open_dataset(root, champion.manifest["dataset"])
+    old = set(_test_ids(root, champion.path(ANSWERS))) - learned - new
+    newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) & new
+    return old, newest - _trained_on(own, spec_of(champion))
+
+
+def _trained_on(dataset: Dataset, training: TrainingSpec) -> set[str]:
+    ids = dataset.labels()["series_id"].to_pylist()
+    return {ids[row] for row in select_rows(dataset, training).train}
+
+
+def _test_ids(root: Root, path: str) -> list[str]:
+    with root.fs.open(path, "rb") as file:
+        return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
+
+
+def _answers(
+    latest: Dataset,
+    wanted: tuple[set[str], ...],
+    champion: Model,
+    own: dict[str, Any],
+    classes: list[str],
+    candidate: tuple[str, list[str]],
+) -> list[Answers]:
+    """What both models say of the rows with each of these sets of ids.
+
+    candidate: the challenger's path and its channels, in its order.
+    """
+    table, root = latest.labels(), latest.root
+    ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
+    number = {name: code for code, name in enumerate(classes)}
+    every = set().union(*wanted)
+    kept = [r for r, i in enumerate(ids) if i in every and labels[r] in number]
+    rows = np.array(kept, dtype=np.int64)
+    if not len(rows):
+        empty = np.empty(0, dtype=np.int64)
+        return [Answers(empty, empty, empty) for _ in wanted]
+    models = [(champion.path("model.keras"), champion.manifest["channels"]), candidate]
+    found = workers().run([(answer_rows, (root.url, latest.ref, rows, *m)) for m in models])
+    sides = (
+        (found[0], champion.manifest["classes"], offsets_of(champion)),
+        (found[1], own["classes"], own["decision"]["offsets"]),
+    )
+    said = [
+        np.array([number[names[code]] for code in predict_labels(probabilities, offsets)])
+        for probabilities, names, offsets in sides
+    ]
+    truth = np.array([number[labels[row]] for row in rows])
+    parts = [np.array([ids[row] in some for row in rows]) for some in wanted]
+    return [Answers(truth[part], said[0][part], said[1][part]) for part in parts]
+
+
+def _read(root: Root, path: str) -> dict[str, Any]:
+    return json.loads(root.fs.cat_file(path))

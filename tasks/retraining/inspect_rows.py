@@ -1,0 +1,179 @@
+"""Task: the champion's quality on new labelled rows, and how far new rows have drifted."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from seqclass.evaluation.decisions import confidence_of, predict_labels
+from seqclass.inference.prediction import answer_rows
+from seqclass.monitoring.drift import (
+    DriftSpec,
+    compare_counts,
+    compare_numbers,
+    drift_words,
+    judge_drift,
+    summaries,
+)
+from seqclass.monitoring.quality import quality_change, quality_words
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.reports.charts import drift_picture
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from tasks.compute.split import select_rows
+from tasks.compute.workers import workers
+from tasks.retraining.detect import fresh_ids, spec_of
+
+DRIFT_TABLE, DRIFT_PICTURE, SEEN = "drift.parquet", "drift.svg", "seen.json"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model says of rows: labels (None where unknown), answers, confidence, known or not."""
+
+    labels: list[str | None]
+    answers: list[str]
+    confidence: np.ndarray
+    answered: np.ndarray
+
+
+@task(name="inspect new rows")
+def inspect_rows(
+    news: dict[str, Any], spec: RetrainSpec, workspace: str, root_url: str
+) -> dict[str, Any]:
+    """Quality first, then drift; a table, a picture and words are stored in the workspace.
+
+    ``changed`` says whether either has moved, ``words`` what was found, and ``resting`` why no
+    challenger is worth a training, if none is.
+    """
+    root = open_root(root_url)
+    root.fs.makedirs(workspace, exist_ok=True)
+    champion, latest = open_model(root, news["champion"]), open_dataset(root, news["latest"])
+    rows = new_rows(root, latest, news, spec)
+    rows = _some(rows, spec.drift.most_rows)
+    before, now = held_out(champion), _ask(champion, latest, rows)
+    quality = _quality(before, now, spec)
+    drift = _drift(champion, latest, rows, before, now, spec.drift)
+    _store(root, workspace, drift)
+    words = [*([quality_words(quality)] if quality else []), drift_words(drift)]
+    changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
+    seen = {
+        "rows": len(rows),
+        "labelled": sum(label is not None for label in now.labels),
+        "quality": quality,
+        "drift": {key: drift[key] for key in ("drifted", "compared")},
+        "changed": changed,
+        "resting": _resting(now, changed, spec),
+        "words": words,
+    }
+    root.fs.pipe_file(f"{workspace}/{SEEN}", json.dumps(seen, indent=2).encode())
+    get_run_logger().info("%s", "; ".join(words))
+    return seen
+
+
+def _resting(now: Said, changed: bool, spec: RetrainSpec) -> str | None:
+    if not any(now.labels):
+        return "no new row has a label: there is nothing to learn"
+    if spec.when == "changed" and not changed:
+        return "neither quality nor rows have changed"
+    return None
+
+
+def new_rows(root: Root, latest: Dataset, news: dict[str, Any], spec: RetrainSpec) -> np.ndarray:
+    """Row numbers of what has come since the last look, without doubted ones."""
+    fresh = fresh_ids(root, news, spec)
+    ids = latest.labels()["series_id"].to_pylist()
+    return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
+
+
+def _some(rows: np.ndarray, most: int) -> np.ndarray:
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+
+
+def held_out(model: Model) -> Said:
+    """What a model said of its own test rows."""
+    with model.root.fs.open(model.path("predictions.parquet"), "rb") as file:
+        table = pq.read_table(file)
+    return Said(
+        table["label"].to_pylist(),
+        table["prediction"].to_pylist(),
+        table["confidence"].to_numpy(),
+        np.array([answer != "unknown" for answer in table["answer"].to_pylist()]),
+    )
+
+
+def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
+    decision, classes = model.manifest.get("decision", {}), model.manifest["classes"]
+    path, channels = model.path("model.keras"), model.manifest["channels"]
+    job = (answer_rows, (model.root.url, dataset.ref, rows, path, channels))
+    [probabilities] = workers().run([job])
+    offsets = decision.get("offsets")
+    confidence = confidence_of(probabilities, offsets)
+    labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
+    answers = [classes[code] for code in predict_labels(probabilities, offsets)]
+    return Said(labels, answers, confidence, confidence >= decision.get("threshold", 0.0))
+
+
+def _quality(before: Said, now: Said, spec: RetrainSpec) -> dict[str, Any] | None:
+    """None where no new row has a label."""
+    then, lately = (
+        [answer == label for answer, label in zip(said.answers, said.labels, strict=True) if label]
+        for said in (before, now)
+    )
+    if not then or not lately:
+        return None
+    counts = (sum(then), len(then), sum(lately), len(lately))
+    return quality_change(*counts, spec.significance, spec.least_drop)
+
+
+def _drift(
+    champion: Model,
+    latest: Dataset,
+    rows: np.ndarray,
+    before: Said,
+    now: Said,
+    spec: DriftSpec,
+) -> dict[str, Any]:
+    """The champion's training rows against the new ones; what it says of held-out rows against
+    what it says of new ones, since it is surer of rows that it was trained on."""
+    if len(rows) < spec.least_rows:
+        return judge_drift([], spec)
+    own = open_dataset(champion.root, champion.manifest["dataset"])
+    train = _some(select_rows(own, spec_of(champion)).train, spec.most_rows)
+    old, new = (_summaries(*side) for side in ((own, train), (latest, rows)))
+    numbers = [compare_numbers(name, old[name], new[name]) for name in old if name in new]
+    trained = own.labels()["label"].take(pa.array(train)).to_pylist()
+    counts = (
+        ("classes", trained, [label for label in now.labels if label]),
+        ("champion's answers", before.answers, now.answers),
+        ("champion abstains", before.answered.tolist(), now.answered.tolist()),
+    )
+    classes = [
+        compare_counts(name, *(dict(Counter(map(str, side))) for side in sides))
+        for name, *sides in counts
+    ]
+    sure = compare_numbers("champion's confidence", before.confidence, now.confidence)
+    return judge_drift([*numbers, *classes, sure], spec)
+
+
+def _summaries(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
+    lengths = dataset.labels()["n_steps"].to_numpy()[rows]
+    return summaries(dataset.values(rows), lengths, dataset.channels)
+
+
+def _store(root: Root, workspace: str, drift: dict[str, Any]) -> None:
+    if not drift["table"]:
+        return
+    with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:
+        pq.write_table(pa.Table.from_pylist(drift["table"]), file)
+    picture = drift_picture(drift["table"]).encode()
+    root.fs.pipe_file(f"{workspace}/{DRIFT_PICTURE}", picture)

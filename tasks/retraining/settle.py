@@ -1,0 +1,119 @@
+"""Task: what becomes of a retraining: the champion moves or stays, and a record says why."""
+
+from datetime import datetime
+from typing import Any
+
+from prefect import get_run_logger, task
+
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.audit import next_number
+from seqclass.store.datasets import open_dataset
+from seqclass.store.leases import check_claim, check_held, locked
+from seqclass.store.registry import champion_of, open_model
+from seqclass.store.retrainings import carry_out, check_time, commit_retraining, write_suspects
+from seqclass.store.root import Root, open_root
+from tasks.registry.promote import actor
+from tasks.retraining.inspect_rows import new_rows
+
+PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
+Outcome = dict[str, Any]
+
+
+@task(name="settle")
+def settle(
+    news: dict[str, Any],
+    seen: dict[str, Any],
+    challenger: str | None,
+    verdict: dict[str, Any] | None,
+    spec: RetrainSpec,
+    workspace: str,
+    claim: str,
+    now: datetime,
+    root_url: str,
+) -> Outcome:
+    """Promote or refuse the challenger, if there is one, and seal the record of the retraining.
+
+    The record is sealed first: it is the decision, and what follows from it can be repeated.
+    """
+    root, outcome = open_root(root_url), _look(news, seen)
+    name = open_model(root, news["champion"]).name
+    with locked(root, "models", name):
+        check_claim(root, claim)
+        carry_out(root, name)
+        check_time(root, name, now)
+        if challenger is not None and verdict is not None:
+            outcome |= _decide(root, challenger, verdict)
+            if verdict["doubted"]:
+                _doubt(root, news, spec, workspace)
+        sealed = {**outcome, "trusted": spec.trust_labels}
+        check_held(root, "models", name)
+        folder = commit_retraining(root, workspace, name, sealed, now)
+        carry_out(root, name)
+    del outcome["audit"]
+    get_run_logger().info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
+    return {**outcome, "folder": folder, "model": open_model(root, name).ref}
+
+
+@task(name="end what was cut short")
+def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
+    """Carry out decisions of retrainings that were killed right after they had sealed them."""
+    root = open_root(root_url)
+    with locked(root, "models", name):
+        found = carry_out(root, name)
+    for record in found:
+        get_run_logger().info("%s: carried out now: %s", record["challenger"], record["decision"])
+    return [{**record, "model": open_model(root, name).ref} for record in found]
+
+
+def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:
+    """The outcome where no challenger was trained."""
+    return {
+        "decision": NOTHING_NEW,
+        "reasons": [seen["resting"], *seen["words"]],
+        "champion": news["champion"],
+        "challenger": None,
+        "dataset": news["latest"],
+        "new_rows": news["rows"],
+        "quality": seen["quality"],
+        "drift": seen["drift"],
+        "seen": seen["words"],
+        "doubted": False,
+        "audit": None,
+    }
+
+
+def _decide(root: Root, challenger: str, verdict: dict[str, Any]) -> Outcome:
+    """What the audit will say; a champion that was moved meanwhile is beaten by nobody."""
+    model = open_model(root, challenger)
+    reasons = list(verdict["reasons"])
+    current = champion_of(root, model.name)
+    if current != verdict["champion"]:
+        reasons.append(
+            f"the champion was moved to {current} meanwhile, and the challenger was compared "
+            f"with {verdict['champion']}; retrain again"
+        )
+    return {
+        "decision": REFUSED if reasons else PROMOTED,
+        "reasons": reasons or [verdict["reason"]],
+        "challenger": model.ref,
+        "doubted": verdict["doubted"],
+        "settled": current == verdict["champion"] and not verdict.get("unanswered", False),
+        "audit": {
+            "what": "refuse" if reasons else "promote",
+            "number": next_number(root, model.name),
+            "champion": current,
+            "version": model.version,
+            "actor": actor(),
+            "reason": "; ".join(reasons) or verdict["reason"],
+            "evidence": verdict,
+        },
+    }
+
+
+def _doubt(root: Root, news: dict[str, Any], spec: RetrainSpec, workspace: str) -> None:
+    """Keep the new labelled rows, which later retrainings leave out while their labels stay."""
+    latest = open_dataset(root, news["latest"])
+    rows, table = new_rows(root, latest, news, spec), latest.labels()
+    ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
+    pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
+    write_suspects(root, workspace, pairs)

@@ -1,0 +1,265 @@
+"""Tasks: train the candidates of an architecture search, and take one of them."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+
+from seqclass.runtime import numerics
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.root import Root, open_root, staging
+from seqclass.store.studies import (
+    RUNS,
+    SEARCHES,
+    commit_study,
+    digest_of,
+    open_study,
+    read_run,
+    run_path,
+)
+from seqclass.training.halving import (
+    Climb,
+    Difference,
+    Found,
+    Job,
+    SearchSpec,
+    Train,
+    changes,
+    choose,
+    climb,
+    difference,
+    most_jobs,
+    state_of,
+    title,
+)
+from seqclass.training.spec import Member, TrainingSpec
+from seqclass.training.splits import assign_folds
+from tasks.compute.progress import trainings
+from tasks.compute.replicas import search_fold
+from tasks.compute.split import select_rows, without_fold
+from tasks.compute.workers import at_once, end_workers, workers
+from tasks.registry.publish import artifact_key
+from tasks.studies.study import RUNS_PER_POOL, run_of
+from tasks.training.train import check_validation
+
+TABLE, SUMMARY, CHOSEN = "runs.parquet", "search.json", "spec.json"
+SEARCHED: Member = "conv-lstm"
+"""The member whose architecture is searched."""
+NO_DIFFERENCE = dict.fromkeys(Difference._fields)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A search and the records of its runs."""
+
+    dataset: Dataset
+    spec: SearchSpec
+
+    @property
+    def name(self) -> str:
+        return self.dataset.manifest["name"]
+
+    def spec_of(self, candidate: int) -> TrainingSpec:
+        """How a candidate is trained: its network alone, since only that is compared."""
+        return replace(self.spec.spec_of(candidate), members=(SEARCHED,))
+
+    def run(self, job: Job) -> str:
+        spec = self.spec_of(job.candidate)
+        return digest_of([run_of(self.dataset, spec, spec.first_seed), self.spec.folds, job.fold])
+
+    def find(self, job: Job) -> dict[str, Any] | None:
+        return read_run(self.dataset.root, self.name, self.run(job), SEARCHES)
+
+    def record(self, job: Job) -> dict[str, Any]:
+        found = self.find(job)
+        if found is None:
+            raise ValueError(
+                f"search: expected run {self.run(job)} ({self.label(job)}), its record is gone; "
+                "start the search again"
+            )
+        return found
+
+    def label(self, job: Job) -> str:
+        name = title(self.spec.candidates()[job.candidate])
+        return f"{name}, fold {job.fold + 1} of {self.spec.folds}"
+
+    def training(self, job: Job) -> tuple:
+        root, spec = self.dataset.root, self.spec_of(job.candidate)
+        where = run_path(root, self.name, self.run(job), SEARCHES)
+        return search_fold, (
+            root.url, self.dataset.ref, spec, self.spec.folds, job.fold, self.label(job), where,
+        )  # fmt: skip
+
+    def found(self, wave: list[Job]) -> list[Found]:
+        records = [self.record(job) for job in wave]
+        return [Found(record["log_loss"], record["seconds"]) for record in records]
+
+    def climb(self, train: Train) -> Climb:
+        return climb(len(self.spec.candidates()), self.spec, at_once(), train)
+
+
+@task(name="search architectures")
+def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> int:
+    """Train every run that the budget allows and that is not there yet; each is stored at once.
+
+    Returns how many were trained.
+    """
+    root = open_root(root_url)
+    search, trained = _Search(open_dataset(root, dataset_ref), spec), 0
+    _check_folds(search)
+    root.fs.makedirs(root.join(SEARCHES, search.name, RUNS), exist_ok=True)
+    with trainings(most_jobs(len(spec.candidates()), spec.folds)) as display:
+
+        def train(wave: list[Job]) -> list[Found]:
+            nonlocal trained
+            missing = [search.training(job) for job in wave if search.find(job) is None]
+            workers().run(missing, lambda told: display.show(*told), display.finish)
+            trained += len(missing)
+            if trained % RUNS_PER_POOL < len(missing):
+                end_workers()
+            return search.found(wave)
+
+        search.climb(train)
+    get_run_logger().info("%d runs trained", trained)
+    return trained
+
+
+def _check_folds(search: _Search) -> None:
+    """Refuse rows that can't be cut into folds before any process is started."""
+    spec = search.spec.training
+    chosen = select_rows(search.dataset, spec)
+    for fold in range(search.spec.folds):
+        part = without_fold(chosen, search.spec.folds, fold, spec.split_seed)
+        check_validation(part, spec)
+
+
+@task(name="summarise search")
+def summarise_search(dataset_ref: str, spec: SearchSpec, root_url: str) -> str:
+    """Seal the table of all runs, the choice, and its spec; return the search's reference."""
+    root = open_root(root_url)
+    search = _Search(open_dataset(root, dataset_ref), spec)
+    climbed = search.climb(search.found)
+    summary, chosen = _summary(search, climbed)
+    rows = [_row(search, job) for job in sorted(climbed.done)]
+    told = {
+        "dataset": search.dataset.ref,
+        "chosen": title(spec.candidates()[chosen]),
+        "spec": asdict(spec),
+        "numerics": numerics(),
+    }
+    with staging(root, "search") as workspace:
+        _write(root, workspace, rows, summary, changes(spec.spec_of(chosen), TrainingSpec()))
+        version, now = digest_of([row["run"] for row in rows]), datetime.now(UTC)
+        return commit_study(root, workspace, search.name, version, told, now, SEARCHES).ref
+
+
+def _write(
+    root: Root,
+    workspace: str,
+    rows: list[dict[str, Any]],
+    summary: dict[str, Any],
+    differing: dict[str, Any],
+) -> None:
+    root.fs.makedirs(workspace, exist_ok=True)
+    with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    for name, content in ((SUMMARY, summary), (CHOSEN, differing)):
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        root.fs.pipe_file(f"{workspace}/{name}", text.encode())
+
+
+def _summary(search: _Search, climbed: Climb) -> tuple[dict[str, Any], int]:
+    """What is told of a search, and the candidate that was chosen."""
+    candidates, folds = search.spec.candidates(), search.spec.folds
+    losses = {
+        number: _losses(search, number)
+        for number in range(len(candidates))
+        if state_of(number, climbed.done, folds) == "complete"
+    }
+    differences = _differences(search, losses)
+    chosen, rule = choose(differences)
+    told = [
+        {
+            **_progress(search, climbed, number),
+            "chosen": number == chosen,
+            "log_loss": float(losses[number].mean()) if number in losses else None,
+            **(differences[number]._asdict() if number in differences else NO_DIFFERENCE),
+        }
+        for number in range(len(candidates))
+    ]
+    return {
+        "chosen": asdict(candidates[chosen]),
+        "changed": chosen != 0,
+        "rule": rule,
+        "candidates": told,
+        "not_reached": sum(candidate["state"] == "not reached" for candidate in told),
+        "folds": folds,
+        "seconds": search.spec.seconds,
+        "spent": round(climbed.spent, 2),
+    }, chosen
+
+
+def _progress(search: _Search, climbed: Climb, number: int) -> dict[str, Any]:
+    candidate = search.spec.candidates()[number]
+    runs = [found for job, found in climbed.done.items() if job.candidate == number]
+    first = climbed.done.get(Job(number, 0))
+    return {
+        "candidate": title(candidate),
+        "architecture": asdict(candidate),
+        "state": state_of(number, climbed.done, search.spec.folds),
+        "folds": len(runs),
+        "first_fold_log_loss": first.log_loss if first else None,
+        "seconds": round(sum(run.seconds for run in runs), 2),
+    }
+
+
+def _losses(search: _Search, number: int) -> np.ndarray:
+    """Log-loss of every training row by the candidate that was trained without its fold."""
+    chosen, spec = select_rows(search.dataset, search.spec.training), search.spec
+    y, seed = chosen.codes[chosen.train], spec.training.split_seed
+    folds = assign_folds(y, chosen.train_groups, spec.folds, seed)
+    losses = np.empty(len(y))
+    for fold in range(spec.folds):
+        losses[folds == fold] = search.record(Job(number, fold))["losses"]
+    return losses
+
+
+def _differences(search: _Search, losses: dict[int, np.ndarray]) -> dict[int, Difference]:
+    groups = select_rows(search.dataset, search.spec.training).train_groups
+    return {
+        number: difference(losses[0], losses[number], groups) for number in losses if number > 0
+    }
+
+
+def _row(search: _Search, job: Job) -> dict[str, Any]:
+    record, candidate = search.record(job), search.spec.candidates()[job.candidate]
+    told = ("log_loss", "macro_f1", "temperature", "updates", "restarts", "seconds")
+    return {
+        "run": search.run(job),
+        "kind": candidate.kind,
+        "units": candidate.units,
+        "filters": candidate.filters if candidate.kind == "conv-lstm" else None,
+        "fold": job.fold,
+        "rows": len(record["losses"]),
+        **{name: record[name] for name in told},
+        "validation_log_loss": record["validation"]["log_loss"],
+        "weights_sha256": record["weights_sha256"],
+    }
+
+
+@task(name="publish search")
+def publish_search(search_ref: str, root_url: str) -> None:
+    """Show a search in Prefect as a table, a row per candidate."""
+    search = open_study(open_root(root_url), search_ref)
+    found = search.read_json(SUMMARY)
+    columns = ("candidate", "state", "chosen", "log_loss", "gain", "standard_error", "seconds")
+    rows = [{name: candidate[name] for name in columns} for candidate in found["candidates"]]
+    key = f"{artifact_key(search.name)}-search"
+    create_table_artifact(rows, key, f"{search.ref}: {found['rule']}")
+    get_run_logger().info("artifact %s", key)

@@ -1,0 +1,201 @@
+"""Tasks: train many seeds of several recipes on one dataset, and tell how they spread."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jinja2 import Environment, StrictUndefined
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+
+from seqclass.monitoring.stability import stability_of
+from seqclass.reports import charts
+from seqclass.runtime import numerics
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.root import open_root, staging
+from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.study_spec import StudySpec, Variant
+from tasks.compute.progress import trainings
+from tasks.compute.replicas import study_seed
+from tasks.compute.split import Selection, select_rows
+from tasks.compute.workers import end_workers, workers
+from tasks.registry.publish import artifact_key
+from tasks.training.train import check_validation
+
+TEMPLATE = Path(__file__).with_name("study.html.j2")
+TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
+RUNS_PER_POOL = 10
+"""A run of a small set is five trainings, of each of which TensorFlow keeps memory."""
+SPREAD = ("mean", "sd", "min", "max")
+
+
+def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
+    """The name of a seed's run: a digest of all that decides its outcome."""
+    decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
+    del decided["limits"]
+    fingerprint = {**software_versions(), **machine_fingerprint(), **numerics()}
+    return digest_of([dataset.manifest["digest"], decided, seed, fingerprint])
+
+
+@task(name="train study")
+def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
+    """Train every run that is not there yet; each is stored as soon as it is done.
+
+    Returns how many were trained.
+    """
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    name, jobs = dataset.manifest["name"], {}
+    for variant in spec.variants():
+        check_validation(select_rows(dataset, variant.spec), variant.spec)
+        for seed in variant.spec.replica_seeds:
+            run = run_of(dataset, variant.spec, seed)
+            if read_run(root, name, run) is None:
+                where = run_path(root, name, run)
+                arguments = (root_url, dataset.ref, variant.spec, seed, variant.label(seed), where)
+                jobs[run] = (study_seed, arguments)
+    root.fs.makedirs(run_path(root, name, "").rpartition("/")[0], exist_ok=True)
+    with trainings(len(jobs)) as display:
+        for start in range(0, len(jobs), RUNS_PER_POOL):
+            portion = list(jobs.values())[start : start + RUNS_PER_POOL]
+            workers().run(portion, lambda told: display.show(*told), display.finish)
+            end_workers()
+    get_run_logger().info("%d runs trained", len(jobs))
+    return len(jobs)
+
+
+@task(name="summarise study")
+def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
+    """Seal the table of all runs, their spread and a page; return the study's reference."""
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
+    found = [_summary(dataset, variant) for variant in spec.variants()]
+    runs = [run for summary in found for run in summary.pop("runs")]
+    with staging(root, "study") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
+            pq.write_table(pa.Table.from_pylist(runs), file)
+        summary = json.dumps({"variants": found}, indent=2, ensure_ascii=False)
+        root.fs.pipe_file(f"{workspace}/{SUMMARY}", summary.encode())
+        page = _page(dataset, found, runs)
+        root.fs.pipe_file(f"{workspace}/{REPORT}", page.encode())
+        study = commit_study(
+            root,
+            workspace,
+            dataset.manifest["name"],
+            digest_of([run["run"] for run in runs]),
+            {"dataset": dataset.ref, "spec": asdict(spec), "numerics": numerics()},
+            datetime.now(UTC),
+        )
+    return study.ref
+
+
+def _summary(dataset: Dataset, variant: Variant) -> dict[str, Any]:
+    """How a variant's seeds spread, and its runs as rows of the table."""
+    chosen = select_rows(dataset, variant.spec)
+    names = dataset.labels()["series_id"].take(pa.array(chosen.test)).to_pylist()
+    records = list(_records(dataset, variant))
+    rows = [_row(variant, record) for record in records]
+    answers = np.array([record["answers"] for record in records])
+    found = _spread(chosen, variant, rows, answers, names)
+    f1 = np.array([row["macro_f1"] for row in rows])
+    return {
+        "recipe": variant.recipe,
+        "architecture": variant.architecture,
+        "n_seeds": len(rows),
+        **found,
+        "farthest_from_mean": float(np.abs(f1 - f1.mean()).max()),
+        "restarts": int(sum(row["restarts"] for row in rows)),
+        **{
+            f"{name}_mean": float(np.mean([row[name] for row in rows]))
+            for name in ("log_loss", "log_loss_untempered", "ece", "validation_log_loss")
+        },
+        "seconds_median": float(np.median([row["seconds"] for row in rows])),
+        "runs": rows,
+    }
+
+
+def _records(dataset: Dataset, variant: Variant) -> Iterator[dict[str, Any]]:
+    for seed in variant.spec.replica_seeds:
+        run = run_of(dataset, variant.spec, seed)
+        record = read_run(dataset.root, dataset.manifest["name"], run)
+        if record is None:
+            raise ValueError(
+                f"study: expected run {run} ({variant.label(seed)}), its record is gone; start "
+                "the study again"
+            )
+        yield {"run": run, **record}
+
+
+def _row(variant: Variant, record: dict[str, Any]) -> dict[str, Any]:
+    losses = ("log_loss", "log_loss_untempered")
+    scored = ("accuracy", "macro_f1", "balanced_accuracy", *losses, "ece")
+    told = ("temperature", "updates", "restarts", "seconds", "weights_sha256", "predictions_sha256")
+    return {
+        "run": record["run"],
+        "recipe": variant.recipe,
+        "architecture": variant.architecture,
+        "seed": record["seed"],
+        **{name: record[name] for name in scored},
+        **{f"validation_{name}": record["validation"][name] for name in ("log_loss", "macro_f1")},
+        **{name: record[name] for name in told},
+    }
+
+
+def _spread(
+    chosen: Selection,
+    variant: Variant,
+    rows: list[dict[str, Any]],
+    answers: np.ndarray,
+    names: list[str],
+) -> dict[str, Any]:
+    y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
+    spec = variant.spec
+    found = stability_of(rows, answers, y, names, n_classes, spec.limits, spec.split_seed)
+    return {name: value for name, value in found.items() if name != "seeds"}
+
+
+def _page(dataset: Dataset, variants: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+    strips = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        TEMPLATE.read_text(encoding="utf-8")
+    )
+    return page.render(
+        dataset=dataset.ref,
+        variants=variants,
+        runs=runs,
+        strips=charts.strip_plot(strips, "macro F1 on the test rows"),
+        now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _title(found: dict[str, Any]) -> str:
+    return f"{found['recipe']}, {found['architecture']}"
+
+
+@task(name="publish study")
+def publish_study(study_ref: str, root_url: str) -> None:
+    """Show a study in Prefect as a table, a row per variant."""
+    study = open_study(open_root(root_url), study_ref)
+    rows = [
+        {
+            "recipe": v["recipe"],
+            "architecture": v["architecture"],
+            "seeds": v["n_seeds"],
+            **{f"macro_f1_{name}": v["spread"]["macro_f1"][name] for name in SPREAD},
+            "restarts": v["restarts"],
+            "gate": v["refused"] or "passed",
+        }
+        for v in study.read_json(SUMMARY)["variants"]
+    ]
+    key = f"{artifact_key(study.name)}-stability"
+    create_table_artifact(rows, key, f"{study.ref}: how seeds spread")
+    get_run_logger().info("artifact %s", key)
