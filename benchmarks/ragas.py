@@ -27,7 +27,7 @@ from seqclass.training.spec import TrainingSpec
 ROOT = Path(__file__).parent / "results" / "ragas"
 LENGTHS = (64, 16, 32, 128)
 """Svaras of a melody, the most telling first."""
-PER_RAGA, MANY, MOST_CONTOURS = 200, 600, 2000
+PER_RAGA, MANY, MAX_CONTOURS = 200, 600, 2000
 """Training melodies of a raga. Where they are generated, more of them seen less often are better:
 the same number of updates then learns less by heart."""
 FEW_PASSES = Recipe(updates=2500, epochs=3)
@@ -119,7 +119,7 @@ def _tonic(per_raga: int, told: str) -> Row:
 
 def contours(options: argparse.Namespace) -> list[Cell]:
     """The author's seven from ten seconds of a sung contour with gamaka, the tonic told or not."""
-    numbers = {"few": options.per_raga, "many": MANY, "most": MOST_CONTOURS}
+    numbers = {"few": options.per_raga, "many": MANY, "most": MAX_CONTOURS}
     return [
         Cell(f"contour-{told}-{size}", lambda told=told, n=n: _contours(n, told))
         for told, size in (("known", "many"), ("known", "most"), ("unknown", "many"),

@@ -33,13 +33,13 @@ def replay(scenario: str, seed: int) -> dict[str, Any]:
     from flows.cli.simulation import SimulationSpec, simulate
     from seqclass.monitoring.retraining import RetrainSpec
     from seqclass.store.root import open_root
-    from seqclass.synthesis.arrival_scenarios import ArrivalSpec
+    from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         store = open_root(f"{folder}/tree")
         retraining = RetrainSpec(when="changed", cool_down_s=COOL_DOWN_S)
-        spec = SimulationSpec(scenario, WEEKS, ArrivalSpec(seed=seed), retraining=retraining)
+        spec = SimulationSpec(scenario, WEEKS, ScenarioSpec(seed=seed), retraining=retraining)
         weeks = list(simulate(spec, store, Path(folder)))
         spoilt = _learned_from(store, f"week{CHANGE:02d}-")
     seconds = time.monotonic() - began
@@ -51,7 +51,7 @@ def _learned_from(store: Any, prefix: str) -> list[str]:
     """Versions that were champion at some time and whose dataset holds rows of a week."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model, read_audit
-    from tasks.retraining.detect import pairs_of
+    from tasks.retraining.detection import pairs_of
 
     moves = [entry for entry in read_audit(store, "plant") if entry["what"] == "promote"]
     models = [open_model(store, f"plant@{entry['to']}") for entry in moves]

@@ -22,7 +22,7 @@ from benchmarks.contest import (
     trained,
 )
 from benchmarks.geethams import REPORTED, TUNING, Piece, read_pieces, windows
-from seqclass.synthesis.ragas.chains import Manner
+from seqclass.synthesis.ragas.chains import MelodyConfig
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 WINDOW, HOP, AGREEMENT = 64, 16, 0.6
@@ -34,11 +34,11 @@ anywhere."""
 LSTM = "lstm"
 
 MANNERS = (
-    Manner(),
-    Manner(repeat=0.18, turn=0.3, phrase=0.06),
-    Manner(repeat=0.04, turn=0.4, skip=0.2, phrase=0.2),
-    Manner(skip=0.08, leap=0.03, rare=0.1),
-    Manner(turn=0.25, skip=0.2, copied=(0.6, 0.1)),
+    MelodyConfig(),
+    MelodyConfig(repeat=0.18, turn=0.3, phrase=0.06),
+    MelodyConfig(repeat=0.04, turn=0.4, skip=0.2, phrase=0.2),
+    MelodyConfig(skip=0.08, leap=0.03, rare=0.1),
+    MelodyConfig(turn=0.25, skip=0.2, copied=(0.6, 0.1)),
 )
 """How differently melodies of one raga may move; the first is the usual way."""
 NOISE = {

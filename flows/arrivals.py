@@ -9,7 +9,7 @@ from flows.place import check_place, own_root
 from seqclass.store.inbox import INBOX, inboxes
 from seqclass.store.root import Root, check_name
 from tasks.data.collect import ArrivalSpec, collect
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 
 
@@ -23,7 +23,7 @@ def ingest_arrivals(
     """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once."""
     store, spec = own_root(root), spec or ArrivalSpec()
     check_place(store, "inbox", inbox)
-    sweep_leftovers(store.url)
+    collect_leftovers(store.url)
     places = inbox_places(store, dataset, inbox)
     states = [collect(name, place, spec, store.url, return_state=True) for name, place in places]
     failed = [state for state in states if not state.is_completed()]

@@ -6,7 +6,7 @@ from flows.place import own_root
 from seqclass.synthesis.iot import IotSpec
 from seqclass.synthesis.ragas.raga_series import RagaSpec
 from seqclass.synthesis.signals import SignalSpec
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
 from tasks.registry.catalogue import refresh_catalogue
 
@@ -17,7 +17,7 @@ def generate_signals(
 ) -> str:
     """Draw synthetic series into a dataset; returns its reference."""
     root_url = own_root(root).url
-    sweep_leftovers(root_url)
+    collect_leftovers(root_url)
     dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
     refresh_catalogue(root_url)
     return dataset
@@ -27,7 +27,7 @@ def generate_signals(
 def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
     """Draw sensor series with known events into a dataset; returns its reference."""
     root_url = own_root(root).url
-    sweep_leftovers(root_url)
+    collect_leftovers(root_url)
     dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
     refresh_catalogue(root_url)
     return dataset
@@ -39,7 +39,7 @@ def generate_ragas(
 ) -> str:
     """Draw melodies of Carnatic ragas into a dataset; returns its reference."""
     root_url = own_root(root).url
-    sweep_leftovers(root_url)
+    collect_leftovers(root_url)
     dataset = generate_raga_dataset(spec or RagaSpec(), name, root_url)
     refresh_catalogue(root_url)
     return dataset

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.data.ingest import ImportSpec, ingest
 from tasks.data.notify import notify
 from tasks.registry.catalogue import refresh_catalogue
@@ -15,7 +15,7 @@ from tasks.registry.catalogue import refresh_catalogue
 def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict[str, Any]:
     """Read files into a dataset; returns its reference and what became of the rows."""
     root_url = own_root(root).url
-    sweep_leftovers(root_url)
+    collect_leftovers(root_url)
     outcome = ingest(spec, name, root_url)
     if spec.append and outcome["added"]:
         notify(outcome["dataset"], outcome["added"], root_url)

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.place import own_root
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.registry.reproduce import reproduce
 
 
@@ -13,5 +13,5 @@ from tasks.registry.reproduce import reproduce
 def reproduce_model(model: str, root: str | None = None) -> dict[str, Any]:
     """Train a registered model again from its manifest and compare."""
     root_url = own_root(root).url
-    sweep_leftovers(root_url)
+    collect_leftovers(root_url)
     return reproduce(model, root_url)

@@ -9,19 +9,19 @@ from prefect.states import Completed
 from flows.approval import with_approval
 from flows.place import check_present, own_root
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.leases import in_turn
+from seqclass.store.leases import run_exclusive
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root, staging
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce
-from tasks.retraining.challenge import choose_rows, judge, training_of
-from tasks.retraining.detect import look_for_news
+from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
+from tasks.retraining.decision import NOTHING_NEW, apply_decision, end_what_was_cut_short
+from tasks.retraining.detection import detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
-from tasks.retraining.settle import NOTHING_NEW, end_what_was_cut_short, settle
 from tasks.training.train import train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
@@ -50,7 +50,7 @@ def retrain_model(
         announce(outcome, store.url)
         return outcome
 
-    turns = in_turn(store, "retraining", ("models", name), turn)
+    turns = run_exclusive(store, "retraining", ("models", name), turn)
     outcomes = turns or [_nothing_new(name, MET_ANOTHER, store.url)]
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
     outcome = (decided or outcomes)[-1]
@@ -63,8 +63,8 @@ def _retrain(
 ) -> dict[str, Any]:
     for late in end_what_was_cut_short(name, root_url):
         announce(late, root_url)
-    sweep_leftovers(root_url)
-    news = look_for_news(name, spec, now, root_url)
+    collect_leftovers(root_url)
+    news = detect_new_data(name, spec, now, root_url)
     if news["waiting"]:
         return _nothing_new(name, news["waiting"], root_url)
     store = open_root(root_url)
@@ -76,11 +76,13 @@ def _retrain(
             training = training_of(news["champion"], spec, root_url)
             train(dataset, training, bench, root_url)
             evaluate(dataset, training, bench, root_url)
-            verdict = judge(news, seen, dataset, training, spec, bench, root_url)
+            verdict = evaluate_challenger(news, seen, dataset, training, spec, bench, root_url)
             write_report(dataset, training, bench, name, root_url)
             challenger = register(dataset, training, bench, name, root_url)
             verdict = with_approval(verdict, spec)
-        outcome = settle(news, seen, challenger, verdict, spec, folder, claim, now, root_url)
+        outcome = apply_decision(
+            news, seen, challenger, verdict, spec, folder, claim, now, root_url
+        )
     refresh_catalogue(root_url)
     return outcome
 

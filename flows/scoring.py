@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.place import check_place, own_root
 from seqclass.store.formats import ColumnNames, Limits
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.inference.score import assess, resolve_model, score
 
 
@@ -24,7 +24,7 @@ def score_dataset(
     store = own_root(root)
     check_place(store, "out", out)
     root_url = store.url
-    sweep_leftovers(root_url)
+    collect_leftovers(root_url)
     version = resolve_model(model, root_url)
     scored = score(version, data, out, labels, columns, root_url, limits)
     return {**scored, **assess(version, scored["tables"], labels, root_url, limits)}

@@ -7,7 +7,7 @@ from prefect import flow
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.halving import SearchSpec
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.studies.search import publish_search, search_architectures, summarise_search
 
@@ -19,7 +19,7 @@ def search_architecture(
     """Train what the budget allows on folds of the training rows, and choose by log-loss."""
     spec, store = spec or SearchSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
-    sweep_leftovers(store.url)
+    collect_leftovers(store.url)
     trained = search_architectures(dataset, spec, store.url)
     search = summarise_search(dataset, spec, store.url)
     refresh_catalogue(store.url)

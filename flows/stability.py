@@ -7,7 +7,7 @@ from prefect import flow
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.study_spec import StudySpec
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.studies.study import publish_study, summarise_study, train_study
 
@@ -19,7 +19,7 @@ def study_stability(
     """Train every seed of every recipe, score each on the test rows, and tell the spread."""
     spec, store = spec or StudySpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
-    sweep_leftovers(store.url)
+    collect_leftovers(store.url)
     trained = train_study(dataset, spec, store.url)
     study = summarise_study(dataset, spec, store.url)
     refresh_catalogue(store.url)

@@ -6,7 +6,7 @@ from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.root import check_name, staging
 from seqclass.training.spec import TrainingSpec
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
@@ -28,7 +28,7 @@ def train_classifier(
     spec, store = spec or TrainingSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or dataset.removeprefix("datasets/").partition("@")[0])
-    sweep_leftovers(store.url)
+    collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
         train(dataset, spec, workspace, store.url)
         evaluate(dataset, spec, workspace, store.url)

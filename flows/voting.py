@@ -7,7 +7,7 @@ from prefect import flow
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
-from tasks.data.garbage import sweep_leftovers
+from tasks.data.garbage import collect_leftovers
 from tasks.evaluation.vote import PollSpec, hold_vote
 
 
@@ -18,5 +18,5 @@ def vote(
     """Answer the pieces of a dataset, beside baselines trained on the model's own rows."""
     store = own_root(root)
     model, dataset = open_model(store, model).ref, open_dataset(store, dataset).ref
-    sweep_leftovers(store.url)
+    collect_leftovers(store.url)
     return {"votes": hold_vote(model, dataset, spec or PollSpec(), store.url)}

@@ -51,7 +51,7 @@ class Answering:
         y: the classes ``(n,)`` to explain, by default those that are predicted. Above 0 for the
         class, below 0 against it; 0 where nothing is observed. (Sundararajan, Taly and Yan 2017.)
         """
-        from seqclass.networks.attribution import find_evidence
+        from seqclass.networks.attribution import find_attributions
         from seqclass.networks.classifier import score_gradient
 
         x = self._padded(X)
@@ -63,7 +63,7 @@ class Answering:
                 f"{sorted(map(str, strangers)) or len(labels)}; correct it"
             )
         codes = np.searchsorted(self.classes_, labels)
-        return find_evidence(score_gradient(self.keras_model_), x, codes)
+        return find_attributions(score_gradient(self.keras_model_), x, codes)
 
     def _padded(self, x: Series) -> np.ndarray:
         return as_padded(x, self.n_channels_)

@@ -7,7 +7,7 @@ from conftest import NOW, Command, store_version
 
 from seqclass.store.models import load_keras
 from seqclass.store.registry import champion_of, move_champion, read_audit
-from seqclass.store.retrainings import carry_out, commit_retraining
+from seqclass.store.retrainings import commit_retraining, replay_pending
 from seqclass.store.root import DamagedError, Root, open_root, staging
 
 
@@ -63,12 +63,12 @@ def test_a_sealed_promotion_of_a_version_damaged_since_is_refused_once(two: Root
         sealed = {"decision": "promoted", "challenger": "models/m@v3", "audit": audit}
         commit_retraining(two, folder, "m", {**sealed, "trusted": True}, NOW.replace(second=9))
     flip(two, "v3", "model.keras")
-    assert len(carry_out(two, "m")) == 1
+    assert len(replay_pending(two, "m")) == 1
     assert champion_of(two, "m") == "v2"
     entry = read_audit(two, "m")[-1]
     assert (entry["what"], entry["candidate"]) == ("refuse", "v3")
     assert "damaged before it was carried out" in entry["reason"]
-    assert carry_out(two, "m") == []
+    assert replay_pending(two, "m") == []
 
 
 def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seqclass.screening.contract import Channel, Contract, Profile, contract_from, describe
-from seqclass.screening.violations import whole_breaches
-from seqclass.store.repeats import CONFLICT, FRESH, REPEAT, Ledger
+from seqclass.screening.violations import whole_violations
+from seqclass.store.repeats import CONFLICT, FRESH, REPEAT, DuplicateIndex
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)
 
@@ -59,13 +59,13 @@ def test_a_contract_does_not_depend_on_how_rows_arrive_and_survives_json() -> No
 def test_values_around_another_middle_are_no_other_unit_by_their_rounding() -> None:
     rng = np.random.default_rng(0)
     near, far = (profile(1e4 + shift + rng.standard_normal((50, 40))) for shift in (0, 100))
-    assert whole_breaches(near, far) == []
+    assert whole_violations(near, far) == []
 
 
 def test_nothing_observed_is_compared_with_nothing() -> None:
     empty = profile(np.full((9, 4), np.nan))
     assert empty.channels["x"] == Channel(None, None, None, 1.0, 1.0, 0)
-    assert whole_breaches(empty, profile(np.ones((9, 4)))) == []
+    assert whole_violations(empty, profile(np.ones((9, 4)))) == []
 
 
 @settings(max_examples=50, deadline=None)
@@ -79,9 +79,9 @@ def test_a_ledger_judges_as_a_dictionary_would(rows: list[tuple[int, int]], size
     for i, v in rows:
         expected.append(FRESH if i not in known else REPEAT if known[i] == v else CONFLICT)
         known.setdefault(i, v)
-    ledger, found = Ledger(), []
+    duplicates, found = DuplicateIndex(), []
     for start in range(0, len(rows), size):
-        found += ledger.judge(table(rows[start : start + size])).tolist()
+        found += duplicates.judge(table(rows[start : start + size])).tolist()
     assert found == expected
 
 

@@ -110,7 +110,7 @@ def test_a_dataset_that_would_not_fit_when_padded_is_refused(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = write_dataset(root, "r", [ragged([1] * 50 + [1000])], {}, NOW)
-    monkeypatch.setattr(datasets, "MOST_BYTES", 4 * 51 * 1000)
+    monkeypatch.setattr(datasets, "MAX_BYTES", 4 * 51 * 1000)
     with pytest.raises(ValueError, match=r"DATASET: expected series that fit .*1000 steps"):
         stored.values()
 

@@ -5,13 +5,13 @@ import pytest
 from test_melodies import draw
 
 from seqclass.synthesis.drawing import Uniform
-from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSpec, Renditions
+from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSeriesBlock, RagaSpec
 from seqclass.synthesis.ragas.svaras import PLACES, read_notes
 
 FINE = {"representation": "contour", "rate_hz": 100.0}
 
 
-def shares_in_scale(spec: RagaSpec, block: Renditions) -> dict[str, float]:
+def shares_in_scale(spec: RagaSpec, block: RagaSeriesBlock) -> dict[str, float]:
     found = {}
     for code, raga in enumerate(spec.definitions):
         cents = block.values[block.codes == code]

@@ -21,7 +21,7 @@ from seqclass.store.root import DamagedError, Root, _digest_of, open_root, stagi
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.studies import commit_study
 
-LONGEST_S, MOST_BYTES = 10, 2**30
+LONGEST_S, MAX_BYTES = 10, 2**30
 
 
 def grow(path: Path) -> None:
@@ -101,7 +101,7 @@ def call(root: Root, words: list[str], told: Path) -> tuple[int, str, str]:
         signal.alarm(LONGEST_S)
         with open("/proc/self/status") as status:
             used = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData"))
-        resource.setrlimit(resource.RLIMIT_DATA, (used + MOST_BYTES, used + MOST_BYTES))
+        resource.setrlimit(resource.RLIMIT_DATA, (used + MAX_BYTES, used + MAX_BYTES))
         code = 99
         try:
             for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):

@@ -28,7 +28,7 @@ from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of, move_champion
-from seqclass.store.root import Root, open_root, staging, sweep
+from seqclass.store.root import Root, collect_garbage, open_root, staging
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import end_workers
@@ -198,7 +198,7 @@ DEEDS = {
 def sweep_all(root: Root) -> None:
     """Sweep as if all that nobody holds were old enough."""
     seqclass.store.root.LEFTOVER_AGE_S = seqclass.store.root.DRAFT_AGE_S = -1
-    sweep(root)
+    collect_garbage(root)
 
 
 @pytest.fixture(scope="module")

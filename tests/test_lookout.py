@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.lookout import AGAIN_S, MOST_ASKS, SWEEP, Lookout, ask
+from flows.service.lookout import AGAIN_S, MAX_ASKS, SWEEP, Lookout, ask
 from flows.service.server import new_service
 from seqclass.store.root import Root, open_root
 
@@ -35,7 +35,7 @@ def test_a_file_is_told_of_once_it_lies_still(lookout: Lookout) -> None:
 def test_a_file_that_stays_is_told_of_a_few_times(lookout: Lookout) -> None:
     write(lookout, "a.csv", "1")
     told = [lookout.has_news(second * AGAIN_S) for second in range(10)]
-    assert sum(told) == MOST_ASKS
+    assert sum(told) == MAX_ASKS
 
 
 def test_a_file_that_is_taken_and_comes_again_is_news(lookout: Lookout) -> None:

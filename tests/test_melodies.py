@@ -20,12 +20,12 @@ from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, read_files
 from seqclass.store.root import Root
 from seqclass.synthesis.drawing import Uniform
-from seqclass.synthesis.ragas.chains import NAMES, Manner
+from seqclass.synthesis.ragas.chains import NAMES, MelodyConfig
 from seqclass.synthesis.ragas.definitions import Raga
 from seqclass.synthesis.ragas.raga_series import (
     REFERENCE_HZ,
+    RagaSeriesBlock,
     RagaSpec,
-    Renditions,
     _transcribed,
     generate_ragas,
 )
@@ -34,26 +34,26 @@ from seqclass.synthesis.ragas.table import TABLE, choose_ragas, find_raga
 from tasks.data.generate import generated_tables, raga_tables
 
 
-def draw(spec: RagaSpec, start: int = 0, stop: int | None = None) -> Renditions:
+def draw(spec: RagaSpec, start: int = 0, stop: int | None = None) -> RagaSeriesBlock:
     blocks = list(generate_ragas(spec, start, stop))
     arrays = {
         name: start if name == "start" else np.concatenate([getattr(b, name) for b in blocks])
         for name in vars(blocks[0])
     }
-    return Renditions(**arrays)
+    return RagaSeriesBlock(**arrays)
 
 
 @cache
-def drawn(name: str, **changes: object) -> Renditions:
+def drawn(name: str, **changes: object) -> RagaSeriesBlock:
     return draw(RagaSpec(ragas=(name,), n_series=200, **changes))  # type: ignore[arg-type]
 
 
-def notes(block: Renditions) -> Iterator[list[Note]]:
+def notes(block: RagaSeriesBlock) -> Iterator[list[Note]]:
     for svara, octave, n in zip(block.svara, block.octave, block.n_notes, strict=True):
         yield [Note(NAMES[s], int(o)) for s, o in zip(svara[:n], octave[:n], strict=True)]
 
 
-STEADY = Manner(skip=0.0, leap=0.0, joint=0.0, phrase=0.0, rare=0.0, copied=(0.0, 0.0))
+STEADY = MelodyConfig(skip=0.0, leap=0.0, joint=0.0, phrase=0.0, rare=0.0, copied=(0.0, 0.0))
 """Neither skips nor leaps nor phrases: what is left are moves to neighbours on the lines."""
 
 
@@ -92,7 +92,7 @@ def test_foreign_svaras_sound_in_their_phrases_alone(name: str) -> None:
     raga = find_raga(name)
     phrases = [read_notes(p) for p in (*raga.phrases, *raga.turns)]
     seen = 0
-    for melody in notes(drawn(name, manner=replace(Manner(), copied=(0.0, 0.0)))):
+    for melody in notes(drawn(name, manner=replace(MelodyConfig(), copied=(0.0, 0.0)))):
         for place, note in enumerate(melody):
             if note.svara in raga.foreign.split():
                 seen += 1
@@ -408,7 +408,7 @@ def test_there_is_more_to_hear_than_pairs_of_svaras() -> None:
 def test_a_narrow_reach_or_compass_leaves_every_melody_in_its_raga() -> None:
     """What is out of reach weighs little, never nothing: no melody strays into another raga."""
     high = Raga("High", "S R2 G3 P D2 S", compass="S'' S'''")
-    spec = RagaSpec((high, "Navaroj", "Todi"), 90, (30, 30), manner=Manner(reach=0.05))
+    spec = RagaSpec((high, "Navaroj", "Todi"), 90, (30, 30), manner=MelodyConfig(reach=0.05))
     block = draw(spec)
     for code, raga in enumerate(spec.definitions):
         names = {NAMES[k] for k in np.unique(block.svara[block.codes == code])}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from seqclass.monitoring.estimate import estimate
-from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
+from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
 from seqclass.monitoring.quality import doubt_about_labels, quality_change, wilson
 
 CLASSES = ["a", "b", "c"]
@@ -25,7 +25,7 @@ def answers(n: int, wrong_before: int, wrong_now: int) -> Answers:
 
 def judged(given: Answers, spec: GateSpec | None = None) -> list[str]:
     found = compare_paired(given, 3, seed=0)
-    return objections(found, given, CLASSES, "old", spec or GateSpec())
+    return gate_failures(found, given, CLASSES, "old", spec or GateSpec())
 
 
 def test_the_same_answers_are_not_worse() -> None:
@@ -73,8 +73,8 @@ def refuses(seed: int, old: tuple[int, float, float], newest: tuple[int, float, 
     sides, gate = (drawn(*old), drawn(*newest)), GateSpec()
     found = [compare_paired(side, 6, 0, 20) for side in sides]
     may_fall = replace(gate, worse=allowance(found[1], gate))
-    said = objections(found[0], sides[0], names, "old", may_fall)
-    return bool(said or objections(found[1], sides[1], names, "newest", gate))
+    said = gate_failures(found[0], sides[0], names, "old", may_fall)
+    return bool(said or gate_failures(found[1], sides[1], names, "newest", gate))
 
 
 def test_an_improvement_passes_though_a_few_old_answers_go_the_other_way() -> None:

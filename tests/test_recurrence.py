@@ -129,10 +129,10 @@ def test_tanh_is_exact_to_a_few_units_and_keeps_nan() -> None:
 def test_a_state_that_nobody_asks_for_is_not_kept_for_ever() -> None:
     _, fast = twins((4, 6, 2), units=3)
     x = tf.random.stateless_normal((4, 6, 2), [1, 2])
-    for _ in range(recurrence.MOST_STATES + 5):
+    for _ in range(recurrence.MAX_STATES + 5):
         fast(x, training=True)
     assert recurrence.engine is not None
-    assert len(recurrence.engine._waiting) <= recurrence.MOST_STATES
+    assert len(recurrence.engine._waiting) <= recurrence.MAX_STATES
 
 
 def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:

@@ -20,7 +20,7 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import TypeAdapter
 
-import tasks.retraining.detect
+import tasks.retraining.detection
 from flows.cli.model_commands import tell_server
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.networks.architecture import Architecture
@@ -34,14 +34,14 @@ from seqclass.store.registry import (
     previous_champion,
     read_audit,
 )
-from seqclass.store.retrainings import commit_retraining, retrainings_of, write_suspects
+from seqclass.store.retrainings import commit_retraining, retrainings_of, write_suspect_labels
 from seqclass.store.root import Root, open_root, staging
 from seqclass.store.rows import from_dense
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.split import select_rows
 from tasks.retraining.challenge import choose
-from tasks.retraining.detect import doubted_ids
+from tasks.retraining.detection import doubted_ids
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -139,7 +139,7 @@ def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> Non
     ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
     assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
     assert "nothing new since the last look" in retrain(root)["reasons"][0]
-    news = look_for_news("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
+    news = detect_new_data("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
     assert (news["rows"], news["waiting"]) == (120, None)
     see_corrected_labels(root, folder)
 
@@ -155,7 +155,7 @@ def correct_labels(root: Root, folder: Path) -> int:
 def see_corrected_labels(root: Root, folder: Path) -> None:
     wrong = correct_labels(root, folder)
     assert 30 < wrong < 90
-    news = look_for_news("toy", RetrainSpec(), datetime.now(UTC), root)
+    news = detect_new_data("toy", RetrainSpec(), datetime.now(UTC), root)
     assert (news["rows"], news["waiting"]) == (wrong, None)
     left_out = doubted_ids(open_dataset(root, "toy"), "toy", RetrainSpec())
     assert len(left_out) == 120 - wrong
@@ -198,7 +198,7 @@ def test_where_every_new_row_is_doubted_nothing_is_new(own: tuple[Root, Path]) -
     pairs = [(f"s{i:05d}", label) for i, label in enumerate(labels_of(latest)[120:], 3000)]
     with staging(root, "retraining-toy") as folder_of_record:
         root.fs.makedirs(folder_of_record, exist_ok=True)
-        write_suspects(root, folder_of_record, pairs)
+        write_suspect_labels(root, folder_of_record, pairs)
         record = {"dataset": latest.ref, "challenger": None, "settled": False, "trusted": False}
         commit_retraining(root, folder_of_record, "toy", record, NOW)
     found = retrain(root)
@@ -211,9 +211,9 @@ def labels_of(dataset: Dataset) -> list[str]:
     return dataset.labels()["label"].to_pylist()
 
 
-def look_for_news(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
+def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
     with disable_run_logger():
-        return tasks.retraining.detect.look_for_news.fn(name, spec, now, root.url)
+        return tasks.retraining.detection.detect_new_data.fn(name, spec, now, root.url)
 
 
 def test_a_window_takes_the_newest_rows_and_leaves_doubted_ones_out(root: Root) -> None:

@@ -1,4 +1,4 @@
-"""The storage root: staging, commits, locks and the sweep of leftovers."""
+"""The storage root: staging, commits, locks and the collect_garbage of leftovers."""
 
 import fcntl
 import os
@@ -14,11 +14,11 @@ from seqclass.store.root import (
     DEFAULT_ROOT,
     Root,
     check_name,
+    collect_garbage,
     commit,
     open_root,
     replace_file,
     staging,
-    sweep,
     write_manifest,
 )
 
@@ -75,11 +75,11 @@ def test_unfinished_work_is_removed_when_its_block_ends(root: Root) -> None:
 
 def test_sweep_leaves_the_living_and_removes_the_dead(root: Root) -> None:
     process, folder = holder(root)
-    assert sweep(root) == []
+    assert collect_garbage(root) == []
     assert folder.exists()
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert sweep(root) == [str(folder)]
+    assert collect_garbage(root) == [str(folder)]
     assert not folder.exists()
 
 
@@ -88,7 +88,7 @@ def test_sweep_removes_a_version_without_a_manifest(root: Root) -> None:
     half = Path(root.path, "datasets", "toy", "0" * 16)
     half.mkdir()
     (half / "part-00000.parquet").touch()
-    assert sweep(root) == [str(half)]
+    assert collect_garbage(root) == [str(half)]
     assert Path(stored.folder).exists()
 
 
@@ -139,13 +139,13 @@ def test_a_killed_write_leaves_a_file_that_is_swept(root: Root, how: str) -> Non
         assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
     left = [path for path in Path(root.path).rglob("*") if path.is_file()]
     assert len(left) == len(PLACES)
-    assert sweep(root) == [], "they may still be written"
+    assert collect_garbage(root) == [], "they may still be written"
     for path in left:
         os.utime(path, (0, 0))
     with open(left[0], "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert len(sweep(root)) == len(PLACES) - 1
-    assert sweep(root) == [str(left[0])]
+        assert len(collect_garbage(root)) == len(PLACES) - 1
+    assert collect_garbage(root) == [str(left[0])]
     assert [path for path in Path(root.path).rglob("*") if path.is_file()] == []
 
 
@@ -155,4 +155,4 @@ def test_hidden_files_of_others_stay(root: Root) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         os.utime(path, (0, 0))
-    assert sweep(root) == []
+    assert collect_garbage(root) == []

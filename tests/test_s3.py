@@ -18,10 +18,10 @@ from conftest import NOW, REPOSITORY, store_series, store_version
 from seqclass.store import objects
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree, write_index
 from seqclass.store.datasets import open_dataset
-from seqclass.store.leases import LEASE_S, check_claim, claimed, in_turn, locked
+from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
 from seqclass.store.models import commit_model, model_versions
 from seqclass.store.registry import champion_of, move_champion, read_audit
-from seqclass.store.root import Root, replace_file, staging, sweep
+from seqclass.store.root import Root, collect_garbage, replace_file, staging
 
 
 def run_each(scripts: list[list[str]]) -> list[int]:
@@ -59,7 +59,7 @@ def test_damage_is_found_and_leftovers_of_others_stay(bucket: Root) -> None:
     bucket.fs.pipe_file(f"{stored.folder}/part-00000.parquet", b"other")
     bucket.fs.pipe_file(bucket.join("datasets", "toy", "0" * 16, "part-00000.parquet"), b"half")
     assert len(verify_tree(bucket)["bad"]) == 1
-    assert sweep(bucket) == []
+    assert collect_garbage(bucket) == []
 
 
 def test_the_catalogue_is_written(bucket: Root) -> None:
@@ -88,7 +88,7 @@ def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
     path = bucket.join("models", "toy", ".retraining.lock")
     with claimed(bucket, *WANTED) as late:
         assert late is not None
-        check_claim(bucket, late)
+        check_lease(bucket, late)
         with claimed(bucket, *WANTED) as other:
             assert other is None
         with monkeypatch.context() as later:
@@ -98,15 +98,15 @@ def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
         assert own is not None
         monkeypatch.setattr("seqclass.store.leases._now_s", lambda: time.monotonic() + LEASE_S)
         with pytest.raises(ValueError, match="another may have taken it over"):
-            check_claim(bucket, late)
+            check_lease(bucket, late)
     monkeypatch.undo()
-    check_claim(bucket, own)
+    check_lease(bucket, own)
     with claimed(bucket, *WANTED) as third:
         assert third is None
     holder.__exit__(None, None, None)
     with claimed(bucket, *WANTED) as third:
         assert third is not None
-        check_claim(bucket, third)
+        check_lease(bucket, third)
 
 
 def test_a_claim_is_renewed_while_its_holder_lives(
@@ -245,9 +245,9 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
     def work(own: str) -> None:
         seen.append(own)
         if len(seen) == 1:
-            assert in_turn(bucket, "retraining", folder, work) == []
+            assert run_exclusive(bucket, "retraining", folder, work) == []
 
-    in_turn(bucket, "retraining", folder, work)
+    run_exclusive(bucket, "retraining", folder, work)
     assert len(seen) == 2
 
 

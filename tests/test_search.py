@@ -34,10 +34,10 @@ from seqclass.training.halving import (
     better_half,
     changes,
     choose,
-    climb,
     difference,
-    most_jobs,
+    max_jobs,
     state_of,
+    successive_halving,
 )
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_folds
@@ -77,13 +77,13 @@ def test_the_default_comes_first_and_no_network_twice() -> None:
 
 def test_time_enough_trains_the_better_half_on_every_fold() -> None:
     shop = Workshop(loss=lambda job: float(job.candidate % 4))
-    climbed = climb(8, SearchSpec(1000, 3), 2, shop)
-    complete = [c for c in range(8) if state_of(c, climbed.done, 3) == "complete"]
+    halved = successive_halving(8, SearchSpec(1000, 3), 2, shop)
+    complete = [c for c in range(8) if state_of(c, halved.done, 3) == "complete"]
     assert complete == [0, 1, 4, 5]
-    assert better_half(climbed.done) == [0, 4, 1, 5]
-    assert {state_of(c, climbed.done, 3) for c in (2, 3, 6, 7)} == {"dropped"}
-    assert len(climbed.done) <= most_jobs(8, 3)
-    assert len(climbed.done) == sum(map(len, shop.waves))
+    assert better_half(halved.done) == [0, 4, 1, 5]
+    assert {state_of(c, halved.done, 3) for c in (2, 3, 6, 7)} == {"dropped"}
+    assert len(halved.done) <= max_jobs(8, 3)
+    assert len(halved.done) == sum(map(len, shop.waves))
 
 
 @given(
@@ -94,21 +94,21 @@ def test_nothing_starts_after_the_budget_but_what_always_runs(
     seconds: float, each: float, at_once: int, folds: int, n: int
 ) -> None:
     shop = Workshop(each, lambda job: 1 / (1 + job.candidate))
-    climbed = climb(n, SearchSpec(seconds, folds), at_once, shop)
+    halved = successive_halving(n, SearchSpec(seconds, folds), at_once, shop)
     for number, wave in enumerate(shop.waves):
         assert number * each < seconds + 1e-6 or max(job.candidate for job in wave) <= 1
         assert len(wave) <= at_once
-    assert climbed.spent == pytest.approx(len(shop.waves) * each)
-    assert [state_of(c, climbed.done, folds) for c in (0, 1)] == ["complete"] * 2
+    assert halved.spent == pytest.approx(len(shop.waves) * each)
+    assert [state_of(c, halved.done, folds) for c in (0, 1)] == ["complete"] * 2
 
 
 def test_half_of_what_is_left_looks_around_and_half_goes_deep() -> None:
     shop = Workshop(loss=lambda job: 1 / (1 + job.candidate))
-    climbed = climb(13, SearchSpec(16, 3), 1, shop)
-    states = [state_of(c, climbed.done, 3) for c in range(13)]
+    halved = successive_halving(13, SearchSpec(16, 3), 1, shop)
+    states = [state_of(c, halved.done, 3) for c in range(13)]
     looked_at = ["complete", "complete", "dropped", "unfinished", "unfinished", *["complete"] * 2]
     assert states == looked_at + ["not reached"] * 6
-    assert len(climbed.done) == 16
+    assert len(halved.done) == 16
 
 
 @given(st.integers(0, 40))
@@ -126,11 +126,11 @@ def test_a_search_that_goes_on_does_what_it_would_have_done(stopped_after: int) 
 
     most = stopped_after
     try:
-        climb(13, SearchSpec(9, 3), 2, train)
+        successive_halving(13, SearchSpec(9, 3), 2, train)
     except InterruptedError:
         most = 1000
-    whole = climb(13, SearchSpec(9, 3), 2, lambda wave: [known[job] for job in wave])
-    assert climb(13, SearchSpec(9, 3), 2, train).done == whole.done
+    whole = successive_halving(13, SearchSpec(9, 3), 2, lambda wave: [known[job] for job in wave])
+    assert successive_halving(13, SearchSpec(9, 3), 2, train).done == whole.done
 
 
 def test_the_default_stays_unless_another_is_better_by_a_standard_error() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.symbols import (
+    MAX_SYMBOLS,
     MISSING,
-    MOST_SYMBOLS,
     Alphabet,
     find_alphabets,
     quantised,
@@ -44,7 +44,7 @@ def two_orders(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_whole_numbers_in_a_small_range_are_symbols_and_others_are_not() -> None:
-    wide = np.arange(MOST_SYMBOLS + 1, dtype=np.float32)
+    wide = np.arange(MAX_SYMBOLS + 1, dtype=np.float32)
     assert find_alphabets(series([0, 6, NAN], [3])) == (Alphabet(0, 7),)
     assert find_alphabets(series([-12, 24])) == (Alphabet(-12, 37),)
     for other in ([0.5, 1], [3, 3, 3], [NAN], wide, [0, 1, 1e9], [-1e30, 1e30]):
@@ -158,11 +158,11 @@ def test_baselines_of_measurements_are_the_three_they_were() -> None:
 
 def test_the_network_sees_one_input_per_symbol() -> None:
     keras = pytest.importorskip("keras")
-    from seqclass.networks.embedding import spread
+    from seqclass.networks.embedding import soft_one_hot
 
     def seen(alphabet: Alphabet, *values: float) -> list:
         raw = keras.Input((None, 1))
-        model = keras.Model(raw, spread(raw, alphabet))
+        model = keras.Model(raw, soft_one_hot(raw, alphabet))
         return np.round(model(np.array([values], np.float32)[..., None])[0].numpy(), 6).tolist()
 
     nothing = [0, 0, 0]

@@ -238,9 +238,9 @@ def simulate(
 ) -> None:
     """Replay weeks of arriving rows against the real flows, and tell what they did."""
     from seqclass.monitoring.retraining import RetrainSpec
-    from seqclass.synthesis.arrival_scenarios import ArrivalSpec
+    from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 
-    arrivals, retraining = ArrivalSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
+    arrivals, retraining = ScenarioSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         store = writable(root or f"{folder}/tree")

@@ -17,7 +17,7 @@ from seqclass.networks.architecture import Architecture
 from seqclass.screening.policy import Policy
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
-from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalSpec, Week, draw_week
+from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalWeek, ScenarioSpec, draw_week
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.data.ingest import ImportSpec
@@ -44,7 +44,7 @@ class SimulationSpec:
 
     scenario: str = "story"
     weeks: int = 12
-    arrivals: ArrivalSpec = field(default_factory=ArrivalSpec)
+    arrivals: ScenarioSpec = field(default_factory=ScenarioSpec)
     training: TrainingSpec = LIGHT
     retraining: RetrainSpec = field(default_factory=RetrainSpec)
 
@@ -63,10 +63,10 @@ class SimulationSpec:
 def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[dict[str, Any]]:
     """Yield what happened, a row per decision: week, event, what came of it, and why."""
     began = datetime.now(UTC)
-    _import(store, inbox, spec, 0, Week(), append=False)
+    _import(store, inbox, spec, 0, ArrivalWeek(), append=False)
     first = train_classifier(NAME, NAME, spec.training, store.url)
     yield _row(0, "first delivery", "promoted" if first["promoted"] else "refused", first)
-    waiting: dict[int, list[tuple[int, Week]]] = {}
+    waiting: dict[int, list[tuple[int, ArrivalWeek]]] = {}
     for number in range(1, spec.weeks + 1):
         week, now = SCENARIOS[spec.scenario](number), began + timedelta(weeks=number)
         comes = number + 2 * week.late + week.down
@@ -83,7 +83,7 @@ def _live_a_week(
     store: Root,
     inbox: Path,
     number: int,
-    deliveries: list[tuple[int, Week]],
+    deliveries: list[tuple[int, ArrivalWeek]],
     now: datetime,
 ) -> Iterator[dict[str, Any]]:
     for drawn, week in deliveries:
@@ -110,7 +110,7 @@ def _by_hand(number: int, decision: str, why: str) -> dict[str, Any]:
     return {"week": number, "event": "by hand", "decision": decision, "why": why}
 
 
-def _words(number: int, drawn: int, week: Week) -> str:
+def _words(number: int, drawn: int, week: ArrivalWeek) -> str:
     what = ["shuffled labels"] * week.shuffled + ["turned sensor"] * week.turned
     what += [f"level {week.level:+.1f}"] * bool(week.level)
     late = f" of week {drawn}" if drawn != number else ""
@@ -132,7 +132,7 @@ def _row(number: int, event: str, decision: str, outcome: dict[str, Any]) -> dic
 
 
 def _import(
-    store: Root, inbox: Path, spec: SimulationSpec, number: int, week: Week, append: bool
+    store: Root, inbox: Path, spec: SimulationSpec, number: int, week: ArrivalWeek, append: bool
 ) -> None:
     x, labels = draw_week(spec.arrivals, number, week)
     table = pa.table(

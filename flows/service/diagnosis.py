@@ -24,7 +24,7 @@ from flows.service.server import (
 )
 from seqclass.store.root import Root, open_root
 
-LEAST_FREE_BYTES = 2 * 10**9
+MIN_FREE_BYTES = 2 * 10**9
 CLOCK_S = 30.0
 LOCKED = (
     "it asks for another password; set PREFECT_API_AUTH_STRING: that of 'seqclass up' lies in "
@@ -86,7 +86,7 @@ def _storage(store: Root) -> list[Check]:
     writable = os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
     return [
         ("storage root", writable, store.path, "make it writable or choose another with --root"),
-        ("free space", free > LEAST_FREE_BYTES, f"{free / 1e9:.1f} GB", "free some space"),
+        ("free space", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB", "free some space"),
     ]
 
 

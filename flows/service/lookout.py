@@ -8,7 +8,7 @@ from seqclass.store.inbox import INBOX, arrivals, inboxes
 from seqclass.store.root import Root, open_root
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
-AGAIN_S, MOST_ASKS = 30.0, 3
+AGAIN_S, MAX_ASKS = 30.0, 3
 """Seconds until a file that is still there is told of again, and how often in all."""
 
 File = tuple[str, str, tuple[Any, ...]]
@@ -45,7 +45,7 @@ class Lookout:
 
     def _is_due(self, file: File, now_s: float) -> bool:
         asks, last_s = self.told.get(file, (0, float("-inf")))
-        return asks < MOST_ASKS and now_s - last_s >= AGAIN_S
+        return asks < MAX_ASKS and now_s - last_s >= AGAIN_S
 
 
 def ask(service: Service, deployment: str) -> None:

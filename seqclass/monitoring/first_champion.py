@@ -42,7 +42,7 @@ def evidence_of(
     }
 
 
-def first_objections(found: dict[str, Any], limits: Limits) -> list[str]:
+def first_champion_failures(found: dict[str, Any], limits: Limits) -> list[str]:
     """Why a model is not to be a first champion by this evidence, a sentence each."""
     n_rows, (low, _), chance = found["rows"], found["interval"], found["chance"]
     said = []

@@ -7,7 +7,7 @@ import numpy as np
 from seqclass.training.spec import Limits
 
 
-def refusal_of(
+def stability_gate(
     balanced_accuracy: Sequence[float],
     macro_f1: Sequence[float],
     restarts: Sequence[int],

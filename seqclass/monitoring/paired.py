@@ -134,7 +134,7 @@ def allowance(on_newest: dict[str, Any] | None, spec: GateSpec) -> float:
     return max(spec.worse, on_newest["difference"])
 
 
-def objections(
+def gate_failures(
     found: dict[str, Any], answers: Answers, classes: list[str], where: str, spec: GateSpec
 ) -> list[str]:
     """Why the challenger is not to be promoted by these rows, sentence by sentence.

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from seqclass.evaluation.agreement import flips, spread_of, worst_case
-from seqclass.monitoring.gate import refusal_of
+from seqclass.monitoring.gate import stability_gate
 from seqclass.training.spec import Limits
 
-MOST_FLIPPING = 20
+MAX_FLIPPING = 20
 
 
 def stability_of(
@@ -36,7 +36,7 @@ def stability_of(
         "flipping_rows": len(order),
         "most_flipping": [
             {"series_id": names[row], "share_of_seeds_apart": float(share[row])}
-            for row in order[:MOST_FLIPPING]
+            for row in order[:MAX_FLIPPING]
         ],
-        "refused": refusal_of(accuracy, f1, restarts, n_classes, limits),
+        "refused": stability_gate(accuracy, f1, restarts, n_classes, limits),
     }

@@ -30,7 +30,7 @@ BATCH_STEPS = 2**13
 """Steps of all series in a batch: what is in between then stays in the processor's cache."""
 
 
-def find_evidence(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def find_attributions(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Evidence ``(n, steps)`` float32 of every step for the class ``codes (n,)`` of its series.
 
     x: series ``(n, steps, channels)``, NaN where missing. Evidence is in units of the score,

@@ -201,7 +201,7 @@ def mean_logits(ends: list[tuple], name: str) -> tuple:
 
 
 def score_gradient(classifier: keras.Model) -> Gradient:
-    """Gradient of a class's score with respect to raw series, for ``find_evidence``.
+    """Gradient of a class's score with respect to raw series, for ``find_attributions``.
 
     The score is the logit of the class minus the mean of all logits: what they have in common
     says nothing, and unlike a probability a logit does not flatten out.

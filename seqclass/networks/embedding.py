@@ -16,17 +16,17 @@ FAR = 1e6
 def symbol_features(raw: keras.KerasTensor, alphabets: Alphabets) -> list[keras.KerasTensor]:
     """Symbols ``(B, T, size)`` for each channel of ``(B, T, C)`` that has an alphabet."""
     return [
-        spread(raw[..., channel : channel + 1], alphabet)
+        soft_one_hot(raw[..., channel : channel + 1], alphabet)
         for channel, alphabet in enumerate(alphabets)
         if alphabet is not None
     ]
 
 
-def spread(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTensor:
+def soft_one_hot(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTensor:
     """``(B, T, 1)`` to ``(B, T, size)``: 1 at its symbol, and shared out between two neighbours.
 
     All 0 where a value is missing or outside the alphabet. Being linear between symbols, it lets a
-    gradient pass, which ``find_evidence`` lives by.
+    gradient pass, which ``find_attributions`` lives by.
     """
     place = ops.where(ops.isnan(values), FAR * alphabet.width, values) / alphabet.width
     symbols = range(alphabet.low, alphabet.low + alphabet.size)

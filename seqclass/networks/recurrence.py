@@ -19,9 +19,9 @@ try:
 except ImportError:
     kernel = None  # type: ignore[assignment]
 
-MOST_STATES = 16
+MAX_STATES = 16
 """Saved states that wait for their gradients at most; what is older was never asked for."""
-MOST_SHAPES = 8
+MAX_SHAPES = 8
 """Shapes of which used arrays are kept."""
 PACKAGE, KERNEL_LSTM = "seqclass", {"module": __name__, "class_name": "KernelLSTM"}
 KERNEL_LSTM["registered_name"] = f"{PACKAGE}>KernelLSTM"
@@ -56,7 +56,7 @@ class Engine:
         handle = next(self._handles)
         if keep:
             self._waiting[handle] = shape, state, masks, x.shape
-            if len(self._waiting) > MOST_STATES:
+            if len(self._waiting) > MAX_STATES:
                 self._waiting.pop(next(iter(self._waiting)))
         else:
             self._spare.setdefault(shape, []).append(state)
@@ -76,7 +76,7 @@ class Engine:
 
     def _state(self, shape: tuple[int, ...]) -> tuple:
         """Arrays for inputs, gates and cells of ``(blocks, slots, K, 4U)``, used ones if any."""
-        if shape not in self._spare and len(self._spare) == MOST_SHAPES:
+        if shape not in self._spare and len(self._spare) == MAX_SHAPES:
             self._spare.pop(next(iter(self._spare)))
         spare = self._spare.setdefault(shape, [])
         blocks, slots, k, width = shape

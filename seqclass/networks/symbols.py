@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_SYMBOLS = 64
+MAX_SYMBOLS = 64
 """Whole numbers from a channel's lowest to its highest value, beyond which it is a measurement."""
 CENTS, PITCH = "cents", "pitch"
 UNITS = {CENTS: 100.0, PITCH: 1.0}
@@ -43,7 +43,7 @@ def find_alphabets(x: np.ndarray, channels: Sequence[str] = ()) -> Alphabets:
     """What the values of training rows ``(n, steps, channels)`` say of each channel.
 
     A channel holds symbols where all its values are whole, not all alike, and from the lowest to
-    the highest there are ``MOST_SYMBOLS`` at most. NaN is left out. Channels of a known unit are
+    the highest there are ``MAX_SYMBOLS`` at most. NaN is left out. Channels of a known unit are
     rounded before.
     """
     values = quantised(x, channels)
@@ -73,7 +73,7 @@ def _alphabet(values: np.ndarray, width: float) -> Alphabet | None:
     if not len(seen):
         return None
     low, high = float(seen.min()), float(seen.max())
-    if not 0 < high - low < MOST_SYMBOLS or (seen != np.rint(seen)).any():
+    if not 0 < high - low < MAX_SYMBOLS or (seen != np.rint(seen)).any():
         return None
     return Alphabet(int(low), int(high - low) + 1, width)
 

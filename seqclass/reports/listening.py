@@ -30,7 +30,7 @@ from seqclass.synthesis.ragas.table import known_ragas
 
 SVARA_S, TONIC_HZ = 0.4, 146.83
 """How long a svara lasts and where Sa lies where a dataset does not say."""
-MOST_SERIES = 100
+MAX_SERIES = 100
 LONGEST_NAME = 100
 """Bytes of a label and of an id that a file name keeps: file systems allow 255 in all."""
 USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
@@ -159,9 +159,9 @@ def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[d
             f"DATASET: expected melodies, {dataset.ref} has none in which anything sounds; choose "
             "another"
         )
-    if len(chosen) > MOST_SERIES:
+    if len(chosen) > MAX_SERIES:
         raise ValueError(
-            f"--each-class: expected at most {MOST_SERIES} classes, {dataset.ref} has "
+            f"--each-class: expected at most {MAX_SERIES} classes, {dataset.ref} has "
             f"{len(chosen)}; name some with --series"
         )
     return [chosen[name] for name in series] if series else [chosen[k] for k in sorted(chosen)]

@@ -12,7 +12,7 @@ from seqclass.reports.charts import ACCENT, INK, MUTED, STYLE, plain
 from seqclass.synthesis.ragas.sound import Line, voiced
 from seqclass.synthesis.ragas.svaras import ABOVE, BELOW, Note
 
-ROW_S, MOST_ROWS = 12.0, 8
+ROW_S, MAX_ROWS = 12.0, 8
 """Seconds in a row of a picture, and rows at most; what goes on is left out and said so."""
 SA = "#c2410c"
 
@@ -29,8 +29,8 @@ def melody_picture(
     svara_s: seconds of each note, where the line is made of them; then each is written above its
     own bar. title: a heading and what stands below it. places: names of semitones above Sa.
     """
-    rows = int(min(MOST_ROWS, max(1, np.ceil(line.seconds / ROW_S - 0.05))))
-    row_s = line.seconds / rows if line.seconds < ROW_S * MOST_ROWS else ROW_S
+    rows = int(min(MAX_ROWS, max(1, np.ceil(line.seconds / ROW_S - 0.05))))
+    row_s = line.seconds / rows if line.seconds < ROW_S * MAX_ROWS else ROW_S
     low, high = _limits(line)
     height = np.clip((high - low) / 1200 * 1.35, 1.9, 3.8)
     with matplotlib.rc_context({**STYLE, "axes.spines.left": False}):

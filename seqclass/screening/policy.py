@@ -10,7 +10,7 @@ Flaw = Literal["refuse", "quarantine"]
 
 @dataclass(frozen=True)
 class Policy:
-    """An action for every kind of breach.
+    """An action for every kind of violation.
 
     Of whole files: new_column, missing_column; other_unit: a channel whose middle values have
     moved or spread as another unit would; missing_rate: more holes in a channel.
@@ -55,7 +55,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     for f in fields(Policy)
     if f.type is not float
 }
-"""The kinds of breaches and what each may be answered with."""
+"""The kinds of violations and what each may be answered with."""
 
 
 def policy_of(choices: list[str]) -> Policy:

@@ -12,15 +12,15 @@ from seqclass.screening.contract import Contract, Profile, contract_from, descri
 from seqclass.screening.policy import Policy
 from seqclass.screening.tally import Tally
 from seqclass.screening.violations import (
-    Breach,
-    column_breaches,
-    infinite_breaches,
-    series_breaches,
-    whole_breaches,
+    Violation,
+    column_violations,
+    infinite_violations,
+    series_violations,
+    whole_violations,
 )
 from seqclass.store.datasets import Dataset
 from seqclass.store.quarantine import Quarantine
-from seqclass.store.repeats import CONFLICT, REPEAT, Ledger
+from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex
 from seqclass.store.rows import channels_of, check_form, dataset_schema
 
 EXPECTED = {
@@ -51,7 +51,7 @@ def _values(table: pa.Table) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Terms:
+class ValidationContext:
     """What new rows are held to: columns and contract of ``ref``, None where there is none yet.
 
     append: the rows are to stand beside those of ``ref``, so columns can't differ.
@@ -68,9 +68,9 @@ class Terms:
 class Screening:
     """Passes rows on, sets others aside, and counts."""
 
-    terms: Terms
+    terms: ValidationContext
     quarantine: Quarantine
-    ledger: Ledger = field(default_factory=Ledger)
+    duplicates: DuplicateIndex = field(default_factory=DuplicateIndex)
     seen: int = 0
     kept: int = 0
     repeats: int = 0
@@ -99,7 +99,7 @@ class Screening:
         return self.seen - self.kept - self.repeats
 
     def _screened(self, table: pa.Table, found: Profile) -> pa.Table:
-        verdict = self.ledger.judge(table)
+        verdict = self.duplicates.judge(table)
         again = verdict == REPEAT
         self.repeats += int(again.sum())
         table = _rows(table, ~again)
@@ -107,41 +107,41 @@ class Screening:
             return table
         conflict = verdict[~again] == CONFLICT
         words = "the id of another series with other content"
-        breaches = [Breach("duplicate_id", words, conflict), *self._breaches(table, found)]
-        aside, reasons = self._sorted_out(table["series_id"], breaches)
+        violations = [Violation("duplicate_id", words, conflict), *self._violations(table, found)]
+        aside, reasons = self._sorted_out(table["series_id"], violations)
         if aside.any():
             self.quarantine.add(
                 _rows(table, aside), [reasons[i] for i in np.flatnonzero(aside).tolist()]
             )
         return _rows(table, ~aside)
 
-    def _breaches(self, table: pa.Table, found: Profile) -> list[Breach]:
+    def _violations(self, table: pa.Table, found: Profile) -> list[Violation]:
         lengths, labels = table["n_steps"].to_numpy(), table["label"].to_pylist()
         values = _values(table)
         described = {name: describe(flat, lengths) for name, flat in values.items()}
-        breaches = infinite_breaches(described)
+        violations = infinite_violations(described)
         if self.terms.contract is not None:
             found.add(lengths, labels, values)
-            breaches += series_breaches(self.terms.contract, lengths, labels, described)
-        return breaches
+            violations += series_violations(self.terms.contract, lengths, labels, described)
+        return violations
 
     def _sorted_out(
-        self, ids: pa.ChunkedArray, breaches: list[Breach]
+        self, ids: pa.ChunkedArray, violations: list[Violation]
     ) -> tuple[np.ndarray, dict[int, str]]:
         """Which rows do not stay ``(n,)``, and why."""
         aside, reasons = np.zeros(len(ids), dtype=bool), dict[int, list[str]]()
-        for kind in dict.fromkeys(breach.kind for breach in breaches):
-            own = [breach for breach in breaches if breach.kind == kind]
-            rows = np.logical_or.reduce([breach.rows for breach in own])
+        for kind in dict.fromkeys(violation.kind for violation in violations):
+            own = [violation for violation in violations if violation.kind == kind]
+            rows = np.logical_or.reduce([violation.rows for violation in own])
             action = self.terms.policy.action(kind)
             if action == "accept" or not rows.any():
                 continue
             tally = self.refused if action == "refuse" else self.quarantined
             tally.add(kind, ids.filter(pa.array(rows)).to_pylist(), own[0].what)
             aside |= rows
-            for breach in own:
-                for row in np.flatnonzero(breach.rows).tolist():
-                    reasons.setdefault(row, []).append(f"{kind}: {breach.what}")
+            for violation in own:
+                for row in np.flatnonzero(violation.rows).tolist():
+                    reasons.setdefault(row, []).append(f"{kind}: {violation.what}")
         return aside, {row: "; ".join(why) for row, why in reasons.items()}
 
     def _refuse(self, found: Profile | None) -> None:
@@ -164,12 +164,12 @@ class Screening:
             )
 
 
-def _check_columns(terms: Terms, columns: list[str]) -> None:
+def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
     """Refuse rows that can't stand beside the others, or have other columns than those."""
     known = terms.columns
     if known is None:
         return
-    wrong = [(kind, name) for kind, name in column_breaches(known, columns)
+    wrong = [(kind, name) for kind, name in column_violations(known, columns)
              if terms.append or terms.policy.action(kind) == "refuse"]  # fmt: skip
     if wrong:
         kind = wrong[0][0]
@@ -181,10 +181,10 @@ def _check_columns(terms: Terms, columns: list[str]) -> None:
         )
 
 
-def _check_whole(terms: Terms, found: Contract) -> None:
+def _check_whole(terms: ValidationContext, found: Contract) -> None:
     if terms.contract is None:
         return
-    wrong = [(kind, what) for kind, what in whole_breaches(terms.contract, found)
+    wrong = [(kind, what) for kind, what in whole_violations(terms.contract, found)
              if terms.policy.action(kind) == "refuse"]  # fmt: skip
     if wrong:
         raise ValueError(

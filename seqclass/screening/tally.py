@@ -7,7 +7,7 @@ EXAMPLES = 5
 
 
 class Tally:
-    """Series per kind of breach, the ids of the first of them, and what was wrong with those."""
+    """Series per kind of violation, the ids of the first of them, and what was wrong with those."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

@@ -24,7 +24,7 @@ RESOLUTION = 1 / 64
 
 
 @dataclass(frozen=True)
-class Breach:
+class Violation:
     """A kind of the policy, what is wrong in words, and the series concerned ``(n,)`` of bool."""
 
     kind: str
@@ -32,7 +32,7 @@ class Breach:
     rows: np.ndarray
 
 
-def column_breaches(known: Iterable[str], columns: Iterable[str]) -> list[tuple[str, str]]:
+def column_violations(known: Iterable[str], columns: Iterable[str]) -> list[tuple[str, str]]:
     """Kinds and names of columns that came or went."""
     known, found = list(known), list(columns)
     new = [("new_column", name) for name in found if name not in known]
@@ -40,46 +40,46 @@ def column_breaches(known: Iterable[str], columns: Iterable[str]) -> list[tuple[
     return new + gone
 
 
-def infinite_breaches(channels: dict[str, SeriesValues]) -> list[Breach]:
-    found = [Breach("infinite", f"{name} infinite", v.infinite) for name, v in channels.items()]
-    return [breach for breach in found if breach.rows.any()]
+def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
+    found = [Violation("infinite", f"{name} infinite", v.infinite) for name, v in channels.items()]
+    return [violation for violation in found if violation.rows.any()]
 
 
-def series_breaches(
+def series_violations(
     contract: Contract,
     lengths: np.ndarray,
     labels: Iterable[str | None],
     channels: dict[str, SeriesValues],
-) -> list[Breach]:
+) -> list[Violation]:
     """Breaches of single series: their class, length, range, holes and frozen channels."""
     found = [_new_classes(contract, labels), _lengths(contract, lengths)]
     for name, values in channels.items():
         if name in contract.channels:
-            found += _channel_breaches(name, contract.channels[name], values)
-    return [breach for breach in found if breach.rows.any()]
+            found += _channel_violations(name, contract.channels[name], values)
+    return [violation for violation in found if violation.rows.any()]
 
 
-def _new_classes(contract: Contract, labels: Iterable[str | None]) -> Breach:
+def _new_classes(contract: Contract, labels: Iterable[str | None]) -> Violation:
     known = {None, *contract.classes}
     new = np.array([bool(contract.classes) and label not in known for label in labels])
-    return Breach("new_class", f"a label other than {', '.join(contract.classes)}", new)
+    return Violation("new_class", f"a label other than {', '.join(contract.classes)}", new)
 
 
-def _lengths(contract: Contract, lengths: np.ndarray) -> Breach:
+def _lengths(contract: Contract, lengths: np.ndarray) -> Violation:
     shortest, longest = contract.n_steps
     low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
-    return Breach("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high))
+    return Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high))
 
 
-def _channel_breaches(name: str, channel: Channel, values: SeriesValues) -> list[Breach]:
+def _channel_violations(name: str, channel: Channel, values: SeriesValues) -> list[Violation]:
     most = channel.most_missing + HOLES_MARGIN
-    found = [Breach("holes", f"{name} missing in more than {most:.0%}", values.missing > most)]
+    found = [Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most)]
     if not channel.frozen:
-        found.append(Breach("frozen", f"{name} constant", values.frozen & ~values.infinite))
+        found.append(Violation("frozen", f"{name} constant", values.frozen & ~values.infinite))
     if channel.low is not None and channel.high is not None:
         low, high = _allowed(channel.low, channel.high)
         outside = ((values.low < low) | (values.high > high)) & ~values.infinite
-        found.append(Breach("out_of_range", f"{name} outside {low:.6g} to {high:.6g}", outside))
+        found.append(Violation("out_of_range", f"{name} outside {low:.6g} to {high:.6g}", outside))
     return found
 
 
@@ -88,18 +88,18 @@ def _allowed(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def whole_breaches(contract: Contract, found: Contract) -> list[tuple[str, str]]:
+def whole_violations(contract: Contract, found: Contract) -> list[tuple[str, str]]:
     """Kinds and words of what only all new rows together show."""
     shared = [name for name in contract.channels if name in found.channels]
-    breaches = []
+    violations = []
     for name in shared:
         old, new = contract.channels[name], found.channels[name]
         if found.n_series >= UNIT_SERIES and (what := _other_unit(old, new)):
-            breaches.append(("other_unit", f"{name} {what}"))
+            violations.append(("other_unit", f"{name} {what}"))
         if new.missing > max(2 * old.missing, old.missing + RATE_MARGIN):
             what = f"{name} missing in {new.missing:.1%} instead of {old.missing:.1%} of the values"
-            breaches.append(("missing_rate", what))
-    return breaches
+            violations.append(("missing_rate", what))
+    return violations
 
 
 def _other_unit(old: Channel, new: Channel) -> str | None:

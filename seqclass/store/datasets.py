@@ -48,7 +48,7 @@ CHOSEN_FROM = "chosen_from"
 """Entry of a dataset's source: the dataset that its rows were chosen from."""
 FIELDS = {"name": str, "version": str, "created": str, "n_series": int, "n_steps": list,
           "channels": list, "columns": dict, "classes": dict, "splits": dict}  # fmt: skip
-MOST_BYTES = 6 * 2**30
+MAX_BYTES = 6 * 2**30
 """Size of the padded array that a dataset may ask for."""
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_VALUES = 8_388_608
@@ -101,9 +101,9 @@ class Dataset:
         n, longest = self.manifest["n_series"], self.manifest["n_steps"][1]
         rows = np.arange(n) if rows is None else rows
         n_bytes = 4 * len(rows) * longest * len(channels)
-        if n_bytes > MOST_BYTES:
+        if n_bytes > MAX_BYTES:
             raise ValueError(
-                f"DATASET: expected series that fit {MOST_BYTES >> 30} GiB when padded to the "
+                f"DATASET: expected series that fit {MAX_BYTES >> 30} GiB when padded to the "
                 f"longest ({longest} steps), {self.ref} needs {n_bytes / 2**30:.1f} GiB; cut the "
                 "longest series into windows, or take fewer rows"
             )

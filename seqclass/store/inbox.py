@@ -17,7 +17,7 @@ from typing import Any
 from seqclass.store.root import Root, irregular, replace_file, sync_folder
 
 INBOX = "inbox"
-DONE, ASIDE = "done", "quarantine"
+DONE, QUARANTINE = "done", "quarantine"
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 """Endings under which programs write what they rename when it is whole."""
 PARQUET_MAGIC = b"PAR1"

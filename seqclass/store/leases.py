@@ -157,13 +157,13 @@ def _leased(root: Root, path: str) -> Iterator[str | None]:
         lease.give_up()
 
 
-def check_claim(root: Root, own: str) -> None:
+def check_lease(root: Root, own: str) -> None:
     """Refuse to go on under a claim that another holder may have taken."""
     if not root.is_local:
         _held[own].check()
 
 
-def in_turn(
+def run_exclusive(
     root: Root, claim: str, folder: tuple[str, ...], work: Callable[[str], Result]
 ) -> list[Result]:
     """Do the work under a claim, and again for those who came meanwhile; what each turn gave.

@@ -11,7 +11,7 @@ from seqclass.store.rows import canonical_buffers, channels_of
 FRESH, REPEAT, CONFLICT = 0, 1, 2
 
 
-class Ledger:
+class DuplicateIndex:
     """Ids and contents seen so far, 16 bytes a row.
 
     Both are 64-bit digests: among ten million ids, two share one by chance in one of 400,000

@@ -67,7 +67,7 @@ def _is_decision(manifest: dict[str, Any]) -> bool:
     )
 
 
-def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
+def suspect_labels(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
     """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
     found: set[Pair] = set()
     for record in records:
@@ -75,11 +75,12 @@ def suspects_of(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
             found.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:
-                found |= _read_suspects(root, record, check_file(root, record["folder"], entry))
+                path = check_file(root, record["folder"], entry)
+                found |= _read_suspect_labels(root, record, path)
     return found
 
 
-def _read_suspects(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
+def _read_suspect_labels(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
     """Records that were written before labels were kept mean those that the dataset has."""
     with root.fs.open(path, "rb") as file:
         table = pq.read_table(file)
@@ -89,7 +90,7 @@ def _read_suspects(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
     return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
-def write_suspects(root: Root, workspace: str, pairs: list[Pair]) -> None:
+def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
     columns = zip(("series_id", "label"), zip(*pairs, strict=True), strict=True)
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
     with root.fs.open(f"{workspace}/{SUSPECTS}", "wb") as file:
@@ -116,7 +117,7 @@ def commit_retraining(
     return root.join(RETRAININGS, model, entry)
 
 
-def carry_out(root: Root, model: str) -> list[dict[str, Any]]:
+def replay_pending(root: Root, model: str) -> list[dict[str, Any]]:
     """Write the audit entries that sealed decisions still lack, and move the champion where they
     say so; returns these retrainings.
 

@@ -382,13 +382,13 @@ def _commit_local(folder: str, target: str) -> bool:
     return True
 
 
-def sweep(root: Root) -> list[str]:
+def collect_garbage(root: Root) -> list[str]:
     """Remove what killed runs left behind; the work of living processes stays.
 
     Returns the folders and files that were removed.
     """
     left = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
-    left += [path for path in _versions_without_manifest(root) if _may_sweep_version(root, path)]
+    left += [path for path in _versions_without_manifest(root) if _may_collect_version(root, path)]
     left += _drafts(root)
     for path in left:
         with contextlib.suppress(FileNotFoundError):
@@ -463,7 +463,7 @@ def _age_s(staged: str) -> float:
     return time.time() - int(began.group()) if began else 0.0
 
 
-def _may_sweep_version(root: Root, path: str) -> bool:
+def _may_collect_version(root: Root, path: str) -> bool:
     """Locally a version appears by one rename; elsewhere a writer may still be copying."""
     if root.is_local:
         return True

@@ -13,7 +13,7 @@ FIRST_WEEKS = 4
 
 
 @dataclass(frozen=True)
-class Week:
+class ArrivalWeek:
     """What one week brings.
 
     level: added to every value, in sigmas of the noise. turned: whether a sensor was mounted the
@@ -31,7 +31,7 @@ class Week:
 
 
 @dataclass(frozen=True)
-class ArrivalSpec:
+class ScenarioSpec:
     """How much arrives, and how hard it is.
 
     first_rows, rows: of the first delivery and of each week, at least 30. n_steps: of each series,
@@ -52,13 +52,13 @@ class ArrivalSpec:
             )
 
 
-def _slow(week: int) -> Week:
-    return Week(level=0.3 * max(0, week - FIRST_WEEKS))
+def _slow(week: int) -> ArrivalWeek:
+    return ArrivalWeek(level=0.3 * max(0, week - FIRST_WEEKS))
 
 
-def _story(week: int) -> Week:
+def _story(week: int) -> ArrivalWeek:
     """A bit of everything; what has changed stays changed."""
-    changed = Week(turned=week >= 9)
+    changed = ArrivalWeek(turned=week >= 9)
     own = {
         3: replace(changed, shuffled=True, by_hand=True),
         5: replace(changed, down=True),
@@ -67,19 +67,19 @@ def _story(week: int) -> Week:
     return own.get(week, changed)
 
 
-SCENARIOS: dict[str, Callable[[int], Week]] = {
-    "stable": lambda week: Week(),
+SCENARIOS: dict[str, Callable[[int], ArrivalWeek]] = {
+    "stable": lambda week: ArrivalWeek(),
     "slow drift": _slow,
-    "sudden change": lambda week: Week(turned=week > FIRST_WEEKS),
-    "poisoned batch": lambda week: Week(shuffled=week == FIRST_WEEKS + 1),
-    "late batch": lambda week: Week(late=week == FIRST_WEEKS + 1),
-    "outage": lambda week: Week(down=week in (FIRST_WEEKS + 1, FIRST_WEEKS + 2)),
+    "sudden change": lambda week: ArrivalWeek(turned=week > FIRST_WEEKS),
+    "poisoned batch": lambda week: ArrivalWeek(shuffled=week == FIRST_WEEKS + 1),
+    "late batch": lambda week: ArrivalWeek(late=week == FIRST_WEEKS + 1),
+    "outage": lambda week: ArrivalWeek(down=week in (FIRST_WEEKS + 1, FIRST_WEEKS + 2)),
     "story": _story,
 }
 """What each week brings, by scenario; weeks count from 1."""
 
 
-def draw_week(spec: ArrivalSpec, number: int, week: Week) -> tuple[np.ndarray, np.ndarray]:
+def draw_week(spec: ScenarioSpec, number: int, week: ArrivalWeek) -> tuple[np.ndarray, np.ndarray]:
     """Series ``(rows, steps)`` float32 and class names ``(rows,)`` of a week; 0 is the first
     delivery."""
     n_rows = spec.rows if number else spec.first_rows

@@ -46,7 +46,7 @@ WHOLE = (CYCLIC, UPWARD_TREND, DOWNWARD_TREND)
 """Classes that fill a series; ``LASTING`` begin and stay, all others but normal pass."""
 LASTING = (UPWARD_SHIFT, DOWNWARD_SHIFT, VARIANCE_CHANGE)
 _DIRECTION = {UPWARD_TREND: 1, UPWARD_SHIFT: 1, DOWNWARD_TREND: -1, DOWNWARD_SHIFT: -1}
-FEWEST_STEPS = 24
+MIN_STEPS = 24
 """Below, a passing event has no room between a beginning and an end that are sound."""
 
 
@@ -74,7 +74,7 @@ class IotSpec:
     """What to draw; every ``Uniform`` is drawn anew for each series.
 
     n_series: how many series, at least 1. n_steps: steps of the shortest and of the longest
-    series, both included, at least ``FEWEST_STEPS``. n_channels: at least 1, ``SENSORS`` in order.
+    series, both included, at least ``MIN_STEPS``. n_channels: at least 1, ``SENSORS`` in order.
     seed: not negative. classes: a subset of ``FAMILIES``; weights: their shares, positive,
     in the same order (empty: equal shares). noise: factor on the noise alone, positive.
     autocorrelation: of the noise from step to step, in [0, 1).
@@ -120,7 +120,7 @@ class IotSpec:
         check_at_least("seed", self.seed, 0)
         check_classes(self.classes, self.weights, FAMILIES)
         check_noise(self.noise)
-        _check_span("n_steps", self.n_steps, FEWEST_STEPS)
+        _check_span("n_steps", self.n_steps, MIN_STEPS)
         _check_span("affected", self.affected, 1)
         _check_span("burst_steps", self.burst_steps, 1, self.n_steps[0] - 2)
         for name in ("autocorrelation", "correlation", "position", "duration"):

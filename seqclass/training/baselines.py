@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training.ngrams import fit_symbol_models
 
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 """Training rows that a baseline sees at most."""
 
 
@@ -61,8 +61,8 @@ def baseline_predictions(
     rows, missing values taken as the channel's median. Where channels hold symbols (their names
     may be units), ``histogram`` and ``bigram`` count them.
     """
-    if len(x) > MOST_ROWS:
-        rows = np.random.default_rng(seed).permutation(len(x))[:MOST_ROWS]
+    if len(x) > MAX_ROWS:
+        rows = np.random.default_rng(seed).permutation(len(x))[:MAX_ROWS]
         x, y = x[rows], y[rows]
     features, features_test = summary_features(x), summary_features(x_test)
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

@@ -89,7 +89,7 @@ class Found(NamedTuple):
 Train = Callable[[list[Job]], list[Found]]
 
 
-class Climb:
+class Halving:
     """What a search has trained, and the seconds that went by."""
 
     def __init__(self, at_once: int, train: Train) -> None:
@@ -107,7 +107,7 @@ class Climb:
             self.spent += max(self.done[job].seconds for job in wave)
 
 
-def climb(n_candidates: int, spec: SearchSpec, at_once: int, train: Train) -> Climb:
+def successive_halving(n_candidates: int, spec: SearchSpec, at_once: int, train: Train) -> Halving:
     """Train as many candidates as the budget allows, by successive halving in two rounds.
 
     The default and the next candidate are trained on every fold, whatever that takes. Then, for
@@ -115,7 +115,7 @@ def climb(n_candidates: int, spec: SearchSpec, at_once: int, train: Train) -> Cl
     the better half of all goes on to the other folds, the best first.
     After Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification".
     """
-    state, folds = Climb(at_once, train), range(spec.folds)
+    state, folds = Halving(at_once, train), range(spec.folds)
     state.take([Job(candidate, fold) for candidate in (0, 1) for fold in folds], math.inf)
     half = state.spent + (spec.seconds - state.spent) / 2
     state.take([Job(candidate, 0) for candidate in range(2, n_candidates)], half)
@@ -132,7 +132,7 @@ def better_half(done: dict[Job, Found]) -> list[int]:
     return order[: math.ceil(len(order) / 2)]
 
 
-def most_jobs(n_candidates: int, folds: int) -> int:
+def max_jobs(n_candidates: int, folds: int) -> int:
     """Trainings of a search that is never short of time, at most."""
     return 2 * folds + (n_candidates - 2) + math.ceil(n_candidates / 2) * (folds - 1)
 

@@ -31,7 +31,7 @@ from seqclass.networks.symbols import (
 FOLDS = 3
 CHOOSING_ROWS = 12_000
 """Training rows, drawn by the seed, that a choice is made on at most; all of them are fitted."""
-MOST_TOKENS = 2**24
+MAX_TOKENS = 2**24
 """Different symbols of all channels together, beyond which nothing is counted."""
 OCTAVE = 12
 SMOOTHING = (0.01, 0.1, 1.0)
@@ -41,7 +41,7 @@ PENALTIES = (1.0, 100.0)
 
 
 @dataclass(frozen=True)
-class Reading:
+class NgramConfig:
     """How series become features: which symbols, or pairs of neighbours, a series has.
 
     alphabets: of the channels, of the training rows; channels: their names. period: symbols are
@@ -70,7 +70,7 @@ def n_tokens(alphabets: Alphabets) -> int:
     return math.prod(a.size for a in alphabets if a is not None)
 
 
-def count(reading: Reading, x: np.ndarray, vocabulary: np.ndarray) -> csr_matrix:
+def count(reading: NgramConfig, x: np.ndarray, vocabulary: np.ndarray) -> csr_matrix:
     """Counts ``(n, features)`` of the grams in a sorted vocabulary; others are left out."""
     rows, grams = reading.grams(x)
     place = np.minimum(np.searchsorted(vocabulary, grams), len(vocabulary) - 1)
@@ -79,10 +79,10 @@ def count(reading: Reading, x: np.ndarray, vocabulary: np.ndarray) -> csr_matrix
     return csr_matrix((ones, (rows[known], place[known])), shape=(len(x), len(vocabulary)))
 
 
-class Model(Protocol):
+class LinearModel(Protocol):
     """What scikit-learn's naive Bayes and regression have in common."""
 
-    def fit(self, x: csr_matrix, y: np.ndarray) -> "Model": ...
+    def fit(self, x: csr_matrix, y: np.ndarray) -> "LinearModel": ...
     def predict(self, x: csr_matrix) -> np.ndarray: ...
     def predict_log_proba(self, x: csr_matrix) -> np.ndarray: ...
 
@@ -91,9 +91,9 @@ class Model(Protocol):
 class SymbolModel:
     """A fitted baseline: how it reads series, what it counts, and what was chosen for it."""
 
-    reading: Reading
+    reading: NgramConfig
     vocabulary: np.ndarray
-    fitted: Model
+    fitted: LinearModel
     choice: str
 
     def log_scores(self, x: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ class SymbolModel:
         return self.fitted.predict_log_proba(_seen(self.fitted, counts))
 
 
-def _seen(model: Model, counts: csr_matrix) -> csr_matrix:
+def _seen(model: LinearModel, counts: csr_matrix) -> csr_matrix:
     """A regression sees each feature's share of a series, naive Bayes its counts."""
     return counts if isinstance(model, MultinomialNB) else Normalizer("l1").transform(counts)
 
@@ -113,7 +113,7 @@ class Candidate:
 
     title: str
     period: int
-    make: Callable[[], Model]
+    make: Callable[[], LinearModel]
 
 
 def fit_symbol_models(
@@ -125,12 +125,12 @@ def fit_symbol_models(
     accuracy of three-fold cross-validation on these rows.
     """
     alphabets = find_alphabets(x, channels)
-    if not any(alphabets) or n_tokens(alphabets) > MOST_TOKENS:
+    if not any(alphabets) or n_tokens(alphabets) > MAX_TOKENS:
         return {}
     wide = any(a.size > OCTAVE for a in alphabets if a is not None)
     periods = (OCTAVE, 0) if wide else (0,)
     readings = {
-        (period, order): Reading(
+        (period, order): NgramConfig(
             tuple(channels), _folded_alphabets(alphabets, period), period, order
         )
         for period in periods
@@ -152,7 +152,7 @@ def _folded_alphabets(alphabets: Alphabets, period: int) -> Alphabets:
 
 
 def _histogram_candidates(periods: tuple[int, ...]) -> list[Candidate]:
-    def regression(penalty: float) -> Callable[[], Model]:
+    def regression(penalty: float) -> Callable[[], LinearModel]:
         return lambda: LogisticRegression(C=penalty, max_iter=300)
 
     return [
@@ -169,7 +169,7 @@ def _histogram_candidates(periods: tuple[int, ...]) -> list[Candidate]:
 
 
 def _bigram_candidates(periods: tuple[int, ...]) -> list[Candidate]:
-    def bayes(pseudo_count: float) -> Callable[[], Model]:
+    def bayes(pseudo_count: float) -> Callable[[], LinearModel]:
         return lambda: MultinomialNB(alpha=pseudo_count)
 
     return [
@@ -186,7 +186,7 @@ def _modulo(period: int) -> str:
 def _best(
     x: np.ndarray,
     y: np.ndarray,
-    readings: dict[int, Reading],
+    readings: dict[int, NgramConfig],
     candidates: list[Candidate],
     seed: int,
 ) -> SymbolModel:
@@ -200,7 +200,9 @@ def _best(
     return SymbolModel(readings[period], words[period], model, best.title)
 
 
-def _validated(make: Callable[[], Model], counts: csr_matrix, y: np.ndarray, seed: int) -> float:
+def _validated(
+    make: Callable[[], LinearModel], counts: csr_matrix, y: np.ndarray, seed: int
+) -> float:
     """Accuracy over the folds; 0 where a class has fewer rows than there are folds."""
     if np.unique(y, return_counts=True)[1].min() < FOLDS:
         return 0.0

@@ -18,7 +18,7 @@ from tasks.compute.workers import workers
 EVIDENCE = "evidence.parquet"
 HARDEST = 9
 """Test rows that a report draws."""
-MOST_ROWS, MOST_VALUES = 200, 200_000
+MAX_ROWS, MAX_VALUES = 200, 200_000
 """The first test rows are explained, up to either limit: rows, or steps of all rows together."""
 
 
@@ -36,7 +36,7 @@ def explain(
     Evidence is stored for the first test rows and the hardest; hits are counted among the first
     alone. Returns ``explained_rows``, their number, and ``where``: None without known events.
     """
-    first = min(len(chosen.test), MOST_ROWS, max(1, MOST_VALUES // dataset.manifest["n_steps"][1]))
+    first = min(len(chosen.test), MAX_ROWS, max(1, MAX_VALUES // dataset.manifest["n_steps"][1]))
     hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     index = np.union1d(np.arange(first), hardest)
     rows, answers = chosen.test[index], answers[index]
@@ -72,7 +72,7 @@ def _where(table: pa.Table, steps: np.ndarray, counted: np.ndarray) -> dict[str,
     return hit_rates(steps[rows], events[rows], lengths[rows], labels[rows]) or None
 
 
-def read_evidence(root: Root, workspace: str) -> dict[str, np.ndarray]:
+def read_attributions(root: Root, workspace: str) -> dict[str, np.ndarray]:
     """Evidence of each step, by series."""
     with root.fs.open(f"{workspace}/{EVIDENCE}", "rb") as file:
         table = pq.read_table(file)

@@ -27,7 +27,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.split import Selection, select_rows, without_fold
-from tasks.compute.workers import Progress, tell
+from tasks.compute.workers import Progress, report_progress
 
 
 def train_seed(
@@ -88,7 +88,7 @@ class _Reporter:
     def __call__(self, update: int, of: int, loss: float) -> None:
         self._network += update <= self._update
         self._update = update
-        tell(Progress(self._label, self._network, update, of, loss))
+        report_progress(Progress(self._label, self._network, update, of, loss))
 
 
 def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[list[np.ndarray]]:
@@ -299,12 +299,12 @@ def explain_rows(
     Beside it the step of highest evidence ``(rows,)``, -1 in a series without any value.
     """
     tensorflow()
-    from seqclass.networks.attribution import find_evidence, strongest_steps
+    from seqclass.networks.attribution import find_attributions, strongest_steps
     from seqclass.networks.classifier import score_gradient
 
     root = open_root(root_url)
     x = open_dataset(root, dataset_ref).values(rows)
-    evidence = find_evidence(score_gradient(load_keras(root, model_path)), x, codes)
+    evidence = find_attributions(score_gradient(load_keras(root, model_path)), x, codes)
     return evidence, strongest_steps(evidence, x)
 
 

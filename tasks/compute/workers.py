@@ -122,9 +122,9 @@ def workers() -> Workers:
     """The pool of this process, which fills the cores; it ends with the process."""
     pool = Workers(at_once())
     if kernel() == "keras":
-        say("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
+        log("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
     elif not _is_compiled():
-        say("compiling the LSTM kernel, once per machine")
+        log("compiling the LSTM kernel, once per machine")
         pool.run([(_compile, ())])
     return pool
 
@@ -140,7 +140,7 @@ def _import_training() -> None:
     import seqclass.training.replica  # noqa: F401
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Remark on a training, on standard error."""
     Console(stderr=True).print(line, style="dim", highlight=False, soft_wrap=True)
 
@@ -172,7 +172,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def tell(progress: Progress) -> None:
+def report_progress(progress: Progress) -> None:
     """Called in a worker: report, and leave where the work was called off."""
     if _stop is not None and _stop.is_set():
         raise InterruptedError("the work was called off")

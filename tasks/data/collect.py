@@ -18,12 +18,12 @@ from prefect import get_run_logger, task
 
 from seqclass.screening.contract import Profile
 from seqclass.screening.policy import Policy
-from seqclass.screening.screening import Screening, Terms, contract_of, counts_of
+from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
 from seqclass.store.datasets import Dataset, dataset_versions, open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files, what_of
 from seqclass.store.inbox import (
-    ASIDE,
     DONE,
+    QUARANTINE,
     Arrival,
     arrivals,
     digest_of,
@@ -34,7 +34,7 @@ from seqclass.store.inbox import (
 )
 from seqclass.store.leases import locked
 from seqclass.store.quarantine import Quarantine
-from seqclass.store.repeats import Ledger
+from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, check_name, open_root, shown, staging
 from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
@@ -229,7 +229,7 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
         screen.remember()
 
 
-def _judge(path: str, file: _File, screen: "_Screen", terms: Terms) -> None:
+def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) -> None:
     """Whatever a file brings about in a reader is that file's fault, and harms no other."""
     try:
         screen.read(path, file, terms)
@@ -250,37 +250,37 @@ class _Screen:
 
     def __init__(self, parent: Dataset, spec: ArrivalSpec, folder: str) -> None:
         self.parent, self.spec, self.folder = parent, spec, folder
-        self.terms: Terms | None = None
-        self.ledger, self.runs = Ledger(), list[Any]()
+        self.terms: ValidationContext | None = None
+        self.duplicates, self.runs = DuplicateIndex(), list[Any]()
 
-    def prepare(self) -> Terms:
+    def prepare(self) -> ValidationContext:
         """Learn what the dataset holds, once."""
         if self.terms is None:
             self.terms = self._terms()
             self.remember()
         return self.terms
 
-    def read(self, path: str, file: _File, terms: Terms) -> None:
+    def read(self, path: str, file: _File, terms: ValidationContext) -> None:
         expand([path], "PATH")
         own, root = f"{self.folder}/{file.digest}", self.parent.root
-        screening = Screening(terms, Quarantine(root, own), self.ledger)
+        screening = Screening(terms, Quarantine(root, own), self.duplicates)
         keep_infinite = self.spec.policy.infinite != "refuse"
         names = self.spec.columns.over(names_of(self.parent.manifest))
         tables = read_files([path], names, None, keep_infinite, self.spec.limits)
         file.rows = _spool(root, f"{own}/rows.parquet", screening.passing(tables))
         file.screening = screening
 
-    def _terms(self) -> Terms:
-        self.ledger.learn(self.parent.tables())
+    def _terms(self) -> ValidationContext:
+        self.duplicates.learn(self.parent.tables())
         columns, contract = tuple(self.parent.manifest["columns"]), contract_of(self.parent)
-        return Terms(self.spec.policy, self.parent.ref, columns, contract, append=True)
+        return ValidationContext(self.spec.policy, self.parent.ref, columns, contract, append=True)
 
     def remember(self) -> None:
-        self.runs = list(self.ledger.runs)
+        self.runs = list(self.duplicates.runs)
 
     def forget(self) -> None:
         """Drop what the ledger learnt from a file that was not taken."""
-        self.ledger.runs = list(self.runs)
+        self.duplicates.runs = list(self.runs)
 
 
 def _spool(root: Root, path: str, tables: Iterator[pa.Table]) -> str:
@@ -335,7 +335,7 @@ def _put_away(inbox: Root, file: _File) -> None:
     refused = file.became == "quarantined"
     try:
         moved = put_away(
-            inbox, file.arrival, file.digest, ASIDE if refused else DONE,
+            inbox, file.arrival, file.digest, QUARANTINE if refused else DONE,
             file.reason if refused else None,
         )  # fmt: skip
     except OSError as error:

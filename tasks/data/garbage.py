@@ -2,12 +2,12 @@
 
 from prefect import get_run_logger, task
 
-from seqclass.store.root import open_root, sweep
+from seqclass.store.root import collect_garbage, open_root
 
 
-@task(name="sweep")
-def sweep_leftovers(root_url: str) -> int:
+@task(name="collect garbage")
+def collect_leftovers(root_url: str) -> int:
     """Remove abandoned work in progress; returns how many folders went."""
-    removed = sweep(open_root(root_url))
+    removed = collect_garbage(open_root(root_url))
     get_run_logger().info("%d leftovers removed", len(removed))
     return len(removed)

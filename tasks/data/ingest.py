@@ -14,7 +14,13 @@ from prefect import get_run_logger, task
 
 from seqclass.screening.contract import Profile
 from seqclass.screening.policy import Policy
-from seqclass.screening.screening import Screening, Terms, add_rows, contract_of, counts_of
+from seqclass.screening.screening import (
+    Screening,
+    ValidationContext,
+    add_rows,
+    contract_of,
+    counts_of,
+)
 from seqclass.store.datasets import Dataset, dataset_versions, open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
 from seqclass.store.leases import locked
@@ -76,14 +82,14 @@ def check_parent(root: Root, name: str, append: bool) -> None:
         )
 
 
-def _terms(root: Root, name: str, spec: ImportSpec) -> tuple[Terms, Dataset | None]:
+def _terms(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:
     """What the rows are held to, and the version they are added to."""
     if not dataset_versions(root, name) or (spec.new_contract and not spec.append):
-        return Terms(spec.policy), None
+        return ValidationContext(spec.policy), None
     latest = open_dataset(root, name)
     contract = None if spec.new_contract else contract_of(latest)
     columns = tuple(latest.manifest["columns"])
-    terms = Terms(spec.policy, latest.ref, columns, contract, spec.append)
+    terms = ValidationContext(spec.policy, latest.ref, columns, contract, spec.append)
     return terms, latest if spec.append else None
 
 
@@ -106,7 +112,7 @@ def _store(
 ) -> Dataset:
     """Write a parent's rows, where there is one, and then the new ones; nothing for none."""
     if parent is not None:
-        screening.ledger.learn(parent.tables())
+        screening.duplicates.learn(parent.tables())
     first = next(rows, None)
     if parent is not None and first is None:
         screening.quarantine.settle(name)

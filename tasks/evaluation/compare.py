@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.metrics import log_loss, scores
-from seqclass.monitoring.first_champion import first_objections
+from seqclass.monitoring.first_champion import first_champion_failures
 from seqclass.monitoring.gate import refused_by
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import Model, read_model
@@ -69,7 +69,7 @@ def compare_with(
 
 def _first(evidence: dict[str, Any], spec: TrainingSpec, name: str) -> dict[str, Any]:
     """Whether a model becomes the first champion of its name, and if not, what speaks against."""
-    reasons = first_objections(evidence, spec.limits)
+    reasons = first_champion_failures(evidence, spec.limits)
     passed = f"the first model named {name!r} becomes its champion"
     return {
         "champion": None,

@@ -17,7 +17,7 @@ from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.explain import HARDEST, read_evidence
+from tasks.compute.explain import HARDEST, read_attributions
 from tasks.compute.split import select_rows
 from tasks.evaluation.compare import COMPARISON
 
@@ -143,7 +143,7 @@ def _hardest(root: Root, dataset: Dataset, spec: TrainingSpec, workspace: str) -
     ]
     wrong = [row["prediction"] != row["label"] for row in picked]
     values = dataset.values(chosen.test[worst])
-    found = read_evidence(root, workspace)
+    found = read_attributions(root, workspace)
     evidence = [found[row["series_id"]] for row in picked]
     return charts.series_panels(values, captions, wrong, dataset.channels, evidence)
 

@@ -19,7 +19,7 @@ from seqclass.store.registry import (
     plain_name,
     previous_champion,
 )
-from seqclass.store.retrainings import carry_out
+from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.evaluation.compare import COMPARISON, compare_with
@@ -34,7 +34,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
     root = open_root(root_url)
     model = open_model(root, model_ref)
     with locked(root, "models", model.name):
-        carry_out(root, model.name)
+        replay_pending(root, model.name)
         verdict = _current_verdict(model, spec)
         if verdict["better"]:
             move_champion(
@@ -83,7 +83,7 @@ def promote_version(
         )
     model = open_model(root, ref)
     with locked(root, "models", name):
-        carry_out(root, name)
+        replay_pending(root, name)
         before = champion_of(root, name)
         outcome = {"model": model.ref, "from": before, "to": model.version, "refused": None}
         if before == model.version:
@@ -109,7 +109,7 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any
         cut_short = finish_move(root, name)
         if cut_short and cut_short["what"] == "rollback":
             return _moved(name, cut_short["from"], cut_short["to"])
-        carry_out(root, name)
+        replay_pending(root, name)
         current = champion_of(root, name)
         before = previous_champion(root, name)
         if before is None:

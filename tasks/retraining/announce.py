@@ -17,7 +17,7 @@ from seqclass.store.root import Root, open_root
 from tasks.registry.publish import artifact_key
 from tasks.retraining.inspect_rows import DRIFT_TABLE
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 EVENTS = {"promoted": "seqclass.model.promoted", "refused": "seqclass.model.refused"}
 
 
@@ -58,6 +58,6 @@ def _summary(root: Root, outcome: dict[str, Any]) -> str:
     rows = [
         f"| {row['what']} | {row['shift']:.3f} | {row['stability_index']:.3f} | "
         f"{row['distance']:.3f} | {row['adjusted_p']:.2g} | {'yes' if row['drifted'] else ''} |"
-        for row in table[:MOST_SHOWN]
+        for row in table[:MAX_SHOWN]
     ]
     return "\n".join([*lines, *head, *rows])

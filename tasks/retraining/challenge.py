@@ -13,7 +13,7 @@ from prefect import get_run_logger, task
 
 from seqclass.evaluation.decisions import predict_labels
 from seqclass.inference.prediction import answer_rows
-from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, objections
+from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
 from seqclass.monitoring.quality import doubt_about_labels
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset, write_dataset
@@ -24,7 +24,7 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
 from tasks.evaluation.compare import ANSWERS, COMPARISON, offsets_of
-from tasks.retraining.detect import doubted_ids, fresh_ids, pairs_of, spec_of
+from tasks.retraining.detection import doubted_ids, fresh_ids, pairs_of, spec_of
 
 
 @task(name="choose rows")
@@ -83,8 +83,8 @@ def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> Training
     return replace(training, warm_start=warm)
 
 
-@task(name="judge")
-def judge(
+@task(name="evaluate challenger")
+def evaluate_challenger(
     news: dict[str, Any],
     seen: dict[str, Any],
     dataset_ref: str,
@@ -116,7 +116,7 @@ def judge(
     if doubt:
         reasons.append(doubt)
     elif on_new:
-        reasons += objections(on_new, newest, classes, "newest", spec.gate)
+        reasons += gate_failures(on_new, newest, classes, "newest", spec.gate)
     verdict = {
         "champion": champion.version,
         "better": not reasons,
@@ -142,7 +142,7 @@ def _on_old(
             f"{len(old)} old test rows that neither model was trained on, fewer than the "
             f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
         ]
-    said = objections(found, old, classes, "old", gate)
+    said = gate_failures(found, old, classes, "old", gate)
     reached = found["challenger"]["macro_f1"]
     if reached < gate.floor:
         low = f"macro F1 on old test rows {reached:.3f}, below the floor of {gate.floor:g}"

@@ -29,7 +29,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
-from tasks.retraining.detect import fresh_ids, spec_of
+from tasks.retraining.detection import fresh_ids, spec_of
 
 DRIFT_TABLE, DRIFT_PICTURE, SEEN = "drift.parquet", "drift.svg", "seen.json"
 

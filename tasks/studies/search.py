@@ -24,18 +24,18 @@ from seqclass.store.studies import (
     run_path,
 )
 from seqclass.training.halving import (
-    Climb,
     Difference,
     Found,
+    Halving,
     Job,
     SearchSpec,
     Train,
     changes,
     choose,
-    climb,
     difference,
-    most_jobs,
+    max_jobs,
     state_of,
+    successive_halving,
     title,
 )
 from seqclass.training.spec import Member, TrainingSpec
@@ -100,8 +100,8 @@ class _Search:
         records = [self.record(job) for job in wave]
         return [Found(record["log_loss"], record["seconds"]) for record in records]
 
-    def climb(self, train: Train) -> Climb:
-        return climb(len(self.spec.candidates()), self.spec, at_once(), train)
+    def successive_halving(self, train: Train) -> Halving:
+        return successive_halving(len(self.spec.candidates()), self.spec, at_once(), train)
 
 
 @task(name="search architectures")
@@ -114,7 +114,7 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
     search, trained = _Search(open_dataset(root, dataset_ref), spec), 0
     _check_folds(search)
     root.fs.makedirs(root.join(SEARCHES, search.name, RUNS), exist_ok=True)
-    with trainings(most_jobs(len(spec.candidates()), spec.folds)) as display:
+    with trainings(max_jobs(len(spec.candidates()), spec.folds)) as display:
 
         def train(wave: list[Job]) -> list[Found]:
             nonlocal trained
@@ -125,7 +125,7 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
                 end_workers()
             return search.found(wave)
 
-        search.climb(train)
+        search.successive_halving(train)
     get_run_logger().info("%d runs trained", trained)
     return trained
 
@@ -144,9 +144,9 @@ def summarise_search(dataset_ref: str, spec: SearchSpec, root_url: str) -> str:
     """Seal the table of all runs, the choice, and its spec; return the search's reference."""
     root = open_root(root_url)
     search = _Search(open_dataset(root, dataset_ref), spec)
-    climbed = search.climb(search.found)
-    summary, chosen = _summary(search, climbed)
-    rows = [_row(search, job) for job in sorted(climbed.done)]
+    halved = search.successive_halving(search.found)
+    summary, chosen = _summary(search, halved)
+    rows = [_row(search, job) for job in sorted(halved.done)]
     told = {
         "dataset": search.dataset.ref,
         "chosen": title(spec.candidates()[chosen]),
@@ -174,19 +174,19 @@ def _write(
         root.fs.pipe_file(f"{workspace}/{name}", text.encode())
 
 
-def _summary(search: _Search, climbed: Climb) -> tuple[dict[str, Any], int]:
+def _summary(search: _Search, halved: Halving) -> tuple[dict[str, Any], int]:
     """What is told of a search, and the candidate that was chosen."""
     candidates, folds = search.spec.candidates(), search.spec.folds
     losses = {
         number: _losses(search, number)
         for number in range(len(candidates))
-        if state_of(number, climbed.done, folds) == "complete"
+        if state_of(number, halved.done, folds) == "complete"
     }
     differences = _differences(search, losses)
     chosen, rule = choose(differences)
     told = [
         {
-            **_progress(search, climbed, number),
+            **_progress(search, halved, number),
             "chosen": number == chosen,
             "log_loss": float(losses[number].mean()) if number in losses else None,
             **(differences[number]._asdict() if number in differences else NO_DIFFERENCE),
@@ -201,18 +201,18 @@ def _summary(search: _Search, climbed: Climb) -> tuple[dict[str, Any], int]:
         "not_reached": sum(candidate["state"] == "not reached" for candidate in told),
         "folds": folds,
         "seconds": search.spec.seconds,
-        "spent": round(climbed.spent, 2),
+        "spent": round(halved.spent, 2),
     }, chosen
 
 
-def _progress(search: _Search, climbed: Climb, number: int) -> dict[str, Any]:
+def _progress(search: _Search, halved: Halving, number: int) -> dict[str, Any]:
     candidate = search.spec.candidates()[number]
-    runs = [found for job, found in climbed.done.items() if job.candidate == number]
-    first = climbed.done.get(Job(number, 0))
+    runs = [found for job, found in halved.done.items() if job.candidate == number]
+    first = halved.done.get(Job(number, 0))
     return {
         "candidate": title(candidate),
         "architecture": asdict(candidate),
-        "state": state_of(number, climbed.done, search.spec.folds),
+        "state": state_of(number, halved.done, search.spec.folds),
         "folds": len(runs),
         "first_fold_log_loss": first.log_loss if first else None,
         "seconds": round(sum(run.seconds for run in runs), 2),

@@ -28,7 +28,7 @@ LOOKAHEAD = 24
 
 
 @dataclass(frozen=True)
-class Manner:
+class MelodyConfig:
     """How the honest rule walks; the defaults meet the statistics of real notation.
 
     repeat: share of moves that repeat a svara. turn: chance that a move changes direction where
@@ -105,7 +105,7 @@ Moves = dict[Place, tuple[float, int]]
 
 
 @cache
-def chain_of(raga: Raga, manner: Manner) -> Chain:
+def chain_of(raga: Raga, manner: MelodyConfig) -> Chain:
     """The walk of one raga."""
     return _Compiler(raga, manner).compile()
 
@@ -113,7 +113,7 @@ def chain_of(raga: Raga, manner: Manner) -> Chain:
 class _Compiler:
     """Turns the text of a raga into states and the weights of moves between them."""
 
-    def __init__(self, raga: Raga, manner: Manner) -> None:
+    def __init__(self, raga: Raga, manner: MelodyConfig) -> None:
         self.raga, self.manner = raga, manner
         self.low, self.high = (note.height for note in raga.ends)
         self.lines = {"up": raga.ascent, "down": raga.descent}
@@ -308,7 +308,7 @@ def _reaching(wanted: np.ndarray, successors: np.ndarray, weights: np.ndarray) -
 
 
 @cache
-def stacked(ragas: tuple[Raga, ...], manner: Manner) -> tuple[Chain, np.ndarray]:
+def stacked(ragas: tuple[Raga, ...], manner: MelodyConfig) -> tuple[Chain, np.ndarray]:
     """All states of all ragas, and where those of each raga begin, ``(ragas + 1,)``."""
     chains = [chain_of(raga, manner) for raga in ragas]
     first = np.concatenate([[0], np.cumsum([len(chain.svara) for chain in chains])])

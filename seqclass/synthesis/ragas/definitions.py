@@ -15,7 +15,7 @@ from typing import Any
 
 from seqclass.synthesis.ragas.svaras import MELAS, PLACES, Note, mela_svaras, read_note, read_notes
 
-FEWEST_SVARAS = 4
+MIN_SVARAS = 4
 COMPASS = "S, S''"
 
 
@@ -100,9 +100,9 @@ class Raga:
         if self.mela is not None:
             mela_svaras(self.mela)
         self._check_names()
-        if len(self.scale) < FEWEST_SVARAS:
+        if len(self.scale) < MIN_SVARAS:
             raise ValueError(
-                f"a raga has at least {FEWEST_SVARAS} svaras, this one has "
+                f"a raga has at least {MIN_SVARAS} svaras, this one has "
                 f"{' '.join(sorted(self.scale))}; complete arohana and avarohana"
             )
         for svara in self.foreign.split():

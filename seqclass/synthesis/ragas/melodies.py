@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqclass.synthesis.ragas.chains import HEIGHTS, LOOKAHEAD, NAMES, Chain, Manner, stacked
+from seqclass.synthesis.ragas.chains import HEIGHTS, LOOKAHEAD, NAMES, Chain, MelodyConfig, stacked
 from seqclass.synthesis.ragas.definitions import Raga
 
 
@@ -33,7 +33,7 @@ class Melodies(NamedTuple):
 
 def honest_melodies(
     ragas: tuple[Raga, ...],
-    manner: Manner,
+    manner: MelodyConfig,
     codes: np.ndarray,
     n_notes: np.ndarray,
     longest: int,
@@ -59,7 +59,7 @@ def honest_melodies(
 
 
 def _next_weights(
-    chain: Chain, manner: Manner, plan: "_Plan", states: np.ndarray, t: int
+    chain: Chain, manner: MelodyConfig, plan: "_Plan", states: np.ndarray, t: int
 ) -> np.ndarray:
     """Weights ``(rows, most)`` of every successor."""
     after = chain.successors[states]
@@ -94,7 +94,7 @@ def _first_states(
     codes: np.ndarray,
     centre: np.ndarray,
     chance: np.ndarray,
-    manner: Manner,
+    manner: MelodyConfig,
 ) -> np.ndarray:
     states = np.empty(len(codes), np.int32)
     for code in np.unique(codes):
@@ -121,7 +121,7 @@ class _Plan(NamedTuple):
 
 
 def _plan(
-    manner: Manner, rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator
+    manner: MelodyConfig, rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator
 ) -> _Plan:
     low, high = manner.phrase_notes
     most = longest // low + 2

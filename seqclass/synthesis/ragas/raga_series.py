@@ -20,7 +20,7 @@ from seqclass.synthesis.drawing import (
     class_codes,
     draw_blocks,
 )
-from seqclass.synthesis.ragas.chains import HEIGHTS, LETTER_CODES, NAMES, Manner
+from seqclass.synthesis.ragas.chains import HEIGHTS, LETTER_CODES, NAMES, MelodyConfig
 from seqclass.synthesis.ragas.definitions import Raga
 from seqclass.synthesis.ragas.gamaka import contours, ornaments, silences
 from seqclass.synthesis.ragas.melodies import Melodies, author_melodies, honest_melodies
@@ -84,7 +84,7 @@ class RagaSpec:
     gamaka: bool = True
     lost: float = 0.02
     jitter_cents: float = 6.0
-    manner: Manner = field(default_factory=Manner)
+    manner: MelodyConfig = field(default_factory=MelodyConfig)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ragas", choose_ragas(self.ragas))  # what is kept is complete
@@ -190,7 +190,7 @@ class RagaSpec:
 
 
 @dataclass(frozen=True)
-class Renditions(Block):
+class RagaSeriesBlock(Block):
     """Series of ragas, and what was drawn for them.
 
     composition: ``(rows,)`` number of each series' composition; svara, octave: ``(rows, longest)``
@@ -204,10 +204,10 @@ class Renditions(Block):
     n_notes: np.ndarray
     tonic_hz: np.ndarray
 
-    def cut(self, rows: slice) -> "Renditions":
+    def cut(self, rows: slice) -> "RagaSeriesBlock":
         plain = super().cut(rows)
         own: dict[str, Any] = {name: getattr(self, name)[rows] for name in _OWN}
-        return Renditions(**vars(plain), **own)
+        return RagaSeriesBlock(**vars(plain), **own)
 
     def notations(self) -> list[str]:
         """Each series as it is written: svaras with their numbers, octaves with their marks."""
@@ -220,7 +220,9 @@ class Renditions(Block):
 _OWN = ("composition", "svara", "octave", "n_notes", "tonic_hz")
 
 
-def generate_ragas(spec: RagaSpec, start: int = 0, stop: int | None = None) -> Iterator[Renditions]:
+def generate_ragas(
+    spec: RagaSpec, start: int = 0, stop: int | None = None
+) -> Iterator[RagaSeriesBlock]:
     """Yield the series ``start .. stop`` of a spec, a block at a time.
 
     A series' numbers depend on the seed and its own index alone, wherever the range begins or ends.
@@ -234,7 +236,7 @@ def _rows(spec: RagaSpec) -> int:
     return max(1, block_rows(spec.windows * steps) // spec.windows) * spec.windows
 
 
-def _draw_block(spec: RagaSpec, block: int) -> Renditions:
+def _draw_block(spec: RagaSpec, block: int) -> RagaSeriesBlock:
     rng, rows = block_stream(spec.seed, block), _rows(spec)
     composition = np.arange(block * rows, block * rows + rows, spec.windows) // spec.windows
     codes = class_codes(spec.seed, spec.classes, spec.weights, composition)
@@ -249,7 +251,7 @@ def _draw_block(spec: RagaSpec, block: int) -> Renditions:
         np.repeat(a, spec.windows) for a in (codes, composition, tonic_hz)
     )
     nothing = np.full((rows, 2), -1, np.int32)
-    return Renditions(
+    return RagaSeriesBlock(
         block * rows, drawn.values, drawn.n_steps, codes, nothing,
         np.zeros((rows, len(spec.channels)), bool),
         composition, drawn.svara, drawn.octave, drawn.n_notes, tonic_hz,
@@ -257,7 +259,7 @@ def _draw_block(spec: RagaSpec, block: int) -> Renditions:
 
 
 class _Drawn(NamedTuple):
-    """Windows of compositions, ``(rows, ...)``: see ``Renditions``."""
+    """Windows of compositions, ``(rows, ...)``: see ``RagaSeriesBlock``."""
 
     values: np.ndarray
     n_steps: np.ndarray

@@ -8,9 +8,14 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.audit import next_number
 from seqclass.store.datasets import open_dataset
-from seqclass.store.leases import check_claim, check_held, locked
+from seqclass.store.leases import check_held, check_lease, locked
 from seqclass.store.registry import champion_of, open_model
-from seqclass.store.retrainings import carry_out, check_time, commit_retraining, write_suspects
+from seqclass.store.retrainings import (
+    check_time,
+    commit_retraining,
+    replay_pending,
+    write_suspect_labels,
+)
 from seqclass.store.root import Root, open_root
 from tasks.registry.promote import actor
 from tasks.retraining.inspect_rows import new_rows
@@ -19,8 +24,8 @@ PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
 Outcome = dict[str, Any]
 
 
-@task(name="settle")
-def settle(
+@task(name="apply decision")
+def apply_decision(
     news: dict[str, Any],
     seen: dict[str, Any],
     challenger: str | None,
@@ -38,8 +43,8 @@ def settle(
     root, outcome = open_root(root_url), _look(news, seen)
     name = open_model(root, news["champion"]).name
     with locked(root, "models", name):
-        check_claim(root, claim)
-        carry_out(root, name)
+        check_lease(root, claim)
+        replay_pending(root, name)
         check_time(root, name, now)
         if challenger is not None and verdict is not None:
             outcome |= _decide(root, challenger, verdict)
@@ -48,7 +53,7 @@ def settle(
         sealed = {**outcome, "trusted": spec.trust_labels}
         check_held(root, "models", name)
         folder = commit_retraining(root, workspace, name, sealed, now)
-        carry_out(root, name)
+        replay_pending(root, name)
     del outcome["audit"]
     get_run_logger().info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
     return {**outcome, "folder": folder, "model": open_model(root, name).ref}
@@ -59,7 +64,7 @@ def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
     """Carry out decisions of retrainings that were killed right after they had sealed them."""
     root = open_root(root_url)
     with locked(root, "models", name):
-        found = carry_out(root, name)
+        found = replay_pending(root, name)
     for record in found:
         get_run_logger().info("%s: carried out now: %s", record["challenger"], record["decision"])
     return [{**record, "model": open_model(root, name).ref} for record in found]
@@ -116,4 +121,4 @@ def _doubt(root: Root, news: dict[str, Any], spec: RetrainSpec, workspace: str) 
     rows, table = new_rows(root, latest, news, spec), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
-    write_suspects(root, workspace, pairs)
+    write_suspect_labels(root, workspace, pairs)

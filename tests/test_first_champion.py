@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import Command, store_series, store_version
 
-from seqclass.monitoring.first_champion import evidence_of, first_objections, sign_flip_p
+from seqclass.monitoring.first_champion import evidence_of, first_champion_failures, sign_flip_p
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits
@@ -18,7 +18,7 @@ SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}
 
 def refused(truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray) -> list[str]:
     others = {f"baseline {k}": codes for k, codes in enumerate(baselines)}
-    return first_objections(evidence_of(truth, answers, others, 0.05, 0), Limits())
+    return first_champion_failures(evidence_of(truth, answers, others, 0.05, 0), Limits())
 
 
 def right_in(rng: np.random.Generator, truth: np.ndarray, share: float, k: int) -> np.ndarray:

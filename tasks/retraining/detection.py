@@ -10,13 +10,13 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
-from seqclass.store.retrainings import Pair, retrainings_of, suspects_of
+from seqclass.store.retrainings import Pair, retrainings_of, suspect_labels
 from seqclass.store.root import Bad, Root, open_root
 from seqclass.training.spec import TrainingSpec, recorded
 
 
-@task(name="look for news")
-def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
+@task(name="detect new data")
+def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
     """The champion, what it knows, what was judged last, what is newest, and in ``waiting`` why
     nothing is to be done."""
     root = open_root(root_url)
@@ -30,7 +30,7 @@ def look_for_news(name: str, spec: RetrainSpec, now: datetime, root_url: str) ->
     settled = [record for record in records if record.get("settled", True)]
     judged = settled[-1]["dataset"] if settled else known
     news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}
-    suspects = suspects_of(root, records)
+    suspects = suspect_labels(root, records)
     trusted = bool(suspects) and spec.trust_labels
     nothing_new = None if trusted else _nothing_new(latest, known, judged)
     waiting = nothing_new or _too_early(latest, records, spec, now)
@@ -66,7 +66,7 @@ def fresh_ids(root: Root, news: dict[str, Any], spec: RetrainSpec) -> set[str]:
         pairs_of(open_dataset(root, news[key])) for key in ("latest", "known", "judged")
     )
     name = open_model(root, news["champion"]).name
-    new, suspects = latest - known - judged, suspects_of(root, retrainings_of(root, name))
+    new, suspects = latest - known - judged, suspect_labels(root, retrainings_of(root, name))
     return {i for i, _ in (new | (latest & suspects) if spec.trust_labels else new - suspects)}
 
 
@@ -74,7 +74,7 @@ def doubted_ids(latest: Dataset, name: str, spec: RetrainSpec) -> set[str]:
     """Ids of rows that still have the label which a retraining of the model has doubted."""
     if spec.trust_labels:
         return set()
-    suspects = suspects_of(latest.root, retrainings_of(latest.root, name))
+    suspects = suspect_labels(latest.root, retrainings_of(latest.root, name))
     return {i for i, _ in pairs_of(latest) & suspects} if suspects else set()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from seqclass.store.leases import check_claim, claimed, in_turn
+from seqclass.store.leases import check_lease, claimed, run_exclusive
 from seqclass.store.root import Root
 
 FOLDER = ("models", "toy")
@@ -41,7 +41,7 @@ def meet(root: Root, work: Work, meanwhile: Callable[[], None]) -> list[int]:
 
     def hold() -> None:
         try:
-            gained.extend(in_turn(root, "retraining", FOLDER, work))
+            gained.extend(run_exclusive(root, "retraining", FOLDER, work))
         except ValueError:
             gained.append(-1)
 
@@ -59,12 +59,12 @@ def test_who_comes_meanwhile_gets_nothing_and_the_holder_looks_again(root: Root)
 
     def come() -> None:
         work.rows = 7
-        assert in_turn(root, "retraining", FOLDER, work) == []
-        assert in_turn(root, "retraining", FOLDER, work) == []
+        assert run_exclusive(root, "retraining", FOLDER, work) == []
+        assert run_exclusive(root, "retraining", FOLDER, work) == []
 
     assert meet(root, work, come) == [0, 7]
     assert work.seen == [0, 7]
-    assert in_turn(root, "retraining", FOLDER, work) == [7]
+    assert run_exclusive(root, "retraining", FOLDER, work) == [7]
 
 
 def test_whoever_is_alone_has_one_turn(root: Root) -> None:
@@ -76,7 +76,7 @@ def test_a_failed_turn_loses_no_word(root: Root) -> None:
 
     def come() -> None:
         work.rows = 7
-        assert in_turn(root, "retraining", FOLDER, work) == []
+        assert run_exclusive(root, "retraining", FOLDER, work) == []
 
     assert meet(root, work, come) == [-1]
     assert work.seen == [0, 7]
@@ -100,7 +100,7 @@ def test_of_many_at_once_one_works_and_the_last_news_are_seen(root: Root) -> Non
         for _ in range(20):
             with lock:
                 rows += 1
-            in_turn(root, "retraining", FOLDER, work)
+            run_exclusive(root, "retraining", FOLDER, work)
 
     threads = [threading.Thread(target=arrive) for _ in range(8)]
     for thread in threads:
@@ -115,7 +115,7 @@ def test_of_many_at_once_one_works_and_the_last_news_are_seen(root: Root) -> Non
 def test_a_local_claim_is_held_to_its_end(root: Root) -> None:
     with claimed(root, "retraining", *FOLDER) as own:
         assert own is not None
-        check_claim(root, own)
+        check_lease(root, own)
         with claimed(root, "retraining", *FOLDER) as other:
             assert other is None
     with claimed(root, "retraining", *FOLDER) as own:

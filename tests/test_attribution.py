@@ -14,7 +14,12 @@ from test_classifier import branch
 
 from seqclass.networks import attribution as module
 from seqclass.networks.architecture import KINDS, Architecture
-from seqclass.networks.attribution import find_evidence, hit_rates, opening_level, strongest_steps
+from seqclass.networks.attribution import (
+    find_attributions,
+    hit_rates,
+    opening_level,
+    strongest_steps,
+)
 from seqclass.networks.classifier import average_classifiers, build_network, score_gradient
 from seqclass.networks.scaling import Scaling
 from seqclass.reports.charts import series_panels
@@ -65,7 +70,7 @@ def test_a_planted_burst_and_a_planted_change_are_found(
     x = (level + rng.normal(0, 0.1, (2, 40, 1))).astype(np.float32)
     x[0, first : first + length] += 3
     x[1, first:] += 3
-    found = find_evidence(lambda x, codes: x - np.float32(level), x, CODES[:2])
+    found = find_attributions(lambda x, codes: x - np.float32(level), x, CODES[:2])
     burst, change = strongest_steps(found, x)
     assert first <= burst < first + length
     assert first <= change
@@ -83,7 +88,7 @@ def test_evidence_adds_up_to_what_the_score_gained(monkeypatch: pytest.MonkeyPat
     x = gappy(n=4, steps=20)
     gained = np.nansum(x**2, axis=(1, 2)) / 2
     level = np.where(np.isfinite(x), opening_level(x), 0)
-    found = find_evidence(energy_gradient, x, CODES[:4])
+    found = find_attributions(energy_gradient, x, CODES[:4])
     np.testing.assert_allclose(found.sum(axis=1), gained - (level**2).sum(axis=(1, 2)) / 2, 1e-4)
 
 
@@ -92,19 +97,19 @@ def test_padding_and_company_do_not_change_evidence(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, gradient = gappy(), score_gradient(classifier(kind))
-    found = find_evidence(gradient, x, CODES)
+    found = find_attributions(gradient, x, CODES)
     assert found.dtype == np.float32
     padding = np.full((len(x), 23, 2), np.nan, np.float32)
-    padded = find_evidence(gradient, np.concatenate([x, padding], axis=1), CODES)
+    padded = find_attributions(gradient, np.concatenate([x, padding], axis=1), CODES)
     np.testing.assert_allclose(padded[:, :40], found, atol=1e-5)
     assert not padded[:, 40:].any()
     monkeypatch.setattr(module, "BATCH_STEPS", 80)
-    np.testing.assert_allclose(find_evidence(gradient, x, CODES), found, atol=1e-5)
+    np.testing.assert_allclose(find_attributions(gradient, x, CODES), found, atol=1e-5)
 
 
 def test_steps_that_were_not_observed_are_no_evidence() -> None:
     x = gappy()
-    found = find_evidence(score_gradient(classifier()), x, CODES)
+    found = find_attributions(score_gradient(classifier()), x, CODES)
     seen = np.isfinite(x).any(axis=-1)
     assert (found[~seen] == 0).all()
     assert (found[seen] != 0).mean() > 0.8
@@ -116,7 +121,7 @@ def test_a_series_without_a_value_has_no_evidence_and_no_step() -> None:
     x = gappy()
     x[2] = np.nan
     x[3, :, 1] = np.nan
-    found = find_evidence(score_gradient(classifier()), x, CODES)
+    found = find_attributions(score_gradient(classifier()), x, CODES)
     assert np.isfinite(found).all()
     assert not found[2].any()
     assert strongest_steps(found, x)[2] == -1
@@ -128,13 +133,13 @@ def test_any_finite_input_gives_finite_evidence(value: float) -> None:
     for steps in (1, 2, 3, 64):
         x = np.full((2, steps, 2), value, np.float32)
         x[1, steps // 2 :] *= -1
-        assert np.isfinite(find_evidence(gradient, x, CODES[:2])).all()
+        assert np.isfinite(find_attributions(gradient, x, CODES[:2])).all()
 
 
 def test_evidence_of_an_ensemble_is_the_mean_of_its_members() -> None:
     x, members = gappy(), [classifier(seed=seed) for seed in range(2)]
-    found = find_evidence(score_gradient(average_classifiers(members, 1.0)), x, CODES)
-    each = [find_evidence(score_gradient(member), x, CODES) for member in members]
+    found = find_attributions(score_gradient(average_classifiers(members, 1.0)), x, CODES)
+    each = [find_attributions(score_gradient(member), x, CODES) for member in members]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-5)
 
 
@@ -219,14 +224,14 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     (tmp_path / "model.keras").write_bytes(Path(model.path("model.keras")).read_bytes())
     answers = pq.read_table(model.path("predictions.parquet"))
     probabilities = np.stack(answers["probabilities"].to_numpy())
-    monkeypatch.setattr(explain, "MOST_VALUES", 40 * 20)
+    monkeypatch.setattr(explain, "MAX_VALUES", 40 * 20)
     chosen = select_rows(dataset, TrainingSpec())
     found = explain.explain(
         dataset, chosen, probabilities, probabilities.argmax(axis=1), str(tmp_path)
     )
     assert found["explained_rows"] == 20
     assert sum(row["rows"] for row in found["where"].values()) <= 20
-    stored = explain.read_evidence(trained, str(tmp_path))
+    stored = explain.read_attributions(trained, str(tmp_path))
     first = set(answers["series_id"].to_pylist()[:20])
     assert first <= set(stored)
     assert len(set(stored) - first) <= explain.HARDEST

@@ -13,22 +13,22 @@ from conftest import NOW, store_series
 from prefect.logging import disable_run_logger
 
 import seqclass.store.registry
-import tasks.retraining.settle
+import tasks.retraining.decision
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import locked
 from seqclass.store.models import commit_model
 from seqclass.store.registry import champion_of, move_champion, read_audit
-from seqclass.store.retrainings import carry_out, retrainings_of
+from seqclass.store.retrainings import replay_pending, retrainings_of
 from seqclass.store.root import Root, staging
 from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.detect import look_for_news
+from tasks.retraining.detection import detect_new_data
 
 VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
 WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
 SEEN = {"resting": None, "words": [], "quality": None, "drift": None}
 LATER = NOW + timedelta(hours=1)
 STEPS = {
-    "before it is sealed": (tasks.retraining.settle, "commit_retraining"),
+    "before it is sealed": (tasks.retraining.decision, "commit_retraining"),
     "before the audit": (seqclass.store.registry, "write_audit"),
     "before the move": (seqclass.store.registry, "swap_file"),
 }
@@ -52,7 +52,7 @@ def settle(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[s
     known = next(iter(root.names("datasets", "toy")))
     news = {"champion": "models/toy@v1", "latest": f"datasets/toy@{known}", "rows": 30}
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
-        return tasks.retraining.settle.settle.fn(
+        return tasks.retraining.decision.apply_decision.fn(
             news, SEEN, "models/toy@v2", verdict, RetrainSpec(), folder, "", now, root.url
         )
 
@@ -77,7 +77,7 @@ def in_a_child(work: Callable[[], object]) -> int:
 
 def come_again(root: Root) -> None:
     with locked(root, "models", "toy"):
-        carry_out(root, "toy")
+        replay_pending(root, "toy")
 
 
 @pytest.mark.parametrize("verdict", [VERDICT, WORSE], ids=["better", "worse"])
@@ -145,5 +145,5 @@ def test_who_was_not_answered_may_ask_again(two: Root) -> None:
     assert (found["decision"], found["settled"]) == ("refused", False)
     assert read_audit(two, "toy")[-1]["reason"] == "nobody approved of it"
     with disable_run_logger():
-        news = look_for_news.fn("toy", RetrainSpec(), LATER, two.url)
+        news = detect_new_data.fn("toy", RetrainSpec(), LATER, two.url)
     assert (news["latest"], news["rows"], news["waiting"]) == (grown.ref, 30, None)

@@ -15,7 +15,7 @@ from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest, assign_test
 from tasks.compute.split import select_rows, split_of
-from tasks.retraining.detect import spec_of
+from tasks.retraining.detection import spec_of
 
 DRAWS = 100
 
