@@ -15,12 +15,13 @@ from seqclass.runtime import environment
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, read_files
 from seqclass.store.root import Root, open_root
+from seqclass.store.split import Split
 from seqclass.synthesis.signals import PRESETS, SignalSpec
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import baseline_rows, predict_rows, train_seed
-from tasks.compute.split import Selection, select_rows
 from tasks.compute.workers import workers
 from tasks.data.generate import signal_tables
+from tasks.data.split import select_rows
 
 SHIPPED = Path(__file__).parent.parent.parent / "shared" / "data" / "author"
 PARTS = ("train", "test")
@@ -60,18 +61,18 @@ def _shipped(root: Root) -> Dataset:
 
 
 def _contenders(
-    root: Root, dataset: Dataset, chosen: Selection, n_seeds: int, preset: str
+    root: Root, dataset: Dataset, chosen: Split, n_seeds: int, preset: str
 ) -> list[Row]:
     training, y = TrainingSpec(seeds=n_seeds), chosen.codes[chosen.test]
     paths = [root.join(f"{preset}-{seed}.keras") for seed in training.replica_seeds]
     jobs = [
-        (train_seed, (root.url, dataset.ref, training, seed, path))
+        (train_seed, (dataset, chosen, training, seed, path))
         for seed, path in zip(training.replica_seeds, paths, strict=True)
     ]
     records = workers().run(jobs)
-    [ours] = workers().run([(predict_rows, (root.url, dataset.ref, chosen.test, paths))])
+    [ours] = workers().run([(predict_rows, (dataset, chosen.test, paths))])
     author = workers().run([(author_rows, (root.url, dataset.ref, s)) for s in range(n_seeds)])
-    baselines = baseline_rows(root.url, dataset.ref, training)
+    baselines = baseline_rows(dataset, chosen, training.split_seed)
     seconds = [record["seconds"] for record in records]
     return [
         _row(preset, "this product", [scores(p, y)["macro_f1"] for p in ours], seconds),

@@ -220,12 +220,14 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     from seqclass.training.spec import TrainingSpec
     from tasks.compute.candidates import train_candidates
     from tasks.data.generate import signal_tables
+    from tasks.data.split import select_rows
 
     with TemporaryDirectory() as folder:
         root = open_root(folder)
         dataset = write_dataset(root, "x", signal_tables(SignalSpec()), {}, datetime.now(UTC))
         began = time.perf_counter()
-        train_candidates(dataset.ref, TrainingSpec(seeds=n_seeds), root.join("x"), root.url)
+        spec = TrainingSpec(seeds=n_seeds)
+        train_candidates(dataset, select_rows(dataset, spec), spec, root.join("x"))
         ours = time.perf_counter() - began
         call = f"from {author_rows.__module__} import *; author_rows(*{(root.url, dataset.ref)}, "
         began = time.perf_counter()

@@ -13,6 +13,7 @@ from seqclass.store.leases import run_exclusive
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root, staging
 from tasks.data.garbage import collect_leftovers
+from tasks.data.split import split_rows
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
@@ -74,6 +75,7 @@ def _retrain(
         if seen["resting"] is None:
             dataset = choose_rows(news, spec, root_url)
             training = training_of(news["champion"], spec, root_url)
+            split_rows(dataset, training, bench, root_url)
             train(dataset, training, bench, root_url)
             evaluate(dataset, training, bench, root_url)
             verdict = evaluate_challenger(news, seen, dataset, training, spec, bench, root_url)

@@ -7,6 +7,7 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.root import check_name, staging
 from seqclass.training.spec import TrainingSpec
 from tasks.data.garbage import collect_leftovers
+from tasks.data.split import split_rows
 from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
@@ -30,6 +31,7 @@ def train_classifier(
     name = check_name(name or dataset.removeprefix("datasets/").partition("@")[0])
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
+        split_rows(dataset, spec, workspace, store.url)
         train(dataset, spec, workspace, store.url)
         evaluate(dataset, spec, workspace, store.url)
         compare(dataset, spec, workspace, name, store.url)

@@ -218,7 +218,7 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks.compute import explain
-    from tasks.compute.split import select_rows
+    from tasks.data.split import select_rows
 
     model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
     (tmp_path / "model.keras").write_bytes(Path(model.path("model.keras")).read_bytes())

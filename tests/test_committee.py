@@ -318,13 +318,14 @@ def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) 
 def unlike(root: Root) -> list[tuple[str, float]]:
     """Two stored seeds of a dataset, one of fixed convolutions and one of a network."""
     from tasks.compute.replicas import train_seed
+    from tasks.data.split import select_rows
 
-    store_series(root, n=60)
-    found = []
+    dataset = store_series(root, n=60)
+    split, found = select_rows(dataset, TWO_FOLDS), []
     for seed, members in enumerate((("convolutions",), ("conv-lstm",))):
         spec = replace(TWO_FOLDS, members=members, networks={"conv-lstm": 1})  # type: ignore[arg-type]
         path = root.join(f"seed-{seed}.keras")
-        record = train_seed(root.url, "toy", spec, seed, path)
+        record = train_seed(dataset, split, spec, seed, path)
         assert [one["name"] for one in record["members"]] == [*members]
         found.append((path, record["temperature"]))
     return found
@@ -333,17 +334,20 @@ def unlike(root: Root) -> list[tuple[str, float]]:
 def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:
+    from seqclass.store.datasets import open_dataset
     from tasks.compute.replicas import build_ensemble, explain_rows, predict_rows
+    from tasks.data.split import select_rows
 
+    dataset = open_dataset(root, "toy")
     rows, path = np.arange(8), root.join("ensemble.keras")
-    each = predict_rows(root.url, "toy", rows, [own for own, _ in unlike])
-    record = build_ensemble(root.url, "toy", TWO_FOLDS, unlike, path)
-    [together] = predict_rows(root.url, "toy", rows, [path])
+    each = predict_rows(dataset, rows, [own for own, _ in unlike])
+    record = build_ensemble(root.url, select_rows(dataset, TWO_FOLDS), TWO_FOLDS, unlike, path)
+    [together] = predict_rows(dataset, rows, [path])
     mean = np.mean([np.log(own) for own in each], axis=0)
     np.testing.assert_allclose(together, softmax(mean / record["temperature"]), atol=1e-5)
     assert len(weights_by_network(load_keras(root, path))) >= 2
     for model in (path, *(own for own, _ in unlike)):
-        evidence, strongest = explain_rows(root.url, "toy", rows, rows % 2, model)
+        evidence, strongest = explain_rows(dataset, rows, rows % 2, model)
         assert np.isfinite(evidence).all()
         assert np.abs(evidence).max() > 0
         assert ((strongest >= 0) & (strongest < 12)).all()

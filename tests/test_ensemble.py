@@ -98,7 +98,7 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
 def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
     from seqclass.store.datasets import open_dataset
     from seqclass.training.spec import TrainingSpec
-    from tasks.compute.split import select_rows
+    from tasks.data.split import select_rows
 
     model, dataset = open_model(original, "toy"), open_dataset(original, "toy")
     stored = load_keras(original, model.path("model.keras"))
@@ -163,7 +163,7 @@ def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
         paths.append(root.join(f"{kind}.keras"))
         save_keras(committee_classifier(networks, mixture), root, paths[-1])
     rows = np.arange(10)
-    found = predict_rows(root.url, dataset.ref, rows, paths)
+    found = predict_rows(dataset, rows, paths)
     for path, probabilities in zip(paths, found, strict=True):
         alone = predict_logits(load_keras(root, path), dataset.values(rows))
         np.testing.assert_array_equal(probabilities, alone)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dic
     import keras
 
     from seqclass.training.spec import TrainingSpec
-    from tasks.compute.split import select_rows
+    from tasks.data.split import select_rows
 
     root, outcome = trained
     model, dataset = open_model(root, outcome["model"]), open_dataset(root, outcome["dataset"])
@@ -93,6 +94,23 @@ def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dic
         pq.read_table(model.path("predictions.parquet"))["probabilities"].to_numpy()
     )
     np.testing.assert_allclose(found, recorded, atol=1e-6)
+
+
+def test_a_version_keeps_its_split_whatever_its_spec_would_say_now(
+    trained: tuple[Root, dict],
+) -> None:
+    from seqclass.store.split import SPLIT
+    from tasks.data.split import split_of
+
+    model = open_model(trained[0], trained[1]["model"])
+    assert [entry["path"] for entry in model.manifest["files"]].count(SPLIT) == 1
+    own = split_of(model)
+    later = replace(model, manifest={**model.manifest, "spec": {"split_seed": 7}})
+    assert own.is_stored
+    assert split_of(later).test.tolist() == own.test.tolist()
+    tested = pq.read_table(model.path("predictions.parquet"))["series_id"].to_pylist()
+    rows = pq.read_table(model.path(SPLIT)).to_pylist()
+    assert [row["series_id"] for row in rows if row["part"] == "test"] == tested
 
 
 def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
@@ -109,6 +127,7 @@ def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
     from seqclass.training.spec import TrainingSpec
     from tasks.compute.replicas import train_seed
     from tasks.compute.workers import Progress, workers
+    from tasks.data.split import select_rows
 
     dataset = store_series(root, n=60)
     small = Architecture(filters=4, units=4)
@@ -116,7 +135,7 @@ def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
     spec = TrainingSpec(
         seeds=1, validation_fraction=0.25, members=("conv-lstm",), recipe=recipe, architecture=small
     )
-    job = train_seed, (root.url, dataset.ref, spec, 0, root.join("x.keras"))
+    job = train_seed, (dataset, select_rows(dataset, spec), spec, 0, root.join("x.keras"))
     told: list[Progress] = []
     workers().run([job], told.append)
     steps = [(one.network, one.update) for one in told]
@@ -185,7 +204,11 @@ def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> No
         "from seqclass.training.spec import TrainingSpec\n"
         "from seqclass.runtime import environment; import os; os.environ.update(environment())\n"
         f"spec, to = TrainingSpec(**{WHOLE}), {root.join('alone.keras')!r}\n"
-        f"r = train_seed({root.path!r}, 'toy', spec, 1, to)\n"
+        "from seqclass.store.datasets import open_dataset\n"
+        "from seqclass.store.root import open_root\n"
+        "from tasks.data.split import select_rows\n"
+        f"toy = open_dataset(open_root({root.path!r}), 'toy')\n"
+        "r = train_seed(toy, select_rows(toy, spec), spec, 1, to)\n"
         "print(r['weights_sha256'])"
     )
     alone = subprocess.run(

@@ -14,8 +14,7 @@ from seqclass.store.root import Root
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest, assign_test
-from tasks.compute.split import select_rows, split_of
-from tasks.retraining.detection import spec_of
+from tasks.data.split import describe_split, select_rows, spec_of
 
 DRAWS = 100
 
@@ -122,9 +121,9 @@ def test_what_a_split_has_reached_is_told(root: Root) -> None:
     groups = ["big"] * 150 + [f"g{i % 3}" for i in range(150)]
     stored = store_series(root, n=300, group=groups)
     chosen = select_rows(stored, TrainingSpec(test_fraction=0.4))
-    found = split_of(stored, chosen, TrainingSpec(test_fraction=0.4))
+    found = describe_split(stored, chosen, TrainingSpec(test_fraction=0.4))
     assert abs(found["share"] - 0.4) <= tolerance(0.4)
     assert found["amiss"] == []
-    low = split_of(stored, chosen, TrainingSpec(test_fraction=0.1))
+    low = describe_split(stored, chosen, TrainingSpec(test_fraction=0.1))
     assert "instead of 10%" in low["amiss"][0]
     assert json.dumps(found)

@@ -16,7 +16,7 @@ from seqclass.store.root import Root
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest
 from tasks.compute.leakage import leaks_of
-from tasks.compute.split import select_rows
+from tasks.data.split import select_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((6, 30, 2)).astype(np.float32)

@@ -39,7 +39,7 @@ from seqclass.store.root import Root, open_root, staging
 from seqclass.store.rows import from_dense
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.split import select_rows
+from tasks.data.split import select_rows
 from tasks.retraining.challenge import choose
 from tasks.retraining.detection import doubted_ids
 

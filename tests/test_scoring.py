@@ -34,6 +34,7 @@ from seqclass.store.root import Root, open_root, staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import train_seed
 from tasks.compute.workers import workers
+from tasks.data.split import select_rows
 from tasks.inference.score import score_data
 from tasks.registry.promote import roll_back
 
@@ -44,7 +45,9 @@ def register(dataset: Dataset, **more: object) -> Iterator[Model]:
     """Two versions of one trained classifier and nothing else."""
     root = dataset.root
     trained = root.join("trained.keras")
-    [record] = workers().run([(train_seed, (root.url, dataset.ref, QUICK, 0, trained))])
+    [record] = workers().run(
+        [(train_seed, (dataset, select_rows(dataset, QUICK), QUICK, 0, trained))]
+    )
     description = {
         "dataset": dataset.ref,
         "classes": sorted(dataset.manifest["classes"]),

@@ -16,7 +16,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.split import select_rows
+from tasks.data.split import select_rows
 from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
 
 STEPS = {"fifths": 7, "fourths": 5, "tones": 2}

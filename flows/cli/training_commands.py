@@ -87,12 +87,12 @@ def train(
 def _checked(dataset: "Dataset", training: Any) -> str:
     """The dataset's reference, once its split is known to carry a training, or what is amiss."""
     from seqclass.training.splits import holdout_folds
-    from tasks.compute.split import select_rows, split_of
+    from tasks.data.split import describe_split, select_rows
 
     chosen = select_rows(dataset, training)
     codes = chosen.codes[chosen.train]
     holdout_folds(codes, chosen.train_groups, training.validation_fraction, training.split_seed)
-    for amiss in split_of(dataset, chosen, training)["amiss"]:
+    for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
     return dataset.ref
 

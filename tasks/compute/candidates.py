@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from seqclass.store.datasets import Dataset
 from seqclass.store.root import open_root
+from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.progress import trainings
 from tasks.compute.replicas import build_ensemble, train_seed
@@ -19,38 +21,25 @@ def candidate_path(workspace: str, seed: int) -> str:
 
 
 def train_candidates(
-    dataset_ref: str,
+    dataset: Dataset,
+    split: Split,
     spec: TrainingSpec,
     workspace: str,
-    root_url: str,
     recorded: dict[int, dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Train every seed in a process of its own; classifiers and held-back logits are stored.
 
     recorded: of each seed the record of an earlier training that is to be had again.
     """
-    open_root(root_url).fs.makedirs(f"{workspace}/{FOLDER}", exist_ok=True)
+    dataset.root.fs.makedirs(f"{workspace}/{FOLDER}", exist_ok=True)
     seeds = spec.replica_seeds
     specs = {seed: as_recorded(spec, recorded[seed]) if recorded else spec for seed in seeds}
     jobs = [
-        (train_seed, (root_url, dataset_ref, specs[seed], seed, candidate_path(workspace, seed)))
+        (train_seed, (dataset, split, specs[seed], seed, candidate_path(workspace, seed)))
         for seed in seeds
     ]
     with trainings(len(seeds)) as display:
         return workers().run(jobs, lambda told: display.show(*told), display.finish)
-
-
-def retrain_registered(
-    dataset_ref: str,
-    spec: TrainingSpec,
-    seed: int | None,
-    workspace: str,
-    root_url: str,
-    recorded: dict[int, dict[str, Any]],
-) -> list[dict[str, Any]]:  # a registered training, and where to repeat it
-    """Train what was registered once more: one ``seed``, or for None every seed."""
-    one = spec if seed is None else replace(spec, seeds=1, first_seed=seed)
-    return train_candidates(dataset_ref, one, workspace, root_url, recorded)
 
 
 def as_recorded(spec: TrainingSpec, record: dict[str, Any]) -> TrainingSpec:
@@ -73,19 +62,19 @@ def best_record(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def assemble(
-    dataset_ref: str,
+    dataset: Dataset,
+    split: Split,
     spec: TrainingSpec,
     records: list[dict[str, Any]],
     workspace: str,
-    root_url: str,
 ) -> dict[str, Any] | None:
     """Write ``model.keras``: the best seed's, or the ensemble of all, whose record is returned."""
     target = f"{workspace}/model.keras"
     if not spec.ensemble:
-        fs, best = open_root(root_url).fs, best_record(records)
+        fs, best = dataset.root.fs, best_record(records)
         fs.cp_file(candidate_path(workspace, best["seed"]), target)
         return None
     members = [(candidate_path(workspace, r["seed"]), r["temperature"]) for r in records]
-    job = (build_ensemble, (root_url, dataset_ref, spec, members, target))
+    job = (build_ensemble, (dataset.root.url, split, spec, members, target))
     [record] = workers().run([job])
     return record

@@ -11,8 +11,8 @@ from seqclass.networks.attribution import hit_rates
 from seqclass.store.datasets import Dataset
 from seqclass.store.root import Root
 from seqclass.store.rows import EVENT, from_dense
+from seqclass.store.split import Split
 from tasks.compute.replicas import explain_rows
-from tasks.compute.split import Selection
 from tasks.compute.workers import workers
 
 EVIDENCE = "evidence.parquet"
@@ -24,7 +24,7 @@ MAX_ROWS, MAX_VALUES = 200, 200_000
 
 def explain(
     dataset: Dataset,
-    chosen: Selection,
+    chosen: Split,
     probabilities: np.ndarray,
     answers: np.ndarray,
     workspace: str,
@@ -41,7 +41,7 @@ def explain(
     index = np.union1d(np.arange(first), hardest)
     rows, answers = chosen.test[index], answers[index]
     model = f"{workspace}/model.keras"
-    job = (explain_rows, (dataset.root.url, dataset.ref, rows, answers, model))
+    job = (explain_rows, (dataset, rows, answers, model))
     [(evidence, steps)] = workers().run([job])
     table = dataset.labels().take(pa.array(rows))
     _write(dataset.root, workspace, table, evidence, steps)

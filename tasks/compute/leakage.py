@@ -7,12 +7,12 @@ import numpy as np
 from seqclass.evaluation.leaks import exact_keys, find_leaks, near_keys
 from seqclass.store.datasets import Dataset
 from seqclass.store.rows import to_dense
-from tasks.compute.split import Selection
+from seqclass.store.split import Split
 
 ROWS = 1024
 
 
-def leaks_of(dataset: Dataset, chosen: Selection) -> dict[str, Any]:
+def leaks_of(dataset: Dataset, chosen: Split) -> dict[str, Any]:
     """Counts of test series with exact and near copies among the training rows, and examples."""
     ids: list[str] = []
     exact: list[bytes] = []

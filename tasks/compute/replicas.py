@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,25 +21,25 @@ from seqclass.evaluation.calibration import (
 from seqclass.evaluation.decisions import decide, predict_labels
 from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
 from seqclass.runtime import tensorflow
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
+from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.split import Selection, select_rows, without_fold
+from seqclass.training.splits import assign_folds
 from tasks.compute.workers import Progress, report_progress
 
 
 def train_seed(
-    root_url: str, dataset_ref: str, spec: TrainingSpec, seed: int, model_path: str
+    dataset: Dataset, split: Split, spec: TrainingSpec, seed: int, model_path: str
 ) -> dict[str, Any]:
     """Train a seed on the dataset's training rows, store its classifier, return its record.
 
     The logits of the held-back rows are stored beside the classifier.
     """
-    root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    replica = _train(dataset, select_rows(dataset, spec), spec, seed, f"seed {seed}")
+    root = dataset.root
+    replica = _train(dataset, split, spec, seed, f"seed {seed}")
     save_keras(replica.classifier, root, model_path)
     save_keras(replica.members_alone, root, members_path(model_path))
     with root.fs.open(_held_back_path(model_path), "wb") as file:
@@ -57,7 +57,7 @@ def _held_back_path(model_path: str) -> str:
     return model_path.removesuffix(".keras") + ".npy"
 
 
-def _train(dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, label: str) -> Any:
+def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label: str) -> Any:
     tensorflow()
     import keras
 
@@ -91,7 +91,7 @@ class _Reporter:
         report_progress(Progress(self._label, self._network, update, of, loss))
 
 
-def _weights_of(dataset: Dataset, chosen: Selection, model_ref: str) -> list[list[np.ndarray]]:
+def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np.ndarray]]:
     from seqclass.networks.classifier import weights_by_network
 
     model = open_model(dataset.root, model_ref)
@@ -126,47 +126,45 @@ def _record(replica: Any, label: str) -> dict[str, Any]:
 
 
 def study_seed(
-    root_url: str, dataset_ref: str, spec: TrainingSpec, seed: int, label: str, path: str
+    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
 ) -> dict[str, Any]:
-    """Train a seed, answer the test rows, and store the run's record as JSON at ``path``."""
-    root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    chosen = select_rows(dataset, spec)
-    record, probabilities = _answer(dataset, chosen, spec, seed, label)
+    """Train the spec's first seed, answer the test rows, and store the record as JSON."""
+    record, probabilities = _answer(dataset, split, spec, label)
     record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
     record["answers"] = predict_labels(probabilities, record["decision"]["offsets"]).tolist()
-    return _keep(root, path, record)
+    return _keep(dataset.root, path, record)
+
+
+def without_fold(chosen: Split, n_folds: int, fold: int, seed: int) -> Split:
+    """Cut the training rows into folds: train on all but one, which is tested on.
+
+    The selection's own test rows are in neither part.
+    """
+    rows = chosen.train
+    folds = assign_folds(chosen.codes[rows], chosen.train_groups, n_folds, seed)
+    return replace(chosen, train=rows[folds != fold], test=rows[folds == fold])
 
 
 def search_fold(
-    root_url: str,
-    dataset_ref: str,
-    spec: TrainingSpec,
-    n_folds: int,
-    fold: int,
-    label: str,
-    path: str,
+    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
 ) -> dict[str, Any]:
-    """Train on the training rows but for one fold, answer that fold, and store the record.
+    """Train the spec's first seed on a fold's training rows, answer the fold, store the record.
 
     Its ``losses`` are the log-losses (nats) of the fold's rows, in the dataset's order.
     """
     began = time.monotonic()
-    root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    chosen = without_fold(select_rows(dataset, spec), n_folds, fold, spec.split_seed)
-    record, probabilities = _answer(dataset, chosen, spec, spec.first_seed, label)
-    record["losses"] = row_losses(probabilities, chosen.codes[chosen.test]).tolist()
+    record, probabilities = _answer(dataset, split, spec, label)
+    record["losses"] = row_losses(probabilities, split.codes[split.test]).tolist()
     record["seconds"] = round(time.monotonic() - began, 2)
-    return _keep(root, path, record)
+    return _keep(dataset.root, path, record)
 
 
 def _answer(
-    dataset: Dataset, chosen: Selection, spec: TrainingSpec, seed: int, label: str
+    dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Train a seed on the selection's training rows; its record, and what it says of the test rows,
-    as probabilities ``(rows, classes)``."""
-    replica = _train(dataset, chosen, spec, seed, label)
+    """Train the first seed on the training rows; its record, and what it says of the test rows, as
+    probabilities ``(rows, classes)``."""
+    replica = _train(dataset, chosen, spec, spec.first_seed, label)
     from seqclass.networks.classifier import probabilities_of
     from seqclass.training.fitting import predict_logits
 
@@ -187,7 +185,7 @@ def _keep(root: Root, path: str, record: dict[str, Any]) -> dict[str, Any]:
 
 def build_ensemble(
     root_url: str,
-    dataset_ref: str,
+    chosen: Split,
     spec: TrainingSpec,
     members: list[tuple[str, float]],
     model_path: str,
@@ -207,7 +205,6 @@ def build_ensemble(
     from seqclass.training.splits import holdout_folds
 
     root = open_root(root_url)
-    chosen = select_rows(open_dataset(root, dataset_ref), spec)
     y = chosen.codes[chosen.train]
     logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
     mean = mean_log_probabilities(logits)
@@ -249,9 +246,7 @@ def stored_weights_digest(root_url: str, model_path: str) -> str:
     return weights_digest(load_keras(open_root(root_url), model_path).get_weights())
 
 
-def predict_rows(
-    root_url: str, dataset_ref: str, rows: np.ndarray, model_paths: list[str]
-) -> list[np.ndarray]:
+def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> list[np.ndarray]:
     """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier.
 
     Each is loaded by itself: seeds may have chosen unlike networks.
@@ -260,9 +255,8 @@ def predict_rows(
     from seqclass.networks.classifier import probabilities_of
     from seqclass.training.fitting import predict_logits
 
-    root = open_root(root_url)
-    x = open_dataset(root, dataset_ref).values(rows)
-    models = (probabilities_of(load_keras(root, path)) for path in model_paths)
+    x = dataset.values(rows)
+    models = (probabilities_of(load_keras(dataset.root, path)) for path in model_paths)
     return [predict_logits(model, x) for model in models]
 
 
@@ -278,21 +272,20 @@ class Answers(NamedTuple):
 
 
 def answer_in_full(
-    root_url: str, dataset_ref: str, rows: np.ndarray, model_path: str, members_path: str
+    dataset: Dataset, rows: np.ndarray, model_path: str, members_path: str
 ) -> Answers:
     """All that a stored classifier and its members say of row numbers of a dataset."""
     tensorflow()
     from seqclass.training.fitting import predict_all, predict_logits
 
-    root = open_root(root_url)
-    x = open_dataset(root, dataset_ref).values(rows)
-    found = predict_all(load_keras(root, model_path), x)
-    members = predict_logits(load_keras(root, members_path), x)
+    x = dataset.values(rows)
+    found = predict_all(load_keras(dataset.root, model_path), x)
+    members = predict_logits(load_keras(dataset.root, members_path), x)
     return Answers(found["probabilities"], members, found["p_value"], found["nearest"])
 
 
 def explain_rows(
-    root_url: str, dataset_ref: str, rows: np.ndarray, codes: np.ndarray, model_path: str
+    dataset: Dataset, rows: np.ndarray, codes: np.ndarray, model_path: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Evidence ``(rows, steps)`` for the class codes that a stored classifier answered.
 
@@ -302,18 +295,15 @@ def explain_rows(
     from seqclass.networks.attribution import find_attributions, strongest_steps
     from seqclass.networks.classifier import score_gradient
 
-    root = open_root(root_url)
-    x = open_dataset(root, dataset_ref).values(rows)
-    evidence = find_attributions(score_gradient(load_keras(root, model_path)), x, codes)
+    x = dataset.values(rows)
+    evidence = find_attributions(score_gradient(load_keras(dataset.root, model_path)), x, codes)
     return evidence, strongest_steps(evidence, x)
 
 
-def baseline_rows(root_url: str, dataset_ref: str, spec: TrainingSpec) -> dict[str, np.ndarray]:
+def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
     """Each baseline's class codes for the dataset's test rows."""
     from seqclass.training.baselines import baseline_predictions
 
-    dataset = open_dataset(open_root(root_url), dataset_ref)
-    chosen = select_rows(dataset, spec)
     x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
     y = chosen.codes[chosen.train]
-    return baseline_predictions(x, y, x_test, spec.split_seed, dataset.channels)
+    return baseline_predictions(x, y, x_test, seed, dataset.channels)

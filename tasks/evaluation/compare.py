@@ -9,13 +9,13 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.metrics import log_loss, scores
 from seqclass.monitoring.first_champion import first_champion_failures
 from seqclass.monitoring.gate import refused_by
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import open_checked
 from seqclass.store.models import Model, read_model
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
+from seqclass.store.split import SPLIT, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import predict_rows
-from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
 
 COMPARISON, ANSWERS = "comparison.json", "predictions.parquet"
@@ -57,7 +57,7 @@ def compare_with(
         }
     if champion is None:
         return {**_first(own["evidence"], spec, name), "candidate_scores": candidate}
-    held = _champion_scores(read_model(root, name, champion), own, dataset_ref, spec, folder)
+    held = _champion_scores(read_model(root, name, champion), own, dataset_ref, folder)
     return {
         "champion": champion,
         "better": held is not None and _key(candidate) > _key(held),
@@ -105,11 +105,11 @@ def _reason(
 
 
 def _champion_scores(
-    champion: Model, own: dict[str, Any], dataset_ref: str, spec: TrainingSpec, folder: str
+    champion: Model, own: dict[str, Any], dataset_ref: str, folder: str
 ) -> dict[str, float] | None:
     """The champion's scores on the candidate's test rows; None where it can't answer them."""
     root = champion.root
-    dataset = open_dataset(root, dataset_ref)
+    dataset = open_checked(root, dataset_ref)
     theirs = champion.manifest
     if theirs["classes"] != own["classes"] or theirs["channels"] != dataset.channels:
         return None
@@ -117,8 +117,8 @@ def _champion_scores(
     if same_rows and theirs["dataset"] == dataset.ref:
         known = champion.read_json("metrics.json")["metrics"]
         return {k: known[k] for k in ("macro_f1", "log_loss")}
-    chosen = select_rows(dataset, spec)
-    job = (predict_rows, (root.url, dataset.ref, chosen.test, [champion.path("model.keras")]))
+    chosen = read_split(root, f"{folder}/{SPLIT}")
+    job = (predict_rows, (dataset, chosen.test, [champion.path("model.keras")]))
     [[probabilities]] = workers().run([job])
     y = chosen.codes[chosen.test]
     return {

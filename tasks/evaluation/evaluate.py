@@ -26,8 +26,9 @@ from seqclass.evaluation.metrics import label_scores, seed_scores
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import evidence_of
 from seqclass.monitoring.stability import stability_of
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_checked
 from seqclass.store.root import open_root
+from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
 from tasks.compute.explain import explain
@@ -39,19 +40,19 @@ from tasks.compute.replicas import (
     members_path,
     predict_rows,
 )
-from tasks.compute.split import Selection, select_rows, split_of
 from tasks.compute.workers import workers
+from tasks.data.split import describe_split
 
 
 @task(name="evaluate")
 def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
     """Score what is registered, every seed and the baselines on the same test rows."""
     root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    chosen = select_rows(dataset, spec)
+    dataset = open_checked(root, dataset_ref)
+    chosen = read_split(root, f"{workspace}/{SPLIT}")
     records = read_records(workspace, root_url)
-    ensemble = assemble(dataset.ref, spec, records, workspace, root_url)
-    answers, by_seed, baselines = _answers(dataset, spec, chosen, records, workspace)
+    ensemble = assemble(dataset, chosen, spec, records, workspace)
+    answers, by_seed, baselines = _answers(dataset, spec.split_seed, chosen, records, workspace)
     registered, best = answers.probabilities, best_record(records)
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
@@ -69,7 +70,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "evidence": evidence_of(y, given, baselines, spec.limits.significance, spec.split_seed),
-        "split": split_of(dataset, chosen, spec),
+        "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
         **explain(dataset, chosen, registered, given, workspace),
@@ -89,7 +90,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
 
 
 def _scored(
-    probabilities: np.ndarray, decision: Decision, chosen: Selection, spec: TrainingSpec
+    probabilities: np.ndarray, decision: Decision, chosen: Split, spec: TrainingSpec
 ) -> dict[str, Any]:
     """All scores of what is registered, and how it decides."""
     y, offsets = chosen.codes[chosen.test], decision.offsets
@@ -106,20 +107,20 @@ def _scored(
 
 def _answers(
     dataset: Dataset,
-    spec: TrainingSpec,
-    chosen: Selection,
+    seed: int,
+    chosen: Split,
     records: list[dict[str, Any]],
     workspace: str,
 ) -> tuple[Answers, dict[int, np.ndarray], dict[str, np.ndarray]]:
     """What is registered says of the test rows; each seed's probabilities; the baselines' codes."""
-    url, seeds = dataset.root.url, [record["seed"] for record in records]
+    seeds = [record["seed"] for record in records]
     paths = [candidate_path(workspace, seed) for seed in seeds]
     alone = members_path(candidate_path(workspace, best_record(records)["seed"]))
     registered, baselines, *by_seed = workers().run(
         [
-            (answer_in_full, (url, dataset.ref, chosen.test, f"{workspace}/model.keras", alone)),
-            (baseline_rows, (url, dataset.ref, spec)),
-            *((predict_rows, (url, dataset.ref, chosen.test, [path])) for path in paths),
+            (answer_in_full, (dataset, chosen.test, f"{workspace}/model.keras", alone)),
+            (baseline_rows, (dataset, chosen, seed)),
+            *((predict_rows, (dataset, chosen.test, [path])) for path in paths),
         ]
     )
     return registered, {seed: own for seed, [own] in zip(seeds, by_seed, strict=True)}, baselines
@@ -148,7 +149,7 @@ def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:
     return record["decision"]["offsets"]
 
 
-def _references(dataset: Dataset, chosen: Selection, record: dict[str, Any]) -> pa.Table:
+def _references(dataset: Dataset, chosen: Split, record: dict[str, Any]) -> pa.Table:
     """The training series that the registered model compares with, in its order."""
     rows = chosen.train[np.array(record["references"], dtype=np.int64)]
     return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
@@ -165,7 +166,7 @@ def _write_table(fs: Any, path: str, table: pa.Table) -> None:
 
 def predictions(
     dataset: Dataset,
-    chosen: Selection,
+    chosen: Split,
     answers: Answers,
     decision: Decision,
     by_seed: dict[int, np.ndarray],

@@ -13,12 +13,12 @@ from prefect import get_run_logger, task
 
 from seqclass.evaluation.metrics import hardest_rows
 from seqclass.reports import charts
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_checked
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.root import Root, open_root
+from seqclass.store.split import SPLIT, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.explain import HARDEST, read_attributions
-from tasks.compute.split import select_rows
 from tasks.evaluation.compare import COMPARISON
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -40,7 +40,7 @@ def write_report(
 ) -> str:
     """Draw what the workspace holds into ``report.html``."""
     root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
+    dataset = open_checked(root, dataset_ref)
     found = {
         part: json.loads(root.fs.cat_file(f"{workspace}/{part}"))
         for part in ("metrics.json", "stability.json", COMPARISON)
@@ -58,7 +58,7 @@ def write_report(
         environment=_pretty({"software": software_versions(), "machine": machine_fingerprint()}),
         **_scores(found["metrics.json"]),
         **_seeds(found["stability.json"], _history(root, workspace)),
-        hardest=_hardest(root, dataset, spec, workspace),
+        hardest=_hardest(root, dataset, workspace),
     )
     root.fs.pipe_file(f"{workspace}/report.html", html.encode())
     get_run_logger().info("report written")
@@ -129,10 +129,10 @@ def _history(root: Root, workspace: str) -> list[dict[str, Any]]:
         return pq.read_table(file).to_pylist()
 
 
-def _hardest(root: Root, dataset: Dataset, spec: TrainingSpec, workspace: str) -> str:
+def _hardest(root: Root, dataset: Dataset, workspace: str) -> str:
     with root.fs.open(f"{workspace}/predictions.parquet", "rb") as file:
         answers = pq.read_table(file)
-    chosen = select_rows(dataset, spec)
+    chosen = read_split(root, f"{workspace}/{SPLIT}")
     probabilities = np.stack(answers["probabilities"].to_numpy())
     worst = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     picked = answers.take(worst).to_pylist()

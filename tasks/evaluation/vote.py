@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import get_run_logger, task
-from pydantic import TypeAdapter
 
 from seqclass.evaluation.votes import (
     VotingSpec,
@@ -26,9 +25,8 @@ from seqclass.store.models import Model, load_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root, replace_file
 from seqclass.training.ngrams import fit_symbol_models
-from seqclass.training.spec import TrainingSpec, recorded
-from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
+from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"
@@ -123,7 +121,7 @@ def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> 
     own = open_dataset(root, model.manifest["dataset"])
     if own.manifest["name"] != dataset.manifest["name"]:
         return np.arange(len(table))
-    trained = own.labels().take(select_rows(own, _spec_of(model)).train)
+    trained = own.labels().take(split_of(model).train)
     seen = np.zeros(len(table), dtype=bool)
     for name in {"series_id", "group"} & set(table.column_names) & set(trained.column_names):
         known = trained[name].combine_chunks()
@@ -170,14 +168,9 @@ def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
 
 
 def _baselines(root: Root, model: Model) -> dict[str, Any]:
-    spec, dataset = _spec_of(model), open_dataset(root, model.manifest["dataset"])
-    chosen = select_rows(dataset, spec)
+    dataset, chosen = open_dataset(root, model.manifest["dataset"]), split_of(model)
     x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
-    return fit_symbol_models(x, y, dataset.channels, spec.split_seed)
-
-
-def _spec_of(model: Model) -> TrainingSpec:
-    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+    return fit_symbol_models(x, y, dataset.channels, spec_of(model).split_seed)
 
 
 def _pieces(table: Any) -> tuple[list[str], np.ndarray]:

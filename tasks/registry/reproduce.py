@@ -1,13 +1,13 @@
 """Task: train a registered model again from its manifest and say whether it is the same."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
-from pydantic import TypeAdapter
 
 from seqclass.evaluation.metrics import scores
 from seqclass.runtime import numerics
@@ -17,12 +17,11 @@ from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root, staging
-from seqclass.training.spec import TrainingSpec, recorded
-from tasks.compute.candidates import assemble, retrain_registered
+from tasks.compute.candidates import assemble, train_candidates
 from tasks.compute.replicas import predict_rows, stored_weights_digest
-from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
+from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
 
 IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
@@ -100,17 +99,18 @@ def _dataset_of(model: Model) -> Dataset:
 def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tuple[str, bool]]:
     """What differs, in order, and whether it is within the tolerance."""
     root, seed = model.root, model.manifest["registered_seed"]
-    spec = TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+    spec, chosen = spec_of(model), split_of(model)
     earlier = {s["seed"]: s for s in _seeds(model)}
-    records = retrain_registered(dataset.ref, spec, seed, workspace, root.url, earlier)
+    again_spec = spec if seed is None else replace(spec, seeds=1, first_seed=seed)
+    records = train_candidates(dataset, chosen, again_spec, workspace, earlier)
     for record in records:
         if record["weights_sha256"] != earlier[record["seed"]]["weights_sha256"]:
             yield f"weights of seed {record['seed']} have another digest", True
-    ensemble = assemble(dataset.ref, spec, records, workspace, root.url)
+    ensemble = assemble(dataset, chosen, spec, records, workspace)
     if ensemble and ensemble["weights_sha256"] != _registered_digest(model):
         yield "weights of the ensemble have another digest", True
-    chosen, path = select_rows(dataset, spec), f"{workspace}/model.keras"
-    [[again]] = workers().run([(predict_rows, (root.url, dataset.ref, chosen.test, [path]))])
+    path = f"{workspace}/model.keras"
+    [[again]] = workers().run([(predict_rows, (dataset, chosen.test, [path]))])
     with root.fs.open(model.path("predictions.parquet"), "rb") as file:
         table = pq.read_table(file)
     before = np.stack(table["probabilities"].to_numpy())

@@ -20,11 +20,12 @@ from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset, write_da
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
+from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
+from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import ANSWERS, COMPARISON, offsets_of
-from tasks.retraining.detection import doubted_ids, fresh_ids, pairs_of, spec_of
+from tasks.retraining.detection import doubted_ids, fresh_ids, pairs_of
 
 
 @task(name="choose rows")
@@ -100,7 +101,7 @@ def evaluate_challenger(
     root = open_root(root_url)
     champion, own = open_model(root, news["champion"]), _read(root, f"{workspace}/metrics.json")
     classes = sorted({*champion.manifest["classes"], *own["classes"]})
-    old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, training, news, workspace)
+    old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, news, workspace)
     wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news, spec))
     latest, channels = open_dataset(root, news["latest"]), open_dataset(root, dataset_ref).channels
     candidate = (f"{workspace}/model.keras", channels)
@@ -171,7 +172,6 @@ def _frozen_ids(
     root: Root,
     champion: Model,
     dataset_ref: str,
-    training: TrainingSpec,
     news: dict[str, Any],
     workspace: str,
 ) -> tuple[set[str], set[str]]:
@@ -182,16 +182,16 @@ def _frozen_ids(
     """
     known, latest = (pairs_of(open_dataset(root, news[key])) for key in ("known", "latest"))
     new = {i for i, _ in latest - known}
-    learned = _trained_on(open_dataset(root, dataset_ref), training)
+    learned = _trained_on(open_dataset(root, dataset_ref), read_split(root, f"{workspace}/{SPLIT}"))
     own = open_dataset(root, champion.manifest["dataset"])
     old = set(_test_ids(root, champion.path(ANSWERS))) - learned - new
     newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) & new
-    return old, newest - _trained_on(own, spec_of(champion))
+    return old, newest - _trained_on(own, split_of(champion))
 
 
-def _trained_on(dataset: Dataset, training: TrainingSpec) -> set[str]:
+def _trained_on(dataset: Dataset, split: Split) -> set[str]:
     ids = dataset.labels()["series_id"].to_pylist()
-    return {ids[row] for row in select_rows(dataset, training).train}
+    return {ids[row] for row in split.train}
 
 
 def _test_ids(root: Root, path: str) -> list[str]:

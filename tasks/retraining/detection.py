@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from prefect import get_run_logger, task
-from pydantic import TypeAdapter
 
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset
@@ -12,7 +11,6 @@ from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import Pair, retrainings_of, suspect_labels
 from seqclass.store.root import Bad, Root, open_root
-from seqclass.training.spec import TrainingSpec, recorded
 
 
 @task(name="detect new data")
@@ -45,10 +43,6 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
 def known_ref(model: Model) -> str:
     """The dataset version whose rows a model had to choose from."""
     return model.manifest["dataset_source"].get(CHOSEN_FROM, model.manifest["dataset"])
-
-
-def spec_of(model: Model) -> TrainingSpec:
-    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
 
 
 def pairs_of(dataset: Dataset) -> set[Pair]:

@@ -27,9 +27,9 @@ from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
-from tasks.compute.split import select_rows
 from tasks.compute.workers import workers
-from tasks.retraining.detection import fresh_ids, spec_of
+from tasks.data.split import split_of
+from tasks.retraining.detection import fresh_ids
 
 DRIFT_TABLE, DRIFT_PICTURE, SEEN = "drift.parquet", "drift.svg", "seen.json"
 
@@ -148,7 +148,7 @@ def _drift(
     if len(rows) < spec.least_rows:
         return judge_drift([], spec)
     own = open_dataset(champion.root, champion.manifest["dataset"])
-    train = _some(select_rows(own, spec_of(champion)).train, spec.most_rows)
+    train = _some(split_of(champion).train, spec.most_rows)
     old, new = (_summaries(*side) for side in ((own, train), (latest, rows)))
     numbers = [compare_numbers(name, old[name], new[name]) for name in old if name in new]
     trained = own.labels()["label"].take(pa.array(train)).to_pylist()

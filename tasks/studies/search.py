@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from prefect.artifacts import create_table_artifact
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.root import Root, open_root, staging
+from seqclass.store.split import Split
 from seqclass.store.studies import (
     RUNS,
     SEARCHES,
@@ -41,9 +43,9 @@ from seqclass.training.halving import (
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
 from tasks.compute.progress import trainings
-from tasks.compute.replicas import search_fold
-from tasks.compute.split import select_rows, without_fold
+from tasks.compute.replicas import search_fold, without_fold
 from tasks.compute.workers import at_once, end_workers, workers
+from tasks.data.split import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.studies.study import RUNS_PER_POOL, run_of
 from tasks.training.train import check_validation
@@ -64,6 +66,10 @@ class _Search:
     @property
     def name(self) -> str:
         return self.dataset.manifest["name"]
+
+    @cached_property
+    def split(self) -> Split:
+        return select_rows(self.dataset, self.spec.training)
 
     def spec_of(self, candidate: int) -> TrainingSpec:
         """How a candidate is trained: its network alone, since only that is compared."""
@@ -92,9 +98,14 @@ class _Search:
     def training(self, job: Job) -> tuple:
         root, spec = self.dataset.root, self.spec_of(job.candidate)
         where = run_path(root, self.name, self.run(job), SEARCHES)
+        part = without_fold(self.split, self.spec.folds, job.fold, spec.split_seed)
         return search_fold, (
-            root.url, self.dataset.ref, spec, self.spec.folds, job.fold, self.label(job), where,
-        )  # fmt: skip
+            replace(self.dataset, is_checked=True),
+            part,
+            spec,
+            self.label(job),
+            where,
+        )
 
     def found(self, wave: list[Job]) -> list[Found]:
         records = [self.record(job) for job in wave]
@@ -133,9 +144,8 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
 def _check_folds(search: _Search) -> None:
     """Refuse rows that can't be cut into folds before any process is started."""
     spec = search.spec.training
-    chosen = select_rows(search.dataset, spec)
     for fold in range(search.spec.folds):
-        part = without_fold(chosen, search.spec.folds, fold, spec.split_seed)
+        part = without_fold(search.split, search.spec.folds, fold, spec.split_seed)
         check_validation(part, spec)
 
 
@@ -221,7 +231,7 @@ def _progress(search: _Search, halved: Halving, number: int) -> dict[str, Any]:
 
 def _losses(search: _Search, number: int) -> np.ndarray:
     """Log-loss of every training row by the candidate that was trained without its fold."""
-    chosen, spec = select_rows(search.dataset, search.spec.training), search.spec
+    chosen, spec = search.split, search.spec
     y, seed = chosen.codes[chosen.train], spec.training.split_seed
     folds = assign_folds(y, chosen.train_groups, spec.folds, seed)
     losses = np.empty(len(y))
@@ -231,7 +241,7 @@ def _losses(search: _Search, number: int) -> np.ndarray:
 
 
 def _differences(search: _Search, losses: dict[int, np.ndarray]) -> dict[int, Difference]:
-    groups = select_rows(search.dataset, search.spec.training).train_groups
+    groups = search.split.train_groups
     return {
         number: difference(losses[0], losses[number], groups) for number in losses if number > 0
     }

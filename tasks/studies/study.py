@@ -17,16 +17,17 @@ from prefect.artifacts import create_table_artifact
 from seqclass.monitoring.stability import stability_of
 from seqclass.reports import charts
 from seqclass.runtime import numerics
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.root import open_root, staging
+from seqclass.store.split import Split
 from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
 from tasks.compute.progress import trainings
 from tasks.compute.replicas import study_seed
-from tasks.compute.split import Selection, select_rows
 from tasks.compute.workers import end_workers, workers
+from tasks.data.split import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 
@@ -53,14 +54,16 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
     """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    name, jobs = dataset.manifest["name"], {}
+    name, jobs, checked = dataset.manifest["name"], {}, open_checked(root, dataset.ref)
     for variant in spec.variants():
-        check_validation(select_rows(dataset, variant.spec), variant.spec)
+        split = select_rows(dataset, variant.spec)
+        check_validation(split, variant.spec)
         for seed in variant.spec.replica_seeds:
             run = run_of(dataset, variant.spec, seed)
             if read_run(root, name, run) is None:
                 where = run_path(root, name, run)
-                arguments = (root_url, dataset.ref, variant.spec, seed, variant.label(seed), where)
+                one = replace(variant.spec, seeds=1, first_seed=seed)
+                arguments = (checked, split, one, variant.label(seed), where)
                 jobs[run] = (study_seed, arguments)
     root.fs.makedirs(run_path(root, name, "").rpartition("/")[0], exist_ok=True)
     with trainings(len(jobs)) as display:
@@ -151,7 +154,7 @@ def _row(variant: Variant, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spread(
-    chosen: Selection,
+    chosen: Split,
     variant: Variant,
     rows: list[dict[str, Any]],
     answers: np.ndarray,

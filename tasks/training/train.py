@@ -6,24 +6,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import open_checked
 from seqclass.store.root import open_root
+from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import hold_back
 from tasks.compute.candidates import RECORDS, best_record, train_candidates
-from tasks.compute.split import Selection, select_rows, split_of
 
 
 @task(name="train")
 def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
     """Train every seed in processes of its own; store classifiers, records and history."""
     root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    chosen = select_rows(dataset, spec)
-    check_validation(chosen, spec)
-    for amiss in split_of(dataset, chosen, spec)["amiss"]:
-        get_run_logger().warning("split: %s", amiss)
-    records = train_candidates(dataset.ref, spec, workspace, root_url)
+    dataset = open_checked(root, dataset_ref)
+    split = read_split(root, f"{workspace}/{SPLIT}")
+    check_validation(split, spec)
+    records = train_candidates(dataset, split, spec, workspace)
     history = [point for record in records for point in record.pop("history")]
     with root.fs.open(f"{workspace}/history.parquet", "wb") as file:
         pq.write_table(pa.Table.from_pylist(history), file)
@@ -33,7 +31,7 @@ def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -
     return workspace
 
 
-def check_validation(chosen: Selection, spec: TrainingSpec) -> None:
+def check_validation(chosen: Split, spec: TrainingSpec) -> None:
     """Refuse rows that can't be held back for validation before any process is started."""
     hold_back(
         chosen.codes[chosen.train], chosen.train_groups, spec.validation_fraction, spec.split_seed

@@ -1,51 +1,70 @@
-"""Which rows of a dataset train a classifier and which only test it."""
+"""Task: which rows of a dataset train a classifier and which only test it."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from prefect import get_run_logger, task
+from pydantic import TypeAdapter
 
-from seqclass.store.datasets import Dataset
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.models import Model
+from seqclass.store.root import open_root
+from seqclass.store.split import SPLIT, Split, read_split, write_split
 from seqclass.training.group_splits import tolerance
-from seqclass.training.spec import TrainingSpec
-from seqclass.training.splits import assign_folds, assign_newest, assign_test
+from seqclass.training.spec import TrainingSpec, recorded
+from seqclass.training.splits import assign_newest, assign_test
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Row numbers of a dataset, ascending, and the class code of every row (-1: unlabelled)."""
+@task(name="split")
+def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
+    """Store which rows train and which test, once; every later step reads that.
 
-    classes: list[str]
-    codes: np.ndarray
-    groups: np.ndarray | None
-    train: np.ndarray
-    test: np.ndarray
-
-    @property
-    def train_groups(self) -> np.ndarray | None:
-        return None if self.groups is None else self.groups[self.train]
-
-
-def select_rows(dataset: Dataset, spec: TrainingSpec) -> Selection:
-    """Take the dataset's own split where it names one, else hold test rows back by their ids."""
+    The digests of the dataset's files are compared here, so the others need not do it again.
+    """
+    root = open_root(root_url)
+    dataset = open_dataset(root, dataset_ref)
     table = dataset.labels()
-    labels = np.array(table["label"].to_pylist(), dtype=object)
+    split = select_rows(dataset, spec, table)
+    write_split(root, workspace, split, table["series_id"])
+    for amiss in describe_split(dataset, split, spec)["amiss"]:
+        get_run_logger().warning("split: %s", amiss)
+    return workspace
+
+
+def split_of(model: Model) -> Split:
+    """The split that a version was made with; of versions that hold none, by their spec's rule."""
+    if any(entry["path"] == SPLIT for entry in model.manifest["files"]):
+        return read_split(model.root, model.path(SPLIT))
+    return select_rows(open_dataset(model.root, model.manifest["dataset"]), spec_of(model))
+
+
+def spec_of(model: Model) -> TrainingSpec:
+    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+
+
+def select_rows(dataset: Dataset, spec: TrainingSpec, labels: pa.Table | None = None) -> Split:
+    """Take the dataset's own split where it names one, else hold test rows back by their ids.
+
+    labels: those of the dataset, where they have been read already.
+    """
+    table = dataset.labels() if labels is None else labels
+    names = np.array(table["label"].to_pylist(), dtype=object)
     keys = _keys(table)
     groups = np.unique(keys, return_inverse=True)[1] if "group" in table.column_names else None
     if dataset.manifest["splits"]:
-        train, test = _official_split(table, labels, dataset.ref)
+        train, test = _official_split(table, names, dataset.ref)
         _check_groups(groups, train, test, dataset.ref)
     else:
-        train, test = _own_split(table, labels, keys, spec, dataset.ref)
-    classes = sorted(set(labels[train]))
+        train, test = _own_split(table, names, keys, spec, dataset.ref)
+    classes = sorted(set(names[train]))
     number = {name: code for code, name in enumerate(classes)}
-    codes = np.array([number.get(label, -1) for label in labels], dtype=np.int32)
-    return Selection(classes, codes, groups, train, test)
+    codes = np.array([number.get(label, -1) for label in names], dtype=np.int32)
+    return Split(classes, codes, groups, train, test)
 
 
-def split_of(dataset: Dataset, chosen: Selection, spec: TrainingSpec) -> dict[str, Any]:
+def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> dict[str, Any]:
     """What the split has reached: share of test rows, test rows per class, and what is amiss."""
     train, test = chosen.codes[chosen.train], chosen.codes[chosen.test]
     share = len(test) / (len(train) + len(test))
@@ -64,16 +83,6 @@ def split_of(dataset: Dataset, chosen: Selection, spec: TrainingSpec) -> dict[st
         )
     return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
             "official": own, "amiss": amiss}  # fmt: skip
-
-
-def without_fold(chosen: Selection, n_folds: int, fold: int, seed: int) -> Selection:
-    """Cut the training rows into folds: train on all but one, which is tested on.
-
-    The selection's own test rows are in neither part.
-    """
-    rows = chosen.train
-    folds = assign_folds(chosen.codes[rows], chosen.train_groups, n_folds, seed)
-    return replace(chosen, train=rows[folds != fold], test=rows[folds == fold])
 
 
 def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,63 @@
+"""The split of a dataset's rows, as it lies beside a model: what trained it and what tested it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqclass.store.root import Root
+
+SPLIT = "split.parquet"
+TRAIN, TEST = "train", "test"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of a dataset, ascending, and the class code of every row (-1: unlabelled, or of
+    a class that trains nothing).
+
+    groups: of every row, None where nothing groups them. is_stored: whether it was read from beside
+    a model, not made (again) by the rule of the model's time.
+    """
+
+    classes: list[str]
+    codes: np.ndarray
+    groups: np.ndarray | None
+    train: np.ndarray
+    test: np.ndarray
+    is_stored: bool = False
+
+    @property
+    def train_groups(self) -> np.ndarray | None:
+        return None if self.groups is None else self.groups[self.train]
+
+
+def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> None:
+    """A row for each of the dataset, in its order: id, class, group, ``train`` or ``test``."""
+    n = len(split.codes)
+    part = np.full(n, None, dtype=object)
+    part[split.train], part[split.test] = TRAIN, TEST
+    names = pa.array(split.classes, pa.string())
+    classes = names.take(pa.array(split.codes, mask=split.codes < 0))
+    group = pa.nulls(n, pa.int32()) if split.groups is None else pa.array(split.groups, pa.int32())
+    table = pa.table(
+        {"series_id": ids, "class": classes, "group": group, "part": pa.array(part, pa.string())}
+    )
+    root.fs.makedirs(folder, exist_ok=True)
+    with root.fs.open(f"{folder}/{SPLIT}", "wb") as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def read_split(root: Root, path: str) -> Split:
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file, columns=["class", "group", "part"])
+    known = table["class"].combine_chunks().dictionary_encode()
+    classes = sorted(known.dictionary.to_pylist())
+    order = np.array([classes.index(name) for name in known.dictionary.to_pylist()], np.int32)
+    found = known.indices.fill_null(-1).to_numpy()
+    codes = np.where(found < 0, -1, order[found]).astype(np.int32)
+    groups = None if table["group"].null_count else table["group"].to_numpy().astype(np.int64)
+    part = np.array(table["part"].to_pylist(), dtype=object)
+    train, test = (np.flatnonzero(part == name) for name in (TRAIN, TEST))
+    return Split(classes, codes, groups, train, test, is_stored=True)
