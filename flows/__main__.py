@@ -25,6 +25,7 @@ from flows.cli import (
 )
 from flows.cli.command_line import BAD_INPUT, FAULT, complain
 from flows.cli.interruption import INTERRUPTED, INTERRUPTION
+from flows.cli.option_groups import flat
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -58,13 +59,13 @@ def about(
 
 
 generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
-generate.command("signals")(dataset_commands.generate_signals)
-generate.command("iot")(dataset_commands.generate_iot)
-generate.command("ragas")(raga_commands.generate_ragas)
-app.command()(training_commands.run)
+generate.command("signals")(flat(dataset_commands.generate_signals))
+generate.command("iot")(flat(dataset_commands.generate_iot))
+generate.command("ragas")(flat(raga_commands.generate_ragas))
+app.command()(flat(training_commands.run))
 app.add_typer(generate, name="generate")
-app.command("import")(dataset_commands.import_files)
-app.command()(dataset_commands.inspect)
+app.command("import")(flat(dataset_commands.import_files))
+app.command()(flat(dataset_commands.inspect))
 for command in (
     training_commands.train,
     training_commands.stability,
@@ -85,7 +86,7 @@ for command in (
     inspection_commands.verify,
     inspection_commands.doctor,
 ):
-    app.command()(command)
+    app.command()(flat(command))
 
 
 def main() -> None:

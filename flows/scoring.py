@@ -5,26 +5,18 @@ from typing import Any
 from prefect import flow
 
 from flows.place import check_place, own_root
-from seqclass.store.formats import ColumnNames, Limits
 from tasks.data.garbage import collect_leftovers
-from tasks.inference.score import assess, resolve_model, score
+from tasks.inference.score import ScoringSpec, assess, predict, resolve_model
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}")
 def score_dataset(
-    model: str,
-    data: str,
-    out: str | None = None,
-    labels: str | None = None,
-    columns: ColumnNames | None = None,
-    root: str | None = None,
-    limits: Limits | None = None,
+    model: str, data: str, spec: ScoringSpec | None = None, root: str | None = None
 ) -> dict[str, Any]:
     """Score a dataset or file with one version of a model; labels may come later."""
-    store = own_root(root)
-    check_place(store, "out", out)
-    root_url = store.url
-    collect_leftovers(root_url)
-    version = resolve_model(model, root_url)
-    scored = score(version, data, out, labels, columns, root_url, limits)
-    return {**scored, **assess(version, scored["tables"], labels, root_url, limits)}
+    store, spec = own_root(root), spec or ScoringSpec()
+    check_place(store, "out", spec.out)
+    collect_leftovers(store.url)
+    version = resolve_model(model, store.url)
+    scored = predict(version, data, spec, store.url)
+    return {**scored, **assess(version, scored["tables"], spec, store.url)}

@@ -158,13 +158,14 @@ def test_a_run_of_a_worker_keeps_to_the_present_and_writes_within_its_root(
     from flows.place import check_place
     from flows.retraining import retrain_model
     from flows.scoring import score_dataset
+    from tasks.inference.score import ScoringSpec
 
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")
     monkeypatch.setenv("SEQCLASS_STORAGE", root.path)
     with pytest.raises(ValueError, match="now: expected none"):
         retrain_model.fn("m", now=NOW)
     with pytest.raises(ValueError, match="out: expected a place within the root"):
-        score_dataset.fn("m", "d", out=str(tmp_path / "answers.parquet"))
+        score_dataset.fn("m", "d", ScoringSpec(out=str(tmp_path / "answers.parquet")))
     for path in (str(tmp_path), f"{root.path}/../x", "s3://elsewhere/x", root.path + "x/y"):
         with pytest.raises(ValueError, match="inbox: expected a place within the root"):
             ingest_arrivals.fn("toy", path)

@@ -35,7 +35,7 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import train_seed
 from tasks.compute.workers import workers
 from tasks.data.split import select_rows
-from tasks.inference.score import score_data
+from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
 
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
@@ -174,7 +174,7 @@ def test_a_name_means_the_champion_and_a_pinned_version_stays(scored: Root) -> N
 
 def test_the_user_s_file_gets_the_answers_of_the_dataset(scored: Root, tmp_path: Path) -> None:
     path = file_of_series(tmp_path, scored)
-    found = score_data(scored, "toy@v1", str(path), str(tmp_path / "out.parquet"))
+    found = score_data(scored, "toy@v1", str(path), ScoringSpec(str(tmp_path / "out.parquet")))
     assert found["scored"] == 90
     own = pq.read_table(tmp_path / "out.parquet")
     theirs = pq.read_table(score_data(scored, "toy@v1", "toy")["out"])
@@ -204,7 +204,7 @@ def test_every_file_of_a_folder_is_scored_and_copies_once(scored: Root, tmp_path
     table = pa.concat_tables(open_dataset(scored, "toy").tables()).select(["series_id", "value"])
     for name, part in (("a", table[:20]), ("b", table[20:70]), ("copy-of-a", table[:20])):
         pq.write_table(part, tmp_path / f"{name}.parquet")
-    found = score_data(scored, "toy@v1", f"{tmp_path}/", str(tmp_path / "all.parquet"))
+    found = score_data(scored, "toy@v1", f"{tmp_path}/", ScoringSpec(str(tmp_path / "all.parquet")))
     assert (found["rows"], found["scored"]) == (70, 70)
     ids = pq.read_table(tmp_path / "all.parquet")["series_id"].to_pylist()
     assert ids == table["series_id"].to_pylist()[:70]
@@ -241,7 +241,9 @@ def test_new_rows_are_read_as_the_import_was_told_and_need_no_labels(
     other = other_columns(tmp_path, told, "name,clock,value")
     with pytest.raises(ValueError, match="expected a column 'unit'"):
         score_data(told, "toy", str(other))
-    said = score_data(told, "toy", str(other), columns=ColumnNames("name", step="clock"))
+    said = score_data(
+        told, "toy", str(other), ScoringSpec(columns=ColumnNames("name", step="clock"))
+    )
     assert said["rows"] == 90
 
 
@@ -281,7 +283,7 @@ def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Pa
     before = [path.read_bytes() for path in (data, labels)]
     for out in ("new.parquet", "labels.parquet", "link.parquet"):
         with pytest.raises(ValueError, match="--out: expected another file than the input"):
-            score_data(scored, "toy@v1", str(data), str(tmp_path / out), str(labels))
+            score_data(scored, "toy@v1", str(data), ScoringSpec(str(tmp_path / out), str(labels)))
     assert [path.read_bytes() for path in (data, labels)] == before
 
 
@@ -319,7 +321,7 @@ def test_a_limit_of_a_scored_file_is_named_and_can_be_raised(
     tight, raised = Limits(series=1, cells=1), list[str]()
     while True:
         try:
-            found = score_data(scored, "toy@v1", str(path), limits=tight)
+            found = score_data(scored, "toy@v1", str(path), ScoringSpec(limits=tight))
             break
         except ValueError as error:
             [(limit, number)] = re.findall(r"--limit (\w+)=(\d+) takes it", str(error))

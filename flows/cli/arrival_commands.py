@@ -7,17 +7,16 @@ import typer
 from flows.cli.command_line import (
     LONGEST_LINE,
     REFUSED,
-    JsonFlag,
     LimitOption,
-    RootOption,
     prepare_prefect,
-    writable,
 )
+from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.root import shown
 
 
 def ingest(
+    place: Place,
     dataset: Annotated[
         str | None, typer.Argument(help="A dataset's name (default: every inbox of the root).")
     ] = None,
@@ -29,8 +28,6 @@ def ingest(
         typer.Option(help="KIND=ACTION where rows break the contract; repeatable."),
     ] = None,
     limit: LimitOption = None,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
     from seqclass.screening.policy import policy_of
@@ -39,7 +36,7 @@ def ingest(
     from seqclass.store.inbox import DONE
 
     answers, limits = policy_of(policy or []), limits_of(limit or [])
-    store = writable(root)
+    store = place.store()
     if dataset is not None:
         dataset = open_dataset(store, dataset.partition("@")[0]).manifest["name"]
     elif inbox is not None:
@@ -48,10 +45,10 @@ def ingest(
     from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
     from tasks.data.collect import ArrivalSpec
 
-    for _, place in inbox_places(store, dataset, inbox):
-        _make(place, DONE)
+    for _, folder in inbox_places(store, dataset, inbox):
+        _make(folder, DONE)
     found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers, limits=limits), store.url)
-    _show(outcome_of(found), as_json)
+    _show(outcome_of(found), place.as_json)
 
 
 def _make(place: str, *parts: str) -> None:

@@ -35,13 +35,9 @@ RootOption = Annotated[
 ]
 NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
 SeedOption = Annotated[int, typer.Option(help="Every number follows from it.")]
-ClassesOption = Annotated[
-    str | None, typer.Option(help="Classes to draw, by comma (default: all).")
-]
 WeightsOption = Annotated[
     str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")
 ]
-NoiseOption = Annotated[float, typer.Option(help="Factor on the noise.")]
 
 
 def training_spec(chosen: dict[str, Any], path: str | None = None, argument: str = "--spec") -> Any:

@@ -1,105 +1,136 @@
 """Commands that make a dataset: generate (signals, iot) and import; and inspect."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.command_line import (
-    ClassesOption,
     JsonFlag,
     LimitOption,
     NameOption,
-    NoiseOption,
-    RootOption,
     SeedOption,
     WeightsOption,
     numbers,
     prepare_prefect,
     span_of,
-    writable,
 )
+from flows.cli.option_groups import Place
 from flows.cli.printing import show_dataset, show_import, show_overview
-from flows.cli.reading_options import reads_files
+from flows.cli.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
     from seqclass.store.formats import ColumnNames
     from seqclass.store.root import Root
+    from seqclass.synthesis.signals import SignalSpec
 
 SMALL_BYTES = 2**26
 """Size of a file that is read twice, before a server is started and after."""
-TestFilesOption = Annotated[
-    list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
-]
 PolicyOption = Annotated[
     list[str] | None, typer.Option(help="KIND=ACTION where rows break the contract; repeatable.")
 ]
 
 
+@dataclass(frozen=True)
+class SignalOptions:
+    """What of the author's families to draw."""
+
+    preset: Annotated[str, typer.Option(help="Signals to draw: author or hard.")] = "author"
+    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000
+    n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100
+
+    def spec(self, **more: Any) -> "SignalSpec":
+        from seqclass.synthesis.signals import PRESETS, SignalSpec
+
+        if self.preset not in PRESETS:
+            raise ValueError(
+                f"--preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}; choose one "
+                "of them"
+            )
+        chosen = {"n_series": self.n_series, "n_steps": self.n_steps, **more}
+        return SignalSpec(**{**PRESETS[self.preset], **chosen})
+
+
+@dataclass(frozen=True)
+class DrawingOptions:
+    """How series are drawn."""
+
+    seed: SeedOption = 0
+    classes: Annotated[
+        str | None, typer.Option(help="Classes to draw, by comma (default: all).")
+    ] = None
+    weights: WeightsOption = None
+    noise: Annotated[float, typer.Option(help="Factor on the noise.")] = 1.0
+
+    def chosen(self) -> dict[str, Any]:
+        """Fields of a generator's spec."""
+        found: dict[str, Any] = {"seed": self.seed, "noise": self.noise}
+        if self.classes is not None:
+            found["classes"] = tuple(part.strip() for part in self.classes.split(","))
+        if self.weights is not None:
+            found["weights"] = numbers("--weights", self.weights)
+        return found
+
+
+@dataclass(frozen=True)
+class IotOptions:
+    """What of sensors to draw."""
+
+    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000
+    n_steps: Annotated[str, typer.Option(help="Steps of a series: 100, or 60..140.")] = "100"
+    n_channels: Annotated[int, typer.Option(help="Sensors of each series.")] = 3
+
+
 def generate_signals(
-    name: NameOption = "signals",
-    preset: Annotated[str, typer.Option(help="author or hard.")] = "author",
-    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
-    n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
-    seed: SeedOption = 0,
-    classes: ClassesOption = None,
-    weights: WeightsOption = None,
-    noise: NoiseOption = 1.0,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    signals: SignalOptions, drawing: DrawingOptions, place: Place, name: NameOption = "signals"
 ) -> None:
     """Draw common cause, change point and burst series."""
-    chosen = {"n_series": n_series, "n_steps": n_steps, "seed": seed, "noise": noise}
-    spec = signal_spec(preset, **chosen, **_shares(classes, weights))
-    store = writable(root)
+    spec, store = signals.spec(**drawing.chosen()), place.store()
     prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_signals as flow
 
-    show_dataset(store, flow(name, spec, store.url), as_json)
+    show_dataset(store, flow(name, spec, store.url), place.as_json)
 
 
 def generate_iot(
-    name: NameOption = "iot",
-    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
-    n_steps: Annotated[str, typer.Option(help="Steps of a series: 100, or 60..140.")] = "100",
-    n_channels: Annotated[int, typer.Option(help="Sensors of each series.")] = 3,
-    seed: SeedOption = 0,
-    classes: ClassesOption = None,
-    weights: WeightsOption = None,
-    noise: NoiseOption = 1.0,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    sensors: IotOptions, drawing: DrawingOptions, place: Place, name: NameOption = "iot"
 ) -> None:
     """Draw sensor series: trends, shifts, drift, faults and more, and where they happen."""
     from seqclass.synthesis.iot import IotSpec
 
-    steps, shares = span_of("--n-steps", n_steps), _shares(classes, weights)
-    spec = IotSpec(n_series, steps, n_channels, seed, noise=noise, **shares)
-    store = writable(root)
+    steps = span_of("--n-steps", sensors.n_steps)
+    spec = IotSpec(sensors.n_series, steps, sensors.n_channels, **drawing.chosen())
+    store = place.store()
     prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_iot as flow
 
-    show_dataset(store, flow(name, spec, store.url), as_json)
+    show_dataset(store, flow(name, spec, store.url), place.as_json)
 
 
-@reads_files
+@dataclass(frozen=True)
+class ImportOptions:
+    """What files are imported as, and what they are held to."""
+
+    test: Annotated[
+        list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
+    ] = None
+    append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False
+    policy: PolicyOption = None
+    limit: LimitOption = None
+    new_contract: Annotated[
+        bool, typer.Option("--new-contract", help="Don't compare with the newest version.")
+    ] = False
+
+
 def import_files(
-    *,
-    columns: "ColumnNames",
     paths: Annotated[
         list[str], typer.Argument(help="Parquet, CSV, .ts, .tsv, .npz or .npy files.")
     ],
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
-    test: TestFilesOption = None,
-    append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False,
-    policy: PolicyOption = None,
-    limit: LimitOption = None,
-    new_contract: Annotated[
-        bool, typer.Option("--new-contract", help="Don't compare with the newest version.")
-    ] = False,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    options: ImportOptions,
+    reading: ReadingOptions,
+    place: Place,
 ) -> None:
     """Read your own series into a dataset, or add them to one."""
     from seqclass.screening.policy import policy_of
@@ -107,18 +138,18 @@ def import_files(
     from seqclass.store.root import check_name
 
     check_name(name)
-    answers, limits = policy_of(policy or []), limits_of(limit or [])
-    store = writable(root)
-    asked = columns.over(told_before(store, name)) if append else columns
+    answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
+    store, columns = place.store(), reading.names()
+    asked = columns.over(told_before(store, name)) if options.append else columns
     check_readable(expand(paths, "PATH"), asked, answers, limits)
-    check_readable(expand(test or [], "--test"), asked, answers, limits)
+    check_readable(expand(options.test or [], "--test"), asked, answers, limits)
     prepare_prefect("import", "flows.ingestion", store)
     from flows.ingestion import import_dataset as flow
     from tasks.data.ingest import ImportSpec
 
-    files = tuple(paths), tuple(test or ())
-    spec = ImportSpec(*files, columns, answers, append, new_contract, limits)
-    show_import(store, flow(name, spec, store.url), as_json)
+    files = tuple(paths), tuple(options.test or ())
+    spec = ImportSpec(*files, columns, answers, options.append, options.new_contract, limits)
+    show_import(store, flow(name, spec, store.url), place.as_json)
 
 
 def told_before(store: "Root", name: str) -> "ColumnNames":
@@ -143,11 +174,9 @@ def check_readable(paths: list[str], names: "ColumnNames", policy: Any, limits: 
                 break
 
 
-@reads_files
 def inspect(
-    *,
-    columns: "ColumnNames",
     paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
+    reading: ReadingOptions,
     limit: LimitOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -155,29 +184,10 @@ def inspect(
     from seqclass.store.formats import expand, limits_of, read_files
     from seqclass.store.formats.overview import Overview, understood
 
-    files, limits = expand(paths, "PATH"), limits_of(limit or [])
+    files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
     found, seen = {path: understood(path, columns) for path in files}, Overview()
     for table in read_files(files, replace(columns, unlabelled=True), None, True, limits):
         seen.add(table)
     if not seen.lengths:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     show_overview({"files": found, **seen.describe()}, as_json)
-
-
-def signal_spec(preset: str, **chosen: Any) -> Any:
-    from seqclass.synthesis.signals import PRESETS, SignalSpec
-
-    if preset not in PRESETS:
-        raise ValueError(
-            f"--preset: expected one of {', '.join(PRESETS)}, got {preset!r}; choose one of them"
-        )
-    return SignalSpec(**{**PRESETS[preset], **chosen})
-
-
-def _shares(classes: str | None, weights: str | None) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    if classes is not None:
-        chosen["classes"] = tuple(part.strip() for part in classes.split(","))
-    if weights is not None:
-        chosen["weights"] = numbers("--weights", weights)
-    return chosen

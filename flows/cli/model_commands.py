@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,6 @@ from flows.cli.command_line import (
     REFUSED,
     JsonFlag,
     LimitOption,
-    RootOption,
     SeedOption,
     complain,
     prepare_prefect,
@@ -21,56 +21,64 @@ from flows.cli.command_line import (
     writable,
 )
 from flows.cli.model_printing import show_move, show_retraining, show_scores, show_weeks
+from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
-from flows.cli.reading_options import reads_files
+from flows.cli.reading_options import ReadingOptions
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
-    from seqclass.store.formats import ColumnNames
+    from seqclass.monitoring.retraining import RetrainSpec
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
 
-@reads_files
+@dataclass(frozen=True)
+class ScoringOptions:
+    """Where answers go, and what is known of the series."""
+
+    out: Annotated[
+        str | None,
+        typer.Option(help="File for the answers: .parquet, .csv or .jsonl; - prints CSV."),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
+    ] = None
+    limit: LimitOption = None
+
+
 def score(
-    *,
-    columns: "ColumnNames",
     model: ModelArgument,
     data: Annotated[
         str,
         typer.Argument(metavar="DATASET|PATH", help="A dataset, or a file or folder of series."),
     ],
-    out: Annotated[
-        str | None,
-        typer.Option(help="File for the answers: .parquet, .csv or .jsonl; - prints CSV."),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
-    ] = None,
-    limit: LimitOption = None,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    options: ScoringOptions,
+    reading: ReadingOptions,
+    place: Place,
 ) -> None:
     """Answer every series of a dataset or file, once per model version."""
     from seqclass.inference.partitions import partitions_of, read_labels
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
-    limits, store = limits_of(limit or []), writable(root)
+    limits, store, out = limits_of(options.limit or []), place.store(), options.out
     ref = open_model(store, model).ref
     partitions_of(store, data, limits)
-    if labels is not None:
-        read_labels(labels, limits)
-    _check_out(out, as_json)
+    if options.labels is not None:
+        read_labels(options.labels, limits)
+    _check_out(out, place.as_json)
     prepare_prefect("score", "flows.scoring", store)
     from flows.scoring import score_dataset as flow
+    from tasks.inference.score import ScoringSpec
 
-    found = flow(ref, data, None if out == "-" else out, labels, columns, store.url, limits)
+    written = None if out == "-" else out
+    spec = ScoringSpec(written, options.labels, reading.names(), limits)
+    found = flow(ref, data, spec, store.url)
     if out == "-":
         _print_answers(store, found["tables"])
     else:
-        show_scores(found, as_json)
+        show_scores(found, place.as_json)
 
 
 def _check_out(out: str | None, as_json: bool) -> None:
@@ -90,37 +98,45 @@ def _print_answers(store: Root, tables: list[str]) -> None:
     sys.stdout.buffer.flush()
 
 
-def retrain(
-    model: Annotated[str, typer.Argument(help="A model: NAME; its champion is the one to beat.")],
+@dataclass(frozen=True)
+class RetrainingOptions:
+    """How a challenger is trained."""
+
     spec: Annotated[
         str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
-    ] = None,
+    ] = None
     window_rows: Annotated[
         int | None, typer.Option(help="Newest rows to train on (default: all).")
-    ] = None,
-    warm: Annotated[
-        bool, typer.Option("--warm", help="Begin with the champion's weights.")
-    ] = False,
+    ] = None
+    warm: Annotated[bool, typer.Option("--warm", help="Begin with the champion's weights.")] = False
     trust_labels: Annotated[
         bool, typer.Option("--trust-labels", help="Take new labels as they are.")
-    ] = False,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    ] = False
+
+    def chosen(self) -> "RetrainSpec":
+        from seqclass.monitoring.retraining import RetrainSpec
+
+        said = {"window_rows": self.window_rows, "start": "warm" if self.warm else None,
+                "trust_labels": self.trust_labels or None}  # fmt: skip
+        given = {name: value for name, value in said.items() if value is not None}
+        return read_spec(RetrainSpec, given, self.spec)
+
+
+def retrain(
+    model: Annotated[str, typer.Argument(help="A model: NAME; its champion is the one to beat.")],
+    options: RetrainingOptions,
+    place: Place,
 ) -> None:
     """Look at new rows, train a challenger, and promote it or say why not."""
-    from seqclass.monitoring.retraining import RetrainSpec
     from seqclass.store.registry import open_model, plain_name
 
-    given = {"window_rows": window_rows, "start": "warm" if warm else None,
-             "trust_labels": trust_labels or None}  # fmt: skip
-    wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
-    store = writable(root)
+    wanted, store = options.chosen(), place.store()
     name = open_model(store, plain_name(model, "the champion")).name
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 
     outcome: dict[str, Any] = flow(name, wanted, store.url)  # type: ignore[assignment]
-    show_retraining(outcome, as_json)
+    show_retraining(outcome, place.as_json)
     if outcome["decision"] == "refused":
         raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
 
@@ -130,39 +146,37 @@ ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 def promote(
     model: Annotated[str, typer.Argument(help="A model version: NAME@vN.")],
+    place: Place,
     reason: ReasonOption = "by hand",
     in_spite: Annotated[
         bool, typer.Option("--in-spite", help="Even if the gate refused it.")
     ] = False,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Make a version the champion, with an audit entry."""
     from tasks.registry.promote import promote_version
 
-    store = writable(root)
+    store = place.store()
     outcome = promote_version(store, model, reason, in_spite, datetime.now(UTC))
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.promoted", outcome, reason)
-    show_move(outcome, as_json)
+    show_move(outcome, place.as_json)
     if outcome["refused"]:
         raise typer.Exit(complain(f"{outcome['refused']}; --in-spite promotes it", REFUSED))
 
 
 def rollback(
     model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    place: Place,
     reason: ReasonOption = "by hand",
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Make the champion before this one the champion again, with an audit entry."""
     from tasks.registry.promote import roll_back
 
-    store = writable(root)
+    store = place.store()
     outcome = roll_back(store, model, reason, datetime.now(UTC))
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
-    show_move(outcome, as_json)
+    show_move(outcome, place.as_json)
 
 
 def _refresh_index(store: Root, outcome: dict[str, Any]) -> None:
@@ -192,22 +206,20 @@ def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -
 
 
 def reproduce(
-    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")], place: Place
 ) -> None:
     """Run a model's recorded training again and compare weights, predictions and scores."""
     from seqclass.store.registry import open_model
     from seqclass.store.root import DamagedError
 
-    store = writable(root)
+    store = place.store()
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
     prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
     from flows.reproduction import reproduce_model as flow
 
     found = flow(model, store.url)
-    if as_json:
+    if place.as_json:
         print_json(found)
     else:
         typer.echo(f"{found['model']}: {found['verdict']}")
@@ -219,7 +231,18 @@ def reproduce(
         raise typer.Exit(REFUSED)
 
 
+@dataclass(frozen=True)
+class KeptPlace:
+    """Where what was replayed is kept."""
+
+    root: Annotated[
+        str | None, typer.Option(help="Folder to keep the tree in (default: it is thrown away).")
+    ] = None
+    as_json: JsonFlag = False
+
+
 def simulate(
+    place: KeptPlace,
     scenario: Annotated[
         str,
         typer.Option(
@@ -231,10 +254,6 @@ def simulate(
     spec: Annotated[
         str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
     ] = None,
-    root: Annotated[
-        str | None, typer.Option(help="Folder to keep the tree in (default: it is thrown away).")
-    ] = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Replay weeks of arriving rows against the real flows, and tell what they did."""
     from seqclass.monitoring.retraining import RetrainSpec
@@ -243,10 +262,10 @@ def simulate(
     arrivals, retraining = ScenarioSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        store = writable(root or f"{folder}/tree")
+        store = writable(place.root or f"{folder}/tree")
         prepare_prefect("simulate", "flows.cli.simulation", store)
         from flows.cli.simulation import SimulationSpec
         from flows.cli.simulation import simulate as replay
 
         wanted = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
-        show_weeks(list(replay(wanted, store, Path(folder))), as_json)
+        show_weeks(list(replay(wanted, store, Path(folder))), place.as_json)

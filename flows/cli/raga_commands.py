@@ -1,12 +1,11 @@
 """Commands for ragas: draw their melodies, hear and see them."""
 
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 
 from flows.cli.command_line import (
-    JsonFlag,
-    RootOption,
     SeedOption,
     WeightsOption,
     numbers,
@@ -14,8 +13,8 @@ from flows.cli.command_line import (
     read_spec,
     span_of,
     words,
-    writable,
 )
+from flows.cli.option_groups import Place
 from flows.cli.printing import print_json, show_dataset
 from seqclass.store.root import open_root
 
@@ -44,62 +43,63 @@ SpecFile = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class RagaOptions:
+    """Which melodies to draw, and as what."""
+
+    ragas: Ragas = "author"
+    representation: Representation = "svara"
+    rule: Rule = "honest"
+    n_series: Series = 5000
+    n_notes: Notes = "64"
+    windows: Windows = 1
+    duration: Duration = False
+    octave: Octave = False
+    no_phrases: NoPhrases = False
+    tonic: Tonic = "known"
+    tonic_hz: TonicHz = "120,220"
+    transpose: Transpose = "0,0"
+    kala: Kala = "1"
+    seconds: Seconds = 10.0
+    rate_hz: Rate = 25.0
+    no_gamaka: NoGamaka = False
+    weights: WeightsOption = None
+    seed: SeedOption = 0
+
+    def chosen(self) -> dict[str, Any]:
+        """Fields of the spec: what was said, with what is written otherwise in an option."""
+        from flows.cli.raga_files import ragas_of
+        from seqclass.synthesis.drawing import Uniform
+
+        plain = {name: value for name, value in asdict(self).items() if name not in OTHERWISE}
+        return {
+            **plain,
+            "ragas": ragas_of(words(self.ragas)),
+            "n_notes": span_of("--n-notes", self.n_notes),
+            "phrases": not self.no_phrases,
+            "gamaka": not self.no_gamaka,
+            "tonic_hz": Uniform(*_pair("--tonic-hz", self.tonic_hz)),
+            "transpose": _whole_pair("--transpose", self.transpose),
+            "kalas": numbers("--kala", self.kala),
+            "weights": numbers("--weights", self.weights) if self.weights else (),
+        }
+
+
+OTHERWISE = {"no_phrases", "no_gamaka", "kala"}
+"""Options that have another name in the spec."""
+
+
 def generate_ragas(
-    name: DatasetName = "ragas",
-    ragas: Ragas = "author",
-    representation: Representation = "svara",
-    rule: Rule = "honest",
-    n_series: Series = 5000,
-    n_notes: Notes = "64",
-    windows: Windows = 1,
-    duration: Duration = False,
-    octave: Octave = False,
-    no_phrases: NoPhrases = False,
-    tonic: Tonic = "known",
-    tonic_hz: TonicHz = "120,220",
-    transpose: Transpose = "0,0",
-    kala: Kala = "1",
-    seconds: Seconds = 10.0,
-    rate_hz: Rate = 25.0,
-    no_gamaka: NoGamaka = False,
-    weights: WeightsOption = None,
-    spec: SpecFile = None,
-    seed: SeedOption = 0,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    options: RagaOptions, place: Place, name: DatasetName = "ragas", spec: SpecFile = None
 ) -> None:
     """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
-    drawn = _raga_spec(locals())
-    store = writable(root)
+    from seqclass.synthesis.ragas.raga_series import RagaSpec
+
+    drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.store()
     prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_ragas as flow
 
-    show_dataset(store, flow(name, drawn, store.url), as_json)
-
-
-PLAIN = ("representation", "rule", "n_series", "windows", "duration", "octave", "tonic", "seconds",
-         "rate_hz", "seed")  # fmt: skip
-"""Options that are fields of the spec as they are."""
-
-
-def _raga_spec(given: dict[str, Any]) -> Any:
-    """The spec that the words of ``generate ragas`` mean."""
-    from flows.cli.raga_files import ragas_of
-    from seqclass.synthesis.drawing import Uniform
-    from seqclass.synthesis.ragas.raga_series import RagaSpec
-
-    chosen = {
-        **{name: given[name] for name in PLAIN},
-        "ragas": ragas_of(words(given["ragas"])),
-        "n_notes": span_of("--n-notes", given["n_notes"]),
-        "phrases": not given["no_phrases"],
-        "gamaka": not given["no_gamaka"],
-        "tonic_hz": Uniform(*_pair("--tonic-hz", given["tonic_hz"])),
-        "transpose": _whole_pair("--transpose", given["transpose"]),
-        "kalas": numbers("--kala", given["kala"]),
-        "weights": numbers("--weights", given["weights"]) if given["weights"] else (),
-    }
-    return read_spec(RagaSpec, chosen, given["spec"])
+    show_dataset(store, flow(name, drawn, store.url), place.as_json)
 
 
 def _pair(argument: str, text: str) -> tuple[float, float]:
@@ -121,20 +121,19 @@ def _whole_pair(argument: str, text: str) -> tuple[int, int]:
 def listen(
     dataset: Annotated[str, typer.Argument(help="A dataset of melodies: NAME or NAME@VERSION.")],
     out: Annotated[str, typer.Option(help="Folder for the files.")],
+    place: Place,
     series: Annotated[list[str] | None, typer.Option(help="Id of a series; repeatable.")] = None,
     each_class: Annotated[
         bool, typer.Option("--each-class", help="The first series of every class.")
     ] = False,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Write melodies as WAV and MIDI files, and draw them between the lines of their svaras."""
     from seqclass.reports.listening import folder_of
     from seqclass.reports.listening import listen as write
 
-    store = open_root(root)
+    store = open_root(place.root)
     written = write(dataset, tuple(series or ()), each_class, folder_of(out), store.url)
-    if as_json:
+    if place.as_json:
         print_json(written)
         return
     for entry in written["files"]:

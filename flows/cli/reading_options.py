@@ -1,8 +1,6 @@
 """Options that say how a file of series is meant."""
 
-import functools
-import inspect
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,44 +10,33 @@ from flows.cli.command_line import words
 if TYPE_CHECKING:
     from seqclass.store.formats import ColumnNames
 
-OPTIONS = {
-    "series_id_column": ("series_id", "Column of the series' id."),
-    "label_column": ("label", "Column of the label."),
-    "step_column": ("step", "Column of the step, in long form."),
-    "group_column": ("group", "Column of what a split keeps together."),
-    "time_column": ("time", "Column of each series' time."),
-    "channels": ("channels", "The only channels, by comma."),
-    "ignore": ("ignore", "Columns to leave out, by comma."),
-    "layout": ("layout", "long: a row is a step; wide: a series."),
-    "delimiter": ("delimiter", "Sign between columns, or tab."),
-    "decimal": ("decimal", "Decimal sign: a point or a comma."),
-    "encoding": ("encoding", "Encoding of text, such as latin-1."),
-    "dates": ("dates", "How days are written: dd/mm/yyyy, …."),
-}
-"""Name of each option's field in ``ColumnNames``, and its help."""
+
+Said = str | None
 
 
-def reads_files(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options; it gets what they say as ``columns``."""
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How files of series are meant."""
 
-    @functools.wraps(command)
-    def call(**given: Any) -> None:
-        said = {OPTIONS[name][0]: given.pop(name) for name in OPTIONS}
-        command(columns=names_from(**said), **given)
+    series_id_column: Annotated[Said, typer.Option(help="Column of the series' id.")] = None
+    label_column: Annotated[Said, typer.Option(help="Column of the label.")] = None
+    step_column: Annotated[Said, typer.Option(help="Column of the step, in long form.")] = None
+    group_column: Annotated[
+        str | None, typer.Option(help="Column of what a split keeps together.")
+    ] = None
+    time_column: Annotated[Said, typer.Option(help="Column of each series' time.")] = None
+    channels: Annotated[Said, typer.Option(help="The only channels, by comma.")] = None
+    ignore: Annotated[Said, typer.Option(help="Columns to leave out, by comma.")] = None
+    layout: Annotated[Said, typer.Option(help="long: a row is a step; wide: a series.")] = None
+    delimiter: Annotated[Said, typer.Option(help="Sign between columns, or tab.")] = None
+    decimal: Annotated[Said, typer.Option(help="Decimal sign: a point or a comma.")] = None
+    encoding: Annotated[Said, typer.Option(help="Encoding of text, such as latin-1.")] = None
+    dates: Annotated[Said, typer.Option(help="How days are written: dd/mm/yyyy, ….")] = None
 
-    own = inspect.signature(command).parameters.values()
-    named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "columns"]
-    more = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None,
-            annotation=Annotated[str | None, typer.Option(help=help_text)],
-        )
-        for name, (_, help_text) in OPTIONS.items()
-    ]  # fmt: skip
-    signature = inspect.Signature([*named, *more])
-    call.__signature__ = signature  # type: ignore[attr-defined]
-    call.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
-    return call
+    def names(self) -> "ColumnNames":
+        """What was said; ValueError for what none of these can mean."""
+        said = {name.removesuffix("_column"): value for name, value in asdict(self).items()}
+        return names_from(**said)
 
 
 def names_from(**given: str | None) -> "ColumnNames":

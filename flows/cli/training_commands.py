@@ -1,6 +1,7 @@
 """Commands that train: run, train, stability and search."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,72 +9,75 @@ import typer
 
 from flows.cli.command_line import (
     REFUSED,
-    JsonFlag,
     NameOption,
-    RootOption,
     complain,
     prepare_prefect,
     training_spec,
     words,
-    writable,
 )
-from flows.cli.dataset_commands import signal_spec
+from flows.cli.dataset_commands import SignalOptions
+from flows.cli.option_groups import Place
 from flows.cli.printing import show_search, show_study, show_training
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.store.datasets import Dataset
+    from seqclass.training.spec import TrainingSpec
+    from seqclass.training.study_spec import StudySpec
 
 
 def run(
+    signals: SignalOptions,
+    place: Place,
     name: NameOption = "signals",
-    preset: Annotated[str, typer.Option(help="Signals to draw: author or hard.")] = "author",
-    n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000,
-    n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100,
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
-    signals = signal_spec(preset, n_series=n_series, n_steps=n_steps)
-    training = training_spec({"seeds": seeds})
-    store = writable(root)
+    wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.store()
     prepare_prefect("run", "flows.demonstration", store, workers=True)
     from flows.demonstration import run as flow
 
-    _conclude(store, flow(name, signals, training, store.url), as_json)
+    _conclude(store, flow(name, wanted, training, store.url), place.as_json)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train."""
+
+    seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5
+    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0
+    spec: Annotated[
+        str | None, typer.Option(help="JSON file of training spec fields that differ.")
+    ] = None
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Register the average of all seeds.")
+    ] = False
+    budget: Annotated[
+        float | None, typer.Option(help="Seconds after which no further network is begun.")
+    ] = None
+
+    def chosen(self) -> "TrainingSpec":
+        differing: dict[str, Any] = {"seeds": self.seeds, "first_seed": self.first_seed}
+        if self.ensemble:
+            differing["ensemble"] = True
+        if self.budget is not None:
+            differing["budget_s"] = _seconds_of_a_seed(self.budget, self.seeds)
+        return training_spec(differing, self.spec)
 
 
 def train(
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
-    seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
-    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
+    options: TrainingOptions,
+    place: Place,
     name: Annotated[
         str | None, typer.Option(help="Name of the model (default: dataset's).")
     ] = None,
-    spec: Annotated[
-        str | None, typer.Option(help="JSON file of training spec fields that differ.")
-    ] = None,
-    ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Register the average of all seeds.")
-    ] = False,
-    budget: Annotated[
-        float | None, typer.Option(help="Seconds after which no further network is begun.")
-    ] = None,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Train a classifier on several seeds, evaluate it and register the best."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.root import check_name
 
-    differing: dict[str, Any] = {"seeds": seeds, "first_seed": first_seed}
-    if ensemble:
-        differing["ensemble"] = True
-    if budget is not None:
-        differing["budget_s"] = _seconds_of_a_seed(budget, seeds)
-    training = training_spec(differing, spec)
-    store = writable(root)
+    training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
     if name is not None:
         check_name(name)
@@ -81,7 +85,7 @@ def train(
     prepare_prefect("train", "flows.training", store, workers=True)
     from flows.training import train_classifier as flow
 
-    _conclude(store, flow(ref, name, training, store.url), as_json)
+    _conclude(store, flow(ref, name, training, store.url), place.as_json)
 
 
 def _checked(dataset: "Dataset", training: Any) -> str:
@@ -106,55 +110,59 @@ def _seconds_of_a_seed(budget: float, seeds: int) -> float:
     return budget / math.ceil(seeds / at_once())
 
 
-def stability(
-    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
-    seeds: Annotated[int, typer.Option(help="Seeds to train of each recipe.")] = 20,
-    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0,
+@dataclass(frozen=True)
+class StudyOptions:
+    """What to train in a stability study."""
+
+    seeds: Annotated[int, typer.Option(help="Seeds to train of each recipe.")] = 20
+    first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0
     architectures: Annotated[
         str | None,
         typer.Option(help="Some of conv-lstm, bilstm, lstm, by comma (default: the recipe's)."),
-    ] = None,
+    ] = None
     recipes: Annotated[
         str, typer.Option(help="Recipes by comma: default, or JSON files as of train --spec.")
-    ] = "default",
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    ] = "default"
+
+
+def stability(
+    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    options: StudyOptions,
+    place: Place,
 ) -> None:
     """Tell how recipes spread over seeds; a study that was stopped goes on where it was."""
     from seqclass.store.datasets import open_dataset
 
-    study = _study_spec(seeds, first_seed, architectures, recipes)
-    store = writable(root)
+    study, store = _study_spec(options), place.store()
     ref = open_dataset(store, dataset).ref
     prepare_prefect("stability", "flows.stability", store, workers=True)
     from flows.stability import study_stability as flow
 
     outcome = flow(ref, study, store.url)
-    show_study(store, outcome["study"], as_json, outcome["trained"])
+    show_study(store, outcome["study"], place.as_json, outcome["trained"])
 
 
 def search(
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    place: Place,
     seconds: Annotated[float, typer.Option(help="Training time, earlier starts included.")] = 600,
     folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
     spec: Annotated[
         str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")
     ] = None,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Choose an architecture by cross-validation on training rows; goes on where it stopped."""
     from seqclass.store.datasets import open_dataset
     from seqclass.training.halving import SearchSpec
 
     wanted = SearchSpec(seconds, folds, training_spec({}, spec))
-    store = writable(root)
+    store = place.store()
     ref = open_dataset(store, dataset).ref
     prepare_prefect("search", "flows.searching", store, workers=True)
     from flows.searching import search_architecture as flow
 
     outcome = flow(ref, wanted, store.url)
-    show_search(store, outcome["search"], as_json, outcome["trained"])
+    show_search(store, outcome["search"], place.as_json, outcome["trained"])
 
 
 def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
@@ -163,11 +171,11 @@ def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
         raise typer.Exit(complain(outcome["refused"], REFUSED))
 
 
-def _study_spec(seeds: int, first_seed: int, architectures: str | None, recipes: str) -> Any:
+def _study_spec(options: StudyOptions) -> "StudySpec":
     from seqclass.networks.architecture import KINDS
     from seqclass.training.study_spec import StudySpec
 
-    named = words(architectures or "")
+    named, recipes = words(options.architectures or ""), options.recipes
     if strange := [word for word in named if word not in KINDS]:
         raise ValueError(
             f"--architectures: expected some of {', '.join(KINDS)}, got {strange[0]!r}; correct it"
@@ -177,4 +185,4 @@ def _study_spec(seeds: int, first_seed: int, architectures: str | None, recipes:
     if len(paths) < len(words(recipes)):
         raise ValueError(f"--recipes: expected different names, got {recipes!r}; rename a file")
     specs = {name: training_spec({}, path, "--recipes") for name, path in paths.items()}
-    return StudySpec(seeds, first_seed, kinds, specs)
+    return StudySpec(options.seeds, options.first_seed, kinds, specs)

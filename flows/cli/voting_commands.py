@@ -1,13 +1,18 @@
 """Command ``seqclass vote``."""
 
 import json
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, prepare_prefect, writable
+from flows.cli.command_line import prepare_prefect
+from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
-from seqclass.store.root import Root
+
+if TYPE_CHECKING:
+    from seqclass.store.models import Model
+    from tasks.evaluation.vote import PollSpec
 
 ALLIED = "allied"
 
@@ -18,32 +23,38 @@ Agreement = typer.Option(help="Share of the votes that an answer needs, else unk
 Sets = typer.Option(help="Classes to score apart: a JSON file of named lists, or: allied (ragas).")
 
 
+@dataclass(frozen=True)
+class VotingOptions:
+    """How pieces are cut into windows, and which classes are scored apart."""
+
+    window: Annotated[int | None, Window] = None
+    hop: Annotated[int | None, Hop] = None
+    agreement: Annotated[float, Agreement] = 0.6
+    sets: Annotated[str | None, Sets] = None
+
+
 def vote(
     model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
-    window: Annotated[int | None, Window] = None,
-    hop: Annotated[int | None, Hop] = None,
-    agreement: Annotated[float, Agreement] = 0.6,
-    sets: Annotated[str | None, Sets] = None,
-    root: RootOption = None,
-    as_json: JsonFlag = False,
+    options: VotingOptions,
+    place: Place,
 ) -> None:
     """Answer whole pieces by the votes of their windows, beside two baselines."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model
 
+    sets, store = options.sets, place.store()
     named = read_sets(sets) if sets and sets != ALLIED else {}
-    store = writable(root)
     chosen = open_model(store, model)
     named = allied_sets(chosen.manifest["classes"]) if sets == ALLIED else named
     ref = open_dataset(store, dataset).ref
-    spec = _poll_spec(store, chosen.manifest, window, hop, agreement, named)
+    spec = _poll_spec(chosen, options, named)
     prepare_prefect("vote", "flows.voting", store)
     from flows.voting import vote as flow
 
     path = flow(chosen.ref, ref, spec, store.url)["votes"]
     found = json.loads(store.fs.cat_file(path))
-    if as_json:
+    if place.as_json:
         print_json({**found, "out": path})
         return
     from flows.cli.voting_printing import show_votes
@@ -52,22 +63,17 @@ def vote(
 
 
 def _poll_spec(
-    store: Root,
-    manifest: dict[str, Any],
-    window: int | None,
-    hop: int | None,
-    agreement: float,
-    sets: dict[str, tuple[str, ...]],
-) -> Any:
+    model: "Model", options: VotingOptions, sets: dict[str, tuple[str, ...]]
+) -> "PollSpec":
     from seqclass.evaluation.votes import VotingSpec
     from seqclass.store.datasets import open_dataset
     from tasks.evaluation.vote import PollSpec
 
-    _check_sets(sets, manifest["classes"])
-    longest = open_dataset(store, manifest["dataset"]).manifest["n_steps"][1]
-    width = window if window is not None else max(longest, 2)
-    step = hop if hop is not None else max(width // 4, 1)
-    return PollSpec(VotingSpec(width, step, agreement), sets)
+    _check_sets(sets, model.manifest["classes"])
+    longest = open_dataset(model.root, model.manifest["dataset"]).manifest["n_steps"][1]
+    width = max(longest, 2) if options.window is None else options.window
+    step = max(width // 4, 1) if options.hop is None else options.hop
+    return PollSpec(VotingSpec(width, step, options.agreement), sets)
 
 
 def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,18 +32,26 @@ def resolve_model(model: str, root_url: str) -> str:
     return open_model(open_root(root_url), model).ref
 
 
-@task(name="score")
-def score(
-    model_ref: str,
-    data: str,
-    out: str | None,
-    labels: str | None,
-    columns: ColumnNames | None,
-    root_url: str,
-    limits: Limits | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ScoringSpec:
+    """What to do with the answers, and what is known of the series.
+
+    out: file for the answers, by its ending Parquet, CSV or JSON lines. labels: a Parquet or CSV
+    file with ``series_id`` and ``label``, which counts instead of labels that came with the rows.
+    columns: what is said of a file, over what was said when the model's dataset was imported.
+    limits: what a file may hold.
+    """
+
+    out: str | None = None
+    labels: str | None = None
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    limits: Limits = field(default_factory=Limits)
+
+
+@task(name="predict")
+def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> dict[str, Any]:
     """Score the partitions of a dataset or file that this version has not scored before."""
-    found = score_data(open_root(root_url), model_ref, data, out, labels, columns, limits)
+    found = score_data(open_root(root_url), model_ref, data, spec)
     if found["scored"]:
         end_workers()
     get_run_logger().info(
@@ -53,24 +61,16 @@ def score(
 
 
 def score_data(
-    root: Root,
-    model_ref: str,
-    data: str,
-    out: str | None = None,
-    labels: str | None = None,
-    columns: ColumnNames | None = None,
-    limits: Limits | None = None,
+    root: Root, model_ref: str, data: str, spec: ScoringSpec | None = None
 ) -> dict[str, Any]:
-    """Answer what the version has not answered yet; where all answers lie, and how many.
-
-    columns: what is said of a file, over what was said when the model's dataset was imported.
-    """
-    model = open_model(root, model_ref)
+    """Answer what the version has not answered yet; where all answers lie, and how many."""
+    model, spec = open_model(root, model_ref), spec or ScoringSpec()
+    out, limits = spec.out, spec.limits
     if out:
         check_ending(out)
-    names = (columns or ColumnNames()).over(names_of(model.manifest))
+    names = spec.columns.over(names_of(model.manifest))
     partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
-    _spare_inputs(out, [partition.path for partition in partitions], labels)
+    _spare_inputs(out, [partition.path for partition in partitions], spec.labels)
     scorer = scorer_of(model)
     sets, fresh = [], 0
     for partition in partitions:
@@ -108,7 +108,7 @@ def score_partition(
     scorer: Scorer,
     scores: ScoreSet,
     names: ColumnNames,
-    limits: Limits | None = None,
+    limits: Limits,
 ) -> int:
     """Answer a partition in worker processes and seal the answers; returns its rows."""
     root = scores.root
@@ -148,7 +148,7 @@ def as_meant(partition: Partition, names: ColumnNames) -> Partition:
 
 
 def _as_wide_parquet(
-    path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits | None = None
+    path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits
 ) -> str:
     """The path itself where its rows are series; else a copy in which they are."""
     if path.lower().endswith(".parquet"):
@@ -172,26 +172,18 @@ def _as_wide_parquet(
 
 
 @task(name="assess")
-def assess(
-    model_ref: str,
-    tables: list[str],
-    labels: str | None,
-    root_url: str,
-    limits: Limits | None = None,
-) -> dict[str, Any]:
-    """Scores on the rows whose labels are known, None without any; and an estimate for all.
-
-    labels: a Parquet or CSV file with ``series_id`` and ``label``, which counts instead of the
-    labels that came with the rows.
-    """
-    root = open_root(root_url)
+def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> dict[str, Any]:
+    """Scores on the rows whose labels are known, None without any; and an estimate for all."""
+    root, labels = open_root(root_url), spec.labels
     classes = open_model(root, model_ref).manifest["classes"]
     wanted = ["label", "prediction", "answer", *(f"probability_{name}" for name in classes)]
     wanted += ["series_id"] * (labels is not None)
     found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
     probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
     answers = _codes(found["prediction"], classes)
-    truth = found["label"] if labels is None else _labels_of(found["series_id"], labels, limits)
+    truth = (
+        found["label"] if labels is None else _labels_of(found["series_id"], labels, spec.limits)
+    )
     known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
     metrics = None
     if known.any():
@@ -254,7 +246,7 @@ def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
     return pc.fill_null(places, -1).to_numpy()
 
 
-def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits | None) -> pa.Array:
+def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits) -> pa.Array:
     """The label of each id in a file of labels, null where it has none."""
     table = read_labels(path, limits)
     places = pc.index_in(ids, table["series_id"].combine_chunks())
