@@ -3,41 +3,32 @@
 import json
 import logging
 import os
-import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from flows.__main__ import main
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.runtime import environment
-from seqclass.store.datasets import Dataset, write_dataset
-from seqclass.store.models import Model, commit_model
-from seqclass.store.root import Root, open_root, staging
-from seqclass.store.rows import from_dense
+from seqclass.store.root import Root, open_root
+from tests.support.commands import Command
+from tests.support.places import SHARED
+from tests.support.servers import free_port, wait_until_healthy
+from tests.support.stored import store_series
 
-REPOSITORY = Path(__file__).parent.parent
-SHARED = REPOSITORY.parent / "shared" / "data"
 os.environ.update(PREFECT_SETTINGS)
 # Tests that train in this process do as the worker processes: threads beside them only wait.
 os.environ.update(environment())
 # Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
 # the stream that it began with, which is pytest's.
 import_module("prefect.main")
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -106,18 +97,6 @@ def shared_data() -> Path:
     return SHARED
 
 
-def hear_interrupts() -> None:
-    """Run in a child before it starts: a background shell makes children deaf to SIGINT, and a
-    Prefect worker ends by sending itself one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a real Prefect server with a home of its own."""
@@ -138,18 +117,6 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(timeout=30)
 
 
-def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the Prefect server ended"
-        try:
-            urllib.request.urlopen(url, timeout=2)  # noqa: S310 - loopback
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise TimeoutError("the Prefect server did not become healthy")
-
-
 @pytest.fixture(scope="session")
 def prefect(prefect_url: str) -> Iterator[str]:
     """Flows that this process runs use the real server."""
@@ -167,9 +134,6 @@ def prefect(prefect_url: str) -> Iterator[str]:
         APILogWorker.drain_all(timeout=10)
         EventsWorker.drain_all()
     del os.environ["PREFECT_API_URL"]
-
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -198,31 +162,10 @@ def seqclass_json(seqclass: Command) -> Callable[..., dict]:
     return call
 
 
-def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) -> Dataset:
-    """Two classes, rising and falling lines of 12 steps with noise, and further columns."""
-    rng = np.random.default_rng(0)
-    y = np.arange(n) % 2
-    line = np.linspace(-1, 1, 12, dtype=np.float32) * np.where(y, 1, -1)[:, None]
-    table = pa.table(
-        {
-            "series_id": [f"s{i:03d}" for i in range(n)],
-            "label": [("down", "up")[code] for code in y],
-            "n_steps": np.full(n, 12, np.int32),
-            "value": from_dense(line + 0.1 * rng.standard_normal(line.shape, dtype=np.float32)),
-            **columns,
-        }
-    )
-    return write_dataset(root, name, [table], {"test": name}, NOW)
-
-
-def store_version(
-    root: Root, name: str, comparison: dict | None = None, **description: object
-) -> Model:
-    """A version of two files that no network can be read from."""
-    known = {"dataset": "datasets/toy@0", "dataset_source": {}, "refused": None, **description}
-    with staging(root, f"model-{name}") as workspace:
-        root.fs.makedirs(workspace, exist_ok=True)
-        said = {"comparison.json": json.dumps(comparison or {}).encode(), "model.keras": b"{}"}
-        for artifact, content in said.items():
-            root.fs.pipe_file(f"{workspace}/{artifact}", content)
-        return commit_model(root, workspace, name, known, NOW)
+@pytest.fixture
+def inbox(root: Root) -> Root:
+    """An empty inbox beside a dataset ``toy`` of 60 series."""
+    store_series(root)
+    found = open_root(root.join("inbox", "toy"))
+    os.makedirs(found.path)
+    return found

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+
+from tests.support.places import REPOSITORY
 
 SEQCLASS = {
     "ranges": "",
@@ -193,6 +194,15 @@ def test_the_library_knows_no_prefect_at_any_depth(path: Path) -> None:
         modules = {module_of(own): own for own in SOURCES}
         ends = names | {name.rpartition(".")[0] for name in names}
         left = {modules[name] for name in ends if name in modules} - seen
+
+
+def test_no_test_module_imports_another_and_names_are_unique() -> None:
+    paths = sorted((REPOSITORY / "tests").rglob("*.py"))
+    for path in paths:
+        parts = {part for name in imports_of(path) for part in name.split(".")[:-1]}
+        assert not {part for part in parts if part == "conftest" or part.startswith("test_")}, path
+    names = [path.name for path in paths if path.name.startswith("test_")]
+    assert len(set(names)) == len(names)
 
 
 def test_the_page_on_the_house_names_files_that_are_there() -> None:

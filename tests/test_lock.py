@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-from conftest import REPOSITORY
+from tests.support.places import REPOSITORY
 
 LOCK = (REPOSITORY / "requirements.lock").read_text()
 PINS = re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK, re.MULTILINE)

@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, free_port, hear_interrupts, wait_until_healthy
-from test_main import csv
+
+from tests.support.commands import csv
+from tests.support.places import REPOSITORY
+from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)

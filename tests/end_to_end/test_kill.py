@@ -1,0 +1,133 @@
+"""kill -9 at any moment: the tree stays sound, and nothing stays behind."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.root import Root
+from tests.support.commands import csv, start
+
+COMMANDS = {
+    "generate": ["generate", "signals", "--n-series", "400000", "--seed", "{i}"],
+    "import": ["import", "{csv}", "--name", "mine"],
+    "run": ["run", "--n-series", "1300", "--seeds", "2"],
+}
+LONGEST_S = {"generate": 8.0, "import": 5.0, "run": 20.0}
+LOADED_S = 6.0
+"""CPU seconds after which a worker has loaded TensorFlow and trains."""
+
+
+def group_is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def workers_busy_s(group: int) -> list[float]:
+    """CPU seconds of each process of a group that multiprocessing spawned."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
+    return found
+
+
+def kill_after(process: subprocess.Popen, seconds: float) -> None:
+    """SIGKILL the command alone, then wait until the processes it started are gone too."""
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    deadline = time.monotonic() + 30
+    while not group_is_gone(process.pid):
+        assert time.monotonic() < deadline, "processes of a killed command live on"
+        time.sleep(0.1)
+
+
+def check_tree(root: Root, environment: dict[str, str]) -> None:
+    for command in (["verify"], ["datasets"], ["models"]):
+        found = subprocess.run(
+            [sys.executable, "-m", "flows", *command, "--json"], env=environment,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert json.loads(found.stdout).get("bad", []) == []
+    for kind in ("datasets", "models"):
+        for version in Path(root.path).glob(f"{kind}/*/*"):
+            if version.is_dir() and version.name not in ("aliases", "audit"):
+                assert (version / "manifest.json").exists()
+
+
+def long_csv(folder: Path) -> Path:
+    rows = (f"s{i},{'ab'[i % 2]},{t},{i * t % 7}\n" for i in range(3000) for t in range(100))
+    return csv(folder, lambda _: "series_id,label,step,x\n" + "".join(rows))
+
+
+def kill_often(command: str, times: int, url: str, root: Root, folder: Path) -> None:
+    environment = {**os.environ, "PREFECT_API_URL": url, "SEQCLASS_STORAGE": root.path}
+    path, rng = long_csv(folder), random.Random(0)
+    for i in range(times):
+        arguments = [part.format(i=i, csv=path) for part in COMMANDS[command]]
+        moment = LONGEST_S[command] * (i + rng.random()) / times
+        kill_after(start(arguments, environment), moment)
+        check_tree(root, environment)
+    last = start([part.format(i=99, csv=path) for part in COMMANDS[command]], environment)
+    assert last.wait() == 0
+    check_tree(root, environment)
+    assert list(Path(root.path, ".staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["generate", "import"])
+def test_a_killed_command_leaves_a_sound_tree(
+    prefect_url: str, root: Root, tmp_path: Path, command: str
+) -> None:
+    kill_often(command, 2, prefect_url, root, tmp_path / "in")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_ten_kills_leave_a_sound_tree(
+    prefect_url: str, root: Root, tmp_path: Path, command: str
+) -> None:
+    kill_often(command, 10, prefect_url, root, tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    "whole_group",
+    [
+        pytest.param(True, id="as a terminal does"),
+        pytest.param(False, id="alone", marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
+    root: Root, tmp_path: Path, whole_group: bool
+) -> None:
+    """With a throw-away server."""
+    environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    process = start([*COMMANDS["run"], "--preset", "hard"], environment)
+    staged = Path(root.path, ".staging")
+    deadline = time.monotonic() + 90
+    while max(workers_busy_s(process.pid), default=0) < LOADED_S or not list(
+        staged.glob("*-model-*/candidates")
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    kill_after(process, 0)
+    assert list(staged.iterdir()) == []
+    assert root.names("models") == []

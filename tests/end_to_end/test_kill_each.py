@@ -1,0 +1,287 @@
+"""Every command that writes is killed once before each operation on its root, in folders and S3.
+
+A copy of this process carries the command out and ends itself by SIGKILL before its k-th writing
+operation, for every k. After each death the tree is sound, the next sweep leaves nothing of it,
+and the same command ends well. Training and scoring begin with their finished candidate and
+answers: what comes before lies in staging folders, as ``test_kill.py`` shows.
+"""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from fsspec.asyn import sync_wrapper
+from prefect.logging import disable_run_logger
+from s3fs import S3FileSystem
+
+import seqclass.store.root
+from seqclass.store import objects
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, move_champion
+from seqclass.store.root import Root, collect_garbage, open_root, staging
+from seqclass.store.scores import TABLE, ScoreSet, score_folders
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.workers import end_workers
+from tasks.data.ingest import ImportSpec, ingest
+from tasks.evaluation.compare import compare
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.report import write_report
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.promote import promote, promote_version, roll_back
+from tasks.registry.register import register
+from tasks.training.train import train
+from tests.support.arrivals import rows
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+QUICK = TrainingSpec(seeds=1, members=("convolutions",))
+EVERY = 1 if os.environ.get("SEQCLASS_KILL_EACH") else 3
+LONG = ("import", "append", "train")
+"""Of the operations of these every third is tried, or with this variable each."""
+WRITES = ("put_object", "copy_object", "delete_object", "delete_objects", "upload_part",
+          "create_multipart_upload", "complete_multipart_upload")  # fmt: skip
+CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
+
+
+@dataclass
+class Counter:
+    """Counts the writing operations of a process on a root, and ends it before one of them."""
+
+    root: Root
+    last: int
+    seen: int = 0
+
+    def count(self) -> None:
+        self.seen += 1
+        if self.seen > self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        if self.root.is_local:
+            sys.addaudithook(self._hear)
+            return
+        call = S3FileSystem._call_s3
+
+        async def counted(fs: S3FileSystem, method: str, *words: object, **more: object) -> object:
+            if method in WRITES:
+                self.count()
+            return await call(fs, method, *words, **more)
+
+        S3FileSystem._call_s3, S3FileSystem.call_s3 = counted, sync_wrapper(counted)
+
+    def _hear(self, event: str, words: tuple) -> None:
+        is_new = event == "open" and isinstance(words[2], int) and words[2] & os.O_CREAT
+        if (event in CHANGES or is_new) and self._is_ours(words[0]):
+            self.count()
+
+    def _is_ours(self, path: object) -> bool:
+        """Names without a folder are those that ``shutil.rmtree`` removes one by one."""
+        name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+        return name.startswith(self.root.path) or bool(name and "/" not in name)
+
+
+def in_a_child(url: str, work: Callable[[Root], object], last: int = 10**9) -> tuple[int, int]:
+    """How a copy of this process ended that did some work, and how many operations that took."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        root = open_root(url)
+        counter = Counter(root, last)
+        counter.watch()
+        code = 1
+        try:
+            with disable_run_logger():
+                work(root)
+            os.write(writing, str(counter.seen).encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        seen = int(told.read() or 0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A command's writing part, what has to be there before, and what is there after it."""
+
+    do: Callable[[Root, Path], object]
+    before: Callable[[Root, Path], object]
+    is_done: Callable[[Root], bool]
+
+
+def take_in(root: Root, files: Path, append: bool) -> None:
+    name = "more.parquet" if append else "first.parquet"
+    ingest.fn(ImportSpec((str(files / name),), append=append), "mine", root.url)
+    refresh_catalogue.fn(root.url)
+
+
+def n_rows(root: Root) -> int:
+    return len(open_dataset(root, "mine").labels())
+
+
+def two_versions(root: Root, _: Path) -> None:
+    for number in (1, 2):
+        version = store_version(root, "m").version
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+
+
+def put_folder(root: Root, folder: Path, workspace: str) -> None:
+    root.fs.makedirs(workspace, exist_ok=True)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            target = f"{workspace}/{path.relative_to(folder)}"
+            root.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            root.fs.pipe_file(target, path.read_bytes())
+
+
+def register_trained(root: Root, files: Path) -> None:
+    with staging(root, "model-toy") as workspace:
+        put_folder(root, files / "candidate", workspace)
+        ref = register.fn("toy", QUICK, workspace, "toy", root.url)
+    promote.fn(ref, QUICK, root.url)
+    refresh_catalogue.fn(root.url)
+
+
+def write_scores(root: Root, files: Path) -> None:
+    scores = ScoreSet(root, "m", "v2", "toy", "0" * 16)
+    with staging(root, "scores-m") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        root.fs.pipe_file(f"{workspace}/{TABLE}", (files / "first.parquet").read_bytes())
+        scores.write(workspace, {"rows": 4, "path": "x", "unknown": 0}, NOW)
+
+
+def leave_behind(root: Root, _: Path) -> None:
+    store_series(root)
+    for number in range(2):
+        folder = root.join(".staging", f"{number}-dataset-toy-0")
+        root.fs.makedirs(folder, exist_ok=True)
+        root.fs.pipe_file(f"{folder}/part-00000.parquet", b"half")
+        root.fs.makedirs(root.join("datasets", "toy", f"{number}" * 16), exist_ok=True)
+        root.fs.pipe_file(root.join("datasets", "toy", f"{number}" * 16, "part"), b"half")
+
+
+DEEDS = {
+    "import": Deed(lambda r, f: take_in(r, f, False), lambda r, f: None, lambda r: n_rows(r) == 4),
+    "append": Deed(
+        lambda r, f: take_in(r, f, True), lambda r, f: take_in(r, f, False),
+        lambda r: n_rows(r) == 8,
+    ),
+    "promote": Deed(
+        lambda r, f: promote_version(r, "m@v1", "why", False, datetime.now(UTC)), two_versions,
+        lambda r: champion_of(r, "m") == "v1",
+    ),
+    "rollback": Deed(
+        lambda r, f: roll_back(r, "m", "why", datetime.now(UTC)), two_versions,
+        lambda r: champion_of(r, "m") == "v1",
+    ),
+    "train": Deed(
+        register_trained,
+        lambda r, f: store_series(r, n=150),
+        lambda r: champion_of(r, "toy") is not None,
+    ),
+    "score": Deed(write_scores, two_versions, lambda r: len(score_folders(r, "m")) == 1),
+    "sweep": Deed(
+        lambda r, f: sweep_all(r), leave_behind, lambda r: r.fs.find(r.join(".staging")) == []
+    ),
+}  # fmt: skip
+
+
+def sweep_all(root: Root) -> None:
+    """Sweep as if all that nobody holds were old enough."""
+    seqclass.store.root.LEFTOVER_AGE_S = seqclass.store.root.DRAFT_AGE_S = -1
+    collect_garbage(root)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two files to import and a candidate that was trained on the toy dataset."""
+    folder = tmp_path_factory.mktemp("files")
+    pq.write_table(rows(0), folder / "first.parquet")
+    pq.write_table(rows(100), folder / "more.parquet")
+    root = open_root(folder / "tree")
+    store_series(root, n=150)
+    workspace = root.join("candidate")
+    with disable_run_logger():
+        train.fn("toy", QUICK, workspace, root.url)
+        evaluate.fn("toy", QUICK, workspace, root.url)
+        compare.fn("toy", QUICK, workspace, "toy", root.url)
+        write_report.fn("toy", QUICK, workspace, "toy", root.url)
+    end_workers()
+    shutil.move(workspace, folder / "candidate")
+    return folder
+
+
+@pytest.fixture
+def no_lease_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The killed were silent for long: one process at a time is at work here."""
+    see = objects.see
+
+    def silent(fs: object, path: str) -> objects.Seen | None:
+        found = see(fs, path)
+        return replace(found, age_s=1e6) if found else None
+
+    monkeypatch.setattr(objects, "see", silent)
+
+
+def check(root: Root) -> None:
+    assert verify_tree(root)["bad"] == []
+
+
+def is_done(deed: Deed, root: Root) -> bool:
+    try:
+        return deed.is_done(root)
+    except ValueError:  # there is no such dataset yet
+        return False
+
+
+def left_over(root: Root) -> list[str]:
+    """Staged files, drafts, and versions without a manifest, after a sweep."""
+    found = [path for path in root.fs.find(root.path) if "/.staging/" in path]
+    found += seqclass.store.root._drafts(root)
+    return found + list(seqclass.store.root._versions_without_manifest(root))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.usefixtures("no_lease_counts")
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+@pytest.mark.parametrize("command", DEEDS)
+def test_a_command_that_is_killed_at_any_operation_does_no_harm(
+    command: str, place: str, files: Path, tmp_path: Path, request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    base = str(tmp_path) if place == "folder" else request.getfixturevalue("bucket").url
+    deed, number, killed = DEEDS[command], 0, 0
+    step = EVERY if command in LONG else 1
+    while True:
+        root = open_root(f"{base}/{number}")
+        assert in_a_child(root.url, lambda r: deed.before(r, files))[0] == 0
+        ended, seen = in_a_child(root.url, lambda r: deed.do(r, files), number)
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+        killed += 1
+        check(root)
+        assert in_a_child(root.url, sweep_all)[0] == 0
+        assert left_over(root) == []
+        check(root)
+        if not is_done(deed, root):
+            assert in_a_child(root.url, lambda r: deed.do(r, files))[0] == 0
+            check(root)
+            assert deed.is_done(root)
+        number += step
+    check(root)
+    assert deed.is_done(root)
+    assert killed == -(-seen // step) > 2
+    with capsys.disabled():
+        print(f"\n{command} in a {place}: {seen} operations, killed {killed} times, 0 violations")

@@ -1,0 +1,40 @@
+"""Secrets of the environment stay there: no file of a run holds one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli.command_line import PREFECT_SETTINGS
+from tests.support.commands import csv
+
+NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD", "HF_TOKEN")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_no_file_of_a_run_holds_a_secret_of_its_environment(tmp_path: Path) -> None:
+    """Root, Prefect's database and logs, with a server of the command's own."""
+    secrets = {name: f"planted-{name.lower()}-7f3a" for name in NAMES}
+    home, tree = tmp_path / "home", tmp_path / "tree"
+    environment = {**os.environ, **PREFECT_SETTINGS, **secrets, "PREFECT_HOME": str(home),
+                   "TMPDIR": str(tmp_path)}  # fmt: skip
+    environment.pop("PREFECT_API_URL", None)
+    steps = "series_id,label,step,x\n" + "".join(
+        f"s{i},{'ab'[i % 2]},{t},{i}\n" for i in range(40) for t in range(5)
+    )
+    path = csv(tmp_path, lambda _: steps)
+    words = ["import", str(path), "--name", "mine", "--root", str(tree)]
+    found = subprocess.run(
+        [sys.executable, "-m", "flows", *words], env=environment, capture_output=True
+    )
+    assert found.returncode == 0, found.stderr
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert any(file.suffix == ".db" for file in files)
+    assert any(file.name == "manifest.json" for file in files)
+    told = {str(file): file.read_bytes() for file in files}
+    told |= {"output": found.stdout, "errors": found.stderr}
+    holding = [(n, s) for n, text in told.items() for s in secrets.values() if s.encode() in text]
+    assert holding == []

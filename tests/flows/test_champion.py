@@ -1,0 +1,115 @@
+"""Moving a champion by hand, or by a sealed decision: only to a version that is as it was made."""
+
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.models import load_keras
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.retrainings import commit_retraining, replay_pending
+from seqclass.store.root import DamagedError, Root, open_root, staging
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import store_version
+
+
+@pytest.fixture
+def two(root: Root) -> Root:
+    """A root whose second version is champion after the first."""
+    for number in range(2):
+        version = store_version(root, "m").version
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    return root
+
+
+def flip(root: Root, *path: str) -> None:
+    file = Path(root.join("models", "m", *path))
+    content = bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("artifact", ["model.keras", "comparison.json", "manifest.json"])
+def test_a_damaged_version_is_not_promoted(two: Root, seqclass: Command, artifact: str) -> None:
+    store_version(two, "m")
+    flip(two, "v3", artifact)
+    code, out, err = seqclass("promote", "m@v3", "--in-spite")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"models/m/v3/{artifact}" in err
+    assert champion_of(two, "m") == "v2"
+    assert len(read_audit(two, "m")) == 2
+
+
+def test_a_champion_is_not_rolled_back_to_a_damaged_version(two: Root, seqclass: Command) -> None:
+    flip(two, "v1", "model.keras")
+    code, out, err = seqclass("rollback", "m")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "models/m/v1/model.keras" in err
+    assert champion_of(two, "m") == "v2"
+
+
+@pytest.mark.parametrize("artifact", ["model.keras", "manifest.json"])
+def test_a_damaged_champion_is_no_hindrance_to_another(
+    two: Root, seqclass: Command, artifact: str
+) -> None:
+    flip(two, "v2", artifact)
+    assert seqclass("rollback", "m")[0] == 0
+    assert champion_of(two, "m") == "v1"
+
+
+def test_a_sealed_promotion_of_a_version_damaged_since_is_refused_once(two: Root) -> None:
+    store_version(two, "m")
+    audit = {"what": "promote", "champion": "v2", "version": "v3", "actor": "me",
+             "reason": "better", "evidence": {}}  # fmt: skip
+    with staging(two, "retraining") as folder:
+        sealed = {"decision": "promoted", "challenger": "models/m@v3", "audit": audit}
+        commit_retraining(two, folder, "m", {**sealed, "trusted": True}, NOW.replace(second=9))
+    flip(two, "v3", "model.keras")
+    assert len(replay_pending(two, "m")) == 1
+    assert champion_of(two, "m") == "v2"
+    entry = read_audit(two, "m")[-1]
+    assert (entry["what"], entry["candidate"]) == ("refuse", "v3")
+    assert "damaged before it was carried out" in entry["reason"]
+    assert replay_pending(two, "m") == []
+
+
+def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:
+    flip(two, "v1", "model.keras")
+    with pytest.raises(DamagedError, match=r"models/m/v1/model\.keras"):
+        move_champion(two, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    assert len(read_audit(two, "m")) == 2
+
+
+@pytest.mark.parametrize("ref", ["m@v1", "m@nonsense", "models/m@v2", "m@"])
+def test_a_rollback_takes_no_version(two: Root, seqclass: Command, ref: str) -> None:
+    code, out, err = seqclass("rollback", ref)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "expected a name without a version" in err
+    assert champion_of(two, "m") == "v2"
+
+
+@pytest.mark.parametrize("kind", ["lambda", "custom class", "no network", "pickle"])
+def test_a_hostile_network_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    import keras
+
+    root = open_root(tmp_path)
+    if kind in ("no network", "pickle"):
+        (tmp_path / "m.keras").write_bytes(b"other" if kind == "no network" else b"\x80\x04K\x01.")
+    else:
+        layer = keras.layers.Lambda(lambda x: x * 2) if kind == "lambda" else odd_layer()()
+        keras.Sequential([keras.Input((3,)), layer]).save(tmp_path / "m.keras")
+    with pytest.raises(DamagedError, match="expected a network of stock Keras layers") as refused:
+        load_keras(root, str(tmp_path / "m.keras"))
+    assert "\n" not in str(refused.value)
+
+
+def odd_layer() -> type:
+    import keras
+
+    class Odd(keras.layers.Layer):
+        """A class that nobody but its author knows."""
+
+        def call(self, x: object) -> object:
+            return x
+
+    return Odd

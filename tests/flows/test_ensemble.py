@@ -1,0 +1,169 @@
+"""Ensembles: the average of the seeds, as one file of stock layers."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.store.models import load_keras, save_keras
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, describe_file, open_root, read_manifest, write_manifest
+from tests.support.commands import Command
+from tests.support.stored import store_series
+
+SPEC = {
+    "seeds": 2,
+    "ensemble": True,
+    "members": ["convolutions", "conv-lstm"],
+    "networks": {"conv-lstm": 1},
+    "recipe": {"updates": 100, "epochs": 1, "shortest": 50},
+}
+
+
+@pytest.fixture(scope="module")
+def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    from pydantic import TypeAdapter
+
+    from flows.training import train_classifier
+    from seqclass.training.spec import TrainingSpec
+
+    root = open_root(tmp_path_factory.mktemp("ensemble"))
+    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(400)]
+    store_series(root, n=400, label=muddled)
+    train_classifier("toy", spec=TypeAdapter(TrainingSpec).validate_python(SPEC), root=root.path)
+    return root
+
+
+@pytest.fixture
+def copy(original: Root, tmp_path: Path) -> Root:
+    shutil.copytree(original.path, tmp_path / "copy")
+    return open_root(tmp_path / "copy")
+
+
+def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
+    import keras
+
+    from seqclass.networks.architecture import Architecture
+    from seqclass.networks.classifier import average_classifiers, build_network
+    from seqclass.training.assembly import committee_classifier
+    from seqclass.training.committee import Mixture
+    from seqclass.training.fitting import predict_logits
+    from tests.support.networks import PLAIN, branch, classifier_of
+
+    small = Architecture(filters=8, units=8)
+    networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
+    mixed = committee_classifier(
+        [branch(own) for own in networks[1:3]], Mixture((0.3, 0.7), (0.5, 2.0), 1.5)
+    )
+    members = [classifier_of(networks[0]), mixed, classifier_of(networks[3], 3.0)]
+    x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
+    x[3, 10:] = np.nan
+    mean = np.mean([np.log(predict_logits(member, x)) for member in members], axis=0) / 1.5
+    expected = np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True)
+    ensemble = average_classifiers(members, 1.5)
+    np.testing.assert_allclose(predict_logits(ensemble, x), expected, atol=1e-6)
+    one = average_classifiers(members[:1], 1.0)
+    np.testing.assert_allclose(predict_logits(one, x), predict_logits(members[0], x), atol=1e-6)
+    stock = ("keras.src.", "keras.")
+    assert all(type(layer).__module__.startswith(stock) for layer in ensemble.layers)
+    assert isinstance(ensemble, keras.Model)
+
+
+def test_members_that_stopped_earlier_are_averaged_over_the_rows_that_all_held_back() -> None:
+    from seqclass.evaluation.calibration import mean_log_probabilities
+
+    shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
+    longer, shorter = np.log(shares) + 3.0, np.log(shares[:2, ::-1])
+    mean = mean_log_probabilities([longer, shorter])
+    np.testing.assert_allclose(mean, np.log(np.sqrt([[0.09] * 2, [0.25] * 2])))
+
+
+def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Command) -> None:
+    model = open_model(original, "toy")
+    found = model.read_json("metrics.json")
+    assert model.manifest["registered_seed"] is None
+    gain = found["ensemble"]["gain"]["log_loss"]
+    seeds = model.read_json("stability.json")["seeds"]
+    assert gain["mean_of_seeds"] == pytest.approx(np.mean([s["log_loss"] for s in seeds]))
+    assert gain["ensemble"] == found["metrics"]["log_loss"]
+    assert "what the ensemble gains" in Path(model.path("report.html")).read_text()
+    code, out, _ = seqclass("show", "toy", "--root", original.path)
+    assert code == 0
+    assert "ensemble of 2 seeds: macro F1" in out
+
+
+def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
+    from seqclass.store.datasets import open_dataset
+    from seqclass.training.spec import TrainingSpec
+    from tasks.data.split import select_rows
+
+    model, dataset = open_model(original, "toy"), open_dataset(original, "toy")
+    stored = load_keras(original, model.path("model.keras"))
+    rows = dataset.values(select_rows(dataset, TrainingSpec()).test)
+    table = pq.read_table(model.path("predictions.parquet"))
+    recorded = np.stack(table["probabilities"].to_numpy())
+    found = stored.predict(rows, verbose=0)
+    np.testing.assert_allclose(found["probabilities"], recorded, atol=1e-6)
+    assert set(found) == {"probabilities", "p_value", "nearest", "distance"}
+
+
+def test_an_ensemble_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
+    code, out, err = seqclass("reproduce", "toy", "--root", copy.path, "--json")
+    assert (code, json.loads(out)["verdict"]) == (0, "identical"), err
+
+
+def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
+    folder = copy.join("models", "toy", "v1")
+    model = load_keras(copy, f"{folder}/model.keras")
+    weights = model.get_weights()
+    weights[-1].flat[0] = np.nextafter(weights[-1].flat[0], np.float32(9))
+    model.set_weights(weights)
+    save_keras(model, copy, f"{folder}/model.keras")
+    manifest = read_manifest(copy, folder)
+    others = [f for f in manifest["files"] if f["path"] != "model.keras"]
+    manifest["files"] = [*others, describe_file(copy, folder, "model.keras")]
+    Path(folder, "manifest.json").unlink()
+    write_manifest(copy, folder, manifest)
+    code, out, _ = seqclass("reproduce", "toy", "--root", copy.path, "--json")
+    assert code == 1
+    assert "model.keras holds other weights" in json.loads(out)["first_difference"]
+
+
+@pytest.mark.slow
+def test_one_flag_makes_an_ensemble(
+    prefect: str, root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    store_series(root, n=90)
+    spec = {k: v for k, v in SPEC.items() if k not in ("ensemble", "seeds")}
+    (tmp_path / "quick.json").write_text(json.dumps(spec))
+    words = ("train", "toy", "--seeds", 2, "--spec", tmp_path / "quick.json")
+    assert seqclass_json(*words)["ensemble"] is None
+    found = seqclass_json(*words, "--ensemble")
+    assert found["ensemble"]["gain"]["macro_f1"]["ensemble"] == found["metrics"]["macro_f1"]
+
+
+def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
+    from seqclass.networks.architecture import Architecture
+    from seqclass.networks.classifier import build_network
+    from seqclass.training.assembly import committee_classifier
+    from seqclass.training.committee import Mixture
+    from seqclass.training.fitting import predict_logits
+    from tasks.compute.replicas import predict_rows
+    from tests.support.networks import PLAIN, branch
+
+    dataset, paths = store_series(root, n=10), []
+    for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):
+        small = Architecture(kind=kind, filters=4, units=4)
+        networks = [branch(build_network(2, PLAIN, 1, small, seed)) for seed in range(n_networks)]
+        mixture = Mixture((1 / n_networks,) * n_networks, (1.0,) * n_networks, 1.0)
+        paths.append(root.join(f"{kind}.keras"))
+        save_keras(committee_classifier(networks, mixture), root, paths[-1])
+    rows = np.arange(10)
+    found = predict_rows(dataset, rows, paths)
+    for path, probabilities in zip(paths, found, strict=True):
+        alone = predict_logits(load_keras(root, path), dataset.values(rows))
+        np.testing.assert_array_equal(probabilities, alone)

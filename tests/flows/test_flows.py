@@ -1,0 +1,292 @@
+"""Flows, once each, on a real Prefect server, with real training in worker processes."""
+
+import hashlib
+import html
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, open_model, read_audit
+from seqclass.store.root import Root, open_root
+from tests.support.commands import Command
+from tests.support.stored import store_series
+
+ARTIFACTS = {
+    "comparison.json", "evidence.parquet", "history.parquet", "manifest.json", "metrics.json",
+    "model.keras", "predictions.parquet", "references.parquet", "report.html", "stability.json",
+}  # fmt: skip
+
+
+WHOLE = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
+"""A single network instead of one for each share of the rows, which would take longer."""
+QUICK = {"updates": 200, "epochs": 1, "shortest": 100, "restart_check_step": 100, "restarts": 1}
+
+
+@pytest.fixture(scope="module")
+def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, dict]:
+    """A root with one model of a toy dataset, and what its flow returned."""
+    from flows.training import train_classifier
+    from seqclass.training.spec import TrainingSpec
+
+    root = open_root(tmp_path_factory.mktemp("trained"))
+    store_series(root, n=120)
+    return root, train_classifier("toy", spec=TrainingSpec(seeds=2, **WHOLE), root=root.path)
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    (tmp_path / "whole.json").write_text(json.dumps(WHOLE))
+    return tmp_path / "whole.json"
+
+
+def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> None:
+    root, outcome = trained
+    model = open_model(root, outcome["model"])
+    assert {path.name for path in Path(model.folder).iterdir()} == ARTIFACTS
+    assert {f["path"] for f in model.manifest["files"]} == ARTIFACTS - {"manifest.json"}
+    assert model.manifest["dataset"] == open_dataset(root, "toy").ref
+    assert champion_of(root, "toy") == "v1"
+    assert [entry["to"] for entry in read_audit(root, "toy")] == ["v1"]
+
+
+def test_the_run_is_called_by_what_it_worked_on(trained: tuple[Root, dict]) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(limit=200)
+    assert "train toy" in {run.name for run in runs}
+
+
+def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
+    root, outcome = trained
+    model = open_model(root, outcome["model"])
+    metrics = model.read_json("metrics.json")
+    answers = pq.read_table(model.path("predictions.parquet"))
+    assert metrics["test_rows"] == len(answers)
+    assert 10 < metrics["test_rows"] < 30
+    assert metrics["train_rows"] + metrics["test_rows"] == 120
+    assert metrics["metrics"]["macro_f1"] == 1.0
+    assert answers["prediction"].to_pylist() == answers["label"].to_pylist()
+    assert metrics["where"] is None
+    assert set(metrics["baselines"]) == {"majority", "logistic_regression", "nearest_neighbour"}
+
+
+def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dict]) -> None:
+    import keras
+
+    from seqclass.training.spec import TrainingSpec
+    from tasks.data.split import select_rows
+
+    root, outcome = trained
+    model, dataset = open_model(root, outcome["model"]), open_dataset(root, outcome["dataset"])
+    chosen = select_rows(dataset, TrainingSpec())
+    classifier = keras.saving.load_model(model.path("model.keras"), safe_mode=True)
+    found = classifier.predict(dataset.values(chosen.test), verbose=0)["probabilities"]
+    recorded = np.stack(
+        pq.read_table(model.path("predictions.parquet"))["probabilities"].to_numpy()
+    )
+    np.testing.assert_allclose(found, recorded, atol=1e-6)
+
+
+def test_a_version_keeps_its_split_whatever_its_spec_would_say_now(
+    trained: tuple[Root, dict],
+) -> None:
+    from seqclass.store.split import SPLIT
+    from tasks.data.split import split_of
+
+    model = open_model(trained[0], trained[1]["model"])
+    assert [entry["path"] for entry in model.manifest["files"]].count(SPLIT) == 1
+    own = split_of(model)
+    later = replace(model, manifest={**model.manifest, "spec": {"split_seed": 7}})
+    assert own.is_stored
+    assert split_of(later).test.tolist() == own.test.tolist()
+    tested = pq.read_table(model.path("predictions.parquet"))["series_id"].to_pylist()
+    rows = pq.read_table(model.path(SPLIT)).to_pylist()
+    assert [row["series_id"] for row in rows if row["part"] == "test"] == tested
+
+
+def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
+    root, outcome = trained
+    page = Path(open_model(root, outcome["model"]).path("report.html")).read_text()
+    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
+    for part in ("95% interval", "logistic regression", "Hardest test series", "Lineage", "seed 1"):
+        assert part in page
+
+
+def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
+    from seqclass.networks.architecture import Architecture
+    from seqclass.training.recipe import Recipe
+    from seqclass.training.spec import TrainingSpec
+    from tasks.compute.replicas import train_seed
+    from tasks.compute.workers import Progress, workers
+    from tasks.data.split import select_rows
+
+    dataset = store_series(root, n=60)
+    small = Architecture(filters=4, units=4)
+    recipe = Recipe(updates=100, epochs=1, shortest=100, restarts=0)
+    spec = TrainingSpec(
+        seeds=1, validation_fraction=0.25, members=("conv-lstm",), recipe=recipe, architecture=small
+    )
+    job = train_seed, (dataset, select_rows(dataset, spec), spec, 0, root.join("x.keras"))
+    told: list[Progress] = []
+    workers().run([job], told.append)
+    steps = [(one.network, one.update) for one in told]
+    every = [(network, update) for network in range(1, 5) for update in (50, 100)]
+    assert steps[:6] == every[:6]
+    assert steps == every[: len(steps)], "what comes last may be too late to be shown"
+
+
+@pytest.mark.slow
+def test_a_model_says_what_each_member_of_a_seed_did(prefect: str, tmp_path: Path) -> None:
+    from flows.training import train_classifier
+    from seqclass.networks.architecture import Architecture
+    from seqclass.training.recipe import Recipe
+    from seqclass.training.spec import MEMBERS, TrainingSpec
+
+    root = open_root(tmp_path)
+    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(90)]
+    store_series(root, "few", n=90, label=muddled)
+    small = Architecture(filters=4, units=4)
+    recipe = Recipe(updates=50, epochs=1, shortest=50)
+    spec = TrainingSpec(seeds=1, validation_fraction=0.5, recipe=recipe, architecture=small)
+    model = open_model(root, train_classifier("few", spec=spec, root=root.path)["model"])
+    [seed] = model.read_json("stability.json")["seeds"]
+    assert [member["name"] for member in seed["members"]] == [*MEMBERS]
+    assert sum(member["weight"] for member in seed["members"]) == pytest.approx(1)
+    for member in seed["members"]:
+        assert (member["weight"] == 0) == (member["why"] in ("solved", "no gain"))
+
+
+def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["toy", "toy-seeds"]))
+        )
+    assert {(a.key, a.type) for a in found} == {("toy", "markdown"), ("toy-seeds", "table")}
+    text = max((a for a in found if a.key == "toy"), key=lambda a: a.created).data
+    assert "models/toy@v1" in text
+    for part in ("## Stability", "over 2 seeds: mean 1.0000", "worst case, seed", "gate: passed"):
+        assert part in text
+
+
+def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
+    trained: tuple[Root, dict], seqclass: Command, whole: Path
+) -> None:
+    root, _ = trained
+    words = ("--seeds", 2, "--spec", whole, "--root", root.path, "--json")
+    code, out, err = seqclass("train", "toy", *words)
+    found = json.loads(out)
+    assert code == 0, err
+    assert (found["model"], found["promoted"], found["refused"]) == ("models/toy@v2", False, None)
+    assert found["decision"].startswith("exactly as good as champion v1")
+    assert champion_of(root, "toy") == "v1"
+    first = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
+    hashes = [[seed["weights_sha256"] for seed in seeds] for seeds in (first, found["seeds"])]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 2
+
+
+def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> None:
+    root, _ = trained
+    script = (
+        "from tasks.compute.replicas import train_seed\n"
+        "from seqclass.training.spec import TrainingSpec\n"
+        "from seqclass.runtime import environment; import os; os.environ.update(environment())\n"
+        f"spec, to = TrainingSpec(**{WHOLE}), {root.join('alone.keras')!r}\n"
+        "from seqclass.store.datasets import open_dataset\n"
+        "from seqclass.store.root import open_root\n"
+        "from tasks.data.split import select_rows\n"
+        f"toy = open_dataset(open_root({root.path!r}), 'toy')\n"
+        "r = train_seed(toy, select_rows(toy, spec), spec, 1, to)\n"
+        "print(r['weights_sha256'])"
+    )
+    alone = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    seeds = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
+    assert alone.stdout.strip() == seeds[1]["weights_sha256"]
+
+
+def test_a_better_model_takes_the_place_of_a_worse_one(
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path, whole: Path
+) -> None:
+    root, _ = trained
+    muddled = [("down", "up")[(i + (i % 10 == 0)) % 2] for i in range(200)]
+    worse = store_series(root, "hardly", n=200, label=muddled)
+    (tmp_path / "quick.json").write_text(json.dumps({"recipe": QUICK, **WHOLE}))
+    words = ("--seeds", 1, "--name", "line", "--root", root.path)
+    first = seqclass_json("train", worse.ref, *words, "--spec", tmp_path / "quick.json")
+    second = seqclass_json("train", "toy", *words, "--spec", whole)
+    assert first["metrics"]["macro_f1"] < 1
+    assert second["promoted"]
+    assert "better than champion v1: macro F1 1.0000 against" in second["decision"]
+    assert champion_of(root, "line") == "v2"
+    assert [entry["from"] for entry in read_audit(root, "line")] == [None, "v1"]
+
+
+def test_a_champion_of_other_classes_stays(
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], whole: Path
+) -> None:
+    root, _ = trained
+    other = store_series(root, "other", label=["p", "q"] * 30)
+    words = ("--seeds", 1, "--spec", whole, "--name", "toy", "--root", root.path)
+    found = seqclass_json("train", other.ref, *words)
+    assert not found["promoted"]
+    assert "answers other classes" in found["decision"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "recipe", "says"),
+    [
+        (None, {**QUICK, "learning_rate": 1e4}, "below the floor|began again"),
+        ([("up", "down")[i % 7 % 3 % 2] for i in range(90)], QUICK, "below the floor|began again"),
+    ],
+    ids=["diverging", "shuffled labels"],
+)
+def test_the_gate_refuses_what_can_t_be_trusted(
+    trained: tuple[Root, dict], seqclass: Command, tmp_path: Path, labels: list, recipe: dict,
+    says: str,
+) -> None:  # fmt: skip
+    root, _ = trained
+    columns = {} if labels is None else {"label": labels}
+    dataset = store_series(root, "doubtful", n=90, **columns)
+    (tmp_path / "spec.json").write_text(json.dumps({"recipe": recipe, **WHOLE}))
+    before = champion_of(root, "toy")
+    code, out, err = seqclass(
+        "train", dataset.ref, "--seeds", 2, "--name", "toy", "--root", root.path, "--json",
+        "--spec", tmp_path / "spec.json",
+    )  # fmt: skip
+    found = json.loads(out)
+    assert code == 1
+    assert re.search(says, found["refused"])
+    assert err.splitlines()[-1] == f"seqclass: {found['refused']}"
+    assert not found["promoted"]
+    assert champion_of(root, "toy") == before
+    assert found["refused"][1:] in html.unescape(Path(found["report"]).read_text())
+    code, out, _ = seqclass("models", "--root", root.path)
+    assert "refused" in out
+
+
+def test_generated_bytes_are_the_same_again(
+    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    digests = []
+    for folder in ("one", "two"):
+        found = seqclass_json(
+            "generate", "signals", "--n-series", 3000, "--root", tmp_path / folder
+        )
+        files = Path(tmp_path / folder, found["dataset"].replace("@", "/")).glob("*.parquet")
+        digests.append([hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(files)])
+    assert digests[0] == digests[1] != []

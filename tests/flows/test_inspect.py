@@ -1,0 +1,90 @@
+"""A look before anything is taken, and what is refused without a server."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqclass.store.root import Root
+from tests.support.commands import Command
+
+HEAD = "unit;kind;t;note;x;y"
+
+
+def logged(path: Path, n: int = 12, classes: str = "ab", head: str = HEAD) -> Path:
+    """Semicolons and decimal commas; two channels, a note, series of three steps."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"u{i};{classes[i % len(classes)]};{t};ok;{rng.normal():.3f};7.5".replace(".", ",")
+        for i in range(n)
+        for t in range(3)
+    ]
+    path.write_text("\n".join([head, *rows, ""]))
+    return path
+
+
+WORDS = ("--series-id-column", "unit", "--label-column", "kind", "--step-column", "t")
+
+
+def test_it_says_how_a_file_is_understood(seqclass: Command, tmp_path: Path) -> None:
+    path = logged(tmp_path / "in.csv")
+    code, out, err = seqclass("inspect", path, *WORDS, "--ignore", "note", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    file = found["files"][str(path)]
+    assert {k: file[k] for k in ("layout", "delimiter", "decimal", "encoding")} == {
+        "layout": "long", "delimiter": ";", "decimal": ",", "encoding": "utf-8",
+    }  # fmt: skip
+    assert file["columns"] == {
+        "unit": "series_id", "kind": "label", "t": "step", "note": "left out by --ignore",
+        "x": "channel", "y": "channel",
+    }  # fmt: skip
+    assert (found["n_series"], found["n_steps"], found["classes"]) == (
+        12,
+        [3, 3, 3],
+        {"a": 6, "b": 6},
+    )
+    assert "channel 'y' is 7.5 everywhere: --ignore y" in found["amiss"]
+    assert any("12 series: a first champion needs about 100" in said for said in found["amiss"])
+
+
+def test_what_looks_wrong_is_said(seqclass: Command, tmp_path: Path) -> None:
+    lines = [f"s{i},{'ab'[i % 2] if i else ''},{t},{0 if i < 3 else i * t}" for i in range(9)
+             for t in range(3)]  # fmt: skip
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(["series_id,label,step,x", *lines, ""]))
+    code, out, _ = seqclass("inspect", path)
+    assert code == 0
+    for said in ("1 series have no label", "2 series are copies", "3 series never change"):
+        assert said in out
+
+
+def test_nothing_is_stored_by_a_look(seqclass: Command, tmp_path: Path, root: Root) -> None:
+    assert seqclass("inspect", logged(tmp_path / "in.csv"), *WORDS, "--ignore", "note")[0] == 0
+    assert not Path(root.path).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        ((), "--series-id-column"),
+        (WORDS, "--ignore note"),
+        ((*WORDS, "--ignore", "nte"), "correct --ignore"),
+        ((*WORDS, "--layout", "tall"), "--layout: expected long or wide"),
+        ((*WORDS, "--dates", "d/m"), "--dates: expected one of dd/mm/yyyy"),
+        ((*WORDS, "--encoding", "klingon"), "--encoding: expected a name such as utf-8"),
+        ((*WORDS, "--delimiter", "::"), "--delimiter: expected one sign"),
+    ],
+)
+@pytest.mark.parametrize("command", ["inspect", "import"])
+def test_a_bad_file_is_refused_before_a_server_is_started(
+    seqclass: Command, tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch,
+    command: str, words: tuple, cure: str,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    name = ("--name", "mine") if command == "import" else ()
+    code, out, err = seqclass(command, logged(tmp_path / "in.csv"), *name, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert cure in err
+    assert not root.exists("datasets")

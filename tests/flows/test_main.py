@@ -1,0 +1,366 @@
+"""The command line: its JSON, its exit codes, its one-line errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from seqclass.store.catalogue import write_index
+from seqclass.store.datasets import write_dataset
+from seqclass.store.models import commit_model
+from seqclass.store.root import Root, staging
+from tests.support.commands import Command, csv
+from tests.support.places import NOW
+from tests.support.stored import store_series
+
+
+def test_an_empty_root_says_how_to_begin(seqclass: Command) -> None:
+    assert "seqclass run" in seqclass("models")[1]
+    assert "seqclass import" in seqclass("datasets")[1]
+    assert seqclass("verify")[0] == 0
+
+
+def test_generate_gives_the_contract_s_keys(
+    prefect: str, seqclass_json: Callable[..., dict], root: Root
+) -> None:
+    found = seqclass_json(
+        "generate", "signals", "--n-series", 90, "--n-steps", 30, "--name", "g",
+        "--classes", "common_cause,burst", "--weights", "2,1",
+    )  # fmt: skip
+    assert found["dataset"].startswith("datasets/g@")
+    assert (found["n_series"], found["n_steps"], found["rejected"]) == (90, [30, 30], 0)
+    assert found["channels"] == ["value"]
+    assert found["classes"] == {"burst": 30, "common_cause": 60}
+    assert Path(root.join("index.html")).read_text().count("g@") == 1
+
+
+def test_import_gives_the_contract_s_keys(
+    prefect: str, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    held = csv(tmp_path / "held", renamed)
+    found = seqclass_json("import", csv(tmp_path), "--name", "mine", "--test", held)
+    assert found["classes"] == {"a": 6, "b": 6}
+    assert found["splits"] == {"test": 6, "train": 6}
+    listed = seqclass_json("datasets")["datasets"]
+    assert [d["dataset"] for d in listed] == [found["dataset"]]
+    assert seqclass_json("show", "mine")["n_series"] == 12
+
+
+def renamed(content: str) -> str:
+    return content.replace("\ns", "\nt-")
+
+
+def test_verify_names_what_is_damaged(seqclass: Command, root: Root) -> None:
+    stored = store_series(root)
+    with staging(root, "model") as workspace:
+        os.makedirs(workspace, exist_ok=True)
+        Path(workspace, "metrics.json").write_text("{}")
+        model = commit_model(root, workspace, "toy", {}, NOW)
+    assert json.loads(seqclass("verify", "--json")[1])["bad"] == []
+    Path(stored.folder, "part-00000.parquet").write_bytes(b"other")
+    Path(model.folder, "metrics.json").unlink()
+    os.makedirs(root.join("models", "toy", "aliases"))
+    Path(root.join("models", "toy", "aliases", "champion.json")).write_text('{"version": "v7"}')
+    code, out, _ = seqclass("verify", "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert found["checked"] == 5
+    assert sorted(Path(item["path"]).name for item in found["bad"]) == [
+        "champion.json", "metrics.json", "part-00000.parquet",
+    ]  # fmt: skip
+    assert seqclass("verify", "models/toy")[0] == 1
+
+
+def test_doctor_is_content_here(seqclass: Command) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: None}):
+        code, out, _ = seqclass("doctor")
+    assert code == 0, out
+    assert "tensorflow" in out
+
+
+def test_doctor_finds_a_server_that_does_not_answer(
+    seqclass: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        code, out, _ = seqclass("doctor", "--json")
+    bad = [f for f in json.loads(out)["findings"] if not f["ok"]]
+    assert code == 1
+    assert [f["what"] for f in bad] == ["prefect server"]
+    assert "prefect server start" in bad[0]["advice"]
+
+
+def test_a_torn_registry_is_named_and_does_not_stop_the_rest(seqclass: Command, root: Root) -> None:
+    for folder in ("aliases", "audit"):
+        os.makedirs(root.join("models", "toy", folder))
+    Path(root.join("models", "toy", "audit", "x-promote.json")).write_text("")
+    Path(root.join("models", "toy", "aliases", "champion.json")).write_text("[]")
+    store_series(root)
+    assert seqclass("models")[0] == seqclass("datasets")[0] == 0
+    code, out, _ = seqclass("verify")
+    assert code == 1
+    assert "champion.json: expected a JSON object" in out
+    assert "toy@" in Path(write_index(root)).read_text()
+
+
+def test_a_version_that_is_not_there_is_not_verified(seqclass: Command, root: Root) -> None:
+    stored = store_series(root)
+    assert seqclass("verify", stored.ref)[0] == 0
+    code, _, err = seqclass("verify", "toy@" + "0" * 16)
+    assert (code, err.startswith("seqclass: REF: expected")) == (2, True)
+
+
+def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
+    store_series(root, label=["[/a]", "[red]"] * 30)
+    code, out, _ = seqclass("show", "toy")
+    assert code == 0
+    assert "class [/a]" in out
+    assert "class [red]" in out
+
+
+def test_a_server_that_does_not_answer_is_one_line(
+    seqclass: Command, monkeypatch: pytest.MonkeyPatch, prefect: str
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        code, _, err = seqclass("generate", "signals")
+    assert code == 2
+    assert err.startswith("seqclass: PREFECT_API_URL: expected a Prefect server that answers")
+    assert len(err.splitlines()) == 1
+
+
+def toy(change: Callable[[Root], object]) -> Callable[[Root, Path], list[object]]:
+    def prepare(root: Root, folder: Path) -> list[object]:
+        change(root)
+        return ["train", "toy", "--seeds", 1]
+
+    return prepare
+
+
+def bad_import(change: Callable[[str], str]) -> Callable[[Root, Path], list[object]]:
+    return lambda root, folder: ["import", csv(folder, change), "--name", "x"]
+
+
+def call(*arguments: object) -> Callable[[Root, Path], list[object]]:
+    return lambda root, folder: list(arguments)
+
+
+def signals(*arguments: object) -> Callable[[Root, Path], list[object]]:
+    return call("generate", "signals", *arguments)
+
+
+def unwritable(root: Root, folder: Path) -> list[object]:
+    (folder / "file").write_text("")
+    return ["generate", "signals", "--root", folder / "file" / "tree"]
+
+
+def split(parts: list[str], labels: list[str] | None = None) -> Callable[[Root], object]:
+    return lambda root: store_series(root, n=len(parts), split=parts)
+
+
+def unseen_label(root: Root) -> object:
+    parts = ["train"] * 8 + ["test"] * 2
+    labels = ["a", "b"] * 4 + ["a", "c"]
+    return store_with_labels(root, labels, split=parts)
+
+
+def store_with_labels(root: Root, labels: list, **columns: list) -> object:
+    n = len(labels)
+    table = pa.table(
+        {
+            "series_id": [f"s{i}" for i in range(n)],
+            "label": pa.array(labels, pa.string()),
+            "n_steps": np.full(n, 2, np.int32),
+            "x": [[0.0, 1.0]] * n,
+            **columns,
+        }
+    )
+    return write_dataset(root, "toy", [table], {}, NOW)
+
+
+def toy_with(*arguments: object) -> Callable[[Root, Path], list[object]]:
+    def prepare(root: Root, folder: Path) -> list[object]:
+        store_series(root)
+        return ["train", "toy", *arguments]
+
+    return prepare
+
+
+def bad_spec(content: str) -> Callable[[Root, Path], list[object]]:
+    def prepare(root: Root, folder: Path) -> list[object]:
+        (folder / "spec.json").write_text(content)
+        return toy_with("--spec", folder / "spec.json")(root, folder)
+
+    return prepare
+
+
+def damaged(root: Root, folder: Path) -> list[object]:
+    stored = store_series(root)
+    Path(stored.folder, "part-00000.parquet").write_bytes(b"other")
+    return ["train", "toy"]
+
+
+BAD_INPUTS = {
+    "missing file": (call("import", "nowhere.csv", "--name", "x"), "PATH: expected an existing"),
+    "unknown format": (lambda r, f: ["import", write(f / "a.xls"), "--name", "x"], "ending in"),
+    "empty folder": (lambda r, f: ["import", f, "--name", "x"], "a folder with"),
+    "missing test file": (
+        lambda r, f: ["import", csv(f), "--name", "x", "--test", "no.csv"], "--test: expected",
+    ),
+    "name with a slash": (lambda r, f: ["import", csv(f), "--name", "a/b"], "--name: expected"),
+    "no name": (lambda r, f: ["import", csv(f)], "--name"),
+    "wrong column": (bad_import(lambda c: c.replace("label", "klass")), "a column 'label'"),
+    "text in a number column": (bad_import(lambda c: c + "s9,a,0,oops\n"), "row 26.*'oops'"),
+    "infinity": (bad_import(lambda c: c + "s9,a,0,inf\n"), "row 26.*finite"),
+    "two labels for a series": (bad_import(lambda c: c + "s0,b,9,0\n"), "row 26.*one label"),
+    "a step twice": (bad_import(lambda c: c + "s0,a,3,0\n"), "row 26.*one row per step"),
+    "short line": (bad_import(lambda c: c + "s9,a\n"), "row 26: expected 4 columns"),
+    "empty file": (bad_import(lambda c: ""), "CSV table"),
+    "duplicate ids": (
+        lambda r, f: ["import", csv(f), "--test", csv(f), "--name", "x"], "a different id",
+    ),
+    "zero-length series": (
+        lambda r, f: ["import", npz(f, [[1.0, 2.0], [np.nan, np.nan]]), "--name", "x"],
+        "at least one step",
+    ),
+    "object array": (
+        lambda r, f: ["import", npz(f, np.array([[None, 1]])), "--name", "x"], "numbers or text",
+    ),
+    "negative count": (signals("--n-series", -3), "n_series: expected.*got -3"),
+    "zero steps": (signals("--n-steps", 0), "n_steps: expected"),
+    "steps shorter than a burst": (signals("--n-steps", 12), "burst_steps: expected"),
+    "negative seed": (signals("--seed", -1), "seed: expected"),
+    "count in words": (signals("--n-series", "many"), "--n-series.*got 'many'"),
+    "unknown class": (signals("--classes", "burst,trend"), "classes: expected"),
+    "weights in words": (signals("--weights", "1,x"), "--weights: expected"),
+    "weights of another count": (signals("--weights", "1,2"), "weights: expected 3"),
+    "noise of zero": (signals("--noise", 0), "noise: expected"),
+    "unknown preset": (signals("--preset", "easy"), "--preset: expected one of author, hard"),
+    "unwritable root": (unwritable, "storage root: expected a folder that can be made"),
+    "unknown file system": (signals("--root", "nosuch://x/y"), "storage root: expected"),
+    "unknown dataset": (call("train", "nosuch"), "DATASET: expected one of"),
+    "no seeds": (toy(store_series), "seeds: expected"),
+    "one class only": (toy(lambda r: store_with_labels(r, ["a"] * 9)), "at least 2 classes"),
+    "no labels": (toy(lambda r: store_with_labels(r, [None] * 9)), "at least 2 classes"),
+    "a class of two": (toy(lambda r: store_with_labels(r, ["a"] * 9 + ["b"] * 2)), "at least 3"),
+    "a label never seen in training": (toy(unseen_label), "'c' in test rows only"),
+    "a class in one group only": (
+        toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppqqrrsstttt"))),
+        "group: expected every class in more than one group",
+    ),
+    "two groups for all": (
+        toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppppqqqqppqq"))),
+        "expected enough groups to keep some of them for testing",
+    ),
+    "a damaged dataset": (damaged, "part-00000.parquet: expected SHA-256"),
+    "unknown spec field": (bad_spec('{"recipe": {"rate": 1}}'), "--spec .*recipe.rate.*got 1"),
+    "spec that is no JSON": (bad_spec("recipe"), "--spec .*expected a JSON object"),
+    "spec with an impossible limit": (bad_spec('{"limits": {"spread": -1}}'), "spread: expected"),
+    "missing spec": (toy_with("--spec", "no.json"), "no.json: No such file"),
+    "a group on both sides": (
+        toy(lambda r: store_series(r, n=8, split=["train"] * 4 + ["test"] * 4, group=["g"] * 8)),
+        "every group on one side",
+    ),
+    "a seed beyond 32 bits": (toy_with("--first-seed", 5_000_000_000), "first_seed: expected"),
+    "no test rows": (toy(split(["train"] * 8)), "labelled rows with split 'test'"),
+    "no training rows": (toy(split(["test"] * 8)), "at least 2 classes"),
+    "unknown model": (call("show", "models/nosuch"), "MODEL: expected one of"),
+    "unknown reference": (call("verify", "nosuch"), "REF: expected"),
+    "unknown command": (call("trian"), "trian"),
+    "unknown option": (call("models", "--colour"), "--colour"),
+}  # fmt: skip
+
+
+def write(path: Path) -> Path:
+    path.write_text("")
+    return path
+
+
+def npz(folder: Path, x: object) -> Path:
+    np.savez(folder / "in.npz", X=x, y=np.arange(len(x)))  # type: ignore[arg-type]
+    return folder / "in.npz"
+
+
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_bad_input_is_one_line_and_exit_code_2(
+    prefect: str, seqclass: Command, root: Root, tmp_path: Path, case: str
+) -> None:
+    prepare, problem = BAD_INPUTS[case]
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    arguments = prepare(root, folder)
+    if case == "no seeds":
+        arguments[-1] = 0
+    before = tree(root)
+    code, out, err = seqclass(*arguments)
+    complaint = err.strip().splitlines()[-1]
+    assert code == 2
+    assert complaint.startswith("seqclass: ")
+    assert "Traceback" not in out + err
+    announced, *_ = arguments
+    assert [line for line in err.splitlines() if line != complaint] in (
+        [],
+        [f"{announced}: Prefect on {prefect}"],
+    )
+    assert re.search(problem, complaint), complaint
+    assert tree(root) == before
+
+
+def tree(root: Root) -> list[str]:
+    return sorted(str(path) for path in Path(root.path).rglob("*") if path.is_file())
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(prefect_url: str, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("a small tmpfs can't be mounted here")
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "flows", "generate", "signals", "--n-series", "50000",
+             "--root", disk / "tree"],
+            env={**os.environ, "PREFECT_API_URL": prefect_url}, capture_output=True, text=True,
+        )  # fmt: skip
+        left = [path for path in disk.rglob("*") if path.is_file()]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert found.returncode == 2, found.stderr
+    assert found.stderr.strip().splitlines()[-1].startswith("seqclass: ")
+    assert "No space left" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert left == []
+
+
+def test_the_version_is_that_of_the_package(seqclass: Command) -> None:
+    code, out, _ = seqclass("--version")
+    assert (code, out) == (0, f"seqclass {metadata.version('sequence-classification')}\n")
+
+
+@pytest.mark.parametrize("command", [["--help"], ["models"], ["datasets"], ["show", "toy"]])
+def test_looking_imports_neither_tensorflow_nor_prefect(root: Root, command: list[str]) -> None:
+    store_series(root)
+    script = (
+        "import sys; from flows.__main__ import _guarded, app\n"
+        f"_guarded(lambda: app(args={command!r}, standalone_mode=False))\n"
+        "print(sorted({'tensorflow', 'keras', 'prefect', 'pandas', 'sklearn'} & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "SEQCLASS_STORAGE": root.path},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.strip().splitlines()[-1] == "[]"

@@ -1,0 +1,186 @@
+"""Reproduction: the same bits again, or the first thing that differs."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqclass.store.models import load_keras, save_keras
+from seqclass.store.root import (
+    MANIFEST,
+    Root,
+    describe_file,
+    open_root,
+    read_manifest,
+    write_manifest,
+)
+from tests.support.commands import Command
+from tests.support.stored import store_series
+
+
+@pytest.fixture(scope="module")
+def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from flows.training import train_classifier
+    from seqclass.training.spec import TrainingSpec
+
+    root = open_root(tmp_path_factory.mktemp("original"))
+    store_series(root, n=90)
+    train_classifier(
+        "toy",
+        spec=TrainingSpec(seeds=2, members=("conv-lstm",), networks={"conv-lstm": 1}),
+        root=root.path,
+    )
+    return Path(root.path)
+
+
+@pytest.fixture
+def copy(original: Path, tmp_path: Path) -> Root:
+    shutil.copytree(original, tmp_path / "copy")
+    return open_root(tmp_path / "copy")
+
+
+def reseal(root: Root, folder: Path, change: Callable[[dict], object]) -> None:
+    """What a careful forger would do: alter a manifest and seal it again."""
+    manifest = read_manifest(root, str(folder))
+    change(manifest)
+    (folder / MANIFEST).unlink()
+    write_manifest(root, str(folder), manifest)
+
+
+def reseal_file(root: Root, folder: Path, name: str) -> None:
+    def change(manifest: dict) -> None:
+        others = [f for f in manifest["files"] if f["path"] != name]
+        manifest["files"] = [*others, describe_file(root, str(folder), name)]
+
+    reseal(root, folder, change)
+
+
+def alter_weight(root: Root) -> None:
+    path = root.join("models", "toy", "v1", "model.keras")
+    model = load_keras(root, path)
+    weights = model.get_weights()
+    weights[3].flat[0] = np.nextafter(weights[3].flat[0], np.float32(9))
+    model.set_weights(weights)
+    save_keras(model, root, path)
+
+
+def version_folder(root: Root) -> Path:
+    return Path(root.join("models", "toy", "v1"))
+
+
+def dataset_part(root: Root) -> Path:
+    return next(Path(root.path).glob("datasets/toy/*/part-00000.parquet"))
+
+
+def damage_weight(root: Root) -> None:
+    alter_weight(root)
+
+
+def forge_weight(root: Root) -> None:
+    alter_weight(root)
+    reseal_file(root, version_folder(root), "model.keras")
+
+
+def damage_row(root: Root) -> None:
+    content = bytearray(dataset_part(root).read_bytes())
+    content[200] ^= 1
+    dataset_part(root).write_bytes(content)
+
+
+def forge_row(root: Root) -> None:
+    def change(manifest: dict) -> None:
+        manifest["digest"] = "0" * 64
+
+    reseal(root, dataset_part(root).parent, change)
+
+
+def damage_spec(root: Root) -> None:
+    path = version_folder(root) / MANIFEST
+    path.write_text(path.read_text().replace('"dropout": 0.2', '"dropout": 0.3'))
+
+
+def forge_spec(root: Root) -> None:
+    def change(manifest: dict) -> None:
+        manifest["spec"]["architecture"]["dropout"] = 0.3
+
+    reseal(root, version_folder(root), change)
+
+
+def test_a_model_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
+    code, out, err = seqclass("reproduce", "toy@v1", "--root", copy.path, "--json")
+    assert code == 0, err
+    assert json.loads(out) == {
+        "model": "models/toy@v1",
+        "verdict": "identical",
+        "first_difference": None,
+        "changed_fingerprint": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("alter", "says"),
+    [
+        (damage_weight, "model.keras: expected SHA-256"),
+        (forge_weight, "model.keras holds other weights than were recorded"),
+        (damage_row, "part-00000.parquet: expected SHA-256"),
+        (forge_row, "expected the digest that the model's manifest names"),
+        (damage_spec, "manifest.json: expected the manifest as it was written"),
+        (forge_spec, "weights of seed"),
+    ],
+)
+def test_what_was_altered_is_named(
+    copy: Root, seqclass: Command, alter: Callable[[Root], None], says: str
+) -> None:
+    alter(copy)
+    code, out, _ = seqclass("reproduce", "toy@v1", "--root", copy.path, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert found["verdict"] == "different"
+    assert says in found["first_difference"]
+
+
+@pytest.mark.slow
+def test_a_lost_dataset_that_was_generated_is_generated_again(
+    prefect: str, root: Root, seqclass: Command
+) -> None:
+    from flows.demonstration import run
+    from seqclass.synthesis.signals import SignalSpec
+    from seqclass.training.spec import TrainingSpec
+
+    many_networks = TrainingSpec(seeds=1, validation_fraction=0.5)
+    run("signals", SignalSpec(n_series=200, n_steps=30), many_networks, root.path)
+    shutil.rmtree(root.join("datasets"))
+    code, out, _ = seqclass("reproduce", "signals")
+    assert (code, out) == (0, "models/signals@v1: identical\n")
+
+
+@pytest.mark.slow
+def test_a_lost_dataset_of_sensors_is_generated_again_too(
+    prefect: str, root: Root, seqclass: Command
+) -> None:
+    from flows.generation import generate_iot
+    from flows.training import train_classifier
+    from seqclass.synthesis.iot import IotSpec
+    from seqclass.training.spec import TrainingSpec
+
+    spec = IotSpec(n_series=100, n_steps=(24, 30), classes=("normal", "dropout"))
+    quick = TrainingSpec(seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1})
+    train_classifier(generate_iot("iot", spec, root.path), None, quick, root.path)
+    shutil.rmtree(root.join("datasets"))
+    code, out, _ = seqclass("reproduce", "iot@v1")
+    assert (code, out) == (0, "models/iot@v1: identical\n")
+
+
+def test_another_fingerprint_excuses_what_is_small(copy: Root, seqclass: Command) -> None:
+    def change(manifest: dict) -> None:
+        manifest["machine"]["cpu"] = "another"
+        manifest["spec"]["recipe"]["learning_rate"] *= 1 + 1e-6
+
+    reseal(copy, version_folder(copy), change)
+    code, out, _ = seqclass("reproduce", "toy@v1", "--root", copy.path, "--json")
+    found = json.loads(out)
+    assert (code, found["verdict"], found["changed_fingerprint"]) == (0, "equivalent", ["cpu"])
+    assert "weights of seed" in found["first_difference"]

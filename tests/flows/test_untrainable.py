@@ -1,0 +1,50 @@
+"""What an import can never be trained on, and the page after a champion has moved."""
+
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.registry import move_champion
+from seqclass.store.root import Root
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import store_version
+
+
+def written(folder: Path, n: int, classes: str) -> Path:
+    rows = [f"u{i},{classes[i % len(classes)]},{t},{i * t}" for i in range(n) for t in range(3)]
+    path = folder / "in.csv"
+    path.write_text("\n".join(["series_id,label,step,x", *rows, ""]))
+    return path
+
+
+@pytest.mark.parametrize(("n", "classes"), [(12, "a"), (2, "ab")])
+def test_what_can_never_be_trained_on_is_refused(
+    seqclass: Command, tmp_path: Path, root: Root, prefect: str, n: int, classes: str
+) -> None:
+    path = written(tmp_path, n, classes)
+    code, _, err = seqclass("import", path, "--name", "mine")
+    assert code == 2
+    assert "expected at least 3 series of at least 2 classes" in err
+    assert root.names("datasets", "mine") == []
+
+
+def test_series_without_labels_are_counted(seqclass: Command, tmp_path: Path, prefect: str) -> None:
+    path = written(tmp_path, 9, "abc")
+    path.write_text(path.read_text().replace(",a,", ",,"))
+    code, out, err = seqclass("import", path, "--name", "mine")
+    assert code == 0, err
+    assert "without a label" in out
+    assert "3 (neither train nor test)" in out
+
+
+def test_the_page_names_the_champion_that_there_is_now(seqclass: Command, root: Root) -> None:
+    keys = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
+    for number in range(2):
+        version = store_version(root, "m", metrics=dict.fromkeys(keys, 0.5)).version
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    page = Path(root.join("index.html"))
+    assert seqclass("rollback", "m")[0] == 0
+    before = page.read_text()
+    assert seqclass("promote", "m@v2")[0] == 0
+    assert page.read_text() != before

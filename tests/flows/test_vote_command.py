@@ -1,0 +1,197 @@
+"""``seqclass vote``: pieces answered by their windows, beside baselines, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from seqclass.evaluation.votes import UNDECIDED, accuracy_of
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.store.rows import from_dense
+from seqclass.training.spec import TrainingSpec
+from tasks.data.split import select_rows
+from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
+from tests.support.commands import Command
+from tests.support.places import NOW
+
+STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
+"""Classes: twelve symbols (six for tones) in the order of a step."""
+
+
+def store_circles(
+    root: Root, name: str, n: int, length: int, labels: list[str], **source: str
+) -> Dataset:
+    rng = np.random.default_rng(length)
+    steps = np.array([STEPS.get(labels[i % len(labels)], 1) for i in range(n)])
+    x = (rng.integers(0, 12, (n, 1)) + steps[:, None] * np.arange(length)) % 12
+    table = pa.table(
+        {
+            "series_id": [f"{name}-{i:03d}" for i in range(n)],
+            "label": [labels[i % len(labels)] for i in range(n)],
+            "n_steps": np.full(n, length, np.int32),
+            "group": [
+                f"piece {i // len(labels) // 2}, {labels[i % len(labels)]}" for i in range(n)
+            ],
+            "note": from_dense(x.astype(np.float32)),
+        }
+    )
+    return write_dataset(root, name, [table], {"test": name, **source}, NOW)
+
+
+@pytest.fixture(scope="module")
+def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    from flows.training import train_classifier
+
+    root = open_root(tmp_path_factory.mktemp("circles") / "tree")
+    store_circles(root, "circles", 180, 16, list(STEPS), generator="circles")
+    store_circles(root, "songs", 16, 60, [*STEPS, "chromatic"])
+    spec = TrainingSpec(seeds=1, members=("convolutions",))
+    train_classifier("circles", spec=spec, root=root.path)
+    return root
+
+
+def test_windows_of_unseen_pieces_vote_beside_both_baselines(
+    trained: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps({"circles": ["fifths", "fourths"]}))
+    found = seqclass_json("vote", "circles", "songs", "--sets", sets, "--root", trained.path)
+    assert found["kind"] == "synthetic → real"
+    assert found["pieces"] == 8
+    assert found["of_other_classes"] == {"chromatic": 2}
+    assert set(found["who"]) == {"this model", "histogram", "bigram"}
+    by_who = {who: row["pieces"]["accuracy"] for who, row in found["who"].items()}
+    assert by_who["this model"] == by_who["bigram"] == 1.0 > by_who["histogram"]
+    within = {who: row["sets"]["circles"] for who, row in found["who"].items()}
+    assert within["bigram"]["accuracy"] == 1.0
+    assert within["histogram"]["accuracy"] < 0.9
+    assert [row["windows"] for row in found["answers"]] == [24] * 8
+    assert json.loads(Path(found["out"]).read_text())["answers"] == found["answers"]
+
+
+def test_rows_that_were_trained_on_do_not_vote(trained: Root, seqclass_json: Callable) -> None:
+    own = seqclass_json("vote", "circles", "circles", "--root", trained.path)
+    dataset = open_dataset(trained, "circles")
+    chosen = select_rows(dataset, TrainingSpec())
+    groups = np.array(dataset.labels()["group"].to_pylist())
+    assert {row["piece"] for row in own["answers"]} == set(groups[chosen.test])
+    assert own["trained_rows"] == len(chosen.train)
+    assert sum(row["windows"] for row in own["answers"]) == len(chosen.test)
+
+
+def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_path: Path) -> None:
+    root = open_root(tmp_path / "tree")
+    own = store_circles(root, "circles", 60, 16, list(STEPS))
+    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 2}}
+    model = Model(root, "m", "v1", manifest)
+    [table] = own.tables()
+    known = table.take(select_rows(own, TrainingSpec()).train)
+    names = pa.array(["of a trained group", "new"])
+    groups = pa.array([known["group"][0].as_py(), None])
+    added = known.slice(0, 2).set_column(known.column_names.index("series_id"), "series_id", names)
+    added = added.set_column(known.column_names.index("group"), "group", groups)
+    later = write_dataset(root, "circles", [pa.concat_tables([known, added])], {"n": 1}, NOW)
+    rows = unseen_rows(root, model, later, later.labels())
+    assert later.labels()["series_id"].take(rows).to_pylist() == ["new"]
+    other = write_dataset(root, "others", [known], {"n": 2}, NOW)
+    assert len(unseen_rows(root, model, other, other.labels())) == len(known)
+    same = write_dataset(root, "circles", [known], {"n": 3}, NOW)
+    with pytest.raises(ValueError, match="was not trained on") as refusal:
+        unseen_rows(root, model, same, same.labels())
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_piece_has_the_label_of_those_of_its_series_that_have_one() -> None:
+    piece_of_row = np.array([0, 0, 1, 1, 2, 2])
+    table = pa.table({"label": ["a", None, None, "b", None, None]})
+    assert _labels(table, piece_of_row, 3, "songs") == ["a", "b", None]
+    for labels in (["a", "b"], ["a", None, "b"]):
+        with pytest.raises(ValueError, match="one label for all series of a group"):
+            _labels(pa.table({"label": labels}), np.zeros(len(labels), int), 1, "songs")
+
+
+def test_pieces_without_a_label_count_as_nothing_and_those_of_other_classes_apart() -> None:
+    scores = {OURS: np.log([[0.9, 0.1], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]])}
+    votes = {OURS: (np.array([0, UNDECIDED, UNDECIDED, 0]), np.ones(4))}
+    known, strange = np.array([0, -1, -1, -1]), np.array([False, True, False, False])
+    found = _summaries(scores, votes, known, strange, np.arange(4), {})[OURS]
+    assert found["others_unknown"] == accuracy_of(np.array([True]))
+    assert found["pieces"]["rows"] == 1
+
+
+def test_intervals_of_windows_are_over_pieces() -> None:
+    owners = np.repeat(np.arange(8), 50)
+    ours = np.log(np.where(np.repeat(np.arange(8) < 6, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
+    other = np.log(np.where(np.repeat(np.arange(8) < 5, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
+    found = _leads({OURS: ours, "bigram": other}, np.zeros(8, int), owners)["bigram"]
+    assert found["lead"] == pytest.approx(1 / 8)
+    assert found["interval"][0] < 0, "that is a single piece of eight"
+    nothing, votes = np.zeros(8, bool), {OURS: (np.zeros(8, int), np.ones(8))}
+    sets = {"pair": np.array([0, 1])}
+    row = _summaries({OURS: ours}, votes, np.zeros(8, int), nothing, owners, sets)[OURS]
+    assert row["windows"]["interval"] == row["sets"]["pair"]["interval"]
+    assert np.ptp(row["windows"]["interval"]) > 0.4
+
+
+def test_a_model_from_before_there_were_offsets_votes(root: Root) -> None:
+    logarithms = np.log([[0.6, 0.4]])
+    for manifest, moved in (({}, 0.0), ({"decision": {"offsets": None}}, 0.0),
+                            ({"decision": {"offsets": [0.0, 2.0]}}, [0.0, 2.0])):  # fmt: skip
+        found = _moved(Model(root, "m", "v1", manifest), logarithms)
+        np.testing.assert_allclose(found, logarithms + moved)
+
+
+def test_votes_are_printed_with_their_kind_and_their_sets(trained: Root, seqclass: Command) -> None:
+    code, out, err = seqclass("vote", "circles", "songs", "--hop", 40, "--root", trained.path)
+    assert code == 0, err
+    for part in ("synthetic → real", "this model", "bigram", "chromatic", "over pieces", "votes-"):
+        assert part in out
+
+
+def test_symbols_stand_in_the_report_and_the_manifest_of_a_model(trained: Root) -> None:
+    model = open_model(trained, "circles")
+    assert {"histogram", "bigram"} <= set(model.read_json("metrics.json")["baselines"])
+    assert model.manifest["symbols"] == {"note": [0, 11]}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("nobody", "songs"), "MODEL: expected"),
+        (("circles", "nothing"), "DATASET: expected"),
+        (("circles", "songs", "--window", 1), "window: expected"),
+        (("circles", "songs", "--agreement", 2), "agreement: expected"),
+        (("circles", "songs", "--sets", "absent.json"), "absent.json"),
+    ],
+)
+def test_impossible_votes_are_one_line(
+    trained: Root, seqclass: Command, words: tuple, problem: str
+) -> None:
+    code, out, err = seqclass("vote", *words, "--root", trained.path)
+    assert (code, out) == (2, "")
+    assert problem in err.splitlines()[-1]
+
+
+def test_sets_of_other_classes_are_refused(
+    trained: Root, seqclass: Command, tmp_path: Path
+) -> None:
+    for content, problem in (('{"a": ["fifths"]}', "at least two"), ('{"a": ["x", "y"]}', "'x'")):
+        (tmp_path / "sets.json").write_text(content)
+        code, _, err = seqclass(
+            "vote", "circles", "songs", "--sets", tmp_path / "sets.json", "--root", trained.path
+        )
+        assert code == 2
+        assert problem in err
+
+
+def test_allied_sets_are_those_of_which_the_model_knows_two_ragas() -> None:
+    from flows.cli.voting_commands import allied_sets
+
+    found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
+    assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}

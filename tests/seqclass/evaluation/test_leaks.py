@@ -1,0 +1,154 @@
+"""Splits that do not leak: copies are found, and the newest rows can test."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.evaluation.leaks import exact_keys, find_leaks, near_keys
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_newest
+from tasks.compute.leakage import leaks_of
+from tasks.data.split import select_rows
+from tests.support.commands import Command
+from tests.support.stored import store_series
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((6, 30, 2)).astype(np.float32)
+
+
+def test_padding_does_not_hide_a_copy() -> None:
+    padded = np.concatenate([X, np.full((6, 9, 2), np.nan, np.float32)], axis=1)
+    assert exact_keys(padded) == exact_keys(X)
+    assert near_keys(padded) == near_keys(X)
+
+
+@pytest.mark.parametrize("change", [lambda x: 9 / 5 * x + 32, lambda x: x * [3, 1e-3] + [0, 7],
+                                    lambda x: x * (1 + 1e-7)])  # fmt: skip
+def test_another_level_or_scale_is_a_near_copy_and_no_exact_one(change: object) -> None:
+    other = change(X).astype(np.float32)  # type: ignore[operator]
+    assert near_keys(other) == near_keys(X)
+    assert not set(exact_keys(other)) & set(exact_keys(X))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: -x, lambda x: x[:, ::-1], lambda x: x[:, :-1], lambda x: x[..., ::-1],
+               lambda x: np.where(np.arange(30)[:, None] == 4, np.nan, x)]
+)  # fmt: skip
+def test_another_shape_is_no_copy(change: object) -> None:
+    other = change(X)  # type: ignore[operator]
+    assert not set(near_keys(other)) & set(near_keys(X))
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 1e6])
+def test_constant_series_are_no_near_copies_of_each_other(level: float) -> None:
+    x = np.full((2, 30, 1), level, np.float32)
+    x[1] += 1
+    assert near_keys(x) == [b"", b""]
+    assert len(set(exact_keys(x))) == 2
+
+
+def test_nothing_observed_has_keys_too() -> None:
+    nothing = np.full((1, 5, 2), np.nan, np.float32)
+    assert near_keys(nothing) == [b""]
+    assert len(exact_keys(nothing)) == 1
+
+
+def test_leaks_count_test_series_once_and_name_pairs() -> None:
+    exact, near = [b"p", b"q", b"p", b"p", b"s"], [b"1", b"2", b"1", b"1", b"2"]
+    found = find_leaks(list("abcde"), exact, near, np.array([0, 1]), np.array([2, 3, 4]))
+    assert (found["exact"], found["near"]) == (2, 1)
+    assert found["examples"] == [
+        {"kind": "exact", "test": "c", "train": "a"},
+        {"kind": "exact", "test": "d", "train": "a"},
+        {"kind": "near", "test": "e", "train": "b"},
+    ]
+
+
+def copies(root: Root) -> pa.Table:
+    """60 series; the test rows hold two copies and one near copy of training rows."""
+    table = pa.concat_tables(store_series(root, "plain").tables())
+    values = np.array(table["value"].to_pylist(), dtype=np.float32)
+    values[50], values[51], values[52] = values[0], values[1], 3 * values[2] + 1
+    return table.set_column(3, "value", pa.array(list(values), pa.list_(pa.float32())))
+
+
+def test_copies_are_told_in_metrics_report_and_output(
+    prefect: str, seqclass: Command, root: Root
+) -> None:
+    from flows.training import train_classifier
+
+    split = ["train"] * 48 + ["test"] * 12
+    stored = store_series(root, value=copies(root)["value"].combine_chunks(), split=split)
+    spec = TrainingSpec(seeds=1, members=("convolutions",))
+    found = leaks_of(stored, select_rows(stored, spec))
+    assert (found["exact"], found["near"]) == (2, 1)
+    assert {"kind": "exact", "test": "s050", "train": "s000"} in found["examples"]
+    model = open_model(root, str(train_classifier("toy", spec=spec, root=root.path)["model"]))
+    assert model.read_json("metrics.json")["leaks"] == found
+    page = Path(model.folder, "report.html").read_text()
+    assert "2 exact and 1 near copies of training series are among the 12 test series" in page
+    _, out, _ = seqclass("show", "toy@v1")
+    assert "leaks: 2 test series are copies of training series and 1 near copies" in out
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1), st.integers(0, 50)),
+                  min_size=12, max_size=80),
+    fraction=st.sampled_from([0.1, 0.2, 0.5]),
+)  # fmt: skip
+def test_the_newest_keys_test_and_no_key_is_cut(
+    rows: list[tuple[int, int, int]], fraction: float
+) -> None:
+    groups, y, time = np.array(rows).T
+    kept, held = assign_newest(groups.astype(str), y, time, fraction)
+    assert sorted([*kept, *held]) == list(range(len(rows)))
+    assert not set(groups[kept]) & set(groups[held])
+    for code in set(y):
+        keys = set(groups[y == code])
+        assert len(keys & set(groups[kept])) >= min(2, len(keys))
+
+
+def test_the_newest_fifth_tests() -> None:
+    time = RNG.permutation(100)
+    kept, held = assign_newest(np.arange(100).astype(str), np.arange(100) % 2, time, 0.2)
+    assert sorted(time[held]) == list(range(80, 100))
+    assert len(kept) == 80
+
+
+def test_a_class_that_is_only_new_trains_first() -> None:
+    y = np.array([0] * 8 + [1] * 4)
+    kept, held = assign_newest(np.arange(12).astype(str), y, np.arange(12), 0.5)
+    assert held.tolist() == [6, 7, 10, 11]
+    assert kept.tolist() == [0, 1, 2, 3, 4, 5, 8, 9]
+
+
+def test_a_dataset_is_split_by_time_where_the_spec_says_so(root: Root) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    time = [begin + timedelta(hours=(i * 7) % 60) for i in range(60)]
+    kind = pa.timestamp("us", tz="UTC")
+    stored = store_series(root, time=pa.array(time, kind))
+    chosen = select_rows(stored, TrainingSpec(split_by="time"))
+    assert len(chosen.test) == 12
+    assert min(time[i] for i in chosen.test) > max(time[i] for i in chosen.train)
+    with pytest.raises(ValueError, match="split_by: expected a dataset with a column 'time'"):
+        select_rows(store_series(root, "plain"), TrainingSpec(split_by="time"))
+    with pytest.raises(ValueError, match="split_by: expected hash or time, got 'date'"):
+        TrainingSpec(split_by="date")  # type: ignore[arg-type]
+
+
+def test_series_of_one_loud_burst_are_no_near_copies_of_each_other() -> None:
+    """Noise that is far below the burst still tells two series apart."""
+    rng = np.random.default_rng(0)
+    x = 10 + 0.1 * rng.standard_normal((40, 100, 1)).astype(np.float32)
+    x[:, 50:60] += 490
+    keys = near_keys(x)
+    assert len(set(keys)) == len(keys)
+    assert near_keys(-4 * x) != keys
+    assert near_keys(4 * x) == keys

@@ -1,0 +1,117 @@
+"""A first champion is borne out by its test rows, simulated on answers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqclass.monitoring.first_champion import evidence_of, first_champion_failures, sign_flip_p
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root
+from seqclass.training.spec import Limits
+from tests.support.commands import Command
+from tests.support.stored import store_series, store_version
+
+DRAWS = 200
+SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}
+
+
+def refused(truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray) -> list[str]:
+    others = {f"baseline {k}": codes for k, codes in enumerate(baselines)}
+    return first_champion_failures(evidence_of(truth, answers, others, 0.05, 0), Limits())
+
+
+def right_in(rng: np.random.Generator, truth: np.ndarray, share: float, k: int) -> np.ndarray:
+    """Answers of which this share is as the truth, the others drawn at random."""
+    known = rng.random(len(truth)) < share
+    return np.where(known, truth, rng.integers(0, k, len(truth)))
+
+
+@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
+@pytest.mark.parametrize("n_series", [40, 200, 2000])
+def test_noise_is_a_champion_in_at_most_one_draw_of_twenty(
+    n_series: int, shares: list[float]
+) -> None:
+    k, passed = len(shares), 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        truth = rng.choice(k, n_series // 5, p=shares)
+        preferred = rng.dirichlet(np.ones(k))
+        answers = rng.choice(k, len(truth), p=preferred)
+        passed += not refused(truth, answers, rng.choice(k, len(truth), p=shares))
+    assert passed <= DRAWS / 20
+
+
+@pytest.mark.parametrize("n_series", [40, 200, 2000])
+def test_shuffled_labels_make_no_champion(n_series: int) -> None:
+    passed = 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        meant = rng.integers(0, 3, n_series // 5)
+        answers, rival = right_in(rng, meant, 0.95, 3), right_in(rng, meant, 0.8, 3)
+        passed += not refused(rng.permutation(meant), answers, rival)
+    assert passed <= DRAWS / 20
+
+
+@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
+@pytest.mark.parametrize("n_series", [200, 2000])
+def test_a_good_classifier_becomes_the_champion(n_series: int, shares: list[float]) -> None:
+    k, passed = len(shares), 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        truth = rng.choice(k, n_series // 5, p=shares)
+        answers = right_in(rng, truth, 0.95, k)
+        baselines = [right_in(rng, truth, share, k) for share in (0.9, 0.8, 0.0)]
+        passed += not refused(truth, answers, *baselines)
+    assert passed >= 0.95 * DRAWS
+
+
+@pytest.mark.parametrize("n_series", [1000, 2000])
+def test_a_baseline_that_is_better_beyond_chance_keeps_the_champion_s_place(n_series: int) -> None:
+    passed = 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        truth = rng.integers(0, 2, n_series // 5)
+        better = right_in(rng, truth, 0.95, 2)
+        passed += not refused(truth, right_in(rng, truth, 0.7, 2), better)
+    assert passed <= DRAWS / 20
+
+
+def test_the_paired_test_is_mcnemar_s_where_classes_are_alike() -> None:
+    truth = np.arange(100) % 2
+    answers, theirs = truth.copy(), truth.copy()
+    answers[:9] ^= 1
+    theirs[9] ^= 1
+    assert sign_flip_p(truth, answers, theirs, 0) == pytest.approx(11 / 1024, abs=0.006)
+    assert sign_flip_p(truth, answers, answers, 0) == 1
+
+
+def test_every_refusal_says_what_to_do() -> None:
+    truth = np.arange(16) % 2
+    few, chance, better = refused(truth, truth * 0, truth, truth)
+    assert "16 test rows are fewer than the 20" in few
+    assert "lower limits.min_test_rows" in few
+    assert "not above the 0.500 of always naming one class; check the labels" in chance
+    assert "8 won and 0 lost" in better
+    assert "answer with the baseline, add series, or train longer" in better
+
+
+def test_a_refused_first_model_is_promoted_by_hand_only(root: Root, seqclass: Command) -> None:
+    version = store_version(root, "m", comparison={"reasons": ["8 test rows are fewer"]})
+    code, _, err = seqclass("promote", version.ref)
+    assert (code, champion_of(root, "m")) == (1, None)
+    assert "refused by the gate: 8 test rows are fewer; --in-spite promotes it" in err
+    assert seqclass("promote", version.ref, "--in-spite")[0] == 0
+    assert champion_of(root, "m") == version.version
+
+
+def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Command) -> None:
+    rng = np.random.default_rng(3)
+    store_series(root, "noise", n=40, label=rng.permutation(["a", "b"] * 20).tolist())
+    spec = Path(f"{root.path}.json")
+    spec.write_text(json.dumps({"members": ["convolutions"]}))
+    code, out, err = seqclass("train", "noise", "--seeds", 1, "--spec", spec)
+    assert (code, champion_of(root, "noise")) == (1, None)
+    assert "one seed: how far another would differ is not known" in out
+    assert "fewer than the 20 that a first champion needs" in err or "below the floor" in err

@@ -1,0 +1,238 @@
+"""Evidence: where in a series an answer comes from, and what that may not depend on."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqclass.networks import attribution as module
+from seqclass.networks.architecture import KINDS, Architecture
+from seqclass.networks.attribution import (
+    find_attributions,
+    hit_rates,
+    opening_level,
+    strongest_steps,
+)
+from seqclass.networks.classifier import average_classifiers, build_network, score_gradient
+from seqclass.networks.scaling import Scaling
+from seqclass.reports.charts import series_panels
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.signals import PRESETS, SignalSpec
+from seqclass.training.assembly import committee_classifier
+from seqclass.training.committee import Mixture
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+from tests.support.networks import branch
+
+SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
+
+
+def energy_gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Of half the sum of squares: whatever leaves zero speaks for the class."""
+    return x
+
+
+def classifier(kind: str = "conv-lstm", seed: int = 0) -> keras.Model:
+    architecture = Architecture(kind, filters=8, units=8)  # type: ignore[arg-type]
+    scaling = Scaling((0.5, -1.0), (2.0, 0.1))
+    networks = [branch(build_network(3, scaling, 3, architecture, seed + k)) for k in (0, 100)]
+    return committee_classifier(networks, Mixture((0.25, 0.75), (0.5, 2.0), 1.5))
+
+
+def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (n, steps, channels)).astype(np.float32)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[:, 7] = np.nan
+    for row in range(1, n):
+        x[row, steps - 5 * row :] = np.nan
+    return x
+
+
+CODES = np.arange(6, dtype=np.int32) % 3
+
+
+@given(first=st.integers(4, 30), length=st.integers(1, 6), level=st.floats(-50, 50))
+@settings(max_examples=50, deadline=None)
+def test_a_planted_burst_and_a_planted_change_are_found(
+    first: int, length: int, level: float
+) -> None:
+    rng = np.random.default_rng(first)
+    x = (level + rng.normal(0, 0.1, (2, 40, 1))).astype(np.float32)
+    x[0, first : first + length] += 3
+    x[1, first:] += 3
+    found = find_attributions(lambda x, codes: x - np.float32(level), x, CODES[:2])
+    burst, change = strongest_steps(found, x)
+    assert first <= burst < first + length
+    assert first <= change
+
+
+@pytest.mark.parametrize("event", [slice(6, 25), slice(6, None)])
+def test_the_opening_level_is_not_that_of_an_early_event(event: slice) -> None:
+    x = np.full((1, 100, 1), 10, np.float32)
+    x[:, event] = 500
+    assert opening_level(x) == 10
+
+
+def test_evidence_adds_up_to_what_the_score_gained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLUR", 0)
+    x = gappy(n=4, steps=20)
+    gained = np.nansum(x**2, axis=(1, 2)) / 2
+    level = np.where(np.isfinite(x), opening_level(x), 0)
+    found = find_attributions(energy_gradient, x, CODES[:4])
+    np.testing.assert_allclose(found.sum(axis=1), gained - (level**2).sum(axis=(1, 2)) / 2, 1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_and_company_do_not_change_evidence(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, gradient = gappy(), score_gradient(classifier(kind))
+    found = find_attributions(gradient, x, CODES)
+    assert found.dtype == np.float32
+    padding = np.full((len(x), 23, 2), np.nan, np.float32)
+    padded = find_attributions(gradient, np.concatenate([x, padding], axis=1), CODES)
+    np.testing.assert_allclose(padded[:, :40], found, atol=1e-5)
+    assert not padded[:, 40:].any()
+    monkeypatch.setattr(module, "BATCH_STEPS", 80)
+    np.testing.assert_allclose(find_attributions(gradient, x, CODES), found, atol=1e-5)
+
+
+def test_steps_that_were_not_observed_are_no_evidence() -> None:
+    x = gappy()
+    found = find_attributions(score_gradient(classifier()), x, CODES)
+    seen = np.isfinite(x).any(axis=-1)
+    assert (found[~seen] == 0).all()
+    assert (found[seen] != 0).mean() > 0.8
+    assert seen[np.arange(6), strongest_steps(found, x)].all()
+    assert seen[np.arange(6), strongest_steps(-np.abs(found), x)].all()
+
+
+def test_a_series_without_a_value_has_no_evidence_and_no_step() -> None:
+    x = gappy()
+    x[2] = np.nan
+    x[3, :, 1] = np.nan
+    found = find_attributions(score_gradient(classifier()), x, CODES)
+    assert np.isfinite(found).all()
+    assert not found[2].any()
+    assert strongest_steps(found, x)[2] == -1
+
+
+@pytest.mark.parametrize("value", [0.0, 1e30, -1e30, 1e-30])
+def test_any_finite_input_gives_finite_evidence(value: float) -> None:
+    gradient = score_gradient(classifier())
+    for steps in (1, 2, 3, 64):
+        x = np.full((2, steps, 2), value, np.float32)
+        x[1, steps // 2 :] *= -1
+        assert np.isfinite(find_attributions(gradient, x, CODES[:2])).all()
+
+
+def test_evidence_of_an_ensemble_is_the_mean_of_its_members() -> None:
+    x, members = gappy(), [classifier(seed=seed) for seed in range(2)]
+    found = find_attributions(score_gradient(average_classifiers(members, 1.0)), x, CODES)
+    each = [find_attributions(score_gradient(member), x, CODES) for member in members]
+    np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-5)
+
+
+def test_hits_are_counted_by_class_up_to_the_end_of_the_event() -> None:
+    events = np.array([[2, 4], [2, 4], [2, 4], [0, 10]])
+    steps, lengths = np.array([2, 4, 1, 9]), np.full(4, 10)
+    found = hit_rates(steps, events, lengths, np.array(["b", "b", "b", "a"], dtype=object))
+    assert list(found) == ["a", "b"]
+    assert found["a"] == {"rows": 1, "hits": 1.0, "chance": 1.0}
+    assert found["b"] == {"rows": 3, "hits": pytest.approx(1 / 3), "chance": pytest.approx(0.2)}
+    assert hit_rates(steps[:0], events[:0], lengths[:0], np.array([], dtype=object)) == {}
+
+
+def test_the_legend_of_shaded_panels_names_lines_not_the_shade() -> None:
+    shaded = [np.linspace(-1, 1, 40)] * 6
+    page = series_panels(gappy(), ["a"] * 6, [False] * 6, ["one", "two"], shaded)
+    panels, legend = page.split('id="legend_1"')
+    assert panels.count("fill-opacity: 0.18") == 6
+    assert "fill-opacity" not in legend
+    assert legend.count('id="line2d_') == 2
+
+
+@pytest.fixture(scope="module")
+def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """A root with a model of short series whose level says nothing."""
+    from flows.generation import generate_signals
+    from flows.training import train_classifier
+
+    root = open_root(tmp_path_factory.mktemp("evidence"))
+    plainer = {**PRESETS["hard"], "shift": Uniform(3.0, 5.0), "burst_height": Uniform(5.0, 8.0)}
+    dataset = generate_signals("signals", SignalSpec(900, 40, **plainer), root.path)
+    recipe = Recipe(updates=400, epochs=1, shortest=400)
+    spec = TrainingSpec(
+        seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1}, recipe=recipe,
+        architecture=SMALL,
+    )  # fmt: skip
+    train_classifier(dataset, spec=spec, root=root.path)
+    return root
+
+
+@pytest.mark.slow
+def test_bursts_and_changes_are_found_where_they_were_put(trained: Root) -> None:
+    metrics = open_model(trained, "signals").read_json("metrics.json")
+    assert metrics["explained_rows"] == metrics["test_rows"]
+    assert list(metrics["where"]) == ["burst", "change_point"]
+    for row in metrics["where"].values():
+        assert row["rows"] > 15
+        assert row["hits"] > (row["chance"] + 1) / 2
+
+
+@pytest.mark.slow
+def test_the_evidence_of_test_rows_is_stored(trained: Root) -> None:
+    model = open_model(trained, "signals")
+    found = pq.read_table(model.path("evidence.parquet"))
+    answers = pq.read_table(model.path("predictions.parquet"))
+    assert found["series_id"].equals(answers["series_id"])
+    values = np.stack(found["evidence"].to_numpy())
+    assert values.shape == (len(answers), 40)
+    assert (found["evidence_step"].to_numpy() == values.argmax(axis=1)).all()
+
+
+@pytest.mark.slow
+def test_where_is_told_in_the_report_and_by_show(
+    trained: Root, seqclass: Callable[..., tuple[int, str, str]]
+) -> None:
+    model = open_model(trained, "signals")
+    page = Path(model.path("report.html")).read_text()
+    assert "<h2>Where</h2>" in page
+    code, out, _ = seqclass("show", "signals", "--root", trained.path)
+    assert code == 0
+    assert "where: the step that speaks most for an answer lies within the event" in out
+
+
+@pytest.mark.slow
+def test_only_the_first_rows_and_the_hardest_are_explained(
+    trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.compute import explain
+    from tasks.data.split import select_rows
+
+    model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
+    (tmp_path / "model.keras").write_bytes(Path(model.path("model.keras")).read_bytes())
+    answers = pq.read_table(model.path("predictions.parquet"))
+    probabilities = np.stack(answers["probabilities"].to_numpy())
+    monkeypatch.setattr(explain, "MAX_VALUES", 40 * 20)
+    chosen = select_rows(dataset, TrainingSpec())
+    found = explain.explain(
+        dataset, chosen, probabilities, probabilities.argmax(axis=1), str(tmp_path)
+    )
+    assert found["explained_rows"] == 20
+    assert sum(row["rows"] for row in found["where"].values()) <= 20
+    stored = explain.read_attributions(trained, str(tmp_path))
+    first = set(answers["series_id"].to_pylist()[:20])
+    assert first <= set(stored)
+    assert len(set(stored) - first) <= explain.HARDEST
+    json.dumps(found)

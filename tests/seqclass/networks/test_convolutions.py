@@ -1,0 +1,136 @@
+"""Fixed convolutions: shares of steps above thresholds, whatever a series' length and company."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclass.networks.convolutions import KERNELS, POOLED, Convolutions, fit_convolutions
+from seqclass.networks.scaling import fit_scaling
+from seqclass.networks.symbols import Alphabets, find_alphabets
+from seqclass.training.fitting import predict_logits
+from seqclass.training.members import usual_steps
+from tests.support.series import gappy, walks
+
+
+def fitted(x: np.ndarray, alphabets: Alphabets = (), seed: int = 0) -> Convolutions:
+    typical = usual_steps(x)[0]
+    return fit_convolutions(x, typical, fit_scaling(x), alphabets, seed, predict_logits)
+
+
+@pytest.fixture(scope="module")
+def of_two() -> Convolutions:
+    return fitted(gappy(12))
+
+
+def test_there_are_84_kernels_which_weigh_a_level_as_nothing() -> None:
+    assert KERNELS.shape == (84, 9)
+    assert len({kernel.tobytes() for kernel in KERNELS}) == 84
+    np.testing.assert_array_equal(KERNELS.sum(axis=1), 0)
+
+
+def test_shares_are_between_0_and_1_for_any_input(of_two: Convolutions) -> None:
+    pooled, windows = of_two.pooled(), of_two.windows(4)
+    given = [gappy(12), *(np.full((2, 30, 2), v, np.float32) for v in (np.nan, 0, 1e30, -1e30))]
+    for x in given:
+        shares = predict_logits(pooled, x)
+        assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
+        seen = predict_logits(windows, x)[..., 3 * 2 : -1]
+        assert ((seen >= 0) & (seen <= 1 + 1e-6)).all()
+
+
+def test_features_are_about_as_many_as_said_and_most_vary(of_two: Convolutions) -> None:
+    shares = predict_logits(of_two.pooled(), gappy(12))
+    assert shares.shape[1] == pytest.approx(POOLED, rel=0.3)
+    assert (shares.std(axis=0) > 0.01).mean() > 0.9
+
+
+def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (40, 64, 1)).astype(np.float32)
+    shares = predict_logits(fitted(x).pooled(), x).mean(axis=0)
+    assert abs(shares.mean() - 0.5) < 0.1
+    assert shares.min() < 0.15
+    assert shares.max() > 0.85
+
+
+def test_a_ragged_series_is_as_its_cut(of_two: Convolutions) -> None:
+    x = gappy(6)
+    for model in (of_two.pooled(), of_two.windows(4)):
+        together = predict_logits(model, x)
+        for row in range(6):
+            end = int(np.flatnonzero(np.isfinite(x[row]).any(axis=-1))[-1]) + 1
+            alone = predict_logits(model, x[row : row + 1, :end])[0]
+            own = together[row] if together.ndim == 2 else together[row, : len(alone)]
+            np.testing.assert_allclose(alone, own, atol=1e-5)
+
+
+def test_windows_end_with_their_mask(of_two: Convolutions) -> None:
+    x = gappy(6)
+    found = predict_logits(of_two.windows(4), x)
+    lengths = 40 - 5 * np.arange(6)
+    assert found.shape[1] == 10
+    np.testing.assert_array_equal(found[..., -1].sum(axis=1), -(-lengths // 4))
+    assert not found[found[..., -1] == 0].any()
+
+
+def test_kernels_see_every_channel_of_many_and_some_several() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (20, 24, 5)).astype(np.float32)
+    found = fitted(x)
+    sizes = []
+    for bank in found.banks:
+        used = np.abs(bank.weights).sum(axis=0) > 0
+        assert used.any(axis=0).all()
+        assert used.any(axis=1).all()
+        sizes.append(used.sum(axis=0))
+    assert {1, 2} <= set(np.concatenate(sizes))
+    changed = x.copy()
+    changed[..., 3] = x[..., 3][:, ::-1]
+    model = found.pooled()
+    assert np.abs(predict_logits(model, changed) - predict_logits(model, x)).max() > 0.05
+
+
+def test_symbols_are_a_view_of_their_own() -> None:
+    x = walks(5, 12, 0)
+    alphabets = find_alphabets(x)
+    assert any(alphabets)
+    with_symbols, without = fitted(x, alphabets), fitted(x)
+    views = [{bank.view for bank in found.banks} for found in (with_symbols, without)]
+    assert views == [{0, 1, 2, 3}, {0, 1, 2}]
+    own = [bank for bank in with_symbols.banks if bank.view == 3]
+    assert {bank.weights.shape for bank in own} == {(9, 12, 84)}
+    assert np.isfinite(predict_logits(with_symbols.pooled(), x)).all()
+
+
+@pytest.mark.parametrize("made", ["pooled", "windows"])
+def test_a_gradient_passes_to_the_series_and_none_to_the_kernels(
+    of_two: Convolutions, made: str
+) -> None:
+    model = of_two.pooled() if made == "pooled" else of_two.windows(4)
+    x = tf.constant(np.nan_to_num(gappy(4)))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(tf.square(model(x)))
+    gradient = tape.gradient(total, x).numpy()
+    assert np.isfinite(gradient).all()
+    assert (gradient != 0).mean() > 0.9
+    assert not model.trainable_variables
+
+
+def test_a_seed_gives_the_same_kernels_and_another_others() -> None:
+    x = gappy(12)
+    one, same, other = (predict_logits(fitted(x, seed=s).pooled(), x) for s in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_long_series_get_longer_dilations() -> None:
+    rng = np.random.default_rng(0)
+    for steps, dilations in ((5, {1}), (17, {1, 2}), (70, {1, 2, 4, 8})):
+        x = rng.normal(0, 1, (8, steps, 1)).astype(np.float32)
+        assert {bank.dilation for bank in fitted(x).banks} == dilations
+
+
+def test_they_are_stock_keras(of_two: Convolutions) -> None:
+    for model in (of_two.pooled(), of_two.windows(4)):
+        assert isinstance(model, keras.Model)
+        assert all(type(own).__module__.startswith("keras.") for own in model.layers)

@@ -1,0 +1,241 @@
+"""The audit shows what was done to it: entries are numbered, and each holds a digest."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.registry import (
+    champion_of,
+    finish_move,
+    move_champion,
+    read_audit,
+    write_refusal,
+)
+from seqclass.store.root import Root
+from tests.support.commands import Command
+from tests.support.places import NOW, REPOSITORY
+from tests.support.stored import store_version
+
+
+@pytest.fixture
+def moved(root: Root) -> Root:
+    """A root with four moves and a refusal at the end."""
+    for number in range(3):
+        version = store_version(root, "m").version
+        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+    move_champion(root, "m", "v2", "me", "back", {}, NOW.replace(second=3), what="rollback")
+    write_refusal(root, "m", "v1", "me", "worse", {}, NOW.replace(second=4))
+    return root
+
+
+def entries(root: Root) -> list[Path]:
+    return sorted(Path(root.join("models", "m", "audit")).glob("[02]*.json"))
+
+
+def change(path: Path, **fields: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+def bad(root: Root) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in verify_tree(root)["bad"]:
+        name = Path(item["path"]).name
+        found[name] = f"{found[name]}; {item['problem']}" if name in found else item["problem"]
+    return found
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_an_untouched_audit_is_whole(moved: Root) -> None:
+    assert bad(moved) == {}
+    found = read_audit(moved, "m")
+    assert [entry["number"] for entry in found] == [1, 2, 3, 4, 5]
+    for before, entry in pairwise(entries(moved)):
+        assert json.loads(entry.read_text())["previous"] == digest(before)
+
+
+def swap(root: Root) -> None:
+    second, third = entries(root)[1:3]
+    first, other = second.read_bytes(), third.read_bytes()
+    second.write_bytes(other)
+    third.write_bytes(first)
+
+
+def forge(root: Root) -> None:
+    """A promotion in the middle, with a name and a time of its own."""
+    path = entries(root)[2]
+    record = {**json.loads(path.read_text()), "time": NOW.replace(microsecond=5).isoformat()}
+    stamp = NOW.replace(microsecond=5).strftime("%Y%m%dT%H%M%S.%fZ")
+    path.with_name(f"{stamp}-promote.json").write_text(json.dumps(record))
+
+
+def renumber(root: Root) -> None:
+    second, third = entries(root)[1:3]
+    change(second, number=3)
+    change(third, number=2)
+
+
+NOTE = '{"what": "x", "time": "", "from": null, "to": null}'
+TAMPERED: dict[str, tuple[Callable[[Root], object], str]] = {
+    "first deleted": (lambda r: entries(r)[0].unlink(), "cannot be found"),
+    "middle deleted": (lambda r: entries(r)[2].unlink(), "cannot be found"),
+    "last deleted": (lambda r: entries(r)[-1].unlink(), "expected entries up to 5"),
+    "all deleted": (lambda r: [e.unlink() for e in entries(r)], "expected entries up to 5"),
+    "reason edited": (lambda r: change(entries(r)[1], reason="other"), "was edited"),
+    "last edited": (lambda r: change(entries(r)[-1], reason="other"), "was edited"),
+    "target edited": (lambda r: change(entries(r)[0], to="v3"), "was edited"),
+    "time edited": (lambda r: change(entries(r)[1], time="2030-01-01T00:00:00+00:00"), "edited"),
+    "number taken away": (lambda r: change(entries(r)[1], number=0), "another entry 1"),
+    "swapped": (swap, "edited or renamed"),
+    "renumbered": (renumber, "forged"),
+    "forged": (forge, "another entry 3"),
+    "renamed": (lambda r: entries(r)[1].rename(entries(r)[1].with_name("x.json")), "no file of"),
+    "no entry": (
+        lambda r: entries(r)[0].with_name("note.json").write_text(NOTE),
+        "no file of the audit",
+    ),
+    "head taken away": (
+        lambda r: entries(r)[0].with_name(".head.json").unlink(), "expected the digest of entry 5"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("deed", TAMPERED)
+def test_whatever_is_done_to_the_audit_is_named(moved: Root, seqclass: Command, deed: str) -> None:
+    spoil, problem = TAMPERED[deed]
+    spoil(moved)
+    assert any(problem in found for found in bad(moved).values()), bad(moved)
+    code, out, _ = seqclass("verify")
+    assert code == 1
+    assert problem in out
+
+
+def pointer(root: Root) -> Path:
+    return Path(root.join("models", "m", "aliases", "champion.json"))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"version": "v1"}, {"since": NOW.isoformat()}, {"version": None, "since": None}],
+    ids=["version", "time", "none"],
+)
+def test_a_forged_pointer_is_named(moved: Root, forged: dict) -> None:
+    change(pointer(moved), **forged)
+    assert "the audit says v2" in bad(moved)["champion.json"]
+
+
+def test_a_pointer_without_an_audit_is_named(moved: Root) -> None:
+    for path in (*entries(moved), entries(moved)[0].with_name(".head.json")):
+        path.unlink()
+    assert "no entry of the audit says so" in bad(moved)["champion.json"]
+
+
+@pytest.mark.parametrize(
+    "place", [("v1", "extra.bin"), ("v1", "folder", "x"), ("notes.txt",), ("w1", "model.keras")]
+)
+def test_a_file_that_nothing_names_is_named(moved: Root, place: tuple[str, ...]) -> None:
+    path = Path(moved.join("models", "m", *place))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("more")
+    assert len(bad(moved)) == 1
+    assert set(bad(moved)) <= set(place)
+
+
+def test_a_move_that_was_cut_short_is_sound_and_is_ended(
+    moved: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seqclass.store.registry.swap_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move_champion(moved, "m", "v3", "me", "why", {}, NOW.replace(second=9))
+    with monkeypatch.context() as patch:
+        assert bad(moved) == {}
+        assert finish_move(moved, "m")
+        patch.setattr("seqclass.store.audit.swap_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=10))
+    assert bad(moved) == {}
+    assert finish_move(moved, "m")
+    move_champion(moved, "m", "v2", "me", "why", {}, NOW.replace(second=11))
+    assert bad(moved) == {}
+    assert champion_of(moved, "m") == "v2"
+
+
+def age(root: Root, numbered: bool) -> None:
+    """Make the audit one of an older release: named by times, the oldest without numbers."""
+    for path in entries(root):
+        record = json.loads(path.read_text())
+        if not numbered:
+            del record["number"], record["previous"]
+            path.write_text(json.dumps(record))
+        time = datetime.fromisoformat(record["time"]).strftime("%Y%m%dT%H%M%S.%fZ")
+        path.rename(path.with_name(f"{time}-{record['what']}.json"))
+    if not numbered:
+        path.with_name(".head.json").unlink()
+
+
+def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> None:
+    age(moved, numbered=False)
+    assert bad(moved) == {}
+    move_champion(moved, "m", "v1", "me", "why", {}, NOW - timedelta(days=1))
+    assert bad(moved) == {}
+    assert [entry.get("number") for entry in read_audit(moved, "m")] == [None] * 5 + [6]
+    old = [path for path in entries(moved) if path.name != "000006.json"]
+    change(old[3], reason="other")
+    assert "older releases; that was edited" in next(iter(bad(moved).values()))
+
+
+def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) -> None:
+    age(moved, numbered=True)
+    assert bad(moved) == {}
+    move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    assert bad(moved) == {}
+    assert [entry["number"] for entry in read_audit(moved, "m")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_of_two_who_would_write_the_same_entry_one_is_refused(moved: Root) -> None:
+    Path(moved.join("models", "m", "audit", "000006.json")).write_text("")
+    with pytest.raises(ValueError, match=r"000006\.json: expected to write the next entry"):
+        move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    assert champion_of(moved, "m") == "v2"
+
+
+PROMOTER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from seqclass.store.root import open_root
+from tasks.registry.champion import promote_version
+root, first = open_root(sys.argv[1]), int(sys.argv[2])
+for turn in range(15):
+    now = datetime.now(UTC) + timedelta(microseconds=first)
+    promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", False, now)
+"""
+
+
+def test_the_order_of_the_audit_is_the_order_of_the_moves(moved: Root) -> None:
+    """Three processes promote at once, each with a time that it took before its turn."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", PROMOTER, moved.path, str(k)], env=environment)
+        for k in range(3)
+    ]
+    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
+    assert bad(moved) == {}
+    moves = [entry for entry in read_audit(moved, "m") if entry["what"] != "refuse"]
+    assert len(moves) > 10
+    assert all(entry["from"] == before["to"] for before, entry in pairwise(moves))
+    assert moves[-1]["to"] == champion_of(moved, "m")

@@ -1,0 +1,142 @@
+"""A damaged record is named and left out; the others stay, and no command ends in a traceback."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.catalogue import list_models, write_index
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of, move_champion
+from seqclass.store.retrainings import commit_retraining
+from seqclass.store.root import Bad, Root, staging
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.1}
+
+
+def sealed(**content: object) -> bytes:
+    """A manifest that carries the right digest of itself, whatever it says."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**content, "manifest_sha256": digest}).encode()
+
+
+BROKEN: dict[str, bytes | None] = {
+    "empty": b"",
+    "no text": b"\xff\xfe\x00",
+    "another object": b"{}",
+    "a list": b"[1, 2]",
+    "a number": b"7",
+    "deeply nested": b"[" * 200_000 + b"]" * 200_000,
+    "deeply nested objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "sealed nothing": sealed(),
+    "files elsewhere": sealed(files=[{"path": "../../../secret", "sha256": "0"}]),
+    "files of another kind": sealed(files={"a": 1}, name=7, created=[], metrics=None),
+    "a folder": None,
+}
+
+
+def damage(root: Root, content: bytes | None, *place: str) -> str:
+    path = Path(root.join(*place))
+    path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    return str(path)
+
+
+@pytest.fixture
+def tree(root: Root) -> Root:
+    """Datasets ``toy`` and ``other``, models ``toy`` of three versions and ``other`` of one."""
+    for name, n in (("toy", 20), ("toy", 24), ("other", 20)):
+        store_series(root, name, n)
+    for number, name in enumerate(("toy", "toy", "toy", "other")):
+        version = store_version(root, name, metrics=SCORES, spec={}).version
+        move_champion(root, name, version, "me", "why", {}, NOW.replace(second=number))
+    with staging(root, "retraining") as folder:
+        known = {"decision": "refused", "challenger": None, "audit": None, "trusted": False}
+        commit_retraining(root, folder, "toy", known, NOW)
+    return root
+
+
+def places(root: Root) -> dict[str, tuple[str, ...]]:
+    [retraining] = root.names("retrainings", "toy")
+    return {
+        "dataset": ("datasets", "toy", root.names("datasets", "toy")[0], "manifest.json"),
+        "model": ("models", "toy", "v1", "manifest.json"),
+        "audit entry": ("models", "toy", "audit", root.names("models", "toy", "audit")[1]),
+        "retraining": ("retrainings", "toy", retraining, "manifest.json"),
+    }
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("record", ["dataset", "model", "audit entry", "retraining"])
+def test_one_damaged_record_is_named_and_hides_no_other(
+    tree: Root, seqclass: Command, record: str, content: bytes | None
+) -> None:
+    if record == "audit entry" and content == BROKEN["another object"]:
+        pytest.skip("an entry without fields is what the chain tells of")
+    path = damage(tree, content, *places(tree)[record])
+    for words in (["models"], ["datasets"], ["models", "--json"], ["datasets", "--json"]):
+        code, out, err = seqclass(*words)
+        assert (code, "Traceback" in err) == (0, False)
+        assert "other" in out
+    page = Path(write_index(tree)).read_text()
+    assert "other@v1" in page
+    assert "toy@v3" in page
+    assert (path in page) == (record != "retraining")
+    code, out, err = seqclass("verify")
+    assert (code, "Traceback" in err) == (1, False)
+    assert path in out
+    for words, version in ((("promote", "toy@v2"), "v2"), (("rollback", "toy"), "v3")):
+        code, _, err = seqclass(*words)
+        assert (code, "Traceback" in err) == (0, False), err
+        assert champion_of(tree, "toy") == version
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_a_damaged_pointer_hides_no_model(
+    tree: Root, seqclass: Command, content: bytes | None
+) -> None:
+    path = damage(tree, content, "models", "toy", "aliases", "champion.json")
+    bad = Bad()
+    assert len(list_models(tree, bad)) == 4
+    assert content == b"{}" or [path in item["problem"] for item in bad] == [True]
+    write_index(tree)
+    for words in (["show", "toy"], ["rollback", "toy"], ["promote", "toy@v2"], ["models"]):
+        code, _, err = seqclass(*words)
+        assert code in (0, 1, 2)
+        assert "Traceback" not in err
+    assert Path(tree.join("models", "toy", "v1", "model.keras")).exists()
+
+
+@pytest.mark.parametrize("record", ["dataset", "model", "audit entry"])
+def test_an_import_beside_a_damaged_record_ends_well(
+    tree: Root, seqclass: Command, prefect: str, tmp_path: Path, record: str
+) -> None:
+    damage(tree, BROKEN["deeply nested"], *places(tree)[record])
+    steps = [
+        f"{'kl'[n % 2]}{n},{'kl'[n % 2]},{step},{n + step}" for n in range(8) for step in (0, 1)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["series_id,label,step,x", *steps, ""]))
+    code, _, err = seqclass("import", tmp_path / "a.csv", "--name", "new")
+    assert (code, "Traceback" in err) == (0, False), err
+    assert open_dataset(tree, "new").manifest["n_series"] == 8
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda p: p.unlink(), lambda p: shutil.rmtree(p.parent)], ids=["file", "folder"]
+)
+def test_a_version_that_is_half_gone_is_named(
+    tree: Root, seqclass: Command, spoil: Callable[[Path], None]
+) -> None:
+    spoil(Path(tree.join("models", "toy", "v1", "model.keras")))
+    code, out, err = seqclass("verify")
+    assert (code, "Traceback" in err) == (1, False) if "v1" in out else (0, False)
+    assert seqclass("models")[0] == 0

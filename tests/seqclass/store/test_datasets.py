@@ -1,0 +1,246 @@
+"""The dataset store: versions by content, write-once, checked when read."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqclass.store import datasets
+from seqclass.store.datasets import dataset_versions, open_dataset, write_dataset
+from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.rows import from_dense, to_dense
+from tests.support.places import NOW
+from tests.support.stored import store_series
+
+
+def ragged(lengths: list[int], seed: int = 0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    values = [rng.standard_normal(n).astype(np.float32) for n in lengths]
+    return pa.table(
+        {
+            "series_id": [f"r{i}" for i in range(len(lengths))],
+            "label": [("a", "b", None)[i % 3] for i in range(len(lengths))],
+            "n_steps": np.array(lengths, np.int32),
+            "x": pa.array(values, pa.list_(pa.float32())),
+            "y": pa.array([-v for v in values], pa.list_(pa.float32())),
+        }
+    )
+
+
+def pieces(table: pa.Table, size: int) -> list[pa.Table]:
+    return [table.slice(start, size) for start in range(0, len(table), size)]
+
+
+def test_rows_come_back_as_they_went_in(root: Root) -> None:
+    table = ragged([3, 1, 7, 2, 5])
+    stored = write_dataset(root, "r", [table], {}, NOW)
+    assert pa.concat_tables(stored.tables()).equals(table)
+    assert stored.manifest["n_steps"] == [1, 7]
+    assert stored.manifest["classes"] == {"a": 2, "b": 2}
+    assert stored.manifest["unlabelled"] == 1
+
+
+def test_values_are_padded_with_nan_and_can_be_picked(root: Root) -> None:
+    stored = write_dataset(root, "r", [ragged([3, 1, 7, 2, 5])], {}, NOW)
+    whole = stored.values()
+    assert whole.shape == (5, 7, 2)
+    assert np.isnan(whole).sum(axis=(1, 2)).tolist() == [8, 12, 0, 10, 4]
+    np.testing.assert_array_equal(stored.values(np.array([1, 4])), whole[[1, 4]])
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    size=st.integers(1, 40),
+    rows=st.integers(1, 7),
+)
+def test_bytes_do_not_depend_on_how_rows_arrive(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], size: int, rows: int
+) -> None:
+    table, found = ragged(lengths), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "ROW_GROUP_ROWS", rows)
+        patch.setattr(datasets, "ROW_GROUP_VALUES", 24)
+        patch.setattr(datasets, "ROW_GROUPS_PER_FILE", 2)
+        for parts in ([table], pieces(table, size)):
+            root = open_root(tmp_path_factory.mktemp("tree"))
+            found.append(write_dataset(root, "r", parts, {}, NOW).manifest)
+    assert found[0] == found[1]
+
+
+def test_the_version_follows_the_rows_alone(root: Root) -> None:
+    first = write_dataset(root, "a", [ragged([3, 4])], {"from": "here"}, NOW)
+    again = write_dataset(root, "b", [ragged([3, 4])], {"from": "there"}, NOW)
+    other = write_dataset(root, "a", [ragged([3, 4], seed=1)], {}, NOW)
+    assert first.manifest["version"] == again.manifest["version"] != other.manifest["version"]
+
+
+@pytest.mark.parametrize("column", ["series_id", "label", "x", "split"])
+def test_any_changed_cell_changes_the_version(root: Root, column: str) -> None:
+    table = ragged([3, 4]).append_column("split", pa.array(["train", "test"]))
+    changed = {"series_id": ["r0", "q1"], "label": ["a", None], "split": ["train", "train"],
+               "x": [table["x"][0].as_py(), [0.0, 0.0, 0.0, 0.5]]}[column]  # fmt: skip
+    place = table.column_names.index(column)
+    other = table.set_column(place, column, pa.array(changed, table.schema.field(column).type))
+    versions = {write_dataset(root, "r", [t], {}, NOW).manifest["version"] for t in (table, other)}
+    assert len(versions) == 2
+
+
+def test_the_same_rows_again_find_the_version_that_is_there(root: Root) -> None:
+    first = store_series(root)
+    before = Path(first.folder, "manifest.json").read_bytes()
+    assert store_series(root).ref == first.ref
+    assert Path(first.folder, "manifest.json").read_bytes() == before
+    assert dataset_versions(root, "toy") == [first.manifest["version"]]
+
+
+def test_a_bare_name_means_what_was_made_last(root: Root) -> None:
+    old = store_series(root)
+    store_series(root, n=40)
+    store_series(root)
+    assert open_dataset(root, "toy").ref == old.ref
+
+
+def test_a_dataset_that_would_not_fit_when_padded_is_refused(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = write_dataset(root, "r", [ragged([1] * 50 + [1000])], {}, NOW)
+    monkeypatch.setattr(datasets, "MAX_BYTES", 4 * 51 * 1000)
+    with pytest.raises(ValueError, match=r"DATASET: expected series that fit .*1000 steps"):
+        stored.values()
+
+
+def test_writers_at_once_do_not_damage_each_other(root: Root) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        refs = list(pool.map(lambda i: store_series(root, n=60 + 2 * (i % 2)).ref, range(8)))
+    assert len(set(refs)) == 2
+    for ref in set(refs):
+        assert len(open_dataset(root, ref).values()) in (60, 62)
+    assert list(Path(root.path, ".staging").iterdir()) == []
+
+
+def test_a_changed_byte_is_never_read_silently(root: Root) -> None:
+    stored = store_series(root)
+    part = Path(stored.folder, "part-00000.parquet")
+    content = bytearray(part.read_bytes())
+    content[100] ^= 1
+    part.write_bytes(content)
+    with pytest.raises(DamagedError, match=r"part-00000\.parquet: expected SHA-256"):
+        stored.values()
+
+
+def test_an_altered_manifest_is_refused(root: Root) -> None:
+    stored = store_series(root)
+    path = Path(stored.folder, "manifest.json")
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "n_series": 61}))
+    with pytest.raises(DamagedError, match="altered"):
+        open_dataset(root, stored.ref)
+
+
+def test_a_missing_file_is_named(root: Root) -> None:
+    stored = store_series(root)
+    Path(stored.folder, "part-00000.parquet").unlink()
+    with pytest.raises(DamagedError, match="missing"):
+        stored.labels()
+
+
+def test_references_may_be_short_but_not_wrong(root: Root) -> None:
+    stored = store_series(root)
+    version = stored.manifest["version"]
+    for ref in ("toy", f"toy@{version}", f"datasets/toy@{version[:4]}"):
+        assert open_dataset(root, ref).ref == stored.ref
+    for ref in ("toy2", "toy@ffff", "", "../toy"):
+        with pytest.raises(ValueError, match="DATASET: expected one of toy@"):
+            open_dataset(root, ref)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "problem"),
+    [
+        ("series_id", ["r0", None], "an id for every series"),
+        ("series_id", ["r0", "r0"], "a different id"),
+        ("n_steps", [0, 3], "at least one step"),
+        ("n_steps", [2, 2], "n_steps values in every channel"),
+        ("label", ["", "b"], "a label or null"),
+        ("x", [[1.0, float("inf")], [1.0, 2.0, 3.0]], "finite numbers"),
+        ("x", [[1.0, None], [1.0, 2.0, 3.0]], "a number or NaN at every step"),
+    ],
+)
+def test_bad_rows_are_refused_and_leave_nothing(
+    root: Root, column: str, values: list, problem: str
+) -> None:
+    table = ragged([2, 3])
+    place = table.column_names.index(column)
+    bad = table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+    with pytest.raises(ValueError, match=problem):
+        write_dataset(root, "r", [bad], {}, NOW)
+    assert root.names("datasets") == []
+    assert list(Path(root.path, ".staging").iterdir()) == []
+
+
+def with_event(start: list, stop: list) -> pa.Table:
+    table = ragged([2, 3])
+    for name, steps in (("event_start", start), ("event_stop", stop)):
+        table = table.append_column(name, pa.array(steps, pa.int32()))
+    return table
+
+
+def test_events_are_kept_and_a_dataset_without_them_stays_as_it_is(root: Root) -> None:
+    stored = write_dataset(root, "r", [with_event([0, None], [2, None])], {}, NOW)
+    assert stored.labels().select(["event_start", "event_stop"]).to_pylist() == [
+        {"event_start": 0, "event_stop": 2},
+        {"event_start": None, "event_stop": None},
+    ]
+    plain = write_dataset(root, "r", [ragged([2, 3])], {}, NOW)
+    assert plain.labels().column_names == ["series_id", "label", "n_steps"]
+    np.testing.assert_array_equal(plain.values(), stored.values())
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "problem"),
+    [
+        ([-1, None], [2, None], "event_start.*a step from 0 on"),
+        ([1, None], [1, None], "event_stop.*more than event_start"),
+        ([0, 1], [2, 4], "event_stop.*at most n_steps.*'r1'"),
+        ([0, 1], [2, None], "event_stop.*both ends"),
+    ],
+)
+def test_impossible_events_are_refused(root: Root, start: list, stop: list, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        write_dataset(root, "r", [with_event(start, stop)], {}, NOW)
+    with pytest.raises(ValueError, match="event_start alone"):
+        write_dataset(root, "r", [with_event(start, stop).drop_columns(["event_stop"])], {}, NOW)
+
+
+def test_no_rows_are_refused(root: Root) -> None:
+    with pytest.raises(ValueError, match="at least one series"):
+        write_dataset(root, "r", [], {}, NOW)
+
+
+def test_files_with_other_columns_are_refused(root: Root) -> None:
+    other = ragged([2]).drop_columns(["y"])
+    with pytest.raises(ValueError, match=r"columns: expected .*x, y"):
+        write_dataset(root, "r", [ragged([2]), other], {}, NOW)
+
+
+def test_equal_lengths_become_an_array_without_a_copy() -> None:
+    lists = from_dense(np.arange(12, dtype=np.float32).reshape(3, 4))
+    dense = to_dense(pa.chunked_array([lists]), 4)
+    assert dense.base is not None
+    assert dense.__array_interface__["data"][0] == lists.flatten().buffers()[1].address
+
+
+def test_row_groups_are_bounded_by_values_for_long_series(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "ROW_GROUP_VALUES", 1000)
+    stored = write_dataset(root, "r", [ragged([300] * 10)], {}, NOW)
+    groups = pq.ParquetFile(f"{stored.folder}/part-00000.parquet").metadata
+    assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [2] * 5

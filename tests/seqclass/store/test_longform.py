@@ -1,0 +1,177 @@
+"""Long tables are streamed: the order of their rows and the size of a part change nothing."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqclass.store.datasets import write_dataset
+from seqclass.store.formats import ColumnNames, delimited, longform, read_files
+from seqclass.store.root import Root, open_root
+from tests.support.places import NOW
+
+
+def frame(lengths: list[int], seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    series = np.repeat(np.arange(len(lengths)), lengths)
+    return pd.DataFrame(
+        {
+            "series_id": [f"s{i}" for i in series],
+            "label": [("a", "b", None)[i % 3] for i in series],
+            "step": np.concatenate([np.arange(n) for n in lengths]),
+            "group": [f"g{i // 2}" for i in series],
+            "x": np.where(rng.random(len(series)) < 0.1, np.nan, rng.integers(0, 9, len(series))),
+            "y": rng.standard_normal(len(series)).round(3),
+        }
+    )
+
+
+def shuffled(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Rows in any order in which the series first appear as they did."""
+    later = rows["step"] > 0
+    mixed = rows[later].sample(frac=1, random_state=seed)
+    return pd.concat([rows[~later], mixed])
+
+
+def rows_of(path: Path) -> list[dict]:
+    return pa.concat_tables(read_files([str(path)], ColumnNames())).to_pylist()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=30),
+    cells=st.integers(1, 200),
+    block=st.integers(120, 2000),
+    form=st.sampled_from(["csv", "parquet"]),
+)
+def test_the_dataset_is_the_same_bytes_by_every_way(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], cells: int, block: int, form: str
+) -> None:
+    folder, rows = tmp_path_factory.mktemp("ways"), frame(lengths)
+    rows.to_csv(folder / "plain.csv", index=False)
+    whole = write(open_root(folder / "plain"), folder / "plain.csv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(longform, "PART_CELLS", cells)
+        patch.setattr(delimited, "BLOCK_BYTES", block)
+        for number, order in enumerate((rows, shuffled(rows, cells))):
+            path = folder / f"{number}.{form}"
+            if form == "csv":
+                order.to_csv(path, index=False)
+            else:
+                pq.write_table(pa.Table.from_pandas(order, preserve_index=False), path)
+            assert write(open_root(folder / f"tree{number}"), path) == whole
+
+
+def write(root: Root, path: Path) -> list[dict]:
+    tables = read_files([str(path)], ColumnNames())
+    return write_dataset(root, "x", tables, {}, NOW).manifest["files"]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(longform, "PART_CELLS", 12)
+
+
+def csv(folder: Path, header: str, lines: list[str]) -> Path:
+    path = folder / "in.csv"
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "2", "3.5"], [1.0, 2.0, 3.5]),
+        (["", "", "4"], [np.nan, np.nan, 4.0]),
+        (["1", "NaN", " 2 "], [1.0, np.nan, 2.0]),
+        (["true", "false", "true"], [1.0, 0.0, 1.0]),
+        (["1", "nan", "null"], [1.0, np.nan, np.nan]),
+    ],
+)
+def test_a_column_may_change_its_looks_far_down(
+    tmp_path: Path, cells: list[str], values: list[float]
+) -> None:
+    lines = [f"s,k,{i},{cells[i * 3 // 60]}" for i in range(60)]
+    [row] = rows_of(csv(tmp_path, "series_id,label,step,x", lines))
+    np.testing.assert_array_equal(row["x"], np.repeat(values, 20))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("late", ["2.5", "-7"])
+def test_steps_far_down_may_be_of_a_wider_kind(tmp_path: Path, late: str) -> None:
+    lines = [f"s,k,{i + 3},{i}" for i in range(30)] + [f"s,k,{late},99"]
+    [row] = rows_of(csv(tmp_path, "series_id,label,step,x", lines))
+    assert row["x"] == [99.0, *range(30)]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = csv(tmp_path, "series_id,label,step,x", [f"s,k,{i},{i}" for i in range(30)])
+    path.write_bytes(path.read_bytes() + b"s,\xff,31,1\n")
+    with pytest.raises(ValueError, match=r"expected UTF-8 text.*--encoding latin-1"):
+        rows_of(path)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_times_are_steps_at_any_resolution(tmp_path: Path) -> None:
+    lines = [f"s,k,2026-01-01 00:00:{i:02d},{i}" for i in range(30, 0, -1)]
+    lines += ["s,k,2026-01-01 00:00:00.5,0"]
+    [row] = rows_of(csv(tmp_path, "series_id,label,step,x", lines))
+    assert row["x"] == list(range(31))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("s9,a,7,oops", "row 42: expected a number in column 'x', got 'oops'"),
+        ("s9,a,7,-inf", "row 42: expected finite numbers"),
+        ("s9,a", "row 42: expected 4 columns as in the header, got 2"),
+        ("s3,a,2,1", "row 42: expected one row per step"),
+        ("s3,b,9,1", "row 42: expected one label.*'b' beside 'a'"),
+        (",a,9,1", "row 42: expected a series_id"),
+        ("s9,a,,1", "row 42: expected a number or a time in column 'step'"),
+    ],
+)
+@pytest.mark.parametrize("order", ["series", "step"])
+def test_a_refusal_far_down_names_the_row_by_either_way(
+    tmp_path: Path, line: str, problem: str, order: str
+) -> None:
+    pairs = [(s, t) for s in range(10) for t in range(4)]
+    pairs.sort(key=lambda pair: pair[1] if order == "step" else 0)
+    path = csv(tmp_path, "series_id,label,step,x", [f"s{s},a,{t},1" for s, t in pairs] + [line])
+    with pytest.raises(ValueError, match=problem):
+        rows_of(path)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_temporary_file_has_no_name_to_leave_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spill))
+    path = csv(tmp_path, "series_id,label,step,x", [f"s{i % 9},a,{i},1" for i in range(90)])
+    for _ in read_files([str(path)], ColumnNames()):
+        assert os.listdir(spill) == []
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_part_is_bounded_by_cells_not_by_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(longform, "PART_CELLS", 400)
+    frame([10] * 200).sample(frac=1, random_state=0).to_csv(tmp_path / "in.csv", index=False)
+    sizes = [sum(t["n_steps"].to_pylist()) for t in read_files([str(tmp_path / "in.csv")],
+                                                               ColumnNames())]  # fmt: skip
+    assert sum(sizes) == 2000
+    assert max(sizes) <= 400 // 7 + 10

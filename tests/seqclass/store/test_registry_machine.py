@@ -1,0 +1,170 @@
+"""The registry under any order of deeds: it does what a list does, and sees every tampering.
+
+Examples are drawn from the tests themselves (``derandomize``), so that each run tries the same.
+"""
+
+import contextlib
+import itertools
+import json
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.models import model_versions
+from seqclass.store.registry import champion_of, read_audit, write_refusal
+from seqclass.store.root import DamagedError, Root, open_root, parse_record
+from tasks.registry.promote import promote_version, roll_back
+from tests.support.places import NOW
+from tests.support.stored import store_version
+
+FIXED = {"derandomize": True, "deadline": None, "database": None,
+         "suppress_health_check": list(HealthCheck)}  # fmt: skip
+
+HOW = st.sampled_from(["flip", "cut", "gone"])
+
+
+class Registry(RuleBasedStateMachine):
+    """A root with one model beside a list of its moves."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.root: Root = open_root(self.folder.name)
+        self.moves: list[tuple[str, str | None, str]] = []
+        self.refusals, self.clock = 0, itertools.count()
+        store_version(self.root, "m")
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+    @property
+    def champion(self) -> str | None:
+        return self.moves[-1][2] if self.moves else None
+
+    def before(self) -> str | None:
+        """The champion that the present one took the place of when it was last promoted."""
+        promoted = [
+            old for what, old, new in self.moves if (what, new) == ("promote", self.champion)
+        ]
+        return promoted[-1] if promoted else None
+
+    def now(self):
+        return NOW + timedelta(seconds=next(self.clock))
+
+    @rule()
+    def register(self) -> None:
+        known = len(model_versions(self.root, "m"))
+        assert store_version(self.root, "m").version == f"v{known + 1}"
+
+    @rule(number=st.integers(0, 9))
+    def promote(self, number: int) -> None:
+        versions = model_versions(self.root, "m")
+        version = versions[number % len(versions)]
+        moved = promote_version(self.root, f"m@{version}", "why", False, self.now())["moved"]
+        assert moved is (version != self.champion)
+        if moved:
+            self.moves.append(("promote", self.champion, version))
+
+    @rule()
+    def rollback(self) -> None:
+        wanted = self.before()
+        if wanted is None:
+            with pytest.raises(ValueError, match="expected a model with an earlier champion"):
+                roll_back(self.root, "m", "why", self.now())
+            return
+        assert roll_back(self.root, "m", "why", self.now())["to"] == wanted
+        self.moves.append(("rollback", self.champion, wanted))
+
+    @rule()
+    def refuse(self) -> None:
+        write_refusal(self.root, "m", "v1", "me", "worse", {}, self.now())
+        self.refusals += 1
+
+    @precondition(lambda self: self.moves)
+    @rule(
+        place=st.integers(0, 99),
+        at=st.integers(0, 10**6),
+        how=st.sampled_from(["flip", "cut", "gone"]),
+    )
+    def tamper(self, place: int, at: int, how: str) -> None:
+        """Change a file of the model, see that it is named, and put it back."""
+        files = sorted(p for p in Path(self.root.join("models", "m")).rglob("*") if p.is_file())
+        path = files[place % len(files)]
+        content = path.read_bytes()
+        at %= max(len(content), 1)
+        if how == "gone":
+            path.unlink()
+        elif how == "cut":
+            path.write_bytes(content[:at])
+        else:
+            path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        first = len(self.moves) + self.refusals == 1 and path.name in (
+            "champion.json",
+            ".head.json",
+        )
+        looks_cut_short = how == "gone" and (path.name == "manifest.json" or first)
+        try:
+            assert verify_tree(self.root)["bad"] or looks_cut_short, (path.name, how, at)
+        finally:
+            path.write_bytes(content)
+
+    @invariant()
+    def is_as_the_list_says(self) -> None:
+        if not hasattr(self, "root"):
+            return
+        assert champion_of(self.root, "m") == self.champion
+        found = [(e["what"], e["from"], e["to"]) for e in read_audit(self.root, "m")]
+        assert [entry for entry in found if entry[0] != "refuse"] == self.moves
+        assert len(found) == len(self.moves) + self.refusals
+        assert verify_tree(self.root)["bad"] == []
+
+
+@pytest.mark.slow
+def test_the_registry_does_what_a_list_does() -> None:
+    run_state_machine_as_test(
+        Registry, settings=settings(max_examples=15, stateful_step_count=15, **FIXED)
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, **FIXED)
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_a_record_or_damage(content: bytes) -> None:
+    with contextlib.suppress(DamagedError):
+        assert isinstance(parse_record("x.json", content), dict)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, **FIXED)
+@given(
+    st.dictionaries(st.sampled_from(["version", "since", "number", "what", "to", "time"]), JSON),
+    st.sampled_from(["aliases/champion.json", "audit/000001.json", "audit/.head.json"]),
+)
+def test_any_object_in_the_registry_is_read_or_named(record: dict, place: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = open_root(folder)
+        store_version(root, "m")
+        promote_version(root, "m@v1", "why", False, NOW)
+        Path(root.join("models", "m", *place.split("/"))).write_text(json.dumps(record))
+        looks_cut_short = not any(map(record.get, ("version", "since"))) and "cha" in place
+        assert verify_tree(root)["bad"] or looks_cut_short

@@ -1,0 +1,159 @@
+"""The storage root: staging, commits, locks and the collect_garbage of leftovers."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.root import (
+    DEFAULT_ROOT,
+    Root,
+    check_name,
+    collect_garbage,
+    commit,
+    open_root,
+    replace_file,
+    staging,
+    write_manifest,
+)
+from tests.support.places import REPOSITORY
+from tests.support.stored import store_series
+
+HOLD = """
+import sys
+from seqclass.store.root import open_root, staging
+root = open_root(sys.argv[1])
+with staging(root, "held") as folder:
+    open(folder + "/half", "w").close()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(root: Root) -> tuple[subprocess.Popen, Path]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, root.path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_the_root_is_the_argument_then_the_environment_then_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQCLASS_STORAGE", str(tmp_path / "b"))
+    assert open_root(tmp_path / "a").path == str(tmp_path / "a")
+    assert open_root().path == str(tmp_path / "b")
+    monkeypatch.delenv("SEQCLASS_STORAGE")
+    assert open_root().path == str(DEFAULT_ROOT)
+
+
+def test_an_unknown_file_system_is_refused() -> None:
+    with pytest.raises(ValueError, match="storage root: expected a folder or a URL"):
+        open_root("nosuch://bucket/x")
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b", "x" * 65, "é"])
+def test_names_that_could_leave_their_folder_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="--name: expected"):
+        check_name(name)
+
+
+def test_unfinished_work_is_removed_when_its_block_ends(root: Root) -> None:
+    def fail(folder: str) -> None:
+        Path(folder, "half").touch()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), staging(root, "x") as folder:
+        fail(folder)
+    assert not os.path.exists(folder)
+
+
+def test_sweep_leaves_the_living_and_removes_the_dead(root: Root) -> None:
+    process, folder = holder(root)
+    assert collect_garbage(root) == []
+    assert folder.exists()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert collect_garbage(root) == [str(folder)]
+    assert not folder.exists()
+
+
+def test_sweep_removes_a_version_without_a_manifest(root: Root) -> None:
+    stored = store_series(root)
+    half = Path(root.path, "datasets", "toy", "0" * 16)
+    half.mkdir()
+    (half / "part-00000.parquet").touch()
+    assert collect_garbage(root) == [str(half)]
+    assert Path(stored.folder).exists()
+
+
+def test_a_taken_place_is_not_written_over(root: Root) -> None:
+    for content in ("first", "second"):
+        with staging(root, "x") as folder:
+            write_manifest(root, folder, {"content": content})
+            assert commit(root, folder, "place", "v1") is (content == "first")
+    assert "first" in Path(root.join("place", "v1", "manifest.json")).read_text()
+
+
+def test_a_manifest_is_written_once(root: Root) -> None:
+    with staging(root, "x") as folder:
+        write_manifest(root, folder, {})
+        with pytest.raises(FileExistsError):
+            write_manifest(root, folder, {})
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(root: Root) -> None:
+    os.makedirs(root.path)
+    path = root.join("pointer.json")
+    replace_file(root, path, b"old")
+    with pytest.raises(TypeError):
+        replace_file(root, path, None)  # type: ignore[arg-type]
+    assert Path(path).read_bytes() == b"old"
+    assert root.names() == ["pointer.json"]
+
+
+WRITER = """
+import os, signal, sys
+import seqclass.store.root as s
+s.os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+s.os.link = s.os.replace
+root = s.open_root(sys.argv[1])
+{"replace": s.replace_file, "create": s.create_file}[sys.argv[2]](root, sys.argv[3], b"half")
+"""
+PLACES = [
+    "index.html", "datasets/toy/latest.json", "models/m/aliases/champion.json",
+    "models/m/audit/20260102T030405.000000Z-promote.json", "models/m/audit/.head.json",
+    "inbox/toy/quarantine/0-a.csv.reason.txt", "studies/toy/runs/0.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["replace", "create"])
+def test_a_killed_write_leaves_a_file_that_is_swept(root: Root, how: str) -> None:
+    for place in PLACES:
+        words = [sys.executable, "-c", WRITER, root.path, how, root.join(*place.split("/"))]
+        assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
+    left = [path for path in Path(root.path).rglob("*") if path.is_file()]
+    assert len(left) == len(PLACES)
+    assert collect_garbage(root) == [], "they may still be written"
+    for path in left:
+        os.utime(path, (0, 0))
+    with open(left[0], "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert len(collect_garbage(root)) == len(PLACES) - 1
+    assert collect_garbage(root) == [str(left[0])]
+    assert [path for path in Path(root.path).rglob("*") if path.is_file()] == []
+
+
+def test_hidden_files_of_others_stay(root: Root) -> None:
+    for name in (".gitignore", ".retraining.lock", ".keep.12345678x", ".head.json"):
+        path = Path(root.join("models", "m", name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (0, 0))
+    assert collect_garbage(root) == []

@@ -1,0 +1,227 @@
+"""The library: what a Python user does without Prefect, and what is refused in one line."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+
+import seqclass
+from seqclass import SequenceClassifier, load_model, open_store
+from seqclass.series import as_padded
+from seqclass.store.registry import move_champion
+from seqclass.store.root import DamagedError, Root, open_root
+from tests.support.places import NOW, REPOSITORY
+from tests.support.stored import register, store_series
+
+QUICK = ("convolutions", "steps")
+
+
+def courses(n: int = 60, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
+    """Rising and falling series of two channels, of unlike lengths, with holes."""
+    rng = np.random.default_rng(seed)
+    y = np.array(["falls", "rises"])[np.arange(n) % 2]
+    series = []
+    for label in y:
+        steps = int(rng.integers(20, 31))
+        course = np.linspace(-1, 1, steps) * (1 if label == "rises" else -1)
+        values = np.stack([course, np.cos(course)], axis=1) + rng.normal(0, 0.2, (steps, 2))
+        values[rng.random(values.shape) < 0.05] = np.nan
+        series.append(values)
+    return series, y
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SequenceClassifier:
+    return SequenceClassifier(members=QUICK).fit(*courses())
+
+
+def test_importing_it_imports_neither_prefect_nor_tensorflow() -> None:
+    code = "import seqclass, sys; print([m for m in ('prefect', 'tensorflow') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_all_that_is_promised_is_there_and_documented() -> None:
+    assert set(seqclass.__all__) <= set(dir(seqclass))
+    for name in seqclass.__all__:
+        assert (getattr(seqclass, name).__doc__ or "").strip(), name
+    with pytest.raises(AttributeError, match="no attribute 'Sequence'"):
+        seqclass.Sequence  # noqa: B018
+
+
+def test_ragged_series_with_holes_are_learnt(fitted: SequenceClassifier) -> None:
+    new, truth = courses(40, seed=1)
+    assert fitted.classes_.tolist() == ["falls", "rises"]
+    assert fitted.score(new, truth) > 0.95
+    probabilities = fitted.predict_proba(new)
+    assert probabilities.shape == (40, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert fitted.validation_["accuracy"] > 0.9
+    assert [one["name"] for one in fitted.members_] == list(QUICK)
+
+
+def test_a_list_and_its_padded_array_are_the_same(fitted: SequenceClassifier) -> None:
+    new, _ = courses(9, seed=2)
+    padded = as_padded(new)
+    wider = np.pad(padded, ((0, 0), (0, 7), (0, 0)), constant_values=np.nan)
+    expected = fitted.predict_proba(new)
+    for x in (padded, wider):
+        np.testing.assert_allclose(fitted.predict_proba(x), expected, atol=1e-5)
+
+
+def test_a_series_unlike_all_is_unknown_and_still_has_a_class(fitted: SequenceClassifier) -> None:
+    strange = [np.full((25, 2), 1e5), np.random.default_rng(0).normal(0, 50, (25, 2))]
+    assert fitted.predict_or_unknown(strange).tolist() == ["unknown", "unknown"]
+    assert set(fitted.predict(strange)) <= {"falls", "rises"}
+
+
+def test_what_speaks_for_a_class_speaks_against_the_other(fitted: SequenceClassifier) -> None:
+    new, _ = courses(6, seed=3)
+    own = fitted.explain(new)
+    assert own.shape == (6, max(map(len, new)))
+    assert np.isfinite(own).all()
+    other = np.where(fitted.predict(new) == "falls", "rises", "falls")
+    np.testing.assert_allclose(fitted.explain(new, other), -own, atol=1e-4)
+
+
+def test_it_is_an_estimator_as_scikit_learn_knows_them() -> None:
+    series, y = courses(40)
+    classifier = SequenceClassifier(random_state=3, members=("steps",))
+    assert clone(classifier).get_params() == {
+        "random_state": 3, "members": ("steps",), "budget_s": None,
+    }  # fmt: skip
+    assert cross_val_score(classifier, as_padded(series), y, cv=2).mean() > 0.9
+
+
+def test_equal_seeds_give_equal_answers_and_codes_of_any_type() -> None:
+    series, y = courses(40)
+    codes = np.where(y == "rises", 7, -1)
+    one, same = (SequenceClassifier(members=("convolutions",)).fit(series, codes) for _ in range(2))
+    np.testing.assert_array_equal(one.predict_proba(series), same.predict_proba(series))
+    assert set(one.predict(series)) == {-1, 7}
+
+
+def test_groups_are_held_back_whole() -> None:
+    """A group has a course of its own, which says nothing of the class of another group."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 4)
+    x = rng.normal(0, 1, (30, 12))[groups] + rng.normal(0, 0.1, (120, 12))
+    classifier = SequenceClassifier(members=("steps",))
+    mixed = classifier.fit(x, groups % 2).validation_["accuracy"]
+    apart = classifier.fit(x, groups % 2, groups).validation_["accuracy"]
+    assert mixed > 0.9 > 0.75 > apart
+
+
+ONE = np.zeros((4, 10, 1))
+WRONG = {
+    "X: expected at least one series": ([], []),
+    "X: expected (n, steps, channels)": (np.zeros(5), np.zeros(5)),
+    "X: expected 1 channels in every series, got [1, 2]": (
+        [np.zeros(3), np.zeros((3, 2))], [0, 1],
+    ),
+    "X: expected numbers, got": ([["a", "b"], ["c", "d"]], [0, 1]),
+    "X: expected (steps,) or (steps, channels) with at least one step": (
+        [np.zeros(3), np.zeros(0)], [0, 1],
+    ),
+    "got an infinite one or one beyond float32 in series 1": (
+        [np.zeros(3), np.array([1e39, 0, 0])], [0, 1],
+    ),
+    "y: expected one value for each of 4 series, got shape (3,)": (ONE, [0, 1, 0]),
+    "y: expected a value for every series, got none for series 2": (ONE, [0, 1, None, 1]),
+    "y: expected at least two classes, got [1]": (ONE, [1, 1, 1, 1]),
+    "y: expected at least 2 series of every class, got 1 of": (ONE, [0, 0, 0, 1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_what_can_not_be_learnt_is_refused_in_one_line(said: str) -> None:
+    x, y = WRONG[said]
+    with pytest.raises(ValueError, match=re.escape(said)) as refused:
+        SequenceClassifier(members=QUICK).fit(x, y)
+    assert "\n" not in str(refused.value)
+
+
+def test_other_channels_and_unknown_classes_are_refused(fitted: SequenceClassifier) -> None:
+    with pytest.raises(ValueError, match="X: expected 2 channels in every series"):
+        fitted.predict(np.zeros((3, 10, 1)))
+    with pytest.raises(ValueError, match="y: expected one of"):
+        fitted.explain(courses(2)[0], np.array(["falls", "stands"]))
+
+
+def test_an_estimator_that_is_not_fitted_says_so() -> None:
+    with pytest.raises(ValueError, match="not fitted"):
+        SequenceClassifier().predict(np.zeros((3, 10, 1)))
+
+
+def test_two_series_of_each_class_are_enough() -> None:
+    series, y = courses(4)
+    assert len(SequenceClassifier(members=QUICK).fit(series, y).predict(series)) == 4
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """A root with a dataset and two versions, of which the second is champion."""
+    root = open_root(tmp_path_factory.mktemp("store"))
+    _, second = register(store_series(root, n=90))
+    move_champion(root, "toy", second.version, "me", "why", {}, NOW)
+    return root
+
+
+def test_a_store_tells_what_it_holds_and_loads_it(store: Root) -> None:
+    found = open_store(store.url)
+    assert found.models() == ["toy@v1", "toy@v2"]
+    assert found.champion("toy") == "toy@v2"
+    [dataset] = found.datasets()
+    x, labels = found.dataset(dataset)
+    assert (len(x), x.ndim, len(labels)) == (90, 3, 90)
+    model = found.model("toy")
+    assert repr(model) == "StoredClassifier('models/toy@v2')"
+    assert (model.predict(x) == labels).mean() > 0.9
+
+
+def test_a_version_is_loaded_by_its_name_and_by_its_folder(store: Root) -> None:
+    x, _ = open_store(store.url).dataset("toy")
+    by_name = load_model("toy@v1", root=store.url)
+    by_folder = load_model(Path(store.url) / "models" / "toy" / "v1")
+    np.testing.assert_array_equal(by_name.predict_proba(x), by_folder.predict_proba(x))
+    with pytest.raises(ValueError, match="MODEL: expected one of toy@v1, toy@v2"):
+        load_model("other", root=store.url)
+
+
+def test_a_version_that_was_changed_is_not_loaded(store: Root, tmp_path: Path) -> None:
+    copy = tmp_path / "root"
+    shutil.copytree(store.url, copy)
+    path = copy / "models" / "toy" / "v1" / "model.keras"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedError):
+        load_model("toy@v1", root=copy)
+
+
+def test_what_the_readme_shows_runs(store: Root, tmp_path: Path) -> None:
+    """Its Python block, on the series of a store, by the cheapest member."""
+    [block] = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    prepared = f"""
+import numpy as np, seqclass
+x, labels = seqclass.open_store({store.url!r}).dataset("toy")
+X_train, y_train, X_new = list(x[:60]), labels[:60].astype(str), list(x[60:])
+"""
+    quick = block.replace("SequenceClassifier()", "SequenceClassifier(members=('steps',))")
+    assert quick != block
+    quick = quick.replace('"signals"', '"toy"')
+    done = subprocess.run(
+        [sys.executable, "-c", prepared + quick],
+        cwd=REPOSITORY, env={**os.environ, "SEQCLASS_STORAGE": store.path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

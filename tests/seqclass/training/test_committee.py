@@ -1,0 +1,354 @@
+"""The committee: what weighs its members, what they may not depend on, how seeds may differ."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from seqclass.evaluation.metrics import log_loss
+from seqclass.networks.classifier import build_network, probabilities_of, weights_by_network
+from seqclass.store.models import load_keras
+from seqclass.store.root import Root
+from seqclass.training import members as members_module
+from seqclass.training.assembly import committee_classifier, members_alone
+from seqclass.training.committee import Mixture, fit_mixture
+from seqclass.training.fitting import Rows, predict_logits
+from seqclass.training.members import FrozenFeatures, Training
+from seqclass.training.recipe import Recipe
+from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, train_replica
+from seqclass.training.spec import MEMBERS, TrainingSpec
+from seqclass.training.splits import holdout_folds
+from tasks.compute.replicas import weights_digest
+from tests.support.networks import LOAD_ALONE, PLAIN, QUICK, SMALL, branch, lines, quiet, softmax
+from tests.support.series import gappy
+from tests.support.stored import store_series
+
+BRIEF = replace(QUICK, updates=100, shortest=50)
+TWO_FOLDS = TrainingSpec(recipe=BRIEF, architecture=SMALL, validation_fraction=0.5)
+CLOSED = replace(TWO_FOLDS, members=("convolutions", "steps"))
+
+
+def hard_lines(n: int = 120) -> Rows:
+    """Three classes of ragged series of two channels with holes, which noise hides in part."""
+    rng = np.random.default_rng(7)
+    y = (np.arange(n) % 3).astype(np.int32)
+    slopes = np.stack([np.linspace(-1, 1, 30) * (code - 1) for code in range(3)])[y]
+    x = np.stack([slopes, np.sin(3 * slopes + 1)], axis=-1) + rng.normal(0, 0.7, (n, 30, 2))
+    x[rng.random(x.shape) < 0.05] = np.nan
+    for row, length in enumerate(rng.integers(20, 31, n)):
+        x[row, length:] = np.nan
+    return Rows(x.astype(np.float32), y)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Replica:
+    """All four members; nothing is solved, so that each is trained."""
+    spec = replace(TWO_FOLDS, recipe=replace(BRIEF, solved=0))
+    return train_replica(hard_lines(), None, 3, spec, 0, quiet)
+
+
+def right_on(rows: np.ndarray, y: np.ndarray, noise: int) -> np.ndarray:
+    """Scores that are sure of the truth in some rows and say next to nothing in the others."""
+    rng = np.random.default_rng(noise)
+    return 6.0 * np.eye(3)[y] * rows[:, None] + rng.normal(0, 0.1, (len(y), 3))
+
+
+def test_a_useless_member_gets_no_weight() -> None:
+    y = np.arange(300) % 3
+    rng = np.random.default_rng(0)
+    useful = 2.0 * np.eye(3)[y] + rng.normal(0, 1, (300, 3))
+    for useless in (rng.normal(0, 3, (300, 3)), np.zeros((300, 3))):
+        found = fit_mixture([useless, useful], y)
+        assert found.weights == (0.0, 1.0)
+
+
+def test_two_unlike_members_that_are_good_share() -> None:
+    y = np.arange(300) % 3
+    first = np.arange(300) < 150
+    scores = [right_on(first, y, 0), right_on(~first, y, 1)]
+    found = fit_mixture(scores, y)
+    assert sum(found.weights) == pytest.approx(1)
+    assert min(found.weights) > 0.4
+    mixed = softmax(found.logits(scores) / found.temperature)
+    alone = [log_loss(softmax(s / t), y) for s, t in zip(scores, found.temperatures, strict=True)]
+    assert log_loss(mixed, y) < min(alone) - 0.05
+
+
+def test_weights_follow_members_and_not_their_order() -> None:
+    y = np.arange(200) % 3
+    rng = np.random.default_rng(2)
+    scores = [a * np.eye(3)[y] + rng.normal(0, 1, (200, 3)) for a in (1.0, 2.0, 1.5)]
+    one, other = fit_mixture(scores, y), fit_mixture(scores[::-1], y)
+    np.testing.assert_allclose(one.weights, other.weights[::-1], atol=1e-6)
+    assert one.temperature == pytest.approx(other.temperature, rel=1e-3)
+
+
+def test_sureness_of_a_member_does_not_change_its_weight() -> None:
+    y = np.arange(200) % 3
+    rng = np.random.default_rng(3)
+    scores = [1.5 * np.eye(3)[y] + rng.normal(0, 1, (200, 3)) for _ in range(2)]
+    plain, loud = fit_mixture(scores, y), fit_mixture([scores[0], 9 * scores[1]], y)
+    np.testing.assert_allclose(loud.weights, plain.weights, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def three() -> list[keras.Model]:
+    archs = (SMALL, replace(SMALL, kind="lstm"), replace(SMALL, units=3))
+    return [build_network(3, PLAIN_OF_TWO, 2, arch, seed) for seed, arch in enumerate(archs)]
+
+
+PLAIN_OF_TWO = type(PLAIN)((0.5, -1.0), (2.0, 0.1))
+MIXTURES = [
+    Mixture((0.2, 0.5, 0.3), (0.5, 1.0, 3.0), 0.7),
+    Mixture((0.6, 0.0, 0.4), (0.01, 1.0, 20.0), 1.9),
+    Mixture((0.0, 1.0, 0.0), (1.0, 0.3, 1.0), 1.0),
+]
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_the_mixture_in_keras_is_the_mixture_in_numpy(
+    three: list[keras.Model], mixture: Mixture
+) -> None:
+    classifier = committee_classifier([branch(one) for one in three], mixture)
+    holed = gappy()
+    holed[2, 4:9], holed[3] = np.nan, np.nan
+    padded = np.pad(holed, ((0, 0), (0, 17), (0, 0)), constant_values=np.nan)
+    scores = [predict_logits(network, holed) for network in three]
+    expected = softmax(mixture.logits(scores) / mixture.temperature)
+    for x in (holed, padded):
+        np.testing.assert_allclose(predict_logits(classifier, x), expected, atol=1e-5)
+
+
+def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
+    x, temperatures = gappy(), (0.5, 1.0, 3.0)
+    found = predict_logits(members_alone([branch(one) for one in three], temperatures), x)
+    for number, (network, temperature) in enumerate(zip(three, temperatures, strict=True)):
+        expected = softmax(predict_logits(network, x) / temperature)
+        np.testing.assert_allclose(found[:, number], expected, atol=1e-6)
+
+
+def test_a_replica_answers_by_the_weights_that_it_reports(whole: Replica) -> None:
+    x = hard_lines(200).x[120:]
+    assert [one.name for one in whole.members] == [*MEMBERS]
+    weights = np.array([one.weight for one in whole.members])
+    assert weights.sum() == pytest.approx(1)
+    mixed = np.einsum("m,nmc->nc", weights, predict_logits(whole.members_alone, x))
+    expected = softmax(np.log(mixed) / whole.temperature)
+    found = predict_logits(probabilities_of(whole.classifier), x)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_rows_held_back_are_answered_once_by_every_member(whole: Replica) -> None:
+    assert whole.validation_logits.shape == (120, 3)
+    assert [one.networks for one in whole.members[:2]] == [0, 0]
+    assert sum(one.networks for one in whole.members) == len(whole.fits)
+    for one in whole.members:
+        assert one.networks in ((2,) if one.name == "frozen-lstm" and not one.why else (0, 1, 2))
+        assert (one.weight == 0) == (one.why == NO_GAIN)
+        assert one.accuracy is not None
+    assert whole.validation["accuracy"] > 0.6
+
+
+def test_neither_padding_nor_company_changes_what_members_or_the_committee_say(
+    whole: Replica,
+) -> None:
+    x = hard_lines().x[:12]
+    padded = np.pad(x, ((0, 0), (0, 25), (0, 0)), constant_values=np.nan)
+    alone = predict_logits(whole.members_alone, x)
+    np.testing.assert_allclose(predict_logits(whole.members_alone, padded), alone, atol=1e-4)
+    for row in range(3):
+        own = predict_logits(whole.members_alone, x[row : row + 1])
+        np.testing.assert_allclose(own[0], alone[row], atol=1e-4)
+    answers, wider = whole.classifier(x), whole.classifier(padded)
+    assert set(answers) == {"probabilities", "p_value", "nearest", "distance"}
+    for name, tolerance in (("probabilities", 1e-4), ("p_value", 0.02), ("distance", 1e-3)):
+        np.testing.assert_allclose(wider[name], answers[name], atol=tolerance)
+    np.testing.assert_array_equal(wider["nearest"], answers["nearest"])
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, 1e30, -1e30, 1e-30])
+def test_any_finite_or_missing_input_gets_finite_answers(whole: Replica, value: float) -> None:
+    for steps in (1, 2, 3, 64):
+        answers = whole.classifier(np.full((2, steps, 2), value, np.float32))
+        for part in answers.values():
+            assert np.isfinite(np.array(part)).all()
+        np.testing.assert_allclose(np.sum(answers["probabilities"], axis=1), 1, atol=1e-5)
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+
+
+def test_members_are_stock_keras_and_load_in_a_plain_process(
+    whole: Replica, tmp_path: Path
+) -> None:
+    x = hard_lines().x[:9]
+    np.save(tmp_path / "x.npy", x)
+    for name, model in (("c", whole.classifier), ("m", whole.members_alone)):
+        assert all(type(own).__module__.startswith("keras.") for own in layers_of(model))
+        model.save(tmp_path / f"{name}.keras")
+        subprocess.run(
+            [sys.executable, "-c", LOAD_ALONE, f"{name}.keras", "x.npy", f"{name}.npz"],
+            cwd=tmp_path, check=True, capture_output=True,
+        )  # fmt: skip
+    found = np.load(tmp_path / "c.npz")
+    for name, expected in whole.classifier(x).items():
+        np.testing.assert_allclose(found[name], expected, atol=1e-4)
+    alone = np.load(tmp_path / "m.npz")["probabilities"]
+    np.testing.assert_allclose(alone, whole.members_alone(x), atol=1e-4)
+
+
+def test_members_are_left_out_where_those_before_solve_the_set() -> None:
+    noisy = lines(600)
+    shift = np.where(noisy.y[:, None, None], 5, -5).astype(np.float32)
+    easy = Rows(noisy.x + shift, noisy.y)
+    made = train_replica(easy, None, 2, TWO_FOLDS, 0, quiet)
+    for one in made.members[1:]:
+        assert (one.why, one.networks, one.weight, one.accuracy) == (SOLVED, 0, 0.0, None)
+    assert made.fits == []
+    assert made.validation["accuracy"] == 1.0
+
+
+def test_few_rows_without_an_error_do_not_tell_that_a_set_is_solved() -> None:
+    made = train_replica(lines(60), None, 2, TWO_FOLDS, 0, quiet)
+    assert [one.why for one in made.members if one.why == SOLVED] == []
+    assert {one.networks for one in made.members} == {0, 2}
+
+
+def test_a_member_that_adds_nothing_ends_after_one_network_and_gets_no_weight() -> None:
+    rows = lines(200)
+    noise = Rows(rows.x, np.random.default_rng(0).permutation(rows.y))
+    spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"))
+    made = train_replica(noise, None, 2, spec, 0, quiet)
+    last = made.members[-1]
+    assert (last.networks, last.why, last.weight) == (1, NO_GAIN, 0.0)
+    assert len(made.validation_logits) == 200
+
+
+def test_no_network_is_begun_after_the_budget() -> None:
+    spec = replace(TWO_FOLDS, budget_s=1e-6, recipe=replace(BRIEF, updates=50, solved=0))
+    made = train_replica(hard_lines(60), None, 3, spec, 0, quiet)
+    assert [one.why for one in made.members] == [None, *[NO_TIME] * 3]
+    assert made.fits == []
+    single = train_replica(hard_lines(60), None, 3, replace(spec, members=("conv-lstm",)), 0, quiet)
+    assert [(one.networks, one.why) for one in single.members] == [(1, NO_TIME)]
+    named = replace(spec, members=("conv-lstm",), budget_s=None, networks={"conv-lstm": 1})
+    again = train_replica(hard_lines(60), None, 3, named, 0, quiet)
+    np.testing.assert_array_equal(again.validation_logits, single.validation_logits)
+
+
+@pytest.mark.parametrize("name", ["convolutions", "steps"])
+def test_a_member_in_closed_form_answers_what_it_has_not_seen(name: str) -> None:
+    noise = Rows(lines(150).x, np.random.default_rng(1).permutation(lines(150).y))
+    spec = replace(CLOSED, members=(name,))  # type: ignore[arg-type]
+    made = train_replica(noise, None, 2, spec, 0, quiet)
+    assert abs(made.validation["accuracy"] - 0.5) < 0.12
+    assert made.validation["log_loss"] > 0.66
+    easy = train_replica(lines(150), None, 2, spec, 0, quiet)
+    fresh = lines(250).take(np.arange(150, 250))
+    answers = predict_logits(probabilities_of(easy.classifier), fresh.x).argmax(axis=1)
+    assert (answers == fresh.y).mean() > 0.95
+
+
+def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = lines(300)
+    folds = holdout_folds(rows.y, None, 0.2, 0)[:1]
+    training = Training(rows, 2, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
+    assert training.bounded() is training
+    monkeypatch.setattr(members_module, "MAX_FROZEN", 100)
+    few = training.bounded()
+    assert 100 < len(few.rows) < 200
+    [(kept, held)], [(_, before)] = few.folds, folds
+    np.testing.assert_array_equal(few.rows.x[held], rows.x[before])
+    assert sorted([*kept, *held]) == [*range(len(few.rows))]
+
+
+def test_a_replica_of_rows_in_groups_never_answers_a_row_beside_its_group() -> None:
+    """A group has a course of its own, which says nothing of the class of another group."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 5)
+    y = (groups % 2).astype(np.int32)
+    x = rng.normal(0, 1, (40, 12, 1))[groups] + rng.normal(0, 0.1, (200, 12, 1))
+    rows, spec = Rows(x.astype(np.float32), y), replace(CLOSED, members=("steps",))
+    apart = train_replica(rows, groups, 2, spec, 0, quiet)
+    mixed = train_replica(rows, None, 2, spec, 0, quiet)
+    assert mixed.validation["accuracy"] > 0.9 > 0.75 > apart.validation["accuracy"]
+
+
+def test_rare_classes_have_their_share_in_members_of_every_kind() -> None:
+    rng = np.random.default_rng(5)
+    y = (rng.random(600) < 0.05).astype(np.int32)
+    x = (rng.normal(0, 1, (600, 10, 1)) + 0.8 * y[:, None, None]).astype(np.float32)
+    spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"), networks={"conv-lstm": 1})
+    made = train_replica(Rows(x, y), None, 2, spec, 0, quiet)
+    assert made.decision.offsets is not None
+    alone = predict_logits(made.members_alone, x)[..., 1].mean(axis=0)
+    np.testing.assert_allclose(alone, y.mean(), atol=0.03)
+
+
+def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
+    found = {weights_digest(own) for own in weights_by_network(whole.classifier)}
+    fits, answering = iter(whole.fits), 0
+    for one in whole.members:
+        for network in (next(fits).network for _ in range(one.networks)):
+            assert (weights_digest(network.get_weights()) in found) == (one.weight > 0)
+            answering += one.weight > 0
+    assert answering
+
+
+def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) -> None:
+    given = [one.network.get_weights() for one in whole.fits]
+    still = Recipe(updates=50, epochs=1, learning_rate=1e-12, weight_decay=0, restarts=0, solved=0)
+    spec = replace(TWO_FOLDS, recipe=still, members=("frozen-lstm",))
+    begun = train_replica(hard_lines(), None, 3, spec, 0, quiet, initial=given)
+    assert len(begun.fits) == 2
+    for one, own in zip(begun.fits, given, strict=False):
+        for ours, theirs in zip(one.network.get_weights(), own, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.fixture
+def unlike(root: Root) -> list[tuple[str, float]]:
+    """Two stored seeds of a dataset, one of fixed convolutions and one of a network."""
+    from tasks.compute.replicas import train_seed
+    from tasks.data.split import select_rows
+
+    dataset = store_series(root, n=60)
+    split, found = select_rows(dataset, TWO_FOLDS), []
+    for seed, members in enumerate((("convolutions",), ("conv-lstm",))):
+        spec = replace(TWO_FOLDS, members=members, networks={"conv-lstm": 1})  # type: ignore[arg-type]
+        path = root.join(f"seed-{seed}.keras")
+        record = train_seed(dataset, split, spec, seed, path)
+        assert [one["name"] for one in record["members"]] == [*members]
+        found.append((path, record["temperature"]))
+    return found
+
+
+def test_seeds_of_unlike_members_answer_average_and_explain(
+    root: Root, unlike: list[tuple[str, float]]
+) -> None:
+    from seqclass.store.datasets import open_dataset
+    from tasks.compute.replicas import build_ensemble, explain_rows, predict_rows
+    from tasks.data.split import select_rows
+
+    dataset = open_dataset(root, "toy")
+    rows, path = np.arange(8), root.join("ensemble.keras")
+    each = predict_rows(dataset, rows, [own for own, _ in unlike])
+    record = build_ensemble(root.url, select_rows(dataset, TWO_FOLDS), TWO_FOLDS, unlike, path)
+    [together] = predict_rows(dataset, rows, [path])
+    mean = np.mean([np.log(own) for own in each], axis=0)
+    np.testing.assert_allclose(together, softmax(mean / record["temperature"]), atol=1e-5)
+    assert len(weights_by_network(load_keras(root, path))) >= 2
+    for model in (path, *(own for own, _ in unlike)):
+        evidence, strongest = explain_rows(dataset, rows, rows % 2, model)
+        assert np.isfinite(evidence).all()
+        assert np.abs(evidence).max() > 0
+        assert ((strongest >= 0) & (strongest < 12)).all()

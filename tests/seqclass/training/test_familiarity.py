@@ -1,0 +1,152 @@
+"""How far a series is from all training series, and what that says of a stranger."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from seqclass.networks.convolutions import fit_convolutions
+from seqclass.networks.scaling import fit_scaling
+from seqclass.training import familiarity as unfamiliar
+from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_familiarity
+from seqclass.training.fitting import predict_logits
+from seqclass.training.members import usual_steps
+from tests.support.series import gappy
+
+
+def waves(n: int, seed: int, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """Slow and fast waves of any phase, with noise."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    turns = (1 + y)[:, None] * np.linspace(0, 2, steps)
+    x = np.sin(2 * np.pi * (turns + rng.random((n, 1)))) + rng.normal(0, 0.2, (n, steps))
+    return x[..., None].astype(np.float32), y
+
+
+def fitted(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Familiarity:
+    scaling = fit_scaling(x)
+    found = fit_convolutions(x, usual_steps(x)[0], scaling, (), seed, predict_logits)
+    n_classes = int(y.max()) + 1
+    return fit_familiarity(x, y, n_classes, found.pooled(), scaling, seed, predict_logits)
+
+
+def place_of(found: Familiarity) -> keras.KerasTensor:
+    return found.embed([found.convolutions.input, found.convolutions.output])
+
+
+def outputs(found: Familiarity) -> keras.Model:
+    return keras.Model(found.convolutions.input, familiarity_outputs(place_of(found), found))
+
+
+def answers(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: np.array(part) for name, part in model(x, training=False).items()}
+
+
+@pytest.fixture(scope="module")
+def known() -> tuple[np.ndarray, Familiarity, keras.Model]:
+    x, y = waves(60, 0)
+    found = fitted(x, y)
+    return x, found, outputs(found)
+
+
+def test_of_like_series_a_tenth_has_a_p_value_below_a_tenth() -> None:
+    shares = []
+    for draw in range(5):
+        x, y = waves(100, 10 + draw)
+        new, _ = waves(200, 100 + draw)
+        p = answers(outputs(fitted(x, y)), new)["p_value"]
+        shares.append([(p <= level).mean() for level in (0.1, 0.5)])
+    tenth, half = np.mean(shares, axis=0)
+    assert 0.05 < tenth < 0.17
+    assert 0.38 < half < 0.62
+
+
+def test_a_far_series_has_the_smallest_p_value(known: tuple) -> None:
+    _, found, model = known
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 1, (4, 40, 1)).astype(np.float32)
+    ramp = np.linspace(-50, 50, 40, dtype=np.float32)[None, :, None]
+    for stranger in (noise, ramp, np.full((1, 40, 1), 1e6, np.float32)):
+        p = answers(model, stranger)["p_value"]
+        np.testing.assert_allclose(p, 1 / (len(found.rows) + 1), rtol=1e-5)
+
+
+def test_the_nearest_rows_are_those_that_brute_force_finds(known: tuple) -> None:
+    _, found, model = known
+    x, _ = waves(20, 5)
+    embed = keras.Model(found.convolutions.input, place_of(found))
+    places = predict_logits(embed, x).astype(np.float64)
+    apart = np.sqrt(np.square(places[:, None] - found.places.astype(np.float64)).sum(axis=-1))
+    order = np.argsort(apart, axis=1)[:, :3]
+    nearest = np.take_along_axis(apart, order, axis=1)
+    told = answers(model, x)
+    np.testing.assert_array_equal(told["nearest"], order)
+    np.testing.assert_allclose(told["distance"], nearest.mean(axis=1), rtol=1e-3)
+    farther = (found.distances >= told["distance"][:, None]).sum(axis=1)
+    np.testing.assert_allclose(told["p_value"], (farther + 1) / (len(found.rows) + 1), atol=0.02)
+
+
+def test_a_training_row_s_distance_is_to_the_others(known: tuple) -> None:
+    _, found, _ = known
+    apart = np.sqrt(np.square(found.places[:, None] - found.places).sum(axis=-1))
+    np.fill_diagonal(apart, np.inf)
+    expected = np.sort(np.sort(apart, axis=1)[:, :3].mean(axis=1))
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-3)
+
+
+def test_looks_and_scores_of_a_place_have_the_spreads_that_are_stated(known: tuple) -> None:
+    _, found, _ = known
+    variances = found.places.var(axis=0)
+    assert variances[:-2].sum() == pytest.approx(3, rel=0.01)
+    assert variances[-2:].sum() == pytest.approx(unfamiliar.SCORE_WEIGHT**2 * 3, rel=0.01)
+
+
+def test_it_says_the_same_after_saving_and_of_padded_series(known: tuple, tmp_path: Path) -> None:
+    x, _, model = known
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
+    before, after = answers(model, x), answers(loaded, x)
+    padded = answers(model, np.pad(x, ((0, 0), (0, 9), (0, 0)), constant_values=np.nan))
+    for name in ("p_value", "nearest", "distance"):
+        np.testing.assert_array_equal(after[name], before[name])
+        tolerance = 0.02 if name == "p_value" else 1e-3
+        np.testing.assert_allclose(padded[name], before[name], atol=tolerance)
+
+
+@pytest.mark.parametrize("n", [5, 60], ids=["few", "as many as references"])
+def test_company_does_not_change_what_is_said(known: tuple, n: int) -> None:
+    x, _, model = known
+    together = answers(model, x[:n])
+    for row in range(5):
+        alone = answers(model, x[row : row + 1])
+        np.testing.assert_array_equal(alone["nearest"][0], together["nearest"][row])
+        np.testing.assert_allclose(alone["distance"][0], together["distance"][row], rtol=1e-3)
+
+
+def test_all_that_is_said_is_float32_or_a_row_s_number(known: tuple) -> None:
+    x, _, model = known
+    kinds = {name: part.dtype.name for name, part in answers(model, x).items()}
+    assert kinds == {"p_value": "float32", "nearest": "int32", "distance": "float32"}
+
+
+def test_of_many_rows_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfamiliar, "MAX_REFERENCES", 25)
+    x, y = waves(60, 0)
+    found = fitted(x, y)
+    assert len(found.rows) == len(set(found.rows)) == 25
+    assert (np.diff(found.rows) > 0).all()
+    nearest = answers(outputs(found), x[found.rows])["nearest"]
+    assert (nearest[:, 0] == np.arange(25)).mean() > 0.8
+
+
+def test_holes_constants_and_few_rows_are_no_fault() -> None:
+    x = gappy(6)
+    found = fitted(x, np.arange(6) % 2)
+    model = outputs(found)
+    for value in (np.nan, 0.0, 1e30, -1e30):
+        told = answers(model, np.full((2, 7, 2), value, np.float32))
+        assert all(np.isfinite(part).all() for part in told.values())
+        assert ((told["p_value"] > 0) & (told["p_value"] <= 1)).all()
+    few = fitted(x[:3], np.array([0, 1, 0]))
+    assert answers(outputs(few), x)["nearest"].shape == (6, 2)

@@ -1,0 +1,130 @@
+"""Splits by groups and by time: the share that was asked for, every class, or a word of it."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.store.models import Model
+from seqclass.store.root import Root
+from seqclass.training.group_splits import tolerance
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import assign_newest, assign_test
+from tasks.data.split import describe_split, select_rows, spec_of
+from tests.support.commands import Command
+from tests.support.stored import store_series, store_version
+
+DRAWS = 100
+
+
+def drawn(seed: int, n_groups: int = 11) -> tuple[np.ndarray, np.ndarray]:
+    """300 series in groups of unlike sizes; each has some of three classes only."""
+    rng = np.random.default_rng(seed)
+    group = rng.choice(n_groups, 300, p=rng.dirichlet(np.full(n_groups, 5.0)))
+    taste = rng.dirichlet(np.ones(3), n_groups)
+    y = np.array([rng.choice(3, p=taste[g]) for g in group])
+    return np.array([f"g{g}" for g in group]), y
+
+
+def is_right(y: np.ndarray, held: np.ndarray) -> bool:
+    return abs(len(held) / len(y) - 0.2) <= 0.05 + 1e-9 and set(y[held]) == set(y)
+
+
+@pytest.mark.parametrize("by", ["hash", "time"])
+def test_few_groups_still_give_a_fifth_with_every_class(by: str) -> None:
+    good = 0
+    for seed in range(DRAWS):
+        keys, y = drawn(seed)
+        time = np.random.default_rng(seed).permutation(len(y))
+        kept, held = (
+            assign_test(keys, y, 0.2, seed, True)
+            if by == "hash"
+            else assign_newest(keys, y, time, 0.2, True)
+        )
+        assert not set(keys[kept]) & set(keys[held])
+        good += is_right(y, held)
+    assert good >= 0.95 * DRAWS
+
+
+def test_the_first_rule_was_wrong_of_most() -> None:
+    splits = [assign_test(*drawn(seed), 0.2, seed)[1] for seed in range(DRAWS)]
+    assert sum(is_right(drawn(seed)[1], held) for seed, held in enumerate(splits)) < DRAWS / 2
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), min_size=12, max_size=80),
+    fraction=st.sampled_from([0.1, 0.2, 0.5]),
+    seed=st.integers(0, 99),
+)
+def test_no_key_is_cut_and_two_of_every_class_train(
+    rows: list[tuple[int, int]], fraction: float, seed: int
+) -> None:
+    groups, y = np.array(rows).T
+    y = np.unique(y, return_inverse=True)[1]
+    kept, held = assign_test(groups.astype(str), y, fraction, seed, True)
+    assert sorted([*kept, *held]) == list(range(len(rows)))
+    assert not set(groups[kept]) & set(groups[held])
+    for code in set(y):
+        keys = set(groups[y == code])
+        assert len(keys & set(groups[kept])) >= min(2, len(keys))
+
+
+def test_a_split_that_is_right_stays_as_it_is() -> None:
+    rng = np.random.default_rng(0)
+    keys, y = np.array([f"g{i // 3}" for i in range(3000)]), rng.integers(0, 3, 3000)
+    plain, balanced = (assign_test(keys, y, 0.2, 0, rule)[1] for rule in (False, True))
+    assert is_right(y, plain)
+    assert plain.tolist() == balanced.tolist()
+
+
+def test_a_class_that_is_old_is_tested_by_its_newest_series() -> None:
+    y = np.array([1] * 10 + [0] * 90)
+    _, held = assign_newest(np.arange(100).astype(str), y, np.arange(100), 0.2, True)
+    assert held.tolist() == [9, *range(80, 100)]
+
+
+def old_model(root: Root, dataset: str, **spec: object) -> Model:
+    return store_version(root, "m", dataset=dataset, spec=spec)
+
+
+def test_a_model_of_the_first_rule_keeps_its_rows(root: Root) -> None:
+    keys, y = drawn(3)
+    labels = [f"c{code}" for code in y]
+    stored = store_series(root, n=300, label=labels, group=pa.array(keys))
+    spec = spec_of(old_model(root, stored.ref, split_seed=0))
+    assert spec.split_rule == 1
+    before = assign_test(np.char.add("group ", keys), y, 0.2, 0)[1]
+    assert select_rows(stored, spec).test.tolist() == before.tolist()
+    assert select_rows(stored, TrainingSpec()).test.tolist() != before.tolist()
+    assert spec_of(old_model(root, stored.ref, split_rule=2)).split_rule == 2
+
+
+def test_without_groups_both_rules_are_one(root: Root) -> None:
+    stored = store_series(root, n=200)
+    rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2)]
+    assert rows[0] == rows[1]
+
+
+def test_what_can_t_be_split_is_said_before_training(root: Root, seqclass: Command) -> None:
+    groups = ["big"] * 40 + [f"g{i}" for i in range(2)] * 10
+    labels = [("down", "up")[i % 2] for i in range(60)]
+    stored = store_series(root, group=groups, label=labels)
+    with pytest.raises(ValueError, match="enough groups"):
+        select_rows(stored, TrainingSpec())
+    code, out, err = seqclass("train", "toy")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_what_a_split_has_reached_is_told(root: Root) -> None:
+    groups = ["big"] * 150 + [f"g{i % 3}" for i in range(150)]
+    stored = store_series(root, n=300, group=groups)
+    chosen = select_rows(stored, TrainingSpec(test_fraction=0.4))
+    found = describe_split(stored, chosen, TrainingSpec(test_fraction=0.4))
+    assert abs(found["share"] - 0.4) <= tolerance(0.4)
+    assert found["amiss"] == []
+    low = describe_split(stored, chosen, TrainingSpec(test_fraction=0.1))
+    assert "instead of 10%" in low["amiss"][0]
+    assert json.dumps(found)

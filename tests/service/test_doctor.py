@@ -1,0 +1,197 @@
+"""``seqclass doctor``: the usual faults of a service, each with what to do."""
+
+import json
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from flows.cli.command_line import PREFECT_SETTINGS
+from flows.service.automations import SILENT, STUCK, find, watch_runs
+from flows.service.server import (
+    POOL,
+    SILENCE_S,
+    choose_port,
+    home_of,
+    local_url,
+    make_pool,
+    new_service,
+    only_one,
+    prefect_file,
+    record,
+    recorded,
+)
+from seqclass.store.root import Root, open_root
+from tests.support.commands import Command
+from tests.support.servers import free_port
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """What another Prefect would say: another version, a clock an hour late, nothing else."""
+
+    def do_GET(self) -> None:
+        said = {"/api/health": b"true", "/api/admin/version": b'"3.4.0"', "/api/hello": b'"hi"'}
+        self.send_response(200 if self.path in said else 404)
+        self.end_headers()
+        self.wfile.write(said.get(self.path, b'{"detail": "no"}'))
+
+    do_POST = do_GET  # noqa: N815 - its name is given
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return "Thu, 01 Jan 2026 00:00:00 GMT"
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/api"
+    server.shutdown()
+
+
+def findings(seqclass: Command, url: str) -> dict[str, dict]:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url}):
+        code, out, err = seqclass("doctor", "--json")
+    found = json.loads(out)["findings"]
+    assert code == (not all(f["ok"] for f in found)), err
+    return {f["what"]: f for f in found}
+
+
+def test_another_version_and_another_clock_are_found(seqclass: Command, elsewhere: str) -> None:
+    found = findings(seqclass, elsewhere)
+    assert not found["server version"]["ok"]
+    assert "3.4.0" in found["server version"]["found"]
+    assert not found["clock"]["ok"]
+    assert "clocks" in found["clock"]["advice"]
+
+
+def test_a_server_for_the_commands_alone_lacks_nothing(seqclass: Command, prefect: str) -> None:
+    found = findings(seqclass, prefect)
+    assert all(finding["ok"] for finding in found.values()), found
+    assert "seqclass up" in found["service"]["found"]
+
+
+def test_what_half_a_service_lacks_is_found_with_what_to_do(
+    seqclass: Command, prefect: str
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        make_pool(client)
+        make_pool(client)
+        try:
+            found = findings(seqclass, prefect)
+        finally:
+            client.delete_work_pool(POOL)
+    assert found["work pool"]["ok"]
+    for what in ("worker", "deployments", "automations"):
+        assert not found[what]["ok"], found[what]
+        assert "seqclass up" in found[what]["advice"]
+
+
+def test_a_server_that_does_not_answer_is_found(seqclass: Command) -> None:
+    found = findings(seqclass, f"http://127.0.0.1:{free_port()}/api")
+    assert not found["prefect server"]["ok"]
+    assert "seqclass up" in found["prefect server"]["advice"]
+
+
+def test_a_root_that_can_not_be_written_is_found(
+    seqclass: Command, tmp_path: os.PathLike, prefect: str
+) -> None:
+    (file := tmp_path / "file").write_text("not a folder")
+    code, out, _ = seqclass("doctor", "--root", file / "tree", "--json")
+    found = {f["what"]: f for f in json.loads(out)["findings"]}
+    assert (code, found["storage root"]["ok"]) == (1, False)
+    assert "--root" in found["storage root"]["advice"]
+
+
+def test_a_port_in_use_is_refused_in_one_line(
+    seqclass: Command, root: Root, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    port = int(elsewhere.split(":")[2].partition("/")[0])
+    with temporary_settings({PREFECT_API_URL: None}):
+        code, out, err = seqclass("up", "--port", port)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert f"expected a free port, got {port}" in err
+    assert f"set PREFECT_API_URL={elsewhere}" in err
+    assert not home_of(root).joinpath("server.log").exists()
+    for wrong in (-1, 70_000):
+        with pytest.raises(ValueError, match="--port: expected"):
+            choose_port(wrong)
+
+
+def test_port_0_means_any_free_one() -> None:
+    port = choose_port(0)
+    assert port > 0
+    assert choose_port(port) == port
+
+
+def test_who_holds_a_home_sees_its_own_errors(tmp_path: Path) -> None:
+    def read_from_a_pipe() -> None:
+        with only_one(tmp_path) as first, only_one(tmp_path) as second:
+            assert (first, second) == (True, False)
+            raise BlockingIOError("the pipe is empty")
+
+    with pytest.raises(BlockingIOError, match="the pipe is empty"):
+        read_from_a_pipe()
+
+
+def test_a_service_is_known_by_what_it_wrote_down(root: Root) -> None:
+    assert recorded(root) is None
+    service = new_service(local_url(4321))
+    home_of(root).mkdir(parents=True)
+    record(root, service)
+    assert recorded(root) == service
+    (home_of(root) / "service.json").write_text("{")
+    assert recorded(root) is None
+    assert prefect_file().name == "prefect.yaml"
+    assert "://" not in str(home_of(open_root("memory://here")))
+
+
+def test_automations_are_made_once_and_renewed_where_they_differ(prefect: str) -> None:
+    found = {}
+    try:
+        watch_runs(90, 600, ["1"])
+        for name in (SILENT, STUCK):
+            found[name] = find(name)
+        watch_runs(90, 600, ["1"])
+        assert find(SILENT).id == found[SILENT].id
+        watch_runs(120, 600, ["1"])
+        renewed = find(SILENT)
+        assert renewed.id == found[SILENT].id
+        assert renewed.trigger.within.total_seconds() == 120
+        assert find(STUCK).id == found[STUCK].id
+    finally:
+        for automation in found.values():
+            automation.delete()
+
+
+def test_runs_of_other_flows_on_a_shared_server_are_not_watched(prefect: str) -> None:
+    from prefect.server.events.schemas.automations import EventTrigger
+    from prefect.server.events.schemas.events import RelatedResource, Resource
+
+    run = Resource({"prefect.resource.id": "prefect.flow-run.7"})
+    watch_runs(90, 600, ["1", "2"])
+    for name in (SILENT, STUCK):
+        found = find(name)
+        found.delete()
+        trigger = EventTrigger.model_validate(found.trigger.model_dump(mode="json"))
+        for flow, is_watched in (("2", True), ("3", False)):
+            related = {"prefect.resource.id": f"prefect.flow.{flow}"}
+            named = RelatedResource({**related, "prefect.resource.role": "flow"})
+            assert trigger.covers_resources(run, [named]) is is_watched
+
+
+def test_flows_of_every_command_beat_often_enough_for_the_automations() -> None:
+    assert 3 * int(PREFECT_SETTINGS["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) <= SILENCE_S

@@ -1,0 +1,305 @@
+"""``seqclass up`` with a real server and worker: sweeps, retraining, kills, and a clean end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.service.processes import environment_of, marked, runs
+from flows.service.server import SILENCE_S, Service, client_of, online_workers, recorded
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root, open_root
+from tests.support.arrivals import drop, rows
+from tests.support.places import REPOSITORY
+from tests.support.servers import free_port
+from tests.support.stored import store_series
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+READY_S, SLACK_S = 40, 60
+ONE_NETWORK = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
+QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "SEQCLASS_STORAGE")}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), **more}
+
+
+def command(*words: str, **more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "flows", *words], env=surroundings(**more), capture_output=True,
+        text=True,
+    )  # fmt: skip
+
+
+class Up:
+    """A running ``seqclass up``."""
+
+    def __init__(self, root: Root, port: int) -> None:
+        self.root = root
+        Path(root.path).mkdir(exist_ok=True)
+        self.log = Path(root.path + ".log")
+        began = time.monotonic()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows", "up", "--port", str(port), "--root", root.path,
+                 "--json"],
+                env=surroundings(), stdout=subprocess.PIPE, stderr=log, text=True, cwd="/",
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.seconds = time.monotonic() - began
+        assert line, self.log.read_text()
+        self.said = json.loads(line)
+        found = recorded(root)
+        assert found is not None
+        self.service: Service = found
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        with client_of(self.service) as client:
+            yield client
+
+    def ask(self, deployment: str, **parameters: object) -> Any:
+        """Start a run of a deployment; its id."""
+        with self.client() as client:
+            found = client.read_deployment_by_name(deployment)
+            return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
+
+    def runs(self, flow: str) -> list[Any]:
+        """Runs of a flow, oldest first."""
+        from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+
+        with self.client() as client:
+            found = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
+        return sorted(found, key=lambda run: run.created)
+
+    def run(self, run_id: Any) -> Any:
+        with self.client() as client:
+            return client.read_flow_run(run_id)
+
+    def process_of(self, run_id: Any) -> int:
+        """The topmost process of a flow run."""
+        wanted = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
+
+        def found() -> list[int]:
+            return [pid for pid in runs(self.service.mark) if wanted in environment_of(pid)]
+
+        return until(found, 60)[0]
+
+    def pid_of(self, kind: str) -> int:
+        words = {"server": b"flows.service.serving", "worker": b"worker"}[kind]
+        return next(
+            pid for pid in marked(self.service.mark)
+            if words in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        )  # fmt: skip
+
+
+def until(find: Callable[[], Any], seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, find
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A service on any free port, with a dataset ``toy`` and its champion."""
+    root = open_root(tmp_path_factory.mktemp("service") / "tree")
+    up = Up(root, port=0)
+    try:
+        store_series(root, n=200)
+        spec = Path(root.path + ".json")
+        spec.write_text(json.dumps({"recipe": QUICK, **ONE_NETWORK}))
+        trained = command("train", "toy", "--seeds", "1", "--spec", str(spec), "--root", root.path,
+                          PREFECT_API_URL=up.service.url)  # fmt: skip
+        assert trained.returncode == 0, trained.stderr
+        yield up
+    finally:
+        up.stop()
+        assert marked(up.service.mark) == set()
+
+
+def test_it_is_ready_soon_and_healthy(service: Up, capsys: pytest.CaptureFixture) -> None:
+    with capsys.disabled():
+        print(f"\nup: ready after {service.seconds:.1f} s")
+    assert service.seconds <= READY_S
+    with urllib.request.urlopen(f"{service.service.ui}/ui-settings") as reply:  # noqa: S310
+        assert json.load(reply)["api_url"] == service.service.url
+    found = command("doctor", "--root", service.root.path, "--json")
+    assert found.returncode == 0, found.stdout
+    names = {finding["what"] for finding in json.loads(found.stdout)["findings"]}
+    assert {"worker", "work pool", "deployments", "automations", "clock"} <= names
+
+
+def test_a_second_up_says_so_and_leaves_the_first_alone(service: Up) -> None:
+    before = marked(service.service.mark)
+    second = command("up", "--port", str(free_port()), "--root", service.root.path)
+    assert second.returncode == 0
+    assert f"already up for {service.root.url}: its UI is at {service.service.ui}" in second.stdout
+    assert before <= marked(service.service.mark)
+    assert service.process.poll() is None
+
+
+def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path) -> None:
+    """What a page did to the server before it had doors, by one who has the password."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    canary, tree = tmp_path / "canary", tmp_path / "tree"
+    with service.client() as client:
+        found = client.read_deployment_by_name("generate-signals/local").id
+        with pytest.raises(PrefectHTTPStatusError, match="422"):
+            client.create_flow_run_from_deployment(
+                found, job_variables={"command": f"touch {canary}"}
+            )
+        body = {"parameters": {"root": str(tree)}, "enforce_parameter_schema": False}
+        reply = client._client.post(f"/deployments/{found}/create_flow_run", json=body)
+    state = ended(service, reply.json()["id"], 90)
+    assert state.is_failed()
+    assert "root: expected none" in state.message
+    assert not canary.exists()
+    assert not tree.exists()
+
+
+def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> None:
+    words = ("generate", "signals", "--n-series", "30", "--name", "drawn")
+    found = command(*words, "--root", service.root.path)
+    assert found.returncode == 0, found.stderr
+    assert f"Prefect on {service.service.url}" in found.stderr
+    assert service.runs("generate-signals")[-1].state.is_completed()
+    asked = {"PREFECT_API_URL": service.service.url}
+    elsewhere = command(*words, "--root", f"{service.root.path}-other", **asked)
+    assert elsewhere.returncode == 2
+    assert elsewhere.stderr.count("\n") == 1
+    assert "set PREFECT_API_AUTH_STRING" in elsewhere.stderr
+    password = Path(service.said["password"]).read_text().strip()
+    given = {**asked, "PREFECT_API_AUTH_STRING": password}
+    elsewhere = command(*words, "--root", f"{service.root.path}-other", **given)
+    assert elsewhere.returncode == 0, elsewhere.stderr
+
+
+def sweep_every(up: Up, seconds: int) -> None:
+    """What a person would do in the UI: another interval for the schedule."""
+    from prefect.client.schemas.schedules import IntervalSchedule
+
+    with up.client() as client:
+        found = client.read_deployment_by_name("ingest/local")
+        (schedule,) = found.schedules
+        assert schedule.slug == "sweep"
+        interval = IntervalSchedule(interval=timedelta(seconds=seconds))
+        client.update_deployment_schedule(found.id, schedule.id, schedule=interval)
+
+
+def ended(up: Up, run_id: Any, seconds: float) -> Any:
+    """The state in which a run ended."""
+    return until(lambda: (state := up.run(run_id).state).is_final() and state, seconds)
+
+
+def started(up: Up, run_id: Any) -> Any:
+    """Wait until a run is at work."""
+    until(lambda: up.run(run_id).state.is_running(), 90)
+    return run_id
+
+
+def dropped(up: Up, first: int) -> Any:
+    """Put a file of 60 series into the inbox; the retraining that it leads to."""
+    before = len(up.runs("retrain-model"))
+    drop(open_root(up.root.join("inbox", "toy")), f"{first}.parquet", rows(first, 60))
+    return until(lambda: up.runs("retrain-model")[before:], 120)[0].id
+
+
+def check_sound(root: Root) -> None:
+    assert verify_tree(root)["bad"] == []
+    assert root.exists("models", "toy", str(champion_of(root, "toy")), "manifest.json")
+
+
+def is_online(up: Up) -> bool:
+    import httpx
+
+    try:
+        with up.client() as client:
+            return bool(online_workers(client))
+    except (httpx.HTTPError, RuntimeError):
+        return False
+
+
+def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
+    service: Up, capsys: pytest.CaptureFixture
+) -> None:
+    """Nobody lends a hand: files are dropped, and run, worker and server are killed at once."""
+    began, root = datetime.now(UTC), service.root
+    lost = started(service, dropped(service, 0))
+    delay = (service.run(lost).start_time - began).total_seconds()
+    victims = [service.process_of(lost), service.pid_of("worker"), service.pid_of("server")]
+    killed = datetime.now(UTC)
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    check_sound(root)
+    until(lambda: is_online(service), 90)
+    following = dropped(service, 100)
+    another = service.ask("retrain-model/local", model="toy")
+    see_the_schedule_fire(service)
+    states = [ended(service, run, SILENCE_S + 150) for run in (following, another, lost)]
+    begun = min(service.run(run).start_time for run in (following, another))
+    to_next, to_notice = begun - killed, states[2].timestamp - killed
+    with capsys.disabled():
+        print(f"\ndrop to the start of retraining: {delay:.1f} s")
+        print(f"kill to the notice of it: {to_notice.total_seconds():.0f} s")
+        print(f"kill to the start of the next retraining: {to_next.total_seconds():.0f} s")
+    assert to_next.total_seconds() < SILENCE_S + SLACK_S
+    assert sorted(state.name for state in states) == ["Crashed", "NothingNew", "Promoted"]
+    assert states[2].name == "Crashed"
+    assert champion_of(root, "toy") == "v2"
+    names = [name[13:] for name in root.names("inbox", "toy", "done")]
+    assert sorted(names) == ["0.parquet", "100.parquet"]
+    assert len(set(ids_of(root))) == len(ids_of(root)) == 320
+    check_sound(root)
+
+
+def ids_of(root: Root) -> list[str]:
+    return open_dataset(root, "toy").labels()["series_id"].to_pylist()
+
+
+def see_the_schedule_fire(service: Up) -> None:
+    sweep_every(service, 10)
+
+    def swept() -> list[Any]:
+        found = service.runs("ingest")
+        return [run for run in found if run.auto_scheduled and run.state.name == "NothingNew"]
+
+    until(swept, 120)
+    sweep_every(service, 3600)
+
+
+def test_kills_of_worker_and_run_and_a_stop_leave_a_sound_tree(service: Up) -> None:
+    """A killed worker takes its runs along at their next word, a killed run is told of at once."""
+    first = started(service, dropped(service, 200))
+    os.kill(service.pid_of("worker"), signal.SIGKILL)
+    second = service.ask("retrain-model/local", model="toy")
+    assert ended(service, first, 120).name == "Crashed"
+    check_sound(service.root)
+    os.kill(service.process_of(started(service, second)), signal.SIGKILL)
+    assert ended(service, second, 30).name == "Crashed"
+    check_sound(service.root)
+    started(service, service.ask("retrain-model/local", model="toy"))
+    assert service.stop(signal.SIGTERM) == 0
+    assert marked(service.service.mark) == set()
+    check_sound(service.root)
+    assert champion_of(service.root, "toy") == "v2"

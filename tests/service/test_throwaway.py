@@ -1,0 +1,87 @@
+"""The Prefect server that a command starts for itself."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.service.processes import environment_of, is_dead
+from seqclass.store.root import Root
+from tests.support.commands import start
+
+FEW = ["generate", "signals", "--n-series", "30"]
+
+
+@pytest.fixture
+def environment(root: Root, tmp_path: Path) -> dict[str, str]:
+    own = {"SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path / "home")}
+    return {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | own
+
+
+def servers(environment: dict[str, str]) -> list[int]:
+    """Living servers of commands in this test's environment."""
+    home = f"PREFECT_HOME={environment['PREFECT_HOME']}".encode()
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in pids if home in environment_of(pid) and _serves(pid)]
+
+
+def _serves(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"flows.service.throwaway" in words and not is_dead(pid)
+
+
+def wait_for_servers(environment: dict[str, str], some: bool) -> None:
+    deadline = time.monotonic() + 60
+    while bool(servers(environment)) != some:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_it_ends_with_the_command_and_its_database_knows_the_run(
+    environment: dict[str, str],
+) -> None:
+    subprocess.run([sys.executable, "-m", "flows", *FEW], env=environment, check=True)
+    wait_for_servers(environment, some=False)
+    with sqlite3.connect(f"{environment['PREFECT_HOME']}/prefect.db") as database:
+        runs = database.execute("SELECT state_type FROM flow_run").fetchall()
+        (logs,) = database.execute("SELECT COUNT(*) FROM log").fetchone()
+    assert runs == [("COMPLETED",)]
+    assert logs > 0
+
+
+@pytest.mark.slow
+def test_three_at_once_make_one_database(environment: dict[str, str], root: Root) -> None:
+    started = [start([*FEW, "--name", name], environment) for name in "abc"]
+    assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
+    assert root.names("datasets") == ["a", "b", "c"]
+
+
+def test_a_killed_command_takes_it_along(environment: dict[str, str]) -> None:
+    process = start(FEW, environment)
+    wait_for_servers(environment, some=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for_servers(environment, some=False)
+
+
+def test_one_that_cannot_start_is_one_line(
+    environment: dict[str, str], root: Root, tmp_path: Path
+) -> None:
+    nowhere = f"sqlite+aiosqlite:///{tmp_path}/nowhere/prefect.db"
+    environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = nowhere
+    found = subprocess.run(
+        [sys.executable, "-m", "flows", *FEW], env=environment, capture_output=True, text=True
+    )
+    assert found.returncode == 2
+    problem = found.stderr.splitlines()[-1]
+    assert problem.startswith("seqclass: throw-away Prefect server: expected it to answer")
+    assert "unable to open database file" in problem
+    assert root.names("datasets") == []

@@ -1,0 +1,73 @@
+"""Small datasets and versions in a root."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+
+from seqclass.store.datasets import Dataset, write_dataset
+from seqclass.store.models import Model, commit_model
+from seqclass.store.root import Root, staging
+from seqclass.store.rows import from_dense
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.replicas import train_seed
+from tasks.compute.workers import workers
+from tasks.data.split import select_rows
+from tests.support.places import NOW
+
+QUICK = TrainingSpec(seeds=1, members=("convolutions",))
+
+
+def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) -> Dataset:
+    """Two classes, rising and falling lines of 12 steps with noise, and further columns."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    line = np.linspace(-1, 1, 12, dtype=np.float32) * np.where(y, 1, -1)[:, None]
+    table = pa.table(
+        {
+            "series_id": [f"s{i:03d}" for i in range(n)],
+            "label": [("down", "up")[code] for code in y],
+            "n_steps": np.full(n, 12, np.int32),
+            "value": from_dense(line + 0.1 * rng.standard_normal(line.shape, dtype=np.float32)),
+            **columns,
+        }
+    )
+    return write_dataset(root, name, [table], {"test": name}, NOW)
+
+
+def store_version(
+    root: Root, name: str, comparison: dict | None = None, **description: object
+) -> Model:
+    """A version of two files that no network can be read from."""
+    known = {"dataset": "datasets/toy@0", "dataset_source": {}, "refused": None, **description}
+    with staging(root, f"model-{name}") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        said = {"comparison.json": json.dumps(comparison or {}).encode(), "model.keras": b"{}"}
+        for artifact, content in said.items():
+            root.fs.pipe_file(f"{workspace}/{artifact}", content)
+        return commit_model(root, workspace, name, known, NOW)
+
+
+def register(dataset: Dataset, **more: object) -> Iterator[Model]:
+    """Two versions of one trained classifier and nothing else."""
+    root = dataset.root
+    trained = root.join("trained.keras")
+    [record] = workers().run(
+        [(train_seed, (dataset, select_rows(dataset, QUICK), QUICK, 0, trained))]
+    )
+    description = {
+        "dataset": dataset.ref,
+        "classes": sorted(dataset.manifest["classes"]),
+        "channels": dataset.channels,
+        "decision": record["decision"],
+        "refused": None,
+        "spec": asdict(QUICK),
+        **more,
+    }
+    for _ in range(2):
+        with staging(root, "model") as workspace:
+            shutil.copy(trained, f"{workspace}/model.keras")
+            yield commit_model(root, workspace, "toy", description, NOW)

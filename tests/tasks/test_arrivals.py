@@ -1,0 +1,467 @@
+"""Files that arrive in an inbox: each is taken exactly once, whatever happens to it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.screening.policy import Policy
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.inbox import DONE, look_at, missing_end, put_away
+from seqclass.store.registry import move_champion
+from seqclass.store.root import Root, open_root, write_manifest
+from seqclass.store.rows import from_dense
+from tasks.data.notify import announce_arrival
+from tests.support.arrivals import Told, drop, rows, sweep
+from tests.support.commands import Command
+from tests.support.places import NOW, REPOSITORY
+from tests.support.stored import store_series
+
+
+def test_a_long_name_of_another_script_can_be_put_away(inbox: Root) -> None:
+    path = drop(inbox, "ಕ" * 80 + ".parquet", rows(0))
+    arrival = look_at(inbox, path.name)
+    assert arrival is not None
+    assert put_away(inbox, arrival, "0" * 64, DONE, reason="why")
+    assert not path.exists()
+    [moved] = Path(inbox.path, DONE).glob("*.parquet")
+    assert moved.name.startswith("0" * 12)
+
+
+def became(found: dict) -> dict[str, str]:
+    return {file["file"]: file["became"] for file in found["files"]}
+
+
+def folder(inbox: Root, name: str) -> list[str]:
+    return [file[13:] for file in inbox.names(name) if not file.endswith(".reason.txt")]
+
+
+def ids(root: Root) -> list[str]:
+    return open_dataset(root, "toy").labels()["series_id"].to_pylist()
+
+
+def test_ten_files_at_once_make_one_version_and_one_announcement(root: Root, inbox: Root) -> None:
+    before, told = open_dataset(root, "toy"), Told()
+    for i in range(10):
+        drop(inbox, f"f{i}.parquet", rows(10 * i))
+    found = sweep(root, inbox, told=told)
+    after = open_dataset(root, "toy")
+    assert set(became(found).values()) == {"added"}
+    assert (found["added"], found["dataset"]) == (40, after.ref)
+    assert after.manifest["parents"] == [before.ref]
+    assert len(after.manifest["source"]["import"]) == 10
+    assert told == [(after.ref, 40)]
+    assert len(ids(root)) == len(set(ids(root))) == 100
+    assert len(folder(inbox, "done")) == 10
+    assert len(dataset_versions(root, "toy")) == 2
+    assert verify_tree(root)["bad"] == []
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_the_same_content_twice_is_taken_once(root: Root, inbox: Root, when: str) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    if when == "later":
+        sweep(root, inbox)
+    drop(inbox, "b.parquet", rows(0))
+    found = sweep(root, inbox)
+    assert became(found)["b.parquet"] == "repeated"
+    assert len(ids(root)) == 64
+    assert folder(inbox, "done") == ["a.parquet", "b.parquet"]
+
+
+def test_the_same_rows_in_another_file_are_taken_once(root: Root, inbox: Root) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    sweep(root, inbox)
+    pq.write_table(rows(0), Path(inbox.path, "b.parquet"), compression="gzip")
+    assert became(sweep(root, inbox)) == {"b.parquet": "repeated"}
+    assert len(dataset_versions(root, "toy")) == 2
+
+
+def test_a_version_begun_anew_takes_a_file_of_an_older_line_again(root: Root, inbox: Root) -> None:
+    path = drop(inbox, "a.parquet", rows(0))
+    kept = shutil.copy(path, inbox.path + "-kept")
+    sweep(root, inbox)
+    store_series(root, n=50)
+    shutil.copy(kept, path)
+    assert became(sweep(root, inbox)) == {"a.parquet": "added"}
+    assert len(ids(root)) == 54
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (rows(0).rename_columns(["series_id", "label", "n_steps", "other"]), "new_column 'other'"),
+        (rows(0, label=["down", "sideways"] * 2), "new_class"),
+        (rows(0, value=from_dense(np.full((4, 12), 900, np.float32))), "frozen"),
+        (rows(0, series_id=["s000", "s001", "t8", "t9"]), "duplicate_id"),
+    ],
+    ids=["columns", "class", "values", "id"],
+)
+def test_a_file_that_breaks_the_contract_goes_aside_alone(
+    root: Root, inbox: Root, table: pa.Table, reason: str
+) -> None:
+    drop(inbox, "bad.parquet", table)
+    drop(inbox, "good.parquet", rows(0))
+    found = sweep(root, inbox)
+    assert became(found) == {"bad.parquet": "quarantined", "good.parquet": "added"}
+    assert len(ids(root)) == 64
+    assert folder(inbox, "quarantine") == ["bad.parquet"]
+    (why,) = Path(inbox.path, "quarantine").glob("*.reason.txt")
+    assert reason in why.read_text()
+
+
+def test_damage_before_a_sound_footer_does_not_wait_for_ever(root: Root, inbox: Root) -> None:
+    path = drop(inbox, "bad.parquet", rows(0))
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(20) + content[24:])
+    (file,) = sweep(root, inbox)["files"]
+    assert file["became"] == "quarantined"
+    assert "expected a sound file, got Couldn't deserialize thrift" in file["reason"]
+    assert folder(inbox, "quarantine") == ["bad.parquet"]
+
+
+def test_what_a_refused_file_held_does_not_count_as_seen(root: Root, inbox: Root) -> None:
+    drop(inbox, "a.parquet", rows(0, label=["down", "sideways"] * 2))
+    drop(inbox, "b.parquet", rows(0))
+    assert became(sweep(root, inbox))["b.parquet"] == "added"
+
+
+def test_a_policy_decides_what_goes_aside(root: Root, inbox: Root) -> None:
+    drop(inbox, "a.parquet", rows(0, label=["down", "sideways"] * 2))
+    found = sweep(root, inbox, policy=Policy(new_class="quarantine"))
+    assert (found["added"], found["files"][0]["quarantined"]) == (2, {"new_class": 2})
+    assert root.names("datasets", "toy", "quarantine") != []
+    assert verify_tree(root)["bad"] == []
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def test_a_half_written_file_waits_until_it_is_whole(root: Root, inbox: Root) -> None:
+    path = drop(inbox, "a.parquet", rows(0))
+    whole = path.read_bytes()
+    torn(path)
+    found = sweep(root, inbox)
+    assert became(found) == {"a.parquet": "waiting"}
+    assert "footer" in found["files"][0]["reason"]
+    path.write_bytes(whole)
+    assert became(sweep(root, inbox)) == {"a.parquet": "added"}
+
+
+def test_a_file_that_grows_waits_though_its_end_looks_right(root: Root, inbox: Root) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    found = sweep(root, inbox, datetime.now(UTC), quiet_s=30)
+    assert became(found) == {"a.parquet": "waiting"}
+    assert became(sweep(root, inbox, quiet_s=30)) == {"a.parquet": "added"}
+
+
+def test_a_file_that_nobody_finishes_goes_aside_in_the_end(root: Root, inbox: Root) -> None:
+    torn(drop(inbox, "a.parquet", rows(0)))
+    assert became(sweep(root, inbox, patience_s=30)) == {"a.parquet": "quarantined"}
+    assert folder(inbox, "quarantine") == ["a.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "missing"),
+    [
+        ("a.csv", b"series_id,label,step,x\na,b,0,1", "line break"),
+        ("a.csv", b"series_id,label,step,x\na,b,0,1\n", None),
+        ("a.csv", b"", "content"),
+        ("a.parquet", b"PAR1", None),
+        ("a.parquet", b"PAR1\x00\x00", "footer"),
+        ("a.npz", b"PK\x03\x04 and so on", "directory"),
+        ("a.txt", b"anything", None),
+    ],
+)
+def test_the_end_of_a_file_tells_whether_it_is_whole(
+    root: Root, name: str, content: bytes, missing: str | None
+) -> None:
+    os.makedirs(root.path)
+    Path(root.path, name).write_bytes(content)
+    found = missing_end(root, name)
+    assert found is None if missing is None else missing in str(found)
+
+
+def test_a_whole_npz_is_whole(root: Root) -> None:
+    os.makedirs(root.path)
+    with zipfile.ZipFile(root.join("a.npz"), "w") as file:
+        file.writestr("x.npy", b"1")
+    assert missing_end(root, "a.npz") is None
+
+
+def test_hidden_and_temporary_names_and_folders_are_left_alone(root: Root, inbox: Root) -> None:
+    for name in (".hidden.parquet", "a.parquet.part", "b.tmp"):
+        drop(inbox, name, rows(0))
+    os.makedirs(inbox.join("c.parquet"))
+    assert sweep(root, inbox)["files"] == []
+
+
+def test_a_file_of_no_known_kind_goes_aside_with_the_reason(root: Root, inbox: Root) -> None:
+    Path(inbox.path, "notes.txt").write_text("hello\n")
+    found = sweep(root, inbox)
+    assert became(found) == {"notes.txt": "quarantined"}
+    assert "expected a file ending in" in found["files"][0]["reason"]
+
+
+def test_a_prefix_of_another_store_is_swept_too(root: Root, inbox: Root) -> None:
+    away = open_root(f"memory://drop-{os.getpid()}")
+    away.fs.makedirs(away.path)
+    for name, first in (("a", 0), ("b", 0), ("c", 9)):
+        local = drop(inbox, f".{name}.parquet", rows(first))
+        away.fs.put_file(str(local), away.join(f"{name}.parquet"))
+    away.fs.pipe_file(away.join("half.parquet"), b"PAR1")
+    away.fs.pipe_file(away.join("odd.txt"), b"odd\n")
+    found = became(sweep(root, away))
+    assert found.pop("half.parquet") == "quarantined"
+    assert found.pop("odd.txt") == "quarantined"
+    assert found == {"a.parquet": "added", "b.parquet": "repeated", "c.parquet": "added"}
+    assert sorted(folder(away, "done")) == ["a.parquet", "b.parquet", "c.parquet"]
+    assert away.names() == ["done", "quarantine"]
+    assert len(ids(root)) == 68
+
+
+@pytest.fixture
+def meddle(inbox: Root, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Somebody does something at the n-th look at a file."""
+
+    def plan(name: str, look: int, deed: Callable[[str], None]) -> None:
+        watched, looks, honest = inbox.join(name), count(1), os.lstat
+
+        def lstat(path: str, **kwargs: Any) -> os.stat_result:
+            if path == watched and next(looks) == look:
+                deed(path)
+            return honest(path, **kwargs)
+
+        monkeypatch.setattr(os, "lstat", lstat)
+
+    return plan
+
+
+def overwrite(path: str) -> None:
+    pq.write_table(rows(500), path)
+
+
+AFTER_READING, BEFORE_MOVING = 2, 3
+
+
+def test_a_file_removed_while_it_is_read_is_reported_and_not_taken(
+    root: Root, inbox: Root, meddle: Callable[..., None]
+) -> None:
+    for name, first in (("a", 0), ("b", 10)):
+        drop(inbox, f"{name}.parquet", rows(first))
+    meddle("a.parquet", AFTER_READING, os.remove)
+    found = sweep(root, inbox)
+    assert became(found) == {"a.parquet": "gone", "b.parquet": "added"}
+    assert len(ids(root)) == 64
+
+
+def test_a_file_changed_while_it_is_read_is_taken_next_time(
+    root: Root, inbox: Root, meddle: Callable[..., None]
+) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    meddle("a.parquet", AFTER_READING, overwrite)
+    found = sweep(root, inbox)
+    assert became(found) == {"a.parquet": "waiting"}
+    assert len(ids(root)) == 60
+    assert became(sweep(root, inbox)) == {"a.parquet": "added"}
+    assert "t0500" in ids(root)
+
+
+@pytest.mark.parametrize("deed", [os.remove, overwrite])
+def test_a_file_lost_after_its_rows_were_committed_is_reported(
+    root: Root, inbox: Root, meddle: Callable[..., None], deed: Callable[[str], None]
+) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    meddle("a.parquet", BEFORE_MOVING, deed)
+    found = sweep(root, inbox)
+    assert became(found) == {"a.parquet": "added"}
+    assert "not moved" in found["files"][0]["reason"]
+    sweep(root, inbox)
+    assert len(ids(root)) == (64 if deed is os.remove else 68)
+
+
+def test_files_for_a_dataset_that_is_not_there_wait(root: Root) -> None:
+    inbox = open_root(root.join("inbox", "toy"))
+    drop(inbox, "a.parquet", rows(0))
+    assert became(sweep(root, inbox)) == {"a.parquet": "waiting"}
+    assert root.names("datasets") == []
+
+
+KILLED = """
+import os, signal, sys
+from datetime import datetime, UTC, timedelta
+from seqclass.store.root import open_root
+from tasks.data.notify import announce_arrival
+from tasks.data.collect import ArrivalSpec, collect_arrivals
+root, moment = open_root(sys.argv[1]), int(sys.argv[2])
+inbox, calls = open_root(root.join("inbox", "toy")), 0
+def count(frame, event, argument):
+    global calls
+    calls += 1
+    if calls == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+def told(ref, added):
+    with open(root.join("told"), "a") as file:
+        file.write(ref + chr(10))
+sys.setprofile(count)
+collect_arrivals(
+    root, "toy", inbox, ArrivalSpec(), datetime.now(UTC) + timedelta(minutes=1), told
+)
+sys.setprofile(None)
+print(calls)
+"""
+
+
+def killed_sweep(root: Root, moment: int) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, root.path, str(moment)], capture_output=True, text=True,
+        cwd=REPOSITORY,
+    )  # fmt: skip
+
+
+def test_of_three_sweeps_at_once_each_file_is_taken_by_one(root: Root, inbox: Root) -> None:
+    for i in range(5):
+        drop(inbox, f"f{i}.parquet", rows(10 * i))
+    words = [sys.executable, "-c", KILLED, root.path, "0"]
+    sweeps = [subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [sweep.wait(timeout=60) for sweep in sweeps] == [0, 0, 0]
+    assert len(ids(root)) == len(set(ids(root))) == 80
+    assert len(dataset_versions(root, "toy")) == 2
+    assert len(folder(inbox, "done")) == 5
+    assert inbox.names() == ["done"]
+
+
+def kill_at_moments(root: Root, inbox: Root, shares: list[float]) -> None:
+    """Kill sweeps of three files after these shares of all Python calls that a sweep makes."""
+    for i in range(3):
+        drop(inbox, f"f{i}.parquet", rows(10 * i))
+    shutil.copytree(root.path, root.path + "-before")
+    whole = killed_sweep(root, 0)
+    expected, n_calls = ids(root), int(whole.stdout)
+    for share in shares:
+        shutil.rmtree(root.path)
+        shutil.copytree(root.path + "-before", root.path)
+        assert killed_sweep(root, max(1, int(share * n_calls))).returncode == -9
+        assert verify_tree(root)["bad"] == []
+        assert ids(root) in (expected[:60], expected)
+        assert killed_sweep(root, 0).returncode == 0
+        assert ids(root) == expected
+        assert len(folder(inbox, "done")) == 3
+        assert Path(root.path, "told").read_text().splitlines()[-1] == open_dataset(root, "toy").ref
+
+
+def test_a_killed_sweep_is_made_good_by_the_next(root: Root, inbox: Root) -> None:
+    kill_at_moments(root, inbox, [0.5, 0.93, 0.97, 0.99])
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_at_ten_moments_is_made_good_by_the_next(root: Root, inbox: Root) -> None:
+    early, late = np.linspace(0.02, 0.8, 4), np.linspace(0.85, 0.999, 6)
+    kill_at_moments(root, inbox, [*early, *late])
+
+
+def test_the_command_says_what_became_of_each_file(
+    prefect: str, root: Root, inbox: Root, seqclass: Command
+) -> None:
+    code, out, err = seqclass("ingest", "toy")
+    assert (code, out.splitlines()) == (0, [f"{inbox.path}: 0 series added", "nothing new"]), err
+    drop(inbox, "a.parquet", rows(0))
+    os.utime(inbox.join("a.parquet"), (0, 0))
+    code, out, err = seqclass("ingest", "--json")
+    found = json.loads(out)
+    assert (code, found["added"]) == (0, 4), err
+    assert found["sweeps"][0]["dataset"] == open_dataset(root, "toy").ref
+    drop(inbox, "b.parquet", rows(9, label=["down", "sideways"] * 2))
+    os.utime(inbox.join("b.parquet"), (0, 0))
+    code, out, err = seqclass("ingest", "toy")
+    assert code == 1
+    assert "quarantined  b.parquet: PATH: expected" in out
+
+
+def test_the_command_refuses_what_is_not_there(root: Root, inbox: Root, seqclass: Command) -> None:
+    for words, says in ((["yot"], "expected one of toy@"), (["--inbox", "x"], "DATASET: expected")):
+        code, out, err = seqclass("ingest", *words)
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert says in err
+
+
+def events_of(name: str) -> list[dict]:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        body = {"filter": {"event": {"name": [name]}, "order": "ASC"}}
+        return client._client.post("/events/filter", json=body).json()["events"]
+
+
+def eventually(find: Callable[[], list]) -> list:
+    deadline = time.monotonic() + 20
+    while not (found := find()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def told_of(root: Root, n: int) -> Callable[[], list[dict]]:
+    def find() -> list[dict]:
+        found = events_of("seqclass.data.arrived")
+        own = [event for event in found if event["payload"]["root"] == root.url]
+        return own if len(own) == n else []
+
+    return find
+
+
+def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
+    prefect: str, root: Root, inbox: Root
+) -> None:
+    from flows.arrivals import ingest_arrivals
+
+    state = ingest_arrivals(root=root.path, return_state=True)
+    assert (state.name, state.type.value) == ("NothingNew", "COMPLETED")
+    drop(inbox, "a.parquet", rows(0))
+    os.utime(inbox.join("a.parquet"), (0, 0))
+    state = ingest_arrivals(root=root.path, return_state=True)
+    assert state.name == "Completed"
+    ref = open_dataset(root, "toy").ref
+    (event,) = eventually(told_of(root, 1))
+    assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
+    assert event["payload"] == {"dataset": ref, "added": 4, "root": root.url}
+
+
+def test_new_rows_are_announced_for_each_model_of_their_dataset(
+    prefect: str, root: Root, inbox: Root
+) -> None:
+    for model, dataset in (("line", "toy"), ("other", "elsewhere"), ("second", "toy")):
+        manifest = {"name": model, "files": [], "dataset": f"datasets/{dataset}@0"}
+        write_manifest(root, root.join("models", model, "v1"), manifest)
+        move_champion(root, model, "v1", "me", "why", {}, NOW)
+    announce_arrival(root, "datasets/toy@1", 4)
+    found = eventually(told_of(root, 2))
+    assert {event["payload"]["model"] for event in found} == {"line", "second"}
+    related = {event["related"][0]["prefect.resource.id"] for event in found}
+    assert related == {"seqclass.model.line", "seqclass.model.second"}
+
+
+def test_an_import_announces_what_it_appends_once(
+    prefect: str, root: Root, inbox: Root, seqclass: Command
+) -> None:
+    path = drop(inbox, "a.parquet", rows(0))
+    for _ in range(2):
+        code, _, err = seqclass("import", path, "--name", "toy", "--append")
+        assert code == 0, err
+    eventually(told_of(root, 1))
+    assert became(sweep(root, inbox)) == {"a.parquet": "repeated"}

@@ -1,0 +1,150 @@
+"""Settling: a decision that a kill cuts short is carried out once, whoever comes next."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from prefect.logging import disable_run_logger
+
+import seqclass.store.registry
+import tasks.retraining.decision
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.leases import locked
+from seqclass.store.models import commit_model
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.retrainings import replay_pending, retrainings_of
+from seqclass.store.root import Root, staging
+from tasks.registry.promote import promote_version, roll_back
+from tasks.retraining.detection import detect_new_data
+from tests.support.places import NOW
+from tests.support.stored import store_series
+
+VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
+WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
+SEEN = {"resting": None, "words": [], "quality": None, "drift": None}
+LATER = NOW + timedelta(hours=1)
+STEPS = {
+    "before it is sealed": (tasks.retraining.decision, "commit_retraining"),
+    "before the audit": (seqclass.store.registry, "write_audit"),
+    "before the move": (seqclass.store.registry, "swap_file"),
+}
+
+
+@pytest.fixture
+def two(root: Root) -> Root:
+    """A root with two versions, of which the first is champion."""
+    ref = store_series(root).ref
+    for _ in range(2):
+        with staging(root, "model") as workspace:
+            root.fs.makedirs(workspace, exist_ok=True)
+            root.fs.pipe_file(f"{workspace}/comparison.json", b"{}")
+            known = {"dataset": ref, "dataset_source": {}, "refused": None}
+            commit_model(root, workspace, "toy", known, NOW)
+    move_champion(root, "toy", "v1", "me", "the first", {}, NOW)
+    return root
+
+
+def settle(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[str, Any]:
+    known = next(iter(root.names("datasets", "toy")))
+    news = {"champion": "models/toy@v1", "latest": f"datasets/toy@{known}", "rows": 30}
+    with disable_run_logger(), staging(root, "retraining-toy") as folder:
+        return tasks.retraining.decision.apply_decision.fn(
+            news, SEEN, "models/toy@v2", verdict, RetrainSpec(), folder, "", now, root.url
+        )
+
+
+@contextmanager
+def killed_at(step: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as here:
+        here.setattr(*STEPS[step], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        yield
+
+
+def in_a_child(work: Callable[[], object]) -> int:
+    """The signal that a copy of this process ended by."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+def come_again(root: Root) -> None:
+    with locked(root, "models", "toy"):
+        replay_pending(root, "toy")
+
+
+@pytest.mark.parametrize("verdict", [VERDICT, WORSE], ids=["better", "worse"])
+@pytest.mark.parametrize("step", list(STEPS))
+def test_a_killed_decision_is_carried_out_once(
+    two: Root, monkeypatch: pytest.MonkeyPatch, step: str, verdict: dict[str, Any]
+) -> None:
+    is_move = not verdict["reasons"]
+    with killed_at(step, monkeypatch):
+        ended = in_a_child(lambda: settle(two, verdict))
+    assert ended == (0 if step == "before the move" and not is_move else signal.SIGKILL)
+    for _ in range(2):
+        come_again(two)
+    is_decided = step != "before it is sealed"
+    assert len(retrainings_of(two, "toy")) == is_decided
+    assert champion_of(two, "toy") == ("v2" if is_decided and is_move else "v1")
+    entries = read_audit(two, "toy")[1:]
+    assert [entry["what"] for entry in entries] == [["refuse", "promote"][is_move]] * is_decided
+    if not is_decided:
+        assert settle(two, verdict)["decision"] == ["refused", "promoted"][is_move]
+        assert len(read_audit(two, "toy")) == 2
+
+
+@pytest.mark.parametrize("step", ["before the audit", "before the move"])
+def test_a_hand_finds_the_decision_carried_out(
+    two: Root, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with killed_at(step, monkeypatch):
+        assert in_a_child(lambda: settle(two, VERDICT)) == signal.SIGKILL
+    assert champion_of(two, "toy") == "v1"
+    moved = roll_back(two, "toy", "no", LATER + timedelta(hours=1))
+    assert (moved["from"], moved["to"], champion_of(two, "toy")) == ("v2", "v1", "v1")
+    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "promote", "rollback"]
+
+
+def test_a_hand_that_is_stopped_half_way_moves_once(
+    two: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command again ends the move that was cut short, and makes no second one."""
+    last = LATER + timedelta(hours=1)
+    commands: dict[str, Callable[[datetime], dict[str, Any]]] = {
+        "v2": lambda now: promote_version(two, "toy@v2", "why", False, now),
+        "v1": lambda now: roll_back(two, "toy", "why", now),
+    }
+    for number, (wanted, command) in enumerate(commands.items()):
+        now = last + timedelta(hours=number)
+        with killed_at("before the move", monkeypatch):
+            assert in_a_child(partial(command, now)) == signal.SIGKILL
+        assert champion_of(two, "toy") != wanted
+        assert command(now + timedelta(minutes=1))["to"] == wanted
+        assert champion_of(two, "toy") == wanted
+    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "promote", "rollback"]
+
+
+def test_two_decisions_at_one_time_are_refused(two: Root) -> None:
+    settle(two, WORSE)
+    with pytest.raises(ValueError, match="now: expected a time at which nothing was decided yet"):
+        settle(two, VERDICT)
+
+
+def test_who_was_not_answered_may_ask_again(two: Root) -> None:
+    silence = {**VERDICT, "reasons": ["nobody approved of it"], "unanswered": True}
+    grown = store_series(two, n=90)
+    found = settle(two, silence)
+    assert (found["decision"], found["settled"]) == ("refused", False)
+    assert read_audit(two, "toy")[-1]["reason"] == "nobody approved of it"
+    with disable_run_logger():
+        news = detect_new_data.fn("toy", RetrainSpec(), LATER, two.url)
+    assert (news["latest"], news["rows"], news["waiting"]) == (grown.ref, 30, None)

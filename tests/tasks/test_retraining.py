@@ -1,0 +1,443 @@
+"""Retraining: what is promoted, what is refused and why, and that one runs at a time."""
+
+import contextvars
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from prefect.logging import disable_run_logger
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import TypeAdapter
+
+import tasks.retraining.detection
+from flows.cli.model_commands import tell_server
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.networks.architecture import Architecture
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.leases import claimed
+from seqclass.store.models import model_versions
+from seqclass.store.registry import (
+    champion_of,
+    move_champion,
+    open_model,
+    previous_champion,
+    read_audit,
+)
+from seqclass.store.retrainings import commit_retraining, retrainings_of, write_suspect_labels
+from seqclass.store.root import Root, open_root, staging
+from seqclass.store.rows import from_dense
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+from tasks.data.split import select_rows
+from tasks.retraining.challenge import choose
+from tasks.retraining.detection import doubted_ids
+from tests.support.commands import Command
+from tests.support.places import NOW, REPOSITORY
+from tests.support.servers import free_port
+from tests.support.stored import store_series, store_version
+
+LIGHT = TrainingSpec(
+    seeds=1,
+    members=("conv-lstm",),
+    networks={"conv-lstm": 1},
+    recipe=Recipe(updates=250, epochs=1, shortest=100, restart_check_step=100, restarts=1),
+    architecture=Architecture(filters=16, units=16),
+)
+
+
+def series(first: int, n: int, level: float = 0.0, shuffled: bool = False) -> pa.Table:
+    """Rising and falling lines of 12 steps with noise."""
+    rng = np.random.default_rng(first)
+    y = np.arange(n) % 2
+    line = np.linspace(-1, 1, 12, dtype=np.float32) * np.where(y, 1, -1)[:, None]
+    names = np.array(["down", "up"])[rng.permutation(y) if shuffled else y]
+    values = line + 0.2 * rng.standard_normal(line.shape, dtype=np.float32) + np.float32(level)
+    return pa.table(
+        {
+            "series_id": [f"s{i:05d}" for i in range(first, first + n)],
+            "label": names,
+            "value": from_dense(values.astype(np.float32)),
+        }
+    )
+
+
+def bring(root: Root, folder: Path, table: pa.Table, append: bool = True) -> None:
+    from flows.cli.simulation import OPEN_DOOR
+    from flows.ingestion import import_dataset
+    from tasks.data.ingest import ImportSpec
+
+    path = folder / f"{table['series_id'][0].as_py()}.parquet"
+    pq.write_table(table, path)
+    import_dataset("toy", ImportSpec((str(path),), policy=OPEN_DOOR, append=append), root.url)
+
+
+def retrain(root: Root, **chosen: Any) -> dict[str, Any]:
+    from flows.retraining import retrain_model
+
+    outcome: Any = retrain_model("toy", RetrainSpec(**chosen), root.url)
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def kept(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, Path]:
+    """A root with a champion, and a folder for files."""
+    from flows.training import train_classifier
+
+    root, folder = open_root(tmp_path_factory.mktemp("kept")), tmp_path_factory.mktemp("in")
+    bring(root, folder, series(0, 120), append=False)
+    train_classifier("toy", spec=LIGHT, root=root.path)
+    return root, folder
+
+
+def test_without_new_rows_nothing_is_done(kept: tuple[Root, Path], seqclass: Command) -> None:
+    root, _ = kept
+    began = time.monotonic()
+    code, out, _ = seqclass("retrain", "toy", "--root", root.path, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["model"], found["decision"]) == ("models/toy@v1", "nothing new")
+    assert found["reasons"][0].startswith("nothing new since the champion was trained")
+    assert time.monotonic() - began < 10
+    assert not root.exists("retrainings")
+
+
+def test_a_second_retraining_of_a_model_ends_at_once(kept: tuple[Root, Path]) -> None:
+    root, _ = kept
+    with claimed(root, "retraining", "models", "toy") as is_free:
+        assert is_free
+        found = retrain(root)
+    assert found["decision"] == "nothing new"
+    assert found["reasons"][0].startswith("another retraining of this model is running")
+    with claimed(root, "retraining", "models", "toy") as is_free:
+        assert is_free
+
+
+@pytest.fixture
+def own(kept: tuple[Root, Path], tmp_path: Path) -> tuple[Root, Path]:
+    """A copy of the root that a test may change, and a folder for files."""
+    shutil.copytree(kept[0].path, tmp_path / "tree")
+    return open_root(tmp_path / "tree"), tmp_path
+
+
+def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> None:
+    root, folder = own
+    bring(root, folder, series(3000, 120, shuffled=True))
+    waits = retrain(root, debounce_s=3600)
+    assert waits["decision"] == "nothing new"
+    assert "debounce of 3600 s" in waits["reasons"][0]
+    found = retrain(root, when="changed")
+    assert found["decision"] == "refused"
+    assert found["doubted"]
+    assert champion_of(root, "toy") == "v1"
+    ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
+    assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
+    assert "nothing new since the last look" in retrain(root)["reasons"][0]
+    news = detect_new_data("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
+    assert (news["rows"], news["waiting"]) == (120, None)
+    see_corrected_labels(root, folder)
+
+
+def correct_labels(root: Root, folder: Path) -> int:
+    """The same rows come again under the same ids, their labels put right; how many were wrong."""
+    table = pa.concat_tables(open_dataset(root, "toy").tables()).drop_columns("n_steps")
+    right = pa.array([("down", "up")[i % 2] for i in range(len(table))])
+    bring(root, folder, table.set_column(1, "label", right), append=False)
+    return pc.sum(pc.not_equal(table["label"], right)).as_py()
+
+
+def see_corrected_labels(root: Root, folder: Path) -> None:
+    wrong = correct_labels(root, folder)
+    assert 30 < wrong < 90
+    news = detect_new_data("toy", RetrainSpec(), datetime.now(UTC), root)
+    assert (news["rows"], news["waiting"]) == (wrong, None)
+    left_out = doubted_ids(open_dataset(root, "toy"), "toy", RetrainSpec())
+    assert len(left_out) == 120 - wrong
+
+
+@pytest.mark.slow
+def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
+    own: tuple[Root, Path],
+) -> None:
+    root, folder = own
+    bring(root, folder, series(3000, 120, shuffled=True))
+    found: list[dict[str, Any]] = []
+    copied = contextvars.copy_context()  # a thread has no settings of its own
+    first = threading.Thread(target=lambda: found.append(copied.run(retrain, root)))
+    first.start()
+    until_it_trains(root)
+    wrong = correct_labels(root, folder)
+    assert retrain(root)["reasons"][0].startswith("another retraining of this model is running")
+    first.join()
+    assert (found[0]["decision"], found[0]["new_rows"]) == ("promoted", wrong)
+    assert [record["decision"] for record in retrainings_of(root, "toy")] == ["refused", "promoted"]
+    judged = open_model(root, "toy").read_json("comparison.json")
+    assert 0 < judged["newest"]["rows"] < wrong
+    learned = open_dataset(root, open_model(root, "toy").manifest["dataset"])
+    assert learned.manifest["n_series"] == 120 + wrong
+
+
+def until_it_trains(root: Root) -> None:
+    deadline = time.monotonic() + 60
+    while not list(Path(root.join(".staging")).glob("*-model-toy-*/candidates")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_where_every_new_row_is_doubted_nothing_is_new(own: tuple[Root, Path]) -> None:
+    """A retraining that was overtaken has doubted rows, and they are looked at again."""
+    root, folder = own
+    bring(root, folder, series(3000, 120, shuffled=True))
+    latest = open_dataset(root, "toy")
+    pairs = [(f"s{i:05d}", label) for i, label in enumerate(labels_of(latest)[120:], 3000)]
+    with staging(root, "retraining-toy") as folder_of_record:
+        root.fs.makedirs(folder_of_record, exist_ok=True)
+        write_suspect_labels(root, folder_of_record, pairs)
+        record = {"dataset": latest.ref, "challenger": None, "settled": False, "trusted": False}
+        commit_retraining(root, folder_of_record, "toy", record, NOW)
+    found = retrain(root)
+    assert found["decision"] == "nothing new"
+    assert found["reasons"][0].startswith(f"0 new rows in {latest.ref}, fewer than the 20 worth")
+    assert "120 with doubted labels don't count" in found["reasons"][0]
+
+
+def labels_of(dataset: Dataset) -> list[str]:
+    return dataset.labels()["label"].to_pylist()
+
+
+def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
+    with disable_run_logger():
+        return tasks.retraining.detection.detect_new_data.fn(name, spec, now, root.url)
+
+
+def test_a_window_takes_the_newest_rows_and_leaves_doubted_ones_out(root: Root) -> None:
+    latest = store_series(root, n=60)
+    chosen = choose(latest, {"s059", "s058"}, RetrainSpec(window_rows=20))
+    ids = chosen.labels()["series_id"].to_pylist()
+    assert ids == [f"s{i:03d}" for i in range(38, 58)]
+    assert chosen.manifest["source"]["chosen_from"] == latest.ref
+    np.testing.assert_array_equal(chosen.values(), latest.values(np.arange(38, 58)))
+    assert choose(latest, set(), RetrainSpec()).ref == latest.ref
+    assert choose(latest, set(), RetrainSpec(window_rows=60)).ref == latest.ref
+
+
+def test_the_newest_rows_are_those_of_the_latest_time(root: Root) -> None:
+    hours = [NOW + timedelta(hours=-row) for row in range(59)]
+    latest = store_series(root, n=60, time=pa.array([*hours, None], pa.timestamp("us", tz="UTC")))
+    chosen = choose(latest, set(), RetrainSpec(window_rows=10))
+    assert chosen.labels()["series_id"].to_pylist() == [f"s{i:03d}" for i in range(10)]
+
+
+def test_frozen_test_rows_train_no_challenger(root: Root) -> None:
+    """Whatever is appended or cut off, the old test rows stay out of the training rows."""
+    before, grown = store_series(root, "a", n=100), store_series(root, "b", n=300)
+    window = choose(grown, set(), RetrainSpec(window_rows=250))
+    tested, *learned = (
+        {dataset.labels()["series_id"][int(row)].as_py() for row in getattr(chosen, part)}
+        for dataset, part in ((before, "test"), (grown, "train"), (window, "train"))
+        for chosen in [select_rows(dataset, LIGHT)]
+    )
+    assert len(tested) > 10
+    assert not tested & (learned[0] | learned[1])
+
+
+@pytest.mark.slow
+def test_the_life_of_a_champion(
+    own: tuple[Root, Path], seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    """Good rows, too few rows, a poisoned batch, good rows again; then by hand and back."""
+    root, folder = own
+    bring(root, folder, series(1000, 100))
+    good = retrain(root, start="warm")
+    assert good["decision"] == "promoted"
+    assert good["reasons"][0].startswith("not worse than champion v1: macro F1")
+    assert champion_of(root, "toy") == "v2"
+    assert open_model(root, "toy").manifest["spec"]["warm_start"] == "models/toy@v1"
+    assert {"drift.parquet", "drift.svg", "seen.json", "manifest.json"} == {
+        path.name for path in Path(good["folder"]).iterdir()
+    }
+    assert "value: mean" in pq.read_table(f"{good['folder']}/drift.parquet")["what"].to_pylist()
+
+    bring(root, folder, series(2000, 5))
+    assert "5 new rows" in retrain(root)["reasons"][0]
+
+    bring(root, folder, series(3000, 120, shuffled=True))
+    rests = retrain(root, cool_down_s=3600)
+    assert "cool-down of 3600 s" in rests["reasons"][0]
+    code, out, err = seqclass("retrain", "toy", "--root", root.path, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert found["decision"] == "refused"
+    assert found["doubted"]
+    assert "labels of the new rows don't fit" in err
+    assert champion_of(root, "toy") == "v2"
+    assert read_audit(root, "toy")[-1]["what"] == "refuse"
+    assert "nothing new since the last look" in retrain(root)["reasons"][0]
+
+    bring(root, folder, series(4000, 100))
+    again = retrain(root)
+    assert again["decision"] == "promoted"
+    chosen = open_dataset(root, open_model(root, "toy").manifest["dataset"])
+    ids = set(chosen.labels()["series_id"].to_pylist())
+    assert len(ids) == 120 + 100 + 100
+    assert not {i for i in ids if i.startswith(("s03", "s02"))}
+    assert chosen.manifest["parents"] == [again["dataset"]]
+
+    back = seqclass_json("rollback", "toy", "--reason", "looks odd", "--root", root.path)
+    assert (back["from"], back["to"]) == ("v4", "v2")
+    entry = read_audit(root, "toy")[-1]
+    assert (entry["what"], entry["reason"]) == ("rollback", "looks odd")
+    assert seqclass_json("promote", "toy@v4", "--root", root.path)["moved"]
+    assert seqclass_json("verify", "--root", root.path)["bad"] == []
+    assert seqclass("models", "--root", root.path)[0] == 0
+
+
+def test_a_move_counts_though_no_server_hears_of_it(
+    root: Root,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        tell_server(
+            root, "seqclass.model.promoted", {"moved": True, "model": "models/m@v2"}, "by hand"
+        )
+    assert "moved, but not announced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["plant/", "../models/m", "", ".."])
+def test_what_can_t_be_a_name_has_no_versions(root: Root, name: str) -> None:
+    assert model_versions(root, name) == []
+
+
+def test_rollbacks_go_back_step_by_step(root: Root) -> None:
+    for number in range(3):
+        move_champion(
+            root, "m", store_version(root, "m").version, "me", "why", {}, NOW.replace(second=number)
+        )
+    steps = []
+    while (before := previous_champion(root, "m")) is not None:
+        later = NOW + timedelta(minutes=1 + len(steps))
+        move_champion(root, "m", before, "me", "back", {}, later, what="rollback")
+        steps.append(before)
+    assert steps == ["v2", "v1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["promote", "toy"], "MODEL: expected a version to promote, NAME@vN, got 'toy'"),
+        (["rollback", "none"], "MODEL: expected one of toy@v1"),
+        (["retrain", "none"], "MODEL: expected one of toy@v1"),
+        (["simulate", "--scenario", "x"], "--scenario: expected one of stable"),
+    ],
+)
+def test_a_bad_input_is_one_line(
+    kept: tuple[Root, Path], seqclass: Command, words: list[str], says: str
+) -> None:
+    code, _, err = seqclass(*words, "--root", kept[0].path)
+    assert code == 2
+    assert f"seqclass: {says}" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"least_rows": 0}, {"debounce_s": -1}, {"window_rows": 3}, {"when": "never"},
+     {"start": "cold"}, {"significance": 1}, {"approval_s": 0}],
+)  # fmt: skip
+def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"expected .*, got .*; correct"):
+        RetrainSpec(**wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("approve", [True, False])
+def test_a_person_has_the_last_word(own: tuple[Root, Path], approve: bool) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
+    from prefect.flow_runs import resume_flow_run
+
+    root, folder = own
+    bring(root, folder, series(1000, 100))
+
+    def answer() -> None:
+        paused = FlowRunFilter(
+            state=FlowRunFilterState.model_validate({"type": {"any_": ["PAUSED"]}})
+        )
+        deadline = time.monotonic() + 120
+        with get_client(sync_client=True) as client:
+            while time.monotonic() < deadline:
+                for run in client.read_flow_runs(flow_run_filter=paused):
+                    resume_flow_run(run.id, run_input={"approve": approve, "reason": "I looked"})
+                    return
+                time.sleep(0.5)
+
+    # A thread has no settings of its own, so it takes this one's: the address of the server.
+    person = threading.Thread(target=contextvars.copy_context().run, args=(answer,))
+    person.start()
+    found = retrain(root, approval=True, approval_s=120)
+    person.join()
+    assert found["decision"] == ("promoted" if approve else "refused")
+    assert "I looked" in found["reasons"][0]
+    assert champion_of(root, "toy") == ("v2" if approve else "v1")
+
+
+def test_silence_is_no_approval_and_the_run_goes_on(prefect: str) -> None:
+    from prefect import flow
+
+    from flows.approval import with_approval
+
+    @flow(name="ask")
+    def ask() -> dict[str, Any]:
+        spec = RetrainSpec(approval=True, approval_s=1)
+        return with_approval({"better": True, "reason": "not worse"}, spec)
+
+    found = ask()
+    assert not found["better"]
+    assert found["reasons"] == ["nobody approved of it within 1 s; the next run asks again"]
+    assert found["unanswered"]
+
+
+@pytest.mark.slow
+def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
+    """A poisoned batch that a person lets in and takes back, an outage with a backlog."""
+    from flows.cli.simulation import SimulationSpec, simulate
+
+    store = open_root(tmp_path / "tree")
+    spec = SimulationSpec("story", weeks=6, retraining=RetrainSpec(when="changed"))
+    rows = list(simulate(spec, store, tmp_path))
+    by_week = [(row["week"], row["event"], row["decision"]) for row in rows]
+    assert (3, "rows, shuffled labels", "refused") in by_week
+    assert [d for _, event, d in by_week if event == "by hand"] == ["promoted", "rolled back"]
+    assert (5, "server and worker are down", "") in by_week
+    backlog = [row["why"] for row in rows if row["week"] == 6]
+    assert len(backlog) == 3
+    assert backlog[0].startswith("neither quality nor rows have changed")
+    assert all(why.startswith("nothing new since the last look") for why in backlog[1:])
+    assert champion_of(store, "plant") == "v1"
+    assert [row["week"] for row in rows if row.get("drifted")] == []
+
+
+def test_the_spec_of_the_documentation_is_one() -> None:
+    page = (REPOSITORY / "docs" / "lifecycle.md").read_text()
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert TypeAdapter(RetrainSpec).validate_python(shown).approval
+
+
+def test_time_is_an_argument_of_the_flow() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.retraining import retrain_model
+
+    schema = parameter_schema(retrain_model)
+    assert set(schema.properties) == {"model", "spec", "root", "now"}
+    assert "GateSpec" in schema.definitions
+    assert datetime.now(UTC) > NOW
