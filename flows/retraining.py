@@ -10,6 +10,7 @@ from flows.approval import with_approval
 from flows.place import check_present, own_root
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
+from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root, staging
 from tasks.data.garbage import collect_leftovers
@@ -44,7 +45,7 @@ def retrain_model(
     """
     check_present(now)
     store, wanted = own_root(root), spec or RetrainSpec()
-    name = open_model(store, model.partition("@")[0]).name
+    name = open_model(store, ModelRef.parse(model).name).name
 
     def turn(claim: str) -> dict[str, Any]:
         outcome = _retrain(name, wanted, claim, now or datetime.now(UTC), store.url)

@@ -4,6 +4,7 @@ from prefect import flow
 
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import check_name, staging
 from seqclass.training.spec import TrainingSpec
 from tasks.data.garbage import collect_leftovers
@@ -28,7 +29,7 @@ def train_classifier(
     """Train, evaluate, register and, where it is better than the champion, promote a model."""
     spec, store = spec or TrainingSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
-    name = check_name(name or dataset.removeprefix("datasets/").partition("@")[0])
+    name = check_name(name or DatasetRef.parse(dataset).name)
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
         split_rows(dataset, spec, workspace, store.url)

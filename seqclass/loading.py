@@ -10,6 +10,7 @@ from seqclass.inference.prediction import scorer_of
 from seqclass.runtime import start_tensorflow
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.models import Model, load_keras, model_versions
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
 
@@ -42,7 +43,7 @@ def load_model(
     folder = Path(os.fspath(model))
     if root is None and (folder / "manifest.json").is_file():
         place = folder.resolve()
-        root, model = place.parents[2], "@".join(place.parts[-2:])
+        root, model = place.parents[2], ModelRef(*place.parts[-2:]).short
     return StoredClassifier(open_model(open_root(root), os.fspath(model)))
 
 
@@ -64,7 +65,7 @@ class Store:
     def models(self) -> list[str]:
         """References of all versions, ``name@v1``, by name, the oldest first."""
         return [
-            f"{name}@{version}"
+            ModelRef(name, version).short
             for name in self._root.names("models")
             for version in model_versions(self._root, name)
         ]
@@ -72,7 +73,7 @@ class Store:
     def champion(self, name: str) -> str | None:
         """Reference of a name's champion, None where it has none."""
         version = champion_of(self._root, name)
-        return version and f"{name}@{version}"
+        return version and ModelRef(name, version).short
 
     def model(self, ref: str) -> StoredClassifier:
         """A version, or a name's champion, ready to answer."""
@@ -81,7 +82,7 @@ class Store:
     def datasets(self) -> list[str]:
         """References of all datasets, ``name@digest``, by name."""
         return [
-            f"{name}@{version}"
+            DatasetRef(name, version).short
             for name in self._root.names("datasets")
             for version in dataset_versions(self._root, name)
         ]

@@ -34,11 +34,12 @@ def ingest(
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of
     from seqclass.store.inbox import DONE
+    from seqclass.store.references import DatasetRef
 
     answers, limits = policy_of(policy or []), limits_of(limit or [])
     store = place.store()
     if dataset is not None:
-        dataset = open_dataset(store, dataset.partition("@")[0]).manifest["name"]
+        dataset = open_dataset(store, DatasetRef.parse(dataset).name).manifest["name"]
     elif inbox is not None:
         raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
     prepare_prefect("ingest", "flows.arrivals", store)

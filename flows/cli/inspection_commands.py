@@ -17,6 +17,7 @@ from flows.cli.printing import (
     show_study,
     span,
 )
+from seqclass.store.references import ModelRef
 from seqclass.store.root import Bad, open_root
 
 
@@ -78,7 +79,7 @@ def show(
     if ref.startswith("studies/"):
         show_study(store, ref, as_json)
         return
-    name = ref.rpartition("/")[2].partition("@")[0]
+    name = ModelRef.parse(ref.rpartition("/")[2]).name
     is_model = ref.startswith("models/") or store.exists("models", name)
     if ref.startswith("datasets/") or not is_model:
         from seqclass.store.datasets import open_dataset

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Bad, Root, open_root, shown
 
 
@@ -46,7 +47,7 @@ def show_import(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
 
 def dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
     keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
-    ref = f"datasets/{manifest['name']}@{manifest['version']}"
+    ref = str(DatasetRef(manifest["name"], manifest["version"]))
     return {"dataset": ref, **{key: manifest[key] for key in keys}}
 
 
@@ -357,7 +358,7 @@ def reach(found: dict[str, Any]) -> str:
 
 
 def next_training(store: Root, dataset: str, spec: str) -> str:
-    words = ["seqclass", "train", dataset.removeprefix("datasets/"), "--spec", spec]
+    words = ["seqclass", "train", DatasetRef.parse(dataset).short, "--spec", spec]
     elsewhere = [] if open_root().url == store.url else ["--root", store.url]
     return shlex.join([*words, *elsewhere])
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import Limits, expand
 from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_file
 
 DIGITS = 16
@@ -34,7 +35,7 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
     """
     if not _is_path(data):
         dataset = open_dataset(root, data)
-        source = f"{dataset.manifest['name']}@{dataset.manifest['version']}"
+        source = DatasetRef.parse(dataset.ref).short
         return [
             Partition(
                 source,
@@ -58,7 +59,7 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
 def _is_path(data: str) -> bool:
     return (
         os.path.isfile(data)
-        or os.sep in data.removeprefix("datasets/")
+        or os.sep in DatasetRef.parse(data).short
         or (os.path.splitext(data)[1] in (".parquet", ".csv"))
     )
 

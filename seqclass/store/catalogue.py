@@ -9,7 +9,8 @@ from seqclass.store.datasets import dataset_versions, odd_fields
 from seqclass.store.leases import locked
 from seqclass.store.models import CLAIM, model_versions
 from seqclass.store.quarantine import damaged_quarantines
-from seqclass.store.registry import champion_of, pointer_problem
+from seqclass.store.references import ModelRef
+from seqclass.store.registry import CHAMPION, champion_of, pointer_problem
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
     MANIFEST,
@@ -160,9 +161,9 @@ def _abbreviates(wanted: str, version: str) -> bool:
 
 
 def _parts(ref: str | None) -> tuple[str, str, str]:
-    kind, slash, rest = (ref or "").rpartition("/")
-    name, _, version = (rest if slash else ref or "").partition("@")
-    return kind, name, "" if version == "champion" else version
+    kind, _, rest = (ref or "").rpartition("/")
+    found = ModelRef.parse(rest)
+    return kind, found.name, "" if found.version == CHAMPION else found.version
 
 
 def _verify_version(root: Root, folder: str, bad: Bad) -> int:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.leases import check_held
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
@@ -68,7 +69,7 @@ class Dataset:
 
     @property
     def ref(self) -> str:
-        return f"datasets/{self.manifest['name']}@{self.manifest['version']}"
+        return str(DatasetRef(self.manifest["name"], self.manifest["version"]))
 
     @property
     def channels(self) -> list[str]:
@@ -127,16 +128,17 @@ def open_dataset(root: Root, ref: str) -> Dataset:
 
     The version may be cut short as long as one version begins that way.
     """
-    name, _, version = ref.removeprefix("datasets/").partition("@")
-    versions = [v for v in dataset_versions(root, name) if v.startswith(version)]
+    wanted = DatasetRef.parse(ref)
+    name, versions = wanted.name, dataset_versions(root, wanted.name)
+    versions = [version for version in versions if version.startswith(wanted.version)]
     if not versions:
         raise ValueError(_unknown(root, ref, name))
-    if version and len(versions) > 1:
+    if wanted.version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    chosen = versions[-1] if version else _latest(root, name, versions)
-    folder = root.join("datasets", name, chosen)
+    version = versions[-1] if wanted.version else _latest(root, name, versions)
+    folder = root.join(*DatasetRef(name, version).parts)
     manifest = read_manifest(root, folder)
     if wrong := odd_fields(manifest):
         raise DamagedError(f"{folder}/{MANIFEST}: expected another {wrong[0]}, it was forged")
@@ -157,7 +159,7 @@ def odd_fields(manifest: dict[str, Any]) -> list[str]:
 
 def _unknown(root: Root, ref: str, name: str) -> str:
     known = {n: _committed(root, n) for n in root.names("datasets")}
-    every = ", ".join(f"{n}@{v}" for n, versions in known.items() for v in versions)
+    every = ", ".join(DatasetRef(n, v).short for n, versions in known.items() for v in versions)
     close = difflib.get_close_matches(name, [n for n in known if n != name], 1)
     meant = f"did you mean {close[0]!r}? " if close else ""
     return (
@@ -231,7 +233,7 @@ def write_dataset(
     latest = json.dumps({"version": manifest["version"], "since": now.isoformat()})
     check_held(root, "datasets", name)
     replace_file(root, root.join("datasets", name, LATEST), latest.encode())
-    return open_dataset(root, f"{name}@{manifest['version']}")
+    return open_dataset(root, DatasetRef(name, manifest["version"]).short)
 
 
 def _write_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> dict[str, Any]:

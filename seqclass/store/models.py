@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
@@ -40,11 +41,11 @@ class Model:
 
     @property
     def ref(self) -> str:
-        return f"models/{self.name}@{self.version}"
+        return str(ModelRef(self.name, self.version))
 
     @property
     def folder(self) -> str:
-        return self.root.join("models", self.name, self.version)
+        return self.root.join(*ModelRef(self.name, self.version).parts)
 
     def path(self, artifact: str) -> str:
         """Path of an artifact after comparing its digest with the manifest's."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from seqclass.store.audit import MOVES, check_texts, read_audit, write_audit
 from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, parse_record, see_file, swap_file
 
 CHAMPION = "champion"
@@ -51,9 +52,10 @@ def pointer_problem(root: Root, name: str) -> str | None:
 
 def open_model(root: Root, ref: str) -> Model:
     """Find ``models/<name>@<version or alias>``; a bare name means its champion."""
-    name, _, wanted = ref.removeprefix("models/").partition("@")
-    versions = model_versions(root, name) if name else []
-    version = champion_of(root, name) if versions and wanted in ("", CHAMPION) else wanted
+    wanted = ModelRef.parse(ref)
+    name, version, versions = wanted.name, wanted.version, model_versions(root, wanted.name)
+    if versions and version in ("", CHAMPION):
+        version = champion_of(root, name) or ""
     if version in versions:
         return read_model(root, name, version)
     raise _unknown(root, ref)
@@ -61,8 +63,8 @@ def open_model(root: Root, ref: str) -> Model:
 
 def plain_name(ref: str, instead: str) -> str:
     """The name of a model, where no version can be chosen."""
-    name, at, _ = ref.removeprefix("models/").partition("@")
-    if at:
+    name = ModelRef.parse(ref).name
+    if "@" in ref:
         raise ValueError(
             f"MODEL: expected a name without a version, since {instead} is taken, got {ref!r}; "
             f"write {name}"
@@ -78,7 +80,7 @@ def check_model(root: Root, name: str) -> str:
 
 
 def _unknown(root: Root, ref: str) -> ValueError:
-    known = [f"{n}@{v}" for n in root.names("models") for v in model_versions(root, n)]
+    known = [ModelRef(n, v).short for n in root.names("models") for v in model_versions(root, n)]
     return ValueError(
         f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
         f"got {ref!r}; 'seqclass models' lists them"

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import software_versions
+from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
     Root,
@@ -58,7 +59,7 @@ class ScoreSet:
         stay."""
         manifest = {
             "kind": "scores",
-            "model": f"models/{self.model}@{self.version}",
+            "model": str(ModelRef(self.model, self.version)),
             "source": self.source,
             "partition": self.digest,
             "created": now.isoformat(),

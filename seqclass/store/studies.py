@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.references import SearchRef, StudyRef
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
@@ -24,7 +25,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 
-STUDIES, SEARCHES, RUNS = "studies", "searches", "runs"
+STUDIES, SEARCHES, RUNS = StudyRef.kind, SearchRef.kind, "runs"
 MADE_BY = {STUDIES: ("study", "stability"), SEARCHES: ("search", "search")}
 """What a manifest calls each kind, and the command that makes it."""
 
@@ -34,18 +35,23 @@ class Study:
     """A stored study or search: its manifest and where it lies."""
 
     root: Root
-    kind: str
-    name: str
-    version: str
+    place: StudyRef | SearchRef
     manifest: dict[str, Any]
 
     @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.place.name
+
+    @property
     def ref(self) -> str:
-        return f"{self.kind}/{self.name}@{self.version}"
+        """The reference as text, ``studies/<dataset>@<study>`` or ``searches/…``."""
+        return str(self.place)
 
     @property
     def folder(self) -> str:
-        return self.root.join(self.kind, self.name, self.version)
+        """Where its artifacts and its manifest lie."""
+        return self.root.join(*self.place.parts)
 
     def read_json(self, artifact: str) -> dict[str, Any]:
         [entry] = [entry for entry in self.manifest["files"] if entry["path"] == artifact]
@@ -80,15 +86,20 @@ def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
 
 def open_study(root: Root, ref: str) -> Study:
     """Find ``studies/<dataset>@<study>`` or ``searches/…``; a bare name means the one made last."""
-    kind = SEARCHES if ref.startswith(f"{SEARCHES}/") else STUDIES
-    name, _, wanted = ref.removeprefix(f"{kind}/").partition("@")
-    found = [
-        Study(root, kind, name, version, read_manifest(root, root.join(kind, name, version)))
-        for version in (study_versions(root, name, kind) if name else [])
-        if version.startswith(wanted)
+    reference = SearchRef if ref.startswith(f"{SEARCHES}/") else StudyRef
+    kind, wanted = reference.kind, reference.parse(ref)
+    places = [
+        reference(wanted.name, version)
+        for version in (study_versions(root, wanted.name, kind) if wanted.name else [])
+        if version.startswith(wanted.version)
     ]
+    found = [Study(root, own, read_manifest(root, root.join(*own.parts))) for own in places]
     if not found:
-        known = [f"{n}@{v}" for n in root.names(kind) for v in study_versions(root, n, kind)]
+        known = [
+            reference(name, version).short
+            for name in root.names(kind)
+            for version in study_versions(root, name, kind)
+        ]
         what, command = MADE_BY[kind]
         raise ValueError(
             f"{what.upper()}: expected one of "
@@ -101,18 +112,16 @@ def open_study(root: Root, ref: str) -> Study:
 def commit_study(
     root: Root,
     workspace: str,
-    name: str,
-    version: str,
+    place: StudyRef | SearchRef,
     description: dict[str, Any],
     now: datetime,
-    kind: str = STUDIES,
 ) -> Study:
     """Seal a staged study or search under its digest; where it is there already, that one stays."""
     names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
     manifest = {
-        "kind": MADE_BY[kind][0],
-        "name": name,
-        "version": version,
+        "kind": MADE_BY[place.kind][0],
+        "name": place.name,
+        "version": place.version,
         "created": now.isoformat(),
         **description,
         "files": [describe_file(root, workspace, artifact) for artifact in names],
@@ -120,5 +129,5 @@ def commit_study(
         "machine": machine_fingerprint(),
     }
     write_manifest(root, workspace, manifest)
-    commit(root, workspace, kind, name, version)
-    return open_study(root, f"{kind}/{name}@{version}")
+    commit(root, workspace, *place.parts)
+    return open_study(root, str(place))

@@ -34,6 +34,7 @@ from seqclass.store.inbox import (
 )
 from seqclass.store.leases import locked
 from seqclass.store.quarantine import Quarantine
+from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, check_name, open_root, shown, staging
 from tasks.data.ingest import profiled
@@ -198,7 +199,7 @@ def _known_digests(newest: Dataset) -> set[str]:
     manifest, known = newest.manifest, set[str]()
     while True:
         known |= {entry["sha256"] for entry in manifest["source"].get("import", [])}
-        older = [ref for ref in manifest["parents"] if ref.rpartition("@")[2] in versions]
+        older = [ref for ref in manifest["parents"] if DatasetRef.parse(ref).version in versions]
         if not older:
             return known
         manifest = open_dataset(newest.root, older[0]).manifest

@@ -7,6 +7,7 @@ from prefect import task
 
 from seqclass.store.catalogue import list_models
 from seqclass.store.datasets import CHOSEN_FROM
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, open_root
 
 ARRIVED, REFUSED = "seqclass.data.arrived", "seqclass.data.refused"
@@ -33,7 +34,7 @@ def _source(manifest: dict[str, Any]) -> str:
 
 
 def _name(dataset: str) -> str:
-    return dataset.removeprefix("datasets/").partition("@")[0]
+    return DatasetRef.parse(dataset).name
 
 
 def announce_arrival(root: Root, dataset: str, added: int) -> None:

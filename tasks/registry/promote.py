@@ -10,6 +10,7 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.gate import refused_by
 from seqclass.store.leases import locked
 from seqclass.store.models import Model
+from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
     champion_of,
     check_model,
@@ -75,13 +76,13 @@ def promote_version(
     root: Root, ref: str, reason: str, in_spite: bool, now: datetime
 ) -> dict[str, Any]:
     """Make a version the champion; one that the gate refused only ``in_spite`` of that."""
-    name, _, version = ref.removeprefix("models/").partition("@")
-    if not version:
+    wanted = ModelRef.parse(ref)
+    if not wanted.version:
         raise ValueError(
             f"MODEL: expected a version to promote, NAME@vN, got {ref!r}; 'seqclass models' lists "
             "them"
         )
-    model = open_model(root, ref)
+    model, name = open_model(root, ref), wanted.name
     with locked(root, "models", name):
         replay_pending(root, name)
         before = champion_of(root, name)
@@ -122,4 +123,4 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any
 
 
 def _moved(name: str, before: str | None, now: str) -> dict[str, Any]:
-    return {"model": f"models/{name}@{now}", "from": before, "to": now, "moved": True}
+    return {"model": str(ModelRef(name, now)), "from": before, "to": now, "moved": True}

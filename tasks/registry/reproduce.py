@@ -15,6 +15,7 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.models import Model
+from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root, staging
 from tasks.compute.candidates import assemble, train_candidates
@@ -85,9 +86,9 @@ def _seeds(model: Model) -> list[dict[str, Any]]:
 def _dataset_of(model: Model) -> Dataset:
     """The dataset by its digest; where it is gone and was generated, it is generated again."""
     ref, source = model.manifest["dataset"], model.manifest["dataset_source"]
-    name, _, version = ref.removeprefix("datasets/").partition("@")
-    if not model.root.exists("datasets", name, version) and is_generated(source):
-        write_dataset(model.root, name, generated_tables(source), source, datetime.now(UTC))
+    wanted = DatasetRef.parse(ref)
+    if not model.root.exists(*wanted.parts) and is_generated(source):
+        write_dataset(model.root, wanted.name, generated_tables(source), source, datetime.now(UTC))
     dataset = open_dataset(model.root, ref)
     if dataset.manifest["digest"] != model.manifest["dataset_digest"]:
         raise DamagedError(f"{ref}: expected the digest that the model's manifest names")

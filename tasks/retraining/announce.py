@@ -12,6 +12,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
+from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.registry.publish import artifact_key
@@ -23,7 +24,7 @@ EVENTS = {"promoted": "seqclass.model.promoted", "refused": "seqclass.model.refu
 
 def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
     """model: a reference, whose name is the resource."""
-    name = model.removeprefix("models/").partition("@")[0]
+    name = ModelRef.parse(model).name
     resource = {"prefect.resource.id": f"seqclass.model.{name}", "prefect.resource.name": model}
     emit_event(event, resource, payload=payload)
 

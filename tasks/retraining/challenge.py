@@ -18,6 +18,7 @@ from seqclass.monitoring.quality import doubt_about_labels
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset, write_dataset
 from seqclass.store.models import Model
+from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
@@ -32,7 +33,7 @@ from tasks.retraining.detection import doubted_ids, fresh_ids, pairs_of
 def choose_rows(news: dict[str, Any], spec: RetrainSpec, root_url: str) -> str:
     """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
     root = open_root(root_url)
-    name = news["champion"].removeprefix("models/").partition("@")[0]
+    name = ModelRef.parse(news["champion"]).name
     latest = open_dataset(root, news["latest"])
     chosen = choose(latest, doubted_ids(latest, name, spec), spec)
     get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])

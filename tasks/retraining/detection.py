@@ -8,6 +8,7 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset
 from seqclass.store.models import Model
+from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import Pair, retrainings_of, suspect_labels
 from seqclass.store.root import Bad, Root, open_root
@@ -20,7 +21,7 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
     root = open_root(root_url)
     champion = open_model(root, name)
     known = known_ref(champion)
-    latest = open_dataset(root, known.partition("@")[0])
+    latest = open_dataset(root, DatasetRef.parse(known).name)
     bad = Bad()
     records = retrainings_of(root, name, bad)
     for item in bad:

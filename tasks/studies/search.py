@@ -14,6 +14,7 @@ from prefect.artifacts import create_table_artifact
 
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.references import SearchRef
 from seqclass.store.root import Root, open_root, staging
 from seqclass.store.split import Split
 from seqclass.store.studies import (
@@ -166,7 +167,7 @@ def summarise_search(dataset_ref: str, spec: SearchSpec, root_url: str) -> str:
     with staging(root, "search") as workspace:
         _write(root, workspace, rows, summary, changes(spec.spec_of(chosen), TrainingSpec()))
         version, now = digest_of([row["run"] for row in rows]), datetime.now(UTC)
-        return commit_study(root, workspace, search.name, version, told, now, SEARCHES).ref
+        return commit_study(root, workspace, SearchRef(search.name, version), told, now).ref
 
 
 def _write(

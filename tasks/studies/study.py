@@ -19,6 +19,7 @@ from seqclass.reports import charts
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.references import StudyRef
 from seqclass.store.root import open_root, staging
 from seqclass.store.split import Split
 from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
@@ -93,8 +94,7 @@ def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
         study = commit_study(
             root,
             workspace,
-            dataset.manifest["name"],
-            digest_of([run["run"] for run in runs]),
+            StudyRef(dataset.manifest["name"], digest_of([run["run"] for run in runs])),
             {"dataset": dataset.ref, "spec": asdict(spec), "numerics": numerics()},
             datetime.now(UTC),
         )

@@ -14,6 +14,7 @@ import pytest
 
 from flows.__main__ import main
 from seqclass.store.models import load_keras
+from seqclass.store.references import StudyRef
 from seqclass.store.registry import move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import DamagedError, Root, _digest_of, open_root, staging
@@ -78,7 +79,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with staging(root, "study") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/stability.json", b"{}")
-        commit_study(root, folder, "toy", "0" * 16, {"dataset": "datasets/toy@0"}, NOW)
+        commit_study(root, folder, StudyRef("toy", "0" * 16), {"dataset": "datasets/toy@0"}, NOW)
     with staging(root, "scores") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/{TABLE}", b"")

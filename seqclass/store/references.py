@@ -1,0 +1,56 @@
+"""References as people and manifests write them: a kind, a name, and which version of it."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True)
+class Reference:
+    """``<kind>/<name>@<version>``; ``version`` is empty where none is said."""
+
+    kind: ClassVar[str]
+    name: str
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``kind/name@version``, ``name@version``, ``kind/name`` or ``name``, unchecked."""
+        name, _, version = text.removeprefix(f"{cls.kind}/").partition("@")
+        return cls(name, version)
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.short}"
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Folders that lead from the root to the version."""
+        return self.kind, self.name, self.version
+
+    @property
+    def short(self) -> str:
+        """The reference without its kind, as commands take it."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+
+class DatasetRef(Reference):
+    """A dataset; its version is a digest, or the beginning of one."""
+
+    kind = "datasets"
+
+
+class ModelRef(Reference):
+    """A model; its version is ``v<number>`` or the alias ``champion``."""
+
+    kind = "models"
+
+
+class StudyRef(Reference):
+    """A stability study of a dataset; its version is a digest."""
+
+    kind = "studies"
+
+
+class SearchRef(Reference):
+    """A search over architectures on a dataset; its version is a digest."""
+
+    kind = "searches"
