@@ -125,7 +125,7 @@ class ImportOptions:
 
 def import_files(
     paths: Annotated[
-        list[str], typer.Argument(help="Parquet, CSV, .ts, .tsv, .npz or .npy files.")
+        list[str], typer.Argument(help="Parquet, CSV, .xlsx, .ts, .tsv, .npz or .npy files.")
     ],
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
     options: ImportOptions,

@@ -27,10 +27,13 @@ class ReadingOptions:
     time_column: Annotated[Said, typer.Option(help="Column of each series' time.")] = None
     channels: Annotated[Said, typer.Option(help="The only channels, by comma.")] = None
     ignore: Annotated[Said, typer.Option(help="Columns to leave out, by comma.")] = None
-    layout: Annotated[Said, typer.Option(help="long: a row is a step; wide: a series.")] = None
+    layout: Annotated[
+        Said, typer.Option(help="long: a row is a step; wide: a series; folders: a file.")
+    ] = None
     delimiter: Annotated[Said, typer.Option(help="Sign between columns, or tab.")] = None
     decimal: Annotated[Said, typer.Option(help="Decimal sign: a point or a comma.")] = None
     encoding: Annotated[Said, typer.Option(help="Encoding of text, such as latin-1.")] = None
+    sheet: Annotated[Said, typer.Option(help="Sheet of a workbook.")] = None
     dates: Annotated[Said, typer.Option(help="How days are written: dd/mm/yyyy, ….")] = None
 
     def names(self) -> "ColumnNames":
@@ -47,7 +50,7 @@ def names_from(**given: str | None) -> "ColumnNames":
     said: dict[str, Any] = {name: value for name, value in given.items() if value}
     for name in ("channels", "ignore"):
         said[name] = words(given.get(name) or "")
-    for name, choices in (("layout", ("long", "wide")), ("decimal", (".", ","))):
+    for name, choices in (("layout", ("long", "wide", "folders")), ("decimal", (".", ","))):
         if given.get(name) and given[name] not in choices:
             raise ValueError(
                 f"--{name}: expected {' or '.join(choices)}, got {given[name]!r}; correct it"

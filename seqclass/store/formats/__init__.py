@@ -15,6 +15,7 @@ from seqclass.store.formats.limits import Limits, limits_of
 from seqclass.store.formats.parquet import read_parquet
 from seqclass.store.formats.table import ColumnNames, Reading, RefusalError, names_of, refusal
 from seqclass.store.formats.text import read_ts, read_tsv
+from seqclass.store.formats.workbook import read_workbook
 from seqclass.store.root import irregular
 
 __all__ = [
@@ -61,20 +62,14 @@ def _with_split(table: pa.Table, split: str) -> pa.Table:
 
 
 def expand(paths: list[str], argument: str) -> list[str]:
-    """Replace folders by the readable files in them; refuse what is missing or not readable."""
+    """Replace folders by the readable files in them, or where there are none by those in their
+    folders; refuse what is missing or not readable."""
     found: list[str] = []
     for path in paths:
         if os.path.isdir(path):
-            inside = sorted(os.path.join(path, name) for name in os.listdir(path))
-            readable = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
-            for file in readable:
-                _check_regular(file)
-            inner = [os.path.basename(p) for p in inside if os.path.isdir(p)]
-            if inner and not readable:
-                raise refusal(
-                    argument, "files in the folder itself", f"folders ({', '.join(inner[:3])}, …)",
-                    "where each is a class, write it into a column 'label' of every file",
-                )  # fmt: skip
+            inside = [os.path.join(path, name) for name in os.listdir(path)]
+            folders = [p for p in inside if os.path.isdir(p) and not os.path.islink(p)]
+            readable = _readable(path) or [p for own in sorted(folders) for p in _readable(own)]
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
             found += readable
@@ -87,6 +82,15 @@ def expand(paths: list[str], argument: str) -> list[str]:
         else:
             _reader(path)
             found.append(path)
+    return found
+
+
+def _readable(folder: str) -> list[str]:
+    """Files of a folder that a reader takes, by name."""
+    inside = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    found = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
+    for path in found:
+        _check_regular(path)
     return found
 
 
@@ -139,6 +143,7 @@ def _file_groups(paths: list[str]) -> list[list[str]]:
 READERS: dict[str, Callable[..., Iterator[pa.Table]]] = {
     ".parquet": read_parquet,
     ".csv": read_csv,
+    ".xlsx": read_workbook,
     ".ts": read_ts,
     ".tsv": read_tsv,
     ".npz": read_npz,

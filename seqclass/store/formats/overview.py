@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.formats.dialect import SHOWN, dialect_of
+from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.table import ColumnNames, kept_columns
+from seqclass.store.formats.workbook import read_sheet
 from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
 
 FEW = 100
@@ -137,6 +139,9 @@ def understood(path: str, names: ColumnNames) -> dict[str, Any]:
         schema = pq.read_schema(path)
         layout = "wide" if channels_of(schema) else names.layout or "long"
         return {"layout": layout, "columns": _parts(path, schema.names, names)}
+    if ending == ".xlsx":
+        header = read_sheet(path, names, Limits()).column_names
+        return {"layout": names.layout or "long", "columns": _parts(path, header, names)}
     return {"layout": "a line or row is a series", "columns": {}}
 
 

@@ -1,5 +1,6 @@
 """What the readers share: column names, refusals, known columns in their stored types."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -34,8 +35,8 @@ class ColumnNames:
     None leaves it to the reader: a column of the own name (``series_id``, ``label``, ``step``,
     ``group``, ``time``), and of the text what the first lines show. channels: the only ones
     (empty: every other column). ignore: columns to leave out. layout: whether a row is a step or
-    a series. dates: how days are written, such as ``dd/mm/yyyy``. unlabelled: a column of labels
-    may be absent.
+    a series, or a file a series and its folder a class. dates: how days are written, such as
+    ``dd/mm/yyyy``. sheet: of a workbook. unlabelled: a column of labels may be absent.
     """
 
     series_id: str | None = None
@@ -45,11 +46,12 @@ class ColumnNames:
     time: str | None = None
     channels: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    layout: Literal["long", "wide"] | None = None
+    layout: Literal["long", "wide", "folders"] | None = None
     delimiter: str | None = None
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     dates: str | None = None
+    sheet: str | None = None
     unlabelled: bool = False
 
     @property
@@ -117,6 +119,8 @@ def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     if len(present) == 1 and re.search(r"[;|\t]", present[0]):
         raise refusal(path, "columns separated by commas", repr(present[0]), "change the separator")
     table = table.select(kept_columns(path, present, names))
+    if names.layout == "folders":
+        table = _named_by_place(path, table)
     present, new = table.column_names, names.roles
     for given, own in new.items():
         if given not in present and not (own == "label" and names.unlabelled):
@@ -135,11 +139,29 @@ def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     return cast(path, table, texts | ({"group": pa.string()} if names.group else {}))
 
 
+def _named_by_place(path: str, table: pa.Table) -> pa.Table:
+    """The file's name is its series', that of its folder the class."""
+    folder, name = os.path.split(os.path.abspath(path))
+    label = os.path.basename(folder)
+    own = {"series_id": f"{label}/{os.path.splitext(name)[0]}", "label": label}
+    for column, value in own.items():
+        if column in table.column_names:
+            raise refusal(
+                path, f"no column {column!r} where folders are the classes", "one",
+                "leave --layout folders out, or the column with --ignore",
+            )  # fmt: skip
+        table = table.append_column(column, pa.array([value] * len(table), pa.string()))
+    return table
+
+
 def _which(own: str, names: ColumnNames) -> str:
     option = f"--{own.replace('_', '-')}-column"
     if own != "series_id" or names.series_id:
         return f"rename a column or say which it is with {option}"
-    return f"say which it is with {option}, or --layout wide where every row is a series"
+    return (
+        f"say which it is with {option}, or --layout wide where every row is a series, or --layout "
+        "folders where every file is one and its folder the class"
+    )
 
 
 def kept_columns(path: str, present: list[str], names: ColumnNames) -> list[str]:

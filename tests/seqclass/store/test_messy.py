@@ -1,9 +1,12 @@
 """Files as people have them: each is read rightly, or refused with the cure."""
 
+import zipfile
 from collections.abc import Callable
+from datetime import datetime, time
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -201,12 +204,87 @@ def test_wide_parquet_of_numbers_is_asked_about_too(tmp_path: Path) -> None:
     assert read(path, layout="wide") == RIGHT
 
 
-def test_a_folder_per_class_is_refused_with_the_cure(tmp_path: Path) -> None:
-    for label in ("walk", "run"):
-        (tmp_path / label).mkdir()
-        write(tmp_path / label / "a.csv", long())
-    with pytest.raises(ValueError, match="write it into a column 'label'"):
+def test_a_folder_per_class_is_read_where_that_is_said(tmp_path: Path) -> None:
+    for i, label, values in RIGHT:
+        (tmp_path / label).mkdir(exist_ok=True)
+        write(
+            tmp_path / label / f"{i}.csv",
+            "step,x\n" + "".join(f"{t},{x}\n" for t, x in enumerate(values)),
+        )
+    with pytest.raises(ValueError, match="--layout folders"):
         read(str(tmp_path))
+    found = read(str(tmp_path), layout="folders")
+    assert sorted(found) == sorted((f"{k}/{i}", k, v) for i, k, v in RIGHT)
+    write(tmp_path / "up" / "odd.csv", long())
+    with pytest.raises(ValueError, match="where folders are the classes"):
+        read(str(tmp_path), layout="folders")
+
+
+def workbook(path: Path, **sheets: list[list[object]]) -> str:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return str(path)
+
+
+LONG_SHEET: list[list[object]] = [
+    ["series_id", "label", "step", "x"],
+    *([i, k, t, x] for i, k, v in RIGHT for t, x in enumerate(v)),
+]
+WIDE_SHEET: list[list[object]] = [
+    ["series_id", "label", "V1", "V2", "V3"],
+    *([i, k, *v] for i, k, v in RIGHT),
+]
+
+
+def test_a_sheet_is_a_table(tmp_path: Path) -> None:
+    assert read(workbook(tmp_path / "a.xlsx", rows=LONG_SHEET)) == RIGHT
+    assert read(workbook(tmp_path / "b.xlsx", rows=WIDE_SHEET), layout="wide") == RIGHT
+    days = [
+        LONG_SHEET[0],
+        *([*r[:2], datetime(2024, 2, 1 + int(str(r[2]))), r[3]] for r in LONG_SHEET[1:]),
+    ]
+    assert read(workbook(tmp_path / "c.xlsx", rows=days, empty=[])) == RIGHT
+    two = workbook(tmp_path / "d.xlsx", notes=[["made by", "me"]], rows=LONG_SHEET)
+    assert read(two, sheet="rows") == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("sheets", "words", "cure"),
+    [
+        ({"a": LONG_SHEET, "b": LONG_SHEET}, {}, "--sheet"),
+        ({"a": LONG_SHEET}, {"sheet": "b"}, "correct --sheet"),
+        ({"a": [LONG_SHEET[0]]}, {}, "check the sheet"),
+        ({"a": [["x"]]}, {}, "check the sheet"),
+        ({"a": WIDE_SHEET}, {}, "--layout wide"),
+        ({"a": [*LONG_SHEET, ["p", "up", 3, "ok"]]}, {}, "--ignore x"),
+        ({"a": [*LONG_SHEET, ["p", "up", 3, time(1)]]}, {}, "--ignore x"),
+        ({"a": [["series_id", "series_id"], ["p", "q"]]}, {}, "name the columns"),
+    ],
+)
+def test_a_sheet_that_is_none_is_refused_with_the_cure(
+    tmp_path: Path, sheets: dict[str, list[list[object]]], words: dict[str, str], cure: str
+) -> None:
+    with pytest.raises(ValueError, match="expected") as caught:
+        read(workbook(tmp_path / "in.xlsx", **sheets), **words)
+    assert cure in str(caught.value)
+
+
+def test_an_archive_that_is_no_workbook_or_would_be_huge_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="an Excel workbook"):
+        read(write(tmp_path / "a.xlsx", b"not a zip"))
+    with zipfile.ZipFile(tmp_path / "b.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * 2**29)
+    with pytest.raises(ValueError, match="--limit whole_bytes="):
+        read(str(tmp_path / "b.xlsx"))
+    with zipfile.ZipFile(tmp_path / "c.xlsx", "w") as archive:
+        archive.writestr("a.txt", b"none")
+    with pytest.raises(ValueError, match="a sound file"):
+        read(str(tmp_path / "c.xlsx"))
 
 
 def test_what_was_said_of_groups_and_times_counts(tmp_path: Path) -> None:

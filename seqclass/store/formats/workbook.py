@@ -1,0 +1,90 @@
+"""Excel workbooks (.xlsx): a sheet is a table, long or wide."""
+
+import zipfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pyarrow as pa
+
+from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.longform import gather, survey_rows
+from seqclass.store.formats.table import ColumnNames, Reading, refusal
+from seqclass.store.formats.widetext import wide_tables
+
+FIRST_ROW = 2
+
+
+def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    path = paths[0]
+    table = read_sheet(path, reading.names, reading.limits)
+    if reading.names.layout == "wide":
+        yield from wide_tables(path, [table], reading, FIRST_ROW)
+        return
+    survey = survey_rows(path, [table], reading, FIRST_ROW)
+    yield from gather(path, survey, lambda: iter([table]), reading, FIRST_ROW)
+
+
+def _check_size(path: str, limits: Limits) -> None:
+    """A workbook is an archive: what its members would become is looked at first."""
+    if find_spec("openpyxl") is None:
+        raise refusal(
+            path, "the package openpyxl for Excel files", "none",
+            "install sequence-classification[excel], or save the sheet as CSV",
+        )  # fmt: skip
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = [member.file_size for member in archive.infolist()]
+    except zipfile.BadZipFile as error:
+        raise refusal(path, "an Excel workbook", str(error), "save it again as .xlsx") from error
+    limits.check(path, "whole_bytes", sum(sizes), "of a workbook")
+    limits.check_ratio(path, sum(sizes))
+
+
+def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
+    """The one sheet that has cells, or the one that is named; its first row names the columns."""
+    _check_size(path, limits)
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        filled = {sheet.title: sheet for sheet in book.worksheets if next(_rows(sheet), None)}
+        wanted = names.sheet
+        if wanted is None and len(filled) != 1:
+            raise refusal(
+                path, "one sheet with cells", ", ".join(map(repr, filled)) or "none",
+                "say which with --sheet",
+            )  # fmt: skip
+        if wanted is not None and wanted not in filled:
+            known = ", ".join(map(repr, filled))
+            raise refusal(path, f"a sheet {wanted!r}", known or "none", "correct --sheet")
+        sheet = filled[wanted] if wanted else next(iter(filled.values()))
+        rows = _rows(sheet)
+        header = [str(cell or "").strip() for cell in next(rows, ())]
+        limits.check(path, "channels", len(header))
+        return _table(path, header, [list(column) for column in zip(*rows, strict=True)])
+    finally:
+        book.close()
+
+
+def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """Cells of the rows that have any."""
+    return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row))
+
+
+def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
+    while header and not header[-1] and not any(c is not None for c in (columns or [[]])[-1]):
+        header, columns = header[:-1], columns[:-1]
+    if not columns:
+        raise refusal(path, "at least one row below the names", "none", "check the sheet")
+    arrays = []
+    for name, cells in zip(header, columns, strict=True):
+        try:
+            arrays.append(pa.array(cells))
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            arrays.append(pa.array([None if c is None else str(c) for c in cells]))
+        if pa.types.is_time(arrays[-1].type):
+            raise refusal(
+                path, f"dates or numbers in column {name!r}", "times of a day", "add the date"
+            )
+    return pa.Table.from_arrays(arrays, names=header)
