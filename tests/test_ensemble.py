@@ -49,9 +49,9 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
 
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import average_classifiers, build_network
+    from seqclass.networks.outputs import predict_logits
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from seqclass.training.fitting import predict_logits
 
     small = Architecture(filters=8, units=8)
     networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
@@ -150,9 +150,9 @@ def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
 
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import build_network
+    from seqclass.networks.outputs import predict_logits
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from seqclass.training.fitting import predict_logits
     from tasks.compute.replicas import predict_rows
 
     dataset, paths = store_series(root, n=10), []

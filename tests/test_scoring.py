@@ -29,7 +29,7 @@ from seqclass.inference.prediction import BLOCK_VALUES, Part, _tables, answer_ro
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import Model, commit_model, save_keras
-from seqclass.store.registry import move_champion, open_model
+from seqclass.store.registry import Grounds, move_champion, open_model
 from seqclass.store.root import Root, open_root, staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import train_seed
@@ -69,7 +69,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("scored"))
     for number, model in enumerate(register(store_series(root, n=90))):
         when = NOW.replace(second=number)
-        move_champion(root, "toy", model.version, "me", "why", {}, when)
+        move_champion(root, "toy", model.version, Grounds("me", "why", {}, when))
     return root
 
 
@@ -216,7 +216,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("told"))
     reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
     for number, model in enumerate(register(store_series(root, n=90), reading=reading)):
-        move_champion(root, "toy", model.version, "me", "x", {}, NOW.replace(second=number))
+        move_champion(
+            root, "toy", model.version, Grounds("me", "x", {}, NOW.replace(second=number))
+        )
     return root
 
 
@@ -408,7 +410,7 @@ def test_a_rollback_under_twenty_readers_mixes_no_versions(scored: Root, tmp_pat
             time.sleep(0.05)
         when = NOW.replace(minute=10 + move)
         if move % 2:
-            move_champion(scored, "toy", "v2", "me", "again", {}, when)
+            move_champion(scored, "toy", "v2", Grounds("me", "again", {}, when))
         else:
             roll_back(scored, "toy", "worse", when)
     ends.set()
