@@ -10,12 +10,13 @@ from conftest import REPOSITORY
 
 SEQCLASS = {
     "ranges": "",
-    "store": "",
+    "padding": "",
+    "store": "padding",
     "synthesis": "",
-    "networks": "ranges",
-    "evaluation": "ranges",
+    "networks": "ranges padding",
+    "evaluation": "ranges padding",
     "runtime": "networks",
-    "training": "networks evaluation ranges",
+    "training": "networks evaluation ranges padding",
     "monitoring": "training evaluation",
     "screening": "store",
     "inference": "store networks evaluation runtime",

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 from keras import layers
 
-from seqclass.networks.attribution import series_lengths
 from seqclass.networks.classifier import FrozenBuilder, NetworkBuilder, ViewsBuilder, pooling_factor
 from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
 from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
+from seqclass.padding import series_lengths
 from seqclass.training.assembly import Branch
 from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, Watch, fit
 from seqclass.training.ridge import Ridge, fit_ridge
