@@ -140,17 +140,14 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
 
     tensorflow()
     from seqclass.training.fitting import Rows as Fitted
-    from seqclass.training.replica import train_replica
+    from seqclass.training.replica import TrainingRows, train_replica
 
     fitted = Fitted(train.x, train.y)
     replica = train_replica(
-        fitted,
-        None,
-        len(train.classes),
+        TrainingRows(fitted, len(train.classes), channels=train.channels),
         TrainingSpec(recipe=recipe or Recipe()),
         seed,
         lambda *_: None,
-        train.channels,
     )
     return replica.classifier, {
         "seed": seed,
@@ -165,7 +162,7 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
 
 def log_answers(classifier: Any, x: np.ndarray) -> np.ndarray:
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.training.fitting import predict_logits
+    from seqclass.networks.outputs import predict_logits
 
     probabilities = predict_logits(probabilities_of(classifier), x)
     return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))

@@ -32,8 +32,9 @@ def _measured(case: str) -> dict[str, Any]:
     tensorflow()
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import build_network, pooling_factor
+    from seqclass.networks.outputs import predict_logits
     from seqclass.networks.scaling import fit_scaling
-    from seqclass.training.fitting import Rows, fit, predict_logits
+    from seqclass.training.fitting import Course, Learner, Rows, fit
     from seqclass.training.members import usual_steps
     from seqclass.training.recipe import Recipe
 
@@ -47,8 +48,9 @@ def _measured(case: str) -> dict[str, Any]:
     pooling = pooling_factor(*usual_steps(x), architecture.longest_recurrence)
     began = time.perf_counter()
     trained = fit(
-        lambda seed: build_network(2, scaling, pooling, architecture, seed),
-        Rows(x, y), x[:0], Recipe(updates=UPDATES, epochs=0, solved=0.0), 0, lambda *_: None,
+        Learner(lambda seed: build_network(2, scaling, pooling, architecture, seed)),
+        Rows(x, y), x[:0],
+        Course(Recipe(updates=UPDATES, epochs=0, solved=0.0), 0, lambda *_: None),
     )  # fmt: skip
     fitted = time.perf_counter()
     logits = predict_logits(trained.network, x)

@@ -122,14 +122,17 @@ def this_product(work: Workload) -> Iterator[float]:
     import tensorflow as tf
 
     from seqclass.runtime import tensorflow
-    from seqclass.training.fitting import CompiledTrainer
+    from seqclass.training.fitting import Compilation, CompiledTrainer
     from seqclass.training.recipe import CHUNK, Recipe
 
     tensorflow()
     x, y, _ = work.rows()
-    recipe, budget = Recipe(), 10_000
-    decay = recipe.decay(len(x))
-    machine = CompiledTrainer(keras_network(work), recipe, budget, decay, x.shape[1:], None, None)
+    recipe = Recipe()
+    machine = CompiledTrainer(
+        Compilation(
+            lambda seed: keras_network(work), recipe, 10_000, recipe.decay(len(x)), x.shape[1:]
+        )
+    )
     series, codes = tf.constant(x), tf.constant(y)
     order = np.random.default_rng(1).integers(0, len(x), (CHUNK, work.batch)).astype(np.int32)
     while True:

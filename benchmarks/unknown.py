@@ -50,8 +50,9 @@ def _left_out(name: str, number: int) -> dict[str, Any]:
     from seqclass.runtime import tensorflow
 
     tensorflow()
-    from seqclass.training.fitting import Rows, predict_all
-    from seqclass.training.replica import train_replica
+    from seqclass.networks.outputs import predict_all
+    from seqclass.training.fitting import Rows
+    from seqclass.training.replica import TrainingRows, train_replica
 
     with np.load(DATA / f"{name}.npz", allow_pickle=False) as file:
         x, labels, x_test, truth = (file[k] for k in ("X_train", "y_train", "X_test", "y_test"))
@@ -60,7 +61,7 @@ def _left_out(name: str, number: int) -> dict[str, Any]:
     classes, y = np.unique(labels[kept], return_inverse=True)
     rows = Rows(x[kept].astype(np.float32), y.astype(np.int32))
     spec = TrainingSpec(members=("convolutions",))
-    trained = train_replica(rows, None, len(classes), spec, 0, lambda *_: None)
+    trained = train_replica(TrainingRows(rows, len(classes)), spec, 0, lambda *_: None)
     found = predict_all(trained.classifier, x_test.astype(np.float32))
     new = truth == left_out
     threshold = np.quantile(found["distance"][~new], COVERAGE)

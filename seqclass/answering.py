@@ -13,7 +13,7 @@ from seqclass.evaluation.decisions import (
     reasons_of,
 )
 from seqclass.inference.blocks import predict_block
-from seqclass.networks.attribution import series_lengths
+from seqclass.padding import series_lengths
 from seqclass.series import Series, as_padded
 
 

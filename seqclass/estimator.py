@@ -57,11 +57,14 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
         _check_classes(classes, codes)
         start_tensorflow()
         from seqclass.training.fitting import Rows
-        from seqclass.training.replica import train_replica
+        from seqclass.training.replica import TrainingRows, train_replica
 
         rows = Rows(x, codes.astype(np.int32))
         replica = train_replica(
-            rows, groups, len(classes), self._spec(), self.random_state, lambda *_: None
+            TrainingRows(rows, len(classes), groups),
+            self._spec(),
+            self.random_state,
+            lambda *_: None,
         )
         self.__dict__.pop("_infer", None)
         self.classes_, self.n_channels_ = classes, x.shape[-1]

@@ -11,12 +11,13 @@ from tests.support.places import REPOSITORY
 
 SEQCLASS = {
     "ranges": "",
-    "store": "",
+    "padding": "",
+    "store": "padding",
     "synthesis": "",
-    "networks": "ranges",
-    "evaluation": "ranges",
+    "networks": "ranges padding",
+    "evaluation": "ranges padding",
     "runtime": "networks",
-    "training": "networks evaluation ranges",
+    "training": "networks evaluation ranges padding",
     "monitoring": "training evaluation",
     "screening": "store",
     "inference": "store networks evaluation runtime",

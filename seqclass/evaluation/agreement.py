@@ -27,16 +27,14 @@ def spread_of(seeds: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def worst_case(
-    answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int, n_resamples: int = 1000
-) -> dict[str, Any]:
+def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> dict[str, Any]:
     """Position of the seed with the most errors and the 95% intervals of its scores.
 
     answers: class codes ``(seeds, n)``; y: true codes ``(n,)``.
     """
     worst = int((answers != y).sum(axis=1).argmax())
     table = confusion_matrix(y, answers[worst], labels=np.arange(n_classes))
-    return {"position": worst, "intervals": score_intervals(table, seed, n_resamples)}
+    return {"position": worst, "intervals": score_intervals(table, seed)}
 
 
 def flips(answers: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from seqclass.padding import series_lengths
+
 DECIMALS = 1
 """Digits of a standardised value that near copies share. A difference of 1e-4 is then
 missed in one of 500 values, so near copies with noise are found only where series are short."""
@@ -49,8 +51,7 @@ def _standard(x: np.ndarray) -> np.ndarray:
 
 
 def _observed(x: np.ndarray) -> list[np.ndarray]:
-    seen = ~np.isnan(x).all(axis=2)
-    ends = np.where(seen.any(axis=1), x.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
+    ends = series_lengths(~np.isnan(x).all(axis=2))
     plain = np.where(np.isnan(x), np.nan, x)  # one bit pattern for every NaN
     return [series[:end] for series, end in zip(plain, ends, strict=True)]
 

@@ -11,6 +11,8 @@ from seqclass.evaluation.decisions import predict_labels
 
 Offsets = np.ndarray | tuple[float, ...] | None
 FLOOR = 1e-7
+N_RESAMPLES = 1000
+"""Draws of a bootstrap."""
 
 
 def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
@@ -61,7 +63,6 @@ def evaluate(
     classes: list[str],
     seed: int,
     offsets: Offsets = None,
-    n_resamples: int = 1000,
 ) -> dict[str, Any]:
     """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
     codes = np.arange(len(classes))
@@ -85,13 +86,13 @@ def evaluate(
         "confusion": table.tolist(),
         "reliability": reliability_table(probabilities, y),
         "intervals": {
-            **score_intervals(table, seed, n_resamples),
-            "log_loss": _mean_interval(row_losses(probabilities, y), seed, n_resamples),
+            **score_intervals(table, seed),
+            "log_loss": _mean_interval(row_losses(probabilities, y), seed),
         },
     }
 
 
-def score_intervals(table: np.ndarray, seed: int, n_resamples: int) -> dict[str, list[float]]:
+def score_intervals(table: np.ndarray, seed: int) -> dict[str, list[float]]:
     """95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
 
     Resampling rows with replacement changes only the counts in the cells, which are then
@@ -103,7 +104,7 @@ def score_intervals(table: np.ndarray, seed: int, n_resamples: int) -> dict[str,
     if np.trace(table) == n:
         return {name: [0.025 ** (1 / n), 1.0] for name in table_scores(table[None])}
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n, table.ravel() / n, size=n_resamples).reshape(-1, *table.shape)
+    drawn = rng.multinomial(n, table.ravel() / n, size=N_RESAMPLES).reshape(-1, *table.shape)
     return {
         name: np.percentile(values, [2.5, 97.5]).tolist()
         for name, values in table_scores(drawn).items()
@@ -114,21 +115,29 @@ def table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of confusion matrices ``(k, classes, classes)``; classes without rows don't count."""
     right = np.diagonal(tables, axis1=1, axis2=2).astype(float)
     true, guessed = tables.sum(axis=2), tables.sum(axis=1)
-    present = true > 0
-    f1 = 2 * right / np.maximum(true + guessed, 1)
-    recall = right / np.maximum(true, 1)
-    n_present = np.maximum(present.sum(axis=1), 1)
     return {
         "accuracy": right.sum(axis=1) / np.maximum(tables.sum(axis=(1, 2)), 1),
-        "macro_f1": (f1 * present).sum(axis=1) / n_present,
-        "balanced_accuracy": (recall * present).sum(axis=1) / n_present,
+        "macro_f1": macro_f1(right, true, guessed),
+        "balanced_accuracy": _over_present(right / np.maximum(true, 1), true),
     }
 
 
-def _mean_interval(values: np.ndarray, seed: int, n_resamples: int) -> list[float]:
+def macro_f1(right: np.ndarray, true: np.ndarray, guessed: np.ndarray) -> np.ndarray:
+    """Of counts ``(..., classes)``: right answers, rows, and answers of each class."""
+    total = true + guessed
+    return _over_present(2 * right / np.where(total > 0, total, 1), true)
+
+
+def _over_present(values: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Mean over the classes that have rows ``(...,)``."""
+    present = true > 0
+    return (values * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+
+
+def _mean_interval(values: np.ndarray, seed: int) -> list[float]:
     if np.ptp(values) == 0:
         return [float(values[0])] * 2
     found = bootstrap(
-        (values,), np.mean, n_resamples=n_resamples, batch=50, method="percentile", rng=seed
+        (values,), np.mean, n_resamples=N_RESAMPLES, batch=50, method="percentile", rng=seed
     )
     return [float(found.confidence_interval.low), float(found.confidence_interval.high)]

@@ -7,6 +7,8 @@ import numpy as np
 from scipy.stats import norm, t
 
 from seqclass.evaluation.decisions import UNKNOWN
+from seqclass.evaluation.intervals import clustered_error, wilson
+from seqclass.padding import series_lengths
 
 UNDECIDED = -1
 
@@ -41,9 +43,7 @@ class VotingSpec:
 def cut(x: np.ndarray, spec: VotingSpec) -> tuple[np.ndarray, np.ndarray]:
     """Windows ``(windows, window, channels)`` of series ``(n, steps, channels)``, NaN-padded, and
     the series ``(windows,)`` that each is of."""
-    seen = np.isfinite(x).any(axis=-1)
-    lengths = np.where(seen.any(axis=1), x.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
-    width = spec.window
+    lengths, width = series_lengths(np.isfinite(x).any(axis=-1)), spec.window
     windows, owners = [], []
     for piece, (series, length) in enumerate(zip(x, lengths, strict=True)):
         last = max(int(length) - width, 0)
@@ -113,7 +113,7 @@ def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> dict[str
         return {"rows": 0, "accuracy": None, "interval": None}
     share = float(np.mean(right))
     telling = n if owners is None else _telling(right, owners)
-    return {"rows": n, "accuracy": share, "interval": _wilson(share, telling)}
+    return {"rows": n, "accuracy": share, "interval": list(wilson(share, telling))}
 
 
 def lead_of(
@@ -126,21 +126,9 @@ def lead_of(
     one; of a single owner nothing is known, so it holds every lead.
     """
     gaps = right.astype(float) - other.astype(float)
-    error, freedom = _error_of(gaps, owners)
+    error, freedom = clustered_error(gaps, owners)
     lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else 2.0
     return {"lead": lead, "interval": [max(lead - margin, -1.0), min(lead + margin, 1.0)]}
-
-
-def _error_of(values: np.ndarray, owners: np.ndarray | None) -> tuple[float, int]:
-    """Standard error of the mean of ``(n,)`` values over their owners, and degrees of freedom.
-
-    The ratio estimator of survey sampling (Cochran 1977, 6.4): owners with many rows count more.
-    """
-    off = values - values.mean()
-    sums = off if owners is None else np.bincount(np.unique(owners, return_inverse=True)[1], off)
-    n, freedom = len(sums), len(sums) - 1
-    spread = float((sums**2).sum()) * n / freedom if freedom else 0.0
-    return spread**0.5 / len(values), freedom
 
 
 def _telling(right: np.ndarray, owners: np.ndarray) -> float:
@@ -149,7 +137,7 @@ def _telling(right: np.ndarray, owners: np.ndarray) -> float:
     At most the rows; as many as there are owners where all are right or all wrong.
     """
     n, share = len(right), float(np.mean(right))
-    error, freedom = _error_of(right.astype(float), owners)
+    error, freedom = clustered_error(right.astype(float), owners)
     if not freedom:
         return 1.0
     alone = share * (1 - share)
@@ -159,13 +147,6 @@ def _telling(right: np.ndarray, owners: np.ndarray) -> float:
 
 def _quantile(freedom: float) -> float:
     return float(t.ppf(0.975, freedom) if np.isfinite(freedom) else norm.ppf(0.975))
-
-
-def _wilson(share: float, n: float) -> list[float]:
-    z = _quantile(np.inf)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
-    return [max(middle - half, 0.0), min(middle + half, 1.0)]
 
 
 def names_of(codes: np.ndarray, classes: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ that neither many numbers nor many rows make an alarm.
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
@@ -50,6 +50,34 @@ class DriftSpec:
             )
 
 
+class DriftRow(TypedDict):
+    """One comparison of old rows with new ones; ``old_mean`` and ``new_mean`` of numbers alone."""
+
+    what: str
+    kind: str
+    p_value: float
+    shift: float
+    stability_index: float
+    distance: float
+    old_mean: float | None
+    new_mean: float | None
+
+
+class JudgedRow(DriftRow):
+    """A comparison with Holm's p-value, and whether it counts as drift."""
+
+    adjusted_p: float
+    drifted: bool
+
+
+class Drift(TypedDict):
+    """What has drifted, how many comparisons there were, and all of them."""
+
+    drifted: list[str]
+    compared: int
+    table: list[JudgedRow]
+
+
 def summaries(x: np.ndarray, lengths: np.ndarray, channels: list[str]) -> dict[str, np.ndarray]:
     """Numbers ``(n,)`` by name of series ``(n, steps, channels)``, padded with NaN.
 
@@ -85,66 +113,55 @@ def _channel_summaries(values: np.ndarray, lengths: np.ndarray) -> dict[str, np.
     return dict(zip(FEATURES, columns, strict=True))
 
 
-def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> dict[str, Any]:
+def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
     """One row of the drift table: a number of old rows ``(n,)`` against new rows ``(m,)``.
 
     ``distance`` is the Wasserstein distance in standard deviations of the old rows.
     """
     old, new = old[np.isfinite(old)], new[np.isfinite(new)]
     if not len(old) or not len(new):
-        return _row(name, "numbers", 1.0, 0.0, 0.0, 0.0, None, None)
+        return _nothing_told(name, "numbers")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
         found = ks_2samp(old, new)
     scale = float(old.std())
     if scale <= 1e-9 * max(1.0, float(np.abs(old).max())):
         scale = float(np.concatenate([old, new]).std()) or 1.0
-    return _row(
-        name,
-        "numbers",
-        float(found.pvalue),
-        float(found.statistic),
-        _stability_index(*_binned(old, new)),
-        float(wasserstein_distance(old, new)) / scale,
-        float(old.mean()),
-        float(new.mean()),
+    return DriftRow(
+        what=name,
+        kind="numbers",
+        p_value=float(found.pvalue),
+        shift=float(found.statistic),
+        stability_index=_stability_index(*_binned(old, new)),
+        distance=float(wasserstein_distance(old, new)) / scale,
+        old_mean=float(old.mean()),
+        new_mean=float(new.mean()),
     )
 
 
-def compare_counts(name: str, old: dict[str, int], new: dict[str, int]) -> dict[str, Any]:
+def compare_counts(name: str, old: dict[str, int], new: dict[str, int]) -> DriftRow:
     """One row of the table: how often each class occurs. ``shift`` is the share of rows that would
     have to change class, which is the total variation distance."""
     names = sorted({*old, *new})
     counts = np.array([[side.get(key, 0) for key in names] for side in (old, new)], dtype=float)
     counts = counts[:, counts.sum(axis=0) > 0]
     if counts.shape[1] < 2 or not counts.sum(axis=1).all():
-        return _row(name, "classes", 1.0, 0.0, 0.0, 0.0, None, None)
+        return _nothing_told(name, "classes")
     shares = counts / counts.sum(axis=1, keepdims=True)
     shift = float(np.abs(shares[0] - shares[1]).sum() / 2)
     p_value = float(chi2_contingency(counts).pvalue)
-    return _row(name, "classes", p_value, shift, _stability_index(*counts), shift, None, None)
-
-
-def _row(
-    name: str,
-    kind: str,
-    p_value: float,
-    shift: float,
-    index: float,
-    distance: float,
-    old_mean: float | None,
-    new_mean: float | None,
-) -> dict[str, Any]:
+    found = _nothing_told(name, "classes")
     return {
-        "what": name,
-        "kind": kind,
-        "p_value": p_value,
-        "shift": shift,
-        "stability_index": index,
-        "distance": distance,
-        "old_mean": old_mean,
-        "new_mean": new_mean,
-    }
+        **found, "p_value": p_value, "shift": shift, "stability_index": _stability_index(*counts),
+        "distance": shift,
+    }  # fmt: skip
+
+
+def _nothing_told(name: str, kind: str) -> DriftRow:
+    return DriftRow(
+        what=name, kind=kind, p_value=1.0, shift=0.0, stability_index=0.0, distance=0.0,
+        old_mean=None, new_mean=None,
+    )  # fmt: skip
 
 
 def _binned(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,10 +179,10 @@ def _stability_index(old: np.ndarray, new: np.ndarray) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def judge_drift(rows: list[dict[str, Any]], spec: DriftSpec) -> dict[str, Any]:
+def judge_drift(rows: list[DriftRow], spec: DriftSpec) -> Drift:
     """The table with Holm's p-values and a mark on what has drifted, most certain first."""
     adjusted = holm([row["p_value"] for row in rows])
-    marked = [
+    marked: list[JudgedRow] = [
         {
             **row,
             "adjusted_p": p_value,
@@ -190,7 +207,7 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def drift_words(found: dict[str, Any]) -> str:
+def drift_words(found: Drift) -> str:
     """One sentence for people."""
     if not found["drifted"]:
         return f"no drift in {found['compared']} comparisons"

@@ -5,12 +5,27 @@ Calibrated probabilities say how many of the answers are wrong on average (Guill
 model was calibrated on, so have the probabilities, and then this is no more than a hope.
 """
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from seqclass.evaluation.metrics import macro_f1
 
-def estimate(probabilities: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+Estimate = TypedDict(
+    "Estimate",
+    {
+        "accuracy": float,
+        "accuracy_interval": list[float],
+        "macro_f1": float,
+        "rows": int,
+        "is_estimate": bool,
+        "from": str,
+    },
+)
+"""What quality to expect, and ``from`` where that is known."""
+
+
+def estimate(probabilities: np.ndarray, answers: np.ndarray) -> Estimate:
     """Expected accuracy with a 95% interval and macro F1 of class codes ``answers (n,)``.
 
     probabilities: ``(n, classes)``, calibrated. The interval is that of chance alone: it holds
@@ -28,16 +43,10 @@ def estimate(probabilities: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
     return {
         "accuracy": mean,
         "accuracy_interval": [max(0.0, mean - error), min(1.0, mean + error)],
-        "macro_f1": _macro_f1(expected),
+        "macro_f1": float(
+            macro_f1(np.diagonal(expected), expected.sum(axis=0), expected.sum(axis=1))
+        ),
         "rows": len(own),
         "is_estimate": True,
         "from": "calibrated confidence, no labels",
     }
-
-
-def _macro_f1(expected: np.ndarray) -> float:
-    """expected: counts ``(answered class, true class)``, not whole; classes that neither occur nor
-    are answered don't count."""
-    right, answered, true = np.diagonal(expected), expected.sum(axis=1), expected.sum(axis=0)
-    seen = (answered + true) > 0
-    return float((2 * right[seen] / (answered + true)[seen]).mean())

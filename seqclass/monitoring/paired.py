@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from seqclass.evaluation.metrics import label_scores
+from seqclass.evaluation.metrics import label_scores, macro_f1
 
 
 @dataclass(frozen=True)
@@ -103,20 +103,16 @@ def _bootstrap(answers: Answers, n_classes: int, seed: int, n_resamples: int) ->
     )
     truth, rest = np.divmod(kind, n_classes**2)
     sides = np.divmod(rest, n_classes)
-    champion, challenger = (_macro_f1(drawn, truth, side, n_classes) for side in sides)
+    champion, challenger = (_drawn_f1(drawn, truth, side, n_classes) for side in sides)
     return challenger - champion
 
 
-def _macro_f1(
+def _drawn_f1(
     drawn: np.ndarray, truth: np.ndarray, guessed: np.ndarray, n_classes: int
 ) -> np.ndarray:
     codes = np.arange(n_classes)[:, None]
     true, said = ((side == codes).astype(float) for side in (truth, guessed))
-    right = drawn @ (true * said).T
-    total = drawn @ (true + said).T
-    present = drawn @ true.T > 0
-    f1 = 2 * right / np.maximum(total, 1)
-    return (f1 * present).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+    return macro_f1(*(drawn @ part.T for part in (true * said, true, said)))
 
 
 def allowance(on_newest: dict[str, Any] | None, spec: GateSpec) -> float:

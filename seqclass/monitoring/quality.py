@@ -1,54 +1,70 @@
 """How good a champion still is on new labelled rows, and whether their labels can be believed."""
 
-from typing import Any
+from typing import NamedTuple, TypedDict
 
-from scipy.stats import fisher_exact, norm
+from scipy.stats import fisher_exact
+
+from seqclass.evaluation.intervals import wilson
 
 
-def quality_change(
-    right_before: int, before: int, right_now: int, now: int, significance: float, least: float
-) -> dict[str, Any]:
-    """Accuracy on held-out rows then and on new rows now, and whether it has dropped.
+class Hits(NamedTuple):
+    """How many answers were right, and of how many rows."""
+
+    right: int
+    rows: int
+
+    @property
+    def share(self) -> float:
+        """Accuracy."""
+        return self.right / self.rows
+
+
+class QualityChange(TypedDict):
+    """Accuracy before and now; the drop with its 95% interval, and whether it counts."""
+
+    accuracy_before: float
+    rows_before: int
+    accuracy_now: float
+    rows_now: int
+    drop: float
+    interval: list[float]
+    p_value: float
+    dropped: bool
+
+
+def quality_change(before: Hits, now: Hits, significance: float, least: float) -> QualityChange:
+    """Accuracy on held-out rows before and on new rows now, and whether it has dropped.
 
     ``drop`` has a 95% interval (Newcombe 1998, method 10). It counts where it is significant by
     Fisher's exact one-sided test and not below ``least``.
     """
-    then, lately = right_before / before, right_now / now
-    table = [[right_before, before - right_before], [right_now, now - right_now]]
+    table = [[hits.right, hits.rows - hits.right] for hits in (before, now)]
     p_value = float(fisher_exact(table, "greater").pvalue)
-    drop = then - lately
+    drop = before.share - now.share
     return {
-        "accuracy_before": then,
-        "rows_before": before,
-        "accuracy_now": lately,
-        "rows_now": now,
+        "accuracy_before": before.share,
+        "rows_before": before.rows,
+        "accuracy_now": now.share,
+        "rows_now": now.rows,
         "drop": drop,
-        "interval": list(_newcombe(right_before, before, right_now, now)),
+        "interval": list(_newcombe(before, now)),
         "p_value": p_value,
         "dropped": p_value < significance and drop >= least,
     }
 
 
-def _newcombe(a: int, n: int, b: int, m: int) -> tuple[float, float]:
-    """95% interval of ``a / n - b / m`` out of the two Wilson intervals."""
-    p, q = a / n, b / m
-    (low, high), (below, above) = wilson(a, n), wilson(b, m)
+def _newcombe(before: Hits, now: Hits) -> tuple[float, float]:
+    """95% interval of the difference of two shares out of their Wilson intervals."""
+    p, q = before.share, now.share
+    (low, high), (below, above) = wilson(p, before.rows), wilson(q, now.rows)
     return (
         p - q - ((p - low) ** 2 + (above - q) ** 2) ** 0.5,
         p - q + ((high - p) ** 2 + (q - below) ** 2) ** 0.5,
     )
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a share (Wilson 1927)."""
-    z = float(norm.ppf(0.5 + confidence / 2))
-    share, scale = successes / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z * ((share * (1 - share) + z * z / (4 * n)) / n) ** 0.5 / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def quality_words(found: dict[str, Any]) -> str:
+def quality_words(found: QualityChange) -> str:
+    """One sentence for people."""
     low, high = found["interval"]
     change = "fell" if found["dropped"] else "no significant fall"
     return (
@@ -58,9 +74,7 @@ def quality_words(found: dict[str, Any]) -> str:
     )
 
 
-def doubt_about_labels(
-    change: dict[str, Any], right: int, rows: int, recovery: float
-) -> str | None:
+def doubt_about_labels(change: QualityChange, right: int, rows: int, recovery: float) -> str | None:
     """Why new labels are not believed; None where they are.
 
     A champion may fail on new rows because the world has changed or because the labels are wrong.
@@ -74,7 +88,7 @@ def doubt_about_labels(
         return None
     wanted = change["accuracy_now"] + recovery * change["drop"]
     reached = right / rows if rows else 0.0
-    surely = wilson(right, rows, 0.9)[0] if rows else 0.0
+    surely = wilson(reached, rows, 0.9)[0] if rows else 0.0
     if rows and reached >= wanted and surely > change["accuracy_now"]:
         return None
     return (

@@ -1,6 +1,6 @@
 """The stability report: how the seeds of a recipe spread, where they disagree, the gate's word."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,20 +11,26 @@ from seqclass.training.spec import Limits
 MAX_FLIPPING = 20
 
 
+class SeedAnswers(NamedTuple):
+    """What all seeds answer on the same test rows.
+
+    answers: class codes ``(seeds, n)``; y: true codes ``(n,)``; names: the rows' ids.
+    """
+
+    answers: np.ndarray
+    y: np.ndarray
+    names: list[str]
+    n_classes: int
+
+
 def stability_of(
-    seeds: list[dict[str, Any]],
-    answers: np.ndarray,
-    y: np.ndarray,
-    names: list[str],
-    n_classes: int,
-    limits: Limits,
-    bootstrap_seed: int,
+    seeds: list[dict[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
 ) -> dict[str, Any]:
     """Spread over seeds, the worst of them, the test rows that flip, and whether it passes.
 
-    seeds: each seed's record with its scores; answers: class codes ``(seeds, n)`` of the test
-    rows; y: true codes ``(n,)``; names: the rows' ids.
+    seeds: each seed's record with its scores.
     """
+    answers, y, names, n_classes = said
     worst, share = worst_case(answers, y, n_classes, bootstrap_seed), flips(answers)
     order = np.argsort(-share, kind="stable")[: int((share > 0).sum())]
     columns = ("balanced_accuracy", "macro_f1", "restarts")

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from seqclass.padding import series_lengths
+
 Gradient = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Series ``(n, steps, channels)`` with NaN and class codes ``(n,)`` to the gradient of each
 class's score with respect to its series, of the same shape."""
@@ -70,11 +72,6 @@ def opening_level(x: np.ndarray) -> np.ndarray:
     values = np.where(opening, x, np.float32(np.nan))
     values[:, 0] = np.where(observed.any(axis=1), values[:, 0], 0)
     return np.nanmedian(values, axis=1, keepdims=True)
-
-
-def series_lengths(observed: np.ndarray) -> np.ndarray:
-    """Steps up to the last observed one, ``(n,)``, of ``(n, steps)`` bool."""
-    return (observed * np.arange(1, observed.shape[1] + 1)).max(axis=1)
 
 
 def _evened_out(added: np.ndarray, lengths: np.ndarray) -> np.ndarray:

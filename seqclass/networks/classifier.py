@@ -11,6 +11,8 @@ from seqclass.networks.architecture import Architecture
 from seqclass.networks.attribution import Gradient
 from seqclass.networks.embedding import symbol_features
 from seqclass.networks.layers import (
+    Kernels,
+    Masked,
     masked_conv,
     masked_mean,
     masked_pool,
@@ -77,10 +79,10 @@ class NetworkBuilder:
         head = _head(pooled, self.n_classes, self.architecture.dropout, seeds[3:])
         return keras.Model(raw, head, name="network")
 
-    def _stem(self, x: keras.KerasTensor, inside: keras.KerasTensor, seed: int) -> tuple:
+    def _stem(self, x: keras.KerasTensor, inside: keras.KerasTensor, seed: int) -> Masked:
         """A convolution of every step, or of every second where many are pooled; their means."""
         arch, stride = self.architecture, 2 if self.pooling >= FINE_POOLING else 1
-        x, inside = masked_conv(x, inside, arch.filters, arch.width, seed, stride)
+        x, inside = masked_conv(x, inside, Kernels(arch.filters, arch.width, seed, stride))
         return pool_steps(x, inside, -(-self.pooling // stride))
 
 

@@ -7,7 +7,7 @@ steps above a threshold is taken with a ramp instead of a step, so that gradient
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -17,6 +17,7 @@ from keras import layers, ops
 
 from seqclass.networks.embedding import symbol_features
 from seqclass.networks.layers import masked_mean, pool_steps, series_views
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling
 from seqclass.networks.symbols import Alphabets
 
@@ -34,8 +35,6 @@ RAMP = 0.5
 SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
 """Training rows, and steps of all of them, whose outputs the thresholds are quantiles of, at most;
 and rows at least."""
-
-Answer = Callable[[keras.Model, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,11 @@ class Convolutions:
 
 
 def fit_convolutions(
-    x: np.ndarray, typical: int, scaling: Scaling, alphabets: Alphabets, seed: int, answer: Answer
-) -> Convolutions:  # the parts of one fit
+    x: np.ndarray, typical: int, scaling: Scaling, alphabets: Alphabets, seed: int
+) -> Convolutions:
     """Draw channels for each kernel and thresholds from outputs for ``x (n, steps, channels)``.
 
-    typical: length that most series have at most. answer: outputs of a network for rows.
+    typical: length that most series have at most.
     """
     rng = np.random.default_rng(seed)
     n_sampled = max(min(SAMPLE_ROWS, SAMPLE_STEPS // x.shape[1]), MIN_SAMPLED)
@@ -100,7 +99,7 @@ def fit_convolutions(
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
     everything = [inside, *(_convolved(views, bank, bank.weights, None) for bank in plain)]
-    outputs = answer(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
+    outputs = predict_logits(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
     by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(plain))
     banks = []
     for bank, found in zip(plain, by_bank, strict=True):

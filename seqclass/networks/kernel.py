@@ -54,7 +54,9 @@ compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract
 
 
 @compiled
-def _sizes(m, n, k, lead_a, lead_b, lead_c):  # type: ignore[no-untyped-def]
+def _sizes(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+    m, n, k, lead_a, lead_b, lead_c
+):
     """Of a product, its columns cut so that each part is small; last, the rest's columns."""
     width = -(-n // -(-m * n * k // SMALL))
     rest = n - (n - 1) // width * width
@@ -62,7 +64,9 @@ def _sizes(m, n, k, lead_a, lead_b, lead_c):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _multiply(sgemm, transpose, sizes, a, b, beta, c):  # type: ignore[no-untyped-def]
+def _multiply(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+    sgemm, transpose, sizes, a, b, beta, c
+):
     """``c = a b + beta c``, column-major, of flat arrays."""
     for start in range(0, sizes[6], sizes[1]):
         is_last = start + sizes[1] >= sizes[6]
@@ -145,7 +149,9 @@ def _gate_gradients(dc, i, f, g, before):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def forward(sgemm, x, mask, w, backwards, keep, inputs, gates, c, h):  # type: ignore[no-untyped-def]
+def forward(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+    sgemm, x, mask, w, backwards, keep, inputs, gates, c, h
+):
     """Run a block ``x (lanes, T, F)`` with ``mask (T, L)``, ``w (4U, K)`` into ``h (lanes, N, U)``.
 
     ``inputs (T+1, K L)``, ``gates (T+1, 4U L)`` and ``c (T+1, U L)`` are kept for ``backward``;
@@ -182,7 +188,9 @@ def forward(sgemm, x, mask, w, backwards, keep, inputs, gates, c, h):  # type: i
 
 
 @compiled
-def backward(sgemm, dh_out, mask, w, backwards, inputs, gates, c, dx, dw):  # type: ignore[no-untyped-def]
+def backward(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+    sgemm, dh_out, mask, w, backwards, inputs, gates, c, dx, dw
+):
     """Gradients of a block: ``dh_out (lanes, N, U)`` to ``dx (lanes, T, F)`` and ``dw (4U, K)``.
 
     ``w`` is ``(K, 4U)``; the gates are overwritten.

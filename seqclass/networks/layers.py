@@ -15,6 +15,10 @@ CLIP = 1e6
 """Scaled values beyond this are cut, so that squares stay finite in float32."""
 
 
+Masked = tuple[keras.KerasTensor, keras.KerasTensor]
+"""Features ``(B, T, F)`` and the mask ``(B, T, 1)`` of the steps inside a series."""
+
+
 class Views(NamedTuple):
     """What is seen of a series at each step: ``(B, T, C)`` each, and the mask ``(B, T, 1)``."""
 
@@ -48,7 +52,7 @@ def series_views(raw: keras.KerasTensor, scaling: Scaling) -> Views:
     return Views(ops.arcsinh(scaled) * observed, within, difference, repeated, observed, inside)
 
 
-def series_features(raw: keras.KerasTensor, scaling: Scaling) -> tuple:
+def series_features(raw: keras.KerasTensor, scaling: Scaling) -> Masked:
     """All views of raw series side by side ``(B, T, 5C)``, and the mask ``(B, T, 1)``."""
     *views, inside = series_views(raw, scaling)
     return ops.concatenate(views, axis=-1), inside
@@ -79,23 +83,28 @@ def _in_own_units(difference: keras.KerasTensor, both: keras.KerasTensor) -> ker
     return ops.arcsinh(difference / (_root_mean_square(difference, count) + 1e-3))
 
 
-def masked_conv(
-    x: keras.KerasTensor,
-    inside: keras.KerasTensor,
-    filters: int,
-    width: int,
-    seed: int,
-    stride: int = 1,
-) -> tuple:  # as many as a convolution has
+class Kernels(NamedTuple):
+    """How many kernels a convolution has, of how many steps, and from which seed.
+
+    Every ``stride``-th step is kept.
+    """
+
+    filters: int
+    width: int
+    seed: int
+    stride: int = 1
+
+
+def masked_conv(x: keras.KerasTensor, inside: keras.KerasTensor, kernels: Kernels) -> Masked:
     """Convolve, normalise and rectify ``(B, T, F)``; and the mask of the steps that are left.
 
-    Every ``stride``-th step is kept, from step 0 on however long the padding is. Steps outside
-    stay exactly 0.
+    Steps are kept from step 0 on however long the padding is. Steps outside stay exactly 0.
     """
+    width, stride = kernels.width, kernels.stride
     before = (width - 1) // 2
     x = layers.ZeroPadding1D((before, width - 1 - before))(x)
-    init = keras.initializers.HeNormal(seed=seed)
-    x = layers.Conv1D(filters, width, stride, kernel_initializer=init)(x)
+    init = keras.initializers.HeNormal(seed=kernels.seed)
+    x = layers.Conv1D(kernels.filters, width, stride, kernel_initializer=init)(x)
     inside = inside[:, ::stride]
     return layers.ReLU()(_normalised(x, inside)), inside
 
@@ -115,7 +124,7 @@ def _total(x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.sum(x, axis=(1, 2), keepdims=True)
 
 
-def pool_steps(x: keras.KerasTensor, inside: keras.KerasTensor, factor: int) -> tuple:
+def pool_steps(x: keras.KerasTensor, inside: keras.KerasTensor, factor: int) -> Masked:
     """Mean of every ``factor`` steps of ``(B, T, F)``, of those inside a series; and the new mask.
 
     Windows begin at step 0 however long the padding is, which ``padding="same"`` does not

@@ -36,7 +36,7 @@ class Engine:
         self._spare: dict[tuple[int, ...], list[tuple]] = {}
         self._handles = count()
 
-    def forward(
+    def forward(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
         self, x: np.ndarray, mask: np.ndarray, w: np.ndarray, backwards: bool, keep: bool,
         every_step: bool = True,
     ) -> tuple[np.ndarray, np.int64]:  # fmt: skip
@@ -158,7 +158,7 @@ def _with_kernel(config: Any) -> Any:
     return type(config)(map(_with_kernel, config)) if is_list else config
 
 
-def _recurrence(
+def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
     x: tf.Tensor, mask: tf.Tensor, w: tf.Tensor, backwards: bool, training: bool,
     every_step: bool, engine: Engine,
 ) -> tf.Tensor:  # fmt: skip

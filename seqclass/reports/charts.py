@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 import matplotlib
 import numpy as np
@@ -83,7 +84,25 @@ def strip_plot(strips: dict[str, list[float]], label: str) -> str:
     return _svg(figure)
 
 
-def drift_picture(table: list[dict[str, Any]], most: int = 20) -> str:
+class Shifted(TypedDict):
+    """What a picture shows of a row of a drift table."""
+
+    what: str
+    shift: float
+    adjusted_p: float
+    drifted: bool
+
+
+class LossPoint(TypedDict):
+    """Training log-loss (nats) of a seed's network number ``fit`` at an update."""
+
+    seed: int
+    fit: int
+    update: int
+    training_loss: float
+
+
+def drift_picture(table: Sequence[Shifted], most: int = 20) -> str:
     """Bars of how far each number of a drift table has shifted, in [0, 1]; drifted ones stand
     out."""
     rows = table[:most][::-1]
@@ -98,7 +117,7 @@ def drift_picture(table: list[dict[str, Any]], most: int = 20) -> str:
     return _svg(figure)
 
 
-def learning_curves(history: list[dict[str, Any]]) -> str:
+def learning_curves(history: Sequence[LossPoint]) -> str:
     """Training log-loss of every seed's first network over its updates."""
     figure, axes = _figure(6.2, 2.8)
     seeds = sorted({point["seed"] for point in history})

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,8 @@ from seqclass.store.rows import (
     to_dense,
 )
 
+Source = Mapping[str, Any]
+Remarks = dict[str, Any]
 LATEST = "latest.json"
 CHOSEN_FROM = "chosen_from"
 """Entry of a dataset's source: the dataset that its rows were chosen from."""
@@ -199,19 +201,33 @@ def _committed(root: Root, name: str) -> list[str]:
     return [v for v in root.names("datasets", name) if root.exists("datasets", name, v, MANIFEST)]
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where rows come from, when they are written, and what else their manifest is to say.
+
+    remarks: called once all rows have passed.
+    """
+
+    source: Source
+    now: datetime
+    remarks: Callable[[], Remarks] = Remarks
+
+
 def write_dataset(
-    root: Root,
-    name: str,
-    tables: Iterable[pa.Table],
-    source: dict[str, Any],
-    now: datetime,
-    remarks: Callable[[], dict[str, Any]] = dict,
+    root: Root, name: str, tables: Iterable[pa.Table], source: Source, now: datetime
+) -> Dataset:
+    """``write_rows`` of a source and a time, without any remarks."""
+    return write_rows(root, name, tables, Provenance(source, now))
+
+
+def write_rows(
+    root: Root, name: str, tables: Iterable[pa.Table], provenance: Provenance
 ) -> Dataset:
     """Write rows as a new version, or find the version that already holds the same rows.
 
-    ``tables`` may come in pieces of any size: the same rows give the same bytes. ``remarks`` is
-    called when they have all passed, for further entries of the manifest.
+    ``tables`` may come in pieces of any size: the same rows give the same bytes.
     """
+    now = provenance.now
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
         described = _write_rows(root, folder, iter(tables))
@@ -221,11 +237,11 @@ def write_dataset(
             "created": now.isoformat(),
             **described,
             "rejected": 0,
-            "source": source,
+            "source": provenance.source,
             "parents": [],
             "software": software_versions(),
             "machine": machine_fingerprint(),
-            **remarks(),
+            **provenance.remarks(),
         }
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)

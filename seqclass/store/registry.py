@@ -1,6 +1,8 @@
 """The registry: aliases that point at model versions, and an audit of every move."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +12,8 @@ from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, parse_record, see_file, swap_file
 
 CHAMPION = "champion"
+Evidence = Mapping[str, object]
+"""What a decision rests on, as JSON."""
 
 
 def champion_of(root: Root, name: str) -> str | None:
@@ -87,15 +91,18 @@ def _unknown(root: Root, ref: str) -> ValueError:
     )
 
 
+@dataclass(frozen=True)
+class Grounds:
+    """Who decided about a champion, why, on which evidence, and when."""
+
+    actor: str
+    reason: str
+    evidence: Evidence
+    now: datetime
+
+
 def move_champion(
-    root: Root,
-    name: str,
-    version: str,
-    actor: str,
-    reason: str,
-    evidence: dict[str, Any],
-    now: datetime,
-    what: str = "promote",
+    root: Root, name: str, version: str, grounds: Grounds, what: str = "promote"
 ) -> None:
     """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
 
@@ -112,10 +119,7 @@ def move_champion(
         "from": before,
         "from_since": since,
         "to": version,
-        "actor": actor,
-        "reason": reason,
-        "evidence": evidence,
-        "time": now.isoformat(),
+        **_told(grounds),
     }
     write_audit(root, name, record)
     _point(root, name, record, tag)
@@ -152,15 +156,7 @@ def previous_champion(root: Root, name: str) -> str | None:
     return before[-1] if before and before[-1] in versions else None
 
 
-def write_refusal(
-    root: Root,
-    name: str,
-    version: str,
-    actor: str,
-    reason: str,
-    evidence: dict[str, Any],
-    now: datetime,
-) -> None:
+def write_refusal(root: Root, name: str, version: str, grounds: Grounds) -> None:
     """Leave an audit entry of a version that was not let in; the champion stays."""
     champion = champion_of(root, name)
     record = {
@@ -169,9 +165,15 @@ def write_refusal(
         "from": champion,
         "to": champion,
         "candidate": version,
-        "actor": actor,
-        "reason": reason,
-        "evidence": evidence,
-        "time": now.isoformat(),
+        **_told(grounds),
     }
     write_audit(root, name, record)
+
+
+def _told(grounds: Grounds) -> dict[str, object]:
+    return {
+        "actor": grounds.actor,
+        "reason": grounds.reason,
+        "evidence": grounds.evidence,
+        "time": grounds.now.isoformat(),
+    }

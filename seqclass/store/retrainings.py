@@ -5,6 +5,7 @@ are doubted, and the manifest with the decision.
 """
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,13 @@ import pyarrow.parquet as pq
 
 from seqclass.store.audit import STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
-from seqclass.store.registry import champion_of, finish_move, move_champion, write_refusal
+from seqclass.store.registry import (
+    Grounds,
+    champion_of,
+    finish_move,
+    move_champion,
+    write_refusal,
+)
 from seqclass.store.root import (
     MANIFEST,
     Bad,
@@ -140,18 +147,20 @@ def replay_pending(root: Root, model: str) -> list[dict[str, Any]]:
 
 
 def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
-    audit, now = record["audit"], _time_of(record)
-    version, evidence, reason = audit["version"], audit["evidence"], audit["reason"]
+    audit, version = record["audit"], record["audit"]["version"]
+    grounds = Grounds(audit["actor"], audit["reason"], audit["evidence"], _time_of(record))
     current, is_move = champion_of(root, model), audit["what"] == "promote"
     if is_move and current == audit["champion"]:
         try:
-            move_champion(root, model, version, audit["actor"], reason, evidence, now)
+            move_champion(root, model, version, grounds)
             return
         except DamagedError as error:
             reason = f"damaged before it was carried out: {error}"
+            grounds = replace(grounds, reason=reason)
     elif is_move:
-        reason = f"the champion was moved to {current} before this was carried out: {reason}"
-    write_refusal(root, model, version, audit["actor"], reason, evidence, now)
+        late = f"the champion was moved to {current} before this was carried out: {grounds.reason}"
+        grounds = replace(grounds, reason=late)
+    write_refusal(root, model, version, grounds)
 
 
 def check_time(root: Root, model: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ sigmas of the series itself, so one spec serves any unit.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -118,22 +119,30 @@ def _draw_block(spec: SignalSpec, block: int) -> Block:
     values = rng.standard_normal((rows, spec.n_steps), dtype=np.float32)
     values *= np.float32(spec.noise)
     events = np.full((rows, 2), -1, dtype=np.int32)
-    _add_changes(spec, rng, values, sign, events, family == FAMILIES.index(CHANGE_POINT))
-    _add_bursts(spec, rng, values, sign, events, family == FAMILIES.index(BURST))
+    drawn = _Drawn(values, sign, events)
+    _add_changes(spec, rng, drawn, family == FAMILIES.index(CHANGE_POINT))
+    _add_bursts(spec, rng, drawn, family == FAMILIES.index(BURST))
     values *= np.abs(spread)
     values += level
     n_steps = np.full(rows, spec.n_steps, dtype=np.int32)
     return Block(first, values[..., None], n_steps, codes, events, events[:, :1] >= 0)
 
 
+class _Drawn(NamedTuple):
+    """Series of a block as far as they are drawn; ``values`` and ``events`` are changed in place.
+
+    values: ``(rows, steps)``; sign: of what happens, 1 or -1 ``(rows, 1)``; events: ``(rows, 2)``.
+    """
+
+    values: np.ndarray
+    sign: np.ndarray
+    events: np.ndarray
+
+
 def _add_changes(
-    spec: SignalSpec,
-    rng: np.random.Generator,
-    values: np.ndarray,
-    sign: np.ndarray,
-    events: np.ndarray,
-    rows: np.ndarray,
+    spec: SignalSpec, rng: np.random.Generator, drawn: _Drawn, rows: np.ndarray
 ) -> None:
+    values, sign, events = drawn
     n, n_steps = values.shape
     position = spec.change_position.draw(rng, (n,)) * n_steps
     first = np.clip(position.astype(np.int32), 1, n_steps - 1)
@@ -145,13 +154,9 @@ def _add_changes(
 
 
 def _add_bursts(
-    spec: SignalSpec,
-    rng: np.random.Generator,
-    values: np.ndarray,
-    sign: np.ndarray,
-    events: np.ndarray,
-    rows: np.ndarray,
+    spec: SignalSpec, rng: np.random.Generator, drawn: _Drawn, rows: np.ndarray
 ) -> None:
+    values, sign, events = drawn
     n, n_steps = values.shape
     low, high = (min(steps, n_steps) for steps in spec.burst_steps)
     length = rng.integers(low, high + 1, n)

@@ -12,9 +12,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from seqclass.networks.convolutions import Answer
 from seqclass.networks.layers import CLIP, masked_mean, series_views
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling
+from seqclass.training.fitting import Rows
 from seqclass.training.ridge import fit_ridge
 
 NEIGHBOURS = 3
@@ -43,24 +44,24 @@ class Familiarity:
 
 
 def fit_familiarity(
-    x: np.ndarray, y: np.ndarray, n_classes: int, convolutions: keras.Model, scaling: Scaling,
-    seed: int, answer: Answer,
-) -> Familiarity:  # fmt: skip
-    """Place training rows ``(n, steps, channels)`` by what they look like and are scored.
+    rows: Rows, n_classes: int, convolutions: keras.Model, scaling: Scaling, seed: int
+) -> Familiarity:
+    """Place training rows by what they look like and are scored.
 
     A row's own place has the scores that it gets when left out, as a new row's are unseen.
     """
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:MAX_REFERENCES])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_REFERENCES])
+    own = rows.take(chosen)
     pooled = keras.Input(convolutions.output_shape[1:], name="convolutions")
     raw = keras.Input(convolutions.input_shape[1:], name="series")
     levels, means = _summaries(raw, scaling)
     blocks = [pooled, levels, means]
-    summaries = answer(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), x[chosen])
+    summaries = predict_logits(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), own.x)
     n_levels = levels.shape[-1]
-    found = [answer(convolutions, x[chosen]), summaries[:, :n_levels], summaries[:, n_levels:]]
+    found = [predict_logits(convolutions, own.x), summaries[:, :n_levels], summaries[:, n_levels:]]
     standard = [_standard(block) for block in found]
     z = np.concatenate([(f - m) * g for f, (m, g) in zip(found, standard, strict=True)], axis=1)
-    head = fit_ridge(z, y[chosen], n_classes, standardise=False)
+    head = fit_ridge(z, own.y, n_classes, standardise=False)
     spread = np.sqrt(np.square(head.left_out - head.left_out.mean(axis=0)).sum(axis=1).mean())
     weight = float(SCORE_WEIGHT * np.sqrt(len(blocks)) / max(float(spread), 1e-6))
     scaled = [

@@ -9,16 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.recurrence import accelerated
 from seqclass.training.recipe import CHUNK, Recipe
 
 Build = Callable[[int], keras.Model]
 Frozen = Callable[[], keras.Model]
 Watch = Callable[[int, int, float], None]
-BATCH_STEPS, MAX_BATCH_STEPS = 2**13, 2**18
-"""Steps of a batch of predictions, so that what is in between stays in the processor's cache; and
-of one of ``SMALL_BATCH`` long series, which bounds its memory to some 400 MB."""
-SMALL_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -53,42 +50,75 @@ class Fit:
     held_back_logits: np.ndarray
 
 
-def fit(
-    build: Build,
-    train: Rows,
-    held_back: np.ndarray,
-    recipe: Recipe,
-    seed: int,
-    watch: Watch,
-    log_prior: np.ndarray | None = None,
-    begin: Callable[[keras.Model], None] | None = None,
-    frozen: Frozen | None = None,
-) -> Fit:  # the parts of one training; an object for them would be made for this call alone
-    """Train ``build(seed)``, leave its averaged weights in it, and answer ``held_back`` rows.
+@dataclass(frozen=True)
+class Learner:
+    """The network that is trained: ``build(seed)``.
 
-    Nothing that is learnt, and when it ends, depends on the rows held back.
+    ``frozen()`` is what comes before it and is not trained: it is taken of all the rows of a chunk
+    at once, since small networks spend more time on calling operations than in them. ``begin`` may
+    set the weights that the first attempt begins with.
+    """
+
+    build: Build
+    frozen: Frozen | None = None
+    begin: Callable[[keras.Model], None] | None = None
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is trained, and who is told of it.
+
     ``log_prior (classes,)`` is added to the logits in the loss, so that the network learns what
     speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
-    logit adjustment", equation 10). ``begin`` may set the weights that the run begins with.
-    ``frozen()`` is what comes before the network and is not trained: it is taken of all the rows of
-    a chunk at once, since small networks spend more time on calling operations than in them.
-    A run that fails to learn is begun again from another seed, derived from ``seed``, without it.
+    logit adjustment", equation 10).
+    """
+
+    recipe: Recipe
+    seed: int
+    watch: Watch
+    log_prior: np.ndarray | None = None
+
+
+def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: Course) -> Fit:
+    """Train a network, leave its averaged weights in it, and answer ``held_back`` rows.
+
+    Nothing that is learnt, and when it ends, depends on the rows held back.
+    A run that fails to learn is begun again from another seed, derived from the course's.
     Calls whose ``build`` and ``frozen`` are equal, as frozen dataclasses are, share what is
     compiled.
     """
-    prior = None if log_prior is None else tuple(log_prior.tolist())
-    limit, decay = recipe.update_limit(len(train)), recipe.decay(len(train))
-    trainer = _trainer(build, recipe, limit, decay, train.x.shape[1:], prior, frozen)
+    recipe, trainer = course.recipe, _trainer(_compilation(learner, train, course))
     for restart in range(recipe.restarts + 1):
-        own_seed = seed + 1_000_003 * restart
-        network = build(own_seed)
-        if begin and restart == 0:
-            begin(network)
+        own_seed = course.seed + 1_000_003 * restart
+        network = learner.build(own_seed)
+        if learner.begin and restart == 0:
+            learner.begin(network)
         run = _Run(trainer, network, train, recipe, own_seed)
-        if run.learn(watch, last_chance=restart == recipe.restarts):
+        if run.learn(course.watch, last_chance=restart == recipe.restarts):
             break
     trainer.unflatten(run.kept, network.trainable_variables)
     return Fit(network, restart, run.history, trainer.logits(run.kept, held_back))
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What a compiled training depends on; ``limit``: of the updates; ``shape``: of a series."""
+
+    build: Build
+    recipe: Recipe
+    limit: int
+    decay: float
+    shape: tuple[int, ...]
+    prior: tuple[float, ...] | None = None
+    frozen: Frozen | None = None
+
+
+def _compilation(learner: Learner, train: Rows, course: Course) -> Compilation:
+    recipe, prior, n = course.recipe, course.log_prior, len(train)
+    return Compilation(
+        learner.build, recipe, recipe.update_limit(n), recipe.decay(n), train.x.shape[1:],
+        None if prior is None else tuple(prior.tolist()), learner.frozen,
+    )  # fmt: skip
 
 
 class CompiledTrainer:
@@ -99,20 +129,12 @@ class CompiledTrainer:
     calling operations than in them.
     """
 
-    def __init__(
-        self,
-        network: keras.Model,
-        recipe: Recipe,
-        limit: int,
-        decay: float,
-        shape: tuple[int, ...],
-        prior: tuple[float, ...] | None,
-        frozen: keras.Model | None,
-    ) -> None:  # what a compiled training depends on
+    def __init__(self, work: Compilation) -> None:
+        network = work.build(0)
+        self.frozen = work.frozen() if work.frozen else (lambda x, training: x)
         self.network = accelerated(network)
-        self.frozen = frozen or (lambda x, training: x)
-        self.ema_decay = recipe.ema_decay
-        self.prior = None if prior is None else tf.constant(prior, tf.float32)
+        self.ema_decay = work.recipe.ema_decay
+        self.prior = None if work.prior is None else tf.constant(work.prior, tf.float32)
         self.variables = self.network.trainable_variables
         self.groups = [
             [k for k, v in enumerate(self.variables) if (len(v.shape) < 2) == is_rest]
@@ -121,8 +143,8 @@ class CompiledTrainer:
         flat = self._flat([v.value for v in self.variables])
         self.weights = [keras.Variable(part) for part in flat]
         self.averages = [tf.Variable(part, trainable=False) for part in flat]
-        self.optimizer = _optimizer(recipe, limit, decay, *self.weights)
-        rows = tf.TensorSpec([None, *shape], tf.float32)
+        self.optimizer = _optimizer(work.recipe, work.limit, work.decay, *self.weights)
+        rows = tf.TensorSpec([None, *work.shape], tf.float32)
         codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
         self._infer = tf.function(
@@ -188,16 +210,8 @@ class CompiledTrainer:
 
 
 @lru_cache(maxsize=2)
-def _trainer(
-    build: Build,
-    recipe: Recipe,
-    limit: int,
-    decay: float,
-    shape: tuple[int, ...],
-    prior: tuple[float, ...] | None,
-    frozen: Frozen | None,
-) -> CompiledTrainer:  # what a compiled training depends on
-    return CompiledTrainer(build(0), recipe, limit, decay, shape, prior, frozen and frozen())
+def _trainer(work: Compilation) -> CompiledTrainer:
+    return CompiledTrainer(work)
 
 
 class _Run:
@@ -267,36 +281,3 @@ def _optimizer(
     optimizer.exclude_from_weight_decay(var_list=[rest])
     optimizer.build([kernels, rest])
     return optimizer
-
-
-def predict_logits(
-    network: keras.Model, x: np.ndarray, infer: Callable | None = None, batch: int = 256
-) -> np.ndarray:
-    """The output of a network for ``(n, steps, channels)``; see ``predict_all``."""
-    infer = infer or tf.function(lambda rows: network(rows, training=False))
-    if not len(x):
-        return np.empty((0, *network.output_shape[1:]), np.float32)
-    return np.concatenate([part.numpy()[:n] for part, n in _batches(infer, x, batch)])
-
-
-def predict_all(network: keras.Model, x: np.ndarray, batch: int = 256) -> dict[str, np.ndarray]:
-    """Outputs by name of a network for ``(n, steps, channels)``, in batches of one shape.
-
-    The last batch is filled up with its own first row, so that there is one shape to compile.
-    Batches of long series are smaller.
-    """
-    infer = tf.function(lambda rows: network(rows, training=False))
-    parts = list(_batches(infer, x, batch))
-    return {
-        name: np.concatenate([found[name].numpy()[:n] for found, n in parts])
-        for name in network.output
-    }
-
-
-def _batches(infer: Callable, x: np.ndarray, batch: int) -> Iterator[tuple]:
-    few = min(SMALL_BATCH, MAX_BATCH_STEPS // x.shape[1])
-    batch = max(1, min(batch, max(few, BATCH_STEPS // x.shape[1])))
-    for start in range(0, len(x), batch):
-        rows = x[start : start + batch]
-        full = np.concatenate([rows, np.repeat(rows[:1], min(batch, len(x)) - len(rows), axis=0)])
-        yield infer(tf.constant(full)), len(rows)

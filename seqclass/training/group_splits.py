@@ -1,5 +1,7 @@
 """Test rows out of whole keys (groups): the wanted share, with every class on both sides."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 MAX_KEYS = 64
@@ -7,6 +9,16 @@ MAX_KEYS = 64
 MAX_MOVES = 1000
 CLASS, SHARE = 1e6, 1e3
 """What a class that is missing and a share that is off cost; all moves together cost 1."""
+
+
+class _Keys(NamedTuple):
+    """Keys as the rule has them: which test ``(keys,)``, rows of every class ``(keys, classes)``,
+    and how dear each is to move ``(keys,)``; the last key is none. fraction: of test rows."""
+
+    held: np.ndarray
+    rows: np.ndarray
+    dear: np.ndarray
+    fraction: float
 
 
 def tolerance(fraction: float) -> float:
@@ -27,12 +39,12 @@ def rebalance(
     rows = np.zeros((len(held) + 1, int(y.max()) + 1), dtype=np.int64)
     np.add.at(rows, (number, y), 1)
     moves, dear = _moves(len(held)), np.append(pull / max(pull.sum(), 1e-12), 0.0)
-    held = np.append(held, False)
-    now = held.copy()
+    keys = _Keys(np.append(held, False), rows, dear, fraction)
+    now = keys.held.copy()
     stay = np.array([[len(now) - 1]])
-    cost = _costs(now, held, rows, dear, stay, fraction)[0]
+    cost = _costs(keys, now, stay)[0]
     for _ in range(MAX_MOVES):
-        costs = _costs(now, held, rows, dear, moves, fraction)
+        costs = _costs(keys, now, moves)
         best = int(costs.argmin())
         if cost <= 1 or not costs[best] < cost - 1e-9:
             break
@@ -49,22 +61,16 @@ def _moves(n_keys: int) -> np.ndarray:
     return np.stack(np.triu_indices(n_keys + 1, 1), axis=1)
 
 
-def _costs(
-    now: np.ndarray,
-    start: np.ndarray,
-    rows: np.ndarray,
-    dear: np.ndarray,
-    moves: np.ndarray,
-    fraction: float,
-) -> np.ndarray:
-    """What the split would cost ``(moves,)`` after each move."""
-    keys = (rows > 0).astype(np.int64)
-    side, back = np.where(now, -1, 1)[:, None], np.where(now != start, -dear, dear)
+def _costs(keys: _Keys, now: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """What the split ``now`` would cost ``(moves,)`` after each move."""
+    held, rows, dear, fraction = keys
+    some = (rows > 0).astype(np.int64)
+    side, back = np.where(now, -1, 1)[:, None], np.where(now != held, -dear, dear)
     test_rows = rows[now].sum(axis=0) + (side * rows)[moves].sum(axis=1)
-    test_keys = keys[now].sum(axis=0) + (side * keys)[moves].sum(axis=1)
-    n_keys = keys.sum(axis=0)
+    test_keys = some[now].sum(axis=0) + (side * some)[moves].sum(axis=1)
+    n_keys = some.sum(axis=0)
     untested = (n_keys >= 3) & (test_keys == 0)
     untrained = (n_keys - test_keys) < np.minimum(n_keys, 2)
     off = np.abs(test_rows.sum(axis=1) / rows.sum() - fraction) - tolerance(fraction)
-    moved = dear[now != start].sum() + back[moves].sum(axis=1)
+    moved = dear[now != held].sum() + back[moves].sum(axis=1)
     return CLASS * (untested | untrained).sum(axis=1) + SHARE * np.maximum(off, 0) + moved

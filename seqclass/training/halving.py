@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqclass.evaluation.intervals import clustered_error
 from seqclass.networks.architecture import Architecture, Kind
 from seqclass.training.spec import TrainingSpec
 
@@ -147,12 +148,7 @@ class Difference(NamedTuple):
 def difference(default: np.ndarray, candidate: np.ndarray, groups: np.ndarray | None) -> Difference:
     """Compare log-losses ``(n,)`` of the same rows; rows of a group count as one draw."""
     gains = default - candidate
-    centred = gains - gains.mean()
-    if groups is not None:
-        centred = np.bincount(np.unique(groups, return_inverse=True)[1], weights=centred)
-    n = len(centred)
-    variance = float(np.square(centred).sum()) * n / max(n - 1, 1)
-    return Difference(float(gains.mean()), math.sqrt(variance) / len(gains))
+    return Difference(float(gains.mean()), clustered_error(gains, groups)[0])
 
 
 def choose(differences: dict[int, Difference]) -> tuple[int, str]:

@@ -10,13 +10,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from seqclass.networks.attribution import series_lengths
 from seqclass.networks.classifier import FrozenBuilder, NetworkBuilder, ViewsBuilder, pooling_factor
 from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
+from seqclass.padding import series_lengths
 from seqclass.training.assembly import Branch
-from seqclass.training.fitting import Build, Fit, Rows, Watch, fit, predict_logits
+from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, Watch, fit
 from seqclass.training.ridge import Ridge, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import Part
@@ -88,10 +89,7 @@ class FrozenFeatures:
 
     @cached_property
     def convolutions(self) -> Convolutions:
-        typical = self.lengths[0]
-        return fit_convolutions(
-            self.x, typical, self.scaling, self.alphabets, self.seed, predict_logits
-        )
+        return fit_convolutions(self.x, self.lengths[0], self.scaling, self.alphabets, self.seed)
 
     @cached_property
     def pooled(self) -> keras.Model:
@@ -181,7 +179,7 @@ def _ridge(training: Training) -> Closed:
 
 def _kernel(training: Training) -> Closed:
     frozen, rows = training.frozen, training.rows
-    steps = fit_steps(rows.x, frozen.lengths[0], frozen.scaling, predict_logits)
+    steps = fit_steps(rows.x, frozen.lengths[0], frozen.scaling)
     fitted = fit_kernel(
         steps.rows, rows.y, training.n_classes, training.seed, training.held_by_fold
     )
@@ -231,16 +229,12 @@ class NetworkMember:
         begin = None
         if training.initial is not None:
             begin = partial(load_matching_weights, weights=training.initial, number=number)
+        seed = training.seed + FOLD_STRIDE * number
         made = fit(
-            self.build,
+            Learner(self.build, self.views, begin),
             Rows(self.seen[kept], training.rows.y[kept]),
             self.seen[held],
-            training.spec.recipe,
-            training.seed + FOLD_STRIDE * number,
-            training.watch,
-            training.prior,
-            begin,
-            self.views,
+            Course(training.spec.recipe, seed, training.watch, training.prior),
         )
         self.fits.append(made)
         self.seconds += time.monotonic() - began

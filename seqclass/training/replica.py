@@ -15,7 +15,7 @@ from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.familiarity import fit_familiarity
-from seqclass.training.fitting import Fit, Rows, Watch, predict_logits
+from seqclass.training.fitting import Fit, Rows, Watch
 from seqclass.training.members import (
     COMMITTEE,
     FrozenFeatures,
@@ -75,39 +75,51 @@ class Replica:
     seconds: float
 
 
+@dataclass(frozen=True)
+class TrainingRows:
+    """What a replica learns from.
+
+    groups ``(n,)``: rows of one are held back together; None where nothing groups them. channels:
+    names, which may be units of symbols.
+    """
+
+    rows: Rows
+    n_classes: int
+    groups: np.ndarray | None = None
+    channels: Sequence[str] = ()
+
+
 def train_replica(
-    rows: Rows,
-    groups: np.ndarray | None,
-    n_classes: int,
+    known: TrainingRows,
     spec: TrainingSpec,
     seed: int,
     watch: Watch,
-    channels: Sequence[str] = (),
     initial: list[list[np.ndarray]] | None = None,
-) -> Replica:  # everything that a training depends on
+) -> Replica:
     """Train one replica on training rows alone; everything follows from ``seed``.
 
-    channels: names, which may be units of symbols. initial: weights of a classifier's networks to
-    begin with; an attempt that fails is begun again with fresh ones.
+    initial: weights of a classifier's networks to begin with; an attempt that fails is begun again
+    with fresh ones.
     """
     keras.utils.set_random_seed(seed)
-    folds = holdout_folds(rows.y, groups, spec.validation_fraction, spec.split_seed)
+    rows, n_classes = known.rows, known.n_classes
+    folds = holdout_folds(rows.y, known.groups, spec.validation_fraction, spec.split_seed)
     prior = log_prior(rows.y, n_classes, spec.recipe)
-    frozen = FrozenFeatures(rows.x, channels, seed)
+    frozen = FrozenFeatures(rows.x, known.channels, seed)
     training = Training(rows, n_classes, spec, seed, watch, folds, prior, frozen, initial)
     return _replica(training, *train_members(training))
 
 
 def _replica(training: Training, trained: list[Trained], left_out: list[MemberReport]) -> Replica:
     """What members have become together, by the rows that they have not seen."""
-    rows, frozen, seed = training.rows, training.frozen, training.seed
+    frozen, seed = training.frozen, training.seed
     mixture, y = mix(trained, training)
     logits = mixture.logits([one.scores[: len(y)] for one in trained])
     probabilities = soften(logits, mixture.temperature)
     decision = decide(probabilities, y, training.prior, training.spec.abstention)
     branches = [one.branch() for one in trained]
     familiarity = fit_familiarity(
-        rows.x, rows.y, training.n_classes, frozen.pooled, frozen.scaling, seed, predict_logits
+        training.rows, training.n_classes, frozen.pooled, frozen.scaling, seed
     )
     return Replica(
         seed,

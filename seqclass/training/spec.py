@@ -89,14 +89,7 @@ class TrainingSpec:
                 f"first_seed: expected seeds up to {LARGEST_SEED}, "
                 f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
             )
-        if self.split_by not in ("hash", "time"):
-            raise ValueError(
-                f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
-            )
-        if self.split_rule not in (1, 2):
-            raise ValueError(
-                f"split_rule: expected 1 or 2, got {self.split_rule}; correct the value"
-            )
+        self._check_split()
         if not self.members or set(self.members) - set(MEMBERS):
             raise ValueError(
                 f"members: expected some of {', '.join(MEMBERS)}, got "
@@ -105,6 +98,16 @@ class TrainingSpec:
         if self.budget_s is not None and not 0 < self.budget_s < math.inf:
             raise ValueError(
                 f"budget_s: expected seconds above 0, got {self.budget_s}; correct the value"
+            )
+
+    def _check_split(self) -> None:
+        if self.split_by not in ("hash", "time"):
+            raise ValueError(
+                f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
+            )
+        if self.split_rule not in (1, 2):
+            raise ValueError(
+                f"split_rule: expected 1 or 2, got {self.split_rule}; correct the value"
             )
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from seqclass.networks.convolutions import Answer
 from seqclass.networks.layers import pool_steps, series_views
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling
 from seqclass.training.ridge import Ridge, fit_ridge
 
@@ -32,7 +32,7 @@ class Steps(NamedTuple):
     rows: np.ndarray
 
 
-def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling, answer: Answer) -> Steps:
+def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling) -> Steps:
     """Standardise each step of ``x (n, steps, channels)`` over its rows; later steps are left out.
 
     A missing value counts as the mean of its step.
@@ -45,14 +45,14 @@ def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling, answer: Answer) -> 
     size = -(-n_steps // factor)
     pooled = (pool_steps(part, views.inside, factor)[0] for part in (values, observed))
     flat = [_flattened(part, size) for part in pooled]
-    found, seen = (answer(keras.Model(raw, part), x) for part in flat)
+    found, seen = (predict_logits(keras.Model(raw, part), x) for part in flat)
     count = np.maximum(seen.sum(axis=0), 1)
     center = found.sum(axis=0) / count
     spread = np.sqrt((np.square(found - center) * (seen > 0)).sum(axis=0) / count)
     steepness = np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)
     scaled = layers.Rescaling(steepness.tolist(), offset=(-center * steepness).tolist())(flat[0])
     network = keras.Model(raw, scaled * ops.cast(flat[1] > 0, "float32"), name="steps")
-    return Steps(network, answer(network, x))
+    return Steps(network, predict_logits(network, x))
 
 
 def _flattened(x: keras.KerasTensor, n_steps: int) -> keras.KerasTensor:

@@ -62,18 +62,15 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
     import keras
 
     from seqclass.training.fitting import Rows
-    from seqclass.training.replica import train_replica
+    from seqclass.training.replica import TrainingRows, train_replica
 
     rows = Rows(dataset.values(chosen.train), chosen.codes[chosen.train])
     keras.utils.clear_session()
     return train_replica(
-        rows,
-        chosen.train_groups,
-        len(chosen.classes),
+        TrainingRows(rows, len(chosen.classes), chosen.train_groups, dataset.channels),
         spec,
         seed,
         _Reporter(label),
-        dataset.channels,
         None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
     )
 
@@ -166,7 +163,7 @@ def _answer(
     probabilities ``(rows, classes)``."""
     replica = _train(dataset, chosen, spec, spec.first_seed, label)
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.training.fitting import predict_logits
+    from seqclass.networks.outputs import predict_logits
 
     x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
     probabilities = predict_logits(probabilities_of(replica.classifier), x)
@@ -253,7 +250,7 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
     """
     tensorflow()
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.training.fitting import predict_logits
+    from seqclass.networks.outputs import predict_logits
 
     x = dataset.values(rows)
     models = (probabilities_of(load_keras(dataset.root, path)) for path in model_paths)
@@ -276,7 +273,7 @@ def answer_in_full(
 ) -> Answers:
     """All that a stored classifier and its members say of row numbers of a dataset."""
     tensorflow()
-    from seqclass.training.fitting import predict_all, predict_logits
+    from seqclass.networks.outputs import predict_all, predict_logits
 
     x = dataset.values(rows)
     found = predict_all(load_keras(dataset.root, model_path), x)

@@ -19,7 +19,13 @@ from prefect import get_run_logger, task
 from seqclass.screening.contract import Profile
 from seqclass.screening.policy import Policy
 from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
-from seqclass.store.datasets import Dataset, dataset_versions, open_dataset, write_dataset
+from seqclass.store.datasets import (
+    Dataset,
+    Provenance,
+    dataset_versions,
+    open_dataset,
+    write_rows,
+)
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files, what_of
 from seqclass.store.inbox import (
     DONE,
@@ -326,7 +332,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
         }
 
     tables = profiled(chain(parent.tables(), newer), profile)
-    return write_dataset(root, name, tables, source, now, remarks)
+    return write_rows(root, name, tables, Provenance(source, now, remarks))
 
 
 def _put_away(inbox: Root, file: _File) -> None:

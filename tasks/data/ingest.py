@@ -21,7 +21,7 @@ from seqclass.screening.screening import (
     contract_of,
     counts_of,
 )
-from seqclass.store.datasets import Dataset, dataset_versions, open_dataset, write_dataset
+from seqclass.store.datasets import Dataset, Provenance, dataset_versions, open_dataset, write_rows
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
 from seqclass.store.leases import locked
 from seqclass.store.quarantine import Quarantine
@@ -132,7 +132,8 @@ def _store(
 
     older = parent.tables() if parent else iter(())
     every = chain(older, () if first is None else (first,), rows)
-    return write_dataset(root, name, profiled(every, profile), source, datetime.now(UTC), remarks)
+    provenance = Provenance(source, datetime.now(UTC), remarks)
+    return write_rows(root, name, profiled(every, profile), provenance)
 
 
 def check_classes(classes: list[str], n_series: int) -> None:

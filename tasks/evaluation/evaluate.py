@@ -25,7 +25,7 @@ from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.metrics import label_scores, seed_scores
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import evidence_of
-from seqclass.monitoring.stability import stability_of
+from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.store.datasets import Dataset, open_checked
 from seqclass.store.root import open_root
 from seqclass.store.split import SPLIT, Split, read_split
@@ -83,7 +83,8 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     table = predictions(dataset, chosen, answers, decision, codes, references)
     _write_table(root.fs, f"{workspace}/predictions.parquet", table)
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
-    found = stability_of(seeds, by_row, y, names, n_classes, spec.limits, spec.split_seed)
+    said = SeedAnswers(by_row, y, names, n_classes)
+    found = stability_of(seeds, said, spec.limits, spec.split_seed)
     _write_json(root.fs, f"{workspace}/stability.json", found)
     get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
     return workspace

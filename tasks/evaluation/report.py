@@ -113,7 +113,7 @@ def _gains(ensemble: dict[str, Any] | None) -> list[tuple[str, dict[str, float]]
     return [(SCORE_NAMES[name], row) for name, row in ensemble["gain"].items()] if ensemble else []
 
 
-def _seeds(found: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
+def _seeds(found: dict[str, Any], history: list[charts.LossPoint]) -> dict[str, Any]:
     return {
         "seeds": found["seeds"],
         "spread": found["spread"]["macro_f1"],
@@ -124,7 +124,7 @@ def _seeds(found: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, An
     }
 
 
-def _history(root: Root, workspace: str) -> list[dict[str, Any]]:
+def _history(root: Root, workspace: str) -> list[charts.LossPoint]:
     with root.fs.open(f"{workspace}/history.parquet", "rb") as file:
         return pq.read_table(file).to_pylist()
 

@@ -153,7 +153,7 @@ def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np
 def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
     tensorflow()
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.training.fitting import predict_logits
+    from seqclass.networks.outputs import predict_logits
 
     classifier = probabilities_of(load_keras(root, model.path("model.keras")))
     probabilities = predict_logits(classifier, windows)

@@ -222,7 +222,7 @@ def quality(
         **_scores_of(table),
         "log_loss": plain["log_loss"],
         "ece": plain["ece"],
-        "intervals": score_intervals(table, seed=0, n_resamples=1000),
+        "intervals": score_intervals(table, seed=0),
         "labelled": int(own.sum()),
         "of_other_classes": int((known & (truth < 0)).sum()),
         "coverage": float(kept.mean()),

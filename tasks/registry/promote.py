@@ -12,6 +12,7 @@ from seqclass.store.leases import locked
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
+    Grounds,
     champion_of,
     check_model,
     finish_move,
@@ -38,15 +39,8 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
         replay_pending(root, model.name)
         verdict = _current_verdict(model, spec)
         if verdict["better"]:
-            move_champion(
-                root,
-                model.name,
-                model.version,
-                actor=actor(),
-                reason=verdict["reason"],
-                evidence=verdict,
-                now=datetime.now(UTC),
-            )
+            grounds = Grounds(actor(), verdict["reason"], verdict, datetime.now(UTC))
+            move_champion(root, model.name, model.version, grounds)
     get_run_logger().info("%s: %s", model.ref, verdict["reason"])
     return {
         "promoted": verdict["better"],
@@ -92,7 +86,7 @@ def promote_version(
         refused = _refusal_of(model)
         if refused and not in_spite:
             return {**outcome, "moved": False, "refused": refused}
-        move_champion(root, name, model.version, actor(), reason, {"by": "hand"}, now)
+        move_champion(root, name, model.version, Grounds(actor(), reason, {"by": "hand"}, now))
     return {**outcome, "moved": True}
 
 
@@ -118,7 +112,8 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any
                 f"MODEL: expected a model with an earlier champion, {name} has had "
                 f"{'only ' + current if current else 'none'}; 'seqclass promote' takes a version"
             )
-        move_champion(root, name, before, actor(), reason, {"by": "hand"}, now, what="rollback")
+        grounds = Grounds(actor(), reason, {"by": "hand"}, now)
+        move_champion(root, name, before, grounds, what="rollback")
     return _moved(name, current, before)
 
 

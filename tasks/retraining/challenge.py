@@ -16,7 +16,7 @@ from seqclass.inference.prediction import answer_rows
 from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
 from seqclass.monitoring.quality import doubt_about_labels
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset, write_dataset
+from seqclass.store.datasets import CHOSEN_FROM, Dataset, Provenance, open_dataset, write_rows
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
@@ -55,10 +55,9 @@ def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
         "doubted": len(table) - len(rows),
     }
     chosen = f"{latest.manifest['name'][:56]}.chosen"
-    return write_dataset(
-        latest.root, chosen, _taken(latest, kept), source, datetime.now(UTC),
-        lambda: {"parents": [latest.ref], "reading": latest.manifest.get("reading", {})},
-    )  # fmt: skip
+    remarks = {"parents": [latest.ref], "reading": latest.manifest.get("reading", {})}
+    provenance = Provenance(source, datetime.now(UTC), lambda: remarks)
+    return write_rows(latest.root, chosen, _taken(latest, kept), provenance)
 
 
 def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.decisions import confidence_of, predict_labels
 from seqclass.inference.prediction import answer_rows
 from seqclass.monitoring.drift import (
+    Drift,
     DriftSpec,
     compare_counts,
     compare_numbers,
@@ -20,7 +21,7 @@ from seqclass.monitoring.drift import (
     judge_drift,
     summaries,
 )
-from seqclass.monitoring.quality import quality_change, quality_words
+from seqclass.monitoring.quality import Hits, QualityChange, quality_change, quality_words
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.reports.charts import drift_picture
 from seqclass.store.datasets import Dataset, open_dataset
@@ -68,7 +69,7 @@ def inspect_rows(
         "rows": len(rows),
         "labelled": sum(label is not None for label in now.labels),
         "quality": quality,
-        "drift": {key: drift[key] for key in ("drifted", "compared")},
+        "drift": {"drifted": drift["drifted"], "compared": drift["compared"]},
         "changed": changed,
         "resting": _resting(now, changed, spec),
         "words": words,
@@ -123,16 +124,19 @@ def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     return Said(labels, answers, confidence, confidence >= decision.get("threshold", 0.0))
 
 
-def _quality(before: Said, now: Said, spec: RetrainSpec) -> dict[str, Any] | None:
+def _quality(before: Said, now: Said, spec: RetrainSpec) -> QualityChange | None:
     """None where no new row has a label."""
-    then, lately = (
-        [answer == label for answer, label in zip(said.answers, said.labels, strict=True) if label]
-        for said in (before, now)
-    )
-    if not then or not lately:
+    then, lately = _hits(before), _hits(now)
+    if not then.rows or not lately.rows:
         return None
-    counts = (sum(then), len(then), sum(lately), len(lately))
-    return quality_change(*counts, spec.significance, spec.least_drop)
+    return quality_change(then, lately, spec.significance, spec.least_drop)
+
+
+def _hits(said: Said) -> Hits:
+    """Of the rows that have a label."""
+    pairs = zip(said.answers, said.labels, strict=True)
+    right = [answer == label for answer, label in pairs if label]
+    return Hits(sum(right), len(right))
 
 
 def _drift(
@@ -142,7 +146,7 @@ def _drift(
     before: Said,
     now: Said,
     spec: DriftSpec,
-) -> dict[str, Any]:
+) -> Drift:
     """The champion's training rows against the new ones; what it says of held-out rows against
     what it says of new ones, since it is surer of rows that it was trained on."""
     if len(rows) < spec.least_rows:
@@ -170,7 +174,7 @@ def _summaries(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
     return summaries(dataset.values(rows), lengths, dataset.channels)
 
 
-def _store(root: Root, workspace: str, drift: dict[str, Any]) -> None:
+def _store(root: Root, workspace: str, drift: Drift) -> None:
     if not drift["table"]:
         return
     with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:

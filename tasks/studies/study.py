@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
-from seqclass.monitoring.stability import stability_of
+from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.reports import charts
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
@@ -162,7 +162,8 @@ def _spread(
 ) -> dict[str, Any]:
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     spec = variant.spec
-    found = stability_of(rows, answers, y, names, n_classes, spec.limits, spec.split_seed)
+    said = SeedAnswers(answers, y, names, n_classes)
+    found = stability_of(rows, said, spec.limits, spec.split_seed)
     return {name: value for name, value in found.items() if name != "seeds"}
 
 

@@ -25,7 +25,7 @@ import seqclass.store.root
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
-from seqclass.store.registry import champion_of, move_champion
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root, collect_garbage, open_root, staging
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.training.spec import TrainingSpec
@@ -132,7 +132,7 @@ def n_rows(root: Root) -> int:
 def two_versions(root: Root, _: Path) -> None:
     for number in (1, 2):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
 
 
 def put_folder(root: Root, folder: Path, workspace: str) -> None:

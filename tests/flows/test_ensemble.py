@@ -49,9 +49,9 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
 
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import average_classifiers, build_network
+    from seqclass.networks.outputs import predict_logits
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from seqclass.training.fitting import predict_logits
     from tests.support.networks import PLAIN, branch, classifier_of
 
     small = Architecture(filters=8, units=8)
@@ -149,9 +149,9 @@ def test_one_flag_makes_an_ensemble(
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import build_network
+    from seqclass.networks.outputs import predict_logits
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from seqclass.training.fitting import predict_logits
     from tasks.compute.replicas import predict_rows
     from tests.support.networks import PLAIN, branch
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.registry import move_champion
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -42,7 +42,7 @@ def test_the_page_names_the_champion_that_there_is_now(seqclass: Command, root: 
     keys = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
     for number in range(2):
         version = store_version(root, "m", metrics=dict.fromkeys(keys, 0.5)).version
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
     page = Path(root.join("index.html"))
     assert seqclass("rollback", "m")[0] == 0
     before = page.read_text()

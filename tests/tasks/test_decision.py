@@ -16,7 +16,7 @@ import tasks.retraining.decision
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import locked
 from seqclass.store.models import commit_model
-from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
 from seqclass.store.retrainings import replay_pending, retrainings_of
 from seqclass.store.root import Root, staging
 from tasks.registry.promote import promote_version, roll_back
@@ -45,7 +45,7 @@ def two(root: Root) -> Root:
             root.fs.pipe_file(f"{workspace}/comparison.json", b"{}")
             known = {"dataset": ref, "dataset_source": {}, "refused": None}
             commit_model(root, workspace, "toy", known, NOW)
-    move_champion(root, "toy", "v1", "me", "the first", {}, NOW)
+    move_champion(root, "toy", "v1", Grounds("me", "the first", {}, NOW))
     return root
 
 

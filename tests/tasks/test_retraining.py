@@ -27,6 +27,7 @@ from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.leases import claimed
 from seqclass.store.models import model_versions
 from seqclass.store.registry import (
+    Grounds,
     champion_of,
     move_champion,
     open_model,
@@ -319,13 +320,12 @@ def test_what_can_t_be_a_name_has_no_versions(root: Root, name: str) -> None:
 
 def test_rollbacks_go_back_step_by_step(root: Root) -> None:
     for number in range(3):
-        move_champion(
-            root, "m", store_version(root, "m").version, "me", "why", {}, NOW.replace(second=number)
-        )
+        version = store_version(root, "m").version
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
     steps = []
     while (before := previous_champion(root, "m")) is not None:
         later = NOW + timedelta(minutes=1 + len(steps))
-        move_champion(root, "m", before, "me", "back", {}, later, what="rollback")
+        move_champion(root, "m", before, Grounds("me", "back", {}, later), what="rollback")
         steps.append(before)
     assert steps == ["v2", "v1"]
 

@@ -27,7 +27,7 @@ from seqclass.inference.prediction import BLOCK_VALUES, Part, _tables, answer_ro
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
-from seqclass.store.registry import move_champion, open_model
+from seqclass.store.registry import Grounds, move_champion, open_model
 from seqclass.store.root import Root, open_root
 from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
@@ -42,7 +42,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("scored"))
     for number, model in enumerate(register(store_series(root, n=90))):
         when = NOW.replace(second=number)
-        move_champion(root, "toy", model.version, "me", "why", {}, when)
+        move_champion(root, "toy", model.version, Grounds("me", "why", {}, when))
     return root
 
 
@@ -189,7 +189,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("told"))
     reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
     for number, model in enumerate(register(store_series(root, n=90), reading=reading)):
-        move_champion(root, "toy", model.version, "me", "x", {}, NOW.replace(second=number))
+        move_champion(
+            root, "toy", model.version, Grounds("me", "x", {}, NOW.replace(second=number))
+        )
     return root
 
 
@@ -383,7 +385,7 @@ def test_a_rollback_under_twenty_readers_mixes_no_versions(scored: Root, tmp_pat
             time.sleep(0.05)
         when = NOW.replace(minute=10 + move)
         if move % 2:
-            move_champion(scored, "toy", "v2", "me", "again", {}, when)
+            move_champion(scored, "toy", "v2", Grounds("me", "again", {}, when))
         else:
             roll_back(scored, "toy", "worse", when)
     ends.set()

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.lib import format as npy
 
+from seqclass.padding import series_lengths
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from seqclass.store.rows import from_dense
@@ -236,10 +237,8 @@ def _refuse_infinite(path: str, x: np.ndarray, first: int) -> None:
 
 
 def observed_lengths(x: np.ndarray) -> np.ndarray:
-    if not x.shape[1]:
-        return np.zeros(len(x), dtype=np.int64)
-    seen = ~np.isnan(x).all(axis=2)
-    return np.where(seen.any(axis=1), x.shape[1] - seen[:, ::-1].argmax(axis=1), 0)
+    """Steps ``(n,)`` of series ``(n, steps, channels)`` up to the last that is no padding."""
+    return series_lengths(~np.isnan(x).all(axis=2))
 
 
 def _stated_lengths(stated: StoredArray, x: StoredArray, limits: Limits) -> np.ndarray:

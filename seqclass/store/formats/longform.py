@@ -8,7 +8,7 @@ rows are together, else by way of a temporary file in which the rows are sorted 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -234,12 +234,13 @@ def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
     codes = ids.indices.to_numpy()
     order = _step_order(path, table, step, codes, rows)
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    part = _Part(path, codes, order[starts], rows)
     lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
     offsets = pa.array(np.append(starts, len(codes)).astype(np.int32))
     columns: dict[str, Any] = {"series_id": ids.dictionary, "n_steps": lengths}
     for name in ("label", *OPTIONAL_COLUMNS):
         if name in table.column_names and name != step:
-            columns[name] = _constant(path, table[name], name, codes, order, starts, rows)
+            columns[name] = _constant(part, table[name], name)
     for name in _channels(path, table, step):
         flat = float_column(path, table[name], name, rows, reading.keep_infinite)[order]
         columns[name] = pa.ListArray.from_arrays(offsets, pa.array(flat))
@@ -293,27 +294,30 @@ def _step_order(
     return order
 
 
-def _constant(
-    path: str,
-    column: pa.ChunkedArray,
-    name: str,
-    codes: np.ndarray,
-    order: np.ndarray,
-    starts: np.ndarray,
-    rows: np.ndarray,
-) -> pa.Array:
+class _Part(NamedTuple):
+    """Rows of a part: the series of each ``(n,)``, the first row of every series, and the rows'
+    numbers in the file ``(n,)``."""
+
+    path: str
+    codes: np.ndarray
+    first: np.ndarray
+    rows: np.ndarray
+
+
+def _constant(part: _Part, column: pa.ChunkedArray, name: str) -> pa.Array:
+    """The value that all rows of a series share, of every series."""
     values = column.combine_chunks()
-    first = values.take(pa.array(order[starts]))
-    expected = first.take(pa.array(codes))
+    first = values.take(pa.array(part.first))
+    expected = first.take(pa.array(part.codes))
     same = pc.fill_null(pc.equal(values, expected), False).to_numpy(zero_copy_only=False)
     same |= (values.is_null().to_numpy(False)) & (expected.is_null().to_numpy(False))
     if not same.all():
         row = int((~same).argmax())
         raise refusal(
-            path, f"one {name} for all steps of a series",
+            part.path, f"one {name} for all steps of a series",
             f"{values[row].as_py()!r} beside {expected[row].as_py()!r}",
             f"correct the column, or say what it is: --step-column {name}, --ignore {name}",
-            int(rows[row]),
+            int(part.rows[row]),
         )  # fmt: skip
     return first
 

@@ -106,13 +106,8 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
 
 
 def _of_values(seen: Overview) -> Iterable[str]:
-    for name, (low, high, holes, n) in seen.channels.items():
-        if holes == n:
-            yield f"channel {name!r} has no value at all: --ignore {name}"
-        elif low == high:
-            yield f"channel {name!r} is {low:g} everywhere: --ignore {name}"
-        elif holes > n / 2:
-            yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
+    for name, values in seen.channels.items():
+        yield from _of_channel(name, *values)
     if seen.copies:
         yield f"{seen.copies:,} series are copies of others: repeats, or recordings taken twice?"
     if seen.flat:
@@ -121,6 +116,15 @@ def _of_values(seen: Overview) -> Iterable[str]:
         yield "every series has one step: is a row a series (--layout wide)?"
     elif max(seen.lengths) > 10 * np.median(seen.lengths):
         yield "the longest series is more than ten times the typical one: are two run together?"
+
+
+def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> Iterable[str]:
+    if holes == n:
+        yield f"channel {name!r} has no value at all: --ignore {name}"
+    elif low == high:
+        yield f"channel {name!r} is {low:g} everywhere: --ignore {name}"
+    elif holes > n / 2:
+        yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
 
 
 def understood(path: str, names: ColumnNames) -> dict[str, Any]:

@@ -108,15 +108,18 @@ class Raga:
         for svara in self.foreign.split():
             self._check_foreign(svara)
         for what in ("jiva", "nyasa"):
-            for svara in getattr(self, what).split():
-                if svara not in self.scale:
-                    raise ValueError(
-                        f"{what} {svara} stands in neither line; choose from {self._words()}"
-                    )
+            self._check_in_lines(what)
         for what, fewest in (("phrases", 2), ("turns", 3)):
             for phrase in getattr(self, what):
                 self._check_phrase(what.removesuffix("s"), phrase, fewest)
         self._check_compass()
+
+    def _check_in_lines(self, what: str) -> None:
+        for svara in getattr(self, what).split():
+            if svara not in self.scale:
+                raise ValueError(
+                    f"{what} {svara} stands in neither line; choose from {self._words()}"
+                )
 
     def _words(self) -> str:
         return " ".join(svara for svara in PLACES if svara in self.scale)

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqclass.synthesis.ragas.chains import HEIGHTS, NAMES
 from seqclass.synthesis.ragas.definitions import Raga
-from seqclass.synthesis.ragas.melodies import Melodies
+from seqclass.synthesis.ragas.melodies import Melodies, RagaRows
 
 PLAIN, KAMPITA, DEEP_KAMPITA, SPHURITA, NOKKU, ORIKKAI, RAVAI = range(7)
 GAMAKAS = ("plain", "kampita", "deep kampita", "sphurita", "nokku", "orikkai", "ravai")
@@ -47,8 +47,7 @@ class Ornaments(NamedTuple):
 
 
 def ornaments(
-    ragas: tuple[Raga, ...],
-    codes: np.ndarray,
+    of: RagaRows,
     melodies: Melodies,
     seconds: np.ndarray,
     with_gamaka: bool,
@@ -58,11 +57,11 @@ def ornaments(
 
     What is chosen follows from the lines and the jiva svaras alone.
     """
-    shape, at = melodies.svara.shape, (codes[:, None], melodies.svara)
+    shape, at = melodies.svara.shape, (of.codes[:, None], melodies.svara)
     height = melodies.height.astype(float)
     move = np.diff(height, axis=1, prepend=height[:, :1])
     after = np.diff(height, axis=1, append=height[:, -1:])
-    below, above, swung, jiva = (table[at] for table in _neighbourhood(ragas))
+    below, above, swung, jiva = (table[at] for table in _neighbourhood(of.ragas))
     fixed = np.isin(melodies.svara, [NAMES.index("S"), NAMES.index("P")])
     often = np.where(jiva, 0.95, np.where(fixed, 0.2, 0.75)) * (seconds > 0.2)
     chance, touch = rng.random(shape), rng.random(shape)
@@ -153,26 +152,29 @@ def _ornament(sung: Ornaments, at, since: np.ndarray, length: np.ndarray) -> np.
     return unrest + np.select([kind == k for k in shapes], list(shapes.values()), 0.0)
 
 
+class Tracker(NamedTuple):
+    """A pitch tracker: frames in a second, and the share of them that it loses."""
+
+    rate_hz: float
+    lost: float
+
+
 def silences(
     note: np.ndarray,
     ends: np.ndarray,
     seconds: np.ndarray,
-    rate_hz: float,
-    lost: float,
+    tracker: Tracker,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Frames without pitch ``(rows, n_frames)``: breaths after phrases, consonants, lost frames.
-
-    lost: share of frames that the tracker loses besides.
-    """
+    """Frames without pitch ``(rows, n_frames)``: breaths after phrases, consonants, lost frames."""
     rows, n_frames = note.shape
     at = np.take_along_axis
     stop = np.cumsum(seconds, axis=1)
-    time = (np.arange(n_frames) + 0.5) / rate_hz
+    time = (np.arange(n_frames) + 0.5) / tracker.rate_hz
     breath = rng.uniform(0.15, 0.45, seconds.shape) * (ends & (rng.random(seconds.shape) < 0.7))
     breath = np.minimum(breath, 0.5 * seconds)
     consonant = rng.uniform(0.02, 0.06, seconds.shape) * (rng.random(seconds.shape) < 0.2)
     until_end = at(stop, note, axis=1) - time
     since = time - at(stop - seconds, note, axis=1)
     silent = (until_end < at(breath, note, axis=1)) | (since < at(consonant, note, axis=1))
-    return silent | (rng.random((rows, n_frames)) < lost)
+    return silent | (rng.random((rows, n_frames)) < tracker.lost)

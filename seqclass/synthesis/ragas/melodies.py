@@ -14,6 +14,13 @@ from seqclass.synthesis.ragas.chains import HEIGHTS, LOOKAHEAD, NAMES, Chain, Me
 from seqclass.synthesis.ragas.definitions import Raga
 
 
+class RagaRows(NamedTuple):
+    """Ragas, and which of them each row is of: ``codes (rows,)``."""
+
+    ragas: tuple[Raga, ...]
+    codes: np.ndarray
+
+
 class Melodies(NamedTuple):
     """Svaras of melodies, ``(rows, longest)`` each; what lies beyond a row's length means nothing.
 
@@ -31,37 +38,40 @@ class Melodies(NamedTuple):
         return HEIGHTS[self.svara] + 12 * self.octave
 
 
+class _Walk(NamedTuple):
+    """The chains of all ragas one after the other, where each begins, and how they are walked."""
+
+    chain: Chain
+    first: np.ndarray
+    manner: MelodyConfig
+
+
 def honest_melodies(
-    ragas: tuple[Raga, ...],
-    manner: MelodyConfig,
-    codes: np.ndarray,
-    n_notes: np.ndarray,
-    longest: int,
-    rng: np.random.Generator,
+    of: RagaRows, manner: MelodyConfig, n_notes: np.ndarray, longest: int, rng: np.random.Generator
 ) -> Melodies:
     """Walk ``(rows,)`` melodies of ``n_notes`` svaras each, in step with each other.
 
-    codes: index of each row's raga. longest: columns of the result, from the spec, so that
-    what is drawn does not depend on the rows.
+    longest: columns of the result, from the spec, so that what is drawn does not depend on the
+    rows.
     """
-    chain, first = stacked(ragas, manner)
-    plan = _within_compass(_plan(manner, len(codes), n_notes, longest, rng), ragas, codes)
-    chance = rng.random((longest, len(codes)))
-    rows = np.arange(len(codes))
-    path = np.empty((len(codes), longest), np.int32)
-    path[:, 0] = _first_states(chain, first, codes, plan.centre[:, 0], chance[0], manner)
+    chain, first = stacked(of.ragas, manner)
+    walk, n_rows = _Walk(chain, first, manner), len(of.codes)
+    plan = _within_compass(_plan(manner, n_rows, n_notes, longest, rng), of)
+    chance = rng.random((longest, n_rows))
+    rows = np.arange(n_rows)
+    path = np.empty((n_rows, longest), np.int32)
+    path[:, 0] = _first_states(walk, of.codes, plan.centre[:, 0], chance[0])
     for t in range(1, longest):
-        weights = _next_weights(chain, manner, plan, path[:, t - 1], t)
+        weights = _next_weights(walk, plan, path[:, t - 1], t)
         walked = chain.successors[path[:, t - 1], _pick(weights, chance[t])]
         source = plan.source[:, t]
         path[:, t] = np.where(source >= 0, path[rows, source], walked)
     return Melodies(chain.svara[path], chain.octave[path], plan.left == 0)
 
 
-def _next_weights(
-    chain: Chain, manner: MelodyConfig, plan: "_Plan", states: np.ndarray, t: int
-) -> np.ndarray:
+def _next_weights(walk: _Walk, plan: "_Plan", states: np.ndarray, t: int) -> np.ndarray:
     """Weights ``(rows, most)`` of every successor."""
+    chain, manner = walk.chain, walk.manner
     after = chain.successors[states]
     away = (chain.height[after] - plan.centre[:, t, None]) / manner.reach
     left = np.minimum(plan.left[:, t], LOOKAHEAD)[:, None]
@@ -89,13 +99,9 @@ def _pick(weights: np.ndarray, chance: np.ndarray) -> np.ndarray:
 
 
 def _first_states(
-    chain: Chain,
-    first: np.ndarray,
-    codes: np.ndarray,
-    centre: np.ndarray,
-    chance: np.ndarray,
-    manner: MelodyConfig,
+    walk: _Walk, codes: np.ndarray, centre: np.ndarray, chance: np.ndarray
 ) -> np.ndarray:
+    chain, first, manner = walk
     states = np.empty(len(codes), np.int32)
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
@@ -150,9 +156,9 @@ def _plan(
     return _Plan(left, phrase >= last, source, arc, at(unrest, phrase, axis=1))
 
 
-def _within_compass(plan: _Plan, ragas: tuple[Raga, ...], codes: np.ndarray) -> _Plan:
+def _within_compass(plan: _Plan, of: RagaRows) -> _Plan:
     """Keep the arc three semitones within what each raga's compass allows."""
-    low, high = np.array([[note.height for note in raga.ends] for raga in ragas])[codes].T
+    low, high = np.array([[note.height for note in raga.ends] for raga in of.ragas])[of.codes].T
     return plan._replace(centre=np.clip(plan.centre, low[:, None] + 3, high[:, None] - 3))
 
 
@@ -178,16 +184,14 @@ AUTHOR_REACH = 5
 """The author's usual longest reach of a slice to either side, less one."""
 
 
-def author_melodies(
-    ragas: tuple[Raga, ...], codes: np.ndarray, longest: int, rng: np.random.Generator
-) -> Melodies:
+def author_melodies(of: RagaRows, longest: int, rng: np.random.Generator) -> Melodies:
     """String together slices of the ascent or the descent, each in an octave from -2 to 2.
 
     The rule of the author's Scala generator (``genSequence`` of RagaExperiments): either line,
     any place in it, and what lies within 2 to 6 svaras of that place, the place itself included.
     """
-    table, lengths = _line_table(ragas)
-    rows, most = len(codes), longest // 2 + 1
+    table, lengths = _line_table(of.ragas)
+    codes, rows, most = of.codes, len(of.codes), longest // 2 + 1
     way = rng.integers(0, 2, (rows, most))
     size = lengths[codes[:, None], way]
     middle = (rng.random((rows, most)) * size).astype(int)

@@ -22,8 +22,8 @@ from seqclass.synthesis.drawing import (
 )
 from seqclass.synthesis.ragas.chains import HEIGHTS, LETTER_CODES, NAMES, MelodyConfig
 from seqclass.synthesis.ragas.definitions import Raga
-from seqclass.synthesis.ragas.gamaka import contours, ornaments, silences
-from seqclass.synthesis.ragas.melodies import Melodies, author_melodies, honest_melodies
+from seqclass.synthesis.ragas.gamaka import Tracker, contours, ornaments, silences
+from seqclass.synthesis.ragas.melodies import Melodies, RagaRows, author_melodies, honest_melodies
 from seqclass.synthesis.ragas.svaras import ABOVE, BELOW
 from seqclass.synthesis.ragas.table import choose_ragas
 
@@ -137,6 +137,9 @@ class RagaSpec:
             )
         if self.representation == CONTOUR:
             self._check_contour()
+        self._check_limits()
+
+    def _check_limits(self) -> None:
         for name, distribution in (("tonic_hz", self.tonic_hz), ("svara_s", self.svara_s)):
             if not distribution.low > 0:
                 raise ValueError(
@@ -273,10 +276,11 @@ def _symbols(
 ) -> _Drawn:
     """Series of svaras or letters."""
     low, high = spec.n_notes
+    of = RagaRows(spec.definitions, codes)
     n_notes = rng.integers(low, high + 1, (len(codes), spec.windows))
-    melodies = _melodies(spec, codes, n_notes.sum(axis=1), spec.windows * high, rng)
+    melodies = _melodies(spec, of, n_notes.sum(axis=1), spec.windows * high, rng)
     unit = _units(spec, len(codes), rng)
-    seconds = _durations(spec.definitions, codes, melodies, unit, rng)
+    seconds = _durations(of, melodies, unit, rng)
     windows = _Windows(n_notes, high)
     svara, octave, seconds = (windows.cut(a) for a in (melodies.svara, melodies.octave, seconds))
     codes, shift = (np.repeat(a, spec.windows) for a in (codes, shift))
@@ -297,12 +301,13 @@ def _contours(
     unit = _units(spec, len(codes), rng)
     longest = int(np.ceil(total_s / shortest)) + 1
     n_notes = np.clip(total_s / (MEAN_UNITS * unit), 2, longest).astype(int)
-    melodies = _melodies(spec, codes, n_notes, longest, rng)
-    seconds = _durations(spec.definitions, codes, melodies, unit, rng)
-    sung = ornaments(spec.definitions, codes, melodies, seconds, spec.gamaka, rng)
+    of = RagaRows(spec.definitions, codes)
+    melodies = _melodies(spec, of, n_notes, longest, rng)
+    seconds = _durations(of, melodies, unit, rng)
+    sung = ornaments(of, melodies, seconds, spec.gamaka, rng)
     cents, note = contours(sung, seconds, frames, spec.rate_hz)
     cents += 100 * shift[:, None] + rng.normal(0, 1, cents.shape) * spec.jitter_cents
-    silent = silences(note, melodies.ends, seconds, spec.rate_hz, spec.lost, rng)
+    silent = silences(note, melodies.ends, seconds, Tracker(spec.rate_hz, spec.lost), rng)
     cents = np.where(silent, np.nan, cents).astype(np.float32)
     note = note.reshape(-1, spec.n_frames)
     first, counts = note[:, 0], note[:, -1] - note[:, 0] + 1
@@ -316,11 +321,11 @@ def _contours(
 
 
 def _melodies(
-    spec: RagaSpec, codes: np.ndarray, n_notes: np.ndarray, longest: int, rng: np.random.Generator
+    spec: RagaSpec, of: RagaRows, n_notes: np.ndarray, longest: int, rng: np.random.Generator
 ) -> Melodies:
     if spec.rule == AUTHOR:
-        return author_melodies(spec.definitions, codes, longest, rng)
-    return honest_melodies(spec.definitions, spec.manner, codes, n_notes, longest, rng)
+        return author_melodies(of, longest, rng)
+    return honest_melodies(of, spec.manner, n_notes, longest, rng)
 
 
 class _Windows:
@@ -348,17 +353,13 @@ def _units(spec: RagaSpec, rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _durations(
-    ragas: tuple[Raga, ...],
-    codes: np.ndarray,
-    melodies: Melodies,
-    unit: np.ndarray,
-    rng: np.random.Generator,
+    of: RagaRows, melodies: Melodies, unit: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Seconds of every svara: jiva svaras and ends of phrases are long, others a unit or half."""
     chance = rng.random(melodies.svara.shape)
-    jiva = np.array([[name in raga.jiva.split() for name in NAMES] for raga in ragas])
+    jiva = np.array([[name in raga.jiva.split() for name in NAMES] for raga in of.ragas])
     units = np.where(chance < 0.25, 0.5, 1.0)
-    units = np.where(jiva[codes[:, None], melodies.svara] & (chance > 0.5), 2.0, units)
+    units = np.where(jiva[of.codes[:, None], melodies.svara] & (chance > 0.5), 2.0, units)
     units = np.where(melodies.ends, np.where(chance < 0.5, 2.0, 3.0), units)
     return (unit[:, None] * units).astype(np.float32)
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from seqclass.evaluation.intervals import wilson
 from seqclass.monitoring.estimate import estimate
 from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
-from seqclass.monitoring.quality import doubt_about_labels, quality_change, wilson
+from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change
 
 CLASSES = ["a", "b", "c"]
 
@@ -128,15 +129,15 @@ def test_the_bootstrap_is_that_of_the_rows() -> None:
 
 
 def test_a_drop_of_quality_is_told_from_noise() -> None:
-    assert quality_change(95, 100, 60, 100, 0.005, 0.05)["dropped"]
-    assert not quality_change(95, 100, 92, 100, 0.005, 0.05)["dropped"]
-    low, high = quality_change(95, 100, 60, 100, 0.005, 0.05)["interval"]
+    assert quality_change(Hits(95, 100), Hits(60, 100), 0.005, 0.05)["dropped"]
+    assert not quality_change(Hits(95, 100), Hits(92, 100), 0.005, 0.05)["dropped"]
+    low, high = quality_change(Hits(95, 100), Hits(60, 100), 0.005, 0.05)["interval"]
     assert low < 0.35 < high
     assert low > 0.2
 
 
 def test_labels_that_nobody_can_learn_are_doubted_and_a_changed_world_is_not() -> None:
-    change = quality_change(95, 100, 33, 100, 0.005, 0.05)
+    change = quality_change(Hits(95, 100), Hits(33, 100), 0.005, 0.05)
     said = doubt_about_labels(change, 10, 30, 0.5)
     assert said is not None
     assert said.startswith(
@@ -144,13 +145,13 @@ def test_labels_that_nobody_can_learn_are_doubted_and_a_changed_world_is_not() -
     )
     assert doubt_about_labels(change, 28, 30, 0.5) is None
     assert doubt_about_labels(change, 0, 0, 0.5) is not None
-    steady = quality_change(95, 100, 94, 100, 0.005, 0.05)
+    steady = quality_change(Hits(95, 100), Hits(94, 100), 0.005, 0.05)
     assert doubt_about_labels(steady, 0, 30, 0.5) is None
 
 
 def test_shuffled_labels_are_doubted_in_ten_thousand_batches() -> None:
     """However the 30 test rows fall, at chance of one in three."""
-    change = quality_change(95, 100, 50, 150, 0.005, 0.05)
+    change = quality_change(Hits(95, 100), Hits(50, 150), 0.005, 0.05)
     right = np.random.default_rng(0).binomial(30, 1 / 3, 10_000)
     assert all(doubt_about_labels(change, int(k), 30, 0.5) for k in np.unique(right[right < 19]))
     assert (right >= 20).mean() < 0.001
@@ -159,7 +160,7 @@ def test_shuffled_labels_are_doubted_in_ten_thousand_batches() -> None:
 @given(st.integers(0, 50), st.integers(1, 50))
 def test_wilson_holds_the_share(successes: int, n: int) -> None:
     successes = min(successes, n)
-    low, high = wilson(successes, n)
+    low, high = wilson(successes / n, n)
     assert 0 <= low <= successes / n + 1e-9
     assert successes / n - 1e-9 <= high <= 1
 

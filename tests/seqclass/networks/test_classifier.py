@@ -23,11 +23,12 @@ from seqclass.networks.classifier import (
     weights_by_network,
 )
 from seqclass.networks.layers import pool_steps
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling, fit_scaling
-from seqclass.training.fitting import Rows, predict_logits
+from seqclass.training.fitting import Rows
 from seqclass.training.members import add_to_bias, load_matching_weights, usual_steps
 from seqclass.training.recipe import Recipe
-from seqclass.training.replica import train_replica
+from seqclass.training.replica import TrainingRows, train_replica
 from tasks.compute.replicas import weights_digest
 from tests.support.networks import (
     LOAD_ALONE,
@@ -172,7 +173,9 @@ def test_a_small_net_overfits_a_handful_of_rows() -> None:
 
 def replica(seed: int, n_rows: int) -> str:
     recipe = replace(QUICK, updates=100, shortest=50)
-    made = train_replica(lines(n_rows), None, 2, replace(ONE_NETWORK, recipe=recipe), seed, quiet)
+    made = train_replica(
+        TrainingRows(lines(n_rows), 2), replace(ONE_NETWORK, recipe=recipe), seed, quiet
+    )
     return weights_digest(made.classifier.get_weights())
 
 
@@ -251,7 +254,7 @@ def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
     found = []
     for balance in ("auto", "never"):
         spec = replace(ONE_NETWORK, recipe=replace(recipe, balance=balance))  # type: ignore[arg-type]
-        trained = train_replica(Rows(x[:2000], y[:2000]), None, 2, spec, 0, quiet)
+        trained = train_replica(TrainingRows(Rows(x[:2000], y[:2000]), 2), spec, 0, quiet)
         p = predict_logits(probabilities_of(trained.classifier), x[2000:])
         found.append((p, seed_scores(p, y[2000:], trained.decision.offsets)))
     (balanced, with_offsets), (_, plain) = found

@@ -6,16 +6,16 @@ import pytest
 import tensorflow as tf
 
 from seqclass.networks.convolutions import KERNELS, POOLED, Convolutions, fit_convolutions
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
-from seqclass.training.fitting import predict_logits
 from seqclass.training.members import usual_steps
 from tests.support.series import gappy, walks
 
 
 def fitted(x: np.ndarray, alphabets: Alphabets = (), seed: int = 0) -> Convolutions:
     typical = usual_steps(x)[0]
-    return fit_convolutions(x, typical, fit_scaling(x), alphabets, seed, predict_logits)
+    return fit_convolutions(x, typical, fit_scaling(x), alphabets, seed)
 
 
 @pytest.fixture(scope="module")

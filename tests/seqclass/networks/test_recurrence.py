@@ -18,7 +18,7 @@ from seqclass.networks import kernel, recurrence
 from seqclass.networks.recurrence import KernelLSTM, accelerated
 from seqclass.store.root import Root, open_root
 from seqclass.training import fitting
-from seqclass.training.replica import train_replica
+from seqclass.training.replica import TrainingRows, train_replica
 from tasks.compute.replicas import weights_digest
 from tests.support.networks import BRIEF, lines, quiet
 from tests.support.places import REPOSITORY
@@ -134,7 +134,7 @@ def test_a_state_that_nobody_asks_for_is_not_kept_for_ever() -> None:
 
 def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
     def trained(seed: int) -> str:
-        replica = train_replica(lines(), None, 2, BRIEF, seed, quiet)
+        replica = train_replica(TrainingRows(lines(), 2), BRIEF, seed, quiet)
         return weights_digest(replica.classifier.get_weights())
 
     fitting._trainer.cache_clear()
@@ -148,10 +148,10 @@ from tasks.compute.workers import tensorflow, kernel
 tensorflow()
 from dataclasses import replace
 from tests.support.networks import BRIEF, lines, quiet
-from seqclass.training.replica import train_replica
+from seqclass.training.replica import TrainingRows, train_replica
 from tasks.compute.replicas import weights_digest
 spec = replace(BRIEF, architecture=replace(BRIEF.architecture, kind="lstm"))
-replica = train_replica(lines(), None, 2, spec, 3, quiet)
+replica = train_replica(TrainingRows(lines(), 2), spec, 3, quiet)
 print(kernel(), weights_digest(replica.classifier.get_weights()))
 """
 

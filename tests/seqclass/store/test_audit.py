@@ -14,6 +14,7 @@ import pytest
 
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import (
+    Grounds,
     champion_of,
     finish_move,
     move_champion,
@@ -31,9 +32,11 @@ def moved(root: Root) -> Root:
     """A root with four moves and a refusal at the end."""
     for number in range(3):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
-    move_champion(root, "m", "v2", "me", "back", {}, NOW.replace(second=3), what="rollback")
-    write_refusal(root, "m", "v1", "me", "worse", {}, NOW.replace(second=4))
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+    move_champion(
+        root, "m", "v2", Grounds("me", "back", {}, NOW.replace(second=3)), what="rollback"
+    )
+    write_refusal(root, "m", "v1", Grounds("me", "worse", {}, NOW.replace(second=4)))
     return root
 
 
@@ -161,16 +164,16 @@ def test_a_move_that_was_cut_short_is_sound_and_is_ended(
     with monkeypatch.context() as patch:
         patch.setattr("seqclass.store.registry.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            move_champion(moved, "m", "v3", "me", "why", {}, NOW.replace(second=9))
+            move_champion(moved, "m", "v3", Grounds("me", "why", {}, NOW.replace(second=9)))
     with monkeypatch.context() as patch:
         assert bad(moved) == {}
         assert finish_move(moved, "m")
         patch.setattr("seqclass.store.audit.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=10))
+            move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=10)))
     assert bad(moved) == {}
     assert finish_move(moved, "m")
-    move_champion(moved, "m", "v2", "me", "why", {}, NOW.replace(second=11))
+    move_champion(moved, "m", "v2", Grounds("me", "why", {}, NOW.replace(second=11)))
     assert bad(moved) == {}
     assert champion_of(moved, "m") == "v2"
 
@@ -191,7 +194,7 @@ def age(root: Root, numbered: bool) -> None:
 def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> None:
     age(moved, numbered=False)
     assert bad(moved) == {}
-    move_champion(moved, "m", "v1", "me", "why", {}, NOW - timedelta(days=1))
+    move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW - timedelta(days=1)))
     assert bad(moved) == {}
     assert [entry.get("number") for entry in read_audit(moved, "m")] == [None] * 5 + [6]
     old = [path for path in entries(moved) if path.name != "000006.json"]
@@ -202,7 +205,7 @@ def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> N
 def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) -> None:
     age(moved, numbered=True)
     assert bad(moved) == {}
-    move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+    move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=9)))
     assert bad(moved) == {}
     assert [entry["number"] for entry in read_audit(moved, "m")] == [1, 2, 3, 4, 5, 6]
 
@@ -210,7 +213,7 @@ def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) 
 def test_of_two_who_would_write_the_same_entry_one_is_refused(moved: Root) -> None:
     Path(moved.join("models", "m", "audit", "000006.json")).write_text("")
     with pytest.raises(ValueError, match=r"000006\.json: expected to write the next entry"):
-        move_champion(moved, "m", "v1", "me", "why", {}, NOW.replace(second=9))
+        move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=9)))
     assert champion_of(moved, "m") == "v2"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from seqclass.store.catalogue import list_models, write_index
 from seqclass.store.datasets import open_dataset
-from seqclass.store.registry import champion_of, move_champion
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Bad, Root, staging
 from tests.support.commands import Command
@@ -58,7 +58,7 @@ def tree(root: Root) -> Root:
         store_series(root, name, n)
     for number, name in enumerate(("toy", "toy", "toy", "other")):
         version = store_version(root, name, metrics=SCORES, spec={}).version
-        move_champion(root, name, version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(root, name, version, Grounds("me", "why", {}, NOW.replace(second=number)))
     with staging(root, "retraining") as folder:
         known = {"decision": "refused", "challenger": None, "audit": None, "trusted": False}
         commit_retraining(root, folder, "toy", known, NOW)

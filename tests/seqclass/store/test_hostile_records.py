@@ -15,7 +15,7 @@ import pytest
 from flows.__main__ import main
 from seqclass.store.models import load_keras
 from seqclass.store.references import StudyRef
-from seqclass.store.registry import move_champion
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import DamagedError, Root, _digest_of, open_root, staging
 from seqclass.store.scores import TABLE, ScoreSet
@@ -75,7 +75,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store_series(root)
     for number in range(2):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
     with staging(root, "study") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/stability.json", b"{}")

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.models import model_versions
-from seqclass.store.registry import champion_of, read_audit, write_refusal
+from seqclass.store.registry import Grounds, champion_of, read_audit, write_refusal
 from seqclass.store.root import DamagedError, Root, open_root, parse_record
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW
@@ -91,7 +91,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule()
     def refuse(self) -> None:
-        write_refusal(self.root, "m", "v1", "me", "worse", {}, self.now())
+        write_refusal(self.root, "m", "v1", Grounds("me", "worse", {}, self.now()))
         self.refusals += 1
 
     @precondition(lambda self: self.moves)

@@ -19,7 +19,7 @@ from seqclass.store.catalogue import list_datasets, list_models, verify_tree, wr
 from seqclass.store.datasets import open_dataset
 from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
 from seqclass.store.models import commit_model, model_versions
-from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
 from seqclass.store.root import Root, collect_garbage, replace_file, staging
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_series, store_version
@@ -50,7 +50,9 @@ def test_models_are_numbered_and_the_champion_moves(bucket: Root) -> None:
             bucket.fs.pipe_file(f"{workspace}/metrics.json", b"{}")
             model = commit_model(bucket, workspace, "toy", {}, NOW)
         assert model.version == f"v{number}"
-        move_champion(bucket, "toy", model.version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(
+            bucket, "toy", model.version, Grounds("me", "why", {}, NOW.replace(second=number))
+        )
     assert champion_of(bucket, "toy") == "v2"
     assert [m["champion"] for m in list_models(bucket)] == [False, True]
 
@@ -183,9 +185,9 @@ def test_a_write_whose_answer_was_lost_counts_as_done(bucket: Root) -> None:
 def test_who_has_lost_a_folder_moves_nothing(bucket: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2):
         version = store_version(bucket, "m").version
-        move_champion(bucket, "m", version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(bucket, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
     writes: dict[str, Callable[[], object]] = {
-        "models": lambda: move_champion(bucket, "m", "v1", "me", "why", {}, NOW),
+        "models": lambda: move_champion(bucket, "m", "v1", Grounds("me", "why", {}, NOW)),
         "datasets": lambda: store_series(bucket, "m"),
     }
     for kind, write in writes.items():
@@ -214,7 +216,7 @@ def test_the_order_of_a_bucket_s_audit_is_the_order_of_its_moves(bucket: Root) -
     """Three processes promote and roll back at once."""
     for number in range(3):
         version = store_version(bucket, "m").version
-        move_champion(bucket, "m", version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(bucket, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
     assert run_each([[MOVER, bucket.url, str(k)] for k in range(3)]) == [0, 0, 0]
     assert verify_tree(bucket)["bad"] == []
     moves = read_audit(bucket, "m")

@@ -12,15 +12,16 @@ import pytest
 
 from seqclass.evaluation.metrics import log_loss
 from seqclass.networks.classifier import build_network, probabilities_of, weights_by_network
+from seqclass.networks.outputs import predict_logits
 from seqclass.store.models import load_keras
 from seqclass.store.root import Root
 from seqclass.training import members as members_module
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
-from seqclass.training.fitting import Rows, predict_logits
+from seqclass.training.fitting import Rows
 from seqclass.training.members import FrozenFeatures, Training
 from seqclass.training.recipe import Recipe
-from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, train_replica
+from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, TrainingRows, train_replica
 from seqclass.training.spec import MEMBERS, TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.replicas import weights_digest
@@ -49,7 +50,7 @@ def hard_lines(n: int = 120) -> Rows:
 def whole() -> Replica:
     """All four members; nothing is solved, so that each is trained."""
     spec = replace(TWO_FOLDS, recipe=replace(BRIEF, solved=0))
-    return train_replica(hard_lines(), None, 3, spec, 0, quiet)
+    return train_replica(TrainingRows(hard_lines(), 3), spec, 0, quiet)
 
 
 def right_on(rows: np.ndarray, y: np.ndarray, noise: int) -> np.ndarray:
@@ -210,7 +211,7 @@ def test_members_are_left_out_where_those_before_solve_the_set() -> None:
     noisy = lines(600)
     shift = np.where(noisy.y[:, None, None], 5, -5).astype(np.float32)
     easy = Rows(noisy.x + shift, noisy.y)
-    made = train_replica(easy, None, 2, TWO_FOLDS, 0, quiet)
+    made = train_replica(TrainingRows(easy, 2), TWO_FOLDS, 0, quiet)
     for one in made.members[1:]:
         assert (one.why, one.networks, one.weight, one.accuracy) == (SOLVED, 0, 0.0, None)
     assert made.fits == []
@@ -218,7 +219,7 @@ def test_members_are_left_out_where_those_before_solve_the_set() -> None:
 
 
 def test_few_rows_without_an_error_do_not_tell_that_a_set_is_solved() -> None:
-    made = train_replica(lines(60), None, 2, TWO_FOLDS, 0, quiet)
+    made = train_replica(TrainingRows(lines(60), 2), TWO_FOLDS, 0, quiet)
     assert [one.why for one in made.members if one.why == SOLVED] == []
     assert {one.networks for one in made.members} == {0, 2}
 
@@ -227,7 +228,7 @@ def test_a_member_that_adds_nothing_ends_after_one_network_and_gets_no_weight() 
     rows = lines(200)
     noise = Rows(rows.x, np.random.default_rng(0).permutation(rows.y))
     spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"))
-    made = train_replica(noise, None, 2, spec, 0, quiet)
+    made = train_replica(TrainingRows(noise, 2), spec, 0, quiet)
     last = made.members[-1]
     assert (last.networks, last.why, last.weight) == (1, NO_GAIN, 0.0)
     assert len(made.validation_logits) == 200
@@ -235,13 +236,15 @@ def test_a_member_that_adds_nothing_ends_after_one_network_and_gets_no_weight() 
 
 def test_no_network_is_begun_after_the_budget() -> None:
     spec = replace(TWO_FOLDS, budget_s=1e-6, recipe=replace(BRIEF, updates=50, solved=0))
-    made = train_replica(hard_lines(60), None, 3, spec, 0, quiet)
+    made = train_replica(TrainingRows(hard_lines(60), 3), spec, 0, quiet)
     assert [one.why for one in made.members] == [None, *[NO_TIME] * 3]
     assert made.fits == []
-    single = train_replica(hard_lines(60), None, 3, replace(spec, members=("conv-lstm",)), 0, quiet)
+    single = train_replica(
+        TrainingRows(hard_lines(60), 3), replace(spec, members=("conv-lstm",)), 0, quiet
+    )
     assert [(one.networks, one.why) for one in single.members] == [(1, NO_TIME)]
     named = replace(spec, members=("conv-lstm",), budget_s=None, networks={"conv-lstm": 1})
-    again = train_replica(hard_lines(60), None, 3, named, 0, quiet)
+    again = train_replica(TrainingRows(hard_lines(60), 3), named, 0, quiet)
     np.testing.assert_array_equal(again.validation_logits, single.validation_logits)
 
 
@@ -249,10 +252,10 @@ def test_no_network_is_begun_after_the_budget() -> None:
 def test_a_member_in_closed_form_answers_what_it_has_not_seen(name: str) -> None:
     noise = Rows(lines(150).x, np.random.default_rng(1).permutation(lines(150).y))
     spec = replace(CLOSED, members=(name,))  # type: ignore[arg-type]
-    made = train_replica(noise, None, 2, spec, 0, quiet)
+    made = train_replica(TrainingRows(noise, 2), spec, 0, quiet)
     assert abs(made.validation["accuracy"] - 0.5) < 0.12
     assert made.validation["log_loss"] > 0.66
-    easy = train_replica(lines(150), None, 2, spec, 0, quiet)
+    easy = train_replica(TrainingRows(lines(150), 2), spec, 0, quiet)
     fresh = lines(250).take(np.arange(150, 250))
     answers = predict_logits(probabilities_of(easy.classifier), fresh.x).argmax(axis=1)
     assert (answers == fresh.y).mean() > 0.95
@@ -278,8 +281,8 @@ def test_a_replica_of_rows_in_groups_never_answers_a_row_beside_its_group() -> N
     y = (groups % 2).astype(np.int32)
     x = rng.normal(0, 1, (40, 12, 1))[groups] + rng.normal(0, 0.1, (200, 12, 1))
     rows, spec = Rows(x.astype(np.float32), y), replace(CLOSED, members=("steps",))
-    apart = train_replica(rows, groups, 2, spec, 0, quiet)
-    mixed = train_replica(rows, None, 2, spec, 0, quiet)
+    apart = train_replica(TrainingRows(rows, 2, groups), spec, 0, quiet)
+    mixed = train_replica(TrainingRows(rows, 2), spec, 0, quiet)
     assert mixed.validation["accuracy"] > 0.9 > 0.75 > apart.validation["accuracy"]
 
 
@@ -288,7 +291,7 @@ def test_rare_classes_have_their_share_in_members_of_every_kind() -> None:
     y = (rng.random(600) < 0.05).astype(np.int32)
     x = (rng.normal(0, 1, (600, 10, 1)) + 0.8 * y[:, None, None]).astype(np.float32)
     spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"), networks={"conv-lstm": 1})
-    made = train_replica(Rows(x, y), None, 2, spec, 0, quiet)
+    made = train_replica(TrainingRows(Rows(x, y), 2), spec, 0, quiet)
     assert made.decision.offsets is not None
     alone = predict_logits(made.members_alone, x)[..., 1].mean(axis=0)
     np.testing.assert_allclose(alone, y.mean(), atol=0.03)
@@ -308,7 +311,7 @@ def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) 
     given = [one.network.get_weights() for one in whole.fits]
     still = Recipe(updates=50, epochs=1, learning_rate=1e-12, weight_decay=0, restarts=0, solved=0)
     spec = replace(TWO_FOLDS, recipe=still, members=("frozen-lstm",))
-    begun = train_replica(hard_lines(), None, 3, spec, 0, quiet, initial=given)
+    begun = train_replica(TrainingRows(hard_lines(), 3), spec, 0, quiet, initial=given)
     assert len(begun.fits) == 2
     for one, own in zip(begun.fits, given, strict=False):
         for ours, theirs in zip(one.network.get_weights(), own, strict=True):

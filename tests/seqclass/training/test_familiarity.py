@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from seqclass.networks.convolutions import fit_convolutions
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import familiarity as unfamiliar
 from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_familiarity
-from seqclass.training.fitting import predict_logits
+from seqclass.training.fitting import Rows
 from seqclass.training.members import usual_steps
 from tests.support.series import gappy
 
@@ -26,9 +27,9 @@ def waves(n: int, seed: int, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
 
 def fitted(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Familiarity:
     scaling = fit_scaling(x)
-    found = fit_convolutions(x, usual_steps(x)[0], scaling, (), seed, predict_logits)
+    found = fit_convolutions(x, usual_steps(x)[0], scaling, (), seed)
     n_classes = int(y.max()) + 1
-    return fit_familiarity(x, y, n_classes, found.pooled(), scaling, seed, predict_logits)
+    return fit_familiarity(Rows(x, y), n_classes, found.pooled(), scaling, seed)
 
 
 def place_of(found: Familiarity) -> keras.KerasTensor:

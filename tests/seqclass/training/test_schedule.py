@@ -7,7 +7,7 @@ import pytest
 
 from seqclass.training.fitting import Rows
 from seqclass.training.recipe import CHUNK, Recipe
-from seqclass.training.replica import NO_TIME, train_replica
+from seqclass.training.replica import NO_TIME, TrainingRows, train_replica
 from seqclass.training.splits import HELD_RAREST, holdout_folds
 from tests.support.networks import ONE_NETWORK, QUICK, fit_lines, lines, quiet
 
@@ -117,11 +117,11 @@ def test_no_fold_cuts_through_a_group(n_rows: int) -> None:
 
 def test_a_replica_has_a_network_for_each_fold_and_no_more_than_it_may() -> None:
     spec = replace(ONE_NETWORK, validation_fraction=0.5, recipe=replace(QUICK, updates=50))
-    every = train_replica(lines(60), None, 2, replace(spec, networks=None), 0, quiet)
+    every = train_replica(TrainingRows(lines(60), 2), replace(spec, networks=None), 0, quiet)
     assert len(every.fits) == 2
     assert len(every.validation_logits) == 60
     assert every.members[0].why is None
-    single = train_replica(lines(60), None, 2, spec, 0, quiet)
+    single = train_replica(TrainingRows(lines(60), 2), spec, 0, quiet)
     assert len(single.fits) == 1
     assert len(single.validation_logits) == 30
     assert single.members[0].why == NO_TIME

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import steps as module
-from seqclass.training.fitting import predict_logits
 from seqclass.training.members import usual_steps
 from seqclass.training.steps import KernelRidge, Steps, fit_kernel, fit_steps, kernel_scores
 from tests.support.series import gappy
@@ -23,7 +23,7 @@ def daily(n: int = 120, steps: int = 30) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(x: np.ndarray) -> Steps:
-    return fit_steps(x, usual_steps(x)[0], fit_scaling(x), predict_logits)
+    return fit_steps(x, usual_steps(x)[0], fit_scaling(x))
 
 
 def whole(steps: Steps, kernel: KernelRidge) -> keras.Model:
