@@ -26,8 +26,9 @@ from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.runtime import environment
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import Model, commit_model
-from seqclass.store.root import Root, open_root, staging
+from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
+from seqclass.store.staging import staging
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"

@@ -8,7 +8,8 @@ from conftest import NOW, Command, store_version
 from seqclass.store.models import load_keras
 from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
 from seqclass.store.retrainings import commit_retraining, replay_pending
-from seqclass.store.root import DamagedError, Root, open_root, staging
+from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.staging import staging
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from seqclass.store.catalogue import list_models, write_index
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Bad, Root, staging
+from seqclass.store.root import Bad, Root
+from seqclass.store.staging import staging
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.1}
 

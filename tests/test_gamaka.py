@@ -5,7 +5,8 @@ import pytest
 from test_melodies import draw
 
 from seqclass.synthesis.drawing import Uniform
-from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSeriesBlock, RagaSpec
+from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSeriesBlock
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.svaras import PLACES, read_notes
 
 FINE = {"representation": "contour", "rate_hz": 100.0}

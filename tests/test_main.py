@@ -17,7 +17,8 @@ from conftest import NOW, Command, store_series
 from seqclass.store.catalogue import write_index
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
-from seqclass.store.root import Root, staging
+from seqclass.store.root import Root
+from seqclass.store.staging import staging
 
 CSV = "series_id,label,step,x\n" + "".join(
     f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(6) for t in range(4)

@@ -30,7 +30,8 @@ from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import Model, commit_model, save_keras
 from seqclass.store.registry import Grounds, move_champion, open_model
-from seqclass.store.root import Root, open_root, staging
+from seqclass.store.root import Root, open_root
+from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import train_seed
 from tasks.compute.workers import workers

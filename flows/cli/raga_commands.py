@@ -86,7 +86,7 @@ def _raga_spec(given: dict[str, Any]) -> Any:
     """The spec that the words of ``generate ragas`` mean."""
     from flows.cli.raga_files import ragas_of
     from seqclass.synthesis.drawing import Uniform
-    from seqclass.synthesis.ragas.raga_series import RagaSpec
+    from seqclass.synthesis.ragas.raga_spec import RagaSpec
 
     chosen = {
         **{name: given[name] for name in PLAIN},

@@ -17,13 +17,13 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    commit,
     create_file,
     describe_file,
     is_name,
     read_manifest,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
 CLAIM = "claim"

@@ -28,12 +28,12 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    commit,
     describe_file,
     note,
     readable,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
 Pair = tuple[str, str | None]

@@ -15,11 +15,11 @@ from seqclass.store.root import (
     MANIFEST,
     Root,
     check_file,
-    commit,
     describe_file,
     read_manifest,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 SCORES, TABLE = "scores", "scores.parquet"
 

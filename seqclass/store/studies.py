@@ -18,12 +18,12 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    commit,
     describe_file,
     read_manifest,
     read_record,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 STUDIES, SEARCHES, RUNS = StudyRef.kind, SearchRef.kind, "runs"
 MADE_BY = {STUDIES: ("study", "stability"), SEARCHES: ("search", "search")}

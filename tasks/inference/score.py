@@ -20,9 +20,10 @@ from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, 
 from seqclass.monitoring.estimate import estimate
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root, staging
+from seqclass.store.root import Root, open_root
 from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
+from seqclass.store.staging import staging
 from tasks.compute.workers import end_workers, workers
 
 
