@@ -59,10 +59,12 @@ class Dataset:
 
     @property
     def ref(self) -> str:
+        """The reference as text, ``datasets/<name>@<digest>``."""
         return str(DatasetRef(self.manifest["name"], self.manifest["version"]))
 
     @property
     def channels(self) -> list[str]:
+        """Names of the columns that hold a series' values, in the order of ``values``."""
         return self.manifest["channels"]
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:

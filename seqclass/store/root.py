@@ -33,13 +33,16 @@ class Root:
     url: str
 
     def join(self, *parts: str) -> str:
+        """Path of a place in the tree."""
         return "/".join([self.path, *parts])
 
     @property
     def is_local(self) -> bool:
+        """Whether it is a folder of this machine, where files can be renamed and locked."""
         return isinstance(self.fs, LocalFileSystem)
 
     def exists(self, *parts: str) -> bool:
+        """Whether there is a file or a folder at a place in the tree."""
         return self.fs.exists(self.join(*parts))
 
     def names(self, *parts: str) -> list[str]:
@@ -65,10 +68,12 @@ def open_root(url: str | os.PathLike[str] | None = None) -> Root:
 
 
 def is_name(name: str) -> bool:
+    """Whether a text can name a folder of the tree, on every file system."""
     return _NAME.fullmatch(name) is not None
 
 
 def check_name(name: str, argument: str = "--name") -> str:
+    """The name itself; ValueError, which names ``argument``, where it can't be one."""
     if not is_name(name):
         raise ValueError(
             f"{argument}: expected 1 to 64 letters, digits, dots, dashes or underscores, "
@@ -98,11 +103,13 @@ def note(bad: Bad | None, path: str, error: Exception) -> None:
 
 
 def sha256_of(root: Root, path: str) -> str:
+    """Hexadecimal digest of a file's content."""
     with _regular(path) if root.is_local else root.fs.open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_file(root: Root, folder: str, name: str) -> dict[str, Any]:
+    """What a manifest says of a file: its name, digest and size."""
     path = f"{folder}/{name}"
     return {"path": name, "sha256": sha256_of(root, path), "bytes": root.fs.size(path)}
 
@@ -192,6 +199,7 @@ def _regular(path: str) -> Iterator[Any]:
 
 
 def parse_record(path: str, content: bytes) -> dict[str, Any]:
+    """The JSON object in ``content``; DamagedError where there is another thing."""
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ LOST_CHANGES = 0.05
 def float_column(
     path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
 ) -> np.ndarray:
+    """A column's values ``(n,)`` float32; ``rows``: their numbers in the file, for refusals."""
     values = _wide_numbers(path, column, name, rows)
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)

@@ -257,6 +257,7 @@ def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
 
 
 def step_column(path: str, table: pa.Table, names: ColumnNames) -> str | None:
+    """The column of the steps: as it was named, else ``step``; None where there is none."""
     if names.step is None:
         return "step" if "step" in table.column_names else None
     if names.step not in table.column_names:

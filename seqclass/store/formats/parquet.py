@@ -22,6 +22,7 @@ OWN_COLUMNS = (*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step")
 
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Tables from a file whose rows are series, or steps of series."""
     path, limits = paths[0], reading.limits
     footer = check_parquet(path, limits)
     with pq.ParquetFile(path) as parquet:

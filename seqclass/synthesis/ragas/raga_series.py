@@ -45,6 +45,7 @@ class RagaSeriesBlock(Block):
     tonic_hz: np.ndarray
 
     def cut(self, rows: slice) -> "RagaSeriesBlock":
+        """Some of its series, by their place in it."""
         plain = super().cut(rows)
         own: dict[str, Any] = {name: getattr(self, name)[rows] for name in _OWN}
         return RagaSeriesBlock(**vars(plain), **own)

@@ -162,10 +162,12 @@ class RagaSpec:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Names of the ragas, in the order of the class codes."""
         return tuple(raga.name for raga in self.definitions)
 
     @property
     def channels(self) -> list[str]:
+        """Columns that a series has, in order."""
         if self.representation == CONTOUR:
             return ["cents"]
         if self.representation == LETTERS:
