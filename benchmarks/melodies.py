@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 from seqclass.reports.charts import ACCENT, INK, MUTED, STYLE
 from seqclass.synthesis.ragas.melody_statistics import melody_statistics, scale_rank
-from seqclass.synthesis.ragas.raga_series import RagaSpec, generate_ragas
+from seqclass.synthesis.ragas.raga_series import generate_ragas
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.svaras import LETTERS, PLACES
 
 GITAMS = Path(__file__).parents[2] / "shared" / "data" / "raga" / "geethams.jsonl"

@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.place import own_root
 from seqclass.synthesis.iot import IotSpec
-from seqclass.synthesis.ragas.raga_series import RagaSpec
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec
 from tasks.data.garbage import collect_leftovers
 from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset

@@ -12,7 +12,8 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
-from seqclass.store.root import open_root, staging
+from seqclass.store.root import open_root
+from seqclass.store.staging import staging
 from tasks.data.garbage import collect_leftovers
 from tasks.data.split import split_rows
 from tasks.evaluation.evaluate import evaluate

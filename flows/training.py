@@ -5,7 +5,8 @@ from prefect import flow
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import check_name, staging
+from seqclass.store.root import check_name
+from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.data.garbage import collect_leftovers
 from tasks.data.split import split_rows

@@ -10,7 +10,7 @@ import signal
 import sys
 from types import FrameType
 
-from seqclass.store.root import discard_staging
+from seqclass.store.staging import discard_staging
 
 INTERRUPTED, INTERRUPTION = 130, "interrupted; nothing half-made was kept"
 

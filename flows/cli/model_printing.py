@@ -25,11 +25,14 @@ def show_scores(found: dict[str, Any], as_json: bool) -> None:
         )
     elif found["estimate"]:
         e = found["estimate"]
-        low, high = e["accuracy_interval"]
-        typer.echo(
-            f"estimated without labels, from calibrated confidence: accuracy {e['accuracy']:.4f} "
-            f"({low:.4f} to {high:.4f} where the calibration still holds)"
-        )
+        if e["doubt"]:
+            typer.echo(f"accuracy can't be estimated without labels: {e['doubt']}")
+        else:
+            low, high = e["accuracy_interval"]
+            typer.echo(
+                f"estimated without labels, from {e['tested_rows']:,} test rows and calibrated "
+                f"confidence: accuracy {e['accuracy']:.4f} (95%: {low:.4f} to {high:.4f})"
+            )
     typer.echo(f"scores: {found['out']}")
 
 

@@ -58,6 +58,7 @@ def tempered_loss(logits: np.ndarray, y: np.ndarray) -> float:
 
 
 def soften(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities ``(n, classes)`` of logits at a temperature: above 1 they are less sure."""
     return softmax(logits / temperature, axis=1)
 
 

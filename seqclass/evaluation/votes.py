@@ -150,4 +150,5 @@ def _quantile(freedom: float) -> float:
 
 
 def names_of(codes: np.ndarray, classes: list[str]) -> list[str]:
+    """Class names, ``unknown`` for ``UNDECIDED``."""
     return [UNKNOWN if code == UNDECIDED else classes[code] for code in codes]

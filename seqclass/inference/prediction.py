@@ -151,6 +151,7 @@ def possible_names(
 
 
 def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Ids of the training series that each of ``nearest (rows, k)`` numbers in the references."""
     names = references.take(pa.array(nearest.ravel())).to_pylist()
     width = nearest.shape[1]
     rows = [names[start : start + width] for start in range(0, len(names), width)]

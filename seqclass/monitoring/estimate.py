@@ -1,52 +1,81 @@
 """What quality to expect of answers whose truth is not known yet.
 
-Calibrated probabilities say how many of the answers are wrong on average (Guillory et al. 2021,
-"Predicting with Confidence on Unseen Distributions"); where rows have become other than those the
-model was calibrated on, so have the probabilities, and then this is no more than a hope.
+The version's test rows tell how right it is; the confidence in new rows, beside that in test rows,
+how much easier or harder the new ones are (Guillory et al. 2021, "Predicting with Confidence on
+Unseen Distributions"). The interval joins the doubt that the test rows leave, by Wilson's limits,
+with the chance of the new rows (Zou and Donner 2008, "Construction of confidence limits about
+effect measures"). Where the new rows have drifted, nothing is promised.
 """
 
-from typing import TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
-from seqclass.evaluation.metrics import macro_f1
+from seqclass.evaluation.intervals import wilson
 
-Estimate = TypedDict(
-    "Estimate",
-    {
-        "accuracy": float,
-        "accuracy_interval": list[float],
-        "macro_f1": float,
-        "rows": int,
-        "is_estimate": bool,
-        "from": str,
-    },
-)
-"""What quality to expect, and ``from`` where that is known."""
+ALARM = 0.005
+"""Share of draws without drift in which one of the two comparisons says that there is drift."""
+Z = 1.96
 
 
-def estimate(probabilities: np.ndarray, answers: np.ndarray) -> Estimate:
-    """Expected accuracy with a 95% interval and macro F1 of class codes ``answers (n,)``.
+class Sureness(NamedTuple):
+    """Of ``(n,)`` rows: the probability of each answer, and how like the training rows each is (a
+    p-value; None where the model does not tell)."""
 
-    probabilities: ``(n, classes)``, calibrated. The interval is that of chance alone: it holds
-    where the calibration does.
+    confidence: np.ndarray
+    familiarity: np.ndarray | None
+
+
+class Estimate(NamedTuple):
+    """Expected accuracy with a 95% interval, None where ``doubt`` says why nothing is promised."""
+
+    accuracy: float
+    accuracy_interval: list[float] | None
+    doubt: str | None
+
+
+def estimate(right: np.ndarray, tested: Sureness, new: Sureness) -> Estimate:
+    """Accuracy of answers to new rows.
+
+    right: bool ``(n,)``, whether the answers to test rows are; tested, new: of test and new rows.
     """
-    own = probabilities[np.arange(len(answers)), answers].astype(np.float64)
-    expected = np.stack(
+    reached = float(right.mean())
+    low, high = wilson(reached, len(right))
+    expected = reached + float(new.confidence.mean() - tested.confidence.mean())
+    middle = (low + high) / 2
+    chance = Z**2 * middle * (1 - middle) / len(new.confidence)
+    below = ((reached - low) ** 2 + chance) ** 0.5
+    above = ((high - reached) ** 2 + chance) ** 0.5
+    doubt = drift_of(tested, new)
+    interval = [max(0.0, expected - below), min(1.0, expected + above)]
+    return Estimate(min(max(expected, 0.0), 1.0), None if doubt else interval, doubt)
+
+
+def drift_of(tested: Sureness, new: Sureness) -> str | None:
+    """Why new rows are not like test rows, by two samples' Kolmogorov-Smirnov tests; or None."""
+    from scipy.stats import ks_2samp
+
+    pairs = [("how sure the answers are", tested.confidence, new.confidence)]
+    if tested.familiarity is not None and new.familiarity is not None:
+        told = "how like the training series they are"
+        pairs.append((told, tested.familiarity, new.familiarity))
+    for what, old, now in pairs:
+        if ks_2samp(old, now).pvalue < ALARM / len(pairs):
+            return f"the new series differ from the test series in {what}"
+    return None
+
+
+def expected_macro_f1(probabilities: np.ndarray, answers: np.ndarray) -> float:
+    """Macro F1 that calibrated probabilities ``(n, classes)`` promise of class codes ``(n,)``.
+
+    Classes that neither occur nor are answered don't count.
+    """
+    counts = np.stack(
         [
             probabilities[answers == code].sum(axis=0, dtype=np.float64)
             for code in range(probabilities.shape[1])
         ]
     )
-    error = 1.96 * float(np.sqrt((own * (1 - own)).sum())) / len(own)
-    mean = float(own.mean())
-    return {
-        "accuracy": mean,
-        "accuracy_interval": [max(0.0, mean - error), min(1.0, mean + error)],
-        "macro_f1": float(
-            macro_f1(np.diagonal(expected), expected.sum(axis=0), expected.sum(axis=1))
-        ),
-        "rows": len(own),
-        "is_estimate": True,
-        "from": "calibrated confidence, no labels",
-    }
+    right, answered, true = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    seen = (answered + true) > 0
+    return float((2 * right[seen] / (answered + true)[seen]).mean())

@@ -61,6 +61,7 @@ class Answers:
         return len(self.truth)
 
     def of_class(self, code: int) -> "Answers":
+        """Those of the rows whose truth is this class."""
         own = self.truth == code
         return Answers(self.truth[own], self.champion[own], self.challenger[own])
 

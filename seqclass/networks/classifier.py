@@ -48,6 +48,7 @@ class ViewsBuilder:
     alphabets: Alphabets = ()
 
     def __call__(self) -> keras.Model:
+        """Raw series ``(B, T, channels)`` to the views and the mask ``(B, T, F + 1)``."""
         raw = keras.Input((None, len(self.scaling.center)), name="series")
         x, inside = series_features(raw, self.scaling)
         symbols = symbol_features(raw, self.alphabets)
@@ -97,6 +98,10 @@ class FrozenBuilder:
     architecture: Architecture
 
     def __call__(self, seed: int) -> keras.Model:
+        """A projection of each window's features, an LSTM over the windows, a head on both.
+
+        Every initial weight and every dropout mask follows from ``seed``.
+        """
         seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
         raw, x, inside = _masked_input(len(self.center))
         x = layers.Rescaling(1.0, offset=[-c for c in self.center])(x)

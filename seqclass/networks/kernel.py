@@ -46,6 +46,7 @@ class Sgemm(types.WrapperAddressProtocol):
         return self.address
 
     def signature(self) -> types.Type:
+        """Of the compiled function: Numba asks for it."""
         return self._numba_type_.signature
 
 

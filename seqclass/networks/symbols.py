@@ -32,6 +32,7 @@ class Alphabet:
 
     @property
     def limits(self) -> list[int]:
+        """Lowest and highest symbol, both included."""
         return [self.low, self.low + self.size - 1]
 
 

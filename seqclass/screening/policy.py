@@ -47,6 +47,7 @@ class Policy:
             )
 
     def action(self, kind: str) -> str:
+        """What is done with rows of a kind: ``accept``, ``quarantine`` or ``refuse``."""
         return getattr(self, kind)
 
 

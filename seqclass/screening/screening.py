@@ -41,6 +41,7 @@ def contract_of(dataset: Dataset) -> Contract:
 
 
 def add_rows(profile: Profile, table: pa.Table) -> None:
+    """Let a profile see the rows of a table."""
     lengths = table["n_steps"].to_numpy()
     profile.add(lengths, table["label"].to_pylist(), _values(table))
 
@@ -96,6 +97,7 @@ class Screening:
 
     @property
     def rejected(self) -> int:
+        """Series that were set aside or refused; repeats of known ones are none of them."""
         return self.seen - self.kept - self.repeats
 
     def _screened(self, table: pa.Table, found: Profile) -> pa.Table:
@@ -200,6 +202,7 @@ def _rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
 
 
 def counts_of(screening: Screening) -> dict[str, Any]:
+    """What an import reports of the rows that did not stay; ``quarantine``: where they lie."""
     return {
         "rejected": screening.rejected,
         "repeats": screening.repeats,

@@ -15,6 +15,7 @@ class Tally:
         self.words: dict[str, str] = {}
 
     def add(self, kind: str, ids: Iterable[str], what: str) -> None:
+        """Count series by their ids; ``what`` was wrong is told of the first of a kind."""
         ids = list(ids)
         self.counts[kind] += len(ids)
         self.words.setdefault(kind, what)

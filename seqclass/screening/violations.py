@@ -41,6 +41,7 @@ def column_violations(known: Iterable[str], columns: Iterable[str]) -> list[tupl
 
 
 def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
+    """Series with an infinite value, by channel."""
     found = [Violation("infinite", f"{name} infinite", v.infinite) for name, v in channels.items()]
     return [violation for violation in found if violation.rows.any()]
 

@@ -73,10 +73,12 @@ def write_audit(root: Root, name: str, record: dict[str, Any]) -> None:
 
 
 def entry_name(number: int) -> str:
+    """File name of an entry; sorted by name, entries are in their order."""
     return f"{number:06d}.json"
 
 
 def next_number(root: Root, name: str) -> int:
+    """What the entry to be written next will be called; numbers begin with 1."""
     return _end(root, name, entries_of(root, name))[0] + 1
 
 
@@ -86,6 +88,7 @@ def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, 
 
 
 def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
+    """Sound entries in order, with their digests; ``bad`` tells of the others."""
     found = []
     for file in root.names("models", name, AUDIT):
         path = root.join("models", name, AUDIT, file)

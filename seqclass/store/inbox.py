@@ -112,6 +112,7 @@ def local_copy(inbox: Root, name: str) -> Iterator[str]:
 
 
 def digest_of(path: str) -> str:
+    """SHA-256 of a local file, which must be no link."""
     with open(path, "rb", opener=_unfollowed) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

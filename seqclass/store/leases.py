@@ -68,6 +68,7 @@ class Lease:
         return _now_s() - self._renewed_s <= LEASE_S - RENEWAL_S
 
     def check(self) -> None:
+        """ValueError where another may have taken over, since the lease was not renewed in time."""
         if not self.is_sure:
             raise ValueError(
                 f"{self.path}: expected to be alone at this work, it was not renewed for "
@@ -76,6 +77,7 @@ class Lease:
             )
 
     def give_up(self) -> None:
+        """End the lease now; what another has taken over stays."""
         self._ended.set()
         self._renewal.join()
         del _held[self.own]

@@ -17,13 +17,13 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    commit,
     create_file,
     describe_file,
     is_name,
     read_manifest,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
 CLAIM = "claim"
@@ -41,10 +41,12 @@ class Model:
 
     @property
     def ref(self) -> str:
+        """The reference as text, ``models/<name>@v<number>``."""
         return str(ModelRef(self.name, self.version))
 
     @property
     def folder(self) -> str:
+        """Where its artifacts and its manifest lie."""
         return self.root.join(*ModelRef(self.name, self.version).parts)
 
     def path(self, artifact: str) -> str:
@@ -60,6 +62,7 @@ class Model:
             check_file(self.root, self.folder, entry)
 
     def read_json(self, artifact: str) -> dict[str, Any]:
+        """A JSON artifact, after comparing its digest."""
         return json.loads(self.root.fs.cat_file(self.path(artifact)))
 
 
@@ -74,6 +77,7 @@ def model_versions(root: Root, name: str) -> list[str]:
 
 
 def read_model(root: Root, name: str, version: str) -> Model:
+    """A version by its number; DamagedError where its manifest can't be believed."""
     return Model(root, name, version, read_manifest(root, root.join("models", name, version)))
 
 

@@ -26,6 +26,7 @@ class Quarantine:
         root.fs.makedirs(folder, exist_ok=True)
 
     def add(self, table: pa.Table, reasons: list[str]) -> None:
+        """Set rows aside, with a reason for each."""
         table = table.append_column(REASON, pa.array(reasons, pa.string()))
         if self.writer is None:
             self.sink = self.root.fs.open(self.path, "wb")
@@ -33,6 +34,7 @@ class Quarantine:
         self.writer.write_table(table.select(self.writer.schema.names))
 
     def close(self) -> None:
+        """End the file; nothing can be added any more."""
         if self.writer is not None:
             self.writer.close()
             self.sink.close()

@@ -22,6 +22,7 @@ class DuplicateIndex:
         self.runs: list[np.ndarray] = []
 
     def learn(self, tables: Iterable[pa.Table]) -> None:
+        """See rows that are there already, whatever they repeat."""
         for table in tables:
             self.judge(table)
 

@@ -28,12 +28,12 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    commit,
     describe_file,
     note,
     readable,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
 Pair = tuple[str, str | None]
@@ -98,6 +98,7 @@ def _read_suspect_labels(root: Root, record: dict[str, Any], path: str) -> set[P
 
 
 def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
+    """Store ids with the labels that are doubted, at least one."""
     columns = zip(("series_id", "label"), zip(*pairs, strict=True), strict=True)
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
     with root.fs.open(f"{workspace}/{SUSPECTS}", "wb") as file:

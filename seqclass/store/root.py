@@ -1,18 +1,12 @@
-"""The storage tree: where it is, how parts of it are committed and swept.
-
-Work in progress lives under ``.staging/``; a part of the tree is moved to its final folder
-whole, its manifest written last. What has no manifest does not exist.
-"""
+"""The storage tree: where it is, and how files and manifests in it are read and written."""
 
 import contextlib
 import fcntl
-import glob
 import hashlib
 import json
 import os
 import re
 import stat
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,16 +20,7 @@ from seqclass.store import objects
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
 MANIFEST = "manifest.json"
-STAGING = ".staging"
-LEFTOVER_AGE_S = 24 * 3600
-"""Age at which work without a detectable owner (a remote store's) counts as abandoned."""
-
 MAX_RECORD_BYTES = 2**26
-DRAFT_AGE_S = 60
-DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
-           "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
-"""Folders in which files are written atomically."""
-_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -48,13 +33,16 @@ class Root:
     url: str
 
     def join(self, *parts: str) -> str:
+        """Path of a place in the tree."""
         return "/".join([self.path, *parts])
 
     @property
     def is_local(self) -> bool:
+        """Whether it is a folder of this machine, where files can be renamed and locked."""
         return isinstance(self.fs, LocalFileSystem)
 
     def exists(self, *parts: str) -> bool:
+        """Whether there is a file or a folder at a place in the tree."""
         return self.fs.exists(self.join(*parts))
 
     def names(self, *parts: str) -> list[str]:
@@ -80,10 +68,12 @@ def open_root(url: str | os.PathLike[str] | None = None) -> Root:
 
 
 def is_name(name: str) -> bool:
+    """Whether a text can name a folder of the tree, on every file system."""
     return _NAME.fullmatch(name) is not None
 
 
 def check_name(name: str, argument: str = "--name") -> str:
+    """The name itself; ValueError, which names ``argument``, where it can't be one."""
     if not is_name(name):
         raise ValueError(
             f"{argument}: expected 1 to 64 letters, digits, dots, dashes or underscores, "
@@ -113,11 +103,13 @@ def note(bad: Bad | None, path: str, error: Exception) -> None:
 
 
 def sha256_of(root: Root, path: str) -> str:
+    """Hexadecimal digest of a file's content."""
     with _regular(path) if root.is_local else root.fs.open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_file(root: Root, folder: str, name: str) -> dict[str, Any]:
+    """What a manifest says of a file: its name, digest and size."""
     path = f"{folder}/{name}"
     return {"path": name, "sha256": sha256_of(root, path), "bytes": root.fs.size(path)}
 
@@ -207,6 +199,7 @@ def _regular(path: str) -> Iterator[Any]:
 
 
 def parse_record(path: str, content: bytes) -> dict[str, Any]:
+    """The JSON object in ``content``; DamagedError where there is another thing."""
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -309,114 +302,6 @@ def _temporary(path: str, content: bytes) -> Iterator[str]:
             os.remove(written)
 
 
-@contextlib.contextmanager
-def staging(root: Root, purpose: str) -> Iterator[str]:
-    """A private folder for work in progress; what is not committed by the end is removed."""
-    folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
-    with contextlib.ExitStack() as stack:
-        if root.is_local:
-            stack.callback(os.close, _claim(folder))
-        stack.callback(_remove, root, folder)
-        _own_staging.append((root, folder))
-        stack.callback(_own_staging.remove, (root, folder))
-        yield folder
-
-
-_own_staging: list[tuple[Root, str]] = []
-
-
-def discard_staging() -> None:
-    """Remove all work in progress of this process, which is about to end."""
-    for root, folder in _own_staging:
-        with contextlib.suppress(OSError):
-            _remove(root, folder)
-
-
-def _claim(folder: str) -> int:
-    """Create a folder that appears under its name already locked by this process."""
-    unlocked = f"{folder}.new"
-    os.makedirs(unlocked)
-    handle = os.open(unlocked, os.O_RDONLY)
-    with contextlib.suppress(OSError):  # some network file systems lock no folders
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.rename(unlocked, folder)
-    return handle
-
-
-def _remove(root: Root, folder: str) -> None:
-    if root.fs.exists(folder):
-        root.fs.rm(folder, recursive=True)
-
-
-def commit(root: Root, folder: str, *final: str) -> bool:
-    """Move a staged folder with its manifest to its final place; False where that is taken."""
-    target = root.join(*final)
-    if root.is_local:
-        return _commit_local(folder, target)
-    if root.fs.exists(f"{target}/{MANIFEST}"):
-        return False
-    names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
-    for name in names:
-        if name != MANIFEST:
-            root.fs.cp_file(f"{folder}/{name}", f"{target}/{name}")
-    try:
-        create_file(root, f"{target}/{MANIFEST}", root.fs.cat_file(f"{folder}/{MANIFEST}"))
-    except FileExistsError:
-        return False
-    return True
-
-
-def _commit_local(folder: str, target: str) -> bool:
-    for name in os.listdir(folder):
-        with open(f"{folder}/{name}", "rb") as file:
-            os.fsync(file.fileno())
-    sync_folder(folder)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    try:
-        os.rename(folder, target)
-        sync_folder(os.path.dirname(target))
-    except OSError:
-        if os.path.isdir(target):
-            return False
-        raise
-    return True
-
-
-def collect_garbage(root: Root) -> list[str]:
-    """Remove what killed runs left behind; the work of living processes stays.
-
-    Returns the folders and files that were removed.
-    """
-    left = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
-    left += [path for path in _versions_without_manifest(root) if _may_collect_version(root, path)]
-    left += _drafts(root)
-    for path in left:
-        with contextlib.suppress(FileNotFoundError):
-            root.fs.rm(path, recursive=True)
-    return left
-
-
-def _drafts(root: Root) -> list[str]:
-    """Files that were being written beside their place when their process was killed."""
-    if not root.is_local:
-        return []
-    found = (path for place in DRAFTED for path in
-             glob.glob(os.path.join(glob.escape(root.path), place, ".*")))  # fmt: skip
-    return [path for path in found if _DRAFT.fullmatch(os.path.basename(path)) and _is_left(path)]
-
-
-def _is_left(path: str) -> bool:
-    """Whether nobody writes a file any more: its writer holds it locked from the first byte on."""
-    try:
-        if time.time() - os.lstat(path).st_mtime < DRAFT_AGE_S:
-            return False
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def entries(root: Root, folder: str) -> list[str]:
     """Paths in a folder, hidden ones too; empty where there is no such folder."""
     try:
@@ -424,48 +309,3 @@ def entries(root: Root, folder: str) -> list[str]:
     except FileNotFoundError:
         return []
     return [path for path in found if path != folder]
-
-
-def _versions_without_manifest(root: Root) -> Iterator[str]:
-    digest = r"[0-9a-f]{16}"
-    entry = r"\d{8}T.*"
-    kinds = {"datasets": digest, "models": r"v\d+", "studies": digest, "searches": digest,
-             "retrainings": entry}  # fmt: skip
-    for kind, pattern in kinds.items():
-        for name in root.names(kind):
-            for version in root.names(kind, name):
-                if re.fullmatch(pattern, version) and not root.exists(
-                    kind, name, version, MANIFEST
-                ):
-                    yield root.join(kind, name, version)
-
-
-def _is_abandoned(root: Root, path: str) -> bool:
-    if not root.is_local or path.endswith(".new"):
-        return _age_s(path) > LEFTOVER_AGE_S
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
-    except OSError:
-        return _age_s(path) > LEFTOVER_AGE_S
-    finally:
-        os.close(handle)
-
-
-def _age_s(staged: str) -> float:
-    began = re.match(r"\d+", staged.rsplit("/", 1)[-1])
-    return time.time() - int(began.group()) if began else 0.0
-
-
-def _may_collect_version(root: Root, path: str) -> bool:
-    """Locally a version appears by one rename; elsewhere a writer may still be copying."""
-    if root.is_local:
-        return True
-    ages = [time.time() - root.fs.modified(file).timestamp() for file in root.fs.find(path)]
-    return bool(ages) and min(ages) > LEFTOVER_AGE_S

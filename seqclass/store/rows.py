@@ -54,6 +54,7 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def channels_of(schema: pa.Schema) -> list[str]:
+    """Columns that hold lists of numbers."""
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     return [f.name for f in schema if any(is_kind(f.type) for is_kind in kinds)]
 

@@ -15,11 +15,11 @@ from seqclass.store.root import (
     MANIFEST,
     Root,
     check_file,
-    commit,
     describe_file,
     read_manifest,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 SCORES, TABLE = "scores", "scores.parquet"
 
@@ -36,17 +36,21 @@ class ScoreSet:
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """Folders that lead from the root to the scores."""
         return SCORES, self.model, self.version, self.source, self.digest
 
     @property
     def folder(self) -> str:
+        """Where the scores and their manifest lie."""
         return self.root.join(*self.parts)
 
     @property
     def is_written(self) -> bool:
+        """Whether they are complete."""
         return self.root.exists(*self.parts, MANIFEST)
 
     def manifest(self) -> dict[str, Any]:
+        """Which model gave them, of which rows, and when; DamagedError where it was altered."""
         return read_manifest(self.root, self.folder)
 
     def table(self) -> str:

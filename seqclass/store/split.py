@@ -30,6 +30,7 @@ class Split:
 
     @property
     def train_groups(self) -> np.ndarray | None:
+        """Groups of the training rows, in their order."""
         return None if self.groups is None else self.groups[self.train]
 
 
@@ -50,6 +51,7 @@ def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> 
 
 
 def read_split(root: Root, path: str) -> Split:
+    """The split that ``write_split`` has stored."""
     with root.fs.open(path, "rb") as file:
         table = pq.read_table(file, columns=["class", "group", "part"])
     known = table["class"].combine_chunks().dictionary_encode()

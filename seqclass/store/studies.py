@@ -18,12 +18,12 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    commit,
     describe_file,
     read_manifest,
     read_record,
     write_manifest,
 )
+from seqclass.store.staging import commit
 
 STUDIES, SEARCHES, RUNS = StudyRef.kind, SearchRef.kind, "runs"
 MADE_BY = {STUDIES: ("study", "stability"), SEARCHES: ("search", "search")}
@@ -54,6 +54,7 @@ class Study:
         return self.root.join(*self.place.parts)
 
     def read_json(self, artifact: str) -> dict[str, Any]:
+        """A JSON artifact, after comparing its digest."""
         [entry] = [entry for entry in self.manifest["files"] if entry["path"] == artifact]
         return json.loads(self.root.fs.cat_file(check_file(self.root, self.folder, entry)))
 
@@ -65,6 +66,7 @@ def digest_of(content: Any) -> str:
 
 
 def run_path(root: Root, name: str, run: str, kind: str = STUDIES) -> str:
+    """Where the record of a run lies, be it done or not."""
     return root.join(kind, name, RUNS, f"{run}.json")
 
 
@@ -81,6 +83,7 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> dict[str, 
 
 
 def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
+    """Digests of the sealed studies of a dataset's name."""
     return [v for v in root.names(kind, name) if root.exists(kind, name, v, MANIFEST)]
 
 

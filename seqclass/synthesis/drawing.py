@@ -28,6 +28,7 @@ class Uniform:
             )
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
+        """Float32 values of this shape."""
         return rng.uniform(self.low, self.high, size).astype(np.float32)
 
 
@@ -47,6 +48,7 @@ class Normal:
             )
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
+        """Float32 values of this shape."""
         return rng.normal(self.mean, self.sd, size).astype(np.float32)
 
 
@@ -71,6 +73,7 @@ class Block:
     affected: np.ndarray
 
     def cut(self, rows: slice) -> "Block":
+        """Some of its series, by their place in it."""
         return Block(
             self.start + rows.start,
             self.values[rows],
@@ -120,6 +123,7 @@ def class_codes(
 
 
 def check_at_least(name: str, value: int, low: int) -> None:
+    """ValueError, which names the field, where a value is no whole number or below ``low``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
         raise ValueError(
             f"{name}: expected a whole number of at least {low}, got {value!r}; correct the value"
@@ -129,6 +133,7 @@ def check_at_least(name: str, value: int, low: int) -> None:
 def check_classes(
     classes: tuple[str, ...], weights: tuple[float, ...], families: tuple[str, ...]
 ) -> None:
+    """ValueError where classes are none of the families, repeated, or not as many as weights."""
     unknown = [name for name in classes if name not in families]
     if unknown or not classes or len(set(classes)) != len(classes):
         raise ValueError(
@@ -143,5 +148,6 @@ def check_classes(
 
 
 def check_noise(noise: float) -> None:
+    """ValueError where a factor on the noise is not positive and finite."""
     if not 0 < noise < np.inf:
         raise ValueError(f"noise: expected a positive factor, got {noise}; correct the value")

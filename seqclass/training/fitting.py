@@ -29,6 +29,7 @@ class Rows:
         return len(self.x)
 
     def take(self, index: np.ndarray) -> "Rows":
+        """Those of the row numbers ``index``, in that order."""
         return Rows(self.x[index], self.y[index])
 
 

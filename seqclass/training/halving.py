@@ -65,10 +65,12 @@ class SearchSpec:
         return [default, *(rung for rung in rungs if rung != default)]
 
     def spec_of(self, candidate: int) -> TrainingSpec:
+        """How a candidate is trained."""
         return replace(self.training, architecture=self.candidates()[candidate])
 
 
 def title(architecture: Architecture) -> str:
+    """An architecture in a few words."""
     stem = f", {architecture.filters} filters" if architecture.kind == "conv-lstm" else ""
     return f"{architecture.kind}, {architecture.units} units{stem}"
 

@@ -77,26 +77,32 @@ class FrozenFeatures:
 
     @cached_property
     def scaling(self) -> Scaling:
+        """Location and spread of each channel."""
         return fit_scaling(self.x)
 
     @cached_property
     def alphabets(self) -> Alphabets:
+        """The symbols of each channel that holds some."""
         return find_alphabets(self.x, self.channels)
 
     @cached_property
     def lengths(self) -> tuple[int, int]:
+        """Usual and longest number of steps."""
         return usual_steps(self.x)
 
     @cached_property
     def convolutions(self) -> Convolutions:
+        """Fixed convolutions, drawn by the seed and fitted to the rows."""
         return fit_convolutions(self.x, self.lengths[0], self.scaling, self.alphabets, self.seed)
 
     @cached_property
     def pooled(self) -> keras.Model:
+        """Raw series to what the convolutions exceed over a whole series."""
         return self.convolutions.pooled()
 
     @cached_property
     def windows(self) -> keras.Model:
+        """Raw series to what they exceed in each window."""
         return self.convolutions.windows(pooling_factor(*self.lengths, WINDOWS))
 
 
@@ -202,15 +208,18 @@ class NetworkMember:
 
     @cached_property
     def frozen(self) -> keras.Model:
+        """What comes before the trained part: raw series to what it sees."""
         return self.views() if self.views else self.training.frozen.windows
 
     @cached_property
     def seen(self) -> np.ndarray:
+        """Training rows as the trained part sees them; raw where views are taken anew."""
         x = self.training.rows.x
         return x if self.views else predict_logits(self.frozen, x)
 
     @cached_property
     def build(self) -> Build:
+        """How a network of this member is built from a seed."""
         training, architecture = self.training, self.training.spec.architecture
         if self.views:
             pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
@@ -240,6 +249,7 @@ class NetworkMember:
         self.seconds += time.monotonic() - began
 
     def trained(self, why: str | None = None) -> Trained:
+        """The member by the folds so far; ``why``: in a word, why it ends before the last."""
         scores = np.concatenate([one.held_back_logits for one in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior

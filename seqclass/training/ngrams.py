@@ -67,6 +67,7 @@ class NgramConfig:
 
 
 def n_tokens(alphabets: Alphabets) -> int:
+    """How many different tokens channels of symbols have together."""
     return math.prod(a.size for a in alphabets if a is not None)
 
 
@@ -82,9 +83,14 @@ def count(reading: NgramConfig, x: np.ndarray, vocabulary: np.ndarray) -> csr_ma
 class LinearModel(Protocol):
     """What scikit-learn's naive Bayes and regression have in common."""
 
-    def fit(self, x: csr_matrix, y: np.ndarray) -> "LinearModel": ...
-    def predict(self, x: csr_matrix) -> np.ndarray: ...
-    def predict_log_proba(self, x: csr_matrix) -> np.ndarray: ...
+    def fit(self, x: csr_matrix, y: np.ndarray) -> "LinearModel":
+        """Fit counts ``(n, p)`` to class codes ``(n,)``."""
+
+    def predict(self, x: csr_matrix) -> np.ndarray:
+        """Class codes ``(n,)``."""
+
+    def predict_log_proba(self, x: csr_matrix) -> np.ndarray:
+        """Log-probabilities ``(n, classes)``."""
 
 
 @dataclass(frozen=True)

@@ -59,18 +59,22 @@ class Recipe:
         )
 
     def balances(self, rows_per_class: Sequence[int]) -> bool:
+        """Whether rare classes are balanced, by the rows of each class."""
         rare, frequent = min(rows_per_class), max(rows_per_class)
         return self.balance == "always" or (
             self.balance == "auto" and frequent >= self.imbalance * rare
         )
 
     def batch(self, n_rows: int) -> int:
+        """Rows of a batch out of so many."""
         wanted = min(self.largest_batch, n_rows // 10)
         return min(n_rows, max(self.smallest_batch, wanted))
 
     def update_limit(self, n_rows: int) -> int:
+        """Updates at most, a multiple of ``CHUNK``."""
         passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
         return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
 
     def decay(self, n_rows: int) -> float:
+        """Weight decay of a network that is fitted to so many rows."""
         return self.weight_decay * min(1.0, self.few_rows / n_rows)

@@ -199,6 +199,7 @@ def adds_nothing(member: NetworkMember, others: list[Trained], training: Trainin
 
 
 def mixed_losses(scores: list[np.ndarray], y: np.ndarray) -> np.ndarray:
+    """Losses (nats) ``(n,)`` of the best mixture of members' scores ``(n, classes)``."""
     mixture = fit_mixture(scores, y)
     return row_losses(soften(mixture.logits(scores), mixture.temperature), y)
 
@@ -218,6 +219,7 @@ def mix(trained: list[Trained], training: Training) -> tuple[Mixture, np.ndarray
 
 
 def reports(trained: list[Trained], mixture: Mixture, y: np.ndarray) -> list[MemberReport]:
+    """What each trained member did, by the rows ``y`` that the mixture rests on."""
     found = []
     for one, weight, temperature in zip(
         trained, mixture.weights, mixture.temperatures, strict=True

@@ -119,6 +119,7 @@ class TrainingSpec:
 
     @property
     def replica_seeds(self) -> range:
+        """The seeds of the replicas, ascending."""
         return range(self.first_seed, self.first_seed + self.seeds)
 
 

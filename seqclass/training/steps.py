@@ -69,6 +69,7 @@ class KernelRidge(NamedTuple):
     head: Ridge
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
+        """Scores ``(n, classes)`` of standardised steps ``(n, p)``."""
         near = _similarity(rows, self.landmarks, self.steepness)
         return near @ self.head.kernel + self.head.bias
 

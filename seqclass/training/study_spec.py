@@ -16,6 +16,7 @@ class Variant:
     spec: TrainingSpec
 
     def label(self, seed: int) -> str:
+        """What a run is called in progress and messages."""
         return f"{self.recipe}, {self.architecture}, seed {seed}"
 
 
@@ -43,6 +44,7 @@ class StudySpec:
             )
 
     def variants(self) -> Iterator[Variant]:
+        """Every recipe with every architecture, in the spec's order."""
         for name, recipe in self.recipes.items():
             for kind in self.architectures or (recipe.architecture.kind,):
                 architecture = replace(recipe.architecture, kind=kind)

@@ -42,7 +42,8 @@ from seqclass.store.leases import locked
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
-from seqclass.store.root import Root, check_name, open_root, shown, staging
+from seqclass.store.root import Root, check_name, open_root, shown
+from seqclass.store.staging import staging
 from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
 

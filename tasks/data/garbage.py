@@ -2,7 +2,8 @@
 
 from prefect import get_run_logger, task
 
-from seqclass.store.root import collect_garbage, open_root
+from seqclass.store.garbage import collect_garbage
+from seqclass.store.root import open_root
 
 
 @task(name="collect garbage")

@@ -14,7 +14,8 @@ from seqclass.store.root import check_name, open_root
 from seqclass.store.rows import EVENT, from_dense
 from seqclass.synthesis.drawing import Block
 from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
-from seqclass.synthesis.ragas.raga_series import RagaSpec, generate_ragas
+from seqclass.synthesis.ragas.raga_series import generate_ragas
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 from tasks.compute.progress import counted
 

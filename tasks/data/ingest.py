@@ -25,7 +25,8 @@ from seqclass.store.datasets import Dataset, Provenance, dataset_versions, open_
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
 from seqclass.store.leases import locked
 from seqclass.store.quarantine import Quarantine
-from seqclass.store.root import Root, check_name, open_root, staging
+from seqclass.store.root import Root, check_name, open_root
+from seqclass.store.staging import staging
 from tasks.compute.progress import counted
 
 

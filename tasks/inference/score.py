@@ -17,13 +17,19 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answer_files import check_ending, write_out
 from seqclass.inference.partitions import Partition, partitions_of, read_labels
 from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, scorer_of
-from seqclass.monitoring.estimate import estimate
+from seqclass.monitoring.estimate import Sureness, estimate, expected_macro_f1
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
+from seqclass.store.models import Model
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root, staging
+from seqclass.store.root import Root, open_root
 from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
+from seqclass.store.staging import staging
 from tasks.compute.workers import end_workers, workers
+from tasks.evaluation.compare import ANSWERS
+
+SURENESS = ["confidence", "familiarity"]
+"""Columns of scores and of a version's answers to its test rows."""
 
 
 @task(name="resolve model")
@@ -175,8 +181,15 @@ def _as_wide_parquet(
 def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> dict[str, Any]:
     """Scores on the rows whose labels are known, None without any; and an estimate for all."""
     root, labels = open_root(root_url), spec.labels
-    classes = open_model(root, model_ref).manifest["classes"]
-    wanted = ["label", "prediction", "answer", *(f"probability_{name}" for name in classes)]
+    model = open_model(root, model_ref)
+    classes = model.manifest["classes"]
+    wanted = [
+        "label",
+        "prediction",
+        "answer",
+        *SURENESS,
+        *(f"probability_{name}" for name in classes),
+    ]
     wanted += ["series_id"] * (labels is not None)
     found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
     probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
@@ -189,9 +202,31 @@ def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) 
     if known.any():
         answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
         metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
-    summary = {"metrics": metrics, "estimate": estimate(probabilities, answers)}
+    summary = {"metrics": metrics, "estimate": _estimate(model, found, probabilities, answers)}
     get_run_logger().info("%s", json.dumps(summary))
     return summary
+
+
+def _estimate(
+    model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
+) -> dict[str, Any]:
+    """What to expect of the answers, by the version's test rows."""
+    tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
+    right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
+    found = estimate(right, _sureness(tested), _sureness(scores))
+    return {
+        **found._asdict(),
+        "macro_f1": expected_macro_f1(probabilities, answers),
+        "rows": len(answers),
+        "tested_rows": len(right),
+        "is_estimate": True,
+        "from": "test rows and calibrated confidence, no labels",
+    }
+
+
+def _sureness(table: pa.Table) -> Sureness:
+    confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
+    return Sureness(confidence, None if np.isnan(familiarity).any() else familiarity)
 
 
 def quality(

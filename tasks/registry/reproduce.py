@@ -17,7 +17,8 @@ from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
-from seqclass.store.root import DamagedError, Root, open_root, staging
+from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.staging import staging
 from tasks.compute.candidates import assemble, train_candidates
 from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.workers import workers

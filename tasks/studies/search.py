@@ -15,8 +15,9 @@ from prefect.artifacts import create_table_artifact
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.references import SearchRef
-from seqclass.store.root import Root, open_root, staging
+from seqclass.store.root import Root, open_root
 from seqclass.store.split import Split
+from seqclass.store.staging import staging
 from seqclass.store.studies import (
     RUNS,
     SEARCHES,

@@ -20,8 +20,9 @@ from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.references import StudyRef
-from seqclass.store.root import open_root, staging
+from seqclass.store.root import open_root
 from seqclass.store.split import Split
+from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant

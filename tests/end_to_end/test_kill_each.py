@@ -21,13 +21,15 @@ from fsspec.asyn import sync_wrapper
 from prefect.logging import disable_run_logger
 from s3fs import S3FileSystem
 
-import seqclass.store.root
+import seqclass.store.garbage
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.registry import Grounds, champion_of, move_champion
-from seqclass.store.root import Root, collect_garbage, open_root, staging
+from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
+from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import end_workers
 from tasks.data.ingest import ImportSpec, ingest
@@ -198,7 +200,7 @@ DEEDS = {
 
 def sweep_all(root: Root) -> None:
     """Sweep as if all that nobody holds were old enough."""
-    seqclass.store.root.LEFTOVER_AGE_S = seqclass.store.root.DRAFT_AGE_S = -1
+    seqclass.store.garbage.LEFTOVER_AGE_S = seqclass.store.garbage.DRAFT_AGE_S = -1
     collect_garbage(root)
 
 
@@ -247,8 +249,8 @@ def is_done(deed: Deed, root: Root) -> bool:
 def left_over(root: Root) -> list[str]:
     """Staged files, drafts, and versions without a manifest, after a sweep."""
     found = [path for path in root.fs.find(root.path) if "/.staging/" in path]
-    found += seqclass.store.root._drafts(root)
-    return found + list(seqclass.store.root._versions_without_manifest(root))
+    found += seqclass.store.garbage._drafts(root)
+    return found + list(seqclass.store.garbage._versions_without_manifest(root))
 
 
 @pytest.mark.slow

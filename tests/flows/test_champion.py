@@ -7,7 +7,8 @@ import pytest
 from seqclass.store.models import load_keras
 from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
 from seqclass.store.retrainings import commit_retraining, replay_pending
-from seqclass.store.root import DamagedError, Root, open_root, staging
+from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_version

@@ -16,7 +16,8 @@ import pytest
 from seqclass.store.catalogue import write_index
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
-from seqclass.store.root import Root, staging
+from seqclass.store.root import Root
+from seqclass.store.staging import staging
 from tests.support.commands import Command, csv
 from tests.support.places import NOW
 from tests.support.stored import store_series

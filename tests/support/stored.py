@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import Model, commit_model
-from seqclass.store.root import Root, staging
+from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
+from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import train_seed
 from tasks.compute.workers import workers

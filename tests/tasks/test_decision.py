@@ -18,7 +18,8 @@ from seqclass.store.leases import locked
 from seqclass.store.models import commit_model
 from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
 from seqclass.store.retrainings import replay_pending, retrainings_of
-from seqclass.store.root import Root, staging
+from seqclass.store.root import Root
+from seqclass.store.staging import staging
 from tasks.registry.promote import promote_version, roll_back
 from tasks.retraining.detection import detect_new_data
 from tests.support.places import NOW

@@ -35,8 +35,9 @@ from seqclass.store.registry import (
     read_audit,
 )
 from seqclass.store.retrainings import commit_retraining, retrainings_of, write_suspect_labels
-from seqclass.store.root import Root, open_root, staging
+from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
+from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.data.split import select_rows

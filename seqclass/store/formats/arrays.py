@@ -39,9 +39,11 @@ class StoredArray:
 
     @property
     def n_bytes(self) -> int:
+        """Size once it is unpacked, as its header says."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def whole(self, limits: Limits, what: str) -> np.ndarray:
+        """The array in memory; a refusal where it is larger than the limits allow."""
         limits.check(self.path, "whole_bytes", self.n_bytes, f"of {what}")
         with self.open_data() as data:
             flat = self._read(data, math.prod(self.shape))
@@ -71,6 +73,7 @@ class StoredArray:
 
 
 def read_npz(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Tables from ``X`` and ``y``, or from ``X_train``, ``X_test`` and their labels."""
     path = paths[0]
     with ExitStack() as stack:
         arrays = _arrays_of(path, reading.limits, stack)
@@ -87,6 +90,7 @@ def read_npz(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 
 def read_npy(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Tables from a pair of files, series and then labels."""
     x, y = (_stored_array(path, os.path.getsize(path), _opener(path)) for path in paths)
     labels = _whole_labels(y, reading.limits)
     yield from _array_tables(x, labels, None, reading.split or "series", reading)

@@ -36,6 +36,7 @@ class _OtherKindError(ValueError):
 
 
 def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Tables from delimited text, long or wide, in whatever dialect its first lines show."""
     path = paths[0]
     _check_header(path, reading.limits)
     dialect = dialect_of(path, reading.names)

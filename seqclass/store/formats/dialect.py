@@ -78,6 +78,7 @@ def _encoding(path: str, content: bytes, names: ColumnNames) -> str:
 
 
 def not_utf8(path: str) -> ValueError:
+    """The refusal of bytes that are no UTF-8."""
     return refusal(
         path, "UTF-8 text", "other bytes",
         "save it as UTF-8, or name its encoding: --encoding latin-1 (Excel in the west: cp1252)",

@@ -68,6 +68,7 @@ class Overview:
             self.flat += len(own) > 1 and bool(((own == own[0]) | np.isnan(own)).all())
 
     def describe(self) -> dict[str, Any]:
+        """Sizes, classes, ranges and warnings, for people and as JSON."""
         n_steps = [min(self.lengths), int(np.median(self.lengths)), max(self.lengths)]
         labelled = {name: n for name, n in sorted(self.classes.items(), key=str) if name}
         return {

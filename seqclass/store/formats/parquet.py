@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.footer import Footer, read_footer
+from seqclass.store.formats.columns import check_precision
 from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.longform import PART_CELLS, check_precision, gather, survey_rows
+from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
 from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
 from seqclass.store.formats.widetext import wide_tables
 from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
@@ -21,6 +22,7 @@ OWN_COLUMNS = (*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step")
 
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Tables from a file whose rows are series, or steps of series."""
     path, limits = paths[0], reading.limits
     footer = check_parquet(path, limits)
     with pq.ParquetFile(path) as parquet:

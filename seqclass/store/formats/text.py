@@ -140,6 +140,7 @@ class Lines:
         self.n_channels = self.n_cells = self.n_series = 0
 
     def add(self, label: str | None, channels: list[np.ndarray]) -> Iterator[pa.Table]:
+        """Take a series ``(steps,)`` by channel; a table is given out when enough have come."""
         self.n_series += 1
         self.n_channels = self.n_channels or len(channels)
         self.reading.limits.check(self.path, "series", self.n_series)

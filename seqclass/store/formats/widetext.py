@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.store.formats.arrays import observed_lengths
-from seqclass.store.formats.longform import float_column
+from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
 from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, from_dense
 

@@ -16,6 +16,7 @@ FIRST_ROW = 2
 
 
 def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Rows of a sheet that is a table, long or wide."""
     path = paths[0]
     table = read_sheet(path, reading.names, reading.limits)
     if reading.names.layout == "wide":

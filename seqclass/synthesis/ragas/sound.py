@@ -31,6 +31,7 @@ class Line(NamedTuple):
 
     @property
     def seconds(self) -> float:
+        """How long it lasts."""
         return len(self.cents) / self.rate_hz
 
 

@@ -54,6 +54,7 @@ class Note(NamedTuple):
         return self.svara + (ABOVE * self.octave if self.octave > 0 else BELOW * -self.octave)
 
     def raised(self, octaves: int) -> "Note":
+        """The same svara some octaves higher, or lower where ``octaves`` is negative."""
         return Note(self.svara, self.octave + octaves)
 
 
@@ -70,6 +71,7 @@ def read_note(text: str) -> Note:
 
 
 def read_notes(text: str) -> tuple[Note, ...]:
+    """Notes of a text, svaras separated by blanks; ValueError names the one that is none."""
     return tuple(read_note(word) for word in text.split())
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from seqclass.evaluation.intervals import wilson
-from seqclass.monitoring.estimate import estimate
 from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
 from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change
 
@@ -163,19 +162,6 @@ def test_wilson_holds_the_share(successes: int, n: int) -> None:
     low, high = wilson(successes / n, n)
     assert 0 <= low <= successes / n + 1e-9
     assert successes / n - 1e-9 <= high <= 1
-
-
-def test_an_estimate_says_that_it_is_one_and_is_right_where_calibrated() -> None:
-    rng = np.random.default_rng(0)
-    probabilities = rng.dirichlet([0.4] * 3, 4000)
-    truth = (probabilities.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
-    said = probabilities.argmax(axis=1)
-    found = estimate(probabilities, said)
-    assert found["is_estimate"]
-    assert found["accuracy"] == pytest.approx((said == truth).mean(), abs=0.02)
-    assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"), abs=0.02)
-    low, high = found["accuracy_interval"]
-    assert low < found["accuracy"] < high
 
 
 @pytest.mark.parametrize("wrong", [{"worse": -1}, {"class_rows": 0}, {"class_falls": {"a": 2}}])

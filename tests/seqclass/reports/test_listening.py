@@ -18,7 +18,8 @@ from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.drawing import Uniform
-from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSpec
+from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.sound import (
     BEND_SEMITONES,
     SAMPLE_HZ,

@@ -12,7 +12,8 @@ from seqclass.store.catalogue import list_models, write_index
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Bad, Root, staging
+from seqclass.store.root import Bad, Root
+from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.store import datasets
+from seqclass.store import parts as row_groups
 from seqclass.store.datasets import dataset_versions, open_dataset, write_dataset
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.rows import from_dense, to_dense
@@ -65,9 +66,9 @@ def test_bytes_do_not_depend_on_how_rows_arrive(
 ) -> None:
     table, found = ragged(lengths), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "ROW_GROUP_ROWS", rows)
-        patch.setattr(datasets, "ROW_GROUP_VALUES", 24)
-        patch.setattr(datasets, "ROW_GROUPS_PER_FILE", 2)
+        patch.setattr(row_groups, "ROW_GROUP_ROWS", rows)
+        patch.setattr(row_groups, "ROW_GROUP_VALUES", 24)
+        patch.setattr(row_groups, "ROW_GROUPS_PER_FILE", 2)
         for parts in ([table], pieces(table, size)):
             root = open_root(tmp_path_factory.mktemp("tree"))
             found.append(write_dataset(root, "r", parts, {}, NOW).manifest)
@@ -240,7 +241,7 @@ def test_equal_lengths_become_an_array_without_a_copy() -> None:
 def test_row_groups_are_bounded_by_values_for_long_series(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "ROW_GROUP_VALUES", 1000)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_VALUES", 1000)
     stored = write_dataset(root, "r", [ragged([300] * 10)], {}, NOW)
     groups = pq.ParquetFile(f"{stored.folder}/part-00000.parquet").metadata
     assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [2] * 5

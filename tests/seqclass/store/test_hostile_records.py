@@ -17,8 +17,9 @@ from seqclass.store.models import load_keras
 from seqclass.store.references import StudyRef
 from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import DamagedError, Root, _digest_of, open_root, staging
+from seqclass.store.root import DamagedError, Root, _digest_of, open_root
 from seqclass.store.scores import TABLE, ScoreSet
+from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.root import (
     DEFAULT_ROOT,
     Root,
     check_name,
-    collect_garbage,
-    commit,
     open_root,
     replace_file,
-    staging,
     write_manifest,
 )
+from seqclass.store.staging import commit, staging
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_series
 
 HOLD = """
 import sys
-from seqclass.store.root import open_root, staging
+from seqclass.store.root import open_root
+from seqclass.store.staging import staging
 root = open_root(sys.argv[1])
 with staging(root, "held") as folder:
     open(folder + "/half", "w").close()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seqclass.synthesis.drawing import Uniform
-from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSeriesBlock, RagaSpec
+from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ, RagaSeriesBlock
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.svaras import PLACES, read_notes
 from tests.support.melodies import draw
 

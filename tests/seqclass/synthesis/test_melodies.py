@@ -24,10 +24,10 @@ from seqclass.synthesis.ragas.definitions import Raga
 from seqclass.synthesis.ragas.raga_series import (
     REFERENCE_HZ,
     RagaSeriesBlock,
-    RagaSpec,
     _transcribed,
     generate_ragas,
 )
+from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.svaras import Note, read_notes
 from seqclass.synthesis.ragas.table import TABLE, choose_ragas, find_raga
 from tasks.data.generate import generated_tables, raga_tables

@@ -1,0 +1,74 @@
+"""Columns of numbers, whatever they are written as, to float32 without losing what changes."""
+
+import numpy as np
+import pyarrow as pa
+
+from seqclass.store.formats.dialect import COMMA_NUMBER
+from seqclass.store.formats.table import refusal
+
+LOST_CHANGES = 0.05
+"""Share of the changes from step to step that may fall below the precision of float32."""
+
+
+def float_column(
+    path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
+) -> np.ndarray:
+    """A column's values ``(n,)`` float32; ``rows``: their numbers in the file, for refusals."""
+    values = _wide_numbers(path, column, name, rows)
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    check_precision(path, name, values, narrow)
+    if not keep_infinite and np.isinf(narrow).any():
+        row = int(rows[np.isinf(narrow).argmax()])
+        raise refusal(
+            path, f"finite numbers in column {name!r}", "Inf (or beyond float32)",
+            "correct the value", row,
+        )  # fmt: skip
+    return narrow
+
+
+def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray) -> np.ndarray:
+    """A column's float64 values, whatever it is written as."""
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        try:
+            return column.cast(pa.float64(), safe=False).to_numpy()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise refusal(
+                path, f"numbers in column {name!r}", str(column.type),
+                f"convert it, or leave it out with --ignore {name}",
+            ) from None  # fmt: skip
+    import pandas as pd  # a quarter of a second, and 30 MB that most commands can do without
+
+    texts = column.to_pandas()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    blank = texts.isna() | texts.str.strip().str.lower().isin(["", "nan", "na", "null"])
+    bad = (numbers.isna() & ~blank).to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        raise refusal(
+            path, f"a number in column {name!r}", repr(texts.iloc[row]),
+            _cure(name, texts.iloc[row]), int(rows[row]),
+        )  # fmt: skip
+    return numbers.to_numpy(dtype=np.float64)
+
+
+def _cure(name: str, text: str) -> str:
+    if COMMA_NUMBER.fullmatch(text.strip()):
+        return "say --decimal , where a comma is the decimal sign"
+    return f"correct the value, or leave the column out with --ignore {name}"
+
+
+def check_precision(path: str, name: str, values: np.ndarray, narrow: np.ndarray) -> None:
+    """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored."""
+    with np.errstate(invalid="ignore"):
+        changes, left = np.diff(values) != 0, np.diff(narrow) != 0
+    known = ~np.isnan(np.diff(values))
+    lost = int((changes & ~left & known).sum())
+    if lost > LOST_CHANGES * max(int((changes & known).sum()), 1):
+        raise refusal(
+            path, f"numbers of about seven digits in column {name!r} (float32)",
+            f"{lost:,} changes that are lost beside a size of {np.nanmax(np.abs(values)):.3g}",
+            f"subtract an offset, or leave the column out with --ignore {name}",
+        )  # fmt: skip

@@ -1,0 +1,173 @@
+"""Rows on their way into the Parquet files of a dataset: checked, counted, digested, cut."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqclass.store.root import Root, describe_file
+from seqclass.store.rows import canonical_buffers, channels_of, check_rows, dataset_schema
+
+ROW_GROUP_ROWS = 65_536
+ROW_GROUP_VALUES = 8_388_608
+ROW_GROUPS_PER_FILE = 16
+"""A row group ends at whichever limit comes first, so the files follow from the rows alone."""
+
+
+def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> dict[str, Any]:
+    """Write rows into a staged folder; what its manifest says of them and of their files."""
+    first = next((table for table in tables if len(table)), None)
+    if first is None:
+        raise ValueError("rows: expected at least one series, got none; check the input")
+    schema = dataset_schema(first.schema)
+    writer, summary = _PartWriter(root, folder, schema), _Summary(schema)
+    for table in _chain(first, tables):
+        if set(table.column_names) != set(schema.names):
+            raise ValueError(
+                f"columns: expected {', '.join(schema.names)} as in the first rows, "
+                f"got {', '.join(table.column_names)}; give every file the same columns"
+            )
+        table = table.select(schema.names).cast(schema)
+        check_rows(table, channels_of(schema))
+        summary.add(table)
+        writer.add(table)
+    return {**summary.describe(), "files": writer.close()}
+
+
+def _chain(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    yield first
+    yield from rest
+
+
+class _Summary:
+    """Counts and digests rows as they pass."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.ids: list[pa.Array] = []
+        self.classes: Counter[str | None] = Counter()
+        self.splits: Counter[str | None] = Counter()
+        self.groups: Counter[str | None] = Counter()
+        self.values: Counter[str] = Counter()
+        self.missing: Counter[str] = Counter()
+        self.n_steps: list[int] = []
+        self.digests = {name: (hashlib.sha256(), hashlib.sha256()) for name in schema.names}
+
+    def add(self, table: pa.Table) -> None:
+        self.ids += table["series_id"].chunks
+        counters = {"label": self.classes, "split": self.splits, "group": self.groups}
+        for name, counter in counters.items():
+            if name in table.column_names:
+                for item in pc.value_counts(table[name]).to_pylist():
+                    counter[item["values"]] += item["counts"]
+        bounds = pc.min_max(table["n_steps"]).as_py()
+        self.n_steps = [
+            min([*self.n_steps[:1], bounds["min"]]),
+            max([*self.n_steps[1:], bounds["max"]]),
+        ]
+        for name in channels_of(self.schema):
+            values = pc.list_flatten(table[name])
+            self.values[name] += len(values)
+            self.missing[name] += pc.sum(pc.is_nan(values)).as_py() or 0
+        for name, (lengths, content) in self.digests.items():
+            for chunk in table[name].chunks:
+                for digest, buffer in zip(
+                    (lengths, content), canonical_buffers(chunk), strict=True
+                ):
+                    digest.update(buffer)
+
+    def describe(self) -> dict[str, Any]:
+        self._check_ids()
+        digest = self._digest()
+        return {
+            "version": digest[:16],
+            "digest": digest,
+            "n_series": sum(map(len, self.ids)),
+            "n_steps": self.n_steps,
+            "channels": channels_of(self.schema),
+            "columns": {f.name: str(f.type) for f in self.schema},
+            "classes": {k: self.classes[k] for k in sorted(filter(None, self.classes))},
+            "unlabelled": self.classes[None],
+            "groups": len(self.groups.keys() - {None}),
+            "missing": {k: self.missing[k] / n for k, n in self.values.items()},
+            "splits": {k: self.splits[k] for k in sorted(filter(None, self.splits))},
+        }
+
+    def _digest(self) -> str:
+        whole = hashlib.sha256()
+        for column in self.schema:
+            parts = "".join(digest.hexdigest() for digest in self.digests[column.name])
+            whole.update(f"{column.name}:{column.type}:{parts};".encode())
+        return whole.hexdigest()
+
+    def _check_ids(self) -> None:
+        ids = pa.chunked_array(self.ids, pa.string())
+        if pc.count_distinct(ids).as_py() == len(ids):
+            return
+        counts = pc.value_counts(ids)
+        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0].as_py()
+        raise ValueError(
+            f"series_id: expected a different id for every series, got {twice['values']!r} "
+            f"{twice['counts']} times; rename or remove the repeats"
+        )
+
+
+class _PartWriter:
+    """Cuts a stream of rows into row groups and files."""
+
+    def __init__(self, root: Root, folder: str, schema: pa.Schema) -> None:
+        self.root, self.folder, self.schema = root, folder, schema
+        self.pending = schema.empty_table()
+        self.files: list[dict[str, Any]] = []
+        self.groups = 0
+        root.fs.makedirs(folder, exist_ok=True)
+
+    def add(self, table: pa.Table) -> None:
+        self.pending = pa.concat_tables([self.pending, table])
+        while (cut := self._full_group()) is not None:
+            self._write(self.pending.slice(0, cut))
+            self.pending = self.pending.slice(cut)
+
+    def close(self) -> list[dict[str, Any]]:
+        if len(self.pending):
+            self._write(self.pending)
+        if self.groups:
+            self._close_file()
+        return self.files
+
+    def _full_group(self) -> int | None:
+        """Rows of the next row group; None while it is not full yet."""
+        values = np.cumsum(self.pending["n_steps"].to_numpy(), dtype=np.int64)
+        cut = int(np.searchsorted(values * len(channels_of(self.schema)), ROW_GROUP_VALUES)) + 1
+        cut = min(cut, ROW_GROUP_ROWS)
+        return cut if cut <= len(self.pending) else None
+
+    def _write(self, rows: pa.Table) -> None:
+        if not self.groups:
+            self.sink = self.root.fs.open(f"{self.folder}/{self._part()}", "wb")
+            self.parquet = pq.ParquetWriter(
+                self.sink,
+                self.schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=[c for c in ("label", "split", "group") if c in self.schema.names],
+                use_byte_stream_split=[f"{c}.list.element" for c in channels_of(self.schema)],
+            )
+        self.parquet.write_table(rows.combine_chunks(), row_group_size=len(rows))
+        self.groups += 1
+        if self.groups == ROW_GROUPS_PER_FILE:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        self.parquet.close()
+        self.sink.close()
+        self.files.append(describe_file(self.root, self.folder, self._part()))
+        self.groups = 0
+
+    def _part(self) -> str:
+        return f"part-{len(self.files):05d}.parquet"

@@ -1,0 +1,88 @@
+"""Work in progress, which lives under ``.staging/`` and is moved to its final folder whole.
+
+A part's manifest is written last. What has no manifest does not exist.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Iterator
+
+from seqclass.store.root import MANIFEST, Root, create_file, sync_folder
+
+STAGING = ".staging"
+
+
+@contextlib.contextmanager
+def staging(root: Root, purpose: str) -> Iterator[str]:
+    """A private folder for work in progress; what is not committed by the end is removed."""
+    folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
+    with contextlib.ExitStack() as stack:
+        if root.is_local:
+            stack.callback(os.close, _claim(folder))
+        stack.callback(_remove, root, folder)
+        _own_staging.append((root, folder))
+        stack.callback(_own_staging.remove, (root, folder))
+        yield folder
+
+
+_own_staging: list[tuple[Root, str]] = []
+
+
+def discard_staging() -> None:
+    """Remove all work in progress of this process, which is about to end."""
+    for root, folder in _own_staging:
+        with contextlib.suppress(OSError):
+            _remove(root, folder)
+
+
+def _claim(folder: str) -> int:
+    """Create a folder that appears under its name already locked by this process."""
+    unlocked = f"{folder}.new"
+    os.makedirs(unlocked)
+    handle = os.open(unlocked, os.O_RDONLY)
+    with contextlib.suppress(OSError):  # some network file systems lock no folders
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.rename(unlocked, folder)
+    return handle
+
+
+def _remove(root: Root, folder: str) -> None:
+    if root.fs.exists(folder):
+        root.fs.rm(folder, recursive=True)
+
+
+def commit(root: Root, folder: str, *final: str) -> bool:
+    """Move a staged folder with its manifest to its final place; False where that is taken."""
+    target = root.join(*final)
+    if root.is_local:
+        return _commit_local(folder, target)
+    if root.fs.exists(f"{target}/{MANIFEST}"):
+        return False
+    names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
+    for name in names:
+        if name != MANIFEST:
+            root.fs.cp_file(f"{folder}/{name}", f"{target}/{name}")
+    try:
+        create_file(root, f"{target}/{MANIFEST}", root.fs.cat_file(f"{folder}/{MANIFEST}"))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _commit_local(folder: str, target: str) -> bool:
+    for name in os.listdir(folder):
+        with open(f"{folder}/{name}", "rb") as file:
+            os.fsync(file.fileno())
+    sync_folder(folder)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.rename(folder, target)
+        sync_folder(os.path.dirname(target))
+    except OSError:
+        if os.path.isdir(target):
+            return False
+        raise
+    return True

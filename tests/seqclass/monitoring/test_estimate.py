@@ -1,0 +1,73 @@
+"""An estimate holds the truth as often as it says, and promises nothing after a drift."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from seqclass.monitoring.estimate import Sureness, drift_of, estimate, expected_macro_f1
+
+DRAWS = 200
+
+
+def answered(
+    rng: np.random.Generator, n: int, slope: float, boast: float, noise: float = 0.0
+) -> tuple[np.ndarray, Sureness]:
+    """Answers of a model of two classes that is surer (``boast`` above 1) than it should be; noise
+    on what it sees is what it was not calibrated for."""
+    x = rng.normal(size=n)
+    y = rng.random(n) < 1 / (1 + np.exp(-slope * x))
+    seen = x + noise * rng.normal(size=n)
+    p = 1 / (1 + np.exp(-boast * slope * seen))
+    said = p > 0.5
+    return said == y, Sureness(np.where(said, p, 1 - p), None)
+
+
+@pytest.mark.parametrize("n_test", [40, 100, 400])
+@pytest.mark.parametrize("n_new", [50, 1000])
+@pytest.mark.parametrize("boast", [0.7, 1.0, 1.6])
+def test_the_interval_holds_the_truth_as_often_as_it_says(
+    n_test: int, n_new: int, boast: float
+) -> None:
+    held = promised = 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        right, tested = answered(rng, n_test, 3.0, boast)
+        truth, new = answered(rng, n_new, 3.0, boast)
+        found = estimate(right, tested, new)
+        if found.accuracy_interval is not None:
+            low, high = found.accuracy_interval
+            promised += 1
+            held += low <= truth.mean() <= high
+    assert promised >= 0.98 * DRAWS
+    assert 0.90 <= held / promised <= 0.99
+
+
+def test_a_drift_is_told_and_nothing_is_promised() -> None:
+    told = 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        right, tested = answered(rng, 200, 3.0, 1.0)
+        _, new = answered(rng, 400, 3.0, 1.0, noise=2.0)
+        found = estimate(right, tested, new)
+        told += found.doubt is not None
+        assert (found.accuracy_interval is None) == (found.doubt is not None)
+    assert told >= 0.95 * DRAWS
+
+
+def test_series_unlike_the_training_series_are_a_drift_however_sure_the_answers_are() -> None:
+    rng = np.random.default_rng(0)
+    confidence = np.full(100, 0.9)
+    old, like = (Sureness(confidence, rng.random(100)) for _ in range(2))
+    unlike = Sureness(confidence, rng.random(100) ** 4)
+    assert drift_of(old, like) is None
+    assert "how like the training series" in str(drift_of(old, unlike))
+    assert drift_of(Sureness(confidence, None), unlike) is None
+
+
+def test_macro_f1_is_that_of_calibrated_answers() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.4] * 3, 4000)
+    truth = (probabilities.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
+    said = probabilities.argmax(axis=1)
+    found = expected_macro_f1(probabilities, said)
+    assert found == pytest.approx(f1_score(truth, said, average="macro"), abs=0.02)
