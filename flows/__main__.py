@@ -84,6 +84,7 @@ for command in (
     inspection_commands.models,
     inspection_commands.show,
     inspection_commands.verify,
+    inspection_commands.sign,
     inspection_commands.doctor,
 ):
     app.command()(flat(command))

@@ -92,13 +92,23 @@ def show(
 
 def verify(
     ref: Annotated[str | None, typer.Argument(help="A model or dataset (default: all).")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Public key (PEM) that every model version is signed with.")
+    ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check every digest in the tree, or in one part of it."""
     from seqclass.store.catalogue import verify_tree
+    from seqclass.store.signatures import unsigned_versions
 
-    found = verify_tree(open_root(root), ref)
+    store = open_root(root)
+    found = verify_tree(store, ref)
+    if key is not None:
+        named = (
+            store.names("models") if ref is None else [ModelRef.parse(ref.rpartition("/")[2]).name]
+        )
+        found["bad"] += unsigned_versions(store, key, named)
     if as_json:
         print_json(found)
     else:
@@ -107,6 +117,21 @@ def verify(
         typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
     if found["bad"]:
         raise typer.Exit(REFUSED)
+
+
+def sign(
+    model: Annotated[str, typer.Argument(help="A model version: NAME@vN, or NAME: its champion.")],
+    key: Annotated[str, typer.Option(help="Private key (PEM, Ed25519) without a password.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Sign a version, so that 'verify --key' tells it from one that others have made."""
+    from seqclass.store.registry import open_model
+    from seqclass.store.signatures import sign_version
+
+    version = open_model(open_root(root), model)
+    outcome = {"model": version.ref, "signature": sign_version(version, key)}
+    print_json(outcome) if as_json else typer.echo(f"{version.ref}: {outcome['signature']}")
 
 
 def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:

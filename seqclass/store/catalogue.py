@@ -29,7 +29,7 @@ from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
 
-MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit")
+MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures")
 NUMBER, TEXT = (int, float), (str,)
 SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     "datasets": {},
@@ -200,7 +200,7 @@ def _verify_registry(root: Root, name: str, bad: Bad) -> int:
     elif problem := pointer_problem(root, name):
         bad.append({"path": path, "problem": problem})
     for file in _unlisted(root, root.join("models", name), MODEL_FOLDERS):
-        bad.append({"path": file, "problem": "expected versions, aliases and audit, this is none"})
+        bad.append({"path": file, "problem": "expected versions, aliases, audit, signatures"})
     return int(champion is not None)
 
 
