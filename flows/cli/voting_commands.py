@@ -1,6 +1,7 @@
 """Command ``seqclass vote``."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +54,7 @@ def vote(
 
 def _poll_spec(
     store: Root,
-    manifest: dict[str, Any],
+    manifest: Mapping[str, Any],
     window: int | None,
     hop: int | None,
     agreement: float,
