@@ -6,6 +6,7 @@ of real pieces, whose letters carry no variants, to the next of the letters that
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from seqclass.reports.charts import ACCENT, INK, MUTED, STYLE
-from seqclass.synthesis.ragas.melody_statistics import melody_statistics, scale_rank
+from seqclass.synthesis.ragas.melody_statistics import MelodyFigures, melody_statistics, scale_rank
 from seqclass.synthesis.ragas.raga_series import generate_ragas
 from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.svaras import LETTERS, PLACES
 
 GITAMS = Path(__file__).parents[2] / "shared" / "data" / "raga" / "geethams.jsonl"
-REAL: dict[str, Any] = {
+REAL: Mapping[str, Any] = {
     "steps": 0.696, "skips": 0.149, "repeats": 0.109, "larger": 0.045, "over_octave": 0.0045,
     "mean_run": 2.35, "runs_of_one": 0.465, "range": [22.0, 13, 35], "octaves": [0.08, 0.77, 0.15],
 }  # fmt: skip
@@ -29,7 +30,7 @@ PIECE_NOTES = (200, 400)
 """As long as the pieces by which the real figures were measured."""
 
 
-def generated(spec: RagaSpec) -> dict[str, Any]:
+def generated(spec: RagaSpec) -> MelodyFigures:
     """Statistics of a spec's melodies."""
     places = [np.unique([PLACES[s] for s in raga.svaras]) for raga in spec.definitions]
     ranks, heights = [], []
@@ -42,7 +43,7 @@ def generated(spec: RagaSpec) -> dict[str, Any]:
     return _statistics(ranks, heights)
 
 
-def gitams() -> dict[str, Any] | None:
+def gitams() -> MelodyFigures | None:
     """Statistics of the real pieces in the shared data; None where it is absent."""
     if not GITAMS.is_file():
         return None
@@ -57,7 +58,7 @@ def gitams() -> dict[str, Any] | None:
     return _statistics(ranks, heights)
 
 
-def _statistics(ranks: list[np.ndarray], heights: list[np.ndarray]) -> dict[str, Any]:
+def _statistics(ranks: list[np.ndarray], heights: list[np.ndarray]) -> MelodyFigures:
     ends = np.cumsum([len(rank) for rank in ranks])
     return melody_statistics(np.concatenate(ranks), np.concatenate(heights), ends)
 

@@ -9,13 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 from seqclass.answering import Answering
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
-from seqclass.training.spec import TrainingSpec
+from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
 """Series of every class that a training needs: one to learn from, one to hold back."""
 
 
-class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
+class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classify series of any lengths, with holes and several channels, by the committee of
     ``seqclass train``: fixed convolutions, a kernel between series and two LSTM networks, weighed
     by rows held back; calibrated, and able to say that it does not know.
@@ -33,7 +33,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         random_state: int = 0,
-        members: tuple[str, ...] | None = None,
+        members: tuple[Member, ...] | None = None,
         budget_s: float | None = None,
     ) -> None:
         self.random_state = random_state
@@ -74,8 +74,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):
         return self
 
     def _spec(self) -> TrainingSpec:
-        chosen: dict[str, Any] = {} if self.members is None else {"members": tuple(self.members)}
-        return TrainingSpec(seeds=1, budget_s=self.budget_s, **chosen)
+        members = MEMBERS if self.members is None else tuple(self.members)
+        return TrainingSpec(seeds=1, budget_s=self.budget_s, members=members)
 
     def _padded(self, x: Series) -> np.ndarray:
         check_is_fitted(self, "keras_model_")

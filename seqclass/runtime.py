@@ -44,7 +44,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def numerics() -> dict[str, Any]:
+def numerics() -> dict[str, int | bool | str]:
     """What besides versions and CPU decides the bits of a training; part of its fingerprint."""
     return {
         "threads": threads(),

@@ -50,7 +50,7 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     _name_damaged(bad)
     if as_json:
         keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
-        print_json({"models": [{key: m[key] for key in keys} for m in found], "damaged": bad})
+        print_json({"models": [{key: dict(m)[key] for key in keys} for m in found], "damaged": bad})
         return
     table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
     for m in found:

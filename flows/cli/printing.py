@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqclass.store.manifests import DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Bad, Root, open_root, shown
 
@@ -45,13 +47,13 @@ def show_import(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
     show_dataset(store, outcome["dataset"], as_json)
 
 
-def dataset_summary(manifest: dict[str, Any]) -> dict[str, Any]:
+def dataset_summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
     ref = str(DatasetRef(manifest["name"], manifest["version"]))
     return {"dataset": ref, **{key: manifest[key] for key in keys}}
 
 
-def show_dataset_summary(store: Root, manifest: dict[str, Any]) -> None:
+def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
     table = new_table("datasets/" + manifest["name"], manifest["version"])
     add_row(table, "series", f"{manifest['n_series']:,}")
     add_row(table, "steps", span(manifest["n_steps"]))
@@ -134,7 +136,8 @@ def training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
-    from seqclass.store.registry import champion_of, open_model, read_audit
+    from seqclass.store.audit import read_audit
+    from seqclass.store.registry import champion_of, open_model
 
     model = open_model(store, ref)
     found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
@@ -390,5 +393,5 @@ def span(n_steps: list[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def print_json(content: dict[str, Any]) -> None:
+def print_json(content: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(content, ensure_ascii=False))

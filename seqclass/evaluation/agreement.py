@@ -1,6 +1,7 @@
 """How far the seeds of one recipe agree, score by score and row by row."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
@@ -10,12 +11,28 @@ from seqclass.evaluation.metrics import score_intervals
 SPREAD_SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
-def spread_of(seeds: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
+class Spread(TypedDict):
+    """How a score spreads over seeds; one seed has no deviation."""
+
+    mean: float
+    min: float
+    max: float
+    sd: float | None
+
+
+class WorstCase(TypedDict):
+    """Which seed, counted from 0, has the most errors, and the intervals of its scores."""
+
+    position: int
+    intervals: dict[str, list[float]]
+
+
+def spread_of(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
     """Mean, lowest, highest and standard deviation of each score over seeds.
 
     One seed says nothing about the deviation, which is None then.
     """
-    found = {}
+    found: dict[str, Spread] = {}
     for name in SPREAD_SCORES:
         values = np.array([seed[name] for seed in seeds])
         found[name] = {
@@ -27,7 +44,7 @@ def spread_of(seeds: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> dict[str, Any]:
+def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> WorstCase:
     """Position of the seed with the most errors and the 95% intervals of its scores.
 
     answers: class codes ``(seeds, n)``; y: true codes ``(n,)``.

@@ -1,31 +1,57 @@
 """What the LSTM adds: it alone, fixed convolutions alone and what is registered, row by row."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from seqclass.evaluation.metrics import seed_scores
-from seqclass.evaluation.votes import lead_of
+from seqclass.evaluation.votes import Lead, lead_of
 
 CONVOLUTIONS = "convolutions"
 
 
-def trained_members(members: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+class MemberRecord(TypedDict):
+    """What a training keeps of a member (``training.replica.MemberReport``)."""
+
+    name: str
+    weight: float
+    accuracy: float | None
+    log_loss: float | None
+    networks: int
+    seconds: float
+    why: str | None
+
+
+class TestedMember(MemberRecord):
+    """A member with its own scores on the test rows."""
+
+    test: dict[str, float]
+
+
+class Contribution(TypedDict):
+    """Every trained member alone, the lead of what is registered over each, and a sentence."""
+
+    members: list[TestedMember]
+    leads: dict[str, Lead]
+    lstm: str
+
+
+def trained_members(members: Sequence[MemberRecord]) -> list[MemberRecord]:
     """Records of the members that answer, in the order of their file."""
     return [member for member in members if member["accuracy"] is not None]
 
 
 def contribution_of(
-    members: Sequence[dict[str, Any]], alone: np.ndarray, answers: np.ndarray, y: np.ndarray
-) -> dict[str, Any]:
+    members: Sequence[MemberRecord], alone: np.ndarray, answers: np.ndarray, y: np.ndarray
+) -> Contribution:
     """Test scores of each trained member alone, and what is registered beside each.
 
     members: records of all; those that were trained are in the order of ``alone (n, members,
     classes)``; answers: class codes ``(n,)`` of what is registered; y: true codes ``(n,)``.
     """
     right, trained = answers == y, trained_members(members)
-    scored = [
+    scored: list[TestedMember] = [
         {**member, "test": seed_scores(alone[:, number], y)}
         for number, member in enumerate(trained)
     ]
@@ -36,7 +62,7 @@ def contribution_of(
     return {"members": scored, "leads": beside, "lstm": lstm_sentence(members, beside)}
 
 
-def lstm_sentence(members: Sequence[dict[str, Any]], leads: dict[str, dict[str, Any]]) -> str:
+def lstm_sentence(members: Sequence[MemberRecord], leads: dict[str, Lead]) -> str:
     """In one sentence, whether the LSTM adds anything here."""
     named = [member for member in members if "lstm" in member["name"]]
     recurrent = [member["weight"] for member in trained_members(named)]

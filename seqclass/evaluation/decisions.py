@@ -1,7 +1,8 @@
 """From probabilities to answers: offsets for rare classes, and when to answer ``unknown``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.special import softmax
@@ -45,12 +46,12 @@ class Decision:
     few to promise any; None in models made before there were sets.
     """
 
-    offsets: tuple[float, ...] | None
+    offsets: Sequence[float] | None
     threshold: float
     coverage: float
     risk: float
     unfamiliar: float = 0.0
-    possible: tuple[float, ...] | None = None
+    possible: Sequence[float] | None = None
 
 
 def decide(
@@ -122,14 +123,14 @@ def fit_threshold(confidence: np.ndarray, right: np.ndarray, wanted: Abstention)
 
 
 def confidence_of(
-    probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
+    probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
 ) -> np.ndarray:
     """Probability ``(n,)`` of what is answered, with the offsets counted in."""
     return softmax(_shifted(probabilities, offsets), axis=1).max(axis=1)
 
 
 def predict_labels(
-    probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
+    probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
 ) -> np.ndarray:
     """Class codes ``(n,)`` of ``probabilities (n, classes)``."""
     if offsets is None:
@@ -137,17 +138,25 @@ def predict_labels(
     return _shifted(probabilities, offsets).argmax(axis=1)
 
 
-def _shifted(
-    probabilities: np.ndarray, offsets: np.ndarray | tuple[float, ...] | None
-) -> np.ndarray:
+def _shifted(probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None) -> np.ndarray:
     floor = np.finfo(np.float32).tiny
     logarithms = np.log(np.maximum(probabilities.astype(np.float64), floor))
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
 
+class AbstentionScores(TypedDict):
+    """How many rows are unknown, how good the others are; ``curve``: coverages and accuracies."""
+
+    threshold: float
+    unknown: int
+    coverage: float
+    accuracy_answered: float | None
+    curve: list[list[float]]
+
+
 def abstention_scores(
     probabilities: np.ndarray, y: np.ndarray, decision: Decision
-) -> dict[str, Any]:
+) -> AbstentionScores:
     """What the threshold does on rows of known classes, and accuracy at other coverages."""
     right = predict_labels(probabilities, decision.offsets) == y
     confidence = confidence_of(probabilities, decision.offsets)

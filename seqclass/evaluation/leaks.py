@@ -1,7 +1,7 @@
 """Test series that training rows give away: copies, and copies of another level and scale."""
 
 import hashlib
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -60,9 +60,25 @@ def _digest(series: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(series).tobytes(), digest_size=16).digest()
 
 
+class Copy(TypedDict):
+    """A test series that a training series gives away: ``exact`` or ``near``, by their ids."""
+
+    kind: str
+    test: str
+    train: str
+
+
+class Leaks(TypedDict):
+    """How many test series have a copy among the training rows, and some of them."""
+
+    exact: int
+    near: int
+    examples: list[Copy]
+
+
 def find_leaks(
     ids: list[str], exact: list[bytes], near: list[bytes], train: np.ndarray, test: np.ndarray
-) -> dict[str, Any]:
+) -> Leaks:
     """How many test series have a copy among the training rows, and some pairs.
 
     ids, exact, near: of all rows; train, test: row numbers. ``near`` counts the test series that
@@ -74,7 +90,7 @@ def find_leaks(
         for row, twin in matches.items():
             found.setdefault(row, (kind, twin))
     kinds = [kind for kind, _ in found.values()]
-    examples = [{"kind": kind, "test": ids[row], "train": ids[twin]}
+    examples: list[Copy] = [{"kind": kind, "test": ids[row], "train": ids[twin]}
                 for row, (kind, twin) in list(found.items())[:EXAMPLES]]  # fmt: skip
     return {"exact": kinds.count("exact"), "near": kinds.count("near"), "examples": examples}
 

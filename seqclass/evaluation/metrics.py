@@ -1,6 +1,7 @@
 """Scores of probabilities against class codes, with bootstrap intervals."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import bootstrap
@@ -9,10 +10,36 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from seqclass.evaluation.calibration import calibration_error, reliability_table
 from seqclass.evaluation.decisions import predict_labels
 
-Offsets = np.ndarray | tuple[float, ...] | None
+Offsets = np.ndarray | Sequence[float] | None
 FLOOR = 1e-7
 N_RESAMPLES = 1000
 """Draws of a bootstrap."""
+
+
+class ClassScores(TypedDict):
+    """Of one class, each in [0, 1]; ``support``: its rows."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class FullScores(TypedDict):
+    """Everything that a report says of probabilities; ``log_loss`` in nats."""
+
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    ece: float
+    brier: float
+    macro_precision: float
+    macro_recall: float
+    per_class: dict[str, ClassScores]
+    confusion: list[list[int]]
+    reliability: list[list[float]]
+    intervals: dict[str, list[float]]
 
 
 def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
@@ -64,7 +91,7 @@ def evaluate(
     classes: list[str],
     seed: int,
     offsets: Offsets = None,
-) -> dict[str, Any]:
+) -> FullScores:
     """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
     codes = np.arange(len(classes))
     guessed = predict_labels(probabilities, offsets)
@@ -72,14 +99,19 @@ def evaluate(
     precision, recall, f1, support = precision_recall_fscore_support(
         y, guessed, labels=codes, zero_division=0.0
     )
-    per_class = {
+    per_class: dict[str, ClassScores] = {
         name: {"precision": p, "recall": r, "f1": f, "support": n}
         for name, p, r, f, n in zip(
             classes, precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True
         )
     }
+    own = seed_scores(probabilities, y, offsets)
     return {
-        **seed_scores(probabilities, y, offsets),
+        "accuracy": own["accuracy"],
+        "macro_f1": own["macro_f1"],
+        "balanced_accuracy": own["balanced_accuracy"],
+        "log_loss": own["log_loss"],
+        "ece": own["ece"],
         "brier": brier(probabilities, y),
         "macro_precision": float(precision[support > 0].mean()),
         "macro_recall": float(recall[support > 0].mean()),

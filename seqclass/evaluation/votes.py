@@ -1,7 +1,7 @@
 """Windows of one piece vote for its answer, and how well classes of a named set are told apart."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import norm, t
@@ -11,6 +11,29 @@ from seqclass.evaluation.intervals import clustered_error, wilson
 from seqclass.padding import series_lengths
 
 UNDECIDED = -1
+
+
+class Accuracy(TypedDict):
+    """A share of right answers with its 95% interval; of no rows there is neither."""
+
+    rows: int
+    accuracy: float | None
+    interval: list[float] | None
+
+
+class SetAccuracy(Accuracy):
+    """The same where only a few classes may be answered; ``open``: where all may."""
+
+    classes: int
+    chance: float
+    open: float
+
+
+class Lead(TypedDict):
+    """By how much one accuracy exceeds another, with a 95% interval."""
+
+    lead: float
+    interval: list[float]
 
 
 @dataclass(frozen=True)
@@ -79,14 +102,14 @@ def set_scores(
     y: np.ndarray,
     sets: dict[str, np.ndarray],
     owners: np.ndarray | None = None,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, SetAccuracy]:
     """Accuracy on the rows of each named set of classes, when only these may be answered.
 
     log_scores: ``(n, classes)``; sets: class codes by name; owners: as for ``accuracy_of``. Rows of
     the set, chance, accuracy with its interval; ``open`` is the accuracy when all classes may be
     answered.
     """
-    found = {}
+    found: dict[str, SetAccuracy] = {}
     for name, members in sets.items():
         rows = np.flatnonzero(np.isin(y, members))
         if not len(rows):
@@ -101,7 +124,7 @@ def set_scores(
     return found
 
 
-def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> dict[str, Any]:
+def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> Accuracy:
     """Rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool.
 
     owners: ``(n,)``, what each row is a part of, such as a window of a piece (None: every row
@@ -116,9 +139,7 @@ def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> dict[str
     return {"rows": n, "accuracy": share, "interval": list(wilson(share, telling))}
 
 
-def lead_of(
-    right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = None
-) -> dict[str, Any]:
+def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = None) -> Lead:
     """By how much the one's accuracy exceeds the other's on the same rows, with a 95% interval.
 
     right, other: ``(n,)`` bool; owners: as for ``accuracy_of``. The interval is that of the mean

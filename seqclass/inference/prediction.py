@@ -20,6 +20,7 @@ from seqclass.evaluation.decisions import (
 from seqclass.inference.blocks import predict_block, spans
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import open_dataset
+from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, load_keras
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import check_rows, to_dense
@@ -55,15 +56,14 @@ class Scorer:
 
 
 def scorer_of(model: Model) -> Scorer:
-    """A model that was registered before there were decisions answers every row."""
-    stored, manifest = model.manifest.get("decision"), model.manifest
-    decision = Decision(**stored) if stored else Decision(None, 0.0, 1.0, 0.0)
+    """What answers the series of a partition."""
+    manifest = model.manifest
     return Scorer(
         model.ref,
         model.path("model.keras"),
         tuple(manifest["classes"]),
         tuple(manifest["channels"]),
-        decision,
+        Decision(**decision_of(manifest)),
         _references(model),
     )
 
@@ -138,7 +138,7 @@ def schema_of(scorer: Scorer) -> pa.Schema:
 
 
 def possible_names(
-    probabilities: np.ndarray, possible: tuple[float, ...] | None, classes: Sequence[str]
+    probabilities: np.ndarray, possible: Sequence[float] | None, classes: Sequence[str]
 ) -> pa.Array:
     """Names of the classes that reach the probability from which on each is possible, and of the
     most probable one, without which a set could be empty."""

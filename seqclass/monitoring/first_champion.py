@@ -1,6 +1,6 @@
 """Whether a first champion is borne out by its test rows: its rivals are chance and baselines."""
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import beta
@@ -10,13 +10,33 @@ from seqclass.training.spec import Limits
 N_DRAWS = 4000
 
 
+class BaselineEvidence(TypedDict):
+    """A baseline beside the model: rows that it alone has right, and that the model alone has."""
+
+    balanced_accuracy: float
+    won: int
+    lost: int
+    better_p: float
+
+
+class FirstEvidence(TypedDict):
+    """What test rows say of a model that no champion is compared with."""
+
+    rows: int
+    significance: float
+    balanced_accuracy: float
+    interval: list[float]
+    chance: float
+    baselines: dict[str, BaselineEvidence]
+
+
 def evidence_of(
     truth: np.ndarray,
     answers: np.ndarray,
     baselines: dict[str, np.ndarray],
     significance: float,
     seed: int,
-) -> dict[str, Any]:
+) -> FirstEvidence:
     """Balanced accuracy with its interval, and what each baseline wins and loses beside it.
 
     truth, answers and each baseline: class codes ``(n,)`` of the same test rows. chance: balanced
@@ -42,7 +62,7 @@ def evidence_of(
     }
 
 
-def first_champion_failures(found: dict[str, Any], limits: Limits) -> list[str]:
+def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
     """Why a model is not to be a first champion by this evidence, a sentence each."""
     n_rows, (low, _), chance = found["rows"], found["interval"], found["chance"]
     said = []
@@ -60,7 +80,7 @@ def first_champion_failures(found: dict[str, Any], limits: Limits) -> list[str]:
     return [*said, *_better_baseline(found, limits)]
 
 
-def _better_baseline(found: dict[str, Any], limits: Limits) -> list[str]:
+def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
     """Of all baselines the one that is best borne out, held to its share of the error."""
     if not found["baselines"]:
         return []

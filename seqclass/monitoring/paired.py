@@ -1,7 +1,7 @@
 """Whether a challenger may take a champion's place: both have answered the same rows."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import binomtest
@@ -66,7 +66,22 @@ class Answers:
         return Answers(self.truth[own], self.champion[own], self.challenger[own])
 
 
-def compare_paired(answers: Answers, n_classes: int, seed: int, n_resamples: int = 2000) -> dict:
+class Paired(TypedDict):
+    """Two models on the same rows: scores of each, rows lost and won, p-values, and the difference
+    of macro F1 with its 95% interval."""
+
+    rows: int
+    champion: dict[str, float]
+    challenger: dict[str, float]
+    lost: int
+    won: int
+    worse_p: float
+    better_p: float
+    difference: float
+    interval: list[float]
+
+
+def compare_paired(answers: Answers, n_classes: int, seed: int, n_resamples: int = 2000) -> Paired:
     """Scores of both, McNemar's one-sided exact p-values (1947), and the difference of macro F1
     with a 95% interval from a paired bootstrap over the rows.
 
@@ -116,7 +131,7 @@ def _drawn_f1(
     return macro_f1(*(drawn @ part.T for part in (true * said, true, said)))
 
 
-def allowance(on_newest: dict[str, Any] | None, spec: GateSpec) -> float:
+def allowance(on_newest: Paired | None, spec: GateSpec) -> float:
     """Macro F1 that old test rows may fall by: ``worse``, and where the challenger is better on the
     newest rows beyond chance, as much as it gains there.
 
@@ -132,7 +147,7 @@ def allowance(on_newest: dict[str, Any] | None, spec: GateSpec) -> float:
 
 
 def gate_failures(
-    found: dict[str, Any], answers: Answers, classes: list[str], where: str, spec: GateSpec
+    found: Paired, answers: Answers, classes: list[str], where: str, spec: GateSpec
 ) -> list[str]:
     """Why the challenger is not to be promoted by these rows, sentence by sentence.
 

@@ -1,10 +1,11 @@
 """The stability report: how the seeds of a recipe spread, where they disagree, the gate's word."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
-from seqclass.evaluation.agreement import flips, spread_of, worst_case
+from seqclass.evaluation.agreement import Spread, flips, spread_of, worst_case
 from seqclass.monitoring.gate import stability_gate
 from seqclass.training.spec import Limits
 
@@ -23,9 +24,34 @@ class SeedAnswers(NamedTuple):
     n_classes: int
 
 
+class WorstSeed(TypedDict):
+    """The seed with the most errors, and the intervals of its scores."""
+
+    seed: int
+    intervals: dict[str, list[float]]
+
+
+class FlippingRow(TypedDict):
+    """A test row on which seeds disagree."""
+
+    series_id: str
+    share_of_seeds_apart: float
+
+
+class Stability(TypedDict):
+    """What is kept of how seeds agree; ``refused``: the gate's sentence, or null."""
+
+    seeds: Sequence[Mapping[str, Any]]
+    spread: dict[str, Spread]
+    worst_seed: WorstSeed
+    flipping_rows: int
+    most_flipping: list[FlippingRow]
+    refused: str | None
+
+
 def stability_of(
-    seeds: list[dict[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
-) -> dict[str, Any]:
+    seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
+) -> Stability:
     """Spread over seeds, the worst of them, the test rows that flip, and whether it passes.
 
     seeds: each seed's record with its scores.

@@ -22,6 +22,8 @@ from seqclass.networks.layers import (
 from seqclass.networks.scaling import Scaling
 from seqclass.networks.symbols import Alphabets
 
+Ends = tuple[keras.KerasTensor, keras.KerasTensor]
+"""Where a network begins and where it ends."""
 STRETCH = 8
 """How many times as long a recurrence the longest series may have as ``Architecture`` says."""
 FINE_POOLING = 4
@@ -123,7 +125,9 @@ def build_network(
     return keras.Model(views.input, network(views.output), name="network")
 
 
-def _masked_input(n_features: int) -> tuple:
+def _masked_input(
+    n_features: int,
+) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
     raw = keras.Input((None, n_features + 1), name="features")
     return raw, raw[..., :-1], raw[..., -1:]
 
@@ -197,7 +201,7 @@ def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
     return [own for member in members for own in weights_by_network(member)]
 
 
-def mean_logits(ends: list[tuple], name: str) -> tuple:
+def mean_logits(ends: list[Ends], name: str) -> Ends:
     """A new input and the mean of what the networks between these inputs and outputs say of it."""
     raw = keras.Input(ends[0][0].shape[1:], name="series")
     logits = [
@@ -215,7 +219,7 @@ def score_gradient(classifier: keras.Model) -> Gradient:
     """
     logits = keras.Model(classifier.input, classifier.get_layer("probabilities").input)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gradient(x: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)

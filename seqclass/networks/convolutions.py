@@ -111,7 +111,9 @@ def fit_convolutions(
     return Convolutions(scaling, alphabets, tuple(banks))
 
 
-def _inputs(scaling: Scaling, alphabets: Alphabets) -> tuple:
+def _inputs(
+    scaling: Scaling, alphabets: Alphabets
+) -> tuple[keras.KerasTensor, list[keras.KerasTensor], keras.KerasTensor]:
     """Raw series, the views that kernels see, and the mask."""
     raw = keras.Input((None, len(scaling.center)), name="series")
     found = series_views(raw, scaling)

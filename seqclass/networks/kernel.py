@@ -36,7 +36,7 @@ EVEN = tuple(F32(b) for b in (
 ))  # fmt: skip
 
 
-class Sgemm(types.WrapperAddressProtocol):
+class Sgemm(types.WrapperAddressProtocol):  # type: ignore[misc]
     """SciPy's single-precision matrix product, callable from compiled code."""
 
     address = get_cython_function_address("scipy.linalg.cython_blas", "sgemm")

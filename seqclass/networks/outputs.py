@@ -1,11 +1,14 @@
 """What a network says of many series: in batches of one shape, which are small for long series."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+Infer = Callable[[tf.Tensor], Any]
+"""Rows to the outputs of a network."""
 BATCH_STEPS, MAX_BATCH_STEPS = 2**13, 2**18
 """Steps of a batch of predictions, so that what is in between stays in the processor's cache; and
 of one of ``SMALL_BATCH`` long series, which bounds its memory to some 400 MB."""
@@ -13,7 +16,7 @@ SMALL_BATCH = 16
 
 
 def predict_logits(
-    network: keras.Model, x: np.ndarray, infer: Callable | None = None, batch: int = 256
+    network: keras.Model, x: np.ndarray, infer: Infer | None = None, batch: int = 256
 ) -> np.ndarray:
     """The output of a network for ``(n, steps, channels)``; see ``predict_all``."""
     infer = infer or tf.function(lambda rows: network(rows, training=False))
@@ -36,7 +39,7 @@ def predict_all(network: keras.Model, x: np.ndarray, batch: int = 256) -> dict[s
     }
 
 
-def _batches(infer: Callable, x: np.ndarray, batch: int) -> Iterator[tuple]:
+def _batches(infer: Infer, x: np.ndarray, batch: int) -> Iterator[tuple[Any, int]]:
     few = min(SMALL_BATCH, MAX_BATCH_STEPS // x.shape[1])
     batch = max(1, min(batch, max(few, BATCH_STEPS // x.shape[1])))
     for start in range(0, len(x), batch):

@@ -27,13 +27,18 @@ PACKAGE, KERNEL_LSTM = "seqclass", {"module": __name__, "class_name": "KernelLST
 KERNEL_LSTM["registered_name"] = f"{PACKAGE}>KernelLSTM"
 
 
+Shape = tuple[int, ...]
+State = tuple[np.ndarray, ...]
+"""Inputs, gates and cells of a batch."""
+
+
 class Engine:
     """Runs the kernel over batches, a block of series at a time, on some threads."""
 
     def __init__(self, threads: int) -> None:
         self._helpers, self._threads = ThreadPoolExecutor(threads), threads
-        self._waiting: dict[int, tuple] = {}
-        self._spare: dict[tuple[int, ...], list[tuple]] = {}
+        self._waiting: dict[int, tuple[Shape, State, np.ndarray, Shape]] = {}
+        self._spare: dict[Shape, list[State]] = {}
         self._handles = count()
 
     def forward(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
@@ -74,7 +79,7 @@ class Engine:
         self._spare.setdefault(shape, []).append(state)
         return dx, np.ascontiguousarray(dw.sum(axis=0).T)
 
-    def _state(self, shape: tuple[int, ...]) -> tuple:
+    def _state(self, shape: Shape) -> State:
         """Arrays for inputs, gates and cells of ``(blocks, slots, K, 4U)``, used ones if any."""
         if shape not in self._spare and len(self._spare) == MAX_SHAPES:
             self._spare.pop(next(iter(self._spare)))
@@ -119,7 +124,7 @@ def use_kernel(threads: int | None) -> None:
 
 
 @saving.register_keras_serializable(PACKAGE)  # Bidirectional copies what it wraps
-class KernelLSTM(layers.LSTM):
+class KernelLSTM(layers.LSTM):  # type: ignore[misc]
     """A stock LSTM whose recurrence the kernel computes, where it can."""
 
     def call(
@@ -164,14 +169,14 @@ def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
 ) -> tf.Tensor:  # fmt: skip
     """``x (B, T, F)`` with weights ``w (U + F + 1, 4U)`` to ``h (B, T, U)`` or ``(B, 1, U)``."""
 
-    def ahead(x: np.ndarray, mask: np.ndarray, w: np.ndarray) -> tuple:
+    def ahead(x: np.ndarray, mask: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.int64]:
         return engine.forward(x, mask, w, backwards, training, every_step)
 
-    def back(handle: np.ndarray, dh: np.ndarray, w: np.ndarray) -> tuple:
+    def back(handle: np.ndarray, dh: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return engine.backward(handle, dh, w, backwards)
 
-    @tf.custom_gradient
-    def run(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
         h, handle = tf.numpy_function(ahead, [x, mask, w], [tf.float32, tf.int64])
 
         def gradient(dh: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

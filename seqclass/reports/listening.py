@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from scipy.io import wavfile
 
 from seqclass.reports.melody_pictures import melody_picture
 from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.manifests import Source
 from seqclass.store.root import open_root, replace_file
 from seqclass.synthesis.ragas.definitions import Raga, folded, ragas_from
 from seqclass.synthesis.ragas.raga_series import REFERENCE_HZ
@@ -38,6 +39,27 @@ USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
 MAJOR = mela_svaras(29)
 """What letters mean where nobody says it."""
 KINDS = ("pitch", "letter", "cents")
+
+
+class SeriesRow(TypedDict, total=False):
+    """A series as it is stored, one kind of melody or another."""
+
+    series_id: Required[str]
+    label: str | None
+    tonic_hz: float | None
+    notation: str | None
+    cents: list[float]
+    pitch: list[float]
+    letter: list[float]
+    octave: list[float]
+    duration_s: list[float]
+
+
+class Heard(TypedDict):
+    """A dataset's reference, and for each series its id, its label and the paths of its files."""
+
+    dataset: str
+    files: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +87,7 @@ class Melody:
 
 def listen(
     dataset_ref: str, series: tuple[str, ...], each_class: bool, out: str, root_url: str
-) -> dict[str, Any]:
+) -> Heard:
     """Write the named series, or the first of each class that sounds, into a folder; returns the
     paths."""
     dataset = open_dataset(open_root(root_url), dataset_ref)
@@ -134,7 +156,7 @@ def _named_places(melody: Melody) -> dict[int, str]:
     return {PLACES[name]: name for name in names} or dict(enumerate(USUAL))
 
 
-def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[dict[str, Any]]:
+def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[SeriesRow]:
     if not set(KINDS) & set(dataset.channels):
         raise ValueError(
             f"DATASET: expected melodies, with a channel {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
@@ -145,7 +167,7 @@ def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[d
             "--series: expected ids of series or --each-class, got "
             f"{'both' if series else 'neither'}; choose one of them"
         )
-    chosen: dict[str, dict[str, Any]] = {}
+    chosen: dict[str, SeriesRow] = {}
     for table in dataset.tables():
         for row in _wanted(table, series, chosen):
             chosen[row["series_id"] if series else str(row["label"])] = row
@@ -168,8 +190,8 @@ def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[d
 
 
 def _wanted(
-    table: pa.Table, series: tuple[str, ...], chosen: dict[str, dict[str, Any]]
-) -> list[dict[str, Any]]:
+    table: pa.Table, series: tuple[str, ...], chosen: dict[str, SeriesRow]
+) -> list[SeriesRow]:
     if series:
         mask = pc.is_in(table["series_id"], pa.array(series, pa.string()))
         return table.filter(mask).to_pylist()
@@ -188,7 +210,7 @@ def _sounding(table: pa.Table) -> np.ndarray:
     return np.isin(np.arange(len(table)), pc.list_parent_indices(lists).filter(heard))
 
 
-def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:
+def _melody(dataset: Dataset, row: SeriesRow) -> Melody:
     spec = dataset.manifest["source"].get("spec", {})
     tonic_hz = row.get("tonic_hz") or TONIC_HZ
     hidden = 12 * np.log2(tonic_hz / REFERENCE_HZ) if spec.get("tonic") == "unknown" else 0.0
@@ -209,7 +231,7 @@ def _melody(dataset: Dataset, row: dict[str, Any]) -> Melody:
     return Melody(*known, line, in_step, seconds[sounding])
 
 
-def _transposition(heights: np.ndarray, notes: tuple[Note, ...], spec: dict[str, Any]) -> int:
+def _transposition(heights: np.ndarray, notes: tuple[Note, ...], spec: Source) -> int:
     """Semitones by which a composition was moved: those that bring it nearest to its notation."""
     low, high = spec.get("transpose", (0, 0))
     sung = heights[np.isfinite(heights)]
@@ -224,20 +246,20 @@ def _transposition(heights: np.ndarray, notes: tuple[Note, ...], spec: dict[str,
     return min(range(low, high + 1), key=gap)
 
 
-def _notes(row: dict[str, Any]) -> tuple[Note, ...]:
+def _notes(row: SeriesRow) -> tuple[Note, ...]:
     try:
         return read_notes(row.get("notation") or "")
     except ValueError as error:
         raise ValueError(f"notation of series {row['series_id']!r}: {error}") from error
 
 
-def _raga_of(label: str, spec: dict[str, Any]) -> Raga | None:
+def _raga_of(label: str, spec: Source) -> Raga | None:
     """The raga of a label: as the dataset's own spec defines it, else the shipped one."""
     own = [raga for raga in spec.get("ragas", ()) if raga["name"] == label]
     return ragas_from(own)[0] if own and own[0]["avarohana"] else known_ragas().get(folded(label))
 
 
-def _heights(row: dict[str, Any], notes: tuple[Note, ...], raga: Raga | None) -> np.ndarray:
+def _heights(row: SeriesRow, notes: tuple[Note, ...], raga: Raga | None) -> np.ndarray:
     """Semitones above Sa of letters: as they are written, else as the label's raga has them."""
     if notes:
         return np.array([float(note.height) for note in notes])

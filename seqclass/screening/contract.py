@@ -1,7 +1,7 @@
 """What the rows of a dataset are like, found as they pass, so that later rows can be compared."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Contract:
     channels: dict[str, Channel]
 
 
-def contract_from(stored: dict[str, Any]) -> Contract:
+def contract_from(stored: Mapping[str, Any]) -> Contract:
     """A contract out of the JSON that ``dataclasses.asdict`` made of it."""
     channels = {name: Channel(**channel) for name, channel in stored["channels"].items()}
     return Contract(**{**stored, "channels": channels})

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from seqclass.screening.violations import (
     whole_violations,
 )
 from seqclass.store.datasets import Dataset
+from seqclass.store.manifests import Remarks
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex
 from seqclass.store.rows import channels_of, check_form, dataset_schema
@@ -201,7 +201,7 @@ def _rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
     return table if rows.all() else table.filter(pa.array(rows))
 
 
-def counts_of(screening: Screening) -> dict[str, Any]:
+def counts_of(screening: Screening) -> Remarks:
     """What an import reports of the rows that did not stay; ``quarantine``: where they lie."""
     return {
         "rejected": screening.rejected,

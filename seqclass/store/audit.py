@@ -14,12 +14,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import cast
 
 from seqclass.store.leases import check_held
+from seqclass.store.manifests import AuditEntry
 from seqclass.store.root import (
     Bad,
     DamagedError,
+    Record,
     Root,
     create_file,
     note,
@@ -44,10 +46,10 @@ class Entry:
     path: str
     digest: str
     number: int
-    record: dict[str, Any]
+    record: AuditEntry
 
 
-def write_audit(root: Root, name: str, record: dict[str, Any]) -> None:
+def write_audit(root: Root, name: str, record: AuditEntry) -> None:
     """Append an entry, named by its number; an existing entry is never replaced.
 
     The caller holds the model's folder with ``leases.locked``, so that numbers follow the order of
@@ -82,7 +84,7 @@ def next_number(root: Root, name: str) -> int:
     return _end(root, name, entries_of(root, name))[0] + 1
 
 
-def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, Any]]:
+def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[AuditEntry]:
     """Entries in order; a damaged one is left out, and told of in ``bad``."""
     return [entry.record for entry in entries_of(root, name, bad)]
 
@@ -96,13 +98,14 @@ def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
             content = read_bytes(root, path)
             record = parse_record(path, content)
             check_texts(path, record, *TEXTS)
-            found.append(Entry(path, _digest(content), _number(path, record), record))
+            number = _number(path, record)
+            found.append(Entry(path, _digest(content), number, cast(AuditEntry, record)))
         except DamagedError as error:
             note(bad, path, error)
     return sorted(found, key=lambda entry: entry.number)
 
 
-def check_texts(path: str, record: dict[str, Any], *names: str) -> None:
+def check_texts(path: str, record: Record, *names: str) -> None:
     """Refuse a record in which these fields are neither texts nor null."""
     wrong = [name for name in names if not isinstance(record.get(name, 0), str | None)]
     if wrong:
@@ -112,7 +115,7 @@ def check_texts(path: str, record: dict[str, Any], *names: str) -> None:
         )
 
 
-def _number(path: str, record: dict[str, Any]) -> int:
+def _number(path: str, record: Record) -> int:
     number = record.get("number", 0)
     if type(number) is not int or number < 0:
         raise DamagedError(f"{path}: expected a number of the entry, got {number!r:.40}")

@@ -1,12 +1,14 @@
 """What there is in a storage tree, whether it is sound, and a page that shows it."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar, cast
 
 from seqclass.store.audit import audit_problems, read_audit
 from seqclass.store.datasets import dataset_versions, odd_fields
 from seqclass.store.leases import locked
+from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import CLAIM, model_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.references import ModelRef
@@ -42,7 +44,7 @@ SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
 SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
 
 
-def list_datasets(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
+def list_datasets(root: Root, bad: Bad | None = None) -> list[DatasetManifest]:
     """Manifests of all sound dataset versions, by name, oldest first; ``bad`` tells of others."""
     folders = [
         root.join("datasets", name, version)
@@ -50,10 +52,10 @@ def list_datasets(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
         for version in dataset_versions(root, name)
     ]
     found = [readable(root, folder, bad) for folder in folders]
-    return [manifest for manifest in found if manifest is not None]
+    return [cast(DatasetManifest, manifest) for manifest in found if manifest is not None]
 
 
-def list_models(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
+def list_models(root: Root, bad: Bad | None = None) -> list[ListedModel]:
     """Manifests of all sound model versions, with ``version`` and ``champion``; ``bad`` tells of
     the others."""
     found = []
@@ -63,36 +65,38 @@ def list_models(root: Root, bad: Bad | None = None) -> list[dict[str, Any]]:
             manifest = readable(root, root.join("models", name, version), bad)
             if manifest is not None:
                 own = {"name": name, "version": version, "champion": version == champion}
-                found.append({**manifest, **own})
+                found.append(cast(ListedModel, {**manifest, **own}))
     return found
 
 
-def list_studies(root: Root, kind: str = STUDIES, bad: Bad | None = None) -> list[dict[str, Any]]:
+def list_studies(root: Root, kind: str = STUDIES, bad: Bad | None = None) -> list[StudyManifest]:
     """Manifests of all sound studies (or searches), by dataset, oldest first."""
     folders = [
         root.join(kind, name, version)
         for name in root.names(kind)
         for version in study_versions(root, name, kind)
     ]
-    found = [found for folder in folders if (found := readable(root, folder, bad)) is not None]
+    read = [readable(root, folder, bad) for folder in folders]
+    found = [cast(StudyManifest, manifest) for manifest in read if manifest is not None]
     return sorted(found, key=lambda m: (str(m.get("name")), str(m.get("created"))))
 
 
-def showable(
-    root: Root, kind: str, manifests: list[dict[str, Any]], bad: Bad
-) -> list[dict[str, Any]]:
+Listed = TypeVar("Listed", DatasetManifest, ListedModel, StudyManifest)
+
+
+def showable(root: Root, kind: str, manifests: Sequence[Listed], bad: Bad) -> list[Listed]:
     """Those that have what a list shows; ``bad`` tells of the others."""
     good = []
     for manifest in manifests:
-        lacks = [key for key, types in SHOWN[kind].items()
-                 if not isinstance(manifest.get(key), types)]  # fmt: skip
+        own: Mapping[str, Any] = manifest
+        lacks = [key for key, types in SHOWN[kind].items() if not isinstance(own.get(key), types)]
         if kind == "datasets":
-            lacks = odd_fields(manifest)
+            lacks = odd_fields(own)
         if kind == "models" and not lacks:
-            scores = manifest["metrics"]
+            scores = own["metrics"]
             lacks = [f"metrics.{k}" for k in SCORES_SHOWN if not isinstance(scores.get(k), NUMBER)]
         if lacks:
-            folder = root.join(kind, *(str(manifest.get(key)) for key in ("name", "version")))
+            folder = root.join(kind, *(str(own.get(key)) for key in ("name", "version")))
             problem = f"expected {', '.join(lacks)}; 'seqclass verify' says more"
             bad.append({"path": f"{folder}/{MANIFEST}", "problem": problem})
         else:
@@ -108,7 +112,14 @@ def _champion_if_readable(root: Root, name: str, bad: Bad | None = None) -> str 
         return None
 
 
-def verify_tree(root: Root, ref: str | None = None) -> dict[str, Any]:
+class Verified(TypedDict):
+    """How many files were checked, and what was bad."""
+
+    checked: int
+    bad: Bad
+
+
+def verify_tree(root: Root, ref: str | None = None) -> Verified:
     """Check every digest in the tree, or in one dataset or model, or in one version of it.
 
     Returns how many files were checked and, for each bad one, its path and problem.

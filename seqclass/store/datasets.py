@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.leases import check_held
+from seqclass.store.manifests import DatasetManifest, Remarks, Source
 from seqclass.store.parts import stage_rows
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
@@ -36,11 +37,7 @@ from seqclass.store.rows import (
 )
 from seqclass.store.staging import commit, staging
 
-Source = Mapping[str, Any]
-Remarks = dict[str, Any]
 LATEST = "latest.json"
-CHOSEN_FROM = "chosen_from"
-"""Entry of a dataset's source: the dataset that its rows were chosen from."""
 FIELDS = {"name": str, "version": str, "created": str, "n_series": int, "n_steps": list,
           "channels": list, "columns": dict, "classes": dict, "splits": dict}  # fmt: skip
 MAX_BYTES = 6 * 2**30
@@ -53,7 +50,7 @@ class Dataset:
 
     root: Root
     folder: str
-    manifest: dict[str, Any]
+    manifest: DatasetManifest
     is_checked: bool = False
     """Whether its files have been compared with their digests before, in this training."""
 
@@ -134,7 +131,7 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     manifest = read_manifest(root, folder)
     if wrong := odd_fields(manifest):
         raise DamagedError(f"{folder}/{MANIFEST}: expected another {wrong[0]}, it was forged")
-    return Dataset(root, folder, manifest)
+    return Dataset(root, folder, cast(DatasetManifest, manifest))
 
 
 def open_checked(root: Root, ref: str) -> Dataset:
@@ -142,7 +139,7 @@ def open_checked(root: Root, ref: str) -> Dataset:
     return replace(open_dataset(root, ref), is_checked=True)
 
 
-def odd_fields(manifest: dict[str, Any]) -> list[str]:
+def odd_fields(manifest: Mapping[str, Any]) -> list[str]:
     """Fields of a dataset's manifest that are not of the kind that is written there."""
     odd = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
     texts = {name: manifest[name] for name in ("channels", "classes") if name not in odd}
@@ -235,8 +232,9 @@ def write_rows(
         }
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
-        commit(root, folder, "datasets", name, manifest["version"])
-    latest = json.dumps({"version": manifest["version"], "since": now.isoformat()})
+        made = DatasetRef(name, described["version"])
+        commit(root, folder, *made.parts)
+    latest = json.dumps({"version": made.version, "since": now.isoformat()})
     check_held(root, "datasets", name)
     replace_file(root, root.join("datasets", name, LATEST), latest.encode())
-    return open_dataset(root, DatasetRef(name, manifest["version"]).short)
+    return open_dataset(root, made.short)

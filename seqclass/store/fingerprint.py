@@ -4,7 +4,8 @@ import os
 import platform
 from functools import cache
 from importlib import metadata
-from typing import Any
+
+from seqclass.store.manifests import Machine
 
 PACKAGES = (
     "tensorflow",
@@ -34,7 +35,7 @@ def software_versions() -> dict[str, str]:
 
 
 @cache
-def machine_fingerprint() -> dict[str, Any]:
+def machine_fingerprint() -> Machine:
     """CPU model and vector flags, core count and system."""
     model, flags = "", set()
     if os.path.exists("/proc/cpuinfo"):

@@ -38,7 +38,7 @@ def read_footer(path: str) -> Footer:
     return Footer(known["columns"], known["decoded"], [tuple(g) for g in known["groups"]])
 
 
-def _look(path: str) -> dict[str, Any]:
+def _look(path: str) -> dict[str, object]:
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(path)

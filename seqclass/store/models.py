@@ -8,13 +8,15 @@ import uuid
 import zipfile
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.manifests import ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
+    Record,
     Root,
     check_file,
     create_file,
@@ -37,7 +39,7 @@ class Model:
     root: Root
     name: str
     version: str
-    manifest: dict[str, Any]
+    manifest: ModelManifest
 
     @property
     def ref(self) -> str:
@@ -61,7 +63,7 @@ class Model:
         for entry in self.manifest["files"]:
             check_file(self.root, self.folder, entry)
 
-    def read_json(self, artifact: str) -> dict[str, Any]:
+    def read_json(self, artifact: str) -> Record:
         """A JSON artifact, after comparing its digest."""
         return json.loads(self.root.fs.cat_file(self.path(artifact)))
 
@@ -78,15 +80,16 @@ def model_versions(root: Root, name: str) -> list[str]:
 
 def read_model(root: Root, name: str, version: str) -> Model:
     """A version by its number; DamagedError where its manifest can't be believed."""
-    return Model(root, name, version, read_manifest(root, root.join("models", name, version)))
+    manifest = read_manifest(root, root.join("models", name, version))
+    return Model(root, name, version, cast(ModelManifest, manifest))
 
 
 def commit_model(
-    root: Root, workspace: str, name: str, description: dict[str, Any], now: datetime
+    root: Root, workspace: str, name: str, description: ModelDescription, now: datetime
 ) -> Model:
     """Seal the artifacts in a staged folder and give them the next free version number."""
     names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
-    manifest = {
+    manifest: ModelManifest = {
         "kind": "model",
         "name": name,
         "created": now.isoformat(),

@@ -57,7 +57,7 @@ def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | Non
     return None
 
 
-def _call(fs: fsspec.AbstractFileSystem, method: str, path: str, **words: Any) -> dict[str, Any]:
+def _call(fs: fsspec.AbstractFileSystem, method: str, path: str, **words: Any) -> Any:
     if not hasattr(fs, "call_s3"):
         raise ValueError(
             f"storage root: expected a folder or an s3:// URL, got {fs.unstrip_protocol(path)}, "

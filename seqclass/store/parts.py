@@ -3,13 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seqclass.store.manifests import FileEntry, RowsDescription
 from seqclass.store.root import Root, describe_file
 from seqclass.store.rows import canonical_buffers, channels_of, check_rows, dataset_schema
 
@@ -19,7 +19,13 @@ ROW_GROUPS_PER_FILE = 16
 """A row group ends at whichever limit comes first, so the files follow from the rows alone."""
 
 
-def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> dict[str, Any]:
+class StagedRows(RowsDescription):
+    """What rows are, and the files that hold them."""
+
+    files: list[FileEntry]
+
+
+def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRows:
     """Write rows into a staged folder; what its manifest says of them and of their files."""
     first = next((table for table in tables if len(table)), None)
     if first is None:
@@ -81,7 +87,7 @@ class _Summary:
                 ):
                     digest.update(buffer)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> RowsDescription:
         self._check_ids()
         digest = self._digest()
         return {
@@ -123,7 +129,7 @@ class _PartWriter:
     def __init__(self, root: Root, folder: str, schema: pa.Schema) -> None:
         self.root, self.folder, self.schema = root, folder, schema
         self.pending = schema.empty_table()
-        self.files: list[dict[str, Any]] = []
+        self.files: list[FileEntry] = []
         self.groups = 0
         root.fs.makedirs(folder, exist_ok=True)
 
@@ -133,7 +139,7 @@ class _PartWriter:
             self._write(self.pending.slice(0, cut))
             self.pending = self.pending.slice(cut)
 
-    def close(self) -> list[dict[str, Any]]:
+    def close(self) -> list[FileEntry]:
         if len(self.pending):
             self._write(self.pending)
         if self.groups:

@@ -4,12 +4,11 @@ A file is named after its content, so that it is written once and checked withou
 """
 
 import os
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.root import DamagedError, Root, sha256_of, sync_folder
+from seqclass.store.root import Bad, DamagedError, Root, sha256_of, sync_folder
 
 QUARANTINE = "quarantine"
 REASON = "reason"
@@ -60,7 +59,7 @@ def _move(root: Root, path: str, target: str) -> None:
     sync_folder(os.path.dirname(target))
 
 
-def damaged_quarantines(root: Root, name: str) -> tuple[int, list[dict[str, Any]]]:
+def damaged_quarantines(root: Root, name: str) -> tuple[int, Bad]:
     """How many files a dataset's quarantine has, and which are not what their names say."""
     paths = [root.join("datasets", name, QUARANTINE, file)
              for file in root.names("datasets", name, QUARANTINE)]  # fmt: skip

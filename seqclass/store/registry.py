@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.audit import MOVES, check_texts, read_audit, write_audit
+from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, parse_record, see_file, swap_file
 
 CHAMPION = "champion"
-Evidence = Mapping[str, object]
+Evidence = Mapping[str, Any]
 """What a decision rests on, as JSON."""
 
 
@@ -113,26 +114,29 @@ def move_champion(
     """
     read_model(root, name, version).check()
     (before, since), tag = _see_pointer(root, name)
-    record = {
+    record: AuditEntry = {
         "what": what,
         "alias": CHAMPION,
         "from": before,
         "from_since": since,
         "to": version,
-        **_told(grounds),
+        "actor": grounds.actor,
+        "reason": grounds.reason,
+        "evidence": grounds.evidence,
+        "time": grounds.now.isoformat(),
     }
     write_audit(root, name, record)
     _point(root, name, record, tag)
 
 
-def _point(root: Root, name: str, entry: dict[str, Any], tag: str) -> None:
+def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
     """Replace the pointer that was seen; another one is of a process that has ended this move."""
     pointer = {"version": entry["to"], "since": entry["time"]}
     root.fs.makedirs(root.join("models", name, "aliases"), exist_ok=True)
     swap_file(root, _place(root, name), json.dumps(pointer, indent=2).encode(), tag)
 
 
-def finish_move(root: Root, name: str) -> dict[str, Any] | None:
+def finish_move(root: Root, name: str) -> AuditEntry | None:
     """End a move that was cut short after its audit entry, and return that entry.
 
     Such an entry goes out from the very pointer that is still there. The caller holds the model's
@@ -159,21 +163,15 @@ def previous_champion(root: Root, name: str) -> str | None:
 def write_refusal(root: Root, name: str, version: str, grounds: Grounds) -> None:
     """Leave an audit entry of a version that was not let in; the champion stays."""
     champion = champion_of(root, name)
-    record = {
+    record: AuditEntry = {
         "what": "refuse",
         "alias": CHAMPION,
         "from": champion,
         "to": champion,
         "candidate": version,
-        **_told(grounds),
-    }
-    write_audit(root, name, record)
-
-
-def _told(grounds: Grounds) -> dict[str, object]:
-    return {
         "actor": grounds.actor,
         "reason": grounds.reason,
         "evidence": grounds.evidence,
         "time": grounds.now.isoformat(),
     }
+    write_audit(root, name, record)

@@ -5,9 +5,10 @@ are doubted, and the manifest with the decision.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.audit import STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
+from seqclass.store.manifests import RetrainingRecord
 from seqclass.store.registry import (
     Grounds,
     champion_of,
@@ -40,7 +42,7 @@ Pair = tuple[str, str | None]
 """Id and label of a row: what is doubted is a label, not the row."""
 
 
-def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[dict[str, Any]]:
+def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[RetrainingRecord]:
     """Manifests of a model's retrainings, oldest first, with their ``folder``.
 
     A damaged one is left out, and told of in ``bad``.
@@ -54,14 +56,14 @@ def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[dict[
     sound = []
     for folder, manifest in found:
         if manifest is not None and _is_decision(manifest):
-            sound.append({**manifest, "folder": folder})
+            sound.append(cast(RetrainingRecord, {**manifest, "folder": folder}))
         elif manifest is not None:
             problem = "expected a retraining with its decision, it was forged"
             note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
     return sound
 
 
-def _is_decision(manifest: dict[str, Any]) -> bool:
+def _is_decision(manifest: Mapping[str, Any]) -> bool:
     audit = manifest.get("audit")
     try:
         datetime.fromisoformat(manifest["created"])
@@ -74,7 +76,7 @@ def _is_decision(manifest: dict[str, Any]) -> bool:
     )
 
 
-def suspect_labels(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
+def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
     """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
     found: set[Pair] = set()
     for record in records:
@@ -87,7 +89,7 @@ def suspect_labels(root: Root, records: list[dict[str, Any]]) -> set[Pair]:
     return found
 
 
-def _read_suspect_labels(root: Root, record: dict[str, Any], path: str) -> set[Pair]:
+def _read_suspect_labels(root: Root, record: RetrainingRecord, path: str) -> set[Pair]:
     """Records that were written before labels were kept mean those that the dataset has."""
     with root.fs.open(path, "rb") as file:
         table = pq.read_table(file)
@@ -106,7 +108,7 @@ def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
 
 
 def commit_retraining(
-    root: Root, workspace: str, model: str, description: dict[str, Any], now: datetime
+    root: Root, workspace: str, model: str, description: Mapping[str, Any], now: datetime
 ) -> str:
     """Seal a staged folder; returns where it lies."""
     root.fs.makedirs(workspace, exist_ok=True)
@@ -125,7 +127,7 @@ def commit_retraining(
     return root.join(RETRAININGS, model, entry)
 
 
-def replay_pending(root: Root, model: str) -> list[dict[str, Any]]:
+def replay_pending(root: Root, model: str) -> list[RetrainingRecord]:
     """Write the audit entries that sealed decisions still lack, and move the champion where they
     say so; returns these retrainings.
 
@@ -138,17 +140,19 @@ def replay_pending(root: Root, model: str) -> list[dict[str, Any]]:
     found = [
         record
         for record in retrainings_of(root, model)
-        if record.get("audit") and _time_of(record).isoformat() not in times
-        and not damaged & {entry_name(record["audit"].get("number", 0)),
-                           _time_of(record).strftime(STAMP)}
+        if (audit := record.get("audit")) and _time_of(record).isoformat() not in times
+        and not damaged & {entry_name(audit.get("number", 0)), _time_of(record).strftime(STAMP)}
     ]  # fmt: skip
     for record in found:
         _carry_out(root, model, record)
     return found
 
 
-def _carry_out(root: Root, model: str, record: dict[str, Any]) -> None:
-    audit, version = record["audit"], record["audit"]["version"]
+def _carry_out(root: Root, model: str, record: RetrainingRecord) -> None:
+    audit = record["audit"]
+    if audit is None:
+        return
+    version = audit["version"]
     grounds = Grounds(audit["actor"], audit["reason"], audit["evidence"], _time_of(record))
     current, is_move = champion_of(root, model), audit["what"] == "promote"
     if is_move and current == audit["champion"]:
@@ -180,5 +184,5 @@ def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
     return times, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}
 
 
-def _time_of(record: dict[str, Any]) -> datetime:
+def _time_of(record: RetrainingRecord) -> datetime:
     return datetime.fromisoformat(record["created"])

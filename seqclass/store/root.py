@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from seqclass.store import objects
+from seqclass.store.manifests import FileEntry
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
 MANIFEST = "manifest.json"
@@ -92,6 +93,8 @@ class DamagedError(ValueError):
     """A stored file is missing, or its content is not what its manifest says."""
 
 
+Record = dict[str, Any]
+"""A JSON object as it was read, before its reader says what it holds (``store.manifests``)."""
 Bad = list[dict[str, str]]
 """What was left out of a list, each with ``path`` and ``problem``."""
 
@@ -108,13 +111,13 @@ def sha256_of(root: Root, path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def describe_file(root: Root, folder: str, name: str) -> dict[str, Any]:
+def describe_file(root: Root, folder: str, name: str) -> FileEntry:
     """What a manifest says of a file: its name, digest and size."""
     path = f"{folder}/{name}"
     return {"path": name, "sha256": sha256_of(root, path), "bytes": root.fs.size(path)}
 
 
-def check_file(root: Root, folder: str, entry: dict[str, Any]) -> str:
+def check_file(root: Root, folder: str, entry: FileEntry) -> str:
     """Return the path of a manifest's file after comparing its digest."""
     path = f"{folder}/{entry['path']}"
     if not root.fs.isfile(path):
@@ -134,14 +137,14 @@ def check_file(root: Root, folder: str, entry: dict[str, Any]) -> str:
     return path
 
 
-def write_manifest(root: Root, folder: str, manifest: dict[str, Any]) -> None:
+def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None:
     """Create a folder's manifest, once; it carries a digest of itself."""
     sealed = {**manifest, "manifest_sha256": _digest_of(manifest)}
     content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
     create_file(root, f"{folder}/{MANIFEST}", content)
 
 
-def read_manifest(root: Root, folder: str) -> dict[str, Any]:
+def read_manifest(root: Root, folder: str) -> Record:
     """A folder's manifest; DamagedError where it is not one, or not as it was written."""
     path = f"{folder}/{MANIFEST}"
     manifest = read_record(root, path)
@@ -157,7 +160,7 @@ def read_manifest(root: Root, folder: str) -> dict[str, Any]:
     return manifest
 
 
-def readable(root: Root, folder: str, bad: Bad | None = None) -> dict[str, Any] | None:
+def readable(root: Root, folder: str, bad: Bad | None = None) -> Record | None:
     """A manifest, or None where it is damaged: one bad folder must not hide the others."""
     try:
         return read_manifest(root, folder)
@@ -166,7 +169,7 @@ def readable(root: Root, folder: str, bad: Bad | None = None) -> dict[str, Any] 
         return None
 
 
-def read_record(root: Root, path: str) -> dict[str, Any]:
+def read_record(root: Root, path: str) -> Record:
     """A JSON object; DamagedError where there is another thing, whatever that is."""
     return parse_record(path, read_bytes(root, path))
 
@@ -198,7 +201,7 @@ def _regular(path: str) -> Iterator[Any]:
         yield file
 
 
-def parse_record(path: str, content: bytes) -> dict[str, Any]:
+def parse_record(path: str, content: bytes) -> Record:
     """The JSON object in ``content``; DamagedError where there is another thing."""
     try:
         record = json.loads(content)
@@ -219,7 +222,7 @@ def _is_listed(entry: Any) -> bool:
     )  # fmt: skip
 
 
-def _digest_of(manifest: dict[str, Any]) -> str:
+def _digest_of(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 

@@ -5,11 +5,13 @@ the manifest; the digest is that of the scored file's content, so that the same 
 once per model version, however often they are asked for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from seqclass.store.fingerprint import software_versions
+from seqclass.store.manifests import ScoresManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
@@ -49,16 +51,16 @@ class ScoreSet:
         """Whether they are complete."""
         return self.root.exists(*self.parts, MANIFEST)
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> ScoresManifest:
         """Which model gave them, of which rows, and when; DamagedError where it was altered."""
-        return read_manifest(self.root, self.folder)
+        return cast(ScoresManifest, read_manifest(self.root, self.folder))
 
     def table(self) -> str:
         """Path of the scores after comparing their digest with the manifest's."""
         [entry] = self.manifest()["files"]
         return check_file(self.root, self.folder, entry)
 
-    def write(self, workspace: str, description: dict[str, Any], now: datetime) -> bool:
+    def write(self, workspace: str, description: Mapping[str, Any], now: datetime) -> bool:
         """Seal a staged ``scores.parquet``; False where another run was faster, whose scores
         stay."""
         manifest = {

@@ -9,13 +9,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.manifests import StudyDescription, StudyManifest
 from seqclass.store.references import SearchRef, StudyRef
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
+    Record,
     Root,
     check_file,
     describe_file,
@@ -36,7 +38,7 @@ class Study:
 
     root: Root
     place: StudyRef | SearchRef
-    manifest: dict[str, Any]
+    manifest: StudyManifest
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ class Study:
         """Where its artifacts and its manifest lie."""
         return self.root.join(*self.place.parts)
 
-    def read_json(self, artifact: str) -> dict[str, Any]:
+    def read_json(self, artifact: str) -> Record:
         """A JSON artifact, after comparing its digest."""
         [entry] = [entry for entry in self.manifest["files"] if entry["path"] == artifact]
         return json.loads(self.root.fs.cat_file(check_file(self.root, self.folder, entry)))
@@ -70,7 +72,7 @@ def run_path(root: Root, name: str, run: str, kind: str = STUDIES) -> str:
     return root.join(kind, name, RUNS, f"{run}.json")
 
 
-def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> dict[str, Any] | None:
+def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | None:
     """The record of a finished run; None where there is none that can be read."""
     path = run_path(root, name, run, kind)
     if not root.fs.exists(path):
@@ -96,7 +98,10 @@ def open_study(root: Root, ref: str) -> Study:
         for version in (study_versions(root, wanted.name, kind) if wanted.name else [])
         if version.startswith(wanted.version)
     ]
-    found = [Study(root, own, read_manifest(root, root.join(*own.parts))) for own in places]
+    found = [
+        Study(root, own, cast(StudyManifest, read_manifest(root, root.join(*own.parts))))
+        for own in places
+    ]
     if not found:
         known = [
             reference(name, version).short
@@ -116,7 +121,7 @@ def commit_study(
     root: Root,
     workspace: str,
     place: StudyRef | SearchRef,
-    description: dict[str, Any],
+    description: StudyDescription,
     now: datetime,
 ) -> Study:
     """Seal a staged study or search under its digest; where it is there already, that one stays."""

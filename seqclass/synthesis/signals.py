@@ -5,10 +5,10 @@ aiexplorations/sequence_classification. All sizes but ``level`` and ``spread`` a
 sigmas of the series itself, so one spec serves any unit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class SignalSpec:
             )
 
 
-PRESETS: dict[str, dict] = {
+PRESETS: dict[str, Mapping[str, Any]] = {
     "author": {},
     "hard": {
         "level": Normal(0.0, 10.0),

@@ -164,7 +164,7 @@ class CompiledTrainer:
         for variable in self.optimizer.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
-    def unflatten(self, flat: Sequence, variables: Sequence[keras.Variable]) -> None:
+    def unflatten(self, flat: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> None:
         """Set the variables of this network, or of one of the same layers, from long vectors."""
         for group, part in zip(self.groups, flat, strict=True):
             pieces = tf.split(part, [math.prod(variables[k].shape) for k in group])
@@ -176,7 +176,7 @@ class CompiledTrainer:
             tf.concat([tf.reshape(values[k], [-1]) for k in group], axis=0) for group in self.groups
         ]
 
-    def logits(self, weights: Sequence, x: np.ndarray) -> np.ndarray:
+    def logits(self, weights: Sequence[tf.Tensor], x: np.ndarray) -> np.ndarray:
         """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
         self.unflatten(weights, self.variables)
         found = predict_logits(self.network, x, self._infer)

@@ -187,7 +187,7 @@ def state_of(candidate: int, done: dict[Job, Found], folds: int) -> str:
     return "unfinished" if candidate in better_half(done) else "dropped"
 
 
-def changes(spec: Any, default: Any) -> dict[str, Any]:
+def changes(spec: Any, default: Any) -> dict[str, object]:
     """The fields of a dataclass that differ from ``default``'s, nested as they are."""
     found = {}
     for name in (part.name for part in fields(spec)):

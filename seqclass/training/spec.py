@@ -1,6 +1,7 @@
 """Everything that decides how a classifier is made; free of TensorFlow, so that it imports fast."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -123,6 +124,6 @@ class TrainingSpec:
         return range(self.first_seed, self.first_seed + self.seeds)
 
 
-def recorded(stored: dict[str, Any]) -> dict[str, Any]:
+def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """A stored spec with the rules of its time: one that names no rule for splits has the first."""
     return {"split_rule": 1, **stored}

@@ -1,10 +1,8 @@
 """Copies between a dataset's training and test rows, found as the rows stream by."""
 
-from typing import Any
-
 import numpy as np
 
-from seqclass.evaluation.leaks import exact_keys, find_leaks, near_keys
+from seqclass.evaluation.leaks import Leaks, exact_keys, find_leaks, near_keys
 from seqclass.store.datasets import Dataset
 from seqclass.store.rows import to_dense
 from seqclass.store.split import Split
@@ -12,7 +10,7 @@ from seqclass.store.split import Split
 ROWS = 1024
 
 
-def leaks_of(dataset: Dataset, chosen: Split) -> dict[str, Any]:
+def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
     """Counts of test series with exact and near copies among the training rows, and examples."""
     ids: list[str] = []
     exact: list[bytes] = []

@@ -92,11 +92,14 @@ def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np
     from seqclass.networks.classifier import weights_by_network
 
     model = open_model(dataset.root, model_ref)
-    for what, given in (("classes", chosen.classes), ("channels", dataset.channels)):
-        if model.manifest[what] != list(given):
+    for what, given, its in (
+        ("classes", chosen.classes, model.manifest["classes"]),
+        ("channels", dataset.channels, model.manifest["channels"]),
+    ):
+        if its != list(given):
             raise ValueError(
                 f"warm_start: expected a model of the {what} {', '.join(given)}, got {model.ref} "
-                f"of {', '.join(model.manifest[what])}; start fresh"
+                f"of {', '.join(its)}; start fresh"
             )
     return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
 

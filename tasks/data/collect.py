@@ -39,6 +39,7 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.leases import locked
+from seqclass.store.manifests import Remarks, reading_of
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
@@ -320,7 +321,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
     }
     newer = chain.from_iterable(_spooled(root, file.rows) for file in files)
 
-    def remarks() -> dict[str, Any]:
+    def remarks() -> Remarks:
         screenings = [file.screening for file in files if file.screening]
         for screening in screenings:
             screening.quarantine.settle(name)
@@ -329,7 +330,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
             "rejected": sum(screening.rejected for screening in screenings),
             "repeats": sum(screening.repeats for screening in screenings),
             "contract": asdict(profile.contract()),
-            "reading": parent.manifest.get("reading", {}),
+            "reading": reading_of(parent.manifest),
         }
 
     tables = profiled(chain(parent.tables(), newer), profile)

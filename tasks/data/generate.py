@@ -10,6 +10,7 @@ from prefect import get_run_logger, task
 from pydantic import TypeAdapter
 
 from seqclass.store.datasets import write_dataset
+from seqclass.store.manifests import Source
 from seqclass.store.root import check_name, open_root
 from seqclass.store.rows import EVENT, from_dense
 from seqclass.synthesis.drawing import Block
@@ -49,12 +50,12 @@ def _write(generator: str, spec: Spec, name: str, root_url: str) -> str:
     return dataset.ref
 
 
-def is_generated(source: dict[str, Any]) -> bool:
+def is_generated(source: Source) -> bool:
     """Whether the rows of a manifest's source can be drawn again."""
     return source.get("generator") in GENERATORS
 
 
-def generated_tables(source: dict[str, Any]) -> Iterator[pa.Table]:
+def generated_tables(source: Source) -> Iterator[pa.Table]:
     """Rows that a manifest's source describes; the oldest sources know no events."""
     kind, tables_of = GENERATORS[source["generator"]]
     for table in tables_of(TypeAdapter(kind).validate_python(source["spec"])):

@@ -24,6 +24,7 @@ from seqclass.screening.screening import (
 from seqclass.store.datasets import Dataset, Provenance, dataset_versions, open_dataset, write_rows
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
 from seqclass.store.leases import locked
+from seqclass.store.manifests import Remarks
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.staging import staging
@@ -120,7 +121,7 @@ def _store(
         return parent
     profile = Profile()
 
-    def remarks() -> dict[str, Any]:
+    def remarks() -> Remarks:
         if parent is None:
             check_classes(list(profile.contract().classes), screening.kept)
         screening.quarantine.settle(name)

@@ -6,7 +6,7 @@ from typing import Any
 from prefect import task
 
 from seqclass.store.catalogue import list_models
-from seqclass.store.datasets import CHOSEN_FROM
+from seqclass.store.manifests import known_dataset
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, open_root
 
@@ -25,12 +25,7 @@ def models_of(root: Root, dataset: str) -> list[str]:
     """Names of the models whose champion has learnt from a version of a dataset's name."""
     name = _name(dataset)
     return sorted({m["name"] for m in list_models(root)
-                   if m["champion"] and _name(_source(m)) == name})  # fmt: skip
-
-
-def _source(manifest: dict[str, Any]) -> str:
-    """The dataset that a model had to choose its rows from."""
-    return manifest.get("dataset_source", {}).get(CHOSEN_FROM, manifest.get("dataset", ""))
+                   if m["champion"] and _name(known_dataset(m)) == name})  # fmt: skip
 
 
 def _name(dataset: str) -> str:

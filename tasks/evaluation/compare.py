@@ -1,15 +1,17 @@
 """Task: compare a candidate with the champion on the same test rows."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.metrics import log_loss, scores
-from seqclass.monitoring.first_champion import first_champion_failures
+from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
 from seqclass.monitoring.gate import refused_by
 from seqclass.store.datasets import open_checked
+from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, read_model
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
@@ -67,7 +69,7 @@ def compare_with(
     }
 
 
-def _first(evidence: dict[str, Any], spec: TrainingSpec, name: str) -> dict[str, Any]:
+def _first(evidence: FirstEvidence, spec: TrainingSpec, name: str) -> dict[str, Any]:
     """Whether a model becomes the first champion of its name, and if not, what speaks against."""
     reasons = first_champion_failures(evidence, spec.limits)
     passed = f"the first model named {name!r} becomes its champion"
@@ -127,9 +129,9 @@ def _champion_scores(
     }
 
 
-def offsets_of(model: Model) -> tuple[float, ...] | None:
+def offsets_of(model: Model) -> Sequence[float] | None:
     """A model's offsets; one that was registered before there were any has none."""
-    return model.manifest.get("decision", {}).get("offsets")
+    return decision_of(model.manifest).get("offsets")
 
 
 def _test_ids(root: Root, path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Task: score the candidates on the test rows. No step before it reads them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -201,5 +202,5 @@ def predictions(
     return pa.table(columns)
 
 
-def _write_json(fs: Any, path: str, content: dict[str, Any]) -> None:
+def _write_json(fs: Any, path: str, content: Mapping[str, Any]) -> None:
     fs.pipe_file(path, json.dumps(content, indent=2, ensure_ascii=False).encode())

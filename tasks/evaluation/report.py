@@ -1,6 +1,7 @@
 """Task: the report of a candidate, one self-contained page."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,5 +149,5 @@ def _hardest(root: Root, dataset: Dataset, workspace: str) -> str:
     return charts.series_panels(values, captions, wrong, dataset.channels, evidence)
 
 
-def _pretty(content: dict[str, Any]) -> str:
+def _pretty(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)

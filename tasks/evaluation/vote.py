@@ -21,6 +21,7 @@ from seqclass.evaluation.votes import (
 )
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.manifests import Source
 from seqclass.store.models import Model, load_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root, replace_file
@@ -197,7 +198,7 @@ def _labels(table: Any, piece_of_row: np.ndarray, n: int, ref: str) -> list[str 
     return labels
 
 
-def _kind(source: dict[str, Any]) -> str:
+def _kind(source: Source) -> str:
     return "synthetic" if "generator" in source else "real"
 
 

@@ -103,7 +103,7 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any
     with locked(root, "models", name):
         cut_short = finish_move(root, name)
         if cut_short and cut_short["what"] == "rollback":
-            return _moved(name, cut_short["from"], cut_short["to"])
+            return _moved(name, cut_short["from"], str(cut_short["to"]))
         replay_pending(root, name)
         current = champion_of(root, name)
         before = previous_champion(root, name)

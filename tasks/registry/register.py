@@ -8,6 +8,7 @@ from prefect import get_run_logger, task
 
 from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
+from seqclass.store.manifests import ModelDescription, reading_of
 from seqclass.store.models import commit_model
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
@@ -24,11 +25,11 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
     metrics = json.loads(root.fs.cat_file(f"{workspace}/metrics.json"))
     refused = json.loads(root.fs.cat_file(f"{workspace}/stability.json"))["refused"]
     root.fs.rm(f"{workspace}/{FOLDER}", recursive=True)
-    description = {
+    description: ModelDescription = {
         "dataset": dataset.ref,
         "dataset_digest": dataset.manifest["digest"],
         "dataset_source": dataset.manifest["source"],
-        "reading": dataset.manifest.get("reading", {}),
+        "reading": reading_of(dataset.manifest),
         "classes": metrics["classes"],
         "channels": dataset.channels,
         "registered_seed": metrics["registered_seed"],

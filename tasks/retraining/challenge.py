@@ -13,10 +13,18 @@ from prefect import get_run_logger, task
 
 from seqclass.evaluation.decisions import predict_labels
 from seqclass.inference.prediction import answer_rows
-from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
+from seqclass.monitoring.paired import (
+    Answers,
+    GateSpec,
+    Paired,
+    allowance,
+    compare_paired,
+    gate_failures,
+)
 from seqclass.monitoring.quality import doubt_about_labels
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.datasets import CHOSEN_FROM, Dataset, Provenance, open_dataset, write_rows
+from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
+from seqclass.store.manifests import CHOSEN_FROM, Remarks, reading_of
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
@@ -55,7 +63,7 @@ def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
         "doubted": len(table) - len(rows),
     }
     chosen = f"{latest.manifest['name'][:56]}.chosen"
-    remarks = {"parents": [latest.ref], "reading": latest.manifest.get("reading", {})}
+    remarks = Remarks(parents=[latest.ref], reading=reading_of(latest.manifest))
     provenance = Provenance(source, datetime.now(UTC), lambda: remarks)
     return write_rows(latest.root, chosen, _taken(latest, kept), provenance)
 
@@ -134,9 +142,7 @@ def evaluate_challenger(
     return verdict
 
 
-def _on_old(
-    found: dict[str, Any] | None, old: Answers, classes: list[str], gate: GateSpec
-) -> list[str]:
+def _on_old(found: Paired | None, old: Answers, classes: list[str], gate: GateSpec) -> list[str]:
     """What old test rows say against the challenger; without enough of them nothing passes."""
     if found is None or len(old) < gate.least_rows:
         return [
@@ -158,7 +164,7 @@ def _doubt(seen: dict[str, Any], fresh: Answers, spec: RetrainSpec) -> str | Non
     return doubt_about_labels(seen["quality"], right, len(fresh), spec.gate.recovery)
 
 
-def _not_worse(champion: Model, old: dict[str, Any] | None, newest: dict[str, Any] | None) -> str:
+def _not_worse(champion: Model, old: Paired | None, newest: Paired | None) -> str:
     parts = [
         f"macro F1 {found['challenger']['macro_f1']:.4f} against "
         f"{found['champion']['macro_f1']:.4f} on {found['rows']} {where} test rows"

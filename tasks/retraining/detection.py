@@ -6,7 +6,8 @@ from typing import Any
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.datasets import CHOSEN_FROM, Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.manifests import RetrainingRecord, is_settled, known_dataset
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
@@ -26,7 +27,7 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
     records = retrainings_of(root, name, bad)
     for item in bad:
         get_run_logger().warning("left out, damaged: %s: %s", item["path"], item["problem"])
-    settled = [record for record in records if record.get("settled", True)]
+    settled = [record for record in records if is_settled(record)]
     judged = settled[-1]["dataset"] if settled else known
     news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}
     suspects = suspect_labels(root, records)
@@ -43,7 +44,7 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
 
 def known_ref(model: Model) -> str:
     """The dataset version whose rows a model had to choose from."""
-    return model.manifest["dataset_source"].get(CHOSEN_FROM, model.manifest["dataset"])
+    return known_dataset(model.manifest)
 
 
 def pairs_of(dataset: Dataset) -> set[Pair]:
@@ -92,7 +93,7 @@ def _nothing_new(latest: Dataset, known: str, judged: str) -> str | None:
 
 
 def _too_early(
-    latest: Dataset, records: list[dict[str, Any]], spec: RetrainSpec, now: datetime
+    latest: Dataset, records: list[RetrainingRecord], spec: RetrainSpec, now: datetime
 ) -> str | None:
     quiet_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
     if quiet_s < spec.debounce_s:

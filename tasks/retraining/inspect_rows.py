@@ -25,6 +25,7 @@ from seqclass.monitoring.quality import Hits, QualityChange, quality_change, qua
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.reports.charts import drift_picture
 from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
@@ -113,7 +114,7 @@ def held_out(model: Model) -> Said:
 
 
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
-    decision, classes = model.manifest.get("decision", {}), model.manifest["classes"]
+    decision, classes = decision_of(model.manifest), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
     job = (answer_rows, (model.root.url, dataset.ref, rows, path, channels))
     [probabilities] = workers().run([job])
@@ -121,7 +122,7 @@ def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     confidence = confidence_of(probabilities, offsets)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
     answers = [classes[code] for code in predict_labels(probabilities, offsets)]
-    return Said(labels, answers, confidence, confidence >= decision.get("threshold", 0.0))
+    return Said(labels, answers, confidence, confidence >= decision["threshold"])
 
 
 def _quality(before: Said, now: Said, spec: RetrainSpec) -> QualityChange | None:

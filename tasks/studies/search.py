@@ -14,6 +14,7 @@ from prefect.artifacts import create_table_artifact
 
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.manifests import StudyDescription
 from seqclass.store.references import SearchRef
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import Split
@@ -159,7 +160,7 @@ def summarise_search(dataset_ref: str, spec: SearchSpec, root_url: str) -> str:
     halved = search.successive_halving(search.found)
     summary, chosen = _summary(search, halved)
     rows = [_row(search, job) for job in sorted(halved.done)]
-    told = {
+    told: StudyDescription = {
         "dataset": search.dataset.ref,
         "chosen": title(spec.candidates()[chosen]),
         "spec": asdict(spec),

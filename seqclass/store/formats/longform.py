@@ -8,7 +8,7 @@ rows are together, else by way of a temporary file in which the rows are sorted 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -235,7 +235,7 @@ def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
     part = _Part(path, codes, order[starts], rows)
     lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
     offsets = pa.array(np.append(starts, len(codes)).astype(np.int32))
-    columns: dict[str, Any] = {"series_id": ids.dictionary, "n_steps": lengths}
+    columns: dict[str, pa.Array] = {"series_id": ids.dictionary, "n_steps": lengths}
     for name in ("label", *OPTIONAL_COLUMNS):
         if name in table.column_names and name != step:
             columns[name] = _constant(part, table[name], name)

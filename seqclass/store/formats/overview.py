@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,39 @@ from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
 
 FEW = 100
 """Series of which a fifth are the 20 test rows that a first champion needs."""
+
+
+class ChannelRange(TypedDict):
+    """Of one channel; ``missing``: share of its steps."""
+
+    lowest: float
+    highest: float
+    missing: float
+
+
+class Described(TypedDict):
+    """What there is, and in ``amiss`` what looks wrong; ``groups``, ``times``: None without any."""
+
+    n_series: int
+    n_steps: list[int]
+    classes: dict[str, int]
+    unlabelled: int
+    groups: int | None
+    times: int | None
+    channels: dict[str, ChannelRange]
+    copies: int
+    flat: int
+    amiss: list[str]
+
+
+class Understood(TypedDict):
+    """The form of a file, and what each column is taken for."""
+
+    layout: str
+    delimiter: NotRequired[str]
+    decimal: NotRequired[str]
+    encoding: NotRequired[str]
+    columns: NotRequired[dict[str, str]]
 
 
 @dataclass
@@ -67,7 +100,7 @@ class Overview:
             self.seen.add(digest)
             self.flat += len(own) > 1 and bool(((own == own[0]) | np.isnan(own)).all())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Described:
         """Sizes, classes, ranges and warnings, for people and as JSON."""
         n_steps = [min(self.lengths), int(np.median(self.lengths)), max(self.lengths)]
         labelled = {name: n for name, n in sorted(self.classes.items(), key=str) if name}
@@ -128,12 +161,12 @@ def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> I
         yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
 
 
-def understood(path: str, names: ColumnNames) -> dict[str, Any]:
+def understood(path: str, names: ColumnNames) -> Understood:
     """How one file is read: its form, and what each of its columns is taken for."""
     ending = os.path.splitext(path)[1].lower()
     if ending == ".csv":
         found = dialect_of(path, names)
-        form = {
+        form: Understood = {
             "layout": names.layout or "long",
             "delimiter": SHOWN.get(found.delimiter, found.delimiter),
             "decimal": found.decimal,

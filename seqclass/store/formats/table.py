@@ -5,11 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
+from typing import cast as typed
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqclass.store.manifests import ModelDescription, ReadingRecord, Remarks, reading_of
 from seqclass.store.root import shown
 from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
 
@@ -66,15 +68,16 @@ class ColumnNames:
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(older, **{name: value for name, value in said.items() if value})
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> ReadingRecord:
         """What was said, for a manifest; ``names_of`` reads it."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
+        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
+        return typed(ReadingRecord, said)
 
 
-def names_of(manifest: dict[str, Any]) -> ColumnNames:
+def names_of(manifest: Remarks | ModelDescription) -> ColumnNames:
     """How the files of a dataset or model were read, by its manifest."""
     known = {field.name for field in fields(ColumnNames)}
-    stored = {k: v for k, v in manifest.get("reading", {}).items() if k in known}
+    stored: dict[str, Any] = {k: v for k, v in reading_of(manifest).items() if k in known}
     lists = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
     return ColumnNames(**{**stored, **lists})
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +46,7 @@ def _rows(
     kept = [
         name for name in ("series_id", "label", *OPTIONAL_COLUMNS) if name in table.column_names
     ]
-    columns: dict[str, Any] = {name: table[name] for name in kept}
+    columns: dict[str, pa.Array] = {name: table[name] for name in kept}
     columns["n_steps"] = lengths.astype(np.int32)
     for k, channel in enumerate(steps):
         columns[channel] = from_dense(np.ascontiguousarray(values[:, :, k]), lengths)

@@ -7,7 +7,7 @@ manifest and in the shipped table look the same.
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -231,7 +231,7 @@ def ragas_from(data: Any) -> tuple[Raga, ...]:
     return ragas
 
 
-def _raga_from(entry: dict[str, Any]) -> Raga:
+def _raga_from(entry: Mapping[str, Any]) -> Raga:
     kinds = {field.name: field.type for field in fields(Raga)}
     where = f"raga {entry['name']}" if isinstance(entry.get("name"), str) else "a raga"
     for key, value in entry.items():

@@ -1,11 +1,27 @@
 """How melodies move: the figures by which generated and real ones are compared."""
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 
-def melody_statistics(rank: np.ndarray, height: np.ndarray, ends: np.ndarray) -> dict[str, Any]:
+class MelodyFigures(TypedDict):
+    """What ``melody_statistics`` counts."""
+
+    moves: int
+    steps: float
+    skips: float
+    repeats: float
+    larger: float
+    over_octave: float
+    mean_run: float
+    runs_of_one: float
+    run_lengths: list[float]
+    range: list[float]
+    octaves: list[float]
+
+
+def melody_statistics(rank: np.ndarray, height: np.ndarray, ends: np.ndarray) -> MelodyFigures:
     """Figures of melodies that stand one after the other.
 
     rank: ``(notes,)`` places in the raga's scale, one step to the next svara, octaves counted;

@@ -7,7 +7,7 @@ and which are the series of a dataset.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class RagaSeriesBlock(Block):
     def cut(self, rows: slice) -> "RagaSeriesBlock":
         """Some of its series, by their place in it."""
         plain = super().cut(rows)
-        own: dict[str, Any] = {name: getattr(self, name)[rows] for name in _OWN}
+        own = {name: getattr(self, name)[rows] for name in _OWN}
         return RagaSeriesBlock(**vars(plain), **own)
 
     def notations(self) -> list[str]:
