@@ -26,10 +26,10 @@ run: install
 	$(BIN)/seqclass run
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff check

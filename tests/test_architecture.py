@@ -197,6 +197,18 @@ def test_the_library_knows_no_prefect_at_any_depth(path: Path) -> None:
         left = {modules[name] for name in ends if name in modules} - seen
 
 
+def test_no_module_of_the_library_without_a_test_that_imports_it(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    named = {name for path in (REPOSITORY / "tests").rglob("*.py") for name in imports_of(path)}
+    named |= {name.rpartition(".")[0] for name in named}
+    own = {module_of(path) for path in SOURCES if path.stem != "__init__"}
+    library = {module for module in own if module.startswith("seqclass.")}
+    with capsys.disabled():
+        print(f"\n{len(library & named)} of {len(library)} modules of the library have tests")
+    assert library - named == set()
+
+
 def test_no_test_module_imports_another_and_names_are_unique() -> None:
     paths = sorted((REPOSITORY / "tests").rglob("*.py"))
     for path in paths:

@@ -137,7 +137,7 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("n", [40])
+@pytest.mark.parametrize("n", [15, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_damaged_file_of_any_format_is_read_or_refused_in_one_line(
     tmp_path: Path, n: int
 ) -> None:

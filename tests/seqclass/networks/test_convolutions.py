@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 from seqclass.networks.convolutions import KERNELS, POOLED, Convolutions, fit_convolutions
-from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.training.members import usual_steps
+from tests.support.networks import compiled, eager
 from tests.support.series import gappy, walks
 
 
@@ -30,24 +30,24 @@ def test_there_are_84_kernels_which_weigh_a_level_as_nothing() -> None:
 
 
 def test_shares_are_between_0_and_1_for_any_input(of_two: Convolutions) -> None:
-    pooled, windows = of_two.pooled(), of_two.windows(4)
+    pooled, windows = compiled(of_two.pooled()), compiled(of_two.windows(4))
     given = [gappy(12), *(np.full((2, 30, 2), v, np.float32) for v in (np.nan, 0, 1e30, -1e30))]
     for x in given:
-        shares = predict_logits(pooled, x)
+        shares = pooled(x)
         assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
-        seen = predict_logits(windows, x)[..., 3 * 2 : -1]
+        seen = windows(x)[..., 3 * 2 : -1]
         assert ((seen >= 0) & (seen <= 1 + 1e-6)).all()
 
 
 def test_features_are_about_as_many_as_said_and_most_vary(of_two: Convolutions) -> None:
-    shares = predict_logits(of_two.pooled(), gappy(12))
+    shares = eager(of_two.pooled(), gappy(12))
     assert shares.shape[1] == pytest.approx(POOLED, rel=0.3)
     assert (shares.std(axis=0) > 0.01).mean() > 0.9
 
 
 def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
     x = np.random.default_rng(0).normal(0, 1, (40, 64, 1)).astype(np.float32)
-    shares = predict_logits(fitted(x).pooled(), x).mean(axis=0)
+    shares = eager(fitted(x).pooled(), x).mean(axis=0)
     assert abs(shares.mean() - 0.5) < 0.1
     assert shares.min() < 0.15
     assert shares.max() > 0.85
@@ -56,17 +56,18 @@ def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
 def test_a_ragged_series_is_as_its_cut(of_two: Convolutions) -> None:
     x = gappy(6)
     for model in (of_two.pooled(), of_two.windows(4)):
-        together = predict_logits(model, x)
+        answer = compiled(model)
+        together = answer(x)
         for row in range(6):
             end = int(np.flatnonzero(np.isfinite(x[row]).any(axis=-1))[-1]) + 1
-            alone = predict_logits(model, x[row : row + 1, :end])[0]
+            alone = answer(x[row : row + 1, :end])[0]
             own = together[row] if together.ndim == 2 else together[row, : len(alone)]
             np.testing.assert_allclose(alone, own, atol=1e-5)
 
 
 def test_windows_end_with_their_mask(of_two: Convolutions) -> None:
     x = gappy(6)
-    found = predict_logits(of_two.windows(4), x)
+    found = eager(of_two.windows(4), x)
     lengths = 40 - 5 * np.arange(6)
     assert found.shape[1] == 10
     np.testing.assert_array_equal(found[..., -1].sum(axis=1), -(-lengths // 4))
@@ -86,7 +87,7 @@ def test_kernels_see_every_channel_of_many_and_some_several() -> None:
     changed = x.copy()
     changed[..., 3] = x[..., 3][:, ::-1]
     model = found.pooled()
-    assert np.abs(predict_logits(model, changed) - predict_logits(model, x)).max() > 0.05
+    assert np.abs(eager(model, changed) - eager(model, x)).max() > 0.05
 
 
 def test_symbols_are_a_view_of_their_own() -> None:
@@ -98,7 +99,7 @@ def test_symbols_are_a_view_of_their_own() -> None:
     assert views == [{0, 1, 2, 3}, {0, 1, 2}]
     own = [bank for bank in with_symbols.banks if bank.view == 3]
     assert {bank.weights.shape for bank in own} == {(9, 12, 84)}
-    assert np.isfinite(predict_logits(with_symbols.pooled(), x)).all()
+    assert np.isfinite(eager(with_symbols.pooled(), x)).all()
 
 
 @pytest.mark.parametrize("made", ["pooled", "windows"])
@@ -118,7 +119,7 @@ def test_a_gradient_passes_to_the_series_and_none_to_the_kernels(
 
 def test_a_seed_gives_the_same_kernels_and_another_others() -> None:
     x = gappy(12)
-    one, same, other = (predict_logits(fitted(x, seed=s).pooled(), x) for s in (1, 1, 2))
+    one, same, other = (eager(fitted(x, seed=s).pooled(), x) for s in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0.01
 

@@ -49,7 +49,7 @@ def twins(shape: tuple[int, ...], **arguments: object) -> tuple[layers.LSTM, Ker
     return stock, fast
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(deadline=None, max_examples=20, derandomize=True)
 @given(
     series=st.integers(1, 70),
     steps=st.integers(1, 40),
@@ -132,6 +132,7 @@ def test_a_state_that_nobody_asks_for_is_not_kept_for_ever() -> None:
     assert len(recurrence.engine._waiting) <= recurrence.MAX_STATES
 
 
+@pytest.mark.slow
 def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
     def trained(seed: int) -> str:
         replica = train_replica(TrainingRows(lines(), 2), BRIEF, seed, quiet)

@@ -25,7 +25,6 @@ from seqclass.synthesis.ragas.raga_series import (
     REFERENCE_HZ,
     RagaSeriesBlock,
     _transcribed,
-    generate_ragas,
 )
 from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.ragas.svaras import Note, read_notes
@@ -250,15 +249,6 @@ def test_durations_follow_the_kala() -> None:
     np.testing.assert_allclose(fast, slow / 4, rtol=1e-5)
     assert slow.min() >= 0.15
     assert 0.3 < np.median(slow) < 1.05
-
-
-def test_ten_thousand_melodies_take_seconds() -> None:
-    import time
-
-    began = time.process_time()
-    for _ in generate_ragas(RagaSpec(ragas=("all",), n_series=10_000)):
-        pass
-    assert time.process_time() - began < 20
 
 
 def test_rows_are_drawn_again_from_the_manifest(root: Root) -> None:

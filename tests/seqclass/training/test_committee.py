@@ -1,7 +1,5 @@
 """The committee: what weighs its members, what they may not depend on, how seeds may differ."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +23,17 @@ from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, Trainin
 from seqclass.training.spec import MEMBERS, TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.replicas import weights_digest
-from tests.support.networks import LOAD_ALONE, PLAIN, QUICK, SMALL, branch, lines, quiet, softmax
+from tests.support.networks import (
+    PLAIN,
+    QUICK,
+    SMALL,
+    answers_alone,
+    branch,
+    compiled,
+    lines,
+    quiet,
+    softmax,
+)
 from tests.support.series import gappy
 from tests.support.stored import store_series
 
@@ -111,18 +119,27 @@ MIXTURES = [
 ]
 
 
+def holed() -> np.ndarray:
+    x = gappy()
+    x[2, 4:9], x[3] = np.nan, np.nan
+    return x
+
+
+@pytest.fixture(scope="module")
+def scores(three: list[keras.Model]) -> list[np.ndarray]:
+    return [predict_logits(network, holed()) for network in three]
+
+
 @pytest.mark.parametrize("mixture", MIXTURES)
 def test_the_mixture_in_keras_is_the_mixture_in_numpy(
-    three: list[keras.Model], mixture: Mixture
+    three: list[keras.Model], scores: list[np.ndarray], mixture: Mixture
 ) -> None:
     classifier = committee_classifier([branch(one) for one in three], mixture)
-    holed = gappy()
-    holed[2, 4:9], holed[3] = np.nan, np.nan
-    padded = np.pad(holed, ((0, 0), (0, 17), (0, 0)), constant_values=np.nan)
-    scores = [predict_logits(network, holed) for network in three]
+    padded = np.pad(holed(), ((0, 0), (0, 17), (0, 0)), constant_values=np.nan)
     expected = softmax(mixture.logits(scores) / mixture.temperature)
-    for x in (holed, padded):
-        np.testing.assert_allclose(predict_logits(classifier, x), expected, atol=1e-5)
+    answer = compiled(classifier)
+    for x in (holed(), padded):
+        np.testing.assert_allclose(answer(x), expected, atol=1e-5)
 
 
 def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
@@ -160,11 +177,11 @@ def test_neither_padding_nor_company_changes_what_members_or_the_committee_say(
 ) -> None:
     x = hard_lines().x[:12]
     padded = np.pad(x, ((0, 0), (0, 25), (0, 0)), constant_values=np.nan)
-    alone = predict_logits(whole.members_alone, x)
-    np.testing.assert_allclose(predict_logits(whole.members_alone, padded), alone, atol=1e-4)
+    answer = compiled(whole.members_alone)
+    alone = answer(x)
+    np.testing.assert_allclose(answer(padded), alone, atol=1e-4)
     for row in range(3):
-        own = predict_logits(whole.members_alone, x[row : row + 1])
-        np.testing.assert_allclose(own[0], alone[row], atol=1e-4)
+        np.testing.assert_allclose(answer(x[row : row + 1])[0], alone[row], atol=1e-4)
     answers, wider = whole.classifier(x), whole.classifier(padded)
     assert set(answers) == {"probabilities", "p_value", "nearest", "distance"}
     for name, tolerance in (("probabilities", 1e-4), ("p_value", 0.02), ("distance", 1e-3)):
@@ -191,20 +208,14 @@ def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
 def test_members_are_stock_keras_and_load_in_a_plain_process(
     whole: Replica, tmp_path: Path
 ) -> None:
-    x = hard_lines().x[:9]
-    np.save(tmp_path / "x.npy", x)
-    for name, model in (("c", whole.classifier), ("m", whole.members_alone)):
+    x, models = hard_lines().x[:9], {"whole": whole.classifier, "alone": whole.members_alone}
+    for model in models.values():
         assert all(type(own).__module__.startswith("keras.") for own in layers_of(model))
-        model.save(tmp_path / f"{name}.keras")
-        subprocess.run(
-            [sys.executable, "-c", LOAD_ALONE, f"{name}.keras", "x.npy", f"{name}.npz"],
-            cwd=tmp_path, check=True, capture_output=True,
-        )  # fmt: skip
-    found = np.load(tmp_path / "c.npz")
+    found = answers_alone(tmp_path, x, models)
     for name, expected in whole.classifier(x).items():
-        np.testing.assert_allclose(found[name], expected, atol=1e-4)
-    alone = np.load(tmp_path / "m.npz")["probabilities"]
-    np.testing.assert_allclose(alone, whole.members_alone(x), atol=1e-4)
+        np.testing.assert_allclose(found["whole"][name], expected, atol=1e-4)
+    expected = whole.members_alone(x)
+    np.testing.assert_allclose(found["alone"]["probabilities"], expected, atol=1e-4)
 
 
 def test_members_are_left_out_where_those_before_solve_the_set() -> None:
@@ -335,6 +346,7 @@ def unlike(root: Root) -> list[tuple[str, float]]:
     return found
 
 
+@pytest.mark.slow
 def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from seqclass.networks.convolutions import fit_convolutions
-from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import familiarity as unfamiliar
 from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_familiarity
 from seqclass.training.fitting import Rows
 from seqclass.training.members import usual_steps
+from tests.support.networks import eager
 from tests.support.series import gappy
 
 
@@ -53,7 +53,7 @@ def known() -> tuple[np.ndarray, Familiarity, keras.Model]:
 
 def test_of_like_series_a_tenth_has_a_p_value_below_a_tenth() -> None:
     shares = []
-    for draw in range(5):
+    for draw in range(3):
         x, y = waves(100, 10 + draw)
         new, _ = waves(200, 100 + draw)
         p = answers(outputs(fitted(x, y)), new)["p_value"]
@@ -77,7 +77,7 @@ def test_the_nearest_rows_are_those_that_brute_force_finds(known: tuple) -> None
     _, found, model = known
     x, _ = waves(20, 5)
     embed = keras.Model(found.convolutions.input, place_of(found))
-    places = predict_logits(embed, x).astype(np.float64)
+    places = eager(embed, x).astype(np.float64)
     apart = np.sqrt(np.square(places[:, None] - found.places.astype(np.float64)).sum(axis=-1))
     order = np.argsort(apart, axis=1)[:, :3]
     nearest = np.take_along_axis(apart, order, axis=1)

@@ -9,6 +9,7 @@ from seqclass.networks.scaling import fit_scaling
 from seqclass.training import steps as module
 from seqclass.training.members import usual_steps
 from seqclass.training.steps import KernelRidge, Steps, fit_kernel, fit_steps, kernel_scores
+from tests.support.networks import compiled
 from tests.support.series import gappy
 
 
@@ -97,13 +98,13 @@ def test_wide_series_are_averaged_until_they_are_few_enough_numbers() -> None:
 def test_any_length_and_any_value_is_answered() -> None:
     x, y = daily(30)
     steps = fitted(x)
-    model = whole(steps, fit_kernel(steps.rows, y, 2, seed=0))
+    answer = compiled(whole(steps, fit_kernel(steps.rows, y, 2, seed=0)))
     for n_steps in (1, 29, 30, 31, 90):
         for value in (np.nan, 0.0, 1e30, -1e30):
             given = np.full((2, n_steps, 1), value, np.float32)
-            assert np.isfinite(predict_logits(model, given)).all()
+            assert np.isfinite(answer(given)).all()
     padded = np.pad(x, ((0, 0), (0, 11), (0, 0)), constant_values=np.nan)
-    np.testing.assert_allclose(predict_logits(model, padded), predict_logits(model, x), atol=1e-5)
+    np.testing.assert_allclose(answer(padded), answer(x), atol=1e-5)
 
 
 def test_series_of_equal_rows_are_no_fault() -> None:

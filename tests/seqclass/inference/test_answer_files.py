@@ -1,0 +1,78 @@
+"""Answers as people ask for them: the same rows in every form, whole or not at all."""
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.inference.answer_files import KINDS, check_ending, write_out
+from seqclass.inference.prediction import join_parts
+from seqclass.store.root import Root
+
+
+@pytest.fixture
+def tables(root: Root) -> list[str]:
+    """Two tables of scores in a root."""
+    paths = []
+    for number, n in enumerate((3, 2)):
+        own = pa.table(
+            {
+                "series_id": [f"é{number}-{k}" for k in range(n)],
+                "answer": ["unknown" if k == 1 else "up, or down" for k in range(n)],
+                "confidence": pa.array([0.5 + k / 8 for k in range(n)], pa.float32()),
+                "nearest": pa.array([["a", "b"], [], None][:n], pa.list_(pa.string())),
+            }
+        )
+        paths.append(root.join(f"scores-{number}.parquet"))
+        Path(root.path).mkdir(exist_ok=True)
+        pq.write_table(own, paths[-1])
+    return paths
+
+
+def rows_of(path: Path) -> list[dict]:
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    if path.suffix == ".csv":
+        with open(path, newline="") as file:
+            return list(csv.DictReader(file))
+    return pq.read_table(path).to_pylist()
+
+
+@pytest.mark.parametrize("ending", KINDS)
+def test_every_form_has_every_row_once_in_order(
+    root: Root, tables: list[str], tmp_path: Path, ending: str
+) -> None:
+    target = write_out(root, tables, str(tmp_path / "new" / f"out{ending.upper()}"))
+    found = rows_of(Path(target).rename(tmp_path / f"out{ending}"))
+    assert [row["series_id"] for row in found] == ["é0-0", "é0-1", "é0-2", "é1-0", "é1-1"]
+    assert [float(row["confidence"]) for row in found] == [0.5, 0.625, 0.75, 0.5, 0.625]
+    assert [row["answer"] for row in found].count("unknown") == 2
+    nearest = [row["nearest"] for row in found[:3]]
+    assert nearest == (["a;b", "", ""] if ending == ".csv" else [["a", "b"], [], None])
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("out", ["out", "out.xlsx", "out.csv.gz", ".csv/out"])
+def test_an_ending_that_names_no_form_is_refused(out: str) -> None:
+    with pytest.raises(ValueError, match=r"--out: expected a name ending in .parquet, .csv, .json"):
+        check_ending(out)
+
+
+def test_a_failure_leaves_the_older_file_and_nothing_beside_it(
+    root: Root, tables: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("older")
+    Path(tables[1]).write_bytes(b"PAR1 damaged")
+    with pytest.raises((pa.ArrowInvalid, OSError)):
+        write_out(root, tables, str(out))
+    assert out.read_text() == "older"
+    assert list(tmp_path.glob("out*")) == [out]
+
+
+def test_joined_tables_tell_how_many_are_unknown(root: Root, tables: list[str]) -> None:
+    assert join_parts(root.url, tables, root.join("all.parquet")) == 2
+    assert pq.read_table(root.join("all.parquet")).num_rows == 5

@@ -1,0 +1,62 @@
+"""The stability report: the spread of seeds, the worst of them, and the rows that flip."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from seqclass.evaluation.metrics import label_scores
+from seqclass.monitoring.stability import MAX_FLIPPING, stability_of
+from seqclass.training.spec import Limits
+
+Y = np.arange(30) % 3
+
+
+def report(answers: np.ndarray, y: np.ndarray = Y, **limits: float) -> dict[str, Any]:
+    seeds = [
+        {"seed": 10 + k, "restarts": 0, **label_scores(own, y, 3)} for k, own in enumerate(answers)
+    ]
+    names = [f"s{k}" for k in range(len(y))]
+    return stability_of(seeds, answers, y, names, 3, Limits(**limits), 0)  # type: ignore[arg-type]
+
+
+def test_seeds_that_agree_flip_nothing_and_pass() -> None:
+    found = report(np.stack([Y, Y, Y]))
+    assert (found["flipping_rows"], found["most_flipping"], found["refused"]) == (0, [], None)
+    assert found["spread"]["macro_f1"] == {"mean": 1.0, "min": 1.0, "max": 1.0, "sd": 0.0}
+
+
+def test_the_worst_seed_is_the_one_with_the_most_errors_and_is_named() -> None:
+    answers = np.stack([Y, Y, Y])
+    answers[1, :5] = (Y[:5] + 1) % 3
+    answers[2, :2] = (Y[:2] + 1) % 3
+    found = report(answers)
+    assert found["worst_seed"]["seed"] == 11
+    low, high = found["worst_seed"]["intervals"]["accuracy"]
+    assert low < 25 / 30 < high
+    assert [one["series_id"] for one in found["most_flipping"]] == ["s0", "s1", "s2", "s3", "s4"]
+    assert found["most_flipping"][0]["share_of_seeds_apart"] == pytest.approx(1 / 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.int64, st.tuples(st.integers(1, 5), st.just(30)), elements=st.integers(0, 2)))
+def test_rows_flip_where_seeds_differ_and_the_most_divided_come_first(answers: np.ndarray) -> None:
+    found = report(answers)
+    divided = [k for k in range(30) if len(set(answers[:, k])) > 1]
+    assert found["flipping_rows"] == len(divided)
+    assert {one["series_id"] for one in found["most_flipping"]} <= {f"s{k}" for k in divided}
+    shares = [one["share_of_seeds_apart"] for one in found["most_flipping"]]
+    assert shares == sorted(shares, reverse=True)
+    assert len(shares) == min(len(divided), MAX_FLIPPING)
+    assert all(0 < share <= 1 - 1 / len(answers) for share in shares)
+
+
+def test_a_seed_near_chance_is_refused_and_one_alone_claims_no_spread() -> None:
+    chance = np.stack([Y, np.zeros_like(Y)])
+    assert "the worst of 2 seeds has balanced accuracy 0.3333" in report(chance)["refused"]
+    assert "macro F1 spreads over 2 seeds" in report(chance)["refused"]
+    assert report(chance, above_chance=0.0, spread=1.0)["refused"] is None
+    assert report(Y[None])["spread"]["accuracy"]["sd"] is None

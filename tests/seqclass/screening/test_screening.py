@@ -1,0 +1,180 @@
+"""New rows beside those that are there: which pass, which go aside, what is refused as a whole."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.screening.contract import Contract, Profile
+from seqclass.screening.policy import ACTIONS, Policy, policy_of
+from seqclass.screening.screening import (
+    Screening,
+    ValidationContext,
+    add_rows,
+    contract_of,
+    counts_of,
+)
+from seqclass.screening.tally import EXAMPLES, Tally
+from seqclass.store.quarantine import REASON, Quarantine
+from seqclass.store.root import Root
+from seqclass.store.rows import from_dense
+from tests.support.stored import store_series
+
+COLUMNS = ("series_id", "label", "n_steps", "value")
+
+
+def rows(x: np.ndarray, labels: list[str | None] | None = None, first: int = 0) -> pa.Table:
+    n = len(x)
+    return pa.table(
+        {
+            "series_id": [f"s{k}" for k in range(first, first + n)],
+            "label": pa.array(labels or ["a", "b"] * (n // 2) + ["a"] * (n % 2), pa.string()),
+            "n_steps": np.full(n, x.shape[1], np.int32),
+            "value": from_dense(x.astype(np.float32)),
+        }
+    )
+
+
+def waves(n: int = 10, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 1, (n, 12))
+
+
+@pytest.fixture
+def contract() -> Contract:
+    profile = Profile()
+    add_rows(profile, rows(waves(200)))
+    return profile.contract()
+
+
+def screen(root: Root, contract: Contract | None, **more: object) -> Screening:
+    known = {"policy": Policy(), "ref": "toy@0", "columns": COLUMNS, "contract": contract, **more}
+    return Screening(ValidationContext(**known), Quarantine(root, root.join("w")))  # type: ignore[arg-type]
+
+
+def ids(tables: Iterator[pa.Table]) -> list[str]:
+    return [name for table in tables for name in table["series_id"].to_pylist()]
+
+
+def test_rows_like_the_others_pass_in_their_order(root: Root, contract: Contract) -> None:
+    screening = screen(root, contract)
+    parts = [rows(waves(4, 1)), rows(waves(3, 2), first=4)]
+    assert ids(screening.passing(parts)) == [f"s{k}" for k in range(7)]
+    assert (screening.seen, screening.kept, screening.rejected) == (7, 7, 0)
+    assert counts_of(screening) == {
+        "rejected": 0, "repeats": 0, "quarantined": {}, "quarantine": None,
+    }  # fmt: skip
+
+
+def test_what_breaks_the_contract_goes_aside_with_every_reason(
+    root: Root, contract: Contract
+) -> None:
+    x = waves(6, 1)
+    x[2], x[4] = 3.0, 1e6
+    screening = screen(root, contract)
+    assert ids(screening.passing([rows(x)])) == ["s0", "s1", "s3", "s5"]
+    screening.quarantine.settle("toy")
+    aside = pq.read_table(str(screening.quarantine.place))
+    assert aside["series_id"].to_pylist() == ["s2", "s4"]
+    assert aside[REASON][0].as_py().startswith("frozen: ")
+    assert {part.partition(":")[0] for part in aside[REASON][1].as_py().split("; ")} == {
+        "frozen", "out_of_range",
+    }  # fmt: skip
+    assert screening.quarantined.counts == {"frozen": 2, "out_of_range": 1}
+    assert screening.rejected == 2
+
+
+def test_repeats_are_counted_and_do_not_stand_for_rows(root: Root, contract: Contract) -> None:
+    screening = screen(root, contract)
+    once = rows(waves(4, 1))
+    assert len(ids(screening.passing([once, once]))) == 4
+    assert (screening.repeats, screening.rejected) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (rows(waves(4, 1), ["a", "b", "c", "a"]), "new_class=quarantine"),
+        (rows(np.where(np.eye(4, 12) > 0, np.inf, 0.1)), "finite numbers, or NaN where one is mis"),
+        (pa.concat_tables([rows(waves(2, 1)), rows(waves(2, 2))]), "duplicate_id=quarantine"),
+        (rows(1e6 * waves(8, 1)), "other_unit"),
+        (rows(waves(4, 1)).append_column("speed", rows(waves(4))["value"]), "new_column 'speed'"),
+        (rows(waves(4, 1)).rename_columns([*COLUMNS[:3], "speed"]), "missing_column 'value'"),
+    ],
+)
+def test_what_the_policy_refuses_is_one_line_once_all_was_seen(
+    root: Root, contract: Contract, table: pa.Table, says: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^PATH: expected ") as refused:
+        list(screen(root, contract).passing([table]))
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_policy_lets_pass_or_sets_aside_what_it_says(root: Root, contract: Contract) -> None:
+    stranger = rows(waves(4, 1), ["a", "b", "c", "a"])
+    accepts = screen(root, contract, policy=policy_of(["new_class=accept"]))
+    assert len(ids(accepts.passing([stranger]))) == 4
+    aside = screen(root, contract, policy=policy_of(["new_class=quarantine"]))
+    assert ids(aside.passing([stranger])) == ["s0", "s1", "s3"]
+
+
+def test_too_many_set_aside_is_a_refusal_that_names_them(root: Root, contract: Contract) -> None:
+    x = waves(4, 1)
+    x[:3] = 0.5
+    with pytest.raises(ValueError, match="at most 50% of the series to be set aside, got 3 of 4"):
+        list(screen(root, contract).passing([rows(x)]))
+    most = Policy(most_quarantined=0.75)
+    assert len(ids(screen(root, contract, policy=most).passing([rows(x)]))) == 1
+
+
+def test_the_first_rows_have_no_contract_to_keep(root: Root) -> None:
+    screening = screen(root, None, columns=None, ref=None)
+    x = waves(4)
+    x[0], x[1] = 1.0, 1e9
+    assert len(ids(screening.passing([rows(x)]))) == 4
+
+
+def test_columns_of_appended_rows_can_not_be_others(root: Root, contract: Contract) -> None:
+    accept = policy_of(["new_column=accept"])
+    more = rows(waves(4, 1)).append_column("speed", rows(waves(4))["value"])
+    assert len(ids(screen(root, contract, policy=accept).passing([more]))) == 4
+    with pytest.raises(ValueError, match=r"import under another --name$"):
+        list(screen(root, contract, policy=accept, append=True).passing([more]))
+
+
+def test_a_dataset_without_a_stored_contract_has_that_of_its_rows(root: Root) -> None:
+    dataset = store_series(root)
+    found = contract_of(dataset)
+    assert (found.n_series, found.n_steps) == (60, (12, 12))
+    assert found.classes == {"down": 30, "up": 30}
+    assert found.channels["value"].low == pytest.approx(float(dataset.values().min()))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["frozen", "holes"]), st.integers(0, 9)), max_size=9))
+def test_a_tally_counts_all_and_shows_the_first(added: list[tuple[str, int]]) -> None:
+    tally, expected = Tally(), dict[str, list[str]]()
+    for number, (kind, n) in enumerate(added):
+        own = [f"{number}.{k}" for k in range(n)]
+        tally.add(kind, iter(own), f"what {number}")
+        expected.setdefault(kind, []).extend(own)
+    assert dict(tally.counts) == {kind: len(own) for kind, own in expected.items()}
+    for kind, own in expected.items():
+        assert tally.examples[kind] == own[:EXAMPLES]
+        first = next(number for number, (k, _) in enumerate(added) if k == kind)
+        more = ", …" if len(own) > EXAMPLES else ""
+        shown = f"({', '.join(own[:EXAMPLES])}{more}: what {first})"
+        assert f"{kind} in {len(own)} series {shown}" in str(tally)
+
+
+@pytest.mark.parametrize("kind", ACTIONS)
+def test_every_kind_can_be_answered_as_it_says_and_no_other_way(kind: str) -> None:
+    for action in ACTIONS[kind]:
+        assert policy_of([f"{kind}={action}"]).action(kind) == action
+    for wrong in (kind, f"{kind}=", f"{kind}=ignore", f"{kind}s=accept"):
+        with pytest.raises(ValueError, match="expected") as refused:
+            policy_of([wrong])
+        assert "\n" not in str(refused.value)

@@ -1,0 +1,160 @@
+"""The audit's own parts: how entries follow one another, and what each kind of harm is called."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqclass.store.audit import (
+    HEAD,
+    audit_problems,
+    check_texts,
+    entries_of,
+    entry_name,
+    next_number,
+    read_audit,
+    write_audit,
+)
+from seqclass.store.leases import locked
+from seqclass.store.root import Bad, DamagedError, Root
+from tests.support.places import NOW
+
+
+def record(what: str, start: str | None, to: str, second: int = 0) -> dict[str, Any]:
+    time = (NOW + timedelta(seconds=second)).isoformat()
+    return {"what": what, "from": start, "to": to, "time": time, "who": "me", "reason": "why"}
+
+
+def write(root: Root, *records: dict[str, Any]) -> None:
+    with locked(root, "models", "m"):
+        for one in records:
+            write_audit(root, "m", one)
+
+
+@pytest.fixture
+def three(root: Root) -> Root:
+    write(root, record("promote", None, "v1"), record("refuse", "v1", "v2", 1),
+          record("rollback", "v1", "v0", 2))  # fmt: skip
+    return root
+
+
+def path_of(root: Root, name: str) -> Path:
+    return Path(root.join("models", "m", "audit", name))
+
+
+def old(root: Root, what: str, second: int, **fields: Any) -> None:
+    """An entry as older releases named them: by time and kind, without a number."""
+    time = NOW + timedelta(seconds=second)
+    own = {**record(what, None, "v1", second), **fields}
+    path = path_of(root, f"{time.strftime('%Y%m%dT%H%M%S.%fZ')}-{what}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(own))
+
+
+def test_entries_are_numbered_and_read_in_their_order(three: Root) -> None:
+    assert [one["number"] for one in read_audit(three, "m")] == [1, 2, 3]
+    assert [one["what"] for one in read_audit(three, "m")] == ["promote", "refuse", "rollback"]
+    assert next_number(three, "m") == 4
+    assert audit_problems(three, "m") == []
+    assert json.loads(path_of(three, HEAD).read_text())["number"] == 3
+
+
+def test_names_keep_the_order_beyond_their_digits() -> None:
+    assert [entry_name(number) for number in (1, 999_999, 1_000_000)] == [
+        "000001.json", "999999.json", "1000000.json",
+    ]  # fmt: skip
+
+
+def test_no_audit_is_no_problem(root: Root) -> None:
+    assert read_audit(root, "m") == []
+    assert audit_problems(root, "m") == []
+    assert next_number(root, "m") == 1
+
+
+def test_entries_of_older_releases_come_first_and_are_sealed_by_the_next(root: Root) -> None:
+    old(root, "promote", 0)
+    old(root, "refuse", 5)
+    assert next_number(root, "m") == 3
+    write(root, record("promote", "v1", "v2", 9))
+    assert [one.number for one in entries_of(root, "m")] == [0, 0, 3]
+    assert audit_problems(root, "m") == []
+    old(root, "refuse", 7)
+    [problem] = {one["problem"] for one in audit_problems(root, "m")}
+    assert "expected entry 4, this is another entry 3" in problem
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "says"),
+    [
+        (1, {"reason": "another"}, "expected the digest of 000001.json; that was edited"),
+        (3, {"reason": "another"}, "expected its digest in .head.json, it was edited"),
+        (2, {"number": 5}, "expected the name 000005.json, it was edited or renamed"),
+        (2, {"number": "two"}, "expected a number of the entry, got 'two'"),
+        (2, {"number": True}, "expected a number of the entry, got True"),
+        (2, {"number": -2}, "expected a number of the entry, got -2"),
+        (2, {"time": "noon"}, "expected a time, got 'noon'"),
+        (3, {"what": 7}, "expected a record of the registry with 'what' as text"),
+        (3, {"from": "v9"}, "expected a move from v1, where the one before led, got one from v9"),
+    ],
+)
+def test_what_is_changed_is_named(three: Root, number: int, change: dict, says: str) -> None:
+    path = path_of(three, entry_name(number))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    found = [one["problem"] for one in audit_problems(three, "m")]
+    assert any(says in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("lost", "says"),
+    [
+        ([1], "expected entry 1, this is 2; entry 1 cannot be found"),
+        ([2], "expected entry 2, this is 3; entry 2 cannot be found"),
+        ([1, 2], "expected entry 1, this is 3; entries 1 to 2 cannot be found"),
+        ([3], "expected entries up to 3, found none after 2"),
+        ([1, 2, 3], "expected entries up to 3, found none after those of older releases"),
+    ],
+)
+def test_what_is_gone_is_named(three: Root, lost: list[int], says: str) -> None:
+    for number in lost:
+        path_of(three, entry_name(number)).unlink()
+    assert says in [one["problem"] for one in audit_problems(three, "m")]
+
+
+def test_a_number_is_never_given_twice_though_the_last_entry_is_gone(three: Root) -> None:
+    path_of(three, entry_name(3)).unlink()
+    write(three, record("promote", "v0", "v5", 9))
+    assert [one["number"] for one in read_audit(three, "m")] == [1, 2, 4]
+
+
+def test_a_lost_head_loses_no_entry(three: Root) -> None:
+    path_of(three, HEAD).write_text("{")
+    assert next_number(three, "m") == 4
+    assert any(HEAD in one["path"] for one in audit_problems(three, "m"))
+
+
+def test_a_file_of_another_name_is_no_entry(three: Root) -> None:
+    path_of(three, "notes.json").write_text(path_of(three, entry_name(1)).read_text())
+    assert any("no file of the audit" in one["problem"] for one in audit_problems(three, "m"))
+
+
+def test_a_damaged_entry_is_told_of_and_left_out(three: Root) -> None:
+    path_of(three, entry_name(2)).write_text("[]")
+    bad = Bad()
+    assert [one["number"] for one in read_audit(three, "m", bad)] == [1, 3]
+    assert [Path(one["path"]).name for one in bad] == [entry_name(2)]
+
+
+def test_an_entry_that_is_there_is_not_replaced(three: Root) -> None:
+    path_of(three, entry_name(4)).write_text("{}")
+    with pytest.raises(ValueError, match="nothing was moved, run the command again"):
+        write(three, record("promote", "v0", "v5", 9))
+    assert path_of(three, entry_name(4)).read_text() == "{}"
+
+
+def test_texts_of_a_record_are_texts_or_null() -> None:
+    check_texts("f", {"a": "x", "b": None}, "a", "b")
+    for wrong in ({"a": 1}, {"a": ["x"]}, {}):
+        with pytest.raises(DamagedError, match="with 'a' as text"):
+            check_texts("f", wrong, "a")

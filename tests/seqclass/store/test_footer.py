@@ -1,0 +1,53 @@
+"""What a Parquet file says of itself, looked at in a process of its own."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.store.footer import Footer, _look, read_footer
+from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.formats.table import RefusalError
+
+
+def written(path: Path, rows: int = 10, group: int = 4) -> str:
+    table = pa.table({
+        "id": [f"s{k}" for k in range(rows)],
+        "x": pa.array([[1.0] * (k + 1) for k in range(rows)], pa.list_(pa.float32())),
+    })  # fmt: skip
+    pq.write_table(table, path, row_group_size=group)
+    return str(path)
+
+
+def test_rows_and_the_most_values_of_every_group_are_told(tmp_path: Path) -> None:
+    found = read_footer(written(tmp_path / "f.parquet"))
+    assert found.n_columns == 2
+    assert found.groups == [(4, 1 + 2 + 3 + 4), (4, 5 + 6 + 7 + 8), (2, 9 + 10)]
+    assert found.decoded_bytes >= 4 * sum(range(1, 11))
+    assert Footer(*_look(str(tmp_path / "f.parquet")).values()).n_columns == 2
+
+
+def test_repeated_numbers_count_as_they_will_be_and_not_as_they_are_packed(tmp_path: Path) -> None:
+    table = pa.table({"x": pa.array(np.zeros(100_000))})
+    pq.write_table(table, tmp_path / "f.parquet", compression="zstd")
+    assert (tmp_path / "f.parquet").stat().st_size < 10_000
+    assert _look(str(tmp_path / "f.parquet"))["decoded"] >= 8 * 100_000
+
+
+def test_what_has_no_footer_says_why(tmp_path: Path) -> None:
+    (tmp_path / "f.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(ValueError, match="Parquet") as refused:
+        read_footer(str(tmp_path / "f.parquet"))
+    assert "\n" not in str(refused.value)
+    with pytest.raises(RefusalError, match="expected a Parquet file"):
+        check_parquet(str(tmp_path / "f.parquet"), Limits())
+
+
+def test_a_group_with_more_values_than_its_limit_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "f.parquet")
+    with pytest.raises(RefusalError, match="--limit cells=26 takes it"):
+        check_parquet(path, Limits(cells=25))
+    assert check_parquet(path, Limits(cells=26)).n_columns == 2

@@ -1,0 +1,124 @@
+"""What a look at files says before anything is stored: counts, and what looks wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqclass.store.formats.overview import FEW, Overview, understood
+from seqclass.store.formats.table import ColumnNames
+from seqclass.store.rows import SERIES
+
+NAN = float("nan")
+
+
+def table(
+    series: Sequence[Sequence[float]], labels: Sequence[str | None], **columns: Any
+) -> pa.Table:
+    return pa.table(
+        {
+            "series_id": [f"s{k}" for k in range(len(series))],
+            "label": pa.array(labels, pa.string()),
+            "n_steps": np.array([len(one) for one in series], np.int32),
+            "x": pa.array(series, SERIES),
+            **columns,
+        }
+    )
+
+
+def seen(*tables: pa.Table) -> dict[str, Any]:
+    overview = Overview()
+    for one in tables:
+        overview.add(one)
+    return overview.describe()
+
+
+def plain(n: int, label: str = "a") -> pa.Table:
+    return table([[k, k + 1.5, k + 0.5] for k in range(n)], [label] * n)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.floats(-9, 9, width=32) | st.just(NAN), min_size=1, max_size=5),
+            st.sampled_from(["a", "b", None]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(1, 12),
+)
+def test_counts_are_those_of_the_rows_however_they_come(rows: list, cut: int) -> None:
+    parts = [rows[:cut], rows[cut:]]
+    found = seen(*(table(*zip(*part, strict=True)) for part in parts if part))
+    values = np.concatenate([np.array(one, np.float32) for one, _ in rows])
+    lengths = [len(one) for one, _ in rows]
+    labels = [label for _, label in rows]
+    assert found["n_series"] == len(rows)
+    assert found["n_steps"] == [min(lengths), int(np.median(lengths)), max(lengths)]
+    assert found["classes"] == {k: labels.count(k) for k in ("a", "b") if k in labels}
+    assert found["unlabelled"] == labels.count(None)
+    assert found["channels"]["x"]["missing"] == pytest.approx(np.isnan(values).mean())
+    known = values[~np.isnan(values)]
+    if len(known):
+        assert found["channels"]["x"]["lowest"] == known.min()
+        assert found["channels"]["x"]["highest"] == known.max()
+    bits = {np.array(one, np.float32).tobytes() for one, _ in rows}
+    assert found["copies"] == len(rows) - len(bits)
+
+
+def test_what_is_well_says_nothing() -> None:
+    both = [plain(FEW // 2), table([[k, -k, 2.0 * k] for k in range(1, 1 + FEW)], ["b"] * FEW)]
+    assert seen(*both)["amiss"] == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (plain(120).drop_columns("label").append_column("label", pa.nulls(120, pa.string())),
+         "no series has a label"),
+        (plain(120), "one class, or fewer than three series"),
+        (table([[1, 2], [2, 1], [3, 1]], ["a", "b", None]), "1 series have no label"),
+        (table([[1, 2]] * 4, ["a", "a", "a", "b"]), "fewer than three series of class 'b'"),
+        (table([[1, 2]] * 4, ["a", "b"] * 2), "3 series are copies of others"),
+        (table([[1, 1], [2, 3], [4, 5], [7, 8]], ["a", "b"] * 2), "1 series never change"),
+        (table([[1], [2], [3], [4]], ["a", "b"] * 2), "is a row a series (--layout wide)?"),
+        (table([[1, 2]] * 5 + [[*range(50)]], ["a", "b"] * 3), "are two run together?"),
+        (table([[NAN, NAN]] * 4, ["a", "b"] * 2), "channel 'x' has no value at all: --ignore x"),
+        (table([[5, 5]] * 4, ["a", "b"] * 2), "channel 'x' is 5 everywhere: --ignore x"),
+        (table([[NAN, NAN, 1], [NAN, 2, NAN]] * 2, ["a", "b"] * 2), "missing in 67% of the steps"),
+        (table([[1, 2]] * 4, ["a", "b"] * 2), f"4 series: a first champion needs about {FEW}"),
+        (table([[1, 2]] * 8, ["a", "b"] * 4, group=["p", "q"] * 4), "fewer than three groups"),
+    ],
+)  # fmt: skip
+def test_what_looks_wrong_is_said_in_one_line(rows: pa.Table, says: str) -> None:
+    amiss = seen(rows)["amiss"]
+    assert any(says in line for line in amiss), amiss
+    assert not any("\n" in line for line in amiss)
+
+
+def test_groups_and_times_are_counted_where_they_are() -> None:
+    times = pa.array([1, None, 3], pa.timestamp("us", tz="UTC"))
+    found = seen(table([[1, 2]] * 3, list("abc"), group=["p", "q", "p"], time=times))
+    assert (found["groups"], found["times"]) == (2, 2)
+    bare = seen(plain(3))
+    assert (bare["groups"], bare["times"]) == (None, None)
+
+
+def test_columns_are_told_by_what_they_are_taken_for(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("unit;kind;step;x;note\na;p;0;1,5;n\n")
+    said = ColumnNames(series_id="unit", label="kind", ignore=("note",))
+    assert understood(str(tmp_path / "f.csv"), said) == {
+        "layout": "long", "delimiter": ";", "decimal": ",", "encoding": "utf-8",
+        "columns": {"unit": "series_id", "kind": "label", "step": "step", "x": "channel",
+                    "note": "left out by --ignore"},
+    }  # fmt: skip
+    chosen = understood(str(tmp_path / "f.csv"), ColumnNames("unit", "kind", channels=("x",)))
+    assert chosen["columns"]["note"] == "left out, not in --channels"
+    assert understood(str(tmp_path / "f.npz"), ColumnNames())["columns"] == {}

@@ -1,0 +1,72 @@
+"""A store as Python users see it: names, champions and rows, and what is not there."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqclass.loading import load_model, open_store
+from seqclass.store.registry import move_champion
+from seqclass.store.root import DamagedError, Root
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+
+@pytest.fixture
+def filled(root: Root) -> Root:
+    store_series(root, "b", n=8)
+    store_series(root, "a", n=4)
+    for name in ("m", "m", "k"):
+        store_version(root, name)
+    move_champion(root, "m", "v2", "me", "why", {}, NOW)
+    return root
+
+
+def test_everything_is_listed_by_name_and_the_oldest_first(filled: Root) -> None:
+    store = open_store(filled.url)
+    assert store.models() == ["k@v1", "m@v1", "m@v2"]
+    assert [ref.partition("@")[0] for ref in store.datasets()] == ["a", "b"]
+    assert (store.champion("m"), store.champion("k"), store.champion("none")) == (
+        "m@v2",
+        None,
+        None,
+    )
+    assert repr(store) == f"Store({filled.url!r})"
+
+
+def test_rows_are_those_that_were_stored(filled: Root) -> None:
+    store = open_store(Path(filled.url))
+    for ref in ("b", store.datasets()[1]):
+        x, labels = store.dataset(ref)
+        assert x.shape == (8, 12, 1)
+        assert labels.tolist() == ["down", "up"] * 4
+    rising = x[labels == "up"]
+    assert (np.diff(rising.mean(axis=0)[:, 0]) > 0).mean() > 0.8
+
+
+def test_an_empty_store_is_empty(root: Root) -> None:
+    store = open_store(root.url)
+    assert (store.models(), store.datasets()) == ([], [])
+    for look in (store.model, store.dataset):
+        with pytest.raises(ValueError, match="expected") as refused:
+            look("m")
+        assert "\n" not in str(refused.value)
+
+
+def test_what_is_asked_for_and_not_there_is_named(filled: Root) -> None:
+    for ref in ("m@v9", "x", "m@w"):
+        with pytest.raises(ValueError, match="MODEL: expected one of"):
+            load_model(ref, root=filled.url)
+    with pytest.raises(ValueError, match="DATASET: expected one of"):
+        open_store(filled.url).dataset("x")
+
+
+def test_a_folder_of_a_version_leads_to_its_store(filled: Root, tmp_path: Path) -> None:
+    folder = Path(filled.url) / "models" / "m" / "v1"
+    (folder / "model.keras").write_bytes(b"other")
+    with pytest.raises(DamagedError, match="expected SHA-256"):
+        load_model(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(ValueError, match="MODEL: expected"):
+        load_model(folder, root=filled.url)

@@ -1,0 +1,53 @@
+"""What a stability study trains: every seed of every recipe with every architecture."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.networks.architecture import KINDS, Architecture
+from seqclass.training.spec import LARGEST_SEED, TrainingSpec
+from seqclass.training.study_spec import StudySpec
+
+RECIPES = {
+    "plain": TrainingSpec(seeds=9, first_seed=3),
+    "calm": TrainingSpec(validation_fraction=0.3, architecture=Architecture("lstm", units=8)),
+}
+
+
+@given(
+    kinds=st.lists(st.sampled_from(KINDS), unique=True).map(tuple),
+    names=st.lists(st.sampled_from([*RECIPES]), min_size=1, unique=True),
+    seeds=st.integers(1, 9),
+    first=st.integers(0, 99),
+)
+def test_every_recipe_meets_every_architecture_and_keeps_the_rest_of_itself(
+    kinds: tuple, names: list[str], seeds: int, first: int
+) -> None:
+    study = StudySpec(seeds, first, kinds, {name: RECIPES[name] for name in names})
+    found = [*study.variants()]
+    assert [(one.recipe, one.architecture) for one in found] == [
+        (name, kind) for name in names for kind in kinds or (RECIPES[name].architecture.kind,)
+    ]
+    for one in found:
+        own = RECIPES[one.recipe]
+        assert one.spec.architecture.kind == one.architecture
+        assert one.spec.architecture.units == own.architecture.units
+        assert one.spec.validation_fraction == own.validation_fraction
+        assert one.spec.replica_seeds == range(first, first + seeds)
+        assert one.label(7) == f"{one.recipe}, {one.architecture}, seed 7"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"recipes": {}}, "at least one recipe and different architectures, got none"),
+        ({"architectures": ("lstm", "lstm")}, "got default and lstm, lstm; correct the lists"),
+        ({"seeds": 0}, "seeds: expected a whole number of at least 1, got 0"),
+        ({"first_seed": -1}, "first_seed: expected a whole number of at least 0"),
+        ({"first_seed": LARGEST_SEED}, "expected seeds up to"),
+    ],
+)
+def test_a_study_of_nothing_is_refused(wrong: dict, says: str) -> None:
+    with pytest.raises(ValueError, match="expected") as refused:
+        StudySpec(**wrong)
+    assert says in str(refused.value)
