@@ -216,7 +216,7 @@ PROMOTER = """
 import sys
 from datetime import UTC, datetime, timedelta
 from seqclass.store.root import open_root
-from tasks.registry.champion import promote_version
+from tasks.registry.promote import promote_version
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
 for turn in range(15):
     now = datetime.now(UTC) + timedelta(microseconds=first)
