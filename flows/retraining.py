@@ -17,6 +17,7 @@ from tasks.data.split import split_rows
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
 from tasks.retraining.announce import announce
 from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
@@ -43,11 +44,11 @@ def retrain_model(
     named Promoted, Refused or NothingNew, with the outcome.
     """
     check_present(now)
-    store, wanted = own_root(root), spec or RetrainSpec()
+    store = own_root(root)
     name = open_model(store, model.partition("@")[0]).name
 
     def turn(claim: str) -> dict[str, Any]:
-        outcome = _retrain(name, wanted, claim, now or datetime.now(UTC), store.url)
+        outcome = _retrain(name, spec, claim, now or datetime.now(UTC), store.url)
         announce(outcome, store.url)
         return outcome
 
@@ -60,8 +61,9 @@ def retrain_model(
 
 
 def _retrain(
-    name: str, spec: RetrainSpec, claim: str, now: datetime, root_url: str
+    name: str, given: RetrainSpec | None, claim: str, now: datetime, root_url: str
 ) -> dict[str, Any]:
+    spec = apply_policy(name, given, root_url)
     for late in end_what_was_cut_short(name, root_url):
         announce(late, root_url)
     collect_leftovers(root_url)

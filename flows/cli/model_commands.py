@@ -108,14 +108,19 @@ def retrain(
     as_json: JsonFlag = False,
 ) -> None:
     """Look at new rows, train a challenger, and promote it or say why not."""
+    from seqclass.monitoring.policy import spec_under
     from seqclass.monitoring.retraining import RetrainSpec
     from seqclass.store.registry import open_model, plain_name
+    from tasks.registry.policy import policy_of
 
     given = {"window_rows": window_rows, "start": "warm" if warm else None,
              "trust_labels": trust_labels or None}  # fmt: skip
-    wanted = read_spec(RetrainSpec, {k: v for k, v in given.items() if v is not None}, spec)
+    chosen = {k: v for k, v in given.items() if v is not None}
     store = writable(root)
     name = open_model(store, plain_name(model, "the champion")).name
+    policy = policy_of(store, name)
+    wanted = read_spec(RetrainSpec, {**(vars(policy.retraining) if policy else {}), **chosen}, spec)
+    spec_under(policy, wanted)
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 

@@ -6,7 +6,7 @@ from typing import Any
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.audit import next_number
+from seqclass.store.audit import actor, next_number
 from seqclass.store.datasets import open_dataset
 from seqclass.store.leases import check_held, check_lease, locked
 from seqclass.store.registry import champion_of, open_model
@@ -17,7 +17,6 @@ from seqclass.store.retrainings import (
     write_suspect_labels,
 )
 from seqclass.store.root import Root, open_root
-from tasks.registry.promote import actor
 from tasks.retraining.inspect_rows import new_rows
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
