@@ -24,7 +24,7 @@ from tasks.retraining.challenge import choose_rows, evaluate_challenger, trainin
 from tasks.retraining.decision import NOTHING_NEW, apply_decision, end_what_was_cut_short
 from tasks.retraining.detection import detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
-from tasks.training.train import train
+from tasks.training.train import forget_finished, train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
 
@@ -87,6 +87,8 @@ def _retrain(
         outcome = apply_decision(
             news, seen, challenger, verdict, spec, folder, claim, now, root_url
         )
+    if challenger:
+        forget_finished(challenger, root_url)
     refresh_catalogue(root_url)
     return outcome
 
