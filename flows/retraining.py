@@ -11,7 +11,7 @@ from flows.place import check_present, own_root
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.registry import open_model
-from seqclass.store.root import open_root, staging
+from seqclass.store.root import open_root, shown, staging
 from tasks.data.garbage import collect_leftovers
 from tasks.data.split import split_rows
 from tasks.evaluation.evaluate import evaluate
@@ -20,8 +20,14 @@ from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
 from tasks.retraining.announce import announce
+from tasks.retraining.attempts import begin_try
 from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
-from tasks.retraining.decision import NOTHING_NEW, apply_decision, end_what_was_cut_short
+from tasks.retraining.decision import (
+    NOTHING_NEW,
+    apply_decision,
+    end_what_was_cut_short,
+    note_failure,
+)
 from tasks.retraining.detection import detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
 from tasks.training.train import forget_finished, train
@@ -70,6 +76,19 @@ def _retrain(
     news = detect_new_data(name, spec, now, root_url)
     if news["waiting"]:
         return _nothing_new(name, news["waiting"], root_url)
+    try:
+        begin_try(news, spec, now, root_url)
+        return _challenge(name, news, spec, claim, now, root_url)
+    except Exception as error:
+        words = shown(" ".join(str(error).split()) or type(error).__name__)
+        if failed := note_failure(news, spec, claim, words, now, root_url):
+            announce(failed, root_url)
+        raise
+
+
+def _challenge(
+    name: str, news: dict[str, Any], spec: RetrainSpec, claim: str, now: datetime, root_url: str
+) -> dict[str, Any]:
     store = open_root(root_url)
     with staging(store, f"retraining-{name}") as folder, staging(store, f"model-{name}") as bench:
         seen = inspect_rows(news, spec, folder, root_url)

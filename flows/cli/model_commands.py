@@ -104,6 +104,9 @@ def retrain(
     trust_labels: Annotated[
         bool, typer.Option("--trust-labels", help="Take new labels as they are.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Try rows once more that were given up.")
+    ] = False,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -114,7 +117,7 @@ def retrain(
     from tasks.registry.policy import policy_of
 
     given = {"window_rows": window_rows, "start": "warm" if warm else None,
-             "trust_labels": trust_labels or None}  # fmt: skip
+             "trust_labels": trust_labels or None, "again": again or None}  # fmt: skip
     chosen = {k: v for k, v in given.items() if v is not None}
     store = writable(root)
     name = open_model(store, plain_name(model, "the champion")).name

@@ -20,6 +20,8 @@ class RetrainSpec:
     significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
     trust_labels: take new labels as they are, those doubted before included.
     approval: ask a person before a promotion, who has ``approval_s`` seconds to answer.
+    tries: how often the same rows are tried where trainings fail or die, at least 1. again: try
+    rows now that were given up, or wait for their next try.
     """
 
     least_rows: int = 20
@@ -34,6 +36,8 @@ class RetrainSpec:
     trust_labels: bool = False
     approval: bool = False
     approval_s: float = 3600.0
+    tries: int = 5
+    again: bool = False
     drift: DriftSpec = field(default_factory=DriftSpec)
     gate: GateSpec = field(default_factory=GateSpec)
 
@@ -54,6 +58,8 @@ class RetrainSpec:
                     f"{name}: expected a number between 0 and 1, got {getattr(self, name)}; "
                     "correct it"
                 )
+        if self.tries < 1:
+            raise ValueError(f"tries: expected at least 1, got {self.tries}; correct it")
         if not self.approval_s >= 1:
             raise ValueError(
                 f"approval_s: expected at least 1 second, got {self.approval_s}; correct it"

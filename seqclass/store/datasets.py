@@ -128,14 +128,14 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     The version may be cut short as long as one version begins that way.
     """
     name, _, version = ref.removeprefix("datasets/").partition("@")
-    versions = [v for v in dataset_versions(root, name) if v.startswith(version)]
+    versions = [v for v in _committed(root, name) if v.startswith(version)]
     if not versions:
         raise ValueError(_unknown(root, ref, name))
     if version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    chosen = versions[-1] if version else _latest(root, name, versions)
+    chosen = versions[0] if version else _latest(root, name, versions)
     folder = root.join("datasets", name, chosen)
     manifest = read_manifest(root, folder)
     if wrong := odd_fields(manifest):
@@ -172,8 +172,9 @@ def _latest(root: Root, name: str, versions: list[str]) -> str:
     if root.fs.exists(path):
         with contextlib.suppress(DamagedError):
             version = read_record(root, path).get("version")
-            return version if version in versions else versions[-1]
-    return versions[-1]
+            if version in versions:
+                return version
+    return dataset_versions(root, name)[-1]
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:

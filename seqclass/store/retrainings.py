@@ -28,7 +28,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 
-RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
+RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
 Pair = tuple[str, str | None]
 """Id and label of a row: what is doubted is a label, not the row."""
 
@@ -52,6 +52,16 @@ def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[dict[
             problem = "expected a retraining with its decision, it was forged"
             note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
     return sound
+
+
+def last_settled(root: Root, model: str) -> dict[str, Any] | None:
+    """The newest retraining that has settled what it looked at; only as many are read as needed."""
+    for entry in reversed(root.names(RETRAININGS, model)):
+        if root.exists(RETRAININGS, model, entry, MANIFEST):
+            manifest = readable(root, root.join(RETRAININGS, model, entry))
+            if manifest and _is_decision(manifest) and manifest.get("settled", True):
+                return manifest
+    return None
 
 
 def _is_decision(manifest: dict[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """Events that other flows and people may wait for.
 
-``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.rolled-back``,
-``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
-``seqclass.model.<name>``, with what was decided and why in the payload.
+``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.failed``,
+``seqclass.model.rolled-back``, ``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each
+about the resource ``seqclass.model.<name>``, with what was decided and why in the payload.
 """
 
 from typing import Any
@@ -13,12 +13,17 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from seqclass.store.registry import open_model
+from seqclass.store.retrainings import FAILED
 from seqclass.store.root import Root, open_root
 from tasks.registry.publish import artifact_key
 from tasks.retraining.inspect_rows import DRIFT_TABLE
 
 MAX_SHOWN = 20
-EVENTS = {"promoted": "seqclass.model.promoted", "refused": "seqclass.model.refused"}
+EVENTS = {
+    "promoted": "seqclass.model.promoted",
+    "refused": "seqclass.model.refused",
+    FAILED: "seqclass.model.failed",
+}
 
 
 def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
