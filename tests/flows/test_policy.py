@@ -20,6 +20,7 @@ from seqclass.store.registry import champion_of, move_champion, read_audit
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
 from tasks.registry.policy import apply_policy, policy_of, set_policy
+from tasks.retraining.due import find_due
 
 STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
 WAITS = "fewer than the 999 worth a look"
@@ -148,13 +149,14 @@ def test_an_event_and_a_deployment_start_under_the_policy(kept: Root, prefect: s
     assert WAITS in reasons_of(outcome)
 
 
-def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(
-    kept: Root, prefect: str
-) -> None:
-    from flows.upkeep import keep_models
+def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: Root) -> None:
+    def due() -> list[str]:
+        with disable_run_logger():
+            return find_due.fn(NOW + timedelta(days=1), kept.url).names
 
-    keep_models(kept.url)
-    assert WAITS in last_message("retrain-model")
+    assert due() == []
+    set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
+    assert due() == ["toy"]
 
 
 def last_message(flow: str) -> str:
@@ -190,6 +192,7 @@ def test_a_run_by_hand_keeps_to_the_policy(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_training_or_retraining_without_a_word_moves_no_champion(
     root: Root, prefect: str
 ) -> None:
