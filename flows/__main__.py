@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import (
+    alert_commands,
     arrival_commands,
     dataset_commands,
     inspection_commands,
@@ -81,6 +82,7 @@ for command in (
     raga_commands.listen,
     arrival_commands.ingest,
     server_commands.up,
+    alert_commands.alerts,
     inspection_commands.datasets,
     inspection_commands.models,
     inspection_commands.show,

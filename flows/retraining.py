@@ -19,7 +19,7 @@ from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
-from tasks.retraining.announce import announce
+from tasks.retraining.announce import announce, announce_need
 from tasks.retraining.attempts import begin_try
 from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
 from tasks.retraining.decision import (
@@ -102,6 +102,7 @@ def _challenge(
             verdict = evaluate_challenger(news, seen, dataset, training, spec, bench, root_url)
             write_report(dataset, training, bench, name, root_url)
             challenger = register(dataset, training, bench, name, root_url)
+            announce_need(challenger, verdict, spec)
             verdict = with_approval(verdict, spec)
         outcome = apply_decision(
             news, seen, challenger, verdict, spec, folder, claim, now, root_url

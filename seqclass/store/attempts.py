@@ -13,7 +13,7 @@ from seqclass.store.leases import is_claimed
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import DamagedError, Root, read_record, replace_file
 
-ATTEMPT, RETRAINING = "attempt.json", "retraining"
+ATTEMPT, TOLD, RETRAINING = "attempt.json", "overdue.json", "retraining"
 FIRST_WAIT_S = 15.0
 """Seconds from the begin of the first try to the second; each further wait is twice as long."""
 
@@ -65,5 +65,17 @@ def is_overdue(root: Root, now: datetime) -> bool:
     )
 
 
-def _path(root: Root, model: str) -> str:
-    return root.join(RETRAININGS, model, ATTEMPT)
+def is_told(root: Root, model: str, dataset: str) -> bool:
+    """Whether somebody was told that the decision on this dataset is overdue."""
+    with contextlib.suppress(DamagedError, FileNotFoundError):
+        return read_record(root, _path(root, model, TOLD)).get("dataset") == dataset
+    return False
+
+
+def note_told(root: Root, model: str, dataset: str) -> None:
+    root.fs.makedirs(root.join(RETRAININGS, model), exist_ok=True)
+    replace_file(root, _path(root, model, TOLD), json.dumps({"dataset": dataset}).encode())
+
+
+def _path(root: Root, model: str, file: str = ATTEMPT) -> str:
+    return root.join(RETRAININGS, model, file)

@@ -56,12 +56,13 @@ def find_news(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Bad)
     return {**news, "rows": rows, "waiting": waiting}
 
 
-def has_news(root: Root, name: str) -> bool:
-    """Whether the newest rows are unknown to champion and last look; a handful of files say so."""
-    is_new = _nothing_new(_standing(root, name)[0]) is None
-    if not is_new:
-        end_attempt(root, name)
-    return is_new
+def undecided(root: Root, name: str) -> Dataset | None:
+    """The newest rows, where champion and last look don't know them; a handful of files say so."""
+    news, latest = _standing(root, name)
+    if _nothing_new(news) is None:
+        return latest
+    end_attempt(root, name)
+    return None
 
 
 def _standing(root: Root, name: str) -> tuple[dict[str, str], Dataset]:

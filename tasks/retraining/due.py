@@ -6,11 +6,10 @@ from datetime import datetime
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.policy import ModelPolicy, spec_under
-from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Bad, Root, open_root
 from tasks.registry.policy import policy_of
-from tasks.retraining.detection import find_news, has_news
+from tasks.retraining.detection import find_news, undecided
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ def find_due(now: datetime, root_url: str) -> Due:
 
 def _rank(root: Root, name: str, now: datetime) -> tuple[int, int] | None:
     """None where nothing is to be done."""
-    if champion_of(root, name) is None or not has_news(root, name):
+    if champion_of(root, name) is None or (latest := undecided(root, name)) is None:
         return None
     policy = policy_of(root, name) or ModelPolicy()
     news = find_news(root, name, spec_under(policy, None), now, Bad())
     if news["waiting"]:
         return None
-    return -policy.priority, open_dataset(root, news["latest"]).manifest["n_series"]
+    return -policy.priority, latest.manifest["n_series"]
