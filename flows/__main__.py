@@ -14,10 +14,12 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import (
+    alert_commands,
     arrival_commands,
     dataset_commands,
     inspection_commands,
     model_commands,
+    policy_commands,
     raga_commands,
     server_commands,
     training_commands,
@@ -74,12 +76,14 @@ for command in (
     model_commands.retrain,
     model_commands.promote,
     model_commands.rollback,
+    policy_commands.policy,
     model_commands.reproduce,
     model_commands.simulate,
     voting_commands.vote,
     raga_commands.listen,
     arrival_commands.ingest,
     server_commands.up,
+    alert_commands.alerts,
     inspection_commands.datasets,
     inspection_commands.models,
     inspection_commands.show,

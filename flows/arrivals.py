@@ -7,7 +7,7 @@ from prefect.states import Completed, State
 
 from flows.place import check_place, own_root
 from seqclass.store.inbox import INBOX, inboxes
-from seqclass.store.root import Root, check_name
+from seqclass.store.root import Root, check_name, shown
 from tasks.data.collect import ArrivalSpec, collect
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
@@ -20,7 +20,10 @@ def ingest_arrivals(
     spec: ArrivalSpec | None = None,
     root: str | None = None,
 ) -> Any:
-    """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once."""
+    """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once.
+
+    Ends in a state named NothingNew where no file has come, Quarantined where one was set aside.
+    """
     store, spec = own_root(root), spec or ArrivalSpec()
     check_place(store, "inbox", inbox)
     collect_leftovers(store.url)
@@ -32,7 +35,13 @@ def ingest_arrivals(
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
     refresh_catalogue(store.url)
-    return failed[0] if failed else outcome
+    if failed:
+        return failed[0]
+    aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]
+    if aside:
+        message = f"{len(aside)} files went to quarantine: {', '.join(aside[:5])}"
+        return Completed(name="Quarantined", message=shown(message), data=outcome)
+    return outcome
 
 
 def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:

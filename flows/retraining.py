@@ -12,20 +12,27 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
-from seqclass.store.root import open_root
+from seqclass.store.root import open_root, shown
 from seqclass.store.staging import staging
 from tasks.data.garbage import collect_leftovers
 from tasks.data.split import split_rows
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
-from tasks.retraining.announce import announce
+from tasks.retraining.announce import announce, announce_need
+from tasks.retraining.attempts import begin_try
 from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
-from tasks.retraining.decision import NOTHING_NEW, apply_decision, end_what_was_cut_short
+from tasks.retraining.decision import (
+    NOTHING_NEW,
+    apply_decision,
+    end_what_was_cut_short,
+    note_failure,
+)
 from tasks.retraining.detection import detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
-from tasks.training.train import train
+from tasks.training.train import forget_finished, train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
 
@@ -45,11 +52,11 @@ def retrain_model(
     named Promoted, Refused or NothingNew, with the outcome.
     """
     check_present(now)
-    store, wanted = own_root(root), spec or RetrainSpec()
+    store = own_root(root)
     name = open_model(store, ModelRef.parse(model).name).name
 
     def turn(claim: str) -> dict[str, Any]:
-        outcome = _retrain(name, wanted, claim, now or datetime.now(UTC), store.url)
+        outcome = _retrain(name, spec, claim, now or datetime.now(UTC), store.url)
         announce(outcome, store.url)
         return outcome
 
@@ -62,14 +69,28 @@ def retrain_model(
 
 
 def _retrain(
-    name: str, spec: RetrainSpec, claim: str, now: datetime, root_url: str
+    name: str, given: RetrainSpec | None, claim: str, now: datetime, root_url: str
 ) -> dict[str, Any]:
+    spec = apply_policy(name, given, root_url)
     for late in end_what_was_cut_short(name, root_url):
         announce(late, root_url)
     collect_leftovers(root_url)
     news = detect_new_data(name, spec, now, root_url)
     if news["waiting"]:
         return _nothing_new(name, news["waiting"], root_url)
+    try:
+        begin_try(news, spec, now, root_url)
+        return _challenge(name, news, spec, claim, now, root_url)
+    except Exception as error:
+        words = shown(" ".join(str(error).split()) or type(error).__name__)
+        if failed := note_failure(news, spec, claim, words, now, root_url):
+            announce(failed, root_url)
+        raise
+
+
+def _challenge(
+    name: str, news: dict[str, Any], spec: RetrainSpec, claim: str, now: datetime, root_url: str
+) -> dict[str, Any]:
     store = open_root(root_url)
     with staging(store, f"retraining-{name}") as folder, staging(store, f"model-{name}") as bench:
         seen = inspect_rows(news, spec, folder, root_url)
@@ -83,10 +104,13 @@ def _retrain(
             verdict = evaluate_challenger(news, seen, dataset, training, spec, bench, root_url)
             write_report(dataset, training, bench, name, root_url)
             challenger = register(dataset, training, bench, name, root_url)
+            announce_need(challenger, verdict, spec)
             verdict = with_approval(verdict, spec)
         outcome = apply_decision(
             news, seen, challenger, verdict, spec, folder, claim, now, root_url
         )
+    if challenger:
+        forget_finished(challenger, root_url)
     refresh_catalogue(root_url)
     return outcome
 

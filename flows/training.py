@@ -17,7 +17,7 @@ from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.promote import promote
 from tasks.registry.publish import publish
 from tasks.registry.register import register
-from tasks.training.train import train
+from tasks.training.train import forget_finished, train
 
 
 @flow(name="train-classifier", flow_run_name="train {dataset}")
@@ -41,5 +41,6 @@ def train_classifier(
         model = register(dataset, spec, workspace, name, store.url)
     outcome = promote(model, spec, store.url)
     refresh_catalogue(store.url)
+    forget_finished(model, store.url)
     publish(model, outcome["decision"], store.url)
     return {"dataset": dataset, "model": model, **outcome}

@@ -1,26 +1,34 @@
 """Flow: what events would have started, once more, for those that were lost."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
 
 from flows.arrivals import ingest_arrivals
-from flows.place import own_root
+from flows.dispatch import start_retrainings
+from flows.place import is_served, own_root
 from flows.retraining import retrain_model
-from seqclass.store.catalogue import list_models
+from tasks.retraining.due import find_due
+from tasks.retraining.overdue import tell_overdue
 
 
 @flow(name="upkeep", flow_run_name="upkeep")
 def keep_models(root: str | None = None) -> dict[str, Any]:
-    """Sweep every inbox, then look for new rows of every model that has a champion.
+    """Sweep every inbox, then start a retraining of every model that has rows for one.
 
+    A worker's runs start others and wait for none; elsewhere the retrainings follow each other.
     One model's failure does not keep the others from their turn.
     """
     store = own_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
-    for name in sorted({m["name"] for m in list_models(store) if m["champion"]}):
+    due = find_due(datetime.now(UTC), store.url)
+    tell_overdue(datetime.now(UTC), store.url)
+    started = start_retrainings(due.names) if is_served() else []
+    for name in () if is_served() else due.names:
         states[name] = retrain_model(name, root=store.url, return_state=True)
-    failed = [name for name, state in states.items() if not state.is_completed()]
+    failed = [name for name, state in states.items() if not state.is_completed()] + due.damaged
     if failed:
         raise RuntimeError(f"upkeep: expected every part to end well, failed: {', '.join(failed)}")
-    return {name: state.name for name, state in states.items()}
+    return {**{name: state.name for name, state in states.items()},
+            **dict.fromkeys(started, "started")}  # fmt: skip

@@ -18,7 +18,7 @@ SEQCLASS = {
     "evaluation": "ranges padding",
     "runtime": "networks",
     "training": "networks evaluation ranges padding",
-    "monitoring": "training evaluation",
+    "monitoring": "training evaluation ranges",
     "screening": "store",
     "inference": "store networks evaluation runtime",
     "reports": "store synthesis",

@@ -27,6 +27,7 @@ from flows.cli.reading_options import ReadingOptions
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
+    from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retraining import RetrainSpec
 
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
@@ -112,14 +113,22 @@ class RetrainingOptions:
     trust_labels: Annotated[
         bool, typer.Option("--trust-labels", help="Take new labels as they are.")
     ] = False
+    again: Annotated[
+        bool, typer.Option("--again", help="Try rows once more that were given up.")
+    ] = False
 
-    def chosen(self) -> "RetrainSpec":
+    def chosen(self, policy: "ModelPolicy | None") -> "RetrainSpec":
+        """The policy's spec, with what is said here over it."""
+        from seqclass.monitoring.policy import spec_under
         from seqclass.monitoring.retraining import RetrainSpec
 
         said = {"window_rows": self.window_rows, "start": "warm" if self.warm else None,
-                "trust_labels": self.trust_labels or None}  # fmt: skip
+                "trust_labels": self.trust_labels or None, "again": self.again or None}  # fmt: skip
         given = {name: value for name, value in said.items() if value is not None}
-        return read_spec(RetrainSpec, given, self.spec)
+        own = vars(policy.retraining) if policy else {}
+        wanted = read_spec(RetrainSpec, {**own, **given}, self.spec)
+        spec_under(policy, wanted)
+        return wanted
 
 
 def retrain(
@@ -129,9 +138,11 @@ def retrain(
 ) -> None:
     """Look at new rows, train a challenger, and promote it or say why not."""
     from seqclass.store.registry import open_model, plain_name
+    from tasks.registry.policy import policy_of
 
-    wanted, store = options.chosen(), place.store()
+    store = place.store()
     name = open_model(store, plain_name(model, "the champion")).name
+    wanted = options.chosen(policy_of(store, name))
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 

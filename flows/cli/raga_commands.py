@@ -93,7 +93,7 @@ def generate_ragas(
     options: RagaOptions, place: Place, name: DatasetName = "ragas", spec: SpecFile = None
 ) -> None:
     """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
-    from seqclass.synthesis.ragas.raga_series import RagaSpec
+    from seqclass.synthesis.ragas.raga_spec import RagaSpec
 
     drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.store()
     prepare_prefect("generate", "flows.generation", store)

@@ -17,6 +17,7 @@ import typer
 from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
+from flows.service.room import leave_room
 from flows.service.secrecy import PASSWORD
 from flows.service.server import (
     HEARTBEAT_S,
@@ -190,6 +191,8 @@ class _Children:
             if time.monotonic() - checked > CENSUS_S:
                 checked = time.monotonic()
                 _census(self.service)
+                if lookout.has_stalled(self.service, checked):
+                    ask(self.service, UPKEEP)
             if lookout.has_news(time.monotonic()):
                 ask(self.service, SWEEP)
             for name, process in list(self.running.items()):
@@ -240,6 +243,7 @@ def _set_up(
         _say("worker: starting")
         children.start_worker()
         deploy(service, environment)
+        leave_room(client, children.limit)
         watch_runs(SILENCE_S, PENDING_S, deployed_flows(client))
         await_worker(client, store, children.running["worker"], before)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 SILENT, STUCK = "seqclass: silent runs have crashed", "seqclass: runs that never began have crashed"
 BEAT, PENDING = "prefect.flow-run.heartbeat", "prefect.flow-run.Pending"
-NAMED = ("NothingNew", "Promoted", "Refused")
+NAMED = ("NothingNew", "Promoted", "Quarantined", "Refused")
 """Final states that flows give a name of their own: events carry the name, not the type."""
 ENDS = {
     f"prefect.flow-run.{state}"
@@ -37,7 +37,7 @@ def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str
         _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, flows, "it never began"),
     ]
     for automation in wanted:
-        _put(automation)
+        put(automation)
     return [automation.name for automation in wanted]
 
 
@@ -61,8 +61,11 @@ def _crash(
     return Automation(name=name, trigger=trigger, actions=[action])
 
 
-def _put(automation: Any) -> None:
-    """What is there already stays untouched: an update would forget what it is waiting for."""
+def put(automation: Any) -> None:
+    """Create or renew an automation.
+
+    What is there already stays untouched: an update would forget what it is waiting for.
+    """
     there = find(automation.name)
     if there is None:
         automation.create()

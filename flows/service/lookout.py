@@ -1,15 +1,19 @@
 """Who looks at the inboxes between two sweeps, so that a file need not wait for the schedule."""
 
 import contextlib
+from datetime import UTC, datetime
 from typing import Any
 
+from flows.service.crashes import has_crashed
 from flows.service.server import Service, client_of
+from seqclass.store.attempts import is_overdue
 from seqclass.store.inbox import INBOX, arrivals, inboxes
 from seqclass.store.root import Root, open_root
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
-AGAIN_S, MAX_ASKS = 30.0, 3
-"""Seconds until a file that is still there is told of again, and how often in all."""
+AGAIN_S, MAX_ASKS, STALLED_S = 30.0, 3, 40.0
+"""Seconds until a file that is still there is told of again, and how often in all; seconds
+between two words about retrainings that stand still."""
 
 File = tuple[str, str, tuple[Any, ...]]
 
@@ -21,6 +25,7 @@ class Lookout:
         self.store = store
         self.there: set[File] = set()
         self.told: dict[File, tuple[int, float]] = {}
+        self.looked, self.asked_s = datetime.now(UTC), float("-inf")
 
     def has_news(self, now_s: float) -> bool:
         """Whether a file lies as it did at the last look, and nobody was told of it lately."""
@@ -30,6 +35,17 @@ class Lookout:
         for file in due:
             self.told[file] = (self.told.get(file, (0, 0.0))[0] + 1, now_s)
         return bool(due)
+
+    def has_stalled(self, service: Service, now_s: float) -> bool:
+        """Whether a retraining crashed, or waits for another try, and nobody was told lately."""
+        if now_s - self.asked_s < STALLED_S:
+            return False
+        since, self.looked = self.looked, datetime.now(UTC)
+        stalled = has_crashed(service, since) or (
+            self.store.is_local and is_overdue(self.store, self.looked)
+        )
+        self.asked_s = now_s if stalled else self.asked_s
+        return stalled
 
     def _files(self) -> list[File]:
         """None where a folder can't be read: the sweep says so."""

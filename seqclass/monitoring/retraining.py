@@ -1,10 +1,12 @@
 """When a model is trained again, and what the outcome must keep to."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from seqclass.monitoring.drift import DriftSpec
 from seqclass.monitoring.paired import GateSpec
+from seqclass.ranges import check_ranges
 from seqclass.training.spec import TrainingSpec
 
 
@@ -20,6 +22,8 @@ class RetrainSpec:
     significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
     trust_labels: take new labels as they are, those doubted before included.
     approval: ask a person before a promotion, who has ``approval_s`` seconds to answer.
+    tries: how often the same rows are tried where trainings fail or die, at least 1. again: try
+    rows now that were given up, or wait for their next try.
     """
 
     least_rows: int = 20
@@ -34,15 +38,14 @@ class RetrainSpec:
     trust_labels: bool = False
     approval: bool = False
     approval_s: float = 3600.0
+    tries: int = 5
+    again: bool = False
     drift: DriftSpec = field(default_factory=DriftSpec)
     gate: GateSpec = field(default_factory=GateSpec)
 
     def __post_init__(self) -> None:
-        for name in ("debounce_s", "cool_down_s"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name}: expected seconds of at least 0, got {getattr(self, name)}; correct it"
-                )
+        seconds = [("debounce_s cool_down_s", 0, math.inf), ("tries approval_s", 1, math.inf)]
+        check_ranges(self, seconds)
         if self.least_rows < 1 or (self.window_rows is not None and self.window_rows < 10):
             raise ValueError(
                 "rows: expected least_rows of at least 1 and window_rows of at least 10, got "
@@ -54,10 +57,6 @@ class RetrainSpec:
                     f"{name}: expected a number between 0 and 1, got {getattr(self, name)}; "
                     "correct it"
                 )
-        if not self.approval_s >= 1:
-            raise ValueError(
-                f"approval_s: expected at least 1 second, got {self.approval_s}; correct it"
-            )
         if self.when not in ("new rows", "changed") or self.start not in ("fresh", "warm"):
             raise ValueError(
                 "retraining: expected when 'new rows' or 'changed' and start 'fresh' or 'warm', "

@@ -15,8 +15,12 @@ HOLES_MARGIN = 0.1
 RATE_MARGIN = 0.05
 UNIT_FACTOR = 5.0
 """Ratio of the spreads (between quartiles) from which on two units differ."""
+UNIT_REACH = 2.0
+"""Ratio that the ranges must have too: where a channel is on for another share of the time, its
+quartiles jump between two levels, and its extremes stay."""
 UNIT_SHIFT = 3.0
-"""Shift of the median, in units of the larger spread, from which on two units differ."""
+"""Shift of the median, in units of the larger spread, from which on two units differ; one of the
+medians must be beyond the other's extremes."""
 UNIT_SERIES = 5
 """Series from which on the middle of the values says something about their unit."""
 RESOLUTION = 1 / 64
@@ -109,9 +113,25 @@ def _other_unit(old: Channel, new: Channel) -> str | None:
     (low, middle, high), (below, moved, above) = old.quartiles, new.quartiles
     before, after = high - low, above - below
     told_apart = before > RESOLUTION * abs(middle) and after > RESOLUTION * abs(moved)
-    if told_apart and max(before, after) >= UNIT_FACTOR * min(before, after):
+    if told_apart and _is_scaled(after / before, _range(new) / _range(old)):
         return f"spread {after:.4g} instead of {before:.4g}"
     widest = max(before, after, RESOLUTION * abs(middle), RESOLUTION * abs(moved))
-    if before and abs(moved - middle) > UNIT_SHIFT * widest:
+    beyond = _is_beyond(moved, old) or _is_beyond(middle, new)
+    if before and beyond and abs(moved - middle) > UNIT_SHIFT * widest:
         return f"median {moved:.4g} instead of {middle:.4g}"
     return None
+
+
+def _is_scaled(spread: float, reach: float) -> bool:
+    """Whether spread and range have both grown, or both shrunk, by these factors as a unit does."""
+    if spread < 1:
+        spread, reach = 1 / spread, 1 / reach
+    return spread >= UNIT_FACTOR and reach >= UNIT_REACH
+
+
+def _range(channel: Channel) -> float:
+    return (channel.high or 0.0) - (channel.low or 0.0)
+
+
+def _is_beyond(value: float, channel: Channel) -> bool:
+    return not (channel.low or 0.0) <= value <= (channel.high or 0.0)

@@ -8,8 +8,10 @@ numbered one holds a digest of them all. Whoever may write to the tree can forge
 docs/guarantees.md.
 """
 
+import getpass
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +105,14 @@ def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
         except DamagedError as error:
             note(bad, path, error)
     return sorted(found, key=lambda entry: entry.number)
+
+
+def actor() -> str:
+    """The user's name, or number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def check_texts(path: str, record: Record, *names: str) -> None:

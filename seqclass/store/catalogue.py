@@ -10,6 +10,7 @@ from seqclass.store.datasets import dataset_versions, odd_fields
 from seqclass.store.leases import locked
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import CLAIM, model_versions
+from seqclass.store.policy import POLICY, read_policy
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, pointer_problem
@@ -31,7 +32,7 @@ from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
 
-MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures")
+MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures|policy\.json")
 NUMBER, TEXT = (int, float), (str,)
 SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     "datasets": {},
@@ -210,9 +211,18 @@ def _verify_registry(root: Root, name: str, bad: Bad) -> int:
         bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
     elif problem := pointer_problem(root, name):
         bad.append({"path": path, "problem": problem})
+    bad += _verify_policy(root, name)
     for file in _unlisted(root, root.join("models", name), MODEL_FOLDERS):
         bad.append({"path": file, "problem": "expected versions, aliases, audit, signatures"})
     return int(champion is not None)
+
+
+def _verify_policy(root: Root, name: str) -> Bad:
+    try:
+        read_policy(root, name)
+    except DamagedError as error:
+        return [{"path": root.join("models", name, POLICY), "problem": str(error)}]
+    return []
 
 
 def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:

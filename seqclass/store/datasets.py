@@ -118,15 +118,15 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     The version may be cut short as long as one version begins that way.
     """
     wanted = DatasetRef.parse(ref)
-    name, versions = wanted.name, dataset_versions(root, wanted.name)
-    versions = [version for version in versions if version.startswith(wanted.version)]
+    name = wanted.name
+    versions = [v for v in _committed(root, name) if v.startswith(wanted.version)]
     if not versions:
         raise ValueError(_unknown(root, ref, name))
     if wanted.version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    version = versions[-1] if wanted.version else _latest(root, name, versions)
+    version = versions[0] if wanted.version else _latest(root, name, versions)
     folder = root.join(*DatasetRef(name, version).parts)
     manifest = read_manifest(root, folder)
     if wrong := odd_fields(manifest):
@@ -163,8 +163,9 @@ def _latest(root: Root, name: str, versions: list[str]) -> str:
     if root.fs.exists(path):
         with contextlib.suppress(DamagedError):
             version = read_record(root, path).get("version")
-            return version if version in versions else versions[-1]
-    return versions[-1]
+            if version in versions:
+                return version
+    return dataset_versions(root, name)[-1]
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:

@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 
 from seqclass.store.root import MANIFEST, Root, entries
+from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import STAGING
 
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
+SEED_AGE_S = 7 * 24 * 3600
 DRAFT_AGE_S = 60
 DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
            "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
@@ -27,11 +29,17 @@ def collect_garbage(root: Root) -> list[str]:
     """
     left = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
     left += [path for path in _versions_without_manifest(root) if _may_collect_version(root, path)]
-    left += _drafts(root)
+    left += _drafts(root) + _old_seeds(root)
     for path in left:
         with contextlib.suppress(FileNotFoundError):
             root.fs.rm(path, recursive=True)
     return left
+
+
+def _old_seeds(root: Root) -> list[str]:
+    """Seeds of trainings that nobody has taken up again."""
+    found = (root.join(UNFINISHED, key) for key in root.names(UNFINISHED))
+    return [path for path in found if _youngest_s(root, path) > SEED_AGE_S]
 
 
 def _drafts(root: Root) -> list[str]:
@@ -96,5 +104,10 @@ def _may_collect_version(root: Root, path: str) -> bool:
     """Locally a version appears by one rename; elsewhere a writer may still be copying."""
     if root.is_local:
         return True
+    return _youngest_s(root, path) > LEFTOVER_AGE_S
+
+
+def _youngest_s(root: Root, path: str) -> float:
+    """Seconds since the last change of a folder's files; 0 where it has none."""
     ages = [time.time() - root.fs.modified(file).timestamp() for file in root.fs.find(path)]
-    return bool(ages) and min(ages) > LEFTOVER_AGE_S
+    return min(ages, default=0.0)

@@ -132,6 +132,18 @@ def claimed(root: Root, claim: str, *folder: str) -> Iterator[str | None]:
         yield own
 
 
+def is_claimed(root: Root, claim: str, *folder: str) -> bool:
+    """Whether somebody works on a folder for this purpose now."""
+    path = root.join(*folder, f".{claim}.lock")
+    if not root.is_local:
+        seen = objects.see(root.fs, path)
+        return seen is not None and seen.content != FREE and seen.age_s <= LEASE_S
+    if not os.path.exists(path):
+        return False
+    with _locked(root, path) as own:
+        return own is None
+
+
 @contextlib.contextmanager
 def _locked(root: Root, path: str) -> Iterator[str | None]:
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -37,7 +37,7 @@ from seqclass.store.root import (
 )
 from seqclass.store.staging import commit
 
-RETRAININGS, SUSPECTS = "retrainings", "suspects.parquet"
+RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
 Pair = tuple[str, str | None]
 """Id and label of a row: what is doubted is a label, not the row."""
 
@@ -61,6 +61,16 @@ def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[Retra
             problem = "expected a retraining with its decision, it was forged"
             note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
     return sound
+
+
+def last_settled(root: Root, model: str) -> RetrainingRecord | None:
+    """The newest retraining that has settled what it looked at; only as many are read as needed."""
+    for entry in reversed(root.names(RETRAININGS, model)):
+        if root.exists(RETRAININGS, model, entry, MANIFEST):
+            manifest = readable(root, root.join(RETRAININGS, model, entry))
+            if manifest and _is_decision(manifest) and manifest.get("settled", True):
+                return cast(RetrainingRecord, manifest)
+    return None
 
 
 def _is_decision(manifest: Mapping[str, Any]) -> bool:

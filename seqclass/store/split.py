@@ -1,5 +1,6 @@
 """The split of a dataset's rows, as it lies beside a model: what trained it and what tested it."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,16 @@ class Split:
     def train_groups(self) -> np.ndarray | None:
         """Groups of the training rows, in their order."""
         return None if self.groups is None else self.groups[self.train]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of classes, codes, groups and both parts."""
+        parts = (self.codes, self.groups, self.train, self.test)
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for part in parts:
+            text = b"none" if part is None else np.asarray(part, np.int64).tobytes()
+            digest.update(hashlib.sha256(text).digest())
+        return digest.hexdigest()
 
 
 def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> None:

@@ -1,15 +1,20 @@
 """Candidates: the seeds of a training in a workspace, and what is registered out of them."""
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
+from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.root import open_root
+from seqclass.store.seeds import forget_seed, take_up_seed
 from seqclass.store.split import Split
+from seqclass.store.studies import digest_of
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.progress import trainings
-from tasks.compute.replicas import build_ensemble, train_seed
+from tasks.compute.replicas import build_ensemble, train_and_keep, train_seed
 from tasks.compute.workers import workers
 
 FOLDER = "candidates"
@@ -29,17 +34,44 @@ def train_candidates(
 ) -> list[dict[str, Any]]:
     """Train every seed in a process of its own; classifiers and held-back logits are stored.
 
-    recorded: of each seed the record of an earlier training that is to be had again.
+    What a training of the same kind had finished before it was killed is taken up.
+    recorded: of each seed the record of an earlier training that is to be had again, anew.
     """
-    dataset.root.fs.makedirs(f"{workspace}/{FOLDER}", exist_ok=True)
-    seeds = spec.replica_seeds
+    folder = f"{workspace}/{FOLDER}"
+    dataset.root.fs.makedirs(folder, exist_ok=True)
+    seeds, found = spec.replica_seeds, dict[int, dict[str, Any]]()
     specs = {seed: as_recorded(spec, recorded[seed]) if recorded else spec for seed in seeds}
-    jobs = [
-        (train_seed, (dataset, split, specs[seed], seed, candidate_path(workspace, seed)))
-        for seed in seeds
-    ]
-    with trainings(len(seeds)) as display:
-        return workers().run(jobs, lambda told: display.show(*told), display.finish)
+    jobs: dict[int, tuple[Callable, tuple]] = {}
+    for seed in seeds:
+        job = (dataset, split, specs[seed], seed, candidate_path(workspace, seed))
+        key = None if recorded else seed_key(dataset, split, spec, seed)
+        if key and (record := take_up_seed(dataset.root, key, folder)):
+            found[seed] = record
+        else:
+            jobs[seed] = (train_and_keep, (key, job)) if key else (train_seed, job)
+    with trainings(len(jobs)) as display:
+        done = workers().run(list(jobs.values()), lambda told: display.show(*told), display.finish)
+    found.update(zip(jobs, done, strict=True))
+    return [found[seed] for seed in seeds]
+
+
+def seed_key(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int) -> str:
+    """What a seed's training is known by: a digest of all that decides its outcome."""
+    return digest_of([*decisive(dataset, spec, seed), split.digest])
+
+
+def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
+    """What decides a seed's outcome where the spec chooses the split."""
+    decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
+    del decided["limits"]
+    fingerprint = {**software_versions(), **machine_fingerprint(), **numerics()}
+    return [dataset.manifest["digest"], decided, seed, fingerprint]
+
+
+def forget_seeds(dataset: Dataset, split: Split, spec: TrainingSpec) -> None:
+    """Remove the seeds of a training that has ended."""
+    for seed in spec.replica_seeds:
+        forget_seed(dataset.root, seed_key(dataset, split, spec, seed))
 
 
 def as_recorded(spec: TrainingSpec, record: dict[str, Any]) -> TrainingSpec:

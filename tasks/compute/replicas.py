@@ -25,6 +25,7 @@ from seqclass.store.datasets import Dataset
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
+from seqclass.store.seeds import keep_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_folds
@@ -46,6 +47,13 @@ def train_seed(
         np.save(file, replica.validation_logits)
     symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
     return {**_record(replica, f"seed {seed}"), "symbols": symbols}
+
+
+def train_and_keep(key: str, job: tuple[Dataset, Split, TrainingSpec, int, str]) -> dict[str, Any]:
+    """Train a seed, and keep what it gave until the training as a whole has ended."""
+    record, path = train_seed(*job), job[-1]
+    keep_seed(job[0].root, key, [path, members_path(path), _held_back_path(path)], record)
+    return record
 
 
 def members_path(model_path: str) -> str:

@@ -1,13 +1,12 @@
 """Moving a champion: by the task, to a better version; by hand, to any, or back."""
 
-import getpass
-import os
 from datetime import UTC, datetime
 from typing import Any
 
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.gate import refused_by
+from seqclass.store.audit import actor
 from seqclass.store.leases import locked
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
@@ -25,6 +24,7 @@ from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.evaluation.compare import COMPARISON, compare_with
+from tasks.registry.policy import policy_of
 
 
 @task(name="promote")
@@ -37,7 +37,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
     model = open_model(root, model_ref)
     with locked(root, "models", model.name):
         replay_pending(root, model.name)
-        verdict = _current_verdict(model, spec)
+        verdict = _with_policy(_current_verdict(model, spec), model)
         if verdict["better"]:
             grounds = Grounds(actor(), verdict["reason"], verdict, datetime.now(UTC))
             move_champion(root, model.name, model.version, grounds)
@@ -58,12 +58,13 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:
     return compare_with(champion, dataset_ref, spec, model.folder, model.name, model.root)
 
 
-def actor() -> str:
-    """The user's name, or number where the system has no name for it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+def _with_policy(verdict: dict[str, Any], model: Model) -> dict[str, Any]:
+    """A better version waits for a hand where the model's policy wants a person's word."""
+    policy = policy_of(model.root, model.name)
+    if not verdict["better"] or policy is None or not policy.retraining.approval:
+        return verdict
+    word = f"the policy wants a person's word: 'seqclass promote {model.name}@{model.version}'"
+    return {**verdict, "better": False, "reason": f"{verdict['reason']}; {word}"}
 
 
 def promote_version(

@@ -1,8 +1,9 @@
 """Events that other flows and people may wait for.
 
-``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.rolled-back``,
-``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
-``seqclass.model.<name>``, with what was decided and why in the payload.
+``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.failed``,
+``seqclass.model.rolled-back``, ``seqclass.approval.needed``, ``seqclass.drift.detected`` and
+``seqclass.quality.dropped``, each about the resource ``seqclass.model.<name>``, with what was
+decided and why in the payload.
 """
 
 from typing import Any
@@ -12,14 +13,21 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
+from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
+from seqclass.store.retrainings import FAILED
 from seqclass.store.root import Root, open_root
+from tasks.registry.policy import policy_of
 from tasks.registry.publish import artifact_key
 from tasks.retraining.inspect_rows import DRIFT_TABLE
 
 MAX_SHOWN = 20
-EVENTS = {"promoted": "seqclass.model.promoted", "refused": "seqclass.model.refused"}
+EVENTS = {
+    "promoted": "seqclass.model.promoted",
+    "refused": "seqclass.model.refused",
+    FAILED: "seqclass.model.failed",
+}
 
 
 def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
@@ -29,13 +37,22 @@ def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
     emit_event(event, resource, payload=payload)
 
 
+@task(name="ask for approval")
+def announce_need(challenger: str, verdict: dict[str, Any], spec: RetrainSpec) -> None:
+    """Emit ``seqclass.approval.needed`` where a person is about to be asked."""
+    if verdict["better"] and spec.approval:
+        reason = f"{verdict['reason']}; answer within {spec.approval_s:g} s"
+        announce_move("seqclass.approval.needed", challenger, {"reason": reason})
+
+
 @task(name="announce")
 def announce(outcome: dict[str, Any], root_url: str) -> None:
     """Emit the events of a retraining, and show it as the artifact ``<name>-retraining``."""
     keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
-    payload = {key: outcome.get(key) for key in keys}
     root = open_root(root_url)
     model = open_model(root, outcome["model"])
+    policy = policy_of(root, model.name)
+    payload = {**{key: outcome.get(key) for key in keys}, "owner": policy.owner if policy else ""}
     if outcome.get("folder"):
         key = f"{artifact_key(model.name)}-retraining"
         create_markdown_artifact(_summary(root, outcome), key)

@@ -1,23 +1,27 @@
 """Task: what becomes of a retraining: the champion moves or stays, and a record says why."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.audit import next_number
+from seqclass.store.attempts import end_attempt, write_attempt
+from seqclass.store.audit import actor, next_number
 from seqclass.store.datasets import open_dataset
 from seqclass.store.leases import check_held, check_lease, locked
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
+    FAILED,
     check_time,
     commit_retraining,
     replay_pending,
     write_suspect_labels,
 )
 from seqclass.store.root import Root, open_root
-from tasks.registry.promote import actor
+from seqclass.store.staging import staging
+from tasks.retraining.detection import attempt_at, name_of
 from tasks.retraining.inspect_rows import new_rows
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
@@ -54,6 +58,7 @@ def apply_decision(
         check_held(root, "models", name)
         folder = commit_retraining(root, workspace, name, sealed, now)
         replay_pending(root, name)
+        end_attempt(root, name)
     del outcome["audit"]
     get_run_logger().info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
     return {**outcome, "folder": folder, "model": open_model(root, name).ref}
@@ -68,6 +73,31 @@ def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
     for record in found:
         get_run_logger().info("%s: carried out now: %s", record["challenger"], record["decision"])
     return [{**record, "model": open_model(root, name).ref} for record in found]
+
+
+@task(name="note failure")
+def note_failure(
+    news: dict[str, Any], spec: RetrainSpec, claim: str, error: str, now: datetime, root_url: str
+) -> Outcome | None:
+    """Keep what a try failed with; after the last one, seal that as the decision and return it."""
+    root, name = open_root(root_url), name_of(news)
+    attempt = attempt_at(root, news)
+    check_lease(root, claim)
+    if attempt is None or attempt.tries < spec.tries:
+        if attempt is not None:
+            write_attempt(root, name, replace(attempt, error=error))
+        return None
+    outcome = {
+        **_look(news, {"resting": None, "words": [], "quality": None, "drift": None}),
+        "decision": FAILED,
+        "reasons": [f"{attempt.tries} tries failed, the last one: {error}"],
+        "settled": False,
+    }
+    with staging(root, f"retraining-{name}") as folder:
+        place = commit_retraining(root, folder, name, {**outcome, "trusted": False}, now)
+    end_attempt(root, name)
+    get_run_logger().error("%s: %s", FAILED, outcome["reasons"][0])
+    return {**outcome, "folder": place, "model": news["champion"]}
 
 
 def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:

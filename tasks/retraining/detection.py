@@ -1,45 +1,118 @@
 """Task: what has come since a model's champion was trained, and whether to look at it now."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.attempts import Attempt, end_attempt, read_attempt
 from seqclass.store.datasets import Dataset, open_dataset
-from seqclass.store.manifests import RetrainingRecord, is_settled, known_dataset
+from seqclass.store.manifests import RetrainingRecord, known_dataset
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
-from seqclass.store.retrainings import Pair, retrainings_of, suspect_labels
+from seqclass.store.retrainings import (
+    FAILED,
+    Pair,
+    last_settled,
+    retrainings_of,
+    suspect_labels,
+)
 from seqclass.store.root import Bad, Root, open_root
+
+NO_WORD = "its process was ended without a word"
 
 
 @task(name="detect new data")
 def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
     """The champion, what it knows, what was judged last, what is newest, and in ``waiting`` why
     nothing is to be done."""
-    root = open_root(root_url)
+    bad = Bad()
+    news = find_news(open_root(root_url), name, spec, now, bad)
+    for item in bad:
+        get_run_logger().warning("left out, damaged: %s: %s", item["path"], item["problem"])
+    found = news["waiting"] or f"{news['rows']} new rows in {news['latest']}"
+    get_run_logger().info("%s: %s", news["champion"], found)
+    return news
+
+
+def find_news(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Bad) -> dict[str, Any]:
+    """What the task returns. An attempt at rows that wait for nothing any more is over."""
+    news, latest = _standing(root, name)
+    rows, waiting = 0, _nothing_new(news)
+    if waiting is None or spec.trust_labels:
+        records = retrainings_of(root, name, bad)
+        suspects = suspect_labels(root, records)
+        if suspects and spec.trust_labels:
+            waiting = None
+        waiting = waiting or _given_up(news, records, spec)
+        waiting = waiting or _too_early(latest, records, spec, now)
+        if waiting is None:
+            rows = len(fresh_ids(root, news, spec))
+            waiting = _too_few(rows, latest, suspects, spec)
+    if waiting is None:
+        waiting = _before_next_try(root, news, spec, now)
+    else:
+        end_attempt(root, name)
+    return {**news, "rows": rows, "waiting": waiting}
+
+
+def undecided(root: Root, name: str) -> Dataset | None:
+    """The newest rows, where champion and last look don't know them; a handful of files say so."""
+    news, latest = _standing(root, name)
+    if _nothing_new(news) is None:
+        return latest
+    end_attempt(root, name)
+    return None
+
+
+def _standing(root: Root, name: str) -> tuple[dict[str, str], Dataset]:
+    """The champion, with the rows that it knows, that were judged last, and that are newest."""
     champion = open_model(root, name)
     known = known_ref(champion)
     latest = open_dataset(root, DatasetRef.parse(known).name)
-    bad = Bad()
-    records = retrainings_of(root, name, bad)
-    for item in bad:
-        get_run_logger().warning("left out, damaged: %s: %s", item["path"], item["problem"])
-    settled = [record for record in records if is_settled(record)]
-    judged = settled[-1]["dataset"] if settled else known
+    settled = last_settled(root, name)
+    judged = settled["dataset"] if settled else known
     news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}
-    suspects = suspect_labels(root, records)
-    trusted = bool(suspects) and spec.trust_labels
-    nothing_new = None if trusted else _nothing_new(latest, known, judged)
-    waiting = nothing_new or _too_early(latest, records, spec, now)
-    rows = 0
-    if waiting is None:
-        rows = len(fresh_ids(root, news, spec))
-        waiting = _too_few(rows, latest, suspects, spec)
-    get_run_logger().info("%s: %s", champion.ref, waiting or f"{rows} new rows in {latest.ref}")
-    return {**news, "rows": rows, "waiting": waiting}
+    return news, latest
+
+
+def attempt_at(root: Root, news: dict[str, Any]) -> Attempt | None:
+    """The attempt at these rows to beat this champion."""
+    attempt = read_attempt(root, name_of(news))
+    same = attempt and (attempt.champion, attempt.dataset) == (news["champion"], news["latest"])
+    return attempt if same else None
+
+
+def name_of(news: dict[str, Any]) -> str:
+    return news["champion"].removeprefix("models/").partition("@")[0]
+
+
+def _given_up(
+    news: dict[str, Any], records: list[RetrainingRecord], spec: RetrainSpec
+) -> str | None:
+    last = records[-1] if records and not spec.again else None
+    if last is None or last["decision"] != FAILED or last["champion"] != news["champion"]:
+        return None
+    if last["dataset"] != news["latest"]:
+        return None
+    return (
+        f"given up: {'; '.join(last['reasons'])}; put it right, and 'seqclass retrain "
+        f"{name_of(news)} --again' tries once more"
+    )
+
+
+def _before_next_try(
+    root: Root, news: dict[str, Any], spec: RetrainSpec, now: datetime
+) -> str | None:
+    attempt = attempt_at(root, news)
+    if attempt is None or spec.again or now >= attempt.next_try:
+        return None
+    return (
+        f"try {attempt.tries} of {spec.tries} failed: {attempt.error or NO_WORD}; the next follows "
+        f"{attempt.next_try.astimezone(UTC):%H:%M:%S} UTC"
+    )
 
 
 def known_ref(model: Model) -> str:
@@ -84,11 +157,12 @@ def _too_few(rows: int, latest: Dataset, suspects: set[Pair], spec: RetrainSpec)
     return f"{words}; {left_out} with doubted labels don't count: correct or --trust-labels"
 
 
-def _nothing_new(latest: Dataset, known: str, judged: str) -> str | None:
-    if latest.ref == known:
-        return f"nothing new since the champion was trained: the newest rows are {latest.ref}"
-    if latest.ref == judged:
-        return f"nothing new since the last look: the newest rows are {latest.ref}"
+def _nothing_new(news: dict[str, str]) -> str | None:
+    latest = news["latest"]
+    if latest == news["known"]:
+        return f"nothing new since the champion was trained: the newest rows are {latest}"
+    if latest == news["judged"]:
+        return f"nothing new since the last look: the newest rows are {latest}"
     return None
 
 

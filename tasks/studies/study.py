@@ -18,7 +18,6 @@ from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.reports import charts
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
-from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.references import StudyRef
 from seqclass.store.root import open_root
 from seqclass.store.split import Split
@@ -26,6 +25,7 @@ from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
+from tasks.compute.candidates import decisive
 from tasks.compute.progress import trainings
 from tasks.compute.replicas import study_seed
 from tasks.compute.workers import end_workers, workers
@@ -41,11 +41,8 @@ SPREAD = ("mean", "sd", "min", "max")
 
 
 def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
-    """The name of a seed's run: a digest of all that decides its outcome."""
-    decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
-    del decided["limits"]
-    fingerprint = {**software_versions(), **machine_fingerprint(), **numerics()}
-    return digest_of([dataset.manifest["digest"], decided, seed, fingerprint])
+    """The name of a seed's run."""
+    return digest_of(decisive(dataset, spec, seed))
 
 
 @task(name="train study")

@@ -17,9 +17,11 @@ import pytest
 
 from flows.service.processes import environment_of, marked, runs
 from flows.service.server import SILENCE_S, Service, client_of, online_workers, recorded
+from seqclass.store.attempts import read_attempt
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of
+from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
 from tests.support.places import REPOSITORY
@@ -241,7 +243,10 @@ def is_online(up: Up) -> bool:
 def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
     service: Up, capsys: pytest.CaptureFixture
 ) -> None:
-    """Nobody lends a hand: files are dropped, and run, worker and server are killed at once."""
+    """Nobody lends a hand: files are dropped, and run, worker and server are killed at once.
+
+    Whichever run comes first after that trains on all rows: a dropped file's or the upkeep's.
+    """
     began, root = datetime.now(UTC), service.root
     lost = started(service, dropped(service, 0))
     delay = (service.run(lost).start_time - began).total_seconds()
@@ -261,9 +266,11 @@ def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
         print(f"\ndrop to the start of retraining: {delay:.1f} s")
         print(f"kill to the notice of it: {to_notice.total_seconds():.0f} s")
         print(f"kill to the start of the next retraining: {to_next.total_seconds():.0f} s")
-    assert sorted(state.name for state in states) == ["Crashed", "NothingNew", "Promoted"]
     assert states[2].name == "Crashed"
+    decided = [run.state.name for run in service.runs("retrain-model") if run.state.is_final()]
+    assert decided.count("Promoted") == 1
     assert champion_of(root, "toy") == "v2"
+    assert [record["decision"] for record in retrainings_of(root, "toy")] == ["promoted"]
     names = [name[13:] for name in root.names("inbox", "toy", "done")]
     assert sorted(names) == ["0.parquet", "100.parquet"]
     assert len(set(ids_of(root))) == len(ids_of(root)) == 320
@@ -285,6 +292,21 @@ def see_the_schedule_fire(service: Up) -> None:
     sweep_every(service, 3600)
 
 
+def test_a_killed_retraining_comes_to_its_decision_by_itself(service: Up) -> None:
+    """No further file is dropped: the run is killed as it trains, and nobody does anything."""
+    before = len(retrainings_of(service.root, "toy"))
+    lost = started(service, dropped(service, 300))
+    until(lambda: read_attempt(service.root, "toy"), 60)
+    os.kill(service.process_of(lost), signal.SIGKILL)
+    assert ended(service, lost, 60).name == "Crashed"
+    until(lambda: retrainings_of(service.root, "toy")[before:], 300)
+    [record] = retrainings_of(service.root, "toy")[before:]
+    assert record["decision"] in ("promoted", "refused")
+    assert record["dataset"] == open_dataset(service.root, "toy").ref
+    until(lambda: read_attempt(service.root, "toy") is None, 30)
+    check_sound(service.root)
+
+
 def test_kills_of_worker_and_run_and_a_stop_leave_a_sound_tree(service: Up) -> None:
     """A killed worker takes its runs along at their next word, a killed run is told of at once."""
     first = started(service, dropped(service, 200))
@@ -299,4 +321,3 @@ def test_kills_of_worker_and_run_and_a_stop_leave_a_sound_tree(service: Up) -> N
     assert service.stop(signal.SIGTERM) == 0
     assert marked(service.service.mark) == set()
     check_sound(service.root)
-    assert champion_of(service.root, "toy") == "v2"

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder
+from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture

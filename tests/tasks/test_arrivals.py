@@ -441,6 +441,12 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     (event,) = eventually(told_of(root, 1))
     assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
     assert event["payload"] == {"dataset": ref, "added": 4, "root": root.url}
+    drop(inbox, "b.parquet", rows(0).rename_columns(["series_id", "label", "n_steps", "z"]))
+    os.utime(inbox.join("b.parquet"), (0, 0))
+    state = ingest_arrivals(root=root.path, return_state=True)
+    assert (state.name, state.type.value) == ("Quarantined", "COMPLETED")
+    assert state.message == "1 files went to quarantine: b.parquet"
+    assert state.result()["sweeps"][0]["files"][0]["became"] == "quarantined"
 
 
 def test_new_rows_are_announced_for_each_model_of_their_dataset(

@@ -1,0 +1,41 @@
+"""Commands that tell people and monitors of the state of things: alerts."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.command_line import JsonFlag, RootOption
+from flows.cli.printing import print_json
+from seqclass.store.root import open_root
+
+
+def alerts(
+    block: Annotated[
+        str | None,
+        typer.Argument(help="TYPE/NAME of a notification block of the server; none ends alerts."),
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Send alerts through a block of the running service: Slack, mail, a webhook and others."""
+    from flows.service.alerts import tell_nobody, tell_through
+    from flows.service.diagnosis import deployed_flows, server_problem
+    from flows.service.server import prefect_url, use_service
+
+    use_service(open_root(root))
+    url = prefect_url()
+    problem = server_problem(url) if url else "none"
+    if problem:
+        raise ValueError(
+            f"server: expected one that runs for this root, got {problem}; start it with "
+            "'seqclass up'"
+        )
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        ended = tell_nobody()
+        made = tell_through(client, block, deployed_flows(client)) if block else []
+    if as_json:
+        print_json({"block": block, "automations": made, "ended": ended})
+    else:
+        typer.echo(f"alerts go through {block}" if block else "no alerts are sent any more")

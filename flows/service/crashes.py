@@ -1,0 +1,35 @@
+"""Runs that crashed, whose work somebody has to take up again."""
+
+import contextlib
+from datetime import datetime
+from typing import Any
+
+from flows.service.server import Service, client_of
+
+RESUMED = ("retrain-model", "ingest", "upkeep")
+"""Flows whose work the upkeep takes up."""
+
+
+def has_crashed(service: Service, since: datetime) -> bool:
+    """Whether a run of these flows has crashed since; False where the server is away just now."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    away = (httpx.HTTPError, PrefectException, RuntimeError)
+    with contextlib.suppress(*away), client_of(service) as client:
+        return bool(client.read_flow_runs(**_crashed(since), limit=1))
+    return False
+
+
+def _crashed(since: datetime) -> dict[str, Any]:
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+
+    crashed = filters.FlowRunFilterStateType(any_=[StateType.CRASHED])
+    return {
+        "flow_filter": filters.FlowFilter(name=filters.FlowFilterName(any_=list(RESUMED))),
+        "flow_run_filter": filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=crashed),
+            end_time=filters.FlowRunFilterEndTime.model_validate({"after_": since}),
+        ),
+    }

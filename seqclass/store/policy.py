@@ -1,0 +1,55 @@
+"""A model's policy: entries of its audit, the last of which counts, and ``policy.json`` to read."""
+
+import json
+from typing import Any
+
+from seqclass.store.audit import read_audit, write_audit
+from seqclass.store.manifests import AuditEntry
+from seqclass.store.registry import CHAMPION, Grounds, champion_of
+from seqclass.store.root import DamagedError, Root, read_record, replace_file
+
+POLICY, CHANGE = "policy.json", "policy"
+Stored = dict[str, Any]
+
+
+def read_policy(root: Root, name: str) -> Stored | None:
+    """The policy that was set last, None where a model has none, as the audit has it.
+
+    The file beside it is for readers. DamagedError where it is neither that policy nor the one
+    before, which a change that was cut short leaves.
+    """
+    path = root.join("models", name, POLICY)
+    evidence = [e.get("evidence") for e in read_audit(root, name) if e["what"] == CHANGE]
+    changes = [None, *(known.get("policy") for known in evidence if isinstance(known, dict))]
+    stored = read_record(root, path) if root.fs.exists(path) else None
+    if stored not in changes[-2:]:
+        raise DamagedError(
+            f"{path}: expected the policy that the audit names, got another; set it again with "
+            "'seqclass policy'"
+        )
+    return changes[-1]
+
+
+def write_policy(root: Root, name: str, policy: Stored | None, grounds: Grounds) -> None:
+    """Set a policy, or remove it (None), after its entry in the audit.
+
+    The evidence of that entry is the policy. The caller holds the model's folder with
+    ``leases.locked``.
+    """
+    champion = champion_of(root, name)
+    record: AuditEntry = {
+        "what": CHANGE,
+        "alias": CHAMPION,
+        "from": champion,
+        "to": champion,
+        "actor": grounds.actor,
+        "reason": f"policy {'removed' if policy is None else 'set'}: {grounds.reason}",
+        "evidence": {"policy": policy},
+        "time": grounds.now.isoformat(),
+    }
+    write_audit(root, name, record)
+    path = root.join("models", name, POLICY)
+    if policy is not None:
+        replace_file(root, path, json.dumps(policy, indent=2, ensure_ascii=False).encode())
+    elif root.fs.exists(path):
+        root.fs.rm(path)

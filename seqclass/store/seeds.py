@@ -1,0 +1,52 @@
+"""Finished seeds of trainings that have not ended yet, so that none is trained twice after a kill.
+
+``unfinished/<digest>/`` holds what training a seed gave, under a digest of all that decides it.
+It goes when the training has its version, or decision, and else by age (``collect_garbage``).
+"""
+
+import contextlib
+from typing import Any
+
+from seqclass.store.root import (
+    DamagedError,
+    Root,
+    check_file,
+    describe_file,
+    read_manifest,
+    write_manifest,
+)
+from seqclass.store.staging import commit, staging
+
+UNFINISHED = "unfinished"
+"""Folder of seeds that a later training may take up."""
+
+
+def keep_seed(root: Root, key: str, paths: list[str], record: dict[str, Any]) -> None:
+    """Keep copies of a seed's files beside its record; what is there already stays."""
+    with staging(root, f"seed-{key}") as folder:
+        root.fs.makedirs(folder, exist_ok=True)
+        names = [path.rpartition("/")[2] for path in paths]
+        for path, name in zip(paths, names, strict=True):
+            root.fs.cp_file(path, f"{folder}/{name}")
+        files = [describe_file(root, folder, name) for name in names]
+        write_manifest(root, folder, {"kind": "seed", "record": record, "files": files})
+        commit(root, folder, UNFINISHED, key)
+
+
+def take_up_seed(root: Root, key: str, folder: str) -> dict[str, Any] | None:
+    """Copy a seed's files into a folder and return its record; None where there is none."""
+    kept = root.join(UNFINISHED, key)
+    try:
+        manifest = read_manifest(root, kept) if root.fs.exists(kept) else None
+        for entry in manifest["files"] if manifest else []:
+            root.fs.cp_file(check_file(root, kept, entry), f"{folder}/{entry['path']}")
+    except (DamagedError, FileNotFoundError):
+        forget_seed(root, key)
+        return None
+    return manifest and manifest["record"]
+
+
+def forget_seed(root: Root, key: str) -> None:
+    """Remove a kept seed, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        root.fs.rm(root.join(UNFINISHED, key), recursive=True)

@@ -1,0 +1,43 @@
+"""Task: tell of rows whose decision is overdue, once."""
+
+from datetime import datetime
+
+from prefect import get_run_logger, task
+
+from seqclass.store.attempts import is_told, note_told
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root, open_root
+from tasks.registry.policy import policy_of
+from tasks.retraining.announce import announce_move
+from tasks.retraining.detection import undecided
+
+
+@task(name="tell of overdue decisions")
+def tell_overdue(now: datetime, root_url: str) -> list[str]:
+    """Emit ``seqclass.decision.overdue`` for each model that owes one by its policy.
+
+    Returns the names of the models that were told of.
+    """
+    root, told, logger = open_root(root_url), list[str](), get_run_logger()
+    for name in root.names("models"):
+        try:
+            told += [name] if _tell(root, name, now) else []
+        except (ValueError, OSError) as error:
+            logger.warning("%s: %s", name, error)
+    logger.info("%d decisions are overdue, and nobody was told of them yet", len(told))
+    return told
+
+
+def _tell(root: Root, name: str, now: datetime) -> bool:
+    latest = None if champion_of(root, name) is None else undecided(root, name)
+    policy = None if latest is None else policy_of(root, name)
+    if latest is None or policy is None or policy.due_s is None:
+        return False
+    waited_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
+    if waited_s <= policy.due_s or is_told(root, name, latest.ref):
+        return False
+    reason = f"{latest.ref} waits for a decision since {waited_s:.0f} s, due in {policy.due_s:g} s"
+    payload = {"reason": reason, "dataset": latest.ref, "owner": policy.owner}
+    announce_move("seqclass.decision.overdue", f"models/{name}", payload)
+    note_told(root, name, latest.ref)
+    return True

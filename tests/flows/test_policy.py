@@ -1,0 +1,218 @@
+"""The policy of a model: set by hand, audited, kept to by every way of starting a retraining."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.logging import disable_run_logger
+
+from seqclass.monitoring.paired import GateSpec
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.root import DamagedError, Root
+from seqclass.training.spec import TrainingSpec
+from tasks.registry.policy import apply_policy, policy_of, set_policy
+from tasks.retraining.due import find_due
+from tests.support.commands import Command
+from tests.support.places import NOW, REPOSITORY
+from tests.support.stored import store_series, store_version
+
+STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
+WAITS = "fewer than the 999 worth a look"
+
+
+@pytest.fixture
+def kept(root: Root) -> Root:
+    """A champion, new rows, and a policy that wants more of them, a floor and a person's word."""
+    known = store_series(root, n=60)
+    description = {"dataset": known.ref, "dataset_source": {}, "refused": None, "spec": {}}
+    move_champion(root, "toy", store_version(root, "toy", **description).version, "me", "", {}, NOW)
+    store_series(root, n=90)
+    set_policy(root, "toy", ModelPolicy(STRICT, owner="ann"), "strict", NOW + timedelta(seconds=1))
+    return root
+
+
+def written(folder: Path, content: object) -> str:
+    path = folder / "policy.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+def resolved(root: Root, given: RetrainSpec | None) -> RetrainSpec:
+    with disable_run_logger():
+        return apply_policy.fn("toy", given, root.url)
+
+
+def test_a_policy_is_set_shown_removed_and_audited(
+    root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    store_version(root, "toy")
+    assert seqclass_json("policy", "toy") == {"model": "models/toy", "policy": None}
+    wanted = {"retraining": {"approval": True, "gate": {"floor": 0.8}}, "owner": "ann", "due_s": 60}
+    shown = seqclass_json("policy", "toy", "--set", written(tmp_path, wanted), "--reason", "audit")
+    assert shown["policy"]["retraining"]["gate"]["floor"] == 0.8
+    assert shown == seqclass_json("policy", "toy")
+    policy = policy_of(root, "toy")
+    assert policy is not None
+    assert (policy.owner, policy.due_s, policy.retraining.approval) == ("ann", 60, True)
+    assert verify_tree(root)["bad"] == []
+    assert seqclass_json("policy", "toy", "--clear")["policy"] is None
+    said = [(entry["what"], entry["reason"]) for entry in read_audit(root, "toy")]
+    assert said == [("policy", "policy set: audit"), ("policy", "policy removed: by hand")]
+    assert verify_tree(root)["bad"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"onwer": "ann"}, "field onwer: Unexpected keyword argument, got 'ann'"),
+        ({"retraining": {"aproval": True}}, "field retraining.aproval: Unexpected"),
+        ({"retraining": {"gate": {"floor": 2}}}, "floor: expected a number from 0 to 1, got 2"),
+        ({"due_s": 0}, "due_s: expected seconds above 0, got 0"),
+        ("[", "expected a JSON object"),
+    ],
+)
+def test_a_bad_policy_is_one_line_and_changes_nothing(
+    root: Root, seqclass: Command, tmp_path: Path, content: object, says: str
+) -> None:
+    store_version(root, "toy")
+    code, _, err = seqclass("policy", "toy", "--set", written(tmp_path, content))
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
+    assert policy_of(root, "toy") is None
+    assert read_audit(root, "toy") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nobody"], "MODEL: expected one of toy@v1, got 'nobody'"),
+        (["toy@v1"], "MODEL: expected a name without a version"),
+        (["toy", "--clear", "--set", "x.json"], "--clear: expected it without --set"),
+    ],
+)
+def test_bad_words_are_one_line(root: Root, seqclass: Command, words: list[str], says: str) -> None:
+    store_version(root, "toy")
+    code, _, err = seqclass("policy", *words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
+
+
+def test_a_policy_that_is_changed_behind_the_audit_is_named_and_never_applied(kept: Root) -> None:
+    path = Path(kept.join("models", "toy", "policy.json"))
+    before = path.read_text()
+    path.unlink()  # as a kill between entry and file leaves it
+    assert verify_tree(kept)["bad"] == []
+    assert resolved(kept, None) == STRICT
+    for forged in (before.replace("true", "false", 1), "{}", "["):
+        path.write_text(forged)
+        [bad] = verify_tree(kept)["bad"]
+        assert bad["path"] == str(path)
+        with pytest.raises(DamagedError, match="expected"):
+            resolved(kept, None)
+    set_policy(kept, "toy", ModelPolicy(STRICT), "again", NOW + timedelta(seconds=2))
+    assert verify_tree(kept)["bad"] == []
+
+
+def test_no_spec_of_a_run_goes_around_gate_and_approval(kept: Root) -> None:
+    assert resolved(kept, None) == STRICT
+    given = RetrainSpec(least_rows=5, start="warm", training=TrainingSpec(seeds=2))
+    under = resolved(kept, given)
+    assert (under.gate, under.approval, under.approval_s) == (STRICT.gate, True, 1)
+    assert (under.least_rows, under.start, under.training) == (5, "warm", TrainingSpec(seeds=2))
+    for name, other in (("gate", GateSpec(floor=0.1)), ("significance", 0.9)):
+        with pytest.raises(ValueError, match=f"{name}: expected that of the model's policy"):
+            resolved(kept, replace(given, **{name: other}))
+    set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
+    assert resolved(kept, given) == given
+    assert resolved(kept, None) == RetrainSpec()
+
+
+def reasons_of(outcome: Any) -> str:
+    return " ".join(outcome["reasons"])
+
+
+def test_an_event_and_a_deployment_start_under_the_policy(kept: Root, prefect: str) -> None:
+    from flows.retraining import retrain_model
+
+    deployments = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())["deployments"]
+    [own] = [d for d in deployments if d["entrypoint"] == "flows.retraining.retrain_model"]
+    [trigger] = own["triggers"]
+    assert set(trigger["parameters"]) <= {"model", "root"}
+    assert "parameters" not in own
+    outcome: Any = retrain_model("toy", root=kept.url)
+    assert WAITS in reasons_of(outcome)
+
+
+def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: Root) -> None:
+    def due() -> list[str]:
+        with disable_run_logger():
+            return find_due.fn(NOW + timedelta(days=1), kept.url).names
+
+    assert due() == []
+    set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
+    assert due() == ["toy"]
+
+
+def last_message(flow: str) -> str:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        [run] = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            sort=FlowRunSort.START_TIME_DESC, limit=1,
+        )  # fmt: skip
+    assert run.state is not None
+    return str(run.state.message)
+
+
+def test_a_run_by_hand_keeps_to_the_policy(
+    kept: Root, prefect: str, seqclass: Command, tmp_path: Path
+) -> None:
+    code, out, _ = seqclass("retrain", "toy", "--warm", "--json")
+    assert code == 0
+    assert WAITS in reasons_of(json.loads(out))
+    for content, says in (
+        ({"gate": {"floor": 0.1}}, "gate: expected that of the model's policy, got another"),
+        ({"least_rows": 0}, "rows: expected least_rows of at least 1"),
+    ):
+        code, _, err = seqclass("retrain", "toy", "--spec", written(tmp_path, content))
+        assert (code, err.count("\n")) == (2, 1)
+        assert says in err
+    fewer = {"least_rows": 500, "approval": False}
+    _, out, _ = seqclass("retrain", "toy", "--spec", written(tmp_path, fewer), "--json")
+    assert "fewer than the 500 worth a look" in reasons_of(json.loads(out))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_training_or_retraining_without_a_word_moves_no_champion(
+    root: Root, prefect: str
+) -> None:
+    """End to end: silence refuses what the upkeep has trained; a training waits for a hand."""
+    from flows.training import train_classifier
+    from flows.upkeep import keep_models
+
+    quick = TrainingSpec(seeds=1, members=("convolutions",))
+    store_series(root, n=150)
+    assert train_classifier("toy", spec=quick, root=root.url)["promoted"]
+    strict = replace(STRICT, least_rows=5, gate=GateSpec(floor=0.5))
+    set_policy(root, "toy", ModelPolicy(strict), "", datetime.now(UTC))
+    store_series(root, n=300)
+    keep_models(root.url)
+    assert "nobody approved of it within 1 s" in last_message("retrain-model")
+    trained: Any = train_classifier("toy", spec=quick, root=root.url)
+    assert trained["refused"] is None
+    assert champion_of(root, "toy") == "v1"
+    entry = read_audit(root, "toy")[-1]
+    assert (entry["what"], asdict(strict.gate)["floor"]) == ("refuse", 0.5)
+    assert verify_tree(root)["bad"] == []

@@ -1,0 +1,126 @@
+"""Alerts reach a receiver through a block of Prefect's, each once."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from prefect import flow
+from prefect.logging import disable_run_logger
+from prefect.states import Crashed
+
+from flows.service.alerts import CRASHED, TOLD, tell_nobody, tell_through
+from flows.service.automations import find
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.registry import move_champion
+from seqclass.store.root import Root
+from tasks.data.notify import announce_refusal
+from tasks.registry.policy import set_policy
+from tasks.retraining.announce import announce_move, announce_need
+from tasks.retraining.overdue import tell_overdue
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+Posts = list[dict[str, str]]
+
+
+@pytest.fixture
+def received() -> Iterator[tuple[str, Posts]]:
+    """A receiver on loopback: its address, and what it has been told."""
+    posts: Posts = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep still."""
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}", posts
+    server.shutdown()
+
+
+@flow(name="crashing")
+def crashing() -> Any:
+    return Crashed(message="its process has ended")
+
+
+@pytest.fixture
+def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
+    """What the receiver is told once alerts go through its block."""
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+    from prefect.client.orchestration import get_client
+
+    said = {"subject": "{{subject}}", "body": "{{body}}"}
+    block: Any = CustomWebhookNotificationBlock(name="ops", url=received[0], json_data=said)
+    block.save("ops", overwrite=True)
+    with get_client(sync_client=True) as client:
+        own = client.create_flow(crashing)
+        tell_through(client, "custom-webhook/ops", [str(own)])
+        yield received[1]
+    tell_nobody()
+    assert find(TOLD) is None
+    assert find(CRASHED) is None
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
+    known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
+    move_champion(root, "toy", store_version(root, "toy", **known).version, "me", "", {}, NOW)
+    store_series(root, n=90)
+    policy = ModelPolicy(owner="ann", due_s=60)
+    set_policy(root, "toy", policy, "", NOW + timedelta(seconds=1))
+    better = {"better": True, "reason": "not worse"}
+    for event in ("seqclass.model.refused", "seqclass.model.failed", "seqclass.quality.dropped"):
+        announce_move(event, "models/toy@v1", {"reasons": ["worse"], "owner": "ann"})
+    announce_refusal(root, "toy", "b.parquet", "another unit")
+    crashing(return_state=True)
+    with disable_run_logger():
+        announce_need.fn("models/toy@v2", better, RetrainSpec(approval=True))
+        announce_need.fn("models/toy@v2", better, RetrainSpec())
+        assert tell_overdue.fn(datetime.now(UTC), root.url) == ["toy"]
+        assert tell_overdue.fn(datetime.now(UTC), root.url) == []
+    announce_move("seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
+    announce_move("seqclass.model.refused", "models/last@v1", {"reasons": ["the last one"]})
+    until(lambda: len(told) >= 8)
+    subjects = sorted(post["subject"] for post in told)
+    assert [s for s in subjects if not s.startswith("prefect.flow-run.Crashed: ")] == [
+        "seqclass.approval.needed: models/toy@v2",
+        "seqclass.data.refused: toy",
+        "seqclass.decision.overdue: models/toy",
+        "seqclass.model.failed: models/toy@v1",
+        "seqclass.model.refused: models/last@v1",
+        "seqclass.model.refused: models/toy@v1",
+        "seqclass.quality.dropped: models/toy@v1",
+    ]
+    assert len(subjects) == 8
+    bodies = " ".join(post["body"] for post in told)
+    for words in ("worse (owner: ann)", "another unit", "its process has ended", "due in 60 s"):
+        assert words in bodies
+
+
+@pytest.mark.slow
+def test_a_block_that_the_server_lacks_is_one_line(
+    prefect: str, root: Root, seqclass: Command
+) -> None:
+    code, _, err = seqclass("alerts", "slack-webhook/nobody")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "BLOCK: expected TYPE/NAME of a notification block" in err

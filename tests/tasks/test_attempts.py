@@ -1,0 +1,139 @@
+"""Tries at a retraining: counted before they begin, spaced, and given up with a decision."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.attempts import (
+    FIRST_WAIT_S,
+    Attempt,
+    is_overdue,
+    read_attempt,
+    write_attempt,
+)
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.leases import claimed
+from seqclass.store.registry import move_champion
+from seqclass.store.retrainings import retrainings_of
+from seqclass.store.root import Bad, Root
+from tasks.retraining.attempts import begin_try
+from tasks.retraining.decision import note_failure
+from tasks.retraining.detection import find_news
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+SPEC = RetrainSpec(tries=2)
+
+
+@pytest.fixture
+def waiting(root: Root) -> Root:
+    """A champion and thirty rows that it does not know."""
+    known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
+    move_champion(root, "toy", store_version(root, "toy", **known).version, "me", "", {}, NOW)
+    store_series(root, n=90)
+    return root
+
+
+def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> dict[str, Any]:
+    return find_news(root, "toy", spec, now, Bad())
+
+
+def attempt(root: Root, now: datetime, spec: RetrainSpec = SPEC, error: str = "") -> Any:
+    """A try, which fails where there is an error and else is killed; what it decides."""
+    found = news(root, now, spec)
+    assert found["waiting"] is None
+    with disable_run_logger():
+        try:
+            begin_try.fn(found, spec, now, root.url)
+        except ChildProcessError as exhausted:
+            error = str(exhausted)
+        return note_failure.fn(found, spec, "", error, now, root.url) if error else None
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def test_a_failed_try_is_followed_by_another_after_a_wait_that_doubles(waiting: Root) -> None:
+    spec = RetrainSpec(tries=3)
+    assert attempt(waiting, NOW, spec, "no memory") is None
+    why = news(waiting, later(FIRST_WAIT_S - 1), spec)["waiting"]
+    assert why == "try 1 of 3 failed: no memory; the next follows 03:04:20 UTC"
+    assert attempt(waiting, later(FIRST_WAIT_S), spec, "no memory") is None
+    assert "try 2 of 3" in news(waiting, later(3 * FIRST_WAIT_S - 1), spec)["waiting"]
+    assert news(waiting, later(3 * FIRST_WAIT_S), spec)["waiting"] is None
+
+
+@pytest.mark.parametrize("error", ["no memory", ""], ids=["fails", "is killed"])
+def test_the_last_try_ends_in_one_decision_with_its_reason(waiting: Root, error: str) -> None:
+    assert attempt(waiting, NOW, error=error) is None
+    decided = attempt(waiting, later(600), error=error)
+    if not error:  # only the next run can see that the last one was killed
+        assert decided is None
+        decided = attempt(waiting, later(900))
+    reason = error or "its process was ended without a word"
+    assert (decided["decision"], decided["challenger"]) == ("failed", None)
+    assert decided["reasons"][0].startswith(f"2 tries failed, the last one: {reason}")
+    [record] = retrainings_of(waiting, "toy")
+    assert (record["decision"], record["settled"]) == ("failed", False)
+    assert read_attempt(waiting, "toy") is None
+    given_up = news(waiting, later(10_000))["waiting"]
+    assert given_up.startswith("given up: 2 tries failed")
+    assert given_up.endswith("'seqclass retrain toy --again' tries once more")
+    assert verify_tree(waiting)["bad"] == []
+
+
+def given_up(root: Root) -> None:
+    attempt(root, NOW, error="no memory")
+    attempt(root, later(600), error="no memory")
+    assert news(root, later(700))["waiting"].startswith("given up")
+
+
+def test_a_hand_tries_once_more_and_nobody_goes_on_by_himself(waiting: Root) -> None:
+    given_up(waiting)
+    assert attempt(waiting, later(700), RetrainSpec(tries=2, again=True), "no memory") is None
+    assert is_overdue(waiting, later(10_000))
+    assert news(waiting, later(10_000))["waiting"].startswith("given up")
+    assert not is_overdue(waiting, later(10_000))
+    assert len(retrainings_of(waiting, "toy")) == 1
+
+
+def test_further_rows_are_another_retraining(waiting: Root) -> None:
+    given_up(waiting)
+    store_series(waiting, n=120)
+    assert news(waiting, later(700))["waiting"] is None
+    assert attempt(waiting, later(700), error="no memory") is None
+    found = read_attempt(waiting, "toy")
+    assert found is not None
+    assert (found.tries, found.error) == (1, "no memory")
+
+
+def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:
+    assert not is_overdue(waiting, NOW)
+    attempt(waiting, NOW)
+    assert not is_overdue(waiting, later(FIRST_WAIT_S - 1))
+    assert is_overdue(waiting, later(FIRST_WAIT_S))
+    with claimed(waiting, "retraining", "models", "toy"):
+        assert not is_overdue(waiting, later(FIRST_WAIT_S))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text("{"),
+        lambda path: path.write_text('{"champion": 3}'),
+        lambda path: path.write_text(path.read_text().replace(NOW.isoformat(), "now")),
+        lambda path: path.write_text(path.read_text().replace("+00:00", "")),
+    ],
+)
+def test_a_damaged_attempt_is_none(waiting: Root, damage: Callable[[Path], object]) -> None:
+    write_attempt(waiting, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
+    damage(Path(waiting.join("retrainings", "toy", "attempt.json")))
+    assert read_attempt(waiting, "toy") is None
+    assert not is_overdue(waiting, datetime.now(UTC))
+    assert verify_tree(waiting)["bad"] == []
