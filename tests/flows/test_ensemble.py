@@ -21,6 +21,7 @@ SPEC = {
     "members": ["convolutions", "conv-lstm"],
     "networks": {"conv-lstm": 1},
     "recipe": {"updates": 100, "epochs": 1, "shortest": 50},
+    "architecture": {"filters": 8, "units": 8},
 }
 
 
@@ -32,8 +33,8 @@ def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     from seqclass.training.spec import TrainingSpec
 
     root = open_root(tmp_path_factory.mktemp("ensemble"))
-    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(400)]
-    store_series(root, n=400, label=muddled)
+    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(160)]
+    store_series(root, n=160, label=muddled)
     train_classifier("toy", spec=TypeAdapter(TrainingSpec).validate_python(SPEC), root=root.path)
     return root
 
@@ -111,6 +112,7 @@ def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
     assert set(found) == {"probabilities", "p_value", "nearest", "distance"}
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
     code, out, err = seqclass("reproduce", "toy", "--root", copy.path, "--json")
     assert (code, json.loads(out)["verdict"]) == (0, "identical"), err

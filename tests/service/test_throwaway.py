@@ -18,8 +18,8 @@ FEW = ["generate", "signals", "--n-series", "30"]
 
 
 @pytest.fixture
-def environment(root: Root, tmp_path: Path) -> dict[str, str]:
-    own = {"SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path / "home")}
+def environment(root: Root, prefect_home: Path) -> dict[str, str]:
+    own = {"SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
     return {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | own
 
 
@@ -51,14 +51,20 @@ def test_it_ends_with_the_command_and_its_database_knows_the_run(
     subprocess.run([sys.executable, "-m", "flows", *FEW], env=environment, check=True)
     wait_for_servers(environment, some=False)
     with sqlite3.connect(f"{environment['PREFECT_HOME']}/prefect.db") as database:
-        runs = database.execute("SELECT state_type FROM flow_run").fetchall()
-        (logs,) = database.execute("SELECT COUNT(*) FROM log").fetchone()
-    assert runs == [("COMPLETED",)]
+        [(run, state)] = database.execute(
+            "SELECT id, state_type FROM flow_run ORDER BY created DESC LIMIT 1"
+        ).fetchall()
+        own = "SELECT COUNT(*) FROM log WHERE flow_run_id = ?"
+        (logs,) = database.execute(own, (run,)).fetchone()
+    assert state == "COMPLETED"
     assert logs > 0
 
 
 @pytest.mark.slow
-def test_three_at_once_make_one_database(environment: dict[str, str], root: Root) -> None:
+def test_three_at_once_make_one_database(
+    environment: dict[str, str], root: Root, tmp_path: Path
+) -> None:
+    environment["PREFECT_HOME"] = str(tmp_path / "new")
     started = [start([*FEW, "--name", name], environment) for name in "abc"]
     assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
     assert root.names("datasets") == ["a", "b", "c"]
