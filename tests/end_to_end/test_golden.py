@@ -87,10 +87,9 @@ def test_it_scores_and_retrains(
     old: Root, seqclass_json: Callable[..., dict], prefect: str, tmp_path: Path
 ) -> None:
     rows = new_lines(tmp_path, 60)
-    scored = seqclass_json("score", "lines", rows, "--series-id-column", "id")
+    scored = seqclass_json("score", "lines", rows)
     assert (scored["rows"], scored["model"]) == (60, "models/lines@v3")
-    imported = ("import", rows, "--name", "lines", "--append", "--policy", "out_of_range=keep")
-    seqclass_json(*imported, "--series-id-column", "id")
+    seqclass_json("import", rows, "--name", "lines", "--append", "--policy", "out_of_range=accept")
     (tmp_path / "spec.json").write_text(json.dumps({"training": None, "least_rows": 20}))
     outcome = seqclass_json("retrain", "lines", "--spec", tmp_path / "spec.json")
     assert outcome["decision"] in ("promoted", "refused")
