@@ -20,6 +20,7 @@ from flows.cli import (
     inspection_commands,
     model_commands,
     policy_commands,
+    prune_commands,
     raga_commands,
     server_commands,
     training_commands,
@@ -88,6 +89,8 @@ for command in (
     inspection_commands.show,
     inspection_commands.verify,
     inspection_commands.doctor,
+    prune_commands.prune,
+    prune_commands.delete,
 ):
     app.command()(command)
 

@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from seqclass.store.audit import read_audit, write_audit
-from seqclass.store.registry import CHAMPION, champion_of
+from seqclass.store.audit import read_audit
+from seqclass.store.registry import write_remark
 from seqclass.store.root import DamagedError, Root, read_record, replace_file
 
 POLICY, CHANGE = "policy.json", "policy"
@@ -37,18 +37,8 @@ def write_policy(
 
     The caller holds the model's folder with ``leases.locked``.
     """
-    champion = champion_of(root, name)
-    record = {
-        "what": CHANGE,
-        "alias": CHAMPION,
-        "from": champion,
-        "to": champion,
-        "actor": actor,
-        "reason": f"policy {'removed' if policy is None else 'set'}: {reason}",
-        "evidence": {"policy": policy},
-        "time": now.isoformat(),
-    }
-    write_audit(root, name, record)
+    words = f"policy {'removed' if policy is None else 'set'}: {reason}"
+    write_remark(root, name, CHANGE, actor, words, {"evidence": {"policy": policy}}, now)
     path = root.join("models", name, POLICY)
     if policy is not None:
         replace_file(root, path, json.dumps(policy, indent=2, ensure_ascii=False).encode())

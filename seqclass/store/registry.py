@@ -1,6 +1,7 @@
 """The registry: aliases that point at model versions, and an audit of every move."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -143,11 +144,23 @@ def finish_move(root: Root, name: str) -> dict[str, Any] | None:
 
 def previous_champion(root: Root, name: str) -> str | None:
     """The version that the champion took the place of; None where it was the first."""
-    current = champion_of(root, name)
-    moves = [e for e in read_audit(root, name) if e.get("what") == "promote"]
-    before = [entry["from"] for entry in moves if entry["to"] == current]
-    versions = model_versions(root, name)
-    return before[-1] if before and before[-1] in versions else None
+    return next(champions_before(root, name), None)
+
+
+def champions_before(root: Root, name: str) -> Iterator[str]:
+    """The versions to which rollbacks lead, one after the other, each once."""
+    versions, moves = (
+        model_versions(root, name),
+        [entry for entry in read_audit(root, name) if entry["what"] == "promote"],
+    )
+    current, seen = champion_of(root, name), set[str | None]()
+    while current not in seen:
+        seen.add(current)
+        before = [entry["from"] for entry in moves if entry["to"] == current]
+        if not before or before[-1] not in versions:
+            return
+        current = before[-1]
+        yield current
 
 
 def write_refusal(
@@ -160,16 +173,32 @@ def write_refusal(
     now: datetime,
 ) -> None:
     """Leave an audit entry of a version that was not let in; the champion stays."""
+    more = {"candidate": version, "evidence": evidence}
+    write_remark(root, name, "refuse", actor, reason, more, now)
+
+
+def write_remark(
+    root: Root,
+    name: str,
+    what: str,
+    actor: str,
+    reason: str,
+    more: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Leave an audit entry, with ``more`` fields, of what moves no champion.
+
+    The caller holds the model's folder.
+    """
     champion = champion_of(root, name)
     record = {
-        "what": "refuse",
+        "what": what,
         "alias": CHAMPION,
         "from": champion,
         "to": champion,
-        "candidate": version,
         "actor": actor,
         "reason": reason,
-        "evidence": evidence,
+        **more,
         "time": now.isoformat(),
     }
     write_audit(root, name, record)
