@@ -84,6 +84,7 @@ for command in (
     arrival_commands.ingest,
     server_commands.up,
     alert_commands.alerts,
+    alert_commands.metrics,
     inspection_commands.datasets,
     inspection_commands.models,
     inspection_commands.show,

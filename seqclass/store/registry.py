@@ -17,6 +17,11 @@ def champion_of(root: Root, name: str) -> str | None:
     return _pointer(root, name)[0]
 
 
+def champion_since(root: Root, name: str) -> str | None:
+    """Since when (ISO 8601) the champion is that; None where there is none."""
+    return _pointer(root, name)[1]
+
+
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
     """The champion's version and since when it is that."""
     return _see_pointer(root, name)[0]
