@@ -20,6 +20,7 @@ from flows.cli import (
     inspection_commands,
     model_commands,
     policy_commands,
+    prune_commands,
     raga_commands,
     server_commands,
     training_commands,
@@ -84,12 +85,15 @@ for command in (
     arrival_commands.ingest,
     server_commands.up,
     alert_commands.alerts,
+    alert_commands.metrics,
     inspection_commands.datasets,
     inspection_commands.models,
     inspection_commands.show,
     inspection_commands.verify,
     inspection_commands.sign,
     inspection_commands.doctor,
+    prune_commands.prune,
+    prune_commands.delete,
 ):
     app.command()(flat(command))
 

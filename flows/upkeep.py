@@ -10,6 +10,7 @@ from flows.dispatch import start_retrainings
 from flows.place import is_served, own_root
 from flows.retraining import retrain_model
 from tasks.retraining.due import find_due
+from tasks.retraining.metrics import write_metrics
 from tasks.retraining.overdue import tell_overdue
 
 
@@ -24,6 +25,7 @@ def keep_models(root: str | None = None) -> dict[str, Any]:
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
     due = find_due(datetime.now(UTC), store.url)
     tell_overdue(datetime.now(UTC), store.url)
+    write_metrics(datetime.now(UTC), store.url)
     started = start_retrainings(due.names) if is_served() else []
     for name in () if is_served() else due.names:
         states[name] = retrain_model(name, root=store.url, return_state=True)

@@ -1,5 +1,6 @@
-"""Commands that tell people and monitors of the state of things: alerts."""
+"""Commands that tell people and monitors of the state of things: alerts, metrics."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -39,3 +40,10 @@ def alerts(
         print_json({"block": block, "automations": made, "ended": ended})
     else:
         typer.echo(f"alerts go through {block}" if block else "no alerts are sent any more")
+
+
+def metrics(root: RootOption = None) -> None:
+    """Print the state of models and inboxes in Prometheus's text format."""
+    from tasks.retraining.metrics import metrics_text
+
+    typer.echo(metrics_text(open_root(root), datetime.now(UTC)).decode(), nl=False)

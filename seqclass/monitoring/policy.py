@@ -16,13 +16,14 @@ class ModelPolicy:
 
     retraining: when and how, with gate and approval. priority: of several models the one with the
     highest goes first. owner: whom alerts name. due_s: seconds from the arrival of rows within
-    which a decision is due (None: no bound).
+    which a decision is due (None: no bound). pins: versions that no pruning removes.
     """
 
     retraining: RetrainSpec = field(default_factory=RetrainSpec)
     priority: int = 0
     owner: str = ""
     due_s: float | None = None
+    pins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.due_s is not None and not 0 < self.due_s < math.inf:

@@ -1,11 +1,11 @@
 """A model's policy: entries of its audit, the last of which counts, and ``policy.json`` to read."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from seqclass.store.audit import read_audit, write_audit
-from seqclass.store.manifests import AuditEntry
-from seqclass.store.registry import CHAMPION, Grounds, champion_of
+from seqclass.store.audit import read_audit
+from seqclass.store.registry import Grounds, write_remark
 from seqclass.store.root import DamagedError, Root, read_record, replace_file
 
 POLICY, CHANGE = "policy.json", "policy"
@@ -36,18 +36,8 @@ def write_policy(root: Root, name: str, policy: Stored | None, grounds: Grounds)
     The evidence of that entry is the policy. The caller holds the model's folder with
     ``leases.locked``.
     """
-    champion = champion_of(root, name)
-    record: AuditEntry = {
-        "what": CHANGE,
-        "alias": CHAMPION,
-        "from": champion,
-        "to": champion,
-        "actor": grounds.actor,
-        "reason": f"policy {'removed' if policy is None else 'set'}: {grounds.reason}",
-        "evidence": {"policy": policy},
-        "time": grounds.now.isoformat(),
-    }
-    write_audit(root, name, record)
+    words = f"policy {'removed' if policy is None else 'set'}: {grounds.reason}"
+    write_remark(root, name, CHANGE, replace(grounds, reason=words, evidence={"policy": policy}))
     path = root.join("models", name, POLICY)
     if policy is not None:
         replace_file(root, path, json.dumps(policy, indent=2, ensure_ascii=False).encode())

@@ -1,7 +1,7 @@
 """The registry: aliases that point at model versions, and an audit of every move."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,11 @@ Evidence = Mapping[str, Any]
 def champion_of(root: Root, name: str) -> str | None:
     """Version that the champion pointer names; None where there is none yet."""
     return _pointer(root, name)[0]
+
+
+def champion_since(root: Root, name: str) -> str | None:
+    """Since when (ISO 8601) the champion is that; None where there is none."""
+    return _pointer(root, name)[1]
 
 
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
@@ -153,25 +158,48 @@ def finish_move(root: Root, name: str) -> AuditEntry | None:
 
 def previous_champion(root: Root, name: str) -> str | None:
     """The version that the champion took the place of; None where it was the first."""
-    current = champion_of(root, name)
-    moves = [e for e in read_audit(root, name) if e.get("what") == "promote"]
-    before = [entry["from"] for entry in moves if entry["to"] == current]
-    versions = model_versions(root, name)
-    return before[-1] if before and before[-1] in versions else None
+    return next(champions_before(root, name), None)
+
+
+def champions_before(root: Root, name: str) -> Iterator[str]:
+    """The versions to which rollbacks lead, one after the other, each once."""
+    versions, moves = (
+        model_versions(root, name),
+        [entry for entry in read_audit(root, name) if entry["what"] == "promote"],
+    )
+    current, seen = champion_of(root, name), set[str | None]()
+    while current not in seen:
+        seen.add(current)
+        before = [entry["from"] for entry in moves if entry["to"] == current]
+        if not before or before[-1] not in versions:
+            return
+        current = before[-1]
+        yield current
 
 
 def write_refusal(root: Root, name: str, version: str, grounds: Grounds) -> None:
     """Leave an audit entry of a version that was not let in; the champion stays."""
+    write_remark(root, name, "refuse", grounds, version)
+
+
+def write_remark(
+    root: Root, name: str, what: str, grounds: Grounds, candidate: str | None = None
+) -> None:
+    """Leave an audit entry of what moves no champion: of a ``candidate``, or of the model.
+
+    The caller holds the model's folder.
+    """
     champion = champion_of(root, name)
     record: AuditEntry = {
-        "what": "refuse",
+        "what": what,
         "alias": CHAMPION,
         "from": champion,
         "to": champion,
-        "candidate": version,
         "actor": grounds.actor,
         "reason": grounds.reason,
         "evidence": grounds.evidence,
         "time": grounds.now.isoformat(),
     }
+    if candidate is not None:
+        record["candidate"] = candidate
     write_audit(root, name, record)

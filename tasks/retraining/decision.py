@@ -1,7 +1,7 @@
 """Task: what becomes of a retraining: the champion moves or stays, and a record says why."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -54,7 +54,7 @@ def apply_decision(
             outcome |= _decide(root, challenger, verdict)
             if verdict["doubted"]:
                 _doubt(root, news, spec, workspace)
-        sealed = {**outcome, "trusted": spec.trust_labels}
+        sealed = {**outcome, "trusted": spec.trust_labels, "waited_s": _waited_s(root, news)}
         check_held(root, "models", name)
         folder = commit_retraining(root, workspace, name, sealed, now)
         replay_pending(root, name)
@@ -94,10 +94,17 @@ def note_failure(
         "settled": False,
     }
     with staging(root, f"retraining-{name}") as folder:
-        place = commit_retraining(root, folder, name, {**outcome, "trusted": False}, now)
+        sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, news)}
+        place = commit_retraining(root, folder, name, sealed, now)
     end_attempt(root, name)
     get_run_logger().error("%s: %s", FAILED, outcome["reasons"][0])
     return {**outcome, "folder": place, "model": news["champion"]}
+
+
+def _waited_s(root: Root, news: dict[str, Any]) -> float:
+    """Seconds from the commit of the newest rows to now."""
+    created = open_dataset(root, news["latest"]).manifest["created"]
+    return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 1)
 
 
 def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:

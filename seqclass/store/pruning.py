@@ -1,0 +1,219 @@
+"""What may go from a root, and why the rest stays: champions, those before them, what they need."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from seqclass.store.audit import STAMP, actor
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.inbox import DONE, INBOX
+from seqclass.store.leases import locked
+from seqclass.store.manifests import CHOSEN_FROM
+from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.policy import read_policy
+from seqclass.store.references import ModelRef
+from seqclass.store.registry import Grounds, champion_of, champions_before, write_remark
+from seqclass.store.retrainings import last_settled
+from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, read_manifest
+from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.studies import RUNS, SEARCHES, STUDIES, study_versions
+
+DATASETS, MODELS, PRUNINGS = "datasets", "models", "prunings"
+Reasons = dict[str, str]
+
+
+@dataclass(frozen=True)
+class PruneSpec:
+    """What is kept in any case: days: what was made within as many; rollbacks: as many champions
+    before the present one."""
+
+    days: float = 90.0
+    rollbacks: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.days >= 0 or self.rollbacks < 1:
+            raise ValueError(
+                "prune: expected --days of at least 0 and --rollbacks of at least 1, got "
+                f"{self.days:g} and {self.rollbacks}; correct them"
+            )
+
+
+@dataclass(frozen=True)
+class Item:
+    """A folder or file, what it is called, and why it stays (nothing: it may go)."""
+
+    ref: str
+    path: str
+    why: str = ""
+
+
+def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
+    """Every version, dataset, score, study and done file, with what keeps it."""
+    since = now - timedelta(days=spec.days)
+
+    def young(folder: str) -> str:
+        return f"younger than {spec.days:g} days" if _created(root, folder) > since else ""
+
+    models = reasons_of_models(root, spec.rollbacks, young)
+    datasets = reasons_of_datasets(root, models, young)
+    others = [*_scores(root, models, young), *_studies(root, young), *_files(root, since)]
+    return [*_items(root, models), *_items(root, datasets), *others]
+
+
+def check_deletable(root: Root, item: Item) -> None:
+    """Refuse with ValueError what something needs: of a dataset, any version that there is."""
+    refs = [f"{MODELS}/{n}@{v}" for n in root.names(MODELS) for v in model_versions(root, n)]
+    if why := item.why or _needed(root, refs).get(item.ref):
+        raise ValueError(f"REF: expected what nothing needs, got {item.ref}: {why}; it stays")
+
+
+def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
+    for ref, why in reasons.items():
+        kind, _, version = ref.partition("/")
+        yield Item(ref, root.join(kind, *version.split("@")), why)
+
+
+def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -> Reasons:
+    """Why each version stays, by its reference; empty where nothing keeps it."""
+    found = Reasons()
+    for name in root.names(MODELS):
+        own = _of_registry(root, name, rollbacks)
+        for version in model_versions(root, name):
+            folder = root.join(MODELS, name, version)
+            found[f"{MODELS}/{name}@{version}"] = own.get(version) or young(folder)
+    for ref in [ref for ref, why in found.items() if why]:
+        while (ref := _began_with(root, ref)) in found and not found[ref]:
+            found[ref] = "a version that stays began with its weights"
+    return found
+
+
+def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
+    versions, champion = model_versions(root, name), champion_of(root, name)
+    pinned = (read_policy(root, name) or {}).get("pins", ())
+    found = dict.fromkeys(pinned, "pinned by the policy")
+    if versions:
+        found[versions[-1]] = "the newest, whose number is not given again"
+    for step, version in zip(range(1, rollbacks + 1), champions_before(root, name), strict=False):
+        found[version] = f"rollback goes back to it, step {step}"
+    return {**found, **({champion: "champion"} if champion else {})}
+
+
+def _began_with(root: Root, ref: str) -> str:
+    return str(_manifest(root, ref).get("spec", {}).get("warm_start"))
+
+
+def reasons_of_datasets(root: Root, models: Reasons, young: Callable[[str], str]) -> Reasons:
+    """Why each dataset version stays where these model versions do."""
+    needed = _needed(root, [ref for ref, why in models.items() if why])
+    found = Reasons()
+    for name in root.names(DATASETS):
+        versions = dataset_versions(root, name)
+        newest = open_dataset(root, name).ref if versions else ""
+        for version in versions:
+            ref, folder = f"{DATASETS}/{name}@{version}", root.join(DATASETS, name, version)
+            latest = "the newest of its name" if ref == newest else ""
+            found[ref] = latest or needed.get(ref, "") or young(folder)
+    return found
+
+
+def _needed(root: Root, kept: list[str]) -> Reasons:
+    found = Reasons()
+    for name in root.names(MODELS):
+        if settled := last_settled(root, name):
+            found[settled["dataset"]] = f"the last retraining of {name} looked at it"
+    for ref in kept:
+        manifest = _manifest(root, ref)
+        source = manifest.get("dataset_source", {})
+        for dataset in (manifest.get("dataset"), source.get(CHOSEN_FROM)):
+            if dataset:
+                found[dataset] = f"{ref} learned from it"
+    return found
+
+
+def _manifest(root: Root, ref: str) -> Mapping[str, Any]:
+    try:
+        return _model(root, ref).manifest
+    except DamagedError:
+        return {}
+
+
+def _model(root: Root, ref: str) -> Model:
+    wanted = ModelRef.parse(ref)
+    return read_model(root, wanted.name, wanted.version)
+
+
+def _created(root: Root, folder: str) -> datetime:
+    """When a folder was sealed; a damaged one counts as new, and is for ``verify`` to name."""
+    try:
+        return datetime.fromisoformat(read_manifest(root, folder)["created"])
+    except (DamagedError, KeyError, TypeError, ValueError):
+        return datetime.fromisoformat("9999-01-01T00:00:00+00:00")
+
+
+def _scores(root: Root, models: Reasons, young: Callable[[str], str]) -> Iterator[Item]:
+    for name in root.names(SCORES):
+        for folder in score_folders(root, name):
+            place = folder.removeprefix(f"{root.path}/")
+            version = f"{MODELS}/{name}@{place.split('/')[2]}"
+            yield Item(place, folder, models.get(version, "") and young(folder))
+
+
+def _studies(root: Root, young: Callable[[str], str]) -> Iterator[Item]:
+    for kind in (STUDIES, SEARCHES):
+        for name in root.names(kind):
+            for version in study_versions(root, name, kind):
+                folder = root.join(kind, name, version)
+                yield Item(f"{kind}/{name}@{version}", folder, young(folder))
+
+
+def _files(root: Root, since: datetime) -> Iterator[Item]:
+    """Files of inboxes that were taken, and single runs of studies."""
+    folders = [(INBOX, name, DONE) for name in root.names(INBOX)]
+    folders += [(kind, name, RUNS) for kind in (STUDIES, SEARCHES) for name in root.names(kind)]
+    for folder in folders:
+        for name in root.names(*folder):
+            path = root.join(*folder, name)
+            why = "younger" if root.fs.modified(path) > since else ""
+            yield Item("/".join([*folder, name]), path, why)
+
+
+def remove_items(
+    root: Root, spec: PruneSpec, refs: list[str], reason: str, now: datetime
+) -> list[Item]:
+    """Remove what still may go of these, and say so first: in ``prunings/`` and, of a version, in
+    its model's audit. Returns the items as they were then."""
+    folders = {tuple(ref.partition("@")[0].split("/")[:2]) for ref in refs}
+    with contextlib.ExitStack() as held:
+        for folder in sorted(folders):
+            if folder[0] in (MODELS, DATASETS):
+                held.enter_context(locked(root, *folder))
+        items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
+        going = [item for item in items if not item.why]
+        _note(root, going, reason, now)
+        for item in going:
+            _remove(root, item)
+    return items
+
+
+def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
+    record = {"time": now.isoformat(), "actor": actor(), "reason": reason,
+              "removed": [item.ref for item in going]}  # fmt: skip
+    if going:
+        path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
+        root.fs.makedirs(root.join(PRUNINGS), exist_ok=True)
+        create_file(root, path, json.dumps(record, indent=2).encode())
+    for item in going:
+        if item.ref.startswith(f"{MODELS}/"):
+            name, _, version = item.ref.removeprefix(f"{MODELS}/").partition("@")
+            words = f"{version} removed: {reason}"
+            write_remark(root, name, "prune", Grounds(actor(), words, {}, now))
+
+
+def _remove(root: Root, item: Item) -> None:
+    """Remove an item, its manifest first: what a kill leaves of it counts as nothing."""
+    if root.fs.exists(f"{item.path}/{MANIFEST}"):
+        root.fs.rm(f"{item.path}/{MANIFEST}")
+    root.fs.rm(item.path, recursive=True)

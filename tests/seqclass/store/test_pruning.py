@@ -1,0 +1,135 @@
+"""What prune and delete remove, what they keep and why, and that the rest stays sound."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.models import model_versions, read_model
+from seqclass.store.pruning import PruneSpec, plan_pruning
+from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.root import Root
+from seqclass.store.scores import ScoreSet
+from seqclass.store.staging import staging
+from tasks.registry.policy import set_policy
+from tasks.registry.promote import roll_back
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+
+@pytest.fixture
+def lived(root: Root) -> Root:
+    """Seven champions, each on rows of its own, and a version after them that was refused."""
+    for number in range(8):
+        known = {
+            "dataset": store_series(root, n=20 + number).ref,
+            "dataset_source": {},
+            "refused": None,
+            "spec": {"warm_start": "models/toy@v1" if number == 4 else None},
+        }
+        version = store_version(root, "toy", **known).version
+        if number < 7:
+            move_champion(root, "toy", version, "me", "", {}, NOW + timedelta(seconds=number))
+    store_series(root, n=40)
+    return root
+
+
+def scored(root: Root, version: str) -> str:
+    place = ScoreSet(root, "toy", version, "files", "0" * 16)
+    with staging(root, "scores") as folder:
+        root.fs.makedirs(folder, exist_ok=True)
+        root.fs.pipe_file(f"{folder}/scores.parquet", b"rows")
+        place.write(folder, {}, NOW)
+    return place.folder
+
+
+def kept(root: Root, **spec: float) -> dict[str, str]:
+    items = plan_pruning(root, PruneSpec(**spec), datetime.now(UTC))  # type: ignore[arg-type]
+    return {item.ref: item.why for item in items}
+
+
+def test_what_stays_is_what_a_rollback_a_pin_or_another_version_needs(lived: Root) -> None:
+    set_policy(lived, "toy", ModelPolicy(pins=("v2",)), "", NOW + timedelta(minutes=1))
+    found = kept(lived, days=1, rollbacks=2)
+    assert {ref: why for ref, why in found.items() if ref.startswith("models/")} == {
+        "models/toy@v1": "a version that stays began with its weights",
+        "models/toy@v2": "pinned by the policy",
+        "models/toy@v3": "",
+        "models/toy@v4": "",
+        "models/toy@v5": "rollback goes back to it, step 2",
+        "models/toy@v6": "rollback goes back to it, step 1",
+        "models/toy@v7": "champion",
+        "models/toy@v8": "the newest, whose number is not given again",
+    }
+    datasets = [why for ref, why in found.items() if ref.startswith("datasets/")]
+    assert datasets.count("") == 2
+    assert datasets.count("the newest of its name") == 1
+    assert found[open_dataset(lived, "toy").ref] == "the newest of its name"
+    young = kept(lived, days=10_000).values()
+    assert all(young)
+
+
+def test_a_dry_run_removes_nothing_and_yes_leaves_a_sound_tree(
+    lived: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    old, new = scored(lived, "v2"), scored(lived, "v7")
+    done = Path(lived.join("inbox", "toy", "done"))
+    done.mkdir(parents=True)
+    (done / "taken.parquet").write_bytes(b"x")
+    os.utime(done / "taken.parquet", (0, 0))
+    code, out, _ = seqclass("prune", "--rollbacks", "2")
+    assert code == 0
+    assert "stays: models/toy@v7: champion" in out
+    assert "goes: models/toy@v3" in out
+    assert len(model_versions(lived, "toy")) == 8
+    found = seqclass_json("prune", "--rollbacks", "2", "--yes", "--reason", "spring")
+    assert "inbox/toy/done/taken.parquet" in found["removed"]
+    assert model_versions(lived, "toy") == ["v1", "v5", "v6", "v7", "v8"]
+    assert len(dataset_versions(lived, "toy")) == 6
+    assert (Path(old).exists(), Path(new).exists()) == (False, False)
+    assert not (done / "taken.parquet").exists()
+    assert verify_tree(lived)["bad"] == []
+    said = [e["reason"] for e in read_audit(lived, "toy") if e["what"] == "prune"]
+    assert said == [f"v{number} removed: spring" for number in (2, 3, 4)]
+    assert len(lived.names("prunings")) == 1
+    assert seqclass_json("prune", "--rollbacks", "2")["goes"] == []
+    assert not lived.exists("models", "files")
+    for step in range(2):
+        roll_back(lived, "toy", "back", datetime.now(UTC))
+        assert champion_of(lived, "toy") == f"v{6 - step}"
+    assert verify_tree(lived)["bad"] == []
+
+
+def test_one_version_is_deleted_and_what_is_needed_is_not(
+    lived: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    assert seqclass_json("delete", "models/toy@v3")["removed"] == []
+    assert "v3" in model_versions(lived, "toy")
+    assert seqclass_json("delete", "models/toy@v3", "--yes")["removed"] == ["models/toy@v3"]
+    assert "v3" not in model_versions(lived, "toy")
+    assert len(model_versions(lived, "toy")) == 7
+    needed, used = open_dataset(lived, "toy").ref, read_model(lived, "toy", "v2")
+    for ref, says in (
+        (used.manifest["dataset"], "models/toy@v2 learned from it; it stays"),
+        ("models/toy@v7", "champion; it stays"),
+        ("models/toy@v6", "rollback goes back to it, step 1"),
+        (needed, "the newest of its name"),
+        ("toy@v7", "REF: expected models/NAME@vN or datasets/NAME@VERSION"),
+        ("models/toy@v99", "expected one of toy@v1"),
+    ):
+        code, _, err = seqclass("delete", ref, "--yes")
+        assert (code, err.count("\n")) == (2, 1)
+        assert says in err
+    assert verify_tree(lived)["bad"] == []
+
+
+def test_bad_bounds_are_one_line(root: Root, seqclass: Command) -> None:
+    code, _, err = seqclass("prune", "--rollbacks", "0")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "expected --days of at least 0 and --rollbacks of at least 1" in err
