@@ -23,14 +23,15 @@ from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
 from tasks.retraining.announce import announce, announce_need
 from tasks.retraining.attempts import begin_try
-from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
+from tasks.retraining.challenge import Candidate, choose_rows, evaluate_challenger, training_of
 from tasks.retraining.decision import (
     NOTHING_NEW,
+    Challenge,
     apply_decision,
     end_what_was_cut_short,
     note_failure,
 )
-from tasks.retraining.detection import detect_new_data
+from tasks.retraining.detection import NewData, Round, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
 from tasks.training.train import forget_finished, train
 
@@ -56,7 +57,8 @@ def retrain_model(
     name = open_model(store, ModelRef.parse(model).name).name
 
     def turn(claim: str) -> dict[str, Any]:
-        outcome = _retrain(name, spec, claim, now or datetime.now(UTC), store.url)
+        own = apply_policy(name, spec, store.url)
+        outcome = _retrain(Round(name, own, claim, now or datetime.now(UTC), store.url))
         announce(outcome, store.url)
         return outcome
 
@@ -68,49 +70,45 @@ def retrain_model(
     return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)
 
 
-def _retrain(
-    name: str, given: RetrainSpec | None, claim: str, now: datetime, root_url: str
-) -> dict[str, Any]:
-    spec = apply_policy(name, given, root_url)
-    for late in end_what_was_cut_short(name, root_url):
+def _retrain(turn: Round) -> dict[str, Any]:
+    root_url = turn.root_url
+    for late in end_what_was_cut_short(turn.model, root_url):
         announce(late, root_url)
     collect_leftovers(root_url)
-    news = detect_new_data(name, spec, now, root_url)
-    if news["waiting"]:
-        return _nothing_new(name, news["waiting"], root_url)
+    new_data = detect_new_data(turn.model, turn.spec, turn.now, root_url)
+    if new_data.waiting:
+        return _nothing_new(turn.model, new_data.waiting, root_url)
     try:
-        begin_try(news, spec, now, root_url)
-        return _challenge(name, news, spec, claim, now, root_url)
+        begin_try(new_data, turn)
+        return _challenge(new_data, turn)
     except Exception as error:
         words = shown(" ".join(str(error).split()) or type(error).__name__)
-        if failed := note_failure(news, spec, claim, words, now, root_url):
+        if failed := note_failure(new_data, words, turn):
             announce(failed, root_url)
         raise
 
 
-def _challenge(
-    name: str, news: dict[str, Any], spec: RetrainSpec, claim: str, now: datetime, root_url: str
-) -> dict[str, Any]:
+def _challenge(new_data: NewData, turn: Round) -> dict[str, Any]:
+    name, spec, root_url = turn.model, turn.spec, turn.root_url
     store = open_root(root_url)
     with staging(store, f"retraining-{name}") as folder, staging(store, f"model-{name}") as bench:
-        seen = inspect_rows(news, spec, folder, root_url)
-        challenger = verdict = None
+        seen = inspect_rows(new_data, spec, folder, root_url)
+        challenge = None
         if seen["resting"] is None:
-            dataset = choose_rows(news, spec, root_url)
-            training = training_of(news["champion"], spec, root_url)
+            dataset = choose_rows(new_data, spec, root_url)
+            training = training_of(new_data.champion, spec, root_url)
             split_rows(dataset, training, bench, root_url)
             train(dataset, training, bench, root_url)
             evaluate(dataset, training, bench, root_url)
-            verdict = evaluate_challenger(news, seen, dataset, training, spec, bench, root_url)
+            candidate = Candidate(dataset, training, bench)
+            verdict = evaluate_challenger(new_data, seen, candidate, turn)
             write_report(dataset, training, bench, name, root_url)
             challenger = register(dataset, training, bench, name, root_url)
             announce_need(challenger, verdict, spec)
-            verdict = with_approval(verdict, spec)
-        outcome = apply_decision(
-            news, seen, challenger, verdict, spec, folder, claim, now, root_url
-        )
-    if challenger:
-        forget_finished(challenger, root_url)
+            challenge = Challenge(challenger, with_approval(verdict, spec))
+        outcome = apply_decision(new_data, seen, challenge, folder, turn)
+    if challenge:
+        forget_finished(challenge.challenger, root_url)
     refresh_catalogue(root_url)
     return outcome
 

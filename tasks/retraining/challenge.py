@@ -1,10 +1,10 @@
 """Tasks: the rows that a challenger learns from, and whether it may take the champion's place."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,6 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, Remarks, reading_of
 from seqclass.store.models import Model
-from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
@@ -34,16 +33,33 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import ANSWERS, COMPARISON, offsets_of
-from tasks.retraining.detection import doubted_ids, fresh_ids, pairs_of
+from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids, pairs_of
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A challenger before it has its number: what it learned from, how, and where it lies."""
+
+    dataset: str
+    training: TrainingSpec
+    workspace: str
+
+
+class Side(NamedTuple):
+    """One of two models: its file, the channels that it takes, its classes and its offsets."""
+
+    path: str
+    channels: list[str]
+    classes: list[str]
+    offsets: Sequence[float] | None
 
 
 @task(name="choose rows")
-def choose_rows(news: dict[str, Any], spec: RetrainSpec, root_url: str) -> str:
+def choose_rows(new_data: NewData, spec: RetrainSpec, root_url: str) -> str:
     """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
     root = open_root(root_url)
-    name = ModelRef.parse(news["champion"]).name
-    latest = open_dataset(root, news["latest"])
-    chosen = choose(latest, doubted_ids(latest, name, spec), spec)
+    latest = open_dataset(root, new_data.latest)
+    chosen = choose(latest, doubted_ids(latest, new_data.name, spec), spec)
     get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
     return chosen.ref
 
@@ -94,28 +110,27 @@ def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> Training
 
 @task(name="evaluate challenger")
 def evaluate_challenger(
-    news: dict[str, Any],
-    seen: dict[str, Any],
-    dataset_ref: str,
-    training: TrainingSpec,
-    spec: RetrainSpec,
-    workspace: str,
-    root_url: str,
+    new_data: NewData, seen: dict[str, Any], candidate: Candidate, turn: Round
 ) -> dict[str, Any]:
     """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
 
     Rows whose labels are doubted have no say: only the old ones have then.
     """
-    root = open_root(root_url)
-    champion, own = open_model(root, news["champion"]), _read(root, f"{workspace}/metrics.json")
+    root, spec, workspace = open_root(turn.root_url), turn.spec, candidate.workspace
+    champion, own = open_model(root, new_data.champion), _read(root, f"{workspace}/metrics.json")
     classes = sorted({*champion.manifest["classes"], *own["classes"]})
-    old_ids, new_ids = _frozen_ids(root, champion, dataset_ref, news, workspace)
-    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, news, spec))
-    latest, channels = open_dataset(root, news["latest"]), open_dataset(root, dataset_ref).channels
-    candidate = (f"{workspace}/model.keras", channels)
-    old, newest, fresh = _answers(latest, wanted, champion, own, classes, candidate)
+    old_ids, new_ids = _frozen_ids(champion, new_data, candidate)
+    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, new_data, spec))
+    latest = open_dataset(root, new_data.latest)
+    channels = open_dataset(root, candidate.dataset).channels
+    sides = (
+        Side(champion.path("model.keras"), champion.manifest["channels"],
+             champion.manifest["classes"], offsets_of(champion)),
+        Side(f"{workspace}/model.keras", channels, own["classes"], own["decision"]["offsets"]),
+    )  # fmt: skip
+    old, newest, fresh = _answers(latest, wanted, classes, sides)
     on_old, on_new = (
-        compare_paired(side, len(classes), training.split_seed) if len(side) else None
+        compare_paired(side, len(classes), candidate.training.split_seed) if len(side) else None
         for side in (old, newest)
     )
     stability = _read(root, f"{workspace}/stability.json")["refused"]
@@ -175,20 +190,18 @@ def _not_worse(champion: Model, old: Paired | None, newest: Paired | None) -> st
 
 
 def _frozen_ids(
-    root: Root,
-    champion: Model,
-    dataset_ref: str,
-    news: dict[str, Any],
-    workspace: str,
+    champion: Model, new_data: NewData, candidate: Candidate
 ) -> tuple[set[str], set[str]]:
     """Ids of test rows of the champion, and of those of the challenger that are new to the
     champion; none of them has trained either of the two.
 
     A row with another label than the champion knew is new: its old label is no evidence.
     """
-    known, latest = (pairs_of(open_dataset(root, news[key])) for key in ("known", "latest"))
+    root, workspace = champion.root, candidate.workspace
+    known, latest = (pairs_of(open_dataset(root, r)) for r in (new_data.known, new_data.latest))
     new = {i for i, _ in latest - known}
-    learned = _trained_on(open_dataset(root, dataset_ref), read_split(root, f"{workspace}/{SPLIT}"))
+    split = read_split(root, f"{workspace}/{SPLIT}")
+    learned = _trained_on(open_dataset(root, candidate.dataset), split)
     own = open_dataset(root, champion.manifest["dataset"])
     old = set(_test_ids(root, champion.path(ANSWERS))) - learned - new
     newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) & new
@@ -206,17 +219,9 @@ def _test_ids(root: Root, path: str) -> list[str]:
 
 
 def _answers(
-    latest: Dataset,
-    wanted: tuple[set[str], ...],
-    champion: Model,
-    own: dict[str, Any],
-    classes: list[str],
-    candidate: tuple[str, list[str]],
+    latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
 ) -> list[Answers]:
-    """What both models say of the rows with each of these sets of ids.
-
-    candidate: the challenger's path and its channels, in its order.
-    """
+    """What champion and challenger say of the rows with each of these sets of ids."""
     table, root = latest.labels(), latest.root
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     number = {name: code for code, name in enumerate(classes)}
@@ -226,15 +231,11 @@ def _answers(
     if not len(rows):
         empty = np.empty(0, dtype=np.int64)
         return [Answers(empty, empty, empty) for _ in wanted]
-    models = [(champion.path("model.keras"), champion.manifest["channels"]), candidate]
-    found = workers().run([(answer_rows, (root.url, latest.ref, rows, *m)) for m in models])
-    sides = (
-        (found[0], champion.manifest["classes"], offsets_of(champion)),
-        (found[1], own["classes"], own["decision"]["offsets"]),
-    )
+    jobs = [(root.url, latest.ref, rows, side.path, side.channels) for side in sides]
+    found = workers().run([(answer_rows, job) for job in jobs])
     said = [
-        np.array([number[names[code]] for code in predict_labels(probabilities, offsets)])
-        for probabilities, names, offsets in sides
+        np.array([number[side.classes[code]] for code in predict_labels(own, side.offsets)])
+        for own, side in zip(found, sides, strict=True)
     ]
     truth = np.array([number[labels[row]] for row in rows])
     parts = [np.array([ids[row] in some for row in rows]) for some in wanted]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect import get_run_logger, task
 
@@ -21,40 +21,47 @@ from seqclass.store.retrainings import (
 )
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.retraining.detection import attempt_at, name_of
+from tasks.retraining.detection import NewData, Round, attempt_at
 from tasks.retraining.inspect_rows import new_rows
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
 Outcome = dict[str, Any]
 
 
+class Challenge(NamedTuple):
+    """A registered challenger and what its comparison with the champion said."""
+
+    challenger: str
+    verdict: dict[str, Any]
+
+
 @task(name="apply decision")
 def apply_decision(
-    news: dict[str, Any],
+    new_data: NewData,
     seen: dict[str, Any],
-    challenger: str | None,
-    verdict: dict[str, Any] | None,
-    spec: RetrainSpec,
+    challenge: Challenge | None,
     workspace: str,
-    claim: str,
-    now: datetime,
-    root_url: str,
+    turn: Round,
 ) -> Outcome:
     """Promote or refuse the challenger, if there is one, and seal the record of the retraining.
 
     The record is sealed first: it is the decision, and what follows from it can be repeated.
     """
-    root, outcome = open_root(root_url), _look(news, seen)
-    name = open_model(root, news["champion"]).name
+    root, outcome = open_root(turn.root_url), _look(new_data, seen)
+    name, now = new_data.name, turn.now
     with locked(root, "models", name):
-        check_lease(root, claim)
+        check_lease(root, turn.claim)
         replay_pending(root, name)
         check_time(root, name, now)
-        if challenger is not None and verdict is not None:
-            outcome |= _decide(root, challenger, verdict)
-            if verdict["doubted"]:
-                _doubt(root, news, spec, workspace)
-        sealed = {**outcome, "trusted": spec.trust_labels, "waited_s": _waited_s(root, news)}
+        if challenge is not None:
+            outcome |= _decide(root, *challenge)
+            if challenge.verdict["doubted"]:
+                _doubt(root, new_data, turn.spec, workspace)
+        sealed = {
+            **outcome,
+            "trusted": turn.spec.trust_labels,
+            "waited_s": _waited_s(root, new_data),
+        }
         check_held(root, "models", name)
         folder = commit_retraining(root, workspace, name, sealed, now)
         replay_pending(root, name)
@@ -76,46 +83,44 @@ def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
 
 
 @task(name="note failure")
-def note_failure(
-    news: dict[str, Any], spec: RetrainSpec, claim: str, error: str, now: datetime, root_url: str
-) -> Outcome | None:
+def note_failure(new_data: NewData, error: str, turn: Round) -> Outcome | None:
     """Keep what a try failed with; after the last one, seal that as the decision and return it."""
-    root, name = open_root(root_url), name_of(news)
-    attempt = attempt_at(root, news)
-    check_lease(root, claim)
-    if attempt is None or attempt.tries < spec.tries:
+    root, name = open_root(turn.root_url), new_data.name
+    attempt = attempt_at(root, new_data)
+    check_lease(root, turn.claim)
+    if attempt is None or attempt.tries < turn.spec.tries:
         if attempt is not None:
             write_attempt(root, name, replace(attempt, error=error))
         return None
     outcome = {
-        **_look(news, {"resting": None, "words": [], "quality": None, "drift": None}),
+        **_look(new_data, {"resting": None, "words": [], "quality": None, "drift": None}),
         "decision": FAILED,
         "reasons": [f"{attempt.tries} tries failed, the last one: {error}"],
         "settled": False,
     }
     with staging(root, f"retraining-{name}") as folder:
-        sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, news)}
-        place = commit_retraining(root, folder, name, sealed, now)
+        sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, new_data)}
+        place = commit_retraining(root, folder, name, sealed, turn.now)
     end_attempt(root, name)
     get_run_logger().error("%s: %s", FAILED, outcome["reasons"][0])
-    return {**outcome, "folder": place, "model": news["champion"]}
+    return {**outcome, "folder": place, "model": new_data.champion}
 
 
-def _waited_s(root: Root, news: dict[str, Any]) -> float:
+def _waited_s(root: Root, new_data: NewData) -> float:
     """Seconds from the commit of the newest rows to now."""
-    created = open_dataset(root, news["latest"]).manifest["created"]
+    created = open_dataset(root, new_data.latest).manifest["created"]
     return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 1)
 
 
-def _look(news: dict[str, Any], seen: dict[str, Any]) -> Outcome:
+def _look(new_data: NewData, seen: dict[str, Any]) -> Outcome:
     """The outcome where no challenger was trained."""
     return {
         "decision": NOTHING_NEW,
         "reasons": [seen["resting"], *seen["words"]],
-        "champion": news["champion"],
+        "champion": new_data.champion,
         "challenger": None,
-        "dataset": news["latest"],
-        "new_rows": news["rows"],
+        "dataset": new_data.latest,
+        "new_rows": new_data.rows,
         "quality": seen["quality"],
         "drift": seen["drift"],
         "seen": seen["words"],
@@ -152,10 +157,10 @@ def _decide(root: Root, challenger: str, verdict: dict[str, Any]) -> Outcome:
     }
 
 
-def _doubt(root: Root, news: dict[str, Any], spec: RetrainSpec, workspace: str) -> None:
+def _doubt(root: Root, new_data: NewData, spec: RetrainSpec, workspace: str) -> None:
     """Keep the new labelled rows, which later retrainings leave out while their labels stay."""
-    latest = open_dataset(root, news["latest"])
-    rows, table = new_rows(root, latest, news, spec), latest.labels()
+    latest = open_dataset(root, new_data.latest)
+    rows, table = new_rows(root, latest, new_data, spec), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
     write_suspect_labels(root, workspace, pairs)

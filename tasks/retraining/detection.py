@@ -1,7 +1,7 @@
 """Task: what has come since a model's champion was trained, and whether to look at it now."""
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect import get_run_logger, task
 
@@ -10,7 +10,7 @@ from seqclass.store.attempts import Attempt, end_attempt, read_attempt
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
 from seqclass.store.models import Model
-from seqclass.store.references import DatasetRef
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import (
     FAILED,
@@ -21,92 +21,111 @@ from seqclass.store.retrainings import (
 )
 from seqclass.store.root import Bad, Root, open_root
 
+
+@dataclass(frozen=True)
+class NewData:
+    """What waits for a champion: the datasets that it knows, that was looked at last, and that is
+    newest; how many rows are new; and in ``waiting`` why nothing is to be done."""
+
+    champion: str
+    known: str
+    judged: str
+    latest: str
+    rows: int = 0
+    waiting: str | None = None
+
+    @property
+    def name(self) -> str:
+        return ModelRef.parse(self.champion).name
+
+
+@dataclass(frozen=True)
+class Round:
+    """One retraining of a model: how, under which lease, and at what time."""
+
+    model: str
+    spec: RetrainSpec
+    claim: str
+    now: datetime
+    root_url: str
+
+
 NO_WORD = "its process was ended without a word"
 
 
 @task(name="detect new data")
-def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> dict[str, Any]:
-    """The champion, what it knows, what was judged last, what is newest, and in ``waiting`` why
-    nothing is to be done."""
+def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> NewData:
+    """What has come for a model, and why it need not be looked at now, if it need not."""
     bad = Bad()
-    news = find_news(open_root(root_url), name, spec, now, bad)
+    new_data = find_new_data(open_root(root_url), name, spec, now, bad)
     for item in bad:
         get_run_logger().warning("left out, damaged: %s: %s", item["path"], item["problem"])
-    found = news["waiting"] or f"{news['rows']} new rows in {news['latest']}"
-    get_run_logger().info("%s: %s", news["champion"], found)
-    return news
+    found = new_data.waiting or f"{new_data.rows} new rows in {new_data.latest}"
+    get_run_logger().info("%s: %s", new_data.champion, found)
+    return new_data
 
 
-def find_news(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Bad) -> dict[str, Any]:
+def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Bad) -> NewData:
     """What the task returns. An attempt at rows that wait for nothing any more is over."""
-    news, latest = _standing(root, name)
-    rows, waiting = 0, _nothing_new(news)
+    new_data, latest = _standing(root, name)
+    rows, waiting = 0, _nothing_new(new_data)
     if waiting is None or spec.trust_labels:
         records = retrainings_of(root, name, bad)
         suspects = suspect_labels(root, records)
         if suspects and spec.trust_labels:
             waiting = None
-        waiting = waiting or _given_up(news, records, spec)
+        waiting = waiting or _given_up(new_data, records, spec)
         waiting = waiting or _too_early(latest, records, spec, now)
         if waiting is None:
-            rows = len(fresh_ids(root, news, spec))
+            rows = len(fresh_ids(root, new_data, spec))
             waiting = _too_few(rows, latest, suspects, spec)
     if waiting is None:
-        waiting = _before_next_try(root, news, spec, now)
+        waiting = _before_next_try(root, new_data, spec, now)
     else:
         end_attempt(root, name)
-    return {**news, "rows": rows, "waiting": waiting}
+    return replace(new_data, rows=rows, waiting=waiting)
 
 
 def undecided(root: Root, name: str) -> Dataset | None:
     """The newest rows, where champion and last look don't know them; a handful of files say so."""
-    news, latest = _standing(root, name)
-    if _nothing_new(news) is None:
+    new_data, latest = _standing(root, name)
+    if _nothing_new(new_data) is None:
         return latest
     end_attempt(root, name)
     return None
 
 
-def _standing(root: Root, name: str) -> tuple[dict[str, str], Dataset]:
+def _standing(root: Root, name: str) -> tuple[NewData, Dataset]:
     """The champion, with the rows that it knows, that were judged last, and that are newest."""
     champion = open_model(root, name)
     known = known_ref(champion)
     latest = open_dataset(root, DatasetRef.parse(known).name)
     settled = last_settled(root, name)
     judged = settled["dataset"] if settled else known
-    news = {"champion": champion.ref, "known": known, "judged": judged, "latest": latest.ref}
-    return news, latest
+    return NewData(champion.ref, known, judged, latest.ref), latest
 
 
-def attempt_at(root: Root, news: dict[str, Any]) -> Attempt | None:
+def attempt_at(root: Root, new_data: NewData) -> Attempt | None:
     """The attempt at these rows to beat this champion."""
-    attempt = read_attempt(root, name_of(news))
-    same = attempt and (attempt.champion, attempt.dataset) == (news["champion"], news["latest"])
+    attempt = read_attempt(root, new_data.name)
+    same = attempt and (attempt.champion, attempt.dataset) == (new_data.champion, new_data.latest)
     return attempt if same else None
 
 
-def name_of(news: dict[str, Any]) -> str:
-    return news["champion"].removeprefix("models/").partition("@")[0]
-
-
-def _given_up(
-    news: dict[str, Any], records: list[RetrainingRecord], spec: RetrainSpec
-) -> str | None:
+def _given_up(new_data: NewData, records: list[RetrainingRecord], spec: RetrainSpec) -> str | None:
     last = records[-1] if records and not spec.again else None
-    if last is None or last["decision"] != FAILED or last["champion"] != news["champion"]:
+    if last is None or last["decision"] != FAILED or last["champion"] != new_data.champion:
         return None
-    if last["dataset"] != news["latest"]:
+    if last["dataset"] != new_data.latest:
         return None
     return (
         f"given up: {'; '.join(last['reasons'])}; put it right, and 'seqclass retrain "
-        f"{name_of(news)} --again' tries once more"
+        f"{new_data.name} --again' tries once more"
     )
 
 
-def _before_next_try(
-    root: Root, news: dict[str, Any], spec: RetrainSpec, now: datetime
-) -> str | None:
-    attempt = attempt_at(root, news)
+def _before_next_try(root: Root, new_data: NewData, spec: RetrainSpec, now: datetime) -> str | None:
+    attempt = attempt_at(root, new_data)
     if attempt is None or spec.again or now >= attempt.next_try:
         return None
     return (
@@ -126,16 +145,15 @@ def pairs_of(dataset: Dataset) -> set[Pair]:
     return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
-def fresh_ids(root: Root, news: dict[str, Any], spec: RetrainSpec) -> set[str]:
+def fresh_ids(root: Root, new_data: NewData, spec: RetrainSpec) -> set[str]:
     """Ids of rows that neither the champion nor the last look knew, or not with this label.
 
     Doubted labels are none of them, unless they are trusted now: then all of them are.
     """
-    latest, known, judged = (
-        pairs_of(open_dataset(root, news[key])) for key in ("latest", "known", "judged")
-    )
-    name = open_model(root, news["champion"]).name
-    new, suspects = latest - known - judged, suspect_labels(root, retrainings_of(root, name))
+    refs = (new_data.latest, new_data.known, new_data.judged)
+    latest, known, judged = (pairs_of(open_dataset(root, ref)) for ref in refs)
+    suspects = suspect_labels(root, retrainings_of(root, new_data.name))
+    new = latest - known - judged
     return {i for i, _ in (new | (latest & suspects) if spec.trust_labels else new - suspects)}
 
 
@@ -157,11 +175,11 @@ def _too_few(rows: int, latest: Dataset, suspects: set[Pair], spec: RetrainSpec)
     return f"{words}; {left_out} with doubted labels don't count: correct or --trust-labels"
 
 
-def _nothing_new(news: dict[str, str]) -> str | None:
-    latest = news["latest"]
-    if latest == news["known"]:
+def _nothing_new(new_data: NewData) -> str | None:
+    latest = new_data.latest
+    if latest == new_data.known:
         return f"nothing new since the champion was trained: the newest rows are {latest}"
-    if latest == news["judged"]:
+    if latest == new_data.judged:
         return f"nothing new since the last look: the newest rows are {latest}"
     return None
 

@@ -9,7 +9,7 @@ from seqclass.monitoring.policy import ModelPolicy, spec_under
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Bad, Root, open_root
 from tasks.registry.policy import policy_of
-from tasks.retraining.detection import find_news, undecided
+from tasks.retraining.detection import find_new_data, undecided
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _rank(root: Root, name: str, now: datetime) -> tuple[int, int] | None:
     if champion_of(root, name) is None or (latest := undecided(root, name)) is None:
         return None
     policy = policy_of(root, name) or ModelPolicy()
-    news = find_news(root, name, spec_under(policy, None), now, Bad())
-    if news["waiting"]:
+    new_data = find_new_data(root, name, spec_under(policy, None), now, Bad())
+    if new_data.waiting:
         return None
     return -policy.priority, latest.manifest["n_series"]

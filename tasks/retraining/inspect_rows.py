@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
 from tasks.data.split import split_of
-from tasks.retraining.detection import fresh_ids
+from tasks.retraining.detection import NewData, fresh_ids
 
 DRIFT_TABLE, DRIFT_PICTURE, SEEN = "drift.parquet", "drift.svg", "seen.json"
 
@@ -46,9 +46,16 @@ class Said:
     answered: np.ndarray
 
 
+class Series(NamedTuple):
+    """Some series of a dataset, by their row numbers."""
+
+    dataset: Dataset
+    rows: np.ndarray
+
+
 @task(name="inspect new rows")
 def inspect_rows(
-    news: dict[str, Any], spec: RetrainSpec, workspace: str, root_url: str
+    new_data: NewData, spec: RetrainSpec, workspace: str, root_url: str
 ) -> dict[str, Any]:
     """Quality first, then drift; a table, a picture and words are stored in the workspace.
 
@@ -57,12 +64,12 @@ def inspect_rows(
     """
     root = open_root(root_url)
     root.fs.makedirs(workspace, exist_ok=True)
-    champion, latest = open_model(root, news["champion"]), open_dataset(root, news["latest"])
-    rows = new_rows(root, latest, news, spec)
+    champion, latest = open_model(root, new_data.champion), open_dataset(root, new_data.latest)
+    rows = new_rows(root, latest, new_data, spec)
     rows = _some(rows, spec.drift.most_rows)
     before, now = held_out(champion), _ask(champion, latest, rows)
     quality = _quality(before, now, spec)
-    drift = _drift(champion, latest, rows, before, now, spec.drift)
+    drift = _drift(champion, Series(latest, rows), before, now, spec.drift)
     _store(root, workspace, drift)
     words = [*([quality_words(quality)] if quality else []), drift_words(drift)]
     changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
@@ -88,9 +95,9 @@ def _resting(now: Said, changed: bool, spec: RetrainSpec) -> str | None:
     return None
 
 
-def new_rows(root: Root, latest: Dataset, news: dict[str, Any], spec: RetrainSpec) -> np.ndarray:
+def new_rows(root: Root, latest: Dataset, new_data: NewData, spec: RetrainSpec) -> np.ndarray:
     """Row numbers of what has come since the last look, without doubted ones."""
-    fresh = fresh_ids(root, news, spec)
+    fresh = fresh_ids(root, new_data, spec)
     ids = latest.labels()["series_id"].to_pylist()
     return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
 
@@ -140,22 +147,15 @@ def _hits(said: Said) -> Hits:
     return Hits(sum(right), len(right))
 
 
-def _drift(
-    champion: Model,
-    latest: Dataset,
-    rows: np.ndarray,
-    before: Said,
-    now: Said,
-    spec: DriftSpec,
-) -> Drift:
+def _drift(champion: Model, new: Series, before: Said, now: Said, spec: DriftSpec) -> Drift:
     """The champion's training rows against the new ones; what it says of held-out rows against
     what it says of new ones, since it is surer of rows that it was trained on."""
-    if len(rows) < spec.least_rows:
+    if len(new.rows) < spec.least_rows:
         return judge_drift([], spec)
     own = open_dataset(champion.root, champion.manifest["dataset"])
     train = _some(split_of(champion).train, spec.most_rows)
-    old, new = (_summaries(*side) for side in ((own, train), (latest, rows)))
-    numbers = [compare_numbers(name, old[name], new[name]) for name in old if name in new]
+    old, lately = _summaries(own, train), _summaries(new.dataset, new.rows)
+    numbers = [compare_numbers(name, old[name], lately[name]) for name in old if name in lately]
     trained = own.labels()["label"].take(pa.array(train)).to_pylist()
     counts = (
         ("classes", trained, [label for label in now.labels if label]),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.registry import champion_of, read_audit
+from seqclass.store.audit import read_audit
+from seqclass.store.registry import champion_of
 from seqclass.store.root import open_root
 
 

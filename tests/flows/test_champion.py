@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.store.audit import read_audit
 from seqclass.store.models import load_keras
-from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining, replay_pending
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging

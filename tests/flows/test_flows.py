@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from seqclass.store.audit import read_audit
 from seqclass.store.datasets import open_dataset
-from seqclass.store.registry import champion_of, open_model, read_audit
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.stored import store_series

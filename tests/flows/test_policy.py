@@ -14,8 +14,9 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.paired import GateSpec
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
 from tasks.registry.policy import apply_policy, policy_of, set_policy
@@ -33,7 +34,9 @@ def kept(root: Root) -> Root:
     """A champion, new rows, and a policy that wants more of them, a floor and a person's word."""
     known = store_series(root, n=60)
     description = {"dataset": known.ref, "dataset_source": {}, "refused": None, "spec": {}}
-    move_champion(root, "toy", store_version(root, "toy", **description).version, "me", "", {}, NOW)
+    move_champion(
+        root, "toy", store_version(root, "toy", **description).version, Grounds("me", "", {}, NOW)
+    )
     store_series(root, n=90)
     set_policy(root, "toy", ModelPolicy(STRICT, owner="ann"), "strict", NOW + timedelta(seconds=1))
     return root

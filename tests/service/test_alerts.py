@@ -17,7 +17,7 @@ from flows.service.alerts import CRASHED, TOLD, tell_nobody, tell_through
 from flows.service.automations import find
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.registry import move_champion
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
 from tasks.data.notify import announce_refusal
 from tasks.registry.policy import set_policy
@@ -84,7 +84,9 @@ def until(condition: Callable[[], bool], seconds: float = 120) -> None:
 @pytest.mark.slow
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
-    move_champion(root, "toy", store_version(root, "toy", **known).version, "me", "", {}, NOW)
+    move_champion(
+        root, "toy", store_version(root, "toy", **known).version, Grounds("me", "", {}, NOW)
+    )
     store_series(root, n=90)
     policy = ModelPolicy(owner="ann", due_s=60)
     set_policy(root, "toy", policy, "", NOW + timedelta(seconds=1))

@@ -18,12 +18,12 @@ from seqclass.store.attempts import (
 )
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.leases import claimed
-from seqclass.store.registry import move_champion
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Bad, Root
 from tasks.retraining.attempts import begin_try
 from tasks.retraining.decision import note_failure
-from tasks.retraining.detection import find_news
+from tasks.retraining.detection import NewData, Round, find_new_data
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
 
@@ -34,25 +34,27 @@ SPEC = RetrainSpec(tries=2)
 def waiting(root: Root) -> Root:
     """A champion and thirty rows that it does not know."""
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
-    move_champion(root, "toy", store_version(root, "toy", **known).version, "me", "", {}, NOW)
+    move_champion(
+        root, "toy", store_version(root, "toy", **known).version, Grounds("me", "", {}, NOW)
+    )
     store_series(root, n=90)
     return root
 
 
-def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> dict[str, Any]:
-    return find_news(root, "toy", spec, now, Bad())
+def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> NewData:
+    return find_new_data(root, "toy", spec, now, Bad())
 
 
 def attempt(root: Root, now: datetime, spec: RetrainSpec = SPEC, error: str = "") -> Any:
     """A try, which fails where there is an error and else is killed; what it decides."""
-    found = news(root, now, spec)
-    assert found["waiting"] is None
+    found, turn = news(root, now, spec), Round("toy", spec, "", now, root.url)
+    assert found.waiting is None
     with disable_run_logger():
         try:
-            begin_try.fn(found, spec, now, root.url)
+            begin_try.fn(found, turn)
         except ChildProcessError as exhausted:
             error = str(exhausted)
-        return note_failure.fn(found, spec, "", error, now, root.url) if error else None
+        return note_failure.fn(found, error, turn) if error else None
 
 
 def later(seconds: float) -> datetime:
@@ -62,11 +64,11 @@ def later(seconds: float) -> datetime:
 def test_a_failed_try_is_followed_by_another_after_a_wait_that_doubles(waiting: Root) -> None:
     spec = RetrainSpec(tries=3)
     assert attempt(waiting, NOW, spec, "no memory") is None
-    why = news(waiting, later(FIRST_WAIT_S - 1), spec)["waiting"]
+    why = news(waiting, later(FIRST_WAIT_S - 1), spec).waiting
     assert why == "try 1 of 3 failed: no memory; the next follows 03:04:20 UTC"
     assert attempt(waiting, later(FIRST_WAIT_S), spec, "no memory") is None
-    assert "try 2 of 3" in news(waiting, later(3 * FIRST_WAIT_S - 1), spec)["waiting"]
-    assert news(waiting, later(3 * FIRST_WAIT_S), spec)["waiting"] is None
+    assert "try 2 of 3" in news(waiting, later(3 * FIRST_WAIT_S - 1), spec).waiting
+    assert news(waiting, later(3 * FIRST_WAIT_S), spec).waiting is None
 
 
 @pytest.mark.parametrize("error", ["no memory", ""], ids=["fails", "is killed"])
@@ -82,7 +84,7 @@ def test_the_last_try_ends_in_one_decision_with_its_reason(waiting: Root, error:
     [record] = retrainings_of(waiting, "toy")
     assert (record["decision"], record["settled"]) == ("failed", False)
     assert read_attempt(waiting, "toy") is None
-    given_up = news(waiting, later(10_000))["waiting"]
+    given_up = news(waiting, later(10_000)).waiting
     assert given_up.startswith("given up: 2 tries failed")
     assert given_up.endswith("'seqclass retrain toy --again' tries once more")
     assert verify_tree(waiting)["bad"] == []
@@ -91,14 +93,14 @@ def test_the_last_try_ends_in_one_decision_with_its_reason(waiting: Root, error:
 def given_up(root: Root) -> None:
     attempt(root, NOW, error="no memory")
     attempt(root, later(600), error="no memory")
-    assert news(root, later(700))["waiting"].startswith("given up")
+    assert news(root, later(700)).waiting.startswith("given up")
 
 
 def test_a_hand_tries_once_more_and_nobody_goes_on_by_himself(waiting: Root) -> None:
     given_up(waiting)
     assert attempt(waiting, later(700), RetrainSpec(tries=2, again=True), "no memory") is None
     assert is_overdue(waiting, later(10_000))
-    assert news(waiting, later(10_000))["waiting"].startswith("given up")
+    assert news(waiting, later(10_000)).waiting.startswith("given up")
     assert not is_overdue(waiting, later(10_000))
     assert len(retrainings_of(waiting, "toy")) == 1
 
@@ -106,7 +108,7 @@ def test_a_hand_tries_once_more_and_nobody_goes_on_by_himself(waiting: Root) -> 
 def test_further_rows_are_another_retraining(waiting: Root) -> None:
     given_up(waiting)
     store_series(waiting, n=120)
-    assert news(waiting, later(700))["waiting"] is None
+    assert news(waiting, later(700)).waiting is None
     assert attempt(waiting, later(700), error="no memory") is None
     found = read_attempt(waiting, "toy")
     assert found is not None

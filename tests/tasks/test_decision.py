@@ -14,14 +14,16 @@ from prefect.logging import disable_run_logger
 import seqclass.store.registry
 import tasks.retraining.decision
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.audit import read_audit
 from seqclass.store.leases import locked
 from seqclass.store.models import commit_model
-from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.retrainings import replay_pending, retrainings_of
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.detection import detect_new_data
+from tasks.retraining.decision import Challenge
+from tasks.retraining.detection import NewData, Round, detect_new_data
 from tests.support.places import NOW
 from tests.support.stored import store_series
 
@@ -52,10 +54,14 @@ def two(root: Root) -> Root:
 
 def settle(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[str, Any]:
     known = next(iter(root.names("datasets", "toy")))
-    news = {"champion": "models/toy@v1", "latest": f"datasets/toy@{known}", "rows": 30}
+    new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", 30)
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
         return tasks.retraining.decision.apply_decision.fn(
-            news, SEEN, "models/toy@v2", verdict, RetrainSpec(), folder, "", now, root.url
+            new_data,
+            SEEN,
+            Challenge("models/toy@v2", verdict),
+            folder,
+            Round("toy", RetrainSpec(), "", now, root.url),
         )
 
 
@@ -147,5 +153,5 @@ def test_who_was_not_answered_may_ask_again(two: Root) -> None:
     assert (found["decision"], found["settled"]) == ("refused", False)
     assert read_audit(two, "toy")[-1]["reason"] == "nobody approved of it"
     with disable_run_logger():
-        news = detect_new_data.fn("toy", RetrainSpec(), LATER, two.url)
-    assert (news["latest"], news["rows"], news["waiting"]) == (grown.ref, 30, None)
+        new_data = detect_new_data.fn("toy", RetrainSpec(), LATER, two.url)
+    assert (new_data.latest, new_data.rows, new_data.waiting) == (grown.ref, 30, None)

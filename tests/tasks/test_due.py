@@ -11,7 +11,7 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.store.registry import move_champion
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
@@ -53,7 +53,7 @@ def kept(root: Root, name: str, n: int, moves: int = 1) -> None:
     known = {"dataset": store_series(root, name, n=40).ref, "dataset_source": {}, "refused": None}
     for second in range(moves):
         version = store_version(root, name, **known).version
-        move_champion(root, name, version, "me", "", {}, NOW + timedelta(seconds=second))
+        move_champion(root, name, version, Grounds("me", "", {}, NOW + timedelta(seconds=second)))
     store_series(root, name, n=n)
 
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from seqclass.store.attempts import Attempt, write_attempt
-from seqclass.store.registry import move_champion
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
@@ -36,7 +36,7 @@ def parsed(text: str) -> Samples:
 def kept(root: Root) -> Root:
     known = {"dataset": store_series(root).ref, "dataset_source": {}, "refused": None}
     model = store_version(root, "toy", **known)
-    move_champion(root, "toy", model.version, "me", "", {}, NOW)
+    move_champion(root, "toy", model.version, Grounds("me", "", {}, NOW))
     stability = {"seeds": [{"seconds": 2.5}, {"seconds": 3.0}]}
     Path(model.folder, "stability.json").write_text(json.dumps(stability))
     for number, decision in enumerate(("promoted", "refused", "refused", "failed")):

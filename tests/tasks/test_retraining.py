@@ -23,6 +23,7 @@ import tasks.retraining.detection
 from flows.cli.model_commands import tell_server
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.networks.architecture import Architecture
+from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.leases import claimed
 from seqclass.store.models import model_versions
@@ -32,7 +33,6 @@ from seqclass.store.registry import (
     move_champion,
     open_model,
     previous_champion,
-    read_audit,
 )
 from seqclass.store.retrainings import commit_retraining, retrainings_of, write_suspect_labels
 from seqclass.store.root import Root, open_root
@@ -142,8 +142,8 @@ def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> Non
     ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
     assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
     assert "nothing new since the last look" in retrain(root)["reasons"][0]
-    news = detect_new_data("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
-    assert (news["rows"], news["waiting"]) == (120, None)
+    new_data = detect_new_data("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
+    assert (new_data.rows, new_data.waiting) == (120, None)
     see_corrected_labels(root, folder)
 
 
@@ -158,8 +158,8 @@ def correct_labels(root: Root, folder: Path) -> int:
 def see_corrected_labels(root: Root, folder: Path) -> None:
     wrong = correct_labels(root, folder)
     assert 30 < wrong < 90
-    news = detect_new_data("toy", RetrainSpec(), datetime.now(UTC), root)
-    assert (news["rows"], news["waiting"]) == (wrong, None)
+    new_data = detect_new_data("toy", RetrainSpec(), datetime.now(UTC), root)
+    assert (new_data.rows, new_data.waiting) == (wrong, None)
     left_out = doubted_ids(open_dataset(root, "toy"), "toy", RetrainSpec())
     assert len(left_out) == 120 - wrong
 

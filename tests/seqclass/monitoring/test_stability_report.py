@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seqclass.evaluation.metrics import label_scores
-from seqclass.monitoring.stability import MAX_FLIPPING, stability_of
+from seqclass.monitoring.stability import MAX_FLIPPING, SeedAnswers, stability_of
 from seqclass.training.spec import Limits
 
 Y = np.arange(30) % 3
@@ -20,7 +20,8 @@ def report(answers: np.ndarray, y: np.ndarray = Y, **limits: float) -> dict[str,
         {"seed": 10 + k, "restarts": 0, **label_scores(own, y, 3)} for k, own in enumerate(answers)
     ]
     names = [f"s{k}" for k in range(len(y))]
-    return stability_of(seeds, answers, y, names, 3, Limits(**limits), 0)  # type: ignore[arg-type]
+    said = SeedAnswers(answers, y, names, 3)
+    return stability_of(seeds, said, Limits(**limits), 0)  # type: ignore[arg-type]
 
 
 def test_seeds_that_agree_flip_nothing_and_pass() -> None:

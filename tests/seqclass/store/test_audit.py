@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import (
     Grounds,
     champion_of,
     finish_move,
     move_champion,
-    read_audit,
     write_refusal,
 )
 from seqclass.store.root import Root

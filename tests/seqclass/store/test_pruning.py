@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.pruning import PruneSpec, plan_pruning
-from seqclass.store.registry import champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
@@ -35,7 +36,9 @@ def lived(root: Root) -> Root:
         }
         version = store_version(root, "toy", **known).version
         if number < 7:
-            move_champion(root, "toy", version, "me", "", {}, NOW + timedelta(seconds=number))
+            move_champion(
+                root, "toy", version, Grounds("me", "", {}, NOW + timedelta(seconds=number))
+            )
     store_series(root, n=40)
     return root
 

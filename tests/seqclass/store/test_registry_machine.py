@@ -22,9 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.models import model_versions
-from seqclass.store.registry import Grounds, champion_of, read_audit, write_refusal
+from seqclass.store.registry import Grounds, champion_of, write_refusal
 from seqclass.store.root import DamagedError, Root, open_root, parse_record
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW

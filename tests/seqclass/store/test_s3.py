@@ -15,12 +15,13 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 
 from seqclass.store import objects
+from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree, write_index
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
 from seqclass.store.models import commit_model, model_versions
-from seqclass.store.registry import Grounds, champion_of, move_champion, read_audit
+from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root, replace_file
 from seqclass.store.staging import staging
 from tests.support.places import NOW, REPOSITORY

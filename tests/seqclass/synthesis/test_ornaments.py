@@ -11,11 +11,12 @@ from seqclass.synthesis.ragas.gamaka import (
     SPHURITA,
     TREMOR,
     Ornaments,
+    Tracker,
     contours,
     ornaments,
     silences,
 )
-from seqclass.synthesis.ragas.melodies import Melodies
+from seqclass.synthesis.ragas.melodies import Melodies, RagaRows
 from seqclass.synthesis.ragas.table import find_raga
 
 RAGAS = (find_raga("Todi"), find_raga("Mohanam"))
@@ -36,7 +37,9 @@ def walked() -> tuple[np.ndarray, Melodies]:
 def sing(walked: tuple, with_gamaka: bool = True, seconds: float = HELD_S) -> Ornaments:
     codes, melodies = walked
     lengths = np.full(melodies.svara.shape, seconds)
-    return ornaments(RAGAS, codes, melodies, lengths, with_gamaka, np.random.default_rng(0))
+    return ornaments(
+        RagaRows(RAGAS, codes), melodies, lengths, with_gamaka, np.random.default_rng(0)
+    )
 
 
 def test_without_gamaka_every_svara_is_met_and_held(walked: tuple) -> None:
@@ -98,14 +101,14 @@ def test_breaths_come_after_phrases_and_lost_frames_as_often_as_said(walked: tup
     _, melodies = walked
     seconds = np.full((80, NOTES), HELD_S)
     _, note = contours(sing(walked), seconds, int(NOTES * HELD_S * RATE_HZ), RATE_HZ)
-    quiet = silences(note, melodies.ends, seconds, RATE_HZ, 0.0, np.random.default_rng(0))
+    quiet = silences(note, melodies.ends, seconds, Tracker(RATE_HZ, 0.0), np.random.default_rng(0))
     late = np.arange(note.shape[1]) % 60 >= 45
     ends = np.take_along_axis(melodies.ends, note, axis=1)
     assert quiet[:, late][ends[:, late]].mean() > 0.4
     assert not quiet[:, late][~ends[:, late]].any()
-    none = silences(note, np.zeros_like(melodies.ends), seconds, RATE_HZ, 0.0,
+    none = silences(note, np.zeros_like(melodies.ends), seconds, Tracker(RATE_HZ, 0.0),
                     np.random.default_rng(0))  # fmt: skip
-    lost = silences(note, np.zeros_like(melodies.ends), seconds, RATE_HZ, 0.25,
+    lost = silences(note, np.zeros_like(melodies.ends), seconds, Tracker(RATE_HZ, 0.25),
                     np.random.default_rng(0))  # fmt: skip
     assert none.mean() < 0.05
     assert (lost & ~none).sum() / (~none).sum() == pytest.approx(0.25, abs=0.02)

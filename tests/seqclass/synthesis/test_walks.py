@@ -5,7 +5,7 @@ import pytest
 
 from seqclass.synthesis.ragas.chains import NAMES, MelodyConfig
 from seqclass.synthesis.ragas.definitions import Raga
-from seqclass.synthesis.ragas.melodies import Melodies, author_melodies, honest_melodies
+from seqclass.synthesis.ragas.melodies import Melodies, RagaRows, author_melodies, honest_melodies
 from seqclass.synthesis.ragas.table import find_raga
 
 RAGAS = tuple(map(find_raga, ("Mohanam", "Begada", "Todi")))
@@ -16,7 +16,8 @@ def honest(seed: int = 0, codes: np.ndarray | None = None, **manner: object) -> 
     codes = np.arange(ROWS) % len(RAGAS) if codes is None else codes
     n_notes = np.full(len(codes), LONGEST)
     rng = np.random.default_rng(seed)
-    return honest_melodies(RAGAS, MelodyConfig(**manner), codes, n_notes, LONGEST, rng)  # type: ignore[arg-type]
+    config = MelodyConfig(**manner)  # type: ignore[arg-type]
+    return honest_melodies(RagaRows(RAGAS, codes), config, n_notes, LONGEST, rng)
 
 
 def sung(found: Melodies, row: int) -> set[str]:
@@ -76,7 +77,9 @@ def slices_of(raga: Raga) -> set[tuple[int, ...]]:
 
 @pytest.mark.parametrize("raga", RAGAS, ids=lambda raga: raga.name)
 def test_the_author_s_melodies_are_slices_of_the_lines(raga: Raga) -> None:
-    found = author_melodies((raga,), np.zeros(ROWS, int), LONGEST, np.random.default_rng(0))
+    found = author_melodies(
+        RagaRows((raga,), np.zeros(ROWS, int)), LONGEST, np.random.default_rng(0)
+    )
     assert found.svara.shape == (ROWS, LONGEST)
     allowed = slices_of(raga)
     for row in range(ROWS):
