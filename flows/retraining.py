@@ -16,6 +16,7 @@ from seqclass.store.root import open_root, shown
 from seqclass.store.staging import staging
 from tasks.data.garbage import collect_leftovers
 from tasks.data.split import split_rows
+from tasks.evaluation.compare import Candidate
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
@@ -23,7 +24,7 @@ from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
 from tasks.retraining.announce import announce, announce_need
 from tasks.retraining.attempts import begin_try
-from tasks.retraining.challenge import Candidate, choose_rows, evaluate_challenger, training_of
+from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
 from tasks.retraining.decision import (
     NOTHING_NEW,
     Challenge,

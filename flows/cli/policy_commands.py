@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, read_spec, writable
+from flows.cli.command_line import read_spec
+from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.root import open_root
 
 
 def policy(
     model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    place: Place,
     chosen: Annotated[
         str | None, typer.Option("--set", help="JSON file of policy fields that differ.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the policy.")] = False,
     reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "by hand",
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Show, set or remove what holds for every retraining of a model, whoever starts it."""
     from seqclass.monitoring.policy import ModelPolicy
@@ -29,13 +29,13 @@ def policy(
     if chosen is not None and clear:
         raise ValueError("--clear: expected it without --set, got both; leave one of them out")
     is_change = chosen is not None or clear
-    store = writable(root) if is_change else open_root(root)
+    store = place.store() if is_change else open_root(place.root)
     name = check_model(store, plain_name(model, "every version"))
     if is_change:
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
         set_policy(store, name, wanted, reason, datetime.now(UTC))
     found = policy_of(store, name)
-    if found is None and not as_json:
+    if found is None and not place.as_json:
         typer.echo(f"{name} has no policy: retrainings go by their own spec, without approval")
     else:
         print_json({"model": f"models/{name}", "policy": found and asdict(found)})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, writable
+from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 
 if TYPE_CHECKING:
@@ -17,38 +17,36 @@ ROLLBACKS = 3
 
 
 def prune(
+    place: Place,
     days: Annotated[float, typer.Option(help="Keep what was made within as many days.")] = 90,
     rollbacks: Annotated[
         int, typer.Option(help="Keep as many champions before the present one.")
     ] = ROLLBACKS,
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Remove old versions, datasets, scores, studies and taken files that nothing needs."""
     from seqclass.store.pruning import PruneSpec, plan_pruning, remove_items
 
-    store, spec, now = writable(root), PruneSpec(days, rollbacks), datetime.now(UTC)
+    store, spec, now = place.store(), PruneSpec(days, rollbacks), datetime.now(UTC)
     items = plan_pruning(store, spec, now)
     if yes:
         items = remove_items(store, spec, [item.ref for item in items if not item.why], reason, now)
-    _show(items, yes, as_json)
+    _show(items, yes, place.as_json)
 
 
 def delete(
     ref: Annotated[str, typer.Argument(help="models/NAME@vN or datasets/NAME@VERSION.")],
+    place: Place,
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
-    root: RootOption = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Remove one version of a model or dataset that nothing needs, however young."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.pruning import PruneSpec, check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model
 
-    store, spec, now = writable(root), PruneSpec(0, ROLLBACKS), datetime.now(UTC)
+    store, spec, now = place.store(), PruneSpec(0, ROLLBACKS), datetime.now(UTC)
     if not ref.startswith(("models/", "datasets/")) or "@" not in ref:
         raise ValueError(
             f"REF: expected models/NAME@vN or datasets/NAME@VERSION, got {ref!r}; 'seqclass "
@@ -58,7 +56,7 @@ def delete(
     [item] = [item for item in plan_pruning(store, spec, now) if item.ref == wanted]
     check_deletable(store, item)
     items = remove_items(store, spec, [wanted], reason, now) if yes else [item]
-    _show([item for item in items if not item.why], yes, as_json)
+    _show([item for item in items if not item.why], yes, place.as_json)
 
 
 def _show(items: "list[Item]", done: bool, as_json: bool) -> None:

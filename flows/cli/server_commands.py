@@ -66,13 +66,13 @@ def up(
     as_json: JsonFlag = False,
 ) -> None:
     """Start a Prefect server, pool, deployments, automations and a worker; Ctrl-C stops them."""
-    began, store = time.monotonic(), writable(root)
+    store = writable(root)
     home = home_of(store)
     with only_one(home) as first:
         if not first:
             _show_other(store, as_json)
             return
-        code = _serve(store, home, port, limit, as_json, began)
+        code = _serve(store, home, port, limit, as_json)
     if code:
         raise typer.Exit(code)
 
@@ -86,8 +86,9 @@ def _show_other(store: Root, as_json: bool) -> None:
     typer.echo(f"already up for {store.url}: {where}; nothing was started. Stop it where it runs")
 
 
-def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool, began: float) -> int:
+def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int:
     """From nothing to ready, and until somebody stops it."""
+    began = time.monotonic()
     with _stoppable() as stopped:
         try:
             service, starts_server = _choose(store, home, port)

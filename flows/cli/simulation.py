@@ -62,8 +62,8 @@ class SimulationSpec:
 
 def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[dict[str, Any]]:
     """Yield what happened, a row per decision: week, event, what came of it, and why."""
-    began = datetime.now(UTC)
-    _import(store, inbox, spec, 0, ArrivalWeek(), append=False)
+    began, replay = datetime.now(UTC), _Replay(spec, store, inbox)
+    replay.take_in(0, ArrivalWeek(), append=False)
     first = train_classifier(NAME, NAME, spec.training, store.url)
     yield _row(0, "first delivery", "promoted" if first["promoted"] else "refused", first)
     waiting: dict[int, list[tuple[int, ArrivalWeek]]] = {}
@@ -75,26 +75,45 @@ def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[dict[st
             waiting[comes] = waiting.pop(number, []) + waiting[comes]
             yield {"week": number, "event": "server and worker are down", "decision": "", "why": ""}
             continue
-        yield from _live_a_week(spec, store, inbox, number, waiting.pop(number, []), now)
+        yield from replay.live_a_week(number, waiting.pop(number, []), now)
 
 
-def _live_a_week(
-    spec: SimulationSpec,
-    store: Root,
-    inbox: Path,
-    number: int,
-    deliveries: list[tuple[int, ArrivalWeek]],
-    now: datetime,
-) -> Iterator[dict[str, Any]]:
-    for drawn, week in deliveries:
-        _import(store, inbox, spec, drawn, week, append=True)
-    event = ", ".join(_words(number, drawn, week) for drawn, week in deliveries) or "no rows came"
-    runs = BACKLOG if any(week.down for _, week in deliveries) else 1
-    for run in range(runs):
-        outcome: Any = retrain_model(NAME, spec.retraining, store.url, now + timedelta(minutes=run))
-        yield _row(number, event if not run else "a missed run", outcome["decision"], outcome)
-        if outcome["challenger"] and any(week.by_hand for _, week in deliveries):
-            yield from _meddle(store, number, outcome["challenger"], now)
+@dataclass(frozen=True)
+class _Replay:
+    """A scenario, the root it is replayed in, and the folder that files come from."""
+
+    spec: SimulationSpec
+    store: Root
+    inbox: Path
+
+    def live_a_week(
+        self, number: int, deliveries: list[tuple[int, ArrivalWeek]], now: datetime
+    ) -> Iterator[dict[str, Any]]:
+        for drawn, week in deliveries:
+            self.take_in(drawn, week, append=True)
+        told = (_words(number, drawn, week) for drawn, week in deliveries)
+        event = ", ".join(told) or "no rows came"
+        runs = BACKLOG if any(week.down for _, week in deliveries) else 1
+        for run in range(runs):
+            moment = now + timedelta(minutes=run)
+            outcome: Any = retrain_model(NAME, self.spec.retraining, self.store.url, moment)
+            yield _row(number, event if not run else "a missed run", outcome["decision"], outcome)
+            if outcome["challenger"] and any(week.by_hand for _, week in deliveries):
+                yield from _meddle(self.store, number, outcome["challenger"], now)
+
+    def take_in(self, number: int, week: ArrivalWeek, append: bool) -> None:
+        x, labels = draw_week(self.spec.arrivals, number, week)
+        table = pa.table(
+            {
+                "series_id": [f"week{number:02d}-{row:05d}" for row in range(len(x))],
+                "label": labels,
+                "value": from_dense(x),
+            }
+        )
+        path = self.inbox / f"week{number:02d}.parquet"
+        pq.write_table(table, path)
+        wanted = ImportSpec((str(path),), policy=OPEN_DOOR, append=append)
+        import_dataset(NAME, wanted, self.store.url)
 
 
 def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[dict[str, Any]]:
@@ -129,19 +148,3 @@ def _row(number: int, event: str, decision: str, outcome: dict[str, Any]) -> dic
         "model": outcome["model"],
         "challenger": outcome.get("challenger"),
     }
-
-
-def _import(
-    store: Root, inbox: Path, spec: SimulationSpec, number: int, week: ArrivalWeek, append: bool
-) -> None:
-    x, labels = draw_week(spec.arrivals, number, week)
-    table = pa.table(
-        {
-            "series_id": [f"week{number:02d}-{row:05d}" for row in range(len(x))],
-            "label": labels,
-            "value": from_dense(x),
-        }
-    )
-    path = inbox / f"week{number:02d}.parquet"
-    pq.write_table(table, path)
-    import_dataset(NAME, ImportSpec((str(path),), policy=OPEN_DOOR, append=append), store.url)

@@ -1,7 +1,7 @@
 """Automations that a server needs beside those of prefect.yaml: runs that died without a word."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 SILENT, STUCK = "seqclass: silent runs have crashed", "seqclass: runs that never began have crashed"
 BEAT, PENDING = "prefect.flow-run.heartbeat", "prefect.flow-run.Pending"
@@ -33,27 +33,34 @@ def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str
     flows: ids of the flows whose runs are meant; a heartbeat names no pool.
     """
     wanted = [
-        _crash(SILENT, BEAT, ENDS | {BEAT}, silence_s, flows, "no heartbeat came in time"),
-        _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, flows, "it never began"),
+        _crash(SILENT, Silence(BEAT, ENDS | {BEAT}, silence_s), flows, "no heartbeat came in time"),
+        _crash(STUCK, Silence(PENDING, BEGINS | ENDS, pending_s), flows, "it never began"),
     ]
     for automation in wanted:
         put(automation)
     return [automation.name for automation in wanted]
 
 
-def _crash(
-    name: str, after: str, expect: set[str], within_s: float, flows: list[str], why: str
-) -> Any:
+class Silence(NamedTuple):
+    """None of the expected events within so many seconds of another."""
+
+    after: str
+    expect: set[str]
+    within_s: float
+
+
+def _crash(name: str, silence: Silence, flows: list[str], why: str) -> Any:
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import EventTrigger, Posture
 
     trigger = EventTrigger(
-        after={after}, expect=expect, match={"prefect.resource.id": ["prefect.flow-run.*"]},
+        after={silence.after}, expect=silence.expect,
+        match={"prefect.resource.id": ["prefect.flow-run.*"]},
         match_related={"prefect.resource.id": [f"prefect.flow.{flow}" for flow in flows]},
         for_each={"prefect.resource.id"}, posture=Posture.Proactive, threshold=1,
-        within=timedelta(seconds=within_s),
+        within=timedelta(seconds=silence.within_s),
     )  # fmt: skip
     action = ChangeFlowRunState(
         state=StateType.CRASHED, name=None, force=False, message=f"seqclass: {why}"

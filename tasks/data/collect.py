@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -99,7 +99,7 @@ def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> dict
     """Take what has arrived for a dataset, announce it, and say what became of each file."""
     root, logger = open_root(root_url), get_run_logger()
     found = collect_arrivals(
-        root, name, open_root(inbox_url), spec, datetime.now(UTC),
+        Inbox(root, name, open_root(inbox_url)), spec, datetime.now(UTC),
         lambda ref, added: announce_arrival(root, ref, added),
     )  # fmt: skip
     for file in found["files"]:
@@ -109,8 +109,16 @@ def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> dict
     return found
 
 
+class Inbox(NamedTuple):
+    """Where files arrive for a dataset of a root."""
+
+    root: Root
+    name: str
+    place: Root
+
+
 def collect_arrivals(
-    root: Root, name: str, inbox: Root, spec: ArrivalSpec, now: datetime, announce: Announce
+    box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce
 ) -> dict[str, Any]:
     """Commit the rows of all whole files in one version, tell of it, then move the files.
 
@@ -118,6 +126,7 @@ def collect_arrivals(
     Returns the newest version (None where there is none), the rows it gained, and for each file
     what it became: added, repeated, quarantined, waiting or gone.
     """
+    root, name, inbox = box
     check_name(name, "DATASET")
     seen = [_File(arrival) for arrival in arrivals(inbox)]
     if not seen or not dataset_versions(root, name):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from prefect import get_run_logger, task
@@ -64,8 +64,9 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> dict[str, Any]:
             spec, columns=spec.columns.over(names_of(parent.manifest) if parent else ColumnNames())
         )
         screening = Screening(terms, Quarantine(root, folder))
+        goal = _Goal(name, source, parent, spec.columns)
         rows = screening.passing(counted(_tables(paths, test_paths, spec), None))
-        dataset = _store(root, name, rows, source, screening, parent, spec.columns)
+        dataset = _store(root, goal, rows, screening)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
     return {
         "dataset": dataset.ref,
@@ -103,16 +104,18 @@ def _tables(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iterat
         yield from read_files(test_paths, spec.columns, "test", keep_infinite, spec.limits)
 
 
-def _store(
-    root: Root,
-    name: str,
-    rows: Iterator[pa.Table],
-    source: dict[str, Any],
-    screening: Screening,
-    parent: Dataset | None,
-    columns: ColumnNames,
-) -> Dataset:
+class _Goal(NamedTuple):
+    """What rows become: a dataset of a name, added to a parent or not, and how they were read."""
+
+    name: str
+    source: dict[str, Any]
+    parent: Dataset | None
+    columns: ColumnNames
+
+
+def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening) -> Dataset:
     """Write a parent's rows, where there is one, and then the new ones; nothing for none."""
+    name, source, parent, columns = goal
     if parent is not None:
         screening.duplicates.learn(parent.tables())
     first = next(rows, None)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -23,48 +24,54 @@ from tasks.compute.workers import workers
 COMPARISON, ANSWERS = "comparison.json", "predictions.parquet"
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A model before it has its number: what it learned from, how, and where it lies."""
+
+    dataset: str
+    training: TrainingSpec
+    workspace: str
+
+
 @task(name="compare")
 def compare(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
     """Store which is better on the candidate's test rows: the candidate or the champion."""
     root = open_root(root_url)
-    verdict = compare_with(champion_of(root, name), dataset_ref, spec, workspace, name, root)
+    candidate = Candidate(dataset_ref, spec, workspace)
+    verdict = compare_with(champion_of(root, name), candidate, name, root)
     root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
     get_run_logger().info("%s", verdict["reason"])
     return workspace
 
 
 def compare_with(
-    champion: str | None,
-    dataset_ref: str,
-    spec: TrainingSpec,
-    folder: str,
-    name: str,
-    root: Root,
+    champion: str | None, candidate: Candidate, name: str, root: Root
 ) -> dict[str, Any]:
-    """Whether the candidate in ``folder`` beats a champion version, and why.
+    """Whether a candidate beats a champion version, and why.
 
     Better is a higher macro F1, or the same macro F1 and a lower log-loss. Without a champion,
     chance and the baselines are what a candidate has to beat, or not to be beaten by.
     """
+    folder = candidate.workspace
     own = json.loads(root.fs.cat_file(f"{folder}/metrics.json"))
-    candidate = {k: own["metrics"][k] for k in ("macro_f1", "log_loss")}
+    reached = {k: own["metrics"][k] for k in ("macro_f1", "log_loss")}
     refused = json.loads(root.fs.cat_file(f"{folder}/stability.json"))["refused"]
     if refused is not None:
         return {
             "champion": champion,
             "better": False,
             "reason": refused,
-            "candidate_scores": candidate,
+            "candidate_scores": reached,
             "champion_scores": None,
         }
     if champion is None:
-        return {**_first(own["evidence"], spec, name), "candidate_scores": candidate}
-    held = _champion_scores(read_model(root, name, champion), own, dataset_ref, folder)
+        return {**_first(own["evidence"], candidate.training, name), "candidate_scores": reached}
+    held = _champion_scores(read_model(root, name, champion), own, candidate)
     return {
         "champion": champion,
-        "better": held is not None and _key(candidate) > _key(held),
-        "reason": _reason(champion, candidate, held, own["test_rows"]),
-        "candidate_scores": candidate,
+        "better": held is not None and _key(reached) > _key(held),
+        "reason": _reason(champion, reached, held, own["test_rows"]),
+        "candidate_scores": reached,
         "champion_scores": held,
     }
 
@@ -107,19 +114,21 @@ def _reason(
 
 
 def _champion_scores(
-    champion: Model, own: dict[str, Any], dataset_ref: str, folder: str
+    champion: Model, own: dict[str, Any], candidate: Candidate
 ) -> dict[str, float] | None:
     """The champion's scores on the candidate's test rows; None where it can't answer them."""
     root = champion.root
-    dataset = open_checked(root, dataset_ref)
+    dataset = open_checked(root, candidate.dataset)
     theirs = champion.manifest
     if theirs["classes"] != own["classes"] or theirs["channels"] != dataset.channels:
         return None
-    same_rows = _test_ids(root, f"{folder}/{ANSWERS}") == _test_ids(root, champion.path(ANSWERS))
+    same_rows = _test_ids(root, f"{candidate.workspace}/{ANSWERS}") == _test_ids(
+        root, champion.path(ANSWERS)
+    )
     if same_rows and theirs["dataset"] == dataset.ref:
         known = champion.read_json("metrics.json")["metrics"]
         return {k: known[k] for k in ("macro_f1", "log_loss")}
-    chosen = read_split(root, f"{folder}/{SPLIT}")
+    chosen = read_split(root, f"{candidate.workspace}/{SPLIT}")
     job = (predict_rows, (dataset, chosen.test, [champion.path("model.keras")]))
     [[probabilities]] = workers().run([job])
     y = chosen.codes[chosen.test]

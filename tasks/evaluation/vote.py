@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -107,7 +107,7 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
         "pieces": len(pieces),
         "trained_rows": dataset.manifest["n_series"] - len(rows),
         "of_other_classes": _others(labels, classes),
-        "who": _summaries(scores, votes, known, strange, owners, sets),
+        "who": _summaries(scores, votes, _Truth(known, strange, owners), sets),
         "leads": _leads(scores, known, owners),
         "answers": _answers(pieces, labels, votes, owners, classes),
     }
@@ -207,19 +207,23 @@ def _others(labels: list[str | None], classes: list[str]) -> dict[str, int]:
     return {label: strange.count(label) for label in sorted(set(strange))}
 
 
+class _Truth(NamedTuple):
+    """Of pieces: class code, negative where it has none, and whether its label is of another class;
+    of windows: the piece of each."""
+
+    known: np.ndarray
+    strange: np.ndarray
+    owners: np.ndarray
+
+
 def _summaries(
     scores: dict[str, np.ndarray],
     votes: dict[str, tuple[np.ndarray, np.ndarray]],
-    known: np.ndarray,
-    strange: np.ndarray,
-    owners: np.ndarray,
+    of: _Truth,
     sets: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """By who answers: windows, pieces and named sets, of known classes; intervals over pieces.
-
-    known: class code of each piece, negative where it has none; strange: whether its label is of
-    another class.
-    """
+    """By who answers: windows, pieces and named sets, of known classes; intervals over pieces."""
+    known, strange, owners = of
     rows, asked = known[owners] >= 0, known >= 0
     truth_of_rows, pieces = known[owners][rows], owners[rows]
     found = {}

@@ -23,7 +23,7 @@ from seqclass.store.registry import (
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.compare import COMPARISON, compare_with
+from tasks.evaluation.compare import COMPARISON, Candidate, compare_with
 from tasks.registry.policy import policy_of
 
 
@@ -55,7 +55,8 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:
     if verdict["champion"] == champion:
         return verdict
     dataset_ref = model.manifest["dataset"]
-    return compare_with(champion, dataset_ref, spec, model.folder, model.name, model.root)
+    candidate = Candidate(dataset_ref, spec, model.folder)
+    return compare_with(champion, candidate, model.name, model.root)
 
 
 def _with_policy(verdict: dict[str, Any], model: Model) -> dict[str, Any]:

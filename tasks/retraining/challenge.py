@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -32,17 +32,8 @@ from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of
-from tasks.evaluation.compare import ANSWERS, COMPARISON, offsets_of
+from tasks.evaluation.compare import ANSWERS, COMPARISON, Candidate, offsets_of
 from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids, pairs_of
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A challenger before it has its number: what it learned from, how, and where it lies."""
-
-    dataset: str
-    training: TrainingSpec
-    workspace: str
 
 
 class Side(NamedTuple):

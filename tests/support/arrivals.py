@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
-from tasks.data.collect import ArrivalSpec, collect_arrivals
+from tasks.data.collect import ArrivalSpec, Inbox, collect_arrivals
 
 Told = list[tuple[str, int]]
 
@@ -46,9 +46,7 @@ def sweep(
 ) -> dict:
     told = [] if told is None else told
     return collect_arrivals(
-        root,
-        "toy",
-        inbox,
+        Inbox(root, "toy", inbox),
         replace(ArrivalSpec(), **spec),
         now or later(),
         lambda *what: told.append(what),

@@ -306,7 +306,7 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC, timedelta
 from seqclass.store.root import open_root
-from tasks.data.collect import ArrivalSpec, collect_arrivals
+from tasks.data.collect import ArrivalSpec, Inbox, collect_arrivals
 root, moment = open_root(sys.argv[1]), int(sys.argv[2])
 inbox, calls = open_root(root.join("inbox", "toy")), 0
 def count(frame, event, argument):
@@ -319,7 +319,7 @@ def told(ref, added):
         file.write(ref + chr(10))
 sys.setprofile(count)
 collect_arrivals(
-    root, "toy", inbox, ArrivalSpec(), datetime.now(UTC) + timedelta(minutes=1), told
+    Inbox(root, "toy", inbox), ArrivalSpec(), datetime.now(UTC) + timedelta(minutes=1), told
 )
 sys.setprofile(None)
 print(calls)
