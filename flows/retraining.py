@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.approval import with_approval
+from flows.labels import label_run
 from flows.place import check_present, own_root
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
@@ -67,8 +68,17 @@ def retrain_model(
     outcomes = turns or [_nothing_new(name, MET_ANOTHER, store.url)]
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
     outcome = (decided or outcomes)[-1]
+    _label(name, outcome)
     message = f"{outcome['decision']}: {'; '.join(outcome['reasons'])}"
     return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)
+
+
+def _label(name: str, outcome: dict[str, Any]) -> None:
+    rows = f" ({outcome['new_rows']} rows)" if outcome.get("new_rows") else ""
+    tags = {"model": name, "outcome": outcome["decision"]}
+    if "dataset" in outcome:
+        tags["dataset"] = outcome["dataset"].removeprefix("datasets/")
+    label_run(f"retrain {outcome['champion'].removeprefix('models/')}{rows}", **tags)
 
 
 def _retrain(turn: Round) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from prefect import flow
 
+from flows.labels import label_run
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef
@@ -43,4 +44,7 @@ def train_classifier(
     refresh_catalogue(store.url)
     forget_finished(model, store.url)
     publish(model, outcome["decision"], store.url)
+    tags = {"model": name, "dataset": dataset.removeprefix("datasets/")}
+    said = "promoted" if outcome["promoted"] else "refused" if outcome["refused"] else "registered"
+    label_run(f"train {model.removeprefix('models/')}", **tags, outcome=said)
     return {"dataset": dataset, "model": model, **outcome}

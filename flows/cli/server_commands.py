@@ -16,8 +16,8 @@ import typer
 
 from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
+from flows.service.deployed import hide_place, leave_room
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
-from flows.service.room import leave_room
 from flows.service.secrecy import PASSWORD
 from flows.service.server import (
     HEARTBEAT_S,
@@ -230,7 +230,7 @@ def _set_up(
     """Pool, worker, deployments and automations; the imports take place while the server starts."""
     os.environ.update({key: environment[key] for key in PREFECT_SETTINGS})
     from flows.service.automations import watch_runs
-    from flows.service.diagnosis import deployed_flows
+    from flows.service.diagnosis import deployed_flows, deployments_of_file
 
     if "server" in children.running:
         await_server(service, children.running["server"], children.home)
@@ -245,6 +245,7 @@ def _set_up(
         children.start_worker()
         deploy(service, environment)
         leave_room(client, children.limit)
+        hide_place(client, set(deployments_of_file()))
         watch_runs(SILENCE_S, PENDING_S, deployed_flows(client))
         await_worker(client, store, children.running["worker"], before)
 

@@ -16,6 +16,8 @@ class RetrainSpec:
 
     least_rows: new rows, since the last look, below which nothing is done. debounce_s: seconds
     for which no further rows may have come. cool_down_s: seconds since the last training.
+    quiet_hours: of the day (UTC), 0 to 23, from and until which nothing is begun; over midnight
+    where the first is the later one (None: none).
     when: train on new rows, or only where quality or rows have ``changed``.
     window_rows: newest rows to train on (None: all of them). start: ``fresh`` weights, or ``warm``
     ones of the champion. training: how to train (None: as the champion was).
@@ -23,12 +25,13 @@ class RetrainSpec:
     trust_labels: take new labels as they are, those doubted before included.
     approval: ask a person before a promotion, who has ``approval_s`` seconds to answer.
     tries: how often the same rows are tried where trainings fail or die, at least 1. again: try
-    rows now that were given up, or wait for their next try.
+    rows now that were given up, or wait for their next try or for the end of quiet hours.
     """
 
     least_rows: int = 20
     debounce_s: float = 0.0
     cool_down_s: float = 0.0
+    quiet_hours: tuple[int, int] | None = None
     when: Literal["new rows", "changed"] = "new rows"
     window_rows: int | None = None
     start: Literal["fresh", "warm"] = "fresh"
@@ -57,8 +60,21 @@ class RetrainSpec:
                     f"{name}: expected a number between 0 and 1, got {getattr(self, name)}; "
                     "correct it"
                 )
+        hours = self.quiet_hours
+        if hours and (hours[0] == hours[1] or not all(0 <= hour < 24 for hour in hours)):
+            raise ValueError(
+                "quiet_hours: expected two different hours from 0 to 23, got "
+                f"{hours[0]} and {hours[1]}; correct them"
+            )
         if self.when not in ("new rows", "changed") or self.start not in ("fresh", "warm"):
             raise ValueError(
                 "retraining: expected when 'new rows' or 'changed' and start 'fresh' or 'warm', "
                 f"got {self.when!r} and {self.start!r}; correct them"
             )
+
+    def is_quiet(self, hour: int) -> bool:
+        """Whether nothing is begun at this hour of the day (UTC)."""
+        if self.quiet_hours is None or self.again:
+            return False
+        start, end = self.quiet_hours
+        return (hour - start) % 24 < (end - start) % 24

@@ -187,6 +187,8 @@ def _nothing_new(new_data: NewData) -> str | None:
 def _too_early(
     latest: Dataset, records: list[RetrainingRecord], spec: RetrainSpec, now: datetime
 ) -> str | None:
+    if spec.is_quiet(now.astimezone(UTC).hour) and spec.quiet_hours:
+        return "quiet hours from {} to {} (UTC)".format(*spec.quiet_hours)
     quiet_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
     if quiet_s < spec.debounce_s:
         return f"rows came {quiet_s:.0f} s ago, more may follow: debounce of {spec.debounce_s:g} s"

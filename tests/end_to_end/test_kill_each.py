@@ -22,10 +22,13 @@ from prefect.logging import disable_run_logger
 from s3fs import S3FileSystem
 
 import seqclass.store.garbage
+from seqclass.monitoring.policy import ModelPolicy
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
+from seqclass.store.models import model_versions
+from seqclass.store.pruning import PruneSpec, plan_pruning, remove_items
 from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
@@ -33,10 +36,12 @@ from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import end_workers
 from tasks.data.ingest import ImportSpec, ingest
+from tasks.data.split import split_rows
 from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.policy import policy_of, set_policy
 from tasks.registry.promote import promote, promote_version, roll_back
 from tasks.registry.register import register
 from tasks.training.train import train
@@ -137,6 +142,18 @@ def two_versions(root: Root, _: Path) -> None:
         move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
 
 
+def three_versions(root: Root, files: Path) -> None:
+    two_versions(root, files)
+    version = store_version(root, "m").version
+    move_champion(root, "m", version, Grounds("me", "", {}, NOW.replace(second=3)))
+
+
+def prune(root: Root) -> None:
+    spec, now = PruneSpec(0, 1), datetime.now(UTC)
+    going = [item.ref for item in plan_pruning(root, spec, now) if not item.why]
+    remove_items(root, spec, going, "why", now)
+
+
 def put_folder(root: Root, folder: Path, workspace: str) -> None:
     root.fs.makedirs(workspace, exist_ok=True)
     for path in sorted(folder.rglob("*")):
@@ -186,6 +203,13 @@ DEEDS = {
         lambda r, f: roll_back(r, "m", "why", datetime.now(UTC)), two_versions,
         lambda r: champion_of(r, "m") == "v1",
     ),
+    "policy": Deed(
+        lambda r, f: set_policy(r, "m", ModelPolicy(owner="ann"), "why", datetime.now(UTC)),
+        two_versions, lambda r: (found := policy_of(r, "m")) is not None and found.owner == "ann",
+    ),
+    "prune": Deed(
+        lambda r, f: prune(r), three_versions, lambda r: model_versions(r, "m") == ["v2", "v3"],
+    ),
     "train": Deed(
         register_trained,
         lambda r, f: store_series(r, n=150),
@@ -214,6 +238,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store_series(root, n=150)
     workspace = root.join("candidate")
     with disable_run_logger():
+        split_rows.fn("toy", QUICK, workspace, root.url)
         train.fn("toy", QUICK, workspace, root.url)
         evaluate.fn("toy", QUICK, workspace, root.url)
         compare.fn("toy", QUICK, workspace, "toy", root.url)

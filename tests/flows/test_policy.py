@@ -152,6 +152,8 @@ def test_an_event_and_a_deployment_start_under_the_policy(kept: Root, prefect: s
     assert "parameters" not in own
     outcome: Any = retrain_model("toy", root=kept.url)
     assert WAITS in reasons_of(outcome)
+    run = last_run("retrain-model")
+    assert (run.name, run.tags) == ("retrain toy@v1", ["model:toy", "outcome:nothing new"])
 
 
 def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: Root) -> None:
@@ -164,7 +166,7 @@ def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: 
     assert due() == ["toy"]
 
 
-def last_message(flow: str) -> str:
+def last_run(flow: str) -> Any:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowFilter, FlowFilterName
     from prefect.client.schemas.sorting import FlowRunSort
@@ -174,8 +176,7 @@ def last_message(flow: str) -> str:
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
             sort=FlowRunSort.START_TIME_DESC, limit=1,
         )  # fmt: skip
-    assert run.state is not None
-    return str(run.state.message)
+    return run
 
 
 def test_a_run_by_hand_keeps_to_the_policy(
@@ -212,7 +213,7 @@ def test_a_training_or_retraining_without_a_word_moves_no_champion(
     set_policy(root, "toy", ModelPolicy(strict), "", datetime.now(UTC))
     store_series(root, n=300)
     keep_models(root.url)
-    assert "nobody approved of it within 1 s" in last_message("retrain-model")
+    assert "nobody approved of it within 1 s" in last_run("retrain-model").state.message
     trained: Any = train_classifier("toy", spec=quick, root=root.url)
     assert trained["refused"] is None
     assert champion_of(root, "toy") == "v1"

@@ -158,6 +158,17 @@ def test_a_second_up_says_so_and_leaves_the_first_alone(service: Up) -> None:
     assert service.process.poll() is None
 
 
+def test_forms_ask_for_nothing_that_a_run_can_t_choose(service: Up) -> None:
+    with service.client() as client:
+        found = client.read_deployments()
+        retraining = client.read_deployment_by_name("retrain-model/local")
+    assert len(found) == len(service.said["deployments"])
+    for deployment in found:
+        assert not {"root", "now"} & set(deployment.parameter_openapi_schema["properties"])
+    assert set(retraining.parameter_openapi_schema["properties"]) == {"model", "spec"}
+    assert retraining.global_concurrency_limit.limit == 3
+
+
 def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path) -> None:
     """What a page did to the server before it had doors, by one who has the password."""
     from prefect.exceptions import PrefectHTTPStatusError

@@ -28,6 +28,7 @@ from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
 
 SPEC = RetrainSpec(tries=2)
+HOURS = {0, 2, 4, 5, 6, 12, 21, 22, 23}
 
 
 @pytest.fixture
@@ -113,6 +114,21 @@ def test_further_rows_are_another_retraining(waiting: Root) -> None:
     found = read_attempt(waiting, "toy")
     assert found is not None
     assert (found.tries, found.error) == (1, "no memory")
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet"), [((22, 6), {22, 23, 0, 2, 4, 5}), ((4, 5), {4}), ((5, 4), HOURS - {4})]
+)
+def test_nothing_begins_in_quiet_hours_but_by_hand(
+    waiting: Root, hours: tuple[int, int], quiet: set[int]
+) -> None:
+    spec = RetrainSpec(quiet_hours=hours)
+    for hour in HOURS:
+        assert spec.is_quiet(hour) == (hour in quiet), hour
+    late = NOW.replace(hour=min(quiet)) + timedelta(days=1)
+    why = news(waiting, late, spec)["waiting"]
+    assert why == f"quiet hours from {hours[0]} to {hours[1]} (UTC)"
+    assert news(waiting, late, RetrainSpec(quiet_hours=hours, again=True))["waiting"] is None
 
 
 def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:

@@ -1,0 +1,28 @@
+"""What deployments are given beside prefect.yaml: room for each other, and forms for people."""
+
+from typing import Any
+
+RETRAINING = "retrain-model/local"
+PLACE = ("root", "now")
+"""Parameters that a worker's run can't choose: where and when it works."""
+
+
+def leave_room(client: Any, limit: int) -> None:
+    """Let retrainings take all runs of the worker but one, where it has more than one."""
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    found = client.read_deployment_by_name(RETRAINING)
+    client.update_deployment(found.id, DeploymentUpdate(concurrency_limit=max(1, limit - 1)))
+
+
+def hide_place(client: Any, known: set[tuple[str, str]]) -> None:
+    """Take out of the forms what a run can't choose. known: entrypoint and name of deployments."""
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    for found in client.read_deployments():
+        schema = found.parameter_openapi_schema
+        shown = {k: v for k, v in schema["properties"].items() if k not in PLACE}
+        if (found.entrypoint, found.name) in known and shown != schema["properties"]:
+            changed = {**schema, "properties": shown}
+            update = DeploymentUpdate.model_validate({"parameter_openapi_schema": changed})
+            client.update_deployment(found.id, update)
