@@ -82,6 +82,7 @@ for command in (
     inspection_commands.datasets,
     inspection_commands.models,
     inspection_commands.show,
+    inspection_commands.pages,
     inspection_commands.verify,
     inspection_commands.doctor,
 ):

@@ -79,13 +79,13 @@ def _retrain(
             train(dataset, training, bench, root_url)
             evaluate(dataset, training, bench, root_url)
             verdict = evaluate_challenger(news, seen, dataset, training, spec, bench, root_url)
-            write_report(dataset, training, bench, name, root_url)
+            write_report(dataset, bench, root_url)
             challenger = register(dataset, training, bench, name, root_url)
             verdict = with_approval(verdict, spec)
         outcome = apply_decision(
             news, seen, challenger, verdict, spec, folder, claim, now, root_url
         )
-    refresh_catalogue(root_url)
+    refresh_catalogue(root_url, news["champion"], news["latest"])
     return outcome
 
 

@@ -35,9 +35,9 @@ def train_classifier(
         train(dataset, spec, workspace, store.url)
         evaluate(dataset, spec, workspace, store.url)
         compare(dataset, spec, workspace, name, store.url)
-        write_report(dataset, spec, workspace, name, store.url)
+        write_report(dataset, workspace, store.url)
         model = register(dataset, spec, workspace, name, store.url)
     outcome = promote(model, spec, store.url)
-    refresh_catalogue(store.url)
+    refresh_catalogue(store.url, model)
     publish(model, outcome["decision"], store.url)
     return {"dataset": dataset, "model": model, **outcome}

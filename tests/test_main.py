@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from conftest import NOW, Command, store_series
 
-from seqclass.store.catalogue import write_index
+from seqclass.pages.catalogue import write_all
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
 from seqclass.store.root import Root, staging
@@ -120,7 +120,7 @@ def test_a_torn_registry_is_named_and_does_not_stop_the_rest(seqclass: Command, 
     code, out, _ = seqclass("verify")
     assert code == 1
     assert "champion.json: expected a JSON object" in out
-    assert "toy@" in Path(write_index(root)).read_text()
+    assert "toy@" in Path(write_all(root)).read_text()
 
 
 def test_a_version_that_is_not_there_is_not_verified(seqclass: Command, root: Root) -> None:

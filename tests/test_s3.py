@@ -15,8 +15,9 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from conftest import NOW, REPOSITORY, store_series, store_version
 
+from seqclass.pages.catalogue import write_all
 from seqclass.store import objects
-from seqclass.store.catalogue import list_datasets, list_models, verify_tree, write_index
+from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
 from seqclass.store.models import commit_model, model_versions
@@ -65,7 +66,7 @@ def test_damage_is_found_and_leftovers_of_others_stay(bucket: Root) -> None:
 def test_the_catalogue_is_written(bucket: Root) -> None:
     store_series(bucket)
     replace_file(bucket, bucket.join("index.html"), b"old")
-    assert b"toy@" in bucket.fs.cat_file(write_index(bucket))
+    assert b"toy@" in bucket.fs.cat_file(write_all(bucket))
 
 
 def silent_since(bucket: Root, path: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:

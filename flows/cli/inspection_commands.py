@@ -1,10 +1,17 @@
-"""Commands that look and change nothing: datasets, models, show, verify, doctor."""
+"""Commands that look and change nothing but pages: datasets, models, show, verify and others."""
 
 from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, complain
+from flows.cli.command_line import (
+    PREFECT_SETTINGS,
+    REFUSED,
+    JsonFlag,
+    RootOption,
+    complain,
+    writable,
+)
 from flows.cli.printing import (
     add_row,
     dataset_summary,
@@ -87,6 +94,14 @@ def show(
         print_json(manifest) if as_json else show_dataset_summary(store, manifest)
         return
     show_model(store, ref, as_json)
+
+
+def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """Write all pages again, reading everything that they show."""
+    from seqclass.pages.catalogue import write_all
+
+    path = write_all(writable(root))
+    print_json({"index": path}) if as_json else typer.echo(f"catalogue: {path}")
 
 
 def verify(

@@ -88,15 +88,20 @@ def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[dict[str, 
 def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
     found = []
     for file in root.names("models", name, AUDIT):
-        path = root.join("models", name, AUDIT, file)
         try:
-            content = read_bytes(root, path)
-            record = parse_record(path, content)
-            check_texts(path, record, *TEXTS)
-            found.append(Entry(path, _digest(content), _number(path, record), record))
+            found.append(read_entry(root, name, file))
         except DamagedError as error:
-            note(bad, path, error)
+            note(bad, root.join("models", name, AUDIT, file), error)
     return sorted(found, key=lambda entry: entry.number)
+
+
+def read_entry(root: Root, name: str, file: str) -> Entry:
+    """One entry by its file's name; DamagedError where it is none."""
+    path = root.join("models", name, AUDIT, file)
+    content = read_bytes(root, path)
+    record = parse_record(path, content)
+    check_texts(path, record, *TEXTS)
+    return Entry(path, _digest(content), _number(path, record), record)
 
 
 def check_texts(path: str, record: dict[str, Any], *names: str) -> None:

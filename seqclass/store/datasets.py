@@ -135,7 +135,7 @@ def open_dataset(root: Root, ref: str) -> Dataset:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    chosen = versions[-1] if version else _latest(root, name, versions)
+    chosen = versions[-1] if version else latest_version(root, name, versions)
     folder = root.join("datasets", name, chosen)
     manifest = read_manifest(root, folder)
     if wrong := odd_fields(manifest):
@@ -156,7 +156,7 @@ def odd_fields(manifest: dict[str, Any]) -> list[str]:
 
 
 def _unknown(root: Root, ref: str, name: str) -> str:
-    known = {n: _committed(root, n) for n in root.names("datasets")}
+    known = {n: committed_versions(root, n) for n in root.names("datasets")}
     every = ", ".join(f"{n}@{v}" for n, versions in known.items() for v in versions)
     close = difflib.get_close_matches(name, [n for n in known if n != name], 1)
     meant = f"did you mean {close[0]!r}? " if close else ""
@@ -166,7 +166,7 @@ def _unknown(root: Root, ref: str, name: str) -> str:
     )
 
 
-def _latest(root: Root, name: str, versions: list[str]) -> str:
+def latest_version(root: Root, name: str, versions: list[str]) -> str:
     """The version that was made last, which may be an old one made again."""
     path = root.join("datasets", name, LATEST)
     if root.fs.exists(path):
@@ -179,7 +179,7 @@ def _latest(root: Root, name: str, versions: list[str]) -> str:
 def dataset_versions(root: Root, name: str) -> list[str]:
     """Committed versions of a name, oldest first."""
     return sorted(
-        _committed(root, name), key=lambda version: (_created(root, name, version), version)
+        committed_versions(root, name), key=lambda version: (_created(root, name, version), version)
     )
 
 
@@ -191,7 +191,8 @@ def _created(root: Root, name: str, version: str) -> str:
         return ""
 
 
-def _committed(root: Root, name: str) -> list[str]:
+def committed_versions(root: Root, name: str) -> list[str]:
+    """Versions of a name by their digests, in no order of time; no manifest is read."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
         return []
     return [v for v in root.names("datasets", name) if root.exists("datasets", name, v, MANIFEST)]

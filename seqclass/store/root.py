@@ -33,7 +33,8 @@ LEFTOVER_AGE_S = 24 * 3600
 MAX_RECORD_BYTES = 2**26
 DRAFT_AGE_S = 60
 DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
-           "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
+           "*/*/runs", "retrainings/*", "models/*", "models/*/v*", "comparisons",
+           "digests")  # fmt: skip
 """Folders in which files are written atomically."""
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
