@@ -16,6 +16,7 @@ import typer
 from flows.cli import (
     arrival_commands,
     dataset_commands,
+    history_commands,
     inspection_commands,
     model_commands,
     raga_commands,
@@ -82,6 +83,9 @@ for command in (
     inspection_commands.datasets,
     inspection_commands.models,
     inspection_commands.show,
+    history_commands.history,
+    history_commands.compare,
+    history_commands.digest,
     inspection_commands.pages,
     inspection_commands.verify,
     inspection_commands.doctor,
