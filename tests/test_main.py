@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import NOW, Command, store_series
+from conftest import NOW, Command, store_series, store_version
 
 from seqclass.pages.catalogue import write_all
 from seqclass.store.datasets import write_dataset
@@ -65,6 +65,25 @@ def test_import_gives_the_contract_s_keys(
 
 def renamed(content: str) -> str:
     return content.replace("\ns", "\nt-")
+
+
+def test_lists_fit_a_terminal_of_80_columns(seqclass: Command, root: Root) -> None:
+    dataset = store_series(root, "a-dataset").ref
+    scores = {"macro_f1": 0.91234, "accuracy": 0.9, "log_loss": 0.4}
+    store_version(root, "a-model", metrics=scores, dataset=dataset)
+    for command in ("models", "datasets"):
+        lines = seqclass(command)[1].splitlines()
+        assert len(lines) == 2
+        assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("words", [("show", "models/a-modle"), ("history", "a-modle"),
+                                   ("promote", "a-modle@v1"), ("histroy", "a-model")])  # fmt: skip
+def test_what_was_meant_is_asked(seqclass: Command, root: Root, words: tuple[str, ...]) -> None:
+    store_version(root, "a-model")
+    code, _, err = seqclass(*words)
+    assert code == 2
+    assert re.search("[Dd]id you mean '(a-model|history)'", err)
 
 
 def test_verify_names_what_is_damaged(seqclass: Command, root: Root) -> None:

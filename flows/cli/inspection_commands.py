@@ -41,8 +41,7 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     for m in found:
         add_row(table,
             f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
-            ", ".join(m["channels"][:3]) + (" …" if len(m["channels"]) > 3 else ""),
-            str(len(m["classes"])), m["created"][:16].replace("T", " "),
+            str(len(m["channels"])), str(len(m["classes"])), m["created"][:10],
         )  # fmt: skip
     print_rows(table, found, "no datasets yet: 'seqclass run' or 'seqclass import' makes one")
 
@@ -62,8 +61,11 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     for m in found:
         scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
         mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
-        made = m["created"][:16].replace("T", " ")
-        add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
+        dataset, _, digest = m["dataset"].removeprefix("datasets/").partition("@")
+        made = m["created"][:10]
+        add_row(
+            table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
+        )
     print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
 
 

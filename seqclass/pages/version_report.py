@@ -14,6 +14,7 @@ from seqclass.store.root import Root
 DRAWINGS = "report.json"
 HOME = "../../../"
 MOST_OTHERS = 20
+MIN_POINTS = 4
 SCORE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -123,8 +124,8 @@ def _risk_axes(found: dict[str, Any]) -> Axes:
 
 
 def _curves(drawings: Drawings) -> dict[str, Any]:
-    """Curves of at least three points, over their common axes."""
-    curves = {name: points for name, points in drawings.curves.items() if len(points) > 2}
+    """Curves that have points enough to be one, over their common axes."""
+    curves = {name: own for name, own in drawings.curves.items() if len(own) >= MIN_POINTS}
     if not curves:
         return {"curves": {}, "curve_axes": None}
     every = [point for points in curves.values() for point in points]

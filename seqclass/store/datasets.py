@@ -1,7 +1,6 @@
 """Datasets: rows of series in Parquet, versioned by the digest of their content."""
 
 import contextlib
-import difflib
 import hashlib
 import json
 import re
@@ -26,6 +25,7 @@ from seqclass.store.root import (
     check_name,
     commit,
     describe_file,
+    did_you_mean,
     read_manifest,
     read_record,
     replace_file,
@@ -158,11 +158,9 @@ def odd_fields(manifest: dict[str, Any]) -> list[str]:
 def _unknown(root: Root, ref: str, name: str) -> str:
     known = {n: committed_versions(root, n) for n in root.names("datasets")}
     every = ", ".join(f"{n}@{v}" for n, versions in known.items() for v in versions)
-    close = difflib.get_close_matches(name, [n for n in known if n != name], 1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
     return (
         f"DATASET: expected one of {every or 'the datasets in this root (it has none)'}, "
-        f"got {ref!r}; {meant}'seqclass datasets' lists them"
+        f"got {ref!r}; {did_you_mean(name, known)}'seqclass datasets' lists them"
     )
 
 

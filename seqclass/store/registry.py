@@ -6,7 +6,7 @@ from typing import Any
 
 from seqclass.store.audit import MOVES, check_texts, read_audit, write_audit
 from seqclass.store.models import Model, model_versions, read_model
-from seqclass.store.root import Root, parse_record, see_file, swap_file
+from seqclass.store.root import Root, did_you_mean, parse_record, see_file, swap_file
 
 CHAMPION = "champion"
 
@@ -79,9 +79,11 @@ def check_model(root: Root, name: str) -> str:
 
 def _unknown(root: Root, ref: str) -> ValueError:
     known = [f"{n}@{v}" for n in root.names("models") for v in model_versions(root, n)]
+    name = ref.removeprefix("models/").partition("@")[0]
+    meant = did_you_mean(name, (own.partition("@")[0] for own in known))
     return ValueError(
         f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
-        f"got {ref!r}; 'seqclass models' lists them"
+        f"got {ref!r}; {meant}'seqclass models' lists them"
     )
 
 

@@ -5,6 +5,7 @@ whole, its manifest written last. What has no manifest does not exist.
 """
 
 import contextlib
+import difflib
 import fcntl
 import glob
 import hashlib
@@ -14,7 +15,7 @@ import re
 import stat
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,12 @@ def check_name(name: str, argument: str = "--name") -> str:
             f"beginning with a letter or digit, got {name!r}; choose such a name"
         )
     return name
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question for a message, with a blank behind, where a known name is like an unknown one."""
+    close = difflib.get_close_matches(name, set(known) - {name}, 1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def shown(text: str, longest: int = 400) -> str:
