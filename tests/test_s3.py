@@ -15,7 +15,7 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from conftest import NOW, REPOSITORY, store_series, store_version
 
-from seqclass.pages.catalogue import write_all
+from seqclass.pages.catalogue import refresh, write_all
 from seqclass.store import objects
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.datasets import open_dataset
@@ -67,6 +67,11 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
     store_series(bucket)
     replace_file(bucket, bucket.join("index.html"), b"old")
     assert b"toy@" in bucket.fs.cat_file(write_all(bucket))
+    version = store_version(bucket, "m", metrics={"macro_f1": 1, "accuracy": 1, "log_loss": 0})
+    move_champion(bucket, "m", version.version, "me", "why", {}, NOW)
+    assert b"m@v1" in bucket.fs.cat_file(refresh(bucket, ["models/m@v1"]))
+    assert b"champion v1" in bucket.fs.cat_file(bucket.join("models", "m", "index.html"))
+    assert verify_tree(bucket)["bad"] == []
 
 
 def silent_since(bucket: Root, path: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:

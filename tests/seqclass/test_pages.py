@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from chromium import Page, browse
 from conftest import NOW, Command, store_series, store_version
@@ -23,8 +26,10 @@ from seqclass.pages.records import (
 from seqclass.pages.rendering import record_bytes, render
 from seqclass.pages.trust import trust_of
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import write_dataset
 from seqclass.store.registry import move_champion, open_model, write_refusal
-from seqclass.store.root import Root, open_root
+from seqclass.store.retrainings import commit_retraining, write_suspect_labels
+from seqclass.store.root import Root, open_root, staging
 
 SCORES = {"macro_f1": 0.8125, "accuracy": 0.8, "log_loss": 0.4321}
 HOSTILE = "<script>alert(1)</script>"
@@ -197,6 +202,38 @@ def full_catalogue(n_models: int, n_versions: int, n_datasets: int) -> Catalogue
     )
 
 
+def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None:
+    first = store_series(root, n=40)
+    rows = [pa.concat_tables(first.tables())]
+    twin = rows[0].slice(0, 1).set_column(0, "series_id", pa.array(["twin"]))
+    parents = {"parents": [first.ref], "quarantined": {"out_of_range": 3}}
+    later = write_dataset(root, "toy", [*rows, twin], {}, NOW.replace(hour=9), lambda: parents)
+    catalogue.refresh(root, [])
+    old, new = (text_of(root, f"datasets/toy/{own.manifest['version']}.html")
+                for own in (first, later))  # fmt: skip
+    assert text_of(root, "datasets/toy/index.html") == new
+    assert "What changed" not in old
+    assert re.search(r"</a>: \+1 series\. down \+1", new)
+    assert "1 of the series repeat the values of another" in new
+    assert "3 out of range" in new
+    profiled = json.loads(text_of(root, f"datasets/toy/{later.manifest['version']}.json"))
+    values = later.values()
+    channel = profiled["channels"][0]
+    assert channel["lowest"] == pytest.approx(float(values.min()))
+    assert channel["mean"] == pytest.approx(float(values.mean()), abs=1e-6)
+    assert channel["sd"] == pytest.approx(float(values.std()), rel=1e-5)
+    assert sum(own["count"] for own in profiled["lengths"]) == 41
+
+
+def test_what_is_gone_leaves_the_catalogue(root: Root) -> None:
+    for name in ("a", "b"):
+        store_series(root, name)
+    catalogue.refresh(root, [])
+    shutil.rmtree(root.join("datasets", "a"))
+    catalogue.refresh(root, [])
+    assert list(json.loads(text_of(root, "index.json"))["datasets"]) == ["b"]
+
+
 def test_the_index_of_a_thousand_versions_stays_small() -> None:
     page = render("index", "", all=full_catalogue(50, 20, 200))
     assert len(page.encode()) <= 300_000, len(page)
@@ -343,6 +380,29 @@ FAINT = """(() => {
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
   }).map(element => element.outerHTML.slice(0, 80));
 })()"""
+
+
+def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> None:
+    version = store_version(root, "m", metrics=SCORES).version
+    move_champion(root, "m", version, "me", "why", {}, NOW)
+    shifts = [
+        {"what": "value: mean", "shift": 0.75, "adjusted_p": 1e-9, "drifted": True},
+        {"what": "value: spread", "shift": 0.125, "adjusted_p": 0.4, "drifted": False},
+    ]
+    said = {"decision": "refused", "reasons": ["worse on old rows"], "audit": None, "seen": [],
+            "challenger": "models/m@v2", "dataset": "datasets/toy@0", "new_rows": 40,
+            "trusted": False}  # fmt: skip
+    with staging(root, "retraining") as folder:
+        pq.write_table(pa.Table.from_pylist(shifts), f"{folder}/drift.parquet")
+        write_suspect_labels(root, folder, [("s1", "up"), ("s2", None)])
+        commit_retraining(root, folder, "m", said, NOW.replace(second=9))
+    catalogue.refresh(root, [])
+    page, index = text_of(root, "models/m/index.html"), text_of(root, "index.html")
+    assert "worse on old rows" in page
+    assert "2 labels were doubted" in page
+    assert '<div class="bar hot" aria-hidden="true"><i style="width:75.00%">' in page
+    assert '<span class="care">value: mean</span>' in index
+    assert '<span class="care">2 labels</span>' in index
 
 
 def test_a_version_without_tests_is_shown_as_unknown(root: Root) -> None:
