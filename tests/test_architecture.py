@@ -20,7 +20,7 @@ SEQCLASS = {
     "screening": "store",
     "inference": "store networks evaluation runtime",
     "reports": "store synthesis",
-    "pages": "store reports evaluation monitoring",
+    "pages": "store monitoring",
 }
 """Rooms of the library, and what each may import beside itself."""
 STAGES = [

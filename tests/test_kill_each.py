@@ -33,6 +33,7 @@ from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import end_workers
 from tasks.data.ingest import ImportSpec, ingest
+from tasks.data.split import split_rows
 from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
@@ -211,6 +212,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store_series(root, n=150)
     workspace = root.join("candidate")
     with disable_run_logger():
+        split_rows.fn("toy", QUICK, workspace, root.url)
         train.fn("toy", QUICK, workspace, root.url)
         evaluate.fn("toy", QUICK, workspace, root.url)
         compare.fn("toy", QUICK, workspace, "toy", root.url)

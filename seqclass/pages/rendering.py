@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -19,9 +20,11 @@ Record = TypeVar("Record")
 
 def render(template: str, home: str, **content: Any) -> str:
     """A whole page. ``home``: the way from its folder to the root of the store, such as ``../``."""
-    return _environment().get_template(f"{template}.html.j2").render(home=home, **content)
+    now = datetime.now(UTC).isoformat()
+    return _environment().get_template(f"{template}.html.j2").render(home=home, now=now, **content)
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -32,7 +35,7 @@ def _environment() -> Environment:
     )
     made.filters |= {"score": score, "share": share, "day": day, "minute": minute, "href": quote,
                      "pretty": pretty, "words": words}  # fmt: skip
-    made.globals |= {"draw": drawing, "now": datetime.now(UTC).isoformat()}
+    made.globals["draw"] = drawing
     return made
 
 
