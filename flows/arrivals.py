@@ -34,7 +34,7 @@ def ingest_arrivals(
     outcome = {"added": sum(report["added"] for report in reports), "sweeps": reports}
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
-    refresh_catalogue(store.url)
+    refresh_catalogue(store.url, *(f"datasets/{name}" for name, _ in places))
     if failed:
         return failed[0]
     aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]

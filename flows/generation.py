@@ -19,7 +19,7 @@ def generate_signals(
     root_url = own_root(root).url
     collect_leftovers(root_url)
     dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
-    refresh_catalogue(root_url)
+    refresh_catalogue(root_url, dataset)
     return dataset
 
 
@@ -29,7 +29,7 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
     root_url = own_root(root).url
     collect_leftovers(root_url)
     dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
-    refresh_catalogue(root_url)
+    refresh_catalogue(root_url, dataset)
     return dataset
 
 
@@ -41,5 +41,5 @@ def generate_ragas(
     root_url = own_root(root).url
     collect_leftovers(root_url)
     dataset = generate_raga_dataset(spec or RagaSpec(), name, root_url)
-    refresh_catalogue(root_url)
+    refresh_catalogue(root_url, dataset)
     return dataset

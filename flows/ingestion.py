@@ -19,5 +19,5 @@ def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict
     outcome = ingest(spec, name, root_url)
     if spec.append and outcome["added"]:
         notify(outcome["dataset"], outcome["added"], root_url)
-    refresh_catalogue(root_url)
+    refresh_catalogue(root_url, outcome["dataset"])
     return outcome

@@ -113,14 +113,14 @@ def _challenge(new_data: NewData, turn: Round) -> dict[str, Any]:
             evaluate(dataset, training, bench, root_url)
             candidate = Candidate(dataset, training, bench)
             verdict = evaluate_challenger(new_data, seen, candidate, turn)
-            write_report(dataset, training, bench, name, root_url)
+            write_report(dataset, bench, root_url)
             challenger = register(dataset, training, bench, name, root_url)
             announce_need(challenger, verdict, spec)
             challenge = Challenge(challenger, with_approval(verdict, spec))
         outcome = apply_decision(new_data, seen, challenge, folder, turn)
     if challenge:
         forget_finished(challenge.challenger, root_url)
-    refresh_catalogue(root_url)
+    refresh_catalogue(root_url, new_data.champion, new_data.latest)
     return outcome
 
 

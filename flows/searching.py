@@ -22,6 +22,6 @@ def search_architecture(
     collect_leftovers(store.url)
     trained = search_architectures(dataset, spec, store.url)
     search = summarise_search(dataset, spec, store.url)
-    refresh_catalogue(store.url)
+    refresh_catalogue(store.url, search)
     publish_search(search, store.url)
     return {"dataset": dataset, "search": search, "trained": trained}

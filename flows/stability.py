@@ -22,6 +22,6 @@ def study_stability(
     collect_leftovers(store.url)
     trained = train_study(dataset, spec, store.url)
     study = summarise_study(dataset, spec, store.url)
-    refresh_catalogue(store.url)
+    refresh_catalogue(store.url, study)
     publish_study(study, store.url)
     return {"dataset": dataset, "study": study, "trained": trained}

@@ -38,10 +38,10 @@ def train_classifier(
         train(dataset, spec, workspace, store.url)
         evaluate(dataset, spec, workspace, store.url)
         compare(dataset, spec, workspace, name, store.url)
-        write_report(dataset, spec, workspace, name, store.url)
+        write_report(dataset, workspace, store.url)
         model = register(dataset, spec, workspace, name, store.url)
     outcome = promote(model, spec, store.url)
-    refresh_catalogue(store.url)
+    refresh_catalogue(store.url, model)
     forget_finished(model, store.url)
     publish(model, outcome["decision"], store.url)
     tags = {"model": name, "dataset": dataset.removeprefix("datasets/")}

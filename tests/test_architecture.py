@@ -22,6 +22,7 @@ SEQCLASS = {
     "screening": "store",
     "inference": "store networks evaluation runtime",
     "reports": "store synthesis",
+    "pages": "store monitoring",
 }
 """Rooms of the library, and what each may import beside itself."""
 STAGES = [

@@ -1,10 +1,17 @@
-"""Commands that look and change nothing: datasets, models, show, verify, doctor."""
+"""Commands that look and change nothing but pages: datasets, models, show, verify and others."""
 
 from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, complain
+from flows.cli.command_line import (
+    PREFECT_SETTINGS,
+    REFUSED,
+    JsonFlag,
+    RootOption,
+    complain,
+    writable,
+)
 from flows.cli.printing import (
     add_row,
     dataset_summary,
@@ -35,8 +42,7 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     for m in found:
         add_row(table,
             f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
-            ", ".join(m["channels"][:3]) + (" …" if len(m["channels"]) > 3 else ""),
-            str(len(m["classes"])), m["created"][:16].replace("T", " "),
+            str(len(m["channels"])), str(len(m["classes"])), m["created"][:10],
         )  # fmt: skip
     print_rows(table, found, "no datasets yet: 'seqclass run' or 'seqclass import' makes one")
 
@@ -56,8 +62,11 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     for m in found:
         scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
         mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
-        made = m["created"][:16].replace("T", " ")
-        add_row(table, f"{m['name']}@{m['version']}", mark, *scores, m["dataset"], made)
+        dataset, _, digest = m["dataset"].removeprefix("datasets/").partition("@")
+        made = m["created"][:10]
+        add_row(
+            table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
+        )
     print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
 
 
@@ -88,6 +97,14 @@ def show(
         print_json(manifest) if as_json else show_dataset_summary(store, manifest)
         return
     show_model(store, ref, as_json)
+
+
+def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
+    """Write all pages again, reading everything that they show."""
+    from seqclass.pages.catalogue import write_all
+
+    path = write_all(writable(root))
+    print_json({"index": path}) if as_json else typer.echo(f"catalogue: {path}")
 
 
 def verify(

@@ -192,10 +192,10 @@ def rollback(
 
 def _refresh_index(store: Root, outcome: dict[str, Any]) -> None:
     """The page that a person opens first names the champion that there is now."""
-    from seqclass.store.catalogue import write_index
+    from seqclass.pages.catalogue import refresh
 
     if outcome["moved"]:
-        write_index(store)
+        refresh(store, [outcome["model"]])
 
 
 def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -> None:

@@ -95,15 +95,10 @@ def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
     """Sound entries in order, with their digests; ``bad`` tells of the others."""
     found = []
     for file in root.names("models", name, AUDIT):
-        path = root.join("models", name, AUDIT, file)
         try:
-            content = read_bytes(root, path)
-            record = parse_record(path, content)
-            check_texts(path, record, *TEXTS)
-            number = _number(path, record)
-            found.append(Entry(path, _digest(content), number, cast(AuditEntry, record)))
+            found.append(read_entry(root, name, file))
         except DamagedError as error:
-            note(bad, path, error)
+            note(bad, root.join("models", name, AUDIT, file), error)
     return sorted(found, key=lambda entry: entry.number)
 
 
@@ -113,6 +108,15 @@ def actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def read_entry(root: Root, name: str, file: str) -> Entry:
+    """One entry by its file's name; DamagedError where it is none."""
+    path = root.join("models", name, AUDIT, file)
+    content = read_bytes(root, path)
+    record = parse_record(path, content)
+    check_texts(path, record, *TEXTS)
+    return Entry(path, _digest(content), _number(path, record), cast(AuditEntry, record))
 
 
 def check_texts(path: str, record: Record, *names: str) -> None:

@@ -1,15 +1,13 @@
-"""What there is in a storage tree, whether it is sound, and a page that shows it."""
+"""What there is in a storage tree, and whether it is sound."""
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict, TypeVar, cast
 
-from seqclass.store.audit import audit_problems, read_audit
+from seqclass.store.audit import audit_problems
 from seqclass.store.datasets import dataset_versions, odd_fields
-from seqclass.store.leases import locked
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
-from seqclass.store.models import CLAIM, model_versions
+from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.policy import POLICY, read_policy
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.references import ModelRef
@@ -24,15 +22,11 @@ from seqclass.store.root import (
     note,
     read_manifest,
     readable,
-    replace_file,
 )
 from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 
-TEMPLATE = Path(__file__).with_name("index.html.j2")
-
-
-MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures|policy\.json")
+MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures|policy\.json|index\.(html|json)")
 NUMBER, TEXT = (int, float), (str,)
 SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     "datasets": {},
@@ -189,7 +183,7 @@ def _verify_version(root: Root, folder: str, bad: Bad) -> int:
             check_file(root, folder, entry)
         except DamagedError as error:
             bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
-    listed = [MANIFEST, CLAIM, *(entry["path"] for entry in manifest["files"])]
+    listed = [MANIFEST, CLAIM, REPORT, *(entry["path"] for entry in manifest["files"])]
     for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
         bad.append({"path": path, "problem": "expected only what the manifest names"})
     stated = manifest.get("version", "")
@@ -230,23 +224,3 @@ def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
     paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
     names = [(path, path.rpartition("/")[2]) for path in paths]
     return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]
-
-
-def write_index(root: Root) -> str:
-    """Write ``index.html``, the page to open first; returns its path."""
-    from jinja2 import Environment, StrictUndefined
-
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        TEMPLATE.read_text(encoding="utf-8")
-    )
-    path, bad = root.join("index.html"), Bad()
-    with locked(root):
-        found = {
-            "datasets": showable(root, "datasets", list_datasets(root, bad), bad),
-            "models": showable(root, "models", list_models(root, bad), bad),
-            "studies": showable(root, STUDIES, list_studies(root, STUDIES, bad), bad),
-            "searches": showable(root, SEARCHES, list_studies(root, SEARCHES, bad), bad),
-            "audit": {name: read_audit(root, name, bad) for name in root.names("models")},
-        }
-        replace_file(root, path, page.render(**found, damaged=bad).encode(errors="replace"))
-    return path

@@ -1,7 +1,6 @@
 """Datasets: rows of series in Parquet, versioned by the digest of their content."""
 
 import contextlib
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from seqclass.store.root import (
     Root,
     check_file,
     check_name,
+    did_you_mean,
     read_manifest,
     read_record,
     replace_file,
@@ -119,14 +119,14 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     """
     wanted = DatasetRef.parse(ref)
     name = wanted.name
-    versions = [v for v in _committed(root, name) if v.startswith(wanted.version)]
+    versions = [v for v in committed_versions(root, name) if v.startswith(wanted.version)]
     if not versions:
         raise ValueError(_unknown(root, ref, name))
     if wanted.version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    version = versions[0] if wanted.version else _latest(root, name, versions)
+    version = versions[0] if wanted.version else latest_version(root, name, versions)
     folder = root.join(*DatasetRef(name, version).parts)
     manifest = read_manifest(root, folder)
     if wrong := odd_fields(manifest):
@@ -147,17 +147,15 @@ def odd_fields(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _unknown(root: Root, ref: str, name: str) -> str:
-    known = {n: _committed(root, n) for n in root.names("datasets")}
+    known = {n: committed_versions(root, n) for n in root.names("datasets")}
     every = ", ".join(DatasetRef(n, v).short for n, versions in known.items() for v in versions)
-    close = difflib.get_close_matches(name, [n for n in known if n != name], 1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
     return (
         f"DATASET: expected one of {every or 'the datasets in this root (it has none)'}, "
-        f"got {ref!r}; {meant}'seqclass datasets' lists them"
+        f"got {ref!r}; {did_you_mean(name, known)}'seqclass datasets' lists them"
     )
 
 
-def _latest(root: Root, name: str, versions: list[str]) -> str:
+def latest_version(root: Root, name: str, versions: list[str]) -> str:
     """The version that was made last, which may be an old one made again."""
     path = root.join("datasets", name, LATEST)
     if root.fs.exists(path):
@@ -171,7 +169,7 @@ def _latest(root: Root, name: str, versions: list[str]) -> str:
 def dataset_versions(root: Root, name: str) -> list[str]:
     """Committed versions of a name, oldest first."""
     return sorted(
-        _committed(root, name), key=lambda version: (_created(root, name, version), version)
+        committed_versions(root, name), key=lambda version: (_created(root, name, version), version)
     )
 
 
@@ -183,7 +181,8 @@ def _created(root: Root, name: str, version: str) -> str:
         return ""
 
 
-def _committed(root: Root, name: str) -> list[str]:
+def committed_versions(root: Root, name: str) -> list[str]:
+    """Versions of a name by their digests, in no order of time; no manifest is read."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
         return []
     return [v for v in root.names("datasets", name) if root.exists("datasets", name, v, MANIFEST)]

@@ -17,7 +17,8 @@ LEFTOVER_AGE_S = 24 * 3600
 SEED_AGE_S = 7 * 24 * 3600
 DRAFT_AGE_S = 60
 DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
-           "*/*/runs", "retrainings/*", "models/*")  # fmt: skip
+           "*/*/runs", "retrainings/*", "models/*", "models/*/v*", "comparisons",
+           "digests")  # fmt: skip
 """Folders in which files are written atomically."""
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 

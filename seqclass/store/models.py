@@ -28,6 +28,8 @@ from seqclass.store.root import (
 from seqclass.store.staging import commit
 
 MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
+REPORT = "report.html"
+"""The page of a version: rewritten when its standing changes, so that no manifest names it."""
 CLAIM = "claim"
 """A file that reserves a number where a version can't appear by one rename."""
 

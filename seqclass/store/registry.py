@@ -10,7 +10,7 @@ from seqclass.store.audit import MOVES, check_texts, read_audit, write_audit
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Root, parse_record, see_file, swap_file
+from seqclass.store.root import Root, did_you_mean, parse_record, see_file, swap_file
 
 CHAMPION = "champion"
 Evidence = Mapping[str, Any]
@@ -91,9 +91,10 @@ def check_model(root: Root, name: str) -> str:
 
 def _unknown(root: Root, ref: str) -> ValueError:
     known = [ModelRef(n, v).short for n in root.names("models") for v in model_versions(root, n)]
+    meant = did_you_mean(ModelRef.parse(ref).name, root.names("models"))
     return ValueError(
         f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
-        f"got {ref!r}; 'seqclass models' lists them"
+        f"got {ref!r}; {meant}'seqclass models' lists them"
     )
 
 

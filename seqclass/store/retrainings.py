@@ -52,15 +52,20 @@ def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[Retra
         for entry in root.names(RETRAININGS, model)
         if root.exists(RETRAININGS, model, entry, MANIFEST)
     ]
-    found = [(folder, readable(root, folder, bad)) for folder in folders]
-    sound = []
-    for folder, manifest in found:
-        if manifest is not None and _is_decision(manifest):
-            sound.append(cast(RetrainingRecord, {**manifest, "folder": folder}))
-        elif manifest is not None:
-            problem = "expected a retraining with its decision, it was forged"
-            note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
-    return sound
+    found = [read_retraining(root, folder, bad) for folder in folders]
+    return [record for record in found if record is not None]
+
+
+def read_retraining(root: Root, folder: str, bad: Bad | None = None) -> RetrainingRecord | None:
+    """A retraining's manifest with its ``folder``; None, and told of in ``bad``, if damaged."""
+    manifest = readable(root, folder, bad)
+    if manifest is None:
+        return None
+    if _is_decision(manifest):
+        return cast(RetrainingRecord, {**manifest, "folder": folder})
+    problem = "expected a retraining with its decision, it was forged"
+    note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
+    return None
 
 
 def last_settled(root: Root, model: str) -> RetrainingRecord | None:

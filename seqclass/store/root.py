@@ -1,6 +1,7 @@
 """The storage tree: where it is, and how files and manifests in it are read and written."""
 
 import contextlib
+import difflib
 import fcntl
 import hashlib
 import json
@@ -8,7 +9,7 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,12 @@ def check_name(name: str, argument: str = "--name") -> str:
             f"beginning with a letter or digit, got {name!r}; choose such a name"
         )
     return name
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question for a message, with a blank behind, where a known name is like an unknown one."""
+    close = difflib.get_close_matches(name, set(known) - {name}, 1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def shown(text: str, longest: int = 400) -> str:

@@ -1,14 +1,14 @@
-"""Task: bring the page that a person opens first up to date."""
+"""Task: bring the pages of what has changed up to date."""
 
 from prefect import get_run_logger, task
 
-from seqclass.store.catalogue import write_index
+from seqclass.pages.catalogue import refresh
 from seqclass.store.root import open_root
 
 
 @task(name="catalogue")
-def refresh_catalogue(root_url: str) -> str:
-    """Write ``index.html`` and return its path."""
-    path = write_index(open_root(root_url))
+def refresh_catalogue(root_url: str, *refs: str) -> str:
+    """Write the pages of these references and ``index.html``, whose path is returned."""
+    path = refresh(open_root(root_url), refs)
     get_run_logger().info("catalogue: %s", path)
     return path

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
+from seqclass.pages.catalogue import refresh
 from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import ModelDescription, reading_of
@@ -19,7 +20,10 @@ HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
 
 @task(name="register")
 def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
-    """Seal the workspace as ``models/<name>@vN``, without the candidates not registered."""
+    """Seal the workspace as ``models/<name>@vN``, without the candidates not registered.
+
+    Its report is there at once, for those who have to approve of it.
+    """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
     metrics = json.loads(root.fs.cat_file(f"{workspace}/metrics.json"))
@@ -41,5 +45,6 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
         "numerics": numerics(),
     }
     model = commit_model(root, workspace, name, description, datetime.now(UTC))
+    refresh(root, [dataset.ref, model.ref])
     get_run_logger().info("registered %s", model.ref)
     return model.ref

@@ -4,17 +4,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jinja2 import Environment, StrictUndefined
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from seqclass.monitoring.stability import SeedAnswers, stability_of
+from seqclass.pages.rendering import render
 from seqclass.reports import charts
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
@@ -33,7 +32,6 @@ from tasks.data.split import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 
-TEMPLATE = Path(__file__).with_name("study.html.j2")
 TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
 RUNS_PER_POOL = 10
 """A run of a small set is five trainings, of each of which TensorFlow keeps memory."""
@@ -167,15 +165,13 @@ def _spread(
 
 def _page(dataset: Dataset, variants: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     strips = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        TEMPLATE.read_text(encoding="utf-8")
-    )
-    return page.render(
+    return render(
+        "study",
+        "../../../",
         dataset=dataset.ref,
         variants=variants,
         runs=runs,
         strips=charts.strip_plot(strips, "macro F1 on the test rows"),
-        now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

@@ -242,7 +242,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train.fn("toy", QUICK, workspace, root.url)
         evaluate.fn("toy", QUICK, workspace, root.url)
         compare.fn("toy", QUICK, workspace, "toy", root.url)
-        write_report.fn("toy", QUICK, workspace, "toy", root.url)
+        write_report.fn("toy", workspace, root.url)
     end_workers()
     shutil.move(workspace, folder / "candidate")
     return folder

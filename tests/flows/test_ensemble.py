@@ -91,7 +91,7 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
     seeds = model.read_json("stability.json")["seeds"]
     assert gain["mean_of_seeds"] == pytest.approx(np.mean([s["log_loss"] for s in seeds]))
     assert gain["ensemble"] == found["metrics"]["log_loss"]
-    assert "what the ensemble gains" in Path(model.path("report.html")).read_text()
+    assert "what the ensemble gains" in Path(model.folder, "report.html").read_text()
     code, out, _ = seqclass("show", "toy", "--root", original.path)
     assert code == 0
     assert "ensemble of 2 seeds: macro F1" in out

@@ -23,8 +23,8 @@ from tests.support.stored import store_series
 
 ARTIFACTS = {
     "comparison.json", "evidence.parquet", "history.parquet", "manifest.json", "metrics.json",
-    "model.keras", "predictions.parquet", "references.parquet", "report.html", "split.parquet",
-    "stability.json",
+    "model.keras", "predictions.parquet", "references.parquet", "report.html", "report.json",
+    "split.parquet", "stability.json",
 }  # fmt: skip
 
 
@@ -62,7 +62,9 @@ def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> Non
     root, outcome = trained
     model = open_model(root, outcome["model"])
     assert {path.name for path in Path(model.folder).iterdir()} == ARTIFACTS
-    assert {f["path"] for f in model.manifest["files"]} == ARTIFACTS - {"manifest.json"}
+    assert {f["path"] for f in model.manifest["files"]} == ARTIFACTS - {
+        "manifest.json", "report.html",
+    }  # fmt: skip
     assert model.manifest["dataset"] == open_dataset(root, "toy").ref
     assert champion_of(root, "toy") == "v1"
     assert [entry["to"] for entry in read_audit(root, "toy")] == ["v1"]
@@ -126,9 +128,9 @@ def test_a_version_keeps_its_split_whatever_its_spec_would_say_now(
 
 def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
     root, outcome = trained
-    page = Path(open_model(root, outcome["model"]).path("report.html")).read_text()
-    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
-    for part in ("95% interval", "logistic regression", "Hardest test series", "Lineage", "seed 1"):
+    page = Path(open_model(root, outcome["model"]).folder, "report.html").read_text()
+    assert not re.findall(r'src=|(?:href)="(?!\.\./|[a-z]+\.json)[^"]*"', page)
+    for part in ("95% interval", "logistic regression", "Hardest test series", "Data", "seed 1"):
         assert part in page
 
 

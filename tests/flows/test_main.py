@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqclass.store.catalogue import write_index
+from seqclass.pages.catalogue import write_all
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tests.support.commands import Command, csv
 from tests.support.places import NOW
-from tests.support.stored import store_series
+from tests.support.stored import store_series, store_version
 
 
 def test_an_empty_root_says_how_to_begin(seqclass: Command) -> None:
@@ -57,6 +57,25 @@ def test_import_gives_the_contract_s_keys(
 
 def renamed(content: str) -> str:
     return content.replace("\ns", "\nt-")
+
+
+def test_lists_fit_a_terminal_of_80_columns(seqclass: Command, root: Root) -> None:
+    dataset = store_series(root, "a-dataset").ref
+    scores = {"macro_f1": 0.91234, "accuracy": 0.9, "log_loss": 0.4}
+    store_version(root, "a-model", metrics=scores, dataset=dataset)
+    for command in ("models", "datasets"):
+        lines = seqclass(command)[1].splitlines()
+        assert len(lines) == 2
+        assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("words", [("show", "models/a-modle"), ("history", "a-modle"),
+                                   ("promote", "a-modle@v1"), ("histroy", "a-model")])  # fmt: skip
+def test_what_was_meant_is_asked(seqclass: Command, root: Root, words: tuple[str, ...]) -> None:
+    store_version(root, "a-model")
+    code, _, err = seqclass(*words)
+    assert code == 2
+    assert re.search("[Dd]id you mean '(a-model|history)'", err)
 
 
 def test_verify_names_what_is_damaged(seqclass: Command, root: Root) -> None:
@@ -112,7 +131,7 @@ def test_a_torn_registry_is_named_and_does_not_stop_the_rest(seqclass: Command, 
     code, out, _ = seqclass("verify")
     assert code == 1
     assert "champion.json: expected a JSON object" in out
-    assert "toy@" in Path(write_index(root)).read_text()
+    assert "toy@" in Path(write_all(root)).read_text()
 
 
 def test_a_version_that_is_not_there_is_not_verified(seqclass: Command, root: Root) -> None:

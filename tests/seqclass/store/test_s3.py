@@ -14,9 +14,10 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
+from seqclass.pages.catalogue import refresh, write_all
 from seqclass.store import objects
 from seqclass.store.audit import read_audit
-from seqclass.store.catalogue import list_datasets, list_models, verify_tree, write_index
+from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
@@ -71,7 +72,12 @@ def test_damage_is_found_and_leftovers_of_others_stay(bucket: Root) -> None:
 def test_the_catalogue_is_written(bucket: Root) -> None:
     store_series(bucket)
     replace_file(bucket, bucket.join("index.html"), b"old")
-    assert b"toy@" in bucket.fs.cat_file(write_index(bucket))
+    assert b"toy@" in bucket.fs.cat_file(write_all(bucket))
+    version = store_version(bucket, "m", metrics={"macro_f1": 1, "accuracy": 1, "log_loss": 0})
+    move_champion(bucket, "m", version.version, "me", "why", {}, NOW)
+    assert b"m@v1" in bucket.fs.cat_file(refresh(bucket, ["models/m@v1"]))
+    assert b"champion v1" in bucket.fs.cat_file(bucket.join("models", "m", "index.html"))
+    assert verify_tree(bucket)["bad"] == []
 
 
 def silent_since(bucket: Root, path: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:

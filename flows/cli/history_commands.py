@@ -1,0 +1,79 @@
+"""Commands that look back: history, compare, digest."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from flows.cli.command_line import JsonFlag, RootOption, complain, writable
+from flows.cli.history_printing import show_comparison, show_digest, show_history
+from flows.cli.printing import print_json
+from seqclass.store.root import Bad, open_root
+
+
+def history(
+    model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    at: Annotated[
+        str | None, typer.Option(help="A day or a time in UTC: who answered then, and why.")
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say which versions answered when, who decided it, and why."""
+    from seqclass.store.registry import check_model, plain_name
+    from seqclass.store.terms import moments, terms_of
+
+    store, bad = open_root(root), Bad()
+    span = None if at is None else moments("--at", at)
+    name = check_model(store, plain_name(model, "every version"))
+    terms = terms_of(store, name, bad)
+    for item in bad:
+        complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
+    answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
+    if as_json:
+        told = [{**asdict(term), "since": term.since.isoformat(),
+                 "until": term.until and term.until.isoformat()} for term in answered]  # fmt: skip
+        print_json({"model": name, "at": at, "answered": told})
+    else:
+        show_history(name, at, answered)
+
+
+def compare(
+    models: Annotated[
+        list[str], typer.Argument(metavar="A B [C …]", help="Versions: NAME@vN, or NAME.")
+    ],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare 2 to 20 versions with the first, on test rows that all of them answered."""
+    from seqclass.pages.comparison import compare_versions, write_comparison
+    from seqclass.store.registry import open_model
+
+    store = writable(root)
+    found = compare_versions([open_model(store, ref) for ref in models])
+    page = write_comparison(store, found)
+    if as_json:
+        print_json({**asdict(found), "page": page})
+    else:
+        show_comparison(found, page)
+
+
+def digest(
+    days: Annotated[int, typer.Option(help="How many days to look back.")] = 7,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell what arrived, was answered, trained, decided and why, in the last days."""
+    from seqclass.pages.digest import digest as look_back
+    from seqclass.pages.digest import write_digest
+
+    if not 1 <= days <= 36_500:
+        raise ValueError(f"--days: expected 1 to 36500, got {days}; correct the number")
+    store, now = writable(root), datetime.now(UTC)
+    found = look_back(store, now - timedelta(days=days), now)
+    page = write_digest(store, found)
+    if as_json:
+        print_json({**asdict(found), "page": page})
+    else:
+        show_digest(found, page)

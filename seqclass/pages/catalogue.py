@@ -1,0 +1,93 @@
+"""The page that a person opens first, written from summaries: what has not changed is not read."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, cast
+
+from seqclass.pages.dataset_pages import write_dataset_pages
+from seqclass.pages.model_pages import entry_of, write_model_pages
+from seqclass.pages.records import Catalogue, Damage, StudyEntry
+from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.store.catalogue import showable
+from seqclass.store.leases import locked
+from seqclass.store.manifests import StudyManifest
+from seqclass.store.root import Bad, Root, readable
+from seqclass.store.studies import SEARCHES, STUDIES, study_versions
+
+INDEX, PAGE = "index.json", "index.html"
+KINDS = ("datasets", "models", STUDIES, SEARCHES)
+Key = tuple[str, str]
+"""Kind and name of what has pages."""
+
+
+def write_all(root: Root) -> str:
+    """Write every page again, reading everything; returns the path of ``index.html``."""
+    with locked(root):
+        return _write(root, Catalogue(), _names(root), anew=True)
+
+
+def refresh(root: Root, refs: Iterable[str]) -> str:
+    """Bring the pages of what has changed up to date; returns the path of ``index.html``.
+
+    refs: as ``models/<name>@v3`` or ``datasets/<name>@<digest>``. What the catalogue does not know
+    yet is added, and what is gone taken out.
+    """
+    with locked(root):
+        known = read_page_record(root, root.join(INDEX), Catalogue)
+        there = _names(root)
+        known = known or Catalogue()
+        listed = {(kind, name) for kind in KINDS for name in getattr(known, kind)}
+        listed |= {(kind, name) for kind, _, name in (key.partition("/") for key in known.damaged)}
+        return _write(root, known, (listed ^ there) | {_key(ref) for ref in refs}, anew=False)
+
+
+def _names(root: Root) -> set[Key]:
+    return {(kind, name) for kind in KINDS for name in root.names(kind)}
+
+
+def _key(ref: str) -> Key:
+    kind, _, rest = ref.partition("/")
+    return kind, rest.partition("@")[0]
+
+
+def _write(root: Root, known: Catalogue, changed: set[Key], anew: bool) -> str:
+    for key in sorted(changed):
+        known = _updated(root, known, key, anew)
+    page = render("index", "", all=known)
+    write_pages(root, [(root.join(INDEX), record_bytes(known)), (root.join(PAGE), page)])
+    return root.join(PAGE)
+
+
+def _updated(root: Root, known: Catalogue, key: Key, anew: bool) -> Catalogue:
+    kind, name = key
+    found: Any
+    if kind == "models":
+        model = write_model_pages(root, name, anew)
+        found, damaged = entry_of(model) if model.versions else None, model.damaged
+    elif kind == "datasets":
+        dataset, found = write_dataset_pages(root, name, anew)
+        damaged = dataset.damaged
+    else:
+        found, damaged = _studies(root, kind, name)
+    return replace(known, **{
+        kind: _with(getattr(known, kind), name, found),
+        "damaged": _with(known.damaged, f"{kind}/{name}", damaged),
+    })  # fmt: skip
+
+
+def _with(entries: dict[str, Any], name: str, found: Any) -> dict[str, Any]:
+    """The entries by name, with this one, or without it where there is nothing."""
+    others = {key: own for key, own in entries.items() if key != name}
+    return dict(sorted({**others, name: found}.items())) if found else others
+
+
+def _studies(root: Root, kind: str, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
+    bad = Bad()
+    folders = [root.join(kind, name, version) for version in study_versions(root, name, kind)]
+    manifests = [found for folder in folders if (found := readable(root, folder, bad)) is not None]
+    good = showable(root, kind, cast(list[StudyManifest], manifests), bad)
+    entries = [StudyEntry(m["version"], m["dataset"], m["created"], m.get("chosen")) for m in good]
+    return (
+        tuple(sorted(entries, key=lambda entry: entry.made)),
+        tuple(Damage(**item) for item in bad),
+    )

@@ -1,0 +1,139 @@
+"""Versions side by side on the test rows that all of them answered."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from seqclass.monitoring.paired import Answers, Paired, compare_paired
+from seqclass.pages.records import Ends
+from seqclass.pages.rendering import record_bytes, render, write_pages
+from seqclass.pages.version_report import has_report
+from seqclass.store.datasets import open_dataset
+from seqclass.store.models import Model
+from seqclass.store.root import DamagedError, Root
+
+FOLDER = "comparisons"
+MIN_VERSIONS, MAX_VERSIONS = 2, 20
+ALPHA = 0.05
+Pair = tuple[str, str]
+"""Id and label of a row."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A version beside the first one. won, lost: rows that it alone, or the first alone, has
+    right; difference, interval: of macro F1, 95% by a paired bootstrap; recalls: by class."""
+
+    version: str
+    macro_f1: float
+    accuracy: float
+    recalls: dict[str, float]
+    won: int = 0
+    lost: int = 0
+    difference: float = 0.0
+    interval: Ends = (0.0, 0.0)
+    verdict: str = "the one the others are compared with"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What ``seqclass compare`` finds. rows: by class, those that every version was tested on."""
+
+    versions: tuple[str, ...]
+    rows: dict[str, int]
+    standings: tuple[Standing, ...]
+
+
+def compare_versions(models: list[Model]) -> Comparison:
+    """Compare versions with the first of them, row by row; nothing is computed by a network."""
+    names = [model.ref.removeprefix("models/") for model in models]
+    _check(names, models)
+    answers = [_answers(model) for model in models]
+    common = sorted(set(answers[0]).intersection(*answers[1:]))
+    if not common:
+        raise ValueError(
+            f"MODEL: expected versions with common test rows, {' and '.join(names)} have none; "
+            "compare versions whose splits share rows"
+        )
+    said = [[own[pair] for pair in common] for own in answers]
+    classes = sorted({label for _, label in common}.union(*said))
+    codes = {label: code for code, label in enumerate(classes)}
+    truth = np.array([codes[label] for _, label in common])
+    coded = [np.array([codes[label] for label in own]) for own in said]
+    standings = [_standing(name, truth, coded[0], own, classes)
+                 for name, own in zip(names, coded, strict=True)]  # fmt: skip
+    rows = Counter(label for _, label in common)
+    return Comparison(tuple(names), dict(sorted(rows.items())), tuple(standings))
+
+
+def _check(names: list[str], models: list[Model]) -> None:
+    if not MIN_VERSIONS <= len(set(names)) == len(names) <= MAX_VERSIONS:
+        raise ValueError(
+            f"MODEL: expected {MIN_VERSIONS} to {MAX_VERSIONS} different versions, got "
+            f"{', '.join(names)}; 'seqclass models' lists them"
+        )
+    lines = {_origin(model.root, model.manifest["dataset"]) for model in models}
+    if len(lines) > 1:
+        raise ValueError(
+            f"MODEL: expected versions that were tested on one dataset, got {', '.join(names)} "
+            f"on {', '.join(sorted(lines))}; compare versions of one dataset and its successors"
+        )
+
+
+def _origin(root: Root, ref: str) -> str:
+    """The first dataset of the line that this one continues: ids mean the same rows in all."""
+    try:
+        parents = open_dataset(root, ref).manifest.get("parents")
+    except (DamagedError, ValueError):
+        parents = None
+    return _origin(root, parents[0]) if parents else ref
+
+
+def _answers(model: Model) -> dict[Pair, str]:
+    with model.root.fs.open(model.path("predictions.parquet"), "rb") as file:
+        table = pq.read_table(file, columns=["series_id", "label", "prediction"])
+    ids, labels, said = (table[name].to_pylist() for name in table.column_names)
+    return dict(zip(zip(ids, labels, strict=True), said, strict=True))
+
+
+def _standing(
+    name: str, truth: np.ndarray, first: np.ndarray, own: np.ndarray, classes: list[str]
+) -> Standing:
+    found = compare_paired(Answers(truth, first, own), len(classes), seed=0)
+    recalls = {label: float((own[truth == code] == code).mean())
+               for code, label in enumerate(classes) if (truth == code).any()}  # fmt: skip
+    scores = found["challenger"]
+    plain = Standing(name, scores["macro_f1"], scores["accuracy"], recalls)
+    if own is first:
+        return plain
+    low, high = found["interval"]
+    return Standing(name, plain.macro_f1, plain.accuracy, recalls, found["won"], found["lost"],
+                    found["difference"], (low, high), _verdict(found))  # fmt: skip
+
+
+def _verdict(found: Paired) -> str:
+    if found["better_p"] < ALPHA:
+        return f"better beyond chance (p {found['better_p']:.2g})"
+    if found["worse_p"] < ALPHA:
+        return f"worse beyond chance (p {found['worse_p']:.2g})"
+    return "no difference beyond chance"
+
+
+def write_comparison(root: Root, found: Comparison) -> str:
+    """Write the page and the JSON beside it; returns the page's path."""
+    content = json.dumps(found.versions).encode()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    folder = root.join(FOLDER)
+    links = [version.partition("@") for version in found.versions]
+    reports = {f"{name}@{number}": f"../models/{name}/{number}/report.html"
+               for name, _, number in links if has_report(root, name, number)}  # fmt: skip
+    page = render("comparison", "../", found=found, reports=reports, beside=f"{digest}.json")
+    write_pages(
+        root,
+        [(f"{folder}/{digest}.json", record_bytes(found)), (f"{folder}/{digest}.html", page)],
+    )
+    return f"{folder}/{digest}.html"

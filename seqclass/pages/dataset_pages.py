@@ -1,0 +1,156 @@
+"""Pages of a dataset: one per version, and one that never changes its address."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from seqclass.pages.dataset_profile import profile, sketches
+from seqclass.pages.records import (
+    Damage,
+    DatasetEntry,
+    DatasetProfile,
+    DatasetSummary,
+    DatasetVersion,
+)
+from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
+from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
+
+HOME = "../../"
+FEW = 20
+"""Series of a class below which its test rows say little."""
+
+
+def write_dataset_pages(
+    root: Root, name: str, anew: bool
+) -> tuple[DatasetSummary, DatasetEntry | None]:
+    """Bring a dataset's pages up to date; what the catalogue shows of it, None if nothing can."""
+    folder, bad = root.join("datasets", name), Bad()
+    before = None if anew else read_page_record(root, f"{folder}/index.json", DatasetSummary)
+    versions = tuple(_versions(root, name, before, bad))
+    if not versions:
+        return DatasetSummary(name, "", (), _damage(bad)), None
+    newest = latest_version(root, name, [own.version for own in versions])
+    summary = DatasetSummary(name, newest, versions)
+    known = set() if before is None else {own.version for own in before.versions}
+    found = None
+    for own in versions:
+        if own.version not in known or own.version == newest:
+            found = _write_version(root, summary, own.version, bad) or found
+    summary = replace(summary, damaged=_damage(bad))
+    write_pages(root, [(f"{folder}/index.json", record_bytes(summary))])
+    return summary, _entry(summary, found)
+
+
+def _damage(bad: Bad) -> tuple[Damage, ...]:
+    return tuple(Damage(**item) for item in bad)
+
+
+def _versions(
+    root: Root, name: str, before: DatasetSummary | None, bad: Bad
+) -> list[DatasetVersion]:
+    known = {} if before is None else {own.version: own for own in before.versions}
+    there = committed_versions(root, name)
+    found = [known.get(version) or _version(root, name, version, bad) for version in there]
+    return sorted(filter(None, found), key=lambda own: (own.made, own.version))
+
+
+def _version(root: Root, name: str, version: str, bad: Bad) -> DatasetVersion | None:
+    folder = root.join("datasets", name, version)
+    manifest = readable(root, folder, bad)
+    if manifest is None:
+        return None
+    if wrong := odd_fields(manifest):
+        problem = f"expected {', '.join(wrong)}; 'seqclass verify' says more"
+        note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
+        return None
+    parents = manifest.get("parents") or [""]
+    counts = {label: int(count) for label, count in manifest["classes"].items()}
+    parent = str(parents[0]).partition("@")[2] or None
+    return DatasetVersion(version, manifest["created"], manifest["n_series"], counts, parent)
+
+
+def _write_version(
+    root: Root, summary: DatasetSummary, version: str, bad: Bad
+) -> DatasetProfile | None:
+    """The page of a version, and of the dataset if it is the newest; rows are read once."""
+    folder = root.join("datasets", summary.name)
+    found = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
+    if found is None:
+        try:
+            found = profile(open_dataset(root, f"{summary.name}@{version}"))
+        except (DamagedError, OSError) as error:
+            note(bad, f"{folder}/{version}", error)
+            return None
+        write_pages(root, [(f"{folder}/{version}.json", record_bytes(found))])
+    page = _page(summary, found)
+    pages = [f"{version}.html"] + ["index.html"] * (version == summary.newest)
+    write_pages(root, [(f"{folder}/{own}", page) for own in pages])
+    return found if version == summary.newest else None
+
+
+def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
+    most = max((own.count for own in found.classes), default=1)
+    longest = max(own.count for own in found.lengths)
+    return render(
+        "dataset",
+        HOME,
+        summary=summary,
+        found=found,
+        look=list(_doubts(found)),
+        change=_change(summary, found),
+        class_bars=[_bar(own.label, own.count, most) for own in found.classes],
+        length_bars=[
+            _bar(f"{own.first} to {own.last}", own.count, longest) for own in found.lengths
+        ],
+    )
+
+
+def _bar(name: str, count: int, most: int) -> dict[str, Any]:
+    return {"name": name, "value": count / most, "interval": None, "said": f"{count:,}",
+            "kind": "ours"}  # fmt: skip
+
+
+def _doubts(found: DatasetProfile) -> Iterator[str]:
+    """What a training on this dataset would suffer from."""
+    few = [own.label for own in found.classes if own.count < FEW]
+    if few:
+        yield f"Fewer than {FEW} series: {', '.join(few)}. Their scores will say little."
+    if found.copies:
+        yield f"{found.copies} series are copies of others: those on both sides of a split leak."
+    for channel in found.channels:
+        if channel.lowest == channel.highest:
+            yield f"Channel {channel.name} never changes: it tells nothing."
+        elif channel.missing > 0.5:
+            yield f"Channel {channel.name} lacks {channel.missing:.0%} of its values."
+
+
+def _change(summary: DatasetSummary, found: DatasetProfile) -> dict[str, Any] | None:
+    own = {version.version: version for version in summary.versions}
+    now = own[found.version]
+    then = own.get(now.parent or "")
+    if then is None:
+        return None
+    labels = {**then.classes, **now.classes}
+    return {
+        "parent": then.version,
+        "series": now.n_series - then.n_series,
+        "classes": {label: now.classes.get(label, 0) - then.classes.get(label, 0)
+                    for label in labels},
+    }  # fmt: skip
+
+
+def _entry(summary: DatasetSummary, found: DatasetProfile | None) -> DatasetEntry | None:
+    if found is None:
+        return None
+    return DatasetEntry(
+        name=summary.name,
+        version=summary.newest,
+        made=found.made,
+        n_versions=len(summary.versions),
+        n_series=found.n_series,
+        n_steps=found.n_steps,
+        n_channels=len(found.channels),
+        n_classes=len(found.classes),
+        sketches=sketches(found),
+    )

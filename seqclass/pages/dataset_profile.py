@@ -1,0 +1,157 @@
+"""What a dataset is like: its channels, lengths, copies and a few typical series of each class."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.pages.drawing import SKETCH_SIZE, path_of, resampled
+from seqclass.pages.records import (
+    Channel,
+    ClassProfile,
+    DatasetProfile,
+    Example,
+    Length,
+    Sketch,
+)
+from seqclass.store.datasets import Dataset
+from seqclass.store.repeats import row_digests
+
+CANDIDATES, EXAMPLES = 30, 2
+"""Series of a class that are looked at, evenly spread over the dataset, and how many are shown."""
+MAX_CLASSES, MAX_CHANNELS = 24, 6
+POINTS, COARSE = 80, 16
+"""Points of a series as it is drawn, and as it is compared."""
+BINS = 20
+SKETCHES = 3
+
+
+@dataclass
+class Gathered:
+    """Sums of a channel's finite values, which pass in pieces."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    squares: float = 0.0
+    known: int = 0
+    seen: int = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Count values of a table."""
+        finite = values[np.isfinite(values)].astype(np.float64)
+        self.seen += len(values)
+        self.known += len(finite)
+        if len(finite):
+            self.low, self.high = min(self.low, finite.min()), max(self.high, finite.max())
+            self.total += float(finite.sum())
+            self.squares += float(np.square(finite).sum())
+
+    def channel(self, name: str) -> Channel:
+        """The figures of what has passed."""
+        missing = 1 - self.known / self.seen
+        if not self.known:
+            return Channel(name, None, None, None, None, missing)
+        mean = self.total / self.known
+        sd = max(self.squares / self.known - mean**2, 0.0) ** 0.5
+        return Channel(name, float(self.low), float(self.high), mean, sd, missing)
+
+
+@dataclass
+class _Look:
+    """What is gathered while the rows pass once."""
+
+    dataset: Dataset
+    lengths: list[np.ndarray] = field(default_factory=list)
+    contents: list[np.ndarray] = field(default_factory=list)
+    channels: dict[str, Gathered] = field(default_factory=dict)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, table: pa.Table) -> None:
+        names = self.dataset.channels
+        self.lengths.append(table["n_steps"].to_numpy())
+        self.contents.append(row_digests(table.drop(["label"]))[1])
+        for name in names:
+            flat = pc.list_flatten(table[name]).to_numpy(zero_copy_only=False)
+            self.channels.setdefault(name, Gathered()).add(flat)
+        for row, label in enumerate(table["label"].to_pylist()):
+            if label is not None and self._is_wanted(label):
+                one = table.slice(row, 1)
+                values = {n: resampled(one[n][0].values.to_numpy(), POINTS)
+                          for n in names[:MAX_CHANNELS]}  # fmt: skip
+                example = Example(one["series_id"][0].as_py(), one["n_steps"][0].as_py(), values)
+                self.examples.setdefault(label, []).append(example)
+
+    def _is_wanted(self, label: str) -> bool:
+        total = self.dataset.manifest["classes"][label]
+        number = self.counts[label] = self.counts.get(label, -1) + 1
+        return number % max(1, total // CANDIDATES) == 0
+
+
+def profile(dataset: Dataset) -> DatasetProfile:
+    """Look at every row once; a row group is held at a time."""
+    manifest, look = dataset.manifest, _Look(dataset)
+    for table in dataset.tables(["series_id", "label", "n_steps", *dataset.channels]):
+        look.add(table)
+    contents = np.concatenate(look.contents)
+    shown = list(manifest["classes"])[:MAX_CLASSES]
+    return DatasetProfile(
+        name=manifest["name"],
+        version=manifest["version"],
+        made=manifest["created"],
+        n_series=manifest["n_series"],
+        n_steps=(manifest["n_steps"][0], manifest["n_steps"][1]),
+        lengths=tuple(_histogram(np.concatenate(look.lengths))),
+        channels=tuple(found.channel(name) for name, found in look.channels.items()),
+        classes=tuple(
+            ClassProfile(label, count, _typical(look.examples[label]) if label in shown else ())
+            for label, count in manifest["classes"].items()
+        ),
+        unlabelled=manifest.get("unlabelled", 0),
+        groups=manifest.get("groups") or 0,
+        splits=manifest["splits"],
+        copies=len(contents) - len(np.unique(contents)),
+        parents=tuple(manifest.get("parents") or ()),
+        quarantined=manifest.get("quarantined") or {},
+        quarantine=manifest.get("quarantine"),
+        source=manifest.get("source") or {},
+    )
+
+
+def _histogram(lengths: np.ndarray) -> Iterator[Length]:
+    low, high = int(lengths.min()), int(lengths.max())
+    edges = np.unique(np.linspace(low, high + 1, min(BINS, high + 1 - low) + 1).astype(int))
+    counts, _ = np.histogram(lengths, edges)
+    for first, stop, count in zip(edges, edges[1:], counts, strict=False):
+        yield Length(int(first), int(stop) - 1, int(count))
+
+
+def _typical(examples: list[Example]) -> tuple[Example, ...]:
+    """Those nearest to the median shape of their class, each channel in units of its spread."""
+    if not examples:
+        return ()
+    shapes = np.stack([_shape(example) for example in examples])
+    middle, spread = np.nanmedian(shapes, axis=0), np.nanstd(shapes, axis=0) + 1e-9
+    apart = np.nanmean(np.square((shapes - middle) / spread), axis=1)
+    order = np.argsort(np.where(np.isnan(apart), np.inf, apart), kind="stable")
+    return tuple(examples[number] for number in order[:EXAMPLES])
+
+
+def _shape(example: Example) -> np.ndarray:
+    at = np.linspace(0, 1, COARSE)
+    channels = [np.array(values, dtype=np.float64) for values in example.values.values()]
+    return np.concatenate([own[(at * (len(own) - 1)).round().astype(int)] for own in channels])
+
+
+def sketches(found: DatasetProfile) -> tuple[Sketch, ...]:
+    """Small pictures of the first classes: the first channel of their most typical series."""
+    drawn = []
+    for own in found.classes[:SKETCHES]:
+        if own.examples:
+            values = next(iter(own.examples[0].values.values()))
+            coarse = [values[i] for i in np.linspace(0, len(values) - 1, COARSE).astype(int)]
+            drawn.append(Sketch(own.label, path_of(coarse, *SKETCH_SIZE, digits=0)))
+    return tuple(drawn)

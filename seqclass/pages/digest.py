@@ -1,0 +1,120 @@
+"""What happened in some days, on one page: arrived, answered, decided, drifted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from seqclass.pages.catalogue import refresh
+from seqclass.pages.model_summary import SUMMARY
+from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
+from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.store.root import MANIFEST, Root, readable
+from seqclass.store.scores import score_folders
+
+FOLDER = "digests"
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A dataset version that was made. added: series more than in the version it continues."""
+
+    dataset: str
+    made: str
+    n_series: int
+    added: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Series that a version answered, some of them as unknown."""
+
+    version: str
+    rows: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A version that was registered within the days."""
+
+    version: str
+    made: str
+    macro_f1: float
+    refused: str | None
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What ``seqclass digest`` tells; moves and looks are by the model's name."""
+
+    since: str
+    until: str
+    arrived: tuple[Arrived, ...]
+    answered: tuple[Answered, ...]
+    trained: tuple[Trained, ...]
+    decided: tuple[tuple[str, Move], ...]
+    looked: tuple[tuple[str, Retraining], ...]
+
+
+def digest(root: Root, since: datetime, until: datetime) -> Digest:
+    """All of the time from ``since`` to before ``until``, by the summaries that lie in the tree."""
+    refresh(root, [])
+    start, stop = (moment.astimezone(UTC).isoformat() for moment in (since, until))
+
+    def within(moment: str) -> bool:
+        return start <= moment < stop
+
+    models = [found for name in root.names("models") if (found := _model(root, name)) is not None]
+    decided = [(m.name, move) for m in models for move in m.moves if within(move.time)]
+    looked = [(m.name, look) for m in models for look in m.retrainings if within(look.time)]
+    return Digest(
+        since=start,
+        until=stop,
+        arrived=tuple(own for own in _arrived(root) if within(own.made)),
+        answered=tuple(_answered(root, since, until)),
+        trained=tuple(
+            Trained(f"{m.name}@{own.version}", own.made, own.macro_f1, own.refused)
+            for m in models
+            for own in m.versions
+            if within(own.made)
+        ),
+        decided=tuple(sorted(decided, key=lambda item: item[1].time)),
+        looked=tuple(sorted(looked, key=lambda item: item[1].time)),
+    )
+
+
+def _model(root: Root, name: str) -> ModelSummary | None:
+    return read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
+
+
+def _arrived(root: Root) -> Iterator[Arrived]:
+    for name in root.names("datasets"):
+        found = read_page_record(root, root.join("datasets", name, SUMMARY), DatasetSummary)
+        sizes = {own.version: own.n_series for own in found.versions} if found else {}
+        for own in found.versions if found else ():
+            before = sizes.get(own.parent or "", 0)
+            yield Arrived(f"{name}@{own.version}", own.made, own.n_series, own.n_series - before)
+
+
+def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered]:
+    counts: dict[str, tuple[int, int]] = {}
+    for name in root.names("scores"):
+        for folder in score_folders(root, name):
+            if root.fs.modified(f"{folder}/{MANIFEST}") < since:
+                continue  # a manifest is never older than its file
+            manifest = readable(root, folder)
+            if manifest and since <= datetime.fromisoformat(manifest["created"]) < until:
+                version = manifest["model"].removeprefix("models/")
+                rows, unknown = counts.get(version, (0, 0))
+                counts[version] = rows + manifest["rows"], unknown + manifest["unknown"]
+    for version, (rows, unknown) in sorted(counts.items()):
+        yield Answered(version, rows, unknown)
+
+
+def write_digest(root: Root, found: Digest) -> str:
+    """Write the page and the JSON beside it; returns the page's path."""
+    name = f"{found.since[:10]}-to-{found.until[:10]}"
+    page = render("digest", "../", found=found, beside=f"{name}.json")
+    path = root.join(FOLDER, name)
+    write_pages(root, [(f"{path}.json", record_bytes(found)), (f"{path}.html", page)])
+    return f"{path}.html"

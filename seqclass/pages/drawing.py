@@ -1,0 +1,150 @@
+"""Small pictures as SVG whose colours follow the page's, so that they suit light and dark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
+SKETCH_SIZE = 56, 18
+Points = Sequence[tuple[float, float]]
+
+
+def path_of(values: Sequence[float | None], width: int, height: int, digits: int = 1) -> str:
+    """The ``d`` of a line through values at equal distances; a None breaks it."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    across, up = width / max(len(values) - 1, 1), (height / (high - low) if high > low else 0)
+    drawn, pen = [], "M"
+    for number, value in enumerate(values):
+        if value is None:
+            pen = "M"
+            continue
+        y = height - (value - low) * up if up else height / 2
+        drawn.append(f"{pen}{_short(number * across, digits)} {_short(y, digits)}")
+        pen = "L"
+    return "".join(drawn)
+
+
+def _short(number: float, digits: int = 1) -> str:
+    text = f"{number:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def line(values: Sequence[float | None], label: str, width: int = 90, height: int = 22) -> Markup:
+    """A line without axes, as a word of a text or a cell of a table."""
+    d = path_of(values, width - 4, height - 4)
+    drawn = f'<path class="line" d="{d}" transform="translate(2 2)"/>'
+    return _svg(width, height, label, drawn, "spark")
+
+
+def sketch(d: str) -> Markup:
+    """A line whose path is known already, beside the text that says what it is."""
+    size = "{} {}".format(*SKETCH_SIZE)
+    drawn = f'<path d="{escape(d)}"/>'
+    return Markup(f'<svg class="k" viewBox="0 0 {size}" aria-hidden="true">{drawn}</svg>')  # noqa: S704
+
+
+def series(
+    values: Sequence[float | None], label: str, channel: str, shade: Sequence[float] = ()
+) -> Markup:
+    """One channel of one series with the ends of its own axis.
+
+    shade: how strongly each value is shaded behind, in [0, 1].
+    """
+    known = [value for value in values if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    width, height, left, top = 300, 80, 46, 14
+    step = (width - left) / max(len(values) - 1, 1)
+    strips = "".join(
+        f'<rect class="shade" x="{_short(left + step * (n - 0.5))}" width="{_short(step)}" '
+        f'y="{top}" height="{height - top}" opacity="{0.5 * speaks:.2f}"/>'
+        for n, speaks in enumerate(shade)
+        if speaks > 0.05
+    )
+    d = path_of(values, width - left, height - top - 4)
+    drawn = (
+        f'{strips}<path class="line" d="{d}" transform="translate({left} {top + 2})"/>'
+        f'<text x="{left}" y="10">{escape(channel)}</text>'
+        f'<text x="{left - 5}" y="{top + 10}" class="end">{high:.4g}</text>'
+        f'<text x="{left - 5}" y="{height - 2}" class="end">{low:.4g}</text>'
+    )
+    return _svg(width, height, f"{label}, channel {channel}", drawn, "series")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Two axes with their ends; a thin ``guide`` line behind, a dashed ``mark`` upright."""
+
+    x_label: str
+    y_label: str
+    x_ends: tuple[float, float]
+    y_ends: tuple[float, float]
+    guide: Points = ()
+    mark: float | None = None
+
+    def place(self, point: tuple[float, float]) -> tuple[float, float]:
+        """Where a point of the data lies in the picture."""
+        (x0, x1), (y0, y1) = self.x_ends, self.y_ends
+        x = LEFT + (point[0] - x0) / ((x1 - x0) or 1) * (WIDTH - LEFT - RIGHT)
+        y = HEIGHT - BOTTOM - (point[1] - y0) / ((y1 - y0) or 1) * (HEIGHT - TOP - BOTTOM)
+        return round(x, 1), round(y, 1)
+
+    def drawn(self) -> str:
+        """Axes, ends and marks as SVG."""
+        right, bottom, middle = WIDTH - RIGHT, HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
+        mark = () if self.mark is None else [(self.mark, y) for y in self.y_ends]
+        return (
+            f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
+            f'<text x="{LEFT}" y="{bottom + 14}">{self.x_ends[0]:.4g}</text>'
+            f'<text x="{right}" y="{bottom + 14}" class="end">{self.x_ends[1]:.4g}</text>'
+            f'<text x="{LEFT - 5}" y="{bottom}" class="end">{self.y_ends[0]:.3g}</text>'
+            f'<text x="{LEFT - 5}" y="{TOP + 9}" class="end">{self.y_ends[1]:.3g}</text>'
+            f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 4}" class="middle">'
+            f"{escape(self.x_label)}</text>"
+            f'<text x="12" y="{middle}" class="middle" transform="rotate(-90 12 {middle})">'
+            f"{escape(self.y_label)}</text>"
+            f"{self.line('guide', self.guide)}{self.line('mark', mark)}"
+        )
+
+    def line(self, kind: str, points: Points, name: str = "") -> str:
+        """A curve as SVG, which a pointer names."""
+        d = "L".join(f"{x} {y}" for x, y in map(self.place, points))
+        return f'<path class="{kind}" d="M{d}"><title>{escape(name)}</title></path>' if d else ""
+
+
+def lines(curves: dict[str, Points], label: str, axes: Axes) -> Markup:
+    """Curves by name in one picture; label: what it shows, in words."""
+    drawn = (axes.line(f"line c{n % 5}", own, name) for n, (name, own) in enumerate(curves.items()))
+    return _svg(WIDTH, HEIGHT, label, axes.drawn() + "".join(drawn), "chart")
+
+
+def dots(points: Points, weights: Sequence[float], label: str, axes: Axes) -> Markup:
+    """A dot per point; its area follows its weight."""
+    heaviest = max(weights, default=1)
+    drawn = (
+        f'<circle class="dot" cx="{x}" cy="{y}" r="{2 + 6 * (weight / heaviest) ** 0.5:.1f}"/>'
+        for (x, y), weight in zip(map(axes.place, points), weights, strict=True)
+    )
+    return _svg(WIDTH, HEIGHT, label, axes.drawn() + "".join(drawn), "chart")
+
+
+def _svg(width: int, height: int, label: str, inner: str, kind: str) -> Markup:
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    named = f'class="{kind}" role="img" aria-label="{escape(label)}"'
+    return Markup(f"<svg {named} {size}>{inner}</svg>")  # noqa: S704 - numbers, escaped texts
+
+
+def at_equal_distances(n: int, most: int) -> np.ndarray:
+    """Places of at most ``most`` of ``n`` values, the first and the last among them."""
+    return np.linspace(0, n - 1, min(most, n)).round().astype(int)
+
+
+def resampled(values: np.ndarray, most: int) -> list[float | None]:
+    """At most so many of the values, four digits each; None where one is missing."""
+    kept = values[at_equal_distances(len(values), most)]
+    return [None if np.isnan(v) else float(f"{v:.4g}") for v in kept]

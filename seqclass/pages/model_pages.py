@@ -1,0 +1,89 @@
+"""Pages of a model: the one that never changes its address, and the reports of its versions."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from seqclass.pages.model_summary import ODD, SUMMARY, summarize
+from seqclass.pages.records import ModelEntry, ModelSummary, Shift
+from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.pages.version_report import dataset_link, has_report, report_page
+from seqclass.store.models import REPORT
+from seqclass.store.root import DamagedError, Root
+
+HOME = "../../"
+NEWEST = 30
+"""Versions of which the catalogue shows the scores."""
+
+
+def write_model_pages(root: Root, name: str, anew: bool) -> ModelSummary:
+    """Bring a model's page, and the reports of versions whose standing has changed, up to date."""
+    folder = root.join("models", name)
+    before = None if anew else read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
+    summary = summarize(root, name, before)
+    if not summary.versions:
+        return summary
+    write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))])
+    for number in _changed(before, summary):
+        _write_report(root, summary, number)
+    write_pages(root, [(f"{folder}/index.html", _page(root, summary))])
+    return summary
+
+
+def _changed(before: ModelSummary | None, now: ModelSummary) -> Iterable[str]:
+    """Versions whose report is missing, or names another standing than theirs."""
+    known = {} if before is None else {version.version: version for version in before.versions}
+    fresh = [version.version for version in now.versions if version.version not in known]
+    if before is None or before.champion == now.champion:
+        return fresh
+    moved = [number for number in (before.champion, now.champion) if number in known]
+    return [*fresh, *(number for number in moved if number)]
+
+
+def _write_report(root: Root, summary: ModelSummary, number: str) -> None:
+    version = summary.version(number)
+    if version is None:
+        return
+    try:
+        page = report_page(root, summary, version)
+    except (DamagedError, *ODD):  # verify tells of the file
+        return
+    if page is not None:
+        write_pages(root, [(root.join("models", summary.name, number, REPORT), page)])
+
+
+def _page(root: Root, summary: ModelSummary) -> str:
+    refs = {version.version: version.dataset for version in summary.versions}
+    links = {ref: dataset_link(root, ref, HOME) for ref in set(refs.values())}
+    return render(
+        "model",
+        HOME,
+        model=summary,
+        champion=summary.version(summary.champion),
+        reports={number: has_report(root, summary.name, number) for number in refs},
+        datasets={number: links[ref] for number, ref in refs.items()},
+        shift_bars=_bars,
+    )
+
+
+def _bars(shifts: tuple[Shift, ...]) -> list[dict[str, Any]]:
+    return [
+        {"name": own.what, "value": own.shift, "interval": None, "kind": "hot" * own.drifted,
+         "said": f"{own.shift:.3f} (p {own.adjusted_p:.1g})"}
+        for own in shifts
+    ]  # fmt: skip
+
+
+def entry_of(summary: ModelSummary) -> ModelEntry:
+    """What the catalogue shows of a model."""
+    looks = summary.retrainings
+    return ModelEntry(
+        name=summary.name,
+        n_versions=len(summary.versions),
+        newest=summary.versions[-1].version,
+        scores=tuple(version.macro_f1 for version in summary.versions[-NEWEST:]),
+        champion=summary.version(summary.champion),
+        since=summary.since,
+        last=summary.moves[-1] if summary.moves else None,
+        doubted=summary.doubted,
+        drifted=tuple(own.what for own in looks[-1].shifts if own.drifted) if looks else (),
+    )

@@ -1,0 +1,169 @@
+"""A model's summary: what its page shows, brought up to date by reading what is new alone."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import pyarrow.parquet as pq
+
+from seqclass.pages.records import Damage, ModelSummary, Move, Retraining, Shift, Version
+from seqclass.pages.trust import UNKNOWN, best_baseline, trust_of
+from seqclass.store.audit import AUDIT, MOVES, read_entry
+from seqclass.store.catalogue import showable
+from seqclass.store.manifests import ListedModel
+from seqclass.store.models import Model, model_versions
+from seqclass.store.registry import champion_of
+from seqclass.store.retrainings import RETRAININGS, SUSPECTS, read_retraining
+from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
+
+SUMMARY = "index.json"
+MAX_SHIFTS = 8
+DRIFT_TABLE = "drift.parquet"
+ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What a record of another shape raises; the version is shown without it."""
+
+
+def summarize(root: Root, name: str, known: ModelSummary | None = None) -> ModelSummary:
+    """All there is of a model now; what a summary knows already is not read again."""
+    known = known or ModelSummary(name, None, None)
+    bad = Bad()
+    champion = _champion(root, name, bad)
+    moves = _moves(root, known, bad)
+    return replace(
+        known,
+        champion=champion,
+        since=next((m.time for m in reversed(moves) if _led_to(m, champion)), None),
+        versions=tuple(_versions(root, known, bad)),
+        moves=moves,
+        retrainings=tuple(_retrainings(root, known, bad)),
+        damaged=tuple(Damage(**item) for item in bad),
+    )
+
+
+def _champion(root: Root, name: str, bad: Bad) -> str | None:
+    try:
+        return champion_of(root, name)
+    except DamagedError as error:
+        note(bad, root.join("models", name, "aliases", "champion.json"), error)
+        return None
+
+
+def _led_to(move: Move, version: str | None) -> bool:
+    return move.what in MOVES and move.after == version
+
+
+def _versions(root: Root, known: ModelSummary, bad: Bad) -> Iterator[Version]:
+    for number in model_versions(root, known.name):
+        found = known.version(number) or read_version(root, known.name, number, bad)
+        if found is not None:
+            yield found
+
+
+def read_version(root: Root, name: str, number: str, bad: Bad) -> Version | None:
+    """A version by its own files; None where its manifest can't be shown."""
+    manifest = readable(root, root.join("models", name, number), bad)
+    if manifest is None:
+        return None
+    listed = cast(ListedModel, {**manifest, "version": number, "champion": False})
+    if not showable(root, "models", [listed], bad):
+        return None
+    model, scores = Model(root, name, number, listed), listed["metrics"]
+    plain = Version(
+        version=number,
+        made=manifest["created"],
+        dataset=manifest["dataset"],
+        macro_f1=scores["macro_f1"],
+        accuracy=scores["accuracy"],
+        log_loss=scores["log_loss"],
+        refused=manifest["refused"],
+    )
+    try:
+        return _with_tests(plain, model)
+    except DamagedError as error:
+        note(bad, model.folder, error)
+    except ODD:
+        pass
+    return replace(plain, trust=UNKNOWN)
+
+
+def _with_tests(version: Version, model: Model) -> Version:
+    metrics, stability = model.read_json("metrics.json"), model.read_json("stability.json")
+    best = best_baseline(metrics)
+    low, high = metrics["metrics"]["intervals"]["macro_f1"]
+    return replace(
+        version,
+        interval=(low, high),
+        sd=stability["spread"]["macro_f1"]["sd"],
+        seeds=len(stability["seeds"]),
+        test_rows=metrics["test_rows"],
+        baseline=best and best[0],
+        baseline_f1=best and best[1]["macro_f1"],
+        trust=trust_of(metrics, stability, version.refused),
+    )
+
+
+def _moves(root: Root, known: ModelSummary, bad: Bad) -> tuple[Move, ...]:
+    there = {move.entry: move for move in known.moves}
+    found = []
+    for entry in root.names("models", known.name, AUDIT):
+        try:
+            found.append(there.get(entry) or _move(root, known.name, entry))
+        except DamagedError as error:
+            note(bad, root.join("models", known.name, AUDIT, entry), error)
+    return tuple(sorted(found, key=lambda move: move.number))
+
+
+def _move(root: Root, name: str, entry: str) -> Move:
+    found = read_entry(root, name, entry)
+    told = {key: str(value) for key, value in found.record.items() if value is not None}
+    return Move(
+        entry=entry,
+        number=found.number,
+        time=told.get("time", ""),
+        what=told.get("what", ""),
+        before=told.get("from"),
+        after=told.get("to"),
+        candidate=told.get("candidate"),
+        actor=told.get("actor", ""),
+        reason=told.get("reason", ""),
+    )
+
+
+def _retrainings(root: Root, known: ModelSummary, bad: Bad) -> Iterator[Retraining]:
+    there = {look.entry: look for look in known.retrainings}
+    for entry in root.names(RETRAININGS, known.name):
+        if entry in there:
+            yield there[entry]
+        elif root.exists(RETRAININGS, known.name, entry, MANIFEST):
+            folder = root.join(RETRAININGS, known.name, entry)
+            found = read_retraining(root, folder, bad)
+            try:
+                if found is not None:
+                    yield _retraining(root, entry, found)
+            except (OSError, *ODD) as error:
+                note(bad, folder, error)
+
+
+def _retraining(root: Root, entry: str, found: Mapping[str, Any]) -> Retraining:
+    files = [file["path"] for file in found["files"]]
+    doubted = _table(root, found, SUSPECTS) if SUSPECTS in files else []
+    drift = _table(root, found, DRIFT_TABLE) if DRIFT_TABLE in files else []
+    keys = ("what", "shift", "adjusted_p", "drifted")
+    return Retraining(
+        entry=entry,
+        time=found["created"],
+        decision=str(found.get("decision")),
+        reasons=tuple(map(str, found.get("reasons") or ())),
+        seen=tuple(map(str, found.get("seen") or ())),
+        dataset=str(found.get("dataset") or ""),
+        new_rows=found.get("new_rows") or 0,
+        challenger=found.get("challenger"),
+        doubted=len(doubted),
+        trusted=bool(found.get("trusted")),
+        shifts=tuple(Shift(**{key: row[key] for key in keys}) for row in drift[:MAX_SHIFTS]),
+    )
+
+
+def _table(root: Root, found: Mapping[str, Any], file: str) -> list[dict[str, Any]]:
+    with root.fs.open(f"{found['folder']}/{file}", "rb") as opened:
+        return pq.read_table(opened).to_pylist()

@@ -1,0 +1,275 @@
+"""What pages show, as small records; each lies as JSON beside its page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqclass.pages.trust import UNKNOWN, Trust
+
+Ends = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A model version in a line. interval: of macro F1, 95%; sd: of macro F1 over seeds."""
+
+    version: str
+    made: str
+    dataset: str
+    macro_f1: float
+    accuracy: float
+    log_loss: float
+    refused: str | None
+    interval: Ends | None = None
+    sd: float | None = None
+    seeds: int | None = None
+    test_rows: int | None = None
+    baseline: str | None = None
+    baseline_f1: float | None = None
+    trust: Trust = UNKNOWN
+
+
+@dataclass(frozen=True)
+class Move:
+    """An entry of the audit; ``entry`` is its file's name."""
+
+    entry: str
+    number: int
+    time: str
+    what: str
+    before: str | None
+    after: str | None
+    candidate: str | None
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far a number of the rows has moved, in [0, 1]."""
+
+    what: str
+    shift: float
+    adjusted_p: float
+    drifted: bool
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A look at new rows; ``doubted``: how many labels it called in question."""
+
+    entry: str
+    time: str
+    decision: str
+    reasons: tuple[str, ...]
+    seen: tuple[str, ...]
+    dataset: str
+    new_rows: int
+    challenger: str | None
+    doubted: int
+    trusted: bool
+    shifts: tuple[Shift, ...] = ()
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that could not be read, and why."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """All that is known of a model: ``models/<name>/index.json``."""
+
+    name: str
+    champion: str | None
+    since: str | None
+    versions: tuple[Version, ...] = ()
+    moves: tuple[Move, ...] = ()
+    retrainings: tuple[Retraining, ...] = ()
+    damaged: tuple[Damage, ...] = ()
+
+    def version(self, number: str | None) -> Version | None:
+        """A version by its number; None where there is none."""
+        return next((own for own in self.versions if own.version == number), None)
+
+    @property
+    def doubted(self) -> int:
+        """Labels that retrainings have doubted since labels were last trusted."""
+        count = 0
+        for look in self.retrainings:
+            count = (0 if look.trusted else count) + look.doubted
+        return count
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Finite values of a channel over all series; missing: share of all values."""
+
+    name: str
+    lowest: float | None
+    highest: float | None
+    mean: float | None
+    sd: float | None
+    missing: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """A series as it is drawn: some of its values by channel, None where one is missing."""
+
+    series_id: str
+    n_steps: int
+    values: dict[str, list[float | None]]
+
+
+@dataclass(frozen=True)
+class ClassProfile:
+    """Typical series of a class."""
+
+    label: str
+    count: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Length:
+    """How many series have from ``first`` to ``last`` steps."""
+
+    first: int
+    last: int
+    count: int
+
+
+@dataclass(frozen=True)
+class DatasetProfile:
+    """A dataset version: ``datasets/<name>/<version>.json``. copies: series whose values another
+    has too."""
+
+    name: str
+    version: str
+    made: str
+    n_series: int
+    n_steps: tuple[int, int]
+    lengths: tuple[Length, ...]
+    channels: tuple[Channel, ...]
+    classes: tuple[ClassProfile, ...]
+    unlabelled: int
+    groups: int
+    splits: dict[str, int]
+    copies: int
+    parents: tuple[str, ...]
+    quarantined: dict[str, int]
+    quarantine: str | None
+    source: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DatasetVersion:
+    """A version as lists show it."""
+
+    version: str
+    made: str
+    n_series: int
+    classes: dict[str, int]
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """Versions of a dataset, oldest first: ``datasets/<name>/index.json``."""
+
+    name: str
+    newest: str
+    versions: tuple[DatasetVersion, ...] = ()
+    damaged: tuple[Damage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A typical series of a class as the path of a small picture."""
+
+    label: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model in the catalogue. scores: macro F1 of the newest versions, oldest first."""
+
+    name: str
+    n_versions: int
+    newest: str
+    scores: tuple[float, ...]
+    champion: Version | None
+    since: str | None
+    last: Move | None
+    doubted: int
+    drifted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A dataset in the catalogue, by its newest version."""
+
+    name: str
+    version: str
+    made: str
+    n_versions: int
+    n_series: int
+    n_steps: tuple[int, int]
+    n_channels: int
+    n_classes: int
+    sketches: tuple[Sketch, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """A stability study, or a search with the architecture that it chose."""
+
+    version: str
+    dataset: str
+    made: str
+    chosen: str | None = None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All that the first page shows: ``index.json``. damaged: by what it was found in."""
+
+    models: dict[str, ModelEntry] = field(default_factory=dict)
+    datasets: dict[str, DatasetEntry] = field(default_factory=dict)
+    studies: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
+    searches: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
+    damaged: dict[str, tuple[Damage, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A test series as a report draws it. speaks: how much each drawn step speaks for the answer,
+    in [0, 1]; nearest: the training series most like it, with their labels."""
+
+    label: str
+    prediction: str
+    answer: str
+    reason: str | None
+    confidence: float
+    possible: tuple[str, ...]
+    series: Example
+    speaks: tuple[float, ...]
+    nearest: tuple[tuple[str, Example], ...]
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """What a report draws beside its version's scores: ``report.json``, sealed with the version.
+
+    curves: training log-loss by update of each seed's first network. card: of the dataset.
+    """
+
+    made: str
+    card: dict[str, Any]
+    curves: dict[str, list[Ends]]
+    hardest: tuple[Row, ...]

@@ -1,0 +1,104 @@
+"""Whether a version may be trusted, in one sentence, and what speaks against it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scipy.stats import binomtest
+
+ALPHA = 0.05
+WIDE = 0.1
+"""Width of an interval of accuracy from which on the test says little."""
+Level = Literal["yes", "care", "no"]
+OPENINGS: dict[Level, str] = {
+    "yes": "It may be trusted on series like these",
+    "care": "Trust it with care",
+    "no": "Do not trust it",
+}
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far a version may be trusted, and why."""
+
+    level: Level
+    sentence: str
+    doubts: tuple[str, ...] = ()
+
+
+UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are not stored.")
+
+
+def trust_of(metrics: dict[str, Any], stability: dict[str, Any], refused: str | None) -> Trust:
+    """Judge a version by its stored scores, its seeds, and what the gate had against it.
+
+    metrics, stability: what ``metrics.json`` and ``stability.json`` of a version hold.
+    """
+    grave, doubts = list(_grave(metrics, refused)), list(_doubts(metrics, stability))
+    level: Level = "no" if grave else "care" if doubts else "yes"
+    found = metrics["metrics"]
+    low, high = found["intervals"]["accuracy"]
+    sentence = (
+        f"{OPENINGS[level]}: {found['accuracy']:.1%} of {metrics['test_rows']:,} series that it "
+        f"was not trained on are answered rightly (95%: {low:.1%} to {high:.1%}), "
+        f"{_beside(metrics)}; {_seeds(stability)}."
+    )
+    return Trust(level, sentence, (*grave, *doubts))
+
+
+def best_baseline(metrics: dict[str, Any]) -> tuple[str, dict[str, float]] | None:
+    """The baseline of the highest accuracy, with its scores; None without any."""
+    named = metrics["baselines"].items()
+    return max(named, key=lambda item: item[1]["accuracy"], default=None)
+
+
+def _beside(metrics: dict[str, Any]) -> str:
+    best = best_baseline(metrics)
+    if best is None:
+        return "with no baseline beside it"
+    return f"{best[1]['accuracy']:.1%} by the best baseline, {best[0].replace('_', ' ')}"
+
+
+def _seeds(stability: dict[str, Any]) -> str:
+    n, sd = len(stability["seeds"]), stability["spread"]["macro_f1"]["sd"]
+    if n == 1 or sd is None:
+        return "one seed was trained"
+    return f"over {n} seeds macro F1 has a standard deviation of {sd:.3f}"
+
+
+def _grave(metrics: dict[str, Any], refused: str | None) -> Iterator[str]:
+    if refused:
+        yield f"The gate refused it: {refused}."
+    evidence = metrics.get("evidence")
+    if evidence and not evidence["interval"][0] > evidence["chance"]:
+        yield "Its answers may be chance: the interval reaches down to naming one class always."
+
+
+def _doubts(metrics: dict[str, Any], stability: dict[str, Any]) -> Iterator[str]:
+    yield from _rivals(metrics)
+    leaks = metrics.get("leaks") or {"exact": 0, "near": 0}
+    if copies := leaks["exact"] + leaks["near"]:
+        yield (
+            f"{copies} test series are copies or near copies of training series: the scores are "
+            "too good."
+        )
+    if len(stability["seeds"]) == 1:
+        yield "One seed says nothing of how far another would differ; train more with --seeds."
+    low, high = metrics["metrics"]["intervals"]["accuracy"]
+    if high - low > WIDE:
+        yield f"The test is small: its interval is {high - low:.0%} wide."
+
+
+def _rivals(metrics: dict[str, Any]) -> Iterator[str]:
+    """A baseline that this model does not beat beyond chance on the same rows."""
+    best, evidence = best_baseline(metrics), metrics.get("evidence")
+    if best is None or not evidence:
+        return
+    name, beside = best[0], evidence["baselines"][best[0]]
+    ahead, behind = beside["lost"], beside["won"]
+    if ahead + behind and binomtest(ahead, ahead + behind, 0.5, "greater").pvalue < ALPHA:
+        return
+    yield (
+        f"It is not better than {name.replace('_', ' ')} beyond chance: {ahead} rows are right by "
+        f"it alone, {behind} by the baseline alone. The network may not be worth its time here."
+    )

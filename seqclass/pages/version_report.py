@@ -1,0 +1,135 @@
+"""The report of a version: from what is sealed with it, and its standing now."""
+
+import math
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from seqclass.pages.drawing import Axes
+from seqclass.pages.records import Drawings, ModelSummary, Version
+from seqclass.pages.rendering import render
+from seqclass.store.models import REPORT, Model, read_model
+from seqclass.store.root import Root
+
+DRAWINGS = "report.json"
+HOME = "../../../"
+MOST_OTHERS = 20
+MIN_POINTS = 4
+SCORE_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "log_loss": "log-loss (nats)",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+
+
+def has_report(root: Root, name: str, version: str) -> bool:
+    """Whether a version keeps what a report draws; older ones do not."""
+    return root.exists("models", name, version, REPORT)
+
+
+def report_page(root: Root, summary: ModelSummary, version: Version) -> str | None:
+    """The page of a version; None for one that an older release sealed with its own."""
+    model = read_model(root, summary.name, version.version)
+    if DRAWINGS not in [file["path"] for file in model.manifest["files"]]:
+        return None
+    drawings = TypeAdapter(Drawings).validate_python(model.read_json(DRAWINGS))
+    metrics = model.read_json("metrics.json")
+    return render(
+        "report",
+        HOME,
+        model=summary,
+        version=version,
+        manifest=model.manifest,
+        metrics=metrics,
+        stability=model.read_json("stability.json"),
+        comparison=model.read_json("comparison.json"),
+        drawings=drawings,
+        dataset=dataset_link(root, version.dataset, HOME),
+        loading=loading_lines(model),
+        others=_others(root, summary, version),
+        score_names=SCORE_NAMES,
+        **_scores(metrics),
+        **_curves(drawings),
+    )
+
+
+def dataset_link(root: Root, ref: str, home: str) -> str | None:
+    """The way to a dataset version's page, where it has one."""
+    name, _, version = ref.removeprefix("datasets/").partition("@")
+    exists = root.exists("datasets", name, f"{version}.html")
+    return f"{home}datasets/{name}/{version}.html" if exists else None
+
+
+def _others(root: Root, summary: ModelSummary, version: Version) -> list[str]:
+    newest = [v.version for v in summary.versions[-MOST_OTHERS:] if v.version != version.version]
+    return [number for number in newest if has_report(root, summary.name, number)]
+
+
+def loading_lines(model: Model) -> str:
+    """Python that answers new series with this version; a test runs it."""
+    shape = f"(series, steps, {len(model.manifest['channels'])})"
+    return (
+        "from seqclass import load_model\n\n"
+        f'model = load_model("{model.name}@{model.version}")   # or the folder of this page\n'
+        f"labels = model.predict(X)               # X: {shape}, NaN where missing\n"
+        "shares = model.predict_proba(X)         # calibrated, (series, classes)\n"
+        'answers = model.predict_or_unknown(X)   # "unknown" where it abstains'
+    )
+
+
+def _scores(found: dict[str, Any]) -> dict[str, Any]:
+    metrics = found["metrics"]
+    rows, confidence, accuracy = zip(*metrics["reliability"], strict=True)
+    supported = {k: row for k, row in metrics["per_class"].items() if row["support"]}
+    weakest = min(supported, key=lambda label: supported[label]["recall"], default=None)
+    return {
+        "score_bars": _bars(found),
+        "score_rows": [
+            (label, metrics[key], metrics["intervals"].get(key))
+            for key, label in SCORE_NAMES.items()
+        ],
+        "weakest": weakest if weakest and supported[weakest]["recall"] < 1 else None,
+        "reliability": list(zip(confidence, accuracy, strict=True)),
+        "weights": rows,
+        "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),
+                                 guide=[(0, 0), (1, 1)]),
+        "risk_axes": _risk_axes(found["abstention"]),
+        "too_few": [c for c, p in zip(found["classes"], found["decision"]["possible"], strict=True)
+                    if not p],
+    }  # fmt: skip
+
+
+def _bars(found: dict[str, Any]) -> list[dict[str, Any]]:
+    own = found["metrics"]
+    low, high = own["intervals"]["macro_f1"]
+    said = f"{own['macro_f1']:.4f} ({low:.4f} to {high:.4f})"
+    first = {"name": "this model", "value": own["macro_f1"], "interval": (low, high),
+             "said": said, "kind": "ours"}  # fmt: skip
+    return [first] + [
+        {"name": name.replace("_", " "), "value": scores["macro_f1"], "interval": None,
+         "said": f"{scores['macro_f1']:.4f}", "kind": ""}
+        for name, scores in found["baselines"].items()
+    ]  # fmt: skip
+
+
+def _risk_axes(found: dict[str, Any]) -> Axes:
+    lowest = min((accuracy for _, accuracy in found["curve"]), default=0.0)
+    floor = min(math.floor(10 * lowest) / 10, 0.9)
+    return Axes("share answered", "accuracy of the answers", (0, 1), (floor, 1),
+                mark=found["coverage"])  # fmt: skip
+
+
+def _curves(drawings: Drawings) -> dict[str, Any]:
+    """Curves that have points enough to be one, over their common axes."""
+    curves = {name: own for name, own in drawings.curves.items() if len(own) >= MIN_POINTS}
+    if not curves:
+        return {"curves": {}, "curve_axes": None}
+    every = [point for points in curves.values() for point in points]
+    last, top = max(x for x, _ in every), max(y for _, y in every)
+    return {"curves": curves,
+            "curve_axes": Axes("update", "log-loss (nats)", (0, last), (0, top))}  # fmt: skip

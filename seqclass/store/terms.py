@@ -1,0 +1,49 @@
+"""Who answered when: the times between the moves of a model's champion."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from seqclass.store.audit import MOVES, read_audit
+from seqclass.store.root import Bad, Root
+
+
+@dataclass(frozen=True)
+class Term:
+    """A time in which one version answered, and the move that began it; ``until`` is None while
+    it lasts. Times are in UTC."""
+
+    version: str
+    since: datetime
+    until: datetime | None
+    what: str
+    actor: str
+    reason: str
+
+    def overlaps(self, start: datetime, stop: datetime) -> bool:
+        """Whether it answered at some time between the two."""
+        return self.since < stop and (self.until is None or self.until > start)
+
+
+def terms_of(root: Root, name: str, bad: Bad | None = None) -> list[Term]:
+    """Terms of a model's champions, the first one first; damaged entries are told of in ``bad``."""
+    moves = [entry for entry in read_audit(root, name, bad) if entry.get("what") in MOVES]
+    times = [datetime.fromisoformat(entry["time"]).astimezone(UTC) for entry in moves]
+    return [
+        Term(str(entry["to"]), since, until, entry["what"], str(entry.get("actor", "")),
+             str(entry.get("reason", "")))
+        for entry, since, until in zip(moves, times, [*times[1:], None], strict=True)
+    ]  # fmt: skip
+
+
+def moments(argument: str, text: str) -> tuple[datetime, datetime]:
+    """The day that a date means, or the moment that a time means, as start and stop in UTC."""
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{argument}: expected a day such as 2026-05-03, or a time such as 2026-05-03T14:00, "
+            f"got {text!r}; correct it"
+        ) from error
+    start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+    is_day = len(text) <= len("2026-05-03")
+    return start, start + (timedelta(days=1) if is_day else timedelta(microseconds=1))

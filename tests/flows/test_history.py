@@ -1,0 +1,204 @@
+"""Looking back: who answered when, versions on common rows, the digest of some days."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.pages.catalogue import write_all
+from seqclass.store.models import Model, commit_model
+from seqclass.store.registry import move_champion, write_refusal
+from seqclass.store.root import Root
+from seqclass.store.staging import staging
+from seqclass.store.terms import moments, terms_of
+from tests.support.chromium import browse
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+SCORES = {"macro_f1": 0.8, "accuracy": 0.8, "log_loss": 0.4}
+DAY = timedelta(days=1)
+
+
+def moved(root: Root) -> None:
+    """v1, v2 a day later, a refusal of v3, and back to v1 on the fourth day."""
+    for number in range(3):
+        store_version(root, "m", metrics=SCORES)
+        if number < 2:
+            version, now = f"v{number + 1}", NOW + number * DAY
+            move_champion(root, "m", version, "me", f"reason {number}", {}, now)
+    write_refusal(root, "m", "v3", "me", "worse", {}, NOW + 2 * DAY)
+    move_champion(root, "m", "v1", "you", "complaints", {}, NOW + 3 * DAY, what="rollback")
+
+
+def test_who_answered_on_a_day_is_told_with_the_reason(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    moved(root)
+    found = seqclass_json("history", "m", "--at", "2026-01-04")["answered"]
+    assert [(term["version"], term["reason"]) for term in found] == [("v2", "reason 1")]
+    handed_over = seqclass_json("history", "m", "--at", "2026-01-03")["answered"]
+    assert [term["version"] for term in handed_over] == ["v1", "v2"]
+    at_once = seqclass_json("history", "m", "--at", "2026-01-03T02:00")["answered"]
+    assert [term["version"] for term in at_once] == ["v1"]
+    code, out, _ = seqclass("history", "m")
+    assert code == 0
+    assert out.splitlines()[:2] == [
+        "m@v1: 2026-01-05 03:04 to now UTC", "  rollback by you: complaints",
+    ]  # fmt: skip
+    assert "no version answered at 2025-12-31" in seqclass("history", "m", "--at", "2025-12-31")[1]
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", ""])
+def test_a_day_that_is_none_is_refused_in_one_line(root: Root, seqclass: Command, at: str) -> None:
+    moved(root)
+    code, _, err = seqclass("history", "m", "--at", at)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--at: expected a day such as" in err
+
+
+def test_a_time_with_a_zone_is_meant_in_that_zone() -> None:
+    start, stop = moments("--at", "2026-01-03T02:00+05:30")
+    assert start == datetime(2026, 1, 2, 20, 30, tzinfo=UTC)
+    assert stop > start
+
+
+def test_terms_end_where_the_next_begins(root: Root) -> None:
+    moved(root)
+    terms = terms_of(root, "m")
+    assert [term.version for term in terms] == ["v1", "v2", "v1"]
+    assert [term.until for term in terms] == [*(term.since for term in terms[1:]), None]
+
+
+def answered(root: Root, dataset: str, said: list[str], rows: range, name: str = "m") -> Model:
+    """A version that answered these rows of the toy dataset; the truth is down, up, down, …"""
+    table = {
+        "series_id": [f"s{row:03d}" for row in rows],
+        "label": [("down", "up")[row % 2] for row in rows],
+        "prediction": said,
+    }
+    with staging(root, "model") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
+            pq.write_table(pa.table(table), file)
+        known = {"dataset": dataset, "dataset_source": {}, "refused": None, "metrics": SCORES}
+        return commit_model(root, workspace, name, known, NOW)
+
+
+@pytest.fixture
+def versions(root: Root) -> Root:
+    """v1 is right on all of rows 0..39, v2 wrong on the first ten of rows 10..49."""
+    dataset = store_series(root).ref
+    truth = [("down", "up")[row % 2] for row in range(60)]
+    answered(root, dataset, truth[:40], range(40))
+    answered(root, dataset, ["down"] * 10 + truth[20:50], range(10, 50))
+    return root
+
+
+def test_versions_are_compared_on_rows_that_both_answered(
+    versions: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    found = seqclass_json("compare", "m@v1", "m@v2")
+    assert found["rows"] == {"down": 15, "up": 15}
+    second = found["standings"][1]
+    assert (second["won"], second["lost"]) == (0, 5)
+    assert second["recalls"] == {"down": 1.0, "up": pytest.approx(2 / 3)}
+    low, high = second["interval"]
+    assert low < second["difference"] < high < 0
+    assert second["verdict"] == "worse beyond chance (p 0.031)"
+    beside = json.loads(Path(found["page"].replace(".html", ".json")).read_text())
+    assert beside == {key: value for key, value in found.items() if key != "page"}
+    code, out, _ = seqclass("compare", "m@v2", "m@v1")
+    assert code == 0
+    assert "m@v1: better beyond chance (p 0.031)" in out
+    assert max(map(len, out.splitlines()[:-1])) <= 80
+
+
+def test_what_can_t_be_compared_is_refused(versions: Root, seqclass: Command) -> None:
+    answered(versions, "datasets/toy@0", ["down"], range(50, 51))
+    other = store_series(versions, "other", 8).ref
+    answered(versions, other, ["down"] * 8, range(8), "o")
+    dataset = versions.names("datasets", "toy")[0]
+    answered(versions, f"datasets/toy@{dataset}", ["down"], range(52, 53))
+    for words, said in (
+        (["m@v1"], "expected 2 to 20 different versions"),
+        (["m@v1", "m@v1"], "expected 2 to 20 different versions"),
+        (["m@v1", "m@v4"], "common test rows"),
+        (["m@v1", "o@v1"], "tested on one dataset"),
+        (["m@v1", "nowhere@v1"], "expected one of"),
+    ):
+        code, _, err = seqclass("compare", *words)
+        assert (code, err.count("\n")) == (2, 1), err
+        assert said in err
+
+
+def test_a_dataset_that_was_added_to_keeps_its_rows_comparable(versions: Root) -> None:
+    from seqclass.pages.comparison import compare_versions
+    from seqclass.store.datasets import open_dataset, write_dataset
+    from seqclass.store.registry import open_model
+
+    first = open_dataset(versions, "toy")
+    rows = [pa.concat_tables(first.tables()).slice(0, 55)]
+    parents = {"parents": [first.ref]}
+    later = write_dataset(versions, "toy", rows, {}, NOW + DAY, lambda: parents).ref
+    answered(versions, later, ["down"] * 20, range(20))
+    models = [open_model(versions, f"m@v{number}") for number in (1, 3)]
+    assert sum(compare_versions(models).rows.values()) == 20
+
+
+def test_the_digest_tells_of_its_days_alone(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    moved(root)
+    store_series(root, "lately")
+    found = seqclass_json("digest", "--days", 3650)
+    assert [own["added"] for own in found["arrived"]] == [60]
+    assert [move["what"] for _, move in found["decided"]] == [
+        "promote", "promote", "refuse", "rollback",
+    ]  # fmt: skip
+    assert [own["version"] for own in found["trained"]] == ["m@v1", "m@v2", "m@v3"]
+    assert Path(found["page"]).exists()
+    _, out, _ = seqclass("digest", "--days", 3650)
+    assert "decided:  rollback m@v1: complaints" in out
+    from seqclass.pages.digest import digest
+
+    quiet = digest(root, NOW + 2 * DAY, NOW + 3 * DAY)
+    assert [move.what for _, move in quiet.decided] == ["refuse"]
+    assert quiet.arrived == quiet.trained == quiet.answered == ()
+    assert seqclass("digest", "--days", 0)[0] == 2
+
+
+@pytest.mark.slow
+def test_both_pages_open_in_a_browser(
+    versions: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    write_all(versions)
+    pages = [seqclass_json("compare", "m@v1", "m@v2")["page"], seqclass_json("digest")["page"]]
+    with browse(tmp_path) as browser:
+        for page in pages:
+            for width in (390, 1440):
+                browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
+                             deviceScaleFactor=1, mobile=width < 500)  # fmt: skip
+                browser.go(f"file://{page}")
+                assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+                assert browser.evaluate("performance.getEntriesByType('resource').length") == 0
+            links = browser.evaluate("[...document.links].map(link => link.pathname)")
+            assert links
+            assert [link for link in links if not Path(link).exists()] == []
+
+
+def test_many_versions_stand_side_by_side(versions: Root, seqclass: Command) -> None:
+    rng = np.random.default_rng(0)
+    dataset = f"datasets/toy@{versions.names('datasets', 'toy')[0]}"
+    for _ in range(18):
+        answered(versions, dataset, list(rng.choice(["down", "up"], 40)), range(40))
+    refs = [f"m@v{number}" for number in range(1, 22)]
+    assert seqclass("compare", *refs[:20])[0] == 0
+    answered(versions, dataset, ["down"] * 40, range(40))
+    code, _, err = seqclass("compare", *refs)
+    assert (code, "expected 2 to 20" in err) == (2, True)
