@@ -85,6 +85,11 @@ def test_pages_name_what_they_are_of_and_say_why(tree: Root) -> None:
     assert model.index("v3 was refused") < model.index("v1 → v2") < model.index("none → v1")
 
 
+def test_no_page_is_larger_than_half_a_megabyte(tree: Root) -> None:
+    for page in PAGES:
+        assert len(text_of(tree, page)) <= 500_000
+
+
 def test_names_are_text_on_every_page(tree: Root) -> None:
     for page in PAGES:
         assert HOSTILE not in text_of(tree, page)
