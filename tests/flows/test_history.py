@@ -12,7 +12,7 @@ import pytest
 
 from seqclass.pages.catalogue import write_all
 from seqclass.store.models import Model, commit_model
-from seqclass.store.registry import move_champion, write_refusal
+from seqclass.store.registry import Grounds, move_champion, write_refusal
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from seqclass.store.terms import moments, terms_of
@@ -31,9 +31,9 @@ def moved(root: Root) -> None:
         store_version(root, "m", metrics=SCORES)
         if number < 2:
             version, now = f"v{number + 1}", NOW + number * DAY
-            move_champion(root, "m", version, "me", f"reason {number}", {}, now)
-    write_refusal(root, "m", "v3", "me", "worse", {}, NOW + 2 * DAY)
-    move_champion(root, "m", "v1", "you", "complaints", {}, NOW + 3 * DAY, what="rollback")
+            move_champion(root, "m", version, Grounds("me", f"reason {number}", {}, now))
+    write_refusal(root, "m", "v3", Grounds("me", "worse", {}, NOW + 2 * DAY))
+    move_champion(root, "m", "v1", Grounds("you", "complaints", {}, NOW + 3 * DAY), what="rollback")
 
 
 def test_who_answered_on_a_day_is_told_with_the_reason(
@@ -139,13 +139,13 @@ def test_what_can_t_be_compared_is_refused(versions: Root, seqclass: Command) ->
 
 def test_a_dataset_that_was_added_to_keeps_its_rows_comparable(versions: Root) -> None:
     from seqclass.pages.comparison import compare_versions
-    from seqclass.store.datasets import open_dataset, write_dataset
+    from seqclass.store.datasets import Provenance, open_dataset, write_rows
     from seqclass.store.registry import open_model
 
     first = open_dataset(versions, "toy")
     rows = [pa.concat_tables(first.tables()).slice(0, 55)]
     parents = {"parents": [first.ref]}
-    later = write_dataset(versions, "toy", rows, {}, NOW + DAY, lambda: parents).ref
+    later = write_rows(versions, "toy", rows, Provenance({}, NOW + DAY, lambda: parents)).ref
     answered(versions, later, ["down"] * 20, range(20))
     models = [open_model(versions, f"m@v{number}") for number in (1, 3)]
     assert sum(compare_versions(models).rows.values()) == 20

@@ -16,7 +16,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.training.spec import TrainingSpec
 from tasks.data.split import select_rows
-from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, unseen_rows
+from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, _Truth, unseen_rows
 from tests.support.commands import Command
 from tests.support.places import NOW
 
@@ -120,7 +120,7 @@ def test_pieces_without_a_label_count_as_nothing_and_those_of_other_classes_apar
     scores = {OURS: np.log([[0.9, 0.1], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]])}
     votes = {OURS: (np.array([0, UNDECIDED, UNDECIDED, 0]), np.ones(4))}
     known, strange = np.array([0, -1, -1, -1]), np.array([False, True, False, False])
-    found = _summaries(scores, votes, known, strange, np.arange(4), {})[OURS]
+    found = _summaries(scores, votes, _Truth(known, strange, np.arange(4)), {})[OURS]
     assert found["others_unknown"] == accuracy_of(np.array([True]))
     assert found["pieces"]["rows"] == 1
 
@@ -134,7 +134,8 @@ def test_intervals_of_windows_are_over_pieces() -> None:
     assert found["interval"][0] < 0, "that is a single piece of eight"
     nothing, votes = np.zeros(8, bool), {OURS: (np.zeros(8, int), np.ones(8))}
     sets = {"pair": np.array([0, 1])}
-    row = _summaries({OURS: ours}, votes, np.zeros(8, int), nothing, owners, sets)[OURS]
+    truth = _Truth(np.zeros(8, int), nothing, owners)
+    row = _summaries({OURS: ours}, votes, truth, sets)[OURS]
     assert row["windows"]["interval"] == row["sets"]["pair"]["interval"]
     assert np.ptp(row["windows"]["interval"]) > 0.4
 

@@ -24,8 +24,8 @@ from seqclass.pages.records import (
 from seqclass.pages.rendering import record_bytes, render
 from seqclass.pages.trust import trust_of
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import write_dataset
-from seqclass.store.registry import move_champion, open_model, write_refusal
+from seqclass.store.datasets import Provenance, write_rows
+from seqclass.store.registry import Grounds, move_champion, open_model, write_refusal
 from seqclass.store.retrainings import commit_retraining, write_suspect_labels
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
@@ -52,8 +52,8 @@ def tree(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     store_series(root, "hostile", label=[HOSTILE, "other"] * 30)
     for number in range(2):
         version = store_version(root, "bare", metrics=SCORES).version
-        move_champion(root, "bare", version, "me", HOSTILE, {}, NOW.replace(second=number))
-    write_refusal(root, "bare", "v3", "me", "worse", {}, NOW.replace(second=9))
+        move_champion(root, "bare", version, Grounds("me", HOSTILE, {}, NOW.replace(second=number)))
+    write_refusal(root, "bare", "v3", Grounds("me", "worse", {}, NOW.replace(second=9)))
     catalogue.write_all(root)
     return root
 
@@ -158,10 +158,10 @@ def test_one_change_reads_a_few_files_whatever_there_is(
 ) -> None:
     for number in range(25):
         version = store_version(root, "m", metrics=SCORES).version
-        move_champion(root, "m", version, "me", "why", {}, NOW.replace(second=number))
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
         store_series(root, f"d{number}", n=4)
     catalogue.write_all(root)
-    move_champion(root, "m", "v3", "me", "back", {}, NOW.replace(second=50))
+    move_champion(root, "m", "v3", Grounds("me", "back", {}, NOW.replace(second=50)))
     read: list[str] = []
     plain_open = open
 
@@ -180,7 +180,7 @@ def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:
     for _ in range(2):
         version = store_version(root, "m", metrics=SCORES).version
     store_series(root)
-    move_champion(root, "m", version, "me", "why", {}, NOW)
+    move_champion(root, "m", version, Grounds("me", "why", {}, NOW))
     catalogue.write_all(root)
     whole = text_of(root, "index.json")
     for path in (
@@ -215,7 +215,9 @@ def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None
     rows = [pa.concat_tables(first.tables())]
     twin = rows[0].slice(0, 1).set_column(0, "series_id", pa.array(["twin"]))
     parents = {"parents": [first.ref], "quarantined": {"out_of_range": 3}}
-    later = write_dataset(root, "toy", [*rows, twin], {}, NOW.replace(hour=9), lambda: parents)
+    later = write_rows(
+        root, "toy", [*rows, twin], Provenance({}, NOW.replace(hour=9), lambda: parents)
+    )
     catalogue.refresh(root, [])
     old, new = (text_of(root, f"datasets/toy/{own.manifest['version']}.html")
                 for own in (first, later))  # fmt: skip
@@ -392,7 +394,7 @@ FAINT = """(() => {
 
 def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> None:
     version = store_version(root, "m", metrics=SCORES).version
-    move_champion(root, "m", version, "me", "why", {}, NOW)
+    move_champion(root, "m", version, Grounds("me", "why", {}, NOW))
     shifts = [
         {"what": "value: mean", "shift": 0.75, "adjusted_p": 1e-9, "drifted": True},
         {"what": "value: spread", "shift": 0.125, "adjusted_p": 0.4, "drifted": False},

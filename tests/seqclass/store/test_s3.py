@@ -74,7 +74,7 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
     replace_file(bucket, bucket.join("index.html"), b"old")
     assert b"toy@" in bucket.fs.cat_file(write_all(bucket))
     version = store_version(bucket, "m", metrics={"macro_f1": 1, "accuracy": 1, "log_loss": 0})
-    move_champion(bucket, "m", version.version, "me", "why", {}, NOW)
+    move_champion(bucket, "m", version.version, Grounds("me", "why", {}, NOW))
     assert b"m@v1" in bucket.fs.cat_file(refresh(bucket, ["models/m@v1"]))
     assert b"champion v1" in bucket.fs.cat_file(bucket.join("models", "m", "index.html"))
     assert verify_tree(bucket)["bad"] == []
