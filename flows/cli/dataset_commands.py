@@ -16,8 +16,8 @@ from flows.cli.command_line import (
     prepare_prefect,
     span_of,
 )
+from flows.cli.dataset_printing import show_dataset, show_import, show_overview
 from flows.cli.option_groups import Place
-from flows.cli.printing import show_dataset, show_import, show_overview
 from flows.cli.reading_options import ReadingOptions
 
 if TYPE_CHECKING:

@@ -12,18 +12,10 @@ from flows.cli.command_line import (
     complain,
     writable,
 )
-from flows.cli.printing import (
-    add_row,
-    dataset_summary,
-    new_table,
-    print_json,
-    print_rows,
-    show_dataset_summary,
-    show_model,
-    show_search,
-    show_study,
-    span,
-)
+from flows.cli.dataset_printing import dataset_summary, show_dataset_summary
+from flows.cli.printing import add_row, new_table, print_json, print_rows, span
+from flows.cli.study_printing import show_search, show_study
+from flows.cli.training_printing import show_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import Bad, open_root
 

@@ -14,8 +14,9 @@ from flows.cli.command_line import (
     span_of,
     words,
 )
+from flows.cli.dataset_printing import show_dataset
 from flows.cli.option_groups import Place
-from flows.cli.printing import print_json, show_dataset
+from flows.cli.printing import print_json
 from seqclass.store.root import open_root
 
 DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]

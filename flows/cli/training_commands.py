@@ -17,7 +17,8 @@ from flows.cli.command_line import (
 )
 from flows.cli.dataset_commands import SignalOptions
 from flows.cli.option_groups import Place
-from flows.cli.printing import show_search, show_study, show_training
+from flows.cli.study_printing import show_search, show_study
+from flows.cli.training_printing import show_training
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:

@@ -1,0 +1,100 @@
+"""What the commands print of datasets and files."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from flows.cli.printing import add_row, new_table, print_json, print_table, span
+from seqclass.store.manifests import DatasetManifest
+from seqclass.store.references import DatasetRef
+from seqclass.store.root import Root, shown
+
+
+def show_dataset(store: Root, ref: str, as_json: bool) -> None:
+    from seqclass.store.datasets import open_dataset
+
+    manifest = open_dataset(store, ref).manifest
+    if as_json:
+        print_json(dataset_summary(manifest))
+        return
+    show_dataset_summary(store, manifest)
+    typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
+
+
+def show_import(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    from seqclass.store.datasets import open_dataset
+
+    if as_json:
+        manifest = open_dataset(store, outcome["dataset"]).manifest
+        print_json({**dataset_summary(manifest), **outcome})
+        return
+    for kind, count in outcome["quarantined"].items():
+        typer.echo(f"set aside, {kind}: {count:,} series")
+    if outcome["quarantine"]:
+        typer.echo(f"quarantine: {outcome['quarantine']}")
+    if outcome["repeats"]:
+        typer.echo(f"there already: {outcome['repeats']:,} series")
+    if outcome["parent"]:
+        old = outcome["parent"]
+        added = f"{outcome['added']:,} series" if outcome["added"] else "nothing new"
+        typer.echo(f"added to {old}: {added}")
+    show_dataset(store, outcome["dataset"], as_json)
+
+
+def dataset_summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
+    ref = str(DatasetRef(manifest["name"], manifest["version"]))
+    return {"dataset": ref, **{key: manifest[key] for key in keys}}
+
+
+def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
+    table = new_table("datasets/" + manifest["name"], manifest["version"])
+    add_row(table, "series", f"{manifest['n_series']:,}")
+    add_row(table, "steps", span(manifest["n_steps"]))
+    add_row(table, "channels", shown(", ".join(manifest["channels"])))
+    for label, count in manifest["classes"].items():
+        add_row(table, shown(f"class {label}"), f"{count:,}")
+    if manifest["unlabelled"]:
+        add_row(table, "without a label", f"{manifest['unlabelled']:,} (neither train nor test)")
+    for part, count in manifest["splits"].items():
+        add_row(table, f"split {part}", f"{count:,}")
+    if "group" in manifest["columns"]:
+        kept = "kept together by the column 'group'"
+        n_groups = manifest.get("groups")
+        add_row(table, "groups", f"{n_groups:,}, {kept}" if n_groups is not None else kept)
+    for channel, share in manifest.get("missing", {}).items():
+        if share:
+            add_row(table, f"missing in {channel}", f"{share:.2%} of the values")
+    print_table(table)
+    typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
+
+
+def show_overview(found: dict[str, Any], as_json: bool) -> None:
+    """How files are understood, and what looks wrong."""
+    if as_json:
+        print_json(found)
+        return
+    for path, file in found["files"].items():
+        table = new_table(shown(path), "")
+        for name, value in file.items():
+            if name != "columns":
+                add_row(table, name, value)
+        for column, role in file["columns"].items():
+            add_row(table, f"column {shown(column)}", role)
+        print_table(table)
+    low, typical, high = found["n_steps"]
+    table = new_table("found", "")
+    add_row(table, "series", f"{found['n_series']:,}")
+    add_row(table, "steps", f"{low:,} to {high:,}, typically {typical:,}")
+    for label, count in found["classes"].items():
+        add_row(table, f"class {shown(label)}", f"{count:,}")
+    for name in ("unlabelled", "groups", "copies", "flat"):
+        if found[name]:
+            add_row(table, name, f"{found[name]:,}")
+    for name, channel in found["channels"].items():
+        limits = f"{channel['lowest']:g} to {channel['highest']:g}"
+        add_row(table, f"channel {shown(name)}", f"{limits}, {channel['missing']:.1%} missing")
+    print_table(table)
+    for amiss in found["amiss"]:
+        typer.echo(f"look: {shown(amiss)}")

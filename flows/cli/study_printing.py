@@ -1,0 +1,104 @@
+"""What the commands print of studies and searches."""
+
+import shlex
+from typing import Any
+
+import typer
+
+from flows.cli.printing import _four, add_row, new_table, print_json, print_table
+from seqclass.store.references import DatasetRef
+from seqclass.store.root import Root, open_root
+
+
+def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
+    """``trained``: runs that were not there before, where the study was made just now."""
+    from seqclass.store.studies import open_study
+
+    study = open_study(store, ref)
+    variants = study.read_json("stability.json")["variants"]
+    if as_json:
+        print_json({
+            "study": study.ref, "dataset": study.manifest["dataset"], "trained": trained,
+            "variants": variants, "table": f"{study.folder}/runs.parquet",
+            "report": f"{study.folder}/report.html",
+        })  # fmt: skip
+        return
+    table = new_table("recipe", "architecture", "seeds", "mean macro F1", "sd", "lowest", "highest",
+                      "balanced accuracy", "log-loss", "validation log-loss", "restarts",
+                      "seconds", "gate")  # fmt: skip
+    for v in variants:
+        f1 = [_four(v["spread"]["macro_f1"][name]) for name in ("mean", "sd", "min", "max")]
+        losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
+        recall, one = v["spread"]["balanced_accuracy"], v["n_seeds"] == 1
+        balanced = _four(recall["mean"]) + ("" if one else f" ± {_four(recall['sd'])}")
+        add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *f1, balanced, *losses,
+                str(v["restarts"]), f"{v['seconds_median']:.1f}",
+                "refused" if v["refused"] else "passed")  # fmt: skip
+    print_table(table)
+    for v in variants:
+        if v["refused"]:
+            typer.echo(f"{v['recipe']}, {v['architecture']}: {v['refused']}")
+    typer.echo(f"{study.ref} on {study.manifest['dataset']}")
+    if trained is not None:
+        done = sum(v["n_seeds"] for v in variants)
+        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
+    typer.echo(f"table:  {study.folder}/runs.parquet")
+    typer.echo(f"report: {study.folder}/report.html")
+
+
+def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
+    """``trained``: runs that were not there before, where the search was made just now."""
+    from seqclass.store.studies import open_study
+
+    search = open_study(store, ref)
+    found, dataset = search.read_json("search.json"), search.manifest["dataset"]
+    spec = f"{search.folder}/spec.json"
+    following = next_training(store, dataset, spec)
+    if as_json:
+        print_json({
+            "search": search.ref, "dataset": dataset, **found, "spec": spec, "trained": trained,
+            "table": f"{search.folder}/runs.parquet", "next": following,
+        })  # fmt: skip
+        return
+    print_candidates(found)
+    typer.echo(f"{search.ref} on {dataset}: {found['rule']}")
+    typer.echo(reach(found))
+    if trained is not None:
+        done = sum(candidate["folds"] for candidate in found["candidates"])
+        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
+    typer.echo(f"table: {search.folder}/runs.parquet")
+    typer.echo(f"spec:  {spec}")
+    typer.echo(f"next:  {following}")
+
+
+def print_candidates(found: dict[str, Any]) -> None:
+    table = new_table("architecture", "", "log-loss", "better by", "standard error",
+                      "log-loss of fold 1", "folds", "seconds", "")  # fmt: skip
+    for number, c in enumerate(found["candidates"]):
+        names = ("log_loss", "gain", "standard_error", "first_fold_log_loss")
+        numbers = ["" if c[name] is None else f"{c[name]:z.4f}" for name in names]
+        marks = [
+            mark for mark, holds in (("default", not number), ("chosen", c["chosen"])) if holds
+        ]
+        add_row(table, c["candidate"], ", ".join(marks), *numbers, str(c["folds"]),
+                f"{c['seconds']:.1f}", "" if c["state"] == "complete" else c["state"],
+                style="bold" if c["chosen"] else "")  # fmt: skip
+    print_table(table)
+
+
+def reach(found: dict[str, Any]) -> str:
+    """How far a search came, and what it left out."""
+    states = [candidate["state"] for candidate in found["candidates"]]
+    counts = {state: states.count(state) for state in ("dropped", "unfinished", "not reached")}
+    left = [f"{count} {state}" for state, count in counts.items() if count]
+    return (
+        f"{states.count('complete')} of {len(states)} candidates trained on all {found['folds']} "
+        f"folds{', ' if left else ''}{', '.join(left)}; {found['spent']:.0f} of "
+        f"{found['seconds']:g} s spent (the default and the second always run)"
+    )
+
+
+def next_training(store: Root, dataset: str, spec: str) -> str:
+    words = ["seqclass", "train", DatasetRef.parse(dataset).short, "--spec", spec]
+    elsewhere = [] if open_root().url == store.url else ["--root", store.url]
+    return shlex.join([*words, *elsewhere])

@@ -1,0 +1,172 @@
+"""What the commands print of trainings and models."""
+
+import sys
+from typing import Any
+
+import typer
+
+from flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.store.root import Bad, Root
+
+
+def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(training_summary(store, outcome))
+    else:
+        show_model(store, outcome["model"], False, outcome["decision"])
+        typer.echo(f"catalogue: {store.join('index.html')}")
+
+
+def training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
+    from seqclass.store.registry import open_model
+
+    model = open_model(store, outcome["model"])
+    keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
+    metrics = model.read_json("metrics.json")
+    return {
+        "dataset": outcome["dataset"],
+        "model": model.ref,
+        "promoted": outcome["promoted"],
+        "refused": outcome["refused"],
+        "decision": outcome["decision"],
+        "metrics": model.manifest["metrics"],
+        "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
+        "ensemble": metrics["ensemble"],
+        "baselines": {
+            n: {k: s[k] for k in ("accuracy", "macro_f1")} for n, s in metrics["baselines"].items()
+        },
+        "report": f"{model.folder}/report.html",
+    }
+
+
+def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
+    from seqclass.store.audit import read_audit
+    from seqclass.store.registry import champion_of, open_model
+
+    model = open_model(store, ref)
+    found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
+    champion = champion_of(store, model.name)
+    bad = Bad()
+    audit = read_audit(store, model.name, bad)
+    for item in bad:
+        print(f"seqclass: left out, damaged: {item['path']}: {item['problem']}", file=sys.stderr)
+    if as_json:
+        print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
+                     "baselines": found["baselines"], "stability": spread})  # fmt: skip
+        return
+    print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
+    print_seeds(spread["seeds"], found["registered_seed"])
+    if found.get("ensemble"):
+        typer.echo(ensemble_gain(found["ensemble"]["gain"], len(spread["seeds"])))
+    typer.echo(seeds_line(spread, found["test_rows"]))
+    if found.get("split"):
+        typer.echo(split_line(found["split"]))
+    print_leaks(found)
+    if found.get("where"):
+        typer.echo(where_line(found["where"]))
+    then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
+    typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
+    typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
+    typer.echo(f"model:    {model.folder}/model.keras")
+    typer.echo(f"report:   {model.folder}/report.html")
+
+
+def split_line(split: dict[str, Any]) -> str:
+    """Which share of the series tests, and the class of which fewest do."""
+    fewest = min(split["test_rows"], key=split["test_rows"].get)
+    whose = "by the dataset's own split" if split["official"] else "held back"
+    said = [f"{split['share']:.1%} of the series test, {whose}",
+            f"fewest of class {fewest}: {split['test_rows'][fewest]}", *split["amiss"]]  # fmt: skip
+    return f"split: {'; '.join(said)}"
+
+
+def seeds_line(spread: dict[str, Any], n_rows: int) -> str:
+    """How a recipe's seeds spread; of one seed, that nothing is known of it."""
+    if len(spread["seeds"]) == 1:
+        return "one seed: how far another would differ is not known; train more with --seeds"
+    f1 = spread["spread"]["macro_f1"]
+    return (
+        f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
+        f"{spread['flipping_rows']} of {n_rows} test rows flip between seeds"
+    )
+
+
+def print_leaks(found: dict[str, Any]) -> None:
+    leaks = found.get("leaks")
+    if leaks and (leaks["exact"] or leaks["near"]):
+        pair = leaks["examples"][0]
+        typer.echo(
+            f"leaks: {leaks['exact']} test series are copies of training series and "
+            f"{leaks['near']} near copies, such as {pair['test']} of {pair['train']}"
+        )
+
+
+def print_scores(title: str, found: dict[str, Any]) -> None:
+    table = new_table(title, "accuracy", "macro F1", "balanced accuracy")
+    rows = {"this model": found["metrics"], **found["baselines"]}
+    for label, scores in rows.items():
+        cells = [f"{scores[k]:.4f}" for k in ("accuracy", "macro_f1", "balanced_accuracy")]
+        add_row(
+            table,
+            label.replace("_", " "),
+            *cells,
+            style="bold" if scores is found["metrics"] else "",
+        )
+    print_table(table)
+    metrics = found["metrics"]
+    low, high = metrics["intervals"]["macro_f1"]
+    typer.echo(
+        f"macro F1 {metrics['macro_f1']:.4f}, 95% interval {low:.4f} to {high:.4f}, "
+        f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
+        f"on {found['test_rows']} test rows"
+    )
+    if "abstention" in found:
+        _print_abstention(found["abstention"], found["without_offsets"])
+
+
+def _print_abstention(found: dict[str, Any], without_offsets: dict[str, float] | None) -> None:
+    right = found["accuracy_answered"]
+    typer.echo(
+        f"unknown below a confidence of {found['threshold']:.3f}: {found['unknown']} test rows"
+        + ("" if right is None else f"; accuracy of the others {right:.4f}")
+    )
+    if without_offsets:
+        typer.echo(
+            "rare classes answer below one half; the largest probability alone would reach macro "
+            f"F1 {without_offsets['macro_f1']:.4f}, balanced accuracy "
+            f"{without_offsets['balanced_accuracy']:.4f}"
+        )
+
+
+def ensemble_gain(gain: dict[str, dict[str, float]], n_seeds: int) -> str:
+    f1, loss = gain["macro_f1"], gain["log_loss"]
+    return (
+        f"ensemble of {n_seeds} seeds: macro F1 {f1['ensemble']:.4f} against "
+        f"{f1['mean_of_seeds']:.4f} of a seed on average, log-loss {loss['ensemble']:.4f} against "
+        f"{loss['mean_of_seeds']:.4f}"
+    )
+
+
+def where_line(where: dict[str, dict[str, float]]) -> str:
+    n_rows = sum(row["rows"] for row in where.values())
+    hits, chance = (
+        sum(row["rows"] * row[name] for row in where.values()) / n_rows
+        for name in ("hits", "chance")
+    )
+    worst = min(where, key=lambda label: where[label]["hits"])
+    return (
+        f"where: the step that speaks most for an answer lies within the event in {hits:.4f} of "
+        f"{n_rows} test rows answered rightly (chance {chance:.4f}), "
+        f"least of all {worst}: {where[worst]['hits']:.4f}"
+    )
+
+
+def print_seeds(seeds: list[dict[str, Any]], registered: int | None) -> None:
+    table = new_table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
+    for s in seeds:
+        add_row(table,
+            f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
+            f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
+            str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
+        )  # fmt: skip
+    print_table(table)
