@@ -6,9 +6,10 @@ from prefect import flow
 from prefect.states import Completed, State
 
 from flows.place import check_place, own_root
+from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.store.inbox import INBOX, inboxes
 from seqclass.store.root import Root, check_name, shown
-from tasks.data.collect import ArrivalSpec, collect
+from tasks.data.collect import collect
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 

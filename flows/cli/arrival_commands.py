@@ -44,7 +44,7 @@ def ingest(
         raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
     prepare_prefect("ingest", "flows.arrivals", store)
     from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
-    from tasks.data.collect import ArrivalSpec
+    from seqclass.screening.arrival_spec import ArrivalSpec
 
     for _, folder in inbox_places(store, dataset, inbox):
         _make(folder, DONE)

@@ -17,6 +17,7 @@ import typer
 from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
 from flows.service.deployed import hide_place, leave_room
+from flows.service.ending import close_dead_runs, kill, stop, stop_workers
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.service.secrecy import PASSWORD
 from flows.service.server import (
@@ -26,27 +27,25 @@ from flows.service.server import (
     SILENCE_S,
     Service,
     await_server,
-    await_worker,
     choose_port,
     client_of,
-    close_dead_runs,
-    deploy,
     home_of,
-    kill,
     local_url,
-    make_pool,
     mark_environment,
     new_service,
-    online_workers,
     only_one,
     prefect_url,
     record,
     recorded,
     start_server,
-    start_worker,
     still_there,
-    stop,
-    stop_workers,
+)
+from flows.service.worker import (
+    await_worker,
+    deploy,
+    make_pool,
+    online_workers,
+    start_worker,
     worker_name,
 )
 from seqclass.store.root import Root

@@ -14,14 +14,8 @@ from importlib import metadata, util
 from typing import Any
 
 from flows.service.automations import SILENT, STUCK, find
-from flows.service.server import (
-    POOL,
-    job_template,
-    online_workers,
-    prefect_file,
-    prefect_url,
-    use_service,
-)
+from flows.service.server import POOL, prefect_file, prefect_url, use_service
+from flows.service.worker import job_template, online_workers
 from seqclass.store.root import Root, open_root
 
 MIN_FREE_BYTES = 2 * 10**9

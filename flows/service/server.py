@@ -14,21 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
 from typing import Any
-from uuid import UUID
 
 from flows.service.processes import (
     MARK,
     begin,
-    is_dead,
     marked,
-    run_of,
-    runs,
-    tell,
-    wait_until_gone,
 )
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
@@ -126,7 +118,7 @@ def recorded(store: Root) -> Service | None:
 
 def still_there(service: Service) -> bool:
     """Whether a service's own server lives on, after the ``seqclass up`` of it was killed."""
-    return answers(service.url) and any(_is_server(pid) for pid in marked(service.mark))
+    return answers(service.url) and any(is_server(pid) for pid in marked(service.mark))
 
 
 def use_service(store: Root) -> None:
@@ -249,190 +241,18 @@ def await_server(service: Service, process: subprocess.Popen, home: Path) -> Non
         time.sleep(0.1)
 
 
-def worker_name(store: Root) -> str:
-    return f"seqclass {socket.gethostname()} {store.url}".replace("/", "-").replace("%", "-")
+def mark_environment(service: Service, settings: dict[str, str]) -> dict[str, str]:
+    """What every process of a service is started with."""
+    return {**settings, **os.environ, MARK: service.mark,
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # fmt: skip
 
 
-def start_worker(
-    store: Root, service: Service, limit: int, environment: dict[str, str]
-) -> subprocess.Popen:
-    """Start a worker whose runs use this root and beat often enough for the automations."""
-    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
-             "--name", worker_name(store), "--limit", str(limit)]  # fmt: skip
-    surroundings = {
-        **environment,
-        **service.access,
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
-        "PREFECT_WORKER_QUERY_SECONDS": "3",
-        "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
-        "SEQCLASS_STORAGE": store.url,
-    }
-    return begin(words, surroundings, home_of(store) / "worker.log")
-
-
-def make_pool(client: Any) -> None:
-    """Create the process pool, or close the one there is: its runs take no command or variables."""
-    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-
-    template = job_template()
-    try:
-        found = client.read_work_pool(POOL)
-    except ObjectNotFound:
-        wanted = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
-        with contextlib.suppress(ObjectAlreadyExists):
-            client.create_work_pool(wanted)
-        return
-    if found.type != "process":
-        raise ValueError(
-            f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
-        )
-    if found.base_job_template != template:
-        client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
-
-
-def job_template() -> dict[str, Any]:
-    """What a run may ask of the process that it gets: nothing."""
-    return json.loads(file_of_project("work-pool.json").read_text(encoding="utf-8"))
-
-
-def deploy(service: Service, environment: dict[str, str]) -> None:
-    """Create or renew every deployment of prefect.yaml."""
-    file = prefect_file()
-    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
-             "--prefect-file", str(file)]  # fmt: skip
-    found = subprocess.run(  # noqa: S603 - the project's own words
-        words, env={**environment, **service.access}, cwd=file.parent,
-        capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    if found.returncode:
-        raise ValueError(f"prefect deploy: {(found.stderr or found.stdout)[-400:]}")
-
-
-def online_workers(client: Any) -> dict[str, datetime]:
-    """Workers that the server takes for alive, with their last heartbeat."""
-    from prefect.exceptions import PrefectHTTPStatusError
-
-    try:
-        found = client.read_workers_for_work_pool(POOL)
-    except PrefectHTTPStatusError as error:
-        if error.response.status_code == 404:  # there is no such pool
-            return {}
-        raise
-    return {w.name: w.last_heartbeat_time for w in found if w.status == "ONLINE"}
-
-
-def await_worker(
-    client: Any, store: Root, process: subprocess.Popen, before: datetime | None
-) -> None:
-    """Wait for a heartbeat other than the one ``before``, of a worker of the same name."""
-    deadline = time.monotonic() + WORKER_LIMIT_S
-    while online_workers(client).get(worker_name(store)) in (None, before):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise ValueError(
-                f"worker: expected it to come online, it did not; see {home_of(store)}/worker.log"
-            )
-        time.sleep(0.2)
-
-
-def stop(service: Service) -> list[int]:
-    """End a service: its worker and runs, then its server; returns what would not go in time."""
-    family, own_runs = marked(service.mark), runs(service.mark)
-    servers, ended = {pid for pid in family if _is_server(pid)}, {run_of(pid) for pid in own_runs}
-    tell(_workers(family) | own_runs, SIGTERM)
-    wait_until_gone(family - servers, GRACE_S)
-    stubborn = marked(service.mark) - servers
-    tell(stubborn, SIGKILL)
-    wait_until_gone(stubborn, GRACE_S)
-    close_runs(service, sorted(ended))
-    tell(servers, SIGTERM)
-    wait_until_gone(servers, GRACE_S)
-    left = marked(service.mark)
-    tell(left, SIGKILL)
-    wait_until_gone(left, GRACE_S)
-    return sorted(stubborn | left)
-
-
-def close_runs(service: Service, ids: list[str]) -> None:
-    """Tell the server of runs that were ended, and of the flows within them: they crashed."""
-    if not ids or not answers(service.url):
-        return
-    from prefect.client.schemas import filters
-    from prefect.client.schemas.objects import StateType
-    from prefect.states import Crashed
-
-    alive = filters.FlowRunFilterState(
-        type=filters.FlowRunFilterStateType(
-            any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
-        )
-    )
-    with client_of(service) as client:
-        wanted = filters.FlowRunFilter(
-            id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
-        )
-        while found := client.read_flow_runs(flow_run_filter=wanted):
-            for run in found:
-                client.set_flow_run_state(run.id, Crashed(message="its process has ended"))
-            parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
-            wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
-
-
-def close_dead_runs(service: Service) -> None:
-    """Tell of runs whose process is gone: who would have told is gone as well.
-
-    Only where the server is the service's own: on others, runs may be those of other machines.
-    """
-    if not Path("/proc").is_dir() or not still_there(service):
-        return
-    from prefect.client.schemas import filters
-    from prefect.client.schemas.objects import StateType
-
-    running = filters.FlowRunFilter(
-        state=filters.FlowRunFilterState(
-            type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING])
-        )
-    )
-    with client_of(service) as client:
-        found = client.read_flow_runs(flow_run_filter=running)
-    close_runs(service, [str(run.id) for run in found if has_died(run)])
-
-
-def has_died(run: Any) -> bool:
-    """Whether a worker started a run here and its process is no longer there."""
-    pid = run.infrastructure_pid or ""
-    if not pid.isdigit():
-        return False
-    return is_dead(int(pid)) or run_of(int(pid)) not in ("", str(run.id))
-
-
-def kill(service: Service) -> None:
-    """End everything of a service at once."""
-    tell(marked(service.mark), SIGKILL)
-
-
-def _words(pid: int) -> list[str]:
+def command_of(pid: int) -> list[str]:
     with contextlib.suppress(OSError):
         text = Path("/proc", str(pid), "cmdline").read_text(errors="replace")
         return text.split("\0")
     return []
 
 
-def _is_server(pid: int) -> bool:
-    return SERVER in _words(pid)
-
-
-def _workers(pids: set[int]) -> set[int]:
-    return {pid for pid in pids if {"prefect", "worker", "start"} <= set(_words(pid))}
-
-
-def stop_workers(service: Service) -> None:
-    """End workers that a killed ``seqclass up`` left; their runs go on."""
-    left = _workers(marked(service.mark))
-    tell(left, SIGTERM)
-    tell(wait_until_gone(left, GRACE_S), SIGKILL)
-
-
-def mark_environment(service: Service, settings: dict[str, str]) -> dict[str, str]:
-    """What every process of a service is started with."""
-    return {**settings, **os.environ, MARK: service.mark,
-            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # fmt: skip
+def is_server(pid: int) -> bool:
+    return SERVER in command_of(pid)

@@ -7,7 +7,7 @@ digest, announced once more, and moved.
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
+from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.screening.contract import Profile
-from seqclass.screening.policy import Policy
 from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
 from seqclass.store.datasets import (
     Dataset,
@@ -26,7 +26,7 @@ from seqclass.store.datasets import (
     open_dataset,
     write_rows,
 )
-from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files, what_of
+from seqclass.store.formats import expand, names_of, read_files, what_of
 from seqclass.store.inbox import (
     DONE,
     QUARANTINE,
@@ -49,29 +49,6 @@ from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000
-
-
-@dataclass(frozen=True)
-class ArrivalSpec:
-    """How files that arrive are read, and when they are taken for whole.
-
-    policy: what becomes of rows that break the dataset's contract; a file that it refuses goes to
-    quarantine whole. quiet_s: seconds for which a file must not have changed. patience_s: seconds
-    after which a file whose end is still missing is set aside. limits: what a file may hold.
-    """
-
-    columns: ColumnNames = field(default_factory=ColumnNames)
-    policy: Policy = field(default_factory=Policy)
-    quiet_s: float = 2.0
-    patience_s: float = 3600.0
-    limits: Limits = field(default_factory=Limits)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.quiet_s <= self.patience_s:
-            raise ValueError(
-                f"quiet_s: expected seconds from 0 to patience_s ({self.patience_s:g}), "
-                f"got {self.quiet_s:g}; correct them"
-            )
 
 
 @dataclass

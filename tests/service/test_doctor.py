@@ -17,13 +17,13 @@ from flows.service.server import (
     choose_port,
     home_of,
     local_url,
-    make_pool,
     new_service,
     only_one,
     prefect_file,
     record,
     recorded,
 )
+from flows.service.worker import make_pool
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.servers import free_port

@@ -24,11 +24,11 @@ from flows.service.server import (
     Service,
     await_server,
     choose_port,
-    job_template,
     local_url,
     new_service,
     start_server,
 )
+from flows.service.worker import job_template
 from seqclass.store.root import Root
 from tests.support.chromium import Page, browse
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from flows.service.ending import has_died
 from flows.service.processes import MARK, begin, marked, run_of, runs, tell, wait_until_gone
-from flows.service.server import has_died
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system shows no processes")
 RUN = "PREFECT__FLOW_RUN_ID"

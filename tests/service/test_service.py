@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from flows.service.processes import environment_of, marked, runs
-from flows.service.server import SILENCE_S, Service, client_of, online_workers, recorded
+from flows.service.server import SILENCE_S, Service, client_of, recorded
+from flows.service.worker import online_workers
 from seqclass.store.attempts import read_attempt
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset

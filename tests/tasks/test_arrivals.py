@@ -306,7 +306,8 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC, timedelta
 from seqclass.store.root import open_root
-from tasks.data.collect import ArrivalSpec, Inbox, collect_arrivals
+from seqclass.screening.arrival_spec import ArrivalSpec
+from tasks.data.collect import Inbox, collect_arrivals
 root, moment = open_root(sys.argv[1]), int(sys.argv[2])
 inbox, calls = open_root(root.join("inbox", "toy")), 0
 def count(frame, event, argument):

@@ -1,0 +1,110 @@
+"""The end of a service: its runs, its worker, its server."""
+
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Any
+from uuid import UUID
+
+from flows.service.processes import (
+    is_dead,
+    marked,
+    run_of,
+    runs,
+    tell,
+    wait_until_gone,
+)
+from flows.service.server import (
+    GRACE_S,
+    Service,
+    answers,
+    client_of,
+    command_of,
+    is_server,
+    still_there,
+)
+
+
+def stop(service: Service) -> list[int]:
+    """End a service: its worker and runs, then its server; returns what would not go in time."""
+    family, own_runs = marked(service.mark), runs(service.mark)
+    servers, ended = {pid for pid in family if is_server(pid)}, {run_of(pid) for pid in own_runs}
+    tell(_workers(family) | own_runs, SIGTERM)
+    wait_until_gone(family - servers, GRACE_S)
+    stubborn = marked(service.mark) - servers
+    tell(stubborn, SIGKILL)
+    wait_until_gone(stubborn, GRACE_S)
+    close_runs(service, sorted(ended))
+    tell(servers, SIGTERM)
+    wait_until_gone(servers, GRACE_S)
+    left = marked(service.mark)
+    tell(left, SIGKILL)
+    wait_until_gone(left, GRACE_S)
+    return sorted(stubborn | left)
+
+
+def close_runs(service: Service, ids: list[str]) -> None:
+    """Tell the server of runs that were ended, and of the flows within them: they crashed."""
+    if not ids or not answers(service.url):
+        return
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    alive = filters.FlowRunFilterState(
+        type=filters.FlowRunFilterStateType(
+            any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+        )
+    )
+    with client_of(service) as client:
+        wanted = filters.FlowRunFilter(
+            id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
+        )
+        while found := client.read_flow_runs(flow_run_filter=wanted):
+            for run in found:
+                client.set_flow_run_state(run.id, Crashed(message="its process has ended"))
+            parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
+            wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
+
+
+def close_dead_runs(service: Service) -> None:
+    """Tell of runs whose process is gone: who would have told is gone as well.
+
+    Only where the server is the service's own: on others, runs may be those of other machines.
+    """
+    if not Path("/proc").is_dir() or not still_there(service):
+        return
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+
+    running = filters.FlowRunFilter(
+        state=filters.FlowRunFilterState(
+            type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING])
+        )
+    )
+    with client_of(service) as client:
+        found = client.read_flow_runs(flow_run_filter=running)
+    close_runs(service, [str(run.id) for run in found if has_died(run)])
+
+
+def has_died(run: Any) -> bool:
+    """Whether a worker started a run here and its process is no longer there."""
+    pid = run.infrastructure_pid or ""
+    if not pid.isdigit():
+        return False
+    return is_dead(int(pid)) or run_of(int(pid)) not in ("", str(run.id))
+
+
+def kill(service: Service) -> None:
+    """End everything of a service at once."""
+    tell(marked(service.mark), SIGKILL)
+
+
+def _workers(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if {"prefect", "worker", "start"} <= set(command_of(pid))}
+
+
+def stop_workers(service: Service) -> None:
+    """End workers that a killed ``seqclass up`` left; their runs go on."""
+    left = _workers(marked(service.mark))
+    tell(left, SIGTERM)
+    tell(wait_until_gone(left, GRACE_S), SIGKILL)

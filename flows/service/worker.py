@@ -1,0 +1,110 @@
+"""The pool, its deployments and the worker that takes their runs."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from datetime import datetime
+from typing import Any
+
+from flows.service.processes import (
+    begin,
+)
+from flows.service.server import (
+    HEARTBEAT_S,
+    POOL,
+    WORKER_LIMIT_S,
+    Service,
+    file_of_project,
+    home_of,
+    prefect_file,
+)
+from seqclass.store.root import Root
+
+
+def worker_name(store: Root) -> str:
+    return f"seqclass {socket.gethostname()} {store.url}".replace("/", "-").replace("%", "-")
+
+
+def start_worker(
+    store: Root, service: Service, limit: int, environment: dict[str, str]
+) -> subprocess.Popen:
+    """Start a worker whose runs use this root and beat often enough for the automations."""
+    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
+             "--name", worker_name(store), "--limit", str(limit)]  # fmt: skip
+    surroundings = {
+        **environment,
+        **service.access,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+        "SEQCLASS_STORAGE": store.url,
+    }
+    return begin(words, surroundings, home_of(store) / "worker.log")
+
+
+def make_pool(client: Any) -> None:
+    """Create the process pool, or close the one there is: its runs take no command or variables."""
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+    template = job_template()
+    try:
+        found = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        wanted = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+        with contextlib.suppress(ObjectAlreadyExists):
+            client.create_work_pool(wanted)
+        return
+    if found.type != "process":
+        raise ValueError(
+            f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
+        )
+    if found.base_job_template != template:
+        client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def job_template() -> dict[str, Any]:
+    """What a run may ask of the process that it gets: nothing."""
+    return json.loads(file_of_project("work-pool.json").read_text(encoding="utf-8"))
+
+
+def deploy(service: Service, environment: dict[str, str]) -> None:
+    """Create or renew every deployment of prefect.yaml."""
+    file = prefect_file()
+    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
+             "--prefect-file", str(file)]  # fmt: skip
+    found = subprocess.run(  # noqa: S603 - the project's own words
+        words, env={**environment, **service.access}, cwd=file.parent,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if found.returncode:
+        raise ValueError(f"prefect deploy: {(found.stderr or found.stdout)[-400:]}")
+
+
+def online_workers(client: Any) -> dict[str, datetime]:
+    """Workers that the server takes for alive, with their last heartbeat."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        found = client.read_workers_for_work_pool(POOL)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == 404:  # there is no such pool
+            return {}
+        raise
+    return {w.name: w.last_heartbeat_time for w in found if w.status == "ONLINE"}
+
+
+def await_worker(
+    client: Any, store: Root, process: subprocess.Popen, before: datetime | None
+) -> None:
+    """Wait for a heartbeat other than the one ``before``, of a worker of the same name."""
+    deadline = time.monotonic() + WORKER_LIMIT_S
+    while online_workers(client).get(worker_name(store)) in (None, before):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(
+                f"worker: expected it to come online, it did not; see {home_of(store)}/worker.log"
+            )
+        time.sleep(0.2)
