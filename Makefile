@@ -8,7 +8,7 @@ AUDIT := .venv-audit/bin
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow check bench bench-archive bench-peers lock sbom audit
+.PHONY: install run test test-slow cover check bench bench-archive bench-peers lock sbom audit
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -30,6 +30,12 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+cover: install
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 check: install
 	$(BIN)/ruff check

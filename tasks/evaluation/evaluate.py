@@ -166,14 +166,14 @@ def _write_table(fs: Any, path: str, table: pa.Table) -> None:
         pq.write_table(table, file)
 
 
-def predictions(
+def predictions(  # noqa: PLR0913 - what a row is made of
     dataset: Dataset,
     chosen: Split,
     answers: Answers,
     decision: Decision,
     by_seed: dict[int, np.ndarray],
     references: pa.Table,
-) -> pa.Table:  # what a row is made of
+) -> pa.Table:
     """A row per test series: truth, the registered model's answer, every seed's answer.
 
     ``answer`` is the prediction, or ``unknown``, whose ``reason`` is ``ambiguous`` where the
