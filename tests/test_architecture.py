@@ -1,7 +1,9 @@
 """The house: which package may import which, and what no file may do."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -227,3 +229,22 @@ def test_the_page_on_the_house_names_files_that_are_there() -> None:
     assert {one for one in named if one.rpartition("/")[2] not in known} == set()
     rooted = {one for one in named if one.startswith(("seqclass/", "tasks/", "flows/", "tests/"))}
     assert {one for one in rooted if not (REPOSITORY / one).exists()} == set()
+
+
+def test_the_library_works_beside_files_of_the_same_names(tmp_path: Path) -> None:
+    """A notebook's folder may hold tasks.py and storage.py; neither Prefect nor TensorFlow is asked
+    for before something is trained or loaded."""
+    for name in ("tasks.py", "storage.py", "flows.py"):
+        (tmp_path / name).write_text("raise AssertionError(__file__)\n")
+    script = (
+        "import sys, seqclass\n"
+        "early = {'prefect', 'tensorflow', 'keras'} & set(sys.modules)\n"
+        "store = seqclass.open_store('.')\n"
+        "model = seqclass.SequenceClassifier(members=('convolutions',))\n"
+        "print(early, store.models(), 'prefect' in sys.modules)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert found.stdout == "set() [] False\n", found.stderr

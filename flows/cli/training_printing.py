@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Bad, Root
+from seqclass.store.split import SPLIT
 
 
 def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
@@ -61,6 +62,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(seeds_line(spread, found["test_rows"]))
     if found.get("split"):
         typer.echo(split_line(found["split"]))
+    if all(entry["path"] != SPLIT for entry in model.manifest["files"]):
+        typer.echo("split: not stored with this version; made again by the rule of its time")
     print_leaks(found)
     if found.get("where"):
         typer.echo(where_line(found["where"]))

@@ -53,6 +53,7 @@ def test_it_is_listed_sound_and_shown(
     [study] = [name for name in old.names("studies", "lines") if name != "runs"]
     for ref in ("lines", "lines@v1", "datasets/lines", f"studies/lines@{study}"):
         assert seqclass("show", ref)[0] == 0
+    assert "made again by the rule of its time" in seqclass("show", "lines@v1")[1]
 
 
 def test_its_versions_answer_and_their_split_is_that_of_their_rule(old: Root) -> None:
