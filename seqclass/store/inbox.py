@@ -87,8 +87,8 @@ def missing_end(inbox: Root, name: str) -> str | None:
         tail = file.read()
         if ending == ".parquet" and tail != PARQUET_MAGIC:
             return "the footer of a Parquet file"
-        if ending == ".npz" and not zipfile.is_zipfile(file):
-            return "the directory at the end of an .npz file"
+        if ending in (".npz", ".xlsx") and not zipfile.is_zipfile(file):
+            return f"the directory at the end of an {ending} file"
         if ending in (".csv", ".tsv", ".ts") and not tail.endswith(b"\n"):
             return "a line break at its end"
     return None
