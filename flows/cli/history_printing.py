@@ -1,12 +1,16 @@
 """What the commands print that look back."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from flows.cli.printing import add_row, new_table, print_table
-from seqclass.pages.comparison import Comparison
-from seqclass.pages.digest import Digest
 from seqclass.store.root import shown
 from seqclass.store.terms import Term
+
+if TYPE_CHECKING:
+    from seqclass.pages.comparison import Comparison
+    from seqclass.pages.digest import Digest
 
 MAX_COLUMNS = 4
 """Versions of which a terminal shows every class."""
@@ -22,7 +26,7 @@ def show_history(name: str, at: str | None, terms: list[Term]) -> None:
         typer.echo(f"  {term.what} by {shown(term.actor)}: {shown(term.reason)}")
 
 
-def show_comparison(found: Comparison, page: str) -> None:
+def show_comparison(found: "Comparison", page: str) -> None:
     first = found.versions[0]
     typer.echo(f"{sum(found.rows.values()):,} common test rows; differences to {first}")
     table = new_table("version", "macro F1", "difference", "95% interval", "won", "lost")
@@ -43,7 +47,7 @@ def show_comparison(found: Comparison, page: str) -> None:
     typer.echo(f"page: {page}")
 
 
-def show_digest(found: Digest, page: str) -> None:
+def show_digest(found: "Digest", page: str) -> None:
     typer.echo(f"from {found.since[:16]} to {found.until[:16]} UTC")
     for own in found.arrived:
         typer.echo(f"arrived:  {own.dataset}, {own.n_series:,} series ({own.added:+,})")

@@ -63,7 +63,8 @@ def score(
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
-    limits, store, out = limits_of(options.limit or []), place.store(), options.out
+    limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
+    store = place.store()
     ref = open_model(store, model).ref
     partitions_of(store, data, limits)
     if options.labels is not None:
@@ -74,7 +75,7 @@ def score(
     from tasks.inference.score import ScoringSpec
 
     written = None if out == "-" else out
-    spec = ScoringSpec(written, options.labels, reading.names(), limits)
+    spec = ScoringSpec(written, options.labels, columns, limits)
     found = flow(ref, data, spec, store.url)
     if out == "-":
         _print_answers(store, found["tables"])

@@ -17,7 +17,7 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answer_files import check_ending, write_out
 from seqclass.inference.partitions import Partition, partitions_of, read_labels
 from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, scorer_of
-from seqclass.monitoring.estimate import Sureness, estimate, expected_macro_f1
+from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
@@ -30,6 +30,7 @@ from tasks.evaluation.compare import ANSWERS
 
 SURENESS = ["confidence", "familiarity"]
 """Columns of scores and of a version's answers to its test rows."""
+UNTESTED = "the version keeps no answers to its test rows"
 
 
 @task(name="resolve model")
@@ -211,9 +212,14 @@ def _estimate(
     model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
 ) -> dict[str, Any]:
     """What to expect of the answers, by the version's test rows."""
-    tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
-    right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-    found = estimate(right, _sureness(tested), _sureness(scores))
+    right, found = (
+        np.empty(0, bool),
+        Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
+    )
+    if any(entry["path"] == ANSWERS for entry in model.manifest["files"]):
+        tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
+        right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
+        found = estimate(right, _sureness(tested), _sureness(scores))
     return {
         **found._asdict(),
         "macro_f1": expected_macro_f1(probabilities, answers),

@@ -114,7 +114,7 @@ def attempt_at(root: Root, new_data: NewData) -> Attempt | None:
 
 def _given_up(new_data: NewData, records: list[RetrainingRecord], spec: RetrainSpec) -> str | None:
     last = records[-1] if records and not spec.again else None
-    if last is None or last["decision"] != FAILED or last["champion"] != new_data.champion:
+    if last is None or last.get("decision") != FAILED or last["champion"] != new_data.champion:
         return None
     if last["dataset"] != new_data.latest:
         return None

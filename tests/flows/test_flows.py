@@ -75,7 +75,7 @@ def test_the_run_is_called_by_what_it_worked_on(trained: tuple[Root, dict]) -> N
 
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(limit=200)
-    assert "train toy" in {run.name for run in runs}
+    assert "train toy@v1" in {run.name for run in runs}
 
 
 def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
@@ -130,7 +130,13 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
     root, outcome = trained
     page = Path(open_model(root, outcome["model"]).folder, "report.html").read_text()
     assert not re.findall(r'src=|(?:href)="(?!\.\./|[a-z]+\.json)[^"]*"', page)
-    for part in ("95% interval", "logistic regression", "Hardest test series", "Data", "seed 1"):
+    for part in (
+        "95% interval",
+        "logistic regression",
+        "Hardest test series",
+        "Data",
+        "Worst case: seed",
+    ):
         assert part in page
 
 

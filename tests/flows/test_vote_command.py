@@ -88,7 +88,8 @@ def test_rows_that_were_trained_on_do_not_vote(trained: Root, seqclass_json: Cal
 def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_path: Path) -> None:
     root = open_root(tmp_path / "tree")
     own = store_circles(root, "circles", 60, 16, list(STEPS))
-    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 2}}
+    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 2},
+                "files": []}  # fmt: skip
     model = Model(root, "m", "v1", manifest)
     [table] = own.tables()
     known = table.take(select_rows(own, TrainingSpec()).train)

@@ -126,9 +126,9 @@ def test_nothing_begins_in_quiet_hours_but_by_hand(
     for hour in HOURS:
         assert spec.is_quiet(hour) == (hour in quiet), hour
     late = NOW.replace(hour=min(quiet)) + timedelta(days=1)
-    why = news(waiting, late, spec)["waiting"]
+    why = news(waiting, late, spec).waiting
     assert why == f"quiet hours from {hours[0]} to {hours[1]} (UTC)"
-    assert news(waiting, late, RetrainSpec(quiet_hours=hours, again=True))["waiting"] is None
+    assert news(waiting, late, RetrainSpec(quiet_hours=hours, again=True)).waiting is None
 
 
 def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:

@@ -270,7 +270,10 @@ def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Pa
         (["toy@v9", "toy"], "MODEL: expected one of toy@v1"),
         (["toy", "toy", "--out", "x.txt"], "--out: expected a name ending in"),
         (["toy", "toy", "--out", "-", "--json"], "--out: expected a file beside --json"),
-        (["toy", "toy", "--layout", "tall"], "--layout: expected long or wide, got 'tall'"),
+        (
+            ["toy", "toy", "--layout", "tall"],
+            "--layout: expected long or wide or folders",
+        ),
         (["toy", "toy", "--labels", "no.csv"], "--labels: expected an existing file"),
         (["toy", "toy", "--limit", "rows=1"], "--limit: expected NAME=NUMBER with a name out of"),
     ],

@@ -291,9 +291,9 @@ def test_one_npy_file_is_not_a_dataset(tmp_path: Path) -> None:
         read(tmp_path / "x.npy")
 
 
-@pytest.mark.parametrize("name", ["missing.csv", "b.xlsx"])
+@pytest.mark.parametrize("name", ["missing.csv", "b.ods"])
 def test_missing_and_unknown_files_are_refused(tmp_path: Path, name: str) -> None:
-    text(tmp_path, "b.xlsx", "")
+    text(tmp_path, "b.ods", "")
     with pytest.raises(ValueError, match=r"^PATH: expected .*got "):
         expand([str(tmp_path / name)], "PATH")
 

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.store.formats import ColumnNames, expand, read_files
+from seqclass.store.formats import ColumnNames, Limits, expand, read_files
+from seqclass.store.formats.columns import float_column
+from seqclass.store.formats.workbook import read_sheet
 
 IDS, LABELS = ["p", "q", "r"], ["up", "down", "up"]
 VALUES = {"p": [1.5, 2.25, -3.5], "q": [4.5, 0.25, 6.75], "r": [7.5, 8.125, 9.5]}
@@ -272,6 +274,20 @@ def test_a_sheet_that_is_none_is_refused_with_the_cure(
     with pytest.raises(ValueError, match="expected") as caught:
         read(workbook(tmp_path / "in.xlsx", **sheets), **words)
     assert cure in str(caught.value)
+
+
+def test_a_sheet_s_columns_are_known_by_kind(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "in.xlsx", rows=LONG_SHEET)
+    found = read_sheet(path, ColumnNames(), Limits())
+    assert [str(kind) for kind in found.schema.types] == ["string", "string", "int64", "double"]
+
+
+def test_numbers_written_as_texts_are_numbers_or_refused_by_row() -> None:
+    texts = pa.chunked_array([["1.5", " ", "nan", "-2e3"]])
+    found = float_column("f", texts, "x", np.arange(2, 6), False)
+    np.testing.assert_array_equal(found, np.array([1.5, np.nan, np.nan, -2000], np.float32))
+    with pytest.raises(ValueError, match=r"f, row 3: .*--decimal"):
+        float_column("f", pa.chunked_array([["1.5", "2,5"]]), "x", np.arange(2, 4), False)
 
 
 def test_an_archive_that_is_no_workbook_or_would_be_huge_is_refused(tmp_path: Path) -> None:

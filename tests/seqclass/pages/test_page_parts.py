@@ -1,0 +1,111 @@
+"""Parts that pages are made of: small drawings, figures of a channel, summaries of versions."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqclass.pages.dataset_pages import write_dataset_pages
+from seqclass.pages.dataset_profile import Gathered, profile
+from seqclass.pages.drawing import line, path_of, resampled, series
+from seqclass.pages.model_pages import write_model_pages
+from seqclass.pages.model_summary import read_version, summarize
+from seqclass.pages.version_report import dataset_link, has_report
+from seqclass.reports.charts import plain, strip_plot
+from seqclass.store.policy import read_policy, write_policy
+from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.root import Bad, DamagedError, Root
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+SCORES = {"macro_f1": 0.9, "accuracy": 0.9, "log_loss": 0.3}
+NUMBERS = st.floats(-1e6, 1e6, allow_nan=False, width=32)
+
+
+@given(st.lists(st.one_of(st.none(), NUMBERS), min_size=1, max_size=30))
+@settings(max_examples=50)
+def test_a_line_stays_in_its_box_and_breaks_where_a_value_is_missing(
+    values: list[float | None],
+) -> None:
+    d = path_of(values, 80, 20)
+    points = [tuple(map(float, p.split())) for p in re.findall(r"[ML]([-\d.]+ [-\d.]+)", d)]
+    known = [value is not None for value in values]
+    assert len(points) == sum(known)
+    assert all(0 <= x <= 80 and -0.05 <= y <= 20.05 for x, y in points)
+    begins = sum(own and not before for own, before in zip(known, [False, *known], strict=False))
+    assert d.count("M") == begins
+
+
+def test_names_in_drawings_are_text() -> None:
+    for drawn in (line([1, 2], "<b>"), series([1.0, None], "<b>", "<script>")):
+        assert "<script>" not in drawn
+        assert "<b>" not in drawn
+
+
+@given(st.integers(1, 200), st.integers(2, 50))
+@settings(max_examples=50)
+def test_what_is_drawn_of_a_series_keeps_its_ends(n: int, most: int) -> None:
+    drawn = resampled(np.arange(n, dtype=np.float32), most)
+    assert len(drawn) == min(n, most)
+    assert (drawn[0], drawn[-1]) == (0, n - 1)
+
+
+@given(
+    st.lists(st.one_of(NUMBERS, st.just(float("nan"))), min_size=1, max_size=60), st.integers(1, 7)
+)
+@settings(max_examples=50)
+def test_figures_of_a_channel_do_not_depend_on_the_pieces(values: list[float], size: int) -> None:
+    pieces, whole = Gathered(), np.array(values, np.float32)
+    for start in range(0, len(whole), size):
+        pieces.add(whole[start : start + size])
+    found, known = pieces.channel("x"), whole[~np.isnan(whole)].astype(float)
+    assert found.missing == pytest.approx(1 - len(known) / len(whole))
+    if len(known):
+        assert (found.lowest, found.highest) == (known.min(), known.max())
+        assert found.mean == pytest.approx(known.mean(), rel=1e-6, abs=1e-6)
+    else:
+        assert found.lowest is None
+
+
+def test_a_profile_counts_what_the_dataset_has(root: Root) -> None:
+    dataset = store_series(root, n=20)
+    found = profile(dataset)
+    assert sum(own.count for own in found.classes) == 20
+    write_dataset_pages(root, "toy", anew=True)
+    page = dataset_link(root, dataset.ref, "../")
+    assert page is not None
+    assert root.fs.exists(root.join(page.removeprefix("../").partition("#")[0]))
+    assert dataset_link(root, "datasets/none@0", "../") is None
+
+
+def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -> None:
+    for number in range(2):
+        version = store_version(root, "m", metrics=SCORES).version
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+    store_version(root, "m")
+    found, bad = summarize(root, "m"), Bad()
+    assert (found.champion, [own.version for own in found.versions]) == ("v2", ["v1", "v2"])
+    assert [move.after for move in found.moves] == ["v1", "v2"]
+    assert read_version(root, "m", "v3", bad) is None
+    assert bad
+    assert not has_report(root, "m", "v1")
+    write_model_pages(root, "m", anew=True)
+    assert root.exists("models", "m", "index.html")
+
+
+def test_a_policy_is_what_the_audit_says(root: Root) -> None:
+    store_version(root, "m")
+    assert read_policy(root, "m") is None
+    write_policy(root, "m", {"owner": "ann"}, Grounds("me", "first", {}, NOW))
+    assert read_policy(root, "m") == {"owner": "ann"}
+    root.fs.pipe_file(root.join("models", "m", "policy.json"), b'{"owner": "eve"}')
+    with pytest.raises(DamagedError, match="set it again"):
+        read_policy(root, "m")
+
+
+def test_a_picture_is_text_that_nothing_changes() -> None:
+    once, again = (strip_plot({"a<b": [0.9, 0.95]}, "macro F1") for _ in range(2))
+    assert once == again
+    assert plain("a$b") != "a$b"
