@@ -1,0 +1,66 @@
+"""Options that belong together: Typer sees each, a command gets them as one record."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from flows.__main__ import app
+from flows.cli.option_groups import Place, flat
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Two options, one of them needed."""
+
+    front: Annotated[str, typer.Option(help="In front.")]
+    back: Annotated[str, typer.Option("--behind", help="Behind.")] = "white"
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="What.")], colours: Colours, twice: bool = False
+) -> None:
+    """Paint."""
+    typer.echo(f"{name} {colours.front} on {colours.back}" * (1 + twice))
+
+
+def painted(*words: str) -> Any:
+    own = typer.Typer()
+    own.command()(flat(command))
+    return CliRunner().invoke(own, [*words])
+
+
+def test_fields_are_options_where_the_record_stands() -> None:
+    assert list(inspect.signature(flat(command)).parameters) == ["name", "front", "back", "twice"]
+    assert flat(command).__doc__ == "Paint."
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("door", "--front", "red"), "door red on white"),
+        (("--behind", "blue", "--front", "red", "door"), "door red on blue"),
+        (("door", "--front", "red", "--twice"), "door red on whitedoor red on white"),
+    ],
+)
+def test_a_command_gets_what_was_said_as_one_record(words: tuple[str, ...], said: str) -> None:
+    found = painted(*words)
+    assert (found.exit_code, found.output) == (0, said + "\n")
+
+
+@pytest.mark.parametrize("words", [("door",), ("door", "--front"), ("door", "--back", "red")])
+def test_what_is_missing_or_unknown_is_a_usage_error(words: tuple[str, ...]) -> None:
+    assert painted(*words).exit_code == 2
+
+
+def test_every_command_takes_a_root_and_answers_in_json() -> None:
+    fields = set(Place.__dataclass_fields__)
+    without = [
+        info.callback.__name__
+        for info in app.registered_commands
+        if info.callback and not fields <= set(inspect.signature(info.callback).parameters)
+    ]
+    assert without == ["inspect", "metrics"], "one needs no root, one has a form of its own"
