@@ -53,7 +53,8 @@ def test_no_seed_is_trained_twice_after_a_kill(
     killed.wait()
     kept = root.names("unfinished")
     assert 1 <= len(kept) < 3
-    again = begin(prefect_url, root, "retrain", "toy", "--spec", str(spec), "--json")
+    words = ("retrain", "toy", "--spec", str(spec), "--again", "--json")
+    again = begin(prefect_url, root, *words)
     out, err = again.communicate()
     trained = Counter(seeds_in(before) + seeds_in(err.splitlines()))
     assert max(trained.values()) == 1, (before, err)
