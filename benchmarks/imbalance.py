@@ -1,11 +1,10 @@
 """What balancing brings where a class is rare: the default recipe beside the unweighted loss."""
 
-import os
 import tempfile
 from dataclasses import replace
 from typing import Any
 
-from flows.cli.command_line import PREFECT_SETTINGS
+from flows.cli.command_line import settle_prefect
 
 N_SERIES, SHARES, SEEDS = 4000, (100.0, 1.0, 1.0), 5
 
@@ -16,8 +15,7 @@ def balanced_against_plain(seeds: int = SEEDS) -> list[dict[str, Any]]:
     ``margin`` is the gain in mean balanced accuracy, ``spread`` the larger of both standard
     deviations over seeds.
     """
-    for key, value in PREFECT_SETTINGS.items():
-        os.environ.setdefault(key, value)
+    settle_prefect()
     from flows.generation import generate_signals
     from flows.stability import study_stability
     from seqclass.store.root import open_root

@@ -22,7 +22,7 @@ PREFECT_SETTINGS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
-"""What a flow started from here runs under, unless the environment says otherwise."""
+"""What Prefect runs under here, unless the environment says otherwise."""
 REFUSED, BAD_INPUT, FAULT = 1, 2, 70
 LimitOption = Annotated[
     list[str] | None,
@@ -113,6 +113,12 @@ def writable(root: str | None) -> Root:
     return store
 
 
+def settle_prefect() -> None:
+    """Set what Prefect reads once, when it is imported; before that, or it is not heard."""
+    for key, value in PREFECT_SETTINGS.items():
+        os.environ.setdefault(key, value)
+
+
 def prepare_prefect(
     what: str, module: str, store: Root | None = None, workers: bool = False
 ) -> None:
@@ -121,8 +127,7 @@ def prepare_prefect(
     With ``store``, where no server is configured, that of a ``seqclass up`` of the root is used.
     A throw-away one starts while the module, and what the ``workers`` need, is imported.
     """
-    for key, value in PREFECT_SETTINGS.items():
-        os.environ.setdefault(key, value)
+    settle_prefect()
     from flows.service import throwaway
     from flows.service.diagnosis import server_problem
     from flows.service.server import prefect_url, use, use_service

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from flows.cli.command_line import (
-    PREFECT_SETTINGS,
     REFUSED,
     JsonFlag,
     RootOption,
@@ -147,7 +146,7 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """Say what is wrong here, and what to do about it."""
     from flows.service.diagnosis import diagnose
 
-    findings = diagnose(root, PREFECT_SETTINGS)
+    findings = diagnose(root)
     healthy = all(finding["ok"] for finding in findings)
     if as_json:
         print_json({"healthy": healthy, "findings": findings})

@@ -1,6 +1,5 @@
 """Command that runs the service: up."""
 
-import os
 import shlex
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import PREFECT_SETTINGS, REFUSED, JsonFlag, RootOption, writable
+from flows.cli.command_line import REFUSED, JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
 from flows.service.deployed import hide_place, leave_room
 from flows.service.ending import close_dead_runs, kill, stop, stop_workers
@@ -93,7 +92,7 @@ def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int
             service, starts_server = _choose(store, home, port)
         except _StoppedError:
             return 0
-        environment = mark_environment(service, PREFECT_SETTINGS)
+        environment = mark_environment(service)
         try:
             record(store, service)
             stop_workers(service)
@@ -227,7 +226,6 @@ def _set_up(
     store: Root, service: Service, children: _Children, environment: dict[str, str]
 ) -> None:
     """Pool, worker, deployments and automations; the imports take place while the server starts."""
-    os.environ.update({key: environment[key] for key in PREFECT_SETTINGS})
     from flows.service.automations import watch_runs
     from flows.service.diagnosis import deployed_flows, deployments_of_file
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -26,7 +26,7 @@ LOCKED = (
 )
 
 
-def diagnose(root: str | None, settings: Mapping[str, str]) -> list[dict[str, Any]]:
+def diagnose(root: str | None) -> list[dict[str, Any]]:
     """Findings, each with ``what``, ``ok``, ``found`` and ``advice``."""
     store = open_root(root)
     checks = [
@@ -35,7 +35,7 @@ def diagnose(root: str | None, settings: Mapping[str, str]) -> list[dict[str, An
         _prefect(),
         *_storage(store),
         *_server(store),
-        _privacy(settings),
+        _privacy(),
     ]
     return [
         {"what": what, "ok": ok, "found": found, "advice": "" if ok else advice}
@@ -224,7 +224,7 @@ def _credentials() -> dict[str, str]:
     return {"Authorization": f"Bearer {api.key.get_secret_value()}"} if api.key else {}
 
 
-def _privacy(settings: Mapping[str, str]) -> Check:
+def _privacy() -> Check:
     key = "DO_NOT_TRACK"
-    value = os.environ.get(key, settings[key])
+    value = os.environ.get(key, "not set")
     return "telemetry", value == "1", f"{key}={value}", f"set {key}=1"

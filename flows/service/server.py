@@ -241,10 +241,9 @@ def await_server(service: Service, process: subprocess.Popen, home: Path) -> Non
         time.sleep(0.1)
 
 
-def mark_environment(service: Service, settings: dict[str, str]) -> dict[str, str]:
+def mark_environment(service: Service) -> dict[str, str]:
     """What every process of a service is started with."""
-    return {**settings, **os.environ, MARK: service.mark,
-            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # fmt: skip
+    return {**os.environ, MARK: service.mark, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
 
 
 def command_of(pid: int) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.pages.catalogue import write_all
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
@@ -369,6 +370,31 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(prefect_url: str, tmp_path: 
 def test_the_version_is_that_of_the_package(seqclass: Command) -> None:
     code, out, _ = seqclass("--version")
     assert (code, out) == (0, f"seqclass {metadata.version('sequence-classification')}\n")
+
+
+@pytest.mark.parametrize("command", [["train", "toy"], ["retrain", "toy"], ["metrics"], ["doctor"]])
+def test_prefect_is_told_to_keep_silent_before_it_is_imported(
+    root: Root, tmp_path: Path, command: list[str]
+) -> None:
+    """What phones home, and what is logged, is decided by Prefect's first import."""
+    script = (
+        "import os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'prefect':\n"
+        "            sys.meta_path.remove(self)\n"
+        "            print('told' if os.environ.get('DO_NOT_TRACK') == '1' else 'not told')\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "from flows.__main__ import _guarded, app\n"
+        f"_guarded(lambda: app(args={command!r}, standalone_mode=False))\n"
+    )
+    store_series(root)
+    plain = {key: value for key, value in os.environ.items() if key not in PREFECT_SETTINGS}
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        env={**plain, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert found.stdout.splitlines()[:1] == ["told"], found.stderr
 
 
 @pytest.mark.parametrize("command", [["--help"], ["models"], ["datasets"], ["show", "toy"]])
