@@ -150,9 +150,9 @@ def _is_ours(error: BaseException) -> bool:
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno:
         where = f"{error.filename}: " if error.filename else "storage: "
-        return (
-            f"{where}{error.strerror}; free space, correct the permissions or choose another --root"
-        )
+        is_gone = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+        advice = "free space, correct the permissions or choose another --root"
+        return f"{where}{error.strerror}; {'correct the path' if is_gone else advice}"
     return " ".join(str(error).split())
 
 

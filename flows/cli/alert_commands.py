@@ -34,8 +34,8 @@ def alerts(
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        ended = tell_nobody()
         made = tell_through(client, block, deployed_flows(client)) if block else []
+        ended = [] if block else tell_nobody()
     if as_json:
         print_json({"block": block, "automations": made, "ended": ended})
     else:

@@ -66,7 +66,7 @@ def read_spec(
         own_words = first.get("ctx", {}).get("error")
         problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
         raise ValueError(f"{argument} {path}: {problem}") from error
-    except (json.JSONDecodeError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
         raise ValueError(
             f"{argument} {path}: expected a JSON object, got {error}; correct it"
         ) from error

@@ -268,16 +268,15 @@ def simulate(
     ] = None,
 ) -> None:
     """Replay weeks of arriving rows against the real flows, and tell what they did."""
+    from flows.cli.simulation_spec import SimulationSpec
     from seqclass.monitoring.retraining import RetrainSpec
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 
     arrivals, retraining = ScenarioSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+    wanted = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
+    with tempfile.TemporaryDirectory() as folder:
         store = writable(place.root or f"{folder}/tree")
         prepare_prefect("simulate", "flows.cli.simulation", store)
-        from flows.cli.simulation import SimulationSpec
         from flows.cli.simulation import simulate as replay
 
-        wanted = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
         show_weeks(list(replay(wanted, store, Path(folder))), place.as_json)

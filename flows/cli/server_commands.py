@@ -64,6 +64,8 @@ def up(
     as_json: JsonFlag = False,
 ) -> None:
     """Start a Prefect server, pool, deployments, automations and a worker; Ctrl-C stops them."""
+    if limit < 1:
+        raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
     store = writable(root)
     home = home_of(store)
     with only_one(home) as first:

@@ -1,7 +1,7 @@
 """Weeks of arriving rows in minutes: the real flows, a throw-away root, a simulated clock."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,55 +9,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.cli.simulation_spec import SimulationSpec
 from flows.ingestion import import_dataset
 from flows.retraining import retrain_model
 from flows.training import train_classifier
-from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.networks.architecture import Architecture
 from seqclass.screening.policy import Policy
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
-from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalWeek, ScenarioSpec, draw_week
-from seqclass.training.recipe import Recipe
-from seqclass.training.spec import TrainingSpec
+from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalWeek, draw_week
 from tasks.data.ingest import ImportSpec
 from tasks.registry.promote import promote_version, roll_back
 
 NAME = "plant"
-LIGHT = TrainingSpec(
-    seeds=1,
-    members=("conv-lstm",),
-    networks={"conv-lstm": 1},
-    recipe=Recipe(updates=400, epochs=1, restart_check_step=200, restarts=1),
-    architecture=Architecture(filters=16, units=16),
-)
-"""Trains in a few seconds, which is enough for series of a few dozen steps."""
 OPEN_DOOR = Policy(other_unit="accept", out_of_range="accept", frozen="accept")
 """Rows that have moved are let in, so that drift and quality have to find them."""
 BACKLOG = 3
 """Runs that were missed and come all at once when the server is back."""
-
-
-@dataclass(frozen=True)
-class SimulationSpec:
-    """What to replay: ``weeks`` of a scenario, with a first delivery before them."""
-
-    scenario: str = "story"
-    weeks: int = 12
-    arrivals: ScenarioSpec = field(default_factory=ScenarioSpec)
-    training: TrainingSpec = LIGHT
-    retraining: RetrainSpec = field(default_factory=RetrainSpec)
-
-    def __post_init__(self) -> None:
-        if self.scenario not in SCENARIOS:
-            raise ValueError(
-                f"--scenario: expected one of {', '.join(SCENARIOS)}, got {self.scenario!r}; "
-                "choose one of them"
-            )
-        if self.weeks < 1:
-            raise ValueError(
-                f"--weeks: expected a whole number of at least 1, got {self.weeks}; correct it"
-            )
 
 
 def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[dict[str, Any]]:

@@ -108,7 +108,7 @@ def _seconds_of_a_seed(budget: float, seeds: int) -> float:
 
     if not 0 < budget < math.inf:
         raise ValueError(f"--budget: expected seconds above 0, got {budget:g}; correct it")
-    return budget / math.ceil(seeds / at_once())
+    return budget / math.ceil(max(seeds, 1) / at_once())
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def read_sets(path: str) -> dict[str, tuple[str, ...]]:
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"--sets {path}: expected JSON, got {error}; correct it") from error
     if not isinstance(content, dict) or not all(_is_list_of_names(v) for v in content.values()):
         raise ValueError(

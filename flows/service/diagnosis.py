@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from importlib import metadata, util
 from typing import Any
 
@@ -209,7 +210,7 @@ def server_problem(url: str) -> str | None:
     except urllib.error.HTTPError as error:
         # Any other status is an answer.
         return f"{url} ({LOCKED})" if error.code == HTTPStatus.UNAUTHORIZED else None
-    except (urllib.error.URLError, ValueError, OSError) as error:
+    except (HTTPException, ValueError, OSError) as error:
         return f"{url} ({error})"
 
 

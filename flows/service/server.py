@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -175,13 +176,13 @@ def prefect_url() -> str | None:
 
 
 def answers(url: str) -> bool:
-    """Whether a healthy Prefect server is at an address."""
+    """Whether a Prefect server is at an address: a healthy one, or one that asks for a password."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as reply:  # noqa: S310 - loopback
             return reply.read().strip() == b"true"
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)
-    except (urllib.error.URLError, ValueError, OSError):
+    except (HTTPException, ValueError, OSError):
         return False
 
 

@@ -219,9 +219,9 @@ def toy_with(*arguments: object) -> Callable[[Root, Path], list[object]]:
     return prepare
 
 
-def bad_spec(content: str) -> Callable[[Root, Path], list[object]]:
+def bad_spec(content: str, encoding: str = "utf-8") -> Callable[[Root, Path], list[object]]:
     def prepare(root: Root, folder: Path) -> list[object]:
-        (folder / "spec.json").write_text(content)
+        (folder / "spec.json").write_text(content, encoding=encoding)
         return toy_with("--spec", folder / "spec.json")(root, folder)
 
     return prepare
@@ -289,7 +289,11 @@ BAD_INPUTS = {
     "unknown spec field": (bad_spec('{"recipe": {"rate": 1}}'), "--spec .*recipe.rate.*got 1"),
     "spec that is no JSON": (bad_spec("recipe"), "--spec .*expected a JSON object"),
     "spec with an impossible limit": (bad_spec('{"limits": {"spread": -1}}'), "spread: expected"),
-    "missing spec": (toy_with("--spec", "no.json"), "no.json: No such file"),
+    "missing spec": (toy_with("--spec", "no.json"), "no.json: No such file.*; correct the path"),
+    "spec in another encoding": (
+        bad_spec('{"recipe": "é"}', "latin-1"), "--spec .*expected a JSON object",
+    ),
+    "a budget for no seeds": (toy_with("--seeds", 0, "--budget", 60), "seeds: expected.*got 0"),
     "a group on both sides": (
         toy(lambda r: store_series(r, n=8, split=["train"] * 4 + ["test"] * 4, group=["g"] * 8)),
         "every group on one side",

@@ -120,9 +120,11 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
 
 
 @pytest.mark.slow
-def test_a_block_that_the_server_lacks_is_one_line(
-    prefect: str, root: Root, seqclass: Command
+def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
+    told: Posts, root: Root, seqclass: Command
 ) -> None:
     code, _, err = seqclass("alerts", "slack-webhook/nobody")
     assert (code, err.count("\n")) == (2, 1)
     assert "BLOCK: expected TYPE/NAME of a notification block" in err
+    assert find(TOLD) is not None
+    assert find(CRASHED) is not None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from flows.cli.command_line import PREFECT_SETTINGS
 from flows.service.automations import SILENT, STUCK, find, watch_runs
+from flows.service.diagnosis import server_problem
 from flows.service.server import (
     POOL,
     SILENCE_S,
@@ -129,6 +131,35 @@ def test_a_port_in_use_is_refused_in_one_line(
     for wrong in (-1, 70_000):
         with pytest.raises(ValueError, match="--port: expected"):
             choose_port(wrong)
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"-ERR unknown command\r\n"])
+def test_what_speaks_no_http_is_no_server(greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def greet() -> None:
+            for _ in range(2):
+                with listener.accept()[0] as caller:
+                    caller.sendall(greeting)
+                    caller.recv(1024)
+
+        greeter = Thread(target=greet)
+        greeter.start()
+        with pytest.raises(
+            ValueError, match=f"--port: expected a free port, got {port}"
+        ) as refusal:
+            choose_port(port)
+        problem = server_problem(f"http://127.0.0.1:{port}/api")
+        greeter.join()
+    assert "PREFECT_API_URL" not in str(refusal.value)
+    assert problem is not None
+
+
+def test_a_service_without_room_for_a_run_is_refused(seqclass: Command, root: Root) -> None:
+    code, out, err = seqclass("up", "--limit", 0)
+    assert (code, out) == (2, "")
+    assert err == "seqclass: --limit: expected at least 1, got 0; correct the number\n"
 
 
 def test_port_0_means_any_free_one() -> None:

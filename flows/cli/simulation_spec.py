@@ -1,0 +1,40 @@
+"""What ``seqclass simulate`` replays."""
+
+from dataclasses import dataclass, field
+
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.networks.architecture import Architecture
+from seqclass.synthesis.arrival_scenarios import SCENARIOS, ScenarioSpec
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+
+LIGHT = TrainingSpec(
+    seeds=1,
+    members=("conv-lstm",),
+    networks={"conv-lstm": 1},
+    recipe=Recipe(updates=400, epochs=1, restart_check_step=200, restarts=1),
+    architecture=Architecture(filters=16, units=16),
+)
+"""Trains in a few seconds, which is enough for series of a few dozen steps."""
+
+
+@dataclass(frozen=True)
+class SimulationSpec:
+    """What to replay: ``weeks`` of a scenario, with a first delivery before them."""
+
+    scenario: str = "story"
+    weeks: int = 12
+    arrivals: ScenarioSpec = field(default_factory=ScenarioSpec)
+    training: TrainingSpec = LIGHT
+    retraining: RetrainSpec = field(default_factory=RetrainSpec)
+
+    def __post_init__(self) -> None:
+        if self.scenario not in SCENARIOS:
+            raise ValueError(
+                f"--scenario: expected one of {', '.join(SCENARIOS)}, got {self.scenario!r}; "
+                "choose one of them"
+            )
+        if self.weeks < 1:
+            raise ValueError(
+                f"--weeks: expected a whole number of at least 1, got {self.weeks}; correct it"
+            )
