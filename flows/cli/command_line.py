@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from flows.cli.interruption import leave_on_interrupt
-from seqclass.store.root import Root, open_root, shown
+from seqclass.store.root import Bad, Root, open_root, shown
 
 PREFECT_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -156,6 +156,12 @@ def prepare_prefect(
 
 
 LONGEST_LINE = 2000
+
+
+def name_damaged(bad: Bad) -> None:
+    """Say what was left out of what is shown."""
+    for item in bad:
+        complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
 
 
 def complain(message: str, code: int) -> int:

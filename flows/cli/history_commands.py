@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, complain, writable
+from flows.cli.command_line import JsonFlag, RootOption, name_damaged, writable
 from flows.cli.history_printing import show_comparison, show_digest, show_history
 from flows.cli.printing import print_json
 from seqclass.store.root import Bad, open_root
@@ -28,8 +28,7 @@ def history(
     span = None if at is None else moments("--at", at)
     name = check_model(store, plain_name(model, "every version"))
     terms = terms_of(store, name, bad)
-    for item in bad:
-        complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
+    name_damaged(bad)
     answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
     if as_json:
         told = [{**asdict(term), "since": term.since.isoformat(),

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from flows.cli.command_line import (
+    LONGEST_LINE,
     REFUSED,
     JsonFlag,
     RootOption,
-    complain,
+    name_damaged,
     writable,
 )
 from flows.cli.dataset_printing import dataset_summary, show_dataset_summary
@@ -16,7 +17,7 @@ from flows.cli.printing import add_row, new_table, print_json, print_rows, span
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Bad, open_root
+from seqclass.store.root import Bad, open_root, shown
 
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
@@ -25,7 +26,7 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
     store, bad = open_root(root), Bad()
     found = showable(store, "datasets", list_datasets(store, bad), bad)
-    _name_damaged(bad)
+    name_damaged(bad)
     if as_json:
         print_json({"datasets": [dataset_summary(m) for m in found], "damaged": bad})
         return
@@ -44,7 +45,7 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
     store, bad = open_root(root), Bad()
     found = showable(store, "models", list_models(store, bad), bad)
-    _name_damaged(bad)
+    name_damaged(bad)
     if as_json:
         keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
         print_json({"models": [{key: dict(m)[key] for key in keys} for m in found], "damaged": bad})
@@ -59,11 +60,6 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
             table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
         )
     print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train' makes one")
-
-
-def _name_damaged(bad: Bad) -> None:
-    for item in bad:
-        complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
 
 
 def show(
@@ -108,20 +104,13 @@ def verify(
 ) -> None:
     """Check every digest in the tree, or in one part of it."""
     from seqclass.store.catalogue import verify_tree
-    from seqclass.store.signatures import unsigned_versions
 
-    store = open_root(root)
-    found = verify_tree(store, ref)
-    if key is not None:
-        named = (
-            store.names("models") if ref is None else [ModelRef.parse(ref.rpartition("/")[2]).name]
-        )
-        found["bad"] += unsigned_versions(store, key, named)
+    found = verify_tree(open_root(root), ref, key)
     if as_json:
         print_json(found)
     else:
         for item in found["bad"]:
-            typer.echo(f"{item['path']}: {item['problem']}")
+            typer.echo(shown(f"{item['path']}: {item['problem']}", LONGEST_LINE))
         typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
     if found["bad"]:
         raise typer.Exit(REFUSED)

@@ -1,13 +1,12 @@
 """What the commands print of trainings and models."""
 
-import sys
 from typing import Any
 
 import typer
 
+from flows.cli.command_line import name_damaged
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Bad, Root
-from seqclass.store.split import SPLIT
 
 
 def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
@@ -43,14 +42,14 @@ def training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
     from seqclass.store.audit import read_audit
     from seqclass.store.registry import champion_of, open_model
+    from seqclass.store.split import SPLIT
 
     model = open_model(store, ref)
     found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
     champion = champion_of(store, model.name)
     bad = Bad()
     audit = read_audit(store, model.name, bad)
-    for item in bad:
-        print(f"seqclass: left out, damaged: {item['path']}: {item['problem']}", file=sys.stderr)
+    name_damaged(bad)
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip
@@ -62,7 +61,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(seeds_line(spread, found["test_rows"]))
     if found.get("split"):
         typer.echo(split_line(found["split"]))
-    if all(entry["path"] != SPLIT for entry in model.manifest["files"]):
+    if not model.has(SPLIT):
         typer.echo("split: not stored with this version; made again by the rule of its time")
     print_leaks(found)
     if found.get("where"):

@@ -6,7 +6,6 @@ from typing import Any
 
 from flows.service.crashes import has_crashed
 from flows.service.server import Service, client_of
-from seqclass.store.attempts import is_overdue
 from seqclass.store.inbox import INBOX, arrivals, inboxes
 from seqclass.store.root import Root, open_root
 
@@ -38,6 +37,8 @@ class Lookout:
 
     def has_stalled(self, service: Service, now_s: float) -> bool:
         """Whether a retraining crashed, or waits for another try, and nobody was told lately."""
+        from seqclass.store.attempts import is_overdue
+
         if now_s - self.asked_s < STALLED_S:
             return False
         since, self.looked = self.looked, datetime.now(UTC)

@@ -70,7 +70,7 @@ def scorer_of(model: Model) -> Scorer:
 
 def _references(model: Model) -> tuple[str, ...]:
     """Names of the training series that a model compares with; older ones compare with none."""
-    if all(entry["path"] != REFERENCES for entry in model.manifest["files"]):
+    if not model.has(REFERENCES):
         return ()
     with model.root.fs.open(model.path(REFERENCES), "rb") as file:
         return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())

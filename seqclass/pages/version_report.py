@@ -13,7 +13,7 @@ from seqclass.store.root import Root
 
 DRAWINGS = "report.json"
 HOME = "../../../"
-MOST_OTHERS = 20
+MAX_OTHERS = 20
 MIN_POINTS = 4
 SCORE_NAMES = {
     "accuracy": "accuracy",
@@ -35,7 +35,7 @@ def has_report(root: Root, name: str, version: str) -> bool:
 def report_page(root: Root, summary: ModelSummary, version: Version) -> str | None:
     """The page of a version; None for one that an older release sealed with its own."""
     model = read_model(root, summary.name, version.version)
-    if DRAWINGS not in [file["path"] for file in model.manifest["files"]]:
+    if not model.has(DRAWINGS):
         return None
     drawings = TypeAdapter(Drawings).validate_python(model.read_json(DRAWINGS))
     metrics = model.read_json("metrics.json")
@@ -66,7 +66,7 @@ def dataset_link(root: Root, ref: str, home: str) -> str | None:
 
 
 def _others(root: Root, summary: ModelSummary, version: Version) -> list[str]:
-    newest = [v.version for v in summary.versions[-MOST_OTHERS:] if v.version != version.version]
+    newest = [v.version for v in summary.versions[-MAX_OTHERS:] if v.version != version.version]
     return [number for number in newest if has_report(root, summary.name, number)]
 
 

@@ -10,7 +10,7 @@ from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.policy import POLICY, read_policy
 from seqclass.store.quarantine import damaged_quarantines
-from seqclass.store.references import ModelRef
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, pointer_problem
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
@@ -24,6 +24,7 @@ from seqclass.store.root import (
     readable,
 )
 from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.signatures import unsigned_versions
 from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 
 MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures|policy\.json|index\.(html|json)")
@@ -114,10 +115,11 @@ class Verified(TypedDict):
     bad: Bad
 
 
-def verify_tree(root: Root, ref: str | None = None) -> Verified:
+def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> Verified:
     """Check every digest in the tree, or in one dataset or model, or in one version of it.
 
-    Returns how many files were checked and, for each bad one, its path and problem.
+    key: file of the public key that every model version there is to be signed with. Returns how
+    many files were checked and, for each bad one, its path and problem.
     """
     bad = Bad()
     folders = _version_folders(root, ref)
@@ -126,13 +128,16 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
             f"REF: expected a dataset or model of this root, got {ref!r}; "
             "'seqclass datasets' and 'seqclass models' list them"
         )
+    parts = [root.parts_of(folder) for folder in folders]
+    models = [ModelRef(name, version) for kind, name, version in parts if kind == ModelRef.kind]
+    if key is not None:
+        bad += unsigned_versions(root, key, models)
     checked = sum(_verify_version(root, folder, bad) for folder in folders)
-    for name in sorted({folder.rsplit("/", 2)[-2] for folder in folders if "/datasets/" in folder}):
+    for name in sorted({name for kind, name, _ in parts if kind == DatasetRef.kind}):
         n_files, damaged = damaged_quarantines(root, name)
         checked, bad = checked + n_files, bad + damaged
     checked += sum(_verify_version(root, folder, bad) for folder in _score_folders(root, ref))
-    registries = {folder.rsplit("/", 2)[-2] for folder in folders if "/models/" in folder}
-    for name in sorted(registries if ref else root.names("models")):
+    for name in sorted({model.name for model in models}) if ref else root.names("models"):
         checked += _verify_registry(root, name, bad)
     return {"checked": checked, "bad": bad}
 
@@ -158,7 +163,7 @@ def _score_folders(root: Root, ref: str | None) -> list[str]:
         return []
     names = [name] if name else root.names(SCORES)
     folders = [folder for model in names for folder in score_folders(root, model)]
-    return [folder for folder in folders if not version or f"/{version}/" in folder]
+    return [folder for folder in folders if version in ("", root.parts_of(folder)[2])]
 
 
 def _abbreviates(wanted: str, version: str) -> bool:

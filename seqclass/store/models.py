@@ -53,6 +53,10 @@ class Model:
         """Where its artifacts and its manifest lie."""
         return self.root.join(*ModelRef(self.name, self.version).parts)
 
+    def has(self, artifact: str) -> bool:
+        """Whether the manifest names an artifact, which older versions may lack."""
+        return any(entry["path"] == artifact for entry in self.manifest["files"])
+
     def path(self, artifact: str) -> str:
         """Path of an artifact after comparing its digest with the manifest's."""
         for entry in self.manifest["files"]:

@@ -38,6 +38,10 @@ class Root:
         """Path of a place in the tree."""
         return "/".join([self.path, *parts])
 
+    def parts_of(self, path: str) -> list[str]:
+        """Folders that lead from the root to a path that was made by ``join``."""
+        return path.removeprefix(f"{self.path}/").split("/")
+
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine, where files can be renamed and locked."""

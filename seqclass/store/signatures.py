@@ -6,9 +6,11 @@ one of all. It lies beside the versions: who changes a version and seals it anew
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.models import Model, read_model
+from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
     Bad,
@@ -43,17 +45,16 @@ def sign_version(model: Model, key_file: str) -> str:
     return path
 
 
-def unsigned_versions(root: Root, key_file: str, names: list[str]) -> Bad:
-    """Versions of these models that the key's owner has not signed as they are.
+def unsigned_versions(root: Root, key_file: str, refs: Sequence[ModelRef]) -> Bad:
+    """Those of these versions that the key's owner has not signed as they are.
 
     key_file: a public key as PEM.
     """
     key = _read_key(key_file, "public")
     return [
-        {"path": root.join("models", name, version, MANIFEST), "problem": problem}
-        for name in names
-        for version in model_versions(root, name)
-        if (problem := _problem(root, name, version, key))
+        {"path": root.join(*ref.parts, MANIFEST), "problem": problem}
+        for ref in refs
+        if (problem := _problem(root, ref.name, ref.version, key))
     ]
 
 

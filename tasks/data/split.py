@@ -35,7 +35,7 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
 
 def split_of(model: Model) -> Split:
     """The split that a version was made with; of versions that hold none, by their spec's rule."""
-    if any(entry["path"] == SPLIT for entry in model.manifest["files"]):
+    if model.has(SPLIT):
         return read_split(model.root, model.path(SPLIT))
     return select_rows(open_dataset(model.root, model.manifest["dataset"]), spec_of(model))
 

@@ -216,7 +216,7 @@ def _estimate(
         np.empty(0, bool),
         Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
     )
-    if any(entry["path"] == ANSWERS for entry in model.manifest["files"]):
+    if model.has(ANSWERS):
         tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
         right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
         found = estimate(right, _sureness(tested), _sureness(scores))

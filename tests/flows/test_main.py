@@ -17,7 +17,7 @@ from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.pages.catalogue import write_all
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
-from seqclass.store.root import Root
+from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command, csv
 from tests.support.places import NOW
@@ -140,6 +140,22 @@ def test_a_version_that_is_not_there_is_not_verified(seqclass: Command, root: Ro
     assert seqclass("verify", stored.ref)[0] == 0
     code, _, err = seqclass("verify", "toy@" + "0" * 16)
     assert (code, err.startswith("seqclass: REF: expected")) == (2, True)
+
+
+def test_a_root_may_lie_in_a_folder_called_models(seqclass: Command, tmp_path: Path) -> None:
+    root = open_root(tmp_path / "models" / "datasets" / "tree")
+    store_series(root)
+    store_version(root, "line")
+    for ref in ("toy", "line"):
+        code, out, err = seqclass("verify", ref, "--root", root.path)
+        assert (code, err) == (0, ""), out
+
+
+def test_nothing_of_a_name_steers_the_terminal(seqclass: Command, root: Root) -> None:
+    store_version(root, "toy")
+    Path(root.join("models", "toy", "\x1b[2Jx")).write_text("")
+    code, out, _ = seqclass("verify")
+    assert (code, "\x1b" in out, "\\x1b[2Jx" in out) == (1, False, True)
 
 
 def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
@@ -401,13 +417,22 @@ def test_prefect_is_told_to_keep_silent_before_it_is_imported(
     assert found.stdout.splitlines()[:1] == ["told"], found.stderr
 
 
-@pytest.mark.parametrize("command", [["--help"], ["models"], ["datasets"], ["show", "toy"]])
-def test_looking_imports_neither_tensorflow_nor_prefect(root: Root, command: list[str]) -> None:
+HEAVY = ["tensorflow", "keras", "prefect", "pandas", "sklearn"]
+
+
+@pytest.mark.parametrize(
+    ("command", "heavy"),
+    [(["--help"], [*HEAVY, "numpy", "pyarrow"]), (["models"], HEAVY), (["datasets"], HEAVY),
+     (["show", "toy"], HEAVY)],
+)  # fmt: skip
+def test_looking_imports_no_more_than_it_needs(
+    root: Root, command: list[str], heavy: list[str]
+) -> None:
     store_series(root)
     script = (
         "import sys; from flows.__main__ import _guarded, app\n"
         f"_guarded(lambda: app(args={command!r}, standalone_mode=False))\n"
-        "print(sorted({'tensorflow', 'keras', 'prefect', 'pandas', 'sklearn'} & set(sys.modules)))"
+        f"print(sorted({set(heavy)!r} & set(sys.modules)))"
     )
     found = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "SEQCLASS_STORAGE": root.path},

@@ -8,10 +8,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, read_manifest, write_manifest
 from seqclass.store.signatures import sign_version, unsigned_versions
 from tests.support.commands import Command
-from tests.support.stored import store_version
+from tests.support.stored import store_series, store_version
 
 PRIVATE = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
@@ -45,16 +46,22 @@ def test_a_signed_version_is_sound_and_another_is_named(
     ]
     assert seqclass("sign", "m@v2", "--key", keys[0])[0] == 0
     assert seqclass("verify", "m", "--key", keys[1])[0] == 0
+    store_version(root, "m")
+    assert seqclass("verify", "m@v2", "--key", keys[1])[0] == 0, "v3 was not asked about"
+    assert seqclass("verify", "m@v3", "--key", keys[1])[0] == 1
+    store_series(root, name="m")
+    assert seqclass("verify", "datasets/m", "--key", keys[1])[0] == 0, "datasets are not signed"
 
 
 def test_what_was_changed_and_sealed_anew_is_named(root: Root, keys: tuple[str, str]) -> None:
     model = store_version(root, "m")
     sign_version(model, keys[0])
-    assert unsigned_versions(root, keys[1], ["m"]) == []
+    own = [ModelRef("m", "v1")]
+    assert unsigned_versions(root, keys[1], own) == []
     manifest = read_manifest(root, model.folder)
     root.fs.rm(f"{model.folder}/manifest.json")
     write_manifest(root, model.folder, {**manifest, "classes": ["forged"]})
-    [named] = unsigned_versions(root, keys[1], ["m"])
+    [named] = unsigned_versions(root, keys[1], own)
     assert "changed since" in named["problem"]
 
 
@@ -65,9 +72,10 @@ def test_a_signature_is_of_one_version_and_one_key(
     sign_version(one, keys[0])
     path = sign_version(two, keys[0])
     root.fs.pipe_file(path, root.fs.cat_file(root.join("models", "m", "signatures", "v1.json")))
-    assert len(unsigned_versions(root, keys[1], ["m"])) == 1
+    own = [ModelRef("m", "v1"), ModelRef("m", "v2")]
+    assert len(unsigned_versions(root, keys[1], own)) == 1
     _, other = write_keys(tmp_path, "other", ed25519.Ed25519PrivateKey.generate())
-    assert len(unsigned_versions(root, other, ["m"])) == 2
+    assert len(unsigned_versions(root, other, own)) == 2
 
 
 JUNK: dict[str, Callable[[str], bytes]] = {
@@ -82,7 +90,7 @@ JUNK: dict[str, Callable[[str], bytes]] = {
 def test_a_damaged_signature_is_named(root: Root, keys: tuple[str, str], junk: str) -> None:
     path = sign_version(store_version(root, "m"), keys[0])
     root.fs.pipe_file(path, JUNK[junk](root.fs.cat_file(path).decode()))
-    assert len(unsigned_versions(root, keys[1], ["m"])) == 1
+    assert len(unsigned_versions(root, keys[1], [ModelRef("m", "v1")])) == 1
 
 
 @pytest.mark.parametrize("what", ["nothing", "text", "another kind", "the public one"])
