@@ -61,7 +61,7 @@ def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
             raise refusal(path, f"a sheet {wanted!r}", known or "none", "correct --sheet")
         sheet = filled[wanted] if wanted else next(iter(filled.values()))
         rows = _rows(sheet)
-        header = [str(cell or "").strip() for cell in next(rows, ())]
+        header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
         limits.check(path, "channels", len(header))
         return _table(path, header, [list(column) for column in zip(*rows, strict=True)])
     finally:

@@ -246,6 +246,8 @@ WIDE_SHEET: list[list[object]] = [
 def test_a_sheet_is_a_table(tmp_path: Path) -> None:
     assert read(workbook(tmp_path / "a.xlsx", rows=LONG_SHEET)) == RIGHT
     assert read(workbook(tmp_path / "b.xlsx", rows=WIDE_SHEET), layout="wide") == RIGHT
+    numbered = [["series_id", "label", 0, 1, 2], *WIDE_SHEET[1:]]
+    assert read(workbook(tmp_path / "e.xlsx", rows=numbered), layout="wide") == RIGHT
     days = [
         LONG_SHEET[0],
         *([*r[:2], datetime(2024, 2, 1 + int(str(r[2]))), r[3]] for r in LONG_SHEET[1:]),
