@@ -15,8 +15,7 @@ def float_column(
 ) -> np.ndarray:
     """A column's values ``(n,)`` float32; ``rows``: their numbers in the file, for refusals."""
     values = _wide_numbers(path, column, name, rows)
-    with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
+    narrow = to_float32(values)
     check_precision(path, name, values, narrow)
     if not keep_infinite and np.isinf(narrow).any():
         row = int(rows[np.isinf(narrow).argmax()])
@@ -25,6 +24,12 @@ def float_column(
             "correct the value", row,
         )  # fmt: skip
     return narrow
+
+
+def to_float32(values: np.ndarray) -> np.ndarray:
+    """The nearest float32 of every number; what is beyond them becomes infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray) -> np.ndarray:
@@ -62,11 +67,11 @@ def _cure(name: str, text: str) -> str:
 
 def check_precision(path: str, name: str, values: np.ndarray, narrow: np.ndarray) -> None:
     """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored."""
-    with np.errstate(invalid="ignore"):
-        changes, left = np.diff(values) != 0, np.diff(narrow) != 0
-    known = ~np.isnan(np.diff(values))
-    lost = int((changes & ~left & known).sum())
-    if lost > LOST_CHANGES * max(int((changes & known).sum()), 1):
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps, left = np.diff(values), np.diff(narrow) != 0
+    changes = (steps != 0) & ~np.isnan(steps)
+    lost = int((changes & ~left).sum())
+    if lost > LOST_CHANGES * max(int(changes.sum()), 1):
         raise refusal(
             path, f"numbers of about seven digits in column {name!r} (float32)",
             f"{lost:,} changes that are lost beside a size of {np.nanmax(np.abs(values)):.3g}",

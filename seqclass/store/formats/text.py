@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.store.formats.arrays import BLOCK_CELLS, observed_lengths
+from seqclass.store.formats.columns import to_float32
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from seqclass.store.rows import SERIES
@@ -107,7 +108,7 @@ def _numbers(path: str, row: int, tokens: list[str], keep_infinite: bool) -> np.
     try:
         if any("_" in text for text in texts):
             raise ValueError("Python's own 1_000 is no number in a file")
-        values = np.array(texts, dtype=np.float64).astype(np.float32)
+        values = to_float32(np.array(texts, dtype=np.float64))
     except ValueError:
         wrong = next(text for text in texts if not _is_number(text))
         raise refusal(path, "numbers", repr(wrong), "correct the value", row) from None
