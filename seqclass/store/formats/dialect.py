@@ -52,7 +52,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     rows = list(csv.reader(io.StringIO("\n".join(lines[first:])), delimiter=delimiter))
     rows = [row for row in rows if row]
     header = tuple(name.strip("\ufeff") for name in rows[0])
-    _check_widths(path, header, rows, delimiter)
+    _check_widths(path, rows, delimiter, first)
     cells = [cell.strip() for row in rows[1:] for cell in row]
     return Dialect(encoding, delimiter, _decimal(path, cells, delimiter, names), header, first)
 
@@ -100,26 +100,25 @@ def _delimiter(path: str, lines: list[str]) -> str:
     )
 
 
-def _check_widths(path: str, header: tuple[str, ...], rows: list[list[str]], sign: str) -> None:
+def _check_widths(path: str, rows: list[list[str]], sign: str, skipped: int) -> None:
     """Refuse lines of other widths, which a reader would take for a broken file, by their cause."""
-    widths = [len(row) for row in rows[1:]]
-    wrong = next((k for k, n in enumerate(widths) if n != len(header)), None)
+    n_columns, *widths = map(len, rows)
+    wrong = next((k for k, n in enumerate(widths) if n != n_columns), None)
     if wrong is None:
         return
     cure = "correct the line"
-    if {*widths} == {len(header) + 1} and all(row[0].isdecimal() for row in rows[1:]):
+    if {*widths} == {n_columns + 1} and all(row[0].isdecimal() for row in rows[1:]):
         cure = "name the first column too (R: write.csv(…, row.names = FALSE))"
-    elif len(header) < 3 < widths[wrong] or len(header) == 1:
+    elif n_columns < 3 < widths[wrong] or n_columns == 1:
         cure = "remove the lines above the header"
     elif (
         sign == ","
-        and widths[wrong] > len(header)
+        and widths[wrong] > n_columns
         and any(COMMA_NUMBER.fullmatch(",".join(pair)) for pair in _pairs(rows))
     ):
         cure = "where numbers have decimal commas, separate the columns by semicolons"
-    raise refusal(
-        path, f"{len(header)} columns as in the header", f"{widths[wrong]}", cure, wrong + 2
-    )
+    expected, row = f"{n_columns} columns as in the header", 2 + skipped + wrong
+    raise refusal(path, expected, f"{widths[wrong]}", cure, row)
 
 
 def _pairs(rows: list[list[str]]) -> Iterable[tuple[str, str]]:

@@ -105,17 +105,18 @@ def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     table = renamed(path, table, names)
     channels = channels_of(table.schema)
     columns = {name: table[name] for name in table.column_names if name not in channels}
-    columns |= {name: _float_lists(path, table[name], name) for name in channels}
+    columns |= {name: _float_lists(path, table, name) for name in channels}
     if "n_steps" not in columns:
         columns["n_steps"] = pc.list_value_length(columns[channels[0]])
     return cast(path, pa.table(columns))
 
 
-def _float_lists(path: str, column: pa.ChunkedArray, name: str) -> pa.Array:
-    lists = column.combine_chunks()
+def _float_lists(path: str, table: pa.Table, name: str) -> pa.Array:
+    lists = table[name].combine_chunks()
     if lists.null_count:
-        row = int(np.flatnonzero(lists.is_null().to_numpy(zero_copy_only=False))[0]) + 1
-        raise refusal(path, f"a list in column {name!r}", "null", "drop the row", row)
+        series = table["series_id"].filter(lists.is_null())[0].as_py()
+        got = f"null in series {series!r}"
+        raise refusal(path, f"a list in column {name!r}", got, "drop the row")
     try:
         flat = lists.flatten().cast(pa.float32(), safe=False)
     except pa.ArrowInvalid as error:

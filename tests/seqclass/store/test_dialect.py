@@ -82,6 +82,7 @@ def test_a_sample_that_ends_within_a_letter_is_utf8_still(tmp_path: Path) -> Non
         ("Report\nid,x,y\na,1,2\n", "remove the lines above the header"),
         ("id,x,y\na,1,5,2,5\n", "separate the columns by semicolons"),
         ("id,x,y\na,1,2\nb,1\n", "row 3: expected 3 columns as in the header, got 2; correct"),
+        ("sep=,\n\nid,x,y\na,1,2\nb,1\n", "row 5: expected 3 columns as in the header, got 2"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_asked_about(

@@ -233,7 +233,7 @@ BAD = {
         table(series_id=["a"], label=["k"], x=[["p"]]), "lists of numbers|numbers",
     ),
     "parquet with a null list": (
-        table(series_id=["a", "b"], label=["k", "k"], x=[[1.0], None]), "row 2.*null",
+        table(series_id=["a", "b"], label=["k", "k"], x=[[1.0], None]), "null in series 'b'",
     ),
     "tsv with a word": (lines("b.tsv", "1\t2\n1\t2\tx\n"), "row 2.*'x'"),
     "tsv with infinity": (lines("b.tsv", "1\t2\tinf\n"), "row 1.*finite"),

@@ -43,7 +43,10 @@ def test_a_slice_of_a_table_gives_its_own_rows() -> None:
 @pytest.mark.parametrize(
     ("lists", "says"),
     [
-        (pa.array([[1.0], None]), "row 2: expected a list in column 'x', got null"),
+        (
+            pa.array([[1.0], None]),
+            "expected a list in column 'x', got null in series 's1'; drop the row",
+        ),
         (pa.array([["warm"]]), "lists of numbers in column 'x'"),
         (pa.array([[[1.0]]]), "lists of numbers in column 'x'"),
     ],
