@@ -181,11 +181,14 @@ def inspect(
     as_json: JsonFlag = False,
 ) -> None:
     """Say how files are understood, and what looks wrong in them; nothing is stored."""
-    from seqclass.store.formats import expand, limits_of, read_files
+    from seqclass.store.formats import expand, limits_of, read_files, refusing
     from seqclass.store.formats.overview import Overview, understood
 
     files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
-    found, seen = {path: understood(path, columns) for path in files}, Overview()
+    found, seen = {}, Overview()
+    for path in files:
+        with refusing(path):
+            found[path] = understood(path, columns, limits)
     for table in read_files(files, replace(columns, unlabelled=True), None, True, limits):
         seen.add(table)
     if not seen.lengths:

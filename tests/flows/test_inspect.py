@@ -1,6 +1,7 @@
 """A look before anything is taken, and what is refused without a server."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,20 @@ def test_what_looks_wrong_is_said(seqclass: Command, tmp_path: Path) -> None:
         assert said in out
 
 
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "a.parquet"])
+def test_a_file_that_no_reader_takes_is_refused_in_one_line(
+    seqclass: Command, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b'a,b\n"' + b"x" * 2**18 + b'",1\n')
+    if name == "a.xlsx":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.txt", b"none")
+    code, out, err = seqclass("inspect", path)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{path}: expected" in err
+
+
 def test_nothing_is_stored_by_a_look(seqclass: Command, tmp_path: Path, root: Root) -> None:
     assert seqclass("inspect", logged(tmp_path / "in.csv"), *WORDS, "--ignore", "note")[0] == 0
     assert not Path(root.path).exists()
@@ -87,4 +102,5 @@ def test_a_bad_file_is_refused_before_a_server_is_started(
     code, out, err = seqclass(command, logged(tmp_path / "in.csv"), *name, *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert cure in err
+    assert "write it again" not in err
     assert not root.exists("datasets")

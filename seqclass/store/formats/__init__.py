@@ -3,6 +3,7 @@
 A refusal names the file, the row where there is one, what was expected and what came.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -20,7 +21,7 @@ from seqclass.store.root import irregular
 
 __all__ = [
     "ColumnNames", "Limits", "RefusalError", "expand", "limits_of", "names_of", "read_files",
-    "what_of",
+    "refusing", "what_of",
 ]  # fmt: skip
 
 
@@ -37,16 +38,23 @@ def read_files(
     """
     reading = Reading(names, split, count(), limits or Limits(), keep_infinite)
     for group in _file_groups(paths):
-        try:
+        with refusing(group[0]):
             for table in _reader(group[0])(group, reading):
                 if len(table):
                     yield table if split is None else _with_split(table, split)
-        except RefusalError:
+
+
+@contextlib.contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """Whatever goes wrong within is a refusal of this file, but for errors of the disk."""
+    try:
+        yield
+    except RefusalError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
             raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's word, not a reader's about the content
-            raise refusal(group[0], "a sound file", what_of(error), "write it again") from error
+        raise refusal(path, "a sound file", what_of(error), "write it again") from error
 
 
 def what_of(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from seqclass.store.formats.table import ColumnNames, refusal
+from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
 
 SAMPLE_BYTES = 2**17
 DELIMITERS = (",", ";", "\t", "|")
@@ -62,7 +62,7 @@ def _encoding(path: str, content: bytes, names: ColumnNames) -> str:
         try:
             content[:4].decode(names.encoding, "ignore")
         except LookupError:
-            raise ValueError(
+            raise RefusalError(
                 f"--encoding: expected a name such as utf-8 or latin-1, got {names.encoding!r}; "
                 "correct it"
             ) from None
@@ -151,7 +151,7 @@ def date_formats(words: str | None) -> list[str]:
     if words is None:
         return []
     if words not in DATES:
-        raise ValueError(
+        raise RefusalError(
             f"--dates: expected one of {', '.join(DATES)}, got {words!r}; choose one of them"
         )
     day = DATES[words]

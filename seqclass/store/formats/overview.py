@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.formats.dialect import SHOWN, dialect_of
 from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.table import ColumnNames, kept_columns
 from seqclass.store.formats.workbook import read_sheet
 from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
@@ -161,7 +162,7 @@ def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> I
         yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
 
 
-def understood(path: str, names: ColumnNames) -> Understood:
+def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
     """How one file is read: its form, and what each of its columns is taken for."""
     ending = os.path.splitext(path)[1].lower()
     if ending == ".csv":
@@ -174,11 +175,12 @@ def understood(path: str, names: ColumnNames) -> Understood:
         }
         return {**form, "columns": _parts(path, list(found.header), names)}
     if ending == ".parquet":
+        check_parquet(path, limits)
         schema = pq.read_schema(path)
         layout = "wide" if channels_of(schema) else names.layout or "long"
         return {"layout": layout, "columns": _parts(path, schema.names, names)}
     if ending == ".xlsx":
-        header = read_sheet(path, names, Limits()).column_names
+        header = read_sheet(path, names, limits).column_names
         return {"layout": names.layout or "long", "columns": _parts(path, header, names)}
     return {"layout": "a line or row is a series", "columns": {}}
 

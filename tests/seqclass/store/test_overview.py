@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.overview import FEW, Overview, understood
-from seqclass.store.formats.table import ColumnNames
+from seqclass.store.formats.table import ColumnNames, RefusalError
 from seqclass.store.rows import SERIES
 
 NAN = float("nan")
@@ -114,11 +117,24 @@ def test_groups_and_times_are_counted_where_they_are() -> None:
 def test_columns_are_told_by_what_they_are_taken_for(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("unit;kind;step;x;note\na;p;0;1,5;n\n")
     said = ColumnNames(series_id="unit", label="kind", ignore=("note",))
-    assert understood(str(tmp_path / "f.csv"), said) == {
+    assert understood(str(tmp_path / "f.csv"), said, Limits()) == {
         "layout": "long", "delimiter": ";", "decimal": ",", "encoding": "utf-8",
         "columns": {"unit": "series_id", "kind": "label", "step": "step", "x": "channel",
                     "note": "left out by --ignore"},
     }  # fmt: skip
-    chosen = understood(str(tmp_path / "f.csv"), ColumnNames("unit", "kind", channels=("x",)))
+    only = ColumnNames("unit", "kind", channels=("x",))
+    chosen = understood(str(tmp_path / "f.csv"), only, Limits())
     assert chosen["columns"]["note"] == "left out, not in --channels"
-    assert understood(str(tmp_path / "f.npz"), ColumnNames())["columns"] == {}
+    assert understood(str(tmp_path / "f.npz"), ColumnNames(), Limits())["columns"] == {}
+
+
+def test_a_look_keeps_to_the_limits(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["series_id", "label", "x"], ["s", "a", 1]):
+        book.active.append(row)
+    book.save(tmp_path / "f.xlsx")
+    pq.write_table(table([[1, 2]], ["a"], y=pa.array([[1, 2]], SERIES)), tmp_path / "f.parquet")
+    for name, limit in (("f.xlsx", "whole_bytes"), ("f.parquet", "cells")):
+        with pytest.raises(RefusalError, match=f"--limit {limit}="):
+            understood(str(tmp_path / name), ColumnNames(), Limits(**{limit: 1}))
+        assert understood(str(tmp_path / name), ColumnNames(), Limits())["columns"]
