@@ -86,5 +86,5 @@ def read_page_record(root: Root, path: str, kind: type[Record]) -> Record | None
     """The record beside a page; None where there is none, or one of another release."""
     try:
         return TypeAdapter(kind).validate_json(read_bytes(root, path))
-    except (FileNotFoundError, DamagedError, ValidationError):
+    except (DamagedError, ValidationError):
         return None

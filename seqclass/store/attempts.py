@@ -39,7 +39,7 @@ class Attempt:
 def read_attempt(root: Root, model: str) -> Attempt | None:
     """The attempt that waits for a decision; None where there is none that can be read."""
     path = _path(root, model)
-    with contextlib.suppress(DamagedError, FileNotFoundError, TypeError, ValueError):
+    with contextlib.suppress(DamagedError, TypeError, ValueError):
         attempt = Attempt(**read_record(root, path)) if root.fs.exists(path) else None
         return attempt if attempt and attempt.next_try.tzinfo else None
     return None
@@ -70,7 +70,7 @@ def is_overdue(root: Root, now: datetime) -> bool:
 
 def is_told(root: Root, model: str, dataset: str) -> bool:
     """Whether somebody was told that the decision on this dataset is overdue."""
-    with contextlib.suppress(DamagedError, FileNotFoundError):
+    with contextlib.suppress(DamagedError):
         return read_record(root, _path(root, model, TOLD)).get("dataset") == dataset
     return False
 

@@ -186,12 +186,11 @@ def read_record(root: Root, path: str) -> Record:
 
 
 def read_bytes(root: Root, path: str) -> bytes:
-    """A record's bytes; DamagedError where the place is there and can't be read."""
+    """A record's bytes; DamagedError where there is none, or it can't be read."""
     if not root.is_local:
-        seen = objects.see(root.fs, path)
-        if seen is None:
-            raise FileNotFoundError(path)
-        return seen.content
+        if seen := objects.see(root.fs, path):
+            return seen.content
+        raise DamagedError(f"{path}: expected a file that can be read (there is none)")
     try:
         with _regular(path) as file:
             content = file.read(MAX_RECORD_BYTES + 1)

@@ -12,9 +12,11 @@ import pytest
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.root import (
     DEFAULT_ROOT,
+    DamagedError,
     Root,
     check_name,
     open_root,
+    read_bytes,
     replace_file,
     write_manifest,
 )
@@ -157,3 +159,9 @@ def test_hidden_files_of_others_stay(root: Root) -> None:
         path.touch()
         os.utime(path, (0, 0))
     assert collect_garbage(root) == []
+
+
+def test_what_is_missing_is_damage_as_on_disk(bucket: Root, root: Root) -> None:
+    for place in (bucket, root):
+        with pytest.raises(DamagedError, match="expected a file that can be read"):
+            read_bytes(place, place.join("models", "m", "v1", "manifest.json"))
