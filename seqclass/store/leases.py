@@ -32,6 +32,7 @@ class Lease:
         self.root, self.path = root, path
         self.own = uuid.uuid4().hex
         self._turn, self._tag, self._renewed_s = 0, "", -math.inf
+        self._failure: Exception | None = None
         self._ended, self._renewal = threading.Event(), threading.Thread(target=self._renew)
 
     def take(self) -> bool:
@@ -52,15 +53,26 @@ class Lease:
         content = f"{self.own} {self._turn}".encode()
         written = objects.put(self.root.fs, self.path, content, tag)
         if written is not None:
-            self._tag, self._renewed_s = written, before_s
+            self._tag, self._renewed_s, self._failure = written, before_s, None
         return written is not None
 
     def _renew(self) -> None:
+        """Write again and again; a failure that lasts makes the lease unsure, whatever it is."""
         while not self._ended.wait(RENEWAL_S):
-            with contextlib.suppress(OSError):  # the next turn may reach the store again
-                if not self._write(self._tag):
+            try:
+                if not self._write(self._tag) and not self._has_own_word():
                     self._renewed_s = -math.inf
                     return
+            except Exception as error:
+                self._failure = error
+
+    def _has_own_word(self) -> bool:
+        """Whether a write of one's own lies there, whose answer was lost; the next one follows."""
+        seen = objects.see(self.root.fs, self.path)
+        if seen is None or not seen.content.startswith(self.own.encode()):
+            return False
+        self._tag = seen.tag
+        return True
 
     @property
     def is_sure(self) -> bool:
@@ -74,7 +86,7 @@ class Lease:
                 f"{self.path}: expected to be alone at this work, it was not renewed for "
                 f"{LEASE_S - RENEWAL_S:g} s and another may have taken it over; nothing more is "
                 "written, run the command again"
-            )
+            ) from self._failure
 
     def give_up(self) -> None:
         """End the lease now; what another has taken over stays."""
@@ -82,7 +94,8 @@ class Lease:
         self._renewal.join()
         del _held[self.own]
         if self.is_sure:
-            objects.put(self.root.fs, self.path, FREE, self._tag)
+            with contextlib.suppress(Exception):  # it is free after a minute, and the work is done
+                objects.put(self.root.fs, self.path, FREE, self._tag)
 
 
 _held: dict[str, Lease] = {}
@@ -182,8 +195,8 @@ def run_exclusive(
 ) -> list[Result]:
     """Do the work under a claim, and again for those who came meanwhile; what each turn gave.
 
-    Who finds the claim taken leaves word, gets nothing, and can rely on another turn of the
-    holder, though the turn at hand should fail; that failure is raised in the end.
+    A caller that finds the claim taken leaves word and gets nothing. Its holder then takes another
+    turn, even where the present one fails; the first failure is raised at the end.
     """
     mark = root.join(*folder, f".{claim}.wanted")
     done: list[Result] = []

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from itertools import pairwise
-from threading import Barrier, BrokenBarrierError
+from itertools import count, pairwise
+from threading import Barrier, BrokenBarrierError, Event
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from seqclass.pages.catalogue import refresh, write_all
 from seqclass.store import objects
@@ -134,6 +136,46 @@ def test_a_claim_is_renewed_while_its_holder_lives(
     found = objects.see(bucket.fs, path)
     assert found is not None
     assert found.content == b"free"
+
+
+def test_a_renewal_that_fails_or_whose_answer_is_lost_ends_no_claim(
+    bucket: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, calls = objects.put, count()
+    failed_three_times = Event()
+
+    def unreliable(*words: Any) -> str | None:
+        turn = next(calls)
+        tag = put(*words) if turn != 1 else None
+        if turn in (1, 2, 3):  # not sent once, then sent and not answered
+            raise EndpointConnectionError(endpoint_url="s3")
+        if turn > 4:
+            failed_three_times.set()
+        return tag
+
+    monkeypatch.setattr("seqclass.store.leases.RENEWAL_S", 0.01)
+    monkeypatch.setattr(objects, "put", unreliable)
+    with claimed(bucket, *WANTED) as own:
+        assert own is not None
+        assert failed_three_times.wait(30), "nobody renews the claim any more"
+        check_lease(bucket, own)
+        with claimed(bucket, *WANTED) as other:
+            assert other is None
+
+
+def test_a_claim_that_can_not_be_given_back_hides_no_outcome(
+    bucket: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="s3")
+
+    def work() -> None:
+        with locked(bucket, "models", "toy"):
+            monkeypatch.setattr(objects, "put", gone)
+            raise KeyError("of the work")
+
+    with pytest.raises(KeyError, match="of the work"):
+        work()
 
 
 HOLDER = """
