@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from seqclass.store.root import MANIFEST, Root, entries
+from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import STAGING
 
@@ -17,8 +18,8 @@ LEFTOVER_AGE_S = 24 * 3600
 SEED_AGE_S = 7 * 24 * 3600
 DRAFT_AGE_S = 60
 DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
-           "*/*/runs", "retrainings/*", "models/*", "models/*/v*", "comparisons",
-           "digests")  # fmt: skip
+           "*/*/runs", "retrainings/*", "models/*", "models/*/v*", "models/*/signatures",
+           "prunings", "comparisons", "digests")  # fmt: skip
 """Folders in which files are written atomically."""
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 
@@ -76,6 +77,10 @@ def _versions_without_manifest(root: Root) -> Iterator[str]:
                     kind, name, version, MANIFEST
                 ):
                     yield root.join(kind, name, version)
+    for model in root.names(SCORES):
+        for path in score_folders(root, model, complete=False):
+            if re.fullmatch(digest, path.rpartition("/")[2]):
+                yield path
 
 
 def _is_abandoned(root: Root, path: str) -> bool:

@@ -95,6 +95,18 @@ def test_sweep_removes_a_version_without_a_manifest(root: Root) -> None:
     assert Path(stored.folder).exists()
 
 
+def test_sweep_removes_scores_without_a_manifest_and_nothing_beside_them(root: Root) -> None:
+    whole, half = (Path(root.join("scores", "m", "v1", "files", digit * 16)) for digit in "01")
+    with staging(root, "scores-m") as folder:
+        write_manifest(root, folder, {})
+        assert commit(root, folder, *root.parts_of(str(whole)))
+    half.mkdir()
+    (half / "scores.parquet").touch()
+    (half.parent / "notes.txt").touch()
+    assert collect_garbage(root) == [str(half)]
+    assert sorted(path.name for path in half.parent.iterdir()) == [whole.name, "notes.txt"]
+
+
 def test_a_taken_place_is_not_written_over(root: Root) -> None:
     for content in ("first", "second"):
         with staging(root, "x") as folder:
@@ -132,6 +144,7 @@ PLACES = [
     "index.html", "datasets/toy/latest.json", "models/m/aliases/champion.json",
     "models/m/audit/20260102T030405.000000Z-promote.json", "models/m/audit/.head.json",
     "inbox/toy/quarantine/0-a.csv.reason.txt", "studies/toy/runs/0.json",
+    "models/m/signatures/v1.json", "prunings/20260102T030405.000000Z.json",
 ]  # fmt: skip
 
 
