@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +23,7 @@ from seqclass.store.root import (
     check_file,
     check_name,
     did_you_mean,
+    is_name,
     read_manifest,
     read_record,
     replace_file,
@@ -183,9 +183,8 @@ def _created(root: Root, name: str, version: str) -> str:
 
 def committed_versions(root: Root, name: str) -> list[str]:
     """Versions of a name by their digests, in no order of time; no manifest is read."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        return []
-    return [v for v in root.names("datasets", name) if root.exists("datasets", name, v, MANIFEST)]
+    found = root.names("datasets", name) if is_name(name) else []
+    return [v for v in found if root.exists("datasets", name, v, MANIFEST)]
 
 
 @dataclass(frozen=True)

@@ -137,8 +137,8 @@ def _check_archive(path: str) -> None:
     with zipfile.ZipFile(path) as archive:
         sizes = {member.filename: member.file_size for member in archive.infolist()}
     others = sizes.keys() - {"config.json", "metadata.json", "model.weights.h5"}
-    if others and any(not name.startswith("assets/") for name in others):
-        raise ValueError(f"expected no member {sorted(others)[0]!r:.80}")
+    if strange := sorted(name for name in others if not name.startswith("assets/")):
+        raise ValueError(f"expected no member {strange[0]!r:.80}")
     texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
     if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * os.path.getsize(path):
         raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")

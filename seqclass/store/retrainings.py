@@ -38,6 +38,8 @@ from seqclass.store.root import (
 from seqclass.store.staging import commit
 
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
+KINDS = {"decision": str, "reasons": list, "champion": str, "trusted": bool, "settled": bool}
+"""What a record's fields are, where they are there."""
 Pair = tuple[str, str | None]
 """Id and label of a row: what is doubted is a label, not the row."""
 
@@ -80,6 +82,10 @@ def last_settled(root: Root, model: str) -> RetrainingRecord | None:
 
 def _is_decision(manifest: Mapping[str, Any]) -> bool:
     audit = manifest.get("audit")
+    if not isinstance(manifest.get("dataset"), str):
+        return False
+    if not all(isinstance(manifest.get(name, kind()), kind) for name, kind in KINDS.items()):
+        return False
     try:
         datetime.fromisoformat(manifest["created"])
     except (KeyError, TypeError, ValueError):
@@ -95,7 +101,7 @@ def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
     """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
     found: set[Pair] = set()
     for record in records:
-        if record["trusted"]:
+        if record.get("trusted"):
             found.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:

@@ -21,6 +21,7 @@ from seqclass.store.root import (
     Root,
     check_file,
     describe_file,
+    is_name,
     read_manifest,
     read_record,
     write_manifest,
@@ -85,8 +86,9 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | N
 
 
 def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
-    """Digests of the sealed studies of a dataset's name."""
-    return [v for v in root.names(kind, name) if root.exists(kind, name, v, MANIFEST)]
+    """Digests of the sealed studies of a dataset's name; none of what can't be one."""
+    found = root.names(kind, name) if is_name(name) else []
+    return [v for v in found if root.exists(kind, name, v, MANIFEST)]
 
 
 def open_study(root: Root, ref: str) -> Study:

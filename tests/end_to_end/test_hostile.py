@@ -4,7 +4,7 @@ import itertools
 import os
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,7 @@ from seqclass.store.formats import ColumnNames, RefusalError, expand, read_files
 from seqclass.store.root import Root
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
-
-
-def npz(path: Path) -> Path:
-    np.savez(path, X=np.ones((4, 12)), y=np.array(["up", "down"] * 2))
-    return path
+from tests.support.whole_files import npz, whole_files
 
 
 def encrypted(path: Path) -> None:
@@ -106,20 +102,6 @@ def test_a_hostile_file_is_refused_in_one_line(
     assert err.splitlines()[-1].startswith(f"seqclass: {tmp_path / name}")
     assert "Traceback" not in err
     assert root.names("datasets") == []
-
-
-def whole_files(folder: Path) -> Iterator[Path]:
-    """A sound file of each format."""
-    pq.write_table(rows(0), folder / "wide.parquet")
-    long = {"series_id": ["a", "a", "b"], "label": ["p", "p", "q"], "step": [1, 0, 0],
-            "value": [1.0, 2.0, 3.0]}  # fmt: skip
-    pq.write_table(pa.table(long), folder / "long.parquet")
-    lines = "\n".join(f"s{i},{'pq'[i % 2]},{t},{t}.5" for i in range(6) for t in range(4))
-    (folder / "a.csv").write_text(f"series_id,label,step,value\n{lines}\n")
-    (folder / "a.tsv").write_text("1\t1.5\t2.5\n2\t3.5\tNaN\n" * 4)
-    (folder / "a.ts").write_text("@classLabel true p q\n@data\n" + "1,2,3:4,5,6:p\n" * 4)
-    npz(folder / "a.npz")
-    yield from sorted(folder.iterdir())
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

@@ -64,7 +64,8 @@ def test_a_sealed_promotion_of_a_version_damaged_since_is_refused_once(two: Root
     audit = {"what": "promote", "champion": "v2", "version": "v3", "actor": "me",
              "reason": "better", "evidence": {}}  # fmt: skip
     with staging(two, "retraining") as folder:
-        sealed = {"decision": "promoted", "challenger": "models/m@v3", "audit": audit}
+        sealed = {"decision": "promoted", "dataset": "datasets/toy@0",
+                  "challenger": "models/m@v3", "audit": audit}  # fmt: skip
         commit_retraining(two, folder, "m", {**sealed, "trusted": True}, NOW.replace(second=9))
     flip(two, "v3", "model.keras")
     assert len(replay_pending(two, "m")) == 1

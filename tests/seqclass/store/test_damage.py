@@ -62,7 +62,8 @@ def tree(root: Root) -> Root:
         version = store_version(root, name, metrics=SCORES, spec={}).version
         move_champion(root, name, version, Grounds("me", "why", {}, NOW.replace(second=number)))
     with staging(root, "retraining") as folder:
-        known = {"decision": "refused", "challenger": None, "audit": None, "trusted": False}
+        known = {"decision": "refused", "dataset": "datasets/toy@0", "challenger": None,
+                 "audit": None, "trusted": False}  # fmt: skip
         commit_retraining(root, folder, "toy", known, NOW)
     return root
 

@@ -13,16 +13,12 @@ from pathlib import Path
 import pytest
 
 from flows.__main__ import main
+from seqclass.store.datasets import open_dataset
 from seqclass.store.models import load_keras
-from seqclass.store.references import StudyRef
-from seqclass.store.registry import Grounds, move_champion
-from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import DamagedError, Root, _digest_of, open_root
-from seqclass.store.scores import TABLE, ScoreSet
-from seqclass.store.staging import staging
-from seqclass.store.studies import commit_study
-from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from seqclass.store.root import DamagedError, Root, _digest_of, open_root, write_manifest
+from seqclass.store.studies import open_study
+from tests.support.records import RECORDS, store_every_record
+from tests.support.stored import store_version
 
 LONGEST_S, MAX_BYTES = 10, 2**30
 
@@ -54,39 +50,19 @@ CONTENTS: dict[str, bytes | Callable[[Path], None]] = {
     "folder": lambda path: path.mkdir(),
 }
 PLACES = {
-    "model": "models/m/v1/manifest.json",
-    "dataset": "datasets/toy/*/manifest.json",
-    "pointer": "models/m/aliases/champion.json",
-    "entry": "models/m/audit/000001.json",
-    "head": "models/m/audit/.head.json",
-    "study": "studies/toy/*/manifest.json",
-    "scores": "scores/m/v1/toy/*/manifest.json",
-    "retraining": "retrainings/m/*/manifest.json",
+    **RECORDS,
     "network": "models/m/v1/model.keras",
     "rows": "datasets/toy/*/part-00000.parquet",
 }
 COMMANDS = (["verify"], ["models"], ["datasets"], ["show", "m"], ["promote", "m@v1"],
-            ["rollback", "m"], ["show", "toy"])  # fmt: skip
+            ["rollback", "m"], ["show", "toy"], ["prune"])  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with one of every record."""
     root = open_root(tmp_path_factory.mktemp("whole") / "tree")
-    store_series(root)
-    for number in range(2):
-        version = store_version(root, "m").version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
-    with staging(root, "study") as folder:
-        root.fs.makedirs(folder, exist_ok=True)
-        root.fs.pipe_file(f"{folder}/stability.json", b"{}")
-        commit_study(root, folder, StudyRef("toy", "0" * 16), {"dataset": "datasets/toy@0"}, NOW)
-    with staging(root, "scores") as folder:
-        root.fs.makedirs(folder, exist_ok=True)
-        root.fs.pipe_file(f"{folder}/{TABLE}", b"")
-        ScoreSet(root, "m", "v1", "toy", "0" * 16).write(folder, {}, NOW)
-    with staging(root, "retraining") as folder:
-        commit_retraining(root, folder, "m", {"trusted": True, "audit": None}, NOW)
+    store_every_record(root)
     return Path(root.path)
 
 
@@ -173,6 +149,7 @@ FIELDS = [
     ("study", {"dataset": 4}), ("study", {"created": []}), ("scores", {"rows": "many"}),
     ("retraining", {"audit": 7}), ("retraining", {"audit": {"what": "promote"}}),
     ("retraining", {"created": "never", "audit": {"what": "refuse"}}),
+    ("retraining", {"dataset": None}), ("retraining", {"trusted": [], "reasons": 1}),
 ]  # fmt: skip
 
 
@@ -199,6 +176,25 @@ def test_folders_under_odd_names_break_no_command(
     for kind, own in (("models", "m"), ("datasets", "toy"), ("studies", "toy")):
         shutil.copytree(Path(tree.join(kind, own)), Path(tree.join(kind, name)))
     check_all(tree, tmp_path, capfd)
+
+
+def test_no_reference_leads_out_of_its_folder(root: Root) -> None:
+    store_version(root, "m")
+    for folder in ("studies", "datasets", "x"):
+        Path(root.join(folder)).mkdir()
+    write_manifest(root, root.join("x"), {"files": []})
+    with pytest.raises(ValueError, match="STUDY: expected one of the studies in this root"):
+        open_study(root, "studies/../models/m@v1")
+    with pytest.raises(ValueError, match="DATASET: expected one of the datasets in this root"):
+        open_dataset(root, "datasets/..@x")
+
+
+def test_the_member_that_no_network_has_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        for name in ("assets/words.txt", "config.json", "strange.bin"):
+            archive.writestr(name, "{}")
+    with pytest.raises(DamagedError, match=r"no member 'strange\.bin'"):
+        load_keras(open_root(tmp_path), str(tmp_path / "m.keras"))
 
 
 def bomb(path: Path, member: str) -> None:

@@ -1,0 +1,43 @@
+"""A root with one of every record, and where each lies."""
+
+from seqclass.store.references import StudyRef
+from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.retrainings import commit_retraining
+from seqclass.store.root import Root
+from seqclass.store.scores import TABLE, ScoreSet
+from seqclass.store.staging import staging
+from seqclass.store.studies import commit_study
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+RECORDS = {
+    "model": "models/m/v1/manifest.json",
+    "dataset": "datasets/toy/*/manifest.json",
+    "study": "studies/toy/*/manifest.json",
+    "scores": "scores/m/v1/toy/*/manifest.json",
+    "retraining": "retrainings/m/*/manifest.json",
+    "pointer": "models/m/aliases/champion.json",
+    "entry": "models/m/audit/000001.json",
+    "head": "models/m/audit/.head.json",
+}
+SEALED = tuple(RECORDS)[:5]
+"""Records that carry a digest of themselves."""
+
+
+def store_every_record(root: Root) -> None:
+    """A dataset, two versions of a model that were champions, a study, scores, a retraining."""
+    store_series(root)
+    for number in range(2):
+        version = store_version(root, "m").version
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+    with staging(root, "study") as folder:
+        root.fs.makedirs(folder, exist_ok=True)
+        root.fs.pipe_file(f"{folder}/stability.json", b"{}")
+        commit_study(root, folder, StudyRef("toy", "0" * 16), {"dataset": "datasets/toy@0"}, NOW)
+    with staging(root, "scores") as folder:
+        root.fs.makedirs(folder, exist_ok=True)
+        root.fs.pipe_file(f"{folder}/{TABLE}", b"")
+        ScoreSet(root, "m", "v1", "toy", "0" * 16).write(folder, {}, NOW)
+    with staging(root, "retraining") as folder:
+        known = {"dataset": "datasets/toy@0", "challenger": None, "trusted": True, "audit": None}
+        commit_retraining(root, folder, "m", known, NOW)
