@@ -7,7 +7,7 @@ from prefect.states import Completed, State
 
 from flows.place import check_place, own_root
 from seqclass.screening.arrival_spec import ArrivalSpec
-from seqclass.store.inbox import INBOX, inboxes
+from seqclass.store.inbox import inbox_url, inboxes
 from seqclass.store.root import Root, check_name, shown
 from tasks.data.collect import collect
 from tasks.data.garbage import collect_leftovers
@@ -48,11 +48,7 @@ def ingest_arrivals(
 def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:
     """Datasets with the folder or prefix in which their files arrive."""
     names = inboxes(store) if dataset is None else [check_name(dataset, "DATASET")]
-    return [(name, inbox or store_url(store, INBOX, name)) for name in names]
-
-
-def store_url(store: Root, *parts: str) -> str:
-    return "/".join([store.url.rstrip("/"), *parts])
+    return [(name, inbox or inbox_url(store, name)) for name in names]
 
 
 def outcome_of(found: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.service.crashes import has_crashed
 from flows.service.server import Service, client_of
-from seqclass.store.inbox import INBOX, arrivals, inboxes
+from seqclass.store.inbox import arrivals, inbox_url, inboxes
 from seqclass.store.root import Root, open_root
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
@@ -56,7 +56,7 @@ class Lookout:
             return [
                 (name, file.name, file.stamp)
                 for name in inboxes(self.store)
-                for file in arrivals(open_root(self.store.join(INBOX, name)))
+                for file in arrivals(open_root(inbox_url(self.store, name)))
             ]
         return []
 

@@ -44,6 +44,11 @@ def inboxes(root: Root) -> list[str]:
     return [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
 
 
+def inbox_url(root: Root, name: str) -> str:
+    """Where files for a dataset arrive, as ``open_root`` takes it."""
+    return "/".join([root.url.rstrip("/"), INBOX, name])
+
+
 def arrivals(inbox: Root) -> list[Arrival]:
     """Files in an inbox, by name; hidden ones and those under a temporary name are not seen."""
     names = [name for name in inbox.names() if not name.lower().endswith(UNFINISHED)]
@@ -56,11 +61,11 @@ def look_at(inbox: Root, name: str) -> Arrival | None:
         return _look_at_local(inbox.join(name), name)
     try:
         info = inbox.fs.info(inbox.join(name))
-        if info["type"] != "file":
-            return None
-        modified = inbox.fs.modified(inbox.join(name))
     except FileNotFoundError:
         return None
+    if info["type"] != "file":
+        return None
+    modified = info.get("LastModified") or inbox.fs.modified(inbox.join(name))
     return Arrival(name, modified, (info["size"], str(modified), info.get("ETag")))
 
 

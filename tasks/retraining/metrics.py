@@ -14,7 +14,7 @@ from prometheus_client.core import (
 )
 
 from seqclass.store.attempts import read_attempt
-from seqclass.store.inbox import INBOX, QUARANTINE, arrivals, inboxes
+from seqclass.store.inbox import INBOX, QUARANTINE, arrivals, inbox_url, inboxes
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_since
 from seqclass.store.retrainings import RETRAININGS, retrainings_of
@@ -105,7 +105,7 @@ def _of_inboxes(root: Root) -> list[Metric]:
         "seqclass_quarantine_files", "Files that were set aside.", labels=["dataset"]
     )
     for name in inboxes(root):
-        waiting.add_metric([name], len(arrivals(open_root(f"{root.url}/{INBOX}/{name}"))))
+        waiting.add_metric([name], len(arrivals(open_root(inbox_url(root, name)))))
         names = root.names(INBOX, name, QUARANTINE)
         aside.add_metric([name], sum(not file.endswith(REASON) for file in names))
     return [waiting, aside]
