@@ -89,7 +89,7 @@ def read_labels(path: str, limits: Limits | None = None) -> pa.Table:
         pa.schema({"series_id": pa.string(), "label": pa.string()})
     )
     distinct = pairs.group_by(["series_id", "label"]).aggregate([])
-    if pc.count_distinct(distinct["series_id"]).as_py() < len(distinct):
+    if pc.count_distinct(distinct["series_id"], mode="all").as_py() < len(distinct):
         raise ValueError(
             f"--labels: expected one label for every series, {path!r} gives some of them two; "
             "correct the file"

@@ -58,6 +58,13 @@ def test_labels_are_texts_and_each_pair_is_there_once(tmp_path: Path, ending: st
     ]  # fmt: skip
 
 
+def test_an_id_that_is_missing_once_is_no_second_label(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"series_id": ["a", None], "label": ["x", "y"]}), tmp_path / "l.parquet"
+    )
+    assert len(read_labels(str(tmp_path / "l.parquet"))) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
