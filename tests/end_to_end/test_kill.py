@@ -43,8 +43,9 @@ def workers_busy_s(group: int) -> list[float]:
     return found
 
 
-def kill_after(process: subprocess.Popen, seconds: float) -> None:
-    """SIGKILL the command alone, then wait until the processes it started are gone too."""
+def kill_after(process: subprocess.Popen, seconds: float) -> bool:
+    """SIGKILL the command alone, then wait until the processes it started are gone too; whether it
+    was killed, or had ended before."""
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -54,6 +55,7 @@ def kill_after(process: subprocess.Popen, seconds: float) -> None:
     while not group_is_gone(process.pid):
         assert time.monotonic() < deadline, "processes of a killed command live on"
         time.sleep(0.1)
+    return process.returncode == -signal.SIGKILL
 
 
 def check_tree(root: Root, seqclass_json: Callable[..., dict]) -> None:
@@ -74,12 +76,13 @@ def kill_often(
     command: str, times: int, url: str, root: Root, folder: Path, seqclass_json: Callable[..., dict]
 ) -> None:
     environment = {**os.environ, "PREFECT_API_URL": url, "SEQCLASS_STORAGE": root.path}
-    path, rng = long_csv(folder), random.Random(0)
+    path, rng, killed = long_csv(folder), random.Random(0), 0
     for i in range(times):
         arguments = [part.format(i=i, csv=path) for part in COMMANDS[command]]
         moment = LONGEST_S[command] * (i + rng.random()) / times
-        kill_after(start(arguments, environment), moment)
+        killed += kill_after(start(arguments, environment), moment)
         check_tree(root, seqclass_json)
+    assert 2 * killed >= times, f"{killed} of {times} kills came before the command's end"
     last = start([part.format(i=99, csv=path) for part in COMMANDS[command]], environment)
     assert last.wait() == 0
     check_tree(root, seqclass_json)
