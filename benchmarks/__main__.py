@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.tables import as_markdown, as_table
-from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.fingerprint import fingerprint, machine_fingerprint, software_versions
 
 RESULTS = Path(__file__).parent / "results"
 MILLION = 1_000_000
@@ -256,8 +256,7 @@ def main() -> None:
         Console(width=None if sys.stdout.isatty() else 200).print(as_table(name, found[name]))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
-    fingerprint = {"machine": machine_fingerprint(), "software": software_versions()}
-    path.write_text(json.dumps({**fingerprint, "results": found}, indent=2))
+    path.write_text(json.dumps({**fingerprint(), "results": found}, indent=2))
     print(path)
     if chosen.page:
         chosen.page.write_text(page(found, chosen.names))

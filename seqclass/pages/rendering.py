@@ -72,7 +72,6 @@ def pretty(content: Any) -> str:
 def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]]) -> None:
     """Write each page, or the JSON beside it, whole."""
     for path, content in pages:
-        root.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         text = content if isinstance(content, bytes) else content.encode(errors="replace")
         replace_file(root, path, text)
 

@@ -47,7 +47,6 @@ def read_attempt(root: Root, model: str) -> Attempt | None:
 
 def write_attempt(root: Root, model: str, attempt: Attempt) -> None:
     """Keep the attempt until it is decided."""
-    root.fs.makedirs(root.join(RETRAININGS, model), exist_ok=True)
     replace_file(root, _path(root, model), json.dumps(asdict(attempt), indent=2).encode())
 
 
@@ -77,7 +76,6 @@ def is_told(root: Root, model: str, dataset: str) -> bool:
 
 def note_told(root: Root, model: str, dataset: str) -> None:
     """Remember that somebody was told, so that nobody is told twice."""
-    root.fs.makedirs(root.join(RETRAININGS, model), exist_ok=True)
     replace_file(root, _path(root, model, TOLD), json.dumps({"dataset": dataset}).encode())
 
 

@@ -58,7 +58,6 @@ def write_audit(root: Root, name: str, record: AuditEntry) -> None:
     the moves; one that has lost it writes nothing, and gets ValueError.
     """
     folder = root.join("models", name, AUDIT)
-    root.fs.makedirs(folder, exist_ok=True)
     tag = see_file(root, f"{folder}/{HEAD}")[1]
     number, digest = _end(root, name, entries_of(root, name))
     check_held(root, "models", name)

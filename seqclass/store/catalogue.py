@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, cast
 
 from seqclass.store.audit import audit_problems
-from seqclass.store.datasets import dataset_versions, odd_fields
+from seqclass.store.datasets import committed_versions, odd_fields
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.policy import POLICY, read_policy
@@ -25,7 +25,7 @@ from seqclass.store.root import (
 )
 from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.signatures import unsigned_versions
-from seqclass.store.studies import SEARCHES, STUDIES, study_versions
+from seqclass.store.studies import SEARCHES, STUDIES
 
 MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures|policy\.json|index\.(html|json)")
 NUMBER, TEXT = (int, float), (str,)
@@ -42,13 +42,15 @@ SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
 
 def list_datasets(root: Root, bad: Bad | None = None) -> list[DatasetManifest]:
     """Manifests of all sound dataset versions, by name, oldest first; ``bad`` tells of others."""
-    folders = [
-        root.join("datasets", name, version)
-        for name in root.names("datasets")
-        for version in dataset_versions(root, name)
-    ]
-    found = [readable(root, folder, bad) for folder in folders]
-    return [cast(DatasetManifest, manifest) for manifest in found if manifest is not None]
+    found = []
+    for name in root.names("datasets"):
+        read = [
+            (str(manifest.get("created", "")), version, manifest)
+            for version in committed_versions(root, name)
+            if (manifest := readable(root, root.join("datasets", name, version), bad))
+        ]
+        found += [cast(DatasetManifest, manifest) for _, _, manifest in sorted(read)]
+    return found
 
 
 def list_models(root: Root, bad: Bad | None = None) -> list[ListedModel]:
@@ -63,18 +65,6 @@ def list_models(root: Root, bad: Bad | None = None) -> list[ListedModel]:
                 own = {"name": name, "version": version, "champion": version == champion}
                 found.append(cast(ListedModel, {**manifest, **own}))
     return found
-
-
-def list_studies(root: Root, kind: str = STUDIES, bad: Bad | None = None) -> list[StudyManifest]:
-    """Manifests of all sound studies (or searches), by dataset, oldest first."""
-    folders = [
-        root.join(kind, name, version)
-        for name in root.names(kind)
-        for version in study_versions(root, name, kind)
-    ]
-    read = [readable(root, folder, bad) for folder in folders]
-    found = [cast(StudyManifest, manifest) for manifest in read if manifest is not None]
-    return sorted(found, key=lambda m: (str(m.get("name")), str(m.get("created"))))
 
 
 Listed = TypeVar("Listed", DatasetManifest, ListedModel, StudyManifest)

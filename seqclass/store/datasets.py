@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.fingerprint import fingerprint
 from seqclass.store.leases import check_held
 from seqclass.store.manifests import DatasetManifest, Remarks, Source
 from seqclass.store.parts import stage_rows
@@ -225,8 +225,7 @@ def write_rows(
             "rejected": 0,
             "source": provenance.source,
             "parents": [],
-            "software": software_versions(),
-            "machine": machine_fingerprint(),
+            **fingerprint(),
             **provenance.remarks(),
         }
         check_held(root, "datasets", name)

@@ -4,6 +4,7 @@ import os
 import platform
 from functools import cache
 from importlib import metadata
+from typing import TypedDict
 
 from seqclass.store.manifests import Machine
 
@@ -23,6 +24,19 @@ PACKAGES = (
 )
 
 
+class Fingerprint(TypedDict):
+    """What a manifest says of where its artifact was made."""
+
+    software: dict[str, str]
+    machine: Machine
+
+
+def fingerprint() -> Fingerprint:
+    """Software and machine of this process."""
+    return {"software": software_versions(), "machine": machine_fingerprint()}
+
+
+@cache
 def software_versions() -> dict[str, str]:
     """Installed versions of what can change a result."""
     found = {"python": platform.python_version()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.fingerprint import fingerprint
 from seqclass.store.manifests import ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -20,7 +20,7 @@ from seqclass.store.root import (
     Root,
     check_file,
     create_file,
-    describe_file,
+    describe_folder,
     is_name,
     read_manifest,
     write_manifest,
@@ -94,15 +94,13 @@ def commit_model(
     root: Root, workspace: str, name: str, description: ModelDescription, now: datetime
 ) -> Model:
     """Seal the artifacts in a staged folder and give them the next free version number."""
-    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
     manifest: ModelManifest = {
         "kind": "model",
         "name": name,
         "created": now.isoformat(),
         **description,
-        "files": [describe_file(root, workspace, artifact) for artifact in names],
-        "software": software_versions(),
-        "machine": machine_fingerprint(),
+        "files": describe_folder(root, workspace),
+        **fingerprint(),
     }
     write_manifest(root, workspace, manifest)
     while True:

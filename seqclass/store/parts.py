@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +33,7 @@ def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRow
         raise ValueError("rows: expected at least one series, got none; check the input")
     schema = dataset_schema(first.schema)
     writer, summary = _PartWriter(root, folder, schema), _Summary(schema)
-    for table in _chain(first, tables):
+    for table in chain((first,), tables):
         if set(table.column_names) != set(schema.names):
             raise ValueError(
                 f"columns: expected {', '.join(schema.names)} as in the first rows, "
@@ -43,11 +44,6 @@ def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRow
         summary.add(table)
         writer.add(table)
     return {**summary.describe(), "files": writer.close()}
-
-
-def _chain(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest
 
 
 class _Summary:

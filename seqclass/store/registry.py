@@ -138,7 +138,6 @@ def move_champion(
 def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
     """Replace the pointer that was seen; another one is of a process that has ended this move."""
     pointer = {"version": entry["to"], "since": entry["time"]}
-    root.fs.makedirs(root.join("models", name, "aliases"), exist_ok=True)
     swap_file(root, _place(root, name), json.dumps(pointer, indent=2).encode(), tag)
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.audit import STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
-from seqclass.store.manifests import RetrainingRecord
+from seqclass.store.manifests import RetrainingRecord, is_settled
 from seqclass.store.registry import (
     Grounds,
     champion_of,
@@ -30,7 +30,7 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_file,
-    describe_file,
+    describe_folder,
     note,
     readable,
     write_manifest,
@@ -74,9 +74,9 @@ def last_settled(root: Root, model: str) -> RetrainingRecord | None:
     """The newest retraining that has settled what it looked at; only as many are read as needed."""
     for entry in reversed(root.names(RETRAININGS, model)):
         if root.exists(RETRAININGS, model, entry, MANIFEST):
-            manifest = readable(root, root.join(RETRAININGS, model, entry))
-            if manifest and _is_decision(manifest) and manifest.get("settled", True):
-                return cast(RetrainingRecord, manifest)
+            record = read_retraining(root, root.join(RETRAININGS, model, entry))
+            if record and is_settled(record):
+                return record
     return None
 
 
@@ -133,13 +133,12 @@ def commit_retraining(
 ) -> str:
     """Seal a staged folder; returns where it lies."""
     root.fs.makedirs(workspace, exist_ok=True)
-    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
     manifest = {
         "kind": "retraining",
         "name": model,
         "created": now.isoformat(),
         **description,
-        "files": [describe_file(root, workspace, name) for name in names],
+        "files": describe_folder(root, workspace),
     }
     write_manifest(root, workspace, manifest)
     entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"

@@ -128,6 +128,12 @@ def describe_file(root: Root, folder: str, name: str) -> FileEntry:
     return {"path": name, "sha256": sha256_of(root, path), "bytes": root.fs.size(path)}
 
 
+def describe_folder(root: Root, folder: str) -> list[FileEntry]:
+    """What a manifest says of a folder's files, in the order of their names."""
+    names = sorted(path.rpartition("/")[2] for path in root.fs.find(folder))
+    return [describe_file(root, folder, name) for name in names]
+
+
 def check_file(root: Root, folder: str, entry: FileEntry) -> str:
     """Return the path of a manifest's file after comparing its digest."""
     path = f"{folder}/{entry['path']}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.fingerprint import fingerprint
 from seqclass.store.manifests import StudyDescription, StudyManifest
 from seqclass.store.references import SearchRef, StudyRef
 from seqclass.store.root import (
@@ -20,7 +20,7 @@ from seqclass.store.root import (
     Record,
     Root,
     check_file,
-    describe_file,
+    describe_folder,
     is_name,
     read_manifest,
     read_record,
@@ -127,16 +127,14 @@ def commit_study(
     now: datetime,
 ) -> Study:
     """Seal a staged study or search under its digest; where it is there already, that one stays."""
-    names = sorted(path.rsplit("/", 1)[-1] for path in root.fs.find(workspace))
     manifest = {
         "kind": MADE_BY[place.kind][0],
         "name": place.name,
         "version": place.version,
         "created": now.isoformat(),
         **description,
-        "files": [describe_file(root, workspace, artifact) for artifact in names],
-        "software": software_versions(),
-        "machine": machine_fingerprint(),
+        "files": describe_folder(root, workspace),
+        **fingerprint(),
     }
     write_manifest(root, workspace, manifest)
     commit(root, workspace, *place.parts)

@@ -9,7 +9,6 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.attempts import Attempt, end_attempt, read_attempt
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
-from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import (
@@ -98,7 +97,7 @@ def undecided(root: Root, name: str) -> Dataset | None:
 def _standing(root: Root, name: str) -> tuple[NewData, Dataset]:
     """The champion, with the rows that it knows, that were judged last, and that are newest."""
     champion = open_model(root, name)
-    known = known_ref(champion)
+    known = known_dataset(champion.manifest)
     latest = open_dataset(root, DatasetRef.parse(known).name)
     settled = last_settled(root, name)
     judged = settled["dataset"] if settled else known
@@ -132,11 +131,6 @@ def _before_next_try(root: Root, new_data: NewData, spec: RetrainSpec, now: date
         f"try {attempt.tries} of {spec.tries} failed: {attempt.error or NO_WORD}; the next follows "
         f"{attempt.next_try.astimezone(UTC):%H:%M:%S} UTC"
     )
-
-
-def known_ref(model: Model) -> str:
-    """The dataset version whose rows a model had to choose from."""
-    return known_dataset(model.manifest)
 
 
 def pairs_of(dataset: Dataset) -> set[Pair]:

@@ -20,7 +20,6 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.split import Split
 from seqclass.store.staging import staging
 from seqclass.store.studies import (
-    RUNS,
     SEARCHES,
     commit_study,
     digest_of,
@@ -127,7 +126,6 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
     root = open_root(root_url)
     search, trained = _Search(open_dataset(root, dataset_ref), spec), 0
     _check_folds(search)
-    root.fs.makedirs(root.join(SEARCHES, search.name, RUNS), exist_ok=True)
     with trainings(max_jobs(len(spec.candidates()), spec.folds)) as display:
 
         def train(wave: list[Job]) -> list[Found]:

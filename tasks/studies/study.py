@@ -62,7 +62,6 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
                 one = replace(variant.spec, seeds=1, first_seed=seed)
                 arguments = (checked, split, one, variant.label(seed), where)
                 jobs[run] = (study_seed, arguments)
-    root.fs.makedirs(run_path(root, name, "").rpartition("/")[0], exist_ok=True)
     with trainings(len(jobs)) as display:
         for start in range(0, len(jobs), RUNS_PER_POOL):
             portion = list(jobs.values())[start : start + RUNS_PER_POOL]

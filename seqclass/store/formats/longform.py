@@ -8,6 +8,7 @@ rows are together, else by way of a temporary file in which the rows are sorted 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -139,17 +140,12 @@ def gather(
     tables = _numbered(path, read(), reading.names, first_row)
     first = next(tables)
     parts = survey.parts(first.num_columns)
-    tables = _chain(first, tables)
+    tables = chain((first,), tables)
     cut = _in_turn(tables, _sizes(survey, parts)) if survey.together else (
         _by_way_of_a_file(tables, survey, parts)
     )  # fmt: skip
     for table in cut:
         yield _long_rows(path, table, reading)
-
-
-def _chain(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest
 
 
 def _numbered(
