@@ -17,6 +17,8 @@ OPTIONAL_COLUMNS = {
     "tonic_hz": pa.float32(),
     "notation": pa.string(),
 }
+KNOWN_COLUMNS = FIXED_COLUMNS | OPTIONAL_COLUMNS
+"""Columns that are no channel."""
 EVENT = ("event_start", "event_stop")
 """Where in a series its label shows: steps ``start <= step < stop``; null where nothing happens
 or nobody knows. What fills a whole series is ``0 .. n_steps``."""
@@ -36,7 +38,7 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
     """The stored schema for rows with these columns: fixed, optional, then the channels."""
     channels = channels_of(schema)
     missing = [name for name in FIXED_COLUMNS if name not in schema.names]
-    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, *channels}
+    known = {*KNOWN_COLUMNS, *channels}
     strange = [name for name in schema.names if name not in known]
     if missing or strange or not channels:
         raise ValueError(

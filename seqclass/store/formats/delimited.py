@@ -15,9 +15,9 @@ from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import gather, step_column, survey_rows
 from seqclass.store.formats.table import ColumnNames, Reading, kept_columns, refusal, renamed
 from seqclass.store.formats.widetext import wide_tables
-from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+from seqclass.store.rows import KNOWN_COLUMNS
 
-TEXT = [name for name, kind in (FIXED_COLUMNS | OPTIONAL_COLUMNS).items() if kind == pa.string()]
+TEXT = [name for name, kind in KNOWN_COLUMNS.items() if kind == pa.string()]
 BLOCK_BYTES = 2**20
 KINDS = [
     pa.null(), pa.int64(), pa.date32(), pa.time32("s"),
@@ -64,7 +64,7 @@ def _check_header(path: str, limits: Limits) -> None:
     with open(path, "rb") as file:
         line = file.readline(BLOCK_BYTES)
     found = max(line.count(sign.encode()) for sign in DELIMITERS)
-    limits.check(path, "channels", found + 1 - len(FIXED_COLUMNS | OPTIONAL_COLUMNS))
+    limits.check(path, "channels", found + 1 - len(KNOWN_COLUMNS))
 
 
 def _first_kinds(path: str, dialect: Dialect, reading: Reading) -> dict[str, pa.DataType]:
@@ -80,7 +80,7 @@ def _first_kinds(path: str, dialect: Dialect, reading: Reading) -> dict[str, pa.
     with _opened(path, dialect, dict.fromkeys(kept, None) | text, names) as reader:
         schema = reader.schema
     step = None if names.layout == "wide" else step_column(path, own, names)
-    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step}
+    known = {*KNOWN_COLUMNS, step}
     return {
         name: schema.field(name).type
         if name in text or names.roles.get(name, name) in known

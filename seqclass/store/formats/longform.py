@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
-from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS
 
 PART_CELLS = 2**22
 """Cells of a part; one series alone may have more."""
@@ -242,7 +242,7 @@ def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
 
 
 def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
-    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, step}
+    known = {*KNOWN_COLUMNS, step}
     channels = [name for name in table.column_names if name not in known]
     if not channels:
         raise refusal(

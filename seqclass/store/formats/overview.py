@@ -17,7 +17,7 @@ from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.table import ColumnNames, kept_columns
 from seqclass.store.formats.workbook import read_sheet
-from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
+from seqclass.store.rows import KNOWN_COLUMNS, channels_of
 
 FEW = 100
 """Series of which a fifth are the 20 test rows that a first champion needs."""
@@ -190,11 +190,10 @@ def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
     kept, roles = kept_columns(path, columns, names), names.roles
     step = names.step or "step"
     why = dict.fromkeys(names.ignore, "left out by --ignore")
-    known = {*FIXED_COLUMNS, *OPTIONAL_COLUMNS}
     return {
         name: why.get(name, "left out, not in --channels")
         if name not in kept
         else "step" if name == step and names.layout != "wide"
-        else roles.get(name, name if name in known else "channel")
+        else roles.get(name, name if name in KNOWN_COLUMNS else "channel")
         for name in columns
     }  # fmt: skip

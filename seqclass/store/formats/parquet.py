@@ -14,11 +14,11 @@ from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
 from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
 from seqclass.store.formats.widetext import wide_tables
-from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, channels_of
+from seqclass.store.rows import KNOWN_COLUMNS, channels_of
 
 BATCH_ROWS = 65_536
 """Rows of a long table that are read at once, at most."""
-OWN_COLUMNS = (*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step")
+OWN_COLUMNS = (*KNOWN_COLUMNS, "step")
 
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from seqclass.store.manifests import ModelDescription, ReadingRecord, Remarks, reading_of
 from seqclass.store.root import shown
-from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS
+from seqclass.store.rows import KNOWN_COLUMNS
 
 if TYPE_CHECKING:
     from seqclass.store.formats.limits import Limits
@@ -173,7 +173,7 @@ def kept_columns(path: str, present: list[str], names: ColumnNames) -> list[str]
         missing = [name for name in wanted if name not in present]
         if missing and not (option == "--ignore" and names.unlabelled):
             raise refusal(path, f"a column {missing[0]!r}", ", ".join(present), f"correct {option}")
-    own = {*names.roles, names.step, "step", *FIXED_COLUMNS, *OPTIONAL_COLUMNS}
+    own = {*names.roles, names.step, "step", *KNOWN_COLUMNS}
     return [
         name
         for name in present
@@ -204,7 +204,7 @@ def _labels(path: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
     """Give known columns their stored types."""
-    for name, kind in (kinds or {**FIXED_COLUMNS, **OPTIONAL_COLUMNS}).items():
+    for name, kind in (kinds or KNOWN_COLUMNS).items():
         if name in table.column_names:
             try:
                 column = table[name].cast(kind)

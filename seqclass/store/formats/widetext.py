@@ -9,7 +9,7 @@ import pyarrow as pa
 from seqclass.store.formats.arrays import observed_lengths
 from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
-from seqclass.store.rows import FIXED_COLUMNS, OPTIONAL_COLUMNS, from_dense
+from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS, from_dense
 
 NUMBERED = re.compile(r"(.*?)[_.\- ]?(\d+)")
 
@@ -58,7 +58,7 @@ def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str,
 
     ``x_0, x_1, …, y_0, y_1, …`` are two channels; of other names all are steps of one.
     """
-    own = [n for n in columns if n not in {*FIXED_COLUMNS, *OPTIONAL_COLUMNS, "step"}]
+    own = [n for n in columns if n not in {*KNOWN_COLUMNS, "step"}]
     if not own:
         raise refusal(path, "a column of numbers per step", ", ".join(columns), "add the steps")
     found = {name: NUMBERED.fullmatch(name) for name in own}
