@@ -7,26 +7,28 @@ import typer
 
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
+from seqclass.store.prune_spec import PruneSpec
 
 if TYPE_CHECKING:
     from seqclass.store.pruning import Item
 
 YesFlag = Annotated[bool, typer.Option("--yes", help="Remove it; without, only say what goes.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
-ROLLBACKS = 3
 
 
 def prune(
     place: Place,
-    days: Annotated[float, typer.Option(help="Keep what was made within as many days.")] = 90,
+    days: Annotated[
+        float, typer.Option(help="Keep what was made within as many days.")
+    ] = PruneSpec.days,
     rollbacks: Annotated[
         int, typer.Option(help="Keep as many champions before the present one.")
-    ] = ROLLBACKS,
+    ] = PruneSpec.rollbacks,
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
 ) -> None:
     """Remove old versions, datasets, scores, studies and taken files that nothing needs."""
-    from seqclass.store.pruning import PruneSpec, plan_pruning, remove_items
+    from seqclass.store.pruning import plan_pruning, remove_items
 
     store, spec, now = place.store(), PruneSpec(days, rollbacks), datetime.now(UTC)
     items = plan_pruning(store, spec, now)
@@ -43,10 +45,10 @@ def delete(
 ) -> None:
     """Remove one version of a model or dataset that nothing needs, however young."""
     from seqclass.store.datasets import open_dataset
-    from seqclass.store.pruning import PruneSpec, check_deletable, plan_pruning, remove_items
+    from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model
 
-    store, spec, now = place.store(), PruneSpec(0, ROLLBACKS), datetime.now(UTC)
+    store, spec, now = place.store(), PruneSpec(days=0), datetime.now(UTC)
     if not ref.startswith(("models/", "datasets/")) or "@" not in ref:
         raise ValueError(
             f"REF: expected models/NAME@vN or datasets/NAME@VERSION, got {ref!r}; 'seqclass "

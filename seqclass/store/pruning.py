@@ -2,43 +2,33 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from seqclass.store.audit import STAMP, actor
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.leases import locked
-from seqclass.store.manifests import CHOSEN_FROM
-from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.manifests import ModelDescription, known_dataset
+from seqclass.store.models import model_versions, read_model
 from seqclass.store.policy import read_policy
-from seqclass.store.references import ModelRef
+from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.references import (
+    DatasetRef,
+    ModelRef,
+    SearchRef,
+    StudyRef,
+    reference_of,
+)
 from seqclass.store.registry import Grounds, champion_of, champions_before, write_remark
 from seqclass.store.retrainings import last_settled
 from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, read_manifest
 from seqclass.store.scores import SCORES, score_folders
-from seqclass.store.studies import RUNS, SEARCHES, STUDIES, study_versions
+from seqclass.store.studies import RUNS, study_versions
 
-DATASETS, MODELS, PRUNINGS = "datasets", "models", "prunings"
+DATASETS, MODELS, PRUNINGS = DatasetRef.kind, ModelRef.kind, "prunings"
 Reasons = dict[str, str]
-
-
-@dataclass(frozen=True)
-class PruneSpec:
-    """What is kept in any case: days: what was made within as many; rollbacks: as many champions
-    before the present one."""
-
-    days: float = 90.0
-    rollbacks: int = 3
-
-    def __post_init__(self) -> None:
-        if not self.days >= 0 or self.rollbacks < 1:
-            raise ValueError(
-                "prune: expected --days of at least 0 and --rollbacks of at least 1, got "
-                f"{self.days:g} and {self.rollbacks}; correct them"
-            )
 
 
 @dataclass(frozen=True)
@@ -65,15 +55,14 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
 
 def check_deletable(root: Root, item: Item) -> None:
     """Refuse with ValueError what something needs: of a dataset, any version that there is."""
-    refs = [f"{MODELS}/{n}@{v}" for n in root.names(MODELS) for v in model_versions(root, n)]
+    refs = [str(ModelRef(n, v)) for n in root.names(MODELS) for v in model_versions(root, n)]
     if why := item.why or _needed(root, refs).get(item.ref):
         raise ValueError(f"REF: expected what nothing needs, got {item.ref}: {why}; it stays")
 
 
 def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
     for ref, why in reasons.items():
-        kind, _, version = ref.partition("/")
-        yield Item(ref, root.join(kind, *version.split("@")), why)
+        yield Item(ref, root.join(*reference_of(ref).parts), why)
 
 
 def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -> Reasons:
@@ -82,8 +71,8 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
     for name in root.names(MODELS):
         own = _of_registry(root, name, rollbacks)
         for version in model_versions(root, name):
-            folder = root.join(MODELS, name, version)
-            found[f"{MODELS}/{name}@{version}"] = own.get(version) or young(folder)
+            place = ModelRef(name, version)
+            found[str(place)] = own.get(version) or young(root.join(*place.parts))
     for ref in [ref for ref, why in found.items() if why]:
         while (ref := _began_with(root, ref)) in found and not found[ref]:
             found[ref] = "a version that stays began with its weights"
@@ -113,9 +102,10 @@ def reasons_of_datasets(root: Root, models: Reasons, young: Callable[[str], str]
         versions = dataset_versions(root, name)
         newest = open_dataset(root, name).ref if versions else ""
         for version in versions:
-            ref, folder = f"{DATASETS}/{name}@{version}", root.join(DATASETS, name, version)
-            latest = "the newest of its name" if ref == newest else ""
-            found[ref] = latest or needed.get(ref, "") or young(folder)
+            place = DatasetRef(name, version)
+            latest = "the newest of its name" if str(place) == newest else ""
+            kept = latest or needed.get(str(place), "")
+            found[str(place)] = kept or young(root.join(*place.parts))
     return found
 
 
@@ -126,23 +116,18 @@ def _needed(root: Root, kept: list[str]) -> Reasons:
             found[settled["dataset"]] = f"the last retraining of {name} looked at it"
     for ref in kept:
         manifest = _manifest(root, ref)
-        source = manifest.get("dataset_source", {})
-        for dataset in (manifest.get("dataset"), source.get(CHOSEN_FROM)):
+        for dataset in (manifest.get("dataset"), known_dataset(manifest)):
             if dataset:
                 found[dataset] = f"{ref} learned from it"
     return found
 
 
-def _manifest(root: Root, ref: str) -> Mapping[str, Any]:
+def _manifest(root: Root, ref: str) -> ModelDescription:
+    wanted = ModelRef.parse(ref)
     try:
-        return _model(root, ref).manifest
+        return read_model(root, wanted.name, wanted.version).manifest
     except DamagedError:
         return {}
-
-
-def _model(root: Root, ref: str) -> Model:
-    wanted = ModelRef.parse(ref)
-    return read_model(root, wanted.name, wanted.version)
 
 
 def _created(root: Root, folder: str) -> datetime:
@@ -156,23 +141,26 @@ def _created(root: Root, folder: str) -> datetime:
 def _scores(root: Root, models: Reasons, young: Callable[[str], str]) -> Iterator[Item]:
     for name in root.names(SCORES):
         for folder in score_folders(root, name):
-            place = folder.removeprefix(f"{root.path}/")
-            version = f"{MODELS}/{name}@{place.split('/')[2]}"
-            yield Item(place, folder, models.get(version, "") and young(folder))
+            parts = root.parts_of(folder)
+            kept = models.get(str(ModelRef(name, parts[2])), "") and young(folder)
+            yield Item("/".join(parts), folder, kept)
 
 
 def _studies(root: Root, young: Callable[[str], str]) -> Iterator[Item]:
-    for kind in (STUDIES, SEARCHES):
-        for name in root.names(kind):
-            for version in study_versions(root, name, kind):
-                folder = root.join(kind, name, version)
-                yield Item(f"{kind}/{name}@{version}", folder, young(folder))
+    for reference in (StudyRef, SearchRef):
+        for name in root.names(reference.kind):
+            for version in study_versions(root, name, reference.kind):
+                place = reference(name, version)
+                folder = root.join(*place.parts)
+                yield Item(str(place), folder, young(folder))
 
 
 def _files(root: Root, since: datetime) -> Iterator[Item]:
     """Files of inboxes that were taken, and single runs of studies."""
     folders = [(INBOX, name, DONE) for name in root.names(INBOX)]
-    folders += [(kind, name, RUNS) for kind in (STUDIES, SEARCHES) for name in root.names(kind)]
+    folders += [
+        (kind, name, RUNS) for kind in (StudyRef.kind, SearchRef.kind) for name in root.names(kind)
+    ]
     for folder in folders:
         for name in root.names(*folder):
             path = root.join(*folder, name)
@@ -185,11 +173,10 @@ def remove_items(
 ) -> list[Item]:
     """Remove what still may go of these, and say so first: in ``prunings/`` and, of a version, in
     its model's audit. Returns the items as they were then."""
-    folders = {tuple(ref.partition("@")[0].split("/")[:2]) for ref in refs}
+    owned = [reference_of(ref) for ref in refs if ref.startswith((f"{MODELS}/", f"{DATASETS}/"))]
     with contextlib.ExitStack() as held:
-        for folder in sorted(folders):
-            if folder[0] in (MODELS, DATASETS):
-                held.enter_context(locked(root, *folder))
+        for folder in sorted({(own.kind, own.name) for own in owned}):
+            held.enter_context(locked(root, *folder))
         items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
         going = [item for item in items if not item.why]
         _note(root, going, reason, now)
@@ -203,13 +190,12 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
               "removed": [item.ref for item in going]}  # fmt: skip
     if going:
         path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
-        root.fs.makedirs(root.join(PRUNINGS), exist_ok=True)
         create_file(root, path, json.dumps(record, indent=2).encode())
     for item in going:
         if item.ref.startswith(f"{MODELS}/"):
-            name, _, version = item.ref.removeprefix(f"{MODELS}/").partition("@")
-            words = f"{version} removed: {reason}"
-            write_remark(root, name, "prune", Grounds(actor(), words, {}, now))
+            gone = ModelRef.parse(item.ref)
+            words = f"{gone.version} removed: {reason}"
+            write_remark(root, gone.name, "prune", Grounds(actor(), words, {}, now))
 
 
 def _remove(root: Root, item: Item) -> None:

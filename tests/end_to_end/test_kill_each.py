@@ -29,7 +29,8 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.models import model_versions
-from seqclass.store.pruning import PruneSpec, plan_pruning, remove_items
+from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.pruning import plan_pruning, remove_items
 from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
@@ -56,12 +57,12 @@ LONG = ("import", "append", "train")
 """Of the operations of these every third is tried, or with this variable each."""
 WRITES = ("put_object", "copy_object", "delete_object", "delete_objects", "upload_part",
           "create_multipart_upload", "complete_multipart_upload")  # fmt: skip
-CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
 DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 DEPTHS = {"datasets": 3, "models": 3, "retrainings": 3, "scores": 5}
 """How many folders lead to a version of each kind."""
 BESIDE = ("aliases", "audit", "signatures", "quarantine")
 """Folders that lie beside versions."""
+CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
 
 
 @dataclass

@@ -12,7 +12,8 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.models import model_versions, read_model
-from seqclass.store.pruning import PruneSpec, plan_pruning
+from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root
 from seqclass.store.scores import ScoreSet

@@ -1,0 +1,19 @@
+"""What a pruning keeps in any case."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PruneSpec:
+    """What is kept in any case: days: what was made within as many; rollbacks: as many champions
+    before the present one."""
+
+    days: float = 90.0
+    rollbacks: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.days >= 0 or self.rollbacks < 1:
+            raise ValueError(
+                "prune: expected --days of at least 0 and --rollbacks of at least 1, got "
+                f"{self.days:g} and {self.rollbacks}; correct them"
+            )
