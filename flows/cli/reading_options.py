@@ -38,26 +38,24 @@ class ReadingOptions:
 
     def names(self) -> "ColumnNames":
         """What was said; ValueError for what none of these can mean."""
-        said = {name.removesuffix("_column"): value for name, value in asdict(self).items()}
-        return names_from(**said)
+        from seqclass.store.formats import ColumnNames
+        from seqclass.store.formats.dialect import date_formats
 
-
-def names_from(**given: str | None) -> "ColumnNames":
-    """What options say of a file; ValueError for what none of them can mean."""
-    from seqclass.store.formats import ColumnNames
-    from seqclass.store.formats.dialect import date_formats
-
-    said: dict[str, Any] = {name: value for name, value in given.items() if value}
-    for name in ("channels", "ignore"):
-        said[name] = words(given.get(name) or "")
-    for name, choices in (("layout", ("long", "wide", "folders")), ("decimal", (".", ","))):
-        if given.get(name) and given[name] not in choices:
+        given = asdict(self).items()
+        said: dict[str, Any] = {key.removesuffix("_column"): value for key, value in given if value}
+        said |= {name: words(said.get(name, "")) for name in ("channels", "ignore")}
+        _check_choice("layout", self.layout, ("long", "wide", "folders"))
+        _check_choice("decimal", self.decimal, (".", ","))
+        if self.delimiter == "tab":
+            said["delimiter"] = "\t"
+        elif len(self.delimiter or ",") != 1:
             raise ValueError(
-                f"--{name}: expected {' or '.join(choices)}, got {given[name]!r}; correct it"
+                f"--delimiter: expected one sign, or tab, got {self.delimiter!r}; correct it"
             )
-    sign = said.get("delimiter", ",")
-    said |= {"delimiter": "\t"} if sign == "tab" else {}
-    if len(said.get("delimiter", ",")) != 1:
-        raise ValueError(f"--delimiter: expected one sign, or tab, got {sign!r}; correct it")
-    date_formats(given.get("dates"))
-    return ColumnNames(**said)
+        date_formats(self.dates)
+        return ColumnNames(**said)
+
+
+def _check_choice(name: str, given: str | None, choices: tuple[str, ...]) -> None:
+    if given and given not in choices:
+        raise ValueError(f"--{name}: expected {' or '.join(choices)}, got {given!r}; correct it")

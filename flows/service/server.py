@@ -1,7 +1,6 @@
 """A local Prefect server with what the deployments need: pool, automations and a worker."""
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -13,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -25,6 +25,7 @@ from flows.service.processes import (
 )
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
+from seqclass.store.leases import exclusive
 from seqclass.store.root import Root
 
 POOL = "local"
@@ -91,20 +92,10 @@ def file_of_project(name: str) -> Path:
     )
 
 
-@contextlib.contextmanager
-def only_one(home: Path) -> Iterator[bool]:
+def only_one(home: Path) -> AbstractContextManager[bool]:
     """Hold a service's home for this process; False where another process holds it."""
     private_folder(home)
-    handle = os.open(home, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
+    return exclusive(os.open(home, os.O_RDONLY))
 
 
 def recorded(store: Root) -> Service | None:

@@ -160,14 +160,21 @@ def is_claimed(root: Root, claim: str, *folder: str) -> bool:
 @contextlib.contextmanager
 def _locked(root: Root, path: str) -> Iterator[str | None]:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with exclusive(os.open(path, os.O_RDWR | os.O_CREAT, 0o644)) as is_free:
+        yield path if is_free else None
+
+
+@contextlib.contextmanager
+def exclusive(handle: int) -> Iterator[bool]:
+    """Hold an open file or folder for this process, and close it at the end; False where another
+    process holds it."""
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield None
+            yield False
         else:
-            yield path
+            yield True
     finally:
         os.close(handle)
 
