@@ -17,7 +17,7 @@ from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.table import ColumnNames, kept_columns
 from seqclass.store.formats.workbook import read_sheet
-from seqclass.store.rows import KNOWN_COLUMNS, channels_of
+from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
 FEW = 100
 """Series of which a fifth are the 20 test rows that a first champion needs."""
@@ -70,7 +70,9 @@ class Overview:
     flat: int = 0
 
     def add(self, table: pa.Table) -> None:
-        """Count a table of series."""
+        """Count a table of series; ValueError where its rows are not of the stored form."""
+        names = channels_of(table.schema)
+        check_form(table, names)
         lengths, labels = table["n_steps"].to_pylist(), table["label"].to_pylist()
         self.lengths += lengths
         self.classes.update(labels)
@@ -79,7 +81,6 @@ class Overview:
                 self.groups.setdefault(label, set()).add(group)
         if "time" in table.column_names:
             self.times += len(table) - table["time"].null_count
-        names = channels_of(table.schema)
         values = {n: pc.list_flatten(table[n]).to_numpy(zero_copy_only=False) for n in names}
         for name, flat in values.items():
             self._add_channel(name, flat)

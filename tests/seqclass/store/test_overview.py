@@ -106,6 +106,11 @@ def test_what_looks_wrong_is_said_in_one_line(rows: pa.Table, says: str) -> None
     assert not any("\n" in line for line in amiss)
 
 
+def test_channels_of_other_lengths_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="column 'y': expected n_steps values in every channel"):
+        seen(table([[1, 2], [3, 4]], ["a", "b"], y=pa.array([[1, 2], [3]], SERIES)))
+
+
 def test_groups_and_times_are_counted_where_they_are() -> None:
     times = pa.array([1, None, 3], pa.timestamp("us", tz="UTC"))
     found = seen(table([[1, 2]] * 3, list("abc"), group=["p", "q", "p"], time=times))
