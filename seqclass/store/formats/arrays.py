@@ -129,7 +129,7 @@ def _stored_array(path: str, n_bytes: int, opened: Callable[[], IO[bytes]]) -> S
         except (ValueError, EOFError, KeyError) as error:
             raise refusal(path, expected, str(error), "save it again") from error
         begin = data.tell()
-    if dtype.kind not in READABLE:
+    if dtype.kind not in READABLE or not dtype.itemsize:
         raise refusal(path, expected, f"an array of {dtype}", "save it as numbers or text")
     if min(shape, default=0) < 0:
         raise refusal(path, expected, f"an array of shape {shape}", "save it again")
@@ -139,7 +139,7 @@ def _stored_array(path: str, n_bytes: int, opened: Callable[[], IO[bytes]]) -> S
         data.read(begin)
         return data
 
-    array = StoredArray(path, shape, dtype, is_fortran, open_data)
+    array = StoredArray(path, tuple(map(int, shape)), dtype, is_fortran, open_data)
     if array.n_bytes > n_bytes - begin:
         got = f"{n_bytes - begin:,} bytes"
         raise refusal(path, f"an array of {array.n_bytes:,} bytes", got, "save it again")
@@ -200,7 +200,7 @@ def _array_tables(
         yield pa.table(
             {
                 "series_id": [f"{prefix}-{next(reading.serial):06d}" for _ in steps],
-                "label": pa.array(labels[cut], pa.string()),
+                "label": labels[cut],
                 "n_steps": steps,
                 **{name: from_dense(values[:, :, k], steps) for k, name in enumerate(names)},
             }
@@ -208,7 +208,7 @@ def _array_tables(
         first += len(values)
 
 
-def _array_labels(path: str, y: np.ndarray, n: int) -> list[str | None]:
+def _array_labels(path: str, y: np.ndarray, n: int) -> pa.Array:
     if y.ndim not in (1, 2) or len(y) != n:
         raise refusal(
             path, f"as many labels as series ({n})", f"labels of shape {y.shape}",
@@ -218,7 +218,7 @@ def _array_labels(path: str, y: np.ndarray, n: int) -> list[str | None]:
         row = int(np.isinf(y).reshape(n, -1).any(axis=1).argmax()) + 1
         raise refusal(path, "a class in every label", "inf", "correct the label", row)
     if y.ndim == 1 or y.shape[1] == 1:
-        return [label_text(value) for value in y.reshape(n).tolist()]
+        return _label_texts(path, y.reshape(n))
     one_hot = np.issubdtype(y.dtype, np.number) or y.dtype == bool
     wrong = (y.astype(float).sum(axis=1) != 1) | ((y != 0) & (y != 1)).any(axis=1) if one_hot else (
         np.ones(n, dtype=bool)
@@ -228,7 +228,14 @@ def _array_labels(path: str, y: np.ndarray, n: int) -> list[str | None]:
             path, "one-hot labels, or one label per series", "a row that is not one-hot",
             "correct the labels", int(wrong.argmax()) + 1,
         )  # fmt: skip
-    return [str(code) for code in y.argmax(axis=1)]
+    return pa.array([str(code) for code in y.argmax(axis=1)])
+
+
+def _label_texts(path: str, y: np.ndarray) -> pa.Array:
+    try:
+        return pa.array([label_text(value) for value in y.tolist()], pa.string())
+    except (SystemError, ValueError) as error:  # numbers that are no character, bytes no UTF-8
+        raise refusal(path, "labels of Unicode text", str(error), "correct the labels") from error
 
 
 def _refuse_infinite(path: str, x: np.ndarray, first: int) -> None:

@@ -1,7 +1,6 @@
 """How a text table is written: encoding, delimiter, decimal sign, header."""
 
 import csv
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from itertools import chain, pairwise
 from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
 
 SAMPLE_BYTES = 2**17
+LINE_END = re.compile(r"\r\n?|\n")
+HEADED = "a CSV table with a header"
 DELIMITERS = (",", ";", "\t", "|")
 SHOWN = {"\t": "tab", " ": "space"}
 COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
@@ -43,14 +44,16 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
         whole = not file.read(1)
     encoding = _encoding(path, content, names)
     text = content.decode(encoding, "ignore")
-    lines = text.splitlines() if whole else text.splitlines()[:-1] or text.splitlines()
-    if not lines or not any(line.strip() for line in lines):
-        raise refusal(path, "a CSV table with a header", "an empty file", "check the file")
-    announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff\r\n "))
-    first = next(k for k, line in enumerate(lines) if line.strip() and not (announced and k == 0))
+    lines = LINE_END.split(text) if whole else LINE_END.split(text)[:-1] or [text]
+    announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff "))
+    filled = (k for k, line in enumerate(lines) if line.strip() and not (announced and k == 0))
+    if (first := next(filled, None)) is None:
+        raise refusal(path, HEADED, "an empty file", "check the file")
     delimiter = names.delimiter or (announced and announced[1]) or _delimiter(path, lines[first:])
-    rows = list(csv.reader(io.StringIO("\n".join(lines[first:])), delimiter=delimiter))
-    rows = [row for row in rows if row]
+    try:
+        rows = [row for row in csv.reader(lines[first:], delimiter=delimiter) if row]
+    except csv.Error as error:
+        raise refusal(path, HEADED, str(error), "correct the file") from error
     header = tuple(name.strip("\ufeff") for name in rows[0])
     _check_widths(path, rows, delimiter, first)
     cells = [cell.strip() for row in rows[1:] for cell in row]

@@ -71,6 +71,8 @@ def test_a_sample_that_ends_within_a_letter_is_utf8_still(tmp_path: Path) -> Non
     [
         ("", "a CSV table with a header, got an empty file"),
         ("\n \n", "an empty file"),
+        ("sep=;\n", "an empty file"),
+        ("id,x\n" + "a" * (2**17 + 1) + ",1\nb,2\n", "field larger than field limit"),
         (
             "id;x,y\na;1,5\n",
             "one sign between columns, got ',' and ';'; say which with --delimiter",
@@ -92,6 +94,11 @@ def test_what_could_be_read_in_two_ways_is_asked_about(
         looked_at(tmp_path, content)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\x85", "\x0c", "\x1c"])
+def test_what_ends_no_line_of_csv_ends_none_here(tmp_path: Path, letter: str) -> None:
+    assert looked_at(tmp_path, f"id,x{letter}y\r\na,1\r\n").header == ("id", f"x{letter}y")
 
 
 def test_a_sign_in_quotes_separates_nothing(tmp_path: Path) -> None:
