@@ -5,10 +5,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PEERS := .venv-peers/bin
 AUDIT := .venv-audit/bin
+FUZZ := .venv-fuzz/bin
+TARGET ?= csv
+SECONDS ?= 60
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow cover check bench bench-archive bench-peers lock sbom audit
+.PHONY: install run test test-slow fuzz cover check bench bench-archive bench-peers lock sbom audit
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -30,6 +33,14 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+fuzz: install .venv-fuzz/installed
+	PYTHONPATH=$(CURDIR):$(wildcard $(CURDIR)/.venv/lib/python*/site-packages) $(FUZZ)/python -m tests.support.fuzz $(TARGET) $(SECONDS) .fuzz/$(TARGET)
+
+.venv-fuzz/installed:
+	$(PYTHON) -m venv .venv-fuzz
+	$(FUZZ)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	@touch $@
 
 cover: install
 	rm -f .coverage .coverage.*

@@ -28,6 +28,9 @@ from seqclass.store.root import (
 from seqclass.store.staging import commit
 
 MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
+KINDS = {"created": str, "dataset": str, "dataset_source": dict, "classes": list,
+         "channels": list, "metrics": dict, "spec": dict}  # fmt: skip
+"""What a manifest's fields are, where they are there."""
 REPORT = "report.html"
 """The page of a version: rewritten when its standing changes, so that no manifest names it."""
 CLAIM = "claim"
@@ -86,7 +89,10 @@ def model_versions(root: Root, name: str) -> list[str]:
 
 def read_model(root: Root, name: str, version: str) -> Model:
     """A version by its number; DamagedError where its manifest can't be believed."""
-    manifest = read_manifest(root, root.join("models", name, version))
+    folder = root.join("models", name, version)
+    manifest = read_manifest(root, folder)
+    if odd := [n for n, kind in KINDS.items() if not isinstance(manifest.get(n, kind()), kind)]:
+        raise DamagedError(f"{folder}/{MANIFEST}: expected another {odd[0]}, it was forged")
     return Model(root, name, version, cast(ModelManifest, manifest))
 
 

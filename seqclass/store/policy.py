@@ -20,7 +20,8 @@ def read_policy(root: Root, name: str) -> Stored | None:
     """
     path = root.join("models", name, POLICY)
     evidence = [e.get("evidence") for e in read_audit(root, name) if e["what"] == CHANGE]
-    changes = [None, *(known.get("policy") for known in evidence if isinstance(known, dict))]
+    said = [known.get("policy") for known in evidence if isinstance(known, dict)]
+    changes = [None, *(policy for policy in said if isinstance(policy, dict | None))]
     stored = read_record(root, path) if root.fs.exists(path) else None
     if stored not in changes[-2:]:
         raise DamagedError(

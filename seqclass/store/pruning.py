@@ -81,8 +81,8 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
 
 def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     versions, champion = model_versions(root, name), champion_of(root, name)
-    pinned = (read_policy(root, name) or {}).get("pins", ())
-    found = dict.fromkeys(pinned, "pinned by the policy")
+    pinned = (read_policy(root, name) or {}).get("pins")
+    found = dict.fromkeys(map(str, pinned or ()), "pinned by the policy")
     if versions:
         found[versions[-1]] = "the newest, whose number is not given again"
     for step, version in zip(range(1, rollbacks + 1), champions_before(root, name), strict=False):

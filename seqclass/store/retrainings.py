@@ -94,6 +94,7 @@ def _is_decision(manifest: Mapping[str, Any]) -> bool:
         isinstance(audit, dict)
         and all(isinstance(audit.get(key), str) for key in ("what", "version", "actor", "reason"))
         and {"champion", "evidence"} <= audit.keys()
+        and isinstance(audit.get("number", 0), int)
     )
 
 

@@ -15,6 +15,7 @@ from seqclass.store.manifests import ScoresManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
+    DamagedError,
     Root,
     check_file,
     describe_file,
@@ -57,8 +58,10 @@ class ScoreSet:
 
     def table(self) -> str:
         """Path of the scores after comparing their digest with the manifest's."""
-        [entry] = self.manifest()["files"]
-        return check_file(self.root, self.folder, entry)
+        entries = [entry for entry in self.manifest()["files"] if entry["path"] == TABLE]
+        if len(entries) != 1:
+            raise DamagedError(f"{self.folder}/{MANIFEST}: expected {TABLE}, it was forged")
+        return check_file(self.root, self.folder, entries[0])
 
     def write(self, workspace: str, description: Mapping[str, Any], now: datetime) -> bool:
         """Seal a staged ``scores.parquet``; False where another run was faster, whose scores

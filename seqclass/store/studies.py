@@ -116,7 +116,7 @@ def open_study(root: Root, ref: str) -> Study:
             f"{', '.join(known) or f'the {kind} in this root (it has none)'}, got {ref!r}; "
             f"'seqclass {command}' makes one"
         )
-    return max(found, key=lambda study: study.manifest["created"])
+    return max(found, key=lambda study: str(study.manifest.get("created")))
 
 
 def commit_study(

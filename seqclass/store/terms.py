@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from seqclass.store.audit import MOVES, read_audit
-from seqclass.store.root import Bad, Root
+from seqclass.store.audit import AUDIT, MOVES, read_audit
+from seqclass.store.root import Bad, Root, note
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,18 @@ class Term:
 
 def terms_of(root: Root, name: str, bad: Bad | None = None) -> list[Term]:
     """Terms of a model's champions, the first one first; damaged entries are told of in ``bad``."""
-    moves = [entry for entry in read_audit(root, name, bad) if entry.get("what") in MOVES]
-    times = [datetime.fromisoformat(entry["time"]).astimezone(UTC) for entry in moves]
+    moves = []
+    for entry in read_audit(root, name, bad):
+        try:
+            if entry.get("what") in MOVES:
+                moves.append((entry, datetime.fromisoformat(entry["time"]).astimezone(UTC)))
+        except (TypeError, ValueError) as error:
+            note(bad, root.join("models", name, AUDIT), error)
+    ends = [*(since for _, since in moves[1:]), None]
     return [
         Term(str(entry["to"]), since, until, entry["what"], str(entry.get("actor", "")),
              str(entry.get("reason", "")))
-        for entry, since, until in zip(moves, times, [*times[1:], None], strict=True)
+        for (entry, since), until in zip(moves, ends, strict=True)
     ]  # fmt: skip
 
 
