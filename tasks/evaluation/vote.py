@@ -21,8 +21,9 @@ from seqclass.evaluation.votes import (
 )
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
-from seqclass.store.manifests import Source
+from seqclass.store.manifests import CHOSEN_FROM, Source
 from seqclass.store.models import Model, load_keras
+from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root, replace_file
 from seqclass.training.ngrams import fit_symbol_models
@@ -116,11 +117,11 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
 def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> np.ndarray:
     """Row numbers of what is not known to have trained the model.
 
-    Where the dataset has the name of the model's own, rows with the id or the group of a training
-    row are left out.
+    Where both are, or were chosen from, datasets of one name, rows with the id or the group of a
+    training row are left out.
     """
     own = open_dataset(root, model.manifest["dataset"])
-    if own.manifest["name"] != dataset.manifest["name"]:
+    if _origin(own) != _origin(dataset):
         return np.arange(len(table))
     trained = own.labels().take(split_of(model).train)
     seen = np.zeros(len(table), dtype=bool)
@@ -133,6 +134,11 @@ def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> 
             "none; import them under a name of their own"
         )
     return np.flatnonzero(~seen)
+
+
+def _origin(dataset: Dataset) -> str:
+    """The name of the dataset that rows were chosen from, or its own."""
+    return DatasetRef.parse(dataset.manifest["source"].get(CHOSEN_FROM, dataset.ref)).name
 
 
 def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np.ndarray]:

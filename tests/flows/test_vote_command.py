@@ -108,6 +108,22 @@ def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_pat
     assert "\n" not in str(refusal.value)
 
 
+def test_rows_chosen_for_a_retraining_are_known_by_the_name_they_came_from(root: Root) -> None:
+    whole = store_circles(root, "circles", 60, 16, list(STEPS))
+    [table] = whole.tables()
+    source = {"chosen_from": whole.ref}
+    own = write_dataset(root, "circles.chosen", [table.slice(0, 48)], source, NOW)
+    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 2},
+                "files": []}  # fmt: skip
+    model = Model(root, "m", "v1", manifest)
+    trained = own.labels().take(select_rows(own, TrainingSpec()).train)["series_id"].to_pylist()
+    for dataset in (whole, own):
+        known = dataset.labels()
+        unseen = known.take(unseen_rows(root, model, dataset, known))["series_id"].to_pylist()
+        assert unseen
+        assert not set(unseen) & set(trained)
+
+
 def test_a_piece_has_the_label_of_those_of_its_series_that_have_one() -> None:
     piece_of_row = np.array([0, 0, 1, 1, 2, 2])
     table = pa.table({"label": ["a", None, None, "b", None, None]})
