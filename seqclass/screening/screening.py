@@ -1,5 +1,6 @@
 """New rows beside the rows that are there: which pass, which are set aside, what is refused."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -201,11 +202,13 @@ def _rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
     return table if rows.all() else table.filter(pa.array(rows))
 
 
-def counts_of(screening: Screening) -> Remarks:
-    """What an import reports of the rows that did not stay; ``quarantine``: where they lie."""
+def counts_of(*screenings: Screening) -> Remarks:
+    """What is told of the rows that did not stay; ``quarantine``: where the first of them lie."""
+    quarantined = sum((one.quarantined.counts for one in screenings), Counter[str]())
+    places = (one.quarantine.place for one in screenings)
     return {
-        "rejected": screening.rejected,
-        "repeats": screening.repeats,
-        "quarantined": dict(screening.quarantined.counts),
-        "quarantine": screening.quarantine.place,
+        "rejected": sum(one.rejected for one in screenings),
+        "repeats": sum(one.repeats for one in screenings),
+        "quarantined": dict(quarantined),
+        "quarantine": next((place for place in places if place), None),
     }

@@ -15,7 +15,7 @@ class DuplicateIndex:
     """Ids and contents seen so far, 16 bytes a row.
 
     Both are 64-bit digests: among ten million ids, two share one by chance in one of 400,000
-    ledgers, and then the later row counts as a conflict. Nothing is lost silently.
+    indexes, and then the later row counts as a conflict. Nothing is lost silently.
     """
 
     def __init__(self) -> None:

@@ -63,8 +63,8 @@ class _File:
     rows: str = ""
 
     def describe(self) -> dict[str, Any]:
-        taken = self.screening if self.became == "added" else None
-        counts = {"added": taken.kept, **counts_of(taken)} if taken else {"added": 0}
+        read = self.screening if self.became in ("added", "quarantined") else None
+        counts = {"added": read.kept, **counts_of(read)} if read else {"added": 0}
         return {"file": self.arrival.name, "became": self.became, "reason": self.reason, **counts}
 
 
@@ -180,11 +180,7 @@ def _take(
             _look_into(inbox, file, known, screen)
         taken = [file for file in files if file.became == "added"]
         added = sum(file.screening.kept for file in taken if file.screening)
-        if added:
-            return _commit(parent, taken, now), added
-        for file in taken:
-            file.became, file.reason = "repeated", "its rows are there already"
-        return parent, 0
+        return (_commit(parent, taken, now), added) if taken else (parent, 0)
 
 
 def _known_digests(newest: Dataset) -> set[str]:
@@ -216,12 +212,31 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
         file.became, file.reason = "gone", "removed while it was read"
     elif now.stamp != arrival.stamp:
         file.became, file.reason = "waiting", "it changed while it was read"
-    if file.became:
-        screen.forget()
-    else:
-        file.became = "added"
+    if not file.became and file.screening:
+        _conclude(file, file.screening, screen.parent.manifest["name"])
+    if file.became == "added":
         known.add(file.digest)
         screen.remember()
+    else:
+        screen.forget()
+
+
+def _conclude(file: _File, screening: Screening, name: str) -> None:
+    """Say what becomes of a file that was read: added where a row stays, else why none does."""
+    if screening.kept:
+        file.became = "added"
+    elif screening.rejected:
+        screening.quarantine.settle(name)
+        file.became = "quarantined"
+        file.reason = (
+            f"PATH: expected series that stay, got {screening.rejected} rejected: "
+            f"{screening.quarantined}; correct them, they lie in {screening.quarantine.place}"
+        )
+    elif screening.seen:
+        file.became, file.reason = "repeated", "its rows are there already"
+    else:
+        file.became = "quarantined"
+        file.reason = "PATH: expected at least one series, got none; write the file again"
 
 
 def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) -> None:
@@ -274,7 +289,7 @@ class _Screen:
         self.runs = list(self.duplicates.runs)
 
     def forget(self) -> None:
-        """Drop what the ledger learnt from a file that was not taken."""
+        """Drop what the index learnt from a file that was not taken."""
         self.duplicates.runs = list(self.runs)
 
 
@@ -313,8 +328,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
             screening.quarantine.settle(name)
         return {
             "parents": [parent.ref],
-            "rejected": sum(screening.rejected for screening in screenings),
-            "repeats": sum(screening.repeats for screening in screenings),
+            **counts_of(*screenings),
             "contract": asdict(profile.contract()),
             "reading": reading_of(parent.manifest),
         }

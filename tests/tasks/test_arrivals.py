@@ -144,8 +144,37 @@ def test_a_policy_decides_what_goes_aside(root: Root, inbox: Root) -> None:
     drop(inbox, "a.parquet", rows(0, label=["down", "sideways"] * 2))
     found = sweep(root, inbox, policy=Policy(new_class="quarantine"))
     assert (found["added"], found["files"][0]["quarantined"]) == (2, {"new_class": 2})
-    assert root.names("datasets", "toy", "quarantine") != []
     assert verify_tree(root)["bad"] == []
+
+
+def test_a_version_says_what_of_all_its_files_was_set_aside(root: Root, inbox: Root) -> None:
+    for first in (0, 10):
+        drop(inbox, f"f{first}.parquet", rows(first, label=["down", "sideways"] * 2))
+    drop(inbox, "good.parquet", rows(20))
+    sweep(root, inbox, policy=Policy(new_class="quarantine"))
+    said = open_dataset(root, "toy").manifest
+    assert (said["rejected"], said["quarantined"]) == (4, {"new_class": 4})
+    assert Path(str(said["quarantine"])).exists()
+    assert len(root.names("datasets", "toy", "quarantine")) == 2
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_file_of_which_no_row_stays_goes_aside_with_its_rows(
+    root: Root, inbox: Root, others: int
+) -> None:
+    drop(inbox, "bad.parquet", rows(0, label=["sideways"] * 4))
+    drop(inbox, "empty.parquet", rows(0, n=0))
+    for i in range(others):
+        drop(inbox, f"good{i}.parquet", rows(10))
+    every = Policy(new_class="quarantine", most_quarantined=1.0)
+    found = sweep(root, inbox, policy=every)
+    bad, empty = found["files"][:2]
+    assert [bad["became"], empty["became"], found["added"]] == ["quarantined"] * 2 + [4 * others]
+    assert (bad["rejected"], bad["quarantined"]) == (4, {"new_class": 4})
+    assert "got 4 rejected: new_class in 4 series" in bad["reason"]
+    assert pq.read_table(bad["quarantine"]).num_rows == 4
+    assert "expected at least one series" in empty["reason"]
+    assert folder(inbox, "quarantine") == ["bad.parquet", "empty.parquet"]
 
 
 def torn(path: Path) -> None:

@@ -73,7 +73,7 @@ def test_nothing_observed_is_compared_with_nothing() -> None:
     rows=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=80),
     size=st.integers(1, 20),
 )
-def test_a_ledger_judges_as_a_dictionary_would(rows: list[tuple[int, int]], size: int) -> None:
+def test_an_index_judges_as_a_dictionary_would(rows: list[tuple[int, int]], size: int) -> None:
     expected: list[int] = []
     known: dict[int, int] = {}
     for i, v in rows:
