@@ -154,10 +154,10 @@ def import_files(
 
 def told_before(store: "Root", name: str) -> "ColumnNames":
     """What was said of the files of a dataset's newest version."""
-    from seqclass.store.datasets import dataset_versions, open_dataset
+    from seqclass.store.datasets import committed_versions, open_dataset
     from seqclass.store.formats import ColumnNames, names_of
 
-    there = dataset_versions(store, name)
+    there = committed_versions(store, name)
     return names_of(open_dataset(store, name).manifest) if there else ColumnNames()
 
 

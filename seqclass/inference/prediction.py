@@ -1,7 +1,7 @@
 """What a worker process does to score a partition: read series, answer them, write the answers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -19,7 +19,7 @@ from seqclass.evaluation.decisions import (
 )
 from seqclass.inference.blocks import predict_block, spans
 from seqclass.runtime import tensorflow
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, load_keras
 from seqclass.store.root import Root, open_root
@@ -108,22 +108,19 @@ def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
     return unknown
 
 
-def answer_rows(
-    root_url: str, dataset_ref: str, rows: np.ndarray, path: str, channels: list[str]
-) -> np.ndarray:
+def answer_rows(dataset: Dataset, rows: np.ndarray, path: str, channels: list[str]) -> np.ndarray:
     """Probabilities ``(rows, classes)`` of row numbers, ascending, by a stored classifier.
 
     channels: those that it was trained on, in its order, which need not be the dataset's.
     """
-    dataset = open_dataset(open_root(root_url), dataset_ref)
     if not set(channels) <= set(dataset.channels):
         raise ValueError(
             f"DATASET: expected the channels {', '.join(channels)} that the model takes, "
             f"{dataset.ref} has {', '.join(dataset.channels)}; import the columns under these names"
         )
     lengths = dataset.labels()["n_steps"].to_numpy()[rows]
-    x = dataset.values(rows, channels)
-    return predict_block(_classifier(root_url, path), x, lengths)["probabilities"]
+    x = replace(dataset, is_checked=True).values(rows, channels)
+    return predict_block(_classifier(dataset.root.url, path), x, lengths)["probabilities"]
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:

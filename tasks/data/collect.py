@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +22,7 @@ from seqclass.screening.screening import Screening, ValidationContext, contract_
 from seqclass.store.datasets import (
     Dataset,
     Provenance,
-    dataset_versions,
+    committed_versions,
     open_dataset,
     write_rows,
 )
@@ -39,11 +39,11 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.leases import locked
-from seqclass.store.manifests import Remarks, reading_of
+from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
-from seqclass.store.root import Root, check_name, open_root, shown
+from seqclass.store.root import Root, check_name, open_root, read_manifest, shown
 from seqclass.store.staging import staging
 from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
@@ -106,7 +106,7 @@ def collect_arrivals(
     root, name, inbox = box
     check_name(name, "DATASET")
     seen = [_File(arrival) for arrival in arrivals(inbox)]
-    if not seen or not dataset_versions(root, name):
+    if not seen or not committed_versions(root, name):
         for file in seen:
             file.became, file.reason = "waiting", f"no dataset {name!r} yet; import one first"
         return _report(inbox, None, 0, seen)
@@ -185,14 +185,15 @@ def _take(
 
 def _known_digests(newest: Dataset) -> set[str]:
     """Digests of all files whose rows are in a version: its own and those of its ancestors."""
-    versions = dataset_versions(newest.root, newest.manifest["name"])
-    manifest, known = newest.manifest, set[str]()
+    root, manifest, known = newest.root, newest.manifest, set[str]()
+    versions = committed_versions(root, manifest["name"])
     while True:
         known |= {entry["sha256"] for entry in manifest["source"].get("import", [])}
-        older = [ref for ref in manifest["parents"] if DatasetRef.parse(ref).version in versions]
+        parents = [DatasetRef.parse(ref) for ref in manifest["parents"]]
+        older = [parent for parent in parents if parent.version in versions]
         if not older:
             return known
-        manifest = open_dataset(newest.root, older[0]).manifest
+        manifest = cast(DatasetManifest, read_manifest(root, root.join(*older[0].parts)))
 
 
 def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> None:

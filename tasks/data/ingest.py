@@ -21,7 +21,13 @@ from seqclass.screening.screening import (
     contract_of,
     counts_of,
 )
-from seqclass.store.datasets import Dataset, Provenance, dataset_versions, open_dataset, write_rows
+from seqclass.store.datasets import (
+    Dataset,
+    Provenance,
+    committed_versions,
+    open_dataset,
+    write_rows,
+)
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
 from seqclass.store.leases import locked
 from seqclass.store.manifests import Remarks
@@ -78,7 +84,7 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> dict[str, Any]:
 
 def check_parent(root: Root, name: str, append: bool) -> None:
     """Refuse to add to a dataset that is not there."""
-    if append and not dataset_versions(root, name):
+    if append and not committed_versions(root, name):
         raise ValueError(
             f"--append: expected a dataset {name!r} to add to, got none of that name; import "
             "without --append first, or correct --name"
@@ -87,7 +93,7 @@ def check_parent(root: Root, name: str, append: bool) -> None:
 
 def _terms(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:
     """What the rows are held to, and the version they are added to."""
-    if not dataset_versions(root, name) or (spec.new_contract and not spec.append):
+    if not committed_versions(root, name) or (spec.new_contract and not spec.append):
         return ValidationContext(spec.policy), None
     latest = open_dataset(root, name)
     contract = None if spec.new_contract else contract_of(latest)

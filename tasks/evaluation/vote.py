@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +81,7 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dic
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
     classes = model.manifest["classes"]
     table = dataset.labels()
+    dataset = replace(dataset, is_checked=True)
     rows = unseen_rows(root, model, dataset, table)
     table = table.take(rows)
     windows, owners = cut(dataset.values(rows), spec.voting)
@@ -120,7 +121,8 @@ def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> 
     Where both are, or were chosen from, datasets of one name, rows with the id or the group of a
     training row are left out.
     """
-    own = open_dataset(root, model.manifest["dataset"])
+    ref = model.manifest["dataset"]
+    own = dataset if dataset.ref == ref else open_dataset(root, ref)
     if _origin(own) != _origin(dataset):
         return np.arange(len(table))
     trained = own.labels().take(split_of(model).train)

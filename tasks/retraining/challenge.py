@@ -23,7 +23,7 @@ from seqclass.monitoring.paired import (
 )
 from seqclass.monitoring.quality import doubt_about_labels
 from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
+from seqclass.store.datasets import Dataset, Provenance, open_checked, open_dataset, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, Remarks, reading_of
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
@@ -49,7 +49,7 @@ class Side(NamedTuple):
 def choose_rows(new_data: NewData, spec: RetrainSpec, root_url: str) -> str:
     """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
     root = open_root(root_url)
-    latest = open_dataset(root, new_data.latest)
+    latest = open_checked(root, new_data.latest)
     chosen = choose(latest, doubted_ids(latest, new_data.name, spec), spec)
     get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
     return chosen.ref
@@ -111,8 +111,8 @@ def evaluate_challenger(
     champion, own = open_model(root, new_data.champion), _read(root, f"{workspace}/metrics.json")
     classes = sorted({*champion.manifest["classes"], *own["classes"]})
     old_ids, new_ids = _frozen_ids(champion, new_data, candidate)
-    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, new_data, spec))
-    latest = open_dataset(root, new_data.latest)
+    wanted = (old_ids, new_ids, new_ids & fresh_ids(root, new_data, spec, open_checked))
+    latest = open_checked(root, new_data.latest)
     channels = open_dataset(root, candidate.dataset).channels
     sides = (
         Side(champion.path("model.keras"), champion.manifest["channels"],
@@ -189,10 +189,10 @@ def _frozen_ids(
     A row with another label than the champion knew is new: its old label is no evidence.
     """
     root, workspace = champion.root, candidate.workspace
-    known, latest = (pairs_of(open_dataset(root, r)) for r in (new_data.known, new_data.latest))
+    known, latest = (pairs_of(open_checked(root, r)) for r in (new_data.known, new_data.latest))
     new = {i for i, _ in latest - known}
     split = read_split(root, f"{workspace}/{SPLIT}")
-    learned = _trained_on(open_dataset(root, candidate.dataset), split)
+    learned = _trained_on(open_checked(root, candidate.dataset), split)
     own = open_dataset(root, champion.manifest["dataset"])
     old = set(_test_ids(root, champion.path(ANSWERS))) - learned - new
     newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) & new
@@ -213,7 +213,7 @@ def _answers(
     latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
 ) -> list[Answers]:
     """What champion and challenger say of the rows with each of these sets of ids."""
-    table, root = latest.labels(), latest.root
+    table = latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     number = {name: code for code, name in enumerate(classes)}
     every = set().union(*wanted)
@@ -222,7 +222,7 @@ def _answers(
     if not len(rows):
         empty = np.empty(0, dtype=np.int64)
         return [Answers(empty, empty, empty) for _ in wanted]
-    jobs = [(root.url, latest.ref, rows, side.path, side.channels) for side in sides]
+    jobs = [(latest, rows, side.path, side.channels) for side in sides]
     found = workers().run([(answer_rows, job) for job in jobs])
     said = [
         np.array([number[side.classes[code]] for code in predict_labels(own, side.offsets)])

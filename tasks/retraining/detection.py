@@ -1,5 +1,6 @@
 """Task: what has come since a model's champion was trained, and whether to look at it now."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -49,6 +50,7 @@ class Round:
     root_url: str
 
 
+OpenDataset = Callable[[Root, str], Dataset]
 NO_WORD = "its process was ended without a word"
 
 
@@ -139,15 +141,19 @@ def pairs_of(dataset: Dataset) -> set[Pair]:
     return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
-def fresh_ids(root: Root, new_data: NewData, spec: RetrainSpec) -> set[str]:
+def fresh_ids(
+    root: Root, new_data: NewData, spec: RetrainSpec, opened: OpenDataset = open_dataset
+) -> set[str]:
     """Ids of rows that neither the champion nor the last look knew, or not with this label.
 
     Doubted labels are none of them, unless they are trusted now: then all of them are.
+    opened: ``open_checked`` in the steps that follow ``detect_new_data``.
     """
-    refs = (new_data.latest, new_data.known, new_data.judged)
-    latest, known, judged = (pairs_of(open_dataset(root, ref)) for ref in refs)
+    refs = {new_data.latest, new_data.known, new_data.judged}
+    pairs = {ref: pairs_of(opened(root, ref)) for ref in refs}
+    latest = pairs[new_data.latest]
     suspects = suspect_labels(root, retrainings_of(root, new_data.name))
-    new = latest - known - judged
+    new = latest - pairs[new_data.known] - pairs[new_data.judged]
     return {i for i, _ in (new | (latest & suspects) if spec.trust_labels else new - suspects)}
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from seqclass.monitoring.drift import (
 from seqclass.monitoring.quality import Hits, QualityChange, quality_change, quality_words
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.reports.charts import drift_picture
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
@@ -64,7 +64,7 @@ def inspect_rows(
     """
     root = open_root(root_url)
     root.fs.makedirs(workspace, exist_ok=True)
-    champion, latest = open_model(root, new_data.champion), open_dataset(root, new_data.latest)
+    champion, latest = open_model(root, new_data.champion), open_checked(root, new_data.latest)
     rows = new_rows(root, latest, new_data, spec)
     rows = _some(rows, spec.drift.most_rows)
     before, now = held_out(champion), _ask(champion, latest, rows)
@@ -97,7 +97,7 @@ def _resting(now: Said, changed: bool, spec: RetrainSpec) -> str | None:
 
 def new_rows(root: Root, latest: Dataset, new_data: NewData, spec: RetrainSpec) -> np.ndarray:
     """Row numbers of what has come since the last look, without doubted ones."""
-    fresh = fresh_ids(root, new_data, spec)
+    fresh = fresh_ids(root, new_data, spec, open_checked)
     ids = latest.labels()["series_id"].to_pylist()
     return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
 
@@ -123,7 +123,7 @@ def held_out(model: Model) -> Said:
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     decision, classes = decision_of(model.manifest), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
-    job = (answer_rows, (model.root.url, dataset.ref, rows, path, channels))
+    job = (answer_rows, (dataset, rows, path, channels))
     [probabilities] = workers().run([job])
     offsets = decision.get("offsets")
     confidence = confidence_of(probabilities, offsets)
@@ -154,11 +154,12 @@ def _drift(champion: Model, new: Series, before: Said, now: Said, spec: DriftSpe
         return judge_drift([], spec)
     own = open_dataset(champion.root, champion.manifest["dataset"])
     train = _some(split_of(champion).train, spec.most_rows)
+    known = own.labels()["label"].take(pa.array(train)).to_pylist()
+    own = replace(own, is_checked=True)
     old, lately = _summaries(own, train), _summaries(new.dataset, new.rows)
     numbers = [compare_numbers(name, old[name], lately[name]) for name in old if name in lately]
-    trained = own.labels()["label"].take(pa.array(train)).to_pylist()
     counts = (
-        ("classes", trained, [label for label in now.labels if label]),
+        ("classes", known, [label for label in now.labels if label]),
         ("champion's answers", before.answers, now.answers),
         ("champion abstains", before.answered.tolist(), now.answered.tolist()),
     )

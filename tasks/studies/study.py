@@ -16,7 +16,7 @@ from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.pages.rendering import render
 from seqclass.reports import charts
 from seqclass.runtime import numerics
-from seqclass.store.datasets import Dataset, open_checked, open_dataset
+from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.references import StudyRef
 from seqclass.store.root import open_root
 from seqclass.store.split import Split
@@ -51,9 +51,10 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
     """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    name, jobs, checked = dataset.manifest["name"], {}, open_checked(root, dataset.ref)
+    labels, checked = dataset.labels(), replace(dataset, is_checked=True)
+    name, jobs = dataset.manifest["name"], {}
     for variant in spec.variants():
-        split = select_rows(dataset, variant.spec)
+        split = select_rows(dataset, variant.spec, labels)
         check_validation(split, variant.spec)
         for seed in variant.spec.replica_seeds:
             run = run_of(dataset, variant.spec, seed)
@@ -76,7 +77,8 @@ def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
     """Seal the table of all runs, their spread and a page; return the study's reference."""
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    found = [_summary(dataset, variant) for variant in spec.variants()]
+    labels = dataset.labels()
+    found = [_summary(dataset, labels, variant) for variant in spec.variants()]
     runs = [run for summary in found for run in summary.pop("runs")]
     with staging(root, "study") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
@@ -96,10 +98,10 @@ def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
     return study.ref
 
 
-def _summary(dataset: Dataset, variant: Variant) -> dict[str, Any]:
+def _summary(dataset: Dataset, labels: pa.Table, variant: Variant) -> dict[str, Any]:
     """How a variant's seeds spread, and its runs as rows of the table."""
-    chosen = select_rows(dataset, variant.spec)
-    names = dataset.labels()["series_id"].take(pa.array(chosen.test)).to_pylist()
+    chosen = select_rows(dataset, variant.spec, labels)
+    names = labels["series_id"].take(pa.array(chosen.test)).to_pylist()
     records = list(_records(dataset, variant))
     rows = [_row(variant, record) for record in records]
     answers = np.array([record["answers"] for record in records])
