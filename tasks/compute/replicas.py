@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,6 @@ from seqclass.store.root import Root, create_file, open_root
 from seqclass.store.seeds import keep_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
-from seqclass.training.splits import assign_folds
 from tasks.compute.workers import Progress, report_progress
 
 
@@ -141,16 +140,6 @@ def study_seed(
     record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
     record["answers"] = predict_labels(probabilities, record["decision"]["offsets"]).tolist()
     return _keep(dataset.root, path, record)
-
-
-def without_fold(chosen: Split, n_folds: int, fold: int, seed: int) -> Split:
-    """Cut the training rows into folds: train on all but one, which is tested on.
-
-    The selection's own test rows are in neither part.
-    """
-    rows = chosen.train
-    folds = assign_folds(chosen.codes[rows], chosen.train_groups, n_folds, seed)
-    return replace(chosen, train=rows[folds != fold], test=rows[folds == fold])
 
 
 def search_fold(

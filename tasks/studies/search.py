@@ -45,7 +45,7 @@ from seqclass.training.halving import (
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
 from tasks.compute.progress import trainings
-from tasks.compute.replicas import search_fold, without_fold
+from tasks.compute.replicas import search_fold
 from tasks.compute.workers import at_once, end_workers, workers
 from tasks.data.split import select_rows
 from tasks.registry.publish import artifact_key
@@ -72,6 +72,18 @@ class _Search:
     @cached_property
     def split(self) -> Split:
         return select_rows(self.dataset, self.spec.training)
+
+    @cached_property
+    def folds(self) -> np.ndarray:
+        """The fold of every training row ``(n,)``; test rows are in none."""
+        rows, spec = self.split, self.spec
+        codes, seed = rows.codes[rows.train], spec.training.split_seed
+        return assign_folds(codes, rows.train_groups, spec.folds, seed)
+
+    def without_fold(self, fold: int) -> Split:
+        """Training on all training rows but a fold's, which is tested on."""
+        rows, folds = self.split.train, self.folds
+        return replace(self.split, train=rows[folds != fold], test=rows[folds == fold])
 
     def spec_of(self, candidate: int) -> TrainingSpec:
         """How a candidate is trained: its network alone, since only that is compared."""
@@ -100,14 +112,8 @@ class _Search:
     def training(self, job: Job) -> tuple:
         root, spec = self.dataset.root, self.spec_of(job.candidate)
         where = run_path(root, self.name, self.run(job), SEARCHES)
-        part = without_fold(self.split, self.spec.folds, job.fold, spec.split_seed)
-        return search_fold, (
-            replace(self.dataset, is_checked=True),
-            part,
-            spec,
-            self.label(job),
-            where,
-        )
+        part, checked = self.without_fold(job.fold), replace(self.dataset, is_checked=True)
+        return search_fold, (checked, part, spec, self.label(job), where)
 
     def found(self, wave: list[Job]) -> list[Found]:
         records = [self.record(job) for job in wave]
@@ -144,10 +150,8 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
 
 def _check_folds(search: _Search) -> None:
     """Refuse rows that can't be cut into folds before any process is started."""
-    spec = search.spec.training
     for fold in range(search.spec.folds):
-        part = without_fold(search.split, search.spec.folds, fold, spec.split_seed)
-        check_validation(part, spec)
+        check_validation(search.without_fold(fold), search.spec.training)
 
 
 @task(name="summarise search")
@@ -232,12 +236,9 @@ def _progress(search: _Search, halved: Halving, number: int) -> dict[str, Any]:
 
 def _losses(search: _Search, number: int) -> np.ndarray:
     """Log-loss of every training row by the candidate that was trained without its fold."""
-    chosen, spec = search.split, search.spec
-    y, seed = chosen.codes[chosen.train], spec.training.split_seed
-    folds = assign_folds(y, chosen.train_groups, spec.folds, seed)
-    losses = np.empty(len(y))
-    for fold in range(spec.folds):
-        losses[folds == fold] = search.record(Job(number, fold))["losses"]
+    losses = np.empty(len(search.folds))
+    for fold in range(search.spec.folds):
+        losses[search.folds == fold] = search.record(Job(number, fold))["losses"]
     return losses
 
 
