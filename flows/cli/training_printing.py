@@ -41,6 +41,7 @@ def training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
     from seqclass.store.audit import read_audit
+    from seqclass.store.models import COMPARISON
     from seqclass.store.registry import champion_of, open_model
     from seqclass.store.split import SPLIT
 
@@ -66,7 +67,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     print_leaks(found)
     if found.get("where"):
         typer.echo(where_line(found["where"]))
-    then = f"when it was trained: {model.read_json('comparison.json')['reason']}"
+    then = f"when it was trained: {model.read_json(COMPARISON)['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")

@@ -13,12 +13,11 @@ from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
 from seqclass.store.models import Model, model_versions
 from seqclass.store.registry import champion_of
-from seqclass.store.retrainings import RETRAININGS, SUSPECTS, read_retraining
+from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
 
 SUMMARY = "index.json"
 MAX_SHIFTS = 8
-DRIFT_TABLE = "drift.parquet"
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What a record of another shape raises; the version is shown without it."""
 

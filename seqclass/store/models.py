@@ -33,6 +33,8 @@ KINDS = {"created": str, "dataset": str, "dataset_source": dict, "classes": list
 """What a manifest's fields are, where they are there."""
 REPORT = "report.html"
 """The page of a version: rewritten when its standing changes, so that no manifest names it."""
+ANSWERS, COMPARISON = "predictions.parquet", "comparison.json"
+"""What a version answered to its test rows, and how it compares with the champion of its time."""
 CLAIM = "claim"
 """A file that reserves a number where a version can't appear by one rename."""
 

@@ -38,6 +38,7 @@ from seqclass.store.root import (
 from seqclass.store.staging import commit
 
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
+DRIFT_TABLE = "drift.parquet"
 KINDS = {"decision": str, "reasons": list, "champion": str, "trusted": bool, "settled": bool}
 """What a record's fields are, where they are there."""
 Pair = tuple[str, str | None]

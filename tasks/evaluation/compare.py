@@ -13,15 +13,13 @@ from seqclass.monitoring.first_champion import FirstEvidence, first_champion_fai
 from seqclass.monitoring.gate import refused_by
 from seqclass.store.datasets import open_checked
 from seqclass.store.manifests import decision_of
-from seqclass.store.models import Model, read_model
+from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import predict_rows
 from tasks.compute.workers import workers
-
-COMPARISON, ANSWERS = "comparison.json", "predictions.parquet"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from seqclass.inference.prediction import REFERENCES, nearest_names, possible_na
 from seqclass.monitoring.first_champion import evidence_of
 from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.store.datasets import Dataset, open_checked
+from seqclass.store.models import ANSWERS
 from seqclass.store.root import open_root
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
@@ -82,7 +83,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     references = _references(dataset, chosen, best)
     _write_table(root.fs, f"{workspace}/{REFERENCES}", references)
     table = predictions(dataset, chosen, answers, decision, codes, references)
-    _write_table(root.fs, f"{workspace}/predictions.parquet", table)
+    _write_table(root.fs, f"{workspace}/{ANSWERS}", table)
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     said = SeedAnswers(by_row, y, names, n_classes)
     found = stability_of(seeds, said, spec.limits, spec.split_seed)

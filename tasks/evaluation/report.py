@@ -14,6 +14,7 @@ from seqclass.pages.records import Drawings, Example, Row
 from seqclass.pages.rendering import record_bytes
 from seqclass.pages.version_report import DRAWINGS
 from seqclass.store.datasets import Dataset, open_checked
+from seqclass.store.models import ANSWERS
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, read_split
 from tasks.compute.explain import HARDEST, read_attributions
@@ -53,8 +54,8 @@ def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]
 
 
 def _hardest(root: Root, dataset: Dataset, workspace: str) -> tuple[Row, ...]:
-    """The test series with the highest loss, the highest last."""
-    with root.fs.open(f"{workspace}/predictions.parquet", "rb") as file:
+    """The test series with the highest losses, in the order of the test rows."""
+    with root.fs.open(f"{workspace}/{ANSWERS}", "rb") as file:
         answers = pq.read_table(file)
     chosen = read_split(root, f"{workspace}/{SPLIT}")
     probabilities = np.stack(answers["probabilities"].to_numpy())

@@ -19,14 +19,13 @@ from seqclass.inference.partitions import Partition, partitions_of, read_labels
 from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, scorer_of
 from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
-from seqclass.store.models import Model
+from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from tasks.compute.workers import end_workers, workers
-from tasks.evaluation.compare import ANSWERS
 
 SURENESS = ["confidence", "familiarity"]
 """Columns of scores and of a version's answers to its test rows."""

@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.gate import refused_by
 from seqclass.store.audit import actor
 from seqclass.store.leases import locked
-from seqclass.store.models import Model
+from seqclass.store.models import COMPARISON, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
     Grounds,
@@ -23,7 +23,7 @@ from seqclass.store.registry import (
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.compare import COMPARISON, Candidate, compare_with
+from tasks.evaluation.compare import Candidate, compare_with
 from tasks.registry.policy import policy_of
 
 
@@ -95,7 +95,7 @@ def promote_version(
 def _refusal_of(model: Model) -> str | None:
     """What a gate had against a version when it was made."""
     stability = model.manifest["refused"]
-    return stability or refused_by(model.read_json("comparison.json").get("reasons"))
+    return stability or refused_by(model.read_json(COMPARISON).get("reasons"))
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:

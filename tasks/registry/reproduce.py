@@ -14,7 +14,7 @@ from seqclass.runtime import numerics
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
-from seqclass.store.models import Model
+from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root
@@ -113,7 +113,7 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
         yield "weights of the ensemble have another digest", True
     path = f"{workspace}/model.keras"
     [[again]] = workers().run([(predict_rows, (dataset, chosen.test, [path]))])
-    with root.fs.open(model.path("predictions.parquet"), "rb") as file:
+    with root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file)
     before = np.stack(table["probabilities"].to_numpy())
     if before.shape != again.shape:

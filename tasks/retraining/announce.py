@@ -16,11 +16,10 @@ from prefect.events import emit_event
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
-from seqclass.store.retrainings import FAILED
+from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import Root, open_root
 from tasks.registry.policy import policy_of
 from tasks.registry.publish import artifact_key
-from tasks.retraining.inspect_rows import DRIFT_TABLE
 
 MAX_SHOWN = 20
 EVENTS = {

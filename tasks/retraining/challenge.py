@@ -25,14 +25,14 @@ from seqclass.monitoring.quality import doubt_about_labels
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import Dataset, Provenance, open_checked, open_dataset, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, Remarks, reading_of
-from seqclass.store.models import Model
+from seqclass.store.models import ANSWERS, COMPARISON, Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of
-from tasks.evaluation.compare import ANSWERS, COMPARISON, Candidate, offsets_of
+from tasks.evaluation.compare import Candidate, offsets_of
 from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids, pairs_of
 
 

@@ -26,14 +26,15 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.reports.charts import drift_picture
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.manifests import decision_of
-from seqclass.store.models import Model
+from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
+from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
 from tasks.data.split import split_of
 from tasks.retraining.detection import NewData, fresh_ids
 
-DRIFT_TABLE, DRIFT_PICTURE, SEEN = "drift.parquet", "drift.svg", "seen.json"
+DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _some(rows: np.ndarray, most: int) -> np.ndarray:
 
 def held_out(model: Model) -> Said:
     """What a model said of its own test rows."""
-    with model.root.fs.open(model.path("predictions.parquet"), "rb") as file:
+    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file)
     return Said(
         table["label"].to_pylist(),

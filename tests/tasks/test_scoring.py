@@ -32,7 +32,7 @@ from seqclass.store.root import Root, open_root
 from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
-from tests.support.places import NOW
+from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import register, store_series
 
 
@@ -411,3 +411,10 @@ def test_scores_are_verified_with_their_model(
     path.write_bytes(whole)
     assert code == 1
     assert [item["path"] for item in json.loads(out)["bad"]] == [str(path)]
+
+
+def test_scoring_begins_without_scikit_learn() -> None:
+    script = "import sys, tasks.inference.score; print('sklearn' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
+                           cwd=REPOSITORY, check=True)  # fmt: skip
+    assert found.stdout == "False\n"
