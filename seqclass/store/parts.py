@@ -46,6 +46,17 @@ def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRow
     return {**summary.describe(), "files": writer.close()}
 
 
+def spool(root: Root, path: str, tables: Iterator[pa.Table]) -> bool:
+    """Write tables of one schema to a staged file; False, and none, where there are none."""
+    first = next(tables, None)
+    if first is None:
+        return False
+    with root.fs.open(path, "wb") as sink, pq.ParquetWriter(sink, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+    return True
+
+
 class _Summary:
     """Counts and digests rows as they pass."""
 

@@ -40,6 +40,7 @@ from seqclass.store.inbox import (
 )
 from seqclass.store.leases import locked
 from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
+from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
@@ -278,7 +279,8 @@ class _Screen:
         keep_infinite = self.spec.policy.infinite != "refuse"
         names = self.spec.columns.over(names_of(self.parent.manifest))
         tables = read_files([path], names, None, keep_infinite, self.spec.limits)
-        file.rows = _spool(root, f"{own}/rows.parquet", screening.passing(tables))
+        file.rows = f"{own}/rows.parquet"
+        spool(root, file.rows, screening.passing(tables))
         file.screening = screening
 
     def _terms(self) -> ValidationContext:
@@ -294,23 +296,10 @@ class _Screen:
         self.duplicates.runs = list(self.runs)
 
 
-def _spool(root: Root, path: str, tables: Iterator[pa.Table]) -> str:
-    """Write rows to a staged file; an empty text where there are none."""
-    first = next(tables, None)
-    if first is None:
-        return ""
-    with root.fs.open(path, "wb") as sink, pq.ParquetWriter(sink, first.schema) as writer:
-        writer.write_table(first)
-        for table in tables:
-            writer.write_table(table)
-    return path
-
-
 def _spooled(root: Root, path: str) -> Iterator[pa.Table]:
-    if path:
-        with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
-            for group in range(parquet.num_row_groups):
-                yield parquet.read_row_group(group)
+    with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+        for group in range(parquet.num_row_groups):
+            yield parquet.read_row_group(group)
 
 
 def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:

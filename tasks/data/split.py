@@ -108,7 +108,12 @@ def _own_split(
     _check_classes(labels[known], 3, ref)
     _, y = np.unique(labels[known].astype(str), return_inverse=True)
     if spec.split_by == "time":
-        time = _times(table, ref)[known]
+        if "time" not in table.column_names:
+            raise ValueError(
+                f"split_by: expected a dataset with a column 'time', {ref} has none; add the "
+                "column or split by hash"
+            )
+        time = times_of(table)[known]
         kept, held = assign_newest(keys[known], y, time, spec.test_fraction, spec.split_rule > 1)
     else:
         balanced = spec.split_rule > 1 and "group" in table.column_names
@@ -121,13 +126,8 @@ def _own_split(
     return known[kept], known[held]
 
 
-def _times(table: pa.Table, ref: str) -> np.ndarray:
-    """Microseconds; rows of unknown time count as the oldest."""
-    if "time" not in table.column_names:
-        raise ValueError(
-            f"split_by: expected a dataset with a column 'time', {ref} has none; add the column or "
-            "split by hash"
-        )
+def times_of(table: pa.Table) -> np.ndarray:
+    """Microseconds ``(n,)``; rows of unknown time count as the oldest."""
     numbers = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
     return numbers.to_numpy()
 

@@ -120,7 +120,7 @@ def _champion_scores(
     theirs = champion.manifest
     if theirs["classes"] != own["classes"] or theirs["channels"] != dataset.channels:
         return None
-    same_rows = _test_ids(root, f"{candidate.workspace}/{ANSWERS}") == _test_ids(
+    same_rows = ids_of(root, f"{candidate.workspace}/{ANSWERS}") == ids_of(
         root, champion.path(ANSWERS)
     )
     if same_rows and theirs["dataset"] == dataset.ref:
@@ -141,6 +141,7 @@ def offsets_of(model: Model) -> Sequence[float] | None:
     return decision_of(model.manifest).get("offsets")
 
 
-def _test_ids(root: Root, path: str) -> list[str]:
+def ids_of(root: Root, path: str) -> list[str]:
+    """The series that a table of answers answers."""
     with root.fs.open(path, "rb") as file:
         return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()

@@ -20,6 +20,7 @@ from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, 
 from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
 from seqclass.store.models import ANSWERS, Model
+from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import channels_of
@@ -167,13 +168,9 @@ def _as_wide_parquet(
             ) from error
         if channels_of(schema) and not names.told():
             return path
-    target, writer = f"{workspace}/series.parquet", None
-    for table in read_files([path], replace(names, unlabelled=True), limits=limits):
-        writer = writer or pq.ParquetWriter(target, table.schema, filesystem=root.fs)
-        writer.write_table(table)
-    if writer is None:
+    target = f"{workspace}/series.parquet"
+    if not spool(root, target, read_files([path], replace(names, unlabelled=True), limits=limits)):
         raise ValueError(f"{path}: expected at least one series, got none; check the input")
-    writer.close()
     return target
 
 
@@ -246,6 +243,7 @@ def quality(
     truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
     """
     from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
+        label_scores,
         score_intervals,
         seed_scores,
     )
@@ -259,7 +257,7 @@ def quality(
     kept = answered[own]
     plain = seed_scores(probabilities[own], truth[own])
     return {
-        **_scores_of(table),
+        **label_scores(answers[own], truth[own], n_classes),
         "log_loss": plain["log_loss"],
         "ece": plain["ece"],
         "intervals": score_intervals(table, seed=0),
@@ -268,12 +266,6 @@ def quality(
         "coverage": float(kept.mean()),
         "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
     }
-
-
-def _scores_of(table: np.ndarray) -> dict[str, float]:
-    from seqclass.evaluation.metrics import table_scores
-
-    return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
 
 
 def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:

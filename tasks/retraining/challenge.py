@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.decisions import predict_labels
@@ -31,8 +30,8 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import workers
-from tasks.data.split import spec_of, split_of
-from tasks.evaluation.compare import Candidate, offsets_of
+from tasks.data.split import spec_of, split_of, times_of
+from tasks.evaluation.compare import Candidate, ids_of, offsets_of
 from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids, pairs_of
 
 
@@ -79,8 +78,7 @@ def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
     """Order from the oldest to the newest; without a time, rows that were added last are newest."""
     if "time" not in table.column_names:
         return np.arange(len(rows))
-    time = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy()
-    return np.argsort(time[rows], kind="stable")
+    return np.argsort(times_of(table)[rows], kind="stable")
 
 
 def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
@@ -194,19 +192,14 @@ def _frozen_ids(
     split = read_split(root, f"{workspace}/{SPLIT}")
     learned = _trained_on(open_checked(root, candidate.dataset), split)
     own = open_dataset(root, champion.manifest["dataset"])
-    old = set(_test_ids(root, champion.path(ANSWERS))) - learned - new
-    newest = set(_test_ids(root, f"{workspace}/{ANSWERS}")) & new
+    old = set(ids_of(root, champion.path(ANSWERS))) - learned - new
+    newest = set(ids_of(root, f"{workspace}/{ANSWERS}")) & new
     return old, newest - _trained_on(own, split_of(champion))
 
 
 def _trained_on(dataset: Dataset, split: Split) -> set[str]:
     ids = dataset.labels()["series_id"].to_pylist()
     return {ids[row] for row in split.train}
-
-
-def _test_ids(root: Root, path: str) -> list[str]:
-    with root.fs.open(path, "rb") as file:
-        return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
 
 
 def _answers(
