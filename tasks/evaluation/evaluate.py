@@ -57,7 +57,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     answers, by_seed, baselines = _answers(dataset, spec.split_seed, chosen, records, workspace)
     registered, best = answers.probabilities, best_record(records)
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
-    seeds = [{**r, **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
+    seeds = [{**_told(r), **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
     decision = Decision(**(ensemble or best)["decision"])
     given = predict_labels(registered, decision.offsets)
     metrics = {
@@ -146,6 +146,11 @@ def _symbols(channels: list[str], records: list[dict[str, Any]]) -> dict[str, li
     """The lowest and the highest symbol of each channel that every seed sees as symbols."""
     found = zip(channels, records[0]["symbols"], strict=True)
     return {channel: limits for channel, limits in found if limits is not None}
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a seed; its references are a table, of the seed that is registered."""
+    return {name: value for name, value in record.items() if name != "references"}
 
 
 def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:

@@ -23,7 +23,7 @@ def publish(model_ref: str, decision: str, root_url: str) -> None:
     key = artifact_key(model.name)
     create_markdown_artifact(_summary(model, decision), key)
     seeds = [
-        {k: v for k, v in seed.items() if not isinstance(v, dict)}
+        {k: v for k, v in seed.items() if not isinstance(v, dict | list)}
         for seed in model.read_json("stability.json")["seeds"]
     ]
     create_table_artifact(seeds, f"{key}-seeds", f"seeds of {model.ref}")

@@ -83,6 +83,9 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
     model = open_model(root, outcome["model"])
     metrics = model.read_json("metrics.json")
     answers = pq.read_table(model.path("predictions.parquet"))
+    [seed] = model.read_json("stability.json")["seeds"]
+    assert "references" not in seed
+    assert metrics["references"] == pq.read_table(model.path("references.parquet")).num_rows
     assert metrics["test_rows"] == len(answers)
     assert 10 < metrics["test_rows"] < 30
     assert metrics["train_rows"] + metrics["test_rows"] == 120
