@@ -84,16 +84,21 @@ class Profile:
 
     def add(
         self, lengths: np.ndarray, labels: Iterable[str | None], channels: dict[str, np.ndarray]
-    ) -> None:
-        """Take series in: their lengths ``(n,)``, labels, and each channel's values end to end."""
+    ) -> dict[str, SeriesValues]:
+        """Take series in: their lengths ``(n,)``, labels, and each channel's values end to end.
+
+        Returns what ``describe`` says of each channel.
+        """
         if not len(lengths):
-            return
+            return {}
         self.n_series += len(lengths)
         self.classes.update(label for label in labels if label is not None)
         bounds = [*self.lengths, int(lengths.min()), int(lengths.max())]
         self.lengths = [min(bounds), max(bounds)]
+        described = {name: describe(values, lengths) for name, values in channels.items()}
         for name, values in channels.items():
-            self.channels.setdefault(name, _ChannelProfile()).add(values, lengths)
+            self.channels.setdefault(name, _ChannelProfile()).add(values, described[name])
+        return described
 
     def contract(self) -> Contract:
         """What the rows so far are like; ValueError where there are none."""
@@ -114,8 +119,7 @@ class _ChannelProfile:
         self.n_values = self.n_missing = self.frozen = 0
         self.most_missing = 0.0
 
-    def add(self, values: np.ndarray, lengths: np.ndarray) -> None:
-        series = describe(values, lengths)
+    def add(self, values: np.ndarray, series: SeriesValues) -> None:
         finite = values[np.isfinite(values)]
         self.histogram += np.bincount(_bins(finite), minlength=BINS)
         self.low = min(self.low, finite.min(initial=np.inf))

@@ -120,13 +120,14 @@ class Screening:
 
     def _violations(self, table: pa.Table, found: Profile) -> list[Violation]:
         lengths, labels = table["n_steps"].to_numpy(), table["label"].to_pylist()
-        values = _values(table)
-        described = {name: describe(flat, lengths) for name, flat in values.items()}
+        values, contract = _values(table), self.terms.contract
+        if contract is None:
+            return infinite_violations(
+                {name: describe(flat, lengths) for name, flat in values.items()}
+            )
+        described = found.add(lengths, labels, values)
         violations = infinite_violations(described)
-        if self.terms.contract is not None:
-            found.add(lengths, labels, values)
-            violations += series_violations(self.terms.contract, lengths, labels, described)
-        return violations
+        return violations + series_violations(contract, lengths, labels, described)
 
     def _sorted_out(
         self, ids: pa.ChunkedArray, violations: list[Violation]
