@@ -87,7 +87,7 @@ def show(
 
 
 def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
-    """Write all pages again, reading everything that they show."""
+    """Write all pages again, from what is stored."""
     from seqclass.pages.catalogue import write_all
 
     path = write_all(writable(root))

@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 
 def write_all(root: Root) -> str:
-    """Write every page again, reading everything; returns the path of ``index.html``."""
+    """Write every page again from what is stored; returns the path of ``index.html``."""
     with locked(root):
         return _write(root, Catalogue(), _names(root), anew=True)
 

@@ -56,7 +56,7 @@ def series_violations(
     labels: Iterable[str | None],
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
-    """Breaches of single series: their class, length, range, holes and frozen channels."""
+    """Violations of single series: their class, length, range, holes and frozen channels."""
     found = [_new_classes(contract, labels), _lengths(contract, lengths)]
     for name, values in channels.items():
         if name in contract.channels:
