@@ -8,6 +8,7 @@ from flows.cli.command_line import (
     LONGEST_LINE,
     REFUSED,
     LimitOption,
+    PolicyOption,
     prepare_prefect,
 )
 from flows.cli.option_groups import Place
@@ -23,17 +24,13 @@ def ingest(
     inbox: Annotated[
         str | None, typer.Option(help="Folder or prefix (default: inbox/DATASET in the root).")
     ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="KIND=ACTION where rows break the contract; repeatable."),
-    ] = None,
+    policy: PolicyOption = None,
     limit: LimitOption = None,
 ) -> None:
     """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
     from seqclass.screening.policy import policy_of
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of
-    from seqclass.store.inbox import DONE
     from seqclass.store.references import DatasetRef
 
     answers, limits = policy_of(policy or []), limits_of(limit or [])
@@ -47,17 +44,18 @@ def ingest(
     from seqclass.screening.arrival_spec import ArrivalSpec
 
     for _, folder in inbox_places(store, dataset, inbox):
-        _make(folder, DONE)
+        _make(folder)
     found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers, limits=limits), store.url)
     _show(outcome_of(found), place.as_json)
 
 
-def _make(place: str, *parts: str) -> None:
+def _make(place: str) -> None:
     """An inbox that is named for the first time is there from now on."""
+    from seqclass.store.inbox import DONE
     from seqclass.store.root import open_root
 
     folder = open_root(place)
-    folder.fs.makedirs(folder.join(*parts), exist_ok=True)
+    folder.fs.makedirs(folder.join(DONE), exist_ok=True)
 
 
 def _show(outcome: dict[str, Any], as_json: bool) -> None:

@@ -33,7 +33,16 @@ RootOption = Annotated[
     str | None,
     typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
 ]
-NameOption = Annotated[str, typer.Option(help="Name of the dataset and of the model.")]
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")]
+ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
+DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
+PolicyOption = Annotated[
+    list[str] | None, typer.Option(help="KIND=ACTION where rows break the contract; repeatable.")
+]
+RetrainSpecOption = Annotated[
+    str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
+]
 SeedOption = Annotated[int, typer.Option(help="Every number follows from it.")]
 WeightsOption = Annotated[
     str | None, typer.Option(help="Shares of the classes, by comma (default: equal).")

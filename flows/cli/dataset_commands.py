@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.command_line import (
+    DatasetName,
     JsonFlag,
     LimitOption,
-    NameOption,
+    PolicyOption,
     SeedOption,
     WeightsOption,
     numbers,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 SMALL_BYTES = 2**26
 """Size of a file that is read twice, before a server is started and after."""
-PolicyOption = Annotated[
-    list[str] | None, typer.Option(help="KIND=ACTION where rows break the contract; repeatable.")
-]
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class IotOptions:
 
 
 def generate_signals(
-    signals: SignalOptions, drawing: DrawingOptions, place: Place, name: NameOption = "signals"
+    signals: SignalOptions, drawing: DrawingOptions, place: Place, name: DatasetName = "signals"
 ) -> None:
     """Draw common cause, change point and burst series."""
     spec, store = signals.spec(**drawing.chosen()), place.store()
@@ -94,7 +92,7 @@ def generate_signals(
 
 
 def generate_iot(
-    sensors: IotOptions, drawing: DrawingOptions, place: Place, name: NameOption = "iot"
+    sensors: IotOptions, drawing: DrawingOptions, place: Place, name: DatasetName = "iot"
 ) -> None:
     """Draw sensor series: trends, shifts, drift, faults and more, and where they happen."""
     from seqclass.synthesis.iot import IotSpec
@@ -127,7 +125,7 @@ def import_files(
     paths: Annotated[
         list[str], typer.Argument(help="Parquet, CSV, .xlsx, .ts, .tsv, .npz or .npy files.")
     ],
-    name: Annotated[str, typer.Option(help="Name of the dataset.")],
+    name: DatasetName,
     options: ImportOptions,
     reading: ReadingOptions,
     place: Place,

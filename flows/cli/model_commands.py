@@ -14,6 +14,9 @@ from flows.cli.command_line import (
     REFUSED,
     JsonFlag,
     LimitOption,
+    ModelArgument,
+    ReasonOption,
+    RetrainSpecOption,
     SeedOption,
     complain,
     prepare_prefect,
@@ -29,8 +32,6 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retraining import RetrainSpec
-
-ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,7 @@ def _print_answers(store: Root, tables: list[str]) -> None:
 class RetrainingOptions:
     """How a challenger is trained."""
 
-    spec: Annotated[
-        str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
-    ] = None
+    spec: RetrainSpecOption = None
     window_rows: Annotated[
         int | None, typer.Option(help="Newest rows to train on (default: all).")
     ] = None
@@ -151,9 +150,6 @@ def retrain(
     show_retraining(outcome, place.as_json)
     if outcome["decision"] == "refused":
         raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
-
-
-ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 
 def promote(
@@ -217,9 +213,7 @@ def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -
         announce_move(event, outcome["model"], {**outcome, "reason": reason})
 
 
-def reproduce(
-    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")], place: Place
-) -> None:
+def reproduce(model: ModelArgument, place: Place) -> None:
     """Run a model's recorded training again and compare weights, predictions and scores."""
     from seqclass.store.registry import open_model
     from seqclass.store.root import DamagedError
@@ -263,9 +257,7 @@ def simulate(
     ] = "story",
     weeks: Annotated[int, typer.Option(help="Weeks to replay.")] = 12,
     seed: SeedOption = 0,
-    spec: Annotated[
-        str | None, typer.Option(help="JSON file of retraining spec fields that differ.")
-    ] = None,
+    spec: RetrainSpecOption = None,
 ) -> None:
     """Replay weeks of arriving rows against the real flows, and tell what they did."""
     from flows.cli.simulation_spec import SimulationSpec

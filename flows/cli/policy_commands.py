@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import read_spec
+from flows.cli.command_line import ReasonOption, read_spec
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.root import open_root
@@ -19,7 +19,7 @@ def policy(
         str | None, typer.Option("--set", help="JSON file of policy fields that differ.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the policy.")] = False,
-    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "by hand",
+    reason: ReasonOption = "by hand",
 ) -> None:
     """Show, set or remove what holds for every retraining of a model, whoever starts it."""
     from seqclass.monitoring.policy import ModelPolicy

@@ -11,10 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 
-def _four(value: float | None) -> str:
-    return "one seed" if value is None else f"{value:.4f}"
-
-
 def new_table(first: str, *others: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column(Text(first), no_wrap=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.command_line import ReasonOption
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.prune_spec import PruneSpec
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from seqclass.store.pruning import Item
 
 YesFlag = Annotated[bool, typer.Option("--yes", help="Remove it; without, only say what goes.")]
-ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 
 def prune(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.command_line import (
+    DatasetName,
     SeedOption,
     WeightsOption,
     numbers,
@@ -19,7 +20,6 @@ from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.root import open_root
 
-DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]
 Ragas = Annotated[
     str,
     typer.Option(help="Ragas, melakartas, sets (author, main, A1..A3, B1..B13, all), files."),

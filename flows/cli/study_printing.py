@@ -5,9 +5,13 @@ from typing import Any
 
 import typer
 
-from flows.cli.printing import _four, add_row, new_table, print_json, print_table
+from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, open_root
+
+
+def _four(value: float | None) -> str:
+    return "one seed" if value is None else f"{value:.4f}"
 
 
 def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:

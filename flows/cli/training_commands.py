@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.command_line import (
     REFUSED,
-    NameOption,
+    DatasetArgument,
     complain,
     prepare_prefect,
     training_spec,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def run(
     signals: SignalOptions,
     place: Place,
-    name: NameOption = "signals",
+    name: Annotated[str, typer.Option(help="Name of the dataset and of the model.")] = "signals",
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
@@ -67,7 +67,7 @@ class TrainingOptions:
 
 
 def train(
-    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    dataset: DatasetArgument,
     options: TrainingOptions,
     place: Place,
     name: Annotated[
@@ -127,7 +127,7 @@ class StudyOptions:
 
 
 def stability(
-    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    dataset: DatasetArgument,
     options: StudyOptions,
     place: Place,
 ) -> None:
@@ -144,7 +144,7 @@ def stability(
 
 
 def search(
-    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    dataset: DatasetArgument,
     place: Place,
     seconds: Annotated[float, typer.Option(help="Training time, earlier starts included.")] = 600,
     folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,

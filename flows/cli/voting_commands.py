@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import prepare_prefect
+from flows.cli.command_line import DatasetArgument, ModelArgument, prepare_prefect
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 
@@ -34,8 +34,8 @@ class VotingOptions:
 
 
 def vote(
-    model: Annotated[str, typer.Argument(help="A model: NAME or NAME@VERSION.")],
-    dataset: Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")],
+    model: ModelArgument,
+    dataset: DatasetArgument,
     options: VotingOptions,
     place: Place,
 ) -> None:

@@ -52,7 +52,7 @@ def spool(root: Root, path: str, tables: Iterator[pa.Table]) -> bool:
     if first is None:
         return False
     with root.fs.open(path, "wb") as sink, pq.ParquetWriter(sink, first.schema) as writer:
-        for table in chain([first], tables):
+        for table in chain((first,), tables):
             writer.write_table(table)
     return True
 
