@@ -35,12 +35,14 @@ BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
 class Part:
     """Row groups of a Parquet file of series.
 
-    is_stored: whether the file is part of the root and was checked when it was written.
+    is_stored: whether the file is part of the root and was checked when it was written. in_root:
+    whether it lies there, as a staged copy of a text file does, too.
     """
 
     path: str
     is_stored: bool
     groups: tuple[int, ...]
+    in_root: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def outputs_of(classifier: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]
 
 def _tables(root: Root, part: Part, scorer: Scorer) -> Iterator[pa.Table]:
     """Series of a part in blocks of bounded size."""
-    with _opened(root, part) as file, pq.ParquetFile(file) as parquet:
+    with opened(root, part) as file, pq.ParquetFile(file) as parquet:
         for group in part.groups:
             for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
                 table = pa.Table.from_batches([batch])
@@ -225,8 +227,10 @@ def _blocks(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(start, stop - start)
 
 
-def _opened(root: Root, part: Part) -> Any:
-    return root.fs.open(part.path, "rb") if part.is_stored else open(part.path, "rb")
+def opened(root: Root, part: Part) -> Any:
+    """The file of a part, to be read in bytes."""
+    in_root = part.is_stored or part.in_root
+    return root.fs.open(part.path, "rb") if in_root else open(part.path, "rb")
 
 
 def _block_rows(parquet: pq.ParquetFile, group: int) -> int:

@@ -16,7 +16,7 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answer_files import check_ending, write_out
 from seqclass.inference.partitions import Partition, partitions_of, read_labels
-from seqclass.inference.prediction import Part, Scorer, join_parts, score_part, scorer_of
+from seqclass.inference.prediction import Part, Scorer, join_parts, opened, score_part, scorer_of
 from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
 from seqclass.store.models import ANSWERS, Model
@@ -124,7 +124,7 @@ def score_partition(
         path = partition.path
         if not partition.is_stored:
             path = _as_wide_parquet(path, workspace, root, names, limits)
-        parts = _parts(root, path, partition.is_stored)
+        parts = _parts(root, Part(path, partition.is_stored, (), path != partition.path))
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
@@ -139,10 +139,11 @@ def score_partition(
     return sum(counted)
 
 
-def _parts(root: Root, path: str, is_stored: bool) -> list[Part]:
-    with root.fs.open(path, "rb") if is_stored else open(path, "rb") as file:
+def _parts(root: Root, whole: Part) -> list[Part]:
+    """A part for each row group of a file."""
+    with opened(root, whole) as file:
         n_groups = pq.ParquetFile(file).num_row_groups
-    return [Part(path, is_stored, (group,)) for group in range(n_groups)]
+    return [replace(whole, groups=(group,)) for group in range(n_groups)]
 
 
 def as_meant(partition: Partition, names: ColumnNames) -> Partition:
