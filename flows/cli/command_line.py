@@ -151,8 +151,7 @@ def prepare_prefect(
             "start it with 'seqclass up' or 'prefect server start', or unset the address"
         )
     leave_on_interrupt()
-    where = url or "a throw-away server (takes some seconds)"
-    Console(stderr=True).print(f"{what}: Prefect on {where}", style="dim", highlight=False)
+    remark(what, f"Prefect on {url or 'a throw-away server (takes some seconds)'}")
     server = None if url else throwaway.begin()
     if workers:
         from tasks.compute.workers import warm_up
@@ -165,6 +164,11 @@ def prepare_prefect(
 
 
 LONGEST_LINE = 2000
+
+
+def remark(what: str, line: str) -> None:
+    """Say on standard error what a command does, or expects."""
+    Console(stderr=True).print(f"{what}: {line}", style="dim", highlight=False)
 
 
 def name_damaged(bad: Bad) -> None:

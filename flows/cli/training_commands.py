@@ -12,6 +12,7 @@ from flows.cli.command_line import (
     DatasetArgument,
     complain,
     prepare_prefect,
+    remark,
     training_spec,
     words,
 )
@@ -35,7 +36,10 @@ def run(
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
     wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.store()
+    rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
+    expected = _expectation(rows, wanted.n_steps, 1, training)
     prepare_prefect("run", "flows.demonstration", store, workers=True)
+    remark("run", expected)
     from flows.demonstration import run as flow
 
     _conclude(store, flow(name, wanted, training, store.url), place.as_json)
@@ -82,15 +86,23 @@ def train(
     stored = open_dataset(store, dataset)
     if name is not None:
         check_name(name)
-    ref = _checked(stored, training)
+    n_rows, found = _checked(stored, training), stored.manifest
+    expected = _expectation(n_rows, found["n_steps"][1], len(found["channels"]), training)
     prepare_prefect("train", "flows.training", store, workers=True)
+    remark("train", expected)
     from flows.training import train_classifier as flow
 
-    _conclude(store, flow(ref, name, training, store.url), place.as_json)
+    _conclude(store, flow(stored.ref, name, training, store.url), place.as_json)
 
 
-def _checked(dataset: "Dataset", training: Any) -> str:
-    """The dataset's reference, once its split is known to carry a training, or what is amiss."""
+def _expectation(rows: int, steps: int, channels: int, training: Any) -> str:
+    from tasks.compute.expectation import Size, expectation
+
+    return expectation(Size(rows, steps, channels), training)
+
+
+def _checked(dataset: "Dataset", training: Any) -> int:
+    """How many rows train, once the split is known to carry a training, or what is amiss."""
     from seqclass.training.splits import holdout_folds
     from tasks.data.split import describe_split, select_rows
 
@@ -99,7 +111,7 @@ def _checked(dataset: "Dataset", training: Any) -> str:
     holdout_folds(codes, chosen.train_groups, training.validation_fraction, training.split_seed)
     for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
-    return dataset.ref
+    return len(chosen.train)
 
 
 def _seconds_of_a_seed(budget: float, seeds: int) -> float:

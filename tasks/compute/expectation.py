@@ -1,0 +1,76 @@
+"""How long a training will take: told before it begins, roughly."""
+
+import math
+import statistics
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from seqclass.training.recipe import Recipe
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import HELD_ROWS
+from tasks.compute.workers import at_once
+
+REFERENCE_S = 0.025
+"""What sorting takes on the machine whose seconds stand below."""
+AROUND_S, SEED_S = 15.0, 1.5
+"""Around all seeds, evaluation and pages included, and around a seed."""
+CLOSED_S = (3e-3, 1e-5)
+"""Of members in closed form: for a row, and for each of its values."""
+NETWORK_S = {"frozen-lstm": (1.0, 4e-4, 0.0), "conv-lstm": (1.5, 4e-4, 1.7e-6)}
+"""To build a network; for a row of an update, and for each of its steps."""
+MAX_FROZEN = 20_000
+
+
+class Size(NamedTuple):
+    """Training rows, steps of the longest of them, and channels."""
+
+    rows: int
+    steps: int
+    channels: int
+
+
+def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
+    """Wall seconds on the reference of a training with all its seeds: where its members in closed
+    form leave nothing to learn, and where every network is trained to its last update."""
+    rows, fraction = size.rows, spec.validation_fraction
+    a_row, a_value = CLOSED_S
+    least = SEED_S + min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
+    folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
+    most = least + folds * sum(_network_s(name, size, spec.recipe) for name in spec.members)
+    most = min(most, max(least, spec.budget_s or math.inf))
+    turns = math.ceil(spec.seeds / at_once())
+    return AROUND_S + turns * least, AROUND_S + turns * most
+
+
+def _network_s(member: str, size: Size, recipe: Recipe) -> float:
+    if member not in NETWORK_S:
+        return 0.0
+    build, a_row, a_step = NETWORK_S[member]
+    shown = recipe.update_limit(size.rows) * recipe.batch(size.rows)
+    return build + shown * (a_row + a_step * size.steps)
+
+
+def _slowness() -> float:
+    """How many times as long as on the reference this machine takes just now."""
+    x, seconds = np.random.default_rng(0).random(2**18), []
+    for _ in range(9):
+        began = time.perf_counter()
+        np.sort(x, kind="stable")
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds) / REFERENCE_S
+
+
+def expectation(size: Size, spec: TrainingSpec) -> str:
+    """The same of this machine as it is now, in words."""
+    slow = _slowness()
+    low, high = (_words(slow * seconds) for seconds in expected_seconds(size, spec))
+    span = low if low == high else f"{low} to {high}"
+    return f"expect {span}: seeds {spec.seeds}, {at_once()} at a time; easy series end it early"
+
+
+def _words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{math.ceil(seconds / 10) * 10} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

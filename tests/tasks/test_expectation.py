@@ -1,0 +1,36 @@
+"""How long a training is expected to take."""
+
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.expectation import Size, expectation, expected_seconds
+
+SPEC = TrainingSpec(seeds=1)
+SIZES = st.builds(Size, st.integers(3, 60_000), st.integers(1, 2000), st.integers(1, 20))
+
+
+@given(SIZES, st.integers(1, 9))
+def test_more_to_do_takes_no_less(size: Size, seeds: int) -> None:
+    low, high = expected_seconds(size, SPEC)
+    assert 0 < low <= high
+    more = [(size._replace(steps=2 * size.steps), SPEC), (size, replace(SPEC, seeds=seeds))]
+    for larger, spec in more:
+        assert expected_seconds(larger, spec)[0] >= low
+        assert expected_seconds(larger, spec)[1] >= high
+
+
+@given(SIZES)
+def test_what_is_not_trained_is_not_waited_for(size: Size) -> None:
+    low, high = expected_seconds(size, replace(SPEC, members=("convolutions", "steps")))
+    assert low == high
+    budget = expected_seconds(size, replace(SPEC, budget_s=20.0))[1]
+    assert budget <= max(low, 15 + 20)
+
+
+def test_a_span_is_told_with_its_units() -> None:
+    said = expectation(Size(300, 100, 1), SPEC)
+    assert re.fullmatch(r"expect \d+ (s|min) to \d+ (s|min): seeds 1, \d+ at a time; .*", said)
