@@ -116,8 +116,17 @@ def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
         return READERS[_ending(path)]
     except KeyError:
         raise ValueError(
-            f"PATH: expected a file ending in {_endings()}, got {path!r}; convert the file"
+            f"PATH: expected a file ending in {_endings()}, got {path!r}; {_cure(path)}"
         ) from None
+
+
+def _cure(path: str) -> str:
+    """How to convert a file of another kind. Buffers of Arrow are compressed as a whole: what they
+    would become can't be looked at before."""
+    stem, ending = os.path.splitext(path)
+    if ending.lower() in (".feather", ".arrow"):
+        return f"convert it: pandas.read_feather({path!r}).to_parquet({stem + '.parquet'!r})"
+    return "save it as .xlsx" if ending.lower() == ".xls" else "convert the file"
 
 
 def _ending(path: str) -> str:
