@@ -111,6 +111,12 @@ def _checked(dataset: "Dataset", training: Any) -> int:
     holdout_folds(codes, chosen.train_groups, training.validation_fraction, training.split_seed)
     for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
+    if len(chosen.test) < training.limits.min_test_rows:
+        complain(
+            f"split: {len(chosen.test)} test rows are fewer than the "
+            f"{training.limits.min_test_rows} that a first champion needs; add series, or raise "
+            "test_fraction with --spec", 0,
+        )  # fmt: skip
     return len(chosen.train)
 
 

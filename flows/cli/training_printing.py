@@ -8,6 +8,9 @@ from flows.cli.command_line import name_damaged
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Bad, Root
 
+FEW_ROWS = 100
+"""Test rows below which the 95% interval of an accuracy of nine in ten is wider than 0.1."""
+
 
 def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
     if as_json:
@@ -123,8 +126,20 @@ def print_scores(title: str, found: dict[str, Any]) -> None:
         f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
         f"on {found['test_rows']} test rows"
     )
+    if found["test_rows"] < FEW_ROWS and found.get("held_back"):
+        typer.echo(held_back_line(found["held_back"], found["test_rows"]))
     if "abstention" in found:
         _print_abstention(found["abstention"], found["without_offsets"])
+
+
+def held_back_line(held: dict[str, Any], n_test: int) -> str:
+    """What training rows say where test rows are few: each was answered by members without it."""
+    low, high = held["interval"]
+    return (
+        f"{n_test} test rows say little; of {held['rows']} training rows, each answered by members "
+        f"that were not fitted to it, {held['accuracy']:.4f} are right, 95% interval {low:.4f} to "
+        f"{high:.4f}, a little flattered: the members were weighed by them"
+    )
 
 
 def _print_abstention(found: dict[str, Any], without_offsets: dict[str, float] | None) -> None:

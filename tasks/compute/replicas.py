@@ -28,6 +28,7 @@ from seqclass.store.root import Root, create_file, open_root
 from seqclass.store.seeds import keep_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import holdout_folds
 from tasks.compute.workers import Progress, report_progress
 
 
@@ -199,14 +200,12 @@ def build_ensemble(
         with_familiarity,
     )
     from seqclass.training.replica import log_prior
-    from seqclass.training.splits import holdout_folds
 
     root = open_root(root_url)
     y = chosen.codes[chosen.train]
-    logits = [_held_back_logits(root, path) / temperature for path, temperature in members]
+    logits = [held_back_logits(root, path) / temperature for path, temperature in members]
     mean = mean_log_probabilities(logits)
-    folds = holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
-    held = np.concatenate([rows for _, rows in folds])[: len(mean)]
+    held = held_back_rows(chosen, spec, len(mean))
     temperature = fit_temperature(mean, y[held])
     prior = log_prior(y, len(chosen.classes), spec.recipe)
     probabilities = soften(mean, temperature)
@@ -223,7 +222,15 @@ def build_ensemble(
     }
 
 
-def _held_back_logits(root: Root, model_path: str) -> np.ndarray:
+def held_back_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
+    """Numbers, among the training rows, of the first ``n`` that a seed's members hold back."""
+    y = chosen.codes[chosen.train]
+    folds = holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
+    return np.concatenate([rows for _, rows in folds])[:n]
+
+
+def held_back_logits(root: Root, model_path: str) -> np.ndarray:
+    """What a seed's members together answer to the rows that they held back ``(n, classes)``."""
     with root.fs.open(_held_back_path(model_path), "rb") as file:
         return np.load(file, allow_pickle=False)
 

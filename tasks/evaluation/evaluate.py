@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
+from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import contribution_of
 from seqclass.evaluation.decisions import (
     AMBIGUOUS,
@@ -24,12 +25,13 @@ from seqclass.evaluation.decisions import (
 )
 from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.metrics import label_scores, seed_scores
+from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import evidence_of
 from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.store.datasets import Dataset, open_checked
 from seqclass.store.models import ANSWERS
-from seqclass.store.root import open_root
+from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
@@ -39,6 +41,8 @@ from tasks.compute.replicas import (
     Answers,
     answer_in_full,
     baseline_rows,
+    held_back_logits,
+    held_back_rows,
     members_path,
     predict_rows,
 )
@@ -68,6 +72,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "registered_seed": None if ensemble else best["seed"],
         "committee": contribution_of(best["members"], answers.members, given, y),
         "left_out": [m for m in best["members"] if m["accuracy"] is None],
+        "held_back": _held_back(dataset.root, chosen, spec, best, workspace),
         "references": len(best["references"]),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
@@ -127,6 +132,17 @@ def _answers(
         ]
     )
     return registered, {seed: own for seed, [own] in zip(seeds, by_seed, strict=True)}, baselines
+
+
+def _held_back(
+    root: Root, chosen: Split, spec: TrainingSpec, record: dict[str, Any], workspace: str
+) -> Accuracy:
+    """How a seed's members answer training rows that they were not fitted to, fold by fold."""
+    logits = held_back_logits(root, candidate_path(workspace, record["seed"]))
+    rows, groups = held_back_rows(chosen, spec, len(logits)), chosen.train_groups
+    answers = predict_labels(soften(logits, record["temperature"]), _offsets(record))
+    right = answers == chosen.codes[chosen.train][rows]
+    return accuracy_of(right, None if groups is None else groups[rows])
 
 
 def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, Any]:

@@ -89,6 +89,9 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
     assert metrics["test_rows"] == len(answers)
     assert 10 < metrics["test_rows"] < 30
     assert metrics["train_rows"] + metrics["test_rows"] == 120
+    held = metrics["held_back"]
+    assert (held["rows"], held["accuracy"]) == (metrics["train_rows"], 1.0)
+    assert 0.9 < held["interval"][0] < held["interval"][1] == 1.0
     assert metrics["metrics"]["macro_f1"] == 1.0
     assert answers["prediction"].to_pylist() == answers["label"].to_pylist()
     assert metrics["where"] is None

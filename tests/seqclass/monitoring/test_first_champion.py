@@ -1,13 +1,14 @@
 """A first champion is borne out by its test rows, simulated on answers."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seqclass.monitoring.first_champion import evidence_of, first_champion_failures, sign_flip_p
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits
 from tests.support.commands import Command
@@ -114,4 +115,9 @@ def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Com
     code, out, err = seqclass("train", "noise", "--seeds", 1, "--spec", spec)
     assert (code, champion_of(root, "noise")) == (1, None)
     assert "one seed: how far another would differ is not known" in out
+    held = re.search(r"of (\d+) training rows, .* ([\d.]+) are right, 95% interval 0", out)
+    assert held is not None
+    [seed] = open_model(root, "noise@v1").read_json("stability.json")["seeds"]
+    assert float(held[2]) == pytest.approx(seed["validation"]["accuracy"], abs=1e-4)
+    assert re.search(r"split: \d+ test rows are fewer than the 20", err)
     assert "fewer than the 20 that a first champion needs" in err or "below the floor" in err
