@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
+from seqclass.store.formats.table import (
+    ColumnNames,
+    Reading,
+    cast,
+    refusal,
+    refuse_twins,
+    renamed,
+)
 from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS
 
 PART_CELLS = 2**22
@@ -30,14 +37,17 @@ ROW = ""
 
 @dataclass
 class Survey:
-    """Which series a table has: ``codes`` by first appearance, the rows of each, and order."""
+    """Which series a table has: ``codes`` by first appearance, the rows of each, and order; and
+    which labels."""
 
     codes: dict[str, int] = field(default_factory=dict)
+    labels: set[str | None] = field(default_factory=set)
     counts: np.ndarray = field(default_factory=lambda: np.zeros(1024, dtype=np.int64))
     together: bool = True
 
     def codes_of(self, table: pa.Table) -> np.ndarray:
         """Code of every row's series, new ones in the order of their first rows."""
+        self.labels.update(pc.unique(table["label"]).to_pylist())
         ids = table["series_id"].combine_chunks().dictionary_encode()
         known = self.codes
         own = np.array([known.setdefault(i, len(known)) for i in ids.dictionary.to_pylist()])
@@ -83,6 +93,8 @@ def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_r
     if row == first_row:
         raise refusal(path, "at least one row", "none", "check the file")
     _refuse_doubtful_layout(path, survey, step, channels, reading.names)
+    refuse_twins(path, "series_id", survey.codes)
+    refuse_twins(path, "label", survey.labels)
     return survey
 
 

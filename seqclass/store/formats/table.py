@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 from typing import cast as typed
@@ -140,6 +140,16 @@ def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     table = table.set_column(place, "label", _labels(path, table["label"]))
     texts = {"series_id": pa.string(), "label": pa.string()}
     return cast(path, table, texts | ({"group": pa.string()} if names.group else {}))
+
+
+def refuse_twins(path: str, column: str, texts: Collection[str | None]) -> None:
+    """Refuse texts that only spaces around them tell apart: two series, or classes, of one name."""
+    for text in texts:
+        if text and text != (bare := text.strip()) and bare in texts:
+            raise refusal(
+                path, f"texts without spaces around them in column {column!r}",
+                f"{text!r} beside {bare!r}", "remove the spaces",
+            )  # fmt: skip
 
 
 def _named_by_place(path: str, table: pa.Table) -> pa.Table:

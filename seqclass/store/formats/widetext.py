@@ -8,7 +8,14 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import observed_lengths
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
+from seqclass.store.formats.table import (
+    ColumnNames,
+    Reading,
+    cast,
+    refusal,
+    refuse_twins,
+    renamed,
+)
 from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS, from_dense
 
 NUMBERED = re.compile(r"(.*?)[_.\- ]?(\d+)")
@@ -26,6 +33,8 @@ def wide_tables(
             ]
             table = table.append_column("series_id", pa.array(ids))
         table = renamed(path, table, names)
+        for name in ("series_id", "label"):
+            refuse_twins(path, name, set(table[name].to_pylist()))
         steps = step_columns(path, table.column_names, names)
         reading.limits.check(path, "steps", max(map(len, steps.values())))
         yield _rows(path, table, steps, reading, np.arange(row, row + len(table)))
@@ -89,6 +98,11 @@ def _check_order(path: str, groups: dict[str, list[tuple[int, str]]]) -> None:
                 path, "steps in the order of their numbers",
                 f"{group[wrong][1]!r} after {group[wrong - 1][1]!r}", "put the columns in order",
             )  # fmt: skip
+    if len(groups) > 1 and max(map(len, groups.values())) == 1:
+        raise refusal(
+            path, "several steps of every channel", f"one of each of {', '.join(groups)}",
+            "name the columns value_1, value_2, … where they are steps of one channel",
+        )  # fmt: skip
     numbers = {tuple(number for number, _ in group) for group in groups.values()}
     if len(numbers) > 1:
         raise refusal(

@@ -123,6 +123,10 @@ REFUSED: dict[str, tuple[bytes | str, dict, str]] = {
     "a logger's preamble": (
         "Logger 7\nserial 1234\n" + long(), {}, "remove the lines above the header",
     ),
+    "a space after an id": (long().replace("p,up,1", "p ,up,1"), {}, "remove the spaces"),
+    "a space before a label": (
+        wide().replace("r,up", "r, up"), {"layout": "wide"}, "remove the spaces",
+    ),
     "a note": (long("series_id,label,step,note").replace("1.5", "ok"), {}, "--ignore note"),
     "units below the header": (
         "series_id,label,step,x\n,,s,mV\n" + long().split("\n", 1)[1], {}, "fill it in",

@@ -20,7 +20,7 @@ def steps_of(*columns: str) -> dict[str, list[str]]:
 
 
 @given(
-    n_steps=st.integers(1, 9),
+    n_steps=st.integers(2, 9),
     first=st.integers(0, 3),
     sign=st.sampled_from(["", "_", ".", "-", " "]),
     stems=st.lists(st.sampled_from(["x", "speed", "n"]), min_size=2, max_size=3, unique=True),
@@ -50,6 +50,8 @@ def test_one_stem_or_none_is_the_value() -> None:
         (("x1", "x1.", "x01"), "a number in the name of every step's column, got 'x1.'"),
         (("x1", "x01"), "'x01' after 'x1'"),
         (("x1", "x2", "y1"), "the same steps of every channel, got x, y"),
+        (("1/2/2024", "1/3/2024"), "one of each of 1/2/, 1/3/; name the columns value_1, value_2"),
+        (("Jan-24", "Feb-24"), "several steps of every channel, got one of each of Jan, Feb"),
     ],
 )
 def test_columns_that_could_be_meant_otherwise_are_refused(
