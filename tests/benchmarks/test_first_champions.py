@@ -1,0 +1,37 @@
+"""The benchmark of first champions: what it draws, and how it counts."""
+
+import numpy as np
+import pytest
+
+from benchmarks.first_champions import CASES, drawn, summary
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "-" in case and "2000" not in case])
+def test_a_draw_has_as_many_series_as_its_name_says(case: str) -> None:
+    x, y, kept, held = drawn(case, 3)
+    assert len(x) == len(y) == int(case.partition("-")[2])
+    assert sorted([*kept, *held]) == list(range(len(y)))
+    assert x.ndim == 3
+    again, other = drawn(case, 3), drawn(case, 4)
+    np.testing.assert_array_equal(x, again[0])
+    assert not np.array_equal(x, other[0])
+
+
+def test_shuffled_labels_are_the_same_labels_elsewhere() -> None:
+    x, y, *_ = drawn("shuffled-200", 0)
+    own, meant, *_ = drawn("author-200", 0)
+    np.testing.assert_array_equal(x, own)
+    assert np.bincount(y).tolist() == np.bincount(meant).tolist()
+    assert (y != meant).mean() > 0.5
+
+
+def test_champions_are_those_without_objections() -> None:
+    runs = [
+        {"case": "noise-40", "members": 2, "reasons": ["few"] * (draw < 3),
+         "balanced_accuracy": 0.5, "seconds": 2.0}
+        for draw in range(4)
+    ]  # fmt: skip
+    [row] = summary(runs)
+    assert (row["draws"], row["champions"]) == (4, 1)
+    low, high = row["95% interval of the share"]
+    assert low < 0.25 < high
