@@ -1,0 +1,115 @@
+"""The docs: the commands, options, files and places that they name are there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from benchmarks.__main__ import BENCHMARKS
+from flows.__main__ import app
+from flows.service.server import HOME
+from seqclass.pages import comparison, digest
+from seqclass.store.inbox import INBOX
+from seqclass.store.policy import POLICY
+from seqclass.store.pruning import DATASETS, MODELS, PRUNINGS
+from seqclass.store.retrainings import RETRAININGS
+from seqclass.store.scores import SCORES
+from seqclass.store.seeds import UNFINISHED
+from seqclass.store.signatures import SIGNATURES
+from seqclass.store.staging import STAGING
+from seqclass.store.studies import SEARCHES, STUDIES
+from tasks.retraining.metrics import METRICS
+from tests.support.places import REPOSITORY
+
+PAGES = [
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    REPOSITORY / "storage" / "README.md",
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+]
+SCRIPTS = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks").glob("*.py"))
+PLACES = (DATASETS, MODELS, SCORES, INBOX, RETRAININGS, STUDIES, SEARCHES, PRUNINGS, UNFINISHED,
+          STAGING, HOME, METRICS, POLICY, SIGNATURES, comparison.FOLDER, digest.FOLDER)  # fmt: skip
+each_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY))
+)
+
+
+def commands(
+    command: Any, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+    """Every command by its words, with its options."""
+    for name, own in getattr(command, "commands", {}).items():
+        yield from commands(own, (*words, name))
+    yield words, {option for given in command.params for option in given.opts} | {"--help"}
+
+
+COMMANDS = dict(commands(get_command(app)))
+
+
+def spans(page: Path) -> list[str]:
+    """What is written as code, a line each."""
+    text = page.read_text()
+    blocks = re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL)
+    return [*"".join(blocks).splitlines(), *re.findall(r"`([^`\n]+)`", text)]
+
+
+def options_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*+(?!\.)", text))
+
+
+def misnamed(line: str) -> set[str]:
+    """Of a line with ``seqclass``: options that its command lacks, or the words of no command."""
+    words = tuple(re.findall(r"[\w-]+", line)[:2])
+    known = next((COMMANDS[words[:n]] for n in (2, 1) if words[:n] in COMMANDS), None)
+    if known is None and line[:1].islower():
+        return set(words[:1])
+    return options_in(line.partition("#")[0]) - (known or COMMANDS[()])
+
+
+@each_page
+def test_commands_and_their_options_are_there(page: Path) -> None:
+    called = (re.split(r"(?:^|[ /])seqclass ", span, maxsplit=1) for span in spans(page))
+    lines = [parts[1] for parts in called if len(parts) == 2]
+    assert [line for line in lines if misnamed(line)] == []
+
+
+@each_page
+def test_an_option_that_stands_alone_is_one_of_ours(page: Path) -> None:
+    alone = set().union(*(options_in(span) for span in spans(page) if span.startswith("--")))
+    left = alone - set().union(*COMMANDS.values())
+    assert [option for option in left if f'"{option}"' not in SCRIPTS] == []
+
+
+@each_page
+def test_files_of_this_project_are_there(page: Path) -> None:
+    rooms = r"`((?:seqclass|tasks|flows|tests|docs|benchmarks|\.ci)/[\w./*-]*)`"
+    named = re.findall(rooms, page.read_text())
+    assert [path for path in named if not list(REPOSITORY.glob(path))] == []
+
+
+@each_page
+def test_benchmarks_and_targets_are_there(page: Path) -> None:
+    text, makefile = page.read_text(), (REPOSITORY / "Makefile").read_text()
+    names = re.findall(r"python -m benchmarks ((?:[a-z_]+ ?)+)", text)
+    assert {name for line in names for name in line.split()} <= set(BENCHMARKS)
+    modules = re.findall(r"python -m benchmarks\.(\w+)", text)
+    assert [
+        name for name in modules if not (REPOSITORY / "benchmarks" / f"{name}.py").exists()
+    ] == []
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)`", text)) <= targets
+
+
+def test_the_stores_page_names_every_place() -> None:
+    tree = (REPOSITORY / "storage" / "README.md").read_text()
+    assert [place for place in PLACES if place not in tree] == []
+
+
+@pytest.mark.parametrize(
+    "line", ["train mine --no-such", "nonsense mine", "generate signals --ragas A1", "--no-such"]
+)
+def test_what_is_not_there_is_seen(line: str) -> None:
+    assert misnamed(line)
