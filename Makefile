@@ -11,7 +11,7 @@ SECONDS ?= 60
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow fuzz cover check bench bench-archive bench-peers lock sbom audit
+.PHONY: install run test test-slow fuzz cover check docs bench bench-archive bench-peers lock sbom audit
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -52,6 +52,10 @@ check: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: install
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet -c docs . site
+	@echo "open site/docs/index.html"
 
 bench: install
 	$(BIN)/python -m benchmarks
