@@ -335,7 +335,7 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     many = pa.concat_tables([table] * 200).select(["series_id", "value"])
     many = many.set_column(0, "series_id", pa.array([f"r{i}" for i in range(len(many))]))
     path = tmp_path / "many.parquet"
-    pq.write_table(many, path)
+    pq.write_table(many, path, row_group_size=300)
     script = (
         "from seqclass.store.root import open_root; from tasks.inference.score import score_data\n"
         "if __name__ == '__main__':\n"
@@ -345,12 +345,14 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     place = Path(scored.path, "scores", "toy", "v1", "files", digest)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for seconds in (3.0, 6.0):
+    for part in (0, 30):
         process = subprocess.Popen([sys.executable, tmp_path / "go.py"], env=environment)
-        time.sleep(seconds)
+        while not list(Path(scored.path, ".staging").glob(f"*/answers-{part:05d}.parquet")):
+            assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not place.exists() or (place / "manifest.json").exists()
+        assert process.wait() == -signal.SIGKILL
+        assert not place.exists()
     assert score_data(scored, "toy@v1", str(path))["rows"] == 18_000
     found = pq.read_table(place / "scores.parquet")
     assert found["series_id"].to_pylist() == many["series_id"].to_pylist()
