@@ -35,17 +35,19 @@ def test_every_key_is_one_that_prefect_reads() -> None:
 def test_every_key_of_a_schedule_or_limit_is_read_and_each_has_a_slug_and_a_zone() -> None:
     from prefect.cli.deploy._models import ConcurrencyLimitSpec, RawScheduleConfig
 
-    slugs = []
+    slugs, limits = [], 0
     for deployment in FILE["deployments"]:
         limit = deployment.get("concurrency_limit")
         if isinstance(limit, dict):
             assert set(limit) <= set(ConcurrencyLimitSpec.model_fields)
             assert limit["collision_strategy"] in ("ENQUEUE", "CANCEL_NEW")
+            limits += 1
         assert "schedule" not in deployment, "only schedules can have slugs"
         for schedule in deployment.get("schedules", []):
             found = RawScheduleConfig.model_validate(schedule)
             assert ZoneInfo(found.timezone or "").key == found.timezone
             slugs.append(found.slug)
+    assert limits
     assert slugs
     assert None not in slugs
     assert len(slugs) == len(set(slugs))
@@ -55,6 +57,7 @@ def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> No
     from prefect.cli.deploy._triggers import DeploymentTriggerAdapter
     from prefect.flows import load_flow_from_entrypoint
 
+    triggers = 0
     for deployment in FILE["deployments"]:
         for trigger in deployment.get("triggers", []):
             kind = DeploymentTriggerAdapter.validate_python(trigger)
@@ -63,6 +66,8 @@ def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> No
             flow: Any = load_flow_from_entrypoint(deployment["entrypoint"])
             assert set(trigger["parameters"]) <= set(flow.parameters.properties)
             assert set(flow.parameters.required) <= set(trigger["parameters"])
+            triggers += 1
+    assert triggers
 
 
 def test_the_automations_know_every_name_that_a_flow_gives_its_end() -> None:

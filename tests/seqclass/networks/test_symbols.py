@@ -128,7 +128,9 @@ def test_contours_are_read_as_the_notes_they_dwell_on() -> None:
 def test_symbols_never_seen_in_training_are_no_error() -> None:
     x, y = two_orders(20, 0)
     strange = np.full((3, 5, 1), 40, dtype=np.float32)
-    for model in fit_symbol_models(x, y, ["state"], seed=0).values():
+    models = fit_symbol_models(x, y, ["state"], seed=0)
+    assert set(models) == {"histogram", "bigram"}
+    for model in models.values():
         assert np.isfinite(model.log_scores(strange)).all()
         assert np.isfinite(model.log_scores(np.full((2, 1, 1), NAN))).all()
 

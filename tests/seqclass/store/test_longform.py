@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -157,12 +158,17 @@ def test_a_refusal_far_down_names_the_row_by_either_way(
 def test_the_temporary_file_has_no_name_to_leave_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spill = tmp_path / "spill"
+    spill, make, made = tmp_path / "spill", tempfile.TemporaryFile, list[IO[bytes]]()
     spill.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spill))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: made.append(make()) or made[-1])
     path = csv(tmp_path, "series_id,label,step,x", [f"s{i % 9},a,{i},1" for i in range(90)])
-    for _ in read_files([str(path)], ColumnNames()):
-        assert os.listdir(spill) == []
+    found = [
+        (os.listdir(spill), os.fstat(made[0].fileno()).st_nlink)
+        for _ in read_files([str(path)], ColumnNames())
+    ]
+    assert len(found) == 9
+    assert found == [([], 0)] * 9
 
 
 @pytest.mark.usefixtures("small_blocks")
