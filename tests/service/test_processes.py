@@ -68,8 +68,16 @@ def test_a_process_that_stays_is_named(family: tuple[str, subprocess.Popen]) -> 
     assert wait_until_gone({top.pid}, 10) == set()
 
 
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """This process ignores Ctrl-C, as a background job of a shell does."""
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, heard)
+
+
 def test_a_started_process_hears_interrupts_though_its_parent_is_deaf(
-    family: tuple[str, subprocess.Popen],
+    deaf: None, family: tuple[str, subprocess.Popen]
 ) -> None:
     _, top = family
     tell({top.pid}, signal.SIGINT)
