@@ -109,9 +109,7 @@ def test_doctor_is_content_here(seqclass: Command) -> None:
     assert "tensorflow" in out
 
 
-def test_doctor_finds_a_server_that_does_not_answer(
-    seqclass: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_finds_a_server_that_does_not_answer(seqclass: Command) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
@@ -166,9 +164,7 @@ def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
     assert "class [red]" in out
 
 
-def test_a_server_that_does_not_answer_is_one_line(
-    seqclass: Command, monkeypatch: pytest.MonkeyPatch, prefect: str
-) -> None:
+def test_a_server_that_does_not_answer_is_one_line(seqclass: Command, prefect: str) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
@@ -203,7 +199,7 @@ def unwritable(root: Root, folder: Path) -> list[object]:
     return ["generate", "signals", "--root", folder / "file" / "tree"]
 
 
-def split(parts: list[str], labels: list[str] | None = None) -> Callable[[Root], object]:
+def split(parts: list[str]) -> Callable[[Root], object]:
     return lambda root: store_series(root, n=len(parts), split=parts)
 
 

@@ -21,7 +21,6 @@ from seqclass.store.formats.workbook import read_sheet
 IDS, LABELS = ["p", "q", "r"], ["up", "down", "up"]
 VALUES = {"p": [1.5, 2.25, -3.5], "q": [4.5, 0.25, 6.75], "r": [7.5, 8.125, 9.5]}
 RIGHT = [(i, k, VALUES[i]) for i, k in zip(IDS, LABELS, strict=True)]
-Maker = Callable[[Path], None]
 
 
 def long(

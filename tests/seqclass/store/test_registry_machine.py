@@ -96,11 +96,7 @@ class Registry(RuleBasedStateMachine):
         self.refusals += 1
 
     @precondition(lambda self: self.moves)
-    @rule(
-        place=st.integers(0, 99),
-        at=st.integers(0, 10**6),
-        how=st.sampled_from(["flip", "cut", "gone"]),
-    )
+    @rule(place=st.integers(0, 99), at=st.integers(0, 10**6), how=HOW)
     def tamper(self, place: int, at: int, how: str) -> None:
         """Change a file of the model, see that it is named, and put it back."""
         files = sorted(p for p in Path(self.root.join("models", "m")).rglob("*") if p.is_file())
