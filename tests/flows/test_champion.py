@@ -6,21 +6,20 @@ import pytest
 
 from seqclass.store.audit import read_audit
 from seqclass.store.models import load_keras
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import commit_retraining, replay_pending
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import store_version
+from tests.support.stored import make_champion, store_champion, store_version
 
 
 @pytest.fixture
 def two(root: Root) -> Root:
     """A root whose second version is champion after the first."""
     for number in range(2):
-        version = store_version(root, "m").version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_champion(root, "m", number)
     return root
 
 
@@ -79,7 +78,7 @@ def test_a_sealed_promotion_of_a_version_damaged_since_is_refused_once(two: Root
 def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:
     flip(two, "v1", "model.keras")
     with pytest.raises(DamagedError, match=r"models/m/v1/model\.keras"):
-        move_champion(two, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=9)))
+        make_champion(two, "m", "v1", 9)
     assert len(read_audit(two, "m")) == 2
 
 

@@ -16,14 +16,14 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
 from tasks.registry.policy import apply_policy, policy_of, set_policy
 from tasks.retraining.due import find_due
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_champion, store_series, store_version
 
 STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
 WAITS = "fewer than the 999 worth a look"
@@ -32,11 +32,7 @@ WAITS = "fewer than the 999 worth a look"
 @pytest.fixture
 def kept(root: Root) -> Root:
     """A champion, new rows, and a policy that wants more of them, a floor and a person's word."""
-    known = store_series(root, n=60)
-    description = {"dataset": known.ref, "dataset_source": {}, "refused": None, "spec": {}}
-    move_champion(
-        root, "toy", store_version(root, "toy", **description).version, Grounds("me", "", {}, NOW)
-    )
+    store_champion(root, "toy", dataset=store_series(root, n=60).ref, spec={})
     store_series(root, n=90)
     set_policy(root, "toy", ModelPolicy(STRICT, owner="ann"), "strict", NOW + timedelta(seconds=1))
     return root

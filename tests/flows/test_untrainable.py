@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
 from tests.support.commands import Command
-from tests.support.places import NOW
-from tests.support.stored import store_version
+from tests.support.stored import store_champion
 
 
 def written(folder: Path, n: int, classes: str) -> Path:
@@ -41,8 +39,7 @@ def test_series_without_labels_are_counted(seqclass: Command, tmp_path: Path, pr
 def test_the_page_names_the_champion_that_there_is_now(seqclass: Command, root: Root) -> None:
     keys = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
     for number in range(2):
-        version = store_version(root, "m", metrics=dict.fromkeys(keys, 0.5)).version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_champion(root, "m", number, metrics=dict.fromkeys(keys, 0.5))
     page = Path(root.join("index.html"))
     assert seqclass("rollback", "m")[0] == 0
     before = page.read_text()

@@ -15,10 +15,9 @@ from sklearn.model_selection import cross_val_score
 import seqclass
 from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.series import as_padded
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import DamagedError, Root, open_root
-from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import register, store_series
+from tests.support.places import REPOSITORY
+from tests.support.stored import make_champion, register, store_series
 
 QUICK = ("convolutions", "steps")
 
@@ -172,7 +171,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a dataset and two versions, of which the second is champion."""
     root = open_root(tmp_path_factory.mktemp("store"))
     _, second = register(store_series(root, n=90))
-    move_champion(root, "toy", second.version, Grounds("me", "why", {}, NOW))
+    make_champion(root, "toy", second.version)
     return root
 
 

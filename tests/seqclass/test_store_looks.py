@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from seqclass.loading import load_model, open_store
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import DamagedError, Root
-from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import make_champion, store_series, store_version
 
 
 @pytest.fixture
@@ -19,7 +17,7 @@ def filled(root: Root) -> Root:
     store_series(root, "a", n=4)
     for name in ("m", "m", "k"):
         store_version(root, name)
-    move_champion(root, "m", "v2", Grounds("me", "why", {}, NOW))
+    make_champion(root, "m", "v2")
     return root
 
 

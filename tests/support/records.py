@@ -1,14 +1,13 @@
 """A root with one of every record, and where each lies."""
 
 from seqclass.store.references import StudyRef
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Root
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_champion, store_series
 
 RECORDS = {
     "model": "models/m/v1/manifest.json",
@@ -28,8 +27,7 @@ def store_every_record(root: Root) -> None:
     """A dataset, two versions of a model that were champions, a study, scores, a retraining."""
     store_series(root)
     for number in range(2):
-        version = store_version(root, "m").version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_champion(root, "m", number)
     with staging(root, "study") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/stability.json", b"{}")

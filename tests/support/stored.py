@@ -4,12 +4,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import Model, commit_model
+from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
@@ -50,6 +52,18 @@ def store_version(
         for artifact, content in said.items():
             root.fs.pipe_file(f"{workspace}/{artifact}", content)
         return commit_model(root, workspace, name, known, NOW)
+
+
+def make_champion(root: Root, name: str, version: str, second: int = 0) -> None:
+    """Move the champion, so many seconds after ``NOW``."""
+    move_champion(root, name, version, Grounds("me", "why", {}, NOW + timedelta(seconds=second)))
+
+
+def store_champion(root: Root, name: str, second: int = 0, **description: object) -> Model:
+    """A version like those of ``store_version`` that is champion from that second on."""
+    model = store_version(root, name, **description)
+    make_champion(root, name, model.version, second)
+    return model
 
 
 def register(dataset: Dataset, **more: object) -> Iterator[Model]:

@@ -18,14 +18,13 @@ from seqclass.store.attempts import (
 )
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.leases import claimed
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Bad, Root
 from tasks.retraining.attempts import begin_try
 from tasks.retraining.decision import note_failure
 from tasks.retraining.detection import NewData, Round, find_new_data
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_champion, store_series
 
 SPEC = RetrainSpec(tries=2)
 HOURS = {0, 2, 4, 5, 6, 12, 21, 22, 23}
@@ -34,10 +33,7 @@ HOURS = {0, 2, 4, 5, 6, 12, 21, 22, 23}
 @pytest.fixture
 def waiting(root: Root) -> Root:
     """A champion and thirty rows that it does not know."""
-    known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
-    move_champion(
-        root, "toy", store_version(root, "toy", **known).version, Grounds("me", "", {}, NOW)
-    )
+    store_champion(root, "toy", dataset=store_series(root, n=60).ref)
     store_series(root, n=90)
     return root
 

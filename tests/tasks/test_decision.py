@@ -16,8 +16,7 @@ import tasks.retraining.decision
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.audit import read_audit
 from seqclass.store.leases import locked
-from seqclass.store.models import commit_model
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import replay_pending, retrainings_of
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
@@ -25,7 +24,7 @@ from tasks.registry.promote import promote_version, roll_back
 from tasks.retraining.decision import Challenge
 from tasks.retraining.detection import NewData, Round, detect_new_data
 from tests.support.places import NOW
-from tests.support.stored import store_series
+from tests.support.stored import store_champion, store_series, store_version
 
 VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
 WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
@@ -42,13 +41,8 @@ STEPS = {
 def two(root: Root) -> Root:
     """A root with two versions, of which the first is champion."""
     ref = store_series(root).ref
-    for _ in range(2):
-        with staging(root, "model") as workspace:
-            root.fs.makedirs(workspace, exist_ok=True)
-            root.fs.pipe_file(f"{workspace}/comparison.json", b"{}")
-            known = {"dataset": ref, "dataset_source": {}, "refused": None}
-            commit_model(root, workspace, "toy", known, NOW)
-    move_champion(root, "toy", "v1", Grounds("me", "the first", {}, NOW))
+    store_champion(root, "toy", dataset=ref)
+    store_version(root, "toy", dataset=ref)
     return root
 
 

@@ -13,7 +13,6 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import open_checked, open_dataset
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Bad, Root
 from seqclass.store.staging import staging
@@ -21,7 +20,7 @@ from tasks.registry.policy import set_policy
 from tasks.retraining.detection import find_new_data, fresh_ids
 from tasks.retraining.due import Due, find_due
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_champion, store_series
 
 LATER = NOW + timedelta(days=1)
 READS: Counter[str] = Counter()
@@ -53,10 +52,9 @@ def due(root: Root) -> Due:
 
 def kept(root: Root, name: str, n: int, moves: int = 1) -> None:
     """A model whose champion knows the first 40 rows of its dataset, which has n."""
-    known = {"dataset": store_series(root, name, n=40).ref, "dataset_source": {}, "refused": None}
+    known = store_series(root, name, n=40).ref
     for second in range(moves):
-        version = store_version(root, name, **known).version
-        move_champion(root, name, version, Grounds("me", "", {}, NOW + timedelta(seconds=second)))
+        store_champion(root, name, second, dataset=known)
     store_series(root, name, n=n)
 
 

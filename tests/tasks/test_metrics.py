@@ -8,14 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from seqclass.store.attempts import Attempt, write_attempt
-from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tasks.retraining.metrics import METRICS, metrics_text, write_metrics
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_champion, store_series
 
 Samples = dict[tuple[str, str], float]
 
@@ -34,14 +33,13 @@ def parsed(text: str) -> Samples:
 
 @pytest.fixture
 def kept(root: Root) -> Root:
-    known = {"dataset": store_series(root).ref, "dataset_source": {}, "refused": None}
-    model = store_version(root, "toy", **known)
-    move_champion(root, "toy", model.version, Grounds("me", "", {}, NOW))
+    known = store_series(root).ref
+    model = store_champion(root, "toy", dataset=known)
     stability = {"seeds": [{"seconds": 2.5}, {"seconds": 3.0}]}
     Path(model.folder, "stability.json").write_text(json.dumps(stability))
     for number, decision in enumerate(("promoted", "refused", "refused", "failed")):
         with staging(root, "retraining") as folder:
-            record = {"decision": decision, "dataset": known["dataset"], "waited_s": 10.0 * number}
+            record = {"decision": decision, "dataset": known, "waited_s": 10.0 * number}
             commit_retraining(root, folder, "toy", record, NOW + timedelta(seconds=number))
     write_attempt(root, "toy", Attempt("models/toy@v1", "d", 3, NOW.isoformat()))
     aside = Path(root.join("inbox", "toy", "quarantine"))

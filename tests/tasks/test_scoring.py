@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,14 @@ from seqclass.inference.prediction import BLOCK_VALUES, Part, _tables, answer_ro
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
-from seqclass.store.registry import Grounds, move_champion, open_model
+from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
 from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import register, store_series
+from tests.support.stored import make_champion, register, store_series
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a dataset and two versions, of which the second is champion."""
     root = open_root(tmp_path_factory.mktemp("scored"))
     for number, model in enumerate(register(store_series(root, n=90))):
-        when = NOW.replace(second=number)
-        move_champion(root, "toy", model.version, Grounds("me", "why", {}, when))
+        make_champion(root, "toy", model.version, number)
     return root
 
 
@@ -190,9 +190,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("told"))
     reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
     for number, model in enumerate(register(store_series(root, n=90), reading=reading)):
-        move_champion(
-            root, "toy", model.version, Grounds("me", "x", {}, NOW.replace(second=number))
-        )
+        make_champion(root, "toy", model.version, number)
     return root
 
 
@@ -389,11 +387,11 @@ def test_a_rollback_under_twenty_readers_mixes_no_versions(scored: Root, tmp_pat
         reached = len(seen) + 20
         while len(seen) < reached and not failures:
             time.sleep(0.05)
-        when = NOW.replace(minute=10 + move)
+        second = 600 + move
         if move % 2:
-            move_champion(scored, "toy", "v2", Grounds("me", "again", {}, when))
+            make_champion(scored, "toy", "v2", second)
         else:
-            roll_back(scored, "toy", "worse", when)
+            roll_back(scored, "toy", "worse", NOW + timedelta(seconds=second))
     ends.set()
     for thread in readers:
         thread.join()

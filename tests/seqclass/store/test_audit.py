@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,15 +24,14 @@ from seqclass.store.registry import (
 from seqclass.store.root import Root
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import store_version
+from tests.support.stored import make_champion, store_champion
 
 
 @pytest.fixture
 def moved(root: Root) -> Root:
     """A root with four moves and a refusal at the end."""
     for number in range(3):
-        version = store_version(root, "m").version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_champion(root, "m", number)
     move_champion(
         root, "m", "v2", Grounds("me", "back", {}, NOW.replace(second=3)), what="rollback"
     )
@@ -164,16 +163,16 @@ def test_a_move_that_was_cut_short_is_sound_and_is_ended(
     with monkeypatch.context() as patch:
         patch.setattr("seqclass.store.registry.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            move_champion(moved, "m", "v3", Grounds("me", "why", {}, NOW.replace(second=9)))
+            make_champion(moved, "m", "v3", 9)
     with monkeypatch.context() as patch:
         assert bad(moved) == {}
         assert finish_move(moved, "m")
         patch.setattr("seqclass.store.audit.swap_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=10)))
+            make_champion(moved, "m", "v1", 10)
     assert bad(moved) == {}
     assert finish_move(moved, "m")
-    move_champion(moved, "m", "v2", Grounds("me", "why", {}, NOW.replace(second=11)))
+    make_champion(moved, "m", "v2", 11)
     assert bad(moved) == {}
     assert champion_of(moved, "m") == "v2"
 
@@ -194,7 +193,7 @@ def age(root: Root, numbered: bool) -> None:
 def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> None:
     age(moved, numbered=False)
     assert bad(moved) == {}
-    move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW - timedelta(days=1)))
+    make_champion(moved, "m", "v1", -86_400)
     assert bad(moved) == {}
     assert [entry.get("number") for entry in read_audit(moved, "m")] == [None] * 5 + [6]
     old = [path for path in entries(moved) if path.name != "000006.json"]
@@ -205,7 +204,7 @@ def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> N
 def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) -> None:
     age(moved, numbered=True)
     assert bad(moved) == {}
-    move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=9)))
+    make_champion(moved, "m", "v1", 9)
     assert bad(moved) == {}
     assert [entry["number"] for entry in read_audit(moved, "m")] == [1, 2, 3, 4, 5, 6]
 
@@ -213,7 +212,7 @@ def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) 
 def test_of_two_who_would_write_the_same_entry_one_is_refused(moved: Root) -> None:
     Path(moved.join("models", "m", "audit", "000006.json")).write_text("")
     with pytest.raises(ValueError, match=r"000006\.json: expected to write the next entry"):
-        move_champion(moved, "m", "v1", Grounds("me", "why", {}, NOW.replace(second=9)))
+        make_champion(moved, "m", "v1", 9)
     assert champion_of(moved, "m") == "v2"
 
 

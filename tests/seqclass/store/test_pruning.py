@@ -14,7 +14,7 @@ from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
@@ -22,7 +22,7 @@ from tasks.registry.policy import set_policy
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import make_champion, store_series, store_version
 
 
 @pytest.fixture
@@ -31,15 +31,11 @@ def lived(root: Root) -> Root:
     for number in range(8):
         known = {
             "dataset": store_series(root, n=20 + number).ref,
-            "dataset_source": {},
-            "refused": None,
             "spec": {"warm_start": "models/toy@v1" if number == 4 else None},
         }
         version = store_version(root, "toy", **known).version
         if number < 7:
-            move_champion(
-                root, "toy", version, Grounds("me", "", {}, NOW + timedelta(seconds=number))
-            )
+            make_champion(root, "toy", version, number)
     store_series(root, n=40)
     return root
 

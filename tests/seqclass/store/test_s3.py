@@ -24,11 +24,11 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
 from seqclass.store.models import commit_model, model_versions
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, replace_file
 from seqclass.store.staging import staging
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import store_series, store_version
+from tests.support.stored import make_champion, store_champion, store_series
 
 
 def run_each(scripts: list[list[str]]) -> list[int]:
@@ -56,9 +56,7 @@ def test_models_are_numbered_and_the_champion_moves(bucket: Root) -> None:
             bucket.fs.pipe_file(f"{workspace}/metrics.json", b"{}")
             model = commit_model(bucket, workspace, "toy", {}, NOW)
         assert model.version == f"v{number}"
-        move_champion(
-            bucket, "toy", model.version, Grounds("me", "why", {}, NOW.replace(second=number))
-        )
+        make_champion(bucket, "toy", model.version, number)
     assert champion_of(bucket, "toy") == "v2"
     assert [m["champion"] for m in list_models(bucket)] == [False, True]
 
@@ -75,8 +73,7 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
     store_series(bucket)
     replace_file(bucket, bucket.join("index.html"), b"old")
     assert b"toy@" in bucket.fs.cat_file(write_all(bucket))
-    version = store_version(bucket, "m", metrics={"macro_f1": 1, "accuracy": 1, "log_loss": 0})
-    move_champion(bucket, "m", version.version, Grounds("me", "why", {}, NOW))
+    store_champion(bucket, "m", metrics={"macro_f1": 1, "accuracy": 1, "log_loss": 0})
     assert b"m@v1" in bucket.fs.cat_file(refresh(bucket, ["models/m@v1"]))
     assert b"champion v1" in bucket.fs.cat_file(bucket.join("models", "m", "index.html"))
     assert verify_tree(bucket)["bad"] == []
@@ -235,10 +232,9 @@ def test_a_write_whose_answer_was_lost_counts_as_done(bucket: Root) -> None:
 
 def test_who_has_lost_a_folder_moves_nothing(bucket: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2):
-        version = store_version(bucket, "m").version
-        move_champion(bucket, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_champion(bucket, "m", number)
     writes: dict[str, Callable[[], object]] = {
-        "models": lambda: move_champion(bucket, "m", "v1", Grounds("me", "why", {}, NOW)),
+        "models": lambda: make_champion(bucket, "m", "v1"),
         "datasets": lambda: store_series(bucket, "m"),
     }
     for kind, write in writes.items():
@@ -266,8 +262,7 @@ for turn in range(2):
 def test_the_order_of_a_bucket_s_audit_is_the_order_of_its_moves(bucket: Root) -> None:
     """Three processes promote and roll back at once."""
     for number in range(3):
-        version = store_version(bucket, "m").version
-        move_champion(bucket, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_champion(bucket, "m", number)
     assert run_each([[MOVER, bucket.url, str(k)] for k in range(3)]) == [0, 0, 0]
     assert verify_tree(bucket)["bad"] == []
     moves = read_audit(bucket, "m")
