@@ -20,6 +20,7 @@ from flows.__main__ import main
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.runtime import environment
 from seqclass.store.root import Root, open_root
+from tests.support.chromium import Page, browse
 from tests.support.commands import Command
 from tests.support.places import SHARED
 from tests.support.servers import free_port, wait_until_healthy
@@ -111,6 +112,12 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real data is absent: {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browse(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

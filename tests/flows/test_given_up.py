@@ -15,11 +15,8 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root
-from seqclass.training.spec import TrainingSpec
 from tasks.registry.policy import set_policy
-from tests.support.stored import store_series
-
-QUICK = TrainingSpec(seeds=1, members=("convolutions",))
+from tests.support.stored import QUICK, store_series
 
 
 @pytest.mark.slow

@@ -41,14 +41,8 @@ from seqclass.training.halving import (
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_folds
 from tests.support.commands import Command
-from tests.support.stored import store_series
+from tests.support.stored import SMALL, store_series
 
-SMALL = {
-    "members": ["conv-lstm"],
-    "networks": {"conv-lstm": 1},
-    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "warm_up": 20},
-    "architecture": {"filters": 8, "units": 8},
-}
 SPEC = SearchSpec(1, 2, TypeAdapter(TrainingSpec).validate_python(SMALL))
 SPLIT = (["train"] * 4 + ["test"]) * 18
 
@@ -204,12 +198,6 @@ def test_only_differing_fields_are_told() -> None:
     told = json.loads(json.dumps(changes(spec, TrainingSpec())))
     assert told["architecture"] == {"kind": "lstm", "units": 16}
     assert TypeAdapter(TrainingSpec).validate_python(told) == spec
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    (tmp_path / "small.json").write_text(json.dumps(SMALL))
-    return tmp_path / "small.json"
 
 
 @pytest.fixture(scope="module")

@@ -17,20 +17,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.studies import open_study
 from tests.support.commands import Command
-from tests.support.stored import store_series
-
-SMALL = {
-    "members": ["conv-lstm"],
-    "networks": {"conv-lstm": 1},
-    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "restart_check_step": 100},
-    "architecture": {"filters": 8, "units": 8},
-}
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    (tmp_path / "small.json").write_text(json.dumps(SMALL))
-    return tmp_path / "small.json"
+from tests.support.stored import SMALL, store_series
 
 
 def rows_of(root: Root, ref: str) -> list[dict]:

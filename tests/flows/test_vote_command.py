@@ -19,6 +19,7 @@ from tasks.data.split import select_rows
 from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, _Truth, unseen_rows
 from tests.support.commands import Command
 from tests.support.places import NOW
+from tests.support.stored import QUICK
 
 STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
 """Classes: twelve symbols (six for tones) in the order of a step."""
@@ -51,8 +52,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     root = open_root(tmp_path_factory.mktemp("circles") / "tree")
     store_circles(root, "circles", 180, 16, list(STEPS), generator="circles")
     store_circles(root, "songs", 16, 60, [*STEPS, "chromatic"])
-    spec = TrainingSpec(seeds=1, members=("convolutions",))
-    train_classifier("circles", spec=spec, root=root.path)
+    train_classifier("circles", spec=QUICK, root=root.path)
     return root
 
 

@@ -30,7 +30,7 @@ from flows.service.server import (
 )
 from flows.service.worker import job_template
 from seqclass.store.root import Root
-from tests.support.chromium import Page, browse
+from tests.support.chromium import Page
 
 FOREIGN = "http://elsewhere.example"
 SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled")
@@ -181,19 +181,13 @@ class _Blank(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with browse(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
-
-
 @pytest.fixture
-def foreign_page(page: Page) -> Iterator[Page]:
+def foreign_page(browser: Page) -> Iterator[Page]:
     """A page that another server of this machine gave out."""
     other = ThreadingHTTPServer(("127.0.0.1", 0), _Blank)
     threading.Thread(target=other.serve_forever, daemon=True).start()
-    page.go(f"http://127.0.0.1:{other.server_port}/")
-    yield page
+    browser.go(f"http://127.0.0.1:{other.server_port}/")
+    yield browser
     other.shutdown()
 
 
@@ -237,22 +231,22 @@ def test_the_same_page_gets_all_of_a_server_without_doors(
     assert found["socket"] == "open"
 
 
-def test_a_rebound_name_in_a_browser_gets_nothing(page: Page, server: Service) -> None:
-    page.go(f"{server.ui.replace('127.0.0.1', 'rebound.example')}/api/health")
-    assert page.evaluate("document.body.innerText") == "Invalid host header"
+def test_a_rebound_name_in_a_browser_gets_nothing(browser: Page, server: Service) -> None:
+    browser.go(f"{server.ui.replace('127.0.0.1', 'rebound.example')}/api/health")
+    assert browser.evaluate("document.body.innerText") == "Invalid host header"
 
 
 @pytest.mark.parametrize("started", [kept], indirect=True, ids=["service"])
 def test_the_page_of_the_service_lets_in_who_knows_the_password(
-    page: Page, server: Service
+    browser: Page, server: Service
 ) -> None:
-    page.go(server.ui)
-    page.wait_for("document.querySelector('input')")
-    page.evaluate("document.querySelector('input').focus()")
-    page.type(str(server.password))
-    page.evaluate("document.querySelector('button[type=submit], form button').click()")
-    page.wait_for("document.body.innerText.includes('Deployments')")
-    page.wait_for("!location.pathname.includes('login')")
+    browser.go(server.ui)
+    browser.wait_for("document.querySelector('input')")
+    browser.evaluate("document.querySelector('input').focus()")
+    browser.type(str(server.password))
+    browser.evaluate("document.querySelector('button[type=submit], form button').click()")
+    browser.wait_for("document.body.innerText.includes('Deployments')")
+    browser.wait_for("!location.pathname.includes('login')")
 
 
 def test_a_run_chooses_neither_its_command_nor_its_surroundings() -> None:

@@ -1,4 +1,4 @@
-"""The command line: a type for its fixture, a file to import, a process."""
+"""The command line: a type for its fixture, a file to import, processes."""
 
 import subprocess
 import sys
@@ -10,6 +10,16 @@ Command = Callable[..., tuple[int, str, str]]
 CSV = "series_id,label,step,x\n" + "".join(
     f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(6) for t in range(4)
 )
+
+HOLDER = """
+import os, signal, sys
+from seqclass.store.leases import claimed
+from seqclass.store.root import open_root
+with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
+    assert own
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""Of a process that is killed while it holds the claim to retrain ``toy``; its root follows."""
 
 
 def csv(folder: Path, change: Callable[[str], str] = str) -> Path:

@@ -23,6 +23,14 @@ from tests.support.places import NOW
 
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 
+SMALL = {
+    "members": ["conv-lstm"],
+    "networks": {"conv-lstm": 1},
+    "recipe": {"updates": 100, "epochs": 1, "shortest": 50, "warm_up": 20},
+    "architecture": {"filters": 8, "units": 8},
+}
+"""A single small network, as people write it down."""
+
 
 def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) -> Dataset:
     """Two classes, rising and falling lines of 12 steps with noise, and further columns."""

@@ -31,9 +31,7 @@ from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tests.support.networks import branch
-
-SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
+from tests.support.networks import SMALL, branch
 
 
 def energy_gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ from seqclass.store.registry import Grounds, move_champion, open_model, write_re
 from seqclass.store.retrainings import commit_retraining, write_suspect_labels
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tests.support.chromium import Page, browse
+from tests.support.chromium import Page
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
@@ -300,12 +300,6 @@ def test_trust_is_given_by_what_was_found(
     assert found.level == level
     assert "95.0% of 500 series" in found.sentence
     assert said is None if not found.doubts else said in found.doubts[0]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with browse(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 def opened(browser: Page, root: Root, page: str, width: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from seqclass.store.leases import check_lease, claimed, run_exclusive
 from seqclass.store.root import Root
+from tests.support.commands import HOLDER
 from tests.support.places import REPOSITORY
 
 FOLDER = ("models", "toy")
@@ -126,16 +127,6 @@ def test_a_local_claim_is_held_to_its_end(root: Root) -> None:
 def test_claims_of_another_purpose_are_free(root: Root, purpose: str) -> None:
     with claimed(root, "retraining", *FOLDER), claimed(root, purpose, *FOLDER) as own:
         assert (own is None) == (purpose == "retraining")
-
-
-HOLDER = """
-import os, signal, sys
-from seqclass.store.leases import claimed
-from seqclass.store.root import open_root
-with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
-    assert own
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 def test_the_claim_of_a_killed_process_is_free_at_once(root: Root) -> None:

@@ -27,6 +27,7 @@ from seqclass.store.models import commit_model, model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, replace_file
 from seqclass.store.staging import staging
+from tests.support.commands import HOLDER
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import make_champion, store_champion, store_series
 
@@ -173,16 +174,6 @@ def test_a_claim_that_can_not_be_given_back_hides_no_outcome(
 
     with pytest.raises(KeyError, match="of the work"):
         work()
-
-
-HOLDER = """
-import os, signal, sys
-from seqclass.store.leases import claimed
-from seqclass.store.root import open_root
-with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
-    assert own
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 def test_the_claim_of_a_killed_process_is_free_after_a_minute(
