@@ -125,15 +125,25 @@ def served_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prefect")
 
 
+@pytest.fixture(scope="session")
+def copy_database(prefect_url: str, served_home: Path) -> Callable[[Path], None]:
+    """Put a copy of the served database into another home: a server takes long to make one."""
+
+    def copy(home: Path) -> None:
+        with (
+            closing(sqlite3.connect(served_home / "prefect.db")) as made,
+            closing(sqlite3.connect(home / "prefect.db")) as own,
+        ):
+            made.backup(own)
+
+    return copy
+
+
 @pytest.fixture
-def prefect_home(prefect_url: str, served_home: Path, tmp_path: Path) -> Path:
-    """A home whose database is made already, a copy of the served one: that takes a server long."""
+def prefect_home(copy_database: Callable[[Path], None], tmp_path: Path) -> Path:
+    """A home whose database is made already."""
     (tmp_path / "home").mkdir()
-    with (
-        closing(sqlite3.connect(served_home / "prefect.db")) as made,
-        closing(sqlite3.connect(tmp_path / "home" / "prefect.db")) as own,
-    ):
-        made.backup(own)
+    copy_database(tmp_path / "home")
     return tmp_path / "home"
 
 

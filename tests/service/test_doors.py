@@ -9,7 +9,7 @@ import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,14 @@ def thrown_away(home: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="module", params=[kept, thrown_away], ids=["service", "throw-away"])
 def started(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    copy_database: Callable[[Path], None],
 ) -> Iterator[tuple[Service, Path]]:
     """A server and its home, in which an older one had left a database for everybody to read."""
     home = tmp_path_factory.mktemp("home")
-    (home / "prefect.db").touch(mode=0o644)
+    copy_database(home)
+    (home / "prefect.db").chmod(0o644)
     with request.param(home) as service:
         yield service, home
 

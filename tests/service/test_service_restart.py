@@ -14,16 +14,16 @@ from flows.service.server import (
 )
 
 
-def test_a_slot_outlives_the_server_that_gave_it(tmp_path: Path) -> None:
+def test_a_slot_outlives_the_server_that_gave_it(prefect_home: Path) -> None:
     """Prefect's runs renew the lease of their slot; a server that knows none crashes them."""
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
-    private_folder(tmp_path)
-    service = new_service(local_url(choose_port(0)), home=tmp_path)
-    first = start_server(tmp_path, service, dict(os.environ))
+    private_folder(prefect_home)
+    service = new_service(local_url(choose_port(0)), home=prefect_home)
+    first = start_server(prefect_home, service, dict(os.environ))
     second = None
     try:
-        await_server(service, first, tmp_path)
+        await_server(service, first, prefect_home)
         with client_of(service) as client:
             client.create_global_concurrency_limit(
                 GlobalConcurrencyLimitCreate(name="one", limit=1)
@@ -31,8 +31,8 @@ def test_a_slot_outlives_the_server_that_gave_it(tmp_path: Path) -> None:
             taken = client.increment_concurrency_slots_with_lease(["one"], 1, "concurrency", 300)
         first.kill()
         first.wait(timeout=30)
-        second = start_server(tmp_path, service, dict(os.environ))
-        await_server(service, second, tmp_path)
+        second = start_server(prefect_home, service, dict(os.environ))
+        await_server(service, second, prefect_home)
         with client_of(service) as client:
             renewed = client.renew_concurrency_lease(taken.json()["lease_id"], 300)
         assert renewed.status_code == 204
