@@ -14,7 +14,7 @@ from seqclass.training.spec import Limits
 from tests.support.commands import Command
 from tests.support.stored import store_series, store_version
 
-DRAWS = 200
+DRAWS = 100
 SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}
 
 

@@ -222,7 +222,7 @@ from datetime import UTC, datetime, timedelta
 from seqclass.store.root import open_root
 from tasks.registry.promote import promote_version
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
-for turn in range(15):
+for turn in range(8):
     now = datetime.now(UTC) + timedelta(microseconds=first)
     promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", False, now)
 """

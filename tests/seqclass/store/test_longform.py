@@ -45,7 +45,7 @@ def rows_of(path: Path) -> list[dict]:
     return pa.concat_tables(read_files([str(path)], ColumnNames())).to_pylist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=30),
     cells=st.integers(1, 200),

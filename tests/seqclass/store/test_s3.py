@@ -251,14 +251,14 @@ for turn in range(2):
 
 
 def test_the_order_of_a_bucket_s_audit_is_the_order_of_its_moves(bucket: Root) -> None:
-    """Three processes promote and roll back at once."""
+    """Two processes promote and roll back at once."""
     for number in range(3):
         store_champion(bucket, "m", number)
-    assert run_each([[MOVER, bucket.url, str(k)] for k in range(3)]) == [0, 0, 0]
+    assert run_each([[MOVER, bucket.url, str(k)] for k in range(2)]) == [0, 0]
     assert verify_tree(bucket)["bad"] == []
     moves = read_audit(bucket, "m")
     assert [entry["number"] for entry in moves] == list(range(1, len(moves) + 1))
-    assert sum(entry["what"] == "rollback" for entry in moves) == 6
+    assert sum(entry["what"] == "rollback" for entry in moves) == 4
     assert all(entry["from"] == before["to"] for before, entry in pairwise(moves))
     assert moves[-1]["to"] == champion_of(bucket, "m")
 
