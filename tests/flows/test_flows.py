@@ -223,6 +223,7 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     assert len(set(hashes[0])) == 2
 
 
+@pytest.mark.slow
 def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> None:
     root, _ = trained
     script = (

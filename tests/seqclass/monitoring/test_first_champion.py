@@ -107,6 +107,7 @@ def test_a_refused_first_model_is_promoted_by_hand_only(root: Root, seqclass: Co
     assert champion_of(root, "m") == version.version
 
 
+@pytest.mark.slow
 def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Command) -> None:
     rng = np.random.default_rng(3)
     store_series(root, "noise", n=40, label=rng.permutation(["a", "b"] * 20).tolist())

@@ -223,6 +223,7 @@ def test_a_form_that_no_member_has_begins_fresh() -> None:
     assert weights_digest(begun.get_weights()) == weights_digest(other(9).get_weights())
 
 
+@pytest.mark.slow
 def test_the_file_loads_with_nothing_of_this_project(tmp_path: Path) -> None:
     x, scaling = gappy(), Scaling((0.5, -1.0), (2.0, 0.1))
     models = {
