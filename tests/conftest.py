@@ -45,7 +45,10 @@ FIRST = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in FIRST)
+    """What needs a server takes longest and comes before the rest, so that at the end no process
+    of the run waits long for another."""
+    served = {item.path for item in items if "served_home" in item.fixturenames}  # type: ignore[attr-defined]
+    items.sort(key=lambda item: (item.path.stem not in FIRST, item.path not in served))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
