@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import fields
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -73,6 +74,9 @@ def read_spec(
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         own_words = first.get("ctx", {}).get("error")
+        if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 1:
+            known = ", ".join(own.name for own in fields(kind))
+            own_words = f"expected fields out of {known}, got {field!r}; correct it"
         problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
         raise ValueError(f"{argument} {path}: {problem}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
@@ -101,6 +105,17 @@ def numbers(argument: str, text: str) -> tuple[float, ...]:
         raise ValueError(
             f"{argument}: expected numbers separated by commas, got {text!r}; correct the list"
         ) from None
+
+
+def existing(root: str | None) -> Root:
+    """Open a root to look at; one that was named must be there."""
+    store = open_root(root)
+    if root is not None and not store.exists():
+        raise ValueError(
+            f"--root: expected a storage root that is there, got {root!r}; correct it, or let "
+            "'seqclass run' or 'seqclass import' make one"
+        )
+    return store
 
 
 def writable(root: str | None) -> Root:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, name_damaged, writable
+from flows.cli.command_line import JsonFlag, RootOption, existing, name_damaged, writable
 from flows.cli.history_printing import show_comparison, show_digest, show_history
 from flows.cli.printing import print_json
-from seqclass.store.root import Bad, open_root
+from seqclass.store.root import Bad
 
 
 def history(
@@ -24,7 +24,7 @@ def history(
     from seqclass.store.registry import check_model, plain_name
     from seqclass.store.terms import moments, terms_of
 
-    store, bad = open_root(root), Bad()
+    store, bad = existing(root), Bad()
     span = None if at is None else moments("--at", at)
     name = check_model(store, plain_name(model, "every version"))
     terms = terms_of(store, name, bad)

@@ -9,6 +9,7 @@ from flows.cli.command_line import (
     REFUSED,
     JsonFlag,
     RootOption,
+    existing,
     name_damaged,
     writable,
 )
@@ -17,14 +18,14 @@ from flows.cli.printing import add_row, new_table, print_json, print_rows, span
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Bad, open_root, shown
+from seqclass.store.root import Bad, shown
 
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the datasets."""
     from seqclass.store.catalogue import list_datasets, showable
 
-    store, bad = open_root(root), Bad()
+    store, bad = existing(root), Bad()
     found = showable(store, "datasets", list_datasets(store, bad), bad)
     name_damaged(bad)
     if as_json:
@@ -43,7 +44,7 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the models; the champion is marked."""
     from seqclass.store.catalogue import list_models, showable
 
-    store, bad = open_root(root), Bad()
+    store, bad = existing(root), Bad()
     found = showable(store, "models", list_models(store, bad), bad)
     name_damaged(bad)
     if as_json:
@@ -68,7 +69,7 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show a model, a dataset, a study or a search; a plain name of both means the model."""
-    store = open_root(root)
+    store = existing(root)
     if ref.startswith("searches/"):
         show_search(store, ref, as_json)
         return
@@ -105,7 +106,7 @@ def verify(
     """Check every digest in the tree, or in one part of it."""
     from seqclass.store.catalogue import verify_tree
 
-    found = verify_tree(open_root(root), ref, key)
+    found = verify_tree(existing(root), ref, key)
     if as_json:
         print_json(found)
     else:
@@ -126,7 +127,7 @@ def sign(
     from seqclass.store.registry import open_model
     from seqclass.store.signatures import sign_version
 
-    version = open_model(open_root(root), model)
+    version = open_model(existing(root), model)
     outcome = {"model": version.ref, "signature": sign_version(version, key)}
     print_json(outcome) if as_json else typer.echo(f"{version.ref}: {outcome['signature']}")
 

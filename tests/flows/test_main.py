@@ -388,6 +388,17 @@ def test_the_version_is_that_of_the_package(seqclass: Command) -> None:
     assert (code, out) == (0, f"seqclass {metadata.version('sequence-classification')}\n")
 
 
+@pytest.mark.parametrize("words", [("models",), ("datasets",), ("verify",), ("history", "toy")])
+def test_a_mistyped_root_is_not_taken_for_an_empty_one(
+    words: tuple[str, ...], seqclass: Command, tmp_path: Path
+) -> None:
+    away = tmp_path / "stroage"
+    code, _, err = seqclass(*words, "--root", str(away))
+    assert code == 2
+    assert "--root: expected a storage root that is there" in err
+    assert not away.exists()
+
+
 @pytest.mark.parametrize("command", [["train", "toy"], ["retrain", "toy"], ["metrics"], ["doctor"]])
 def test_prefect_is_told_to_keep_silent_before_it_is_imported(
     root: Root, tmp_path: Path, command: list[str]
