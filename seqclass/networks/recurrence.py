@@ -172,6 +172,9 @@ def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
     def ahead(x: np.ndarray, mask: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.int64]:
         return engine.forward(x, mask, w, backwards, training, every_step)
 
+    def kept(x: np.ndarray, mask: np.ndarray, w: np.ndarray) -> np.int64:
+        return engine.forward(x, mask, w, backwards, True, every_step)[1]
+
     def back(handle: np.ndarray, dh: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return engine.backward(handle, dh, w, backwards)
 
@@ -180,7 +183,8 @@ def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
         h, handle = tf.numpy_function(ahead, [x, mask, w], [tf.float32, tf.int64])
 
         def gradient(dh: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            dx, dw = tf.numpy_function(back, [handle, dh, w], [tf.float32] * 2)
+            known = handle if training else tf.numpy_function(kept, [x, mask, w], tf.int64)
+            dx, dw = tf.numpy_function(back, [known, dh, w], [tf.float32] * 2)
             return tf.ensure_shape(dx, x.shape), tf.ensure_shape(dw, w.shape)
 
         n_out = x.shape[1] if every_step else 1

@@ -1,19 +1,22 @@
-"""Where in a test series the registered classifier found its answer."""
+"""What the registered classifier says of the test rows, and where in a series it found that."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqclass.evaluation.decisions import predict_labels
 from seqclass.evaluation.metrics import hardest_rows
-from seqclass.networks.attribution import hit_rates
+from seqclass.networks.attribution import find_attributions, hit_rates, strongest_steps
+from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.root import Root
 from seqclass.store.rows import EVENT, from_dense
 from seqclass.store.split import Split
-from tasks.compute.replicas import explain_rows
-from tasks.compute.workers import workers
+from tasks.compute.replicas import load_fast
 
 EVIDENCE = "evidence.parquet"
 HARDEST = 9
@@ -22,31 +25,78 @@ MAX_ROWS, MAX_VALUES = 200, 200_000
 """The first test rows are explained, up to either limit: rows, or steps of all rows together."""
 
 
-def explain(
-    dataset: Dataset,
-    chosen: Split,
-    probabilities: np.ndarray,
-    answers: np.ndarray,
-    workspace: str,
-) -> dict[str, Any]:
-    """Store the evidence for the test rows' answers, and how often it hits the event.
+class Answers(NamedTuple):
+    """Of each test row: probabilities ``(n, classes)``, those of each member alone ``(n, members,
+    classes)``, the p-value ``(n,)`` of being like the training rows, and which references are
+    nearest ``(n, 3)``.
 
-    probabilities: ``(test rows, classes)``; answers: class codes ``(test rows,)``.
-
-    Evidence is stored for the first test rows and the hardest; hits are counted among the first
-    alone. Returns ``explained_rows``, their number, and ``where``: None without known events.
+    explained: numbers ``(m,)``, ascending, of the test rows with evidence ``(m, steps)`` for what
+    was answered, and the step ``(m,)`` of the highest, -1 in a series without any value.
     """
-    first = min(len(chosen.test), MAX_ROWS, max(1, MAX_VALUES // dataset.manifest["n_steps"][1]))
-    hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
-    index = np.union1d(np.arange(first), hardest)
-    rows, answers = chosen.test[index], answers[index]
-    model = f"{workspace}/model.keras"
-    job = (explain_rows, (dataset, rows, answers, model))
-    [(evidence, steps)] = workers().run([job])
+
+    probabilities: np.ndarray
+    members: np.ndarray
+    p_value: np.ndarray
+    nearest: np.ndarray
+    explained: np.ndarray
+    evidence: np.ndarray
+    steps: np.ndarray
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What is to be registered: its file, that of its members, the offsets that it decides with,
+    and which seed it is, None for an ensemble."""
+
+    path: str
+    members: str
+    offsets: Sequence[float] | None
+    seed: int | None
+
+
+def answer_in_full(dataset: Dataset, chosen: Split, registered: Registered) -> Answers:
+    """All that a stored classifier and its members say of the test rows."""
+    tensorflow()
+    from seqclass.networks.classifier import score_gradient
+    from seqclass.networks.outputs import predict_all
+
+    x, classifier = dataset.values(chosen.test), load_fast(dataset.root, registered.path)
+    found = predict_all(classifier, x)
+    members = predict_all(load_fast(dataset.root, registered.members), x)
+    probabilities = found["probabilities"]
+    explained = explained_rows(probabilities, chosen.codes[chosen.test], x.shape[1])
+    answers = predict_labels(probabilities, registered.offsets)[explained]
+    x = x[explained]
+    evidence = find_attributions(score_gradient(classifier), x, answers)
+    return Answers(
+        probabilities, members, found["p_value"], found["nearest"],
+        explained, evidence, strongest_steps(evidence, x),
+    )  # fmt: skip
+
+
+def explained_rows(probabilities: np.ndarray, y: np.ndarray, n_steps: int) -> np.ndarray:
+    """Numbers of the test rows that are explained: the first ones, and the hardest."""
+    return np.union1d(np.arange(_first(len(y), n_steps)), hardest_rows(probabilities, y, HARDEST))
+
+
+def _first(n_rows: int, n_steps: int) -> int:
+    return min(n_rows, MAX_ROWS, max(1, MAX_VALUES // n_steps))
+
+
+def explain(
+    dataset: Dataset, chosen: Split, answers: Answers, given: np.ndarray, workspace: str
+) -> dict[str, Any]:
+    """Store the evidence for the answers ``given`` to the test rows, class codes ``(n,)``, and how
+    often it hits the event.
+
+    Hits are counted among the first rows alone. Returns ``explained_rows``, their number, and
+    ``where``: None without known events.
+    """
+    rows, first = chosen.test[answers.explained], _first(len(given), answers.evidence.shape[1])
     table = dataset.labels().take(pa.array(rows))
-    _write(dataset.root, workspace, table, evidence, steps)
-    right = answers == chosen.codes[rows]
-    return {"explained_rows": first, "where": _where(table, steps, right & (index < first))}
+    _write(dataset.root, workspace, table, answers.evidence, answers.steps)
+    counted = (given[answers.explained] == chosen.codes[rows]) & (answers.explained < first)
+    return {"explained_rows": first, "where": _where(table, answers.steps, counted)}
 
 
 def _write(

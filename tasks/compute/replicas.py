@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -257,51 +257,18 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
     """
     tensorflow()
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.networks.outputs import predict_logits
+    from seqclass.networks.outputs import predict_all
 
     x = dataset.values(rows)
-    models = (probabilities_of(load_keras(dataset.root, path)) for path in model_paths)
-    return [predict_logits(model, x) for model in models]
+    models = (probabilities_of(load_fast(dataset.root, path)) for path in model_paths)
+    return [predict_all(model, x) for model in models]
 
 
-class Answers(NamedTuple):
-    """Of each row: probabilities ``(n, classes)``, those of each member alone ``(n, members,
-    classes)``, the p-value ``(n,)`` of being like the training rows, and which references are
-    nearest ``(n, 3)``."""
+def load_fast(root: Root, path: str) -> Any:
+    """A stored classifier whose LSTMs the kernel computes."""
+    from seqclass.networks.recurrence import accelerated
 
-    probabilities: np.ndarray
-    members: np.ndarray
-    p_value: np.ndarray
-    nearest: np.ndarray
-
-
-def answer_in_full(
-    dataset: Dataset, rows: np.ndarray, model_path: str, members_path: str
-) -> Answers:
-    """All that a stored classifier and its members say of row numbers of a dataset."""
-    tensorflow()
-    from seqclass.networks.outputs import predict_all, predict_logits
-
-    x = dataset.values(rows)
-    found = predict_all(load_keras(dataset.root, model_path), x)
-    members = predict_logits(load_keras(dataset.root, members_path), x)
-    return Answers(found["probabilities"], members, found["p_value"], found["nearest"])
-
-
-def explain_rows(
-    dataset: Dataset, rows: np.ndarray, codes: np.ndarray, model_path: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Evidence ``(rows, steps)`` for the class codes that a stored classifier answered.
-
-    Beside it the step of highest evidence ``(rows,)``, -1 in a series without any value.
-    """
-    tensorflow()
-    from seqclass.networks.attribution import find_attributions, strongest_steps
-    from seqclass.networks.classifier import score_gradient
-
-    x = dataset.values(rows)
-    evidence = find_attributions(score_gradient(load_keras(dataset.root, model_path)), x, codes)
-    return evidence, strongest_steps(evidence, x)
+    return accelerated(load_keras(root, path))
 
 
 def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:

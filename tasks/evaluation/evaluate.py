@@ -35,11 +35,9 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
-from tasks.compute.explain import explain
+from tasks.compute.explain import Answers, Registered, answer_in_full, explain
 from tasks.compute.leakage import leaks_of
 from tasks.compute.replicas import (
-    Answers,
-    answer_in_full,
     baseline_rows,
     held_back_logits,
     held_back_rows,
@@ -58,18 +56,26 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     chosen = read_split(root, f"{workspace}/{SPLIT}")
     records = read_records(workspace, root_url)
     ensemble = assemble(dataset, chosen, spec, records, workspace)
-    answers, by_seed, baselines = _answers(dataset, spec.split_seed, chosen, records, workspace)
-    registered, best = answers.probabilities, best_record(records)
+    best = best_record(records)
+    decision = Decision(**(ensemble or best)["decision"])
+    paths = {record["seed"]: candidate_path(workspace, record["seed"]) for record in records}
+    taken = Registered(
+        f"{workspace}/model.keras",
+        members_path(paths[best["seed"]]),
+        decision.offsets,
+        None if ensemble else best["seed"],
+    )
+    answers, by_seed, baselines = _answers(dataset, chosen, spec, taken, paths)
+    registered = answers.probabilities
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [{**_told(r), **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
-    decision = Decision(**(ensemble or best)["decision"])
     given = predict_labels(registered, decision.offsets)
     metrics = {
         **_scored(registered, decision, chosen, spec),
         "unknown": _counted(
             reasons_of(confidence_of(registered, decision.offsets), answers.p_value, decision)
         ),
-        "registered_seed": None if ensemble else best["seed"],
+        "registered_seed": taken.seed,
         "committee": contribution_of(best["members"], answers.members, given, y),
         "left_out": [m for m in best["members"] if m["accuracy"] is None],
         "held_back": _held_back(dataset.root, chosen, spec, best, workspace),
@@ -80,7 +86,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
-        **explain(dataset, chosen, registered, given, workspace),
+        **explain(dataset, chosen, answers, given, workspace),
     }
     metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
@@ -115,23 +121,23 @@ def _scored(
 
 def _answers(
     dataset: Dataset,
-    seed: int,
     chosen: Split,
-    records: list[dict[str, Any]],
-    workspace: str,
+    spec: TrainingSpec,
+    registered: Registered,
+    by_seed: dict[int, str],
 ) -> tuple[Answers, dict[int, np.ndarray], dict[str, np.ndarray]]:
-    """What is registered says of the test rows; each seed's probabilities; the baselines' codes."""
-    seeds = [record["seed"] for record in records]
-    paths = [candidate_path(workspace, seed) for seed in seeds]
-    alone = members_path(candidate_path(workspace, best_record(records)["seed"]))
-    registered, baselines, *by_seed = workers().run(
+    """What is registered says of the test rows; the probabilities of each seed, given its file;
+    the baselines' codes."""
+    others = [seed for seed in by_seed if seed != registered.seed]
+    answers, baselines, *found = workers().run(
         [
-            (answer_in_full, (dataset, chosen.test, f"{workspace}/model.keras", alone)),
-            (baseline_rows, (dataset, chosen, seed)),
-            *((predict_rows, (dataset, chosen.test, [path])) for path in paths),
+            (answer_in_full, (dataset, chosen, registered)),
+            (baseline_rows, (dataset, chosen, spec.split_seed)),
+            *((predict_rows, (dataset, chosen.test, [by_seed[seed]])) for seed in others),
         ]
     )
-    return registered, {seed: own for seed, [own] in zip(seeds, by_seed, strict=True)}, baselines
+    known = {seed: own for seed, [own] in zip(others, found, strict=True)}
+    return answers, {seed: known.get(seed, answers.probabilities) for seed in by_seed}, baselines
 
 
 def _held_back(

@@ -20,9 +20,15 @@ from seqclass.networks.attribution import (
     opening_level,
     strongest_steps,
 )
-from seqclass.networks.classifier import average_classifiers, build_network, score_gradient
+from seqclass.networks.classifier import (
+    average_classifiers,
+    build_network,
+    probabilities_of,
+    score_gradient,
+)
 from seqclass.networks.scaling import Scaling
 from seqclass.store.datasets import open_dataset
+from seqclass.store.models import load_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.synthesis.drawing import Uniform
@@ -218,14 +224,18 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     from tasks.data.split import select_rows
 
     model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
-    (tmp_path / "model.keras").write_bytes(Path(model.path("model.keras")).read_bytes())
     answers = pq.read_table(model.path("predictions.parquet"))
-    probabilities = np.stack(answers["probabilities"].to_numpy())
     monkeypatch.setattr(explain, "MAX_VALUES", 40 * 20)
     chosen = select_rows(dataset, TrainingSpec())
-    found = explain.explain(
-        dataset, chosen, probabilities, probabilities.argmax(axis=1), str(tmp_path)
+    path = model.path("model.keras")
+    alone = probabilities_of(load_keras(trained, path))
+    alone.save(tmp_path / "members.keras")
+    taken = explain.Registered(path, str(tmp_path / "members.keras"), None, 0)
+    said = explain.answer_in_full(dataset, chosen, taken)
+    np.testing.assert_allclose(
+        said.probabilities, np.stack(answers["probabilities"].to_numpy()), atol=1e-6
     )
+    found = explain.explain(dataset, chosen, said, said.probabilities.argmax(axis=1), str(tmp_path))
     assert found["explained_rows"] == 20
     assert sum(row["rows"] for row in found["where"].values()) <= 20
     stored = explain.read_attributions(trained, str(tmp_path))

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from seqclass.evaluation.metrics import log_loss
-from seqclass.networks.classifier import build_network, probabilities_of, weights_by_network
+from seqclass.networks.attribution import find_attributions, strongest_steps
+from seqclass.networks.classifier import (
+    build_network,
+    probabilities_of,
+    score_gradient,
+    weights_by_network,
+)
 from seqclass.networks.outputs import predict_logits
 from seqclass.store.models import load_keras
 from seqclass.store.root import Root
@@ -352,7 +358,7 @@ def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:
     from seqclass.store.datasets import open_dataset
-    from tasks.compute.replicas import build_ensemble, explain_rows, predict_rows
+    from tasks.compute.replicas import build_ensemble, load_fast, predict_rows
     from tasks.data.split import select_rows
 
     dataset = open_dataset(root, "toy")
@@ -364,7 +370,9 @@ def test_seeds_of_unlike_members_answer_average_and_explain(
     np.testing.assert_allclose(together, softmax(mean / record["temperature"]), atol=1e-5)
     assert len(weights_by_network(load_keras(root, path))) >= 2
     for model in (path, *(own for own, _ in unlike)):
-        evidence, strongest = explain_rows(dataset, rows, rows % 2, model)
+        x = dataset.values(rows)
+        evidence = find_attributions(score_gradient(load_fast(root, model)), x, rows % 2)
+        strongest = strongest_steps(evidence, x)
         assert np.isfinite(evidence).all()
         assert np.abs(evidence).max() > 0
         assert ((strongest >= 0) & (strongest < 12)).all()
