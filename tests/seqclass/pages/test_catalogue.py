@@ -1,0 +1,98 @@
+"""The page that a person opens first: what it reads, how large it is, what it leaves out."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqclass.pages import catalogue
+from seqclass.pages.records import Catalogue, DatasetEntry, ModelEntry, Sketch, Version
+from seqclass.pages.rendering import read_page_record, record_bytes, render
+from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.root import Root
+from tests.support.page_trees import SCORES, text_of
+from tests.support.places import NOW
+from tests.support.stored import store_series, store_version
+
+
+def test_one_change_reads_a_few_files_whatever_there_is(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(25):
+        version = store_version(root, "m", metrics=SCORES).version
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_series(root, f"d{number}", n=4)
+    catalogue.write_all(root)
+    move_champion(root, "m", "v3", Grounds("me", "back", {}, NOW.replace(second=50)))
+    read: list[str] = []
+    plain_open = open
+
+    def counted(path: Any, *rest: Any, **more: Any) -> Any:
+        if str(path).startswith(root.path) and "w" not in str(rest[:1] or more.get("mode")):
+            read.append(str(path))
+        return plain_open(path, *rest, **more)
+
+    monkeypatch.setattr("builtins.open", counted)
+    catalogue.refresh(root, ["models/m@v3"])
+    assert 0 < len(read) <= 20, read
+    assert "m@v3" in text_of(root, "index.html")
+
+
+def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:
+    for _ in range(2):
+        version = store_version(root, "m", metrics=SCORES).version
+    store_series(root)
+    move_champion(root, "m", version, Grounds("me", "why", {}, NOW))
+    catalogue.write_all(root)
+    whole = text_of(root, "index.json")
+    for path in (
+        *Path(root.path).rglob("index.json"),
+        *Path(root.path).rglob("datasets/toy/*.json"),
+    ):
+        if path.name != "latest.json":
+            path.write_text('{"another": "release"}')
+    catalogue.refresh(root, [])
+    assert text_of(root, "index.json") == whole
+
+
+def full_catalogue(n_models: int, n_versions: int, n_datasets: int) -> Catalogue:
+    rng = np.random.default_rng(0)
+    sketch = "M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in rng.uniform(0, 56, (16, 2)))
+    version = Version("v10", NOW.isoformat(), "datasets/a-name-of-some-length@0123456789abcdef",
+                      0.9, 0.9, 0.3, None, (0.85, 0.95), 0.01, 5, 200, "nearest", 0.8)  # fmt: skip
+    model = ModelEntry("", n_versions, "v10", tuple(rng.uniform(0, 1, n_versions).tolist()),
+                       version, NOW.isoformat(), None, 3,
+                       ("value: mean", "value: spread"))  # fmt: skip
+    names = [f"a-name-of-some-length-{number:04d}" for number in range(max(n_models, n_datasets))]
+    data = DatasetEntry("", "0123456789abcdef", NOW.isoformat(), 5, 12345, (40, 80), 3, 12,
+                        tuple(Sketch(f"class number {n}", sketch) for n in range(3)))  # fmt: skip
+    return Catalogue(
+        {name: replace(model, name=name) for name in names[:n_models]},
+        {name: replace(data, name=name) for name in names[:n_datasets]},
+    )
+
+
+def test_what_is_gone_leaves_the_catalogue(root: Root) -> None:
+    for name in ("a", "b"):
+        store_series(root, name)
+    catalogue.refresh(root, [])
+    shutil.rmtree(root.join("datasets", "a"))
+    catalogue.refresh(root, [])
+    assert list(json.loads(text_of(root, "index.json"))["datasets"]) == ["b"]
+
+
+def test_the_index_of_a_thousand_versions_stays_small() -> None:
+    page = render("index", "", all=full_catalogue(50, 20, 200))
+    assert len(page.encode()) <= 300_000, len(page)
+    assert page.count("<tr>") == 2 + 250
+
+
+def test_a_catalogue_comes_back_as_it_was_written(root: Root) -> None:
+    whole = full_catalogue(3, 4, 5)
+    Path(root.path).mkdir()
+    Path(root.path, "index.json").write_bytes(record_bytes(whole))
+    assert read_page_record(root, root.join("index.json"), Catalogue) == whole

@@ -1,0 +1,50 @@
+"""Whether a version may be trusted: what is said of which scores."""
+
+from typing import Any
+
+import pytest
+
+from seqclass.pages.trust import trust_of
+
+
+def scored(**changes: Any) -> dict[str, Any]:
+    beside = {"won": 5, "lost": 40, "better_p": 1.0}
+    return {
+        "metrics": {"accuracy": 0.95, "intervals": {"accuracy": [0.93, 0.97]}},
+        "test_rows": 500,
+        "baselines": {"nearest": {"accuracy": 0.9}},
+        "evidence": {"interval": [0.9, 1.0], "chance": 0.5, "baselines": {"nearest": beside}},
+        "leaks": {"exact": 0, "near": 0},
+        **changes,
+    }
+
+
+STEADY = {"seeds": [{}] * 5, "spread": {"macro_f1": {"sd": 0.01}}}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "stability", "refused", "level", "said"),
+    [
+        (scored(), STEADY, None, "yes", None),
+        (scored(), STEADY, "seeds do not agree", "no", "The gate refused it"),
+        (scored(leaks={"exact": 1, "near": 2}), STEADY, None, "care", "3 test series are copies"),
+        (scored(), {**STEADY, "seeds": [{}]}, None, "care", "One seed"),
+        (
+            scored(evidence={"interval": [0.9, 1.0], "chance": 0.5,
+                             "baselines": {"nearest": {"won": 9, "lost": 10}}}),
+            STEADY, None, "care", "not better than nearest beyond chance",
+        ),
+        (
+            scored(evidence={"interval": [0.4, 1.0], "chance": 0.5,
+                             "baselines": {"nearest": {"won": 5, "lost": 40}}}),
+            STEADY, None, "no", "may be chance",
+        ),
+    ],
+)  # fmt: skip
+def test_trust_is_given_by_what_was_found(
+    metrics: dict, stability: dict, refused: str | None, level: str, said: str | None
+) -> None:
+    found = trust_of(metrics, stability, refused)
+    assert found.level == level
+    assert "95.0% of 500 series" in found.sentence
+    assert said is None if not found.doubts else said in found.doubts[0]

@@ -1,0 +1,22 @@
+"""Stored pages that tests look at: names, scores, and which kinds there are."""
+
+from pathlib import Path
+
+from seqclass.store.root import Root
+
+SCORES = {"macro_f1": 0.8125, "accuracy": 0.8, "log_loss": 0.4321}
+HOSTILE = "<script>alert(1)</script>"
+PAGES = [
+    "index.html",
+    "models/toy/index.html",
+    "models/bare/index.html",
+    "models/toy/v1/report.html",
+    "models/toy/v2/report.html",
+    "datasets/toy/index.html",
+    "datasets/hostile/index.html",
+]
+"""A page of every kind in the tree that the tests of pages share."""
+
+
+def text_of(root: Root, page: str) -> str:
+    return Path(root.path, page).read_text()
