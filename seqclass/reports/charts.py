@@ -54,15 +54,6 @@ class Shifted(TypedDict):
     drifted: bool
 
 
-class LossPoint(TypedDict):
-    """Training log-loss (nats) of a seed's network number ``fit`` at an update."""
-
-    seed: int
-    fit: int
-    update: int
-    training_loss: float
-
-
 def drift_picture(table: Sequence[Shifted], most: int = 20) -> str:
     """Bars of how far each number of a drift table has shifted, in [0, 1]; drifted ones stand
     out."""
