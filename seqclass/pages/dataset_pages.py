@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from seqclass.pages.dataset_profile import profile, sketches
+from seqclass.pages.dataset_profile import MAX_CHANNELS, MAX_CLASSES, profile, sketches
 from seqclass.pages.records import (
     Damage,
     DatasetEntry,
@@ -32,10 +32,11 @@ def write_dataset_pages(
         return DatasetSummary(name, "", (), _damage(bad)), None
     newest = latest_version(root, name, [own.version for own in versions])
     summary = DatasetSummary(name, newest, versions)
-    known = set() if before is None else {own.version for own in before.versions}
+    known = {own.version for own in before.versions} if before else set()
+    standing = {newest, before.newest if before else ""}
     found = None
     for own in versions:
-        if own.version not in known or own.version == newest:
+        if own.version not in known or own.version in standing:
             found = _write_version(root, summary, own.version, bad) or found
     summary = replace(summary, damaged=_damage(bad))
     write_pages(root, [(f"{folder}/index.json", record_bytes(summary))])
@@ -98,6 +99,8 @@ def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
         summary=summary,
         found=found,
         look=list(_doubts(found)),
+        max_classes=MAX_CLASSES,
+        max_channels=MAX_CHANNELS,
         change=_change(summary, found),
         class_bars=[_bar(own.label, own.count, most) for own in found.classes],
         length_bars=[
@@ -119,7 +122,7 @@ def _doubts(found: DatasetProfile) -> Iterator[str]:
     if found.copies:
         yield f"{found.copies} series are copies of others: those on both sides of a split leak."
     for channel in found.channels:
-        if channel.lowest == channel.highest:
+        if channel.lowest is not None and channel.lowest == channel.highest:
             yield f"Channel {channel.name} never changes: it tells nothing."
         elif channel.missing > 0.5:
             yield f"Channel {channel.name} lacks {channel.missing:.0%} of its values."

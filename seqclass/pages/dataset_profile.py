@@ -134,9 +134,11 @@ def _typical(examples: list[Example]) -> tuple[Example, ...]:
     if not examples:
         return ()
     shapes = np.stack([_shape(example) for example in examples])
+    shapes = shapes[:, ~np.isnan(shapes).all(axis=0)]
+    known = (~np.isnan(shapes)).sum(axis=1)
     middle, spread = np.nanmedian(shapes, axis=0), np.nanstd(shapes, axis=0) + 1e-9
-    apart = np.nanmean(np.square((shapes - middle) / spread), axis=1)
-    order = np.argsort(np.where(np.isnan(apart), np.inf, apart), kind="stable")
+    apart = np.nansum(np.square((shapes - middle) / spread), axis=1) / np.maximum(known, 1)
+    order = np.argsort(np.where(known > 0, apart, np.inf), kind="stable")
     return tuple(examples[number] for number in order[:EXAMPLES])
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from jinja2 import TemplateError
+
 from seqclass.pages.model_summary import ODD, SUMMARY, summarize
 from seqclass.pages.records import ModelEntry, ModelSummary, Shift
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
@@ -16,16 +18,21 @@ NEWEST = 30
 
 
 def write_model_pages(root: Root, name: str, anew: bool) -> ModelSummary:
-    """Bring a model's page, and the reports of versions whose standing has changed, up to date."""
+    """Bring a model's page, and the reports of versions whose standing has changed, up to date.
+
+    The summary comes last, since it says that all of them are written.
+    """
     folder = root.join("models", name)
     before = None if anew else read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
     summary = summarize(root, name, before)
     if not summary.versions:
         return summary
-    write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))])
     for number in _changed(before, summary):
         _write_report(root, summary, number)
-    write_pages(root, [(f"{folder}/index.html", _page(root, summary))])
+    page = _page(root, summary)
+    write_pages(
+        root, [(f"{folder}/index.html", page), (f"{folder}/{SUMMARY}", record_bytes(summary))]
+    )
     return summary
 
 
@@ -45,7 +52,7 @@ def _write_report(root: Root, summary: ModelSummary, number: str) -> None:
         return
     try:
         page = report_page(root, summary, version)
-    except (DamagedError, *ODD):  # verify tells of the file
+    except (DamagedError, TemplateError, *ODD):  # verify tells of the file
         return
     if page is not None:
         write_pages(root, [(root.join("models", summary.name, number, REPORT), page)])

@@ -21,6 +21,10 @@ from tasks.compute.workers import workers
 from tasks.data.split import select_rows
 from tests.support.places import NOW
 
+RECORDS = ("metrics.json", "stability.json", "comparison.json", "report.json")
+"""What pages read of a version."""
+SEALED = {"kind", "name", "created", "files", "software", "machine"}
+"""What a version is given when it is sealed."""
 QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 
 SMALL = {
@@ -85,6 +89,18 @@ def trained(dataset: Dataset) -> tuple[dict, bytes]:
         [record] = workers().run([job])
         TRAINED[dataset.ref] = record, Path(path).read_bytes()
     return TRAINED[dataset.ref]
+
+
+def store_again(root: Root, trained: Model, name: str, **metrics: object) -> Model:
+    """A version with the records of a trained one, and some of its metrics changed."""
+    texts = {artifact: trained.read_json(artifact) for artifact in RECORDS}
+    texts["metrics.json"] |= metrics
+    own = {key: value for key, value in trained.manifest.items() if key not in SEALED}
+    with staging(root, f"model-{name}") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        for artifact, content in texts.items():
+            root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
+        return commit_model(root, workspace, name, own, NOW)  # type: ignore[arg-type]
 
 
 def register(dataset: Dataset, **more: object) -> Iterator[Model]:

@@ -1,6 +1,7 @@
 """Parts that pages are made of: small drawings, figures of a channel, summaries of versions."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.pages.dataset_pages import write_dataset_pages
-from seqclass.pages.dataset_profile import Gathered, profile
+from seqclass.pages.dataset_profile import MAX_CLASSES, Gathered, profile
 from seqclass.pages.drawing import line, path_of, resampled, series
 from seqclass.pages.model_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
@@ -17,6 +18,7 @@ from seqclass.reports.charts import plain, strip_plot
 from seqclass.store.policy import read_policy, write_policy
 from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Bad, DamagedError, Root
+from seqclass.store.rows import from_dense
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
 
@@ -78,6 +80,36 @@ def test_a_profile_counts_what_the_dataset_has(root: Root) -> None:
     assert page is not None
     assert root.fs.exists(root.join(page.removeprefix("../").partition("#")[0]))
     assert dataset_link(root, "datasets/none@0", "../") is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_series_without_a_value_are_the_least_typical_and_warn_of_nothing(root: Root) -> None:
+    lines = np.tile(np.linspace(0, 1, 12, dtype=np.float32), (8, 1))
+    lines[:2] = np.nan
+    lines[:, 5] = np.nan
+    found = profile(store_series(root, n=8, label=["up"] * 8, value=from_dense(lines)))
+    assert [own.series_id for own in found.classes[0].examples] == ["s002", "s003"]
+    lines[:] = np.nan
+    nothing = profile(store_series(root, "holes", 8, value=from_dense(lines)))
+    assert len(nothing.classes[0].examples) == 2
+
+
+def test_a_channel_without_values_is_called_so(root: Root) -> None:
+    nothing = from_dense(np.full((30, 12), np.nan, np.float32))
+    name = store_series(root, n=30, other=nothing, still=from_dense(np.ones((30, 12), np.float32)))
+    write_dataset_pages(root, "toy", anew=True)
+    page = Path(root.path, f"datasets/toy/{name.manifest['version']}.html").read_text()
+    assert "Channel other lacks 100% of its values" in page
+    assert "Channel still never changes" in page
+
+
+def test_a_page_of_many_classes_says_that_some_are_left_out(root: Root) -> None:
+    store_series(root, n=MAX_CLASSES, label=[f"c{n:02d}" for n in range(MAX_CLASSES)])
+    store_series(root, "many", 2 * MAX_CLASSES, label=[f"c{n:02d}" for n in range(2 * MAX_CLASSES)])
+    for name, said in (("toy", 0), ("many", 1)):
+        write_dataset_pages(root, name, anew=True)
+        page = Path(root.path, f"datasets/{name}/index.html").read_text()
+        assert page.count(f"the first {MAX_CLASSES} of the classes") == said
 
 
 def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -> None:

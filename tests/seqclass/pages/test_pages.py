@@ -21,7 +21,7 @@ from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.page_trees import HOSTILE, PAGES, SCORES, text_of
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_again, store_series, store_version
 
 
 def test_pages_name_what_they_are_of_and_say_why(tree: Root) -> None:
@@ -106,17 +106,20 @@ def test_the_five_lines_of_a_report_answer(tree: Root, monkeypatch: pytest.Monke
 
 def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None:
     first = store_series(root, n=40)
+    catalogue.refresh(root, [])
     rows = [pa.concat_tables(first.tables())]
     twin = rows[0].slice(0, 1).set_column(0, "series_id", pa.array(["twin"]))
     parents = {"parents": [first.ref], "quarantined": {"out_of_range": 3}}
     later = write_rows(
         root, "toy", [*rows, twin], Provenance({}, NOW.replace(hour=9), lambda: parents)
     )
-    catalogue.refresh(root, [])
+    assert "newest version" in text_of(root, f"datasets/toy/{first.manifest['version']}.html")
+    catalogue.refresh(root, [later.ref])
     old, new = (text_of(root, f"datasets/toy/{own.manifest['version']}.html")
                 for own in (first, later))  # fmt: skip
     assert text_of(root, "datasets/toy/index.html") == new
     assert "What changed" not in old
+    assert ("newest version" in old, "newest version" in new) == (False, True)
     assert re.search(r"</a>: \+1 series\. down \+1", new)
     assert "1 of the series repeat the values of another" in new
     assert "3 out of range" in new
@@ -150,6 +153,48 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
     assert '<div class="bar hot" aria-hidden="true"><i style="width:75.00%">' in page
     assert '<span class="care">value: mean</span>' in index
     assert '<span class="care">2 labels</span>' in index
+
+
+def test_a_version_that_calls_none_unfamiliar_says_so(tree: Root, root: Root) -> None:
+    trained = open_model(tree, "toy@v1")
+    decision = {**trained.read_json("metrics.json")["decision"], "unfamiliar": 0.0}
+    for name, own in (("off", 0.0), ("on", 0.01)):
+        store_again(root, trained, name, decision={**decision, "unfamiliar": own})
+    catalogue.write_all(root)
+    asks_none = "the training spec asks for no such answer"
+    assert asks_none in text_of(root, "models/off/v1/report.html")
+    page = text_of(root, "models/on/v1/report.html")
+    assert asks_none not in page
+    assert "than 99% of the training series are from theirs" in page
+
+
+def test_a_version_whose_scores_have_another_shape_keeps_its_model_s_page(
+    tree: Root, root: Root
+) -> None:
+    store_again(root, open_model(tree, "toy@v1"), "m", committee={"members": []})
+    catalogue.write_all(root)
+    assert not Path(root.path, "models/m/v1/report.html").exists()
+    assert "v1" in text_of(root, "models/m/index.html")
+
+
+def test_a_report_that_could_not_be_written_is_written_the_next_time(
+    tree: Root, root: Root
+) -> None:
+    for _ in range(2):
+        store_again(root, open_model(tree, "toy@v1"), "m")
+    move_champion(root, "m", "v1", Grounds("me", "why", {}, NOW))
+    catalogue.write_all(root)
+    move_champion(root, "m", "v2", Grounds("me", "why", {}, NOW.replace(second=9)))
+    report = Path(root.path, "models/m/v2/report.html")
+    report.unlink()
+    report.mkdir()
+    with pytest.raises(IsADirectoryError):
+        catalogue.refresh(root, ["models/m@v2"])
+    report.rmdir()
+    catalogue.refresh(root, ["models/m@v2"])
+    for version, mark in (("v1", 0), ("v2", 1)):
+        page = text_of(root, f"models/m/{version}/report.html")
+        assert page.count('<span class="mark good">champion</span>') == mark
 
 
 def test_a_version_without_tests_is_shown_as_unknown(root: Root) -> None:
