@@ -113,6 +113,15 @@ def _channel_summaries(values: np.ndarray, lengths: np.ndarray) -> dict[str, np.
     return dict(zip(FEATURES, columns, strict=True))
 
 
+def two_samples(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
+    """p-value and distance, both in [0, 1], of finite numbers ``(n,)`` and ``(m,)``, by
+    Kolmogorov and Smirnov; the p-value is asymptotic where the exact one is out of reach."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
+        found = ks_2samp(old, new)
+    return float(found.pvalue), float(found.statistic)
+
+
 def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
     """One row of the drift table: a number of old rows ``(n,)`` against new rows ``(m,)``.
 
@@ -121,17 +130,15 @@ def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
     old, new = old[np.isfinite(old)], new[np.isfinite(new)]
     if not len(old) or not len(new):
         return _nothing_told(name, "numbers")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
-        found = ks_2samp(old, new)
+    p_value, shift = two_samples(old, new)
     scale = float(old.std())
     if scale <= 1e-9 * max(1.0, float(np.abs(old).max())):
         scale = float(np.concatenate([old, new]).std()) or 1.0
     return DriftRow(
         what=name,
         kind="numbers",
-        p_value=float(found.pvalue),
-        shift=float(found.statistic),
+        p_value=p_value,
+        shift=shift,
         stability_index=_stability_index(*_binned(old, new)),
         distance=float(wasserstein_distance(old, new)) / scale,
         old_mean=float(old.mean()),

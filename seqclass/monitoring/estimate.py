@@ -53,14 +53,15 @@ def estimate(right: np.ndarray, tested: Sureness, new: Sureness) -> Estimate:
 
 def drift_of(tested: Sureness, new: Sureness) -> str | None:
     """Why new rows are not like test rows, by two samples' Kolmogorov-Smirnov tests; or None."""
-    from scipy.stats import ks_2samp
+    from seqclass.monitoring.drift import two_samples
 
     pairs = [("how sure the answers are", tested.confidence, new.confidence)]
     if tested.familiarity is not None and new.familiarity is not None:
         told = "how like the training series they are"
         pairs.append((told, tested.familiarity, new.familiarity))
     for what, old, now in pairs:
-        if ks_2samp(old, now).pvalue < ALARM / len(pairs):
+        p_value, _ = two_samples(old, now)
+        if p_value < ALARM / len(pairs):
             return f"the new series differ from the test series in {what}"
     return None
 
