@@ -24,7 +24,7 @@ SEQCLASS = {
     "screening": "store",
     "inference": "store networks evaluation runtime",
     "reports": "store synthesis",
-    "pages": "store monitoring",
+    "pages": "store monitoring evaluation",
 }
 """Rooms of the library, and what each may import beside itself."""
 STAGES = [

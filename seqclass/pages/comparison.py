@@ -14,6 +14,7 @@ from seqclass.pages.rendering import record_bytes, render, write_pages
 from seqclass.pages.version_report import has_report
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import Model
+from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Root
 
 FOLDER = "comparisons"
@@ -50,7 +51,7 @@ class Comparison:
 
 def compare_versions(models: list[Model]) -> Comparison:
     """Compare versions with the first of them, row by row; nothing is computed by a network."""
-    names = [model.ref.removeprefix("models/") for model in models]
+    names = [ModelRef(model.name, model.version).short for model in models]
     _check(names, models)
     answers = [_answers(model) for model in models]
     common = sorted(set(answers[0]).intersection(*answers[1:]))
@@ -128,9 +129,9 @@ def write_comparison(root: Root, found: Comparison) -> str:
     content = json.dumps(found.versions).encode()
     digest = hashlib.sha256(content).hexdigest()[:16]
     folder = root.join(FOLDER)
-    links = [version.partition("@") for version in found.versions]
-    reports = {f"{name}@{number}": f"../models/{name}/{number}/report.html"
-               for name, _, number in links if has_report(root, name, number)}  # fmt: skip
+    reports = {own.short: f"../models/{own.name}/{own.version}/report.html"
+               for own in map(ModelRef.parse, found.versions)
+               if has_report(root, own.name, own.version)}  # fmt: skip
     page = render("comparison", "../", found=found, reports=reports, beside=f"{digest}.json")
     write_pages(
         root,

@@ -1,11 +1,12 @@
 """Pages of a dataset: one per version, and one that never changes its address."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from seqclass.pages.dataset_profile import MAX_CHANNELS, MAX_CLASSES, profile, sketches
 from seqclass.pages.records import (
+    Bar,
+    Change,
     Damage,
     DatasetEntry,
     DatasetProfile,
@@ -14,6 +15,7 @@ from seqclass.pages.records import (
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
 
 HOME = "../../"
@@ -65,9 +67,9 @@ def _version(root: Root, name: str, version: str, bad: Bad) -> DatasetVersion | 
         problem = f"expected {', '.join(wrong)}; 'seqclass verify' says more"
         note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
         return None
-    parents = manifest.get("parents") or [""]
+    parents = [DatasetRef.parse(str(parent)).version for parent in manifest.get("parents") or ()]
     counts = {label: int(count) for label, count in manifest["classes"].items()}
-    parent = str(parents[0]).partition("@")[2] or None
+    parent = next(iter(parents), None)
     return DatasetVersion(version, manifest["created"], manifest["n_series"], counts, parent)
 
 
@@ -91,8 +93,6 @@ def _write_version(
 
 
 def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
-    most = max((own.count for own in found.classes), default=1)
-    longest = max(own.count for own in found.lengths)
     return render(
         "dataset",
         HOME,
@@ -102,16 +102,15 @@ def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
         max_classes=MAX_CLASSES,
         max_channels=MAX_CHANNELS,
         change=_change(summary, found),
-        class_bars=[_bar(own.label, own.count, most) for own in found.classes],
-        length_bars=[
-            _bar(f"{own.first} to {own.last}", own.count, longest) for own in found.lengths
-        ],
+        class_bars=_bars((own.label, own.count) for own in found.classes),
+        length_bars=_bars((f"{own.first} to {own.last}", own.count) for own in found.lengths),
     )
 
 
-def _bar(name: str, count: int, most: int) -> dict[str, Any]:
-    return {"name": name, "value": count / most, "interval": None, "said": f"{count:,}",
-            "kind": "ours"}  # fmt: skip
+def _bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
+    named = list(counts)
+    most = max((count for _, count in named), default=1)
+    return [Bar(name, count / most, f"{count:,}", "ours") for name, count in named]
 
 
 def _doubts(found: DatasetProfile) -> Iterator[str]:
@@ -128,19 +127,15 @@ def _doubts(found: DatasetProfile) -> Iterator[str]:
             yield f"Channel {channel.name} lacks {channel.missing:.0%} of its values."
 
 
-def _change(summary: DatasetSummary, found: DatasetProfile) -> dict[str, Any] | None:
+def _change(summary: DatasetSummary, found: DatasetProfile) -> Change | None:
     own = {version.version: version for version in summary.versions}
     now = own[found.version]
     then = own.get(now.parent or "")
     if then is None:
         return None
     labels = {**then.classes, **now.classes}
-    return {
-        "parent": then.version,
-        "series": now.n_series - then.n_series,
-        "classes": {label: now.classes.get(label, 0) - then.classes.get(label, 0)
-                    for label in labels},
-    }  # fmt: skip
+    classes = {own: now.classes.get(own, 0) - then.classes.get(own, 0) for own in labels}
+    return Change(then.version, now.n_series - then.n_series, classes)
 
 
 def _entry(summary: DatasetSummary, found: DatasetProfile | None) -> DatasetEntry | None:

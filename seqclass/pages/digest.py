@@ -8,6 +8,7 @@ from seqclass.pages.catalogue import refresh
 from seqclass.pages.model_summary import SUMMARY
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import MANIFEST, Root, readable
 from seqclass.store.scores import score_folders
 
@@ -73,7 +74,7 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
         arrived=tuple(own for own in _arrived(root) if within(own.made)),
         answered=tuple(_answered(root, since, until)),
         trained=tuple(
-            Trained(f"{m.name}@{own.version}", own.made, own.macro_f1, own.refused)
+            Trained(ModelRef(m.name, own.version).short, own.made, own.macro_f1, own.refused)
             for m in models
             for own in m.versions
             if within(own.made)
@@ -93,7 +94,9 @@ def _arrived(root: Root) -> Iterator[Arrived]:
         sizes = {own.version: own.n_series for own in found.versions} if found else {}
         for own in found.versions if found else ():
             before = sizes.get(own.parent or "", 0)
-            yield Arrived(f"{name}@{own.version}", own.made, own.n_series, own.n_series - before)
+            yield Arrived(
+                DatasetRef(name, own.version).short, own.made, own.n_series, own.n_series - before
+            )
 
 
 def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered]:
@@ -104,7 +107,7 @@ def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered
                 continue  # a manifest is never older than its file
             manifest = readable(root, folder)
             if manifest and since <= datetime.fromisoformat(manifest["created"]) < until:
-                version = manifest["model"].removeprefix("models/")
+                version = ModelRef.parse(manifest["model"]).short
                 rows, unknown = counts.get(version, (0, 0))
                 counts[version] = rows + manifest["rows"], unknown + manifest["unknown"]
     for version, (rows, unknown) in sorted(counts.items()):

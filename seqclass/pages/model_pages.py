@@ -1,12 +1,11 @@
 """Pages of a model: the one that never changes its address, and the reports of its versions."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from jinja2 import TemplateError
 
 from seqclass.pages.model_summary import ODD, SUMMARY, summarize
-from seqclass.pages.records import ModelEntry, ModelSummary, Shift
+from seqclass.pages.records import Bar, ModelEntry, ModelSummary, Shift
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.pages.version_report import dataset_link, has_report, report_page
 from seqclass.store.models import REPORT
@@ -72,12 +71,11 @@ def _page(root: Root, summary: ModelSummary) -> str:
     )
 
 
-def _bars(shifts: tuple[Shift, ...]) -> list[dict[str, Any]]:
+def _bars(shifts: tuple[Shift, ...]) -> list[Bar]:
     return [
-        {"name": own.what, "value": own.shift, "interval": None, "kind": "hot" * own.drifted,
-         "said": f"{own.shift:.3f} (p {own.adjusted_p:.1g})"}
+        Bar(own.what, own.shift, f"{own.shift:.3f} (p {own.adjusted_p:.1g})", "hot" * own.drifted)
         for own in shifts
-    ]  # fmt: skip
+    ]
 
 
 def entry_of(summary: ModelSummary) -> ModelEntry:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet as pq
 
 from seqclass.pages.records import Damage, ModelSummary, Move, Retraining, Shift, Version
-from seqclass.pages.trust import UNKNOWN, best_baseline, trust_of
+from seqclass.pages.trust import UNKNOWN, Tests, best_baseline, trust_of
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
@@ -15,6 +15,9 @@ from seqclass.store.models import Model, model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
+
+if TYPE_CHECKING:
+    from seqclass.monitoring.stability import Stability
 
 SUMMARY = "index.json"
 MAX_SHIFTS = 8
@@ -86,7 +89,8 @@ def read_version(root: Root, name: str, number: str, bad: Bad) -> Version | None
 
 
 def _with_tests(version: Version, model: Model) -> Version:
-    metrics, stability = model.read_json("metrics.json"), model.read_json("stability.json")
+    metrics = cast(Tests, model.read_json("metrics.json"))
+    stability = cast("Stability", model.read_json("stability.json"))
     best = best_baseline(metrics)
     low, high = metrics["metrics"]["intervals"]["macro_f1"]
     return replace(

@@ -55,6 +55,18 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A line of a bar chart. value: its length, in [0, 1]; said: its number as text; kind:
+    ``ours``, ``hot``, or neither; interval: 95%, on the same scale."""
+
+    name: str
+    value: float
+    said: str
+    kind: str = ""
+    interval: Ends | None = None
+
+
+@dataclass(frozen=True)
 class Retraining:
     """A look at new rows; ``doubted``: how many labels it called in question."""
 
@@ -175,6 +187,15 @@ class DatasetVersion:
     n_series: int
     classes: dict[str, int]
     parent: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Series more than in the version that another continues, in all and by class."""
+
+    parent: str
+    series: int
+    classes: dict[str, int]
 
 
 @dataclass(frozen=True)

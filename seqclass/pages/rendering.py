@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter, ValidationError
 
 from seqclass.pages import drawing
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 
 Record = TypeVar("Record")
@@ -34,7 +35,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"score": score, "share": share, "day": day, "minute": minute, "href": quote,
-                     "pretty": pretty, "words": words}  # fmt: skip
+                     "pretty": pretty, "words": words,
+                     "dataset": DatasetRef.parse, "model": ModelRef.parse}  # fmt: skip
     made.globals["draw"] = drawing
     return made
 

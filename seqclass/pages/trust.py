@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from scipy.stats import binomtest
+
+from seqclass.store.manifests import DecisionRecord
+
+if TYPE_CHECKING:
+    from seqclass.evaluation.decisions import AbstentionScores
+    from seqclass.evaluation.leaks import Leaks
+    from seqclass.evaluation.metrics import FullScores
+    from seqclass.monitoring.first_champion import FirstEvidence
+    from seqclass.monitoring.stability import Stability
 
 ALPHA = 0.05
 WIDE = 0.1
@@ -15,6 +24,20 @@ OPENINGS: dict[Level, str] = {
     "care": "Trust it with care",
     "no": "Do not trust it",
 }
+
+
+class Tests(TypedDict):
+    """What ``metrics.json`` says of a version's test rows, as far as sentences and charts need it;
+    the first releases had no evidence and no leaks."""
+
+    classes: list[str]
+    test_rows: int
+    metrics: "FullScores"
+    baselines: dict[str, dict[str, float]]
+    decision: DecisionRecord
+    abstention: "AbstentionScores"
+    evidence: NotRequired["FirstEvidence | None"]
+    leaks: NotRequired["Leaks | None"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +52,7 @@ class Trust:
 UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are not stored.")
 
 
-def trust_of(metrics: dict[str, Any], stability: dict[str, Any], refused: str | None) -> Trust:
+def trust_of(metrics: Tests, stability: "Stability", refused: str | None) -> Trust:
     """Judge a version by its stored scores, its seeds, and what the gate had against it.
 
     metrics, stability: what ``metrics.json`` and ``stability.json`` of a version hold.
@@ -46,27 +69,27 @@ def trust_of(metrics: dict[str, Any], stability: dict[str, Any], refused: str | 
     return Trust(level, sentence, (*grave, *doubts))
 
 
-def best_baseline(metrics: dict[str, Any]) -> tuple[str, dict[str, float]] | None:
+def best_baseline(metrics: Tests) -> tuple[str, dict[str, float]] | None:
     """The baseline of the highest accuracy, with its scores; None without any."""
     named = metrics["baselines"].items()
     return max(named, key=lambda item: item[1]["accuracy"], default=None)
 
 
-def _beside(metrics: dict[str, Any]) -> str:
+def _beside(metrics: Tests) -> str:
     best = best_baseline(metrics)
     if best is None:
         return "with no baseline beside it"
     return f"{best[1]['accuracy']:.1%} by the best baseline, {best[0].replace('_', ' ')}"
 
 
-def _seeds(stability: dict[str, Any]) -> str:
+def _seeds(stability: "Stability") -> str:
     n, sd = len(stability["seeds"]), stability["spread"]["macro_f1"]["sd"]
     if n == 1 or sd is None:
         return "one seed was trained"
     return f"over {n} seeds macro F1 has a standard deviation of {sd:.3f}"
 
 
-def _grave(metrics: dict[str, Any], refused: str | None) -> Iterator[str]:
+def _grave(metrics: Tests, refused: str | None) -> Iterator[str]:
     if refused:
         yield f"The gate refused it: {refused}."
     evidence = metrics.get("evidence")
@@ -74,10 +97,10 @@ def _grave(metrics: dict[str, Any], refused: str | None) -> Iterator[str]:
         yield "Its answers may be chance: the interval reaches down to naming one class always."
 
 
-def _doubts(metrics: dict[str, Any], stability: dict[str, Any]) -> Iterator[str]:
+def _doubts(metrics: Tests, stability: "Stability") -> Iterator[str]:
     yield from _rivals(metrics)
-    leaks = metrics.get("leaks") or {"exact": 0, "near": 0}
-    if copies := leaks["exact"] + leaks["near"]:
+    leaks = metrics.get("leaks")
+    if leaks and (copies := leaks["exact"] + leaks["near"]):
         yield (
             f"{copies} test series are copies or near copies of training series: the scores are "
             "too good."
@@ -89,7 +112,7 @@ def _doubts(metrics: dict[str, Any], stability: dict[str, Any]) -> Iterator[str]
         yield f"The test is small: its interval is {high - low:.0%} wide."
 
 
-def _rivals(metrics: dict[str, Any]) -> Iterator[str]:
+def _rivals(metrics: Tests) -> Iterator[str]:
     """A baseline that this model does not beat beyond chance on the same rows."""
     best, evidence = best_baseline(metrics), metrics.get("evidence")
     if best is None or not evidence:

@@ -1,15 +1,21 @@
 """The report of a version: from what is sealed with it, and its standing now."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
 
 from seqclass.pages.drawing import Axes
-from seqclass.pages.records import Drawings, ModelSummary, Version
-from seqclass.pages.rendering import render
+from seqclass.pages.records import Bar, Drawings, ModelSummary, Version
+from seqclass.pages.rendering import render, score, words
+from seqclass.pages.trust import Tests
 from seqclass.store.models import REPORT, Model, read_model
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
+
+if TYPE_CHECKING:
+    from seqclass.evaluation.decisions import AbstentionScores
 
 DRAWINGS = "report.json"
 HOME = "../../../"
@@ -38,7 +44,7 @@ def report_page(root: Root, summary: ModelSummary, version: Version) -> str | No
     if not model.has(DRAWINGS):
         return None
     drawings = TypeAdapter(Drawings).validate_python(model.read_json(DRAWINGS))
-    metrics = model.read_json("metrics.json")
+    metrics = cast(Tests, model.read_json("metrics.json"))
     return render(
         "report",
         HOME,
@@ -60,9 +66,9 @@ def report_page(root: Root, summary: ModelSummary, version: Version) -> str | No
 
 def dataset_link(root: Root, ref: str, home: str) -> str | None:
     """The way to a dataset version's page, where it has one."""
-    name, _, version = ref.removeprefix("datasets/").partition("@")
-    exists = root.exists("datasets", name, f"{version}.html")
-    return f"{home}datasets/{name}/{version}.html" if exists else None
+    own = DatasetRef.parse(ref)
+    exists = root.exists("datasets", own.name, f"{own.version}.html")
+    return f"{home}datasets/{own.name}/{own.version}.html" if exists else None
 
 
 def _others(root: Root, summary: ModelSummary, version: Version) -> list[str]:
@@ -82,15 +88,17 @@ def loading_lines(model: Model) -> str:
     )
 
 
-def _scores(found: dict[str, Any]) -> dict[str, Any]:
+def _scores(found: Tests) -> dict[str, Any]:
     metrics = found["metrics"]
+    scores: Mapping[str, object] = metrics
     rows, confidence, accuracy = zip(*metrics["reliability"], strict=True)
     supported = {k: row for k, row in metrics["per_class"].items() if row["support"]}
+    possible = found["decision"]["possible"] or [1.0] * len(found["classes"])
     weakest = min(supported, key=lambda label: supported[label]["recall"], default=None)
     return {
         "score_bars": _bars(found),
         "score_rows": [
-            (label, metrics[key], metrics["intervals"].get(key))
+            (label, scores[key], metrics["intervals"].get(key))
             for key, label in SCORE_NAMES.items()
         ],
         "weakest": weakest if weakest and supported[weakest]["recall"] < 1 else None,
@@ -99,25 +107,21 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),
                                  guide=[(0, 0), (1, 1)]),
         "risk_axes": _risk_axes(found["abstention"]),
-        "too_few": [c for c, p in zip(found["classes"], found["decision"]["possible"], strict=True)
-                    if not p],
+        "too_few": [label for label, p in zip(found["classes"], possible, strict=True) if not p],
     }  # fmt: skip
 
 
-def _bars(found: dict[str, Any]) -> list[dict[str, Any]]:
+def _bars(found: Tests) -> list[Bar]:
     own = found["metrics"]
     low, high = own["intervals"]["macro_f1"]
     said = f"{own['macro_f1']:.4f} ({low:.4f} to {high:.4f})"
-    first = {"name": "this model", "value": own["macro_f1"], "interval": (low, high),
-             "said": said, "kind": "ours"}  # fmt: skip
-    return [first] + [
-        {"name": name.replace("_", " "), "value": scores["macro_f1"], "interval": None,
-         "said": f"{scores['macro_f1']:.4f}", "kind": ""}
+    return [Bar("this model", own["macro_f1"], said, "ours", (low, high))] + [
+        Bar(words(name), scores["macro_f1"], score(scores["macro_f1"]))
         for name, scores in found["baselines"].items()
-    ]  # fmt: skip
+    ]
 
 
-def _risk_axes(found: dict[str, Any]) -> Axes:
+def _risk_axes(found: "AbstentionScores") -> Axes:
     lowest = min((accuracy for _, accuracy in found["curve"]), default=0.0)
     floor = min(math.floor(10 * lowest) / 10, 0.9)
     return Axes("share answered", "accuracy of the answers", (0, 1), (floor, 1),
