@@ -207,6 +207,13 @@ def scoring() -> list[Row]:
         return measure(MILLION, folder)
 
 
+def pages() -> list[Row]:
+    """The pages of 200 datasets and 1,000 versions, and the report of 10,000 test rows."""
+    from benchmarks.pages import measure
+
+    return measure()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -217,6 +224,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "recurrences": recurrences,
     "eight_seeds": eight_seeds,
     "scoring": scoring,
+    "pages": pages,
     "peer": peer,
     "unknown": unknown,
     "imbalance": imbalance,

@@ -88,7 +88,7 @@ def show(
 
 
 def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
-    """Write all pages again, from what is stored."""
+    """Bring all pages up to date, from what is stored."""
     from seqclass.pages.catalogue import write_all
 
     path = write_all(writable(root))

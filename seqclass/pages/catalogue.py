@@ -21,7 +21,11 @@ Key = tuple[str, str]
 
 
 def write_all(root: Root) -> str:
-    """Write every page again from what is stored; returns the path of ``index.html``."""
+    """Bring every page up to date from what is stored; returns the path of ``index.html``.
+
+    A report or a dataset's page that lies there as this release would draw it stays. The disk is
+    waited for once, at the end.
+    """
     with locked(root):
         return _write(root, Catalogue(), _names(root), anew=True)
 

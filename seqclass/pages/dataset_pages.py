@@ -1,7 +1,8 @@
 """Pages of a dataset: one per version, and one that never changes its address."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import cache, partial
 
 from seqclass.pages.dataset_profile import MAX_CHANNELS, MAX_CLASSES, profile, sketches
 from seqclass.pages.records import (
@@ -13,7 +14,7 @@ from seqclass.pages.records import (
     DatasetSummary,
     DatasetVersion,
 )
-from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.pages.rendering import keep_page, read_page_record, record_bytes, render, write_pages
 from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
@@ -41,7 +42,7 @@ def write_dataset_pages(
         if own.version not in known or own.version in standing:
             found = _write_version(root, summary, own.version, bad) or found
     summary = replace(summary, damaged=_damage(bad))
-    write_pages(root, [(f"{folder}/index.json", record_bytes(summary))])
+    write_pages(root, [(f"{folder}/index.json", record_bytes(summary))], durable=not anew)
     return summary, _entry(summary, found)
 
 
@@ -85,10 +86,10 @@ def _write_version(
         except (DamagedError, OSError) as error:
             note(bad, f"{folder}/{version}", error)
             return None
-        write_pages(root, [(f"{folder}/{version}.json", record_bytes(found))])
-    page = _page(summary, found)
-    pages = [f"{version}.html"] + ["index.html"] * (version == summary.newest)
-    write_pages(root, [(f"{folder}/{own}", page) for own in pages])
+        write_pages(root, [(f"{folder}/{version}.json", record_bytes(found))], durable=False)
+    made_of, draw = [asdict(summary), asdict(found)], cache(partial(_page, summary, found))
+    for own in [f"{version}.html"] + ["index.html"] * (version == summary.newest):
+        keep_page(root, f"{folder}/{own}", made_of, draw)
     return found if version == summary.newest else None
 
 

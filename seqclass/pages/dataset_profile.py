@@ -155,5 +155,5 @@ def sketches(found: DatasetProfile) -> tuple[Sketch, ...]:
         if own.examples:
             values = next(iter(own.examples[0].values.values()))
             coarse = [values[i] for i in np.linspace(0, len(values) - 1, COARSE).astype(int)]
-            drawn.append(Sketch(own.label, path_of(coarse, *SKETCH_SIZE, digits=0)))
+            drawn.append(Sketch(own.label, path_of(coarse, *SKETCH_SIZE)))
     return tuple(drawn)

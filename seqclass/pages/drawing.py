@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -9,36 +10,37 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
 SKETCH_SIZE = 56, 18
+FINE, SCALE = 10, "scale(.1)"
+"""Lines are drawn in whole tenths, which are shorter to write than numbers with a point."""
 Points = Sequence[tuple[float, float]]
 
 
-def path_of(values: Sequence[float | None], width: int, height: int, digits: int = 1) -> str:
+def path_of(values: Sequence[float | None], width: int, height: int) -> str:
     """The ``d`` of a line through values at equal distances; a None breaks it."""
     known = [value for value in values if value is not None]
     if not known:
         return ""
     low, high = min(known), max(known)
-    across, up = width / max(len(values) - 1, 1), (height / (high - low) if high > low else 0)
+    extent, bottom = (high - low, height) if high > low else (1.0, height / 2)
     drawn, pen = [], "M"
-    for number, value in enumerate(values):
+    for x, value in zip(_places(len(values), width), values, strict=True):
         if value is None:
             pen = "M"
             continue
-        y = height - (value - low) * up if up else height / 2
-        drawn.append(f"{pen}{_short(number * across, digits)} {_short(y, digits)}")
+        drawn.append(f"{pen}{x} {round(bottom - height * ((value - low) / extent))}")
         pen = "L"
     return "".join(drawn)
 
 
-def _short(number: float, digits: int = 1) -> str:
-    text = f"{number:.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+@lru_cache(maxsize=64)
+def _places(n: int, width: int) -> list[int]:
+    return [round(width * number / max(n - 1, 1)) for number in range(n)]
 
 
 def line(values: Sequence[float | None], label: str, width: int = 90, height: int = 22) -> Markup:
     """A line without axes, as a word of a text or a cell of a table."""
-    d = path_of(values, width - 4, height - 4)
-    drawn = f'<path class="line" d="{d}" transform="translate(2 2)"/>'
+    d = path_of(values, FINE * (width - 4), FINE * (height - 4))
+    drawn = f'<path class="line" d="{d}" transform="translate(2 2) {SCALE}"/>'
     return _svg(width, height, label, drawn, "spark")
 
 
@@ -50,7 +52,7 @@ def sketch(d: str) -> Markup:
 
 
 def series(
-    values: Sequence[float | None], label: str, channel: str, shade: Sequence[float] = ()
+    values: Sequence[float | None], label: str, channel: str, shade: tuple[float, ...] = ()
 ) -> Markup:
     """One channel of one series with the ends of its own axis.
 
@@ -60,20 +62,31 @@ def series(
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
     width, height, left, top = 300, 80, 46, 14
     step = (width - left) / max(len(values) - 1, 1)
-    strips = "".join(
-        f'<rect class="shade" x="{_short(left + step * (n - 0.5))}" width="{_short(step)}" '
-        f'y="{top}" height="{height - top}" opacity="{0.5 * speaks:.2f}"/>'
-        for n, speaks in enumerate(shade)
-        if speaks > 0.05
-    )
-    d = path_of(values, width - left, height - top - 4)
+    strips = _strips(shade, FINE * (left - step / 2), FINE * step, FINE * (height - top))
+    behind = f'<g transform="translate(0 {top}) {SCALE}">{strips}</g>' if strips else ""
+    d = path_of(values, FINE * (width - left), FINE * (height - top - 4))
     drawn = (
-        f'{strips}<path class="line" d="{d}" transform="translate({left} {top + 2})"/>'
+        f'{behind}<path class="line" d="{d}" transform="translate({left} {top + 2}) {SCALE}"/>'
         f'<text x="{left}" y="10">{escape(channel)}</text>'
         f'<text x="{left - 5}" y="{top + 10}" class="end">{high:.4g}</text>'
         f'<text x="{left - 5}" y="{height - 2}" class="end">{low:.4g}</text>'
     )
     return _svg(width, height, f"{label}, channel {channel}", drawn, "series")
+
+
+@lru_cache(maxsize=1)
+def _strips(shade: tuple[float, ...], left: float, step: float, height: int) -> str:
+    """A path per strength, in tenths; what is weaker than half a tenth is not drawn.
+
+    The last is kept: the channels of a series are drawn one after the other.
+    """
+    levels = np.round(10 * np.array(shade)).astype(int)
+    drawn = []
+    for level in np.unique(levels[levels > 0]):
+        places = (left + step * np.flatnonzero(levels == level)).tolist()
+        d = (f"M%d 0h{step:.0f}v{height}h-{step:.0f}z" * len(places)) % tuple(places)
+        drawn.append(f'<path class="shade" d="{d}" opacity="{level / 20:g}"/>')
+    return "".join(drawn)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Pages of a model: the one that never changes its address, and the reports of its versions."""
 
+import contextlib
 from collections.abc import Iterable
 
 from jinja2 import TemplateError
@@ -7,8 +8,7 @@ from jinja2 import TemplateError
 from seqclass.pages.model_summary import ODD, SUMMARY, summarize
 from seqclass.pages.records import Bar, ModelEntry, ModelSummary, Shift
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
-from seqclass.pages.version_report import dataset_link, has_report, report_page
-from seqclass.store.models import REPORT
+from seqclass.pages.version_report import dataset_link, has_report, write_report
 from seqclass.store.root import DamagedError, Root
 
 HOME = "../../"
@@ -28,10 +28,8 @@ def write_model_pages(root: Root, name: str, anew: bool) -> ModelSummary:
         return summary
     for number in _changed(before, summary):
         _write_report(root, summary, number)
-    page = _page(root, summary)
-    write_pages(
-        root, [(f"{folder}/index.html", page), (f"{folder}/{SUMMARY}", record_bytes(summary))]
-    )
+    write_pages(root, [(f"{folder}/index.html", _page(root, summary))])
+    write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))], durable=not anew)
     return summary
 
 
@@ -49,12 +47,8 @@ def _write_report(root: Root, summary: ModelSummary, number: str) -> None:
     version = summary.version(number)
     if version is None:
         return
-    try:
-        page = report_page(root, summary, version)
-    except (DamagedError, TemplateError, *ODD):  # verify tells of the file
-        return
-    if page is not None:
-        write_pages(root, [(root.join("models", summary.name, number, REPORT), page)])
+    with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of the file
+        write_report(root, summary, version)
 
 
 def _page(root: Root, summary: ModelSummary) -> str:

@@ -1,12 +1,13 @@
 """Pages from templates: one look, nothing loaded from elsewhere, every text escaped."""
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -71,11 +72,59 @@ def pretty(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]]) -> None:
-    """Write each page, or the JSON beside it, whole."""
+def keep_page(root: Root, path: str, made_of: Any, draw: Callable[[], str]) -> None:
+    """Write a page, unless it lies there, whole, as this release drew it of the same.
+
+    made_of: all that decides what the page says, as JSON.
+    """
+    told = json.dumps(made_of, sort_keys=True, ensure_ascii=False).encode(errors="replace")
+    inputs = hashlib.sha256(_code() + told).hexdigest()
+    there = _there(root, path)
+    if there != _sealed(there[:-SEAL_BYTES], inputs):
+        page = _sealed(draw().encode(errors="replace"), inputs)
+        replace_file(root, path, page, durable=False)
+
+
+def _sealed(page: bytes, inputs: str) -> bytes:
+    """A page and, in a comment at its end, digests of what it was made of and of itself."""
+    return page + f"<!-- {inputs} {hashlib.sha256(page).hexdigest()} -->\n".encode()
+
+
+SEAL_BYTES = len(_sealed(b"", 64 * "0"))
+
+
+@cache
+def _code() -> bytes:
+    """Digest of what draws pages: another release draws them again."""
+    files = sorted(Path(__file__).parent.glob("*.*"))
+    drawing = b"".join(own.read_bytes() for own in files if own.suffix in (".py", ".j2"))
+    return hashlib.sha256(drawing).digest()
+
+
+def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]], durable: bool = True) -> None:
+    """Write each page, or the JSON beside it, whole.
+
+    The disk is waited for with JSON alone, which is written last, if it has changed: it tells
+    what is up to date. Where it is not ``durable``, the disk is not waited for at all.
+    """
     for path, content in pages:
-        text = content if isinstance(content, bytes) else content.encode(errors="replace")
-        replace_file(root, path, text)
+        if isinstance(content, str):
+            replace_file(root, path, content.encode(errors="replace"), durable=False)
+        elif _there(root, path) != content:
+            replace_file(root, path, content, durable)
+
+
+def _there(root: Root, path: str) -> bytes:
+    try:
+        return read_bytes(root, path)
+    except DamagedError:
+        return b""
+
+
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """How records of a kind are read: made once, since making it takes longer than reading."""
+    return TypeAdapter(kind)
 
 
 def record_bytes(record: Any) -> bytes:
@@ -86,6 +135,6 @@ def record_bytes(record: Any) -> bytes:
 def read_page_record(root: Root, path: str, kind: type[Record]) -> Record | None:
     """The record beside a page; None where there is none, or one of another release."""
     try:
-        return TypeAdapter(kind).validate_json(read_bytes(root, path))
+        return adapter(cast(Any, kind)).validate_json(read_bytes(root, path))
     except (DamagedError, ValidationError):
         return None

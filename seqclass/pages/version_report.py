@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import TypeAdapter
+import numpy as np
 
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Version
-from seqclass.pages.rendering import render, score, words
+from seqclass.pages.rendering import adapter, keep_page, render, score, words
 from seqclass.pages.trust import Tests
 from seqclass.store.models import REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
@@ -21,6 +22,8 @@ DRAWINGS = "report.json"
 HOME = "../../../"
 MAX_OTHERS = 20
 MIN_POINTS = 4
+MAX_MATRIX = 40
+"""Classes up to which the whole confusion matrix is shown."""
 SCORE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -38,12 +41,24 @@ def has_report(root: Root, name: str, version: str) -> bool:
     return root.exists("models", name, version, REPORT)
 
 
-def report_page(root: Root, summary: ModelSummary, version: Version) -> str | None:
-    """The page of a version; None for one that an older release sealed with its own."""
+def write_report(root: Root, summary: ModelSummary, version: Version) -> None:
+    """Bring a version's page up to date; not that which an older release sealed with its own."""
     model = read_model(root, summary.name, version.version)
     if not model.has(DRAWINGS):
-        return None
-    drawings = TypeAdapter(Drawings).validate_python(model.read_json(DRAWINGS))
+        return
+    others = _others(root, summary, version)
+    dataset = dataset_link(root, version.dataset, HOME)
+    standing = [summary.champion, summary.since, asdict(version), others, dataset]
+    keep_page(
+        root,
+        f"{model.folder}/{REPORT}",
+        [summary.name, model.manifest, standing],
+        lambda: _page(model, summary, version, others=others, dataset=dataset),
+    )
+
+
+def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
+    drawings = adapter(Drawings).validate_python(model.read_json(DRAWINGS))
     metrics = cast(Tests, model.read_json("metrics.json"))
     return render(
         "report",
@@ -55,10 +70,9 @@ def report_page(root: Root, summary: ModelSummary, version: Version) -> str | No
         stability=model.read_json("stability.json"),
         comparison=model.read_json("comparison.json"),
         drawings=drawings,
-        dataset=dataset_link(root, version.dataset, HOME),
         loading=loading_lines(model),
-        others=_others(root, summary, version),
         score_names=SCORE_NAMES,
+        **links,
         **_scores(metrics),
         **_curves(drawings),
     )
@@ -72,8 +86,14 @@ def dataset_link(root: Root, ref: str, home: str) -> str | None:
 
 
 def _others(root: Root, summary: ModelSummary, version: Version) -> list[str]:
+    """The newest versions beside this one whose report is there, or is drawn with this one."""
     newest = [v.version for v in summary.versions[-MAX_OTHERS:] if v.version != version.version]
-    return [number for number in newest if has_report(root, summary.name, number)]
+    place = ("models", summary.name)
+    return [
+        own
+        for own in newest
+        if has_report(root, summary.name, own) or root.exists(*place, own, DRAWINGS)
+    ]
 
 
 def loading_lines(model: Model) -> str:
@@ -101,6 +121,7 @@ def _scores(found: Tests) -> dict[str, Any]:
             (label, scores[key], metrics["intervals"].get(key))
             for key, label in SCORE_NAMES.items()
         ],
+        "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
         "weakest": weakest if weakest and supported[weakest]["recall"] < 1 else None,
         "reliability": list(zip(confidence, accuracy, strict=True)),
         "weights": rows,
@@ -109,6 +130,26 @@ def _scores(found: Tests) -> dict[str, Any]:
         "risk_axes": _risk_axes(found["abstention"]),
         "too_few": [label for label, p in zip(found["classes"], possible, strict=True) if not p],
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Test series of a class that were answered with another one, of how many of that class."""
+
+    label: str
+    answer: str
+    count: int
+    support: int
+
+
+def _mistakes(found: Tests) -> list[Mistake]:
+    """The most frequent ones, where a whole matrix would not fit."""
+    confusion, names = np.array(found["metrics"]["confusion"]), found["classes"]
+    wrong = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[: min(MAX_MATRIX, (wrong > 0).sum())]
+    pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    return [Mistake(names[row], names[column], int(wrong[row, column]), int(confusion[row].sum()))
+            for row, column in pairs]  # fmt: skip
 
 
 def _bars(found: Tests) -> list[Bar]:

@@ -263,12 +263,16 @@ def create_file(root: Root, path: str, content: bytes) -> None:
         raise FileExistsError(path)
 
 
-def replace_file(root: Root, path: str, content: bytes) -> None:
-    """Write a file whole or not at all; readers see the old content or the new."""
+def replace_file(root: Root, path: str, content: bytes, durable: bool = True) -> None:
+    """Write a file whole or not at all; readers see the old content or the new.
+
+    One that is not ``durable`` may be lost with the machine's power: it can be made again.
+    """
     if root.is_local:
-        with _temporary(path, content) as written:
+        with _temporary(path, content, durable) as written:
             os.replace(written, path)
-        sync_folder(os.path.dirname(path))
+        if durable:
+            sync_folder(os.path.dirname(path))
         return
     root.fs.pipe_file(path, content)
 
@@ -303,8 +307,8 @@ def sync_folder(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _temporary(path: str, content: bytes) -> Iterator[str]:
-    """A hidden file beside ``path`` with this content, safe on disk."""
+def _temporary(path: str, content: bytes, durable: bool = True) -> Iterator[str]:
+    """A hidden file beside ``path`` with this content, safe on disk if ``durable``."""
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     written = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}"
@@ -314,7 +318,8 @@ def _temporary(path: str, content: bytes) -> Iterator[str]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             yield written
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -91,10 +91,13 @@ def trained(dataset: Dataset) -> tuple[dict, bytes]:
     return TRAINED[dataset.ref]
 
 
-def store_again(root: Root, trained: Model, name: str, **metrics: object) -> Model:
-    """A version with the records of a trained one, and some of its metrics changed."""
+def store_again(
+    root: Root, trained: Model, name: str, drawings: dict | None = None, **metrics: object
+) -> Model:
+    """A version with the records of a trained one, but for these drawings and metrics."""
     texts = {artifact: trained.read_json(artifact) for artifact in RECORDS}
     texts["metrics.json"] |= metrics
+    texts["report.json"] |= drawings or {}
     own = {key: value for key, value in trained.manifest.items() if key not in SEALED}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)

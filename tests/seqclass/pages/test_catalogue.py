@@ -4,10 +4,8 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 
 from seqclass.pages import catalogue
 from seqclass.pages.records import Catalogue, DatasetEntry, ModelEntry, Sketch, Version
@@ -17,29 +15,6 @@ from seqclass.store.root import Root
 from tests.support.page_trees import SCORES, text_of
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
-
-
-def test_one_change_reads_a_few_files_whatever_there_is(
-    root: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(25):
-        version = store_version(root, "m", metrics=SCORES).version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
-        store_series(root, f"d{number}", n=4)
-    catalogue.write_all(root)
-    move_champion(root, "m", "v3", Grounds("me", "back", {}, NOW.replace(second=50)))
-    read: list[str] = []
-    plain_open = open
-
-    def counted(path: Any, *rest: Any, **more: Any) -> Any:
-        if str(path).startswith(root.path) and "w" not in str(rest[:1] or more.get("mode")):
-            read.append(str(path))
-        return plain_open(path, *rest, **more)
-
-    monkeypatch.setattr("builtins.open", counted)
-    catalogue.refresh(root, ["models/m@v3"])
-    assert 0 < len(read) <= 20, read
-    assert "m@v3" in text_of(root, "index.html")
 
 
 def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:

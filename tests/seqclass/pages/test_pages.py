@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.pages import catalogue
+from seqclass.pages.dataset_profile import MAX_CHANNELS, POINTS
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, write_rows
 from seqclass.store.registry import Grounds, move_champion, open_model
@@ -21,7 +22,7 @@ from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.page_trees import HOSTILE, PAGES, SCORES, text_of
 from tests.support.places import NOW
-from tests.support.stored import store_again, store_series, store_version
+from tests.support.stored import QUICK, store_again, store_series, store_version
 
 
 def test_pages_name_what_they_are_of_and_say_why(tree: Root) -> None:
@@ -102,6 +103,30 @@ def test_the_five_lines_of_a_report_answer(tree: Root, monkeypatch: pytest.Monke
     exec(compile(code, "report", "exec"), known)  # noqa: S102 - what the page tells people to run
     assert known["shares"].shape == (2, 2)
     assert len(known["labels"]) == len(known["answers"]) == 2
+
+
+def test_one_change_reads_a_few_files_whatever_there_is(
+    tree: Root, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(25):
+        version = store_again(root, open_model(tree, "toy@v1"), "m").version
+        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        store_series(root, f"d{number}", n=4)
+    catalogue.write_all(root)
+    move_champion(root, "m", "v3", Grounds("me", "back", {}, NOW.replace(second=50)))
+    read: list[str] = []
+    plain_open = open
+
+    def counted(path: Any, *rest: Any, **more: Any) -> Any:
+        if str(path).startswith(root.path) and "w" not in str(rest[:1] or more.get("mode")):
+            read.append(str(path))
+        return plain_open(path, *rest, **more)
+
+    monkeypatch.setattr("builtins.open", counted)
+    catalogue.refresh(root, ["models/m@v3"])
+    assert 0 < len(set(read)) <= 20, read
+    assert "m@v3" in text_of(root, "index.html")
+    assert "champion</span>" in text_of(root, "models/m/v3/report.html")
 
 
 def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None:
@@ -195,6 +220,59 @@ def test_a_report_that_could_not_be_written_is_written_the_next_time(
     for version, mark in (("v1", 0), ("v2", 1)):
         page = text_of(root, f"models/m/{version}/report.html")
         assert page.count('<span class="mark good">champion</span>') == mark
+
+
+def test_pages_that_are_as_they_should_be_are_not_drawn_again(tree: Root, root: Root) -> None:
+    for _ in range(3):
+        store_again(root, open_model(tree, "toy@v1"), "m")
+    store_series(root)
+    catalogue.write_all(root)
+    pages = [
+        *Path(root.path).glob("models/m/v*/report.html"),
+        *Path(root.path).glob("datasets/*/*"),
+    ]
+    pages = [page for page in pages if page.suffix == ".html"]
+    assert len(pages) == 5
+    before = {page: page.stat().st_ino for page in pages}
+    pages[0].write_text(pages[0].read_text().replace("Scores", "Sc0res"))
+    catalogue.write_all(root)
+    assert [page for page in pages if page.stat().st_ino != before[page]] == pages[:1]
+    assert "Sc0res" not in pages[0].read_text()
+
+
+def test_the_largest_report_stays_below_half_a_megabyte(tree: Root, root: Root) -> None:
+    """Eighty-six classes, nine series of as many channels and points as are drawn, ten seeds."""
+    trained = open_model(tree, "toy@v1")
+    drawings, metrics = trained.read_json("report.json"), trained.read_json("metrics.json")
+    names = [f"a class of some length {n}" for n in range(86)]
+    values = np.random.default_rng(0).normal(size=(MAX_CHANNELS, POINTS)).round(4).tolist()
+    long = {"series_id": "s", "n_steps": 500,
+            "values": {f"channel {n}": own for n, own in enumerate(values)}}  # fmt: skip
+    row = {**drawings["hardest"][0], "series": long, "nearest": [["up", long]],
+           "speaks": np.linspace(0, 1, POINTS).tolist()}  # fmt: skip
+    drawings["hardest"] = [row] * 9
+    scores = {**metrics["metrics"], "per_class": dict.fromkeys(names, CLASS),
+              "confusion": np.full((86, 86), 7).tolist()}  # fmt: skip
+    decision = {**metrics["decision"], "possible": [0.1] * 86}
+    store_again(root, trained, "m", drawings, classes=names, metrics=scores, decision=decision)
+    catalogue.write_all(root)
+    page = text_of(root, "models/m/v1/report.html")
+    assert 250_000 < len(page) <= 500_000
+    assert "The 40 most frequent mistakes" in page
+
+
+CLASS = {"precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 100}
+
+
+@pytest.mark.slow
+def test_test_rows_don_t_make_a_report_larger(prefect: str, tree: Root, root: Root) -> None:
+    from flows.training import train_classifier
+
+    store_series(root, n=10_400, split=["train"] * 400 + ["test"] * 10_000)
+    train_classifier("toy", spec=QUICK, root=root.path)
+    assert open_model(root, "toy@v1").read_json("metrics.json")["test_rows"] == 10_000
+    few, many = (len(text_of(own, "models/toy/v1/report.html")) for own in (tree, root))
+    assert many < 1.2 * few
 
 
 def test_a_version_without_tests_is_shown_as_unknown(root: Root) -> None:
