@@ -60,7 +60,7 @@ def series(
     """
     known = [value for value in values if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    width, height, left, top = 300, 80, 46, 14
+    width, height, left, top = 300, 80, 62, 14
     step = (width - left) / max(len(values) - 1, 1)
     strips = _strips(shade, FINE * (left - step / 2), FINE * step, FINE * (height - top))
     behind = f'<g transform="translate(0 {top}) {SCALE}">{strips}</g>' if strips else ""
@@ -68,10 +68,15 @@ def series(
     drawn = (
         f'{behind}<path class="line" d="{d}" transform="translate({left} {top + 2}) {SCALE}"/>'
         f'<text x="{left}" y="10">{escape(channel)}</text>'
-        f'<text x="{left - 5}" y="{top + 10}" class="end">{high:.4g}</text>'
-        f'<text x="{left - 5}" y="{height - 2}" class="end">{low:.4g}</text>'
+        f'<text x="{left - 5}" y="{top + 10}" class="end">{_number(high)}</text>'
+        f'<text x="{left - 5}" y="{height - 2}" class="end">{_number(low)}</text>'
     )
     return _svg(width, height, f"{label}, channel {channel}", drawn, "series")
+
+
+def _number(value: float) -> str:
+    """Four digits, as short as they can be written: there is little room beside an axis."""
+    return f"{value:.4g}".replace("e+", "e").replace("e-0", "e-").replace("e0", "e")
 
 
 @lru_cache(maxsize=1)

@@ -40,13 +40,14 @@ class Page:
 
     def __init__(self, socket: Any) -> None:
         self.socket, self.numbers = socket, itertools.count()
+        self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         number = next(self.numbers)
         said = {"id": number, "method": method, "params": parameters}
         self.socket.send(json.dumps(said))
         while (heard := json.loads(self.socket.recv(timeout=WAIT_S))).get("id") != number:
-            pass
+            self.events.append(heard)
         assert "error" not in heard, heard
         return heard["result"]
 

@@ -1,30 +1,53 @@
 """The tree whose pages these tests look at."""
 
+import fcntl
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from seqclass.pages import catalogue
-from seqclass.store.registry import Grounds, move_champion, write_refusal
+from seqclass.pages.comparison import compare_versions, write_comparison
+from seqclass.pages.digest import digest, write_digest
+from seqclass.store.registry import Grounds, move_champion, open_model, write_refusal
 from seqclass.store.root import Root, open_root
 from tests.support.page_trees import HOSTILE, SCORES
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import QUICK, store_series, store_version
 
 
 @pytest.fixture(scope="session")
-def tree(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
-    """A trained model, one of two bare versions, and a dataset whose names are hostile."""
-    from flows.training import train_classifier
-    from seqclass.training.spec import TrainingSpec
+def tree(prefect: str, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """A copy of the tree, which is made once for all processes that test."""
+    own = tmp_path_factory.getbasetemp()
+    made = (own if worker_id == "master" else own.parent) / "pages"
+    with open(f"{made}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make_tree(open_root(f"{made}.part"))
+            Path(f"{made}.part").rename(made)
+    return open_root(shutil.copytree(made, own / "copy"))
 
-    root = open_root(tmp_path_factory.mktemp("pages"))
+
+def make_tree(root: Root) -> None:
+    """A trained model, one of two bare versions, a dataset whose names are hostile, a study, a
+    comparison and a digest."""
+    from flows.stability import study_stability
+    from flows.training import train_classifier
+    from seqclass.training.study_spec import StudySpec
+
     store_series(root, n=120)
-    spec = TrainingSpec(seeds=1, members=("convolutions",))
     for _ in range(2):
-        train_classifier("toy", spec=spec, root=root.path)
+        train_classifier("toy", spec=QUICK, root=root.path)
+    study_stability("toy", StudySpec(seeds=2, recipes={HOSTILE: QUICK}), root.path)
     store_series(root, "hostile", label=[HOSTILE, "other"] * 30)
     for number in range(2):
         version = store_version(root, "bare", metrics=SCORES).version
         move_champion(root, "bare", version, Grounds("me", HOSTILE, {}, NOW.replace(second=number)))
     write_refusal(root, "bare", "v3", Grounds("me", "worse", {}, NOW.replace(second=9)))
     catalogue.write_all(root)
-    return root
+    models = [open_model(root, ref) for ref in ("toy@v1", "toy@v2")]
+    write_comparison(root, compare_versions(models))
+    day = timedelta(days=1)
+    write_digest(root, digest(root, NOW - day, datetime.now(UTC) + day))

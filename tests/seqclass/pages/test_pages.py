@@ -20,7 +20,7 @@ from seqclass.store.retrainings import commit_retraining, write_suspect_labels
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
-from tests.support.page_trees import HOSTILE, PAGES, SCORES, text_of
+from tests.support.page_trees import HOSTILE, PAGES, SCORES, page_path, text_of
 from tests.support.places import NOW
 from tests.support.stored import QUICK, store_again, store_series, store_version
 
@@ -52,11 +52,18 @@ def test_names_are_text_on_every_page(tree: Root) -> None:
 def test_verify_is_content_with_pages_and_links_lead_somewhere(tree: Root) -> None:
     assert verify_tree(tree)["bad"] == []
     for page in PAGES:
-        folder = Path(tree.path, page).parent
-        links = re.findall(r'href="([^"#]+)"', text_of(tree, page))
+        own = page_path(tree, page)
+        links = re.findall(r'href="([^"]+)"', own.read_text())
         assert links
         for link in links:
-            assert (folder / link).exists(), (page, link)
+            path, _, place = link.partition("#")
+            target = own.parent / path if path else own
+            assert target.is_file(), (page, link)
+            assert not place or f'id="{place}"' in target.read_text(), (page, link)
+
+
+def test_only_the_first_page_has_a_script(tree: Root) -> None:
+    assert ["<script" in text_of(tree, page) for page in PAGES] == [True] + [False] * 9
 
 
 def numbers_of(content: Any) -> Iterator[float]:
@@ -71,14 +78,17 @@ def numbers_of(content: Any) -> Iterator[float]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_stands_in_a_json_beside_the_page(tree: Root, page: str) -> None:
-    folder, text = Path(tree.path, page).parent, text_of(tree, page)
-    beside = [json.loads(path.read_text()) for path in folder.glob("*.json")]
-    known = {f"{abs(number):.4f}" for content in beside for number in numbers_of(content)}
-    shown = re.findall(
-        r"(?<![\d.])(\d\.\d{4})(?!\d)", re.sub(r"<svg.*?</svg>", "", text, flags=re.S)
-    )
-    assert set(shown) - known == set()
-    assert shown or "datasets" in page
+    path, text = page_path(tree, page), text_of(tree, page)
+    beside = [json.loads(own.read_text()) for own in path.parent.glob("*.json")]
+    beside += [pq.read_table(own).to_pylist() for own in path.parent.glob("runs.parquet")]
+    numbers = [abs(number) for content in beside for number in numbers_of(content)]
+    words = re.sub(r"<(svg|pre|style|script).*?</\1>|<[^>]*>", " ", text, flags=re.S)
+    for shown, known in (
+        (r"(?<![\d.])(\d\.\d{4})(?!\d)", {f"{number:.4f}" for number in numbers}),
+        (r"(?<![\d.])(\d+\.\d)%", {f"{100 * number:.1f}" for number in numbers}),
+    ):
+        assert set(re.findall(shown, words)) - known == set()
+    assert re.search(r"\d\.\d{4}", words) or "datasets" in page
 
 
 def test_a_promotion_changes_the_standing_on_both_reports(tree: Root, seqclass: Command) -> None:
