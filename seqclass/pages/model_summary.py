@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow.parquet as pq
 
 from seqclass.pages.records import Damage, ModelSummary, Move, Retraining, Shift, Version
-from seqclass.pages.trust import UNKNOWN, Tests, best_baseline, trust_of
+from seqclass.pages.trust import UNKNOWN, Tests, best_baseline, trust_of, weakest_class
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqclass.monitoring.stability import Stability
 
 SUMMARY = "index.json"
-MAX_SHIFTS = 8
+MAX_SHIFTS, MAX_SUSPECTS = 8, 20
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What a record of another shape raises; the version is shown without it."""
 
@@ -102,6 +102,8 @@ def _with_tests(version: Version, model: Model) -> Version:
         baseline=best and best[0],
         baseline_f1=best and best[1]["macro_f1"],
         trust=trust_of(metrics, stability, version.refused),
+        weakest=weakest_class(metrics),
+        lstm=committee["lstm"] if (committee := metrics.get("committee")) else None,
     )
 
 
@@ -163,6 +165,7 @@ def _retraining(root: Root, entry: str, found: Mapping[str, Any]) -> Retraining:
         challenger=found.get("challenger"),
         doubted=len(doubted),
         trusted=bool(found.get("trusted")),
+        suspects=tuple((row["series_id"], row.get("label")) for row in doubted[:MAX_SUSPECTS]),
         shifts=tuple(Shift(**{key: row[key] for key in keys}) for row in drift[:MAX_SHIFTS]),
     )
 

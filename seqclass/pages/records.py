@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqclass.pages.trust import UNKNOWN, Trust
+from seqclass.pages.trust import UNKNOWN, Trust, Weakest
 
 Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Version:
-    """A model version in a line. interval: of macro F1, 95%; sd: of macro F1 over seeds."""
+    """A model version in a line. interval: of macro F1, 95%; sd: of macro F1 over seeds; lstm: a
+    sentence on what the LSTM adds."""
 
     version: str
     made: str
@@ -27,6 +28,8 @@ class Version:
     baseline: str | None = None
     baseline_f1: float | None = None
     trust: Trust = UNKNOWN
+    weakest: Weakest | None = None
+    lstm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Retraining:
-    """A look at new rows; ``doubted``: how many labels it called in question."""
+    """A look at new rows; ``doubted``: how many labels it called in question, ``suspects``: some
+    of these rows, by id and label."""
 
     entry: str
     time: str
@@ -81,6 +85,7 @@ class Retraining:
     doubted: int
     trusted: bool
     shifts: tuple[Shift, ...] = ()
+    suspects: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from seqclass.store.manifests import DecisionRecord
 
 if TYPE_CHECKING:
+    from seqclass.evaluation.contribution import Contribution
     from seqclass.evaluation.decisions import AbstentionScores
     from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.metrics import FullScores
@@ -28,7 +29,7 @@ OPENINGS: dict[Level, str] = {
 
 class Tests(TypedDict):
     """What ``metrics.json`` says of a version's test rows, as far as sentences and charts need it;
-    the first releases had no evidence and no leaks."""
+    the first releases had no evidence, leaks or committee."""
 
     classes: list[str]
     test_rows: int
@@ -38,6 +39,7 @@ class Tests(TypedDict):
     abstention: "AbstentionScores"
     evidence: NotRequired["FirstEvidence | None"]
     leaks: NotRequired["Leaks | None"]
+    committee: NotRequired["Contribution | None"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,15 @@ class Trust:
     level: Level
     sentence: str
     doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Weakest:
+    """The class of the lowest recall: the share of its ``rows`` test series that is found."""
+
+    label: str
+    recall: float
+    rows: int
 
 
 UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are not stored.")
@@ -73,6 +84,13 @@ def best_baseline(metrics: Tests) -> tuple[str, dict[str, float]] | None:
     """The baseline of the highest accuracy, with its scores; None without any."""
     named = metrics["baselines"].items()
     return max(named, key=lambda item: item[1]["accuracy"], default=None)
+
+
+def weakest_class(metrics: Tests) -> Weakest | None:
+    """None where every test series of every class is found."""
+    rows = metrics["metrics"]["per_class"].items()
+    found = [Weakest(label, row["recall"], row["support"]) for label, row in rows if row["support"]]
+    return min((own for own in found if own.recall < 1), key=lambda own: own.recall, default=None)
 
 
 def _beside(metrics: Tests) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Version
 from seqclass.pages.rendering import adapter, keep_page, render, score, words
-from seqclass.pages.trust import Tests
+from seqclass.pages.trust import Tests, weakest_class
 from seqclass.store.models import REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
@@ -112,9 +112,7 @@ def _scores(found: Tests) -> dict[str, Any]:
     metrics = found["metrics"]
     scores: Mapping[str, object] = metrics
     rows, confidence, accuracy = zip(*metrics["reliability"], strict=True)
-    supported = {k: row for k, row in metrics["per_class"].items() if row["support"]}
     possible = found["decision"]["possible"] or [1.0] * len(found["classes"])
-    weakest = min(supported, key=lambda label: supported[label]["recall"], default=None)
     return {
         "score_bars": _bars(found),
         "score_rows": [
@@ -122,7 +120,7 @@ def _scores(found: Tests) -> dict[str, Any]:
             for key, label in SCORE_NAMES.items()
         ],
         "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
-        "weakest": weakest if weakest and supported[weakest]["recall"] < 1 else None,
+        "weakest": weakest_class(found),
         "reliability": list(zip(confidence, accuracy, strict=True)),
         "weights": rows,
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),

@@ -59,9 +59,11 @@ CUT_OFF = """(() => {
     !within(e.getBoundingClientRect(), screen));
   const hidden = [...document.querySelectorAll("body *")].filter(e =>
     getComputedStyle(e).overflowX === "hidden" && e.scrollWidth > e.clientWidth + 1);
+  const scrolled = [...document.querySelectorAll(".scroll:has(table.cards)")].filter(e =>
+    e.scrollWidth > e.clientWidth + 1);
   const labels = [...document.querySelectorAll("svg[role=img] text")].filter(e =>
     !within(e.getBoundingClientRect(), e.closest("svg").getBoundingClientRect()));
-  return [...boxes, ...hidden, ...labels].map(e => e.outerHTML.slice(0, 120));
+  return [...boxes, ...hidden, ...scrolled, ...labels].map(e => e.outerHTML.slice(0, 120));
 })()"""
 NAMELESS = """[...document.querySelectorAll("svg[role=img]")].filter(s => !s.ariaLabel).length"""
 SERIOUS = """axe.run({resultTypes: ["violations"]}).then(found => found.violations

@@ -34,7 +34,10 @@ def test_pages_name_what_they_are_of_and_say_why(tree: Root) -> None:
     assert "Trust it with care" in first
     assert "One seed says nothing" in first
     model = text_of(tree, "models/bare/index.html")
-    assert model.index("v3 was refused") < model.index("v1 → v2") < model.index("none → v1")
+    told = re.sub(r"\s+", " ", re.sub("<[^>]*>", "", model))
+    now, before = "to now: v2 answers (promote, before: v1)", "v1 answered (promote, before: none)"
+    assert told.index("v3 was refused, v2 stayed") < told.index(now) < told.index(before)
+    assert "<dt>the LSTM</dt><dd>No LSTM was trained" in text_of(tree, "models/toy/index.html")
 
 
 def test_no_page_is_larger_than_half_a_megabyte(tree: Root) -> None:
@@ -185,9 +188,10 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
     page, index = text_of(root, "models/m/index.html"), text_of(root, "index.html")
     assert "worse on old rows" in page
     assert "2 labels were doubted" in page
+    assert "<code>s1</code> (up), <code>s2</code>; all of them in" in page
     assert '<div class="bar hot" aria-hidden="true"><i style="width:75.00%">' in page
     assert '<span class="care">value: mean</span>' in index
-    assert '<span class="care">2 labels</span>' in index
+    assert '<a class="care" href="models/m/index.html#retrainings">2 about labels</a>' in index
 
 
 def test_a_version_that_calls_none_unfamiliar_says_so(tree: Root, root: Root) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seqclass.pages.trust import trust_of
+from seqclass.pages.trust import Weakest, trust_of, weakest_class
 
 
 def scored(**changes: Any) -> dict[str, Any]:
@@ -48,3 +48,16 @@ def test_trust_is_given_by_what_was_found(
     assert found.level == level
     assert "95.0% of 500 series" in found.sentence
     assert said is None if not found.doubts else said in found.doubts[0]
+
+
+def test_the_weakest_class_is_the_one_least_often_found() -> None:
+    per_class = {
+        "a": {"recall": 0.9, "support": 10},
+        "b": {"recall": 0.5, "support": 4},
+        "c": {"recall": 0.0, "support": 0},
+    }
+    metrics: Any = {"metrics": {"per_class": per_class}}
+    assert weakest_class(metrics) == Weakest("b", 0.5, 4)
+    for own in per_class.values():
+        own["recall"] = 1.0
+    assert weakest_class(metrics) is None
