@@ -20,7 +20,8 @@ def alerts(
 ) -> None:
     """Send alerts through a block of the running service: Slack, mail, a webhook and others."""
     from flows.service.alerts import tell_nobody, tell_through
-    from flows.service.diagnosis import deployed_flows, server_problem
+    from flows.service.deployed import deployed_flows
+    from flows.service.diagnosis import server_problem
     from flows.service.server import prefect_url, use_service
 
     use_service(open_root(root))

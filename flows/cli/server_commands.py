@@ -15,7 +15,7 @@ import typer
 
 from flows.cli.command_line import REFUSED, JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
-from flows.service.deployed import hide_place, leave_room
+from flows.service.deployed import deployed_flows, deployments_of_file, hide_place, leave_room
 from flows.service.ending import close_dead_runs, kill, stop, stop_workers
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.service.secrecy import PASSWORD
@@ -36,6 +36,7 @@ from flows.service.server import (
     prefect_url,
     record,
     recorded,
+    server_may_be_away,
     start_server,
     still_there,
 )
@@ -217,10 +218,7 @@ class _Children:
 
 def _census(service: Service) -> None:
     """Runs that died together with whoever watched them; a server that is away is asked again."""
-    import httpx
-    from prefect.exceptions import PrefectException
-
-    with suppress(httpx.HTTPError, PrefectException, RuntimeError):
+    with server_may_be_away():
         close_dead_runs(service)
 
 
@@ -229,7 +227,6 @@ def _set_up(
 ) -> None:
     """Pool, worker, deployments and automations; the imports take place while the server starts."""
     from flows.service.automations import watch_runs
-    from flows.service.diagnosis import deployed_flows, deployments_of_file
 
     if "server" in children.running:
         await_server(service, children.running["server"], children.home)
@@ -250,8 +247,6 @@ def _set_up(
 
 
 def _show_ready(store: Root, service: Service, seconds: float, as_json: bool) -> None:
-    from flows.service.diagnosis import deployments_of_file
-
     names = [entrypoint for entrypoint, _ in deployments_of_file()]
     if as_json:
         print_json({

@@ -1,10 +1,9 @@
 """Runs that crashed, whose work somebody has to take up again."""
 
-import contextlib
 from datetime import datetime
 from typing import Any
 
-from flows.service.server import Service, client_of
+from flows.service.server import Service, client_of, server_may_be_away
 
 RESUMED = ("retrain-model", "ingest", "upkeep")
 """Flows whose work the upkeep takes up."""
@@ -12,11 +11,7 @@ RESUMED = ("retrain-model", "ingest", "upkeep")
 
 def has_crashed(service: Service, since: datetime) -> bool:
     """Whether a run of these flows has crashed since; False where the server is away just now."""
-    import httpx
-    from prefect.exceptions import PrefectException
-
-    away = (httpx.HTTPError, PrefectException, RuntimeError)
-    with contextlib.suppress(*away), client_of(service) as client:
+    with server_may_be_away(), client_of(service) as client:
         return bool(client.read_flow_runs(**_crashed(since), limit=1))
     return False
 

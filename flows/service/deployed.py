@@ -1,10 +1,28 @@
-"""What deployments are given beside prefect.yaml: room for each other, and forms for people."""
+"""Deployments: those of prefect.yaml, and what they are given beside it: room for each other, and
+forms for people."""
 
 from typing import Any
+
+from flows.service.server import prefect_file
 
 RETRAINING = "retrain-model/local"
 PLACE = ("root", "now")
 """Parameters that a worker's run can't choose: where and when it works."""
+
+
+def deployments_of_file() -> list[tuple[str, str]]:
+    """Entrypoint and name of every deployment in prefect.yaml."""
+    import yaml  # type: ignore[import-untyped]
+
+    found = yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
+    return [(deployment["entrypoint"], deployment["name"]) for deployment in found]
+
+
+def deployed_flows(client: Any) -> list[str]:
+    """Ids of the flows that have a deployment of prefect.yaml on the server."""
+    known = set(deployments_of_file())
+    found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
+    return sorted(map(str, found))
 
 
 def leave_room(client: Any, limit: int) -> None:

@@ -15,6 +15,7 @@ from importlib import metadata, util
 from typing import Any
 
 from flows.service.automations import SILENT, STUCK, find
+from flows.service.deployed import deployments_of_file
 from flows.service.server import POOL, prefect_file, prefect_url, use_service
 from flows.service.worker import job_template, online_workers
 from seqclass.store.root import Root, open_root
@@ -184,21 +185,6 @@ def _automations(client: Any) -> Check:
     missing = [name for name in (SILENT, STUCK) if find(name) is None]
     found = f"missing: {', '.join(missing)}" if missing else "dead runs are noticed"
     return "automations", not missing, found, "run 'seqclass up', which creates them"
-
-
-def deployments_of_file() -> list[tuple[str, str]]:
-    """Entrypoint and name of every deployment in prefect.yaml."""
-    import yaml  # type: ignore[import-untyped]
-
-    found = yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
-    return [(deployment["entrypoint"], deployment["name"]) for deployment in found]
-
-
-def deployed_flows(client: Any) -> list[str]:
-    """Ids of the flows that have a deployment of prefect.yaml on the server."""
-    known = set(deployments_of_file())
-    found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
-    return sorted(map(str, found))
 
 
 def server_problem(url: str) -> str | None:

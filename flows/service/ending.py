@@ -1,6 +1,5 @@
 """The end of a service: its runs, its worker, its server."""
 
-from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 from uuid import UUID
@@ -10,25 +9,19 @@ from flows.service.processes import (
     marked,
     run_of,
     runs,
+    shows_processes,
     tell,
     wait_until_gone,
 )
-from flows.service.server import (
-    GRACE_S,
-    Service,
-    answers,
-    client_of,
-    command_of,
-    is_server,
-    still_there,
-)
+from flows.service.server import GRACE_S, Service, answers, client_of, is_server, still_there
+from flows.service.worker import is_worker
 
 
 def stop(service: Service) -> list[int]:
     """End a service: its worker and runs, then its server; returns what would not go in time."""
     family, own_runs = marked(service.mark), runs(service.mark)
     servers, ended = {pid for pid in family if is_server(pid)}, {run_of(pid) for pid in own_runs}
-    tell(_workers(family) | own_runs, SIGTERM)
+    tell({pid for pid in family if is_worker(pid)} | own_runs, SIGTERM)
     wait_until_gone(family - servers, GRACE_S)
     stubborn = marked(service.mark) - servers
     tell(stubborn, SIGKILL)
@@ -71,7 +64,7 @@ def close_dead_runs(service: Service) -> None:
 
     Only where the server is the service's own: on others, runs may be those of other machines.
     """
-    if not Path("/proc").is_dir() or not still_there(service):
+    if not shows_processes() or not still_there(service):
         return
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
@@ -99,12 +92,8 @@ def kill(service: Service) -> None:
     tell(marked(service.mark), SIGKILL)
 
 
-def _workers(pids: set[int]) -> set[int]:
-    return {pid for pid in pids if {"prefect", "worker", "start"} <= set(command_of(pid))}
-
-
 def stop_workers(service: Service) -> None:
     """End workers that a killed ``seqclass up`` left; their runs go on."""
-    left = _workers(marked(service.mark))
+    left = {pid for pid in marked(service.mark) if is_worker(pid)}
     tell(left, SIGTERM)
     tell(wait_until_gone(left, GRACE_S), SIGKILL)

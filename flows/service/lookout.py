@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.service.crashes import has_crashed
-from flows.service.server import Service, client_of
+from flows.service.server import Service, client_of, server_may_be_away
 from seqclass.store.inbox import arrivals, inbox_url, inboxes
 from seqclass.store.root import Root, open_root
 
@@ -66,13 +66,7 @@ class Lookout:
 
 
 def ask(service: Service, deployment: str) -> None:
-    """Start a run of a deployment at a server that may be away just now."""
-    import httpx
-    from prefect.exceptions import PrefectException
-
-    try:
-        with client_of(service) as client:
-            found = client.read_deployment_by_name(deployment)
-            client.create_flow_run_from_deployment(found.id)
-    except (httpx.HTTPError, PrefectException, RuntimeError):
-        return  # the schedule asks too
+    """Start a run of a deployment; where the server is away just now, the schedule asks too."""
+    with server_may_be_away(), client_of(service) as client:
+        found = client.read_deployment_by_name(deployment)
+        client.create_flow_run_from_deployment(found.id)

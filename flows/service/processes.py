@@ -54,8 +54,13 @@ def run_of(pid: int) -> str:
     return own[0].removeprefix(RUN).decode() if own else ""
 
 
+def shows_processes() -> bool:
+    """Whether the system tells of processes that others started."""
+    return SYSTEM.is_dir()
+
+
 def _all() -> list[int]:
-    if not SYSTEM.is_dir():
+    if not shows_processes():
         return []
     return [int(entry.name) for entry in SYSTEM.iterdir() if entry.name.isdigit()]
 
@@ -63,6 +68,13 @@ def _all() -> list[int]:
 def environment_of(pid: int) -> list[bytes]:
     with contextlib.suppress(OSError):
         return (SYSTEM / str(pid) / "environ").read_bytes().split(b"\0")
+    return []
+
+
+def command_of(pid: int) -> list[str]:
+    """Words of a process's command line; none where it is gone."""
+    with contextlib.suppress(OSError):
+        return (SYSTEM / str(pid) / "cmdline").read_text(errors="replace").split("\0")
     return []
 
 
@@ -105,4 +117,4 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return not (SYSTEM.is_dir() and is_dead(pid))
+    return not (shows_processes() and is_dead(pid))

@@ -1,4 +1,4 @@
-"""A local Prefect server with what the deployments need: pool, automations and a worker."""
+"""A local Prefect server: how it is started, recorded, found again and asked."""
 
 import contextlib
 import json
@@ -18,11 +18,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from flows.service.processes import (
-    MARK,
-    begin,
-    marked,
-)
+from flows.service.processes import MARK, begin, command_of, marked
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
 from seqclass.store.leases import exclusive
@@ -42,14 +38,13 @@ HOME, RECORD, SERVER = ".service", "service.json", "flows.service.serving"
 
 @dataclass(frozen=True)
 class Service:
-    """What a running ``seqclass up`` is known by: its API, its mark, its process.
+    """What a running ``seqclass up`` is known by: its API and its mark.
 
     password: of the service's own server; None where the server is the user's.
     """
 
     url: str
     mark: str
-    pid: int
     password: str | None = field(default=None, repr=False)
 
     @property
@@ -103,7 +98,7 @@ def recorded(store: Root) -> Service | None:
     home = home_of(store)
     try:
         known = json.loads((home / RECORD).read_text())
-        return Service(known["url"], known["mark"], known["pid"], password_in(home))
+        return Service(known["url"], known["mark"], password_in(home))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -148,6 +143,16 @@ def client_of(service: Service) -> Iterator[Any]:
 
     with temporary_settings(client_settings(service)), get_client(sync_client=True) as client:
         yield client
+
+
+@contextlib.contextmanager
+def server_may_be_away() -> Iterator[None]:
+    """Leave the block where the server is away just now: whoever asks it asks again."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    with contextlib.suppress(httpx.HTTPError, PrefectException, RuntimeError):
+        yield
 
 
 _for_good = contextlib.ExitStack()
@@ -204,7 +209,7 @@ def new_service(url: str, last: Service | None = None, home: Path | None = None)
     home: where the password of an own server is kept.
     """
     password = make_password(home) if home else None
-    return Service(url, last.mark if last else secrets.token_hex(8), os.getpid(), password)
+    return Service(url, last.mark if last else secrets.token_hex(8), password)
 
 
 def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
@@ -236,13 +241,6 @@ def await_server(service: Service, process: subprocess.Popen, home: Path) -> Non
 def mark_environment(service: Service) -> dict[str, str]:
     """What every process of a service is started with."""
     return {**os.environ, MARK: service.mark, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
-
-
-def command_of(pid: int) -> list[str]:
-    with contextlib.suppress(OSError):
-        text = Path("/proc", str(pid), "cmdline").read_text(errors="replace")
-        return text.split("\0")
-    return []
 
 
 def is_server(pid: int) -> bool:

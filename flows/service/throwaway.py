@@ -50,7 +50,7 @@ def begin() -> Throwaway:
             env={**os.environ, **server_settings(port, password)},
         )  # fmt: skip
     atexit.register(process.stdin.close)  # type: ignore[union-attr]
-    service = Service(local_url(port), "", process.pid, password)
+    service = Service(local_url(port), "", password)
     return Throwaway(service, process, complaints)
 
 

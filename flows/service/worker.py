@@ -9,9 +9,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from flows.service.processes import (
-    begin,
-)
+from flows.service.processes import begin, command_of
 from flows.service.server import (
     HEARTBEAT_S,
     POOL,
@@ -26,6 +24,11 @@ from seqclass.store.root import Root
 
 def worker_name(store: Root) -> str:
     return f"seqclass {socket.gethostname()} {store.url}".replace("/", "-").replace("%", "-")
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process is a Prefect worker."""
+    return {"prefect", "worker", "start"} <= set(command_of(pid))
 
 
 def start_worker(
