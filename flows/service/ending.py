@@ -36,25 +36,22 @@ def stop(service: Service) -> list[int]:
 
 
 def close_runs(service: Service, ids: list[str]) -> None:
-    """Tell the server of runs that were ended, and of the flows within them: they crashed."""
+    """Tell the server of runs that were ended, and of the flows within them: they crashed, or were
+    cancelled where that was under way."""
     if not ids or not answers(service.url):
         return
     from prefect.client.schemas import filters
-    from prefect.client.schemas.objects import StateType
-    from prefect.states import Crashed
+    from prefect.states import Cancelled, Crashed
 
-    alive = filters.FlowRunFilterState(
-        type=filters.FlowRunFilterStateType(
-            any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
-        )
-    )
+    alive = _alive()
     with client_of(service) as client:
         wanted = filters.FlowRunFilter(
             id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
         )
         while found := client.read_flow_runs(flow_run_filter=wanted):
             for run in found:
-                client.set_flow_run_state(run.id, Crashed(message="its process has ended"))
+                end = Cancelled if run.state.is_cancelling() else Crashed
+                client.set_flow_run_state(run.id, end(message="its process has ended"))
             parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
             wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
 
@@ -67,16 +64,19 @@ def close_dead_runs(service: Service) -> None:
     if not shows_processes() or not still_there(service):
         return
     from prefect.client.schemas import filters
+
+    with client_of(service) as client:
+        found = client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(state=_alive()))
+    close_runs(service, [str(run.id) for run in found if has_died(run)])
+
+
+def _alive() -> Any:
+    """A filter of runs that have a process, be it that they wait in it for a person's word."""
+    from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
 
-    running = filters.FlowRunFilter(
-        state=filters.FlowRunFilterState(
-            type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING])
-        )
-    )
-    with client_of(service) as client:
-        found = client.read_flow_runs(flow_run_filter=running)
-    close_runs(service, [str(run.id) for run in found if has_died(run)])
+    states = [StateType.RUNNING, StateType.PENDING, StateType.PAUSED, StateType.CANCELLING]
+    return filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=states))
 
 
 def has_died(run: Any) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import re
 import threading
 import urllib.error
@@ -22,33 +21,15 @@ from flows.service import throwaway
 from flows.service.secrecy import PASSWORD, make_password, password_in, private_folder
 from flows.service.server import (
     Service,
-    await_server,
-    choose_port,
-    local_url,
-    new_service,
-    start_server,
 )
 from flows.service.worker import job_template
 from seqclass.store.root import Root
 from tests.support.chromium import Page
+from tests.support.servers import kept_server
 
 FOREIGN = "http://elsewhere.example"
 SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled")
 READ, WRITE = ("GET", "admin/version"), ("POST", "flows/filter")
-
-
-@contextlib.contextmanager
-def kept(home: Path) -> Iterator[Service]:
-    """The server of ``seqclass up``, without its worker."""
-    private_folder(home)
-    service = new_service(local_url(choose_port(0)), home=home)
-    process = start_server(home, service, dict(os.environ))
-    try:
-        await_server(service, process, home)
-        yield service
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 @contextlib.contextmanager
@@ -64,7 +45,7 @@ def thrown_away(home: Path) -> Iterator[Service]:
         server.process.wait(timeout=30)
 
 
-@pytest.fixture(scope="module", params=[kept, thrown_away], ids=["service", "throw-away"])
+@pytest.fixture(scope="module", params=[kept_server, thrown_away], ids=["service", "throw-away"])
 def started(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -239,7 +220,7 @@ def test_a_rebound_name_in_a_browser_gets_nothing(browser: Page, server: Service
     assert browser.evaluate("document.body.innerText") == "Invalid host header"
 
 
-@pytest.mark.parametrize("started", [kept], indirect=True, ids=["service"])
+@pytest.mark.parametrize("started", [kept_server], indirect=True, ids=["service"])
 def test_the_page_of_the_service_lets_in_who_knows_the_password(
     browser: Page, server: Service
 ) -> None:

@@ -1,11 +1,25 @@
 """Servers that tests start."""
 
+import contextlib
 import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.service.secrecy import private_folder
+from flows.service.server import (
+    Service,
+    await_server,
+    choose_port,
+    local_url,
+    mark_environment,
+    new_service,
+    start_server,
+)
 
 
 def hear_interrupts() -> None:
@@ -30,3 +44,17 @@ def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise TimeoutError("the Prefect server did not become healthy")
+
+
+@contextlib.contextmanager
+def kept_server(home: Path) -> Iterator[Service]:
+    """The server of ``seqclass up``, without its worker."""
+    private_folder(home)
+    service = new_service(local_url(choose_port(0)), home=home)
+    process = start_server(home, service, mark_environment(service))
+    try:
+        await_server(service, process, home)
+        yield service
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

@@ -1,0 +1,50 @@
+"""What a service tells its server of runs whose process is gone."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.service.ending import close_dead_runs
+from flows.service.server import Service, client_of
+from tests.support.servers import kept_server
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system shows no processes")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with kept_server(tmp_path_factory.mktemp("home")) as service:
+        yield service
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [("Running", "Crashed"), ("Paused", "Crashed"), ("Pending", "Crashed"),
+     ("Cancelling", "Cancelled")],
+)  # fmt: skip
+def test_a_run_whose_process_is_gone_has_ended_in_whatever_state(
+    service: Service, state: str, end: str
+) -> None:
+    """One that waited for a person's word would keep its model from further retrainings."""
+    from prefect import flow, states
+
+    begun: Any = {
+        "Running": states.Running, "Paused": lambda: states.Paused(timeout_seconds=600),
+        "Pending": states.Pending, "Cancelling": states.Cancelling,
+    }[state]  # fmt: skip
+    with client_of(service) as client:
+        run = client.create_flow_run(flow(lambda: None, name="idle"))
+        client.set_flow_run_state(run.id, begun(), force=True)
+        client.update_flow_run(run.id, infrastructure_pid=str(ended_process()))
+        close_dead_runs(service)
+        assert client.read_flow_run(run.id).state.name == end
