@@ -193,8 +193,8 @@ class _Children:
             if time.monotonic() - checked > CENSUS_S:
                 checked = time.monotonic()
                 _census(self.service)
-                if lookout.has_stalled(self.service, checked):
-                    ask(self.service, UPKEEP)
+                if lookout.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
+                    lookout.note_told(checked)
             if lookout.has_news(time.monotonic()):
                 ask(self.service, SWEEP)
             for name, process in list(self.running.items()):

@@ -24,7 +24,8 @@ class Lookout:
         self.store = store
         self.there: set[File] = set()
         self.told: dict[File, tuple[int, float]] = {}
-        self.looked, self.asked_s = datetime.now(UTC), float("-inf")
+        self.looked = self.looking = datetime.now(UTC)
+        self.asked_s = float("-inf")
 
     def has_news(self, now_s: float) -> bool:
         """Whether a file lies as it did at the last look, and nobody was told of it lately."""
@@ -41,12 +42,14 @@ class Lookout:
 
         if now_s - self.asked_s < STALLED_S:
             return False
-        since, self.looked = self.looked, datetime.now(UTC)
-        stalled = has_crashed(service, since) or (
-            self.store.is_local and is_overdue(self.store, self.looked)
+        self.looking = datetime.now(UTC)
+        return has_crashed(service, self.looked) or (
+            self.store.is_local and is_overdue(self.store, self.looking)
         )
-        self.asked_s = now_s if stalled else self.asked_s
-        return stalled
+
+    def note_told(self, now_s: float) -> None:
+        """Somebody was told of what the last look at retrainings has found."""
+        self.looked, self.asked_s = self.looking, now_s
 
     def _files(self) -> list[File]:
         """None where a folder can't be read: the sweep says so."""
@@ -65,8 +68,10 @@ class Lookout:
         return asks < MAX_ASKS and now_s - last_s >= AGAIN_S
 
 
-def ask(service: Service, deployment: str) -> None:
-    """Start a run of a deployment; where the server is away just now, the schedule asks too."""
+def ask(service: Service, deployment: str) -> bool:
+    """Start a run of a deployment; False where the server is away just now."""
     with server_may_be_away(), client_of(service) as client:
         found = client.read_deployment_by_name(deployment)
         client.create_flow_run_from_deployment(found.id)
+        return True
+    return False

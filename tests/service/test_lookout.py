@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.lookout import AGAIN_S, MAX_ASKS, SWEEP, Lookout, ask
+from flows.service.lookout import AGAIN_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
 from flows.service.server import new_service
+from seqclass.store.attempts import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
+from tests.support.places import NOW
 
 
 @pytest.fixture
@@ -59,4 +61,17 @@ def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:
 def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) -> None:
     assert not Lookout(root).has_news(0)
     assert not Lookout(open_root("memory://nowhere")).has_news(0)
-    ask(new_service("http://127.0.0.1:9/api"), SWEEP)
+    assert not ask(new_service("http://127.0.0.1:9/api"), SWEEP)
+
+
+def test_a_retraining_that_stands_still_is_told_of_until_somebody_hears(lookout: Lookout) -> None:
+    """The server may be away when a try is due; once it was told, it has time to act."""
+    away = new_service("http://127.0.0.1:9/api")
+    assert not lookout.has_stalled(away, 0)
+    attempt = Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat())
+    write_attempt(lookout.store, "toy", attempt)
+    assert lookout.has_stalled(away, 1)
+    assert lookout.has_stalled(away, 2)
+    lookout.note_told(2)
+    assert not lookout.has_stalled(away, 3)
+    assert lookout.has_stalled(away, 2 + STALLED_S)
