@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from prefect import get_run_logger, task
 
@@ -11,7 +12,7 @@ from seqclass.store.attempts import Attempt, end_attempt, read_attempt
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.registry import open_model
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
     FAILED,
     Pair,
@@ -87,8 +88,34 @@ def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: 
     return replace(new_data, rows=rows, waiting=waiting)
 
 
+Found = TypeVar("Found")
+
+
+def look_at_undecided(
+    root: Root, look: Callable[[str, Dataset], Found | None]
+) -> tuple[dict[str, Found], list[str]]:
+    """What is found at the models whose newest rows wait for a decision, and the names of those
+    that can't be looked at; ``look`` gets a name and the rows, and returns None for nothing."""
+    found, damaged = dict[str, Found](), list[str]()
+    for name in root.names("models"):
+        try:
+            latest = undecided(root, name)
+            seen = None if latest is None else look(name, latest)
+        except (ValueError, OSError) as error:
+            damaged.append(name)
+            get_run_logger().warning("%s: %s", name, error)
+        else:
+            found |= {} if seen is None else {name: seen}
+    return found, damaged
+
+
 def undecided(root: Root, name: str) -> Dataset | None:
-    """The newest rows, where champion and last look don't know them; a handful of files say so."""
+    """The newest rows, where champion and last look don't know them; a handful of files say so.
+
+    None, too, of a model without a champion.
+    """
+    if champion_of(root, name) is None:
+        return None
     new_data, latest = _standing(root, name)
     if _nothing_new(new_data) is None:
         return latest

@@ -5,11 +5,11 @@ from datetime import datetime
 from prefect import get_run_logger, task
 
 from seqclass.store.attempts import is_told, note_told
-from seqclass.store.registry import champion_of
-from seqclass.store.root import Root, open_root
+from seqclass.store.datasets import Dataset
+from seqclass.store.root import open_root
 from tasks.registry.policy import policy_of
 from tasks.retraining.announce import announce_move
-from tasks.retraining.detection import undecided
+from tasks.retraining.detection import look_at_undecided
 
 
 @task(name="tell of overdue decisions")
@@ -18,20 +18,15 @@ def tell_overdue(now: datetime, root_url: str) -> list[str]:
 
     Returns the names of the models that were told of.
     """
-    root, told, logger = open_root(root_url), list[str](), get_run_logger()
-    for name in root.names("models"):
-        try:
-            told += [name] if _tell(root, name, now) else []
-        except (ValueError, OSError) as error:
-            logger.warning("%s: %s", name, error)
-    logger.info("%d decisions are overdue, and nobody was told of them yet", len(told))
-    return told
+    root = open_root(root_url)
+    told, _ = look_at_undecided(root, lambda name, latest: _tell(latest, name, now) or None)
+    get_run_logger().info("%d decisions are overdue, and nobody was told of them yet", len(told))
+    return list(told)
 
 
-def _tell(root: Root, name: str, now: datetime) -> bool:
-    latest = None if champion_of(root, name) is None else undecided(root, name)
-    policy = None if latest is None else policy_of(root, name)
-    if latest is None or policy is None or policy.due_s is None:
+def _tell(latest: Dataset, name: str, now: datetime) -> bool:
+    root, policy = latest.root, policy_of(latest.root, name)
+    if policy is None or policy.due_s is None:
         return False
     waited_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
     if waited_s <= policy.due_s or is_told(root, name, latest.ref):
