@@ -83,8 +83,7 @@ def _label(name: str, outcome: dict[str, Any]) -> None:
 
 def _retrain(turn: Round) -> dict[str, Any]:
     root_url = turn.root_url
-    for late in end_what_was_cut_short(turn.model, root_url):
-        announce(late, root_url)
+    carry_out_late(turn.model, root_url)
     collect_leftovers(root_url)
     new_data = detect_new_data(turn.model, turn.spec, turn.now, root_url)
     if new_data.waiting:
@@ -97,6 +96,12 @@ def _retrain(turn: Round) -> dict[str, Any]:
         if failed := note_failure(new_data, words, turn):
             announce(failed, root_url)
         raise
+
+
+def carry_out_late(name: str, root_url: str) -> None:
+    """Move the champion as a decision says whose run was killed right after it was sealed."""
+    for late in end_what_was_cut_short(name, root_url):
+        announce(late, root_url)
 
 
 def _challenge(new_data: NewData, turn: Round) -> dict[str, Any]:

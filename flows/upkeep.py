@@ -1,5 +1,6 @@
 """Flow: what events would have started, once more, for those that were lost."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,8 @@ from prefect import flow
 from flows.arrivals import ingest_arrivals
 from flows.dispatch import start_retrainings
 from flows.place import is_served, own_root
-from flows.retraining import retrain_model
+from flows.retraining import carry_out_late, retrain_model
+from seqclass.store.attempts import attempted
 from tasks.retraining.due import find_due
 from tasks.retraining.metrics import write_metrics
 from tasks.retraining.overdue import tell_overdue
@@ -16,16 +18,21 @@ from tasks.retraining.overdue import tell_overdue
 
 @flow(name="upkeep", flow_run_name="upkeep")
 def keep_models(root: str | None = None) -> dict[str, Any]:
-    """Sweep every inbox, then start a retraining of every model that has rows for one.
+    """Sweep every inbox, end what was cut short, then start a retraining of every model that has
+    rows for one.
 
     A worker's runs start others and wait for none; elsewhere the retrainings follow each other.
     One model's failure does not keep the others from their turn.
     """
     store = own_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
-    due = find_due(datetime.now(UTC), store.url)
-    tell_overdue(datetime.now(UTC), store.url)
-    write_metrics(datetime.now(UTC), store.url)
+    for name in attempted(store):
+        with contextlib.suppress(ValueError, OSError):  # of a damaged model the next step tells
+            carry_out_late(name, store.url)
+    now = datetime.now(UTC)
+    due = find_due(now, store.url)
+    tell_overdue(now, store.url)
+    write_metrics(now, store.url)
     started = start_retrainings(due.names) if is_served() else []
     for name in () if is_served() else due.names:
         states[name] = retrain_model(name, root=store.url, return_state=True)

@@ -56,6 +56,11 @@ def end_attempt(root: Root, model: str) -> None:
         root.fs.rm(_path(root, model))
 
 
+def attempted(root: Root) -> list[str]:
+    """Names of the models with an attempt, whose decision is to come or was not carried out."""
+    return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
+
+
 def is_overdue(root: Root, now: datetime) -> bool:
     """Whether a retraining has failed or died, is to be tried again, and nobody is at it."""
     attempts = ((name, read_attempt(root, name)) for name in root.names(RETRAININGS))

@@ -14,6 +14,7 @@ from prefect.logging import disable_run_logger
 import seqclass.store.registry
 import tasks.retraining.decision
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.attempts import Attempt, read_attempt, write_attempt
 from seqclass.store.audit import read_audit
 from seqclass.store.leases import locked
 from seqclass.store.registry import champion_of
@@ -113,6 +114,22 @@ def test_a_hand_finds_the_decision_carried_out(
     moved = roll_back(two, "toy", "no", LATER + timedelta(hours=1))
     assert (moved["from"], moved["to"], champion_of(two, "toy")) == ("v2", "v1", "v1")
     assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "promote", "rollback"]
+
+
+def test_the_upkeep_finds_the_decision_and_carries_it_out(
+    two: Root, monkeypatch: pytest.MonkeyPatch, prefect: str
+) -> None:
+    """No further rows come, and no hand: the attempt that was left tells of it."""
+    from flows.upkeep import keep_models
+
+    write_attempt(two, "toy", Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat()))
+    with killed_at("before the audit", monkeypatch):
+        assert in_a_child(lambda: settle(two, VERDICT)) == signal.SIGKILL
+    assert champion_of(two, "toy") == "v1"
+    keep_models(two.url)
+    assert champion_of(two, "toy") == "v2"
+    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "promote"]
+    assert read_attempt(two, "toy") is None
 
 
 def test_a_hand_that_is_stopped_half_way_moves_once(
