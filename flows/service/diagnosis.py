@@ -16,7 +16,7 @@ from typing import Any
 
 from flows.service.automations import SILENT, STUCK, find
 from flows.service.deployed import deployments_of_file
-from flows.service.server import POOL, prefect_file, prefect_url, use_service
+from flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
 from flows.service.worker import job_template, online_workers
 from seqclass.store.root import Root, open_root
 
@@ -169,7 +169,8 @@ def _pool(client: Any) -> Check:
 def _worker(client: Any) -> Check:
     names = online_workers(client)
     found = ", ".join(names) or f"none online in pool {POOL!r}"
-    return "worker", bool(names), found, "run 'seqclass up', or 'prefect worker start --pool local'"
+    own = f"'PREFECT_FLOWS_HEARTBEAT_FREQUENCY={HEARTBEAT_S} prefect worker start --pool {POOL}'"
+    return "worker", bool(names), found, f"run 'seqclass up', or {own}"
 
 
 def _deployments(client: Any) -> Check:

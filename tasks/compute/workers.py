@@ -78,7 +78,7 @@ class Workers:
         except BrokenProcessPool as error:
             workers.cache_clear()
             raise ChildProcessError(
-                "training process: expected it to finish, it was ended from outside; see the "
+                "worker process: expected it to finish, it was ended from outside; see the "
                 "system's log, and free memory"
             ) from error
         except BaseException:

@@ -1,9 +1,9 @@
 """Events that other flows and people may wait for.
 
 ``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.failed``,
-``seqclass.model.rolled-back``, ``seqclass.approval.needed``, ``seqclass.drift.detected`` and
-``seqclass.quality.dropped``, each about the resource ``seqclass.model.<name>``, with what was
-decided and why in the payload.
+``seqclass.model.rolled-back``, ``seqclass.approval.needed``, ``seqclass.decision.overdue``,
+``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
+``seqclass.model.<name>``, with what was decided and why in the payload.
 """
 
 from typing import Any
