@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from seqclass.store.root import Root
 from tests.support.commands import csv, start
+from tests.support.waiting import until
 
 COMMANDS = {
     "generate": ["generate", "signals", "--n-series", "200000", "--seed", "{i}"],
@@ -51,10 +51,7 @@ def kill_after(process: subprocess.Popen, seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    deadline = time.monotonic() + 30
-    while not group_is_gone(process.pid):
-        assert time.monotonic() < deadline, "processes of a killed command live on"
-        time.sleep(0.1)
+    until(lambda: group_is_gone(process.pid), 30)
     return process.returncode == -signal.SIGKILL
 
 
@@ -120,12 +117,8 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     environment.pop("PREFECT_API_URL", None)
     process = start([*COMMANDS["run"], "--preset", "hard"], environment)
     staged = Path(root.path, ".staging")
-    deadline = time.monotonic() + 90
-    while max(workers_busy_s(process.pid), default=0) < LOADED_S or not list(
-        staged.glob("*-model-*/candidates")
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: max(workers_busy_s(process.pid), default=0) >= LOADED_S, 90)
+    until(lambda: list(staged.glob("*-model-*/candidates")), 90)
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
     assert process.wait(timeout=60) == 130
     kill_after(process, 0)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +41,7 @@ from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_folds
 from tests.support.commands import Command
 from tests.support.stored import SMALL, store_series
+from tests.support.waiting import until
 
 SPEC = SearchSpec(1, 2, TypeAdapter(TrainingSpec).validate_python(SMALL))
 SPLIT = (["train"] * 4 + ["test"]) * 18
@@ -275,11 +275,8 @@ def test_a_killed_search_goes_on_and_chooses_the_same(
         [sys.executable, "-m", "flows", *words(root, small)], start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 200
-    while not list(runs.glob("*.json")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: process.poll() is not None or list(runs.glob("*.json")), 200)
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = {path: path.stat().st_mtime_ns for path in runs.glob("*.json")}

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.studies import open_study
 from tests.support.commands import Command
 from tests.support.stored import SMALL, store_series
+from tests.support.waiting import until
 
 
 def rows_of(root: Root, ref: str) -> list[dict]:
@@ -105,11 +105,8 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_table(
         [sys.executable, "-m", "flows", *words], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while len(list(runs.glob("*.json"))) < 2:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: process.poll() is not None or len(list(runs.glob("*.json"))) > 1, 120)
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = {path: path.stat().st_mtime_ns for path in runs.glob("*.json")}

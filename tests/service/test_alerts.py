@@ -2,8 +2,7 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -26,6 +25,7 @@ from tasks.retraining.overdue import tell_overdue
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
+from tests.support.waiting import until
 
 Posts = list[dict[str, str]]
 
@@ -74,13 +74,6 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
     assert find(CRASHED) is None
 
 
-def until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 @pytest.mark.slow
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
@@ -102,7 +95,7 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
         assert tell_overdue.fn(datetime.now(UTC), root.url) == []
     announce_move("seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
     announce_move("seqclass.model.refused", "models/last@v1", {"reasons": ["the last one"]})
-    until(lambda: len(told) >= 8)
+    until(lambda: len(told) >= 8, 120)
     subjects = sorted(post["subject"] for post in told)
     assert [s for s in subjects if not s.startswith("prefect.flow-run.Crashed: ")] == [
         "seqclass.approval.needed: models/toy@v2",

@@ -13,6 +13,7 @@ import pytest
 
 from flows.service.ending import has_died
 from flows.service.processes import MARK, begin, marked, run_of, runs, tell, wait_until_gone
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system shows no processes")
 RUN = "PREFECT__FLOW_RUN_ID"
@@ -32,10 +33,7 @@ def family(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     mark = f"test-{os.getpid()}-{time.monotonic_ns()}"
     script = FAMILY.format(script=WORK, run=RUN)
     top = begin([sys.executable, "-c", script], {**os.environ, MARK: mark}, tmp_path / "log")
-    deadline = time.monotonic() + 20
-    while len(marked(mark)) < 3:
-        assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-        time.sleep(0.02)
+    until(lambda: len(marked(mark)) == 3, 20)
     yield mark, top
     tell(marked(mark), signal.SIGKILL)
     top.wait(timeout=10)

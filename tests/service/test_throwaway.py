@@ -5,14 +5,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from flows.service.processes import environment_of, is_dead
+from flows.service.processes import command_of, environment_of, is_dead
 from seqclass.store.root import Root
 from tests.support.commands import start
+from tests.support.waiting import until
 
 FEW = ["generate", "signals", "--n-series", "30"]
 
@@ -31,18 +31,11 @@ def servers(environment: dict[str, str]) -> list[int]:
 
 
 def _serves(pid: int) -> bool:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"flows.service.throwaway" in words and not is_dead(pid)
+    return "flows.service.throwaway" in command_of(pid) and not is_dead(pid)
 
 
 def wait_for_servers(environment: dict[str, str], some: bool) -> None:
-    deadline = time.monotonic() + 60
-    while bool(servers(environment)) != some:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: bool(servers(environment)) == some)
 
 
 def test_it_ends_with_the_command_and_its_database_knows_the_run(

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from tests.support.arrivals import Told, drop, rows, sweep
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_series
+from tests.support.waiting import until
 
 
 def test_a_long_name_of_another_script_can_be_put_away(inbox: Root) -> None:
@@ -439,14 +439,6 @@ def events_of(name: str) -> list[dict]:
         return client._client.post("/events/filter", json=body).json()["events"]
 
 
-def eventually(find: Callable[[], list]) -> list:
-    deadline = time.monotonic() + 20
-    while not (found := find()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
-
-
 def told_of(root: Root, n: int) -> Callable[[], list[dict]]:
     def find() -> list[dict]:
         found = events_of("seqclass.data.arrived")
@@ -468,7 +460,7 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     state = ingest_arrivals(root=root.path, return_state=True)
     assert state.name == "Completed"
     ref = open_dataset(root, "toy").ref
-    (event,) = eventually(told_of(root, 1))
+    (event,) = until(told_of(root, 1), 20)
     assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
     assert event["payload"] == {"dataset": ref, "added": 4, "root": root.url}
     drop(inbox, "b.parquet", rows(0).rename_columns(["series_id", "label", "n_steps", "z"]))
@@ -487,7 +479,7 @@ def test_new_rows_are_announced_for_each_model_of_their_dataset(
         write_manifest(root, root.join("models", model, "v1"), manifest)
         move_champion(root, model, "v1", Grounds("me", "why", {}, NOW))
     announce_arrival(root, "datasets/toy@1", 4)
-    found = eventually(told_of(root, 2))
+    found = until(told_of(root, 2), 20)
     assert {event["payload"]["model"] for event in found} == {"line", "second"}
     related = {event["related"][0]["prefect.resource.id"] for event in found}
     assert related == {"seqclass.model.line", "seqclass.model.second"}
@@ -500,5 +492,8 @@ def test_an_import_announces_what_it_appends_once(
     for _ in range(2):
         code, _, err = seqclass("import", path, "--name", "toy", "--append")
         assert code == 0, err
-    eventually(told_of(root, 1))
+    announce_arrival(root, "datasets/last@0", 1)
+    found = until(told_of(root, 2), 20)
+    told = [event["payload"]["dataset"] for event in found]
+    assert told == [open_dataset(root, "toy").ref, "datasets/last@0"]
     assert became(sweep(root, inbox)) == {"a.parquet": "repeated"}

@@ -4,7 +4,6 @@ import contextvars
 import json
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from pydantic import TypeAdapter
 
 import tasks.retraining.detection
+from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
+from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.networks.architecture import Architecture
 from seqclass.store.audit import read_audit
@@ -47,6 +47,7 @@ from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
 from tests.support.stored import store_series, store_version
+from tests.support.waiting import until
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -174,7 +175,7 @@ def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
     copied = contextvars.copy_context()  # a thread has no settings of its own
     first = threading.Thread(target=lambda: found.append(copied.run(retrain, root)))
     first.start()
-    until_it_trains(root)
+    until(lambda: list(Path(root.join(".staging")).glob("*-model-toy-*/candidates")))
     wrong = correct_labels(root, folder)
     assert retrain(root)["reasons"][0].startswith("another retraining of this model is running")
     first.join()
@@ -184,13 +185,6 @@ def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
     assert 0 < judged["newest"]["rows"] < wrong
     learned = open_dataset(root, open_model(root, "toy").manifest["dataset"])
     assert learned.manifest["n_series"] == 120 + wrong
-
-
-def until_it_trains(root: Root) -> None:
-    deadline = time.monotonic() + 60
-    while not list(Path(root.join(".staging")).glob("*-model-toy-*/candidates")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_where_every_new_row_is_doubted_nothing_is_new(own: tuple[Root, Path]) -> None:
@@ -372,13 +366,9 @@ def test_a_person_has_the_last_word(own: tuple[Root, Path], approve: bool) -> No
         paused = FlowRunFilter(
             state=FlowRunFilterState.model_validate({"type": {"any_": ["PAUSED"]}})
         )
-        deadline = time.monotonic() + 120
         with get_client(sync_client=True) as client:
-            while time.monotonic() < deadline:
-                for run in client.read_flow_runs(flow_run_filter=paused):
-                    resume_flow_run(run.id, run_input={"approve": approve, "reason": "I looked"})
-                    return
-                time.sleep(0.5)
+            run = until(lambda: client.read_flow_runs(flow_run_filter=paused), 120)[0]
+        resume_flow_run(run.id, run_input={"approve": approve, "reason": "I looked"})
 
     # A thread has no settings of its own, so it takes this one's: the address of the server.
     person = threading.Thread(target=contextvars.copy_context().run, args=(answer,))
@@ -427,10 +417,13 @@ def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     assert [row["week"] for row in rows if row.get("drifted")] == []
 
 
-def test_the_spec_of_the_documentation_is_one() -> None:
-    page = (REPOSITORY / "docs" / "lifecycle.md").read_text()
-    shown = json.loads(page.split("```json\n")[1].split("```")[0])
-    assert TypeAdapter(RetrainSpec).validate_python(shown).approval
+def test_the_spec_and_the_policy_of_the_documentation_are_ones(tmp_path: Path) -> None:
+    """As the commands read them: without a field that there is not."""
+    page, file = (REPOSITORY / "docs" / "lifecycle.md").read_text(), tmp_path / "shown.json"
+    shown = [block.split("```")[0] for block in page.split("```json\n")[1:]]
+    for kind, block in zip((RetrainSpec, ModelPolicy), shown, strict=True):
+        file.write_text(block)
+        assert read_spec(kind, {}, str(file)) != kind()
 
 
 def test_time_is_an_argument_of_the_flow() -> None:

@@ -1,0 +1,16 @@
+"""Wait for what other processes do."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def until(find: Callable[[], Found], seconds: float = 60, every_s: float = 0.1) -> Found:
+    """What is found, once it is true; an AssertionError where that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"waited for {seconds:g} s: {find}"
+        time.sleep(every_s)
+    return found
