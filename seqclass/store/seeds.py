@@ -5,6 +5,7 @@ It goes when the training has its version, or decision, and else by age (``colle
 """
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from seqclass.store.root import (
@@ -21,7 +22,7 @@ UNFINISHED = "unfinished"
 """Folder of seeds that a later training may take up."""
 
 
-def keep_seed(root: Root, key: str, paths: list[str], record: dict[str, Any]) -> None:
+def keep_seed(root: Root, key: str, paths: list[str], record: Mapping[str, Any]) -> None:
     """Keep copies of a seed's files beside its record; what is there already stays."""
     with staging(root, f"seed-{key}") as folder:
         root.fs.makedirs(folder, exist_ok=True)
@@ -33,8 +34,9 @@ def keep_seed(root: Root, key: str, paths: list[str], record: dict[str, Any]) ->
         commit(root, folder, UNFINISHED, key)
 
 
-def take_up_seed(root: Root, key: str, folder: str) -> dict[str, Any] | None:
-    """Copy a seed's files into a folder and return its record; None where there is none."""
+def take_up_seed(root: Root, key: str, folder: str) -> Any:
+    """Copy a seed's files into a folder and return its record, which is JSON; None where there is
+    none."""
     kept = root.join(UNFINISHED, key)
     try:
         manifest = read_manifest(root, kept) if root.fs.exists(kept) else None

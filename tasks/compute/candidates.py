@@ -12,8 +12,9 @@ from seqclass.store.root import open_root
 from seqclass.store.seeds import forget_seed, take_up_seed
 from seqclass.store.split import Split
 from seqclass.store.studies import digest_of
-from seqclass.training.spec import TrainingSpec
+from seqclass.training.spec import MEMBERS, TrainingSpec
 from tasks.compute.progress import trainings
+from tasks.compute.records import SeedRecord, TrainedRecord
 from tasks.compute.replicas import build_ensemble, train_and_keep, train_seed
 from tasks.compute.workers import workers
 
@@ -30,8 +31,8 @@ def train_candidates(
     split: Split,
     spec: TrainingSpec,
     workspace: str,
-    recorded: dict[int, dict[str, Any]] | None = None,
-) -> list[dict[str, Any]]:
+    recorded: dict[int, SeedRecord] | None = None,
+) -> list[SeedRecord]:
     """Train every seed in a process of its own; classifiers and held-back logits are stored.
 
     What a training of the same kind had finished before it was killed is taken up.
@@ -39,7 +40,7 @@ def train_candidates(
     """
     folder = f"{workspace}/{FOLDER}"
     dataset.root.fs.makedirs(folder, exist_ok=True)
-    seeds, found = spec.replica_seeds, dict[int, dict[str, Any]]()
+    seeds, found = spec.replica_seeds, dict[int, SeedRecord]()
     specs = {seed: as_recorded(spec, recorded[seed]) if recorded else spec for seed in seeds}
     jobs: dict[int, tuple[Callable, tuple]] = {}
     for seed in seeds:
@@ -74,21 +75,21 @@ def forget_seeds(dataset: Dataset, split: Split, spec: TrainingSpec) -> None:
         forget_seed(dataset.root, seed_key(dataset, split, spec, seed))
 
 
-def as_recorded(spec: TrainingSpec, record: dict[str, Any]) -> TrainingSpec:
+def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
     """The spec that trains as many networks as a budget of time allowed then."""
     if spec.budget_s is None:
         return spec
     trained = [member for member in record["members"] if member["accuracy"] is not None]
     networks = {member["name"]: member["networks"] for member in trained if member["networks"]}
-    members = tuple(member["name"] for member in trained)
+    members = tuple(name for name in MEMBERS if name in {m["name"] for m in trained})
     return replace(spec, budget_s=None, members=members, networks=networks)
 
 
-def read_records(workspace: str, root_url: str) -> list[dict[str, Any]]:
+def read_records(workspace: str, root_url: str) -> list[SeedRecord]:
     return json.loads(open_root(root_url).fs.cat_file(f"{workspace}/{RECORDS}"))
 
 
-def best_record(records: list[dict[str, Any]]) -> dict[str, Any]:
+def best_record(records: list[SeedRecord]) -> SeedRecord:
     """The seed with the lowest validation log-loss; the lowest seed where two are equal."""
     return min(records, key=lambda record: (record["validation"]["log_loss"], record["seed"]))
 
@@ -97,9 +98,9 @@ def assemble(
     dataset: Dataset,
     split: Split,
     spec: TrainingSpec,
-    records: list[dict[str, Any]],
+    records: list[SeedRecord],
     workspace: str,
-) -> dict[str, Any] | None:
+) -> TrainedRecord | None:
     """Write ``model.keras``: the best seed's, or the ensemble of all, whose record is returned."""
     target = f"{workspace}/model.keras"
     if not spec.ensemble:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
@@ -15,6 +14,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from tasks.compute.records import SeedRecord
 
 
 @contextmanager
@@ -61,7 +62,7 @@ class Trainings:
         note = f"network {network}, loss {loss:.4f}"
         self._progress.update(self._lines[label], completed=update, total=of, note=note)
 
-    def finish(self, record: dict[str, Any]) -> None:
+    def finish(self, record: SeedRecord) -> None:
         """``record``: what ``tasks.compute.replicas`` returns of a training."""
         self._done += 1
         self._progress.advance(self._all)

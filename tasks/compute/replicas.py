@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from seqclass.evaluation.decisions import decide, predict_labels
 from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
+from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
@@ -29,12 +30,13 @@ from seqclass.store.seeds import keep_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import holdout_folds
+from tasks.compute.records import RunRecord, Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import Progress, report_progress
 
 
 def train_seed(
     dataset: Dataset, split: Split, spec: TrainingSpec, seed: int, model_path: str
-) -> dict[str, Any]:
+) -> SeedRecord:
     """Train a seed on the dataset's training rows, store its classifier, return its record.
 
     The logits of the held-back rows are stored beside the classifier.
@@ -49,7 +51,7 @@ def train_seed(
     return {**_record(replica, f"seed {seed}"), "symbols": symbols}
 
 
-def train_and_keep(key: str, job: tuple[Dataset, Split, TrainingSpec, int, str]) -> dict[str, Any]:
+def train_and_keep(key: str, job: tuple[Dataset, Split, TrainingSpec, int, str]) -> SeedRecord:
     """Train a seed, and keep what it gave until the training as a whole has ended."""
     record, path = train_seed(*job), job[-1]
     keep_seed(job[0].root, key, [path, members_path(path), _held_back_path(path)], record)
@@ -112,13 +114,13 @@ def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np
     return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
 
 
-def _record(replica: Any, label: str) -> dict[str, Any]:
+def _record(replica: Any, label: str) -> SeedRecord:
     return {
         "label": label,
         "seed": replica.seed,
         "validation": replica.validation,
         "temperature": replica.temperature,
-        "decision": asdict(replica.decision),
+        "decision": cast(DecisionRecord, asdict(replica.decision)),
         "updates": sum(fit.history[-1].update for fit in replica.fits),
         "restarts": sum(fit.restarts for fit in replica.fits),
         "members": [member._asdict() for member in replica.members],
@@ -135,7 +137,7 @@ def _record(replica: Any, label: str) -> dict[str, Any]:
 
 def study_seed(
     dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
-) -> dict[str, Any]:
+) -> RunRecord:
     """Train the spec's first seed, answer the test rows, and store the record as JSON."""
     record, probabilities = _answer(dataset, split, spec, label)
     record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
@@ -145,7 +147,7 @@ def study_seed(
 
 def search_fold(
     dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
-) -> dict[str, Any]:
+) -> RunRecord:
     """Train the spec's first seed on a fold's training rows, answer the fold, store the record.
 
     Its ``losses`` are the log-losses (nats) of the fold's rows, in the dataset's order.
@@ -159,7 +161,7 @@ def search_fold(
 
 def _answer(
     dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[RunRecord, np.ndarray]:
     """Train the first seed on the training rows; its record, and what it says of the test rows, as
     probabilities ``(rows, classes)``."""
     replica = _train(dataset, chosen, spec, spec.first_seed, label)
@@ -171,11 +173,11 @@ def _answer(
     record = _record(replica, label)
     del record["history"]
     plain = without_temperature(probabilities, replica.temperature)
-    record["log_loss_untempered"] = log_loss(plain, y)
-    return record | seed_scores(probabilities, y, replica.decision.offsets), probabilities
+    own = cast(Scores, seed_scores(probabilities, y, replica.decision.offsets))
+    return {**record, **own, "log_loss_untempered": log_loss(plain, y)}, probabilities
 
 
-def _keep(root: Root, path: str, record: dict[str, Any]) -> dict[str, Any]:
+def _keep(root: Root, path: str, record: RunRecord) -> RunRecord:
     with contextlib.suppress(FileExistsError):  # another study of the same runs was faster
         create_file(root, path, json.dumps(record).encode())
     return record
@@ -187,7 +189,7 @@ def build_ensemble(
     spec: TrainingSpec,
     members: list[tuple[str, float]],
     model_path: str,
-) -> dict[str, Any]:
+) -> TrainedRecord:
     """Store the average of trained seeds as one classifier and return its record.
 
     members: path and temperature of each. Its own temperature is fitted to the rows that every
@@ -216,7 +218,7 @@ def build_ensemble(
     save_keras(classifier, root, model_path)
     return {
         "temperature": temperature,
-        "decision": asdict(decision),
+        "decision": cast(DecisionRecord, asdict(decision)),
         "validation": seed_scores(probabilities, y[held], decision.offsets),
         "weights_sha256": weights_digest(classifier.get_weights()),
     }

@@ -1,9 +1,9 @@
 """Task: score the candidates on the test rows. No step before it reads them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,7 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
 from tasks.compute.explain import Answers, Registered, answer_in_full, explain
 from tasks.compute.leakage import leaks_of
+from tasks.compute.records import Scores, SeedRecord
 from tasks.compute.replicas import (
     baseline_rows,
     held_back_logits,
@@ -68,7 +69,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     answers, by_seed, baselines = _answers(dataset, chosen, spec, taken, paths)
     registered = answers.probabilities
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
-    seeds = [{**_told(r), **seed_scores(by_seed[r["seed"]], y, _offsets(r))} for r in records]
+    seeds = [_scored_seed(record, by_seed[record["seed"]], y) for record in records]
     given = predict_labels(registered, decision.offsets)
     metrics = {
         **_scored(registered, decision, chosen, spec),
@@ -141,7 +142,7 @@ def _answers(
 
 
 def _held_back(
-    root: Root, chosen: Split, spec: TrainingSpec, record: dict[str, Any], workspace: str
+    root: Root, chosen: Split, spec: TrainingSpec, record: SeedRecord, workspace: str
 ) -> Accuracy:
     """How a seed's members answer training rows that they were not fitted to, fold by fold."""
     logits = held_back_logits(root, candidate_path(workspace, record["seed"]))
@@ -151,7 +152,7 @@ def _held_back(
     return accuracy_of(right, None if groups is None else groups[rows])
 
 
-def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, Any]:
+def _gain(ensemble: Scores, seeds: list[SeedRecord]) -> dict[str, Any]:
     """Scores of the ensemble, of its seeds on average, and of the seed that validates best."""
     best = best_record(seeds)
     return {
@@ -164,22 +165,25 @@ def _gain(ensemble: dict[str, Any], seeds: list[dict[str, Any]]) -> dict[str, An
     }
 
 
-def _symbols(channels: list[str], records: list[dict[str, Any]]) -> dict[str, list[int]]:
+def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[int]]:
     """The lowest and the highest symbol of each channel that every seed sees as symbols."""
     found = zip(channels, records[0]["symbols"], strict=True)
     return {channel: limits for channel, limits in found if limits is not None}
 
 
-def _told(record: dict[str, Any]) -> dict[str, Any]:
+def _scored_seed(record: SeedRecord, probabilities: np.ndarray, y: np.ndarray) -> SeedRecord:
     """What is kept of a seed; its references are a table, of the seed that is registered."""
-    return {name: value for name, value in record.items() if name != "references"}
+    own = cast(Scores, seed_scores(probabilities, y, _offsets(record)))
+    scored: SeedRecord = {**record, **own}
+    del scored["references"]
+    return scored
 
 
-def _offsets(record: dict[str, Any]) -> tuple[float, ...] | None:
+def _offsets(record: SeedRecord) -> Sequence[float] | None:
     return record["decision"]["offsets"]
 
 
-def _references(dataset: Dataset, chosen: Split, record: dict[str, Any]) -> pa.Table:
+def _references(dataset: Dataset, chosen: Split, record: SeedRecord) -> pa.Table:
     """The training series that the registered model compares with, in its order."""
     rows = chosen.train[np.array(record["references"], dtype=np.int64)]
     return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])

@@ -20,6 +20,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging
 from tasks.compute.candidates import assemble, train_candidates
+from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
@@ -80,7 +81,7 @@ def _registered_digest(model: Model) -> str:
     return own["weights_sha256"]
 
 
-def _seeds(model: Model) -> list[dict[str, Any]]:
+def _seeds(model: Model) -> list[SeedRecord]:
     return model.read_json("stability.json")["seeds"]
 
 

@@ -1,0 +1,52 @@
+"""What a training tells of itself, in JSON."""
+
+from typing import TypedDict
+
+from seqclass.evaluation.contribution import MemberRecord
+from seqclass.store.manifests import DecisionRecord
+
+
+class TrainedRecord(TypedDict):
+    """What a classifier is known by, that of a seed or the average of some."""
+
+    temperature: float
+    decision: DecisionRecord
+    validation: dict[str, float]
+    weights_sha256: str
+
+
+class Scores(TypedDict, total=False):
+    """Of answers to test rows, see ``evaluation.metrics``."""
+
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    ece: float
+
+
+class SeedRecord(TrainedRecord, Scores, total=False):
+    """A seed, and its scores once it is evaluated.
+
+    references: numbers of the training rows that it compares with. history: losses on the way.
+    symbols: the lowest and the highest one of each channel that holds some.
+    """
+
+    label: str
+    seed: int
+    updates: int
+    restarts: int
+    members: list[MemberRecord]
+    references: list[int]
+    seconds: float
+    history: list[dict[str, float]]
+    symbols: list[list[int] | None]
+
+
+class RunRecord(SeedRecord, total=False):
+    """A seed of a study, or of a fold of a search, and what it answered."""
+
+    log_loss_untempered: float
+    predictions_sha256: str
+    answers: list[int]
+    losses: list[float]
