@@ -14,10 +14,11 @@ from tasks.compute.workers import at_once
 
 REFERENCE_S = 0.025
 """What sorting takes on the machine whose seconds stand below."""
-AROUND_S, SEED_S = 15.0, 1.5
-"""Around all seeds, evaluation and pages included, and around a seed."""
-CLOSED_S = (3e-3, 1e-5)
-"""Of members in closed form: for a row, and for each of its values."""
+AROUND_S = 30.0
+"""Around all seeds: server, processes, evaluation, pages."""
+CLOSED_S = (1.0, 1e-2, 1.5e-3, 4e-6)
+"""Of members in closed form: for a seed and each step of the longest series, which decide how many
+convolutions there are; for a row and each of its values."""
 NETWORK_S = {"frozen-lstm": (1.0, 4e-4, 0.0), "conv-lstm": (1.5, 4e-4, 1.7e-6)}
 """To build a network; for a row of an update, and for each of its steps."""
 MAX_FROZEN = 20_000
@@ -35,8 +36,9 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     """Wall seconds on the reference of a training with all its seeds: where its members in closed
     form leave nothing to learn, and where every network is trained to its last update."""
     rows, fraction = size.rows, spec.validation_fraction
-    a_row, a_value = CLOSED_S
-    least = SEED_S + min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
+    a_seed, a_step, a_row, a_value = CLOSED_S
+    least = a_seed + a_step * size.steps
+    least += min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
     most = least + folds * sum(_network_s(name, size, spec.recipe) for name in spec.members)
     most = min(most, max(least, spec.budget_s or math.inf))
