@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -126,7 +127,7 @@ def _stored_array(path: str, n_bytes: int, opened: Callable[[], IO[bytes]]) -> S
         try:
             read_header = HEADERS[npy.read_magic(data)]
             shape, is_fortran, dtype = read_header(data)
-        except (ValueError, EOFError, KeyError) as error:
+        except (ValueError, EOFError, KeyError, TokenError) as error:
             raise refusal(path, expected, str(error), "save it again") from error
         begin = data.tell()
     if dtype.kind not in READABLE or not dtype.itemsize:
