@@ -110,8 +110,11 @@ def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
     return unknown
 
 
-def answer_rows(dataset: Dataset, rows: np.ndarray, path: str, channels: list[str]) -> np.ndarray:
-    """Probabilities ``(rows, classes)`` of row numbers, ascending, by a stored classifier.
+def answer_rows(
+    dataset: Dataset, rows: np.ndarray, path: str, channels: list[str]
+) -> dict[str, np.ndarray]:
+    """What a stored classifier says of row numbers, ascending: ``probabilities (rows, classes)``,
+    and ``p_value (rows,)`` of being like the training rows, which those of older releases lack.
 
     channels: those that it was trained on, in its order, which need not be the dataset's.
     """
@@ -122,7 +125,7 @@ def answer_rows(dataset: Dataset, rows: np.ndarray, path: str, channels: list[st
         )
     lengths = dataset.labels()["n_steps"].to_numpy()[rows]
     x = replace(dataset, is_checked=True).values(rows, channels)
-    return predict_block(_classifier(dataset.root.url, path), x, lengths)["probabilities"]
+    return predict_block(_classifier(dataset.root.url, path), x, lengths)
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:

@@ -218,7 +218,12 @@ def _answers(
     jobs = [(latest, rows, side.path, side.channels) for side in sides]
     found = workers().run([(answer_rows, job) for job in jobs])
     said = [
-        np.array([number[side.classes[code]] for code in predict_labels(own, side.offsets)])
+        np.array(
+            [
+                number[side.classes[code]]
+                for code in predict_labels(own["probabilities"], side.offsets)
+            ]
+        )
         for own, side in zip(found, sides, strict=True)
     ]
     truth = np.array([number[labels[row]] for row in rows])

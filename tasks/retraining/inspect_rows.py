@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.evaluation.decisions import confidence_of, predict_labels
+from seqclass.evaluation.decisions import Decision, confidence_of, predict_labels, reasons_of
 from seqclass.inference.prediction import answer_rows
 from seqclass.monitoring.drift import (
     Drift,
@@ -122,15 +122,16 @@ def held_out(model: Model) -> Said:
 
 
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
-    decision, classes = decision_of(model.manifest), model.manifest["classes"]
+    decision, classes = Decision(**decision_of(model.manifest)), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
     job = (answer_rows, (dataset, rows, path, channels))
-    [probabilities] = workers().run([job])
-    offsets = decision.get("offsets")
-    confidence = confidence_of(probabilities, offsets)
+    [found] = workers().run([job])
+    probabilities = found["probabilities"]
+    confidence = confidence_of(probabilities, decision.offsets)
+    reasons = reasons_of(confidence, found.get("p_value"), decision)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
-    answers = [classes[code] for code in predict_labels(probabilities, offsets)]
-    return Said(labels, answers, confidence, confidence >= decision["threshold"])
+    answers = [classes[code] for code in predict_labels(probabilities, decision.offsets)]
+    return Said(labels, answers, confidence, np.array([why is None for why in reasons]))
 
 
 def _quality(before: Said, now: Said, spec: RetrainSpec) -> QualityChange | None:

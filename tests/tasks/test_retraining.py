@@ -24,7 +24,7 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.networks.architecture import Architecture
 from seqclass.store.audit import read_audit
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.leases import claimed
 from seqclass.store.models import model_versions
 from seqclass.store.registry import (
@@ -41,12 +41,14 @@ from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.data.split import select_rows
+from tasks.inference.score import score_data
+from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose
 from tasks.retraining.detection import doubted_ids
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
-from tests.support.stored import store_series, store_version
+from tests.support.stored import register, store_series, store_version
 from tests.support.waiting import until
 
 LIGHT = TrainingSpec(
@@ -424,6 +426,19 @@ def test_the_spec_and_the_policy_of_the_documentation_are_ones(tmp_path: Path) -
     for kind, block in zip((RetrainSpec, ModelPolicy), shown, strict=True):
         file.write_text(block)
         assert read_spec(kind, {}, str(file)) != kind()
+
+
+def test_new_rows_are_abstained_from_as_scoring_does(root: Root) -> None:
+    """Rows unlike all that were seen count, too, of which the champion is sure."""
+    decision = {"offsets": None, "threshold": 0.0, "coverage": 1.0, "risk": 0.0, "unfamiliar": 0.3}
+    champion, _ = register(store_series(root, n=150), decision=decision)
+    table = series(5000, 60)
+    table = table.append_column("n_steps", pa.array([12] * len(table), pa.int32()))
+    new = write_dataset(root, "new", [table], {"test": "new"}, NOW)
+    scored = pq.read_table(score_data(root, champion.ref, new.ref)["out"])
+    asked = inspect_rows._ask(champion, new, np.arange(len(table)))
+    assert asked.answered.tolist() == pc.not_equal(scored["answer"], "unknown").to_pylist()
+    assert not asked.answered.all()
 
 
 def test_time_is_an_argument_of_the_flow() -> None:

@@ -119,7 +119,7 @@ def test_a_model_is_given_its_own_channels_in_its_own_order(root: Root) -> None:
     save_keras(model, root, path)
     for channels, first in ((["c", "a"], [3, 20]), (["b", "c"], [2, 10])):
         found = answer_rows(dataset, np.arange(2), path, channels)
-        assert found[:, 0].tolist() == first
+        assert found["probabilities"][:, 0].tolist() == first
     with pytest.raises(ValueError, match=r"expected the channels d, a that .* has a, b, c; import"):
         answer_rows(dataset, np.arange(2), path, ["d", "a"])
 
