@@ -1,6 +1,5 @@
 """A person's word before a promotion: a form in Prefect, where the run waits for it."""
 
-from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -11,6 +10,7 @@ from prefect.runtime import flow_run
 from prefect.states import Running
 
 from seqclass.monitoring.retraining import RetrainSpec
+from tasks.evaluation.verdict import Verdict
 
 
 class Approval(RunInput):
@@ -20,7 +20,7 @@ class Approval(RunInput):
     reason: str = ""
 
 
-def with_approval(verdict: dict[str, Any], spec: RetrainSpec) -> dict[str, Any]:
+def with_approval(verdict: Verdict, spec: RetrainSpec) -> Verdict:
     """The verdict after a person was asked, where the spec wants that and the gate has passed.
 
     Silence refuses, but settles nothing.
@@ -47,5 +47,5 @@ def _go_on() -> None:
         client.set_flow_run_state(UUID(str(flow_run.id)), Running(), force=True)
 
 
-def _refused(verdict: dict[str, Any], reason: str) -> dict[str, Any]:
+def _refused(verdict: Verdict, reason: str) -> Verdict:
     return {**verdict, "better": False, "reason": reason, "reasons": [reason]}

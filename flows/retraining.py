@@ -35,6 +35,7 @@ from tasks.retraining.decision import (
 )
 from tasks.retraining.detection import NewData, Round, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
+from tasks.retraining.outcomes import Outcome
 from tasks.training.train import forget_finished, train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
@@ -58,7 +59,7 @@ def retrain_model(
     store = own_root(root)
     name = open_model(store, ModelRef.parse(model).name).name
 
-    def turn(claim: str) -> dict[str, Any]:
+    def turn(claim: str) -> Outcome:
         own = apply_policy(name, spec, store.url)
         outcome = _retrain(Round(name, own, claim, now or datetime.now(UTC), store.url))
         announce(outcome, store.url)
@@ -73,7 +74,7 @@ def retrain_model(
     return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)
 
 
-def _label(name: str, outcome: dict[str, Any]) -> None:
+def _label(name: str, outcome: Outcome) -> None:
     rows = f" ({outcome['new_rows']} rows)" if outcome.get("new_rows") else ""
     tags = {"model": name, "outcome": outcome["decision"]}
     if "dataset" in outcome:
@@ -81,7 +82,7 @@ def _label(name: str, outcome: dict[str, Any]) -> None:
     label_run(f"retrain {outcome['champion'].removeprefix('models/')}{rows}", **tags)
 
 
-def _retrain(turn: Round) -> dict[str, Any]:
+def _retrain(turn: Round) -> Outcome:
     root_url = turn.root_url
     carry_out_late(turn.model, root_url)
     collect_leftovers(root_url)
@@ -104,7 +105,7 @@ def carry_out_late(name: str, root_url: str) -> None:
         announce(late, root_url)
 
 
-def _challenge(new_data: NewData, turn: Round) -> dict[str, Any]:
+def _challenge(new_data: NewData, turn: Round) -> Outcome:
     name, spec, root_url = turn.model, turn.spec, turn.root_url
     store = open_root(root_url)
     with staging(store, f"retraining-{name}") as folder, staging(store, f"model-{name}") as bench:
@@ -129,7 +130,7 @@ def _challenge(new_data: NewData, turn: Round) -> dict[str, Any]:
     return outcome
 
 
-def _nothing_new(name: str, reason: str, root_url: str) -> dict[str, Any]:
+def _nothing_new(name: str, reason: str, root_url: str) -> Outcome:
     champion = open_model(open_root(root_url), name).ref
     return {
         "model": champion,

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,6 +32,8 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retraining import RetrainSpec
+    from tasks.registry.promote import Move
+    from tasks.retraining.outcomes import Outcome
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def retrain(
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 
-    outcome: dict[str, Any] = flow(name, wanted, store.url)  # type: ignore[assignment]
+    outcome: Outcome = flow(name, wanted, store.url)  # type: ignore[assignment]
     show_retraining(outcome, place.as_json)
     if outcome["decision"] == "refused":
         raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
@@ -187,7 +189,7 @@ def rollback(
     show_move(outcome, place.as_json)
 
 
-def _refresh_index(store: Root, outcome: dict[str, Any]) -> None:
+def _refresh_index(store: Root, outcome: "Move") -> None:
     """The page that a person opens first names the champion that there is now."""
     from seqclass.pages.catalogue import refresh
 
@@ -195,7 +197,7 @@ def _refresh_index(store: Root, outcome: dict[str, Any]) -> None:
         refresh(store, [outcome["model"]])
 
 
-def tell_server(store: Root, event: str, outcome: dict[str, Any], reason: str) -> None:
+def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     """Emit an event where a server is configured, or runs for the root; a move needs none."""
     if not outcome["moved"]:
         return

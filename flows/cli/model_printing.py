@@ -1,10 +1,14 @@
 """What the commands of registered models print."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from flows.cli.printing import add_row, new_table, print_json, print_table
+
+if TYPE_CHECKING:
+    from tasks.registry.promote import Move
+    from tasks.retraining.outcomes import Outcome
 
 
 def show_scores(found: dict[str, Any], as_json: bool) -> None:
@@ -36,7 +40,7 @@ def show_scores(found: dict[str, Any], as_json: bool) -> None:
     typer.echo(f"scores: {found['out']}")
 
 
-def show_retraining(outcome: dict[str, Any], as_json: bool) -> None:
+def show_retraining(outcome: "Outcome", as_json: bool) -> None:
     if as_json:
         print_json(outcome)
         return
@@ -50,7 +54,7 @@ def show_retraining(outcome: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"record: {outcome['folder']}")
 
 
-def show_move(outcome: dict[str, Any], as_json: bool) -> None:
+def show_move(outcome: "Move", as_json: bool) -> None:
     if as_json:
         print_json(outcome)
         return

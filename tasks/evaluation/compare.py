@@ -20,6 +20,7 @@ from seqclass.store.split import SPLIT, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import predict_rows
 from tasks.compute.workers import workers
+from tasks.evaluation.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,7 @@ def compare(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, roo
     return workspace
 
 
-def compare_with(
-    champion: str | None, candidate: Candidate, name: str, root: Root
-) -> dict[str, Any]:
+def compare_with(champion: str | None, candidate: Candidate, name: str, root: Root) -> Verdict:
     """Whether a candidate beats a champion version, and why.
 
     Better is a higher macro F1, or the same macro F1 and a lower log-loss. Without a champion,
@@ -74,7 +73,7 @@ def compare_with(
     }
 
 
-def _first(evidence: FirstEvidence, spec: TrainingSpec, name: str) -> dict[str, Any]:
+def _first(evidence: FirstEvidence, spec: TrainingSpec, name: str) -> Verdict:
     """Whether a model becomes the first champion of its name, and if not, what speaks against."""
     reasons = first_champion_failures(evidence, spec.limits)
     passed = f"the first model named {name!r} becomes its champion"

@@ -1,7 +1,7 @@
 """Moving a champion: by the task, to a better version; by hand, to any, or back."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from prefect import get_run_logger, task
 
@@ -24,11 +24,33 @@ from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.evaluation.compare import Candidate, compare_with
+from tasks.evaluation.verdict import Verdict
 from tasks.registry.policy import policy_of
 
 
+class Promotion(TypedDict):
+    """Whether a version became champion, why, and what a gate had against it."""
+
+    promoted: bool
+    decision: str
+    refused: str | None
+
+
+Move = TypedDict(
+    "Move",
+    {
+        "model": str,
+        "from": str | None,
+        "to": str,
+        "moved": bool,
+        "refused": NotRequired[str | None],
+    },
+)
+"""How a champion was moved by hand, or what a gate has against it."""
+
+
 @task(name="promote")
-def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]:
+def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
     """Move the champion if the model is better; say what was decided.
 
     The stored comparison counts only if the champion is still the one it was made with.
@@ -49,9 +71,9 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> dict[str, Any]
     }
 
 
-def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:
+def _current_verdict(model: Model, spec: TrainingSpec) -> Verdict:
     champion = champion_of(model.root, model.name)
-    verdict = model.read_json(COMPARISON)
+    verdict = cast(Verdict, model.read_json(COMPARISON))
     if verdict["champion"] == champion:
         return verdict
     dataset_ref = model.manifest["dataset"]
@@ -59,7 +81,7 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> dict[str, Any]:
     return compare_with(champion, candidate, model.name, model.root)
 
 
-def _with_policy(verdict: dict[str, Any], model: Model) -> dict[str, Any]:
+def _with_policy(verdict: Verdict, model: Model) -> Verdict:
     """A better version waits for a hand where the model's policy wants a person's word."""
     policy = policy_of(model.root, model.name)
     if not verdict["better"] or policy is None or not policy.retraining.approval:
@@ -68,9 +90,7 @@ def _with_policy(verdict: dict[str, Any], model: Model) -> dict[str, Any]:
     return {**verdict, "better": False, "reason": f"{verdict['reason']}; {word}"}
 
 
-def promote_version(
-    root: Root, ref: str, reason: str, in_spite: bool, now: datetime
-) -> dict[str, Any]:
+def promote_version(root: Root, ref: str, reason: str, in_spite: bool, now: datetime) -> Move:
     """Make a version the champion; one that the gate refused only ``in_spite`` of that."""
     wanted = ModelRef.parse(ref)
     if not wanted.version:
@@ -82,14 +102,11 @@ def promote_version(
     with locked(root, "models", name):
         replay_pending(root, name)
         before = champion_of(root, name)
-        outcome = {"model": model.ref, "from": before, "to": model.version, "refused": None}
-        if before == model.version:
-            return {**outcome, "moved": False}
-        refused = _refusal_of(model)
-        if refused and not in_spite:
-            return {**outcome, "moved": False, "refused": refused}
+        refused = None if before == model.version or in_spite else _refusal_of(model)
+        if before == model.version or refused:
+            return {**_moved(name, before, model.version), "moved": False, "refused": refused}
         move_champion(root, name, model.version, Grounds(actor(), reason, {"by": "hand"}, now))
-    return {**outcome, "moved": True}
+    return {**_moved(name, before, model.version), "refused": None}
 
 
 def _refusal_of(model: Model) -> str | None:
@@ -98,7 +115,7 @@ def _refusal_of(model: Model) -> str | None:
     return stability or refused_by(model.read_json(COMPARISON).get("reasons"))
 
 
-def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any]:
+def roll_back(root: Root, ref: str, reason: str, now: datetime) -> Move:
     """Make the champion before this one the champion again; a rollback that was cut short is
     ended, and is not followed by another."""
     name = check_model(root, plain_name(ref, "the champion before this one"))
@@ -119,5 +136,5 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> dict[str, Any
     return _moved(name, current, before)
 
 
-def _moved(name: str, before: str | None, now: str) -> dict[str, Any]:
+def _moved(name: str, before: str | None, now: str) -> Move:
     return {"model": str(ModelRef(name, now)), "from": before, "to": now, "moved": True}

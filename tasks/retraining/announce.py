@@ -18,8 +18,10 @@ from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import Root, open_root
+from tasks.evaluation.verdict import Verdict
 from tasks.registry.policy import policy_of
 from tasks.registry.publish import artifact_key
+from tasks.retraining.outcomes import Outcome
 
 MAX_SHOWN = 20
 EVENTS = {
@@ -37,7 +39,7 @@ def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
 
 
 @task(name="ask for approval")
-def announce_need(challenger: str, verdict: dict[str, Any], spec: RetrainSpec) -> None:
+def announce_need(challenger: str, verdict: Verdict, spec: RetrainSpec) -> None:
     """Emit ``seqclass.approval.needed`` where a person is about to be asked."""
     if verdict["better"] and spec.approval:
         reason = f"{verdict['reason']}; answer within {spec.approval_s:g} s"
@@ -45,7 +47,7 @@ def announce_need(challenger: str, verdict: dict[str, Any], spec: RetrainSpec) -
 
 
 @task(name="announce")
-def announce(outcome: dict[str, Any], root_url: str) -> None:
+def announce(outcome: Outcome, root_url: str) -> None:
     """Emit the events of a retraining, and show it as the artifact ``<name>-retraining``."""
     keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
     root = open_root(root_url)
@@ -57,13 +59,14 @@ def announce(outcome: dict[str, Any], root_url: str) -> None:
         create_markdown_artifact(_summary(root, outcome), key)
     if outcome["decision"] in EVENTS:
         announce_move(EVENTS[outcome["decision"]], model.ref, payload)
-    if outcome.get("quality") and outcome["quality"]["dropped"]:
+    quality, drift = outcome.get("quality"), outcome.get("drift")
+    if quality and quality["dropped"]:
         announce_move("seqclass.quality.dropped", model.ref, {**payload, "seen": outcome["seen"]})
-    if outcome.get("drift") and outcome["drift"]["drifted"]:
+    if drift and drift["drifted"]:
         announce_move("seqclass.drift.detected", model.ref, {**payload, "seen": outcome["seen"]})
 
 
-def _summary(root: Root, outcome: dict[str, Any]) -> str:
+def _summary(root: Root, outcome: Outcome) -> str:
     lines = [f"# {outcome['model']}: {outcome['decision']}", ""]
     lines += [f"- {words}" for words in (*outcome["reasons"], *outcome["seen"])]
     path = f"{outcome['folder']}/{DRIFT_TABLE}"

@@ -32,7 +32,9 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of, times_of
 from tasks.evaluation.compare import Candidate, ids_of, offsets_of
+from tasks.evaluation.verdict import Verdict
 from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids, pairs_of
+from tasks.retraining.outcomes import Seen
 
 
 class Side(NamedTuple):
@@ -99,8 +101,8 @@ def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> Training
 
 @task(name="evaluate challenger")
 def evaluate_challenger(
-    new_data: NewData, seen: dict[str, Any], candidate: Candidate, turn: Round
-) -> dict[str, Any]:
+    new_data: NewData, seen: Seen, candidate: Candidate, turn: Round
+) -> Verdict:
     """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
 
     Rows whose labels are doubted have no say: only the old ones have then.
@@ -130,7 +132,7 @@ def evaluate_challenger(
         reasons.append(doubt)
     elif on_new:
         reasons += gate_failures(on_new, newest, classes, "newest", spec.gate)
-    verdict = {
+    verdict: Verdict = {
         "champion": champion.version,
         "better": not reasons,
         "reason": "; ".join(reasons) or _not_worse(champion, on_old, on_new),
@@ -161,7 +163,7 @@ def _on_old(found: Paired | None, old: Answers, classes: list[str], gate: GateSp
     return said
 
 
-def _doubt(seen: dict[str, Any], fresh: Answers, spec: RetrainSpec) -> str | None:
+def _doubt(seen: Seen, fresh: Answers, spec: RetrainSpec) -> str | None:
     if not seen["quality"] or spec.trust_labels:
         return None
     right = int((fresh.challenger == fresh.truth).sum())

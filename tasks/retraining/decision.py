@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from prefect import get_run_logger, task
 
@@ -21,24 +21,25 @@ from seqclass.store.retrainings import (
 )
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
+from tasks.evaluation.verdict import Verdict
 from tasks.retraining.detection import NewData, Round, attempt_at
 from tasks.retraining.inspect_rows import new_rows
+from tasks.retraining.outcomes import Outcome, Seen
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
-Outcome = dict[str, Any]
 
 
 class Challenge(NamedTuple):
     """A registered challenger and what its comparison with the champion said."""
 
     challenger: str
-    verdict: dict[str, Any]
+    verdict: Verdict
 
 
 @task(name="apply decision")
 def apply_decision(
     new_data: NewData,
-    seen: dict[str, Any],
+    seen: Seen,
     challenge: Challenge | None,
     workspace: str,
     turn: Round,
@@ -79,7 +80,8 @@ def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
         found = replay_pending(root, name)
     for record in found:
         get_run_logger().info("%s: carried out now: %s", record["challenger"], record["decision"])
-    return [{**record, "model": open_model(root, name).ref} for record in found]
+    ref = open_model(root, name).ref
+    return [cast(Outcome, {**record, "model": ref}) for record in found]
 
 
 @task(name="note failure")
@@ -92,7 +94,7 @@ def note_failure(new_data: NewData, error: str, turn: Round) -> Outcome | None:
         if attempt is not None:
             write_attempt(root, name, replace(attempt, error=error))
         return None
-    outcome = {
+    outcome: Outcome = {
         **_look(new_data, {"resting": None, "words": [], "quality": None, "drift": None}),
         "decision": FAILED,
         "reasons": [f"{attempt.tries} tries failed, the last one: {error}"],
@@ -112,11 +114,11 @@ def _waited_s(root: Root, new_data: NewData) -> float:
     return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 1)
 
 
-def _look(new_data: NewData, seen: dict[str, Any]) -> Outcome:
+def _look(new_data: NewData, seen: Seen) -> Outcome:
     """The outcome where no challenger was trained."""
     return {
         "decision": NOTHING_NEW,
-        "reasons": [seen["resting"], *seen["words"]],
+        "reasons": [*([seen["resting"]] if seen["resting"] else []), *seen["words"]],
         "champion": new_data.champion,
         "challenger": None,
         "dataset": new_data.latest,
@@ -129,7 +131,7 @@ def _look(new_data: NewData, seen: dict[str, Any]) -> Outcome:
     }
 
 
-def _decide(root: Root, challenger: str, verdict: dict[str, Any]) -> Outcome:
+def _decide(root: Root, challenger: str, verdict: Verdict) -> Outcome:
     """What the audit will say; a champion that was moved meanwhile is beaten by nobody."""
     model = open_model(root, challenger)
     reasons = list(verdict["reasons"])

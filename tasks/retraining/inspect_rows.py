@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,7 @@ from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
 from tasks.data.split import split_of
 from tasks.retraining.detection import NewData, fresh_ids
+from tasks.retraining.outcomes import Seen
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
 
@@ -55,9 +56,7 @@ class Series(NamedTuple):
 
 
 @task(name="inspect new rows")
-def inspect_rows(
-    new_data: NewData, spec: RetrainSpec, workspace: str, root_url: str
-) -> dict[str, Any]:
+def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url: str) -> Seen:
     """Quality first, then drift; a table, a picture and words are stored in the workspace.
 
     ``changed`` says whether either has moved, ``words`` what was found, and ``resting`` why no
@@ -74,7 +73,7 @@ def inspect_rows(
     _store(root, workspace, drift)
     words = [*([quality_words(quality)] if quality else []), drift_words(drift)]
     changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
-    seen = {
+    seen: Seen = {
         "rows": len(rows),
         "labelled": sum(label is not None for label in now.labels),
         "quality": quality,
