@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flows.__main__ import main
 from flows.cli.command_line import PREFECT_SETTINGS
@@ -32,6 +33,9 @@ os.environ.update(environment())
 # Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
 # the stream that it began with, which is pytest's.
 import_module("prefect.main")
+# How long drawing examples takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 FIRST = {
