@@ -42,7 +42,7 @@ FIRST = {
     f"test_{name}"
     for name in (
         "service", "service_restart", "kill", "kill_each", "readme", "registry_machine", "secrets",
-        "doors",
+        "doors", "chaos",
     )
 }  # fmt: skip
 """Modules whose proofs matter most: CI's time may end before the last."""

@@ -3,21 +3,16 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.service.processes import environment_of, marked, runs
-from flows.service.server import SILENCE_S, Service, client_of, recorded
-from flows.service.worker import online_workers
+from flows.service.processes import marked
+from flows.service.server import SILENCE_S
 from seqclass.store.attempts import read_attempt
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
@@ -25,100 +20,14 @@ from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
-from tests.support.places import REPOSITORY
 from tests.support.servers import free_port
+from tests.support.service import Up, command, ended, started
 from tests.support.stored import store_series
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ONE_NETWORK = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
 QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
-
-
-def surroundings(**more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "SEQCLASS_STORAGE")}
-    return {**kept, "PYTHONPATH": str(REPOSITORY), **more}
-
-
-def command(*words: str, **more: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "flows", *words], env=surroundings(**more), capture_output=True,
-        text=True,
-    )  # fmt: skip
-
-
-class Up:
-    """A running ``seqclass up``."""
-
-    def __init__(self, root: Root, port: int) -> None:
-        self.root = root
-        Path(root.path).mkdir(exist_ok=True)
-        self.log = Path(root.path + ".log")
-        began = time.monotonic()
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "flows", "up", "--port", str(port), "--root", root.path,
-                 "--json"],
-                env=surroundings(), stdout=subprocess.PIPE, stderr=log, text=True, cwd="/",
-            )  # fmt: skip
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        self.seconds = time.monotonic() - began
-        assert line, self.log.read_text()
-        self.said = json.loads(line)
-        found = recorded(root)
-        assert found is not None
-        self.service: Service = found
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(timeout=60)
-
-    @contextmanager
-    def client(self) -> Iterator[Any]:
-        with client_of(self.service) as client:
-            yield client
-
-    def ask(self, deployment: str, **parameters: object) -> Any:
-        """Start a run of a deployment; its id."""
-        with self.client() as client:
-            found = client.read_deployment_by_name(deployment)
-            return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
-
-    def runs(self, flow: str) -> list[Any]:
-        """Runs of a flow, oldest first."""
-        from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-
-        with self.client() as client:
-            found = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
-        return sorted(found, key=lambda run: run.created)
-
-    def run(self, run_id: Any) -> Any:
-        with self.client() as client:
-            return client.read_flow_run(run_id)
-
-    def process_of(self, run_id: Any) -> int:
-        """The topmost process of a flow run."""
-        wanted = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
-
-        def found() -> list[int]:
-            return [pid for pid in runs(self.service.mark) if wanted in environment_of(pid)]
-
-        return until(found, 60)[0]
-
-    def pid_of(self, kind: str) -> int:
-        words = {"server": b"flows.service.serving", "worker": b"worker"}[kind]
-        return next(
-            pid for pid in marked(self.service.mark)
-            if words in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        )  # fmt: skip
-
-
-def until(find: Callable[[], Any], seconds: float) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline, find
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -219,17 +128,6 @@ def sweep_every(up: Up, seconds: int) -> None:
         client.update_deployment_schedule(found.id, schedule.id, schedule=interval)
 
 
-def ended(up: Up, run_id: Any, seconds: float) -> Any:
-    """The state in which a run ended."""
-    return until(lambda: (state := up.run(run_id).state).is_final() and state, seconds)
-
-
-def started(up: Up, run_id: Any) -> Any:
-    """Wait until a run is at work."""
-    until(lambda: up.run(run_id).state.is_running(), 90)
-    return run_id
-
-
 def dropped(up: Up, first: int) -> Any:
     """Put a file of 60 series into the inbox; the retraining that it leads to."""
     before = len(up.runs("retrain-model"))
@@ -240,16 +138,6 @@ def dropped(up: Up, first: int) -> Any:
 def check_sound(root: Root) -> None:
     assert verify_tree(root)["bad"] == []
     assert root.exists("models", "toy", str(champion_of(root, "toy")), "manifest.json")
-
-
-def is_online(up: Up) -> bool:
-    import httpx
-
-    try:
-        with up.client() as client:
-            return bool(online_workers(client))
-    except (httpx.HTTPError, RuntimeError):
-        return False
 
 
 def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
@@ -267,7 +155,7 @@ def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     check_sound(root)
-    until(lambda: is_online(service), 90)
+    until(service.is_online, 90)
     following = dropped(service, 100)
     another = service.ask("retrain-model/local", model="toy")
     see_the_schedule_fire(service)

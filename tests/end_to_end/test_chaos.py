@@ -1,0 +1,206 @@
+"""Whatever is killed at whatever stage of a retraining, it comes to one decision by itself.
+
+A file is dropped for a small model of its own. As soon as storage shows that the stage has begun,
+the run, its worker, the server, or several of them at once, get SIGKILL, and nobody lends a hand.
+With ``SEQCLASS_CHAOS`` set, every kill is made at every stage, else a few of them.
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from flows.cli.server_commands import STEADY_S
+from flows.service.processes import marked, runs
+from seqclass.store.attempts import RETRAINING, read_attempt
+from seqclass.store.audit import read_audit
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.leases import is_claimed
+from seqclass.store.registry import Grounds, champion_of, move_champion, open_model
+from seqclass.store.retrainings import retrainings_of
+from seqclass.store.root import Root, open_root, read_manifest
+from seqclass.store.seeds import UNFINISHED
+from seqclass.store.staging import staging
+from seqclass.training.spec import TrainingSpec
+from tasks.compute.workers import end_workers
+from tasks.data.split import split_rows
+from tasks.evaluation.compare import compare
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.report import write_report
+from tasks.registry.register import register
+from tasks.training.train import train
+from tests.support.arrivals import drop, rows
+from tests.support.places import NOW
+from tests.support.postgres import postgres, program
+from tests.support.service import Up
+from tests.support.stored import store_series
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+SPEC = TrainingSpec(seeds=2, members=("convolutions",))
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model whose retraining is disturbed, and the seeds that were there before."""
+
+    root: Root
+    name: str
+    seeds: frozenset[str]
+
+    def staged(self, kind: str, file: str = "") -> bool:
+        folders = Path(self.root.path, ".staging").glob(f"*-{kind}-{self.name}-????????")
+        return any((folder / file).exists() for folder in folders)
+
+    def kept(self) -> set[str]:
+        """Seeds that this retraining has finished."""
+        return set(self.root.names(UNFINISHED)) - self.seeds
+
+
+STAGES: dict[str, Callable[[Case], Any]] = {
+    "ingest": lambda case: len(dataset_versions(case.root, case.name)) > 1,
+    "inspect": lambda case: case.staged("retraining"),
+    "train": lambda case: case.kept(),
+    "evaluate": lambda case: case.staged("model", "model.keras"),
+    "judge": lambda case: case.staged("model", "stability.json"),
+    "promote": lambda case: retrainings_of(case.root, case.name),
+}
+"""What storage shows as soon as a stage has begun, or of ``ingest``, that rows are committed and
+nobody was told; of ``promote``, that the decision is sealed."""
+WHO = ("run worker server", "server", "run", "worker", "run worker", "run server", "worker server")
+FEW = (
+    ("sqlite", "run worker server", "train"),
+    ("sqlite", "run", "promote"),
+    ("postgres", "run worker server", "judge"),
+)
+EVERY = [(base, who, stage) for base in ("sqlite", "postgres") for who in WHO for stage in STAGES]
+CASES = EVERY if os.environ.get("SEQCLASS_CHAOS") else FEW
+
+
+@pytest.fixture(scope="module")
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What training and testing a small model gave, as every model of these tests has it."""
+    folder = tmp_path_factory.mktemp("candidate")
+    root = open_root(folder / "tree")
+    store_series(root, n=150)
+    workspace = root.join("candidate")
+    with disable_run_logger():
+        split_rows.fn("toy", SPEC, workspace, root.url)
+        train.fn("toy", SPEC, workspace, root.url)
+        evaluate.fn("toy", SPEC, workspace, root.url)
+        compare.fn("toy", SPEC, workspace, "toy", root.url)
+        write_report.fn("toy", workspace, root.url)
+    end_workers()
+    return Path(workspace)
+
+
+@pytest.fixture(scope="module")
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Up]:
+    root = open_root(tmp_path_factory.mktemp(request.param) / "tree")
+    if request.param == "sqlite":
+        yield from served(root)
+    elif program("postgres") is None:
+        missing = pytest.fail if os.environ.get("SEQCLASS_NEEDS_POSTGRES") else pytest.skip
+        missing("PostgreSQL is not installed")
+    else:
+        with postgres() as address:
+            yield from served(root, **{DATABASE: address})
+
+
+def served(root: Root, **more: str) -> Iterator[Up]:
+    up = Up(root, 0, **more)
+    try:
+        yield up
+        assert verify_tree(root)["bad"] == []
+        assert up.process.poll() is None
+    finally:
+        up.stop()
+        assert marked(up.service.mark) == set()
+
+
+def champion(root: Root, name: str, candidate: Path) -> None:
+    """A model with a champion of its own, whose dataset has 150 rows."""
+    store_series(root, name, n=150)
+    with staging(root, f"model-{name}") as workspace, disable_run_logger():
+        shutil.copytree(candidate, workspace, dirs_exist_ok=True)
+        ref = register.fn(name, SPEC, workspace, name, root.url)
+    version = open_model(root, ref).version
+    move_champion(root, name, version, Grounds("me", "", {}, NOW))
+
+
+def seconds_of(case: Case) -> dict[int, float]:
+    """Seconds that each finished seed has taken: another training would take others."""
+    found = {}
+    for key in case.kept():
+        record = read_manifest(case.root, case.root.join(UNFINISHED, key))["record"]
+        found[record["seed"]] = record["seconds"]
+    return found
+
+
+def kill(up: Up, who: str) -> None:
+    pids = {up.pid_of(kind) for kind in who.split() if kind != "run"}
+    if "run" in who:
+        pids |= runs(up.service.mark)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def has_come_to_rest(case: Case) -> bool:
+    """Whether there is a decision, it was carried out, and nobody is at work on the model."""
+    root, name = case.root, case.name
+    records = retrainings_of(root, name)
+    return (
+        bool(records)
+        and champion_of(root, name) == str(records[-1]["challenger"]).rpartition("@")[2]
+        and read_attempt(root, name) is None
+        and not is_claimed(root, RETRAINING, "models", name)
+    )
+
+
+def ends_steadily(up: Up) -> bool:
+    """Whether one more end of a process counts as the first: after five in a row ``up`` ends."""
+    return time.monotonic() - LAST_KILL.get(up.service.mark, -1e9) > STEADY_S + 10
+
+
+LAST_KILL: dict[str, float] = {}
+
+
+@pytest.mark.parametrize(("service", "who", "stage"), CASES, indirect=["service"])
+def test_a_retraining_comes_to_one_decision_whatever_is_killed(
+    service: Up, candidate: Path, who: str, stage: str, capsys: pytest.CaptureFixture
+) -> None:
+    root, name = service.root, f"{who}-{stage}".replace(" ", "-")
+    champion(root, name, candidate)
+    case = Case(root, name, frozenset(root.names(UNFINISHED)))
+    until(service.is_online, 120)
+    until(lambda: ends_steadily(service), 120)
+    drop(open_root(root.join("inbox", name)), "more.parquet", rows(0, 60))
+    until(lambda: STAGES[stage](case), 240, every_s=0.002)
+    finished, killed = seconds_of(case), time.monotonic()
+    kill(service, who)
+    LAST_KILL[service.service.mark] = killed
+    until(lambda: has_come_to_rest(case), 900)
+    seconds = time.monotonic() - killed
+    [record] = retrainings_of(root, name)
+    assert record["decision"] == "promoted", record["reasons"]
+    assert [entry["what"] for entry in read_audit(root, name)] == ["promote", "promote"]
+    latest = open_dataset(root, name)
+    assert Counter(latest.labels()["series_id"].to_pylist()).most_common(1)[0][1] == 1
+    assert (record["dataset"], latest.manifest["n_series"]) == (latest.ref, 210)
+    trained = open_model(root, name).read_json("stability.json")["seeds"]
+    assert finished.items() <= {seed["seed"]: seed["seconds"] for seed in trained}.items()
+    with capsys.disabled():
+        print(f"\nchaos: {who} killed at {stage}: decided and at rest after {seconds:.0f} s, "
+              f"{len(finished)} seeds taken up")  # fmt: skip

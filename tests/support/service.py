@@ -1,0 +1,112 @@
+"""A running ``seqclass up``."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flows.service.processes import environment_of, marked, runs
+from flows.service.server import Service, client_of, is_server, recorded, server_may_be_away
+from flows.service.worker import is_worker, online_workers
+from seqclass.store.root import Root
+from tests.support.places import REPOSITORY
+from tests.support.waiting import until
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "SEQCLASS_STORAGE")}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), **more}
+
+
+def command(*words: str, **more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "flows", *words], env=surroundings(**more), capture_output=True,
+        text=True,
+    )  # fmt: skip
+
+
+class Up:
+    """A running ``seqclass up``."""
+
+    def __init__(self, root: Root, port: int, **more: str) -> None:
+        self.root = root
+        Path(root.path).mkdir(exist_ok=True)
+        self.log = Path(root.path + ".log")
+        began = time.monotonic()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows", "up", "--port", str(port), "--root", root.path,
+                 "--json"],
+                env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd="/",
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.seconds = time.monotonic() - began
+        assert line, self.log.read_text()
+        self.said = json.loads(line)
+        found = recorded(root)
+        assert found is not None
+        self.service: Service = found
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        with client_of(self.service) as client:
+            yield client
+
+    def ask(self, deployment: str, **parameters: object) -> Any:
+        """Start a run of a deployment; its id."""
+        with self.client() as client:
+            found = client.read_deployment_by_name(deployment)
+            return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
+
+    def runs(self, flow: str) -> list[Any]:
+        """Runs of a flow, oldest first."""
+        from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+
+        with self.client() as client:
+            found = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
+        return sorted(found, key=lambda run: run.created)
+
+    def run(self, run_id: Any) -> Any:
+        with self.client() as client:
+            return client.read_flow_run(run_id)
+
+    def process_of(self, run_id: Any) -> int:
+        """The topmost process of a flow run."""
+        wanted = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
+
+        def found() -> list[int]:
+            return [pid for pid in runs(self.service.mark) if wanted in environment_of(pid)]
+
+        return until(found, 60)[0]
+
+    def pid_of(self, kind: str) -> int:
+        is_it = {"server": is_server, "worker": is_worker}[kind]
+        return next(pid for pid in marked(self.service.mark) if is_it(pid))
+
+    def is_online(self) -> bool:
+        """Whether the server answers and knows of a living worker."""
+        with server_may_be_away(), self.client() as client:
+            return bool(online_workers(client))
+        return False
+
+
+def ended(up: Up, run_id: Any, seconds: float) -> Any:
+    """The state in which a run ended."""
+    return until(lambda: (state := up.run(run_id).state).is_final() and state, seconds)
+
+
+def started(up: Up, run_id: Any) -> Any:
+    """Wait until a run is at work."""
+    until(lambda: up.run(run_id).state.is_running(), 90)
+    return run_id
