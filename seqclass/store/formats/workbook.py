@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import gather, survey_rows
-from seqclass.store.formats.table import ColumnNames, Reading, refusal
+from seqclass.store.formats.table import ColumnNames, Reading, RefusalError, refusal
 from seqclass.store.formats.widetext import wide_tables
 
 FIRST_ROW = 2
@@ -45,6 +45,16 @@ def _check_size(path: str, limits: Limits) -> None:
 def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
     """The one sheet that has cells, or the one that is named; its first row names the columns."""
     _check_size(path, limits)
+    try:
+        return _read_sheet(path, names, limits)
+    except (OSError, RefusalError):
+        raise
+    except Exception as error:  # openpyxl has no kind of its own for XML that it can't take
+        said = " ".join(str(error).split())
+        raise refusal(path, "an Excel workbook", said, "save it again as .xlsx") from error
+
+
+def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
     import openpyxl
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)

@@ -322,7 +322,7 @@ def test_an_archive_that_is_no_workbook_or_would_be_huge_is_refused(tmp_path: Pa
         read(str(tmp_path / "b.xlsx"))
     with zipfile.ZipFile(tmp_path / "c.xlsx", "w") as archive:
         archive.writestr("a.txt", b"none")
-    with pytest.raises(ValueError, match="a sound file"):
+    with pytest.raises(ValueError, match="an Excel workbook"):
         read(str(tmp_path / "c.xlsx"))
 
 
