@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.lib import format as npy
 
 from seqclass.padding import series_lengths
-from seqclass.store.formats.columns import to_float32
+from seqclass.store.formats.columns import check_precision, to_float32
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from seqclass.store.rows import from_dense
@@ -193,7 +193,10 @@ def _array_tables(
     lengths = None if stated is None else _stated_lengths(stated, x, reading.limits)
     names, first = channel_names(n_channels), 0
     for block in x.blocks(reading.limits):
-        values = to_float32(block.reshape(*block.shape[:2], n_channels))
+        wide = block.reshape(*block.shape[:2], n_channels)
+        values = to_float32(wide)
+        for k, name in enumerate(names):
+            check_precision(x.path, name, wide[:, :, k].ravel(), values[:, :, k].ravel())
         if not reading.keep_infinite:
             _refuse_infinite(x.path, values, first)
         cut = slice(first, first + len(values))

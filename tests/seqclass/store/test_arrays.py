@@ -90,6 +90,7 @@ def test_labels_of_any_form_are_the_same_classes(tmp_path: Path, y: np.ndarray) 
         ({"X": np.ones((2, 3)), "y": np.array([1, np.inf])}, "row 2: expected a class in every"),
         ({"X": np.ones((2, 3)), "y": np.array([[1, 1], [0, 1]])}, "row 1: expected one-hot labels"),
         ({"X": np.array([[1, np.inf]]), "y": np.ones(1)}, "row 1: expected finite numbers"),
+        ({"X": 1e9 + np.ones((2, 6)).cumsum(1), "y": np.ones(2)}, "lost beside a size of 1e+09"),
         ({"X": np.ones((1, 2)), "y": np.array([b"\xff"])}, "labels of Unicode text"),
         ({"X": np.ones((1, 2)), "y": np.array(["\ud800"])}, "labels of Unicode text"),
         ({"X": np.ones((1, 2)), "y": np.array([2**31 - 1], np.int32).view("U1")}, "of Unicode"),
