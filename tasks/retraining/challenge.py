@@ -219,14 +219,13 @@ def _answers(
         return [Answers(empty, empty, empty) for _ in wanted]
     jobs = [(latest, rows, side.path, side.channels) for side in sides]
     found = workers().run([(answer_rows, job) for job in jobs])
-    said = [
-        np.array(
-            [
-                number[side.classes[code]]
-                for code in predict_labels(own["probabilities"], side.offsets)
-            ]
-        )
+    codes = [
+        predict_labels(own["probabilities"], side.offsets)
         for own, side in zip(found, sides, strict=True)
+    ]
+    said = [
+        np.array([number[side.classes[code]] for code in own])
+        for own, side in zip(codes, sides, strict=True)
     ]
     truth = np.array([number[labels[row]] for row in rows])
     parts = [np.array([ids[row] in some for row in rows]) for some in wanted]
