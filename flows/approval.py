@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from prefect.states import Running
 
 from seqclass.monitoring.retraining import RetrainSpec
-from tasks.evaluation.verdict import Verdict
+from tasks.evaluation.compare import Verdict
 
 
 class Approval(RunInput):

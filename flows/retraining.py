@@ -29,13 +29,13 @@ from tasks.retraining.challenge import choose_rows, evaluate_challenger, trainin
 from tasks.retraining.decision import (
     NOTHING_NEW,
     Challenge,
+    Outcome,
     apply_decision,
     end_what_was_cut_short,
     note_failure,
 )
 from tasks.retraining.detection import NewData, Round, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
-from tasks.retraining.outcomes import Outcome
 from tasks.training.train import forget_finished, train
 
 STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}

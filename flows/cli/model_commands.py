@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retraining import RetrainSpec
     from tasks.registry.promote import Move
-    from tasks.retraining.outcomes import Outcome
+    from tasks.retraining.decision import Outcome
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from flows.cli.printing import add_row, new_table, print_json, print_table
 
 if TYPE_CHECKING:
     from tasks.registry.promote import Move
-    from tasks.retraining.outcomes import Outcome
+    from tasks.retraining.decision import Outcome
 
 
 def show_scores(found: dict[str, Any], as_json: bool) -> None:

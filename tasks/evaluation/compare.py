@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
@@ -11,6 +11,7 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.metrics import log_loss, scores
 from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
 from seqclass.monitoring.gate import refused_by
+from seqclass.monitoring.paired import Paired
 from seqclass.store.datasets import open_checked
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
@@ -20,7 +21,26 @@ from seqclass.store.split import SPLIT, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import predict_rows
 from tasks.compute.workers import workers
-from tasks.evaluation.verdict import Verdict
+
+
+class Verdict(TypedDict):
+    """Whether a candidate is better than the champion, and why, as ``comparison.json`` has it.
+
+    reasons: what speaks against, none where it is better. old, newest: comparisons of a
+    retraining on old and new test rows. doubted: whether the new labels are; unanswered: whether a
+    person was asked in vain.
+    """
+
+    champion: str | None
+    better: bool
+    reason: str
+    candidate_scores: NotRequired[dict[str, float]]
+    champion_scores: dict[str, float] | None
+    reasons: NotRequired[list[str]]
+    doubted: NotRequired[bool]
+    old: NotRequired[Paired | None]
+    newest: NotRequired[Paired | None]
+    unanswered: NotRequired[bool]
 
 
 @dataclass(frozen=True)

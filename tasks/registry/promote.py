@@ -23,8 +23,7 @@ from seqclass.store.registry import (
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.compare import Candidate, compare_with
-from tasks.evaluation.verdict import Verdict
+from tasks.evaluation.compare import Candidate, Verdict, compare_with
 from tasks.registry.policy import policy_of
 
 

@@ -18,10 +18,10 @@ from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import Root, open_root
-from tasks.evaluation.verdict import Verdict
+from tasks.evaluation.compare import Verdict
 from tasks.registry.policy import policy_of
 from tasks.registry.publish import artifact_key
-from tasks.retraining.outcomes import Outcome
+from tasks.retraining.decision import Outcome
 
 MAX_SHOWN = 20
 EVENTS = {

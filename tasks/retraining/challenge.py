@@ -31,10 +31,9 @@ from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of, times_of
-from tasks.evaluation.compare import Candidate, ids_of, offsets_of
-from tasks.evaluation.verdict import Verdict
+from tasks.evaluation.compare import Candidate, Verdict, ids_of, offsets_of
 from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids, pairs_of
-from tasks.retraining.outcomes import Seen
+from tasks.retraining.inspect_rows import Seen
 
 
 class Side(NamedTuple):

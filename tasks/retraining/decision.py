@@ -1,11 +1,13 @@
 """Task: what becomes of a retraining: the champion moves or stays, and a record says why."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 from prefect import get_run_logger, task
 
+from seqclass.monitoring.quality import QualityChange
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.attempts import end_attempt, write_attempt
 from seqclass.store.audit import actor, next_number
@@ -21,12 +23,31 @@ from seqclass.store.retrainings import (
 )
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.evaluation.verdict import Verdict
+from tasks.evaluation.compare import Verdict
 from tasks.retraining.detection import NewData, Round, attempt_at
-from tasks.retraining.inspect_rows import new_rows
-from tasks.retraining.outcomes import Outcome, Seen
+from tasks.retraining.inspect_rows import Compared, Seen, new_rows
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
+
+
+class Outcome(TypedDict, total=False):
+    """What was decided about a model, and why. settled: whether its rows count as seen; audit:
+    what the champion's audit will say; folder: where the record lies."""
+
+    model: str
+    decision: str
+    reasons: list[str]
+    champion: str
+    challenger: str | None
+    dataset: str
+    new_rows: int
+    quality: QualityChange | None
+    drift: Compared | None
+    seen: list[str]
+    doubted: bool
+    settled: bool
+    audit: Mapping[str, Any] | None
+    folder: str
 
 
 class Challenge(NamedTuple):

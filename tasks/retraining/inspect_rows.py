@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +33,28 @@ from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
 from tasks.data.split import split_of
 from tasks.retraining.detection import NewData, fresh_ids
-from tasks.retraining.outcomes import Seen
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
+
+
+class Compared(TypedDict):
+    """What has drifted, and how many comparisons there were."""
+
+    drifted: list[str]
+    compared: int
+
+
+class Seen(TypedDict):
+    """What new rows look like. changed: whether quality or rows have; resting: why no challenger
+    is worth a training; words: what was found."""
+
+    rows: NotRequired[int]
+    labelled: NotRequired[int]
+    quality: QualityChange | None
+    drift: Compared | None
+    changed: NotRequired[bool]
+    resting: str | None
+    words: list[str]
 
 
 @dataclass(frozen=True)

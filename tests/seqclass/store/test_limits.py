@@ -78,14 +78,6 @@ def many_channels(path: Path) -> Path:
     return path
 
 
-def nothing_times_much(path: Path) -> Path:
-    """Labels that take no byte each, a million of millions of them."""
-    with zipfile.ZipFile(path, "w") as archive:
-        member(archive, "X", (10**12, 1), "<U0", 0)
-        member(archive, "y", (10**12,), "<U0", 0)
-    return path
-
-
 def false_header(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         member(archive, "X", (10**6, 10**6), "<f8", 64)
@@ -110,7 +102,6 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path], str]] = {
     "one text for many rows": ("a.parquet", one_text_for_many_rows, "whole_bytes"),
     "zeros": ("a.npz", zeros, "ratio"),
     "many channels": ("a.npz", many_channels, "channels"),
-    "nothing times much": ("a.npz", nothing_times_much, "series"),
     "channels of text": ("a.ts", channels_of_text, "channels"),
     "columns of text": ("a.csv", columns_of_text, "channels"),
 }
