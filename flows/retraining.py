@@ -96,6 +96,7 @@ def _retrain(turn: Round) -> Outcome:
         words = shown(" ".join(str(error).split()) or type(error).__name__)
         if failed := note_failure(new_data, words, turn):
             announce(failed, root_url)
+            refresh_catalogue(root_url, failed["model"])
         raise
 
 
@@ -103,6 +104,7 @@ def carry_out_late(name: str, root_url: str) -> None:
     """Move the champion as a decision says whose run was killed right after it was sealed."""
     for late in end_what_was_cut_short(name, root_url):
         announce(late, root_url)
+        refresh_catalogue(root_url, late["model"])
 
 
 def _challenge(new_data: NewData, turn: Round) -> Outcome:

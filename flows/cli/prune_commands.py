@@ -9,6 +9,7 @@ from flows.cli.command_line import ReasonOption
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.store.pruning import Item
@@ -34,6 +35,7 @@ def prune(
     items = plan_pruning(store, spec, now)
     if yes:
         items = remove_items(store, spec, [item.ref for item in items if not item.why], reason, now)
+        _refresh(store, items)
     _show(items, yes, place.as_json)
 
 
@@ -57,8 +59,19 @@ def delete(
     wanted = (open_model if ref.startswith("models/") else open_dataset)(store, ref).ref
     [item] = [item for item in plan_pruning(store, spec, now) if item.ref == wanted]
     check_deletable(store, item)
-    items = remove_items(store, spec, [wanted], reason, now) if yes else [item]
+    items = [item]
+    if yes:
+        items = remove_items(store, spec, [wanted], reason, now)
+        _refresh(store, items)
     _show([item for item in items if not item.why], yes, place.as_json)
+
+
+def _refresh(store: Root, items: "list[Item]") -> None:
+    """The pages no longer name what is gone."""
+    from seqclass.pages.catalogue import KINDS, refresh
+
+    gone = [item.ref for item in items if not item.why and "@" in item.ref]
+    refresh(store, [ref for ref in gone if ref.partition("/")[0] in KINDS])
 
 
 def _show(items: "list[Item]", done: bool, as_json: bool) -> None:

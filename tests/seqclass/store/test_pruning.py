@@ -1,5 +1,6 @@
 """What prune and delete remove, what they keep and why, and that the rest stays sound."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,12 @@ def test_what_stays_is_what_a_rollback_a_pin_or_another_version_needs(lived: Roo
     assert all(young)
 
 
+def shown_versions(root: Root) -> list[str]:
+    """Those that the model's page has."""
+    summary = json.loads(Path(root.join("models/toy/index.json")).read_text())
+    return [version["version"] for version in summary["versions"]]
+
+
 def test_a_dry_run_removes_nothing_and_yes_leaves_a_sound_tree(
     lived: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
@@ -91,6 +98,7 @@ def test_a_dry_run_removes_nothing_and_yes_leaves_a_sound_tree(
     found = seqclass_json("prune", "--rollbacks", "2", "--yes", "--reason", "spring")
     assert "inbox/toy/done/taken.parquet" in found["removed"]
     assert model_versions(lived, "toy") == ["v1", "v5", "v6", "v7", "v8"]
+    assert shown_versions(lived) == ["v1", "v5", "v6", "v7", "v8"]
     assert len(dataset_versions(lived, "toy")) == 6
     assert (Path(old).exists(), Path(new).exists()) == (False, False)
     assert not (done / "taken.parquet").exists()
@@ -113,6 +121,7 @@ def test_one_version_is_deleted_and_what_is_needed_is_not(
     assert "v3" in model_versions(lived, "toy")
     assert seqclass_json("delete", "models/toy@v3", "--yes")["removed"] == ["models/toy@v3"]
     assert "v3" not in model_versions(lived, "toy")
+    assert "v3" not in shown_versions(lived)
     assert len(model_versions(lived, "toy")) == 7
     needed, used = open_dataset(lived, "toy").ref, read_model(lived, "toy", "v2")
     for ref, says in (
