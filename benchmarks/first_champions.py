@@ -94,7 +94,7 @@ def _archived(name: str) -> Rows:
     return x, y, np.arange(n_train), np.arange(n_train, len(y))
 
 
-def objections(case: str, draw: int, members: tuple[Member, ...]) -> dict[str, Any]:
+def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str, Any]:
     """What speaks against the model of a draw as a first champion; nothing, if it becomes one."""
     from seqclass.runtime import tensorflow
 
@@ -104,6 +104,7 @@ def objections(case: str, draw: int, members: tuple[Member, ...]) -> dict[str, A
     from seqclass.monitoring.first_champion import evidence_of, first_champion_failures
     from seqclass.monitoring.gate import stability_gate
     from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerated
     from seqclass.training.baselines import baseline_predictions
     from seqclass.training.fitting import Rows
     from seqclass.training.replica import TrainingRows, train_replica
@@ -112,7 +113,8 @@ def objections(case: str, draw: int, members: tuple[Member, ...]) -> dict[str, A
     x, y, kept, held = drawn(case, draw)
     known = TrainingRows(Rows(x[kept], y[kept]), int(y.max()) + 1)
     made = train_replica(known, spec, draw, lambda *_: None)
-    said, offsets = predict_all(made.classifier, x[held])["probabilities"], made.decision.offsets
+    said = predict_all(accelerated(made.classifier), x[held])["probabilities"]
+    offsets = made.decision.offsets
     baselines = baseline_predictions(x[kept], y[kept], x[held], spec.split_seed)
     answers = predict_labels(said, offsets)
     found = evidence_of(y[held], answers, baselines, spec.limits.significance, spec.split_seed)
@@ -166,7 +168,7 @@ def main() -> None:
         for draw, case in product(range(chosen.draws), chosen.cases):
             missing = (case, draw, len(members)) not in done and (draw == 0 or "-" in case)
             if missing and time.monotonic() - began < chosen.seconds:
-                runs.append(objections(case, draw, members))
+                runs.append(gate_failures(case, draw, members))
                 file.write(json.dumps(runs[-1]) + "\n")
                 file.flush()
     Console(width=None if sys.stdout.isatty() else 200).print(

@@ -27,7 +27,7 @@ from flows.cli import (
     training_commands,
     voting_commands,
 )
-from flows.cli.command_line import BAD_INPUT, FAULT, complain, settle_prefect
+from flows.cli.command_line import BAD_INPUT, FAULT, complain, set_prefect_defaults
 from flows.cli.interruption import INTERRUPTED, INTERRUPTION
 from flows.cli.option_groups import flat
 
@@ -60,7 +60,7 @@ def about(
     ] = False,
 ) -> None:
     """Turn labelled sequences into a trusted LSTM classifier."""
-    settle_prefect()
+    set_prefect_defaults()
 
 
 generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)

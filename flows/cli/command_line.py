@@ -137,7 +137,7 @@ def writable(root: str | None) -> Root:
     return store
 
 
-def settle_prefect() -> None:
+def set_prefect_defaults() -> None:
     """Set what Prefect reads once, when it is imported; before that, or it is not heard."""
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
@@ -151,7 +151,7 @@ def prepare_prefect(
     With ``store``, where no server is configured, that of a ``seqclass up`` of the root is used.
     A throw-away one starts while the module, and what the ``workers`` need, is imported.
     """
-    settle_prefect()
+    set_prefect_defaults()
     from flows.service import throwaway
     from flows.service.diagnosis import server_problem
     from flows.service.server import prefect_url, use, use_service

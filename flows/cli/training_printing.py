@@ -126,19 +126,19 @@ def print_scores(title: str, found: dict[str, Any]) -> None:
         f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
         f"on {found['test_rows']} test rows"
     )
-    if found["test_rows"] < FEW_ROWS and found.get("held_back"):
-        typer.echo(held_back_line(found["held_back"], found["test_rows"]))
+    if found["test_rows"] < FEW_ROWS and found.get("out_of_fold"):
+        typer.echo(out_of_fold_line(found["out_of_fold"], found["test_rows"]))
     if "abstention" in found:
         _print_abstention(found["abstention"], found["without_offsets"])
 
 
-def held_back_line(held: dict[str, Any], n_test: int) -> str:
+def out_of_fold_line(found: dict[str, Any], n_test: int) -> str:
     """What training rows say where test rows are few: each was answered by members without it."""
-    low, high = held["interval"]
+    low, high = found["interval"]
     return (
-        f"{n_test} test rows say little; of {held['rows']} training rows, each answered by members "
-        f"that were not fitted to it, {held['accuracy']:.4f} are right, 95% interval {low:.4f} to "
-        f"{high:.4f}, a little flattered: the members were weighed by them"
+        f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
+        f"members that were not fitted to it, {found['accuracy']:.4f} are right, 95% interval "
+        f"{low:.4f} to {high:.4f}, flattered, since the members were weighed by them"
     )
 
 

@@ -13,7 +13,7 @@ from seqclass.pages.records import Ends
 from seqclass.pages.rendering import record_bytes, render, write_pages
 from seqclass.pages.version_report import has_report
 from seqclass.store.datasets import open_dataset
-from seqclass.store.models import Model
+from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Root
 
@@ -95,7 +95,7 @@ def _origin(root: Root, ref: str) -> str:
 
 
 def _answers(model: Model) -> dict[Pair, str]:
-    with model.root.fs.open(model.path("predictions.parquet"), "rb") as file:
+    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file, columns=["series_id", "label", "prediction"])
     ids, labels, said = (table[name].to_pylist() for name in table.column_names)
     return dict(zip(zip(ids, labels, strict=True), said, strict=True))

@@ -11,7 +11,7 @@ from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Version
 from seqclass.pages.rendering import adapter, keep_page, render, score, words
 from seqclass.pages.trust import Tests, weakest_class
-from seqclass.store.models import REPORT, Model, read_model
+from seqclass.store.models import COMPARISON, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
 
@@ -68,7 +68,7 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         manifest=model.manifest,
         metrics=metrics,
         stability=model.read_json("stability.json"),
-        comparison=model.read_json("comparison.json"),
+        comparison=model.read_json(COMPARISON),
         drawings=drawings,
         loading=loading_lines(model),
         score_names=SCORE_NAMES,

@@ -16,7 +16,7 @@ DIGITS = 16
 
 
 class Quarantine:
-    """Collects rows in a staged folder; ``settle`` puts them beside their dataset."""
+    """Collects rows in a staged folder; ``commit`` puts them beside their dataset."""
 
     def __init__(self, root: Root, folder: str) -> None:
         self.root, self.path = root, f"{folder}/{QUARANTINE}.parquet"
@@ -38,7 +38,7 @@ class Quarantine:
             self.writer.close()
             self.sink.close()
 
-    def settle(self, name: str) -> None:
+    def commit(self, name: str) -> None:
         """Give the rows of a closed quarantine, where there are any, their lasting ``place``."""
         if self.writer is None:
             return

@@ -18,13 +18,12 @@ from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.padding import series_lengths
 from seqclass.training.assembly import Branch
 from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, Watch, fit
+from seqclass.training.recipe import MAX_FROZEN
 from seqclass.training.ridge import Ridge, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import Part
 from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
 
-MAX_FROZEN = 20_000
-"""Training rows at most that members with frozen features are fitted to."""
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a member's networks."""
 

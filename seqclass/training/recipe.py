@@ -7,6 +7,8 @@ from typing import Literal
 
 from seqclass.ranges import check_ranges
 
+MAX_FROZEN = 20_000
+"""Training rows at most that members with frozen features are fitted to."""
 CHUNK = 50
 """Updates between two looks at the losses; budgets are rounded up to a multiple of it."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqclass.training.recipe import Recipe
+from seqclass.training.recipe import MAX_FROZEN, Recipe
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
 from tasks.compute.workers import at_once
@@ -21,7 +21,6 @@ CLOSED_S = (1.0, 1e-2, 1.5e-3, 4e-6)
 convolutions there are; for a row and each of its values."""
 NETWORK_S = {"frozen-lstm": (1.0, 4e-4, 0.0), "conv-lstm": (1.5, 4e-4, 1.7e-6)}
 """To build a network; for a row of an update, and for each of its steps."""
-MAX_FROZEN = 20_000
 
 
 class Size(NamedTuple):

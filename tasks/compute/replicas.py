@@ -45,7 +45,7 @@ def train_seed(
     replica = _train(dataset, split, spec, seed, f"seed {seed}")
     save_keras(replica.classifier, root, model_path)
     save_keras(replica.members_alone, root, members_path(model_path))
-    with root.fs.open(_held_back_path(model_path), "wb") as file:
+    with root.fs.open(_out_of_fold_path(model_path), "wb") as file:
         np.save(file, replica.validation_logits)
     symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
     return {**_record(replica, f"seed {seed}"), "symbols": symbols}
@@ -54,7 +54,7 @@ def train_seed(
 def train_and_keep(key: str, job: tuple[Dataset, Split, TrainingSpec, int, str]) -> SeedRecord:
     """Train a seed, and keep what it gave until the training as a whole has ended."""
     record, path = train_seed(*job), job[-1]
-    keep_seed(job[0].root, key, [path, members_path(path), _held_back_path(path)], record)
+    keep_seed(job[0].root, key, [path, members_path(path), _out_of_fold_path(path)], record)
     return record
 
 
@@ -63,7 +63,7 @@ def members_path(model_path: str) -> str:
     return model_path.removesuffix(".keras") + ".members.keras"
 
 
-def _held_back_path(model_path: str) -> str:
+def _out_of_fold_path(model_path: str) -> str:
     return model_path.removesuffix(".keras") + ".npy"
 
 
@@ -86,8 +86,8 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
 
 
 class _Reporter:
-    """Tells how a seed's training goes on; an update that is not past the last one is of another
-    network."""
+    """Reports a seed's progress; where the count of updates does not rise, the next network has
+    begun."""
 
     def __init__(self, label: str) -> None:
         self._label, self._network, self._update = label, 1, 0
@@ -205,9 +205,9 @@ def build_ensemble(
 
     root = open_root(root_url)
     y = chosen.codes[chosen.train]
-    logits = [held_back_logits(root, path) / temperature for path, temperature in members]
+    logits = [out_of_fold_logits(root, path) / temperature for path, temperature in members]
     mean = mean_log_probabilities(logits)
-    held = held_back_rows(chosen, spec, len(mean))
+    held = out_of_fold_rows(chosen, spec, len(mean))
     temperature = fit_temperature(mean, y[held])
     prior = log_prior(y, len(chosen.classes), spec.recipe)
     probabilities = soften(mean, temperature)
@@ -224,16 +224,16 @@ def build_ensemble(
     }
 
 
-def held_back_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
+def out_of_fold_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
     """Numbers, among the training rows, of the first ``n`` that a seed's members hold back."""
     y = chosen.codes[chosen.train]
     folds = holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
     return np.concatenate([rows for _, rows in folds])[:n]
 
 
-def held_back_logits(root: Root, model_path: str) -> np.ndarray:
+def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
     """What a seed's members together answer to the rows that they held back ``(n, classes)``."""
-    with root.fs.open(_held_back_path(model_path), "rb") as file:
+    with root.fs.open(_out_of_fold_path(model_path), "rb") as file:
         return np.load(file, allow_pickle=False)
 
 

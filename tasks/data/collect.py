@@ -228,7 +228,7 @@ def _conclude(file: _File, screening: Screening, name: str) -> None:
     if screening.kept:
         file.became = "added"
     elif screening.rejected:
-        screening.quarantine.settle(name)
+        screening.quarantine.commit(name)
         file.became = "quarantined"
         file.reason = (
             f"PATH: expected series that stay, got {screening.rejected} rejected: "
@@ -315,7 +315,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
     def remarks() -> Remarks:
         screenings = [file.screening for file in files if file.screening]
         for screening in screenings:
-            screening.quarantine.settle(name)
+            screening.quarantine.commit(name)
         return {
             "parents": [parent.ref],
             **counts_of(*screenings),

@@ -126,14 +126,14 @@ def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screeni
         screening.duplicates.learn(parent.tables())
     first = next(rows, None)
     if parent is not None and first is None:
-        screening.quarantine.settle(name)
+        screening.quarantine.commit(name)
         return parent
     profile = Profile()
 
     def remarks() -> Remarks:
         if parent is None:
             check_classes(list(profile.contract().classes), screening.kept)
-        screening.quarantine.settle(name)
+        screening.quarantine.commit(name)
         return {
             "parents": [parent.ref] if parent else [],
             **counts_of(screening),

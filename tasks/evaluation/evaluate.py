@@ -40,9 +40,9 @@ from tasks.compute.leakage import leaks_of
 from tasks.compute.records import Scores, SeedRecord
 from tasks.compute.replicas import (
     baseline_rows,
-    held_back_logits,
-    held_back_rows,
     members_path,
+    out_of_fold_logits,
+    out_of_fold_rows,
     predict_rows,
 )
 from tasks.compute.workers import workers
@@ -59,35 +59,24 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     ensemble = assemble(dataset, chosen, spec, records, workspace)
     best = best_record(records)
     decision = Decision(**(ensemble or best)["decision"])
+    registered = _registered(workspace, best, decision, is_ensemble=ensemble is not None)
     paths = {record["seed"]: candidate_path(workspace, record["seed"]) for record in records}
-    taken = Registered(
-        f"{workspace}/model.keras",
-        members_path(paths[best["seed"]]),
-        decision.offsets,
-        None if ensemble else best["seed"],
-    )
-    answers, by_seed, baselines = _answers(dataset, chosen, spec, taken, paths)
-    registered = answers.probabilities
+    answers, by_seed, baselines = _answers(dataset, chosen, spec, registered, paths)
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, by_seed[record["seed"]], y) for record in records]
-    given = predict_labels(registered, decision.offsets)
+    labels = predict_labels(answers.probabilities, decision.offsets)
     metrics = {
-        **_scored(registered, decision, chosen, spec),
-        "unknown": _counted(
-            reasons_of(confidence_of(registered, decision.offsets), answers.p_value, decision)
-        ),
-        "registered_seed": taken.seed,
-        "committee": contribution_of(best["members"], answers.members, given, y),
-        "left_out": [m for m in best["members"] if m["accuracy"] is None],
-        "held_back": _held_back(dataset.root, chosen, spec, best, workspace),
-        "references": len(best["references"]),
+        **_scored(answers, decision, chosen, spec),
+        "registered_seed": registered.seed,
+        **_committee(best, answers, labels, y),
+        "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
-        "evidence": evidence_of(y, given, baselines, spec.limits.significance, spec.split_seed),
+        "evidence": evidence_of(y, labels, baselines, spec.limits.significance, spec.split_seed),
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
-        **explain(dataset, chosen, answers, given, workspace),
+        **explain(dataset, chosen, answers, labels, workspace),
     }
     metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
@@ -104,12 +93,33 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     return workspace
 
 
-def _scored(
-    probabilities: np.ndarray, decision: Decision, chosen: Split, spec: TrainingSpec
+def _registered(
+    workspace: str, best: SeedRecord, decision: Decision, is_ensemble: bool
+) -> Registered:
+    members = members_path(candidate_path(workspace, best["seed"]))
+    seed = None if is_ensemble else best["seed"]
+    return Registered(f"{workspace}/model.keras", members, decision.offsets, seed)
+
+
+def _committee(
+    best: SeedRecord, answers: Answers, labels: np.ndarray, y: np.ndarray
 ) -> dict[str, Any]:
-    """All scores of what is registered, and how it decides."""
-    y, offsets = chosen.codes[chosen.test], decision.offsets
+    """What each member of the best seed is worth, and with how many rows it compares."""
     return {
+        "committee": contribution_of(best["members"], answers.members, labels, y),
+        "left_out": [member for member in best["members"] if member["accuracy"] is None],
+        "references": len(best["references"]),
+    }
+
+
+def _scored(
+    answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec
+) -> dict[str, Any]:
+    """All scores of what is registered, how it decides, and why it answers with unknown."""
+    y, offsets, probabilities = chosen.codes[chosen.test], decision.offsets, answers.probabilities
+    reasons = reasons_of(confidence_of(probabilities, offsets), answers.p_value, decision)
+    return {
+        "unknown": {name: reasons.count(name) for name in (AMBIGUOUS, UNFAMILIAR)},
         "classes": chosen.classes,
         "train_rows": len(chosen.train),
         "test_rows": len(chosen.test),
@@ -141,12 +151,12 @@ def _answers(
     return answers, {seed: known.get(seed, answers.probabilities) for seed in by_seed}, baselines
 
 
-def _held_back(
+def _out_of_fold(
     root: Root, chosen: Split, spec: TrainingSpec, record: SeedRecord, workspace: str
 ) -> Accuracy:
     """How a seed's members answer training rows that they were not fitted to, fold by fold."""
-    logits = held_back_logits(root, candidate_path(workspace, record["seed"]))
-    rows, groups = held_back_rows(chosen, spec, len(logits)), chosen.train_groups
+    logits = out_of_fold_logits(root, candidate_path(workspace, record["seed"]))
+    rows, groups = out_of_fold_rows(chosen, spec, len(logits)), chosen.train_groups
     answers = predict_labels(soften(logits, record["temperature"]), _offsets(record))
     right = answers == chosen.codes[chosen.train][rows]
     return accuracy_of(right, None if groups is None else groups[rows])
@@ -187,10 +197,6 @@ def _references(dataset: Dataset, chosen: Split, record: SeedRecord) -> pa.Table
     """The training series that the registered model compares with, in its order."""
     rows = chosen.train[np.array(record["references"], dtype=np.int64)]
     return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
-
-
-def _counted(reasons: list[str | None]) -> dict[str, int]:
-    return {name: reasons.count(name) for name in (AMBIGUOUS, UNFAMILIAR)}
 
 
 def _write_table(fs: Any, path: str, table: pa.Table) -> None:

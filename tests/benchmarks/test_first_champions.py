@@ -25,7 +25,7 @@ def test_shuffled_labels_are_the_same_labels_elsewhere() -> None:
     assert (y != meant).mean() > 0.5
 
 
-def test_champions_are_those_without_objections() -> None:
+def test_champions_are_those_that_no_gate_refuses() -> None:
     runs = [
         {"case": "noise-40", "members": 2, "reasons": ["few"] * (draw < 3),
          "balanced_accuracy": 0.5, "seconds": 2.0}

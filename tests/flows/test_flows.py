@@ -89,7 +89,7 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
     assert metrics["test_rows"] == len(answers)
     assert 10 < metrics["test_rows"] < 30
     assert metrics["train_rows"] + metrics["test_rows"] == 120
-    held = metrics["held_back"]
+    held = metrics["out_of_fold"]
     assert (held["rows"], held["accuracy"]) == (20, 1.0)  # the fold that one network left out
     assert 0.8 < held["interval"][0] < held["interval"][1] == 1.0
     assert metrics["metrics"]["macro_f1"] == 1.0

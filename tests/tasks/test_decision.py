@@ -1,11 +1,13 @@
 """Settling: a decision that a kill cuts short is carried out once, whoever comes next."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +49,7 @@ def two(root: Root) -> Root:
     return root
 
 
-def settle(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[str, Any]:
+def apply_verdict(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[str, Any]:
     known = next(iter(root.names("datasets", "toy")))
     new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", 30)
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
@@ -90,7 +92,7 @@ def test_a_killed_decision_is_carried_out_once(
 ) -> None:
     is_move = not verdict["reasons"]
     with killed_at(step, monkeypatch):
-        ended = in_a_child(lambda: settle(two, verdict))
+        ended = in_a_child(lambda: apply_verdict(two, verdict))
     assert ended == (0 if step == "before the move" and not is_move else signal.SIGKILL)
     for _ in range(2):
         come_again(two)
@@ -100,7 +102,7 @@ def test_a_killed_decision_is_carried_out_once(
     entries = read_audit(two, "toy")[1:]
     assert [entry["what"] for entry in entries] == [["refuse", "promote"][is_move]] * is_decided
     if not is_decided:
-        assert settle(two, verdict)["decision"] == ["refused", "promoted"][is_move]
+        assert apply_verdict(two, verdict)["decision"] == ["refused", "promoted"][is_move]
         assert len(read_audit(two, "toy")) == 2
 
 
@@ -109,7 +111,7 @@ def test_a_hand_finds_the_decision_carried_out(
     two: Root, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     with killed_at(step, monkeypatch):
-        assert in_a_child(lambda: settle(two, VERDICT)) == signal.SIGKILL
+        assert in_a_child(lambda: apply_verdict(two, VERDICT)) == signal.SIGKILL
     assert champion_of(two, "toy") == "v1"
     moved = roll_back(two, "toy", "no", LATER + timedelta(hours=1))
     assert (moved["from"], moved["to"], champion_of(two, "toy")) == ("v2", "v1", "v1")
@@ -124,12 +126,14 @@ def test_the_upkeep_finds_the_decision_and_carries_it_out(
 
     write_attempt(two, "toy", Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat()))
     with killed_at("before the audit", monkeypatch):
-        assert in_a_child(lambda: settle(two, VERDICT)) == signal.SIGKILL
+        assert in_a_child(lambda: apply_verdict(two, VERDICT)) == signal.SIGKILL
     assert champion_of(two, "toy") == "v1"
     keep_models(two.url)
     assert champion_of(two, "toy") == "v2"
     assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "promote"]
     assert read_attempt(two, "toy") is None
+    page = json.loads(Path(two.join("models/toy/index.json")).read_text())
+    assert page["champion"] == "v2"
 
 
 def test_a_hand_that_is_stopped_half_way_moves_once(
@@ -152,15 +156,15 @@ def test_a_hand_that_is_stopped_half_way_moves_once(
 
 
 def test_two_decisions_at_one_time_are_refused(two: Root) -> None:
-    settle(two, WORSE)
+    apply_verdict(two, WORSE)
     with pytest.raises(ValueError, match="now: expected a time at which nothing was decided yet"):
-        settle(two, VERDICT)
+        apply_verdict(two, VERDICT)
 
 
 def test_who_was_not_answered_may_ask_again(two: Root) -> None:
     silence = {**VERDICT, "reasons": ["nobody approved of it"], "unanswered": True}
     grown = store_series(two, n=90)
-    found = settle(two, silence)
+    found = apply_verdict(two, silence)
     assert (found["decision"], found["settled"]) == ("refused", False)
     assert read_audit(two, "toy")[-1]["reason"] == "nobody approved of it"
     with disable_run_logger():

@@ -196,7 +196,7 @@ def _array_tables(
         wide = block.reshape(*block.shape[:2], n_channels)
         values = to_float32(wide)
         for k, name in enumerate(names):
-            check_precision(x.path, name, wide[:, :, k].ravel(), values[:, :, k].ravel())
+            check_precision(x.path, name, wide[..., k].ravel(), values[..., k].ravel(), False)
         if not reading.keep_infinite:
             _refuse_infinite(x.path, values, first)
         cut = slice(first, first + len(values))

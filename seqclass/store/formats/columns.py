@@ -65,8 +65,13 @@ def _cure(name: str, text: str) -> str:
     return f"correct the value, or leave the column out with --ignore {name}"
 
 
-def check_precision(path: str, name: str, values: np.ndarray, narrow: np.ndarray) -> None:
-    """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored."""
+def check_precision(
+    path: str, name: str, values: np.ndarray, narrow: np.ndarray, is_column: bool = True
+) -> None:
+    """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored.
+
+    is_column: whether they can be left out by their name.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         steps, left = np.diff(values), np.diff(narrow) != 0
     changes = (steps != 0) & ~np.isnan(steps)
@@ -75,5 +80,5 @@ def check_precision(path: str, name: str, values: np.ndarray, narrow: np.ndarray
         raise refusal(
             path, f"numbers of about seven digits in column {name!r} (float32)",
             f"{lost:,} changes that are lost beside a size of {np.nanmax(np.abs(values)):.3g}",
-            f"subtract an offset, or leave the column out with --ignore {name}",
+            "subtract an offset" + f", or leave the column out with --ignore {name}" * is_column,
         )  # fmt: skip

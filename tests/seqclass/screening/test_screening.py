@@ -76,7 +76,7 @@ def test_what_breaks_the_contract_goes_aside_with_every_reason(
     x[2], x[4] = 3.0, 1e6
     screening = screen(root, contract)
     assert ids(screening.passing([rows(x)])) == ["s0", "s1", "s3", "s5"]
-    screening.quarantine.settle("toy")
+    screening.quarantine.commit("toy")
     aside = pq.read_table(str(screening.quarantine.place))
     assert aside["series_id"].to_pylist() == ["s2", "s4"]
     assert aside[REASON][0].as_py().startswith("frozen: ")

@@ -19,7 +19,7 @@ def settled(root: Root, *tables: pa.Table, work: str = "w") -> Quarantine:
     for table in tables:
         found.add(table, [f"why {i}" for i in table["series_id"].to_pylist()])
     found.close()
-    found.settle("toy")
+    found.commit("toy")
     return found
 
 
