@@ -1,7 +1,7 @@
 """The docs: the commands, options, files and places that they name are there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ COMMANDS = dict(commands(get_command(app)))
 
 def spans(page: Path) -> list[str]:
     """What is written as code, a line each."""
-    text = page.read_text()
-    blocks = re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL)
-    return [*"".join(blocks).splitlines(), *re.findall(r"`([^`\n]+)`", text)]
+    text, fenced = page.read_text(), re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    code = "".join(block for kind, block in fenced.findall(text) if kind in ("", "sh"))
+    return [*code.splitlines(), *re.findall(r"`([^`\n]+)`", fenced.sub("", text))]
 
 
 def options_in(text: str) -> set[str]:
@@ -69,11 +69,31 @@ def misnamed(line: str) -> set[str]:
     return options_in(line.partition("#")[0]) - (known or COMMANDS[()])
 
 
+def calls(page: Path) -> list[str]:
+    """What follows ``seqclass``, wherever a command is written as code."""
+    called = (re.split(r"(?:^|[ /])seqclass ", span, maxsplit=1) for span in spans(page))
+    return [parts[1] for parts in called if len(parts) == 2]
+
+
+def rooted(page: Path) -> list[str]:
+    """Paths of this project that are written as code."""
+    rooms = r"`((?:seqclass|tasks|flows|tests|docs|benchmarks|\.ci)/[\w./*-]*)`"
+    return re.findall(rooms, page.read_text())
+
+
+def benches(page: Path) -> list[str]:
+    found = re.findall(r"python -m benchmarks ((?:[a-z_]+ ?)+)", page.read_text())
+    return [name for line in found for name in line.split()]
+
+
+@pytest.mark.parametrize(("find", "least"), [(calls, 100), (rooted, 40), (benches, 10)])
+def test_there_is_much_to_hold_to(find: Callable[[Path], list[str]], least: int) -> None:
+    assert sum(len(find(page)) for page in PAGES) >= least
+
+
 @each_page
 def test_commands_and_their_options_are_there(page: Path) -> None:
-    called = (re.split(r"(?:^|[ /])seqclass ", span, maxsplit=1) for span in spans(page))
-    lines = [parts[1] for parts in called if len(parts) == 2]
-    assert [line for line in lines if misnamed(line)] == []
+    assert [line for line in calls(page) if misnamed(line)] == []
 
 
 @each_page
@@ -85,16 +105,13 @@ def test_an_option_that_stands_alone_is_one_of_ours(page: Path) -> None:
 
 @each_page
 def test_files_of_this_project_are_there(page: Path) -> None:
-    rooms = r"`((?:seqclass|tasks|flows|tests|docs|benchmarks|\.ci)/[\w./*-]*)`"
-    named = re.findall(rooms, page.read_text())
-    assert [path for path in named if not list(REPOSITORY.glob(path))] == []
+    assert [path for path in rooted(page) if not list(REPOSITORY.glob(path))] == []
 
 
 @each_page
 def test_benchmarks_and_targets_are_there(page: Path) -> None:
     text, makefile = page.read_text(), (REPOSITORY / "Makefile").read_text()
-    names = re.findall(r"python -m benchmarks ((?:[a-z_]+ ?)+)", text)
-    assert {name for line in names for name in line.split()} <= set(BENCHMARKS)
+    assert set(benches(page)) <= set(BENCHMARKS)
     modules = re.findall(r"python -m benchmarks\.(\w+)", text)
     assert [
         name for name in modules if not (REPOSITORY / "benchmarks" / f"{name}.py").exists()

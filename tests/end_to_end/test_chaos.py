@@ -31,14 +31,9 @@ from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.workers import end_workers
-from tasks.data.split import split_rows
-from tasks.evaluation.compare import compare
-from tasks.evaluation.evaluate import evaluate
-from tasks.evaluation.report import write_report
 from tasks.registry.register import register
-from tasks.training.train import train
 from tests.support.arrivals import drop, rows
+from tests.support.candidates import make_candidate
 from tests.support.places import NOW
 from tests.support.postgres import postgres, program
 from tests.support.service import Up
@@ -90,18 +85,7 @@ CASES = EVERY if os.environ.get("SEQCLASS_CHAOS") else FEW
 @pytest.fixture(scope="module")
 def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What training and testing a small model gave, as every model of these tests has it."""
-    folder = tmp_path_factory.mktemp("candidate")
-    root = open_root(folder / "tree")
-    store_series(root, n=150)
-    workspace = root.join("candidate")
-    with disable_run_logger():
-        split_rows.fn("toy", SPEC, workspace, root.url)
-        train.fn("toy", SPEC, workspace, root.url)
-        evaluate.fn("toy", SPEC, workspace, root.url)
-        compare.fn("toy", SPEC, workspace, "toy", root.url)
-        write_report.fn("toy", workspace, root.url)
-    end_workers()
-    return Path(workspace)
+    return make_candidate(tmp_path_factory.mktemp("candidate"), SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +137,7 @@ def kill(up: Up, who: str) -> None:
     pids = {up.pid_of(kind) for kind in who.split() if kind != "run"}
     if "run" in who:
         pids |= runs(up.service.mark)
+    assert pids, f"expected a {who} to kill, there is none"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
 
@@ -189,6 +174,7 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
     drop(open_root(root.join("inbox", name)), "more.parquet", rows(0, 60))
     until(lambda: STAGES[stage](case), 240, every_s=0.002)
     finished, killed = seconds_of(case), time.monotonic()
+    assert finished or stage != "train"
     kill(service, who)
     LAST_KILL[service.service.mark] = killed
     until(lambda: has_come_to_rest(case), 900)

@@ -35,23 +35,16 @@ from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import staging
-from seqclass.training.spec import TrainingSpec
-from tasks.compute.workers import end_workers
 from tasks.data.ingest import ImportSpec, ingest
-from tasks.data.split import split_rows
-from tasks.evaluation.compare import compare
-from tasks.evaluation.evaluate import evaluate
-from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import policy_of, set_policy
 from tasks.registry.promote import promote, promote_version, roll_back
 from tasks.registry.register import register
-from tasks.training.train import train
 from tests.support.arrivals import rows
+from tests.support.candidates import make_candidate
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import QUICK, store_series, store_version
 
-QUICK = TrainingSpec(seeds=1, members=("convolutions",))
 EVERY = 1 if os.environ.get("SEQCLASS_KILL_EACH") else 3
 LONG = ("import", "append", "train")
 """Of the operations of these every third is tried, or with this variable each."""
@@ -241,17 +234,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     pq.write_table(rows(0), folder / "first.parquet")
     pq.write_table(rows(100), folder / "more.parquet")
-    root = open_root(folder / "tree")
-    store_series(root, n=150)
-    workspace = root.join("candidate")
-    with disable_run_logger():
-        split_rows.fn("toy", QUICK, workspace, root.url)
-        train.fn("toy", QUICK, workspace, root.url)
-        evaluate.fn("toy", QUICK, workspace, root.url)
-        compare.fn("toy", QUICK, workspace, "toy", root.url)
-        write_report.fn("toy", workspace, root.url)
-    end_workers()
-    shutil.move(workspace, folder / "candidate")
+    shutil.move(make_candidate(folder, QUICK), folder / "candidate")
     return folder
 
 
@@ -284,7 +267,7 @@ def left_over(root: Root) -> set[str]:
     half_written = {"/".join(own) for own in parts
                     if own[0] == ".staging" != own[-1] or DRAFT.fullmatch(own[-1])}  # fmt: skip
     versions = {"/".join(own[: DEPTHS[own[0]]]) for own in parts
-                if len(own) > DEPTHS.get(own[0], 9) and own[2] not in BESIDE}  # fmt: skip
+                if len(own) > DEPTHS.get(own[0], len(own)) and own[2] not in BESIDE}  # fmt: skip
     whole = {"/".join(own[:-1]) for own in parts if own[-1] == "manifest.json"}
     return half_written | (versions - whole)
 

@@ -151,10 +151,10 @@ def test_one_flag_makes_an_ensemble(
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import build_network
-    from seqclass.networks.outputs import predict_logits
+    from seqclass.networks.outputs import predict_all
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from tasks.compute.replicas import predict_rows
+    from tasks.compute.replicas import load_fast, predict_rows
     from tests.support.networks import PLAIN, branch
 
     dataset, paths = store_series(root, n=10), []
@@ -167,5 +167,5 @@ def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     rows = np.arange(10)
     found = predict_rows(dataset, rows, paths)
     for path, probabilities in zip(paths, found, strict=True):
-        alone = predict_logits(load_keras(root, path), dataset.values(rows))
-        np.testing.assert_allclose(probabilities, alone, atol=1e-6)
+        alone = predict_all(load_fast(root, path), dataset.values(rows))
+        np.testing.assert_array_equal(probabilities, alone)

@@ -19,9 +19,7 @@ from websockets.sync.client import connect
 
 from flows.service import throwaway
 from flows.service.secrecy import PASSWORD, make_password, password_in, private_folder
-from flows.service.server import (
-    Service,
-)
+from flows.service.server import Service
 from flows.service.worker import job_template
 from seqclass.store.root import Root
 from tests.support.chromium import Page

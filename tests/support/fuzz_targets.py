@@ -144,7 +144,7 @@ def _reads(root: Root) -> Iterator[Callable[[], object]]:
 
 READERS: dict[str, tuple[str, Target]] = {
     "csv": ("a.csv", partial(_file, "a.csv")),
-    "csv-wide": ("a.csv", partial(_file, "a.csv", layout="wide")),
+    "csv-wide": ("", partial(_file, "a.csv", layout="wide")),
     "tsv": ("a.tsv", partial(_file, "a.tsv")),
     "ts": ("a.ts", partial(_file, "a.ts")),
     "npz": ("a.npz", partial(_file, "a.npz")),
@@ -165,6 +165,8 @@ def first_seed(name: str, folder: Path) -> bytes:
         store_every_record(root := open_root(folder / "seed"))
         [path] = Path(root.path).glob(RECORDS[name])
         return path.read_bytes()
+    if name == "csv-wide":
+        return b"series_id,label,x1,x2\ns,p,1,2\nt,q,3,4\n"
     if name == "npy":
         np.save(buffer := io.BytesIO(), np.ones((4, 3)))
         return buffer.getvalue()

@@ -27,7 +27,7 @@ from tasks.registry.promote import promote_version, roll_back
 from tasks.retraining.decision import Challenge
 from tasks.retraining.detection import NewData, Round, detect_new_data
 from tests.support.places import NOW
-from tests.support.stored import store_champion, store_series, store_version
+from tests.support.stored import SCORES, store_champion, store_series, store_version
 
 VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
 WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
@@ -44,8 +44,8 @@ STEPS = {
 def two(root: Root) -> Root:
     """A root with two versions, of which the first is champion."""
     ref = store_series(root).ref
-    store_champion(root, "toy", dataset=ref)
-    store_version(root, "toy", dataset=ref)
+    store_champion(root, "toy", dataset=ref, metrics=SCORES)
+    store_version(root, "toy", dataset=ref, metrics=SCORES)
     return root
 
 

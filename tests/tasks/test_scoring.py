@@ -36,6 +36,7 @@ from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import make_champion, register, store_series
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +328,13 @@ def test_rows_without_a_channel_are_refused_and_leave_nothing(scored: Root, tmp_
     assert list(Path(scored.path, ".staging").iterdir()) == []
 
 
+def wait_for_part(process: subprocess.Popen, root: Root, part: int) -> None:
+    """Until a scoring that is at work has staged the answers to a part."""
+    staged, name = Path(root.path, ".staging"), f"*/answers-{part:05d}.parquet"
+    until(lambda: process.poll() is not None or list(staged.glob(name)), 120, 0.02)
+    assert process.poll() is None
+
+
 @pytest.mark.slow
 def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_path: Path) -> None:
     table = pa.concat_tables(open_dataset(scored, "toy").tables())
@@ -345,9 +353,7 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for part in (0, 30):
         process = subprocess.Popen([sys.executable, tmp_path / "go.py"], env=environment)
-        while not list(Path(scored.path, ".staging").glob(f"*/answers-{part:05d}.parquet")):
-            assert process.poll() is None
-            time.sleep(0.02)
+        wait_for_part(process, scored, part)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert not place.exists()

@@ -201,6 +201,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
     found = subprocess.run(
         words, cwd=REPOSITORY, env=environment, capture_output=True, text=True
     )  # fmt: skip
+    assert found.returncode == 1
     assert "refused by the gate: 11 test rows" in found.stderr, found.stderr
     assert found.stderr.count("on the stock layer") == 1
     manifest = json.loads(

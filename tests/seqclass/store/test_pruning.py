@@ -23,7 +23,7 @@ from tasks.registry.policy import set_policy
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import make_champion, store_series, store_version
+from tests.support.stored import SCORES, make_champion, store_series, store_version
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def lived(root: Root) -> Root:
         known = {
             "dataset": store_series(root, n=20 + number).ref,
             "spec": {"warm_start": "models/toy@v1" if number == 4 else None},
+            "metrics": SCORES,
         }
         version = store_version(root, "toy", **known).version
         if number < 7:
