@@ -21,6 +21,11 @@ from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
 FEW = 100
 """Series of which a fifth are the 20 test rows that a first champion needs."""
+NO_LABEL = {"-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "missing",
+            "unknown", "unlabelled", "unlabeled", "tbd"}  # fmt: skip
+"""What people write where a series has no label."""
+NO_VALUE = {-99.0, -999.0, -999.25, -9999.0, -99999.0, -32768.0, 9999.0, 99999.0, 32767.0}
+"""What loggers write where a value is missing."""
 
 
 class ChannelRange(TypedDict):
@@ -134,11 +139,21 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
     rare = [name for name, count in classes.items() if count < 3]
     if rare:
         yield f"fewer than three series of class {rare[0]!r}: add some, or leave the class out"
+    yield from _of_names(classes)
     cut = [label for label, groups in seen.groups.items() if label and len(groups) < 3]
     if cut:
         yield f"class {cut[0]!r} is in fewer than three groups, so it can't both train and test"
     if classes and n_series < FEW:
         yield f"{n_series} series: a first champion needs about {FEW}, a fifth of which test"
+
+
+def _of_names(classes: Iterable[str]) -> Iterable[str]:
+    spelt = {name.casefold(): name for name in classes}
+    for name in classes:
+        if name.casefold() in NO_LABEL:
+            yield f"class {name!r} reads like no label: leave the cell empty where none is known"
+        if (other := spelt[name.casefold()]) != name:
+            yield f"classes {name!r} and {other!r} differ in capitals alone: are they one?"
 
 
 def _of_values(seen: Overview) -> Iterable[str]:
@@ -161,6 +176,8 @@ def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> I
         yield f"channel {name!r} is {low:g} everywhere: --ignore {name}"
     elif holes > n / 2:
         yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
+    for end in {low, high} & NO_VALUE:
+        yield f"channel {name!r} reaches {end:g}: where that is no value, leave the cell empty"
 
 
 def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:

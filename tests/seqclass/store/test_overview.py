@@ -97,6 +97,9 @@ def test_what_is_well_says_nothing() -> None:
         (table([[5, 5]] * 4, ["a", "b"] * 2), "channel 'x' is 5 everywhere: --ignore x"),
         (table([[NAN, NAN, 1], [NAN, 2, NAN]] * 2, ["a", "b"] * 2), "missing in 67% of the steps"),
         (table([[1, 2]] * 4, ["a", "b"] * 2), f"4 series: a first champion needs about {FEW}"),
+        (table([[1, 2]] * 4, ["a", "N/A"] * 2), "class 'N/A' reads like no label"),
+        (table([[1, 2]] * 4, ["Up", "up"] * 2), "'Up' and 'up' differ in capitals alone"),
+        (table([[1, 2], [3, -999]] * 2, ["a", "b"] * 2), "channel 'x' reaches -999: where that"),
         (table([[1, 2]] * 8, ["a", "b"] * 4, group=["p", "q"] * 4), "fewer than three groups"),
     ],
 )  # fmt: skip
