@@ -136,7 +136,10 @@ def _usage(error: Any) -> str:
     given, options = sys.argv[1:], getattr(getattr(error, "param", None), "opts", [])
     values = [given[i + 1] for i, word in enumerate(given[:-1]) if word in options]
     got = f", got {values[-1]!r}" if values else ""
-    return f"{error.format_message().rstrip('.')}{got}; see --help"
+    said = error.format_message().rstrip(".")
+    if said.startswith("No such option") and error.ctx.parent is None:
+        return f"{said} before the command; write options behind it, as in 'seqclass models --json'"
+    return f"{said}{got}; see --help"
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption
+from flows.cli.command_line import JsonFlag, RootOption, existing
 from flows.cli.printing import print_json
-from seqclass.store.root import open_root
 
 
 def alerts(
@@ -24,7 +23,7 @@ def alerts(
     from flows.service.diagnosis import server_problem
     from flows.service.server import prefect_url, use_service
 
-    use_service(open_root(root))
+    use_service(existing(root))
     url = prefect_url()
     problem = server_problem(url) if url else "none"
     if problem:
@@ -47,4 +46,4 @@ def metrics(root: RootOption = None) -> None:
     """Print the state of models and inboxes in Prometheus's text format."""
     from tasks.retraining.metrics import metrics_text
 
-    typer.echo(metrics_text(open_root(root), datetime.now(UTC)).decode(), nl=False)
+    typer.echo(metrics_text(existing(root), datetime.now(UTC)).decode(), nl=False)

@@ -137,6 +137,12 @@ def writable(root: str | None) -> Root:
     return store
 
 
+def existing_writable(root: str | None) -> Root:
+    """Open a root to change what is in it; one that was named must be there."""
+    existing(root)
+    return writable(root)
+
+
 def set_prefect_defaults() -> None:
     """Set what Prefect reads once, when it is imported; before that, or it is not heard."""
     for key, value in PREFECT_SETTINGS.items():

@@ -84,7 +84,7 @@ def generate_signals(
     signals: SignalOptions, drawing: DrawingOptions, place: Place, name: DatasetName = "signals"
 ) -> None:
     """Draw common cause, change point and burst series."""
-    spec, store = signals.spec(**drawing.chosen()), place.store()
+    spec, store = signals.spec(**drawing.chosen()), place.new_store()
     prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_signals as flow
 
@@ -99,7 +99,7 @@ def generate_iot(
 
     steps = span_of("--n-steps", sensors.n_steps)
     spec = IotSpec(sensors.n_series, steps, sensors.n_channels, **drawing.chosen())
-    store = place.store()
+    store = place.new_store()
     prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_iot as flow
 
@@ -137,7 +137,7 @@ def import_files(
 
     check_name(name)
     answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
-    store, columns = place.store(), reading.names()
+    store, columns = place.new_store(), reading.names()
     asked = columns.over(told_before(store, name)) if options.append else columns
     check_readable(expand(paths, "PATH"), asked, answers, limits)
     check_readable(expand(options.test or [], "--test"), asked, answers, limits)

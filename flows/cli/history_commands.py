@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, existing, name_damaged, writable
+from flows.cli.command_line import JsonFlag, RootOption, existing, existing_writable, name_damaged
 from flows.cli.history_printing import show_comparison, show_digest, show_history
 from flows.cli.printing import print_json
 from seqclass.store.root import Bad
@@ -49,7 +49,7 @@ def compare(
     from seqclass.pages.comparison import compare_versions, write_comparison
     from seqclass.store.registry import open_model
 
-    store = writable(root)
+    store = existing_writable(root)
     found = compare_versions([open_model(store, ref) for ref in models])
     page = write_comparison(store, found)
     if as_json:
@@ -69,7 +69,7 @@ def digest(
 
     if not 1 <= days <= 36_500:
         raise ValueError(f"--days: expected 1 to 36500, got {days}; correct the number")
-    store, now = writable(root), datetime.now(UTC)
+    store, now = existing_writable(root), datetime.now(UTC)
     found = look_back(store, now - timedelta(days=days), now)
     page = write_digest(store, found)
     if as_json:

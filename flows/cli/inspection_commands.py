@@ -10,8 +10,8 @@ from flows.cli.command_line import (
     JsonFlag,
     RootOption,
     existing,
+    existing_writable,
     name_damaged,
-    writable,
 )
 from flows.cli.dataset_printing import dataset_summary, show_dataset_summary
 from flows.cli.printing import add_row, new_table, print_json, print_rows, span
@@ -91,7 +91,7 @@ def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """Bring all pages up to date, from what is stored."""
     from seqclass.pages.catalogue import write_all
 
-    path = write_all(writable(root))
+    path = write_all(existing_writable(root))
     print_json({"index": path}) if as_json else typer.echo(f"catalogue: {path}")
 
 

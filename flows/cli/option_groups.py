@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from flows.cli.command_line import JsonFlag, RootOption, writable
+from flows.cli.command_line import JsonFlag, RootOption, existing_writable, writable
 from seqclass.store.root import Root
 
 
@@ -18,7 +18,11 @@ class Place:
     as_json: JsonFlag = False
 
     def store(self) -> Root:
-        """The root, which can be written to."""
+        """The root, which can be written to; one that was named must be there."""
+        return existing_writable(self.root)
+
+    def new_store(self) -> Root:
+        """The root, which can be written to; it is made where there is none."""
         return writable(self.root)
 
 

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import ReasonOption, read_spec
+from flows.cli.command_line import ReasonOption, existing, read_spec
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
-from seqclass.store.root import open_root
 
 
 def policy(
@@ -29,7 +28,7 @@ def policy(
     if chosen is not None and clear:
         raise ValueError("--clear: expected it without --set, got both; leave one of them out")
     is_change = chosen is not None or clear
-    store = place.store() if is_change else open_root(place.root)
+    store = place.store() if is_change else existing(place.root)
     name = check_model(store, plain_name(model, "every version"))
     if is_change:
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")

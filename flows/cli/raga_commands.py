@@ -96,7 +96,7 @@ def generate_ragas(
     """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
     from seqclass.synthesis.ragas.raga_spec import RagaSpec
 
-    drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.store()
+    drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.new_store()
     prepare_prefect("generate", "flows.generation", store)
     from flows.generation import generate_ragas as flow
 

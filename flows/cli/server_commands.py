@@ -25,6 +25,7 @@ from flows.service.server import (
     POOL,
     SILENCE_S,
     Service,
+    answers,
     await_server,
     choose_port,
     client_of,
@@ -198,10 +199,16 @@ class _Children:
             if lookout.has_news(time.monotonic()):
                 ask(self.service, SWEEP)
             for name, process in list(self.running.items()):
-                if process.poll() is not None and not self._again(name, process.returncode):
+                if process.poll() is None or self._has_to_wait(name):
+                    continue
+                if not self._again(name, process.returncode):
                     return REFUSED
             time.sleep(LOOK_S)
         return 0
+
+    def _has_to_wait(self, name: str) -> bool:
+        """Whether a worker would end again at once, since its own server is away."""
+        return name == "worker" and "server" in self.running and not answers(self.service.url)
 
     def _again(self, name: str, code: int) -> bool:
         if time.monotonic() - self.began[name] > STEADY_S:

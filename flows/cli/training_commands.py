@@ -35,7 +35,7 @@ def run(
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
-    wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.store()
+    wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
     rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
     expected = _expectation(rows, wanted.n_steps, 1, training)
     prepare_prefect("run", "flows.demonstration", store, workers=True)

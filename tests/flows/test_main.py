@@ -388,7 +388,11 @@ def test_the_version_is_that_of_the_package(seqclass: Command) -> None:
     assert (code, out) == (0, f"seqclass {metadata.version('sequence-classification')}\n")
 
 
-@pytest.mark.parametrize("words", [("models",), ("datasets",), ("verify",), ("history", "toy")])
+LOOKING = [("models",), ("datasets",), ("verify",), ("history", "toy"), ("metrics",), ("digest",)]
+CHANGING = [("prune",), ("pages",), ("train", "toy"), ("promote", "toy@v1"), ("policy", "toy")]
+
+
+@pytest.mark.parametrize("words", LOOKING + CHANGING)
 def test_a_mistyped_root_is_not_taken_for_an_empty_one(
     words: tuple[str, ...], seqclass: Command, tmp_path: Path
 ) -> None:
@@ -397,6 +401,12 @@ def test_a_mistyped_root_is_not_taken_for_an_empty_one(
     assert code == 2
     assert "--root: expected a storage root that is there" in err
     assert not away.exists()
+
+
+def test_an_option_before_the_command_is_told_its_place(seqclass: Command, tmp_path: Path) -> None:
+    code, _, err = seqclass("--root", str(tmp_path), "models")
+    assert code == 2
+    assert "No such option: --root before the command; write options behind it" in err
 
 
 @pytest.mark.parametrize("command", [["train", "toy"], ["retrain", "toy"], ["metrics"], ["doctor"]])

@@ -156,6 +156,7 @@ def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
         os.kill(pid, signal.SIGKILL)
     check_sound(root)
     until(service.is_online, 90)
+    assert service.log.read_text().count("worker: ended with code") == 1  # not once more in vain
     following = dropped(service, 100)
     another = service.ask("retrain-model/local", model="toy")
     see_the_schedule_fire(service)
