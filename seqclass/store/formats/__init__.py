@@ -4,6 +4,7 @@ A refusal names the file, the row where there is one, what was expected and what
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -46,13 +47,16 @@ def read_files(
 
 @contextlib.contextmanager
 def refusing(path: str) -> Iterator[None]:
-    """Whatever goes wrong within is a refusal of this file, but for errors of the disk."""
+    """Whatever goes wrong within is a refusal of this file, but for errors of the disk.
+
+    Which "invalid argument" is none of: a file leads its reader to a place before its beginning.
+    """
     try:
         yield
     except RefusalError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise refusal(path, "a sound file", what_of(error), "write it again") from error
 

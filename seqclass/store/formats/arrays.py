@@ -115,7 +115,10 @@ def _arrays_of(path: str, limits: Limits, stack: ExitStack) -> dict[str, StoredA
     for name, info in members.items():
 
         def opened(info: zipfile.ZipInfo = info) -> IO[bytes]:
-            return archive.open(info)
+            try:
+                return archive.open(info)
+            except (UnicodeDecodeError, RuntimeError) as error:  # a broken name, or a password
+                raise refusal(path, expected, str(error), "save it again") from error
 
         arrays[name] = _stored_array(path, info.file_size, opened)
     return arrays
