@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.store.formats.arrays import BLOCK_CELLS, observed_lengths
-from seqclass.store.formats.columns import to_float32
+from seqclass.store.formats.columns import check_precision, to_float32
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from seqclass.store.rows import SERIES
@@ -57,7 +57,8 @@ def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
                 repr(label[:40]), "correct the line", row,
             )  # fmt: skip
         values = [
-            _numbers(path, row, channel.split(","), reading.keep_infinite) for channel in channels
+            _numbers(path, row, channel.split(","), reading.keep_infinite, name)
+            for name, channel in zip(channel_names(len(channels)), channels, strict=True)
         ]
         if len({len(channel) for channel in values}) > 1:
             raise refusal(
@@ -103,15 +104,19 @@ def _text_lines(path: str, limits: Limits) -> Iterator[tuple[int, str]]:
         raise refusal(path, "UTF-8 text", str(error), "convert the file") from error
 
 
-def _numbers(path: str, row: int, tokens: list[str], keep_infinite: bool) -> np.ndarray:
+def _numbers(
+    path: str, row: int, tokens: list[str], keep_infinite: bool, name: str = "value"
+) -> np.ndarray:
     texts = ["nan" if token.strip() in ("?", "") else token for token in tokens]
     try:
         if any("_" in text for text in texts):
             raise ValueError("Python's own 1_000 is no number in a file")
-        values = to_float32(np.array(texts, dtype=np.float64))
+        wide = np.array(texts, dtype=np.float64)
     except ValueError:
         wrong = next(text for text in texts if not _is_number(text))
         raise refusal(path, "numbers", repr(wrong), "correct the value", row) from None
+    values = to_float32(wide)
+    check_precision(path, name, wide, values, False)
     if not keep_infinite and np.isinf(values).any():
         raise refusal(
             path, "finite numbers, or NaN where one is missing", "Inf (or beyond float32)",

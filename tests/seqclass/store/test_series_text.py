@@ -87,6 +87,8 @@ def test_many_series_come_in_tables_and_are_numbered_through(tmp_path: Path) -> 
         ("f.tsv", "1\t2\n1\tx\n", "row 2: expected numbers, got 'x'"),
         ("f.tsv", "1\t1_000\n", "expected numbers, got '1_000'"),
         ("f.tsv", "1\t1e39\n", "got Inf (or beyond float32); correct the value"),
+        ("f.tsv", "1\t1e9\t1000000001\t1000000002\n", "column 'value' (float32), got 2 changes"),
+        ("f.ts", HEAD + "1,2:1e9,1000000001:a\n", "seven digits in column 'channel_1'"),
         ("f.ts", "1,2:a\n", "row 1: expected a header line that begins with @"),
         ("f.ts", HEAD.replace("@data\n", ""), "expected a line @data, got none"),
         ("f.ts", HEAD.replace("true a b", "false"), "@classLabel true and the classes"),
