@@ -4,7 +4,8 @@ The version's test rows tell how right it is; the confidence in new rows, beside
 how much easier or harder the new ones are (Guillory et al. 2021, "Predicting with Confidence on
 Unseen Distributions"). The interval joins the doubt that the test rows leave, by Wilson's limits,
 with the chance of the new rows (Zou and Donner 2008, "Construction of confidence limits about
-effect measures"). Where the new rows have drifted, nothing is promised.
+effect measures"), less what confidence explains of both. Where the new rows have drifted, nothing
+is promised.
 """
 
 from typing import NamedTuple
@@ -43,12 +44,23 @@ def estimate(right: np.ndarray, tested: Sureness, new: Sureness) -> Estimate:
     low, high = wilson(reached, len(right))
     expected = reached + float(new.confidence.mean() - tested.confidence.mean())
     middle = (low + high) / 2
-    chance = Z**2 * middle * (1 - middle) / len(new.confidence)
-    below = ((reached - low) ** 2 + chance) ** 0.5
-    above = ((high - reached) ** 2 + chance) ** 0.5
+    spread = middle * (1 - middle)
+    chance = Z**2 * spread / len(new.confidence)
+    left = _unexplained(right, tested.confidence, spread)
+    below = (left * ((reached - low) ** 2 + chance)) ** 0.5
+    above = (left * ((high - reached) ** 2 + chance)) ** 0.5
     doubt = drift_of(tested, new)
     interval = [max(0.0, expected - below), min(1.0, expected + above)]
     return Estimate(min(max(expected, 0.0), 1.0), None if doubt else interval, doubt)
+
+
+def _unexplained(right: np.ndarray, confidence: np.ndarray, spread: float) -> float:
+    """Share of the answers' variance that confidence leaves, in (0, 1], as a control variate's.
+
+    As many rows as Wilson's limits add count as explained by nothing: a few errors say little.
+    """
+    n, added = len(right), Z**2 * spread
+    return min(1.0, (n * (right - confidence).var() + added) / (n * right.var() + added))
 
 
 def drift_of(tested: Sureness, new: Sureness) -> str | None:
