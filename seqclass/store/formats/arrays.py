@@ -130,7 +130,7 @@ def _stored_array(path: str, n_bytes: int, opened: Callable[[], IO[bytes]]) -> S
         try:
             read_header = HEADERS[npy.read_magic(data)]
             shape, is_fortran, dtype = read_header(data)
-        except (ValueError, EOFError, KeyError, TokenError) as error:
+        except (ValueError, EOFError, KeyError, TokenError, SyntaxError) as error:
             raise refusal(path, expected, str(error), "save it again") from error
         begin = data.tell()
     if dtype.kind not in READABLE or not dtype.itemsize:
