@@ -1,6 +1,6 @@
 """Flow: which architecture suits a dataset."""
 
-from typing import Any
+from typing import TypedDict
 
 from prefect import flow
 
@@ -12,10 +12,18 @@ from tasks.registry.catalogue import refresh_catalogue
 from tasks.studies.search import publish_search, search_architectures, summarise_search
 
 
+class SearchMade(TypedDict):
+    """A sealed search of a dataset, and how many runs were ``trained`` for it just now."""
+
+    dataset: str
+    search: str
+    trained: int
+
+
 @flow(name="search-architecture", flow_run_name="search {dataset}")
 def search_architecture(
     dataset: str, spec: SearchSpec | None = None, root: str | None = None
-) -> dict[str, Any]:
+) -> SearchMade:
     """Train what the budget allows on folds of the training rows, and choose by log-loss."""
     spec, store = spec or SearchSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref

@@ -1,6 +1,6 @@
 """Flow: how a recipe spreads over seeds."""
 
-from typing import Any
+from typing import TypedDict
 
 from prefect import flow
 
@@ -12,10 +12,18 @@ from tasks.registry.catalogue import refresh_catalogue
 from tasks.studies.study import publish_study, summarise_study, train_study
 
 
+class StudyMade(TypedDict):
+    """A sealed study of a dataset, and how many runs were ``trained`` for it just now."""
+
+    dataset: str
+    study: str
+    trained: int
+
+
 @flow(name="study-stability", flow_run_name="study {dataset}")
 def study_stability(
     dataset: str, spec: StudySpec | None = None, root: str | None = None
-) -> dict[str, Any]:
+) -> StudyMade:
     """Train every seed of every recipe, score each on the test rows, and tell the spread."""
     spec, store = spec or StudySpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref

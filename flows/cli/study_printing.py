@@ -1,13 +1,16 @@
 """What the commands print of studies and searches."""
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, open_root
+
+if TYPE_CHECKING:
+    from tasks.studies.search import SearchSummary
 
 
 def _four(value: float | None) -> str:
@@ -55,7 +58,8 @@ def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None
     from seqclass.store.studies import open_study
 
     search = open_study(store, ref)
-    found, dataset = search.read_json("search.json"), search.manifest["dataset"]
+    found = cast("SearchSummary", search.read_json("search.json"))
+    dataset = search.manifest["dataset"]
     spec = f"{search.folder}/spec.json"
     following = next_training(store, dataset, spec)
     if as_json:
@@ -75,12 +79,12 @@ def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None
     typer.echo(f"next:  {following}")
 
 
-def print_candidates(found: dict[str, Any]) -> None:
+def print_candidates(found: "SearchSummary") -> None:
     table = new_table("architecture", "", "log-loss", "better by", "standard error",
                       "log-loss of fold 1", "folds", "seconds", "")  # fmt: skip
     for number, c in enumerate(found["candidates"]):
-        names = ("log_loss", "gain", "standard_error", "first_fold_log_loss")
-        numbers = ["" if c[name] is None else f"{c[name]:z.4f}" for name in names]
+        known = (c["log_loss"], c["gain"], c["standard_error"], c["first_fold_log_loss"])
+        numbers = ["" if value is None else f"{value:z.4f}" for value in known]
         marks = [
             mark for mark, holds in (("default", not number), ("chosen", c["chosen"])) if holds
         ]
@@ -90,7 +94,7 @@ def print_candidates(found: dict[str, Any]) -> None:
     print_table(table)
 
 
-def reach(found: dict[str, Any]) -> str:
+def reach(found: "SearchSummary") -> str:
     """How far a search came, and what it left out."""
     states = [candidate["state"] for candidate in found["candidates"]]
     counts = {state: states.count(state) for state in ("dropped", "unfinished", "not reached")}

@@ -38,10 +38,9 @@ class FlippingRow(TypedDict):
     share_of_seeds_apart: float
 
 
-class Stability(TypedDict):
-    """What is kept of how seeds agree; ``refused``: the gate's sentence, or null."""
+class Agreement(TypedDict):
+    """How seeds agree; ``refused``: the gate's sentence, or null."""
 
-    seeds: Sequence[Mapping[str, Any]]
     spread: dict[str, Spread]
     worst_seed: WorstSeed
     flipping_rows: int
@@ -49,9 +48,22 @@ class Stability(TypedDict):
     refused: str | None
 
 
+class Stability(Agreement):
+    """The records of the seeds, and how these agree."""
+
+    seeds: Sequence[Mapping[str, Any]]
+
+
 def stability_of(
     seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
 ) -> Stability:
+    """What is kept of seeds, by each one's record with its scores."""
+    return {"seeds": seeds, **agreement_of(seeds, said, limits, bootstrap_seed)}
+
+
+def agreement_of(
+    seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
+) -> Agreement:
     """Spread over seeds, the worst of them, the test rows that flip, and whether it passes.
 
     seeds: each seed's record with its scores.
@@ -62,7 +74,6 @@ def stability_of(
     columns = ("balanced_accuracy", "macro_f1", "restarts")
     accuracy, f1, restarts = ([seed[name] for seed in seeds] for name in columns)
     return {
-        "seeds": seeds,
         "spread": spread_of(seeds),
         "worst_seed": {"seed": seeds[worst["position"]]["seed"], "intervals": worst["intervals"]},
         "flipping_rows": len(order),

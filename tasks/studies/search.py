@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,7 @@ from seqclass.training.halving import (
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
 from tasks.compute.progress import trainings
+from tasks.compute.records import RunRecord
 from tasks.compute.replicas import search_fold
 from tasks.compute.workers import at_once, end_workers, workers
 from tasks.data.split import select_rows
@@ -55,7 +56,61 @@ from tasks.training.train import check_validation
 TABLE, SUMMARY, CHOSEN = "runs.parquet", "search.json", "spec.json"
 SEARCHED: Member = "conv-lstm"
 """The member whose architecture is searched."""
-NO_DIFFERENCE = dict.fromkeys(Difference._fields)
+
+
+class SearchRow(TypedDict):
+    """A run in the table of a search: scores of a fold, losses in nats, seconds of training."""
+
+    run: str
+    kind: str
+    units: int
+    filters: int | None
+    fold: int
+    rows: int
+    log_loss: float
+    macro_f1: float
+    temperature: float
+    updates: int
+    restarts: int
+    seconds: float
+    validation_log_loss: float
+    weights_sha256: str
+
+
+class Progress(TypedDict):
+    """How far a candidate came; ``state``: see ``training.halving.state_of``; ``folds``: how many
+    it was trained on, for ``seconds`` in all."""
+
+    candidate: str
+    architecture: dict[str, float | str]
+    state: str
+    folds: int
+    first_fold_log_loss: float | None
+    seconds: float
+
+
+class CandidateSummary(Progress):
+    """A candidate beside the default; of one that is not complete no mean ``log_loss`` (nats) is
+    known, and of the default no ``gain``."""
+
+    chosen: bool
+    log_loss: float | None
+    gain: float | None
+    standard_error: float | None
+
+
+class SearchSummary(TypedDict):
+    """What was chosen, and why; ``not_reached``: candidates that no time was left for; ``spent``:
+    of the ``seconds`` that were given."""
+
+    chosen: dict[str, float | str]
+    changed: bool
+    rule: str
+    candidates: list[CandidateSummary]
+    not_reached: int
+    folds: int
+    seconds: float
+    spent: float
 
 
 @dataclass(frozen=True)
@@ -93,10 +148,11 @@ class _Search:
         spec = self.spec_of(job.candidate)
         return digest_of([run_of(self.dataset, spec, spec.first_seed), self.spec.folds, job.fold])
 
-    def find(self, job: Job) -> dict[str, Any] | None:
-        return read_run(self.dataset.root, self.name, self.run(job), SEARCHES)
+    def find(self, job: Job) -> RunRecord | None:
+        found = read_run(self.dataset.root, self.name, self.run(job), SEARCHES)
+        return cast(RunRecord | None, found)
 
-    def record(self, job: Job) -> dict[str, Any]:
+    def record(self, job: Job) -> RunRecord:
         found = self.find(job)
         if found is None:
             raise ValueError(
@@ -177,9 +233,9 @@ def summarise_search(dataset_ref: str, spec: SearchSpec, root_url: str) -> str:
 def _write(
     root: Root,
     workspace: str,
-    rows: list[dict[str, Any]],
-    summary: dict[str, Any],
-    differing: dict[str, Any],
+    rows: list[SearchRow],
+    summary: SearchSummary,
+    differing: dict[str, object],
 ) -> None:
     root.fs.makedirs(workspace, exist_ok=True)
     with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
@@ -189,7 +245,7 @@ def _write(
         root.fs.pipe_file(f"{workspace}/{name}", text.encode())
 
 
-def _summary(search: _Search, halved: Halving) -> tuple[dict[str, Any], int]:
+def _summary(search: _Search, halved: Halving) -> tuple[SearchSummary, int]:
     """What is told of a search, and the candidate that was chosen."""
     candidates, folds = search.spec.candidates(), search.spec.folds
     losses = {
@@ -199,12 +255,13 @@ def _summary(search: _Search, halved: Halving) -> tuple[dict[str, Any], int]:
     }
     differences = _differences(search, losses)
     chosen, rule = choose(differences)
-    told = [
+    told: list[CandidateSummary] = [
         {
             **_progress(search, halved, number),
             "chosen": number == chosen,
             "log_loss": float(losses[number].mean()) if number in losses else None,
-            **(differences[number]._asdict() if number in differences else NO_DIFFERENCE),
+            "gain": differences[number].gain if number in differences else None,
+            "standard_error": differences[number].standard_error if number in differences else None,
         }
         for number in range(len(candidates))
     ]
@@ -220,7 +277,7 @@ def _summary(search: _Search, halved: Halving) -> tuple[dict[str, Any], int]:
     }, chosen
 
 
-def _progress(search: _Search, halved: Halving, number: int) -> dict[str, Any]:
+def _progress(search: _Search, halved: Halving, number: int) -> Progress:
     candidate = search.spec.candidates()[number]
     runs = [found for job, found in halved.done.items() if job.candidate == number]
     first = halved.done.get(Job(number, 0))
@@ -249,9 +306,8 @@ def _differences(search: _Search, losses: dict[int, np.ndarray]) -> dict[int, Di
     }
 
 
-def _row(search: _Search, job: Job) -> dict[str, Any]:
+def _row(search: _Search, job: Job) -> SearchRow:
     record, candidate = search.record(job), search.spec.candidates()[job.candidate]
-    told = ("log_loss", "macro_f1", "temperature", "updates", "restarts", "seconds")
     return {
         "run": search.run(job),
         "kind": candidate.kind,
@@ -259,7 +315,12 @@ def _row(search: _Search, job: Job) -> dict[str, Any]:
         "filters": candidate.filters if candidate.kind == "conv-lstm" else None,
         "fold": job.fold,
         "rows": len(record["losses"]),
-        **{name: record[name] for name in told},
+        "log_loss": record["log_loss"],
+        "macro_f1": record["macro_f1"],
+        "temperature": record["temperature"],
+        "updates": record["updates"],
+        "restarts": record["restarts"],
+        "seconds": record["seconds"],
         "validation_log_loss": record["validation"]["log_loss"],
         "weights_sha256": record["weights_sha256"],
     }

@@ -1,10 +1,10 @@
 """Tasks: train many seeds of several recipes on one dataset, and tell how they spread."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,20 +12,20 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
-from seqclass.monitoring.stability import SeedAnswers, stability_of
+from seqclass.monitoring.stability import Agreement, SeedAnswers, agreement_of
 from seqclass.pages.rendering import render
 from seqclass.reports import charts
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.references import StudyRef
 from seqclass.store.root import open_root
-from seqclass.store.split import Split
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
 from tasks.compute.candidates import decisive
 from tasks.compute.progress import trainings
+from tasks.compute.records import RunRecord
 from tasks.compute.replicas import study_seed
 from tasks.compute.workers import end_workers, workers
 from tasks.data.split import select_rows
@@ -36,6 +36,57 @@ TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
 RUNS_PER_POOL = 10
 """A run of a small set is five trainings, of each of which TensorFlow keeps memory."""
 SPREAD = ("mean", "sd", "min", "max")
+
+
+class Recipe(TypedDict):
+    """What a run is trained by."""
+
+    recipe: str
+    architecture: str
+
+
+class StudyRow(Recipe):
+    """A run in the table of a study: scores of the test rows, losses in nats, seconds of training.
+
+    log_loss_untempered: without calibration.
+    """
+
+    run: str
+    seed: int
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    log_loss_untempered: float
+    ece: float
+    validation_log_loss: float
+    validation_macro_f1: float
+    temperature: float
+    updates: int
+    restarts: int
+    seconds: float
+    weights_sha256: str
+    predictions_sha256: str
+
+
+class VariantSummary(Recipe, Agreement):
+    """How the seeds of a recipe spread; ``farthest_from_mean``: a seed's macro F1."""
+
+    n_seeds: int
+    farthest_from_mean: float
+    restarts: int
+    log_loss_mean: float
+    log_loss_untempered_mean: float
+    ece_mean: float
+    validation_log_loss_mean: float
+    seconds_median: float
+
+
+class _Run(NamedTuple):
+    """A run's name and its record."""
+
+    name: str
+    record: RunRecord
 
 
 def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
@@ -78,8 +129,8 @@ def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
     labels = dataset.labels()
-    found = [_summary(dataset, labels, variant) for variant in spec.variants()]
-    runs = [run for summary in found for run in summary.pop("runs")]
+    told = [_summary(dataset, labels, variant) for variant in spec.variants()]
+    found, runs = [summary for summary, _ in told], [row for _, rows in told for row in rows]
     with staging(root, "study") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
         with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
@@ -98,32 +149,38 @@ def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
     return study.ref
 
 
-def _summary(dataset: Dataset, labels: pa.Table, variant: Variant) -> dict[str, Any]:
+def _summary(
+    dataset: Dataset, labels: pa.Table, variant: Variant
+) -> tuple[VariantSummary, list[StudyRow]]:
     """How a variant's seeds spread, and its runs as rows of the table."""
     chosen = select_rows(dataset, variant.spec, labels)
     names = labels["series_id"].take(pa.array(chosen.test)).to_pylist()
-    records = list(_records(dataset, variant))
-    rows = [_row(variant, record) for record in records]
-    answers = np.array([record["answers"] for record in records])
-    found = _spread(chosen, variant, rows, answers, names)
+    runs = list(_runs(dataset, variant))
+    rows = [_row(variant, run) for run in runs]
+    answers = np.array([run.record["answers"] for run in runs])
+    said = SeedAnswers(answers, chosen.codes[chosen.test], names, len(chosen.classes))
     f1 = np.array([row["macro_f1"] for row in rows])
-    return {
+    summary: VariantSummary = {
         "recipe": variant.recipe,
         "architecture": variant.architecture,
         "n_seeds": len(rows),
-        **found,
+        **agreement_of(rows, said, variant.spec.limits, variant.spec.split_seed),
         "farthest_from_mean": float(np.abs(f1 - f1.mean()).max()),
-        "restarts": int(sum(row["restarts"] for row in rows)),
-        **{
-            f"{name}_mean": float(np.mean([row[name] for row in rows]))
-            for name in ("log_loss", "log_loss_untempered", "ece", "validation_log_loss")
-        },
+        "restarts": sum(row["restarts"] for row in rows),
+        "log_loss_mean": _mean(row["log_loss"] for row in rows),
+        "log_loss_untempered_mean": _mean(row["log_loss_untempered"] for row in rows),
+        "ece_mean": _mean(row["ece"] for row in rows),
+        "validation_log_loss_mean": _mean(row["validation_log_loss"] for row in rows),
         "seconds_median": float(np.median([row["seconds"] for row in rows])),
-        "runs": rows,
     }
+    return summary, rows
 
 
-def _records(dataset: Dataset, variant: Variant) -> Iterator[dict[str, Any]]:
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _runs(dataset: Dataset, variant: Variant) -> Iterator[_Run]:
     for seed in variant.spec.replica_seeds:
         run = run_of(dataset, variant.spec, seed)
         record = read_run(dataset.root, dataset.manifest["name"], run)
@@ -132,39 +189,34 @@ def _records(dataset: Dataset, variant: Variant) -> Iterator[dict[str, Any]]:
                 f"study: expected run {run} ({variant.label(seed)}), its record is gone; start "
                 "the study again"
             )
-        yield {"run": run, **record}
+        yield _Run(run, cast(RunRecord, record))
 
 
-def _row(variant: Variant, record: dict[str, Any]) -> dict[str, Any]:
-    losses = ("log_loss", "log_loss_untempered")
-    scored = ("accuracy", "macro_f1", "balanced_accuracy", *losses, "ece")
-    told = ("temperature", "updates", "restarts", "seconds", "weights_sha256", "predictions_sha256")
+def _row(variant: Variant, run: _Run) -> StudyRow:
+    record = run.record
     return {
-        "run": record["run"],
+        "run": run.name,
         "recipe": variant.recipe,
         "architecture": variant.architecture,
         "seed": record["seed"],
-        **{name: record[name] for name in scored},
-        **{f"validation_{name}": record["validation"][name] for name in ("log_loss", "macro_f1")},
-        **{name: record[name] for name in told},
+        "accuracy": record["accuracy"],
+        "macro_f1": record["macro_f1"],
+        "balanced_accuracy": record["balanced_accuracy"],
+        "log_loss": record["log_loss"],
+        "log_loss_untempered": record["log_loss_untempered"],
+        "ece": record["ece"],
+        "validation_log_loss": record["validation"]["log_loss"],
+        "validation_macro_f1": record["validation"]["macro_f1"],
+        "temperature": record["temperature"],
+        "updates": record["updates"],
+        "restarts": record["restarts"],
+        "seconds": record["seconds"],
+        "weights_sha256": record["weights_sha256"],
+        "predictions_sha256": record["predictions_sha256"],
     }
 
 
-def _spread(
-    chosen: Split,
-    variant: Variant,
-    rows: list[dict[str, Any]],
-    answers: np.ndarray,
-    names: list[str],
-) -> dict[str, Any]:
-    y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
-    spec = variant.spec
-    said = SeedAnswers(answers, y, names, n_classes)
-    found = stability_of(rows, said, spec.limits, spec.split_seed)
-    return {name: value for name, value in found.items() if name != "seeds"}
-
-
-def _page(dataset: Dataset, variants: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]) -> str:
     strips = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
     return render(
         "study",
@@ -176,7 +228,7 @@ def _page(dataset: Dataset, variants: list[dict[str, Any]], runs: list[dict[str,
     )
 
 
-def _title(found: dict[str, Any]) -> str:
+def _title(found: Recipe) -> str:
     return f"{found['recipe']}, {found['architecture']}"
 
 
