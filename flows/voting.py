@@ -1,6 +1,6 @@
 """Flow: windows of every piece vote for its answer."""
 
-from typing import Any
+from typing import TypedDict
 
 from prefect import flow
 
@@ -11,10 +11,14 @@ from tasks.data.garbage import collect_leftovers
 from tasks.evaluation.vote import PollSpec, hold_vote
 
 
+class Voted(TypedDict):
+    """The path of what a vote found."""
+
+    votes: str
+
+
 @flow(name="vote", flow_run_name="vote {model} on {dataset}")
-def vote(
-    model: str, dataset: str, spec: PollSpec | None = None, root: str | None = None
-) -> dict[str, Any]:
+def vote(model: str, dataset: str, spec: PollSpec | None = None, root: str | None = None) -> Voted:
     """Answer the pieces of a dataset, beside baselines trained on the model's own rows."""
     store = own_root(root)
     model, dataset = open_model(store, model).ref, open_dataset(store, dataset).ref

@@ -1,13 +1,17 @@
 """What ``seqclass vote`` prints."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from flows.cli.printing import add_row, new_table, print_table
 
+if TYPE_CHECKING:
+    from seqclass.evaluation.votes import Accuracy
+    from tasks.evaluation.vote import Poll
 
-def show_votes(found: dict[str, Any], path: str) -> None:
+
+def show_votes(found: "Poll", path: str) -> None:
     typer.echo(f"{found['kind']}: {found['model']}, trained on {found['trained_on']}")
     if found["trained_rows"]:
         typer.echo(f"{found['trained_rows']} series that the model was trained on are left out")
@@ -24,7 +28,7 @@ def show_votes(found: dict[str, Any], path: str) -> None:
     typer.echo(f"all answers: {path}")
 
 
-def print_answers(found: dict[str, Any]) -> None:
+def print_answers(found: "Poll") -> None:
     baselines = [who for who in found["who"] if who != "this model"]
     table = new_table("piece", "label", "windows", "answer", "agreement", *baselines)
     for row in found["answers"]:
@@ -36,7 +40,7 @@ def print_answers(found: dict[str, Any]) -> None:
     print_table(table)
 
 
-def print_accuracies(found: dict[str, Any]) -> None:
+def print_accuracies(found: "Poll") -> None:
     table = new_table(f"{found['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
                       "unknown", "of the answered")  # fmt: skip
     for who, row in found["who"].items():
@@ -46,7 +50,7 @@ def print_accuracies(found: dict[str, Any]) -> None:
     print_table(table)
 
 
-def print_sets(found: dict[str, Any]) -> None:
+def print_sets(found: "Poll") -> None:
     names = list(next(iter(found["who"].values()))["sets"])
     if not names:
         return
@@ -58,9 +62,9 @@ def print_sets(found: dict[str, Any]) -> None:
     print_table(table)
 
 
-def cells(score: dict[str, Any]) -> tuple[str, str]:
+def cells(score: "Accuracy") -> tuple[str, str]:
     """An accuracy and its interval."""
-    if score["accuracy"] is None:
+    if score["interval"] is None:
         return "-", ""
     low, high = score["interval"]
     return f"{score['accuracy']:.4f}", f"{low:.3f}..{high:.3f}"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.votes import (
+    Accuracy,
+    Lead,
+    SetAccuracy,
     VotingSpec,
     accuracy_of,
     cut,
@@ -26,7 +29,7 @@ from seqclass.store.models import Model, load_keras
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root, replace_file
-from seqclass.training.ngrams import fit_symbol_models
+from seqclass.training.ngrams import SymbolModel, fit_symbol_models
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
@@ -46,6 +49,46 @@ class PollSpec:
 
     voting: VotingSpec = field(default_factory=VotingSpec)
     sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class PieceAccuracy(Accuracy):
+    """Of pieces, where an unknown counts as wrong; ``unknown``: how many are; ``answered``: the
+    accuracy of the others."""
+
+    unknown: int
+    answered: Accuracy
+
+
+class Voter(TypedDict):
+    """How good the answers of the model or of a baseline are; ``others_unknown``: the share of
+    pieces of other classes that are unknown; ``sets``: windows within each named set."""
+
+    windows: Accuracy
+    pieces: PieceAccuracy
+    others_unknown: Accuracy
+    sets: dict[str, SetAccuracy]
+
+
+class Poll(TypedDict):
+    """What a vote found.
+
+    voting: its ``VotingSpec``. windows, pieces: how many there are; trained_rows: series that are
+    left out. of_other_classes: pieces by classes that the model does not know. answers: a row per
+    piece, with the answer of each baseline under its name.
+    """
+
+    model: str
+    dataset: str
+    trained_on: str
+    kind: str
+    voting: dict[str, float]
+    windows: int
+    pieces: int
+    trained_rows: int
+    of_other_classes: dict[str, int]
+    who: dict[str, Voter]
+    leads: dict[str, Lead]
+    answers: list[dict[str, Any]]
 
 
 @task(name="vote")
@@ -75,7 +118,7 @@ def check_channels(model: Model, dataset: Dataset) -> None:
         )
 
 
-def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> dict[str, Any]:
+def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> Poll:
     """In a worker: what the model and the baselines answer, window by window and by vote."""
     root = open_root(root_url)
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
@@ -176,7 +219,7 @@ def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
 
-def _baselines(root: Root, model: Model) -> dict[str, Any]:
+def _baselines(root: Root, model: Model) -> dict[str, SymbolModel]:
     dataset, chosen = open_dataset(root, model.manifest["dataset"]), split_of(model)
     x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
     return fit_symbol_models(x, y, dataset.channels, spec_of(model).split_seed)
@@ -229,12 +272,12 @@ def _summaries(
     votes: dict[str, tuple[np.ndarray, np.ndarray]],
     of: _Truth,
     sets: dict[str, np.ndarray],
-) -> dict[str, Any]:
+) -> dict[str, Voter]:
     """By who answers: windows, pieces and named sets, of known classes; intervals over pieces."""
     known, strange, owners = of
     rows, asked = known[owners] >= 0, known >= 0
     truth_of_rows, pieces = known[owners][rows], owners[rows]
-    found = {}
+    found: dict[str, Voter] = {}
     for who, s in scores.items():
         answers, truth = votes[who][0][asked], known[asked]
         answered = answers >= 0
@@ -251,7 +294,7 @@ def _summaries(
     return found
 
 
-def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray) -> dict[str, Any]:
+def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray) -> dict[str, Lead]:
     """The model's lead over each baseline in windows of known classes, its interval over pieces."""
     rows = known[owners] >= 0
     truth, pieces = known[owners][rows], owners[rows]
