@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.generation import generate_signals
-from flows.training import train_classifier
+from flows.training import Trained, train_classifier
 from seqclass.synthesis.signals import SignalSpec
 from seqclass.training.spec import TrainingSpec
 
@@ -14,7 +14,7 @@ def run(
     signals: SignalSpec | None = None,
     training: TrainingSpec | None = None,
     root: str | None = None,
-) -> dict[str, object]:
+) -> Trained:
     """Generate, train, evaluate, register, report."""
     dataset = generate_signals(name, signals, root)
     return train_classifier(dataset, name, training, root)

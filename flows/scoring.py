@@ -1,18 +1,17 @@
 """Flow: what a registered model says of new rows."""
 
-from typing import Any
-
 from prefect import flow
 
 from flows.place import check_place, own_root
 from tasks.data.garbage import collect_leftovers
-from tasks.inference.score import ScoringSpec, assess, predict, resolve_model
+from tasks.inference.assess import Assessed, assess
+from tasks.inference.score import ScoringSpec, predict, resolve_model
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}")
 def score_dataset(
     model: str, data: str, spec: ScoringSpec | None = None, root: str | None = None
-) -> dict[str, Any]:
+) -> Assessed:
     """Score a dataset or file with one version of a model; labels may come later."""
     store, spec = own_root(root), spec or ScoringSpec()
     check_place(store, "out", spec.out)

@@ -15,10 +15,17 @@ from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
-from tasks.registry.promote import promote
+from tasks.registry.promote import Promotion, promote
 from tasks.registry.publish import publish
 from tasks.registry.register import register
 from tasks.training.train import forget_finished, train
+
+
+class Trained(Promotion):
+    """A registered model, and whether it became champion."""
+
+    dataset: str
+    model: str
 
 
 @flow(name="train-classifier", flow_run_name="train {dataset}")
@@ -27,7 +34,7 @@ def train_classifier(
     name: str | None = None,
     spec: TrainingSpec | None = None,
     root: str | None = None,
-) -> dict[str, object]:
+) -> Trained:
     """Train, evaluate, register and, where it is better than the champion, promote a model."""
     spec, store = spec or TrainingSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref

@@ -1,17 +1,19 @@
 """What the commands of registered models print."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from flows.cli.printing import add_row, new_table, print_json, print_table
 
 if TYPE_CHECKING:
+    from flows.cli.simulation import Week
+    from tasks.inference.assess import Assessed
     from tasks.registry.promote import Move
     from tasks.retraining.decision import Outcome
 
 
-def show_scores(found: dict[str, Any], as_json: bool) -> None:
+def show_scores(found: "Assessed", as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
@@ -29,7 +31,7 @@ def show_scores(found: dict[str, Any], as_json: bool) -> None:
         )
     elif found["estimate"]:
         e = found["estimate"]
-        if e["doubt"]:
+        if e["accuracy_interval"] is None:
             typer.echo(f"accuracy can't be estimated without labels: {e['doubt']}")
         else:
             low, high = e["accuracy_interval"]
@@ -63,7 +65,7 @@ def show_move(outcome: "Move", as_json: bool) -> None:
     typer.echo(f"{what} {outcome['to']}: {outcome['model']}")
 
 
-def show_weeks(rows: list[dict[str, Any]], as_json: bool) -> None:
+def show_weeks(rows: "list[Week]", as_json: bool) -> None:
     if as_json:
         print_json({"weeks": rows})
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 from flows.cli.simulation_spec import SimulationSpec
 from flows.ingestion import import_dataset
 from flows.retraining import retrain_model
-from flows.training import train_classifier
+from flows.training import Trained, train_classifier
 from seqclass.screening.policy import Policy
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalWeek, draw_week
 from tasks.data.ingest import ImportSpec
 from tasks.registry.promote import promote_version, roll_back
+from tasks.retraining.decision import Outcome
 
 NAME = "plant"
 OPEN_DOOR = Policy(other_unit="accept", out_of_range="accept", frozen="accept")
@@ -27,12 +28,26 @@ BACKLOG = 3
 """Runs that were missed and come all at once when the server is back."""
 
 
-def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[dict[str, Any]]:
+class Week(TypedDict):
+    """What happened in a week, and why; of a flow's run also what drifted, whether quality
+    dropped, and the models."""
+
+    week: int
+    event: str
+    decision: str
+    why: str
+    drifted: NotRequired[list[str]]
+    dropped: NotRequired[bool]
+    model: NotRequired[str]
+    challenger: NotRequired[str | None]
+
+
+def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[Week]:
     """Yield what happened, a row per decision: week, event, what came of it, and why."""
     began, replay = datetime.now(UTC), _Replay(spec, store, inbox)
     replay.take_in(0, ArrivalWeek(), append=False)
     first = train_classifier(NAME, NAME, spec.training, store.url)
-    yield _row(0, "first delivery", "promoted" if first["promoted"] else "refused", first)
+    yield _began(first)
     waiting: dict[int, list[tuple[int, ArrivalWeek]]] = {}
     for number in range(1, spec.weeks + 1):
         week, now = SCENARIOS[spec.scenario](number), began + timedelta(weeks=number)
@@ -55,7 +70,7 @@ class _Replay:
 
     def live_a_week(
         self, number: int, deliveries: list[tuple[int, ArrivalWeek]], now: datetime
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Week]:
         for drawn, week in deliveries:
             self.take_in(drawn, week, append=True)
         told = (_words(number, drawn, week) for drawn, week in deliveries)
@@ -64,7 +79,7 @@ class _Replay:
         for run in range(runs):
             moment = now + timedelta(minutes=run)
             outcome: Any = retrain_model(NAME, self.spec.retraining, self.store.url, moment)
-            yield _row(number, event if not run else "a missed run", outcome["decision"], outcome)
+            yield _looked(number, event if not run else "a missed run", outcome)
             if outcome["challenger"] and any(week.by_hand for _, week in deliveries):
                 yield from _meddle(self.store, number, outcome["challenger"], now)
 
@@ -83,7 +98,7 @@ class _Replay:
         import_dataset(NAME, wanted, self.store.url)
 
 
-def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[dict[str, Any]]:
+def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[Week]:
     """A person promotes what was refused, sees it, and takes it back."""
     by_hand = now + timedelta(hours=1)
     promote_version(store, challenger, "I know better", in_spite=True, now=by_hand)
@@ -92,7 +107,7 @@ def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterato
     yield _by_hand(number, "rolled back", f"to {moved['to']}: answers got worse")
 
 
-def _by_hand(number: int, decision: str, why: str) -> dict[str, Any]:
+def _by_hand(number: int, decision: str, why: str) -> Week:
     return {"week": number, "event": "by hand", "decision": decision, "why": why}
 
 
@@ -103,15 +118,28 @@ def _words(number: int, drawn: int, week: ArrivalWeek) -> str:
     return f"rows{late}{', ' if what else ''}{', '.join(what)}"
 
 
-def _row(number: int, event: str, decision: str, outcome: dict[str, Any]) -> dict[str, Any]:
-    drift, quality = outcome.get("drift") or {}, outcome.get("quality") or {}
+def _began(first: Trained) -> Week:
+    return {
+        "week": 0,
+        "event": "first delivery",
+        "decision": "promoted" if first["promoted"] else "refused",
+        "why": first["decision"],
+        "drifted": [],
+        "dropped": False,
+        "model": first["model"],
+        "challenger": None,
+    }
+
+
+def _looked(number: int, event: str, outcome: Outcome) -> Week:
+    drift, quality = outcome.get("drift"), outcome.get("quality")
     return {
         "week": number,
         "event": event,
-        "decision": decision,
-        "why": "; ".join(outcome["reasons"]) if "reasons" in outcome else outcome["decision"],
-        "drifted": drift.get("drifted", []),
-        "dropped": quality.get("dropped", False),
+        "decision": outcome["decision"],
+        "why": "; ".join(outcome["reasons"]),
+        "drifted": drift["drifted"] if drift else [],
+        "dropped": quality["dropped"] if quality else False,
         "model": outcome["model"],
         "challenger": outcome.get("challenger"),
     }

@@ -23,6 +23,7 @@ from flows.cli.training_printing import show_training
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
+    from flows.training import Trained
     from seqclass.store.datasets import Dataset
     from seqclass.training.spec import TrainingSpec
     from seqclass.training.study_spec import StudySpec
@@ -184,7 +185,7 @@ def search(
     show_search(store, outcome["search"], place.as_json, outcome["trained"])
 
 
-def _conclude(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+def _conclude(store: Root, outcome: "Trained", as_json: bool) -> None:
     show_training(store, outcome, as_json)
     if outcome["refused"]:
         raise typer.Exit(complain(outcome["refused"], REFUSED))

@@ -1,6 +1,6 @@
 """What the commands print of trainings and models."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,11 +8,14 @@ from flows.cli.command_line import name_damaged
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Bad, Root
 
+if TYPE_CHECKING:
+    from flows.training import Trained
+
 FEW_ROWS = 100
 """Test rows below which the 95% interval of an accuracy of nine in ten is wider than 0.1."""
 
 
-def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+def show_training(store: Root, outcome: "Trained", as_json: bool) -> None:
     if as_json:
         print_json(training_summary(store, outcome))
     else:
@@ -20,7 +23,7 @@ def show_training(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"catalogue: {store.join('index.html')}")
 
 
-def training_summary(store: Root, outcome: dict[str, Any]) -> dict[str, Any]:
+def training_summary(store: Root, outcome: "Trained") -> dict[str, Any]:
     from seqclass.store.registry import open_model
 
     model = open_model(store, outcome["model"])

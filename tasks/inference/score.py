@@ -1,25 +1,20 @@
-"""Tasks: score what a model has not scored yet, and tell how good or how sure the answers are."""
+"""Tasks: choose a model's version, and score what it has not scored yet."""
 
 import hashlib
 import json
 import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answer_files import check_ending, write_out
-from seqclass.inference.partitions import Partition, partitions_of, read_labels
+from seqclass.inference.partitions import Partition, partitions_of
 from seqclass.inference.prediction import Part, Scorer, join_parts, opened, score_part, scorer_of
-from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
-from seqclass.store.models import ANSWERS, Model
 from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
@@ -27,10 +22,6 @@ from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from tasks.compute.workers import end_workers, workers
-
-SURENESS = ["confidence", "familiarity"]
-"""Columns of scores and of a version's answers to its test rows."""
-UNTESTED = "the version keeps no answers to its test rows"
 
 
 @task(name="resolve model")
@@ -55,8 +46,20 @@ class ScoringSpec:
     limits: Limits = field(default_factory=Limits)
 
 
+class Answered(TypedDict):
+    """How many rows a version has answered, ``unknown`` and ``scored`` just now among them; their
+    tables, and where all answers lie."""
+
+    model: str
+    rows: int
+    unknown: int
+    scored: int
+    tables: list[str]
+    out: str
+
+
 @task(name="predict")
-def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> dict[str, Any]:
+def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> Answered:
     """Score the partitions of a dataset or file that this version has not scored before."""
     found = score_data(open_root(root_url), model_ref, data, spec)
     if found["scored"]:
@@ -67,9 +70,7 @@ def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> dict
     return found
 
 
-def score_data(
-    root: Root, model_ref: str, data: str, spec: ScoringSpec | None = None
-) -> dict[str, Any]:
+def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None = None) -> Answered:
     """Answer what the version has not answered yet; where all answers lie, and how many."""
     model, spec = open_model(root, model_ref), spec or ScoringSpec()
     out, limits = spec.out, spec.limits
@@ -87,13 +88,15 @@ def score_data(
         sets.append(scores)
     tables = [scores.table() for scores in sets]
     place = write_out(root, tables, out) if out else _place(tables)
-    counts = {**_counts(sets), "scored": fresh}
-    return {"model": model.ref, **counts, "tables": tables, "out": place}
-
-
-def _counts(sets: list[ScoreSet]) -> dict[str, int]:
     manifests = [scores.manifest() for scores in sets]
-    return {name: sum(m[name] for m in manifests) for name in ("rows", "unknown")}
+    return {
+        "model": model.ref,
+        "rows": sum(manifest["rows"] for manifest in manifests),
+        "unknown": sum(manifest["unknown"] for manifest in manifests),
+        "scored": fresh,
+        "tables": tables,
+        "out": place,
+    }
 
 
 def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
@@ -173,114 +176,3 @@ def _as_wide_parquet(
     if not spool(root, target, read_files([path], replace(names, unlabelled=True), limits=limits)):
         raise ValueError(f"{path}: expected at least one series, got none; check the input")
     return target
-
-
-@task(name="assess")
-def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> dict[str, Any]:
-    """Scores on the rows whose labels are known, None without any; and an estimate for all."""
-    root, labels = open_root(root_url), spec.labels
-    model = open_model(root, model_ref)
-    classes = model.manifest["classes"]
-    wanted = [
-        "label",
-        "prediction",
-        "answer",
-        *SURENESS,
-        *(f"probability_{name}" for name in classes),
-    ]
-    wanted += ["series_id"] * (labels is not None)
-    found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
-    probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
-    answers = _codes(found["prediction"], classes)
-    truth = (
-        found["label"] if labels is None else _labels_of(found["series_id"], labels, spec.limits)
-    )
-    known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
-    metrics = None
-    if known.any():
-        answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
-        metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
-    summary = {"metrics": metrics, "estimate": _estimate(model, found, probabilities, answers)}
-    get_run_logger().info("%s", json.dumps(summary))
-    return summary
-
-
-def _estimate(
-    model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
-) -> dict[str, Any]:
-    """What to expect of the answers, by the version's test rows."""
-    right, found = (
-        np.empty(0, bool),
-        Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
-    )
-    if model.has(ANSWERS):
-        tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
-        right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, _sureness(tested), _sureness(scores))
-    return {
-        **found._asdict(),
-        "macro_f1": expected_macro_f1(probabilities, answers),
-        "rows": len(answers),
-        "tested_rows": len(right),
-        "is_estimate": True,
-        "from": "test rows and calibrated confidence, no labels",
-    }
-
-
-def _sureness(table: pa.Table) -> Sureness:
-    confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
-    return Sureness(confidence, None if np.isnan(familiarity).any() else familiarity)
-
-
-def quality(
-    probabilities: np.ndarray,
-    answers: np.ndarray,
-    truth: np.ndarray,
-    known: np.ndarray,
-    answered: np.ndarray,
-) -> dict[str, Any] | None:
-    """Scores of labelled rows; those of classes the model does not have count apart.
-
-    truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
-    """
-    from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
-        label_scores,
-        score_intervals,
-        seed_scores,
-    )
-
-    n_classes, own = probabilities.shape[1], known & (truth >= 0)
-    if not own.any():
-        return None
-    table = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(table, (truth[own], answers[own]), 1)
-    right = answers[own] == truth[own]
-    kept = answered[own]
-    plain = seed_scores(probabilities[own], truth[own])
-    return {
-        **label_scores(answers[own], truth[own], n_classes),
-        "log_loss": plain["log_loss"],
-        "ece": plain["ece"],
-        "intervals": score_intervals(table, seed=0),
-        "labelled": int(own.sum()),
-        "of_other_classes": int((known & (truth < 0)).sum()),
-        "coverage": float(kept.mean()),
-        "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
-    }
-
-
-def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:
-    with root.fs.open(path, "rb") as file:
-        return pq.read_table(file, columns=columns)
-
-
-def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
-    places = pc.index_in(column, pa.array(classes, pa.string()))
-    return pc.fill_null(places, -1).to_numpy()
-
-
-def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits) -> pa.Array:
-    """The label of each id in a file of labels, null where it has none."""
-    table = read_labels(path, limits)
-    places = pc.index_in(ids, table["series_id"].combine_chunks())
-    return table["label"].combine_chunks().take(places.combine_chunks())

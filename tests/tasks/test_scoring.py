@@ -421,7 +421,7 @@ def test_scores_are_verified_with_their_model(
 
 
 def test_scoring_begins_without_scikit_learn() -> None:
-    script = "import sys, tasks.inference.score; print('sklearn' in sys.modules)"
+    script = "import sys, tasks.inference.assess; print('sklearn' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                            cwd=REPOSITORY, check=True)  # fmt: skip
     assert found.stdout == "False\n"

@@ -1,0 +1,183 @@
+"""Task: tell how good or how sure the answers of a model's version are."""
+
+import json
+from typing import TypedDict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from seqclass.evaluation.decisions import UNKNOWN
+from seqclass.inference.partitions import read_labels
+from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
+from seqclass.store.formats import Limits
+from seqclass.store.models import ANSWERS, Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from tasks.inference.score import Answered, ScoringSpec
+
+SURENESS = ["confidence", "familiarity"]
+"""Columns of scores and of a version's answers to its test rows."""
+UNTESTED = "the version keeps no answers to its test rows"
+
+
+class Quality(TypedDict):
+    """Scores of the labelled rows whose class the model has, ``log_loss`` in nats; how many are of
+    other classes; ``coverage``: the share that is not unknown."""
+
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    ece: float
+    intervals: dict[str, list[float]]
+    labelled: int
+    of_other_classes: int
+    coverage: float
+    accuracy_answered: float | None
+
+
+Promise = TypedDict(
+    "Promise",
+    {
+        "accuracy": float,
+        "accuracy_interval": list[float] | None,
+        "doubt": str | None,
+        "macro_f1": float,
+        "rows": int,
+        "tested_rows": int,
+        "is_estimate": bool,
+        "from": str,
+    },
+)
+"""What to expect of answers without labels, see ``monitoring.estimate.Estimate``, and by what."""
+
+
+class Assessment(TypedDict):
+    """How good answers are, None without labels, and how good they are expected to be."""
+
+    metrics: Quality | None
+    estimate: Promise
+
+
+class Assessed(Answered, Assessment):
+    """What was answered, and how good that is."""
+
+
+@task(name="assess")
+def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> Assessment:
+    """Scores on the rows whose labels are known, None without any; and an estimate for all."""
+    root, labels = open_root(root_url), spec.labels
+    model = open_model(root, model_ref)
+    classes = model.manifest["classes"]
+    wanted = [
+        "label",
+        "prediction",
+        "answer",
+        *SURENESS,
+        *(f"probability_{name}" for name in classes),
+    ]
+    wanted += ["series_id"] * (labels is not None)
+    found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
+    probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
+    answers = _codes(found["prediction"], classes)
+    truth = (
+        found["label"] if labels is None else _labels_of(found["series_id"], labels, spec.limits)
+    )
+    known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
+    metrics = None
+    if known.any():
+        answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
+        metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
+    expected = _estimate(model, found, probabilities, answers)
+    summary: Assessment = {"metrics": metrics, "estimate": expected}
+    get_run_logger().info("%s", json.dumps(summary))
+    return summary
+
+
+def _estimate(
+    model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
+) -> Promise:
+    """What to expect of the answers, by the version's test rows."""
+    right, found = (
+        np.empty(0, bool),
+        Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
+    )
+    if model.has(ANSWERS):
+        tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
+        right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
+        found = estimate(right, _sureness(tested), _sureness(scores))
+    return {
+        "accuracy": found.accuracy,
+        "accuracy_interval": found.accuracy_interval,
+        "doubt": found.doubt,
+        "macro_f1": expected_macro_f1(probabilities, answers),
+        "rows": len(answers),
+        "tested_rows": len(right),
+        "is_estimate": True,
+        "from": "test rows and calibrated confidence, no labels",
+    }
+
+
+def _sureness(table: pa.Table) -> Sureness:
+    confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
+    return Sureness(confidence, None if np.isnan(familiarity).any() else familiarity)
+
+
+def quality(
+    probabilities: np.ndarray,
+    answers: np.ndarray,
+    truth: np.ndarray,
+    known: np.ndarray,
+    answered: np.ndarray,
+) -> Quality | None:
+    """Scores of labelled rows; those of classes the model does not have count apart.
+
+    truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
+    """
+    from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
+        label_scores,
+        score_intervals,
+        seed_scores,
+    )
+
+    n_classes, own = probabilities.shape[1], known & (truth >= 0)
+    if not own.any():
+        return None
+    table = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(table, (truth[own], answers[own]), 1)
+    right = answers[own] == truth[own]
+    kept = answered[own]
+    said = label_scores(answers[own], truth[own], n_classes)
+    plain = seed_scores(probabilities[own], truth[own])
+    return {
+        "accuracy": said["accuracy"],
+        "macro_f1": said["macro_f1"],
+        "balanced_accuracy": said["balanced_accuracy"],
+        "log_loss": plain["log_loss"],
+        "ece": plain["ece"],
+        "intervals": score_intervals(table, seed=0),
+        "labelled": int(own.sum()),
+        "of_other_classes": int((known & (truth < 0)).sum()),
+        "coverage": float(kept.mean()),
+        "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
+    }
+
+
+def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:
+    with root.fs.open(path, "rb") as file:
+        return pq.read_table(file, columns=columns)
+
+
+def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
+    places = pc.index_in(column, pa.array(classes, pa.string()))
+    return pc.fill_null(places, -1).to_numpy()
+
+
+def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits) -> pa.Array:
+    """The label of each id in a file of labels, null where it has none."""
+    table = read_labels(path, limits)
+    places = pc.index_in(ids, table["series_id"].combine_chunks())
+    return table["label"].combine_chunks().take(places.combine_chunks())
