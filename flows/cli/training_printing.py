@@ -1,6 +1,6 @@
 """What the commands print of trainings and models."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import typer
 
@@ -10,9 +10,29 @@ from seqclass.store.root import Bad, Root
 
 if TYPE_CHECKING:
     from flows.training import Trained
+    from seqclass.evaluation.decisions import AbstentionScores
+    from seqclass.evaluation.votes import Accuracy
+    from seqclass.monitoring.stability import Stability
+    from tasks.data.split import SplitSummary
+    from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
 
 FEW_ROWS = 100
 """Test rows below which the 95% interval of an accuracy of nine in ten is wider than 0.1."""
+
+
+class TrainingSummary(TypedDict):
+    """What ``--json`` prints of a training; ``seeds``, ``baselines``: their figures by name."""
+
+    dataset: str
+    model: str
+    promoted: bool
+    refused: str | None
+    decision: str
+    metrics: dict[str, float]
+    seeds: list[dict[str, float | str]]
+    ensemble: "EnsembleRecord | None"
+    baselines: dict[str, dict[str, float]]
+    report: str
 
 
 def show_training(store: Root, outcome: "Trained", as_json: bool) -> None:
@@ -23,12 +43,12 @@ def show_training(store: Root, outcome: "Trained", as_json: bool) -> None:
         typer.echo(f"catalogue: {store.join('index.html')}")
 
 
-def training_summary(store: Root, outcome: "Trained") -> dict[str, Any]:
+def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
     from seqclass.store.registry import open_model
 
     model = open_model(store, outcome["model"])
     keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
-    metrics = model.read_json("metrics.json")
+    metrics = cast("Metrics", model.read_json("metrics.json"))
     return {
         "dataset": outcome["dataset"],
         "model": model.ref,
@@ -39,7 +59,8 @@ def training_summary(store: Root, outcome: "Trained") -> dict[str, Any]:
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
         "ensemble": metrics["ensemble"],
         "baselines": {
-            n: {k: s[k] for k in ("accuracy", "macro_f1")} for n, s in metrics["baselines"].items()
+            name: {key: scores[key] for key in ("accuracy", "macro_f1")}
+            for name, scores in metrics["baselines"].items()
         },
         "report": f"{model.folder}/report.html",
     }
@@ -52,7 +73,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     from seqclass.store.split import SPLIT
 
     model = open_model(store, ref)
-    found, spread = model.read_json("metrics.json"), model.read_json("stability.json")
+    found = cast("Metrics", model.read_json("metrics.json"))
+    spread = cast("Stability", model.read_json("stability.json"))
     champion = champion_of(store, model.name)
     bad = Bad()
     audit = read_audit(store, model.name, bad)
@@ -62,17 +84,17 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip
         return
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
-    print_seeds(spread["seeds"], found["registered_seed"])
-    if found.get("ensemble"):
-        typer.echo(ensemble_gain(found["ensemble"]["gain"], len(spread["seeds"])))
+    print_seeds(spread, found["registered_seed"])
+    if ensemble := found.get("ensemble"):
+        typer.echo(ensemble_gain(ensemble["gain"], len(spread["seeds"])))
     typer.echo(seeds_line(spread, found["test_rows"]))
     if found.get("split"):
         typer.echo(split_line(found["split"]))
     if not model.has(SPLIT):
         typer.echo("split: not stored with this version; made again by the rule of its time")
     print_leaks(found)
-    if found.get("where"):
-        typer.echo(where_line(found["where"]))
+    if where := found.get("where"):
+        typer.echo(where_line(where))
     then = f"when it was trained: {model.read_json(COMPARISON)['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
@@ -80,16 +102,16 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"report:   {model.folder}/report.html")
 
 
-def split_line(split: dict[str, Any]) -> str:
+def split_line(split: "SplitSummary") -> str:
     """Which share of the series tests, and the class of which fewest do."""
-    fewest = min(split["test_rows"], key=split["test_rows"].get)
+    fewest = min(split["test_rows"], key=lambda label: split["test_rows"][label])
     whose = "by the dataset's own split" if split["official"] else "held back"
     said = [f"{split['share']:.1%} of the series test, {whose}",
             f"fewest of class {fewest}: {split['test_rows'][fewest]}", *split["amiss"]]  # fmt: skip
     return f"split: {'; '.join(said)}"
 
 
-def seeds_line(spread: dict[str, Any], n_rows: int) -> str:
+def seeds_line(spread: "Stability", n_rows: int) -> str:
     """How a recipe's seeds spread; of one seed, that nothing is known of it."""
     if len(spread["seeds"]) == 1:
         return "one seed: how far another would differ is not known; train more with --seeds"
@@ -100,7 +122,7 @@ def seeds_line(spread: dict[str, Any], n_rows: int) -> str:
     )
 
 
-def print_leaks(found: dict[str, Any]) -> None:
+def print_leaks(found: "Metrics") -> None:
     leaks = found.get("leaks")
     if leaks and (leaks["exact"] or leaks["near"]):
         pair = leaks["examples"][0]
@@ -110,7 +132,7 @@ def print_leaks(found: dict[str, Any]) -> None:
         )
 
 
-def print_scores(title: str, found: dict[str, Any]) -> None:
+def print_scores(title: str, found: "Metrics") -> None:
     table = new_table(title, "accuracy", "macro F1", "balanced accuracy")
     rows = {"this model": found["metrics"], **found["baselines"]}
     for label, scores in rows.items():
@@ -135,9 +157,9 @@ def print_scores(title: str, found: dict[str, Any]) -> None:
         _print_abstention(found["abstention"], found["without_offsets"])
 
 
-def out_of_fold_line(found: dict[str, Any], n_test: int) -> str:
+def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
     """What training rows say where test rows are few: each was answered by members without it."""
-    low, high = found["interval"]
+    low, high = found["interval"] or (0.0, 1.0)
     return (
         f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
         f"members that were not fitted to it, {found['accuracy']:.4f} are right, 95% interval "
@@ -145,7 +167,7 @@ def out_of_fold_line(found: dict[str, Any], n_test: int) -> str:
     )
 
 
-def _print_abstention(found: dict[str, Any], without_offsets: dict[str, float] | None) -> None:
+def _print_abstention(found: "AbstentionScores", without_offsets: dict[str, float] | None) -> None:
     right = found["accuracy_answered"]
     typer.echo(
         f"unknown below a confidence of {found['threshold']:.3f}: {found['unknown']} test rows"
@@ -159,7 +181,7 @@ def _print_abstention(found: dict[str, Any], without_offsets: dict[str, float] |
         )
 
 
-def ensemble_gain(gain: dict[str, dict[str, float]], n_seeds: int) -> str:
+def ensemble_gain(gain: "dict[str, Gain]", n_seeds: int) -> str:
     f1, loss = gain["macro_f1"], gain["log_loss"]
     return (
         f"ensemble of {n_seeds} seeds: macro F1 {f1['ensemble']:.4f} against "
@@ -182,9 +204,9 @@ def where_line(where: dict[str, dict[str, float]]) -> str:
     )
 
 
-def print_seeds(seeds: list[dict[str, Any]], registered: int | None) -> None:
+def print_seeds(spread: "Stability", registered: int | None) -> None:
     table = new_table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
-    for s in seeds:
+    for s in spread["seeds"]:
         add_row(table,
             f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
             f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",

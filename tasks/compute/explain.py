@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +54,14 @@ class Registered:
     seed: int | None
 
 
+class Explained(TypedDict):
+    """How many of the first test rows are explained, and by label how often that hits the event,
+    see ``networks.attribution.hit_rates``: None without known events."""
+
+    explained_rows: int
+    where: dict[str, dict[str, float]] | None
+
+
 def answer_in_full(dataset: Dataset, chosen: Split, registered: Registered) -> Answers:
     """All that a stored classifier and its members say of the test rows."""
     tensorflow()
@@ -85,12 +93,11 @@ def _first(n_rows: int, n_steps: int) -> int:
 
 def explain(
     dataset: Dataset, chosen: Split, answers: Answers, given: np.ndarray, workspace: str
-) -> dict[str, Any]:
+) -> Explained:
     """Store the evidence for the answers ``given`` to the test rows, class codes ``(n,)``, and how
     often it hits the event.
 
-    Hits are counted among the first rows alone. Returns ``explained_rows``, their number, and
-    ``where``: None without known events.
+    Hits are counted among the first rows alone.
     """
     rows, first = chosen.test[answers.explained], _first(len(given), answers.evidence.shape[1])
     table = dataset.labels().take(pa.array(rows))
@@ -111,7 +118,9 @@ def _write(
         pq.write_table(pa.table(columns), file)
 
 
-def _where(table: pa.Table, steps: np.ndarray, counted: np.ndarray) -> dict[str, Any] | None:
+def _where(
+    table: pa.Table, steps: np.ndarray, counted: np.ndarray
+) -> dict[str, dict[str, float]] | None:
     """Hits of the rows that are ``counted`` and have an event."""
     if EVENT[0] not in table.column_names:
         return None

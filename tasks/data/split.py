@@ -1,7 +1,7 @@
 """Task: which rows of a dataset train a classifier and which only test it."""
 
 from collections import Counter
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,16 @@ from seqclass.store.split import SPLIT, Split, read_split, write_split
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec, recorded
 from seqclass.training.splits import assign_newest, assign_test
+
+
+class SplitSummary(TypedDict):
+    """What a split has reached: ``share``: of the series that test; ``official``: whether the
+    dataset chose them; ``amiss``: what is wrong, a sentence each."""
+
+    share: float
+    test_rows: dict[str, int]
+    official: bool
+    amiss: list[str]
 
 
 @task(name="split")
@@ -64,8 +74,8 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, labels: pa.Table | None = 
     return Split(classes, codes, groups, train, test)
 
 
-def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> dict[str, Any]:
-    """What the split has reached: share of test rows, test rows per class, and what is amiss."""
+def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> SplitSummary:
+    """Compare what the split has reached with what was asked for."""
     train, test = chosen.codes[chosen.train], chosen.codes[chosen.test]
     share = len(test) / (len(train) + len(test))
     counts = np.bincount(test, minlength=len(chosen.classes)).tolist()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
@@ -83,7 +83,7 @@ def compare_with(champion: str | None, candidate: Candidate, name: str, root: Ro
         }
     if champion is None:
         return {**_first(own["evidence"], candidate.training, name), "candidate_scores": reached}
-    held = _champion_scores(read_model(root, name, champion), own, candidate)
+    held = _champion_scores(read_model(root, name, champion), own["classes"], candidate)
     return {
         "champion": champion,
         "better": held is not None and _key(reached) > _key(held),
@@ -131,13 +131,13 @@ def _reason(
 
 
 def _champion_scores(
-    champion: Model, own: dict[str, Any], candidate: Candidate
+    champion: Model, classes: list[str], candidate: Candidate
 ) -> dict[str, float] | None:
     """The champion's scores on the candidate's test rows; None where it can't answer them."""
     root = champion.root
     dataset = open_checked(root, candidate.dataset)
     theirs = champion.manifest
-    if theirs["classes"] != own["classes"] or theirs["channels"] != dataset.channels:
+    if theirs["classes"] != classes or theirs["channels"] != dataset.channels:
         return None
     same_rows = ids_of(root, f"{candidate.workspace}/{ANSWERS}") == ids_of(
         root, champion.path(ANSWERS)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,32 +12,35 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.calibration import soften
-from seqclass.evaluation.contribution import contribution_of
+from seqclass.evaluation.contribution import Contribution, MemberRecord, contribution_of
 from seqclass.evaluation.decisions import (
     AMBIGUOUS,
     UNFAMILIAR,
     UNKNOWN,
+    AbstentionScores,
     Decision,
     abstention_scores,
     confidence_of,
     predict_labels,
     reasons_of,
 )
+from seqclass.evaluation.leaks import Leaks
+from seqclass.evaluation.metrics import FullScores, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
-from seqclass.evaluation.metrics import label_scores, seed_scores
 from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
-from seqclass.monitoring.first_champion import evidence_of
+from seqclass.monitoring.first_champion import FirstEvidence, evidence_of
 from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.store.datasets import Dataset, open_checked
+from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import ANSWERS
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
-from tasks.compute.explain import Answers, Registered, answer_in_full, explain
+from tasks.compute.explain import Answers, Explained, Registered, answer_in_full, explain
 from tasks.compute.leakage import leaks_of
-from tasks.compute.records import Scores, SeedRecord
+from tasks.compute.records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.replicas import (
     baseline_rows,
     members_path,
@@ -46,7 +49,59 @@ from tasks.compute.replicas import (
     predict_rows,
 )
 from tasks.compute.workers import workers
-from tasks.data.split import describe_split
+from tasks.data.split import SplitSummary, describe_split
+
+
+class Decided(TypedDict):
+    """Scores of what is registered, how it decides, and why it answers with unknown."""
+
+    unknown: dict[str, int]
+    classes: list[str]
+    train_rows: int
+    test_rows: int
+    metrics: FullScores
+    decision: DecisionRecord
+    abstention: AbstentionScores
+    without_offsets: dict[str, float] | None
+
+
+class Committee(TypedDict):
+    """What each member of the best seed is worth; with how many ``references`` it compares."""
+
+    committee: Contribution
+    left_out: list[MemberRecord]
+    references: int
+
+
+class Gain(TypedDict):
+    """A score of the ensemble, of its seeds on average, and of the seed that validates best."""
+
+    ensemble: float
+    mean_of_seeds: float
+    best_validated_seed: float
+
+
+class EnsembleRecord(TrainedRecord):
+    """An ensemble, and by score what it gains."""
+
+    gain: dict[str, Gain]
+
+
+class Metrics(Decided, Committee, Explained):
+    """What ``metrics.json`` holds, of the first releases not all of it.
+
+    symbols: the lowest and the highest one of each channel that holds some.
+    """
+
+    registered_seed: int | None
+    out_of_fold: Accuracy
+    set_coverage: float
+    baselines: dict[str, dict[str, float]]
+    evidence: FirstEvidence
+    split: SplitSummary
+    leaks: Leaks
+    symbols: dict[str, list[int]]
+    ensemble: EnsembleRecord | None
 
 
 @task(name="evaluate")
@@ -65,8 +120,9 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, by_seed[record["seed"]], y) for record in records]
     labels = predict_labels(answers.probabilities, decision.offsets)
-    metrics = {
-        **_scored(answers, decision, chosen, spec),
+    scored = _scored(answers, decision, chosen, spec)
+    metrics: Metrics = {
+        **scored,
         "registered_seed": registered.seed,
         **_committee(best, answers, labels, y),
         "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
@@ -77,8 +133,8 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
         **explain(dataset, chosen, answers, labels, workspace),
+        "ensemble": {**ensemble, "gain": _gain(scored["metrics"], seeds)} if ensemble else None,
     }
-    metrics["ensemble"] = ensemble and {**ensemble, "gain": _gain(metrics["metrics"], seeds)}
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
     codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
     references = _references(dataset, chosen, best)
@@ -101,9 +157,7 @@ def _registered(
     return Registered(f"{workspace}/model.keras", members, decision.offsets, seed)
 
 
-def _committee(
-    best: SeedRecord, answers: Answers, labels: np.ndarray, y: np.ndarray
-) -> dict[str, Any]:
+def _committee(best: SeedRecord, answers: Answers, labels: np.ndarray, y: np.ndarray) -> Committee:
     """What each member of the best seed is worth, and with how many rows it compares."""
     return {
         "committee": contribution_of(best["members"], answers.members, labels, y),
@@ -112,9 +166,7 @@ def _committee(
     }
 
 
-def _scored(
-    answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec
-) -> dict[str, Any]:
+def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec) -> Decided:
     """All scores of what is registered, how it decides, and why it answers with unknown."""
     y, offsets, probabilities = chosen.codes[chosen.test], decision.offsets, answers.probabilities
     reasons = reasons_of(confidence_of(probabilities, offsets), answers.p_value, decision)
@@ -124,7 +176,7 @@ def _scored(
         "train_rows": len(chosen.train),
         "test_rows": len(chosen.test),
         "metrics": full_scores(probabilities, y, chosen.classes, spec.split_seed, offsets),
-        "decision": asdict(decision),
+        "decision": cast(DecisionRecord, asdict(decision)),
         "abstention": abstention_scores(probabilities, y, decision),
         "without_offsets": seed_scores(probabilities, y) if offsets else None,
     }
@@ -162,7 +214,7 @@ def _out_of_fold(
     return accuracy_of(right, None if groups is None else groups[rows])
 
 
-def _gain(ensemble: Scores, seeds: list[SeedRecord]) -> dict[str, Any]:
+def _gain(ensemble: FullScores, seeds: list[SeedRecord]) -> dict[str, Gain]:
     """Scores of the ensemble, of its seeds on average, and of the seed that validates best."""
     best = best_record(seeds)
     return {

@@ -1,11 +1,12 @@
 """Task: show a registered model in Prefect: its scores, its stability, its seeds."""
 
 import re
-from typing import Any
+from typing import cast
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from seqclass.monitoring.stability import Stability
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
@@ -36,10 +37,11 @@ def _summary(model: Model, decision: str) -> str:
     scores = [f"| {name} | {s['macro_f1']:.4f} | {s['accuracy']:.4f} |" for name, s in rows.items()]
     head = [f"# {model.ref}", "", f"on `{model.manifest['dataset']}`: {decision}", ""]
     table = ["| | macro F1 | accuracy |", "|---|---|---|", *scores, ""]
-    return "\n".join([*head, *table, *_stability(model.read_json("stability.json"))])
+    stability = cast(Stability, model.read_json("stability.json"))
+    return "\n".join([*head, *table, *_stability(stability)])
 
 
-def _stability(found: dict[str, Any]) -> list[str]:
+def _stability(found: Stability) -> list[str]:
     f1, worst = found["spread"]["macro_f1"], found["worst_seed"]
     low, high = worst["intervals"]["macro_f1"]
     restarts, n_seeds = sum(seed["restarts"] for seed in found["seeds"]), len(found["seeds"])
