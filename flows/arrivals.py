@@ -1,6 +1,6 @@
 """Flow: what has arrived in the inboxes, into the datasets."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from prefect import flow
 from prefect.states import Completed, State
@@ -9,9 +9,16 @@ from flows.place import check_place, own_root
 from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.store.inbox import inbox_url, inboxes
 from seqclass.store.root import Root, check_name, shown
-from tasks.data.collect import collect
+from tasks.data.collect import Sweep, collect
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
+
+
+class Arrivals(TypedDict):
+    """Rows that datasets gained, and what came of each inbox."""
+
+    added: int
+    sweeps: list[Sweep]
 
 
 @flow(name="ingest", flow_run_name="ingest")
@@ -32,7 +39,7 @@ def ingest_arrivals(
     states = [collect(name, place, spec, store.url, return_state=True) for name, place in places]
     failed = [state for state in states if not state.is_completed()]
     reports = [state.result() for state in states if state.is_completed()]
-    outcome = {"added": sum(report["added"] for report in reports), "sweeps": reports}
+    outcome: Arrivals = {"added": sum(report["added"] for report in reports), "sweeps": reports}
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
     refresh_catalogue(store.url, *(f"datasets/{name}" for name, _ in places))
@@ -51,6 +58,6 @@ def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tu
     return [(name, inbox or inbox_url(store, name)) for name in names]
 
 
-def outcome_of(found: Any) -> dict[str, Any]:
+def outcome_of(found: Any) -> Arrivals:
     """What the flow returned, be it as a named state or plainly."""
     return found.result() if isinstance(found, State) else found

@@ -1,18 +1,16 @@
 """Flow: a dataset from the user's own files."""
 
-from typing import Any
-
 from prefect import flow
 
 from flows.place import own_root
 from tasks.data.garbage import collect_leftovers
-from tasks.data.ingest import ImportSpec, ingest
+from tasks.data.ingest import Imported, ImportSpec, ingest
 from tasks.data.notify import notify
 from tasks.registry.catalogue import refresh_catalogue
 
 
 @flow(name="import-dataset", flow_run_name="import {name}")
-def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> dict[str, Any]:
+def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Imported:
     """Read files into a dataset; returns its reference and what became of the rows."""
     root_url = own_root(root).url
     collect_leftovers(root_url)

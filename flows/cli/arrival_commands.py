@@ -1,6 +1,6 @@
 """Command that takes new data: ingest."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from flows.cli.command_line import (
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from seqclass.store.root import shown
+
+if TYPE_CHECKING:
+    from flows.arrivals import Arrivals
 
 
 def ingest(
@@ -58,7 +61,7 @@ def _make(place: str) -> None:
     folder.fs.makedirs(folder.join(DONE), exist_ok=True)
 
 
-def _show(outcome: dict[str, Any], as_json: bool) -> None:
+def _show(outcome: "Arrivals", as_json: bool) -> None:
     files = [file for sweep in outcome["sweeps"] for file in sweep["files"]]
     if as_json:
         print_json(outcome)

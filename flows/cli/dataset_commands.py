@@ -180,10 +180,10 @@ def inspect(
 ) -> None:
     """Say how files are understood, and what looks wrong in them; nothing is stored."""
     from seqclass.store.formats import expand, limits_of, read_files, refusing
-    from seqclass.store.formats.overview import Overview, understood
+    from seqclass.store.formats.overview import Overview, Understood, understood
 
     files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
-    found, seen = {}, Overview()
+    found, seen = dict[str, Understood](), Overview()
     for path in files:
         with refusing(path):
             found[path] = understood(path, columns, limits)

@@ -1,7 +1,6 @@
 """What the commands print of datasets and files."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import typer
 
@@ -9,6 +8,23 @@ from flows.cli.printing import add_row, new_table, print_json, print_table, span
 from seqclass.store.manifests import DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, shown
+
+if TYPE_CHECKING:
+    from seqclass.store.formats.overview import Inspected
+    from tasks.data.ingest import Imported
+
+
+class DatasetSummary(TypedDict):
+    """What lists print of a version, see ``store.manifests.DatasetManifest``."""
+
+    dataset: str
+    n_series: int
+    n_steps: list[int]
+    channels: list[str]
+    classes: dict[str, int]
+    unlabelled: int
+    splits: dict[str, int]
+    rejected: int
 
 
 def show_dataset(store: Root, ref: str, as_json: bool) -> None:
@@ -22,7 +38,7 @@ def show_dataset(store: Root, ref: str, as_json: bool) -> None:
     typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
 
 
-def show_import(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
+def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
     from seqclass.store.datasets import open_dataset
 
     if as_json:
@@ -42,10 +58,17 @@ def show_import(store: Root, outcome: dict[str, Any], as_json: bool) -> None:
     show_dataset(store, outcome["dataset"], as_json)
 
 
-def dataset_summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
-    ref = str(DatasetRef(manifest["name"], manifest["version"]))
-    return {"dataset": ref, **{key: manifest[key] for key in keys}}
+def dataset_summary(manifest: DatasetManifest) -> DatasetSummary:
+    return {
+        "dataset": str(DatasetRef(manifest["name"], manifest["version"])),
+        "n_series": manifest["n_series"],
+        "n_steps": manifest["n_steps"],
+        "channels": manifest["channels"],
+        "classes": manifest["classes"],
+        "unlabelled": manifest["unlabelled"],
+        "splits": manifest["splits"],
+        "rejected": manifest["rejected"],
+    }
 
 
 def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
@@ -70,7 +93,7 @@ def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
     typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
 
 
-def show_overview(found: dict[str, Any], as_json: bool) -> None:
+def show_overview(found: "Inspected", as_json: bool) -> None:
     """How files are understood, and what looks wrong."""
     if as_json:
         print_json(found)
@@ -79,7 +102,7 @@ def show_overview(found: dict[str, Any], as_json: bool) -> None:
         table = new_table(shown(path), "")
         for name, value in file.items():
             if name != "columns":
-                add_row(table, name, value)
+                add_row(table, name, str(value))
         for column, role in file["columns"].items():
             add_row(table, f"column {shown(column)}", role)
         print_table(table)
@@ -89,9 +112,11 @@ def show_overview(found: dict[str, Any], as_json: bool) -> None:
     add_row(table, "steps", f"{low:,} to {high:,}, typically {typical:,}")
     for label, count in found["classes"].items():
         add_row(table, f"class {shown(label)}", f"{count:,}")
-    for name in ("unlabelled", "groups", "copies", "flat"):
-        if found[name]:
-            add_row(table, name, f"{found[name]:,}")
+    counts = {"unlabelled": found["unlabelled"], "groups": found["groups"],
+              "copies": found["copies"], "flat": found["flat"]}  # fmt: skip
+    for name, n in counts.items():
+        if n:
+            add_row(table, name, f"{n:,}")
     for name, channel in found["channels"].items():
         limits = f"{channel['lowest']:g} to {channel['highest']:g}"
         add_row(table, f"channel {shown(name)}", f"{limits}, {channel['missing']:.1%} missing")

@@ -19,7 +19,7 @@ from seqclass.screening.violations import (
     whole_violations,
 )
 from seqclass.store.datasets import Dataset
-from seqclass.store.manifests import Remarks
+from seqclass.store.manifests import SetAside
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex
 from seqclass.store.rows import channels_of, check_form, dataset_schema
@@ -203,7 +203,7 @@ def _rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
     return table if rows.all() else table.filter(pa.array(rows))
 
 
-def counts_of(*screenings: Screening) -> Remarks:
+def counts_of(*screenings: Screening) -> SetAside:
     """What is told of the rows that did not stay; ``quarantine``: where the first of them lie."""
     quarantined = sum((one.quarantined.counts for one in screenings), Counter[str]())
     places = (one.quarantine.place for one in screenings)

@@ -75,18 +75,24 @@ class DecisionRecord(TypedDict, total=False):
     possible: Sequence[float] | None
 
 
-class Remarks(TypedDict, total=False):
-    """What an import says of a dataset beside its rows.
+class SetAside(TypedDict, total=False):
+    """Series that did not stay.
 
-    rejected, repeats: series that did not stay; quarantined: by what was wrong with them;
-    quarantine: where they lie. contract: of the rows; reading: how the files were read.
+    rejected, repeats: how many; quarantined: by what was wrong with them; quarantine: where they
+    lie.
     """
 
-    parents: list[str]
     rejected: int
     repeats: int
     quarantined: dict[str, int]
     quarantine: str | None
+
+
+class Remarks(SetAside, total=False):
+    """What an import says of a dataset beside its rows; ``contract``: of the rows; ``reading``:
+    how the files were read."""
+
+    parents: list[str]
     contract: Mapping[str, Any]
     reading: ReadingRecord
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,7 +39,7 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.leases import locked
-from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
+from seqclass.store.manifests import DatasetManifest, Remarks, SetAside, reading_of
 from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
@@ -50,6 +50,25 @@ from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000
+
+
+class FileReport(SetAside):
+    """What a file became, and why; its counts are those of the rows that were read."""
+
+    file: str
+    became: str
+    reason: str
+    added: int
+
+
+class Sweep(TypedDict):
+    """What came of the files of an inbox; ``dataset``: the newest version, None where there is
+    none; ``added``: the rows it gained."""
+
+    place: str
+    dataset: str | None
+    added: int
+    files: list[FileReport]
 
 
 @dataclass
@@ -63,17 +82,22 @@ class _File:
     screening: Screening | None = None
     rows: str = ""
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> FileReport:
         read = self.screening if self.became in ("added", "quarantined") else None
-        counts = {"added": read.kept, **counts_of(read)} if read else {"added": 0}
-        return {"file": self.arrival.name, "became": self.became, "reason": self.reason, **counts}
+        told: FileReport = {
+            "file": self.arrival.name,
+            "became": self.became,
+            "reason": self.reason,
+            "added": read.kept if read else 0,
+        }
+        return {**told, **counts_of(read)} if read else told
 
 
 Announce = Callable[[str, int], None]
 
 
 @task(name="collect")
-def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> dict[str, Any]:
+def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> Sweep:
     """Take what has arrived for a dataset, announce it, and say what became of each file."""
     root, logger = open_root(root_url), get_run_logger()
     found = collect_arrivals(
@@ -95,14 +119,11 @@ class Inbox(NamedTuple):
     place: Root
 
 
-def collect_arrivals(
-    box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce
-) -> dict[str, Any]:
+def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce) -> Sweep:
     """Commit the rows of all whole files in one version, tell of it, then move the files.
 
     ``announce(dataset, added)`` is called at least once for every version, before its files move.
-    Returns the newest version (None where there is none), the rows it gained, and for each file
-    what it became: added, repeated, quarantined, waiting or gone.
+    A file is added, repeated, quarantined, waiting or gone then.
     """
     root, name, inbox = box
     check_name(name, "DATASET")
@@ -122,7 +143,7 @@ def collect_arrivals(
         return _report(inbox, newest, added, seen)
 
 
-def _report(inbox: Root, newest: Dataset | None, added: int, files: list[_File]) -> dict[str, Any]:
+def _report(inbox: Root, newest: Dataset | None, added: int, files: list[_File]) -> Sweep:
     return {
         "place": inbox.url,
         "dataset": newest.ref if newest else None,

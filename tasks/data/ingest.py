@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from prefect import get_run_logger, task
@@ -30,7 +30,7 @@ from seqclass.store.datasets import (
 )
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
 from seqclass.store.leases import locked
-from seqclass.store.manifests import Remarks
+from seqclass.store.manifests import FileEntry, Remarks, SetAside, Source
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.staging import staging
@@ -55,8 +55,16 @@ class ImportSpec:
     limits: Limits = field(default_factory=Limits)
 
 
+class Imported(SetAside):
+    """A dataset's version, the one that it continues, and how many series it has more."""
+
+    dataset: str
+    parent: str | None
+    added: int
+
+
 @task(name="ingest")
-def ingest(spec: ImportSpec, name: str, root_url: str) -> dict[str, Any]:
+def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
     """Read every file into one dataset; returns its reference and what became of the rows."""
     check_name(name)
     paths, test_paths = expand(list(spec.paths), "PATH"), expand(list(spec.test_paths), "--test")
@@ -114,7 +122,7 @@ class _Goal(NamedTuple):
     """What rows become: a dataset of a name, added to a parent or not, and how they were read."""
 
     name: str
-    source: dict[str, Any]
+    source: Source
     parent: Dataset | None
     columns: ColumnNames
 
@@ -163,7 +171,7 @@ def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]
         yield table
 
 
-def _describe(path: str) -> dict[str, Any]:
+def _describe(path: str) -> FileEntry:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"path": os.path.abspath(path), "sha256": digest, "bytes": os.path.getsize(path)}

@@ -61,6 +61,12 @@ class Understood(TypedDict):
     columns: NotRequired[dict[str, str]]
 
 
+class Inspected(Described):
+    """The same of files, and how each is understood, by its path."""
+
+    files: dict[str, Understood]
+
+
 @dataclass
 class Overview:
     """What passes: lengths, classes, groups, and of every channel its limits and holes."""
