@@ -1,16 +1,14 @@
 """Flow: the recorded training of a model, once more."""
 
-from typing import Any
-
 from prefect import flow
 
 from flows.place import own_root
 from tasks.data.garbage import collect_leftovers
-from tasks.registry.reproduce import reproduce
+from tasks.registry.reproduce import Reproduction, reproduce
 
 
 @flow(name="reproduce-model", flow_run_name="reproduce {model}")
-def reproduce_model(model: str, root: str | None = None) -> dict[str, Any]:
+def reproduce_model(model: str, root: str | None = None) -> Reproduction:
     """Train a registered model again from its manifest and compare."""
     root_url = own_root(root).url
     collect_leftovers(root_url)

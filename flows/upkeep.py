@@ -17,7 +17,7 @@ from tasks.retraining.overdue import tell_overdue
 
 
 @flow(name="upkeep", flow_run_name="upkeep")
-def keep_models(root: str | None = None) -> dict[str, Any]:
+def keep_models(root: str | None = None) -> dict[str, str | None]:
     """Sweep every inbox, end what was cut short, then start a retraining of every model that has
     rows for one.
 

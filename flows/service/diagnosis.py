@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
 from importlib import metadata, util
-from typing import Any
+from typing import Any, TypedDict
 
 from flows.service.automations import SILENT, STUCK, find
 from flows.service.deployed import deployments_of_file
@@ -28,8 +28,17 @@ LOCKED = (
 )
 
 
-def diagnose(root: str | None) -> list[dict[str, Any]]:
-    """Findings, each with ``what``, ``ok``, ``found`` and ``advice``."""
+class Finding(TypedDict):
+    """A part of the installation, what was found of it, and what to do where it is not well."""
+
+    what: str
+    ok: bool
+    found: str
+    advice: str
+
+
+def diagnose(root: str | None) -> list[Finding]:
+    """Look at every part."""
     store = open_root(root)
     checks = [
         _python(),

@@ -1,7 +1,6 @@
 """Task: what the report of a candidate draws; its page is written when it has its number."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -38,12 +37,12 @@ def write_report(dataset_ref: str, workspace: str, root_url: str) -> str:
     return workspace
 
 
-def _rows(root: Root, path: str) -> list[dict[str, Any]]:
+def _rows(root: Root, path: str) -> list[dict[str, float]]:
     with root.fs.open(path, "rb") as file:
         return pq.read_table(file).to_pylist()
 
 
-def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+def _curves(history: list[dict[str, float]]) -> dict[str, list[tuple[float, float]]]:
     """Update and training log-loss of the first network of each seed, thinned out."""
     curves = {}
     for seed in sorted({point["seed"] for point in history}):

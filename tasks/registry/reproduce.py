@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -32,13 +32,22 @@ TOLERANCE = 0.01
 """Largest difference of a probability or a score that another machine may make."""
 
 
-@task(name="reproduce")
-def reproduce(model_ref: str, root_url: str) -> dict[str, Any]:
-    """Train what was registered again and compare weights, predictions and scores.
+class Reproduction(TypedDict):
+    """Whether a training gave the same again.
 
-    Returns ``verdict`` (identical; equivalent: within ``TOLERANCE`` under another fingerprint;
-    different) and ``first_difference``, a text or None.
+    verdict: identical; equivalent: within ``TOLERANCE`` under another fingerprint; different.
+    changed_fingerprint: parts that are not as they were, of a model that could be trained again.
     """
+
+    model: str
+    verdict: str
+    first_difference: str | None
+    changed_fingerprint: NotRequired[list[str]]
+
+
+@task(name="reproduce")
+def reproduce(model_ref: str, root_url: str) -> Reproduction:
+    """Train what was registered again and compare weights, predictions and scores."""
     root = open_root(root_url)
     with staging(root, "reproduction") as workspace:
         found = _compare(root, model_ref, workspace)
@@ -46,7 +55,7 @@ def reproduce(model_ref: str, root_url: str) -> dict[str, Any]:
     return found
 
 
-def _compare(root: Root, model_ref: str, workspace: str) -> dict[str, Any]:
+def _compare(root: Root, model_ref: str, workspace: str) -> Reproduction:
     try:
         model = open_model(root, model_ref)
         _check_stored(model)
