@@ -8,7 +8,7 @@ from flows.cli.printing import add_row, new_table, print_json, print_table
 
 if TYPE_CHECKING:
     from flows.cli.simulation import Week
-    from tasks.inference.assess import Assessed
+    from tasks.inference.assess import Assessed, Promise, Quality
     from tasks.registry.promote import Move
     from tasks.retraining.decision import Outcome
 
@@ -23,23 +23,28 @@ def show_scores(found: "Assessed", as_json: bool) -> None:
         f"unknown{f'; {before:,} had been scored before' if before else ''}"
     )
     if found["metrics"]:
-        m = found["metrics"]
-        low, high = m["intervals"]["accuracy"]
-        typer.echo(
-            f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
-            f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
-        )
+        typer.echo(quality_line(found["metrics"]))
     elif found["estimate"]:
-        e = found["estimate"]
-        if e["accuracy_interval"] is None:
-            typer.echo(f"accuracy can't be estimated without labels: {e['doubt']}")
-        else:
-            low, high = e["accuracy_interval"]
-            typer.echo(
-                f"estimated without labels, from {e['tested_rows']:,} test rows and calibrated "
-                f"confidence: accuracy {e['accuracy']:.4f} (95%: {low:.4f} to {high:.4f})"
-            )
+        typer.echo(promise_line(found["estimate"]))
     typer.echo(f"scores: {found['out']}")
+
+
+def quality_line(m: "Quality") -> str:
+    low, high = m["intervals"]["accuracy"]
+    return (
+        f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
+        f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
+    )
+
+
+def promise_line(e: "Promise") -> str:
+    if e["accuracy_interval"] is None:
+        return f"accuracy can't be estimated without labels: {e['doubt']}"
+    low, high = e["accuracy_interval"]
+    return (
+        f"estimated without labels, from {e['tested_rows']:,} test rows and calibrated "
+        f"confidence: accuracy {e['accuracy']:.4f} (95%: {low:.4f} to {high:.4f})"
+    )
 
 
 def show_retraining(outcome: "Outcome", as_json: bool) -> None:

@@ -46,9 +46,7 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
         if v["refused"]:
             typer.echo(f"{v['recipe']}, {v['architecture']}: {v['refused']}")
     typer.echo(f"{study.ref} on {study.manifest['dataset']}")
-    if trained is not None:
-        done = sum(v["n_seeds"] for v in variants)
-        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
+    print_trained(trained, sum(v["n_seeds"] for v in variants))
     typer.echo(f"table:  {study.folder}/runs.parquet")
     typer.echo(f"report: {study.folder}/report.html")
 
@@ -71,12 +69,15 @@ def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None
     print_candidates(found)
     typer.echo(f"{search.ref} on {dataset}: {found['rule']}")
     typer.echo(reach(found))
-    if trained is not None:
-        done = sum(candidate["folds"] for candidate in found["candidates"])
-        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
+    print_trained(trained, sum(candidate["folds"] for candidate in found["candidates"]))
     typer.echo(f"table: {search.folder}/runs.parquet")
     typer.echo(f"spec:  {spec}")
     typer.echo(f"next:  {following}")
+
+
+def print_trained(trained: int | None, done: int) -> None:
+    if trained is not None:
+        typer.echo(f"trained: {trained} runs, {done - trained} were there already")
 
 
 def print_candidates(found: "SearchSummary") -> None:

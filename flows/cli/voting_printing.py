@@ -7,7 +7,7 @@ import typer
 from flows.cli.printing import add_row, new_table, print_table
 
 if TYPE_CHECKING:
-    from seqclass.evaluation.votes import Accuracy
+    from seqclass.evaluation.votes import Accuracy, Lead
     from tasks.evaluation.vote import Poll
 
 
@@ -22,10 +22,14 @@ def show_votes(found: "Poll", path: str) -> None:
         names = ", ".join(found["of_other_classes"])
         typer.echo(f"of classes that the model does not know, so not scored: {names}")
     for who, lead in found["leads"].items():
-        span = "{:+.4f} to {:+.4f}".format(*lead["interval"])
-        ahead = f"windows: {lead['lead']:+.4f} against the {who}"
-        typer.echo(f"{ahead}, 95% interval over pieces {span}")
+        typer.echo(lead_line(who, lead))
     typer.echo(f"all answers: {path}")
+
+
+def lead_line(who: str, lead: "Lead") -> str:
+    low, high = lead["interval"]
+    ahead = f"windows: {lead['lead']:+.4f} against the {who}"
+    return f"{ahead}, 95% interval over pieces {low:+.4f} to {high:+.4f}"
 
 
 def print_answers(found: "Poll") -> None:

@@ -75,8 +75,7 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> Verdict:
     verdict = cast(Verdict, model.read_json(COMPARISON))
     if verdict["champion"] == champion:
         return verdict
-    dataset_ref = model.manifest["dataset"]
-    candidate = Candidate(dataset_ref, spec, model.folder)
+    candidate = Candidate(model.manifest["dataset"], spec, model.folder)
     return compare_with(champion, candidate, model.name, model.root)
 
 

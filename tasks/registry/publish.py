@@ -37,11 +37,11 @@ def _summary(model: Model, decision: str) -> str:
     scores = [f"| {name} | {s['macro_f1']:.4f} | {s['accuracy']:.4f} |" for name, s in rows.items()]
     head = [f"# {model.ref}", "", f"on `{model.manifest['dataset']}`: {decision}", ""]
     table = ["| | macro F1 | accuracy |", "|---|---|---|", *scores, ""]
-    stability = cast(Stability, model.read_json("stability.json"))
-    return "\n".join([*head, *table, *_stability(stability)])
+    return "\n".join([*head, *table, *_stability(model)])
 
 
-def _stability(found: Stability) -> list[str]:
+def _stability(model: Model) -> list[str]:
+    found = cast(Stability, model.read_json("stability.json"))
     f1, worst = found["spread"]["macro_f1"], found["worst_seed"]
     low, high = worst["intervals"]["macro_f1"]
     restarts, n_seeds = sum(seed["restarts"] for seed in found["seeds"]), len(found["seeds"])
