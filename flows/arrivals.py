@@ -7,9 +7,9 @@ from prefect.states import Completed, State
 
 from flows.place import check_place, own_root
 from seqclass.screening.arrival_spec import ArrivalSpec
-from seqclass.store.inbox import inbox_url, inboxes
+from seqclass.store.inbox import Sweep, inbox_url, inboxes
 from seqclass.store.root import Root, check_name, shown
-from tasks.data.collect import Sweep, collect
+from tasks.data.collect import collect
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 

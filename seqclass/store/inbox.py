@@ -12,8 +12,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
+from seqclass.store.manifests import SetAside
 from seqclass.store.root import Root, irregular, replace_file, sync_folder
 
 INBOX = "inbox"
@@ -37,6 +38,25 @@ class Arrival:
     modified: datetime
     stamp: tuple[Any, ...]
     irregular: str = ""
+
+
+class FileReport(SetAside):
+    """What a file became, and why; its counts are those of the rows that were read."""
+
+    file: str
+    became: str
+    reason: str
+    added: int
+
+
+class Sweep(TypedDict):
+    """What came of the files of an inbox; ``dataset``: the newest version, None where there is
+    none; ``added``: the rows it gained."""
+
+    place: str
+    dataset: str | None
+    added: int
+    files: list[FileReport]
 
 
 def inboxes(root: Root) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,6 +31,8 @@ from seqclass.store.inbox import (
     DONE,
     QUARANTINE,
     Arrival,
+    FileReport,
+    Sweep,
     arrivals,
     digest_of,
     local_copy,
@@ -39,7 +41,7 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.leases import locked
-from seqclass.store.manifests import DatasetManifest, Remarks, SetAside, reading_of
+from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
 from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
@@ -50,25 +52,6 @@ from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000
-
-
-class FileReport(SetAside):
-    """What a file became, and why; its counts are those of the rows that were read."""
-
-    file: str
-    became: str
-    reason: str
-    added: int
-
-
-class Sweep(TypedDict):
-    """What came of the files of an inbox; ``dataset``: the newest version, None where there is
-    none; ``added``: the rows it gained."""
-
-    place: str
-    dataset: str | None
-    added: int
-    files: list[FileReport]
 
 
 @dataclass
@@ -267,10 +250,8 @@ def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) 
     try:
         screen.read(path, file, terms)
     except ValueError as error:
-        file.became, file.reason = (
-            "quarantined",
-            shown(" ".join(str(error).split()), LONGEST_REASON),
-        )
+        file.became = "quarantined"
+        file.reason = shown(" ".join(str(error).split()), LONGEST_REASON)
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
