@@ -5,9 +5,11 @@ from typing import Any, TypedDict
 from prefect import flow
 from prefect.states import Completed, State
 
+from flows.labels import label_run
 from flows.place import check_place, own_root
 from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.store.inbox import Sweep, inbox_url, inboxes
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_name, shown
 from tasks.data.collect import collect
 from tasks.data.garbage import collect_leftovers
@@ -30,7 +32,13 @@ def ingest_arrivals(
 ) -> Any:
     """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once.
 
-    Ends in a state named NothingNew where no file has come, Quarantined where one was set aside.
+    Ends in a state named NothingNew where no file has come, Quarantined where one was set aside,
+    else TakenIn.
+
+    Args:
+        dataset: Name of the dataset whose inbox is swept; none sweeps every inbox.
+        inbox: Folder or prefix to sweep instead of inbox/<dataset> of the root.
+        spec: How files are read, and what becomes of rows that break the contract.
     """
     store, spec = own_root(root), spec or ArrivalSpec()
     check_place(store, "inbox", inbox)
@@ -43,13 +51,22 @@ def ingest_arrivals(
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
     refresh_catalogue(store.url, *(f"datasets/{name}" for name, _ in places))
+    gained = _gained(reports)
+    label_run(f"ingest {gained}")
     if failed:
         return failed[0]
     aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]
     if aside:
         message = f"{len(aside)} files went to quarantine: {', '.join(aside[:5])}"
         return Completed(name="Quarantined", message=shown(message), data=outcome)
-    return outcome
+    return Completed(name="TakenIn", message=gained, data=outcome)
+
+
+def _gained(reports: list[Sweep]) -> str:
+    """What each dataset has got, as in ``60 series to press``."""
+    found = [f"{r['added']} series to {DatasetRef.parse(r['dataset']).name}"
+             for r in reports if r["added"] and r["dataset"]]  # fmt: skip
+    return ", ".join(found) or "nothing that was not there"
 
 
 def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:

@@ -15,6 +15,12 @@ def run(
     training: TrainingSpec | None = None,
     root: str | None = None,
 ) -> Trained:
-    """Generate, train, evaluate, register, report."""
+    """Generate, train, evaluate, register, report.
+
+    Args:
+        name: Name of the dataset and of the model.
+        signals: What is drawn: families, sizes, noise, seed.
+        training: How to train: seeds, members, budget, limits.
+    """
     dataset = generate_signals(name, signals, root)
     return train_classifier(dataset, name, training, root)

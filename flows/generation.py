@@ -15,7 +15,12 @@ from tasks.registry.catalogue import refresh_catalogue
 def generate_signals(
     name: str = "signals", spec: SignalSpec | None = None, root: str | None = None
 ) -> str:
-    """Draw synthetic series into a dataset; returns its reference."""
+    """Draw synthetic series into a dataset; returns its reference.
+
+    Args:
+        name: Name of the dataset.
+        spec: What is drawn: families, sizes, noise, seed.
+    """
     root_url = own_root(root).url
     collect_leftovers(root_url)
     dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
@@ -25,7 +30,12 @@ def generate_signals(
 
 @flow(name="generate-iot", flow_run_name="generate {name}")
 def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
-    """Draw sensor series with known events into a dataset; returns its reference."""
+    """Draw sensor series with known events into a dataset; returns its reference.
+
+    Args:
+        name: Name of the dataset.
+        spec: What is drawn: classes, sizes, noise, seed.
+    """
     root_url = own_root(root).url
     collect_leftovers(root_url)
     dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
@@ -37,7 +47,12 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
 def generate_ragas(
     name: str = "ragas", spec: RagaSpec | None = None, root: str | None = None
 ) -> str:
-    """Draw melodies of Carnatic ragas into a dataset; returns its reference."""
+    """Draw melodies of Carnatic ragas into a dataset; returns its reference.
+
+    Args:
+        name: Name of the dataset.
+        spec: What is drawn: ragas, melodies, noise, seed.
+    """
     root_url = own_root(root).url
     collect_leftovers(root_url)
     dataset = generate_raga_dataset(spec or RagaSpec(), name, root_url)

@@ -11,7 +11,12 @@ from tasks.registry.catalogue import refresh_catalogue
 
 @flow(name="import-dataset", flow_run_name="import {name}")
 def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Imported:
-    """Read files into a dataset; returns its reference and what became of the rows."""
+    """Read files into a dataset; returns its reference and what became of the rows.
+
+    Args:
+        name: Name of the dataset.
+        spec: Which files, how they are read, and what becomes of rows that break the contract.
+    """
     root_url = own_root(root).url
     collect_leftovers(root_url)
     outcome = ingest(spec, name, root_url)

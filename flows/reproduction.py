@@ -9,7 +9,11 @@ from tasks.registry.reproduce import Reproduction, reproduce
 
 @flow(name="reproduce-model", flow_run_name="reproduce {model}")
 def reproduce_model(model: str, root: str | None = None) -> Reproduction:
-    """Train a registered model again from its manifest and compare."""
+    """Train a registered model again from its manifest and compare.
+
+    Args:
+        model: NAME, whose champion is meant, or NAME@vN.
+    """
     root_url = own_root(root).url
     collect_leftovers(root_url)
     return reproduce(model, root_url)

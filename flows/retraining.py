@@ -54,6 +54,10 @@ def retrain_model(
 
     A run that meets another leaves the rows to it, which looks again at its end. Ends in a state
     named Promoted, Refused or NothingNew, with the outcome.
+
+    Args:
+        model: Name of the model, whose champion is challenged.
+        spec: How to retrain; none goes by the model's policy, or the defaults.
     """
     check_present(now)
     store = own_root(root)

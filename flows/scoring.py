@@ -12,7 +12,13 @@ from tasks.inference.score import ScoringSpec, predict, resolve_model
 def score_dataset(
     model: str, data: str, spec: ScoringSpec | None = None, root: str | None = None
 ) -> Assessed:
-    """Score a dataset or file with one version of a model; labels may come later."""
+    """Score a dataset or file with one version of a model; labels may come later.
+
+    Args:
+        model: NAME, whose champion answers, or NAME@vN.
+        data: A dataset as NAME or NAME@VERSION, or a file.
+        spec: What is written, and how a file is read.
+    """
     store, spec = own_root(root), spec or ScoringSpec()
     check_place(store, "out", spec.out)
     collect_leftovers(store.url)

@@ -24,7 +24,12 @@ class SearchMade(TypedDict):
 def search_architecture(
     dataset: str, spec: SearchSpec | None = None, root: str | None = None
 ) -> SearchMade:
-    """Train what the budget allows on folds of the training rows, and choose by log-loss."""
+    """Train what the budget allows on folds of the training rows, and choose by log-loss.
+
+    Args:
+        dataset: NAME, whose newest version is meant, or NAME@VERSION.
+        spec: Candidates, folds and the seconds they may take.
+    """
     spec, store = spec or SearchSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     collect_leftovers(store.url)

@@ -24,7 +24,12 @@ class StudyMade(TypedDict):
 def study_stability(
     dataset: str, spec: StudySpec | None = None, root: str | None = None
 ) -> StudyMade:
-    """Train every seed of every recipe, score each on the test rows, and tell the spread."""
+    """Train every seed of every recipe, score each on the test rows, and tell the spread.
+
+    Args:
+        dataset: NAME, whose newest version is meant, or NAME@VERSION.
+        spec: Recipes, architectures and seeds.
+    """
     spec, store = spec or StudySpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     collect_leftovers(store.url)

@@ -35,7 +35,13 @@ def train_classifier(
     spec: TrainingSpec | None = None,
     root: str | None = None,
 ) -> Trained:
-    """Train, evaluate, register and, where it is better than the champion, promote a model."""
+    """Train, evaluate, register and, where it is better than the champion, promote a model.
+
+    Args:
+        dataset: NAME, whose newest version is meant, or NAME@VERSION.
+        name: Name of the model; none takes that of the dataset.
+        spec: How to train: seeds, members, budget, limits.
+    """
     spec, store = spec or TrainingSpec(), own_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)

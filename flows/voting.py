@@ -19,7 +19,13 @@ class Voted(TypedDict):
 
 @flow(name="vote", flow_run_name="vote {model} on {dataset}")
 def vote(model: str, dataset: str, spec: PollSpec | None = None, root: str | None = None) -> Voted:
-    """Answer the pieces of a dataset, beside baselines trained on the model's own rows."""
+    """Answer the pieces of a dataset, beside baselines trained on the model's own rows.
+
+    Args:
+        model: NAME, whose champion answers, or NAME@vN.
+        dataset: Pieces to answer: NAME or NAME@VERSION.
+        spec: How pieces are cut and answered, and which classes are easily confused.
+    """
     store = own_root(root)
     model, dataset = open_model(store, model).ref, open_dataset(store, dataset).ref
     collect_leftovers(store.url)

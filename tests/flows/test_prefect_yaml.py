@@ -3,6 +3,7 @@
 import inspect
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -179,3 +180,19 @@ def test_a_run_of_a_worker_keeps_to_the_present_and_writes_within_its_root(
     (tmp_path / "tree" / "link").symlink_to(tmp_path)
     with pytest.raises(ValueError, match="out: expected a place within the root"):
         check_place(root, "out", root.join("link", "answers.parquet"))
+
+
+def test_every_field_of_a_form_says_what_belongs_there() -> None:
+    from prefect import Flow
+    from prefect.utilities.callables import parameter_schema
+
+    asked = 0
+    for entrypoint in entrypoints():
+        module, _, name = entrypoint.rpartition(".")
+        found = getattr(import_module(module), name)
+        assert isinstance(found, Flow)
+        for field, content in parameter_schema(found.fn).properties.items():
+            if field not in ("root", "now"):
+                assert content.get("description"), f"{name}: {field}"
+                asked += 1
+    assert asked > 20

@@ -458,7 +458,7 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     drop(inbox, "a.parquet", rows(0))
     os.utime(inbox.join("a.parquet"), (0, 0))
     state = ingest_arrivals(root=root.path, return_state=True)
-    assert state.name == "Completed"
+    assert (state.name, state.message) == ("TakenIn", "4 series to toy")
     ref = open_dataset(root, "toy").ref
     (event,) = until(told_of(root, 1), 20)
     assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
