@@ -132,12 +132,14 @@ def import_files(
 ) -> None:
     """Read your own series into a dataset, or add them to one."""
     from seqclass.screening.policy import policy_of
+    from seqclass.store.datasets import check_parent
     from seqclass.store.formats import expand, limits_of
     from seqclass.store.root import check_name
 
     check_name(name)
     answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
     store, columns = place.new_store(), reading.names()
+    check_parent(store, name, options.append)
     asked = columns.over(told_before(store, name)) if options.append else columns
     check_readable(expand(paths, "PATH"), asked, answers, limits)
     check_readable(expand(options.test or [], "--test"), asked, answers, limits)

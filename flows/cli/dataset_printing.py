@@ -55,6 +55,7 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         old = outcome["parent"]
         added = f"{outcome['added']:,} series" if outcome["added"] else "nothing new"
         typer.echo(f"added to {old}: {added}")
+    _print_amiss(outcome["amiss"])
     show_dataset(store, outcome["dataset"], as_json)
 
 
@@ -121,5 +122,9 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
         limits = f"{channel['lowest']:g} to {channel['highest']:g}"
         add_row(table, f"channel {shown(name)}", f"{limits}, {channel['missing']:.1%} missing")
     print_table(table)
-    for amiss in found["amiss"]:
-        typer.echo(f"look: {shown(amiss)}")
+    _print_amiss(found["amiss"])
+
+
+def _print_amiss(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(f"look: {shown(line)}")

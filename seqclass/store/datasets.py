@@ -187,6 +187,15 @@ def committed_versions(root: Root, name: str) -> list[str]:
     return [v for v in found if root.exists("datasets", name, v, MANIFEST)]
 
 
+def check_parent(root: Root, name: str, append: bool) -> None:
+    """Refuse to add to a dataset that is not there."""
+    if append and not committed_versions(root, name):
+        raise ValueError(
+            f"--append: expected a dataset {name!r} to add to, got none of that name; import "
+            "without --append first, or correct --name"
+        )
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where rows come from, when they are written, and what else their manifest is to say.

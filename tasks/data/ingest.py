@@ -24,11 +24,13 @@ from seqclass.screening.screening import (
 from seqclass.store.datasets import (
     Dataset,
     Provenance,
+    check_parent,
     committed_versions,
     open_dataset,
     write_rows,
 )
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
+from seqclass.store.formats.overview import Overview
 from seqclass.store.leases import locked
 from seqclass.store.manifests import FileEntry, Remarks, SetAside, Source
 from seqclass.store.quarantine import Quarantine
@@ -56,11 +58,13 @@ class ImportSpec:
 
 
 class Imported(SetAside):
-    """A dataset's version, the one that it continues, and how many series it has more."""
+    """A dataset's version, the one that it continues, and how many series it has more; ``amiss``:
+    what looks wrong in a first one."""
 
     dataset: str
     parent: str | None
     added: int
+    amiss: list[str]
 
 
 @task(name="ingest")
@@ -80,23 +84,19 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         screening = Screening(terms, Quarantine(root, folder))
         goal = _Goal(name, source, parent, spec.columns)
         rows = screening.passing(counted(_tables(paths, test_paths, spec), None))
-        dataset = _store(root, goal, rows, screening)
+        seen = Overview()
+        dataset = _store(root, goal, rows if parent else seen.watch(rows), screening)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
+    amiss = [] if parent else seen.describe()["amiss"]
+    for line in amiss:
+        get_run_logger().warning("look: %s", line)
     return {
         "dataset": dataset.ref,
         "parent": parent.ref if parent else None,
         "added": screening.kept,
+        "amiss": amiss,
         **counts_of(screening),
     }
-
-
-def check_parent(root: Root, name: str, append: bool) -> None:
-    """Refuse to add to a dataset that is not there."""
-    if append and not committed_versions(root, name):
-        raise ValueError(
-            f"--append: expected a dataset {name!r} to add to, got none of that name; import "
-            "without --append first, or correct --name"
-        )
 
 
 def _terms(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:

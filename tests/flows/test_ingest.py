@@ -126,6 +126,17 @@ def test_series_that_break_the_contract_are_set_aside_with_the_reason(
     assert verify_tree(root)["bad"] == []
 
 
+def test_a_first_import_says_what_looks_wrong(
+    prefect: str, seqclass: Command, tmp_path: Path
+) -> None:
+    rows = frame()
+    rows["label"] = rows["label"].replace({"b": "-"})
+    code, out, _ = seqclass("import", write(tmp_path, rows), "--name", "odd")
+    assert code == 0
+    assert "look: class '-' reads like no label: leave the cell empty" in out
+    assert f"look: {N_SERIES} series: a first champion needs about 100" in out
+
+
 @pytest.mark.parametrize("kind", OF_SERIES)
 def test_series_that_break_the_contract_are_refused_with_counts_and_ids(
     mine: Dataset, seqclass: Command, root: Root, tmp_path: Path, kind: str
@@ -300,8 +311,8 @@ def test_other_columns_can_never_be_added(
     check_unharmed(root, mine)
 
 
-def test_there_must_be_something_to_add_to(
-    prefect: str, seqclass: Command, root: Root, tmp_path: Path
+def test_there_must_be_something_to_add_to_before_a_server_is_started(
+    seqclass: Command, root: Root, tmp_path: Path
 ) -> None:
     code, _, err = seqclass("import", write(tmp_path, frame()), "--name", "mine", "--append")
     assert code == 2

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
@@ -79,6 +79,12 @@ class Overview:
     seen: set[bytes] = field(default_factory=set)
     copies: int = 0
     flat: int = 0
+
+    def watch(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Tables of series, each counted as it passes."""
+        for table in tables:
+            self.add(table)
+            yield table
 
     def add(self, table: pa.Table) -> None:
         """Count a table of series; ValueError where its rows are not of the stored form."""
