@@ -34,8 +34,9 @@ def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 def _tsv_label(text: str) -> str | None:
     """UCR files write the class 1 as 1, 1.0 or 1.0000000e+00."""
-    is_number = re.fullmatch(r"\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*", text)
-    return label_text(float(text) if is_number else text)
+    bare = text.strip()
+    is_number = re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", bare)
+    return label_text(float(bare) if is_number else text)
 
 
 def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
