@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.manifests import ModelDescription, ModelManifest
+from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
@@ -22,6 +22,7 @@ from seqclass.store.root import (
     create_file,
     describe_folder,
     is_name,
+    read_checked,
     read_manifest,
     write_manifest,
 )
@@ -64,9 +65,12 @@ class Model:
 
     def path(self, artifact: str) -> str:
         """Path of an artifact after comparing its digest with the manifest's."""
+        return check_file(self.root, self.folder, self._entry(artifact))
+
+    def _entry(self, artifact: str) -> FileEntry:
         for entry in self.manifest["files"]:
             if entry["path"] == artifact:
-                return check_file(self.root, self.folder, entry)
+                return entry
         raise ValueError(f"artifact: {self.ref} has no {artifact!r}")
 
     def check(self) -> None:
@@ -74,9 +78,13 @@ class Model:
         for entry in self.manifest["files"]:
             check_file(self.root, self.folder, entry)
 
+    def read(self, artifact: str) -> bytes:
+        """Content of an artifact, after comparing its digest."""
+        return read_checked(self.root, self.folder, self._entry(artifact))
+
     def read_json(self, artifact: str) -> Record:
         """A JSON artifact, after comparing its digest."""
-        return json.loads(self.root.fs.cat_file(self.path(artifact)))
+        return json.loads(self.read(artifact))
 
 
 def model_versions(root: Root, name: str) -> list[str]:

@@ -147,11 +147,24 @@ def check_file(root: Root, folder: str, entry: FileEntry) -> str:
             f"{path}: expected a file that can be read ({error.strerror})"
         ) from error
     if found != entry["sha256"]:
-        raise DamagedError(
-            f"{path}: expected SHA-256 {entry['sha256'][:12]}…, the content differs; "
-            "restore the file or make the version again"
-        )
+        raise DamagedError(_altered(path, entry))
     return path
+
+
+def read_checked(root: Root, folder: str, entry: FileEntry) -> bytes:
+    """The content of a manifest's file, read once, after comparing its digest."""
+    path = f"{folder}/{entry['path']}"
+    content = read_bytes(root, path)
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise DamagedError(_altered(path, entry))
+    return content
+
+
+def _altered(path: str, entry: FileEntry) -> str:
+    return (
+        f"{path}: expected SHA-256 {entry['sha256'][:12]}…, the content differs; "
+        "restore the file or make the version again"
+    )
 
 
 def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None:

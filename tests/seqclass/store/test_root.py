@@ -15,8 +15,10 @@ from seqclass.store.root import (
     DamagedError,
     Root,
     check_name,
+    describe_file,
     open_root,
     read_bytes,
+    read_checked,
     replace_file,
     write_manifest,
 )
@@ -120,6 +122,21 @@ def test_a_manifest_is_written_once(root: Root) -> None:
         write_manifest(root, folder, {})
         with pytest.raises(FileExistsError):
             write_manifest(root, folder, {})
+
+
+def test_a_file_that_is_read_has_its_digest_compared(bucket: Root, root: Root) -> None:
+    for place in (bucket, root):
+        folder = place.join("place", "v1")
+        path = f"{folder}/metrics.json"
+        replace_file(place, path, b"{}")
+        entry = describe_file(place, folder, "metrics.json")
+        assert read_checked(place, folder, entry) == b"{}"
+        replace_file(place, path, b"[]")
+        with pytest.raises(DamagedError, match="the content differs"):
+            read_checked(place, folder, entry)
+        place.fs.rm(path)
+        with pytest.raises(DamagedError, match="expected a file that can be read"):
+            read_checked(place, folder, entry)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(root: Root) -> None:
