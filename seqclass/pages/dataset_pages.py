@@ -1,8 +1,7 @@
 """Pages of a dataset: one per version, and one that never changes its address."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
-from functools import cache, partial
+from dataclasses import replace
 
 from seqclass.pages.dataset_profile import MAX_CHANNELS, MAX_CLASSES, profile, sketches
 from seqclass.pages.records import (
@@ -14,7 +13,7 @@ from seqclass.pages.records import (
     DatasetSummary,
     DatasetVersion,
 )
-from seqclass.pages.rendering import keep_page, read_page_record, record_bytes, render, write_pages
+from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes, render, write_pages
 from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
@@ -80,17 +79,19 @@ def _write_version(
     """The page of a version, and of the dataset if it is the newest; rows are read once."""
     folder = root.join("datasets", summary.name)
     found = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
+    is_new, is_newest = found is None, version == summary.newest
     if found is None:
         try:
             found = profile(open_dataset(root, f"{summary.name}@{version}"))
         except (DamagedError, OSError) as error:
             note(bad, f"{folder}/{version}", error)
             return None
-        write_pages(root, [(f"{folder}/{version}.json", record_bytes(found))], durable=False)
-    made_of, draw = [asdict(summary), asdict(found)], cache(partial(_page, summary, found))
-    for own in [f"{version}.html"] + ["index.html"] * (version == summary.newest):
-        keep_page(root, f"{folder}/{own}", made_of, draw)
-    return found if version == summary.newest else None
+    content = record_bytes(found)
+    if is_new:
+        write_pages(root, [(f"{folder}/{version}.json", content)], durable=False)
+    pages = [f"{folder}/{own}" for own in [f"{version}.html"] + ["index.html"] * is_newest]
+    keep_pages(root, pages, [summary, content.decode()], lambda: _page(summary, found))
+    return found if is_newest else None
 
 
 def _page(summary: DatasetSummary, found: DatasetProfile) -> str:

@@ -12,29 +12,39 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
 SKETCH_SIZE = 56, 18
 FINE, SCALE = 10, "scale(.1)"
 """Lines are drawn in whole tenths, which are shorter to write than numbers with a point."""
+TENS = np.array([10.0**power for power in range(309)])
 Points = Sequence[tuple[float, float]]
 
 
 def path_of(values: Sequence[float | None], width: int, height: int) -> str:
     """The ``d`` of a line through values at equal distances; a None breaks it."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
+    return _path(values, width, height)[0]
+
+
+def _path(
+    values: Sequence[float | None], width: int, height: int
+) -> tuple[str, tuple[float, float]]:
+    """A line as ``path_of`` gives it, with the lowest and the highest value."""
+    own = np.array(values, np.float64)
+    there = ~np.isnan(own)
+    known = own[there]
+    if not len(known):
+        return "", (0.0, 0.0)
+    low, high = float(known.min()), float(known.max())
     extent, bottom = (high - low, height) if high > low else (1.0, height / 2)
-    drawn, pen = [], "M"
-    for x, value in zip(_places(len(values), width), values, strict=True):
-        if value is None:
-            pen = "M"
-            continue
-        drawn.append(f"{pen}{x} {round(bottom - height * ((value - low) / extent))}")
-        pen = "L"
-    return "".join(drawn)
+    drawn = np.rint(bottom - height * ((known - low) / extent)).astype(int)
+    return _pen(width, there.tobytes()) % tuple(drawn.tolist()), (low, high)
 
 
 @lru_cache(maxsize=64)
-def _places(n: int, width: int) -> list[int]:
-    return [round(width * number / max(n - 1, 1)) for number in range(n)]
+def _pen(width: int, there: bytes) -> str:
+    """A path at equal distances, a byte for each, whose heights are to be filled in."""
+    last = max(len(there) - 1, 1)
+    return "".join(
+        f"{'L' if number and there[number - 1] else 'M'}{round(width * number / last)} %d"
+        for number, is_there in enumerate(there)
+        if is_there
+    )
 
 
 def line(values: Sequence[float | None], label: str, width: int = 90, height: int = 22) -> Markup:
@@ -58,13 +68,11 @@ def series(
 
     shade: how strongly each value is shaded behind, in [0, 1].
     """
-    known = [value for value in values if value is not None]
-    low, high = (min(known), max(known)) if known else (0.0, 0.0)
     width, height, left, top = 300, 80, 62, 14
     step = (width - left) / max(len(values) - 1, 1)
-    strips = _strips(shade, FINE * (left - step / 2), FINE * step, FINE * (height - top))
+    strips = shade and _strips(shade, FINE * (left - step / 2), FINE * step, FINE * (height - top))
     behind = f'<g transform="translate(0 {top}) {SCALE}">{strips}</g>' if strips else ""
-    d = path_of(values, FINE * (width - left), FINE * (height - top - 4))
+    d, (low, high) = _path(values, FINE * (width - left), FINE * (height - top - 4))
     drawn = (
         f'{behind}<path class="line" d="{d}" transform="translate({left} {top + 2}) {SCALE}"/>'
         f'<text x="{left}" y="10">{escape(channel)}</text>'
@@ -85,13 +93,21 @@ def _strips(shade: tuple[float, ...], left: float, step: float, height: int) -> 
 
     The last is kept: the channels of a series are drawn one after the other.
     """
-    levels = np.round(10 * np.array(shade)).astype(int)
-    drawn = []
-    for level in np.unique(levels[levels > 0]):
-        places = (left + step * np.flatnonzero(levels == level)).tolist()
-        d = (f"M%d 0h{step:.0f}v{height}h-{step:.0f}z" * len(places)) % tuple(places)
-        drawn.append(f'<path class="shade" d="{d}" opacity="{level / 20:g}"/>')
-    return "".join(drawn)
+    drawn: dict[int, list[str]] = {}
+    levels = np.rint(10 * np.array(shade)).astype(int).tolist()
+    for level, strip in zip(levels, _strip_paths(len(shade), left, step, height), strict=True):
+        drawn.setdefault(level, []).append(strip)
+    return "".join(
+        f'<path class="shade" d="{"".join(own)}" opacity="{level / 20:g}"/>'
+        for level, own in sorted(drawn.items())
+        if level > 0
+    )
+
+
+@lru_cache(maxsize=64)
+def _strip_paths(n: int, left: float, step: float, height: int) -> list[str]:
+    size = f"0h{step:.0f}v{height}h-{step:.0f}z"
+    return [f"M{int(left + step * number)} {size}" for number in range(n)]
 
 
 @dataclass(frozen=True)
@@ -157,6 +173,19 @@ def _svg(width: int, height: int, label: str, inner: str, kind: str) -> Markup:
     return Markup(f"<svg {named} {size}>{inner}</svg>")  # noqa: S704 - numbers, escaped texts
 
 
+def cells(counts: Sequence[int]) -> Markup:
+    """A row of a table of counts, each shaded by its share of the row."""
+    total = sum(counts)
+    drawn = (
+        f'<td class="n cell" style="--share:{count / total:.2f}">{count}</td>'
+        if count
+        else '<td class="n">·</td>'
+        for count in counts
+    )
+    return Markup("".join(drawn))  # noqa: S704 - numbers
+
+
+@lru_cache(maxsize=256)
 def at_equal_distances(n: int, most: int) -> np.ndarray:
     """Places of at most ``most`` of ``n`` values, the first and the last among them."""
     return np.linspace(0, n - 1, min(most, n)).round().astype(int)
@@ -164,5 +193,14 @@ def at_equal_distances(n: int, most: int) -> np.ndarray:
 
 def resampled(values: np.ndarray, most: int) -> list[float | None]:
     """At most so many of the values, four digits each; None where one is missing."""
-    kept = values[at_equal_distances(len(values), most)]
-    return [None if np.isnan(v) else float(f"{v:.4g}") for v in kept]
+    kept = values[at_equal_distances(len(values), most)].astype(np.float64)
+    return [None if v != v else v for v in _four_digits(kept).tolist()]
+
+
+def _four_digits(values: np.ndarray) -> np.ndarray:
+    """Values rounded as ``.4g`` does, by an exact power of ten or its inverse."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = 3 - np.floor(np.log10(np.abs(values)))
+    places = np.clip(np.where(np.isfinite(places), places, 0), -308, 308).astype(int)
+    up, down = TENS[np.maximum(places, 0)], TENS[np.maximum(-places, 0)]
+    return np.round(values / down * up) / up * down

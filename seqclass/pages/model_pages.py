@@ -8,7 +8,7 @@ from jinja2 import TemplateError
 from seqclass.pages.model_summary import ODD, SUMMARY, summarize
 from seqclass.pages.records import Bar, ModelEntry, ModelSummary, Shift
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
-from seqclass.pages.version_report import dataset_link, has_report, write_report
+from seqclass.pages.version_report import dataset_link, has_report, with_reports, write_report
 from seqclass.store.root import DamagedError, Root
 
 HOME = "../../"
@@ -26,8 +26,11 @@ def write_model_pages(root: Root, name: str, anew: bool) -> ModelSummary:
     summary = summarize(root, name, before)
     if not summary.versions:
         return summary
-    for number in _changed(before, summary):
-        _write_report(root, summary, number)
+    if changed := [own for own in map(summary.version, _changed(before, summary)) if own]:
+        newest = with_reports(root, summary)
+        for version in changed:
+            with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of it
+                write_report(root, summary, version, newest)
     write_pages(root, [(f"{folder}/index.html", _page(root, summary))])
     write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))], durable=not anew)
     return summary
@@ -41,14 +44,6 @@ def _changed(before: ModelSummary | None, now: ModelSummary) -> Iterable[str]:
         return fresh
     moved = [number for number in (before.champion, now.champion) if number in known]
     return [*fresh, *(number for number in moved if number)]
-
-
-def _write_report(root: Root, summary: ModelSummary, number: str) -> None:
-    version = summary.version(number)
-    if version is None:
-        return
-    with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of the file
-        write_report(root, summary, version)
 
 
 def _page(root: Root, summary: ModelSummary) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -32,6 +31,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -72,17 +72,19 @@ def pretty(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def keep_page(root: Root, path: str, made_of: Any, draw: Callable[[], str]) -> None:
-    """Write a page, unless it lies there, whole, as this release drew it of the same.
+def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[], str]) -> None:
+    """Write a page to each path, unless it lies there, whole, as this release drew it of the same.
 
-    made_of: all that decides what the page says, as JSON.
+    made_of: all that decides what the page says, as JSON and records.
     """
-    told = json.dumps(made_of, sort_keys=True, ensure_ascii=False).encode(errors="replace")
-    inputs = hashlib.sha256(_code() + told).hexdigest()
-    there = _there(root, path)
-    if there != _sealed(there[:-SEAL_BYTES], inputs):
-        page = _sealed(draw().encode(errors="replace"), inputs)
-        replace_file(root, path, page, durable=False)
+    told = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
+    inputs = hashlib.sha256(_code() + told.encode(errors="replace")).hexdigest()
+    page = None
+    for path in paths:
+        there = _there(root, path)
+        if there != _sealed(there[:-SEAL_BYTES], inputs):
+            page = page or _sealed(draw().encode(errors="replace"), inputs)
+            replace_file(root, path, page, durable=False)
 
 
 def _sealed(page: bytes, inputs: str) -> bytes:
@@ -129,7 +131,7 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 def record_bytes(record: Any) -> bytes:
     """A record as JSON."""
-    return json.dumps(asdict(record), ensure_ascii=False).encode(errors="replace")
+    return json.dumps(record, default=vars, ensure_ascii=False).encode(errors="replace")
 
 
 def read_page_record(root: Root, path: str, kind: type[Record]) -> Record | None:

@@ -1,15 +1,15 @@
 """The report of a version: from what is sealed with it, and its standing now."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Version
-from seqclass.pages.rendering import adapter, keep_page, render, score, words
+from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import Tests, weakest_class
 from seqclass.store.models import COMPARISON, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
@@ -41,24 +41,29 @@ def has_report(root: Root, name: str, version: str) -> bool:
     return root.exists("models", name, version, REPORT)
 
 
-def write_report(root: Root, summary: ModelSummary, version: Version) -> None:
-    """Bring a version's page up to date; not that which an older release sealed with its own."""
+def write_report(
+    root: Root, summary: ModelSummary, version: Version, newest: Sequence[str]
+) -> None:
+    """Bring a version's page up to date; not that which an older release sealed with its own.
+
+    newest: the versions with a report, as ``with_reports`` finds them.
+    """
     model = read_model(root, summary.name, version.version)
     if not model.has(DRAWINGS):
         return
-    others = _others(root, summary, version)
+    others = [own for own in newest if own != version.version]
     dataset = dataset_link(root, version.dataset, HOME)
-    standing = [summary.champion, summary.since, asdict(version), others, dataset]
-    keep_page(
+    standing = [summary.champion, summary.since, version, others, dataset]
+    keep_pages(
         root,
-        f"{model.folder}/{REPORT}",
+        [f"{model.folder}/{REPORT}"],
         [summary.name, model.manifest, standing],
         lambda: _page(model, summary, version, others=others, dataset=dataset),
     )
 
 
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
-    drawings = adapter(Drawings).validate_python(model.read_json(DRAWINGS))
+    drawings = adapter(Drawings).validate_json(model.read(DRAWINGS))
     metrics = cast(Tests, model.read_json("metrics.json"))
     return render(
         "report",
@@ -85,9 +90,9 @@ def dataset_link(root: Root, ref: str, home: str) -> str | None:
     return f"{home}datasets/{own.name}/{own.version}.html" if exists else None
 
 
-def _others(root: Root, summary: ModelSummary, version: Version) -> list[str]:
-    """The newest versions beside this one whose report is there, or is drawn with this one."""
-    newest = [v.version for v in summary.versions[-MAX_OTHERS:] if v.version != version.version]
+def with_reports(root: Root, summary: ModelSummary) -> list[str]:
+    """The newest versions whose report is there, or is about to be drawn."""
+    newest = [own.version for own in summary.versions[-MAX_OTHERS:]]
     place = ("models", summary.name)
     return [
         own

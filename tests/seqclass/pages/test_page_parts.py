@@ -54,6 +54,14 @@ def test_what_is_drawn_of_a_series_keeps_its_ends(n: int, most: int) -> None:
     assert (drawn[0], drawn[-1]) == (0, n - 1)
 
 
+@given(st.lists(NUMBERS.filter(lambda value: abs(value) > 1e-9), min_size=1, max_size=80))
+@settings(max_examples=50)
+def test_four_digits_are_those_that_are_written(values: list[float]) -> None:
+    written = [float(f"{value:.4g}") for value in values]
+    assert resampled(np.array(values, np.float32), len(values)) == written
+    assert resampled(np.array([0, np.nan], np.float32), 2) == [0, None]
+
+
 @given(
     st.lists(st.one_of(NUMBERS, st.just(float("nan"))), min_size=1, max_size=60), st.integers(1, 7)
 )
