@@ -11,7 +11,7 @@ from typer.main import get_command
 from benchmarks.__main__ import BENCHMARKS
 from flows.__main__ import app
 from flows.service.server import HOME
-from seqclass.pages import comparison, digest
+from seqclass.pages.catalogue import COMPARISONS, DIGESTS
 from seqclass.store.inbox import INBOX
 from seqclass.store.policy import POLICY
 from seqclass.store.pruning import DATASETS, MODELS, PRUNINGS
@@ -31,7 +31,7 @@ PAGES = [
 ]
 SCRIPTS = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks").glob("*.py"))
 PLACES = (DATASETS, MODELS, SCORES, INBOX, RETRAININGS, STUDIES, SEARCHES, PRUNINGS, UNFINISHED,
-          STAGING, HOME, METRICS, POLICY, SIGNATURES, comparison.FOLDER, digest.FOLDER)  # fmt: skip
+          STAGING, HOME, METRICS, POLICY, SIGNATURES, COMPARISONS, DIGESTS)  # fmt: skip
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY))
 )

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from seqclass.pages.dataset_pages import write_dataset_pages
 from seqclass.pages.model_pages import entry_of, write_model_pages
-from seqclass.pages.records import Catalogue, Damage, StudyEntry
+from seqclass.pages.records import Catalogue, ComparisonEntry, Damage, StudyEntry
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.store.catalogue import showable
 from seqclass.store.leases import locked
@@ -16,6 +16,7 @@ from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 
 INDEX, PAGE = "index.json", "index.html"
 KINDS = ("datasets", "models", STUDIES, SEARCHES)
+COMPARISONS, DIGESTS = "comparisons", "digests"
 Key = tuple[str, str]
 """Kind and name of what has pages."""
 
@@ -40,13 +41,19 @@ def refresh(root: Root, refs: Iterable[str]) -> str:
         known = read_page_record(root, root.join(INDEX), Catalogue)
         there = _names(root)
         known = known or Catalogue()
-        listed = {(kind, name) for kind in KINDS for name in getattr(known, kind)}
+        listed = {(kind, name) for kind in (*KINDS, COMPARISONS) for name in getattr(known, kind)}
         listed |= {(kind, name) for kind, _, name in (key.partition("/") for key in known.damaged)}
         return _write(root, known, (listed ^ there) | {_key(ref) for ref in refs}, anew=False)
 
 
 def _names(root: Root) -> set[Key]:
-    return {(kind, name) for kind in KINDS for name in root.names(kind)}
+    folders = {(kind, name) for kind in KINDS for name in root.names(kind)}
+    return folders | {(COMPARISONS, name) for name in _files(root, COMPARISONS, ".json")}
+
+
+def _files(root: Root, folder: str, ending: str) -> list[str]:
+    """Names of a folder's files that end so, without their ending."""
+    return [name.removesuffix(ending) for name in root.names(folder) if name.endswith(ending)]
 
 
 def _key(ref: str) -> Key:
@@ -55,18 +62,33 @@ def _key(ref: str) -> Key:
 
 
 def _write(root: Root, known: Catalogue, changed: set[Key], anew: bool) -> str:
-    for key in sorted(changed):
+    compared = {key for key in changed if key[0] == COMPARISONS}
+    known, models = _with_comparisons(root, known, {name for _, name in compared})
+    for key in sorted((changed - compared) | models):
         known = _updated(root, known, key, anew)
-    page = render("index", "", all=known)
+    page = render("index", "", all=known, digests=_files(root, DIGESTS, ".html"))
     write_pages(root, [(root.join(INDEX), record_bytes(known)), (root.join(PAGE), page)])
     return root.join(PAGE)
+
+
+def _with_comparisons(root: Root, known: Catalogue, names: set[str]) -> tuple[Catalogue, set[Key]]:
+    """The catalogue with these comparisons as they are now, and the models that list them."""
+    before, found = known.comparisons, known.comparisons
+    for name in names:
+        path = root.join(COMPARISONS, f"{name}.json")
+        found = _with(found, name, read_page_record(root, path, ComparisonEntry))
+    stand = {
+        m for name in names for own in (before, found) if name in own for m in own[name].models
+    }
+    return replace(known, comparisons=found), {("models", m) for m in stand & set(known.models)}
 
 
 def _updated(root: Root, known: Catalogue, key: Key, anew: bool) -> Catalogue:
     kind, name = key
     found: Any
     if kind == "models":
-        model = write_model_pages(root, name, anew)
+        compared = [item for item in known.compared if name in item[1].models]
+        model = write_model_pages(root, name, anew, compared)
         found, damaged = entry_of(model) if model.versions else None, model.damaged
     elif kind == "datasets":
         dataset, found = write_dataset_pages(root, name, anew)

@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from seqclass.monitoring.paired import Answers, Paired, compare_paired
+from seqclass.pages.catalogue import COMPARISONS, refresh
 from seqclass.pages.records import Ends
 from seqclass.pages.rendering import record_bytes, render, write_pages
 from seqclass.pages.version_report import has_report
@@ -17,7 +19,6 @@ from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Root
 
-FOLDER = "comparisons"
 MIN_VERSIONS, MAX_VERSIONS = 2, 20
 ALPHA = 0.05
 Pair = tuple[str, str]
@@ -47,6 +48,7 @@ class Comparison:
     versions: tuple[str, ...]
     rows: dict[str, int]
     standings: tuple[Standing, ...]
+    made: str
 
 
 def compare_versions(models: list[Model]) -> Comparison:
@@ -68,7 +70,8 @@ def compare_versions(models: list[Model]) -> Comparison:
     standings = [_standing(name, truth, coded[0], own, classes)
                  for name, own in zip(names, coded, strict=True)]  # fmt: skip
     rows = Counter(label for _, label in common)
-    return Comparison(tuple(names), dict(sorted(rows.items())), tuple(standings))
+    made = datetime.now(UTC).isoformat()
+    return Comparison(tuple(names), dict(sorted(rows.items())), tuple(standings), made)
 
 
 def _check(names: list[str], models: list[Model]) -> None:
@@ -125,16 +128,14 @@ def _verdict(found: Paired) -> str:
 
 
 def write_comparison(root: Root, found: Comparison) -> str:
-    """Write the page and the JSON beside it; returns the page's path."""
+    """Write the page, the JSON beside it and the links to it; returns the page's path."""
     content = json.dumps(found.versions).encode()
     digest = hashlib.sha256(content).hexdigest()[:16]
-    folder = root.join(FOLDER)
+    path = root.join(COMPARISONS, digest)
     reports = {own.short: f"../models/{own.name}/{own.version}/report.html"
                for own in map(ModelRef.parse, found.versions)
                if has_report(root, own.name, own.version)}  # fmt: skip
     page = render("comparison", "../", found=found, reports=reports, beside=f"{digest}.json")
-    write_pages(
-        root,
-        [(f"{folder}/{digest}.json", record_bytes(found)), (f"{folder}/{digest}.html", page)],
-    )
-    return f"{folder}/{digest}.html"
+    write_pages(root, [(f"{path}.html", page), (f"{path}.json", record_bytes(found))])
+    refresh(root, [f"{COMPARISONS}/{digest}"])
+    return f"{path}.html"

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from seqclass.pages.catalogue import refresh
+from seqclass.pages.catalogue import DIGESTS, refresh
 from seqclass.pages.model_summary import SUMMARY
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import MANIFEST, Root, readable
 from seqclass.store.scores import score_folders
-
-FOLDER = "digests"
 
 
 @dataclass(frozen=True)
@@ -115,9 +113,10 @@ def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered
 
 
 def write_digest(root: Root, found: Digest) -> str:
-    """Write the page and the JSON beside it; returns the page's path."""
+    """Write the page, the JSON beside it and its link; returns the page's path."""
     name = f"{found.since[:10]}-to-{found.until[:10]}"
     page = render("digest", "../", found=found, beside=f"{name}.json")
-    path = root.join(FOLDER, name)
+    path = root.join(DIGESTS, name)
     write_pages(root, [(f"{path}.json", record_bytes(found)), (f"{path}.html", page)])
+    refresh(root, [])
     return f"{path}.html"

@@ -1,12 +1,12 @@
 """Pages of a model: the one that never changes its address, and the reports of its versions."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jinja2 import TemplateError
 
 from seqclass.pages.model_summary import ODD, SUMMARY, summarize
-from seqclass.pages.records import Bar, ModelEntry, ModelSummary, Shift
+from seqclass.pages.records import Bar, ComparisonEntry, ModelEntry, ModelSummary, Shift
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.pages.version_report import dataset_link, has_report, with_reports, write_report
 from seqclass.store.root import DamagedError, Root
@@ -14,12 +14,15 @@ from seqclass.store.root import DamagedError, Root
 HOME = "../../"
 NEWEST = 30
 """Versions of which the catalogue shows the scores."""
+MAX_COMPARED = 100
+Compared = Sequence[tuple[str, ComparisonEntry]]
 
 
-def write_model_pages(root: Root, name: str, anew: bool) -> ModelSummary:
+def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()) -> ModelSummary:
     """Bring a model's page, and the reports of versions whose standing has changed, up to date.
 
-    The summary comes last, since it says that all of them are written.
+    compared: comparisons in which it stands, by their files' names, newest first. The summary
+    comes last, since it says that all of them are written.
     """
     folder = root.join("models", name)
     before = None if anew else read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
@@ -31,7 +34,7 @@ def write_model_pages(root: Root, name: str, anew: bool) -> ModelSummary:
         for version in changed:
             with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of it
                 write_report(root, summary, version, newest)
-    write_pages(root, [(f"{folder}/index.html", _page(root, summary))])
+    write_pages(root, [(f"{folder}/index.html", _page(root, summary, compared))])
     write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))], durable=not anew)
     return summary
 
@@ -46,7 +49,7 @@ def _changed(before: ModelSummary | None, now: ModelSummary) -> Iterable[str]:
     return [*fresh, *(number for number in moved if number)]
 
 
-def _page(root: Root, summary: ModelSummary) -> str:
+def _page(root: Root, summary: ModelSummary, compared: Compared) -> str:
     refs = {version.version: version.dataset for version in summary.versions}
     links = {ref: dataset_link(root, ref, HOME) for ref in set(refs.values())}
     return render(
@@ -56,6 +59,7 @@ def _page(root: Root, summary: ModelSummary) -> str:
         champion=summary.version(summary.champion),
         reports={number: has_report(root, summary.name, number) for number in refs},
         datasets={number: links[ref] for number, ref in refs.items()},
+        compared=compared[:MAX_COMPARED],
         shift_bars=_bars,
     )
 

@@ -262,14 +262,34 @@ class StudyEntry:
 
 
 @dataclass(frozen=True)
+class ComparisonEntry:
+    """A comparison as lists show it; older ones don't say when they were made."""
+
+    versions: tuple[str, ...]
+    made: str = ""
+
+    @property
+    def models(self) -> set[str]:
+        """Names of the models that stand in it."""
+        return {version.partition("@")[0] for version in self.versions}
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """All that the first page shows: ``index.json``. damaged: by what it was found in."""
+    """All that the first page shows but digests: ``index.json``. comparisons: by their files'
+    names; damaged: by what it was found in."""
 
     models: dict[str, ModelEntry] = field(default_factory=dict)
     datasets: dict[str, DatasetEntry] = field(default_factory=dict)
     studies: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
     searches: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
+    comparisons: dict[str, ComparisonEntry] = field(default_factory=dict)
     damaged: dict[str, tuple[Damage, ...]] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> list[tuple[str, ComparisonEntry]]:
+        """Comparisons, newest first."""
+        return sorted(self.comparisons.items(), key=lambda item: item[1].made, reverse=True)
 
 
 @dataclass(frozen=True)

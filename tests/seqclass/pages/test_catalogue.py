@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from seqclass.pages import catalogue
-from seqclass.pages.records import Catalogue, DatasetEntry, ModelEntry, Sketch, Version
+from seqclass.pages.records import (
+    Catalogue,
+    ComparisonEntry,
+    DatasetEntry,
+    ModelEntry,
+    Sketch,
+    Version,
+)
 from seqclass.pages.rendering import read_page_record, record_bytes, render
 from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
@@ -45,9 +52,12 @@ def full_catalogue(n_models: int, n_versions: int, n_datasets: int) -> Catalogue
     names = [f"a-name-of-some-length-{number:04d}" for number in range(max(n_models, n_datasets))]
     data = DatasetEntry("", "0123456789abcdef", NOW.isoformat(), 5, 12345, (40, 80), 3, 12,
                         tuple(Sketch(f"class number {n}", sketch) for n in range(3)))  # fmt: skip
+    pairs = {f"{n:016x}": ComparisonEntry((f"{name}@v1", f"{name}@v2"), NOW.isoformat())
+             for n, name in enumerate(names)}  # fmt: skip
     return Catalogue(
         {name: replace(model, name=name) for name in names[:n_models]},
         {name: replace(data, name=name) for name in names[:n_datasets]},
+        comparisons=pairs,
     )
 
 
@@ -60,10 +70,38 @@ def test_what_is_gone_leaves_the_catalogue(root: Root) -> None:
     assert list(json.loads(text_of(root, "index.json"))["datasets"]) == ["b"]
 
 
+def test_comparisons_and_digests_are_listed_while_they_are_there(root: Root) -> None:
+    for name in ("a", "b"):
+        store_version(root, name, metrics=SCORES)
+    catalogue.refresh(root, [])
+    beside = Path(root.path, "comparisons")
+    beside.mkdir()
+    Path(root.path, "digests").mkdir()
+    Path(root.path, "digests", "2026-05-01-to-2026-05-08.html").touch()
+    found = {"versions": ["a@v1", "c@v1", "../../a@v1"], "made": NOW.isoformat()}
+    Path(beside, "0a.json").write_text(json.dumps(found))
+    Path(beside, "0b.json").write_text("{}")
+    catalogue.refresh(root, [])
+    link, digest = 'comparisons/0a.html">a@v1', "digests/2026-05-01-to-2026-05-08.html"
+    pages = {page: text_of(root, page) for page in ("index.html", "models/a/index.html",
+                                                    "models/b/index.html")}  # fmt: skip
+    assert [link in text for text in pages.values()] == [True, True, False]
+    assert "0b.html" not in pages["index.html"]
+    assert digest in pages["index.html"]
+    shutil.rmtree(beside)
+    shutil.rmtree(root.join("digests"))
+    catalogue.refresh(root, [])
+    assert not any("comparisons/" in text_of(root, page) for page in pages)
+    assert digest not in text_of(root, "index.html")
+
+
 def test_the_index_of_a_thousand_versions_stays_small() -> None:
-    page = render("index", "", all=full_catalogue(50, 20, 200))
+    weeks = [f"20{year}-01-{day:02d}-to-20{year}-02-{day:02d}"
+             for year in range(10, 30) for day in range(1, 29)]  # fmt: skip
+    page = render("index", "", all=full_catalogue(50, 20, 200), digests=weeks)
     assert len(page.encode()) <= 300_000, len(page)
-    assert page.count("<tr>") == 2 + 250
+    assert page.count("<tr>") == 3 + 250 + 2 * 50
+    assert f"digests/{weeks[-1]}.html" in page
 
 
 def test_a_catalogue_comes_back_as_it_was_written(root: Root) -> None:

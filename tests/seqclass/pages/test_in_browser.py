@@ -113,7 +113,7 @@ def test_the_first_page_opens_searches_and_sorts(browser: Page, tree: Root) -> N
         "[...document.querySelectorAll('tbody tr')].filter(row => !row.hidden)"
         ".map(row => row.cells[0].textContent.trim())"
     )
-    assert len(browser.evaluate(rows)) == 5
+    assert len(browser.evaluate(rows)) == 7
     browser.evaluate("document.querySelector('input').focus()")
     browser.type("hostile")
     assert [name.partition("@")[0] for name in browser.evaluate(rows)] == ["hostile"]
@@ -127,11 +127,20 @@ def test_the_first_page_opens_searches_and_sorts(browser: Page, tree: Root) -> N
     assert browser.evaluate(SERIOUS) == []
 
 
+def test_comparisons_and_digests_are_reached_by_links(browser: Page, tree: Root) -> None:
+    for page, said in (("index.html", "comparison"), ("models/toy/index.html", "comparison"),
+                       ("index.html", "digest")):  # fmt: skip
+        opened(browser, tree, page, 390)
+        link = f"""document.querySelector('a[href*="{said}s/"]').href"""
+        browser.go(browser.evaluate(link))
+        assert browser.evaluate("document.title").endswith(f": {said}")
+
+
 def test_the_first_page_can_be_read_without_scripts(browser: Page, tree: Root) -> None:
     without_scripts(browser, tree, "index.html")
     told = browser.evaluate("document.body.innerText")
     assert "Search" not in told
-    for name in ("toy@v1", "bare@v2", "hostile@", "how seeds spread"):
+    for name in ("toy@v1, toy@v2", "bare@v2", "hostile@", "how seeds spread", "digest"):
         assert name in told
 
 

@@ -66,6 +66,17 @@ def test_verify_is_content_with_pages_and_links_lead_somewhere(tree: Root) -> No
             assert not place or f'id="{place}"' in target.read_text(), (page, link)
 
 
+def test_comparisons_and_digests_are_linked_where_they_are_looked_for(tree: Root) -> None:
+    [compared, digest] = (
+        page_path(tree, f"{kind}/*.html").name for kind in ("comparisons", "digests")
+    )
+    index, toy, bare = (text_of(tree, page) for page in PAGES[:3])
+    assert f'<a href="comparisons/{compared}">toy@v1, toy@v2</a>' in index
+    assert f'<a href="digests/{digest}">{digest[:10]} to ' in index
+    assert f'<a href="../../comparisons/{compared}">toy@v1, toy@v2</a>, 20' in toy
+    assert "comparisons/" not in bare
+
+
 def test_only_the_first_page_has_a_script(tree: Root) -> None:
     assert ["<script" in text_of(tree, page) for page in PAGES] == [
         page == "index.html" for page in PAGES
@@ -128,6 +139,10 @@ def test_one_change_reads_a_few_files_whatever_there_is(
         version = store_again(root, open_model(tree, "toy@v1"), "m").version
         move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
         store_series(root, f"d{number}", n=4)
+    beside = Path(root.path, "comparisons")
+    beside.mkdir()
+    for number in range(25):
+        Path(beside, f"{number:016x}.json").write_text('{"versions": ["m@v1", "m@v2"]}')
     catalogue.write_all(root)
     move_champion(root, "m", "v3", Grounds("me", "back", {}, NOW.replace(second=50)))
     read: list[str] = []
