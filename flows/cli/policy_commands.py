@@ -22,6 +22,7 @@ def policy(
 ) -> None:
     """Show, set or remove what holds for every retraining of a model, whoever starts it."""
     from seqclass.monitoring.policy import ModelPolicy
+    from seqclass.pages.catalogue import refresh
     from seqclass.store.registry import check_model, plain_name
     from tasks.registry.policy import policy_of, set_policy
 
@@ -33,6 +34,7 @@ def policy(
     if is_change:
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
         set_policy(store, name, wanted, reason, datetime.now(UTC))
+        refresh(store, [f"models/{name}"])
     found = policy_of(store, name)
     if found is None and not place.as_json:
         typer.echo(f"{name} has no policy: retrainings go by their own spec, without approval")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet as pq
 
+from seqclass.pages.model_policy import policy_shown
 from seqclass.pages.records import Damage, ModelSummary, Move, Retraining, Shift, Version
 from seqclass.pages.trust import UNKNOWN, Tests, best_baseline, trust_of, weakest_class
 from seqclass.store.audit import AUDIT, MOVES, read_entry
@@ -38,6 +39,7 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         versions=tuple(_versions(root, known, bad)),
         moves=moves,
         retrainings=tuple(_retrainings(root, known, bad)),
+        policy=policy_shown(root, name, bad),
         damaged=tuple(Damage(**item) for item in bad),
     )
 

@@ -98,7 +98,10 @@ class Damage:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """All that is known of a model: ``models/<name>/index.json``."""
+    """All that is known of a model: ``models/<name>/index.json``.
+
+    policy: fields of its policy that differ from the defaults, as JSON; None without one.
+    """
 
     name: str
     champion: str | None
@@ -106,6 +109,7 @@ class ModelSummary:
     versions: tuple[Version, ...] = ()
     moves: tuple[Move, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
+    policy: dict[str, str] | None = None
     damaged: tuple[Damage, ...] = ()
 
     def version(self, number: str | None) -> Version | None:

@@ -14,11 +14,12 @@ import pytest
 
 from seqclass.pages import catalogue
 from seqclass.pages.dataset_profile import MAX_CHANNELS, POINTS
+from seqclass.pages.model_policy import policy_shown
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, write_rows
 from seqclass.store.registry import Grounds, move_champion, open_model
 from seqclass.store.retrainings import commit_retraining, write_suspect_labels
-from seqclass.store.root import Root
+from seqclass.store.root import Bad, Root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.page_trees import HOSTILE, PAGES, SCORES, page_path, text_of
@@ -211,6 +212,24 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
     assert '<div class="bar hot" aria-hidden="true"><i style="width:75.00%">' in page
     assert '<span class="care">value: mean</span>' in index
     assert '<a class="care" href="models/m/index.html#retrainings">2 about labels</a>' in index
+
+
+def test_a_model_s_page_shows_its_policy(root: Root, seqclass: Command, tmp_path: Path) -> None:
+    store_version(root, "m", metrics=SCORES)
+    catalogue.refresh(root, [])
+    assert "It has none: retrainings go by their own spec" in text_of(root, "models/m/index.html")
+    (file := tmp_path / "policy.json").write_text(
+        json.dumps({"owner": "<ann>", "retraining": {"approval": True, "gate": {"worse": 0.01}}})
+    )
+    assert seqclass("policy", "m", "--set", str(file))[0] == 0
+    page = text_of(root, "models/m/index.html")
+    assert "<dt>owner</dt><dd><code>&#34;&lt;ann&gt;&#34;</code></dd>" in page
+    assert "<dt>retraining.approval</dt><dd><code>true</code></dd>" in page
+    assert "<dt>retraining.gate.worse</dt><dd><code>0.01</code></dd>" in page
+    assert page.count("<dt>retraining.") == 2
+    Path(root.join("models", "m", "policy.json")).write_text("{")
+    assert policy_shown(root, "m", bad := Bad()) is None
+    assert [found["path"] for found in bad] == [root.join("models", "m", "policy.json")]
 
 
 def test_a_version_that_calls_none_unfamiliar_says_so(tree: Root, root: Root) -> None:
