@@ -15,6 +15,7 @@ from seqclass.pages.records import (
 )
 from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes, render, write_pages
 from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
+from seqclass.store.manifests import CHOSEN_FROM
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
 
@@ -69,8 +70,11 @@ def _version(root: Root, name: str, version: str, bad: Bad) -> DatasetVersion | 
         return None
     parents = [DatasetRef.parse(str(parent)).version for parent in manifest.get("parents") or ()]
     counts = {label: int(count) for label, count in manifest["classes"].items()}
-    parent = next(iter(parents), None)
-    return DatasetVersion(version, manifest["created"], manifest["n_series"], counts, parent)
+    source = manifest["source"]
+    chosen = source.get(CHOSEN_FROM) if isinstance(source, dict) else None
+    parent = None if chosen else next(iter(parents), None)
+    sizes = manifest["n_series"], counts
+    return DatasetVersion(version, manifest["created"], *sizes, parent, chosen)
 
 
 def _write_version(

@@ -91,6 +91,8 @@ def _arrived(root: Root) -> Iterator[Arrived]:
         found = read_page_record(root, root.join("datasets", name, SUMMARY), DatasetSummary)
         sizes = {own.version: own.n_series for own in found.versions} if found else {}
         for own in found.versions if found else ():
+            if own.chosen_from:
+                continue  # its rows arrived before
             before = sizes.get(own.parent or "", 0)
             yield Arrived(
                 DatasetRef(name, own.version).short, own.made, own.n_series, own.n_series - before

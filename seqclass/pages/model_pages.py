@@ -43,10 +43,11 @@ def _changed(before: ModelSummary | None, now: ModelSummary) -> Iterable[str]:
     """Versions whose report is missing, or names another standing than theirs."""
     known = {} if before is None else {version.version: version for version in before.versions}
     fresh = [version.version for version in now.versions if version.version not in known]
-    if before is None or before.champion == now.champion:
+    if before is None:
         return fresh
-    moved = [number for number in (before.champion, now.champion) if number in known]
-    return [*fresh, *(number for number in moved if number)]
+    told = {move.candidate for move in now.moves if move not in before.moves}
+    moved = told | ({before.champion, now.champion} if before.champion != now.champion else set())
+    return [*fresh, *(number for number in sorted(filter(None, moved)) if number in known)]
 
 
 def _page(root: Root, summary: ModelSummary, compared: Compared) -> str:

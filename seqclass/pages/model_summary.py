@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seqclass.monitoring.stability import Stability
 
 SUMMARY = "index.json"
-MAX_SHIFTS, MAX_SUSPECTS = 8, 20
+MAX_SHIFTS, MAX_SUSPECTS = 8, 200
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What a record of another shape raises; the version is shown without it."""
 

@@ -117,6 +117,12 @@ class ModelSummary:
         return next((own for own in self.versions if own.version == number), None)
 
     @property
+    def before(self) -> str | None:
+        """The version to which a rollback leads, as ``registry.champions_before`` finds it."""
+        led = [m.before for m in self.moves if m.what == "promote" and m.after == self.champion]
+        return led[-1] if led and self.version(led[-1]) else None
+
+    @property
     def doubted(self) -> int:
         """Labels that retrainings have doubted since labels were last trusted."""
         count = 0
@@ -189,13 +195,14 @@ class DatasetProfile:
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """A version as lists show it."""
+    """A version as lists show it. chosen_from: the dataset whose rows it is a part of."""
 
     version: str
     made: str
     n_series: int
     classes: dict[str, int]
     parent: str | None
+    chosen_from: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from seqclass.pages.drawing import Axes
-from seqclass.pages.records import Bar, Drawings, ModelSummary, Version
+from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import Tests, weakest_class
+from seqclass.store.audit import MOVES
 from seqclass.store.models import COMPARISON, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
@@ -53,13 +54,25 @@ def write_report(
         return
     others = [own for own in newest if own != version.version]
     dataset = dataset_link(root, version.dataset, HOME)
-    standing = [summary.champion, summary.since, version, others, dataset]
+    moves = _moves_of(summary, version.version)
+    standing = [summary.champion, summary.since, version, others, dataset, moves]
     keep_pages(
         root,
         [f"{model.folder}/{REPORT}"],
         [summary.name, model.manifest, standing],
-        lambda: _page(model, summary, version, others=others, dataset=dataset),
+        lambda: _page(model, summary, version, others=others, dataset=dataset, **moves),
     )
+
+
+def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
+    """The moves that last made a version the champion, and last refused it."""
+    told: dict[str, Move | None] = {"led": None, "barred": None}
+    for move in summary.moves:
+        if move.what in MOVES and move.after == number:
+            told["led"] = move
+        if move.what == "refuse" and move.candidate == number:
+            told["barred"] = move
+    return told
 
 
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:

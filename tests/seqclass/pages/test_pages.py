@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pytest
 
 from seqclass.pages import catalogue
 from seqclass.pages.dataset_profile import MAX_CHANNELS, POINTS
+from seqclass.pages.digest import digest
 from seqclass.pages.model_policy import policy_shown
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import Provenance, write_rows
-from seqclass.store.registry import Grounds, move_champion, open_model
+from seqclass.store.datasets import Provenance, write_dataset, write_rows
+from seqclass.store.registry import Grounds, move_champion, open_model, write_refusal
 from seqclass.store.retrainings import commit_retraining, write_suspect_labels
 from seqclass.store.root import Bad, Root
 from seqclass.store.staging import staging
@@ -115,9 +117,20 @@ def test_a_promotion_changes_the_standing_on_both_reports(tree: Root, seqclass: 
         page = text_of(tree, f"models/toy/{version}/report.html")
         assert page.count('<span class="mark good">champion</span>') == mark
     assert "toy@v2" in text_of(tree, "index.html")
+    assert "(promote: by hand)" in text_of(tree, "models/toy/v2/report.html")
+    assert "Back to v1, the champion before" in text_of(tree, "models/toy/index.html")
     assert verify_tree(tree)["bad"] == []
     assert seqclass("rollback", "toy", "--root", tree.path)[0] == 0
     assert "toy@v1" in text_of(tree, "index.html")
+
+
+def test_a_refusal_is_told_on_the_report_of_the_version(tree: Root) -> None:
+    write_refusal(tree, "toy", "v2", Grounds("me", "worse on old rows", {}, NOW))
+    catalogue.refresh(tree, ["models/toy@v2"])
+    told = "It was refused on 2026-"
+    assert told in text_of(tree, "models/toy/v2/report.html")
+    assert "worse on old rows" in text_of(tree, "models/toy/v2/report.html")
+    assert told not in text_of(tree, "models/toy/v1/report.html")
 
 
 def test_the_five_lines_of_a_report_answer(tree: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +203,18 @@ def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None
     assert sum(own["count"] for own in profiled["lengths"]) == 41
 
 
+def test_rows_chosen_for_a_retraining_say_so_and_arrive_once(root: Root) -> None:
+    whole = store_series(root, "whole", n=30)
+    source = {"chosen_from": whole.ref, "window_rows": None, "doubted": 4}
+    write_dataset(root, "whole.chosen", whole.tables(), source, NOW)
+    told = digest(root, NOW - timedelta(days=1), datetime.now(UTC) + timedelta(days=1))
+    assert [(own.dataset, own.added) for own in told.arrived] == [
+        (whole.ref.removeprefix("datasets/"), 30)
+    ]
+    page = text_of(root, "datasets/whole.chosen/index.html")
+    assert "chosen for a retraining; 4 series whose labels were doubted are left out" in page
+
+
 def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> None:
     version = store_version(root, "m", metrics=SCORES).version
     move_champion(root, "m", version, Grounds("me", "why", {}, NOW))
@@ -208,6 +233,8 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
     page, index = text_of(root, "models/m/index.html"), text_of(root, "index.html")
     assert "worse on old rows" in page
     assert "2 labels were doubted" in page
+    [entry] = re.findall(r'labels of new rows are doubted \(<a href="#([^"]+)">which', page)
+    assert f'<h3 id="{entry}">' in page
     assert "<code>s1</code> (up), <code>s2</code>; all of them in" in page
     assert '<div class="bar hot" aria-hidden="true"><i style="width:75.00%">' in page
     assert '<span class="care">value: mean</span>' in index
