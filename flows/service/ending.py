@@ -1,5 +1,6 @@
 """The end of a service: its runs, its worker, its server."""
 
+from datetime import UTC, datetime
 from signal import SIGKILL, SIGTERM
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,16 @@ from flows.service.processes import (
     marked,
     run_of,
     runs,
+    runs_at_work,
     shows_processes,
     tell,
     wait_until_gone,
 )
 from flows.service.server import GRACE_S, Service, answers, client_of, is_server, still_there
 from flows.service.worker import is_worker
+
+FORGOTTEN_S = 60.0
+"""Time that a worker may need from taking a run to beginning its process."""
 
 
 def stop(service: Service) -> list[int]:
@@ -67,7 +72,9 @@ def close_dead_runs(service: Service) -> None:
 
     with client_of(service) as client:
         found = client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(state=_alive()))
-    close_runs(service, [str(run.id) for run in found if has_died(run)])
+    at_work = runs_at_work()
+    dead = [run for run in found if has_died(run) or is_forgotten(run, at_work)]
+    close_runs(service, [str(run.id) for run in dead])
 
 
 def _alive() -> Any:
@@ -85,6 +92,17 @@ def has_died(run: Any) -> bool:
     if not pid.isdigit():
         return False
     return is_dead(int(pid)) or run_of(int(pid)) not in ("", str(run.id))
+
+
+def is_forgotten(run: Any, at_work: set[str]) -> bool:
+    """Whether a worker took a run and never began it: the server was away when it would have."""
+    since = (datetime.now(UTC) - run.state.timestamp).total_seconds()
+    return (
+        run.state.is_pending()
+        and not run.infrastructure_pid
+        and since > FORGOTTEN_S
+        and str(run.id) not in at_work
+    )
 
 
 def kill(service: Service) -> None:

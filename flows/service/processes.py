@@ -54,6 +54,11 @@ def run_of(pid: int) -> str:
     return own[0].removeprefix(RUN).decode() if own else ""
 
 
+def runs_at_work() -> set[str]:
+    """Ids of the flow runs that any process works for."""
+    return {run_of(pid) for pid in _all() if not is_dead(pid)}
+
+
 def shows_processes() -> bool:
     """Whether the system tells of processes that others started."""
     return SYSTEM.is_dir()

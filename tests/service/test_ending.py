@@ -1,5 +1,6 @@
 """What a service tells its server of runs whose process is gone."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,28 @@ def ended_process() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+@pytest.mark.parametrize(("age_s", "end"), [(-1.0, "Crashed"), (60.0, "Pending")])
+def test_a_run_that_was_taken_and_never_begun_is_given_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch, age_s: float, end: str
+) -> None:
+    """It would hold its deployment's only slot, as after a server that died just then."""
+    from prefect import flow, states
+
+    monkeypatch.setattr("flows.service.ending.FORGOTTEN_S", age_s)
+    with client_of(service) as client:
+        forgotten, begun = (client.create_flow_run(flow(lambda: None, name="idle")) for _ in "ab")
+        surroundings = {**os.environ, "PREFECT__FLOW_RUN_ID": str(begun.id)}
+        with subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=surroundings
+        ) as process:
+            for run in (forgotten, begun):
+                client.set_flow_run_state(run.id, states.Pending(), force=True)
+            close_dead_runs(service)
+            process.communicate(b"\n")
+        assert client.read_flow_run(forgotten.id).state.name == end
+        assert client.read_flow_run(begun.id).state.name == "Pending"
 
 
 @pytest.mark.parametrize(
