@@ -87,11 +87,17 @@ MAKERS: dict[str, Callable[[int, int], tuple[np.ndarray, np.ndarray]]] = {
 
 def _archived(name: str) -> Rows:
     with np.load(ARCHIVE / f"{name}.npz", allow_pickle=False) as file:
-        x = np.concatenate([file["X_train"], file["X_test"]]).astype(np.float32)
+        parts = [file["X_train"].astype(np.float32), file["X_test"].astype(np.float32)]
         labels = np.concatenate([file["y_train"], file["y_test"]])
         n_train = len(file["y_train"])
+    longest = max(part.shape[1] for part in parts)
+    x = np.concatenate([_padded(part, longest) for part in parts])
     y = np.unique(labels, return_inverse=True)[1].astype(np.int32)
     return x, y, np.arange(n_train), np.arange(n_train, len(y))
+
+
+def _padded(x: np.ndarray, n_steps: int) -> np.ndarray:
+    return np.pad(x, ((0, 0), (0, n_steps - x.shape[1]), (0, 0)), constant_values=np.nan)
 
 
 def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str, Any]:
