@@ -32,8 +32,8 @@ def ingest_arrivals(
 ) -> Any:
     """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once.
 
-    Ends in a state named NothingNew where no file has come, Quarantined where one was set aside,
-    else TakenIn.
+    Ends in a state named Quarantined where a file was set aside, else TakenIn, or NothingNew where
+    no series is new.
 
     Args:
         dataset: Name of the dataset whose inbox is swept; none sweeps every inbox.
@@ -51,22 +51,26 @@ def ingest_arrivals(
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
     refresh_catalogue(store.url, *(f"datasets/{name}" for name, _ in places))
-    gained = _gained(reports)
-    label_run(f"ingest {gained}")
+    if gained := _gained(reports):
+        label_run(f"ingest {gained}")
     if failed:
         return failed[0]
     aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]
     if aside:
         message = f"{len(aside)} files went to quarantine: {', '.join(aside[:5])}"
         return Completed(name="Quarantined", message=shown(message), data=outcome)
+    if not gained:
+        return Completed(name="NothingNew", message="no series is new", data=outcome)
     return Completed(name="TakenIn", message=gained, data=outcome)
 
 
 def _gained(reports: list[Sweep]) -> str:
-    """What each dataset has got, as in ``60 series to press``."""
-    found = [f"{r['added']} series to {DatasetRef.parse(r['dataset']).name}"
-             for r in reports if r["added"] and r["dataset"]]  # fmt: skip
-    return ", ".join(found) or "nothing that was not there"
+    """What each dataset has got, as in ``60 series to press``; empty where none has."""
+    return ", ".join(
+        f"{report['added']} series to {DatasetRef.parse(report['dataset']).name}"
+        for report in reports
+        if report["added"] and report["dataset"]
+    )
 
 
 def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:

@@ -138,7 +138,8 @@ def import_files(
 
     check_name(name)
     answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
-    store, columns = place.new_store(), reading.names()
+    store = place.store() if options.append else place.new_store()
+    columns = reading.names()
     check_parent(store, name, options.append)
     asked = columns.over(told_before(store, name)) if options.append else columns
     check_readable(expand(paths, "PATH"), asked, answers, limits)

@@ -159,7 +159,7 @@ def print_scores(title: str, found: "Metrics") -> None:
 
 def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
     """What training rows say where test rows are few: each was answered by members without it."""
-    low, high = found["interval"] or (0.0, 1.0)
+    low, high = cast("list[float]", found["interval"])
     return (
         f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
         f"members that were not fitted to it, {found['accuracy']:.4f} are right, 95% interval "

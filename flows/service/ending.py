@@ -72,7 +72,7 @@ def close_dead_runs(service: Service) -> None:
 
     with client_of(service) as client:
         found = client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(state=_alive()))
-    at_work = runs_at_work()
+    at_work = runs_at_work() if found else set()
     dead = [run for run in found if has_died(run) or is_forgotten(run, at_work)]
     close_runs(service, [str(run.id) for run in dead])
 

@@ -22,13 +22,15 @@ def policy_shown(root: Root, name: str, bad: Bad) -> dict[str, str] | None:
     except DamagedError as error:
         note(bad, path, error)
         return None
-    default = dict(_flat(asdict(ModelPolicy())))
-    return {key: value for key, value in _flat(stored) if value != default.get(key)}
+    return dict(_differing(stored, json.loads(json.dumps(asdict(ModelPolicy())))))
 
 
-def _flat(fields: Mapping[str, object], within: str = "") -> Iterator[tuple[str, str]]:
+def _differing(
+    fields: Mapping[str, object], default: Mapping[str, object], within: str = ""
+) -> Iterator[tuple[str, str]]:
     for key, value in fields.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{within}{key}.")
-        else:
+        usual = default.get(key)
+        if isinstance(value, Mapping) and isinstance(usual, Mapping):
+            yield from _differing(value, usual, f"{within}{key}.")
+        elif value != usual:
             yield f"{within}{key}", json.dumps(value, ensure_ascii=False)

@@ -93,6 +93,21 @@ def weakest_class(metrics: Tests) -> Weakest | None:
     return min((own for own in found if own.recall < 1), key=lambda own: own.recall, default=None)
 
 
+def worth_of(metrics: Tests) -> Iterator[str]:
+    """Whether the network is worth its time: beside fixed convolutions and the best baseline."""
+    committee = metrics.get("committee")
+    if not committee:
+        return
+    members, ahead = committee["members"], committee["leads"].get("convolutions")
+    if ahead and any("lstm" in member["name"] and member["weight"] for member in members):
+        low, high = ahead["interval"]
+        yield "Yes." if low > 0 else "No." if high < 0 else "Not beyond chance."
+    yield committee["lstm"]
+    if len(members) == 1:
+        yield "No other member was trained beside it."
+    yield from _rivals(metrics)
+
+
 def _beside(metrics: Tests) -> str:
     best = best_baseline(metrics)
     if best is None:

@@ -10,7 +10,7 @@ import numpy as np
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
-from seqclass.pages.trust import Tests, weakest_class
+from seqclass.pages.trust import Tests, weakest_class, worth_of
 from seqclass.store.audit import MOVES
 from seqclass.store.models import COMPARISON, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
@@ -139,6 +139,7 @@ def _scores(found: Tests) -> dict[str, Any]:
         ],
         "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
         "weakest": weakest_class(found),
+        "worth": list(worth_of(found)),
         "reliability": list(zip(confidence, accuracy, strict=True)),
         "weights": rows,
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.store.registry import champion_of
+from seqclass.store.root import open_root
 from tests.support.places import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "tutorial.md").read_text()
@@ -32,5 +34,4 @@ def test_every_block_of_the_tutorial_runs(prefect_url: str, tmp_path: Path) -> N
         )  # fmt: skip
         assert found.returncode == 0, f"{line}\n{found.stdout}\n{found.stderr}"
     assert len((tmp_path / "answers.csv").read_text().splitlines()) == 101
-    champion = (tmp_path / "tree" / "models" / "press" / "aliases" / "champion.json").read_text()
-    assert "v1" in champion
+    assert champion_of(open_root(tmp_path / "tree"), "press") == "v1"

@@ -317,6 +317,9 @@ def test_there_must_be_something_to_add_to_before_a_server_is_started(
     code, _, err = seqclass("import", write(tmp_path, frame()), "--name", "mine", "--append")
     assert code == 2
     assert "--append: expected a dataset 'mine' to add to, got none" in err
+    away = str(tmp_path / "stroage")
+    assert seqclass("import", "a.csv", "--name", "mine", "--append", "--root", away)[0] == 2
+    assert not Path(away).exists()
     assert root.names("datasets") == []
 
 

@@ -463,6 +463,10 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     (event,) = until(told_of(root, 1), 20)
     assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
     assert event["payload"] == {"dataset": ref, "added": 4, "root": root.url}
+    drop(inbox, "again.parquet", rows(0))
+    os.utime(inbox.join("again.parquet"), (0, 0))
+    state = ingest_arrivals(root=root.path, return_state=True)
+    assert (state.name, state.message) == ("NothingNew", "no series is new")
     drop(inbox, "b.parquet", rows(0).rename_columns(["series_id", "label", "n_steps", "z"]))
     os.utime(inbox.join("b.parquet"), (0, 0))
     state = ingest_arrivals(root=root.path, return_state=True)

@@ -49,7 +49,7 @@ def read_files(
 def refusing(path: str) -> Iterator[None]:
     """Whatever goes wrong within is a refusal of this file, but for errors of the disk.
 
-    Which "invalid argument" is none of: a file leads its reader to a place before its beginning.
+    "Invalid argument" is none of these: the file leads its reader to a place before its beginning.
     """
     try:
         yield

@@ -188,7 +188,7 @@ def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> I
         yield f"channel {name!r} is {low:g} everywhere: --ignore {name}"
     elif holes > n / 2:
         yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
-    for end in {low, high} & NO_VALUE:
+    for end in sorted({low, high} & NO_VALUE):
         yield f"channel {name!r} reaches {end:g}: where that is no value, leave the cell empty"
 
 

@@ -246,14 +246,20 @@ def test_a_model_s_page_shows_its_policy(root: Root, seqclass: Command, tmp_path
     catalogue.refresh(root, [])
     assert "It has none: retrainings go by their own spec" in text_of(root, "models/m/index.html")
     (file := tmp_path / "policy.json").write_text(
-        json.dumps({"owner": "<ann>", "retraining": {"approval": True, "gate": {"worse": 0.01}}})
+        json.dumps(
+            {
+                "owner": "<ann>",
+                "retraining": {"approval": True, "gate": {"worse": 0.01}, "training": {"seeds": 2}},
+            }
+        )
     )
     assert seqclass("policy", "m", "--set", str(file))[0] == 0
     page = text_of(root, "models/m/index.html")
     assert "<dt>owner</dt><dd><code>&#34;&lt;ann&gt;&#34;</code></dd>" in page
     assert "<dt>retraining.approval</dt><dd><code>true</code></dd>" in page
     assert "<dt>retraining.gate.worse</dt><dd><code>0.01</code></dd>" in page
-    assert page.count("<dt>retraining.") == 2
+    assert page.count("<dt>retraining.") == 3
+    assert "<dt>retraining.training</dt><dd><code>{" in page
     Path(root.join("models", "m", "policy.json")).write_text("{")
     assert policy_shown(root, "m", bad := Bad()) is None
     assert [found["path"] for found in bad] == [root.join("models", "m", "policy.json")]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seqclass.pages.trust import Weakest, trust_of, weakest_class
+from seqclass.pages.trust import Weakest, trust_of, weakest_class, worth_of
 
 
 def scored(**changes: Any) -> dict[str, Any]:
@@ -48,6 +48,28 @@ def test_trust_is_given_by_what_was_found(
     assert found.level == level
     assert "95.0% of 500 series" in found.sentence
     assert said is None if not found.doubts else said in found.doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("weight", "interval", "said"),
+    [
+        (0.4, (0.01, 0.03), ["Yes.", "The LSTM …"]),
+        (0.4, (-0.03, -0.01), ["No.", "The LSTM …"]),
+        (0.4, (-0.01, 0.01), ["Not beyond chance.", "The LSTM …"]),
+        (0.0, (0.0, 0.0), ["The LSTM …"]),
+    ],
+)
+def test_the_network_is_worth_what_it_adds_to_convolutions(
+    weight: float, interval: tuple[float, float], said: list[str]
+) -> None:
+    members = [{"name": "convolutions", "weight": 1 - weight}, {"name": "lstm", "weight": weight}]
+    leads = {"convolutions": {"lead": 0.0, "interval": interval}}
+    committee = {"members": members, "leads": leads, "lstm": "The LSTM …"}
+    assert list(worth_of(scored(committee=committee))) == said
+    alone = scored(committee={**committee, "members": members[:1], "leads": {}},
+                   evidence={"baselines": {"nearest": {"won": 9, "lost": 10}}})  # fmt: skip
+    assert list(worth_of(alone))[1] == "No other member was trained beside it."
+    assert "not better than nearest beyond chance" in list(worth_of(alone))[2]
 
 
 def test_the_weakest_class_is_the_one_least_often_found() -> None:
