@@ -12,6 +12,8 @@ import fsspec
 from fsspec.asyn import sync
 
 TRIES, PAUSE_S = 5, 0.2
+MAX_RECORD_BYTES = 2**26
+"""More is no record of this store, and is not read."""
 REFUSED = ("PreconditionFailed", "NoSuchKey", "412", "404")
 CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
 """Codes of a write that met another one: the store asks to try again."""
@@ -27,14 +29,17 @@ class Seen:
 
 
 def see(fs: fsspec.AbstractFileSystem, path: str) -> Seen | None:
-    """Read a file with its tag; None where there is none."""
+    """Read a file with its tag, the first bytes of one that is too large; None where there is
+    none."""
     try:
         answer = _call(fs, "get_object", path)
     except FileNotFoundError:
         return None
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     age_s = (now - answer["LastModified"]).total_seconds()
-    return Seen(sync(fs.loop, answer["Body"].read), answer["ETag"], age_s)
+    content = sync(fs.loop, answer["Body"].read, MAX_RECORD_BYTES + 1)
+    answer["Body"].close()
+    return Seen(content, answer["ETag"], age_s)
 
 
 def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | None) -> str | None:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -22,7 +22,6 @@ from seqclass.store.manifests import FileEntry
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
 MANIFEST = "manifest.json"
-MAX_RECORD_BYTES = 2**26
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -206,19 +205,24 @@ def read_record(root: Root, path: str) -> Record:
 
 def read_bytes(root: Root, path: str) -> bytes:
     """A record's bytes; DamagedError where there is none, or it can't be read."""
+    content, most = _content(root, path), objects.MAX_RECORD_BYTES
+    if len(content) > most:
+        raise DamagedError(f"{path}: expected a record of at most {most:,} bytes")
+    return content
+
+
+def _content(root: Root, path: str) -> bytes:
+    """A file's bytes; of one that is no record, one byte more than a record may have."""
     if not root.is_local:
         if seen := objects.see(root.fs, path):
             return seen.content
         raise DamagedError(f"{path}: expected a file that can be read (there is none)")
     try:
         with _regular(path) as file:
-            content = file.read(MAX_RECORD_BYTES + 1)
+            return cast(bytes, file.read(objects.MAX_RECORD_BYTES + 1))
     except OSError as error:
         problem = f"expected a file that can be read ({error.strerror})"
         raise DamagedError(f"{path}: {problem}") from error
-    if len(content) > MAX_RECORD_BYTES:
-        raise DamagedError(f"{path}: expected a record of at most {MAX_RECORD_BYTES:,} bytes")
-    return content
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from seqclass.store.garbage import collect_garbage
 from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
 from seqclass.store.models import commit_model, model_versions
 from seqclass.store.registry import champion_of
-from seqclass.store.root import Root, replace_file
+from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 from seqclass.store.staging import staging
 from tests.support.commands import HOLDER
 from tests.support.places import NOW, REPOSITORY
@@ -307,3 +307,15 @@ def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: s
     workers.cache_clear()
     assert verify_tree(bucket)["bad"] == []
     assert any(path.endswith("report.html") for path in bucket.fs.find(bucket.path))
+
+
+def test_what_is_larger_than_a_record_is_refused_unread(
+    bucket: Root, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "MAX_RECORD_BYTES", 100)
+    for place in (bucket, root):
+        for size in (100, 101):
+            replace_file(place, place.join(f"{size}.json"), b"x" * size)
+        assert len(read_bytes(place, place.join("100.json"))) == 100
+        with pytest.raises(DamagedError, match="of at most 100 bytes"):
+            read_bytes(place, place.join("101.json"))
