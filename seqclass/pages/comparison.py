@@ -132,10 +132,11 @@ def write_comparison(root: Root, found: Comparison) -> str:
     content = json.dumps(found.versions).encode()
     digest = hashlib.sha256(content).hexdigest()[:16]
     path = root.join(COMPARISONS, digest)
+    versions = [ModelRef.parse(own) for own in found.versions]
     reports = {own.short: f"../models/{own.name}/{own.version}/report.html"
-               for own in map(ModelRef.parse, found.versions)
-               if has_report(root, own.name, own.version)}  # fmt: skip
-    page = render("comparison", "../", found=found, reports=reports, beside=f"{digest}.json")
+               for own in versions if has_report(root, own.name, own.version)}  # fmt: skip
+    page = render("comparison", "../", found=found, reports=reports, beside=f"{digest}.json",
+                  names=sorted({own.name for own in versions}))  # fmt: skip
     write_pages(root, [(f"{path}.html", page), (f"{path}.json", record_bytes(found))])
     refresh(root, [f"{COMPARISONS}/{digest}"])
     return f"{path}.html"

@@ -78,6 +78,7 @@ def test_comparisons_and_digests_are_linked_where_they_are_looked_for(tree: Root
     assert f'<a href="digests/{digest}">{digest[:10]} to ' in index
     assert f'<a href="../../comparisons/{compared}">toy@v1, toy@v2</a>, 20' in toy
     assert "comparisons/" not in bare
+    assert '<a href="../models/toy/index.html">toy</a>' in text_of(tree, f"comparisons/{compared}")
 
 
 def test_only_the_first_page_has_a_script(tree: Root) -> None:
