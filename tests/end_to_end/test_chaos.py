@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
     until(lambda: ends_steadily(service), 120)
     drop(open_root(root.join("inbox", name)), "more.parquet", rows(0, 60))
     until(lambda: STAGES[stage](case), 240, every_s=0.002)
-    finished, killed = seconds_of(case), time.monotonic()
+    finished, killed, moment = seconds_of(case), time.monotonic(), datetime.now(UTC)
     assert finished or stage != "train"
     kill(service, who)
     LAST_KILL[service.service.mark] = killed
@@ -194,6 +195,8 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
     assert (record["dataset"], latest.manifest["n_series"]) == (latest.ref, 210)
     trained = open_model(root, name).read_json("stability.json")["seeds"]
     assert finished.items() <= {seed["seed"]: seed["seconds"] for seed in trained}.items()
+    again = (datetime.fromisoformat(record["created"]) - moment).total_seconds()
     with capsys.disabled():
         print(f"\nchaos on {base}: {who} killed at {stage}: at rest after {seconds:.0f} s, "
+              f"{f'begun again after {again:.0f} s' if again > 0 else 'not begun again'}, "
               f"{len(finished)} seeds taken up")  # fmt: skip
