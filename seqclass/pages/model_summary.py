@@ -8,11 +8,18 @@ import pyarrow.parquet as pq
 
 from seqclass.pages.model_policy import policy_shown
 from seqclass.pages.records import Damage, ModelSummary, Move, Retraining, Shift, Version
-from seqclass.pages.trust import UNKNOWN, Tests, best_baseline, trust_of, weakest_class
+from seqclass.pages.trust import (
+    UNKNOWN,
+    Retrained,
+    Tests,
+    best_baseline,
+    trust_of,
+    weakest_class,
+)
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
-from seqclass.store.models import Model, model_versions
+from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
@@ -93,6 +100,7 @@ def read_version(root: Root, name: str, number: str, bad: Bad) -> Version | None
 def _with_tests(version: Version, model: Model) -> Version:
     metrics = cast(Tests, model.read_json("metrics.json"))
     stability = cast("Stability", model.read_json("stability.json"))
+    retrained = cast(Retrained, model.read_json(COMPARISON) if model.has(COMPARISON) else {})
     best = best_baseline(metrics)
     low, high = metrics["metrics"]["intervals"]["macro_f1"]
     return replace(
@@ -103,7 +111,7 @@ def _with_tests(version: Version, model: Model) -> Version:
         test_rows=metrics["test_rows"],
         baseline=best and best[0],
         baseline_f1=best and best[1]["macro_f1"],
-        trust=trust_of(metrics, stability, version.refused),
+        trust=trust_of(metrics, stability, version.refused, retrained),
         weakest=weakest_class(metrics),
         lstm=committee["lstm"] if (committee := metrics.get("committee")) else None,
     )
@@ -123,6 +131,7 @@ def _moves(root: Root, known: ModelSummary, bad: Bad) -> tuple[Move, ...]:
 def _move(root: Root, name: str, entry: str) -> Move:
     found = read_entry(root, name, entry)
     told = {key: str(value) for key, value in found.record.items() if value is not None}
+    evidence = found.record.get("evidence")
     return Move(
         entry=entry,
         number=found.number,
@@ -133,6 +142,7 @@ def _move(root: Root, name: str, entry: str) -> Move:
         candidate=told.get("candidate"),
         actor=told.get("actor", ""),
         reason=told.get("reason", ""),
+        by_hand=isinstance(evidence, dict) and evidence.get("by") == "hand",
     )
 
 

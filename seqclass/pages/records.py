@@ -34,7 +34,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Move:
-    """An entry of the audit; ``entry`` is its file's name."""
+    """An entry of the audit; ``entry`` is its file's name. by_hand: a person's word, no gate's."""
 
     entry: str
     number: int
@@ -45,6 +45,7 @@ class Move:
     candidate: str | None
     actor: str
     reason: str
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
-from scipy.stats import binomtest
+from scipy.stats import binomtest, fisher_exact
 
 from seqclass.store.manifests import DecisionRecord
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.metrics import FullScores
     from seqclass.monitoring.first_champion import FirstEvidence
+    from seqclass.monitoring.paired import Paired
     from seqclass.monitoring.stability import Stability
 
 ALPHA = 0.05
@@ -42,6 +43,15 @@ class Tests(TypedDict):
     committee: NotRequired["Contribution | None"]
 
 
+class Retrained(TypedDict, total=False):
+    """What ``comparison.json`` of a retrained version says of its old and its newest test rows;
+    doubted: whether the new labels are."""
+
+    old: "Paired | None"
+    newest: "Paired | None"
+    doubted: bool
+
+
 @dataclass(frozen=True)
 class Trust:
     """How far a version may be trusted, and why."""
@@ -63,12 +73,16 @@ class Weakest:
 UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are not stored.")
 
 
-def trust_of(metrics: Tests, stability: "Stability", refused: str | None) -> Trust:
+def trust_of(
+    metrics: Tests, stability: "Stability", refused: str | None, retrained: Retrained
+) -> Trust:
     """Judge a version by its stored scores, its seeds, and what the gate had against it.
 
-    metrics, stability: what ``metrics.json`` and ``stability.json`` of a version hold.
+    metrics, stability, retrained: what ``metrics.json``, ``stability.json`` and
+    ``comparison.json`` of a version hold.
     """
-    grave, doubts = list(_grave(metrics, refused)), list(_doubts(metrics, stability))
+    grave = [*_grave(metrics, refused), *_doubted(retrained)]
+    doubts = [*_newest(retrained), *_doubts(metrics, stability)]
     level: Level = "no" if grave else "care" if doubts else "yes"
     found = metrics["metrics"]
     low, high = found["intervals"]["accuracy"]
@@ -128,6 +142,26 @@ def _grave(metrics: Tests, refused: str | None) -> Iterator[str]:
     evidence = metrics.get("evidence")
     if evidence and not evidence["interval"][0] > evidence["chance"]:
         yield "Its answers may be chance: the interval reaches down to naming one class always."
+
+
+def _doubted(retrained: Retrained) -> Iterator[str]:
+    if retrained.get("doubted"):
+        yield "The labels of the new rows that it learned from are doubted."
+
+
+def _newest(retrained: Retrained) -> Iterator[str]:
+    """Whether fewer of the newest test rows are right than of the old ones, beyond chance."""
+    old, newest = retrained.get("old"), retrained.get("newest")
+    if not old or not newest:
+        return
+    before, now = (side["challenger"]["accuracy"] for side in (old, newest))
+    shares = ((newest["rows"], now), (old["rows"], before))
+    table = [[round(rows * share), round(rows * (1 - share))] for rows, share in shares]
+    if now < before and fisher_exact(table, "less").pvalue < ALPHA:
+        yield (
+            f"Of the {newest['rows']} newest test rows {now:.1%} are answered rightly, of the "
+            f"{old['rows']} older ones {before:.1%}: what arrives now is harder."
+        )
 
 
 def _doubts(metrics: Tests, stability: "Stability") -> Iterator[str]:

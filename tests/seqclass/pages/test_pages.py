@@ -119,7 +119,12 @@ def test_a_promotion_changes_the_standing_on_both_reports(tree: Root, seqclass: 
         assert page.count('<span class="mark good">champion</span>') == mark
     assert "toy@v2" in text_of(tree, "index.html")
     assert "(promote: by hand)" in text_of(tree, "models/toy/v2/report.html")
-    assert "Back to v1, the champion before" in text_of(tree, "models/toy/index.html")
+    assert "by the gate, run by" in (before := text_of(tree, "models/toy/v1/report.html"))
+    assert "is so no longer" in before
+    home = text_of(tree, "models/toy/index.html")
+    assert "Back to v1, the champion before" in home
+    assert re.search(r"v2 answers \(promote, before: v1\), by \S+, by hand<br>", home)
+    assert "# back to v1" in home
     assert verify_tree(tree)["bad"] == []
     assert seqclass("rollback", "toy", "--root", tree.path)[0] == 0
     assert "toy@v1" in text_of(tree, "index.html")

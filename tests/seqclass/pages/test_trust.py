@@ -44,10 +44,35 @@ STEADY = {"seeds": [{}] * 5, "spread": {"macro_f1": {"sd": 0.01}}}
 def test_trust_is_given_by_what_was_found(
     metrics: dict, stability: dict, refused: str | None, level: str, said: str | None
 ) -> None:
-    found = trust_of(metrics, stability, refused)
+    found = trust_of(metrics, stability, refused, {})
     assert found.level == level
     assert "95.0% of 500 series" in found.sentence
     assert said is None if not found.doubts else said in found.doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("newest", "doubted", "level", "said"),
+    [
+        ((29, 25), False, "care", "Of the 29 newest test rows 86.2% are answered rightly"),
+        ((29, 28), False, "yes", None),
+        ((4, 3), False, "yes", None),
+        ((29, 29), True, "no", "labels of the new rows that it learned from are doubted"),
+    ],
+)
+def test_a_retrained_version_is_trusted_as_far_as_its_newest_rows_allow(
+    newest: tuple[int, int], doubted: bool, level: str, said: str | None
+) -> None:
+    rows, right = newest
+    sides: Any = {
+        "old": {"rows": 238, "challenger": {"accuracy": 0.98}},
+        "newest": {"rows": rows, "challenger": {"accuracy": right / rows}},
+        "doubted": doubted,
+    }
+    found = trust_of(scored(), STEADY, None, sides)
+    assert found.level == level
+    assert said is None if not found.doubts else said in found.doubts[0]
+    alone = trust_of(scored(), STEADY, None, {**sides, "newest": None})
+    assert alone.doubts == found.doubts[:doubted]
 
 
 @pytest.mark.parametrize(
