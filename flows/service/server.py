@@ -22,6 +22,7 @@ from flows.service.processes import MARK, begin, command_of, marked
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
 from seqclass.store.leases import exclusive
+from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
 
 POOL = "local"
@@ -220,6 +221,8 @@ def start_server(home: Path, service: Service, environment: dict[str, str]) -> s
         "PREFECT_SERVER_UI_API_URL": service.url,
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(SLOT_WAIT_S),
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{PruneSpec.days * 86_400:.0f}",
         **environment,
         **server_settings(service.port, service.password or make_password(home)),
     }

@@ -1,6 +1,8 @@
-"""What a restart of the service's server may not end: runs that hold a slot."""
+"""What a restart of the service's server may not end, runs that hold a slot, and what it does."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from flows.service.secrecy import private_folder
@@ -12,6 +14,8 @@ from flows.service.server import (
     new_service,
     start_server,
 )
+from tests.support.servers import kept_server
+from tests.support.waiting import until
 
 
 def test_a_slot_outlives_the_server_that_gave_it(prefect_home: Path) -> None:
@@ -41,3 +45,20 @@ def test_a_slot_outlives_the_server_that_gave_it(prefect_home: Path) -> None:
             if process is not None:
                 process.kill()
                 process.wait(timeout=30)
+
+
+def test_runs_that_ended_three_months_ago_go(prefect_home: Path) -> None:
+    from prefect import flow
+    from prefect.states import Completed
+
+    ages = {"old": 91, "young": 89}
+    with kept_server(prefect_home) as service, client_of(service) as client:
+        for name in ages:
+            client.create_flow_run(flow(name=name)(print), name=name, state=Completed())
+    with closing(sqlite3.connect(prefect_home / "prefect.db")) as database, database:
+        for name, days in ages.items():
+            words = "UPDATE flow_run SET end_time = datetime('now', ?) WHERE name = ?"
+            changed = database.execute(words, (f"-{days} days", name))
+            assert changed.rowcount == 1
+    with kept_server(prefect_home) as service, client_of(service) as client:
+        until(lambda: [run.name for run in client.read_flow_runs()] == ["young"])
