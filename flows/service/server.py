@@ -29,8 +29,9 @@ POOL = "local"
 HEARTBEAT_S, SILENCE_S, PENDING_S = 30, 90, 600
 """Prefect's least time between two beats of a run; silence after which it counts as crashed;
 time after which a run that was taken by a worker, and never began, does."""
-SLOT_WAIT_S = 5
-"""Time after which a run that waits for another of its deployment tries again."""
+SLOT_WAIT_S, LATE_S = 5, 900
+"""Time after which a run that waits for another of its deployment tries again; after which one
+that nobody took is marked as late: thirty files at once wait their turn for ten minutes."""
 SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """Where the server keeps who holds a slot: in memory, its restart would end every run."""
@@ -220,6 +221,7 @@ def start_server(home: Path, service: Service, environment: dict[str, str]) -> s
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_UI_API_URL": service.url,
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(SLOT_WAIT_S),
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": str(LATE_S),
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{PruneSpec.days * 86_400:.0f}",
