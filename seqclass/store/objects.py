@@ -12,8 +12,8 @@ import fsspec
 from fsspec.asyn import sync
 
 TRIES, PAUSE_S = 5, 0.2
-MAX_RECORD_BYTES = 2**26
-"""More is no record of this store, and is not read."""
+CHUNK_BYTES, MAX_RECORD_BYTES = 2**16, 2**26
+"""More than the latter is no record of this store, and is not read to its end."""
 REFUSED = ("PreconditionFailed", "NoSuchKey", "412", "404")
 CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
 """Codes of a write that met another one: the store asks to try again."""
@@ -37,9 +37,18 @@ def see(fs: fsspec.AbstractFileSystem, path: str) -> Seen | None:
         return None
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     age_s = (now - answer["LastModified"]).total_seconds()
-    content = sync(fs.loop, answer["Body"].read, MAX_RECORD_BYTES + 1)
-    answer["Body"].close()
-    return Seen(content, answer["ETag"], age_s)
+    return Seen(sync(fs.loop, _read, answer["Body"]), answer["ETag"], age_s)
+
+
+async def _read(body: Any) -> bytes:
+    """All that arrives, or what has arrived once it is more than a record."""
+    content = bytearray()
+    async for chunk in body.iter_chunks(CHUNK_BYTES):
+        content += chunk
+        if len(content) > MAX_RECORD_BYTES:
+            body.close()
+            break
+    return bytes(content)
 
 
 def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | None) -> str | None:

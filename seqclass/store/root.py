@@ -212,7 +212,7 @@ def read_bytes(root: Root, path: str) -> bytes:
 
 
 def _content(root: Root, path: str) -> bytes:
-    """A file's bytes; of one that is no record, one byte more than a record may have."""
+    """A file's bytes; of one that is no record, some more than a record may have."""
     if not root.is_local:
         if seen := objects.see(root.fs, path):
             return seen.content

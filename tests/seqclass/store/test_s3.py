@@ -309,6 +309,12 @@ def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: s
     assert any(path.endswith("report.html") for path in bucket.fs.find(bucket.path))
 
 
+def test_a_record_of_many_packets_is_read_whole(bucket: Root) -> None:
+    content = os.urandom(5_000_000)
+    replace_file(bucket, bucket.join("large.json"), content)
+    assert read_bytes(bucket, bucket.join("large.json")) == content
+
+
 def test_what_is_larger_than_a_record_is_refused_unread(
     bucket: Root, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
