@@ -45,7 +45,7 @@ class Move:
     candidate: str | None
     actor: str
     reason: str
-    by_hand: bool = False
+    by_hand: bool
 
 
 @dataclass(frozen=True)

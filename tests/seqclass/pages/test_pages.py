@@ -130,6 +130,15 @@ def test_a_promotion_changes_the_standing_on_both_reports(tree: Root, seqclass: 
     assert "toy@v1" in text_of(tree, "index.html")
 
 
+def test_a_summary_of_an_older_release_is_made_again(tree: Root) -> None:
+    path = Path(tree.join("models", "toy", "index.json"))
+    own = json.loads(path.read_text())
+    moves = [{key: move[key] for key in move if key != "by_hand"} for move in own["moves"]]
+    path.write_text(json.dumps({**own, "moves": moves}))
+    catalogue.refresh(tree, ["models/toy"])
+    assert json.loads(path.read_text()) == own
+
+
 def test_a_refusal_is_told_on_the_report_of_the_version(tree: Root) -> None:
     write_refusal(tree, "toy", "v2", Grounds("me", "worse on old rows", {}, NOW))
     catalogue.refresh(tree, ["models/toy@v2"])
