@@ -1,4 +1,4 @@
-"""What a restart of the service's server may not end, runs that hold a slot, and what it does."""
+"""A restart of the service's server: runs that hold a slot go on, those of long ago are removed."""
 
 import os
 import sqlite3
