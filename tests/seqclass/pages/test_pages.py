@@ -134,7 +134,8 @@ def test_a_summary_of_an_older_release_is_made_again(tree: Root) -> None:
     path = Path(tree.join("models", "toy", "index.json"))
     own = json.loads(path.read_text())
     moves = [{key: move[key] for key in move if key != "by_hand"} for move in own["moves"]]
-    path.write_text(json.dumps({**own, "moves": moves}))
+    versions = [{**version, "macro_f1": 0.1} for version in own["versions"]]
+    path.write_text(json.dumps({**own, "moves": moves, "versions": versions}))
     catalogue.refresh(tree, ["models/toy"])
     assert json.loads(path.read_text()) == own
 
