@@ -17,7 +17,7 @@ import scipy.linalg.cython_blas  # noqa: F401 - the address is looked up in it
 from numba import njit, types
 from numba.extending import get_cython_function_address
 
-LANES = 32
+LANES = 16
 SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes a product for small and does not copy it first."""
 F32 = np.float32
