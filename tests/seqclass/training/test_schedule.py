@@ -70,9 +70,9 @@ def test_weight_decay_holds_kernels_small_and_less_so_the_more_rows_there_are() 
     assert [Recipe().decay(n) for n in (30, 1000, 4000)] == [0.1, 0.1, 0.025]
 
 
-def test_the_batch_is_a_tenth_of_the_rows_within_limits() -> None:
+def test_the_batch_is_a_tenth_of_the_rows_in_whole_blocks_within_limits() -> None:
     recipe = Recipe(smallest_batch=8, largest_batch=64)
-    assert [recipe.batch(n) for n in (5, 30, 300, 5000)] == [5, 8, 30, 64]
+    assert [recipe.batch(n) for n in (5, 30, 300, 5000)] == [5, 8, 24, 64]
     assert Recipe(updates=101, epochs=1).update_limit(64) == 3 * CHUNK
     assert Recipe(updates=10, epochs=10).update_limit(64_000) == 10_000
 
