@@ -28,6 +28,8 @@ STRETCH = 8
 """How many times as long a recurrence the longest series may have as ``Architecture`` says."""
 FINE_POOLING = 4
 """Steps for one of the recurrence from which on the convolution leaves every second out."""
+SLIGHT = 1e-3
+"""Standard deviation of a feature up to which it is not scaled."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
@@ -92,11 +94,10 @@ class NetworkBuilder:
 @dataclass(frozen=True)
 class FrozenBuilder:
     """Builds networks from windows of fixed convolutions ``(B, W, F)``, their mask the last
-    feature, to logits ``(B, classes)``. center, scale: of each other feature over training rows."""
+    feature, the others standardised, to logits ``(B, classes)``; equal ones build the same."""
 
     n_classes: int
-    center: tuple[float, ...]
-    scale: tuple[float, ...]
+    n_features: int
     architecture: Architecture
 
     def __call__(self, seed: int) -> keras.Model:
@@ -105,15 +106,25 @@ class FrozenBuilder:
         Every initial weight and every dropout mask follows from ``seed``.
         """
         seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
-        raw, x, inside = _masked_input(len(self.center))
-        x = layers.Rescaling(1.0, offset=[-c for c in self.center])(x)
-        x = layers.Rescaling([1 / s for s in self.scale])(x)
+        raw, x, inside = _masked_input(self.n_features)
         init = keras.initializers.GlorotUniform(seed=seeds[0])
         x = layers.Dense(self.architecture.filters, kernel_initializer=init)(x)
         x = layers.ReLU()(layers.LayerNormalization()(x))
         pooled = [masked_mean(x, inside), _recurrence(x, inside, self.architecture, seeds[1:3])]
         head = _head(pooled, self.n_classes, self.architecture.dropout, seeds[3:])
         return keras.Model(raw, head, name="network")
+
+
+def standardizer(windows: np.ndarray) -> keras.Model:
+    """Windows of fixed convolutions ``(B, W, F)``, their mask the last feature, to the same with
+    mean 0 and deviation 1 over the given ones inside the mask; features that hardly vary are not
+    scaled."""
+    inside = windows[windows[..., -1] > 0][:, :-1]
+    scale = inside.std(axis=0)
+    scale = np.where(scale > SLIGHT, scale, 1.0)
+    raw = keras.Input((None, windows.shape[-1]), name="windows")
+    x = layers.Rescaling(1.0, offset=[*(-inside.mean(axis=0)).tolist(), 0.0])(raw)
+    return keras.Model(raw, layers.Rescaling([*(1 / scale).tolist(), 1.0])(x), name="standardizer")
 
 
 def build_network(

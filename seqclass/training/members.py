@@ -10,7 +10,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from seqclass.networks.classifier import FrozenBuilder, NetworkBuilder, ViewsBuilder, pooling_factor
+from seqclass.networks.classifier import (
+    FrozenBuilder,
+    NetworkBuilder,
+    ViewsBuilder,
+    pooling_factor,
+    standardizer,
+)
 from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
 from seqclass.networks.outputs import predict_logits
 from seqclass.networks.scaling import Scaling, fit_scaling
@@ -208,27 +214,31 @@ class NetworkMember:
     @cached_property
     def frozen(self) -> keras.Model:
         """What comes before the trained part: raw series to what it sees."""
-        return self.views() if self.views else self.training.frozen.windows
+        return self.views() if self.views else self.windows[0]
 
     @cached_property
     def seen(self) -> np.ndarray:
         """Training rows as the trained part sees them; raw where views are taken anew."""
-        x = self.training.rows.x
-        return x if self.views else predict_logits(self.frozen, x)
+        return self.training.rows.x if self.views else self.windows[1]
+
+    @cached_property
+    def windows(self) -> tuple[keras.Model, np.ndarray]:
+        """Raw series to windows of fixed convolutions on one scale, and those of training rows."""
+        windows = self.training.frozen.windows
+        found = predict_logits(windows, self.training.rows.x)
+        scaled = standardizer(found)
+        network = keras.Model(windows.input, scaled(windows.output), name="windows")
+        return network, predict_logits(scaled, found)
 
     @cached_property
     def build(self) -> Build:
         """How a network of this member is built from a seed."""
         training, architecture = self.training, self.training.spec.architecture
+        n_features = self.frozen.output_shape[-1] - 1
         if self.views:
             pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
-            n_features = self.frozen.output_shape[-1] - 1
             return NetworkBuilder(training.n_classes, n_features, pooling, architecture)
-        inside = self.seen[self.seen[..., -1] > 0][:, :-1]
-        scale = inside.std(axis=0)
-        scale = np.where(scale > 1e-3, scale, 1.0)
-        center = tuple(map(float, inside.mean(axis=0)))
-        return FrozenBuilder(training.n_classes, center, tuple(map(float, scale)), architecture)
+        return FrozenBuilder(training.n_classes, n_features, architecture)
 
     def next_fold(self) -> None:
         """Train one network more and let it answer the rows that its fold holds back."""
