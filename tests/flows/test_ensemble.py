@@ -139,7 +139,7 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
 def test_one_flag_makes_an_ensemble(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
-    store_series(root, n=90)
+    store_series(root, n=150)
     spec = {k: v for k, v in SPEC.items() if k not in ("ensemble", "seeds")}
     (tmp_path / "quick.json").write_text(json.dumps(spec))
     words = ("train", "toy", "--seeds", 2, "--spec", tmp_path / "quick.json")
