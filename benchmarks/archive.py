@@ -8,6 +8,7 @@ learning code.
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,6 +117,14 @@ def summary(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def learner() -> str:
+    """Whose figures ours are, and what their seconds are."""
+    return (
+        f"Ours are of learning code `{numerics()['learning_code']}`, which a model's manifest "
+        "names under `numerics`; our seconds are wall seconds of a seed beside another one."
+    )
+
+
 def page(rows: list[dict[str, Any]]) -> str:
     """The tables in Markdown: ours, and the published figures beside our mean."""
     beside = [
@@ -123,17 +132,25 @@ def page(rows: list[dict[str, Any]]) -> str:
          strict=True))} for row in rows
     ]  # fmt: skip
     head = (
-        "# Thirteen sets of the UCR and UEA archives\n\n"
-        "Made by `make bench-archive`; do not edit. Test accuracy on the official splits, every "
-        "set at\ndefault settings. `floor` is for the worst seed, `target` for the mean; "
-        "`untempered` is the log-loss\nwithout the temperature, `seconds` a seed's median."
+        f"Made by `make bench-archive`; do not edit. {learner()} What these rows showed of BME and "
+        "DodgerLoopDay changed a rule ([decisions.md](decisions.md#evidence-ends-a-training)): "
+        "these two are not blind. Test accuracy on the official splits, every set at default "
+        "settings. `floor` is for the worst seed, `target` for the mean; `untempered` is the "
+        "log-loss without the temperature, `seconds` a seed's median."
     )
     origin = (
         "ResNet: mean over seeds (Fawaz et al. 2019). LSTM-FCN: chosen on training loss. "
         "InceptionTime: five\nnetworks together. DodgerLoopDay with its missing values. Data: Dau "
         "et al. 2019, Bagnall et al. 2018,\nAlcock and Manolopoulos 1999."
     )
-    parts = [head, as_markdown(rows), summary(rows), "## Beside published figures"]
+    title = "# Thirteen sets of the UCR and UEA archives"
+    parts = [
+        title,
+        textwrap.fill(head, 100),
+        as_markdown(rows),
+        summary(rows),
+        "## Beside published figures",
+    ]
     return "\n\n".join([*parts, as_markdown(beside), origin]) + "\n"
 
 

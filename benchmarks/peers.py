@@ -108,10 +108,10 @@ def origin(peers: list[dict[str, Any]]) -> str:
     machines = " and ".join(dict.fromkeys(row["machine"] for row in peers))
     versions = [", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in peers]
     return (
-        "Made by `make bench-peers`; do not edit. The peers are aeon's classifiers at default "
-        "settings, seed 0: official splits, holes interpolated linearly, short series stretched "
-        "to the longest by their last value, compiled kernels warm, one core "
-        f"({machines}; {'; '.join(dict.fromkeys(versions))})."
+        f"Made by `make bench-peers`; do not edit. {archive.learner()} The peers are aeon's "
+        "classifiers at default settings, seed 0: official splits, holes interpolated linearly, "
+        "short series stretched to the longest by their last value, compiled kernels warm, one "
+        f"core ({machines}; {'; '.join(dict.fromkeys(versions))})."
     )
 
 
