@@ -23,7 +23,7 @@ from seqclass.training import members as members_module
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.fitting import Rows
-from seqclass.training.members import FrozenFeatures, Training
+from seqclass.training.members import FrozenFeatures, NetworkMember, Training
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, TrainingRows, train_replica
 from seqclass.training.spec import MEMBERS, TrainingSpec
@@ -58,6 +58,22 @@ def hard_lines(n: int = 120) -> Rows:
     for row, length in enumerate(rng.integers(20, 31, n)):
         x[row, length:] = np.nan
     return Rows(x.astype(np.float32), y)
+
+
+@pytest.mark.parametrize("name", ["frozen-lstm", "conv-lstm"])
+def test_seeds_share_what_is_compiled(name: str) -> None:
+    """What is compiled is kept by how a network is built, which the seed's convolutions are no
+    part of."""
+    rows, spec = hard_lines(), TWO_FOLDS
+    folds = holdout_folds(rows.y, None, spec.validation_fraction, spec.split_seed)
+    config = next(one for one in members_module.COMMITTEE if one.name == name)
+    first, second = (
+        NetworkMember(config, Training(rows, 3, spec, seed, quiet, folds, None,
+                                       FrozenFeatures(rows.x, (), seed)))
+        for seed in range(2)
+    )  # fmt: skip
+    assert (first.build, first.views) == (second.build, second.views)
+    assert name == "conv-lstm" or not np.array_equal(first.seen, second.seen)
 
 
 @pytest.fixture(scope="module")
