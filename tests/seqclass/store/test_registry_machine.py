@@ -109,11 +109,11 @@ class Registry(RuleBasedStateMachine):
             path.write_bytes(content[:at])
         else:
             path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        first = len(self.moves) + self.refusals == 1 and path.name in (
-            "champion.json",
-            ".head.json",
+        looks_cut_short = how == "gone" and (
+            path.name == "manifest.json"
+            or (path.name == "champion.json" and len(self.moves) == 1)
+            or (path.name == ".head.json" and len(self.moves) + self.refusals == 1)
         )
-        looks_cut_short = how == "gone" and (path.name == "manifest.json" or first)
         try:
             assert verify_tree(self.root)["bad"] or looks_cut_short, (path.name, how, at)
         finally:
