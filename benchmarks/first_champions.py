@@ -110,7 +110,7 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     from seqclass.monitoring.first_champion import evidence_of, first_champion_failures
     from seqclass.monitoring.gate import stability_gate
     from seqclass.networks.outputs import predict_all
-    from seqclass.networks.recurrence import accelerated
+    from seqclass.networks.recurrence import accelerate
     from seqclass.training.baselines import baseline_predictions
     from seqclass.training.fitting import Rows
     from seqclass.training.replica import TrainingRows, train_replica
@@ -119,7 +119,7 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     x, y, kept, held = drawn(case, draw)
     known = TrainingRows(Rows(x[kept], y[kept]), int(y.max()) + 1)
     made = train_replica(known, spec, draw, lambda *_: None)
-    said = predict_all(accelerated(made.classifier), x[held])["probabilities"]
+    said = predict_all(accelerate(made.classifier), x[held])["probabilities"]
     offsets = made.decision.offsets
     baselines = baseline_predictions(x[kept], y[kept], x[held], spec.split_seed)
     answers = predict_labels(said, offsets)

@@ -63,7 +63,7 @@ class Answering:
                 f"{sorted(map(str, strangers)) or len(labels)}; correct it"
             )
         codes = np.searchsorted(self.classes_, labels)
-        return find_attributions(score_gradient(self.keras_model_), x, codes)
+        return find_attributions(score_gradient(self._fast), x, codes)
 
     def _padded(self, x: Series) -> np.ndarray:
         return as_padded(x, self.n_channels_)
@@ -77,4 +77,14 @@ class Answering:
     def _infer(self) -> Any:
         from seqclass.inference.prediction import outputs_of
 
-        return outputs_of(self.keras_model_)
+        return outputs_of(self._fast)
+
+    @cached_property
+    def _fast(self) -> Any:
+        """A copy for the kernel: ``keras_model_`` stays as it is stored."""
+        from seqclass.networks.recurrence import accelerate
+
+        model = self.keras_model_
+        copy = type(model).from_config(model.get_config())
+        copy.set_weights(model.get_weights())
+        return accelerate(copy)

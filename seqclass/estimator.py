@@ -66,7 +66,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
             self.random_state,
             lambda *_: None,
         )
-        self.__dict__.pop("_infer", None)
+        for answered in ("_fast", "_infer"):
+            self.__dict__.pop(answered, None)
         self.classes_, self.n_channels_ = classes, x.shape[-1]
         self.keras_model_, self.decision_ = replica.classifier, replica.decision
         self.validation_ = replica.validation

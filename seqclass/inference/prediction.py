@@ -194,16 +194,15 @@ def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
 def _classifier(root_url: str, path: str) -> Any:
     """A version's file never changes, so a process reads it once."""
     tensorflow()
-    return outputs_of(load_keras(open_root(root_url), path))
+    from seqclass.networks.recurrence import accelerate
+
+    return outputs_of(accelerate(load_keras(open_root(root_url), path)))
 
 
-def outputs_of(classifier: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def outputs_of(model: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Outputs by name of a Keras classifier, compiled for series of any length."""
     import tensorflow as tf
 
-    from seqclass.networks.recurrence import accelerated
-
-    model = accelerated(classifier)
     shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
     infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
 

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, saving
+from keras import layers
 
 try:
     from seqclass.networks import kernel
@@ -23,8 +23,6 @@ MAX_STATES = 16
 """Saved states that wait for their gradients at most; what is older was never asked for."""
 MAX_SHAPES = 8
 """Shapes of which used arrays are kept."""
-PACKAGE, KERNEL_LSTM = "seqclass", {"module": __name__, "class_name": "KernelLSTM"}
-KERNEL_LSTM["registered_name"] = f"{PACKAGE}>KernelLSTM"
 
 
 Shape = tuple[int, ...]
@@ -123,7 +121,6 @@ def use_kernel(threads: int | None) -> None:
     engine = Engine(threads) if kernel and threads else None
 
 
-@saving.register_keras_serializable(PACKAGE)  # Bidirectional copies what it wraps
 class KernelLSTM(layers.LSTM):  # type: ignore[misc]
     """A stock LSTM whose recurrence the kernel computes, where it can."""
 
@@ -147,20 +144,15 @@ class KernelLSTM(layers.LSTM):  # type: ignore[misc]
         return is_plain and self.use_bias and not other
 
 
-def accelerated(model: keras.Model) -> keras.Model:
-    """The same model with the same weights, its LSTMs computed by the kernel."""
-    copy = type(model).from_config(_with_kernel(model.get_config()))
-    copy.set_weights(model.get_weights())
-    return copy
+def accelerate(model: keras.Model) -> keras.Model:
+    """Let the kernel compute a model's LSTMs from now on; the model itself, not to be stored.
 
-
-def _with_kernel(config: Any) -> Any:
-    """A model's configuration with ``KernelLSTM`` in the place of every LSTM."""
-    if isinstance(config, dict):
-        changed = config | KERNEL_LSTM if config.get("class_name") == "LSTM" else config
-        return {key: _with_kernel(value) for key, value in changed.items()}
-    is_list = isinstance(config, list | tuple)
-    return type(config)(map(_with_kernel, config)) if is_list else config
+    Layers change their class where they are: to build a model again takes as long as to load it.
+    """
+    for layer in model._flatten_layers():
+        if type(layer) is layers.LSTM:
+            layer.__class__ = KernelLSTM
+    return model
 
 
 def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel

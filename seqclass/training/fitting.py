@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqclass.networks.outputs import predict_logits
-from seqclass.networks.recurrence import accelerated
+from seqclass.networks.recurrence import accelerate
 from seqclass.training.recipe import CHUNK, Recipe
 
 Build = Callable[[int], keras.Model]
@@ -131,9 +131,8 @@ class CompiledTrainer:
     """
 
     def __init__(self, work: Compilation) -> None:
-        network = work.build(0)
         self.frozen = work.frozen() if work.frozen else (lambda x, training: x)
-        self.network = accelerated(network)
+        self.network = accelerate(work.build(0))
         self.ema_decay = work.recipe.ema_decay
         self.prior = None if work.prior is None else tf.constant(work.prior, tf.float32)
         self.variables = self.network.trainable_variables

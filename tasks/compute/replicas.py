@@ -268,9 +268,9 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
 
 def load_fast(root: Root, path: str) -> Any:
     """A stored classifier whose LSTMs the kernel computes."""
-    from seqclass.networks.recurrence import accelerated
+    from seqclass.networks.recurrence import accelerate
 
-    return accelerated(load_keras(root, path))
+    return accelerate(load_keras(root, path))
 
 
 def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
