@@ -51,7 +51,7 @@ class Answering:
         y: the classes ``(n,)`` to explain, by default those that are predicted. Above 0 for the
         class, below 0 against it; 0 where nothing is observed. (Sundararajan, Taly and Yan 2017.)
         """
-        from seqclass.networks.attribution import find_attributions
+        from seqclass.networks.attribution import find_attributions, n_batches
         from seqclass.networks.classifier import score_gradient
 
         x = self._padded(X)
@@ -63,7 +63,8 @@ class Answering:
                 f"{sorted(map(str, strangers)) or len(labels)}; correct it"
             )
         codes = np.searchsorted(self.classes_, labels)
-        return find_attributions(score_gradient(self._fast), x, codes)
+        gradient = score_gradient(self._fast, n_batches(*x.shape[:2]))
+        return find_attributions(gradient, x, codes)
 
     def _padded(self, x: Series) -> np.ndarray:
         return as_padded(x, self.n_channels_)

@@ -19,6 +19,7 @@ from seqclass.networks.layers import (
     pool_steps,
     series_features,
 )
+from seqclass.networks.outputs import FEW_BATCHES
 from seqclass.networks.scaling import Scaling
 from seqclass.networks.symbols import Alphabets
 
@@ -222,15 +223,15 @@ def mean_logits(ends: list[Ends], name: str) -> Ends:
     return raw, layers.Average(name=name)(logits) if len(logits) > 1 else logits[0]
 
 
-def score_gradient(classifier: keras.Model) -> Gradient:
+def score_gradient(classifier: keras.Model, n_batches: int) -> Gradient:
     """Gradient of a class's score with respect to raw series, for ``find_attributions``.
 
     The score is the logit of the class minus the mean of all logits: what they have in common
-    says nothing, and unlike a probability a logit does not flatten out.
+    says nothing, and unlike a probability a logit does not flatten out. n_batches: how many will
+    be asked for; few are answered without compiling, which takes longer.
     """
     logits = keras.Model(classifier.input, classifier.get_layer("probabilities").input)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gradient(x: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -238,4 +239,6 @@ def score_gradient(classifier: keras.Model) -> Gradient:
             score = tf.gather(found, codes, batch_dims=1) - tf.reduce_mean(found, axis=1)
         return tape.gradient(score, x)
 
-    return lambda x, codes: gradient(tf.constant(x), tf.constant(codes, tf.int32)).numpy()
+    few = n_batches <= FEW_BATCHES
+    found = gradient if few else tf.function(gradient, reduce_retracing=True)
+    return lambda x, codes: found(tf.constant(x), tf.constant(codes, tf.int32)).numpy()

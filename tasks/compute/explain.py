@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import predict_labels
 from seqclass.evaluation.metrics import hardest_rows
-from seqclass.networks.attribution import find_attributions, hit_rates, strongest_steps
+from seqclass.networks.attribution import find_attributions, hit_rates, n_batches, strongest_steps
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.root import Root
@@ -75,7 +75,8 @@ def answer_in_full(dataset: Dataset, chosen: Split, registered: Registered) -> A
     explained = explained_rows(probabilities, chosen.codes[chosen.test], x.shape[1])
     answers = predict_labels(probabilities, registered.offsets)[explained]
     x = x[explained]
-    evidence = find_attributions(score_gradient(classifier), x, answers)
+    gradient = score_gradient(classifier, n_batches(*x.shape[:2]))
+    evidence = find_attributions(gradient, x, answers)
     return Answers(
         probabilities, members, found["p_value"], found["nearest"],
         explained, evidence, strongest_steps(evidence, x),

@@ -17,6 +17,7 @@ from seqclass.networks.architecture import KINDS, Architecture
 from seqclass.networks.attribution import (
     find_attributions,
     hit_rates,
+    n_batches,
     opening_level,
     strongest_steps,
 )
@@ -53,9 +54,9 @@ def classifier(kind: str = "conv-lstm", seed: int = 0) -> keras.Model:
 
 
 @cache
-def gradient_of(kind: str = "conv-lstm", seed: int = 0) -> module.Gradient:
-    """Of one classifier for all tests: what takes seconds is tracing it, once a shape."""
-    return score_gradient(classifier(kind, seed))
+def gradient_of(kind: str = "conv-lstm", seed: int = 0, n_batches: int = 1) -> module.Gradient:
+    """Of one classifier for all tests: what takes seconds is building it."""
+    return score_gradient(classifier(kind, seed), n_batches)
 
 
 def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
@@ -116,7 +117,22 @@ def test_padding_and_company_do_not_change_evidence(
     np.testing.assert_allclose(padded[:, :40], found, atol=1e-5)
     assert not padded[:, 40:].any()
     monkeypatch.setattr(module, "BATCH_STEPS", 80)
-    np.testing.assert_allclose(find_attributions(gradient, x, CODES), found, atol=1e-5)
+    compiled = gradient_of(kind, n_batches=n_batches(*x.shape[:2]))
+    np.testing.assert_allclose(find_attributions(compiled, x, CODES), found, atol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "steps"), [(1, 5), (6, 30), (6, 2000), (2, 9000)])
+def test_gradients_are_asked_for_as_often_as_foretold(n: int, steps: int) -> None:
+    asked = []
+
+    def gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        asked.append(codes)
+        return x
+
+    find_attributions(gradient, np.ones((n, steps, 1), np.float32), CODES[:n])
+    assert len(asked) == n_batches(n, steps)
+    assert max(map(len, asked)) <= max(1, module.BATCH_STEPS // steps)
+    assert sorted(np.concatenate(asked)) == sorted([*CODES[:n]] * module.NODES)
 
 
 def test_steps_that_were_not_observed_are_no_evidence() -> None:
@@ -150,7 +166,7 @@ def test_any_finite_input_gives_finite_evidence(value: float) -> None:
 
 def test_evidence_of_an_ensemble_is_the_mean_of_its_members() -> None:
     x, members = gappy(), [classifier(seed=seed) for seed in range(2)]
-    found = find_attributions(score_gradient(average_classifiers(members, 1.0)), x, CODES)
+    found = find_attributions(score_gradient(average_classifiers(members, 1.0), 1), x, CODES)
     each = [find_attributions(gradient_of(seed=seed), x, CODES) for seed in range(2)]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-5)
 

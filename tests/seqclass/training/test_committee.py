@@ -387,7 +387,7 @@ def test_seeds_of_unlike_members_answer_average_and_explain(
     assert len(weights_by_network(load_keras(root, path))) >= 2
     for model in (path, *(own for own, _ in unlike)):
         x = dataset.values(rows)
-        evidence = find_attributions(score_gradient(load_fast(root, model)), x, rows % 2)
+        evidence = find_attributions(score_gradient(load_fast(root, model), 1), x, rows % 2)
         strongest = strongest_steps(evidence, x)
         assert np.isfinite(evidence).all()
         assert np.abs(evidence).max() > 0
