@@ -325,7 +325,7 @@ def test_there_must_be_something_to_add_to_before_a_server_is_started(
 
 @settings(max_examples=4, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-@given(cut=st.integers(1, N_SERIES - 1), again=st.integers(0, 9), seed=st.integers(0, 99))
+@given(cut=st.integers(3, N_SERIES - 1), again=st.integers(0, 9), seed=st.integers(0, 99))
 @pytest.mark.slow
 def test_two_appends_are_the_same_rows_as_one_import(
     prefect: str, tmp_path_factory: pytest.TempPathFactory, cut: int, again: int, seed: int
