@@ -260,7 +260,7 @@ def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     program, *command = following.removeprefix("next:").split()
     assert program == "seqclass"
     assert seqclass(*command, "--seeds", 1)[0] == 1  # so few test rows make no champion
-    trained = open_model(root, "toy").manifest["spec"]
+    trained = open_model(root, "toy@v1").manifest["spec"]
     assert trained["architecture"] == open_study(root, ref).read_json("search.json")["chosen"]
     assert trained["recipe"]["updates"] == SMALL["recipe"]["updates"]
 

@@ -167,7 +167,7 @@ def test_threads_are_part_of_the_fingerprint(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
     """Stock layers sum in the same order with two threads, and the verdict says what changed."""
-    store_series(root, n=90)
+    store_series(root, n=130)
     seqclass_json("train", "toy", "--seeds", 1, "--spec", small)
     words = [sys.executable, "-m", "flows", "reproduce", "toy", "--root", root.path, "--json"]
     environment = {**os.environ, "SEQCLASS_THREADS": "2"}
