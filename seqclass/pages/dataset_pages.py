@@ -64,7 +64,7 @@ def _version(root: Root, name: str, version: str, bad: Bad) -> DatasetVersion | 
     manifest = readable(root, folder, bad)
     if manifest is None:
         return None
-    if wrong := odd_fields(manifest):
+    if wrong := odd_fields(manifest, version):
         problem = f"expected {', '.join(wrong)}; 'seqclass verify' says more"
         note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
         return None

@@ -19,6 +19,7 @@ from seqclass.pages.records import (
 )
 from seqclass.store.datasets import Dataset
 from seqclass.store.repeats import row_digests
+from seqclass.store.root import DamagedError
 
 CANDIDATES, EXAMPLES = 30, 2
 """Series of a class that are looked at, evenly spread over the dataset, and how many are shown."""
@@ -87,13 +88,16 @@ class _Look:
                 self.examples.setdefault(label, []).append(Example(own, n_steps, values))
 
     def _is_wanted(self, label: str) -> bool:
-        total = self.dataset.manifest["classes"][label]
+        total = self.dataset.manifest["classes"].get(label)
+        if total is None:
+            raise DamagedError(f"expected labels that the manifest names, got {label!r:.80}")
         number = self.counts[label] = self.counts.get(label, -1) + 1
         return number % max(1, total // CANDIDATES) == 0
 
 
 def profile(dataset: Dataset) -> DatasetProfile:
-    """Look at every row once; a row group is held at a time."""
+    """Look at every row once; a row group is held at a time. DamagedError where rows are not those
+    of the manifest."""
     manifest, look = dataset.manifest, _Look(dataset)
     for table in dataset.tables(["series_id", "label", "n_steps", *dataset.channels]):
         look.add(table)

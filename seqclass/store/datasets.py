@@ -129,7 +129,7 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     version = versions[0] if wanted.version else latest_version(root, name, versions)
     folder = root.join(*DatasetRef(name, version).parts)
     manifest = read_manifest(root, folder)
-    if wrong := odd_fields(manifest):
+    if wrong := odd_fields(manifest, version):
         raise DamagedError(f"{folder}/{MANIFEST}: expected another {wrong[0]}, it was forged")
     return Dataset(root, folder, cast(DatasetManifest, manifest))
 
@@ -139,11 +139,14 @@ def open_checked(root: Root, ref: str) -> Dataset:
     return replace(open_dataset(root, ref), is_checked=True)
 
 
-def odd_fields(manifest: Mapping[str, Any]) -> list[str]:
-    """Fields of a dataset's manifest that are not of the kind that is written there."""
+def odd_fields(manifest: Mapping[str, Any], version: str | None = None) -> list[str]:
+    """Fields of a dataset's manifest that are not of the kind that is written there, or not those
+    of the folder of a ``version``."""
     odd = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
     texts = {name: manifest[name] for name in ("channels", "classes") if name not in odd}
-    return odd + [n for n, found in texts.items() if not all(isinstance(t, str) for t in found)]
+    odd += [n for n, found in texts.items() if not all(isinstance(t, str) for t in found)]
+    is_another = version is not None and manifest.get("version") != version
+    return odd + ["version"] * (is_another and "version" not in odd)
 
 
 def _unknown(root: Root, ref: str, name: str) -> str:
