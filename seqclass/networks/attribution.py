@@ -12,6 +12,7 @@ finds bursts and changes alike. No gradient passes a missing value and a value t
 has little, so stuck sensors and dropouts are found no better than by chance, or worse.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -50,12 +51,16 @@ def find_attributions(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> n
 
 def n_batches(n: int, n_steps: int) -> int:
     """How often ``find_attributions`` asks for gradients of so many series."""
-    sizes = [len(range(n)[rows]) for rows in _batches(n, n_steps)]
-    return sum(len(list(_batches(NODES * size, n_steps))) for size in sizes)
+    full, rest = divmod(n, _batch_rows(n_steps))
+    return NODES * full + math.ceil(NODES * rest / _batch_rows(n_steps))
+
+
+def _batch_rows(n_steps: int) -> int:
+    return max(1, BATCH_STEPS // n_steps)
 
 
 def _batches(n: int, n_steps: int) -> Iterator[slice]:
-    size = max(1, BATCH_STEPS // n_steps)
+    size = _batch_rows(n_steps)
     for start in range(0, n, size):
         yield slice(start, start + size)
 
