@@ -127,12 +127,13 @@ def this_product(work: Workload) -> Iterator[float]:
 
     tensorflow()
     x, y, _ = work.rows()
-    recipe = Recipe()
+    recipe, n = Recipe(), len(x)
     machine = CompiledTrainer(
         Compilation(
-            lambda seed: keras_network(work), recipe, 10_000, recipe.decay(len(x)), x.shape[1:]
+            lambda seed: keras_network(work), recipe, 10_000, recipe.rate(n), recipe.decay(n),
+            x.shape[1:],
         )
-    )
+    )  # fmt: skip
     series, codes = tf.constant(x), tf.constant(y)
     order = np.random.default_rng(1).integers(0, len(x), (CHUNK, work.batch)).astype(np.int32)
     while True:

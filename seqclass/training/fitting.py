@@ -103,11 +103,13 @@ def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: Course) ->
 
 @dataclass(frozen=True)
 class Compilation:
-    """What a compiled training depends on; ``limit``: of the updates; ``shape``: of a series."""
+    """What a compiled training depends on; ``limit``: of the updates; ``rate``: the peak of the
+    learning rate; ``shape``: of a series."""
 
     build: Build
     recipe: Recipe
     limit: int
+    rate: float
     decay: float
     shape: tuple[int, ...]
     prior: tuple[float, ...] | None = None
@@ -117,8 +119,8 @@ class Compilation:
 def _compilation(learner: Learner, train: Rows, course: Course) -> Compilation:
     recipe, prior, n = course.recipe, course.log_prior, len(train)
     return Compilation(
-        learner.build, recipe, recipe.update_limit(n), recipe.decay(n), train.x.shape[1:],
-        None if prior is None else tuple(prior.tolist()), learner.frozen,
+        learner.build, recipe, recipe.update_limit(n), recipe.rate(n), recipe.decay(n),
+        train.x.shape[1:], None if prior is None else tuple(prior.tolist()), learner.frozen,
     )  # fmt: skip
 
 
@@ -143,7 +145,7 @@ class CompiledTrainer:
         flat = self._flat([v.value for v in self.variables])
         self.weights = [keras.Variable(part) for part in flat]
         self.averages = [tf.Variable(part, trainable=False) for part in flat]
-        self.optimizer = _optimizer(work.recipe, work.limit, work.decay, *self.weights)
+        self.optimizer = _optimizer(work, *self.weights)
         rows = tf.TensorSpec([None, *work.shape], tf.float32)
         codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
@@ -269,15 +271,18 @@ class _Run:
 
 
 def _optimizer(
-    recipe: Recipe, limit: int, decay: float, kernels: keras.Variable, rest: keras.Variable
+    work: Compilation, kernels: keras.Variable, rest: keras.Variable
 ) -> keras.optimizers.Optimizer:
+    recipe = work.recipe
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        max(limit - recipe.warm_up, 1),
-        warmup_target=recipe.learning_rate,
+        max(work.limit - recipe.warm_up, 1),
+        warmup_target=work.rate,
         warmup_steps=recipe.warm_up,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay, global_clipnorm=recipe.clip)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=work.decay, global_clipnorm=recipe.clip
+    )
     optimizer.exclude_from_weight_decay(var_list=[rest])
     optimizer.build([kernels, rest])
     return optimizer

@@ -20,7 +20,9 @@ class Recipe:
     updates: gradient steps at most, or ``epochs`` passes over the rows where that is more.
     smallest_batch, largest_batch: limits of the batch, which is a tenth of the rows, rounded down
     to a multiple of the smallest: the kernel takes as long for 17 rows as for 32.
-    learning_rate: peak, reached after ``warm_up`` updates and followed by a cosine to zero.
+    learning_rate: peak with batches of the smallest size, and as many times as much as larger ones
+    are larger (the linear scaling rule of Goyal et al. 2017, "Accurate, Large Minibatch SGD");
+    reached after ``warm_up`` updates and followed by a cosine to zero.
     weight_decay: of kernels only (AdamW), in a network of at most ``few_rows`` rows; of more rows
     less, as their reciprocal: it stands for a prior, which counts the less the more is seen.
     clip: global norm of the gradient. ema_decay: momentum of the averaged weights, which are kept.
@@ -73,6 +75,10 @@ class Recipe:
         least = self.smallest_batch
         wanted = min(self.largest_batch, n_rows // 10 // least * least)
         return min(n_rows, max(least, wanted))
+
+    def rate(self, n_rows: int) -> float:
+        """Peak learning rate of a network that is fitted to so many rows."""
+        return self.learning_rate * max(1.0, self.batch(n_rows) / self.smallest_batch)
 
     def update_limit(self, n_rows: int) -> int:
         """Updates at most, a multiple of ``CHUNK``."""

@@ -60,6 +60,18 @@ def test_averaged_weights_are_kept_and_answer_the_rows_held_back() -> None:
     assert moved > 1e-3
 
 
+def test_larger_batches_learn_as_many_times_as_fast() -> None:
+    assert [Recipe().rate(n) for n in (5, 30, 480, 4000)] == [0.002, 0.002, 0.006, 0.008]
+    recipe = Recipe(updates=50, epochs=1, smallest_batch=5, largest_batch=20, learning_rate=0.001)
+    alike = replace(recipe, smallest_batch=20, learning_rate=0.004)
+    slower = replace(recipe, smallest_batch=20)
+    grown, same, other = (
+        fit_lines(lines(200), recipe=own).held_back_logits for own in (recipe, alike, slower)
+    )
+    np.testing.assert_array_equal(grown, same)
+    assert np.abs(grown - other).max() > 1e-3
+
+
 def test_weight_decay_holds_kernels_small_and_less_so_the_more_rows_there_are() -> None:
     recipe = Recipe(updates=300, epochs=1, solved=0, weight_decay=5, few_rows=200)
     sizes = []
