@@ -79,7 +79,7 @@ def _row(name: str, variant: dict[str, Any]) -> dict[str, Any]:
     met = {
         "floor": accuracy["min"] >= bar.floor,
         "target": accuracy["mean"] >= bar.target,
-        "sd": accuracy["sd"] <= CALM,
+        "sd": (accuracy["sd"] or 0.0) <= CALM,
     }
     reached = ", ".join(key for key in met if met[key]) or "none"
     return {
