@@ -83,9 +83,10 @@ class Answering:
     @cached_property
     def _fast(self) -> Any:
         """A copy for the kernel: ``keras_model_`` stays as it is stored."""
+        import keras
+
         from seqclass.networks.recurrence import accelerate
 
-        model = self.keras_model_
-        copy = type(model).from_config(model.get_config())
-        copy.set_weights(model.get_weights())
+        copy = keras.models.clone_model(self.keras_model_)
+        copy.set_weights(self.keras_model_.get_weights())
         return accelerate(copy)
