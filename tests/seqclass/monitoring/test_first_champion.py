@@ -121,4 +121,7 @@ def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Com
     [seed] = open_model(root, "noise@v1").read_json("stability.json")["seeds"]
     assert float(held[2]) == pytest.approx(seed["validation"]["accuracy"], abs=1e-4)
     assert re.search(r"split: \d+ test rows are fewer than the 20", err)
-    assert "refused by the gate: " in err  # for too few test rows, or too little above chance
+    assert "refused by the gate: " in err
+    evidence = open_model(root, "noise@v1").read_json("metrics.json")["evidence"]
+    reasons = first_champion_failures(evidence, Limits())
+    assert re.match(r"\d+ test rows are fewer than the 20", reasons[0])
