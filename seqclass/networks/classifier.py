@@ -239,6 +239,7 @@ def score_gradient(classifier: keras.Model, n_batches: int) -> Gradient:
             score = tf.gather(found, codes, batch_dims=1) - tf.reduce_mean(found, axis=1)
         return tape.gradient(score, x)
 
+    shapes = [tf.TensorSpec(classifier.input.shape), tf.TensorSpec([None], tf.int32)]
     few = n_batches <= FEW_BATCHES
-    found = gradient if few else tf.function(gradient, reduce_retracing=True)
+    found = gradient if few else tf.function(gradient, input_signature=shapes)
     return lambda x, codes: found(tf.constant(x), tf.constant(codes, tf.int32)).numpy()

@@ -26,16 +26,14 @@ MAX_ROWS, MAX_VALUES = 200, 200_000
 
 
 class Answers(NamedTuple):
-    """Of each test row: probabilities ``(n, classes)``, those of each member alone ``(n, members,
-    classes)``, the p-value ``(n,)`` of being like the training rows, and which references are
-    nearest ``(n, 3)``.
+    """Of each test row: probabilities ``(n, classes)``, the p-value ``(n,)`` of being like the
+    training rows, and which references are nearest ``(n, 3)``.
 
     explained: numbers ``(m,)``, ascending, of the test rows with evidence ``(m, steps)`` for what
     was answered, and the step ``(m,)`` of the highest, -1 in a series without any value.
     """
 
     probabilities: np.ndarray
-    members: np.ndarray
     p_value: np.ndarray
     nearest: np.ndarray
     explained: np.ndarray
@@ -45,11 +43,10 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True)
 class Registered:
-    """What is to be registered: its file, that of its members, the offsets that it decides with,
-    and which seed it is, None for an ensemble."""
+    """What is to be registered: its file, the offsets that it decides with, and which seed it is,
+    None for an ensemble."""
 
     path: str
-    members: str
     offsets: Sequence[float] | None
     seed: int | None
 
@@ -63,14 +60,13 @@ class Explained(TypedDict):
 
 
 def answer_in_full(dataset: Dataset, chosen: Split, registered: Registered) -> Answers:
-    """All that a stored classifier and its members say of the test rows."""
+    """All that a stored classifier says of the test rows, and why."""
     tensorflow()
     from seqclass.networks.classifier import score_gradient
     from seqclass.networks.outputs import predict_all
 
     x, classifier = dataset.values(chosen.test), load_fast(dataset.root, registered.path)
     found = predict_all(classifier, x)
-    members = predict_all(load_fast(dataset.root, registered.members), x)
     probabilities = found["probabilities"]
     explained = explained_rows(probabilities, chosen.codes[chosen.test], x.shape[1])
     answers = predict_labels(probabilities, registered.offsets)[explained]
@@ -78,7 +74,7 @@ def answer_in_full(dataset: Dataset, chosen: Split, registered: Registered) -> A
     gradient = score_gradient(classifier, n_batches(*x.shape[:2]))
     evidence = find_attributions(gradient, x, answers)
     return Answers(
-        probabilities, members, found["p_value"], found["nearest"],
+        probabilities, found["p_value"], found["nearest"],
         explained, evidence, strongest_steps(evidence, x),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -114,9 +114,11 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     ensemble = assemble(dataset, chosen, spec, records, workspace)
     best = best_record(records)
     decision = Decision(**(ensemble or best)["decision"])
-    registered = _registered(workspace, best, decision, is_ensemble=ensemble is not None)
     paths = {record["seed"]: candidate_path(workspace, record["seed"]) for record in records}
-    answers, by_seed, baselines = _answers(dataset, chosen, spec, registered, paths)
+    own_seed = None if ensemble else best["seed"]
+    registered = Registered(f"{workspace}/model.keras", decision.offsets, own_seed)
+    said = _answers(dataset, chosen, spec, registered, paths, best["seed"])
+    answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, by_seed[record["seed"]], y) for record in records]
     labels = predict_labels(answers.probabilities, decision.offsets)
@@ -124,11 +126,13 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     metrics: Metrics = {
         **scored,
         "registered_seed": registered.seed,
-        **_committee(best, answers, labels, y),
+        **_committee(best, said.members, labels, y),
         "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
-        "evidence": evidence_of(y, labels, baselines, spec.limits.significance, spec.split_seed),
+        "evidence": evidence_of(
+            y, labels, said.baselines, spec.limits.significance, spec.split_seed
+        ),
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
@@ -142,25 +146,19 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     table = predictions(dataset, chosen, answers, decision, codes, references)
     _write_table(root.fs, f"{workspace}/{ANSWERS}", table)
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
-    said = SeedAnswers(by_row, y, names, n_classes)
-    found = stability_of(seeds, said, spec.limits, spec.split_seed)
+    of_seeds = SeedAnswers(by_row, y, names, n_classes)
+    found = stability_of(seeds, of_seeds, spec.limits, spec.split_seed)
     _write_json(root.fs, f"{workspace}/stability.json", found)
     get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
     return workspace
 
 
-def _registered(
-    workspace: str, best: SeedRecord, decision: Decision, is_ensemble: bool
-) -> Registered:
-    members = members_path(candidate_path(workspace, best["seed"]))
-    seed = None if is_ensemble else best["seed"]
-    return Registered(f"{workspace}/model.keras", members, decision.offsets, seed)
-
-
-def _committee(best: SeedRecord, answers: Answers, labels: np.ndarray, y: np.ndarray) -> Committee:
+def _committee(
+    best: SeedRecord, members: np.ndarray, labels: np.ndarray, y: np.ndarray
+) -> Committee:
     """What each member of the best seed is worth, and with how many rows it compares."""
     return {
-        "committee": contribution_of(best["members"], answers.members, labels, y),
+        "committee": contribution_of(best["members"], members, labels, y),
         "left_out": [member for member in best["members"] if member["accuracy"] is None],
         "references": len(best["references"]),
     }
@@ -182,25 +180,39 @@ def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingS
     }
 
 
-def _answers(
+class _Said(NamedTuple):
+    """What the test rows are answered with: by what is registered; by each member of the best seed
+    alone, probabilities ``(n, members, classes)``; by each seed, ``(n, classes)``; by the
+    baselines, codes ``(n,)``."""
+
+    registered: Answers
+    members: np.ndarray
+    by_seed: dict[int, np.ndarray]
+    baselines: dict[str, np.ndarray]
+
+
+def _answers(  # noqa: PLR0913 - what answers, and whom it answers
     dataset: Dataset,
     chosen: Split,
     spec: TrainingSpec,
     registered: Registered,
     by_seed: dict[int, str],
-) -> tuple[Answers, dict[int, np.ndarray], dict[str, np.ndarray]]:
-    """What is registered says of the test rows; the probabilities of each seed, given its file;
-    the baselines' codes."""
-    others = [seed for seed in by_seed if seed != registered.seed]
+    best: int,
+) -> _Said:
+    """Answers to the test rows; by_seed: the file of each seed, best: which is the best."""
+    others = {seed: path for seed, path in by_seed.items() if seed != registered.seed}
+    paths = [members_path(by_seed[best]), *others.values()]
     answers, baselines, *found = workers().run(
         [
             (answer_in_full, (dataset, chosen, registered)),
             (baseline_rows, (dataset, chosen, spec.split_seed)),
-            *((predict_rows, (dataset, chosen.test, [by_seed[seed]])) for seed in others),
+            *((predict_rows, (dataset, chosen.test, [path])) for path in paths),
         ]
     )
-    known = {seed: own for seed, [own] in zip(others, found, strict=True)}
-    return answers, {seed: known.get(seed, answers.probabilities) for seed in by_seed}, baselines
+    members, *probabilities = (own for [own] in found)
+    known = dict(zip(others, probabilities, strict=True))
+    every = {seed: known.get(seed, answers.probabilities) for seed in by_seed}
+    return _Said(answers, members, every, baselines)
 
 
 def _out_of_fold(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,12 +25,10 @@ from seqclass.networks.attribution import (
 from seqclass.networks.classifier import (
     average_classifiers,
     build_network,
-    probabilities_of,
     score_gradient,
 )
 from seqclass.networks.scaling import Scaling
 from seqclass.store.datasets import open_dataset
-from seqclass.store.models import load_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.synthesis.drawing import Uniform
@@ -119,6 +118,20 @@ def test_padding_and_company_do_not_change_evidence(
     monkeypatch.setattr(module, "BATCH_STEPS", 80)
     compiled = gradient_of(kind, n_batches=n_batches(*x.shape[:2]))
     np.testing.assert_allclose(find_attributions(compiled, x, CODES), found, atol=1e-5)
+
+
+def test_gradients_are_compiled_once_for_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, gradient = [], score_gradient(classifier("lstm"), n_batches=100)
+    plain = tf.GradientTape
+
+    def tape() -> tf.GradientTape:
+        began.append(1)
+        return plain()
+
+    monkeypatch.setattr(tf, "GradientTape", tape)
+    for n, steps in [(6, 40), (5, 40), (6, 30)]:
+        assert gradient(gappy(n, steps), CODES[:n]).shape == (n, steps, 2)
+    assert len(began) == 1
 
 
 @pytest.mark.parametrize(("n", "steps"), [(1, 5), (6, 30), (6, 2000), (2, 9000)])
@@ -244,10 +257,7 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     monkeypatch.setattr(explain, "MAX_VALUES", 40 * 20)
     chosen = select_rows(dataset, TrainingSpec())
     path = model.path("model.keras")
-    alone = probabilities_of(load_keras(trained, path))
-    alone.save(tmp_path / "members.keras")
-    taken = explain.Registered(path, str(tmp_path / "members.keras"), None, 0)
-    said = explain.answer_in_full(dataset, chosen, taken)
+    said = explain.answer_in_full(dataset, chosen, explain.Registered(path, None, 0))
     np.testing.assert_allclose(
         said.probabilities, np.stack(answers["probabilities"].to_numpy()), atol=1e-6
     )
