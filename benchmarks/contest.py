@@ -163,9 +163,9 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
 
 def log_answers(classifier: Any, x: np.ndarray) -> np.ndarray:
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.networks.outputs import predict_logits
+    from seqclass.networks.outputs import predict_all
 
-    probabilities = predict_logits(probabilities_of(classifier), x)
+    probabilities = predict_all(probabilities_of(classifier), x)
     return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
 

@@ -32,7 +32,7 @@ def _measured(case: str) -> dict[str, Any]:
     tensorflow()
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import build_network, pooling_factor
-    from seqclass.networks.outputs import predict_logits
+    from seqclass.networks.outputs import predict_all
     from seqclass.networks.scaling import fit_scaling
     from seqclass.training.fitting import Course, Learner, Rows, fit
     from seqclass.training.members import usual_steps
@@ -53,7 +53,7 @@ def _measured(case: str) -> dict[str, Any]:
         Course(Recipe(updates=UPDATES, epochs=0, solved=0.0), 0, lambda *_: None),
     )  # fmt: skip
     fitted = time.perf_counter()
-    logits = predict_logits(trained.network, x)
+    logits = predict_all(trained.network, x)
     return {
         "lengths": case,
         "series": N_SERIES,

@@ -130,8 +130,8 @@ def this_product(work: Workload) -> Iterator[float]:
     recipe, n = Recipe(), len(x)
     machine = CompiledTrainer(
         Compilation(
-            lambda seed: keras_network(work), recipe, 10_000, recipe.rate(n), recipe.decay(n),
-            x.shape[1:],
+            lambda seed: keras_network(work), recipe, 10_000, work.batch, recipe.rate(n),
+            recipe.decay(n), x.shape[1:],
         )
     )  # fmt: skip
     series, codes = tf.constant(x), tf.constant(y)

@@ -17,7 +17,7 @@ from keras import layers, ops
 
 from seqclass.networks.embedding import symbol_features
 from seqclass.networks.layers import masked_mean, pool_steps, series_views
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import Scaling
 from seqclass.networks.symbols import Alphabets
 
@@ -99,7 +99,7 @@ def fit_convolutions(
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
     everything = [inside, *(_convolved(views, bank, bank.weights, None) for bank in plain)]
-    outputs = predict_logits(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
+    outputs = predict_all(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
     by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(plain))
     banks = []
     for bank, found in zip(plain, by_bank, strict=True):

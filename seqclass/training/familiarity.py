@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from seqclass.networks.layers import CLIP, masked_mean, series_views
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling
 from seqclass.training.fitting import Rows
 from seqclass.training.ridge import fit_ridge
@@ -44,7 +44,7 @@ class Familiarity:
 
 
 def fit_familiarity(
-    rows: Rows, n_classes: int, convolutions: keras.Model, scaling: Scaling, seed: int
+    rows: Rows, n_classes: int, convolutions: Predictor, scaling: Scaling, seed: int
 ) -> Familiarity:
     """Place training rows by what they look like and are scored.
 
@@ -52,13 +52,14 @@ def fit_familiarity(
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_REFERENCES])
     own = rows.take(chosen)
-    pooled = keras.Input(convolutions.output_shape[1:], name="convolutions")
-    raw = keras.Input(convolutions.input_shape[1:], name="series")
+    network = convolutions.network
+    pooled = keras.Input(network.output_shape[1:], name="convolutions")
+    raw = keras.Input(network.input_shape[1:], name="series")
     levels, means = _summaries(raw, scaling)
     blocks = [pooled, levels, means]
-    summaries = predict_logits(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), own.x)
+    summaries = predict_all(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), own.x)
     n_levels = levels.shape[-1]
-    found = [predict_logits(convolutions, own.x), summaries[:, :n_levels], summaries[:, n_levels:]]
+    found = [convolutions(own.x), summaries[:, :n_levels], summaries[:, n_levels:]]
     standard = [_standard(block) for block in found]
     z = np.concatenate([(f - m) * g for f, (m, g) in zip(found, standard, strict=True)], axis=1)
     head = fit_ridge(z, own.y, n_classes, standardise=False)
@@ -74,7 +75,7 @@ def fit_familiarity(
     places = np.concatenate([z, head.left_out * weight], axis=1)
     apart = _apart(places, places)
     np.fill_diagonal(apart, np.inf)
-    return Familiarity(convolutions, embed, chosen, places, np.sort(_mean_nearest(apart)))
+    return Familiarity(network, embed, chosen, places, np.sort(_mean_nearest(apart)))
 
 
 def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTensor]:

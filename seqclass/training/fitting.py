@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import answer_in_batches
 from seqclass.networks.recurrence import accelerate
 from seqclass.training.recipe import CHUNK, Recipe
 
@@ -103,12 +103,13 @@ def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: Course) ->
 
 @dataclass(frozen=True)
 class Compilation:
-    """What a compiled training depends on; ``limit``: of the updates; ``rate``: the peak of the
-    learning rate; ``shape``: of a series."""
+    """What a compiled training depends on; ``limit``: of the updates; ``batch``: its rows;
+    ``rate``: the peak of the learning rate; ``shape``: of a series."""
 
     build: Build
     recipe: Recipe
     limit: int
+    batch: int
     rate: float
     decay: float
     shape: tuple[int, ...]
@@ -119,8 +120,9 @@ class Compilation:
 def _compilation(learner: Learner, train: Rows, course: Course) -> Compilation:
     recipe, prior, n = course.recipe, course.log_prior, len(train)
     return Compilation(
-        learner.build, recipe, recipe.update_limit(n), recipe.rate(n), recipe.decay(n),
-        train.x.shape[1:], None if prior is None else tuple(prior.tolist()), learner.frozen,
+        learner.build, recipe, recipe.update_limit(n), recipe.batch(n), recipe.rate(n),
+        recipe.decay(n), train.x.shape[1:], None if prior is None else tuple(prior.tolist()),
+        learner.frozen,
     )  # fmt: skip
 
 
@@ -147,7 +149,8 @@ class CompiledTrainer:
         self.averages = [tf.Variable(part, trainable=False) for part in flat]
         self.optimizer = _optimizer(work, *self.weights)
         rows = tf.TensorSpec([None, *work.shape], tf.float32)
-        codes, order = tf.TensorSpec([None], tf.int32), tf.TensorSpec([CHUNK, None], tf.int32)
+        codes = tf.TensorSpec([None], tf.int32)
+        order = tf.TensorSpec([CHUNK, work.batch], tf.int32)
         self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
         self._infer = tf.function(
             lambda x: self.network(self.frozen(x, training=False), training=False),
@@ -180,15 +183,14 @@ class CompiledTrainer:
     def logits(self, weights: Sequence[tf.Tensor], x: np.ndarray) -> np.ndarray:
         """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
         self.unflatten(weights, self.variables)
-        found = predict_logits(self.network, x, self._infer)
+        found = answer_in_batches(self._infer, x)
         self.unflatten([part.value for part in self.weights], self.variables)
         return found
 
     def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(tf.float32, CHUNK)
         chunk = self.frozen(tf.gather(all_x, tf.reshape(order, [-1])), training=False)
-        chunk = tf.reshape(chunk, tf.concat([tf.shape(order), tf.shape(chunk)[1:]], axis=0))
-        chunk = tf.ensure_shape(chunk, [CHUNK, None, *self.network.input_shape[1:]])
+        chunk = tf.reshape(chunk, [*order.shape, *chunk.shape[1:]])
         for step in tf.range(CHUNK):
             x, y = chunk[step], tf.gather(all_y, order[step])
             with tf.GradientTape() as tape:

@@ -18,7 +18,7 @@ from seqclass.networks.classifier import (
     standardizer,
 )
 from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.padding import series_lengths
@@ -101,9 +101,9 @@ class FrozenFeatures:
         return fit_convolutions(self.x, self.lengths[0], self.scaling, self.alphabets, self.seed)
 
     @cached_property
-    def pooled(self) -> keras.Model:
+    def pooled(self) -> Predictor:
         """Raw series to what the convolutions exceed over a whole series."""
-        return self.convolutions.pooled()
+        return Predictor(self.convolutions.pooled())
 
     @cached_property
     def windows(self) -> keras.Model:
@@ -177,11 +177,11 @@ class Closed(NamedTuple):
 
 
 def _ridge(training: Training) -> Closed:
-    frozen, rows = training.frozen.pooled, training.rows
-    features = predict_logits(frozen, rows.x)
-    head = fit_ridge(features, rows.y, training.n_classes, folds=training.held_by_fold)
+    pooled, rows = training.frozen.pooled, training.rows
+    head = fit_ridge(pooled(rows.x), rows.y, training.n_classes, folds=training.held_by_fold)
 
     def branch() -> Branch:
+        frozen = pooled.network
         seen = keras.Input(frozen.output_shape[1:], name="convolutions")
         return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
 
@@ -225,10 +225,10 @@ class NetworkMember:
     def windows(self) -> tuple[keras.Model, np.ndarray]:
         """Raw series to windows of fixed convolutions on one scale, and those of training rows."""
         windows = self.training.frozen.windows
-        found = predict_logits(windows, self.training.rows.x)
+        found = predict_all(windows, self.training.rows.x)
         scaled = standardizer(found)
         network = keras.Model(windows.input, scaled(windows.output), name="windows")
-        return network, predict_logits(scaled, found)
+        return network, predict_all(scaled, found)
 
     @cached_property
     def build(self) -> Build:

@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from seqclass.networks.layers import pool_steps, series_views
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import Scaling
 from seqclass.training.ridge import Ridge, fit_ridge
 
@@ -45,14 +45,14 @@ def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling) -> Steps:
     size = -(-n_steps // factor)
     pooled = (pool_steps(part, views.inside, factor)[0] for part in (values, observed))
     flat = [_flattened(part, size) for part in pooled]
-    found, seen = (predict_logits(keras.Model(raw, part), x) for part in flat)
+    found, seen = predict_all(keras.Model(raw, flat), x)
     count = np.maximum(seen.sum(axis=0), 1)
     center = found.sum(axis=0) / count
     spread = np.sqrt((np.square(found - center) * (seen > 0)).sum(axis=0) / count)
     steepness = np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)
     scaled = layers.Rescaling(steepness.tolist(), offset=(-center * steepness).tolist())(flat[0])
     network = keras.Model(raw, scaled * ops.cast(flat[1] > 0, "float32"), name="steps")
-    return Steps(network, predict_logits(network, x))
+    return Steps(network, np.where(seen > 0, found * steepness - center * steepness, 0))
 
 
 def _flattened(x: keras.KerasTensor, n_steps: int) -> keras.KerasTensor:

@@ -205,10 +205,10 @@ def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np
 def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
     tensorflow()
     from seqclass.networks.classifier import probabilities_of
-    from seqclass.networks.outputs import predict_logits
+    from seqclass.networks.outputs import predict_all
 
     classifier = probabilities_of(load_keras(root, model.path("model.keras")))
-    probabilities = predict_logits(classifier, windows)
+    probabilities = predict_all(classifier, windows)
     tiny = np.finfo(np.float32).tiny
     return _moved(model, np.log(np.maximum(probabilities.astype(np.float64), tiny)))
 

@@ -50,7 +50,7 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
 
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.classifier import average_classifiers, build_network
-    from seqclass.networks.outputs import predict_logits
+    from seqclass.networks.outputs import predict_all
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
     from tests.support.networks import PLAIN, branch, classifier_of
@@ -63,12 +63,12 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     members = [classifier_of(networks[0]), mixed, classifier_of(networks[3], 3.0)]
     x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
     x[3, 10:] = np.nan
-    mean = np.mean([np.log(predict_logits(member, x)) for member in members], axis=0) / 1.5
+    mean = np.mean([np.log(predict_all(member, x)) for member in members], axis=0) / 1.5
     expected = np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True)
     ensemble = average_classifiers(members, 1.5)
-    np.testing.assert_allclose(predict_logits(ensemble, x), expected, atol=1e-6)
+    np.testing.assert_allclose(predict_all(ensemble, x), expected, atol=1e-6)
     one = average_classifiers(members[:1], 1.0)
-    np.testing.assert_allclose(predict_logits(one, x), predict_logits(members[0], x), atol=1e-6)
+    np.testing.assert_allclose(predict_all(one, x), predict_all(members[0], x), atol=1e-6)
     stock = ("keras.src.", "keras.")
     assert all(type(layer).__module__.startswith(stock) for layer in ensemble.layers)
     assert isinstance(ensemble, keras.Model)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import answer_in_batches
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture
@@ -73,7 +73,7 @@ def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Its output for arrays of any shape, traced once and not once a call."""
     any_shape = tf.TensorSpec((None, None, network.input.shape[-1]))
     infer = tf.function(lambda rows: network(rows, training=False), input_signature=[any_shape])
-    return lambda x: predict_logits(network, x, infer)
+    return lambda x: answer_in_batches(infer, x)
 
 
 def quiet(update: int, of: int, loss: float) -> None:

@@ -22,7 +22,12 @@ from seqclass.networks.classifier import (
     weights_by_network,
 )
 from seqclass.networks.layers import pool_steps
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import (
+    FEW_BATCHES,
+    Predictor,
+    answer_in_batches,
+    predict_all,
+)
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.fitting import Rows
 from seqclass.training.members import add_to_bias, load_matching_weights, usual_steps
@@ -87,13 +92,40 @@ def test_batches_of_long_series_are_smaller() -> None:
         return x[:, 0]
 
     for steps in (20, 100, 10_000, 40_000):
-        predict_logits(None, np.zeros((600, steps, 1), np.float32), infer)
+        answer_in_batches(infer, np.zeros((600, steps, 1), np.float32))
     assert {(n, steps) for n, steps, _ in shapes} == {
         (256, 20),
         (81, 100),
         (16, 10_000),
         (6, 40_000),
     }
+
+
+@pytest.mark.parametrize(("n", "calls"), [(0, 1), (1, 1), (16 * FEW_BATCHES, FEW_BATCHES)])
+def test_few_batches_are_answered_one_by_one(n: int, calls: int) -> None:
+    network, x = Doubling(), np.full((n, 600, 1), 3, np.float32)
+    for asked in (1, 2):
+        found = Predictor(network)(x)["twice"]
+        np.testing.assert_array_equal(found, 2 * x)
+        assert network.calls == asked * calls
+
+
+def test_many_batches_are_compiled_once() -> None:
+    network = Doubling()
+    predict = Predictor(network)
+    for n in (16 * FEW_BATCHES + 1, 500):
+        np.testing.assert_array_equal(predict(np.full((n, 600, 1), 3, np.float32))["twice"], 6)
+    assert network.calls == 1
+
+
+class Doubling:
+    """Counts how often it is called, by batches or to be compiled."""
+
+    calls = 0
+
+    def __call__(self, rows: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        self.calls += 1
+        return {"twice": 2 * rows}
 
 
 def test_company_in_a_batch_does_not_change_an_answer(answer: Callable) -> None:
@@ -123,7 +155,7 @@ def test_the_unit_of_a_channel_does_not_matter() -> None:
     for factor in (1.0, 1024.0):
         scaling = fit_scaling(x * np.float32(factor))
         network = build_network(2, scaling, 1, SMALL, seed=0)
-        answers.append(predict_logits(network, x * np.float32(factor)))
+        answers.append(predict_all(network, x * np.float32(factor)))
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-4)
 
 
@@ -194,12 +226,12 @@ def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
 ) -> None:
     x = gappy()
     classifier = classifier_of(network, temperature=2.0)
-    expected = softmax(predict_logits(network, x) / 2)
-    found = predict_logits(classifier, x)
+    expected = softmax(predict_all(network, x) / 2)
+    found = predict_all(classifier, x)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
-    np.testing.assert_array_equal(predict_logits(loaded, x), found)
+    np.testing.assert_array_equal(predict_all(loaded, x), found)
 
 
 def test_networks_begin_with_members_of_their_own_form() -> None:
@@ -232,7 +264,7 @@ def test_the_file_loads_with_nothing_of_this_project(tmp_path: Path) -> None:
     }
     for kind, found in answers_alone(tmp_path, x, models).items():
         np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
-        expected = predict_logits(models[kind], x)
+        expected = predict_all(models[kind], x)
         np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
 
 
@@ -240,12 +272,12 @@ def test_class_shares_are_inside_the_network() -> None:
     x, prior = gappy(), np.log(np.array([0.9, 0.09, 0.01]))
     views = ViewsBuilder(Scaling((0.5, -1.0), (2.0, 0.1)))()
     network = NetworkBuilder(3, views.output_shape[-1] - 1, 2, SMALL)(0)
-    seen = predict_logits(views, x)
-    before = predict_logits(network, seen)
+    seen = predict_all(views, x)
+    before = predict_all(network, seen)
     add_to_bias(network, None)
-    np.testing.assert_array_equal(predict_logits(network, seen), before)
+    np.testing.assert_array_equal(predict_all(network, seen), before)
     add_to_bias(network, prior)
-    np.testing.assert_allclose(predict_logits(network, seen), before + prior, atol=1e-5)
+    np.testing.assert_allclose(predict_all(network, seen), before + prior, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -259,7 +291,7 @@ def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
     for balance in ("auto", "never"):
         spec = replace(ONE_NETWORK, recipe=replace(recipe, balance=balance))  # type: ignore[arg-type]
         trained = train_replica(TrainingRows(Rows(x[:2000], y[:2000]), 2), spec, 0, quiet)
-        p = predict_logits(probabilities_of(trained.classifier), x[2000:])
+        p = predict_all(probabilities_of(trained.classifier), x[2000:])
         found.append((p, seed_scores(p, y[2000:], trained.decision.offsets)))
     (balanced, with_offsets), (_, plain) = found
     assert with_offsets["balanced_accuracy"] > plain["balanced_accuracy"] + 0.1

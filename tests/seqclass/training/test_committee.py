@@ -16,7 +16,7 @@ from seqclass.networks.classifier import (
     score_gradient,
     weights_by_network,
 )
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import predict_all
 from seqclass.store.models import load_keras
 from seqclass.store.root import Root
 from seqclass.training import members as members_module
@@ -149,7 +149,7 @@ def holed() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def scores(three: list[keras.Model]) -> list[np.ndarray]:
-    return [predict_logits(network, holed()) for network in three]
+    return [predict_all(network, holed()) for network in three]
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
@@ -166,9 +166,9 @@ def test_the_mixture_in_keras_is_the_mixture_in_numpy(
 
 def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
     x, temperatures = gappy(), (0.5, 1.0, 3.0)
-    found = predict_logits(members_alone([branch(one) for one in three], temperatures), x)
+    found = predict_all(members_alone([branch(one) for one in three], temperatures), x)
     for number, (network, temperature) in enumerate(zip(three, temperatures, strict=True)):
-        expected = softmax(predict_logits(network, x) / temperature)
+        expected = softmax(predict_all(network, x) / temperature)
         np.testing.assert_allclose(found[:, number], expected, atol=1e-6)
 
 
@@ -177,9 +177,9 @@ def test_a_replica_answers_by_the_weights_that_it_reports(whole: Replica) -> Non
     assert [one.name for one in whole.members] == [*MEMBERS]
     weights = np.array([one.weight for one in whole.members])
     assert weights.sum() == pytest.approx(1)
-    mixed = np.einsum("m,nmc->nc", weights, predict_logits(whole.members_alone, x))
+    mixed = np.einsum("m,nmc->nc", weights, predict_all(whole.members_alone, x))
     expected = softmax(np.log(mixed) / whole.temperature)
-    found = predict_logits(probabilities_of(whole.classifier), x)
+    found = predict_all(probabilities_of(whole.classifier), x)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -291,7 +291,7 @@ def test_a_member_in_closed_form_answers_what_it_has_not_seen(name: str) -> None
     assert made.validation["log_loss"] > 0.66
     easy = train_replica(TrainingRows(lines(150), 2), spec, 0, quiet)
     fresh = lines(250).take(np.arange(150, 250))
-    answers = predict_logits(probabilities_of(easy.classifier), fresh.x).argmax(axis=1)
+    answers = predict_all(probabilities_of(easy.classifier), fresh.x).argmax(axis=1)
     assert (answers == fresh.y).mean() > 0.95
 
 
@@ -327,7 +327,7 @@ def test_rare_classes_have_their_share_in_members_of_every_kind() -> None:
     spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"), networks={"conv-lstm": 1})
     made = train_replica(TrainingRows(Rows(x, y), 2), spec, 0, quiet)
     assert made.decision.offsets is not None
-    alone = predict_logits(made.members_alone, x)[..., 1].mean(axis=0)
+    alone = predict_all(made.members_alone, x)[..., 1].mean(axis=0)
     np.testing.assert_allclose(alone, y.mean(), atol=0.03)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from seqclass.networks.convolutions import fit_convolutions
+from seqclass.networks.outputs import Predictor
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import familiarity as unfamiliar
 from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_familiarity
@@ -29,7 +30,7 @@ def fitted(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Familiarity:
     scaling = fit_scaling(x)
     found = fit_convolutions(x, usual_steps(x)[0], scaling, (), seed)
     n_classes = int(y.max()) + 1
-    return fit_familiarity(Rows(x, y), n_classes, found.pooled(), scaling, seed)
+    return fit_familiarity(Rows(x, y), n_classes, Predictor(found.pooled()), scaling, seed)
 
 
 def place_of(found: Familiarity) -> keras.KerasTensor:

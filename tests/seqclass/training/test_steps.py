@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqclass.networks.outputs import predict_logits
+from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import steps as module
 from seqclass.training.members import usual_steps
@@ -56,7 +56,7 @@ def test_a_step_that_does_not_vary_counts_for_nothing() -> None:
     changed = x[:2].copy()
     changed[0, 4] = 9.0
     network = fitted(x).network
-    assert np.isfinite(predict_logits(network, changed)).all()
+    assert np.isfinite(predict_all(network, changed)).all()
 
 
 @pytest.mark.parametrize("landmarks", [1000, 15])
@@ -73,8 +73,8 @@ def test_scores_in_keras_are_those_in_numpy(
     model = whole(steps, kernel)
     other = gappy(9, steps=400) + np.float32(0.3)
     for given in (x, other):
-        expected = kernel.scores(predict_logits(steps.network, given))
-        np.testing.assert_allclose(predict_logits(model, given), expected, atol=1e-4)
+        expected = kernel.scores(predict_all(steps.network, given))
+        np.testing.assert_allclose(predict_all(model, given), expected, atol=1e-4)
 
 
 def test_few_landmarks_stand_for_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
