@@ -253,7 +253,8 @@ def stored_weights_digest(root_url: str, model_path: str) -> str:
 
 
 def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> list[np.ndarray]:
-    """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier.
+    """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier;
+    ``(rows, members, classes)`` by stored members.
 
     Each is loaded by itself: seeds may have chosen unlike networks.
     """

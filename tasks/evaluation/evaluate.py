@@ -130,9 +130,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
-        "evidence": evidence_of(
-            y, labels, said.baselines, spec.limits.significance, spec.split_seed
-        ),
+        "evidence": evidence_of(y, labels, baselines, spec.limits.significance, spec.split_seed),
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
