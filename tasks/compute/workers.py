@@ -8,6 +8,7 @@ import contextlib
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -20,6 +21,9 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from seqclass.runtime import environment, kernel, tensorflow, threads
+
+UNLINKED = "ignore:resource_tracker:UserWarning"
+"""What Python's own helper process says when it removes semaphores after Ctrl-C."""
 
 
 def _is_compiled() -> bool:
@@ -50,6 +54,8 @@ class Workers:
     """A pool of spawned processes with a way to hear from them and to stop them."""
 
     def __init__(self, n_processes: int) -> None:
+        if UNLINKED not in sys.warnoptions:
+            sys.warnoptions.append(UNLINKED)
         context = get_context("spawn")
         self._messages = context.Queue()
         self._stop = context.Event()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.interruption import INTERRUPTION
 from seqclass.store.root import Root
 from tests.support.commands import csv, start
 from tests.support.waiting import until
@@ -110,12 +111,14 @@ def test_ten_kills_leave_a_sound_tree(
     ],
 )
 def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
-    root: Root, prefect_home: Path, whole_group: bool
+    root: Root, prefect_home: Path, tmp_path: Path, whole_group: bool
 ) -> None:
     """With a throw-away server."""
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
     environment.pop("PREFECT_API_URL", None)
-    process = start([*COMMANDS["run"], "--preset", "hard"], environment)
+    told = tmp_path / "stderr"
+    with told.open("w") as stderr:
+        process = start([*COMMANDS["run"], "--preset", "hard"], environment, stderr)
     staged = Path(root.path, ".staging")
     until(lambda: max(workers_busy_s(process.pid), default=0) >= LOADED_S, 90)
     until(lambda: list(staged.glob("*-model-*/candidates")), 90)
@@ -124,3 +127,4 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     kill_after(process, 0)
     assert list(staged.iterdir()) == []
     assert root.names("models") == []
+    assert told.read_text().splitlines()[-1] == f"seqclass: {INTERRUPTION}"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -29,8 +30,10 @@ def csv(folder: Path, change: Callable[[str], str] = str) -> Path:
     return path
 
 
-def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen:
+def start(
+    arguments: list[str], environment: dict[str, str], stderr: IO[str] | int = subprocess.DEVNULL
+) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "flows", *arguments], env=environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=stderr,
     )  # fmt: skip
