@@ -167,9 +167,10 @@ def _answer(
     replica = _train(dataset, chosen, spec, spec.first_seed, label)
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerate
 
     x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
-    probabilities = predict_all(probabilities_of(replica.classifier), x)
+    probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
     record = _record(replica, label)
     del record["history"]
     plain = without_temperature(probabilities, replica.temperature)

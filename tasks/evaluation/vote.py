@@ -25,11 +25,12 @@ from seqclass.evaluation.votes import (
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import CHOSEN_FROM, Source
-from seqclass.store.models import Model, load_keras
+from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root, replace_file
 from seqclass.training.ngrams import SymbolModel, fit_symbol_models
+from tasks.compute.replicas import load_fast
 from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
@@ -207,7 +208,7 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
 
-    classifier = probabilities_of(load_keras(root, model.path("model.keras")))
+    classifier = probabilities_of(load_fast(root, model.path("model.keras")))
     probabilities = predict_all(classifier, windows)
     tiny = np.finfo(np.float32).tiny
     return _moved(model, np.log(np.maximum(probabilities.astype(np.float64), tiny)))
