@@ -68,6 +68,7 @@ def test_scores_in_keras_are_those_in_numpy(
     x[np.random.default_rng(0).random(x.shape) < 0.2] = np.nan
     y = np.arange(60) % 3
     steps = fitted(x)
+    np.testing.assert_allclose(steps.rows, predict_all(steps.network, x), atol=1e-5)
     kernel = fit_kernel(steps.rows, y, 3, seed=0)
     assert len(kernel.landmarks) == min(landmarks, 60)
     model = whole(steps, kernel)
