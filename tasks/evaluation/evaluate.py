@@ -114,10 +114,9 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     ensemble = assemble(dataset, chosen, spec, records, workspace)
     best = best_record(records)
     decision = Decision(**(ensemble or best)["decision"])
+    registered = _registered(workspace, best, decision, is_ensemble=ensemble is not None)
     paths = {record["seed"]: candidate_path(workspace, record["seed"]) for record in records}
-    own_seed = None if ensemble else best["seed"]
-    registered = Registered(f"{workspace}/model.keras", decision.offsets, own_seed)
-    said = _answers(dataset, chosen, spec, registered, paths, best["seed"])
+    said = _answers(dataset, chosen, spec, registered, paths)
     answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, by_seed[record["seed"]], y) for record in records]
@@ -149,6 +148,14 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     _write_json(root.fs, f"{workspace}/stability.json", found)
     get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
     return workspace
+
+
+def _registered(
+    workspace: str, best: SeedRecord, decision: Decision, is_ensemble: bool
+) -> Registered:
+    members = members_path(candidate_path(workspace, best["seed"]))
+    seed = None if is_ensemble else best["seed"]
+    return Registered(f"{workspace}/model.keras", members, decision.offsets, seed)
 
 
 def _committee(
@@ -189,17 +196,16 @@ class _Said(NamedTuple):
     baselines: dict[str, np.ndarray]
 
 
-def _answers(  # noqa: PLR0913 - what answers, and whom it answers
+def _answers(
     dataset: Dataset,
     chosen: Split,
     spec: TrainingSpec,
     registered: Registered,
     by_seed: dict[int, str],
-    best: int,
 ) -> _Said:
-    """Answers to the test rows; by_seed: the file of each seed, best: which is the best."""
+    """Answers to the test rows; by_seed: the file of each seed."""
     others = {seed: path for seed, path in by_seed.items() if seed != registered.seed}
-    paths = [members_path(by_seed[best]), *others.values()]
+    paths = [registered.members, *others.values()]
     answers, baselines, *found = workers().run(
         [
             (answer_in_full, (dataset, chosen, registered)),
