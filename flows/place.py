@@ -6,6 +6,7 @@ Parameters of such a run come from whoever may speak to the server.
 import os
 from datetime import datetime
 
+from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import Root, open_root
 
 RUN = "PREFECT__FLOW_RUN_ID"
@@ -36,9 +37,16 @@ def check_present(now: datetime | None) -> None:
 
 
 def check_place(store: Root, argument: str, path: str | None) -> None:
-    """Refuse to move or write files outside of the root where a worker started the flow."""
-    if path is None or not is_served():
+    """Refuse to move or write files where the store keeps its own and, where a worker started the
+    flow, outside of the root."""
+    if path is None:
         return
+    if is_served():
+        _check_within(store, argument, path)
+    (check_inbox if argument == "inbox" else check_free)(store, argument, path)
+
+
+def _check_within(store: Root, argument: str, path: str) -> None:
     inside = path if "://" in path else os.path.realpath(path)
     base = store.url if "://" in store.url else os.path.realpath(store.url)
     if ".." in path.split("/") or not inside.startswith(f"{base.rstrip('/')}/"):

@@ -34,6 +34,7 @@ def ingest(
     from seqclass.screening.policy import policy_of
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of
+    from seqclass.store.layout import check_inbox
     from seqclass.store.references import DatasetRef
 
     answers, limits = policy_of(policy or []), limits_of(limit or [])
@@ -42,11 +43,14 @@ def ingest(
         dataset = open_dataset(store, DatasetRef.parse(dataset).name).manifest["name"]
     elif inbox is not None:
         raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
+    if inbox is not None:
+        check_inbox(store, "--inbox", inbox)
     prepare_prefect("ingest", "flows.arrivals", store)
     from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
     from seqclass.screening.arrival_spec import ArrivalSpec
 
-    for _, folder in inbox_places(store, dataset, inbox):
+    for _, folder in inbox_places(store, dataset, inbox) if dataset else []:
+        check_inbox(store, "--inbox", folder)
         _make(folder)
     found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers, limits=limits), store.url)
     _show(outcome_of(found), place.as_json)

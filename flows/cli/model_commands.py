@@ -72,7 +72,7 @@ def score(
     partitions_of(store, data, limits)
     if options.labels is not None:
         read_labels(options.labels, limits)
-    _check_out(out, place.as_json)
+    _check_out(store, out, place.as_json)
     prepare_prefect("score", "flows.scoring", store)
     from flows.scoring import score_dataset as flow
     from tasks.inference.score import ScoringSpec
@@ -86,13 +86,13 @@ def score(
         show_scores(found, place.as_json)
 
 
-def _check_out(out: str | None, as_json: bool) -> None:
+def _check_out(store: Root, out: str | None, as_json: bool) -> None:
     if out == "-" and as_json:
         raise ValueError("--out: expected a file beside --json, got -; leave one of them out")
-    if out not in (None, "-"):
-        from seqclass.inference.answer_files import check_ending
+    if out is not None and out != "-":
+        from seqclass.inference.answer_files import check_out
 
-        check_ending(out)
+        check_out(store, out)
 
 
 def _print_answers(store: Root, tables: list[str]) -> None:

@@ -12,6 +12,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from seqclass.inference.prediction import join_tables
+from seqclass.store.layout import check_free
 from seqclass.store.root import Root
 
 KINDS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
@@ -29,9 +30,15 @@ def check_ending(out: str) -> str:
     return ending
 
 
+def check_out(root: Root, out: str) -> str:
+    """The ending of a file for answers that may be written; ValueError for any other."""
+    check_free(root, "--out", os.path.abspath(out))
+    return check_ending(out)
+
+
 def write_out(root: Root, tables: list[str], out: str) -> str:
     """Write scores to the user's file, in the form of its ending, whole or not at all."""
-    ending, target = check_ending(out), os.path.abspath(out)
+    ending, target = check_out(root, out), os.path.abspath(out)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     written = f"{target}.{uuid.uuid4().hex[:8]}"
     try:

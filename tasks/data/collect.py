@@ -40,6 +40,7 @@ from seqclass.store.inbox import (
     missing_end,
     put_away,
 )
+from seqclass.store.layout import check_inbox
 from seqclass.store.leases import locked
 from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
 from seqclass.store.parts import spool
@@ -110,6 +111,7 @@ def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Ann
     """
     root, name, inbox = box
     check_name(name, "DATASET")
+    check_inbox(root, "inbox", inbox.url)
     seen = [_File(arrival) for arrival in arrivals(inbox)]
     if not seen or not committed_versions(root, name):
         for file in seen:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.inference.answer_files import check_ending, write_out
+from seqclass.inference.answer_files import check_out, write_out
 from seqclass.inference.partitions import Partition, partitions_of
 from seqclass.inference.prediction import Part, Scorer, join_parts, opened, score_part, scorer_of
 from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
@@ -75,7 +75,7 @@ def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None =
     model, spec = open_model(root, model_ref), spec or ScoringSpec()
     out, limits = spec.out, spec.limits
     if out:
-        check_ending(out)
+        check_out(root, out)
     names = spec.columns.over(names_of(model.manifest))
     partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
     _spare_inputs(out, [partition.path for partition in partitions], spec.labels)
