@@ -15,7 +15,13 @@ import typer
 
 from flows.cli.command_line import REFUSED, JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
-from flows.service.deployed import deployed_flows, deployments_of_file, hide_place, leave_room
+from flows.service.deployed import (
+    deployed_flows,
+    deployments_of_file,
+    drop_former_schedules,
+    hide_place,
+    leave_room,
+)
 from flows.service.ending import close_dead_runs, kill, stop, stop_workers
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.service.secrecy import PASSWORD
@@ -247,6 +253,7 @@ def _set_up(
         _say("worker: starting")
         children.start_worker()
         deploy(service, environment)
+        drop_former_schedules(client)
         leave_room(client, children.limit)
         hide_place(client, set(deployments_of_file()))
         watch_runs(SILENCE_S, PENDING_S, deployed_flows(client))

@@ -8,6 +8,9 @@ from flows.service.server import prefect_file
 RETRAINING = "retrain-model/local"
 PLACE = ("root", "now")
 """Parameters that a worker's run can't choose: where and when it works."""
+FORMER = {"upkeep/local": {"nightly"}}
+"""Slugs of schedules that earlier versions of prefect.yaml had. Prefect keeps a schedule that the
+file no longer names, and its ``replaces`` is refused once the schedule has the new slug."""
 
 
 def deployments_of_file() -> list[tuple[str, str]]:
@@ -44,3 +47,12 @@ def hide_place(client: Any, known: set[tuple[str, str]]) -> None:
             changed = {**schema, "properties": shown}
             update = DeploymentUpdate.model_validate({"parameter_openapi_schema": changed})
             client.update_deployment(found.id, update)
+
+
+def drop_former_schedules(client: Any) -> None:
+    """Remove the schedules that an earlier version deployed and this one does not."""
+    for name, slugs in FORMER.items():
+        deployment = client.read_deployment_by_name(name)
+        for schedule in deployment.schedules:
+            if schedule.slug in slugs:
+                client.delete_deployment_schedule(deployment.id, schedule.id)

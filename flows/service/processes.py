@@ -6,6 +6,7 @@ Where the system shows no environments, only the processes' own handles are know
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from flows.service.secrecy import private_opener
 MARK = "SEQCLASS_SERVICE"
 RUN = b"PREFECT__FLOW_RUN_ID="
 SYSTEM = Path("/proc")
+EXCEPTION = re.compile(r"[\w.]+(Error|Exception)\b")
 
 
 def begin(
@@ -34,6 +36,14 @@ def _hear_interrupts() -> None:
     """A background job is deaf to SIGINT, and a Prefect worker ends by sending itself one."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def cause_in(output: str) -> str:
+    """The end of a failed command's output as one line, from the last exception that it names; the
+    last line where it names none."""
+    lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
+    named = [n for n, line in enumerate(lines) if EXCEPTION.match(line)]
+    return " ".join(lines[named[-1] if named else -1 :]) or "no word"
 
 
 def marked(mark: str) -> set[int]:

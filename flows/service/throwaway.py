@@ -5,7 +5,6 @@ Prefect would start one by itself, but not before it has imported the server int
 
 import atexit
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import IO
 
+from flows.service.processes import cause_in
 from flows.service.secrecy import new_password
 from flows.service.server import Service, answers, local_url, prefect_url
 from flows.service.serving import LOCAL, PRIVATE_UMASK, close_database, guarded, server_settings
@@ -61,17 +61,12 @@ def wait_for(server: Throwaway) -> None:
         time.sleep(0.05)
         if server.process.poll() is not None or time.monotonic() > deadline:
             how = "did not" if server.process.poll() is None else "ended"
+            server.complaints.seek(0)
+            cause = cause_in(server.complaints.read().decode(errors="replace"))
             raise ValueError(
                 f"throw-away Prefect server: expected it to answer, it {how} "
-                f"({_reason(server.complaints)}); see to its database, or set PREFECT_API_URL"
+                f"({cause}); see to its database, or set PREFECT_API_URL"
             )
-
-
-def _reason(complaints: IO[bytes]) -> str:
-    """The last line that names an exception, or the last line."""
-    complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").strip().splitlines() or ["no word"]
-    return ([line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)] or lines)[-1]
 
 
 def prepare() -> None:

@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from flows.service.processes import begin, command_of
+from flows.service.processes import begin, cause_in, command_of
 from flows.service.server import (
     HEARTBEAT_S,
     POOL,
@@ -20,6 +20,9 @@ from flows.service.server import (
     prefect_file,
 )
 from seqclass.store.root import Root
+
+WIDE = "2000"
+"""Columns of a terminal in which no message of Prefect's is broken into lines."""
 
 
 def worker_name(store: Root) -> str:
@@ -80,11 +83,11 @@ def deploy(service: Service, environment: dict[str, str]) -> None:
     words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
              "--prefect-file", str(file)]  # fmt: skip
     found = subprocess.run(  # noqa: S603 - the project's own words
-        words, env={**environment, **service.access}, cwd=file.parent,
+        words, env={**environment, **service.access, "COLUMNS": WIDE}, cwd=file.parent,
         capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if found.returncode:
-        raise ValueError(f"prefect deploy: {(found.stderr or found.stdout)[-400:]}")
+        raise ValueError(f"prefect deploy: {cause_in(found.stderr or found.stdout)}")
 
 
 def online_workers(client: Any) -> dict[str, datetime]:

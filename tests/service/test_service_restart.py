@@ -1,21 +1,112 @@
-"""A restart of the service's server: runs that hold a slot go on, those of long ago are removed."""
+"""A restart of the service: on the same database it starts again, with what an earlier version left
+there; runs that hold a slot go on, those of long ago are removed."""
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from flows.service.deployed import deployments_of_file, drop_former_schedules
 from flows.service.secrecy import private_folder
 from flows.service.server import (
     await_server,
     choose_port,
     client_of,
     local_url,
+    mark_environment,
     new_service,
     start_server,
 )
+from flows.service.worker import deploy, make_pool
+from seqclass.store.root import open_root
+from tests.support.postgres import postgres, program
 from tests.support.servers import kept_server
+from tests.support.service import Up
 from tests.support.waiting import until
+
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+BASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
+
+
+@pytest.fixture
+def base(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Settings of a server whose database is SQLite's or PostgreSQL's."""
+    if request.param == "postgres" and program("postgres") is None:
+        pytest.skip("PostgreSQL is not installed")
+    with ExitStack() as stack:
+        postgres_too = request.param == "postgres"
+        yield {DATABASE: stack.enter_context(postgres())} if postgres_too else {}
+
+
+def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
+    """Deployments of the file by entrypoint: id and slugs of their schedules."""
+    return {
+        d.entrypoint: (d.id, sorted(s.slug for s in d.schedules))
+        for d in client.read_deployments()
+        if (d.entrypoint, d.name) in deployments_of_file()
+    }
+
+
+@pytest.mark.parametrize("base", BASES, indirect=True)
+def test_deploying_again_leaves_what_there_is(
+    base: dict[str, str], prefect_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in base.items():
+        monkeypatch.setenv(name, value)
+    with kept_server(prefect_home) as service, client_of(service) as client:
+        make_pool(client)
+        seen = []
+        for _ in range(3):
+            deploy(service, mark_environment(service))
+            seen.append(deployed(client))
+    assert len(seen[0]) == len(deployments_of_file())
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0]["flows.upkeep.keep_models"][1] == ["upkeep"]
+
+
+def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Path) -> None:
+    """The upkeep's was called nightly once."""
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import CronSchedule
+
+    nightly = DeploymentScheduleCreate(schedule=CronSchedule(cron="23 3 * * *"), slug="nightly")
+    mine = DeploymentScheduleCreate(schedule=CronSchedule(cron="1 1 * * *"), slug="mine")
+    with kept_server(prefect_home) as service, client_of(service) as client:
+        make_pool(client)
+        deploy(service, mark_environment(service))
+        upkeep = client.read_deployment_by_name("upkeep/local")
+        [present] = upkeep.schedules
+        client.delete_deployment_schedule(upkeep.id, present.id)
+        client.create_deployment_schedules(upkeep.id, [nightly, mine])
+        for _ in range(2):
+            deploy(service, mark_environment(service))
+            drop_former_schedules(client)
+            assert deployed(client)["flows.upkeep.keep_models"][1] == ["mine", "upkeep"]
+
+
+def test_a_deployment_that_is_refused_says_why_from_the_beginning(prefect_home: Path) -> None:
+    """There is no pool to deploy to: Prefect's sentence is longer than a line of its terminal."""
+    whole = r"^prefect deploy: [^\n]*work pool[^\n]*$"
+    with kept_server(prefect_home) as service, pytest.raises(ValueError, match=whole) as refused:
+        deploy(service, mark_environment(service))
+    assert "'local'" in str(refused.value)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("base", BASES, indirect=True)
+def test_the_service_starts_again_on_its_root(base: dict[str, str], tmp_path: Path) -> None:
+    root = open_root(tmp_path / "tree")
+    for _ in range(3):
+        up = Up(root, port=0, **base)
+        try:
+            assert up.is_online()
+        finally:
+            assert up.stop() == 0
 
 
 def test_a_slot_outlives_the_server_that_gave_it(prefect_home: Path) -> None:
