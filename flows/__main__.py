@@ -15,6 +15,7 @@ import typer
 
 from flows.cli import (
     alert_commands,
+    approval_commands,
     arrival_commands,
     dataset_commands,
     history_commands,
@@ -77,6 +78,8 @@ for command in (
     training_commands.search,
     model_commands.score,
     model_commands.retrain,
+    approval_commands.approve,
+    approval_commands.decline,
     model_commands.promote,
     model_commands.rollback,
     policy_commands.policy,

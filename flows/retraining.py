@@ -6,7 +6,6 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed
 
-from flows.approval import with_approval
 from flows.labels import label_run
 from flows.place import check_present, own_root
 from seqclass.monitoring.retraining import RetrainSpec
@@ -23,10 +22,11 @@ from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
-from tasks.retraining.announce import announce, announce_need
+from tasks.retraining.announce import announce
 from tasks.retraining.attempts import begin_try
 from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
 from tasks.retraining.decision import (
+    AWAITS,
     NOTHING_NEW,
     Challenge,
     Outcome,
@@ -38,7 +38,12 @@ from tasks.retraining.detection import NewData, Round, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
 from tasks.training.train import forget_finished, train
 
-STATES = {"promoted": "Promoted", "refused": "Refused", NOTHING_NEW: "NothingNew"}
+STATES = {
+    "promoted": "Promoted",
+    "refused": "Refused",
+    AWAITS: "AwaitsApproval",
+    NOTHING_NEW: "NothingNew",
+}
 
 MET_ANOTHER = "another retraining of this model is running, and looks again when it ends"
 
@@ -53,7 +58,7 @@ def retrain_model(
     """Look at new rows, train a challenger, and promote it or say why not; one run at a time.
 
     A run that meets another leaves the rows to it, which looks again at its end. Ends in a state
-    named Promoted, Refused or NothingNew, with the outcome.
+    named Promoted, Refused, AwaitsApproval or NothingNew, with the outcome.
 
     Args:
         model: Name of the model, whose champion is challenged.
@@ -65,7 +70,7 @@ def retrain_model(
 
     def turn(claim: str) -> Outcome:
         own = apply_policy(name, spec, store.url)
-        outcome = _retrain(Round(name, own, claim, now or datetime.now(UTC), store.url))
+        outcome = _retrain(Round(name, own, claim, now or datetime.now(UTC), store.url, now))
         announce(outcome, store.url)
         return outcome
 
@@ -127,8 +132,7 @@ def _challenge(new_data: NewData, turn: Round) -> Outcome:
             verdict = evaluate_challenger(new_data, seen, candidate, turn)
             write_report(dataset, bench, root_url)
             challenger = register(dataset, training, bench, name, root_url)
-            announce_need(challenger, verdict, spec)
-            challenge = Challenge(challenger, with_approval(verdict, spec))
+            challenge = Challenge(challenger, verdict)
         outcome = apply_decision(new_data, seen, challenge, folder, turn)
     if challenge:
         forget_finished(challenge.challenger, root_url)

@@ -18,6 +18,7 @@ from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.promote import Promotion, promote
 from tasks.registry.publish import publish
 from tasks.registry.register import register
+from tasks.retraining.announce import announce_question
 from tasks.training.train import forget_finished, train
 
 
@@ -57,7 +58,13 @@ def train_classifier(
     refresh_catalogue(store.url, model)
     forget_finished(model, store.url)
     publish(model, outcome["decision"], store.url)
+    announce_question(model, store.url)
     tags = {"model": name, "dataset": dataset.removeprefix("datasets/")}
-    said = "promoted" if outcome["promoted"] else "refused" if outcome["refused"] else "registered"
-    label_run(f"train {model.removeprefix('models/')}", **tags, outcome=said)
+    label_run(f"train {model.removeprefix('models/')}", **tags, outcome=_said(outcome))
     return {"dataset": dataset, "model": model, **outcome}
+
+
+def _said(outcome: Promotion) -> str:
+    if outcome["awaits_approval"]:
+        return "awaits approval"
+    return "promoted" if outcome["promoted"] else "refused" if outcome["refused"] else "registered"

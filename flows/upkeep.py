@@ -11,6 +11,9 @@ from flows.dispatch import start_retrainings
 from flows.place import is_served, own_root
 from flows.retraining import carry_out_late, retrain_model
 from seqclass.store.attempts import attempted
+from tasks.registry.approve import decline_unanswered
+from tasks.registry.catalogue import refresh_catalogue
+from tasks.retraining.announce import announce_answer
 from tasks.retraining.due import find_due
 from tasks.retraining.metrics import write_metrics
 from tasks.retraining.overdue import tell_overdue
@@ -18,8 +21,8 @@ from tasks.retraining.overdue import tell_overdue
 
 @flow(name="upkeep", flow_run_name="upkeep")
 def keep_models(root: str | None = None) -> dict[str, str | None]:
-    """Sweep every inbox, end what was cut short, then start a retraining of every model that has
-    rows for one.
+    """Sweep every inbox, end what was cut short, decline what nobody approved of in time, then
+    start a retraining of every model that has rows for one.
 
     A worker's runs start others and wait for none; elsewhere the retrainings follow each other.
     One model's failure does not keep the others from their turn.
@@ -29,6 +32,7 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     for name in attempted(store):
         with contextlib.suppress(ValueError, OSError):  # of a damaged model the next step tells
             carry_out_late(name, store.url)
+    _decline_unanswered(store.url)
     now = datetime.now(UTC)
     due = find_due(now, store.url)
     tell_overdue(now, store.url)
@@ -41,3 +45,9 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
         raise RuntimeError(f"upkeep: expected every part to end well, failed: {', '.join(failed)}")
     return {**{name: state.name for name, state in states.items()},
             **dict.fromkeys(started, "started")}  # fmt: skip
+
+
+def _decline_unanswered(root_url: str) -> None:
+    for move in decline_unanswered(root_url):
+        refresh_catalogue(root_url, move["model"])
+        announce_answer(move, str(move["refused"]), root_url)

@@ -168,7 +168,8 @@ def promote(
     store = place.store()
     outcome = promote_version(store, model, reason, in_spite, datetime.now(UTC))
     _refresh_index(store, outcome)
-    tell_server(store, "seqclass.model.promoted", outcome, reason)
+    if outcome["moved"]:
+        tell_server(store, "seqclass.model.promoted", outcome, reason)
     show_move(outcome, place.as_json)
     if outcome["refused"]:
         raise typer.Exit(complain(f"{outcome['refused']}; --in-spite promotes it", REFUSED))
@@ -198,16 +199,14 @@ def _refresh_index(store: Root, outcome: "Move") -> None:
 
 
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
-    """Emit an event where a server is configured, or runs for the root; a move needs none."""
-    if not outcome["moved"]:
-        return
+    """Emit an event where a server is configured, or runs for the root; a decision needs none."""
     from flows.service.diagnosis import server_problem
     from flows.service.server import prefect_url, use_service
 
     use_service(store)
     url = prefect_url()
     if url and (problem := server_problem(url)):
-        complain(f"moved, but not announced: PREFECT_API_URL leads to {problem}", 0)
+        complain(f"done, but not announced: PREFECT_API_URL leads to {problem}", 0)
     elif url:
         prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce", store)
         from tasks.retraining.announce import announce_move

@@ -67,6 +67,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
 
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
+    from seqclass.store.approvals import how_to_answer, open_question
     from seqclass.store.audit import read_audit
     from seqclass.store.models import COMPARISON
     from seqclass.store.registry import champion_of, open_model
@@ -79,8 +80,11 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     bad = Bad()
     audit = read_audit(store, model.name, bad)
     name_damaged(bad)
+    question = None if bad else open_question(store, model.name)
+    waits = question and {"version": question.version, "until": question.until.isoformat()}
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
+                     "awaits_approval": waits,
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip
         return
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
@@ -97,6 +101,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         typer.echo(where_line(where))
     then = f"when it was trained: {model.read_json(COMPARISON)['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
+    if question and not decision:
+        typer.echo(how_to_answer(model.name, question))
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 SILENT, STUCK = "seqclass: silent runs have crashed", "seqclass: runs that never began have crashed"
 BEAT, PENDING = "prefect.flow-run.heartbeat", "prefect.flow-run.Pending"
-NAMED = ("NothingNew", "Promoted", "Quarantined", "Refused", "TakenIn")
+NAMED = ("AwaitsApproval", "NothingNew", "Promoted", "Quarantined", "Refused", "TakenIn")
 """Final states that flows give a name of their own: events carry the name, not the type."""
 ENDS = {
     f"prefect.flow-run.{state}"

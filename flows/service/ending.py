@@ -78,7 +78,7 @@ def close_dead_runs(service: Service) -> None:
 
 
 def _alive() -> Any:
-    """A filter of runs that have a process, be it that they wait in it for a person's word."""
+    """A filter of runs that have a process, be it that a person has paused them."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
 

@@ -23,7 +23,8 @@ class RetrainSpec:
     ones of the champion. training: how to train (None: as the champion was).
     significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
     trust_labels: take new labels as they are, those doubted before included.
-    approval: ask a person before a promotion, who has ``approval_s`` seconds to answer.
+    approval: a person decides on what passed the gate; without an answer within ``approval_s``
+    seconds it is declined.
     tries: how often the same rows are tried where trainings fail or die, at least 1. again: try
     rows now that were given up, or wait for their next try or for the end of quiet hours.
     """
@@ -40,7 +41,7 @@ class RetrainSpec:
     least_drop: float = 0.05
     trust_labels: bool = False
     approval: bool = False
-    approval_s: float = 3600.0
+    approval_s: float = 86400.0
     tries: int = 5
     again: bool = False
     drift: DriftSpec = field(default_factory=DriftSpec)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow.parquet as pq
 
 from seqclass.pages.model_policy import policy_shown
-from seqclass.pages.records import Damage, ModelSummary, Move, Retraining, Shift, Version
+from seqclass.pages.records import Awaited, Damage, ModelSummary, Move, Retraining, Shift, Version
 from seqclass.pages.trust import (
     UNKNOWN,
     Retrained,
@@ -16,6 +16,7 @@ from seqclass.pages.trust import (
     trust_of,
     weakest_class,
 )
+from seqclass.store.approvals import open_question
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
@@ -47,6 +48,7 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         moves=moves,
         retrainings=tuple(_retrainings(root, known, bad)),
         policy=policy_shown(root, name, bad),
+        awaits=_awaits(root, name),
         damaged=tuple(Damage(**item) for item in bad),
     )
 
@@ -57,6 +59,16 @@ def _champion(root: Root, name: str, bad: Bad) -> str | None:
     except DamagedError as error:
         note(bad, root.join("models", name, "aliases", "champion.json"), error)
         return None
+
+
+def _awaits(root: Root, name: str) -> Awaited | None:
+    try:
+        question = open_question(root, name)
+    except DamagedError:  # the moves tell of it
+        return None
+    if question is None:
+        return None
+    return Awaited(question.version, question.reason, question.until.isoformat())
 
 
 def _led_to(move: Move, version: str | None) -> bool:

@@ -49,6 +49,15 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Awaited:
+    """A version that awaits a person's approval, why it passed the gate, and until when."""
+
+    version: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True)
 class Shift:
     """How far a number of the rows has moved, in [0, 1]."""
 
@@ -102,6 +111,7 @@ class ModelSummary:
     """All that is known of a model: ``models/<name>/index.json``.
 
     policy: fields of its policy that differ from the defaults, as JSON; None without one.
+    awaits: the version that awaits approval, if one does.
     """
 
     name: str
@@ -111,6 +121,7 @@ class ModelSummary:
     moves: tuple[Move, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
     policy: dict[str, str] | None = None
+    awaits: Awaited | None = None
     damaged: tuple[Damage, ...] = ()
 
     def version(self, number: str | None) -> Version | None:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import cast
 
@@ -35,6 +35,7 @@ from seqclass.store.root import (
 )
 
 MOVES = ("promote", "rollback")
+ASK, REFUSE = "ask", "refuse"
 AUDIT, HEAD = "audit", ".head.json"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 NAME = re.compile(r"\d{6,}\.json|\d{8}T\d{6}\.\d{6}Z-[a-z]+\.json")
@@ -83,6 +84,25 @@ def entry_name(number: int) -> str:
 def next_number(root: Root, name: str) -> int:
     """What the entry to be written next will be called; numbers begin with 1."""
     return _end(root, name, entries_of(root, name))[0] + 1
+
+
+def entry_files(root: Root, name: str) -> list[str]:
+    """File names of the entries in their order: those named by time are of older releases."""
+    names = root.names("models", name, AUDIT)
+    return sorted(names, key=lambda file: ("-" not in file, len(file), file))
+
+
+def next_moment(root: Root, name: str, simulated: datetime | None = None) -> datetime:
+    """The time that the next entry bears: the present, or a simulated time, and always later than
+    the last entry's. The caller holds the model's folder."""
+    now = simulated or datetime.now(UTC)
+    for file in reversed(entry_files(root, name)):
+        try:
+            last = datetime.fromisoformat(read_entry(root, name, file).record["time"])
+            return max(now, last + timedelta(microseconds=1))
+        except (DamagedError, KeyError, TypeError, ValueError):  # verify names it
+            continue
+    return now
 
 
 def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[AuditEntry]:

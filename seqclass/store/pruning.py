@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from seqclass.store.approvals import open_question
 from seqclass.store.audit import STAMP, actor
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.inbox import DONE, INBOX
@@ -87,6 +88,9 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
         found[versions[-1]] = "the newest, whose number is not given again"
     for step, version in zip(range(1, rollbacks + 1), champions_before(root, name), strict=False):
         found[version] = f"rollback goes back to it, step {step}"
+    with contextlib.suppress(DamagedError):  # verify names it
+        if question := open_question(root, name):
+            found[question.version] = "awaits approval"
     return {**found, **({champion: "champion"} if champion else {})}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from seqclass.store.audit import MOVES, check_texts, read_audit, write_audit
+from seqclass.store.audit import MOVES, REFUSE, check_texts, read_audit, write_audit
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.references import ModelRef
@@ -179,7 +179,7 @@ def champions_before(root: Root, name: str) -> Iterator[str]:
 
 def write_refusal(root: Root, name: str, version: str, grounds: Grounds) -> None:
     """Leave an audit entry of a version that was not let in; the champion stays."""
-    write_remark(root, name, "refuse", grounds, version)
+    write_remark(root, name, REFUSE, grounds, version)
 
 
 def write_remark(

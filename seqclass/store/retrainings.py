@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.store.audit import STAMP, entry_name, read_audit
+from seqclass.store.audit import ASK, REFUSE, STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import RetrainingRecord, is_settled
 from seqclass.store.registry import (
@@ -23,6 +23,7 @@ from seqclass.store.registry import (
     finish_move,
     move_champion,
     write_refusal,
+    write_remark,
 )
 from seqclass.store.root import (
     MANIFEST,
@@ -174,29 +175,23 @@ def _carry_out(root: Root, model: str, record: RetrainingRecord) -> None:
     audit = record["audit"]
     if audit is None:
         return
-    version = audit["version"]
+    version, what = audit["version"], audit["what"]
     grounds = Grounds(audit["actor"], audit["reason"], audit["evidence"], _time_of(record))
-    current, is_move = champion_of(root, model), audit["what"] == "promote"
-    if is_move and current == audit["champion"]:
+    current = champion_of(root, model)
+    if what != REFUSE and current != audit["champion"]:
+        late = f"the champion was moved to {current} before this was carried out: {grounds.reason}"
+        what, grounds = REFUSE, replace(grounds, reason=late)
+    if what == ASK:
+        write_remark(root, model, ASK, grounds, version)
+        return
+    if what != REFUSE:
         try:
             move_champion(root, model, version, grounds)
             return
         except DamagedError as error:
             reason = f"damaged before it was carried out: {error}"
             grounds = replace(grounds, reason=reason)
-    elif is_move:
-        late = f"the champion was moved to {current} before this was carried out: {grounds.reason}"
-        grounds = replace(grounds, reason=late)
     write_refusal(root, model, version, grounds)
-
-
-def check_time(root: Root, model: str, now: datetime) -> None:
-    """Refuse a time that the audit knows: it tells a decision from those carried out before."""
-    if now.isoformat() in _written(root, model)[0]:
-        raise ValueError(
-            f"now: expected a time at which nothing was decided yet, got {now.isoformat()}; give "
-            "a later one, or none"
-        )
 
 
 def _written(root: Root, model: str) -> tuple[set[str], set[str]]:

@@ -27,8 +27,7 @@ class Verdict(TypedDict):
     """Whether a candidate is better than the champion, and why, as ``comparison.json`` has it.
 
     reasons: what speaks against, none where it is better. old, newest: comparisons of a
-    retraining on old and new test rows. doubted: whether the new labels are; unanswered: whether a
-    person was asked in vain.
+    retraining on old and new test rows. doubted: whether the new labels are.
     """
 
     champion: str | None
@@ -40,7 +39,6 @@ class Verdict(TypedDict):
     doubted: NotRequired[bool]
     old: NotRequired[Paired | None]
     newest: NotRequired[Paired | None]
-    unanswered: NotRequired[bool]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Moving a champion: by the task, to a better version; by hand, to any, or back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NotRequired, TypedDict, cast
 
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.gate import refused_by
-from seqclass.store.audit import actor
+from seqclass.store.approvals import Question, ask, how_to_answer, open_question
+from seqclass.store.audit import actor, next_moment
 from seqclass.store.leases import locked
 from seqclass.store.models import COMPARISON, Model
 from seqclass.store.references import ModelRef
@@ -28,11 +29,13 @@ from tasks.registry.policy import policy_of
 
 
 class Promotion(TypedDict):
-    """Whether a version became champion, why, and what a gate had against it."""
+    """Whether a version became champion, why, and what a gate had against it; ``awaits_approval``:
+    whether a person has to answer first."""
 
     promoted: bool
     decision: str
     refused: str | None
+    awaits_approval: bool
 
 
 Move = TypedDict(
@@ -58,15 +61,18 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
     model = open_model(root, model_ref)
     with locked(root, "models", model.name):
         replay_pending(root, model.name)
-        verdict = _with_policy(_current_verdict(model, spec), model)
-        if verdict["better"]:
+        verdict = _current_verdict(model, spec)
+        question = _ask(model, verdict) if verdict["better"] else None
+        if verdict["better"] and question is None:
             grounds = Grounds(actor(), verdict["reason"], verdict, datetime.now(UTC))
             move_champion(root, model.name, model.version, grounds)
-    get_run_logger().info("%s: %s", model.ref, verdict["reason"])
+    waits = f"; {how_to_answer(model.name, question)}" if question else ""
+    get_run_logger().info("%s: %s%s", model.ref, verdict["reason"], waits)
     return {
-        "promoted": verdict["better"],
-        "decision": verdict["reason"],
+        "promoted": verdict["better"] and question is None,
+        "decision": f"{verdict['reason']}{waits}",
         "refused": model.manifest["refused"] or refused_by(verdict.get("reasons")),
+        "awaits_approval": question is not None,
     }
 
 
@@ -79,13 +85,16 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> Verdict:
     return compare_with(champion, candidate, model.name, model.root)
 
 
-def _with_policy(verdict: Verdict, model: Model) -> Verdict:
-    """A better version waits for a hand where the model's policy wants a person's word."""
+def _ask(model: Model, verdict: Verdict) -> Question | None:
+    """The question that a better version leaves where the model's policy wants a person's word."""
     policy = policy_of(model.root, model.name)
-    if not verdict["better"] or policy is None or not policy.retraining.approval:
-        return verdict
-    word = f"the policy wants a person's word: 'seqclass promote {model.name}@{model.version}'"
-    return {**verdict, "better": False, "reason": f"{verdict['reason']}; {word}"}
+    if policy is None or not policy.retraining.approval:
+        return None
+    now = next_moment(model.root, model.name)
+    grounds = Grounds(actor(), verdict["reason"], verdict, now)
+    until = now + timedelta(seconds=policy.retraining.approval_s)
+    ask(model.root, model.name, model.version, grounds, until)
+    return open_question(model.root, model.name)
 
 
 def promote_version(root: Root, ref: str, reason: str, in_spite: bool, now: datetime) -> Move:
@@ -102,9 +111,9 @@ def promote_version(root: Root, ref: str, reason: str, in_spite: bool, now: date
         before = champion_of(root, name)
         refused = None if before == model.version or in_spite else _refusal_of(model)
         if before == model.version or refused:
-            return {**_moved(name, before, model.version), "moved": False, "refused": refused}
+            return {**moved_to(name, before, model.version), "moved": False, "refused": refused}
         move_champion(root, name, model.version, Grounds(actor(), reason, {"by": "hand"}, now))
-    return {**_moved(name, before, model.version), "refused": None}
+    return {**moved_to(name, before, model.version), "refused": None}
 
 
 def _refusal_of(model: Model) -> str | None:
@@ -120,7 +129,7 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> Move:
     with locked(root, "models", name):
         cut_short = finish_move(root, name)
         if cut_short and cut_short["what"] == "rollback":
-            return _moved(name, cut_short["from"], str(cut_short["to"]))
+            return moved_to(name, cut_short["from"], str(cut_short["to"]))
         replay_pending(root, name)
         current = champion_of(root, name)
         before = previous_champion(root, name)
@@ -131,8 +140,9 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime) -> Move:
             )
         grounds = Grounds(actor(), reason, {"by": "hand"}, now)
         move_champion(root, name, before, grounds, what="rollback")
-    return _moved(name, current, before)
+    return moved_to(name, current, before)
 
 
-def _moved(name: str, before: str | None, now: str) -> Move:
+def moved_to(name: str, before: str | None, now: str) -> Move:
+    """A move of the champion to this version."""
     return {"model": str(ModelRef(name, now)), "from": before, "to": now, "moved": True}

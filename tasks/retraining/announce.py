@@ -13,18 +13,20 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.approvals import how_to_answer, open_question
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import Root, open_root
-from tasks.evaluation.compare import Verdict
 from tasks.registry.policy import policy_of
+from tasks.registry.promote import Move
 from tasks.registry.publish import artifact_key
-from tasks.retraining.decision import Outcome
+from tasks.retraining.decision import AWAITS, Outcome
 
 MAX_SHOWN = 20
+NEEDED = "seqclass.approval.needed"
 EVENTS = {
+    AWAITS: NEEDED,
     "promoted": "seqclass.model.promoted",
     "refused": "seqclass.model.refused",
     FAILED: "seqclass.model.failed",
@@ -39,11 +41,28 @@ def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
 
 
 @task(name="ask for approval")
-def announce_need(challenger: str, verdict: Verdict, spec: RetrainSpec) -> None:
-    """Emit ``seqclass.approval.needed`` where a person is about to be asked."""
-    if verdict["better"] and spec.approval:
-        reason = f"{verdict['reason']}; answer within {spec.approval_s:g} s"
-        announce_move("seqclass.approval.needed", challenger, {"reason": reason})
+def announce_question(model_ref: str, root_url: str) -> None:
+    """Emit ``seqclass.approval.needed`` where a person is asked about this version."""
+    root, name = open_root(root_url), ModelRef.parse(model_ref).name
+    question = open_question(root, name)
+    if question is not None and question.version == ModelRef.parse(model_ref).version:
+        reason = f"{question.reason}; {how_to_answer(name, question)}"
+        announce_move(NEEDED, model_ref, {"reason": reason, "owner": owner_of(root, name)})
+
+
+@task(name="announce answer")
+def announce_answer(move: Move, reason: str, root_url: str) -> None:
+    """Emit the event of a question that a person has answered, or that nobody has in time."""
+    name = ModelRef.parse(move["model"]).name
+    owner = owner_of(open_root(root_url), name)
+    event = EVENTS["promoted" if move["moved"] else "refused"]
+    announce_move(event, move["model"], {**move, "reason": reason, "owner": owner})
+
+
+def owner_of(root: Root, name: str) -> str:
+    """Whom the policy of a model names; nobody: an empty text."""
+    policy = policy_of(root, name)
+    return policy.owner if policy else ""
 
 
 @task(name="announce")
@@ -52,8 +71,7 @@ def announce(outcome: Outcome, root_url: str) -> None:
     keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
     root = open_root(root_url)
     model = open_model(root, outcome["model"])
-    policy = policy_of(root, model.name)
-    payload = {**{key: outcome.get(key) for key in keys}, "owner": policy.owner if policy else ""}
+    payload = {**{key: outcome.get(key) for key in keys}, "owner": owner_of(root, model.name)}
     if outcome.get("folder"):
         key = f"{artifact_key(model.name)}-retraining"
         create_markdown_artifact(_summary(root, outcome), key)

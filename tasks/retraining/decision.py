@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypedDict, cast
 
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.quality import QualityChange
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.attempts import end_attempt, write_attempt
-from seqclass.store.audit import actor, next_number
+from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
 from seqclass.store.datasets import open_dataset
 from seqclass.store.leases import check_held, check_lease, locked
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
     FAILED,
-    check_time,
     commit_retraining,
     replay_pending,
     write_suspect_labels,
@@ -28,6 +28,9 @@ from tasks.retraining.detection import NewData, Round, attempt_at
 from tasks.retraining.inspect_rows import Compared, Seen, new_rows
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
+AWAITS = "awaits approval"
+DECISIONS = {"promote": PROMOTED, REFUSE: REFUSED, ASK: AWAITS}
+"""What a retraining calls the entries that it leaves in the audit."""
 
 
 class Outcome(TypedDict, total=False):
@@ -65,18 +68,19 @@ def apply_decision(
     workspace: str,
     turn: Round,
 ) -> Outcome:
-    """Promote or refuse the challenger, if there is one, and seal the record of the retraining.
+    """Promote or refuse the challenger, if there is one, or ask a person about it, and seal the
+    record of the retraining.
 
     The record is sealed first: it is the decision, and what follows from it can be repeated.
     """
     root, outcome = open_root(turn.root_url), _look(new_data, seen)
-    name, now = new_data.name, turn.now
+    name = new_data.name
     with locked(root, "models", name):
         check_lease(root, turn.claim)
         replay_pending(root, name)
-        check_time(root, name, now)
+        now = next_moment(root, name, turn.simulated)
         if challenge is not None:
-            outcome |= _decide(root, *challenge)
+            outcome |= _decide(root, challenge, now, turn.spec)
             if challenge.verdict["doubted"]:
                 _doubt(root, new_data, turn.spec, workspace)
         sealed = {
@@ -152,30 +156,34 @@ def _look(new_data: NewData, seen: Seen) -> Outcome:
     }
 
 
-def _decide(root: Root, challenger: str, verdict: Verdict) -> Outcome:
+def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
     """What the audit will say; a champion that was moved meanwhile is beaten by nobody."""
-    model = open_model(root, challenger)
+    model, verdict = open_model(root, challenge.challenger), challenge.verdict
+    current, number = champion_of(root, model.name), next_number(root, model.name)
+    until = now + timedelta(seconds=spec.approval_s)
     reasons = list(verdict["reasons"])
-    current = champion_of(root, model.name)
     if current != verdict["champion"]:
         reasons.append(
             f"the champion was moved to {current} meanwhile, and the challenger was compared "
             f"with {verdict['champion']}; retrain again"
         )
+    what = REFUSE if reasons else ASK if spec.approval else "promote"
+    why = "; ".join(reasons) or verdict["reason"]
+    waits = how_to_answer(model.name, Question(number, model.version, why, until))
     return {
-        "decision": REFUSED if reasons else PROMOTED,
-        "reasons": reasons or [verdict["reason"]],
+        "decision": DECISIONS[what],
+        "reasons": reasons or [verdict["reason"], *[waits] * (what == ASK)],
         "challenger": model.ref,
         "doubted": verdict["doubted"],
-        "settled": current == verdict["champion"] and not verdict.get("unanswered", False),
+        "settled": current == verdict["champion"],
         "audit": {
-            "what": "refuse" if reasons else "promote",
-            "number": next_number(root, model.name),
+            "what": what,
+            "number": number,
             "champion": current,
             "version": model.version,
             "actor": actor(),
-            "reason": "; ".join(reasons) or verdict["reason"],
-            "evidence": verdict,
+            "reason": why,
+            "evidence": with_until(verdict, until) if what == ASK else verdict,
         },
     }
 

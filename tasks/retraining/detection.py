@@ -42,13 +42,15 @@ class NewData:
 
 @dataclass(frozen=True)
 class Round:
-    """One retraining of a model: how, under which lease, and at what time."""
+    """One retraining of a model: how, under which lease, and when it began; ``simulated``: the
+    time of its acts, where that is not the present."""
 
     model: str
     spec: RetrainSpec
     claim: str
     now: datetime
     root_url: str
+    simulated: datetime | None = None
 
 
 OpenDataset = Callable[[Root, str], Dataset]

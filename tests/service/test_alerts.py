@@ -15,12 +15,12 @@ from prefect.states import Crashed
 from flows.service.alerts import CRASHED, TOLD, tell_nobody, tell_through
 from flows.service.automations import find
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.approvals import ask
 from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
 from tasks.data.notify import announce_refusal
 from tasks.registry.policy import set_policy
-from tasks.retraining.announce import announce_move, announce_need
+from tasks.retraining.announce import announce_move, announce_question
 from tasks.retraining.overdue import tell_overdue
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -80,17 +80,18 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     move_champion(
         root, "toy", store_version(root, "toy", **known).version, Grounds("me", "", {}, NOW)
     )
+    asked = store_version(root, "toy", **known)
+    ask(root, "toy", asked.version, Grounds("me", "not worse", {}, NOW), datetime.now(UTC))
     store_series(root, n=90)
     policy = ModelPolicy(owner="ann", due_s=60)
     set_policy(root, "toy", policy, "", NOW + timedelta(seconds=1))
-    better = {"better": True, "reason": "not worse"}
     for event in ("seqclass.model.refused", "seqclass.model.failed", "seqclass.quality.dropped"):
         announce_move(event, "models/toy@v1", {"reasons": ["worse"], "owner": "ann"})
     announce_refusal(root, "toy", "b.parquet", "another unit")
     crashing(return_state=True)
     with disable_run_logger():
-        announce_need.fn("models/toy@v2", better, RetrainSpec(approval=True))
-        announce_need.fn("models/toy@v2", better, RetrainSpec())
+        announce_question.fn("models/toy@v1", root.url)
+        announce_question.fn(asked.ref, root.url)
         assert tell_overdue.fn(datetime.now(UTC), root.url) == ["toy"]
         assert tell_overdue.fn(datetime.now(UTC), root.url) == []
     announce_move("seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})

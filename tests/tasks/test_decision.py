@@ -11,28 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.logging import disable_run_logger
 
 import seqclass.store.registry
 import tasks.retraining.decision
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.store.approvals import open_question
 from seqclass.store.attempts import Attempt, read_attempt, write_attempt
 from seqclass.store.audit import read_audit
 from seqclass.store.leases import locked
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import replay_pending, retrainings_of
 from seqclass.store.root import Root
-from seqclass.store.staging import staging
 from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.decision import Challenge
-from tasks.retraining.detection import NewData, Round, detect_new_data
 from tests.support.places import NOW
-from tests.support.stored import SCORES, store_champion, store_series, store_version
+from tests.support.stored import make_champion
+from tests.support.verdicts import LATER, VERDICT, apply_verdict, store_two
 
-VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
 WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
-SEEN = {"resting": None, "words": [], "quality": None, "drift": None}
-LATER = NOW + timedelta(hours=1)
+ASKING = RetrainSpec(approval=True, approval_s=60)
 STEPS = {
     "before it is sealed": (tasks.retraining.decision, "commit_retraining"),
     "before the audit": (seqclass.store.registry, "write_audit"),
@@ -43,23 +39,7 @@ STEPS = {
 @pytest.fixture
 def two(root: Root) -> Root:
     """A root with two versions, of which the first is champion."""
-    ref = store_series(root).ref
-    store_champion(root, "toy", dataset=ref, metrics=SCORES)
-    store_version(root, "toy", dataset=ref, metrics=SCORES)
-    return root
-
-
-def apply_verdict(root: Root, verdict: dict[str, Any], now: datetime = LATER) -> dict[str, Any]:
-    known = next(iter(root.names("datasets", "toy")))
-    new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", 30)
-    with disable_run_logger(), staging(root, "retraining-toy") as folder:
-        return tasks.retraining.decision.apply_decision.fn(
-            new_data,
-            SEEN,
-            Challenge("models/toy@v2", verdict),
-            folder,
-            Round("toy", RetrainSpec(), "", now, root.url),
-        )
+    return store_two(root)
 
 
 @contextmanager
@@ -155,18 +135,36 @@ def test_a_hand_that_is_stopped_half_way_moves_once(
     assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "promote", "rollback"]
 
 
-def test_two_decisions_at_one_time_are_refused(two: Root) -> None:
+def test_decisions_at_one_time_of_a_simulation_follow_each_other(two: Root) -> None:
     apply_verdict(two, WORSE)
-    with pytest.raises(ValueError, match="now: expected a time at which nothing was decided yet"):
-        apply_verdict(two, VERDICT)
+    apply_verdict(two, VERDICT)
+    times = [datetime.fromisoformat(entry["time"]) for entry in read_audit(two, "toy")]
+    assert times[1] == LATER
+    assert times == sorted(set(times))
+    assert len(retrainings_of(two, "toy")) == 2
 
 
-def test_who_was_not_answered_may_ask_again(two: Root) -> None:
-    silence = {**VERDICT, "reasons": ["nobody approved of it"], "unanswered": True}
-    grown = store_series(two, n=90)
-    found = apply_verdict(two, silence)
-    assert (found["decision"], found["settled"]) == ("refused", False)
-    assert read_audit(two, "toy")[-1]["reason"] == "nobody approved of it"
-    with disable_run_logger():
-        new_data = detect_new_data.fn("toy", RetrainSpec(), LATER, two.url)
-    assert (new_data.latest, new_data.rows, new_data.waiting) == (grown.ref, 30, None)
+@pytest.mark.parametrize("step", ["before it is sealed", "before the audit"])
+def test_a_question_that_is_cut_short_is_asked_once(
+    two: Root, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with killed_at(step, monkeypatch):
+        ended = in_a_child(lambda: apply_verdict(two, VERDICT, spec=ASKING))
+    assert ended == signal.SIGKILL
+    for _ in range(2):
+        come_again(two)
+    question = open_question(two, "toy")
+    assert (question is not None) == (step == "before the audit")
+    assert [entry["what"] for entry in read_audit(two, "toy")[1:]] == ["ask"] * bool(question)
+    assert champion_of(two, "toy") == "v1"
+
+
+def test_a_question_that_is_overtaken_before_it_is_asked_is_a_refusal(
+    two: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed_at("before the audit", monkeypatch):
+        in_a_child(lambda: apply_verdict(two, VERDICT, spec=ASKING))
+    make_champion(two, "toy", "v2", 2)
+    come_again(two)
+    assert open_question(two, "toy") is None
+    assert read_audit(two, "toy")[-1]["what"] == "refuse"

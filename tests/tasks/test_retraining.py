@@ -355,47 +355,17 @@ def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("approve", [True, False])
-def test_a_person_has_the_last_word(own: tuple[Root, Path], approve: bool) -> None:
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
-    from prefect.flow_runs import resume_flow_run
+def test_a_retraining_that_asks_ends_in_a_state_that_says_so(own: tuple[Root, Path]) -> None:
+    from flows.retraining import retrain_model
 
     root, folder = own
     bring(root, folder, series(1000, 100))
-
-    def answer() -> None:
-        paused = FlowRunFilter(
-            state=FlowRunFilterState.model_validate({"type": {"any_": ["PAUSED"]}})
-        )
-        with get_client(sync_client=True) as client:
-            run = until(lambda: client.read_flow_runs(flow_run_filter=paused), 120)[0]
-        resume_flow_run(run.id, run_input={"approve": approve, "reason": "I looked"})
-
-    # A thread has no settings of its own, so it takes this one's: the address of the server.
-    person = threading.Thread(target=contextvars.copy_context().run, args=(answer,))
-    person.start()
-    found = retrain(root, approval=True, approval_s=120)
-    person.join()
-    assert found["decision"] == ("promoted" if approve else "refused")
-    assert "I looked" in found["reasons"][0]
-    assert champion_of(root, "toy") == ("v2" if approve else "v1")
-
-
-def test_silence_is_no_approval_and_the_run_goes_on(prefect: str) -> None:
-    from prefect import flow
-
-    from flows.approval import with_approval
-
-    @flow(name="ask")
-    def ask() -> dict[str, Any]:
-        spec = RetrainSpec(approval=True, approval_s=1)
-        return with_approval({"better": True, "reason": "not worse"}, spec)
-
-    found = ask()
-    assert not found["better"]
-    assert found["reasons"] == ["nobody approved of it within 1 s; the next run asks again"]
-    assert found["unanswered"]
+    spec = RetrainSpec(approval=True)
+    state: Any = retrain_model("toy", spec, root.url, return_state=True)
+    assert (state.name, state.is_completed()) == ("AwaitsApproval", True)
+    assert "v2 awaits approval until" in state.message
+    assert champion_of(root, "toy") == "v1"
+    assert "nothing new since the last look" in retrain(root, approval=True)["reasons"][0]
 
 
 @pytest.mark.slow

@@ -1,0 +1,84 @@
+"""Approvals: a version that passed the gate waits in the audit for a person's answer.
+
+A question is an entry of the audit, so it outlives every process, server and machine. It is open
+until an entry follows that moves the champion, refuses the version, or asks about another one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from seqclass.store.audit import ASK, MOVES, REFUSE, Entry, entry_files, read_entry
+from seqclass.store.registry import Grounds, write_remark
+from seqclass.store.root import DamagedError, Root
+
+UNTIL = "until"
+"""Key of a question's evidence: the time (ISO 8601) after which it counts as declined."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An open question: the audit entry that asks it, the version, why it passed, and until when
+    a person may answer."""
+
+    number: int
+    version: str
+    reason: str
+    until: datetime
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time to answer has passed."""
+        return now > self.until
+
+    @property
+    def words(self) -> str:
+        """What it waits for, and until when."""
+        return f"{self.version} awaits approval until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def how_to_answer(name: str, question: Question) -> str:
+    """What waits, and the command that answers."""
+    command = f"'seqclass approve {name}@{question.version} --reason WHY'"
+    return f"{question.words}: {command}, or decline"
+
+
+def open_question(root: Root, name: str) -> Question | None:
+    """The question about a model that is still to be answered; None where there is none.
+
+    Only the newest entries of the audit are read. DamagedError where one of them can't be.
+    """
+    refused = set()
+    for file in reversed(entry_files(root, name)):
+        entry = read_entry(root, name, file)
+        what, candidate = entry.record.get("what"), entry.record.get("candidate")
+        if what in MOVES:
+            return None
+        if what == REFUSE:
+            refused.add(candidate)
+        if what == ASK:
+            return None if candidate in refused else _question(entry)
+    return None
+
+
+def _question(entry: Entry) -> Question:
+    record = entry.record
+    try:
+        until = datetime.fromisoformat(record["evidence"][UNTIL]).astimezone(UTC)
+        return Question(entry.number, record["candidate"], str(record["reason"]), until)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(
+            f"{entry.path}: expected a question with its version and until when it waits, got "
+            f"another record ({error}); restore the file"
+        ) from error
+
+
+def ask(root: Root, name: str, version: str, grounds: Grounds, until: datetime) -> None:
+    """Leave the question whether this version may become champion; the caller holds the model."""
+    evidence = with_until(grounds.evidence, until)
+    write_remark(root, name, ASK, replace(grounds, evidence=evidence), version)
+
+
+def with_until(evidence: Mapping[str, Any], until: datetime) -> dict[str, Any]:
+    """Evidence of a question that waits until this time."""
+    return {**evidence, UNTIL: until.isoformat()}

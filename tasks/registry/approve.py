@@ -1,0 +1,127 @@
+"""Tasks: a person's answer about a version that awaits approval, and what nobody answered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect import get_run_logger, task
+
+from seqclass.store.approvals import Question, open_question
+from seqclass.store.audit import actor, next_moment
+from seqclass.store.leases import locked
+from seqclass.store.references import ModelRef
+from seqclass.store.registry import (
+    Grounds,
+    champion_of,
+    check_model,
+    move_champion,
+    write_refusal,
+)
+from seqclass.store.retrainings import replay_pending
+from seqclass.store.root import Root, open_root
+from tasks.registry.promote import Move, moved_to
+
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person says to a question, why, and who it is."""
+
+    approve: bool
+    reason: str
+    actor: str
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("reason: expected words for the audit, got none; say why")
+
+
+def named_in_form(name: str) -> str:
+    """Who answers through Prefect: the name in the form, and the account that the run has."""
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"name: expected 1 to {LONGEST_NAME} printable characters for the audit, got "
+            f"{name[:LONGEST_NAME]!r}; say who answers"
+        )
+    return f"{name.strip()} (by the form in Prefect, run by {actor()})"
+
+
+@task(name="answer")
+def answer(ref: str, said: Answer, root_url: str) -> Move:
+    """Let a version that awaits approval become champion, or decline it."""
+    move = answer_question(open_root(root_url), ref, said)
+    get_run_logger().info("%s: %s", ref, "approved" if move["moved"] else "declined")
+    return move
+
+
+def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = None) -> Move:
+    """Carry out a person's answer, with an entry in the audit.
+
+    ValueError where the version awaits no approval, or its time is over.
+    """
+    wanted = ModelRef.parse(ref)
+    name = check_model(root, wanted.name)
+    with locked(root, "models", name):
+        replay_pending(root, name)
+        moment = next_moment(root, name, now)
+        question = _question_about(root, wanted, moment)
+        evidence = {"by": "hand", "question": question.number}
+        grounds = Grounds(said.actor, said.reason, evidence, moment)
+        move = moved_to(name, champion_of(root, name), question.version)
+        if said.approve:
+            move_champion(root, name, question.version, grounds)
+        else:
+            write_refusal(root, name, question.version, grounds)
+    return {**move, "moved": said.approve}
+
+
+def _question_about(root: Root, wanted: ModelRef, now: datetime) -> Question:
+    question = open_question(root, wanted.name)
+    if question is None or question.version != wanted.version:
+        waits = f"{wanted.name}@{question.version} does" if question else "none does"
+        raise ValueError(
+            f"MODEL: expected a version that awaits approval, got {wanted.short!r}; {waits} of "
+            f"{wanted.name}, and 'seqclass history {wanted.name}' tells what was decided"
+        )
+    if question.is_over(now):
+        raise ValueError(
+            f"MODEL: expected an answer until {question.until:%Y-%m-%d %H:%M:%S} UTC, got one "
+            f"later; {wanted.short} counts as declined"
+        )
+    return question
+
+
+@task(name="decline unanswered")
+def decline_unanswered(root_url: str) -> list[Move]:
+    """Decline versions that nobody has answered about in time; one damaged model keeps no other
+    from it."""
+    root, declined = open_root(root_url), list[Move]()
+    for name in root.names("models"):
+        try:
+            move = decline_if_over(root, name)
+        except (ValueError, OSError) as error:  # verify names what is damaged
+            get_run_logger().warning("%s: %s", name, error)
+        else:
+            declined += [move] if move else []
+    return declined
+
+
+def decline_if_over(root: Root, name: str, now: datetime | None = None) -> Move | None:
+    """Decline the version that waits too long for an answer; None where none does."""
+    if open_question(root, name) is None:
+        return None
+    with locked(root, "models", name):
+        replay_pending(root, name)
+        question, moment = open_question(root, name), next_moment(root, name, now)
+        if question is None or not question.is_over(moment):
+            return None
+        evidence = {"question": question.number}
+        grounds = Grounds(actor(), unanswered(question), evidence, moment)
+        write_refusal(root, name, question.version, grounds)
+        move = moved_to(name, champion_of(root, name), question.version)
+    return {**move, "moved": False, "refused": unanswered(question)}
+
+
+def unanswered(question: Question) -> str:
+    """Why a version is declined that nobody has answered about."""
+    return f"declined: nobody answered until {question.until:%Y-%m-%d %H:%M:%S} UTC"

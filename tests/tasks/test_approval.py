@@ -1,0 +1,217 @@
+"""Approval: what passed the gate waits in the root for a person, and for nothing else."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.pages.catalogue import refresh
+from seqclass.store.approvals import open_question
+from seqclass.store.attempts import Attempt, read_attempt, write_attempt
+from seqclass.store.audit import actor, read_audit
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.pruning import plan_pruning
+from seqclass.store.registry import champion_of
+from seqclass.store.retrainings import last_settled, retrainings_of
+from seqclass.store.root import Root
+from tasks.registry.approve import Answer, answer_question, decline_if_over
+from tasks.registry.policy import set_policy
+from tests.support.commands import Command
+from tests.support.places import NOW
+from tests.support.stored import SCORES, make_champion, store_version
+from tests.support.verdicts import LATER, VERDICT, apply_verdict, store_two
+
+DAY = RetrainSpec(approval=True, approval_s=86400)
+SOON = LATER + timedelta(minutes=1)
+YES, NO = Answer(True, "I looked", "ann"), Answer(False, "labels are odd", "ann")
+
+
+@pytest.fixture
+def asked(root: Root) -> Root:
+    """A champion v1, and a v2 that passed the gate and awaits approval for a day."""
+    store_two(root)
+    write_attempt(root, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
+    apply_verdict(root, VERDICT, spec=DAY)
+    return root
+
+
+def decided(root: Root) -> list[tuple[str, str | None]]:
+    return [(entry["what"], entry.get("candidate")) for entry in read_audit(root, "toy")]
+
+
+def test_the_run_that_asks_ends_and_counts_as_no_failed_try(root: Root) -> None:
+    store_two(root)
+    write_attempt(root, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
+    found = apply_verdict(root, VERDICT, spec=DAY)
+    assert (found["decision"], found["settled"]) == ("awaits approval", True)
+    assert "seqclass approve toy@v2" in found["reasons"][-1]
+    assert read_attempt(root, "toy") is None
+    assert champion_of(root, "toy") == "v1"
+    question = open_question(root, "toy")
+    assert question is not None
+    assert (question.version, question.until) == ("v2", LATER + timedelta(days=1))
+    assert last_settled(root, "toy")["decision"] == "awaits approval"
+    assert verify_tree(root)["bad"] == []
+
+
+def test_an_approval_moves_the_champion_and_names_who_and_why(asked: Root) -> None:
+    move = answer_question(asked, "toy@v2", YES, SOON)
+    assert (move["moved"], move["from"], move["to"]) == (True, "v1", "v2")
+    assert champion_of(asked, "toy") == "v2"
+    entry = read_audit(asked, "toy")[-1]
+    assert (entry["what"], entry["actor"], entry["reason"]) == ("promote", "ann", "I looked")
+    assert entry["evidence"] == {"by": "hand", "question": 2}
+    assert entry["time"] == SOON.isoformat()
+    assert open_question(asked, "toy") is None
+    assert verify_tree(asked)["bad"] == []
+
+
+def test_a_declined_version_is_refused_and_the_champion_stays(asked: Root) -> None:
+    assert not answer_question(asked, "toy@v2", NO, SOON)["moved"]
+    assert champion_of(asked, "toy") == "v1"
+    entry = read_audit(asked, "toy")[-1]
+    assert (entry["what"], entry["candidate"], entry["actor"]) == ("refuse", "v2", "ann")
+    assert entry["reason"] == "labels are odd"
+    with pytest.raises(ValueError, match="expected a version that awaits approval"):
+        answer_question(asked, "toy@v2", YES, SOON)
+
+
+def test_past_its_time_it_is_declined_and_can_t_be_approved(asked: Root) -> None:
+    over = LATER + timedelta(days=1, seconds=1)
+    assert decline_if_over(asked, "toy", over - timedelta(seconds=2)) is None
+    with pytest.raises(ValueError, match=r"expected an answer until .*, got one later"):
+        answer_question(asked, "toy@v2", YES, over)
+    declined = decline_if_over(asked, "toy", over)
+    assert declined is not None
+    assert "nobody answered until" in str(declined["refused"])
+    assert decided(asked)[-1] == ("refuse", "v2")
+    assert decline_if_over(asked, "toy", over) is None
+    assert champion_of(asked, "toy") == "v1"
+
+
+@pytest.mark.parametrize("what", ["another question", "another champion"])
+def test_a_newer_decision_makes_a_question_stale(asked: Root, what: str) -> None:
+    third = store_version(asked, "toy", dataset="datasets/toy@0", metrics=SCORES).version
+    if what == "another question":
+        apply_verdict(asked, VERDICT, SOON, DAY, third)
+    else:
+        make_champion(asked, "toy", third, 7200)
+    with pytest.raises(ValueError, match="expected a version that awaits approval, got 'toy@v2'"):
+        answer_question(asked, "toy@v2", YES, SOON)
+    question = open_question(asked, "toy")
+    assert (question and question.version) == (third if what == "another question" else None)
+
+
+def test_the_refusal_of_another_version_leaves_a_question_open(asked: Root) -> None:
+    third = store_version(asked, "toy", dataset="datasets/toy@0", metrics=SCORES).version
+    apply_verdict(asked, {**VERDICT, "reasons": ["worse"]}, SOON, DAY, third)
+    assert answer_question(asked, "toy@v2", YES, SOON)["moved"]
+    assert decided(asked) == [
+        ("promote", None), ("ask", "v2"), ("refuse", third), ("promote", None)
+    ]  # fmt: skip
+
+
+def test_what_awaits_approval_is_not_pruned(asked: Root) -> None:
+    for _ in range(2):
+        store_version(asked, "toy", dataset="datasets/toy@0", metrics=SCORES)
+    why = {item.ref: item.why for item in plan_pruning(asked, PruneSpec(days=0), SOON)}
+    assert why["models/toy@v2"] == "awaits approval"
+    assert why["models/toy@v3"] == ""
+
+
+def test_the_page_shows_what_waits_until_it_is_answered(asked: Root) -> None:
+    def page() -> str:
+        refresh(asked, ["models/toy@v2"])
+        return asked.fs.cat_file(asked.join("models", "toy", "index.html")).decode()
+
+    assert "<strong>v2 awaits approval</strong>" in page()
+    assert "seqclass approve toy@v2" in page()
+    answer_question(asked, "toy@v2", YES, SOON)
+    assert "awaits approval</strong>" not in page()
+
+
+@pytest.fixture
+def now_asked(root: Root) -> Root:
+    store_two(root)
+    apply_verdict(root, VERDICT, None, DAY)
+    return root
+
+
+@pytest.mark.parametrize(("word", "champion"), [("approve", "v2"), ("decline", "v1")])
+def test_commands_answer_with_the_account(
+    now_asked: Root, seqclass_json: Callable[..., dict], word: str, champion: str
+) -> None:
+    move = seqclass_json(word, "toy@v2", "--reason", "I looked")
+    assert (move["model"], move["moved"]) == ("models/toy@v2", word == "approve")
+    assert champion_of(now_asked, "toy") == champion
+    entry = read_audit(now_asked, "toy")[-1]
+    assert (entry["actor"], entry["reason"]) == (actor(), "I looked")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["approve", "toy@v1", "--reason", "x"], "MODEL: expected a version that awaits approval"),
+        (["decline", "toy", "--reason", "x"], "MODEL: expected a version that awaits approval"),
+        (["approve", "none@v1", "--reason", "x"], "MODEL: expected one of toy@v1"),
+        (["approve", "toy@v2", "--reason", " "], "reason: expected words for the audit"),
+        (["approve", "toy@v2"], "Missing option '--reason'"),
+    ],
+)
+def test_a_bad_answer_is_one_line(
+    now_asked: Root, seqclass: Command, words: list[str], says: str
+) -> None:
+    code, _, err = seqclass(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"seqclass: {says}")
+    assert open_question(now_asked, "toy") is not None
+
+
+def test_the_form_s_name_and_the_run_s_account_stand_in_the_audit(
+    now_asked: Root, prefect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.approval import answer_approval
+
+    for name in ("", "a\nb", "x" * 81):
+        with pytest.raises(ValueError, match="name: expected 1 to 80 printable characters"):
+            answer_approval("toy@v2", "approve", name, "I looked", now_asked.url)
+    answer_approval("toy@v2", "approve", "Ann Lee", "I looked", now_asked.url)
+    entry = read_audit(now_asked, "toy")[-1]
+    assert entry["actor"] == f"Ann Lee (by the form in Prefect, run by {actor()})"
+    assert (entry["what"], entry["reason"]) == ("promote", "I looked")
+    assert champion_of(now_asked, "toy") == "v2"
+
+
+def test_the_upkeep_declines_what_nobody_answered(root: Root, prefect: str) -> None:
+    from flows.upkeep import keep_models
+
+    store_two(root)
+    apply_verdict(root, VERDICT, NOW, DAY)
+    keep_models(root.url)
+    assert decided(root)[-1] == ("refuse", "v2")
+    assert "nobody answered until" in read_audit(root, "toy")[-1]["reason"]
+    page = json.loads(root.fs.cat_file(root.join("models", "toy", "index.json")))
+    assert page["awaits"] is None
+
+
+def test_a_training_under_a_policy_asks(root: Root) -> None:
+    from tasks.registry.promote import promote
+
+    store_version(root, "toy", {"champion": None, "better": True, "reason": "the first"})
+    set_policy(root, "toy", ModelPolicy(DAY), "", datetime.now(UTC))
+    from seqclass.training.spec import TrainingSpec
+
+    with disable_run_logger():
+        found: Any = promote.fn("toy@v1", TrainingSpec(), root.url)
+    assert (found["promoted"], found["refused"], found["awaits_approval"]) == (False, None, True)
+    assert "seqclass approve toy@v1" in found["decision"]
+    assert champion_of(root, "toy") is None
+    answer_question(root, "toy@v1", YES)
+    assert champion_of(root, "toy") == "v1"
+    assert retrainings_of(root, "toy") == []
