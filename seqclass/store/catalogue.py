@@ -6,6 +6,7 @@ from typing import Any, TypedDict, TypeVar, cast
 
 from seqclass.store.audit import audit_problems
 from seqclass.store.datasets import committed_versions, odd_fields
+from seqclass.store.layout import sealed_folders
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.policy import POLICY, read_policy
@@ -23,7 +24,7 @@ from seqclass.store.root import (
     read_manifest,
     readable,
 )
-from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.scores import SCORES
 from seqclass.store.signatures import unsigned_versions
 from seqclass.store.studies import SEARCHES, STUDIES
 
@@ -137,11 +138,9 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
     return [
         root.join(kind, name, version)
         for kind in ("datasets", "models", STUDIES, SEARCHES, RETRAININGS)
-        for name in root.names(kind)
-        for version in root.names(kind, name)
-        if root.exists(kind, name, version, MANIFEST)
-        and kind_wanted in ("", kind)
-        and name_wanted in ("", name)
+        if kind_wanted in ("", kind)
+        for _, name, version in sealed_folders(root, kind)
+        if name_wanted in ("", name)
         and (version == version_wanted or _abbreviates(version_wanted, version))
     ]
 
@@ -151,9 +150,8 @@ def _score_folders(root: Root, ref: str | None) -> list[str]:
     kind, name, version = _parts(ref)
     if kind not in ("", "models"):
         return []
-    names = [name] if name else root.names(SCORES)
-    folders = [folder for model in names for folder in score_folders(root, model)]
-    return [folder for folder in folders if version in ("", root.parts_of(folder)[2])]
+    found = [own for own in sealed_folders(root, SCORES) if name in ("", own[1])]
+    return [root.join(*own) for own in found if version in ("", own[2])]
 
 
 def _abbreviates(wanted: str, version: str) -> bool:

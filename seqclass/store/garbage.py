@@ -1,4 +1,4 @@
-"""What killed runs left behind: work in progress, drafts, folders without a manifest."""
+"""What killed runs left behind: work in progress, drafts, half-made and half-removed folders."""
 
 import contextlib
 import fcntl
@@ -6,12 +6,10 @@ import glob
 import os
 import re
 import time
-from collections.abc import Iterator
 
+from seqclass.store.intents import STAGING, Intent, intents
 from seqclass.store.root import MANIFEST, Root, entries
-from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.seeds import UNFINISHED
-from seqclass.store.staging import STAGING
 
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
@@ -27,10 +25,14 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 def collect_garbage(root: Root) -> list[str]:
     """Remove what killed runs left behind; the work of living processes stays.
 
-    Returns the folders and files that were removed.
+    Returns the folders and files that were removed. A folder that was sealed is never among them,
+    though it has lost its manifest.
     """
-    left = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
-    left += [path for path in _versions_without_manifest(root) if _may_collect_version(root, path)]
+    intended = intents(root)
+    living = [intent.target for intent in intended if not _is_abandoned(root, intent.path)]
+    left = [path for intent in intended if intent.target not in living
+            for path in _half_made(root, intent)]  # fmt: skip
+    left += [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
     left += _drafts(root) + _old_seeds(root)
     for path in left:
         with contextlib.suppress(FileNotFoundError):
@@ -65,22 +67,12 @@ def _is_left(path: str) -> bool:
     return True
 
 
-def _versions_without_manifest(root: Root) -> Iterator[str]:
-    digest = r"[0-9a-f]{16}"
-    entry = r"\d{8}T.*"
-    kinds = {"datasets": digest, "models": r"v\d+", "studies": digest, "searches": digest,
-             "retrainings": entry}  # fmt: skip
-    for kind, pattern in kinds.items():
-        for name in root.names(kind):
-            for version in root.names(kind, name):
-                if re.fullmatch(pattern, version) and not root.exists(
-                    kind, name, version, MANIFEST
-                ):
-                    yield root.join(kind, name, version)
-    for model in root.names(SCORES):
-        for path in score_folders(root, model, complete=False):
-            if re.fullmatch(digest, path.rpartition("/")[2]):
-                yield path
+def _half_made(root: Root, intent: Intent) -> list[str]:
+    """The folder that a killed process was filling or emptying, where there is one: locally it
+    appears and goes by one rename."""
+    place = intent.target
+    is_half = not root.is_local and root.exists(*place) and not root.exists(*place, MANIFEST)
+    return [root.join(*place)] if is_half else []
 
 
 def _is_abandoned(root: Root, path: str) -> bool:
@@ -104,13 +96,6 @@ def _is_abandoned(root: Root, path: str) -> bool:
 def _age_s(staged: str) -> float:
     began = re.match(r"\d+", staged.rsplit("/", 1)[-1])
     return time.time() - int(began.group()) if began else 0.0
-
-
-def _may_collect_version(root: Root, path: str) -> bool:
-    """Locally a version appears by one rename; elsewhere a writer may still be copying."""
-    if root.is_local:
-        return True
-    return _youngest_s(root, path) > LEFTOVER_AGE_S
 
 
 def _youngest_s(root: Root, path: str) -> float:

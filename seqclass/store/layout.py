@@ -1,14 +1,36 @@
 """The folders and files of a root that the store owns: nobody else writes there, or moves files."""
 
 import os
+import re
+from collections.abc import Iterator
 
 from seqclass.store.inbox import DONE, INBOX, QUARANTINE
-from seqclass.store.root import Root, open_root
+from seqclass.store.intents import lacks_manifest
+from seqclass.store.root import MANIFEST, Root, open_root
 
 OWNED = ("datasets", "models", "scores", "studies", "searches", "retrainings", "comparisons",
          "digests", "prunings", "unfinished", "index.html", "index.json", "metrics.prom",
          INBOX)  # fmt: skip
 """Names at the top of a root; those that begin with a dot are the store's as well."""
+DIGEST = r"[0-9a-f]{16}"
+SEALED = {
+    "datasets": (DIGEST, 2), "models": (r"v\d+", 2), "studies": (DIGEST, 2),
+    "searches": (DIGEST, 2), "retrainings": (r"\d{8}T.*", 2), "scores": (DIGEST, 4),
+}  # fmt: skip
+"""What sealed folders of each kind are called, and how deep below their kind they lie."""
+
+
+def sealed_folders(root: Root, kind: str) -> Iterator[tuple[str, ...]]:
+    """Places of all sealed folders of a kind, also of those that have lost their manifest."""
+    pattern, depth = SEALED[kind]
+    places: list[tuple[str, ...]] = [(kind,)]
+    for _ in range(depth):
+        places = [(*place, name) for place in places for name in root.names(*place)]
+    for place in places:
+        if root.exists(*place, MANIFEST) or (
+            re.fullmatch(pattern, place[-1]) and lacks_manifest(root, *place)
+        ):
+            yield place
 
 
 def check_free(root: Root, argument: str, place: str) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from seqclass.store.fingerprint import fingerprint
+from seqclass.store.intents import intending
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -121,17 +122,18 @@ def commit_model(
     write_manifest(root, workspace, manifest)
     while True:
         taken = [int(v[1:]) for v in root.names("models", name) if re.fullmatch(r"v\d+", v)]
-        version = f"v{max(taken, default=0) + 1}"
-        if _claim(root, name, version) and commit(root, workspace, "models", name, version):
-            return Model(root, name, version, manifest)
+        place = ModelRef(name, f"v{max(taken, default=0) + 1}")
+        with intending(root, *place.parts):
+            if _claim(root, place) and commit(root, workspace, *place.parts):
+                return Model(root, name, place.version, manifest)
 
 
-def _claim(root: Root, name: str, version: str) -> bool:
+def _claim(root: Root, place: ModelRef) -> bool:
     """Reserve a number where a version can't appear by one rename."""
     if root.is_local:
         return True
     try:
-        create_file(root, root.join("models", name, version, CLAIM), uuid.uuid4().bytes)
+        create_file(root, root.join(*place.parts, CLAIM), uuid.uuid4().bytes)
     except FileExistsError:
         return False
     return True

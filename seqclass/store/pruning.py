@@ -10,6 +10,7 @@ from seqclass.store.approvals import open_question
 from seqclass.store.audit import STAMP, actor
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.inbox import DONE, INBOX
+from seqclass.store.layout import sealed_folders
 from seqclass.store.leases import locked
 from seqclass.store.manifests import ModelDescription, known_dataset
 from seqclass.store.models import model_versions, read_model
@@ -26,6 +27,7 @@ from seqclass.store.registry import Grounds, champion_of, champions_before, writ
 from seqclass.store.retrainings import last_settled
 from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, read_manifest
 from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.staging import remove
 from seqclass.store.studies import RUNS, study_versions
 
 DATASETS, MODELS, PRUNINGS = DatasetRef.kind, ModelRef.kind, "prunings"
@@ -77,7 +79,15 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
     for ref in [ref for ref, why in found.items() if why]:
         while (ref := _began_with(root, ref)) in found and not found[ref]:
             found[ref] = "a version that stays began with its weights"
-    return found
+    return _with_doubt(root, found, found)
+
+
+def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
+    """The reasons; where a version that stays can't say what it needs, all the others stay too."""
+    lost = [str(ModelRef(*own[1:])) for own in sealed_folders(root, MODELS)]
+    lost = [ref for ref in lost if models.get(ref, "lost") and not _manifest(root, ref)]
+    doubt = f"{lost[0]} can't be read, and may need it" if lost else ""
+    return {ref: why or doubt for ref, why in reasons.items()}
 
 
 def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
@@ -110,7 +120,7 @@ def reasons_of_datasets(root: Root, models: Reasons, young: Callable[[str], str]
             latest = "the newest of its name" if str(place) == newest else ""
             kept = latest or needed.get(str(place), "")
             found[str(place)] = kept or young(root.join(*place.parts))
-    return found
+    return _with_doubt(root, found, models)
 
 
 def _needed(root: Root, kept: list[str]) -> Reasons:
@@ -203,7 +213,7 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
 
 
 def _remove(root: Root, item: Item) -> None:
-    """Remove an item, its manifest first: what a kill leaves of it counts as nothing."""
     if root.fs.exists(f"{item.path}/{MANIFEST}"):
-        root.fs.rm(f"{item.path}/{MANIFEST}")
-    root.fs.rm(item.path, recursive=True)
+        remove(root, *root.parts_of(item.path))
+    else:
+        root.fs.rm(item.path, recursive=True)

@@ -80,12 +80,12 @@ class ScoreSet:
         return commit(self.root, workspace, *self.parts)
 
 
-def score_folders(root: Root, model: str, complete: bool = True) -> list[str]:
-    """Folders of all complete scores of a model, every version's; or of what others are left."""
+def score_folders(root: Root, model: str) -> list[str]:
+    """Folders of all complete scores of a model, every version's."""
     return [
         root.join(SCORES, model, version, source, digest)
         for version in root.names(SCORES, model)
         for source in root.names(SCORES, model, version)
         for digest in root.names(SCORES, model, version, source)
-        if root.exists(SCORES, model, version, source, digest, MANIFEST) is complete
+        if root.exists(SCORES, model, version, source, digest, MANIFEST)
     ]

@@ -10,9 +10,8 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from seqclass.store.root import MANIFEST, Root, create_file, sync_folder
-
-STAGING = ".staging"
+from seqclass.store.intents import STAGING, intending, lacks_manifest
+from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, sync_folder
 
 
 @contextlib.contextmanager
@@ -55,12 +54,24 @@ def _remove(root: Root, folder: str) -> None:
 
 
 def commit(root: Root, folder: str, *final: str) -> bool:
-    """Move a staged folder with its manifest to its final place; False where that is taken."""
+    """Move a staged folder with its manifest to its final place; False where that is taken.
+
+    DamagedError where something lies there that has lost its manifest.
+    """
     target = root.join(*final)
-    if root.is_local:
-        return _commit_local(folder, target)
     if root.fs.exists(f"{target}/{MANIFEST}"):
         return False
+    if lacks_manifest(root, *final):
+        raise DamagedError(
+            f"{target}: expected a {MANIFEST} in a folder that was sealed, it is missing; restore "
+            "it from a copy, or move the folder out of the store"
+        )
+    with intending(root, *final):
+        return _commit_local(folder, target) if root.is_local else _copy(root, folder, target)
+
+
+def _copy(root: Root, folder: str, target: str) -> bool:
+    """Copy a staged folder, its manifest last; False where another was faster."""
     names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
     for name in names:
         if name != MANIFEST:
@@ -70,6 +81,19 @@ def commit(root: Root, folder: str, *final: str) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def remove(root: Root, *place: str) -> None:
+    """Remove a sealed folder; what a kill leaves of it counts as nothing and is swept."""
+    path = root.join(*place)
+    with intending(root, *place):
+        if root.is_local:
+            gone = root.join(STAGING, f"{int(time.time())}-removed-{uuid.uuid4().hex[:8]}")
+            os.rename(path, gone)
+            path = gone
+        elif root.fs.exists(f"{path}/{MANIFEST}"):
+            root.fs.rm(f"{path}/{MANIFEST}")
+        root.fs.rm(path, recursive=True)
 
 
 def _commit_local(folder: str, target: str) -> bool:

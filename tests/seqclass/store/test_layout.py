@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.layout import check_free, check_inbox
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.staging import remove
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
 from tests.support.records import store_every_record
-from tests.support.stored import store_series
+from tests.support.stored import store_champion, store_series, store_version
 
 OWN = ("", "models", "models/m/v1", "models/m/v9/predictions.parquet", "datasets/toy", "index.html",
        "scores/m", "retrainings", ".staging/x", ".service", "metrics.prom", "Models/m/v1",
@@ -123,3 +125,57 @@ def test_no_run_writes_or_moves_what_the_store_owns(
     with pytest.raises(ValueError, match="out: expected a place that the store"):
         score_dataset.fn("m", "toy", ScoringSpec(linked.join("models/m/v1/predictions.parquet")))
     assert files(linked) == before
+
+
+LOST = ("models/m/v1", "models/m/v2", "datasets/toy/*", "studies/toy/0*", "retrainings/m/*",
+        "scores/m/v1/toy/*")  # fmt: skip
+
+
+@pytest.mark.parametrize("place", LOST)
+def test_a_version_that_has_lost_its_manifest_is_named_and_stays(
+    root: Root, seqclass: Command, place: str
+) -> None:
+    store_every_record(root)
+    [path] = Path(root.path).glob(f"{place}/manifest.json")
+    path.rename(Path(root.path).with_name("kept.json"))
+    left = sorted(path.parent.iterdir())
+    collect_garbage(root)
+    assert str(path) in [item["path"] for item in verify_tree(root)["bad"]]
+    for words in (["prune", "--days", "0", "--yes"], ["pages"], ["rollback", "m"]):
+        seqclass(*words)
+    assert sorted(path.parent.iterdir())[: len(left)] == left
+    assert str(path) in [item["path"] for item in verify_tree(root)["bad"]]
+
+
+def test_rows_of_a_lost_version_are_neither_pruned_nor_written_over(
+    root: Root, seqclass: Command
+) -> None:
+    first = store_series(root, n=20)
+    store_champion(root, "m", dataset=first.ref)
+    store_series(root, n=24)
+    Path(root.join("models", "m", "v1", "manifest.json")).unlink()
+    assert seqclass("prune", "--days", "0", "--yes")[0] == 0
+    code, _, err = seqclass("delete", first.ref, "--yes")
+    assert (code, "models/m@v1 can't be read, and may need it" in err) == (2, True)
+    Path(first.folder, "manifest.json").unlink()
+    before = files(root)
+    with pytest.raises(DamagedError, match=r"manifest\.json in a folder that was sealed"):
+        store_series(root, n=20)
+    assert files(root) == before
+
+
+def test_what_a_killed_removal_leaves_is_swept(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_series(root)
+    store_version(root, "m")
+    with monkeypatch.context() as patch:
+        patch.setattr(root.fs, "rm", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            remove(root, "models", "m", "v1")
+    assert verify_tree(root)["bad"] == []
+    collect_garbage(root)
+    assert root.names(".staging") == []
+    assert not root.exists("models", "m", "v1")
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt

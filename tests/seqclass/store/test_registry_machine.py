@@ -110,8 +110,7 @@ class Registry(RuleBasedStateMachine):
         else:
             path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         looks_cut_short = how == "gone" and (
-            path.name == "manifest.json"
-            or (path.name == "champion.json" and len(self.moves) == 1)
+            (path.name == "champion.json" and len(self.moves) == 1)
             or (path.name == ".head.json" and len(self.moves) + self.refusals == 1)
         )
         try:

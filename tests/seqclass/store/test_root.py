@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from seqclass.store.garbage import collect_garbage
+from seqclass.store.intents import intending
 from seqclass.store.root import (
     DEFAULT_ROOT,
     DamagedError,
@@ -24,7 +25,6 @@ from seqclass.store.root import (
 )
 from seqclass.store.staging import commit, staging
 from tests.support.places import REPOSITORY
-from tests.support.stored import store_series
 
 HOLD = """
 import sys
@@ -88,25 +88,29 @@ def test_sweep_leaves_the_living_and_removes_the_dead(root: Root) -> None:
     assert not folder.exists()
 
 
-def test_sweep_removes_a_version_without_a_manifest(root: Root) -> None:
-    stored = store_series(root)
-    half = Path(root.path, "datasets", "toy", "0" * 16)
-    half.mkdir()
-    (half / "part-00000.parquet").touch()
-    assert collect_garbage(root) == [str(half)]
-    assert Path(stored.folder).exists()
+@pytest.mark.parametrize("place", [("datasets", "toy"), ("scores", "m", "v1", "files")])
+def test_sweep_removes_what_a_killed_copy_left_and_nothing_beside_it(
+    bucket: Root, monkeypatch: pytest.MonkeyPatch, place: tuple[str, ...]
+) -> None:
+    whole, half, lost = ((*place, digit * 16) for digit in "012")
+    with staging(bucket, "x") as folder:
+        bucket.fs.pipe_file(f"{folder}/part", b"whole")
+        write_manifest(bucket, folder, {})
+        assert commit(bucket, folder, *whole)
+    bucket.fs.pipe_file(bucket.join(*lost, "part"), b"sealed once")
 
+    def copy_half() -> None:
+        with intending(bucket, *half):
+            bucket.fs.pipe_file(bucket.join(*half, "part"), b"half")
+            raise KeyboardInterrupt
 
-def test_sweep_removes_scores_without_a_manifest_and_nothing_beside_them(root: Root) -> None:
-    whole, half = (Path(root.join("scores", "m", "v1", "files", digit * 16)) for digit in "01")
-    with staging(root, "scores-m") as folder:
-        write_manifest(root, folder, {})
-        assert commit(root, folder, *root.parts_of(str(whole)))
-    half.mkdir()
-    (half / "scores.parquet").touch()
-    (half.parent / "notes.txt").touch()
-    assert collect_garbage(root) == [str(half)]
-    assert sorted(path.name for path in half.parent.iterdir()) == [whole.name, "notes.txt"]
+    with pytest.raises(KeyboardInterrupt):
+        copy_half()
+    assert collect_garbage(bucket) == [], "it may still be copied"
+    monkeypatch.setattr("seqclass.store.garbage.LEFTOVER_AGE_S", -1)
+    assert bucket.join(*half) in collect_garbage(bucket)
+    assert bucket.names(*place) == ["0" * 16, "2" * 16]
+    assert bucket.names(".staging") == []
 
 
 def test_a_taken_place_is_not_written_over(root: Root) -> None:
