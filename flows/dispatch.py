@@ -1,23 +1,62 @@
-"""Runs that other runs start at the server, and wait for no longer."""
+"""Retrainings that the upkeep starts at the server, and does not wait for.
+
+The lease in the root tells who works on a model. A run's state in Prefect does not: it stays
+Running when the machine under it is lost.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
 
-RETRAINING = "retrain-model/local"
-ALIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
+from seqclass.store.attempts import RETRAINING
+from seqclass.store.leases import LEASE_S, is_claimed
+from seqclass.store.root import Root
+
+DEPLOYMENT = "retrain-model/local"
+UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 
 
-def start_retrainings(models: list[str]) -> list[str]:
-    """Start a run for each of the models that has none waiting or at work; returns these."""
+def start_retrainings(models: list[str], root: Root) -> list[str]:
+    """Start a run for each model that no run works on or is about to; returns their names."""
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(RETRAINING)
-        alive = filters.FlowRunFilter(
-            deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
-            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=ALIVE)),
-        )
-        busy = {run.parameters.get("model") for run in client.read_flow_runs(flow_run_filter=alive)}
-        started = [model for model in models if model not in busy]
+        waiting = {_model_of(run) for run in unfinished_runs(client) if not _has_begun(run)}
+        started = [
+            model for model in models if model not in waiting and not _is_at_work(root, model)
+        ]
+        deployment = client.read_deployment_by_name(DEPLOYMENT)
         for model in started:
             client.create_flow_run_from_deployment(deployment.id, parameters={"model": model})
     return started
+
+
+def has_lost_run(client: Any, root: Root) -> bool:
+    """Return True where a run counts as begun, and nobody holds the lease of its model."""
+    begun = {_model_of(run) for run in unfinished_runs(client) if _has_begun(run)}
+    return any(not _is_at_work(root, model) for model in begun)
+
+
+def unfinished_runs(client: Any) -> list[Any]:
+    """Runs of the deployment that have not ended, as far as the server knows."""
+    deployment = client.read_deployment_by_name(DEPLOYMENT)
+    chosen = filters.FlowRunFilter(
+        deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
+        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=UNFINISHED)),
+    )
+    return list(client.read_flow_runs(flow_run_filter=chosen))
+
+
+def _model_of(run: Any) -> str:
+    return str(run.parameters.get("model")).removeprefix("models/").partition("@")[0]
+
+
+def _has_begun(run: Any) -> bool:
+    """Return True where a worker took the run so long ago that it holds the lease, if it lives."""
+    age_s = (datetime.now(UTC) - run.state.timestamp).total_seconds()
+    return not run.state.is_scheduled() and age_s > LEASE_S
+
+
+def _is_at_work(root: Root, model: str) -> bool:
+    return is_claimed(root, RETRAINING, "models", model)

@@ -1,9 +1,10 @@
-"""Runs that crashed, whose work somebody has to take up again."""
+"""Runs that crashed, or whose machine is lost, so that somebody has to take up their work."""
 
 from datetime import datetime
 from typing import Any
 
 from flows.service.server import Service, client_of, server_may_be_away
+from seqclass.store.root import Root
 
 RESUMED = ("retrain-model", "ingest", "upkeep")
 """Flows whose work the upkeep takes up."""
@@ -13,6 +14,15 @@ def has_crashed(service: Service, since: datetime) -> bool:
     """Whether a run of these flows has crashed since; False where the server is away just now."""
     with server_may_be_away(), client_of(service) as client:
         return bool(client.read_flow_runs(**_crashed(since), limit=1))
+    return False
+
+
+def has_lost(service: Service, root: Root) -> bool:
+    """Return True where a retraining counts as running, and nobody holds its model's lease."""
+    from flows.dispatch import has_lost_run
+
+    with server_may_be_away(), client_of(service) as client:
+        return has_lost_run(client, root)
     return False
 
 

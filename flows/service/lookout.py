@@ -4,7 +4,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.service.crashes import has_crashed
+from flows.service.crashes import has_crashed, has_lost
 from flows.service.server import Service, client_of, server_may_be_away
 from seqclass.store.inbox import arrivals, inbox_url, inboxes
 from seqclass.store.root import Root, open_root
@@ -37,14 +37,17 @@ class Lookout:
         return bool(due)
 
     def has_stalled(self, service: Service, now_s: float) -> bool:
-        """Whether a retraining crashed, or waits for another try, and nobody was told lately."""
+        """Whether a retraining crashed, was lost with its machine, or waits for another try, and
+        nobody was told lately."""
         from seqclass.store.attempts import is_overdue
 
         if now_s - self.asked_s < STALLED_S:
             return False
         self.looking = datetime.now(UTC)
-        return has_crashed(service, self.looked) or (
-            self.store.is_local and is_overdue(self.store, self.looking)
+        return (
+            has_crashed(service, self.looked)
+            or has_lost(service, self.store)
+            or (self.store.is_local and is_overdue(self.store, self.looking))
         )
 
     def note_told(self, now_s: float) -> None:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from seqclass.store import objects
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import Grounds, move_champion
@@ -126,3 +128,14 @@ def register(dataset: Dataset, **more: object) -> Iterator[Model]:
         with staging(root, "model") as workspace:
             root.fs.pipe_file(f"{workspace}/model.keras", content)
             yield commit_model(root, workspace, "toy", description, NOW)
+
+
+def silent_since(bucket: Root, path: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store's clock say that a file was last written so long ago."""
+    see = objects.see
+
+    def seen(fs: object, asked: str) -> objects.Seen | None:
+        found = see(bucket.fs, asked)
+        return replace(found, age_s=seconds) if found and asked == path else found
+
+    monkeypatch.setattr(objects, "see", seen)

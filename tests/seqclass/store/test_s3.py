@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from itertools import count, pairwise
 from threading import Barrier, BrokenBarrierError, Event
 from typing import Any
@@ -29,7 +28,7 @@ from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 from seqclass.store.staging import staging
 from tests.support.commands import HOLDER
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import make_champion, store_champion, store_series
+from tests.support.stored import make_champion, silent_since, store_champion, store_series
 
 
 def run_each(scripts: list[list[str]]) -> list[int]:
@@ -78,17 +77,6 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
     assert b"m@v1" in bucket.fs.cat_file(refresh(bucket, ["models/m@v1"]))
     assert b"champion v1" in bucket.fs.cat_file(bucket.join("models", "m", "index.html"))
     assert verify_tree(bucket)["bad"] == []
-
-
-def silent_since(bucket: Root, path: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the store's clock say that a file was last written so long ago."""
-    see = objects.see
-
-    def seen(fs: object, asked: str) -> objects.Seen | None:
-        found = see(bucket.fs, asked)
-        return replace(found, age_s=seconds) if found and asked == path else found
-
-    monkeypatch.setattr(objects, "see", seen)
 
 
 WANTED = ("retraining", "models", "toy")

@@ -1,0 +1,78 @@
+"""Which retrainings the upkeep starts: a lost machine holds up no model."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prefect.settings import temporary_settings
+
+from flows.dispatch import has_lost_run, start_retrainings
+from flows.service.server import Service, client_of, client_settings, mark_environment
+from flows.service.worker import deploy, make_pool
+from seqclass.store.leases import LEASE_S, claimed
+from seqclass.store.root import Root
+from tests.support.commands import HOLDER
+from tests.support.servers import kept_server
+from tests.support.stored import silent_since
+
+LEASE = ("retraining", "models", "toy")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A server with the deployments, whose clients are those of this process."""
+    with kept_server(tmp_path_factory.mktemp("home")) as service:
+        with client_of(service) as client:
+            make_pool(client)
+        deploy(service, mark_environment(service))
+        with temporary_settings(client_settings(service)):
+            yield service
+
+
+@pytest.fixture
+def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A retraining of ``toy`` that a worker began long ago, as Prefect says."""
+    from prefect.states import Running
+
+    monkeypatch.setattr("flows.dispatch.LEASE_S", -1.0)
+    with client_of(service) as client:
+        deployment = client.read_deployment_by_name("retrain-model/local")
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"model": "toy"})
+        client.set_flow_run_state(run.id, Running(), force=True)
+        yield client
+        for found in client.read_flow_runs():
+            client.delete_flow_run(found.id)
+
+
+def test_a_model_whose_machine_is_lost_is_free_after_its_lease(
+    begun: Any, bucket: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells Prefect of the end, so the run counts as running for ever."""
+    killed = subprocess.run([sys.executable, "-c", HOLDER, bucket.url], stderr=subprocess.PIPE)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    path = bucket.join("models", "toy", ".retraining.lock")
+    silent_since(bucket, path, LEASE_S, monkeypatch)
+    assert start_retrainings(["toy"], bucket) == []
+    assert not has_lost_run(begun, bucket)
+    silent_since(bucket, path, LEASE_S + 1, monkeypatch)
+    assert has_lost_run(begun, bucket)
+    assert start_retrainings(["toy", "other"], bucket) == ["toy", "other"]
+    assert start_retrainings(["toy", "other"], bucket) == []
+
+
+def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> None:
+    with claimed(root, *LEASE):
+        assert not has_lost_run(begun, root)
+        assert start_retrainings(["toy"], root) == []
+    assert start_retrainings(["toy"], root) == ["toy"]
+
+
+def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(
+    begun: Any, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.dispatch.LEASE_S", LEASE_S)
+    assert not has_lost_run(begun, root)
+    assert start_retrainings(["toy"], root) == []
