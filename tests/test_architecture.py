@@ -60,7 +60,7 @@ ALLOWED = {
     },
     "tasks": set(),
     "flows": LIBRARY | TASKS,
-    "flows.service": {"seqclass.store"},
+    "flows.service": {"seqclass.store", "flows"},
     "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
     "flows.__main__": {"flows.cli"},
 }
