@@ -4,7 +4,6 @@ import contextlib
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -166,7 +165,7 @@ def promote(
     from tasks.registry.promote import promote_version
 
     store = place.store()
-    outcome = promote_version(store, model, reason, in_spite, datetime.now(UTC))
+    outcome = promote_version(store, model, reason, in_spite)
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
@@ -184,7 +183,7 @@ def rollback(
     from tasks.registry.promote import roll_back
 
     store = place.store()
-    outcome = roll_back(store, model, reason, datetime.now(UTC))
+    outcome = roll_back(store, model, reason)
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
     show_move(outcome, place.as_json)

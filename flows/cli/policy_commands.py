@@ -1,7 +1,6 @@
 """Command that shows and sets the policy of a model."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -33,7 +32,7 @@ def policy(
     name = check_model(store, plain_name(model, "every version"))
     if is_change:
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
-        set_policy(store, name, wanted, reason, datetime.now(UTC))
+        set_policy(store, name, wanted, reason)
         refresh(store, [f"models/{name}"])
     found = policy_of(store, name)
     if found is None and not place.as_json:

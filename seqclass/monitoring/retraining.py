@@ -15,7 +15,8 @@ class RetrainSpec:
     """How a champion is kept up to date.
 
     least_rows: new rows, since the last look, below which nothing is done. debounce_s: seconds
-    for which no further rows may have come. cool_down_s: seconds since the last training.
+    for which no further rows may have come. cool_down_s: seconds since the decision on the last
+    challenger.
     quiet_hours: of the day (UTC), 0 to 23, from and until which nothing is begun; over midnight
     where the first is the later one (None: none).
     when: train on new rows, or only where quality or rows have ``changed``.

@@ -52,19 +52,23 @@ class Entry:
     record: AuditEntry
 
 
-def write_audit(root: Root, name: str, record: AuditEntry) -> None:
-    """Append an entry, named by its number; an existing entry is never replaced.
+def write_audit(
+    root: Root, name: str, record: AuditEntry, simulated: datetime | None = None
+) -> AuditEntry:
+    """Append an entry, named by its number, with the time of this moment; returns it.
 
-    The caller holds the model's folder with ``leases.locked``, so that numbers follow the order of
-    the moves; one that has lost it writes nothing, and gets ValueError.
+    An existing entry is never replaced. The caller holds the model's folder with
+    ``leases.locked``, so that numbers and times follow the order of the moves; one that has lost
+    it writes nothing, and gets ValueError. simulated: see ``next_moment``.
     """
     folder = root.join("models", name, AUDIT)
     tag = see_file(root, f"{folder}/{HEAD}")[1]
     number, digest = _end(root, name, entries_of(root, name))
     check_held(root, "models", name)
     path = f"{folder}/{entry_name(number + 1)}"
-    content = json.dumps({"number": number + 1, "previous": digest, **record}, indent=2,
-                         ensure_ascii=False).encode()  # fmt: skip
+    time = next_moment(root, name, simulated).isoformat()
+    written: AuditEntry = {"number": number + 1, "previous": digest, **record, "time": time}
+    content = json.dumps(written, indent=2, ensure_ascii=False).encode()
     try:
         create_file(root, path, content)
     except FileExistsError as error:
@@ -74,6 +78,7 @@ def write_audit(root: Root, name: str, record: AuditEntry) -> None:
         ) from error
     head = {"number": number + 1, "sha256": _digest(content)}
     swap_file(root, f"{folder}/{HEAD}", json.dumps(head).encode(), tag)
+    return written
 
 
 def entry_name(number: int) -> str:
@@ -197,6 +202,7 @@ def audit_problems(root: Root, name: str) -> Bad:
     for before, entry in zip([None, *numbered], numbered, strict=False):
         if problem := _break(entries, before, entry):
             bad.append({"path": entry.path, "problem": problem})
+    bad += _backwards(numbered)
     bad += _unordered([entry for entry in numbered if entry.record["what"] in MOVES])
     return bad + _lost_end(root, name, numbered)
 
@@ -229,6 +235,25 @@ def _break(entries: list[Entry], before: Entry | None, entry: Entry) -> str | No
         what = before.path.rpartition("/")[2] if before else "the entries of older releases"
         return f"expected the digest of {what}; that was edited, or this one forged"
     return None
+
+
+def _backwards(numbered: list[Entry]) -> Bad:
+    """Entries that bear an earlier time than the one before; times that are none are named
+    elsewhere."""
+    return [
+        {"path": entry.path,
+         "problem": f"expected a time from {before.record['time']} on, that of entry "
+                    f"{before.number}, got {entry.record['time']}"}
+        for before, entry in pairwise(numbered)
+        if _is_earlier(entry.record["time"], before.record["time"])
+    ]  # fmt: skip
+
+
+def _is_earlier(time: str, other: str) -> bool:
+    try:
+        return datetime.fromisoformat(time) < datetime.fromisoformat(other)
+    except (TypeError, ValueError):
+        return False
 
 
 def _unordered(moves: list[Entry]) -> Bad:

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
@@ -201,20 +201,21 @@ def check_parent(root: Root, name: str, append: bool) -> None:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where rows come from, when they are written, and what else their manifest is to say.
+    """Where rows come from, and what else their manifest is to say.
 
-    remarks: called once all rows have passed.
+    now: a simulated time; none takes the moment of the commit. remarks: called once all rows have
+    passed.
     """
 
     source: Source
-    now: datetime
+    now: datetime | None = None
     remarks: Callable[[], Remarks] = Remarks
 
 
 def write_dataset(
-    root: Root, name: str, tables: Iterable[pa.Table], source: Source, now: datetime
+    root: Root, name: str, tables: Iterable[pa.Table], source: Source, now: datetime | None = None
 ) -> Dataset:
-    """``write_rows`` of a source and a time, without any remarks."""
+    """``write_rows`` of a source, without any remarks."""
     return write_rows(root, name, tables, Provenance(source, now))
 
 
@@ -225,10 +226,10 @@ def write_rows(
 
     ``tables`` may come in pieces of any size: the same rows give the same bytes.
     """
-    now = provenance.now
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
-        described = stage_rows(root, folder, iter(tables))
+        described, told = stage_rows(root, folder, iter(tables)), provenance.remarks()
+        now = provenance.now or datetime.now(UTC)
         manifest = {
             "kind": "dataset",
             "name": name,
@@ -238,7 +239,7 @@ def write_rows(
             "source": provenance.source,
             "parents": [],
             **fingerprint(),
-            **provenance.remarks(),
+            **told,
         }
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)

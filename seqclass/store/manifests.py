@@ -210,10 +210,12 @@ AuditEntry = TypedDict(
         "actor": str,
         "reason": str,
         "evidence": Mapping[str, Any],
-        "time": str,
+        "retraining": NotRequired[str],
+        "time": NotRequired[str],
     },
 )
-"""A decision about a champion; the oldest have neither number nor digest."""
+"""A decision about a champion; the oldest have neither number nor digest. retraining: the folder
+of the retraining that decided; time: when the entry was written, which ``write_audit`` knows."""
 
 
 class Machine(TypedDict):

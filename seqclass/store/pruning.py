@@ -209,7 +209,7 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
         if item.ref.startswith(f"{MODELS}/"):
             gone = ModelRef.parse(item.ref)
             words = f"{gone.version} removed: {reason}"
-            write_remark(root, gone.name, "prune", Grounds(actor(), words, {}, now))
+            write_remark(root, gone.name, "prune", Grounds(actor(), words, {}))
 
 
 def _remove(root: Root, item: Item) -> None:

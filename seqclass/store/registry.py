@@ -100,12 +100,32 @@ def _unknown(root: Root, ref: str) -> ValueError:
 
 @dataclass(frozen=True)
 class Grounds:
-    """Who decided about a champion, why, on which evidence, and when."""
+    """Who decided about a champion, why, and on which evidence.
+
+    now: a simulated time; none takes the moment at which the entry is written. retraining: the
+    folder of the retraining that decided, if one did.
+    """
 
     actor: str
     reason: str
     evidence: Evidence
-    now: datetime
+    now: datetime | None = None
+    retraining: str | None = None
+
+    def entry(self, what: str, before: str | None, after: str | None) -> AuditEntry:
+        """The audit entry of this decision, without its time."""
+        record: AuditEntry = {
+            "what": what,
+            "alias": CHAMPION,
+            "from": before,
+            "to": after,
+            "actor": self.actor,
+            "reason": self.reason,
+            "evidence": self.evidence,
+        }
+        if self.retraining is not None:
+            record["retraining"] = self.retraining
+        return record
 
 
 def move_champion(
@@ -120,19 +140,8 @@ def move_champion(
     """
     read_model(root, name, version).check()
     (before, since), tag = _see_pointer(root, name)
-    record: AuditEntry = {
-        "what": what,
-        "alias": CHAMPION,
-        "from": before,
-        "from_since": since,
-        "to": version,
-        "actor": grounds.actor,
-        "reason": grounds.reason,
-        "evidence": grounds.evidence,
-        "time": grounds.now.isoformat(),
-    }
-    write_audit(root, name, record)
-    _point(root, name, record, tag)
+    record: AuditEntry = {**grounds.entry(what, before, version), "from_since": since}
+    _point(root, name, write_audit(root, name, record, grounds.now), tag)
 
 
 def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
@@ -190,16 +199,7 @@ def write_remark(
     The caller holds the model's folder.
     """
     champion = champion_of(root, name)
-    record: AuditEntry = {
-        "what": what,
-        "alias": CHAMPION,
-        "from": champion,
-        "to": champion,
-        "actor": grounds.actor,
-        "reason": grounds.reason,
-        "evidence": grounds.evidence,
-        "time": grounds.now.isoformat(),
-    }
+    record = grounds.entry(what, champion, champion)
     if candidate is not None:
         record["candidate"] = candidate
-    write_audit(root, name, record)
+    write_audit(root, name, record, grounds.now)

@@ -150,33 +150,38 @@ def commit_retraining(
     return root.join(RETRAININGS, model, entry)
 
 
-def replay_pending(root: Root, model: str) -> list[RetrainingRecord]:
+def replay_pending(
+    root: Root, model: str, simulated: datetime | None = None
+) -> list[RetrainingRecord]:
     """Write the audit entries that sealed decisions still lack, and move the champion where they
-    say so; returns these retrainings.
+    say so; returns these retrainings. simulated: see ``audit.next_moment``.
 
     A decision is sealed, with what it rests on, before anything is moved: a run that is killed
     leaves none, or one that whoever moves the champion next carries out before. The caller holds
     the model's folder.
     """
     finish_move(root, model)
-    times, damaged = _written(root, model)
+    known, damaged = _written(root, model)
     found = [
         record
         for record in retrainings_of(root, model)
-        if (audit := record.get("audit")) and _time_of(record).isoformat() not in times
+        if (audit := record.get("audit")) and not known & {_entry_of(record), record["created"]}
         and not damaged & {entry_name(audit.get("number", 0)), _time_of(record).strftime(STAMP)}
     ]  # fmt: skip
     for record in found:
-        _carry_out(root, model, record)
+        _carry_out(root, model, record, simulated)
     return found
 
 
-def _carry_out(root: Root, model: str, record: RetrainingRecord) -> None:
+def _carry_out(
+    root: Root, model: str, record: RetrainingRecord, simulated: datetime | None
+) -> None:
     audit = record["audit"]
     if audit is None:
         return
     version, what = audit["version"], audit["what"]
-    grounds = Grounds(audit["actor"], audit["reason"], audit["evidence"], _time_of(record))
+    why = (audit["actor"], audit["reason"], audit["evidence"])
+    grounds = Grounds(*why, simulated, _entry_of(record))
     current = champion_of(root, model)
     if what != REFUSE and current != audit["champion"]:
         late = f"the champion was moved to {current} before this was carried out: {grounds.reason}"
@@ -195,10 +200,16 @@ def _carry_out(root: Root, model: str, record: RetrainingRecord) -> None:
 
 
 def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
-    """Times of the audit's entries, and numbers (of older releases: times) of damaged ones."""
+    """The retrainings whose decisions the audit holds (of entries that name none: their times,
+    which are those of the decisions), and numbers (of older releases: times) of damaged ones."""
     bad = Bad()
-    times = {str(entry["time"]) for entry in read_audit(root, model, bad)}
-    return times, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}
+    entries = read_audit(root, model, bad)
+    known = {str(entry.get("retraining") or entry.get("time")) for entry in entries}
+    return known, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}
+
+
+def _entry_of(record: RetrainingRecord) -> str:
+    return record["folder"].rpartition("/")[2]
 
 
 def _time_of(record: RetrainingRecord) -> datetime:

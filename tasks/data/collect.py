@@ -120,7 +120,7 @@ def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Ann
     with locked(root, "datasets", name):
         _hold_back(inbox, spec, now, seen)
         parent = open_dataset(root, name)
-        newest, added = _take(parent, inbox, spec, now, [f for f in seen if not f.became])
+        newest, added = _take(parent, inbox, spec, [f for f in seen if not f.became])
         if any(file.became in ("added", "repeated") for file in seen):
             announce(newest.ref, added)
         for file in seen:
@@ -177,7 +177,7 @@ def _lost(file: _File, error: OSError) -> None:
 
 
 def _take(
-    parent: Dataset, inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
+    parent: Dataset, inbox: Root, spec: ArrivalSpec, files: list[_File]
 ) -> tuple[Dataset, int]:
     """Commit the rows of the files that pass; the newest version and how many rows it gained."""
     root, known = parent.root, _known_digests(parent)
@@ -187,7 +187,7 @@ def _take(
             _look_into(inbox, file, known, screen)
         taken = [file for file in files if file.became == "added"]
         added = sum(file.screening.kept for file in taken if file.screening)
-        return (_commit(parent, taken, now), added) if taken else (parent, 0)
+        return (_commit(parent, taken), added) if taken else (parent, 0)
 
 
 def _known_digests(newest: Dataset) -> set[str]:
@@ -306,7 +306,7 @@ def _spooled(root: Root, path: str) -> Iterator[pa.Table]:
             yield parquet.read_row_group(group)
 
 
-def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
+def _commit(parent: Dataset, files: list[_File]) -> Dataset:
     """Write the parent's rows and then those of the files as a version that names them."""
     root, name, profile = parent.root, parent.manifest["name"], Profile()
     source = {
@@ -328,7 +328,7 @@ def _commit(parent: Dataset, files: list[_File], now: datetime) -> Dataset:
         }
 
     tables = profiled(chain(parent.tables(), newer), profile)
-    return write_rows(root, name, tables, Provenance(source, now, remarks))
+    return write_rows(root, name, tables, Provenance(source, remarks=remarks))
 
 
 def _put_away(inbox: Root, file: _File) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +44,7 @@ def _write(generator: str, spec: Spec, name: str, root_url: str) -> str:
     check_name(name)
     source = {"generator": generator, "events": True, "spec": asdict(spec)}
     tables = counted(generated_tables(source), spec.n_series)
-    dataset = write_dataset(open_root(root_url), name, tables, source, datetime.now(UTC))
+    dataset = write_dataset(open_root(root_url), name, tables, source)
     get_run_logger().info("%s: %d series", dataset.ref, spec.n_series)
     return dataset.ref
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
 
@@ -151,7 +150,7 @@ def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screeni
 
     older = parent.tables() if parent else iter(())
     every = chain(older, () if first is None else (first,), rows)
-    provenance = Provenance(source, datetime.now(UTC), remarks)
+    provenance = Provenance(source, remarks=remarks)
     return write_rows(root, name, profiled(every, profile), provenance)
 
 

@@ -36,9 +36,9 @@ def policy_of(root: Root, name: str) -> ModelPolicy | None:
 
 
 def set_policy(
-    root: Root, name: str, policy: ModelPolicy | None, reason: str, now: datetime
+    root: Root, name: str, policy: ModelPolicy | None, reason: str, now: datetime | None = None
 ) -> None:
-    """Set a model's policy, or remove it (None)."""
+    """Set a model's policy, or remove it (None). now: a simulated time."""
     check_model(root, name)
     with locked(root, "models", name):
         stored = None if policy is None else asdict(policy)

@@ -1,6 +1,6 @@
 """Moving a champion: by the task, to a better version; by hand, to any, or back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NotRequired, TypedDict, cast
 
 from prefect import get_run_logger, task
@@ -64,7 +64,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
         verdict = _current_verdict(model, spec)
         question = _ask(model, verdict) if verdict["better"] else None
         if verdict["better"] and question is None:
-            grounds = Grounds(actor(), verdict["reason"], verdict, datetime.now(UTC))
+            grounds = Grounds(actor(), verdict["reason"], verdict)
             move_champion(root, model.name, model.version, grounds)
     waits = f"; {how_to_answer(model.name, question)}" if question else ""
     get_run_logger().info("%s: %s%s", model.ref, verdict["reason"], waits)
@@ -91,14 +91,19 @@ def _ask(model: Model, verdict: Verdict) -> Question | None:
     if policy is None or not policy.retraining.approval:
         return None
     now = next_moment(model.root, model.name)
-    grounds = Grounds(actor(), verdict["reason"], verdict, now)
+    grounds = Grounds(actor(), verdict["reason"], verdict)
     until = now + timedelta(seconds=policy.retraining.approval_s)
     ask(model.root, model.name, model.version, grounds, until)
     return open_question(model.root, model.name)
 
 
-def promote_version(root: Root, ref: str, reason: str, in_spite: bool, now: datetime) -> Move:
-    """Make a version the champion; one that the gate refused only ``in_spite`` of that."""
+def promote_version(
+    root: Root, ref: str, reason: str, in_spite: bool, now: datetime | None = None
+) -> Move:
+    """Make a version the champion; one that the gate refused only ``in_spite`` of that.
+
+    now: a simulated time.
+    """
     wanted = ModelRef.parse(ref)
     if not wanted.version:
         raise ValueError(
@@ -122,9 +127,9 @@ def _refusal_of(model: Model) -> str | None:
     return stability or refused_by(model.read_json(COMPARISON).get("reasons"))
 
 
-def roll_back(root: Root, ref: str, reason: str, now: datetime) -> Move:
+def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) -> Move:
     """Make the champion before this one the champion again; a rollback that was cut short is
-    ended, and is not followed by another."""
+    ended, and is not followed by another. now: a simulated time."""
     name = check_model(root, plain_name(ref, "the champion before this one"))
     with locked(root, "models", name):
         cut_short = finish_move(root, name)

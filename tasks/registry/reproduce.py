@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -99,7 +98,7 @@ def _dataset_of(model: Model) -> Dataset:
     ref, source = model.manifest["dataset"], model.manifest["dataset_source"]
     wanted = DatasetRef.parse(ref)
     if not model.root.exists(*wanted.parts) and is_generated(source):
-        write_dataset(model.root, wanted.name, generated_tables(source), source, datetime.now(UTC))
+        write_dataset(model.root, wanted.name, generated_tables(source), source)
     dataset = open_dataset(model.root, ref)
     if dataset.manifest["digest"] != model.manifest["dataset_digest"]:
         raise DamagedError(f"{ref}: expected the digest that the model's manifest names")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +70,7 @@ def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
     }
     chosen = f"{latest.manifest['name'][:56]}.chosen"
     remarks = Remarks(parents=[latest.ref], reading=reading_of(latest.manifest))
-    provenance = Provenance(source, datetime.now(UTC), lambda: remarks)
+    provenance = Provenance(source, remarks=lambda: remarks)
     return write_rows(latest.root, chosen, _taken(latest, kept), provenance)
 
 

@@ -90,7 +90,7 @@ def apply_decision(
         }
         check_held(root, "models", name)
         folder = commit_retraining(root, workspace, name, sealed, now)
-        replay_pending(root, name)
+        replay_pending(root, name, turn.simulated)
         end_attempt(root, name)
     del outcome["audit"]
     get_run_logger().info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
@@ -127,7 +127,8 @@ def note_failure(new_data: NewData, error: str, turn: Round) -> Outcome | None:
     }
     with staging(root, f"retraining-{name}") as folder:
         sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, new_data)}
-        place = commit_retraining(root, folder, name, sealed, turn.now)
+        now = next_moment(root, name, turn.simulated)
+        place = commit_retraining(root, folder, name, sealed, now)
     end_attempt(root, name)
     get_run_logger().error("%s: %s", FAILED, outcome["reasons"][0])
     return {**outcome, "folder": place, "model": new_data.champion}

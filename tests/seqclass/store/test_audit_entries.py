@@ -1,7 +1,7 @@
 """The audit's own parts: how entries follow one another, and what each kind of harm is called."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def record(what: str, start: str | None, to: str, second: int = 0) -> dict[str, 
 def write(root: Root, *records: dict[str, Any]) -> None:
     with locked(root, "models", "m"):
         for one in records:
-            write_audit(root, "m", one)
+            write_audit(root, "m", one, datetime.fromisoformat(one["time"]))
 
 
 @pytest.fixture
