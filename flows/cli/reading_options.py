@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import words
-
 if TYPE_CHECKING:
     from seqclass.store.formats import ColumnNames
 
@@ -40,10 +38,11 @@ class ReadingOptions:
         """What was said; ValueError for what none of these can mean."""
         from seqclass.store.formats import ColumnNames
         from seqclass.store.formats.dialect import date_formats
+        from seqclass.store.formats.hints import split_names
 
         given = asdict(self).items()
         said: dict[str, Any] = {key.removesuffix("_column"): value for key, value in given if value}
-        said |= {name: words(said.get(name, "")) for name in ("channels", "ignore")}
+        said |= {name: split_names(said.get(name, "")) for name in ("channels", "ignore")}
         _check_choice("layout", self.layout, ("long", "wide", "folders"))
         _check_choice("decimal", self.decimal, (".", ","))
         if self.delimiter == "tab":

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.store.formats.dialect import COMMA_NUMBER
+from seqclass.store.formats.hints import option
+from seqclass.store.formats.questions import number_cure
 from seqclass.store.formats.table import refusal
 
 LOST_CHANGES = 0.05
@@ -42,7 +44,7 @@ def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarra
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise refusal(
                 path, f"numbers in column {name!r}", str(column.type),
-                f"convert it, or leave it out with --ignore {name}",
+                f"convert it, or leave it out with {option('--ignore', name)}",
             ) from None  # fmt: skip
     import pandas as pd  # a quarter of a second, and 30 MB that most commands can do without
 
@@ -61,8 +63,8 @@ def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarra
 
 def _cure(name: str, text: str) -> str:
     if COMMA_NUMBER.fullmatch(text.strip()):
-        return "say --decimal , where a comma is the decimal sign"
-    return f"correct the value, or leave the column out with --ignore {name}"
+        return f"say {option('--decimal', ',')} where a comma is the decimal sign"
+    return number_cure(name)
 
 
 def check_precision(
@@ -80,5 +82,6 @@ def check_precision(
         raise refusal(
             path, f"numbers of about seven digits in column {name!r} (float32)",
             f"{lost:,} changes that are lost beside a size of {np.nanmax(np.abs(values)):.3g}",
-            "subtract an offset" + f", or leave the column out with --ignore {name}" * is_column,
+            "subtract an offset"
+            + f", or leave the column out with {option('--ignore', name)}" * is_column,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import collections
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,10 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from seqclass.store.formats.dialect import DELIMITERS, Dialect, date_formats, dialect_of, not_utf8
+from seqclass.store.formats.dialect import (
+    DELIMITERS,
+    Dialect,
+    date_formats,
+    dialect_of,
+    not_decoded,
+)
 from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.longform import gather, step_column, survey_rows
-from seqclass.store.formats.table import ColumnNames, Reading, kept_columns, refusal, renamed
+from seqclass.store.formats.longform import gather, survey_rows
+from seqclass.store.formats.questions import ask, step_of, wide_questions
+from seqclass.store.formats.table import ColumnNames, Reading, check_columns, kept_columns, refusal
 from seqclass.store.formats.widetext import wide_tables
 from seqclass.store.rows import KNOWN_COLUMNS
 
@@ -39,24 +46,45 @@ def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """Tables from delimited text, long or wide, in whatever dialect its first lines show."""
     path = paths[0]
     _check_header(path, reading.limits)
-    dialect = dialect_of(path, reading.names)
-    first_row, kinds = 2 + dialect.skipped, _first_kinds(path, dialect, reading)
-    wide = reading.names.layout == "wide"
-    reading = replace(reading, names=replace(reading.names, ignore=()))  # left out by now
+    dialect, names = dialect_of(path, reading.names), reading.names
+    check_columns(path, list(dialect.header), names)
+    first_row, kinds = 2 + dialect.skipped, _first_kinds(path, dialect, names)
+    wide = names.layout == "wide"
+    others = dict.fromkeys(_left_out(dialect, names, kinds), pa.string())
     while True:
-        tables = partial(_tables, path, dialect, kinds, reading.names)
+        tables = partial(_tables, path, dialect, kinds, names)
+        looked = _tables(path, dialect, kinds | others, names)
         try:
-            survey = None if wide else survey_rows(path, tables(), reading, first_row)
+            survey = None if wide else survey_rows(
+                path, looked, reading, first_row, dialect.doubts
+            )  # fmt: skip
             if wide:
-                collections.deque(tables(), maxlen=0)
+                _look_at_wide(path, looked, dialect, names)
             break
         except _OtherKindError as error:
             name = dialect.header[error.column]
             kinds[name] = _next_kind(kinds[name])
+    reading = replace(reading, names=replace(names, ignore=()))  # left out by now
     if survey is None:
         yield from wide_tables(path, tables(), reading, first_row)
     else:
         yield from gather(path, survey, tables, reading, first_row)
+
+
+def _look_at_wide(
+    path: str, tables: Iterator[pa.Table], dialect: Dialect, names: ColumnNames
+) -> None:
+    """Ask about what is in doubt; then every block, for the kinds of the columns."""
+    if (first := next(tables, None)) is not None:
+        ask(path, [*dialect.doubts, *wide_questions(first, names, 2 + dialect.skipped)])
+    collections.deque(tables, maxlen=0)
+
+
+def _left_out(dialect: Dialect, names: ColumnNames, kinds: Collection[str]) -> list[str]:
+    """Columns that are left out, but may say that the rows are in another order."""
+    if names.layout == "wide" or step_of(list(dialect.header), names) is not None:
+        return []
+    return [name for name in dialect.header if name not in kinds]
 
 
 def _check_header(path: str, limits: Limits) -> None:
@@ -67,19 +95,15 @@ def _check_header(path: str, limits: Limits) -> None:
     limits.check(path, "channels", found + 1 - len(KNOWN_COLUMNS))
 
 
-def _first_kinds(path: str, dialect: Dialect, reading: Reading) -> dict[str, pa.DataType]:
+def _first_kinds(path: str, dialect: Dialect, names: ColumnNames) -> dict[str, pa.DataType]:
     """Kinds of the columns that count, in the file's order, by its first block; channels are
     numbers."""
-    names, header = reading.names, list(dialect.header)
-    empty = pa.Table.from_arrays([pa.nulls(0)] * len(header), names=header)
-    if names.layout == "wide" and names.series_id is None and "series_id" not in header:
-        empty = empty.append_column("series_id", pa.nulls(0))
-    own = renamed(path, empty, names)
-    kept = kept_columns(path, header, names)
+    header = list(dialect.header)
+    kept = kept_columns(header, names)
     text = {name: pa.string() for name in _text_columns(names) if name in kept}
     with _opened(path, dialect, dict.fromkeys(kept, None) | text, names) as reader:
         schema = reader.schema
-    step = None if names.layout == "wide" else step_column(path, own, names)
+    step = None if names.layout == "wide" else step_of(header, names)
     known = {*KNOWN_COLUMNS, step}
     return {
         name: schema.field(name).type
@@ -105,7 +129,7 @@ def _tables(
     path: str, dialect: Dialect, kinds: dict[str, pa.DataType], names: ColumnNames
 ) -> Iterator[pa.Table]:
     with _opened(path, dialect, kinds, names) as reader:
-        while (table := _next_table(path, reader)) is not None:
+        while (table := _next_table(path, dialect, reader)) is not None:
             yield _blank_as_null(table)
 
 
@@ -116,6 +140,8 @@ def _opened(
         block_size=BLOCK_BYTES,
         encoding=dialect.encoding,
         skip_rows=dialect.skipped,
+        skip_rows_after_names=1,
+        column_names=dialect.header,
     )
     options = pyarrow.csv.ConvertOptions(
         column_types={name: kind for name, kind in kinds.items() if kind is not None},
@@ -127,25 +153,27 @@ def _opened(
     try:
         return pyarrow.csv.open_csv(path, reading, parsing, options)
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-        raise _explained(path, error) from error
+        raise _explained(path, dialect, error) from error
 
 
-def _next_table(path: str, reader: pyarrow.csv.CSVStreamingReader) -> pa.Table | None:
+def _next_table(
+    path: str, dialect: Dialect, reader: pyarrow.csv.CSVStreamingReader
+) -> pa.Table | None:
     try:
         return pa.Table.from_batches([reader.read_next_batch()])
     except StopIteration:
         return None
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-        raise _explained(path, error) from error
+        raise _explained(path, dialect, error) from error
 
 
-def _explained(path: str, error: Exception) -> ValueError:
+def _explained(path: str, dialect: Dialect, error: Exception) -> ValueError:
     reason = str(error).split("\n")[0]
     misfit = re.match(r"In CSV column #(\d+): .*conversion error to (?!string)", reason)
     if misfit:
         return _OtherKindError(int(misfit[1]))
     if "invalid UTF8" in reason or isinstance(error, UnicodeDecodeError):
-        return not_utf8(path)
+        return not_decoded(path, dialect.encoding)
     return refusal(path, "a CSV table with a header", reason, "correct the file")
 
 

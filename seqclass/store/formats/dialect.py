@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
+from seqclass.store.formats.cells import DATES
+from seqclass.store.formats.hints import NAME, option
+from seqclass.store.formats.questions import Question, ask
 from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
 
 SAMPLE_BYTES = 2**17
 LINE_END = re.compile(r"\r\n?|\n")
+WESTERN = ("cp1252", "latin-1")
 HEADED = "a CSV table with a header"
 DELIMITERS = (",", ";", "\t", "|")
 SHOWN = {"\t": "tab", " ": "space"}
@@ -17,24 +21,19 @@ COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 POINT_NUMBER = re.compile(r"[+-]?\d+\.\d+")
 THREE_DIGITS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+|[+-]?\d{1,3}(,\d{3})+\.\d+")
-DATES = {
-    "dd/mm/yyyy": "%d/%m/%Y",
-    "mm/dd/yyyy": "%m/%d/%Y",
-    "dd.mm.yyyy": "%d.%m.%Y",
-    "yyyy/mm/dd": "%Y/%m/%d",
-}
-"""How days are written, by the words of ``--dates``."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a table of text was found to be; header: its names, skipped: lines above them."""
+    """What a table of text was found to be; header: its names, skipped: lines above them, doubts:
+    what was guessed, and is to be asked about."""
 
     encoding: str
     delimiter: str
     decimal: str
     header: tuple[str, ...]
     skipped: int
+    doubts: tuple[Question, ...] = ()
 
 
 def dialect_of(path: str, names: ColumnNames) -> Dialect:
@@ -42,25 +41,28 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     with open(path, "rb") as file:
         content = file.read(SAMPLE_BYTES) + file.readline(SAMPLE_BYTES)
         whole = not file.read(1)
-    encoding = _encoding(path, content, names)
+    encoding, unsure = _encoding(path, content, names)
     text = content.decode(encoding, "ignore")
     lines = LINE_END.split(text) if whole else LINE_END.split(text)[:-1] or [text]
     announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff "))
     filled = (k for k, line in enumerate(lines) if line.strip() and not (announced and k == 0))
     if (first := next(filled, None)) is None:
         raise refusal(path, HEADED, "an empty file", "check the file")
-    delimiter = names.delimiter or (announced and announced[1]) or _delimiter(path, lines[first:])
+    delimiter = names.delimiter or (announced and announced[1]) or _delimiter(
+        path, lines[first:], unsure
+    )  # fmt: skip
     try:
         rows = [row for row in csv.reader(lines[first:], delimiter=delimiter) if row]
     except csv.Error as error:
         raise refusal(path, HEADED, str(error), "correct the file") from error
-    header = tuple(name.strip("\ufeff") for name in rows[0])
+    header = tuple(name.strip("\ufeff ") for name in rows[0])
     _check_widths(path, rows, delimiter, first)
     cells = [cell.strip() for row in rows[1:] for cell in row]
-    return Dialect(encoding, delimiter, _decimal(path, cells, delimiter, names), header, first)
+    decimal, either = _decimal(path, cells, delimiter, names)
+    return Dialect(encoding, delimiter, decimal, header, first, (*unsure, *either))
 
 
-def _encoding(path: str, content: bytes, names: ColumnNames) -> str:
+def _encoding(path: str, content: bytes, names: ColumnNames) -> tuple[str, list[Question]]:
     if names.encoding:
         try:
             content[:4].decode(names.encoding, "ignore")
@@ -69,38 +71,49 @@ def _encoding(path: str, content: bytes, names: ColumnNames) -> str:
                 f"--encoding: expected a name such as utf-8 or latin-1, got {names.encoding!r}; "
                 "correct it"
             ) from None
-        return names.encoding
+        return names.encoding, []
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+        return "utf-16", []
+    if b"\0" in content[:SAMPLE_BYTES]:
+        guess = "utf-16-le" if content[1::2].count(0) >= content[::2].count(0) else "utf-16-be"
+        return guess, [_other_bytes(guess)]
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.reason != "unexpected end of data":
-            raise not_utf8(path) from None
-    return "utf-8"
+            return "latin-1", [_other_bytes(*WESTERN)]
+    return "utf-8", []
 
 
-def not_utf8(path: str) -> ValueError:
-    """The refusal of bytes that are no UTF-8."""
-    return refusal(
-        path, "UTF-8 text", "other bytes",
-        "save it as UTF-8, or name its encoding: --encoding latin-1 (Excel in the west: cp1252)",
-    )  # fmt: skip
+def _other_bytes(*guesses: str) -> Question:
+    words = " or ".join(option("--encoding", guess) for guess in guesses)
+    cure = f"save it as UTF-8, or name its encoding, such as {words}"
+    return Question("UTF-8 text", "other bytes", cure)
 
 
-def _delimiter(path: str, lines: list[str]) -> str:
+def not_decoded(path: str, encoding: str) -> ValueError:
+    """The refusal of bytes that are no text in an encoding."""
+    if encoding == "utf-8":
+        return refusal(path, *_other_bytes(*WESTERN))
+    cure = f"save it as UTF-8, or correct {option('--encoding', NAME)}"
+    return refusal(path, f"text in {encoding}", "other bytes", cure)
+
+
+def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
     """The sign of the header, outside quotes; where there are two, the one that every line has."""
     plain = [re.sub(r'"[^"]*"', "", line) for line in lines[:50] if line.strip()]
     present = [sign for sign in DELIMITERS if sign in plain[0]]
-    if len(present) < 2:
+    if not present and " " in plain[0].strip() and len({line.count(" ") for line in plain}) == 1:
+        present = [" "]
+    elif len(present) < 2:
         return present[0] if present else ","
     steady = [s for s in present if len({line.count(s) for line in plain}) == 1]
     if len(steady) == 1:
         return steady[0]
     found = " and ".join(repr(SHOWN.get(sign, sign)) for sign in present)
-    raise refusal(
-        path, "one sign between columns", found, f"say which with --delimiter '{present[0]}'"
-    )
+    words = " or ".join(option("--delimiter", "tab" if s == "\t" else s) for s in present)
+    ask(path, [*unsure, Question("one sign between columns", found, f"say which: {words}")])
+    return present[0]
 
 
 def _check_widths(path: str, rows: list[list[str]], sign: str, skipped: int) -> None:
@@ -128,9 +141,11 @@ def _pairs(rows: list[list[str]]) -> Iterable[tuple[str, str]]:
     return chain.from_iterable(pairwise(row) for row in rows[1:])
 
 
-def _decimal(path: str, cells: list[str], delimiter: str, names: ColumnNames) -> str:
+def _decimal(
+    path: str, cells: list[str], delimiter: str, names: ColumnNames
+) -> tuple[str, list[Question]]:
     if names.decimal:
-        return names.decimal
+        return names.decimal, []
     if thousands := next((cell for cell in cells if THOUSANDS.fullmatch(cell)), None):
         raise refusal(
             path, "numbers without signs between thousands", repr(thousands), "write them without"
@@ -138,15 +153,14 @@ def _decimal(path: str, cells: list[str], delimiter: str, names: ColumnNames) ->
     commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
     points = [cell for cell in cells if POINT_NUMBER.fullmatch(cell)]
     if not commas and (delimiter != ";" or not points):
-        return "."
+        return ".", []
     said = commas or points
     if (commas and points) or all(THREE_DIGITS.fullmatch(cell) for cell in said):
         pair = f"{said[0]!r} and {points[0]!r}" if commas and points else repr(said[0])
-        raise refusal(
-            path, "one reading of its numbers", pair,
-            "say which sign is the decimal one: --decimal , or --decimal .",
-        )  # fmt: skip
-    return "," if commas else "."
+        words = " or ".join(option("--decimal", sign) for sign in ",.")
+        doubt = Question("one reading of its numbers", pair, f"say the decimal sign: {words}")
+        return said[0].strip("+-0123456789"), [doubt]
+    return "," if commas else ".", []
 
 
 def date_formats(words: str | None) -> list[str]:
@@ -158,4 +172,4 @@ def date_formats(words: str | None) -> list[str]:
             f"--dates: expected one of {', '.join(DATES)}, got {words!r}; choose one of them"
         )
     day = DATES[words]
-    return [f"{day} %H:%M:%S", f"{day} %H:%M", f"{day}T%H:%M:%S", day]
+    return [f"{day} %H:%M:%S", f"{day} %H:%M", f"{day}T%H:%M:%S", f"{day}T%H:%M", day]

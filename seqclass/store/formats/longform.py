@@ -6,8 +6,9 @@ rows are together, else by way of a temporary file in which the rows are sorted 
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 from typing import IO, NamedTuple
 
@@ -15,7 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqclass.store.formats.cells import Content, as_floats, content_of, dates_cure
 from seqclass.store.formats.columns import float_column
+from seqclass.store.formats.hints import NAME, option
+from seqclass.store.formats.order import FileOrder
+from seqclass.store.formats.questions import Question, ask, long_questions, step_of
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
@@ -28,9 +33,6 @@ from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS
 
 PART_CELLS = 2**22
 """Cells of a part; one series alone may have more."""
-STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", "ms", "frame",
-              "sample", "date", "datetime", "tick", "n", "i"}  # fmt: skip
-"""What people call the step; other columns are asked about where they rise evenly."""
 ROW = ""
 """The column of a row's number in its file. No column of the file's own has an empty name."""
 
@@ -67,25 +69,29 @@ class Survey:
         return np.unique((ends - 1) // max(PART_CELLS // n_columns, 1), return_inverse=True)[1]
 
 
-def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_row: int) -> Survey:
-    """Count every series' rows; refuse what is no long table."""
-    survey, last, row, step = Survey(), 0, first_row, None
-    for table in tables:
-        table = renamed(path, table, reading.names)
+def survey_rows(
+    path: str,
+    tables: Iterable[pa.Table],
+    reading: Reading,
+    first_row: int,
+    doubts: Sequence[Question] = (),
+) -> Survey:
+    """Count every series' rows; refuse what is no long table, ``doubts`` about it included."""
+    survey, last, row, names = Survey(), 0, first_row, reading.names
+    order, step, channels = FileOrder(path, names), None, list[str]()
+    for whole in tables:
         if row == first_row:
-            step = step_column(path, table, reading.names)
+            ask(path, [*doubts, *long_questions(whole, names, first_row)])
+        table = renamed(path, whole, names)
+        if row == first_row:
+            step = step_of(table.column_names, names)
             channels = _channels(path, table, step)
         _refuse_nameless(path, table, row)
-        if row == first_row:
-            _refuse_unnamed_step(path, table, step, channels, reading.names)
         codes = survey.codes_of(table)
         torn = np.flatnonzero(np.diff(codes, prepend=last) < 0)
-        if len(torn) and step is None:
-            raise refusal(
-                path, "the rows of a series together, or a column 'step'", "a series in pieces",
-                "sort the rows or say which column is the step with --step-column",
-                int(torn[0]) + row,
-            )  # fmt: skip
+        if step is None:
+            order.check(whole, codes)
+            _refuse_torn(path, torn, row)
         survey.together &= not len(torn)
         reading.limits.check(path, "steps", survey.count(codes))
         reading.limits.check(path, "series", len(survey.codes))
@@ -96,6 +102,15 @@ def survey_rows(path: str, tables: Iterable[pa.Table], reading: Reading, first_r
     refuse_twins(path, "series_id", survey.codes)
     refuse_twins(path, "label", survey.labels)
     return survey
+
+
+def _refuse_torn(path: str, torn: np.ndarray, first_row: int) -> None:
+    if len(torn):
+        raise refusal(
+            path, "the rows of a series together, or a column 'step'", "a series in pieces",
+            f"say which column is the step with {option('--step-column', NAME)}, or sort the rows",
+            int(torn[0]) + first_row,
+        )  # fmt: skip
 
 
 def _refuse_doubtful_layout(
@@ -111,28 +126,6 @@ def _refuse_doubtful_layout(
         "say --layout wide where the columns are the steps of a series, or --layout long where "
         "they are channels and a series has one step",
     )  # fmt: skip
-
-
-def _refuse_unnamed_step(
-    path: str, table: pa.Table, step: str | None, channels: list[str], names: ColumnNames
-) -> None:
-    """A column that counts the rows of every series may be the step, and no channel."""
-    if step is not None or names.channels:
-        return
-    same = np.diff(table["series_id"].combine_chunks().dictionary_encode().indices.to_numpy()) == 0
-    if same.sum() < 2:
-        return
-    for name in channels:
-        if not (pa.types.is_integer(table[name].type) or pa.types.is_floating(table[name].type)):
-            continue
-        rises = np.diff(table[name].cast(pa.float64()).to_numpy())[same]
-        even = np.isclose(rises, rises[0], rtol=1e-6, atol=0).all()
-        if (rises > 0).all() and (even or name.lower() in STEP_NAMES):
-            others = ",".join(channels)
-            raise refusal(
-                path, "a word on what rises with every row", f"column {name!r}",
-                f"say --step-column {name}, or --channels {others} where it is a channel",
-            )  # fmt: skip
 
 
 def _refuse_nameless(path: str, table: pa.Table, first_row: int) -> None:
@@ -235,12 +228,12 @@ def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
     """Gather each series of a part, in the order of its steps."""
     rows = table[ROW].to_numpy()
     table = table.drop_columns([ROW])
-    step = step_column(path, table, reading.names)
+    step = step_of(table.column_names, reading.names)
     ids = table["series_id"].combine_chunks().dictionary_encode()
     codes = ids.indices.to_numpy()
     order = _step_order(path, table, step, codes, rows)
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    part = _Part(path, codes, order[starts], rows)
+    part = _Part(path, codes, order[starts], rows, reading.names)
     lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
     offsets = pa.array(np.append(starts, len(codes)).astype(np.int32))
     columns: dict[str, pa.Array] = {"series_id": ids.dictionary, "n_steps": lengths}
@@ -264,18 +257,6 @@ def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
     return channels
 
 
-def step_column(path: str, table: pa.Table, names: ColumnNames) -> str | None:
-    """The column of the steps: as it was named, else ``step``; None where there is none."""
-    if names.step is None:
-        return "step" if "step" in table.column_names else None
-    if names.step not in table.column_names:
-        raise refusal(
-            path, f"a column {names.step!r}", ", ".join(table.column_names),
-            "correct --step-column",
-        )  # fmt: skip
-    return names.step
-
-
 def _step_order(
     path: str, table: pa.Table, step: str | None, codes: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
@@ -286,10 +267,11 @@ def _step_order(
         bad = steps.is_null().to_numpy() if steps.null_count else np.array([True])
         raise refusal(
             path, f"a number or a time in column {step!r}", str(steps[int(bad.argmax())]),
-            "correct it, or say how days are written, such as --dates dd/mm/yyyy",
-            int(rows[bad.argmax()]),
+            dates_cure(content_of(steps)), int(rows[bad.argmax()]),
         )  # fmt: skip
     values = steps.to_numpy()
+    if pa.types.is_time(steps.type):
+        values = _times_of_day(path, steps, step, codes, rows)
     order = np.lexsort((values, codes))
     same = (np.diff(codes[order]) == 0) & (values[order][1:] == values[order][:-1])
     if same.any():
@@ -301,14 +283,30 @@ def _step_order(
     return order
 
 
+def _times_of_day(
+    path: str, steps: pa.ChunkedArray, step: str, codes: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Seconds ``(n,)``; where they go back, midnight may lie between or the newest come first."""
+    values = as_floats(steps)
+    back = (np.diff(values) < 0) & (np.diff(codes) == 0)
+    if back.any():
+        row = int(back.argmax()) + 1
+        raise refusal(
+            path, f"times of a day in column {step!r} that only go on", str(steps[row]),
+            dates_cure(Content("clock")), int(rows[row]),
+        )  # fmt: skip
+    return values
+
+
 class _Part(NamedTuple):
-    """Rows of a part: the series of each ``(n,)``, the first row of every series, and the rows'
-    numbers in the file ``(n,)``."""
+    """Rows of a part: the series of each ``(n,)``, the first row of every series, the rows' numbers
+    in the file ``(n,)``, and what its columns are called there."""
 
     path: str
     codes: np.ndarray
     first: np.ndarray
     rows: np.ndarray
+    names: ColumnNames
 
 
 def _constant(part: _Part, column: pa.ChunkedArray, name: str) -> pa.Array:
@@ -320,10 +318,23 @@ def _constant(part: _Part, column: pa.ChunkedArray, name: str) -> pa.Array:
     same |= (values.is_null().to_numpy(False)) & (expected.is_null().to_numpy(False))
     if not same.all():
         row = int((~same).argmax())
+        given, pair = part.names.given(name), (values[row].as_py(), expected[row].as_py())
         raise refusal(
-            part.path, f"one {name} for all steps of a series",
-            f"{values[row].as_py()!r} beside {expected[row].as_py()!r}",
-            f"correct the column, or say what it is: --step-column {name}, --ignore {name}",
-            int(part.rows[row]),
+            part.path, f"one {name} for all steps of a series", " beside ".join(map(_told, pair)),
+            _constant_cure(name, given), int(part.rows[row]),
         )  # fmt: skip
     return first
+
+
+def _told(value: object) -> str:
+    return value.isoformat(" ") if isinstance(value, datetime) else repr(value)
+
+
+def _constant_cure(name: str, given: str) -> str:
+    if name == "label":
+        return (
+            "correct it, or say which column is the label or the series: "
+            f"{option('--label-column', NAME)} {option('--series-id-column', NAME)}"
+        )
+    step = f"say {option('--step-column', given)} where it orders the rows, or " * (name == "time")
+    return f"{step}leave the column out with {option('--ignore', given)}"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from seqclass.store.formats.dialect import SHOWN, dialect_of
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
-from seqclass.store.formats.table import ColumnNames, kept_columns
+from seqclass.store.formats.table import ColumnNames, check_columns, kept_columns
 from seqclass.store.formats.workbook import read_sheet
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
@@ -217,7 +217,8 @@ def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
 
 def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
     """What every column is taken for; of those that are left out, why."""
-    kept, roles = kept_columns(path, columns, names), names.roles
+    check_columns(path, columns, names)
+    kept, roles = kept_columns(columns, names), names.roles
     step = names.step or "step"
     why = dict.fromkeys(names.ignore, "left out by --ignore")
     return {

@@ -12,7 +12,8 @@ from seqclass.store.footer import Footer, read_footer
 from seqclass.store.formats.columns import check_precision
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
-from seqclass.store.formats.table import ColumnNames, Reading, cast, refusal, renamed
+from seqclass.store.formats.questions import ask, role_questions
+from seqclass.store.formats.table import ColumnNames, Reading, cast, check_columns, refusal, renamed
 from seqclass.store.formats.widetext import wide_tables
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of
 
@@ -27,6 +28,7 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     footer = check_parquet(path, limits)
     with pq.ParquetFile(path) as parquet:
         schema = parquet.schema_arrow
+    check_columns(path, schema.names, reading.names)
     texts = [field.name for field in schema if _is_text(field.type)]
     with pq.ParquetFile(path, read_dictionary=texts) as parquet:
         if channels := channels_of(schema):
@@ -102,6 +104,7 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
 
 def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     """Our own layout: a row is a series, a channel is a list."""
+    ask(path, role_questions(table.column_names, names))
     table = renamed(path, table, names)
     channels = channels_of(table.schema)
     columns = {name: table[name] for name in table.column_names if name not in channels}

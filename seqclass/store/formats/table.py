@@ -1,7 +1,6 @@
 """What the readers share: column names, refusals, known columns in their stored types."""
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqclass.store.formats.hints import NAME, option
 from seqclass.store.manifests import ModelDescription, ReadingRecord, Remarks, reading_of
 from seqclass.store.root import shown
 from seqclass.store.rows import KNOWN_COLUMNS
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from seqclass.store.formats.limits import Limits
 
 CHUNK_ROWS = 4096
+LONGEST_STEP = 1000
+"""Characters of the next step, which may name all options at once."""
 LABELS = (
     pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
     pa.types.is_boolean, pa.types.is_null,
@@ -60,8 +62,17 @@ class ColumnNames:
     def roles(self) -> dict[str, str]:
         """Own names by the file's, of series, label, and what is named beside them."""
         given = {self.series_id or "series_id": "series_id", self.label or "label": "label"}
-        more = {self.group: "group", self.time: "time"}
+        more = {self.group: "group", self.time if self.time != self.step else None: "time"}
         return given | {name: own for name, own in more.items() if name is not None}
+
+    @property
+    def named(self) -> set[str | None]:
+        """Columns that were named by what they are; such a word counts beside ``ignore``."""
+        return {self.series_id, self.label, self.step, self.group, self.time}
+
+    def given(self, own: str) -> str:
+        """The file's name of one of our own columns."""
+        return next((name for name, role in self.roles.items() if role == own), own)
 
     def over(self, older: "ColumnNames") -> "ColumnNames":
         """These words, and the older ones where these say nothing."""
@@ -107,31 +118,21 @@ def refusal(
 ) -> RefusalError:
     """An error about a file; rows count from 1, a header line included, blank lines not."""
     where = path if row is None else f"{path}, row {row}"
-    parts = shown(expected), shown(got), shown(next_step)
+    parts = shown(expected), shown(got), shown(next_step, LONGEST_STEP)
     return RefusalError("{}: expected {}, got {}; {}".format(where, *parts))
 
 
 def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     """Give series, label, group and time their own names, and text; leave out what is ignored."""
-    present = table.column_names
-    if "" in present or len(set(present)) < len(present):
-        raise refusal(
-            path, "a different name for every column", ", ".join(map(repr, present)),
-            "name the columns (pandas: index=False; R: row.names = FALSE)",
-        )  # fmt: skip
-    if len(present) == 1 and re.search(r"[;|\t]", present[0]):
-        raise refusal(path, "columns separated by commas", repr(present[0]), "change the separator")
-    table = table.select(kept_columns(path, present, names))
+    table = table.select(kept_columns(table.column_names, names))
     if names.layout == "folders":
         table = _named_by_place(path, table)
     present, new = table.column_names, names.roles
     for given, own in new.items():
-        if given not in present and not (own == "label" and names.unlabelled):
-            raise refusal(path, f"a column {given!r}", ", ".join(present), _which(own, names))
-        if given != own and own in present:
+        if given in present and given != own and own in present:
             raise refusal(
                 path, f"no column {own!r} beside {given!r}", ", ".join(present),
-                f"drop one of them, or leave it out with --ignore {own}",
+                f"leave it out with {option('--ignore', own)}, or leave out the word on {given!r}",
             )  # fmt: skip
     table = table.rename_columns([new.get(name, name) for name in present])
     if "label" not in table.column_names:
@@ -167,27 +168,35 @@ def _named_by_place(path: str, table: pa.Table) -> pa.Table:
     return table
 
 
-def _which(own: str, names: ColumnNames) -> str:
-    option = f"--{own.replace('_', '-')}-column"
-    if own != "series_id" or names.series_id:
-        return f"rename a column or say which it is with {option}"
-    return (
-        f"say which it is with {option}, or --layout wide where every row is a series, or --layout "
-        "folders where every file is one and its folder the class"
-    )
-
-
-def kept_columns(path: str, present: list[str], names: ColumnNames) -> list[str]:
-    """The columns of a file that count, in its order."""
-    for option, wanted in (("--ignore", names.ignore), ("--channels", names.channels)):
+def check_columns(path: str, present: list[str], names: ColumnNames) -> None:
+    """Refuse columns that can't be told apart, by the cause, and words on columns that are none."""
+    if "" in present:
+        cure = "name it, or write the file without it (pandas: index=False; R: row.names = FALSE)"
+        if present.index("") == len(present) - 1:
+            cure = "name the last column, or remove the separators at the ends of the lines"
+        raise refusal(path, "a name for every column", ", ".join(map(repr, present)), cure)
+    if again := next((name for at, name in enumerate(present) if name in present[:at]), None):
+        raise refusal(
+            path, "a different name for every column", f"{again!r} twice",
+            "rename one of the two, or write the names of the columns above where these are values",
+        )  # fmt: skip
+    for words, wanted in (("--ignore", names.ignore), ("--channels", names.channels)):
         missing = [name for name in wanted if name not in present]
-        if missing and not (option == "--ignore" and names.unlabelled):
-            raise refusal(path, f"a column {missing[0]!r}", ", ".join(present), f"correct {option}")
+        if missing and not (words == "--ignore" and names.unlabelled):
+            right = [name for name in wanted if name in present]
+            raise refusal(
+                path, f"a column {missing[0]!r}", ", ".join(present),
+                f"correct {option(words, *right, NAME)}",
+            )  # fmt: skip
+
+
+def kept_columns(present: list[str], names: ColumnNames) -> list[str]:
+    """The columns of a file that count, in its order."""
     own = {*names.roles, names.step, "step", *KNOWN_COLUMNS}
     return [
         name
         for name in present
-        if name not in names.ignore
+        if (name not in names.ignore or name in names.named)
         and (not names.channels or name in names.channels or name in own)
     ]
 

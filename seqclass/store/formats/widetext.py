@@ -7,7 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.store.formats.arrays import observed_lengths
+from seqclass.store.formats.cells import content_of_texts
 from seqclass.store.formats.columns import float_column
+from seqclass.store.formats.hints import NAME, option
+from seqclass.store.formats.order import readings_of
+from seqclass.store.formats.questions import ask, wide_questions
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
@@ -18,7 +22,11 @@ from seqclass.store.formats.table import (
 )
 from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS, from_dense
 
-NUMBERED = re.compile(r"(.*?)[_.\- ]?(\d+)")
+LAST = re.compile(r"(.*?)[_.\- ]?(\d+)")
+FIRST = re.compile(r"(\D*?)(\d+)[_.\- ]?([^\d_.\- ]\D*)")
+"""Names of steps: the channel and then the number, or the other way round."""
+STEMS = ("", "t", "T", "t_", "step", "step_")
+"""What stands before the number of a step and names no channel."""
 
 
 def wide_tables(
@@ -27,6 +35,8 @@ def wide_tables(
     """Rows of a dataset from such a table; holes at the end of a series are padding."""
     names, row = reading.names, first_row
     for table in tables:
+        if row == first_row:
+            ask(path, wide_questions(table, names, first_row))
         if names.series_id is None and "series_id" not in table.column_names:
             ids = [
                 f"{reading.split or 'series'}-{next(reading.serial):06d}" for _ in range(len(table))
@@ -65,23 +75,25 @@ def _rows(
 def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str, list[str]]:
     """The columns of every channel, in the order of its steps.
 
-    ``x_0, x_1, …, y_0, y_1, …`` are two channels; of other names all are steps of one.
+    ``x_0, x_1, …, y_0, y_1, …`` are two channels, as are ``0_x, 0_y, 1_x, 1_y, …``; of names that
+    are numbers or times, or have no number, all are steps of one.
     """
     own = [n for n in columns if n not in {*KNOWN_COLUMNS, "step"}]
     if not own:
         raise refusal(path, "a column of numbers per step", ", ".join(columns), "add the steps")
-    found = {name: NUMBERED.fullmatch(name) for name in own}
-    numbered = {name: match for name, match in found.items() if match}
-    if not numbered:
+    found = {name: _place(name) for name in own}
+    if _are_moments(path, own) or not any(re.search(r"\d", name) for name in own):
         return {"value": own}
-    if odd := [name for name in own if name not in numbered]:
+    if odd := [name for name, place in found.items() if place is None]:
         raise refusal(
-            path, "a number in the name of every step's column", repr(odd[0]),
-            f"leave it out with --ignore {odd[0]}, or name what it is",
+            path, "one number in the name of every step's column", ", ".join(map(repr, odd)),
+            f"leave out what is no step with {option('--ignore', *odd)}, or name the steps "
+            "x_0, x_1, …",
         )  # fmt: skip
     groups: dict[str, list[tuple[int, str]]] = {}
-    for name, match in numbered.items():
-        groups.setdefault(match[1], []).append((int(match[2]), name))
+    for name, place in found.items():
+        if place is not None:
+            groups.setdefault(place[0], []).append((place[1], name))
     _check_order(path, groups)
     only = len(groups) == 1
     return {
@@ -90,14 +102,33 @@ def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str,
     }
 
 
+def _place(name: str) -> tuple[str, int] | None:
+    """The channel and the step that a column's name says, None for no number or several."""
+    if last := LAST.fullmatch(name):
+        return last[1], int(last[2])
+    if first := FIRST.fullmatch(name):
+        return (first[3] if first[1] in STEMS else first[1] + first[3]), int(first[2])
+    return None
+
+
+def _are_moments(path: str, own: list[str]) -> bool:
+    """Whether the names are numbers or times; ones that go back are refused."""
+    content = content_of_texts(own)
+    if content.odd is not None or content.kind not in ("number", "time", "clock"):
+        return False
+    [*readings] = readings_of(pa.chunked_array([own]), content)
+    for moments in readings:
+        back = np.diff(moments) <= 0
+        if back.any():
+            _refuse_order(path, own[int(back.argmax()) + 1], own[int(back.argmax())])
+    return bool(readings)
+
+
 def _check_order(path: str, groups: dict[str, list[tuple[int, str]]]) -> None:
     for group in groups.values():
         wrong = next((k for k in range(1, len(group)) if group[k] <= group[k - 1]), None)
         if wrong is not None:
-            raise refusal(
-                path, "steps in the order of their numbers",
-                f"{group[wrong][1]!r} after {group[wrong - 1][1]!r}", "put the columns in order",
-            )  # fmt: skip
+            _refuse_order(path, group[wrong][1], group[wrong - 1][1])
     if len(groups) > 1 and max(map(len, groups.values())) == 1:
         raise refusal(
             path, "several steps of every channel", f"one of each of {', '.join(groups)}",
@@ -107,5 +138,12 @@ def _check_order(path: str, groups: dict[str, list[tuple[int, str]]]) -> None:
     if len(numbers) > 1:
         raise refusal(
             path, "the same steps of every channel", ", ".join(groups),
-            "leave the others out with --ignore, or fill the missing steps",
+            f"leave the others out with {option('--ignore', NAME)}, or fill the missing steps",
         )  # fmt: skip
+
+
+def _refuse_order(path: str, name: str, before: str) -> None:
+    raise refusal(
+        path, "steps in the order of their names", f"{name!r} after {before!r}",
+        "put the columns in order, or write names above where these are values",
+    )  # fmt: skip

@@ -9,7 +9,13 @@ import pyarrow as pa
 
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import gather, survey_rows
-from seqclass.store.formats.table import ColumnNames, Reading, RefusalError, refusal
+from seqclass.store.formats.table import (
+    ColumnNames,
+    Reading,
+    RefusalError,
+    check_columns,
+    refusal,
+)
 from seqclass.store.formats.widetext import wide_tables
 
 FIRST_ROW = 2
@@ -19,6 +25,7 @@ def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """Rows of a sheet that is a table, long or wide."""
     path = paths[0]
     table = read_sheet(path, reading.names, reading.limits)
+    check_columns(path, table.column_names, reading.names)
     if reading.names.layout == "wide":
         yield from wide_tables(path, [table], reading, FIRST_ROW)
         return

@@ -195,7 +195,7 @@ def lines(name: str, content: str) -> Callable[[Path], Path]:
 HEAD = "@problemName x\n@classLabel true a b\n@data\n"
 BAD = {
     "csv without the label column": (lines("b.csv", "series_id,x\na,1\n"), "a column 'label'"),
-    "csv with text among numbers": (lines("b.csv", LONG + "b,,1,oops,2\n"), "row 5.*'oops'"),
+    "csv with text among numbers": (lines("b.csv", LONG + "b,,1,oops,2\n"), "'oops' in row 5"),
     "csv with infinity": (lines("b.csv", LONG + "b,,1,inf,2\n"), "row 5.*finite"),
     "csv beyond float32": (lines("b.csv", LONG + "b,,1,1e300,2\n"), "row 5.*float32"),
     "csv with two labels": (lines("b.csv", LONG + "a,down,2,1,2\n"), "row 5.*'down' beside 'up'"),
@@ -210,9 +210,9 @@ BAD = {
     "csv with a step twice": (lines("b.csv", LONG + "a,up,1,1,2\n"), "row 5.*one row per step"),
     "csv without an id": (lines("b.csv", "series_id,label,x\n,a,1\n"), "row 2.*series_id"),
     "csv with a short line": (lines("b.csv", LONG + "a,up\n"), "row 5.*5 columns as in the header"),
-    "csv with semicolons": (lines("b.csv", "a;b;c\n1;2;3\n"), "a column 'series_id', got a, b, c"),
+    "csv with semicolons": (lines("b.csv", "a;b;c\n1;2;3\n"), "and 'label', got 'a', 'b', 'c'"),
     "csv with two label columns": (
-        lines("b.csv", "series_id,label,kind,x\na,k,k,1\n"), "number in column",
+        lines("b.csv", "series_id,label,kind,x\na,k,k,1\n"), "numbers in every channel",
     ),
     "csv that is empty": (lines("b.csv", ""), "CSV table.*[Ee]mpty"),
     "csv with a header alone": (lines("b.csv", "series_id,label,x\n"), "at least one row"),
@@ -221,7 +221,7 @@ BAD = {
         lines("b.csv", "series_id,label,x\na,k,1\nb,k,1\na,k,2\n"), "row 4.*together",
     ),
     "csv with words for steps": (
-        lines("b.csv", "series_id,label,step,x\na,k,one,1\n"), "row 2.*a number or a time",
+        lines("b.csv", "series_id,label,step,x\na,k,one,1\n"), "a number or a time.*in row 2",
     ),
     "csv with pandas' index": (lines("b.csv", ",series_id,label,x\n0,a,k,1\n"), "index=False"),
     "csv with a column twice": (lines("b.csv", "series_id,label,x,x\na,k,1,2\n"), "different name"),

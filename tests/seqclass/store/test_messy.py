@@ -56,6 +56,7 @@ READ: dict[str, tuple[bytes | str, dict]] = {
     "Excel, tabs": (long(sign="\t"), {}),
     "Excel, Unicode text": (long(sign="\t").encode("utf-16"), {}),
     "pipes": (long(sign="|"), {}),
+    "spaces": (long(sign=" "), {}),
     "quoted": ('"series_id","label","step","x"\n' + long().split("\n", 1)[1], {}),
     "quoted decimal commas between commas": (
         "series_id,label,step,x\n" + "".join(
@@ -83,7 +84,7 @@ READ: dict[str, tuple[bytes | str, dict]] = {
 REFUSED: dict[str, tuple[bytes | str, dict, str]] = {
     "wide, not said": (wide(), {}, "--layout wide"),
     "wide, without an id": (
-        wide().replace("series_id,", "who,"), {}, "--series-id-column, or --layout wide",
+        wide().replace("series_id,", "who,"), {}, "--layout wide where every row",
     ),
     "wide, columns by the alphabet": (
         wide("series_id,label,V1,V10,V2"), {"layout": "wide"}, "put the columns in order",
@@ -100,12 +101,12 @@ REFUSED: dict[str, tuple[bytes | str, dict, str]] = {
     ),
     "days by the slash, not said": (long(step=day), {}, "--dates dd/mm/yyyy"),
     "three digits after a comma": (
-        "series_id;label;step;x\np;up;0;1,500\np;up;1;2,250\n", {}, "--decimal ,",
+        "series_id;label;step;x\np;up;0;1,500\np;up;1;2,250\n", {}, "--decimal ','",
     ),
     "three digits after a point": (
-        "series_id;label;step;x\np;up;0;1.500\np;up;1;2.250\n", {}, "--decimal ,",
+        "series_id;label;step;x\np;up;0;1.500\np;up;1;2.250\n", {}, "--decimal ','",
     ),
-    "both signs": ("series_id;label;step;x\np;up;0;1,5\np;up;1;2.25\n", {}, "--decimal ,"),
+    "both signs": ("series_id;label;step;x\np;up;0;1,5\np;up;1;2.25\n", {}, "--decimal ','"),
     "thousands": ("series_id;label;step;x\np;up;0;1.234,5\n", {}, "write them without"),
     "decimal commas between commas": (
         long(decimal=","), {}, "separate the columns by semicolons",
@@ -128,7 +129,7 @@ REFUSED: dict[str, tuple[bytes | str, dict, str]] = {
     ),
     "a note": (long("series_id,label,step,note").replace("1.5", "ok"), {}, "--ignore note"),
     "units below the header": (
-        "series_id,label,step,x\n,,s,mV\n" + long().split("\n", 1)[1], {}, "fill it in",
+        "series_id,label,step,x\n,,s,mV\n" + long().split("\n", 1)[1], {}, "remove this line",
     ),
     "two signs between columns": (
         "series_id,label;step,x\np,up;0,1\n", {}, "--delimiter",
@@ -288,7 +289,7 @@ def test_a_sheet_is_a_table(tmp_path: Path) -> None:
         ({"a": WIDE_SHEET}, {}, "--layout wide"),
         ({"a": [*LONG_SHEET, ["p", "up", 3, "ok"]]}, {}, "--ignore x"),
         ({"a": [*LONG_SHEET, ["p", "up", 3, time(1)]]}, {}, "--ignore x"),
-        ({"a": [["series_id", "series_id"], ["p", "q"]]}, {}, "name the columns"),
+        ({"a": [["series_id", "series_id"], ["p", "q"]]}, {}, "rename one of the two"),
     ],
 )
 def test_a_sheet_that_is_none_is_refused_with_the_cure(

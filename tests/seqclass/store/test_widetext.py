@@ -39,18 +39,26 @@ def test_one_stem_or_none_is_the_value() -> None:
     assert steps_of("t1", "t2", "t10") == {"value": ["t1", "t2", "t10"]}
     assert steps_of("0", "1", "2") == {"value": ["0", "1", "2"]}
     assert steps_of("morning", "noon", "night") == {"value": ["morning", "noon", "night"]}
+    for moments in (["0.5", "1.0", "1.5"], ["08:50", "09:00"], ["2024-01-31", "2024-02-01"]):
+        assert steps_of(*moments) == {"value": moments}
+    turned = ("t0_x", "t0_y", "t1_x", "t1_y")
+    assert steps_of(*turned) == {"x": ["t0_x", "t1_x"], "y": ["t0_y", "t1_y"]}
+    assert steps_of("a_1_m", "b_1_m", "a_2_m", "b_2_m").keys() == {"a_m", "b_m"}
 
 
 @pytest.mark.parametrize(
     ("columns", "says"),
     [
         ((), "a column of numbers per step"),
-        (("x1", "x2", "weight"), "got 'weight'; leave it out with --ignore weight"),
+        (("x1", "x2", "weight"), "got 'weight'; leave out what is no step with --ignore weight"),
         (("x2", "x1"), "'x1' after 'x2'; put the columns in order"),
-        (("x1", "x1.", "x01"), "a number in the name of every step's column, got 'x1.'"),
+        (("x1", "x1.", "x01"), "one number in the name of every step's column, got 'x1.'"),
         (("x1", "x01"), "'x01' after 'x1'"),
         (("x1", "x2", "y1"), "the same steps of every channel, got x, y"),
-        (("1/2/2024", "1/3/2024"), "one of each of 1/2/, 1/3/; name the columns value_1, value_2"),
+        (("1/3/2024", "1/2/2024"), "'1/2/2024' after '1/3/2024'"),
+        (("2.0", "1.5"), "'1.5' after '2.0'"),
+        (("t0_1", "t0_2", "x"), "got 'x'; leave out"),
+        (("x1_y2_z", "x1_y3_z"), "got 'x1_y2_z', 'x1_y3_z'"),
         (("Jan-24", "Feb-24"), "several steps of every channel, got one of each of Jan, Feb"),
     ],
 )

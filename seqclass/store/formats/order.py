@@ -1,0 +1,110 @@
+"""In which order the rows of a series are, where no column of the steps is named.
+
+The file's order counts. A column that is left out must not go against it, so that no series is read
+backwards without a word; others that could order the rows are asked about (``questions``).
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.store.formats.cells import Content, as_floats, content_of
+from seqclass.store.formats.dialect import date_formats
+from seqclass.store.formats.questions import (
+    Question,
+    ask,
+    counts,
+    numbers_of,
+    step_question,
+)
+from seqclass.store.formats.table import ColumnNames, kept_columns
+
+
+class FileOrder:
+    """Holds the order of the rows to the columns that are left out, part after part."""
+
+    def __init__(self, path: str, names: ColumnNames) -> None:
+        self.path, self.names = path, names
+        self.contents: dict[str, Content] | None = None
+        self.last: dict[str, tuple[int, list[float]]] = {}
+
+    def check(self, table: pa.Table, codes: np.ndarray) -> None:
+        """Refuse rows of a file that a time or a counter among them contradicts."""
+        if self.contents is None:
+            self.contents = self._clocks(table, codes)
+        for name, content in self.contents.items():
+            if not self._goes_on(table[name], name, content, codes):
+                cure = step_question(name, content).cure
+                ask(
+                    self.path,
+                    [Question(
+                        "rows in the order of their times, or a word on their order",
+                        f"column {name!r}, left out, in another order",
+                        f"{cure}, or remove the column from the file where the rows are in order",
+                    )],
+                )  # fmt: skip
+
+    def _clocks(self, table: pa.Table, codes: np.ndarray) -> dict[str, Content]:
+        """Columns that are left out and may order the rows."""
+        columns = table.column_names
+        known = {*kept_columns(columns, self.names), *self.names.roles}
+        left = {name: content_of(table[name]) for name in columns if name not in known}
+        return {
+            name: content
+            for name, content in left.items()
+            if content.kind in ("time", "clock", "odd time")
+            or (content.kind == "number" and counts(table[name], name, codes))
+        }
+
+    def _goes_on(
+        self, column: pa.ChunkedArray, name: str, content: Content, codes: np.ndarray
+    ) -> bool:
+        """Whether no row of a series comes before the one above it, however it is read."""
+        readings = readings_of(column, content)
+        code, values = self.last.get(name, (-1, []))
+        same = np.diff(codes, prepend=code) == 0
+        for number, reading in enumerate(readings):
+            before = values[number] if number < len(values) else np.nan
+            if (np.diff(reading, prepend=before)[same] < 0).any():
+                return False
+        if len(codes):
+            self.last[name] = int(codes[-1]), [float(reading[-1]) for reading in readings]
+        return bool(readings) or not _changes(column, codes)
+
+
+def _changes(column: pa.ChunkedArray, codes: np.ndarray) -> bool:
+    """Whether a column has several values in a series."""
+    values = column.cast(pa.string()).combine_chunks().dictionary_encode().indices
+    own = pc.fill_null(values, -1).to_numpy(zero_copy_only=False)
+    return bool(((np.diff(own) != 0) & (np.diff(codes) == 0)).any())
+
+
+def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
+    """A column's numbers or times as float64, once for each way in which they may be written."""
+    if content.kind == "number":
+        values = numbers_of(column)
+        return [] if values is None else [values]
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return [as_floats(column)]
+    formats = [date_formats(words) for words in content.dates]
+    if content.kind == "clock":
+        formats = [["%H:%M:%S", "%H:%M"]]
+    if formats:
+        found = [_parsed(column, own) for own in formats]
+        return (
+            [] if any(one is None for one in found) else [one for one in found if one is not None]
+        )
+    for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+        try:
+            return [as_floats(column.cast(kind))]
+        except pa.ArrowInvalid:
+            continue
+    return []
+
+
+def _parsed(column: pa.ChunkedArray, formats: list[str]) -> np.ndarray | None:
+    for form in formats:
+        times = pc.strptime(column, format=form, unit="s", error_is_null=True)
+        if times.null_count == column.null_count:
+            return as_floats(times)
+    return None

@@ -1,0 +1,249 @@
+"""What a table leaves open, asked at once: by the names of its columns and its first rows."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.store.formats.cells import Content, content_of, content_of_texts, dates_cure
+from seqclass.store.formats.hints import NAME, option
+from seqclass.store.formats.table import ColumnNames, kept_columns, refusal
+from seqclass.store.rows import KNOWN_COLUMNS
+
+STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", "ms", "frame",
+              "sample", "date", "datetime", "tick", "n", "i"}  # fmt: skip
+"""What people call the step; other columns are asked about where they rise evenly."""
+
+TELLING = 8
+"""Rows from which on even steps in another order are no chance."""
+
+
+class Question(NamedTuple):
+    """What a table leaves open: what was expected, what came, and what settles it."""
+
+    expected: str
+    got: str
+    cure: str
+
+
+def ask(path: str, questions: Iterable[Question]) -> None:
+    """Refuse a file with all questions at once, where there are any."""
+    asked = list(dict.fromkeys(questions))
+    if asked:
+        expected, got, cures = (list(dict.fromkeys(part)) for part in zip(*asked, strict=True))
+        raise refusal(path, " and ".join(expected), ", ".join(got), "; ".join(cures))
+
+
+def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]:
+    """Which columns are the series' ids, labels, groups, times and steps, where they are needed
+    and none bears the name."""
+    missing = {given: own for given, own in names.roles.items() if given not in columns}
+    if names.step is not None and names.layout != "wide" and names.step not in columns:
+        missing[names.step] = "step"
+    optional = {
+        "series_id": names.layout == "folders" or (names.layout == "wide" and not names.series_id),
+        "label": names.layout == "folders" or names.unlabelled,
+    }
+    missing = {given: own for given, own in missing.items() if not optional.get(own)}
+    if missing and len(columns) == 1 and (sign := re.search(r"[,;|\t]", columns[0])):
+        words = option("--delimiter", "tab" if sign[0] == "\t" else sign[0])
+        yield Question("several columns", repr(columns[0]), f"say {words}")
+    elif missing:
+        plural = "columns" if len(missing) > 1 else "a column"
+        expected = f"{plural} {' and '.join(map(repr, missing))}"
+        yield Question(expected, ", ".join(map(repr, columns)), _which(missing, names, columns))
+
+
+def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> str:
+    roles = [option(f"--{own.replace('_', '-')}-column", NAME) for own in missing.values()]
+    cure = f"say which {'they are' if len(roles) > 1 else 'it is'}: {' '.join(roles)}"
+    is_long = names.layout != "wide" and "step" not in missing.values()
+    if is_long and step_of(columns, names) is None:
+        cure += f", with {option('--step-column', NAME)} where a column orders the rows"
+    if names.layout is None and "series_id" in missing:
+        cure += (
+            ", or --layout wide where every row is a series, or --layout folders where every file "
+            "is one and its folder the class"
+        )
+    if any(content_of_texts([name]).kind in ("number", "time") for name in columns):
+        cure += ", or write the names of the columns above where these are values"
+    return cure
+
+
+def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
+    """What a table with a row per step leaves open, by its first rows."""
+    columns = table.column_names
+    step, kept = step_of(columns, names), kept_columns(columns, names)
+    roles = {*names.roles, *KNOWN_COLUMNS, step}
+    contents = {name: content_of(table[name]) for name in kept if name not in roles}
+    yield from _times_to_read(table, step, names, first_row)
+    if missing := list(role_questions(columns, names)):
+        yield from missing
+        yield from _beside_missing_roles(contents, names)
+    else:
+        codes = codes_of(table[names.series_id or "series_id"]) if names.layout != "folders" else (
+            np.zeros(len(table), dtype=np.int64)
+        )  # fmt: skip
+        yield from _orders(table, contents, codes, step, names)
+        yield from _texts(contents, step, names)
+    yield from _odd_cells(table, contents, names, first_row)
+
+
+def codes_of(ids: pa.ChunkedArray) -> np.ndarray:
+    """A number for the series of each row."""
+    codes = ids.combine_chunks().dictionary_encode().indices
+    return pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)
+
+
+def _times_to_read(
+    table: pa.Table, step: str | None, names: ColumnNames, first_row: int
+) -> Iterator[Question]:
+    """How the days of columns are written that have to be times."""
+    for name in (step, names.time or "time"):
+        if name is None or name not in table.column_names:
+            continue
+        content = content_of(table[name])
+        if (content.kind == "time" and content.dates) or content.kind in ("odd time", "text"):
+            kind = "a number or a time" if name == step else "a time"
+            row, cell = next((n, c) for n, c in enumerate(table[name].to_pylist(), first_row) if c)
+            got = f"{cell!r} in row {row}"
+            yield Question(f"{kind} in column {name!r}", got, dates_cure(content))
+
+
+def _beside_missing_roles(contents: dict[str, Content], names: ColumnNames) -> Iterator[Question]:
+    """What may be needed once the missing columns are named, which nobody but the user knows."""
+    texts = [name for name, content in contents.items() if content.kind == "text"]
+    if texts:
+        yield Question(
+            "numbers in the others", f"text in {', '.join(map(repr, texts))}",
+            f"leave out texts that are none of these with {option('--ignore', NAME)}",
+        )  # fmt: skip
+    for content in contents.values():
+        if content.dates and names.dates is None:
+            yield Question("days in one reading", "others", dates_cure(content))
+
+
+def _orders(
+    table: pa.Table,
+    contents: dict[str, Content],
+    codes: np.ndarray,
+    step: str | None,
+    names: ColumnNames,
+) -> Iterator[Question]:
+    """Which column orders the rows of a series, where none is named and one may."""
+    if step is not None:
+        return
+    if times := _times(contents):
+        yield step_question(times[0], contents[times[0]])
+        return
+    for name, content in contents.items():
+        if names.channels or content.kind != "number" or not counts(table[name], name, codes):
+            continue
+        yield Question(
+            "a word on what counts the rows of a series", f"column {name!r}",
+            f"say {option('--step-column', name)}, or {option('--channels', *contents)} where it "
+            "is a channel and the rows are in order",
+        )  # fmt: skip
+        return
+
+
+def step_question(name: str, content: Content) -> Question:
+    """Whether a column of times orders the rows of each series."""
+    cure = f"say {option('--step-column', name)}"
+    if len(content.dates) == 1:
+        cure += f" {option('--dates', content.dates[0])}"
+    elif content.dates or content.kind != "time":
+        cure += f", and {dates_cure(content)}"
+    return Question("a word on what orders the rows", f"times in column {name!r}", cure)
+
+
+def _times(contents: dict[str, Content]) -> list[str]:
+    """Columns of times, those first that can be read."""
+    kinds = ("time", "odd time", "clock")
+    return [name for kind in kinds for name, own in contents.items() if own.kind == kind]
+
+
+def _texts(
+    contents: dict[str, Content], step: str | None, names: ColumnNames
+) -> Iterator[Question]:
+    left = _times(contents)[step is None :]
+    left += [name for name, content in contents.items() if content.kind == "text"]
+    if left:
+        yield Question(
+            "numbers in every channel", f"text in {', '.join(map(repr, left))}",
+            f"say {option('--ignore', *names.ignore, *left)}, or what they are, such as "
+            f"{option('--label-column', NAME)}",
+        )  # fmt: skip
+
+
+def _odd_cells(
+    table: pa.Table, contents: dict[str, Content], names: ColumnNames, first_row: int
+) -> Iterator[Question]:
+    for name, content in contents.items():
+        if content.kind == "number" and content.odd is not None:
+            place = pc.index(table[name], content.odd).as_py()
+            above = "remove this line where it holds units, or " * (place == 0)
+            yield Question(
+                f"a number in column {name!r}", f"{content.odd!r} in row {first_row + place}",
+                above + number_cure(name, names.ignore),
+            )  # fmt: skip
+
+
+def number_cure(name: str, ignored: Iterable[str] = ()) -> str:
+    """What is to be done about a cell that is no number."""
+    return (
+        "leave the cell empty where a value is missing, or leave the column out with "
+        f"{option('--ignore', *ignored, name)}"
+    )
+
+
+def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
+    """What a table with a row per series leaves open, by its first rows."""
+    columns = table.column_names
+    roles = {*names.roles, *KNOWN_COLUMNS, "step"}
+    kept = [name for name in kept_columns(columns, names) if name not in roles]
+    contents = {name: content_of(table[name]) for name in kept}
+    texts = [name for name, content in contents.items() if content.kind not in ("number", "empty")]
+    yield from role_questions(columns, names)
+    if texts:
+        yield Question(
+            "numbers in the column of every step", f"text in {', '.join(map(repr, texts))}",
+            f"say {option('--ignore', *names.ignore, *texts)}, or what they are, such as "
+            f"{option('--series-id-column', NAME)} or {option('--label-column', NAME)}",
+        )  # fmt: skip
+    yield from _odd_cells(table, contents, names, first_row)
+
+
+def counts(column: pa.ChunkedArray, name: str, codes: np.ndarray) -> bool:
+    """Whether a column counts the rows of every series: another value in each, even steps apart.
+
+    codes: the series of each row ``(n,)``. The order of the rows does not matter.
+    """
+    values = numbers_of(column)
+    if values is None or np.isnan(values).any():
+        return False
+    order = np.lexsort((values, codes))
+    rises = np.diff(values[order])[np.diff(codes[order]) == 0]
+    if len(rises) < 2 or not (rises > 0).all():
+        return False
+    is_sorted = (np.abs(np.diff(order)) == 1).all()
+    is_even = np.isclose(rises, rises[0], rtol=1e-6, atol=0).all()
+    return name.lower() in STEP_NAMES or bool(is_even and (is_sorted or len(rises) >= TELLING))
+
+
+def numbers_of(column: pa.ChunkedArray) -> np.ndarray | None:
+    """Numbers, or texts of numbers, as float64; None where they are none."""
+    if pa.types.is_boolean(column.type):
+        return None
+    try:
+        return column.cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
+def step_of(columns: list[str], names: ColumnNames) -> str | None:
+    """The column of the steps: as it was named, else ``step``; None where there is none."""
+    return names.step or ("step" if "step" in columns and "step" not in names.ignore else None)

@@ -1,0 +1,137 @@
+"""Everything that a table leaves open is asked in one refusal, in words that a shell takes."""
+
+import shlex
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.cli.reading_options import ReadingOptions
+from seqclass.store.formats import ColumnNames, RefusalError, read_files
+from seqclass.store.formats.cells import content_of_texts
+from seqclass.store.formats.hints import joined, option, split_names
+
+
+def refused(folder: Path, text: str, **words: object) -> str:
+    (folder / "in.csv").write_text(text)
+    with pytest.raises(RefusalError) as caught:
+        list(read_files([str(folder / "in.csv")], ColumnNames(**words)))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp", "Zs"]) | st.just(" "), min_size=1).map(str.strip).filter(bool)  # fmt: skip  # noqa: E501
+
+
+@given(NAMES, st.lists(NAMES, min_size=1))
+def test_a_shell_gives_an_option_its_names_back(name: str, names: list[str]) -> None:
+    assert shlex.split(option("--step-column", name)) == ["--step-column", name]
+    words, text = shlex.split(option("--ignore", *names))
+    assert ReadingOptions(ignore=text).names().ignore == tuple(names)
+    assert split_names(joined(names)) == tuple(names)
+    assert words == "--ignore"
+
+
+@pytest.mark.parametrize("value", [",", ".", "it's", "Sample #", "a;b", "a,"])
+def test_no_sign_of_the_sentence_sticks_to_a_value(value: str) -> None:
+    sentence = f"say {option('--decimal', value)}, or not"
+    assert shlex.split(sentence.replace(", or", " , or"))[2] == value
+
+
+def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
+    text = "unit;kind;t;note;x\nu;a;01.02.2026 08:00:00;ok;1,5\nu;a;02.02.2026 08:00:00;ok;2,25\n"
+    told = refused(tmp_path, text)
+    for words in ("--series-id-column NAME", "--label-column NAME", "--step-column NAME",
+                  "--ignore NAME", "--layout wide", "--layout folders"):  # fmt: skip
+        assert words in told
+    rest = refused(tmp_path, text, series_id="unit", label="kind")
+    assert "--step-column t --dates dd.mm.yyyy" in rest
+    assert "--ignore note" in rest
+
+
+def test_signs_and_names_are_asked_together(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("größe;label;x\nu;a;1,500\n".encode("latin-1"))
+    with pytest.raises(RefusalError) as caught:
+        list(read_files([str(tmp_path / "in.csv")], ColumnNames()))
+    for words in ("--encoding cp1252", "--decimal ','", "--series-id-column NAME"):
+        assert words in str(caught.value)
+
+
+def test_wide_text_asks_at_once_too(tmp_path: Path) -> None:
+    told = refused(tmp_path, "who,place,x1,x2\np,here,1,2\nq,there,3,4\n", layout="wide")
+    assert "--label-column NAME" in told
+    assert "--ignore who,place" in told
+
+
+def test_what_was_left_out_stays_so(tmp_path: Path) -> None:
+    told = refused(tmp_path, "series_id,label,a,b,x\np,u,hi,ho,1\n", ignore=("a",))
+    assert "--ignore a,b" in told
+
+
+def test_units_below_the_names_and_odd_cells_name_their_rows(tmp_path: Path) -> None:
+    head, rows = "series_id,label,step,x\n", "p,u,0,1\np,u,1,2\n"
+    assert "row 2; remove this line" in refused(tmp_path, head + ",,s,mV\n" + rows)
+    told = refused(tmp_path, head + rows + "p,u,2,err\n")
+    assert "'err' in row 4; leave the cell empty" in told
+
+
+def test_a_series_own_time_that_passes_is_told_in_plain_words(tmp_path: Path) -> None:
+    text = "series_id,label,Stamp,x\np,u,2026-03-01 08:00,1\np,u,2026-03-01 09:00,2\n"
+    told = refused(tmp_path, text, time="Stamp")
+    assert "datetime" not in told
+    assert "--step-column Stamp" in told
+    assert "2026-03-01 09:00:00 beside 2026-03-01 08:00:00" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("p,up,0,1.5\np,up,1,2.5\n", "write the names of the columns above"),
+        ("1.5,1.5,2\n1,2,3\n", "write the names of the columns above"),
+        ("series_id,label,x,x\np,u,1,2\n", "rename one of the two"),
+        ("series_id,label,x,\np,u,1,\n", "separators at the ends of the lines"),
+        (",series_id,label,x\n0,p,u,1\n", "index=False"),
+    ],
+)
+def test_names_that_are_none_are_refused_by_their_cause(
+    tmp_path: Path, text: str, cure: str
+) -> None:
+    assert cure in refused(tmp_path, text)
+
+
+def test_a_wrong_delimiter_is_told_of_the_right_one(tmp_path: Path) -> None:
+    told = refused(tmp_path, "series_id;label;x\np;u;1\n", delimiter=",")
+    assert "say --delimiter ';'" in told
+
+
+def test_an_encoding_that_can_not_be_meant_is_refused_with_another_cure(tmp_path: Path) -> None:
+    content = "series_id,label,x\np,fällt,1\n".encode("latin-1")
+    (tmp_path / "in.csv").write_bytes(content)
+    with pytest.raises(RefusalError, match=r"text in ascii, got other bytes.*--encoding NAME"):
+        list(read_files([str(tmp_path / "in.csv")], ColumnNames(encoding="ascii")))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "dates"),
+    [
+        (["1", "-2,5", "3e4", ""], "number", ()),
+        (["2026-01-31 12:00:00.25", "2026-02-01"], "time", ()),
+        (["31/01/2026", "01/02/2026"], "time", ("dd/mm/yyyy",)),
+        (["01/31/2026 12:00"], "time", ("mm/dd/yyyy",)),
+        (["01/02/2026"], "time", ("dd/mm/yyyy", "mm/dd/yyyy")),
+        (["31.01.26"], "time", ("dd.mm.yy",)),
+        (["8:00", "23:59:59"], "clock", ()),
+        (["31 Jan 2026", "1 Feb 2026"], "odd time", ()),
+        (["01/31/2026 8:00 PM"], "odd time", ()),
+        (["10-20 mm", "a"], "text", ()),
+        (["", "nan"], "empty", ()),
+    ],
+)
+def test_cells_are_known_by_how_they_are_written(
+    cells: list[str], kind: str, dates: tuple[str, ...]
+) -> None:
+    found = content_of_texts(cells)
+    assert (found.kind, found.dates) == (kind, dates)
+    assert pa.chunked_array([cells]).type == pa.string()
