@@ -6,6 +6,7 @@ A refusal names the file, the row where there is one, what was expected and what
 import contextlib
 import errno
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import read_npy, read_npz
 from seqclass.store.formats.delimited import read_csv
+from seqclass.store.formats.filetypes import check_content
 from seqclass.store.formats.limits import Limits, limits_of
 from seqclass.store.formats.parquet import read_parquet
 from seqclass.store.formats.table import ColumnNames, Reading, RefusalError, names_of, refusal
@@ -94,6 +96,8 @@ def expand(paths: list[str], argument: str) -> list[str]:
         else:
             _reader(path)
             found.append(path)
+    for path in found:
+        check_content(path)
     return found
 
 
@@ -130,6 +134,8 @@ def _cure(path: str) -> str:
     stem, ending = os.path.splitext(path)
     if ending.lower() in (".feather", ".arrow"):
         return f"convert it: pandas.read_feather({path!r}).to_parquet({stem + '.parquet'!r})"
+    if ending.lower() in (".txt", ".dat", ".tab", ".log"):
+        return f"rename it: mv {shlex.quote(path)} {shlex.quote(stem + '.csv')}"
     return "save it as .xlsx" if ending.lower() == ".xls" else "convert the file"
 
 

@@ -20,7 +20,7 @@ from seqclass.store.formats.cells import Content, as_floats, content_of, dates_c
 from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.order import FileOrder
-from seqclass.store.formats.questions import Question, ask, long_questions, step_of
+from seqclass.store.formats.questions import Question, ask, long_questions, numbers_of, step_of
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
@@ -263,13 +263,14 @@ def _step_order(
     if step is None:
         return np.arange(len(codes))
     steps = table[step]
-    if steps.null_count or pa.types.is_string(steps.type):
+    numbers = numbers_of(steps) if pa.types.is_string(steps.type) else None
+    if steps.null_count or (pa.types.is_string(steps.type) and numbers is None):
         bad = steps.is_null().to_numpy() if steps.null_count else np.array([True])
         raise refusal(
             path, f"a number or a time in column {step!r}", str(steps[int(bad.argmax())]),
             dates_cure(content_of(steps)), int(rows[bad.argmax()]),
         )  # fmt: skip
-    values = steps.to_numpy()
+    values = steps.to_numpy() if numbers is None else numbers
     if pa.types.is_time(steps.type):
         values = _times_of_day(path, steps, step, codes, rows)
     order = np.lexsort((values, codes))

@@ -316,7 +316,7 @@ def test_numbers_written_as_texts_are_numbers_or_refused_by_row() -> None:
 
 def test_an_archive_that_is_no_workbook_or_would_be_huge_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="an Excel workbook"):
-        read(write(tmp_path / "a.xlsx", b"not a zip"))
+        read(write(tmp_path / "a.xlsx", b"PK\x03\x04, and no zip"))
     with zipfile.ZipFile(tmp_path / "b.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * 2**29)
     with pytest.raises(ValueError, match="--limit whole_bytes="):

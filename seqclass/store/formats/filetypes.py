@@ -1,0 +1,87 @@
+"""What kind a file is by its bytes, where its name's ending says another."""
+
+import os
+import shlex
+import zipfile
+
+from seqclass.store.formats.table import RefusalError, refusal
+
+TEXTS = (".csv", ".tsv", ".ts")
+KINDS = {
+    b"PAR1": ("a Parquet file", ".parquet"),
+    b"\x93NUMPY": ("a NumPy array", ".npy"),
+}
+"""First bytes of the kinds that have a reader, beside archives."""
+PACKED = {
+    b"\x1f\x8b": ("gzip", "gzip -dc"),
+    b"BZh": ("bzip2", "bzip2 -dc"),
+    b"\xfd7zXZ": ("xz", "xz -dc"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
+}
+OTHERS = {
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save it as .xlsx"),
+    b"%PDF": ("a PDF", "save the table as CSV"),
+    b"ARROW1": ("an Arrow file", "convert it to Parquet"),
+    b"\x89HDF": ("an HDF5 file", "convert it to CSV or Parquet"),
+    b"SQLite format 3": ("a database", "save the table as CSV"),
+}
+PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
+
+
+def check_content(path: str) -> None:
+    """Refuse a file whose bytes are plainly of another kind than its ending says."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    ending = os.path.splitext(path)[1].lower()
+    for magic, (kind, command) in PACKED.items():
+        if head.startswith(magic):
+            stem, own = os.path.splitext(path)
+            plain = shlex.quote(f"{stem}-plain{own}")
+            cure = f"unpack it: {command} < {shlex.quote(path)} > {plain}"
+            raise refusal(path, f"a plain {ending} file", f"one packed with {kind}", cure)
+    for magic, (kind, cure) in OTHERS.items():
+        if head.startswith(magic):
+            raise refusal(path, f"a {ending} file", kind, cure)
+    if ending in TEXTS and head.lstrip().lower().startswith(PAGES):
+        raise refusal(path, "a table of text", "a web page or XML", "save the table as CSV")
+    kind, right = _kind_of(path, head, ending)
+    if right != ending:
+        raise _misnamed(path, ending, kind, right)
+
+
+def _kind_of(path: str, head: bytes, ending: str) -> tuple[str, str]:
+    """A name for what a file is, and the ending that it should have: its own where it may be."""
+    for magic, found in KINDS.items():
+        if head.startswith(magic):
+            return found
+    if head.startswith(b"PK\x03\x04"):
+        return _archive(path, ending)
+    if head and ending not in TEXTS and not _has_controls(head):
+        return "text", ".csv"
+    return ending, ending
+
+
+def _archive(path: str, ending: str) -> tuple[str, str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return ending, ending
+    if any(name.startswith("xl/") for name in names):
+        return "an Excel workbook", ".xlsx"
+    if names and all(name.endswith(".npy") for name in names):
+        return "NumPy arrays", ".npz"
+    if ending in TEXTS:
+        raise refusal(path, "a table of text", "a zip archive", "unpack it")
+    return ending, ending
+
+
+def _has_controls(head: bytes) -> bool:
+    """Whether bytes stand in it that no text has."""
+    return any(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
+
+
+def _misnamed(path: str, ending: str, kind: str, right: str) -> RefusalError:
+    new = os.path.splitext(path)[0] + right
+    cure = f"rename it: mv {shlex.quote(path)} {shlex.quote(new)}"
+    return refusal(path, f"a {ending} file", kind, cure)

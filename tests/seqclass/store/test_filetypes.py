@@ -1,0 +1,86 @@
+"""A file of another kind than its ending says is told what it is, and how to go on."""
+
+import gzip
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.store.formats import ColumnNames, RefusalError, expand, read_files
+from seqclass.store.formats.filetypes import check_content
+
+CSV = "series_id,label,step,x\n" + "".join(f"{i},u,{t},{t * t}\n" for i in "pq" for t in range(3))
+TABLE = pa.table({"series_id": ["p"], "label": ["u"], "x": pa.array([[0.0, 1.0]])})
+
+
+def workbook(path: Path) -> None:
+    book = openpyxl.Workbook()
+    for line in CSV.splitlines():
+        book.active.append(line.split(","))
+    book.save(path)
+
+
+def array(path: Path) -> None:
+    with open(path, "wb") as file:
+        np.savez(file, X=np.ones((2, 3)), y=np.array(["u", "d"]))
+
+
+MAKE = {
+    "workbook": workbook,
+    "Parquet": lambda path: pq.write_table(TABLE, path),
+    "arrays": array,
+    "gzip": lambda path: path.write_bytes(gzip.compress(CSV.encode())),
+    "text": lambda path: path.write_text(CSV),
+    "tabs": lambda path: path.write_text(CSV.replace(",", "\t")),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("workbook", "a b.csv"), ("workbook", "a.parquet"), ("Parquet", "a.csv"), ("Parquet", "a.npz"),
+     ("arrays", "a.csv"), ("gzip", "it's.csv"), ("text", "a.xlsx"), ("text", "a.parquet"),
+     ("text", "a.npz"), ("text", "a.txt"), ("tabs", "a.tsv")],
+)  # fmt: skip
+def test_the_command_that_the_hint_names_makes_it_readable(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    path = tmp_path / name
+    MAKE[kind](path)
+    with pytest.raises(ValueError, match="expected") as caught:
+        list(read_files(expand([str(path)], "PATH"), ColumnNames()))
+    command = str(caught.value).rpartition("it: ")[2]
+    before = {*tmp_path.iterdir()}
+    subprocess.run(["sh", "-c", command], check=True)
+    [new] = {*tmp_path.iterdir()} - before
+    assert shlex.quote(str(new)) in command
+    assert list(read_files(expand([str(new)], "PATH"), ColumnNames()))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"%PDF-1.7 ...", "a PDF; save the table as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook; save it as .xlsx"),
+        (b"<!DOCTYPE html><table>", "a web page"),
+        (b"SQLite format 3\0", "a database"),
+    ],
+)
+def test_what_no_reader_takes_is_told_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(RefusalError) as caught:
+        check_content(str(path))
+    assert says in str(caught.value)
+    assert "encoding" not in str(caught.value)
+
+
+@pytest.mark.parametrize("head", ["label\t0\t1\t2", "class\tx\ty\tz"])
+def test_names_above_a_tsv_are_no_series(tmp_path: Path, head: str) -> None:
+    (tmp_path / "a.tsv").write_text(head + "\nu\t5\t6\t7\nd\t1\t2\t3\n")
+    with pytest.raises(RefusalError, match="names in the first line"):
+        list(read_files([str(tmp_path / "a.tsv")], ColumnNames()))
