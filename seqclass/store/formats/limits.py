@@ -16,7 +16,9 @@ class Limits:
     series: of a file. steps: of one series. channels: of a file. cells: numbers of a channel that
     one row group of Parquet holds. whole_bytes: of what can't be read in parts: labels, lengths,
     arrays in Fortran order, the texts of a block of rows. line_bytes: of a line of text.
-    ratio: bytes that come out of a byte of the file.
+    ratio: bytes that come out of a byte of the file. sheet_cells: of a sheet of a workbook.
+    seconds: that reading a file takes, and one more for each MiB of it. memory_bytes: that
+    reading a file takes.
     """
 
     series: int = 10_000_000
@@ -26,6 +28,9 @@ class Limits:
     whole_bytes: int = 2**28
     line_bytes: int = 2**28
     ratio: int = 200
+    sheet_cells: int = 2**20
+    seconds: int = 120
+    memory_bytes: int = 2**30
 
     def check(self, path: str, name: str, found: int, of_what: str = "") -> None:
         """Refuse a file that has more of something than the limit of this name says."""

@@ -3,12 +3,14 @@
 import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
 
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import gather, survey_rows
+from seqclass.store.formats.markup import check_markup
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
@@ -42,17 +44,18 @@ def _check_size(path: str, limits: Limits) -> None:
         )  # fmt: skip
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = [member.file_size for member in archive.infolist()]
+            size = sum(member.file_size for member in archive.infolist())
+            limits.check(path, "whole_bytes", size, "of a workbook")
+            limits.check_ratio(path, size)
+            check_markup(path, archive, limits)
     except zipfile.BadZipFile as error:
         raise refusal(path, "an Excel workbook", str(error), "save it again as .xlsx") from error
-    limits.check(path, "whole_bytes", sum(sizes), "of a workbook")
-    limits.check_ratio(path, sum(sizes))
 
 
 def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
     """The one sheet that has cells, or the one that is named; its first row names the columns."""
-    _check_size(path, limits)
     try:
+        _check_size(path, limits)
         return _read_sheet(path, names, limits)
     except (OSError, RefusalError):
         raise
@@ -64,7 +67,7 @@ def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
 def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     try:
         filled = {sheet.title: sheet for sheet in book.worksheets if next(_rows(sheet), None)}
         wanted = names.sheet
@@ -80,20 +83,22 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
         rows = _rows(sheet)
         header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
         limits.check(path, "channels", len(header))
-        return _table(path, header, [list(column) for column in zip(*rows, strict=True)])
+        columns = [list(column) for column in zip_longest(header, *rows)]
+        return _table(path, [c[0] or "" for c in columns], [c[1:] for c in columns])
     finally:
         book.close()
 
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    """Cells of the rows that have any."""
+    """Cells of the rows that have any; how large the sheet says that it is does not count."""
+    sheet.reset_dimensions()
     return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row))
 
 
 def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
-    while header and not header[-1] and not any(c is not None for c in (columns or [[]])[-1]):
+    while header and not header[-1] and not any(c is not None for c in columns[-1]):
         header, columns = header[:-1], columns[:-1]
-    if not columns:
+    if not columns or not columns[0]:
         raise refusal(path, "at least one row below the names", "none", "check the sheet")
     arrays = []
     for name, cells in zip(header, columns, strict=True):

@@ -1,0 +1,136 @@
+"""The XML of a workbook, counted before a reader builds cells from it.
+
+A cell names its own place, and a reader fills every place before it: a few bytes can ask for
+billions of empty cells.
+"""
+
+import re
+import zipfile
+from typing import IO
+from xml.parsers import expat
+
+from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.table import refusal
+
+LAST_ROW = 2**20
+"""The last row that a workbook can have."""
+ELEMENTS_PER_CELL = 4
+"""A cell, its value or text, and its share of what stands around it."""
+MAX_OBJECTS = 2**16
+"""Elements of the parts that become objects of many fields: names, styles, relations."""
+MAX_TEXT_BYTES = 2**20
+"""Bytes in a row without the beginning of an element; a cell has at most 32,767 characters."""
+CHUNK_BYTES = 2**16
+SHEET, TEXTS = "worksheet", "sst"
+OBJECTS = {"styleSheet", "workbook", "Types", "Relationships", "coreProperties", "Properties"}
+OBJECT_PARTS = re.compile(r"xl/(workbook|styles)\.xml|\[Content_Types\]\.xml|docProps/.*|.*\.rels")
+REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
+
+
+def check_markup(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
+    """Refuse a workbook whose cells lie where no table has any, or are too many."""
+    for member in archive.infolist():
+        with archive.open(member) as content:
+            _Part(path, member.filename, limits).check(content)
+
+
+class _Part:
+    """One member of the archive; where it is no XML, a reader will say so."""
+
+    def __init__(self, path: str, name: str, limits: Limits) -> None:
+        self.path, self.name, self.limits = path, name, limits
+        self.root = ""
+        self.most = 0
+        self.elements = self.row = self.column = self.rows = self.widest = 0
+        self.is_filled = False
+        self.parser = expat.ParserCreate()
+        self.parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self.parser.StartElementHandler = self._begin
+
+    def check(self, content: IO[bytes]) -> None:
+        """Parse the part to its end, or until it is known to be none that a reader takes in."""
+        seen, quiet_bytes = 0, 0
+        try:
+            while chunk := content.read(CHUNK_BYTES):
+                self.parser.Parse(chunk)
+                if self.root and not self.most:
+                    return
+                quiet_bytes = 0 if self.elements > seen else quiet_bytes + len(chunk)
+                seen = self.elements
+                if quiet_bytes > MAX_TEXT_BYTES:
+                    self._refuse(f"texts of at most {MAX_TEXT_BYTES:,} bytes", "a longer one")
+            self.parser.Parse(b"", True)
+        except expat.ExpatError:
+            return
+
+    def _refuse_doctype(self, *_: object) -> None:
+        self._refuse("no document type declaration", "one")
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        self.elements += 1
+        if ":" in name:
+            name = name.rpartition(":")[2]
+        if not self.root:
+            self._begin_root(name)
+        if self.elements > self.most:
+            self._refuse_many()
+        if self.root == SHEET:
+            if name == "c":
+                self._begin_cell(attributes.get("r"))
+            elif name == "row":
+                self._begin_row(attributes.get("r"))
+
+    def _begin_root(self, name: str) -> None:
+        self.root = name
+        if name in (SHEET, TEXTS):
+            self.most = ELEMENTS_PER_CELL * self.limits.sheet_cells
+        elif name in OBJECTS or OBJECT_PARTS.fullmatch(self.name):
+            self.most = MAX_OBJECTS
+        else:
+            self.parser.StartElementHandler = None
+            self.elements = 0
+
+    def _begin_row(self, reference: str | None) -> None:
+        row = self.row + 1 if reference is None else _number(reference)
+        if not self.row < row <= LAST_ROW:
+            self._refuse_place("row", reference, f"{self.row + 1:,} to {LAST_ROW:,}")
+        self.row, self.column, self.is_filled = row, 0, False
+
+    def _begin_cell(self, reference: str | None) -> None:
+        column = self.column + 1 if reference is None else _column(reference)
+        if column <= self.column:
+            self._refuse_place("cell", reference, "to the right of the one before it")
+        self.limits.check(self.path, "channels", column - 1, f"(a cell in column {column})")
+        self.column, self.widest = column, max(self.widest, column)
+        self.rows += not self.is_filled
+        self.is_filled = True
+        if self.rows * self.widest > self.limits.sheet_cells:
+            self._refuse_many()
+
+    def _refuse_many(self) -> None:
+        if self.most == MAX_OBJECTS:
+            self._refuse(f"at most {MAX_OBJECTS:,} elements", "more")
+        most = self.limits.sheet_cells
+        self._refuse(
+            f"at most {most:,} cells in a sheet, empty ones between them included", "more",
+            f"save the sheet as CSV, or if you trust the file, say --limit sheet_cells={8 * most}",
+        )  # fmt: skip
+
+    def _refuse_place(self, what: str, reference: str | None, where: str) -> None:
+        self._refuse(f"a {what} {where}", repr((reference or "none")[:20]))
+
+    def _refuse(self, expected: str, got: str, cure: str = "save it again as .xlsx") -> None:
+        raise refusal(self.path, f"{expected} (in {self.name[:80]})", got, cure)
+
+
+def _number(reference: str) -> int:
+    return int(reference) if re.fullmatch(r"[0-9]{1,7}", reference) else 0
+
+
+def _column(reference: str) -> int:
+    """Number of a cell's column by its reference, such as 28 of ``AB7``; 0 where it is none."""
+    match = REFERENCE.fullmatch(reference)
+    number = 0
+    for letter in match[1].upper() if match else "":
+        number = 26 * number + ord(letter) - 64
+    return number
