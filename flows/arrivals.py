@@ -3,7 +3,9 @@
 from typing import Any, TypedDict
 
 from prefect import flow
+from prefect.futures import wait
 from prefect.states import Completed, State
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.labels import label_run
 from flows.place import check_place, own_root
@@ -23,7 +25,10 @@ class Arrivals(TypedDict):
     sweeps: list[Sweep]
 
 
-@flow(name="ingest", flow_run_name="ingest")
+BESIDE_EACH_OTHER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
+
+
+@flow(name="ingest", flow_run_name="ingest", task_runner=BESIDE_EACH_OTHER)
 def ingest_arrivals(
     dataset: str | None = None,
     inbox: str | None = None,
@@ -32,6 +37,7 @@ def ingest_arrivals(
 ) -> Any:
     """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once.
 
+    An inbox that another run sweeps for long is left to that run, and holds up no other one.
     Ends in a state named Quarantined where a file was set aside, else TakenIn, or NothingNew where
     no series is new.
 
@@ -44,7 +50,7 @@ def ingest_arrivals(
     check_place(store, "inbox", inbox)
     collect_leftovers(store.url)
     places = inbox_places(store, dataset, inbox)
-    states = [collect(name, place, spec, store.url, return_state=True) for name, place in places]
+    states = _sweep(places, spec, store)
     failed = [state for state in states if not state.is_completed()]
     reports = [state.result() for state in states if state.is_completed()]
     outcome: Arrivals = {"added": sum(report["added"] for report in reports), "sweeps": reports}
@@ -62,6 +68,13 @@ def ingest_arrivals(
     if not gained:
         return Completed(name="NothingNew", message="no series is new", data=outcome)
     return Completed(name="TakenIn", message=gained, data=outcome)
+
+
+def _sweep(places: list[tuple[str, str]], spec: ArrivalSpec, store: Root) -> list[State[Sweep]]:
+    """How the sweeps of all inboxes ended, which run beside each other."""
+    sweeps = [collect.submit(name, place, spec, store.url) for name, place in places]
+    wait(sweeps)
+    return [sweep.state for sweep in sweeps]
 
 
 def _gained(reports: list[Sweep]) -> str:

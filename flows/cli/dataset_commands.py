@@ -165,14 +165,16 @@ def told_before(store: "Root", name: str) -> "ColumnNames":
 def check_readable(paths: list[str], names: "ColumnNames", policy: Any, limits: Any) -> None:
     """Refuse what no reader takes before a server is started: small files whole, of large ones the
     columns, ids and first series."""
-    from seqclass.store.formats import read_files
+    from seqclass.store.formats.isolated import IsolatedReader
 
-    if any(path.endswith(".npy") for path in paths):
+    if not paths or any(path.endswith(".npy") for path in paths):
         return  # a pair is read together
-    for path in paths:
-        for _ in read_files([path], names, None, policy.infinite != "refuse", limits):
-            if os.path.getsize(path) > SMALL_BYTES:
-                break
+    keep_infinite = policy.infinite != "refuse"
+    with IsolatedReader() as reader:
+        for path in paths:
+            for _ in reader.read_files([path], names, None, keep_infinite, limits):
+                if os.path.getsize(path) > SMALL_BYTES:
+                    break
 
 
 def inspect(
@@ -182,16 +184,16 @@ def inspect(
     as_json: JsonFlag = False,
 ) -> None:
     """Say how files are understood, and what looks wrong in them; nothing is stored."""
-    from seqclass.store.formats import expand, limits_of, read_files, refusing
-    from seqclass.store.formats.overview import Overview, Understood, understood
+    from seqclass.store.formats import expand, limits_of
+    from seqclass.store.formats.isolated import IsolatedReader
+    from seqclass.store.formats.overview import Overview
 
     files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
-    found, seen = dict[str, Understood](), Overview()
-    for path in files:
-        with refusing(path):
-            found[path] = understood(path, columns, limits)
-    for table in read_files(files, replace(columns, unlabelled=True), None, True, limits):
-        seen.add(table)
+    seen, unlabelled = Overview(), replace(columns, unlabelled=True)
+    with IsolatedReader() as reader:
+        found = {path: reader.understood(path, columns, limits) for path in files}
+        for table in reader.read_files(files, unlabelled, None, True, limits):
+            seen.add(table)
     if not seen.lengths:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     show_overview({"files": found, **seen.describe()}, as_json)

@@ -129,6 +129,28 @@ def locked(root: Root, *folder: str) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def locked_within(seconds: float, root: Root, *folder: str) -> Iterator[bool]:
+    """Hold a folder as ``locked`` does; False where another process does not free it in time."""
+    path, end_s = root.join(*folder), _now_s() + seconds
+    with contextlib.ExitStack() as held:
+        while not (is_held := held.enter_context(_try_to_hold(root, path))) and _now_s() < end_s:
+            held.close()
+            time.sleep(random.uniform(*PAUSE_S))
+        yield is_held
+
+
+@contextlib.contextmanager
+def _try_to_hold(root: Root, path: str) -> Iterator[bool]:
+    if root.is_local:
+        os.makedirs(path, exist_ok=True)
+        with exclusive(os.open(path, os.O_RDONLY)) as is_free:
+            yield is_free
+    else:
+        with _leased(root, f"{path}/.lock") as own:
+            yield own is not None
+
+
 def check_held(root: Root, *folder: str) -> None:
     """Refuse to write into a folder that this process has held, and may hold no more."""
     path = f"{root.join(*folder)}/.lock"

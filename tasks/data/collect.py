@@ -26,7 +26,8 @@ from seqclass.store.datasets import (
     open_dataset,
     write_rows,
 )
-from seqclass.store.formats import expand, names_of, read_files, what_of
+from seqclass.store.formats import expand, names_of, what_of
+from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.inbox import (
     DONE,
     QUARANTINE,
@@ -41,7 +42,7 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.layout import check_inbox
-from seqclass.store.leases import locked
+from seqclass.store.leases import locked_within
 from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
 from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine
@@ -53,6 +54,8 @@ from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000
+PATIENCE_S = 10.0
+"""Seconds for which a sweep waits for another one of the same dataset, or for an import."""
 
 
 @dataclass
@@ -114,10 +117,10 @@ def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Ann
     check_inbox(root, "inbox", inbox.url)
     seen = [_File(arrival) for arrival in arrivals(inbox)]
     if not seen or not committed_versions(root, name):
-        for file in seen:
-            file.became, file.reason = "waiting", f"no dataset {name!r} yet; import one first"
-        return _report(inbox, None, 0, seen)
-    with locked(root, "datasets", name):
+        return _left_waiting(inbox, seen, f"no dataset {name!r} yet; import one first")
+    with locked_within(PATIENCE_S, root, "datasets", name) as is_held:
+        if not is_held:
+            return _left_waiting(inbox, seen, f"another process adds to {name!r} now")
         _hold_back(inbox, spec, now, seen)
         parent = open_dataset(root, name)
         newest, added = _take(parent, inbox, spec, [f for f in seen if not f.became])
@@ -126,6 +129,12 @@ def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Ann
         for file in seen:
             _put_away(inbox, file)
         return _report(inbox, newest, added, seen)
+
+
+def _left_waiting(inbox: Root, files: list[_File], reason: str) -> Sweep:
+    for file in files:
+        file.became, file.reason = "waiting", reason
+    return _report(inbox, None, 0, files)
 
 
 def _report(inbox: Root, newest: Dataset | None, added: int, files: list[_File]) -> Sweep:
@@ -181,8 +190,10 @@ def _take(
 ) -> tuple[Dataset, int]:
     """Commit the rows of the files that pass; the newest version and how many rows it gained."""
     root, known = parent.root, _known_digests(parent)
-    with staging(root, f"arrivals-{parent.manifest['name']}") as folder:
-        screen = _Screen(parent, spec, folder)
+    if not files:
+        return parent, 0
+    with staging(root, f"arrivals-{parent.manifest['name']}") as folder, IsolatedReader() as reader:
+        screen = _Screen(parent, spec, folder, reader)
         for file in files:
             _look_into(inbox, file, known, screen)
         taken = [file for file in files if file.became == "added"]
@@ -264,8 +275,10 @@ def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) 
 class _Screen:
     """Holds files to the terms of a dataset, one by one, and keeps the rows that pass."""
 
-    def __init__(self, parent: Dataset, spec: ArrivalSpec, folder: str) -> None:
-        self.parent, self.spec, self.folder = parent, spec, folder
+    def __init__(
+        self, parent: Dataset, spec: ArrivalSpec, folder: str, reader: IsolatedReader
+    ) -> None:
+        self.parent, self.spec, self.folder, self.reader = parent, spec, folder, reader
         self.terms: ValidationContext | None = None
         self.duplicates, self.runs = DuplicateIndex(), list[Any]()
 
@@ -282,7 +295,7 @@ class _Screen:
         screening = Screening(terms, Quarantine(root, own), self.duplicates)
         keep_infinite = self.spec.policy.infinite != "refuse"
         names = self.spec.columns.over(names_of(self.parent.manifest))
-        tables = read_files([path], names, None, keep_infinite, self.spec.limits)
+        tables = self.reader.read_files([path], names, None, keep_infinite, self.spec.limits)
         file.rows = f"{own}/rows.parquet"
         spool(root, file.rows, screening.passing(tables))
         file.screening = screening

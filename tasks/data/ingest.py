@@ -28,7 +28,8 @@ from seqclass.store.datasets import (
     open_dataset,
     write_rows,
 )
-from seqclass.store.formats import ColumnNames, Limits, expand, names_of, read_files
+from seqclass.store.formats import ColumnNames, Limits, expand, names_of
+from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.overview import Overview
 from seqclass.store.leases import locked
 from seqclass.store.manifests import FileEntry, Remarks, SetAside, Source
@@ -112,9 +113,9 @@ def _terms(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, 
 def _tables(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iterator[pa.Table]:
     keep_infinite = spec.policy.infinite != "refuse"
     train = "train" if test_paths else None
-    yield from read_files(paths, spec.columns, train, keep_infinite, spec.limits)
-    if test_paths:
-        yield from read_files(test_paths, spec.columns, "test", keep_infinite, spec.limits)
+    with IsolatedReader() as reader:
+        yield from reader.read_files(paths, spec.columns, train, keep_infinite, spec.limits)
+        yield from reader.read_files(test_paths, spec.columns, "test", keep_infinite, spec.limits)
 
 
 class _Goal(NamedTuple):

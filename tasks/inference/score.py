@@ -14,7 +14,8 @@ from prefect import get_run_logger, task
 from seqclass.inference.answer_files import check_out, write_out
 from seqclass.inference.partitions import Partition, partitions_of
 from seqclass.inference.prediction import Part, Scorer, join_parts, opened, score_part, scorer_of
-from seqclass.store.formats import ColumnNames, Limits, names_of, read_files
+from seqclass.store.formats import ColumnNames, Limits, names_of
+from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
@@ -173,6 +174,8 @@ def _as_wide_parquet(
         if channels_of(schema) and not names.told():
             return path
     target = f"{workspace}/series.parquet"
-    if not spool(root, target, read_files([path], replace(names, unlabelled=True), limits=limits)):
-        raise ValueError(f"{path}: expected at least one series, got none; check the input")
+    names = replace(names, unlabelled=True)
+    with IsolatedReader() as reader:
+        if not spool(root, target, reader.read_files([path], names, limits=limits)):
+            raise ValueError(f"{path}: expected at least one series, got none; check the input")
     return target

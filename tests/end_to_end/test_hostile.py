@@ -17,7 +17,7 @@ from seqclass.store.formats import ColumnNames, RefusalError, expand, read_files
 from seqclass.store.root import Root
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
-from tests.support.whole_files import npz, whole_files
+from tests.support.whole_files import damaged, npz, whole_files
 
 
 def encrypted(path: Path) -> None:
@@ -104,21 +104,6 @@ def test_a_hostile_file_is_refused_in_one_line(
     assert err.splitlines()[-1].startswith(f"seqclass: {tmp_path / name}")
     assert "Traceback" not in err
     assert root.names("datasets") == []
-
-
-def damaged(content: bytes, rng: np.random.Generator) -> bytes:
-    """With some bytes changed, cut, doubled or overwritten by a large number."""
-    at, what = int(rng.integers(len(content))), int(rng.integers(5))
-    if what == 0:
-        return content[:at]
-    if what == 1:
-        return content[:at] + content[at // 2 :]
-    changed = bytearray(content)
-    for place in rng.integers(len(content), size=1 if what == 2 else 8).tolist():
-        changed[place] = int(rng.integers(256))
-    if what == 4:
-        changed[at : at + 4] = b"\xff\xff\xff\x7f"
-    return bytes(changed)
 
 
 @pytest.mark.parametrize("n", [15, pytest.param(40, marks=pytest.mark.slow)])

@@ -1,4 +1,4 @@
-"""A sound file of each format."""
+"""A sound file of each format, and what damage makes of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,3 +27,18 @@ def whole_files(folder: Path) -> Iterator[Path]:
     (folder / "a.ts").write_text("@classLabel true p q\n@data\n" + "1,2,3:4,5,6:p\n" * 4)
     npz(folder / "a.npz")
     yield from sorted(folder.iterdir())
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """With some bytes changed, cut, doubled or overwritten by a large number."""
+    at, what = int(rng.integers(len(content))), int(rng.integers(5))
+    if what == 0:
+        return content[:at]
+    if what == 1:
+        return content[:at] + content[at // 2 :]
+    changed = bytearray(content)
+    for place in rng.integers(len(content), size=1 if what == 2 else 8).tolist():
+        changed[place] = int(rng.integers(256))
+    if what == 4:
+        changed[at : at + 4] = b"\xff\xff\xff\x7f"
+    return bytes(changed)

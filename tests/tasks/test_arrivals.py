@@ -30,6 +30,7 @@ from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_series
 from tests.support.waiting import until
+from tests.support.workbooks import write_many_cells
 
 
 def test_a_long_name_of_another_script_can_be_put_away(inbox: Root) -> None:
@@ -501,3 +502,37 @@ def test_an_import_announces_what_it_appends_once(
     told = [event["payload"]["dataset"] for event in found]
     assert told == [open_dataset(root, "toy").ref, "datasets/last@0"]
     assert became(sweep(root, inbox)) == {"a.parquet": "repeated"}
+
+
+ENDLESS = ["--limit", "sheet_cells=9999999999", "--limit", "whole_bytes=9999999999",
+           "--limit", "ratio=9999999", "--limit", "seconds=600"]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_an_inbox_is_taken_while_a_file_of_another_is_read(
+    prefect: str, root: Root, inbox: Root, seqclass: Command
+) -> None:
+    """By the same run, and by one that begins later."""
+    store_series(root, name="bad")
+    slow = Path(root.join("inbox", "bad", "slow.xlsx"))
+    slow.parent.mkdir()
+    write_many_cells(slow, 900_000)
+    for path in (drop(inbox, "a.parquet", rows(0)), slow):
+        os.utime(path, (0, 0))
+    words = [sys.executable, "-m", "flows", "ingest", "--root", root.path, *ENDLESS]
+    run = subprocess.Popen(words, cwd=REPOSITORY, env={**os.environ, "PREFECT_API_URL": prefect})
+    try:
+        until(lambda: folder(inbox, "done") == ["a.parquet"], 120)
+        os.utime(drop(inbox, "b.parquet", rows(10)), (0, 0))
+        code, out, err = seqclass("ingest", *ENDLESS, "--json")
+        assert code == 0, err
+        files = [file for found in json.loads(out)["sweeps"] for file in found["files"]]
+        assert {file["file"]: (file["became"], file["reason"]) for file in files} == {
+            "b.parquet": ("added", ""),
+            "slow.xlsx": ("waiting", "another process adds to 'bad' now"),
+        }
+        assert run.poll() is None
+    finally:
+        run.kill()
+        run.wait()
+    assert inbox.names() == ["done"]

@@ -23,8 +23,8 @@ from seqclass.store.formats.workbook import read_workbook
 from seqclass.store.root import irregular
 
 __all__ = [
-    "ColumnNames", "Limits", "RefusalError", "expand", "limits_of", "names_of", "read_files",
-    "refusing", "what_of",
+    "ColumnNames", "Limits", "RefusalError", "expand", "file_groups", "limits_of", "names_of",
+    "read_files", "read_group", "refusing", "what_of",
 ]  # fmt: skip
 
 
@@ -40,11 +40,16 @@ def read_files(
     Long tables are streamed: beside a part of the file, memory holds the ids of its series.
     """
     reading = Reading(names, split, count(), limits or Limits(), keep_infinite)
-    for group in _file_groups(paths):
-        with refusing(group[0]):
-            for table in _reader(group[0])(group, reading):
-                if len(table):
-                    yield table if split is None else _with_split(table, split)
+    for group in file_groups(paths):
+        yield from read_group(group, reading)
+
+
+def read_group(group: list[str], reading: Reading) -> Iterator[pa.Table]:
+    """Rows of one file, or of a pair that is read together."""
+    with refusing(group[0]):
+        for table in _reader(group[0])(group, reading):
+            if len(table):
+                yield table if reading.split is None else _with_split(table, reading.split)
 
 
 @contextlib.contextmanager
@@ -147,7 +152,7 @@ def _endings() -> str:
     return ", ".join(READERS)
 
 
-def _file_groups(paths: list[str]) -> list[list[str]]:
+def file_groups(paths: list[str]) -> list[list[str]]:
     """Files to read together, in order: an ``.npy`` of series takes the next one for labels."""
     groups: list[list[str]] = []
     waiting: list[str] = []

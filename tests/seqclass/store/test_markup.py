@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, read_files
+from seqclass.store.formats.markup import ELEMENTS_PER_CELL, MAX_OBJECTS
 from tests.support.workbooks import SHEET, sheet, write_book, write_many_cells
 
+MANY = ELEMENTS_PER_CELL * Limits().sheet_cells
 FAR = {
     "row": ('<row r="900000000000"><c><v>1</v></c></row>', "expected a row 2 to 1,048,576"),
     "row in a cell": ('<row r="5"><c r="ZZZZ5"><v>1</v></c></row>', "expected a cell to the right"),
@@ -20,10 +22,13 @@ FAR = {
     "digits": (f'<row r="{"9" * 6000}"/>', "expected a row 2 to"),
     "wide rows": ('<row><c r="DZZ2"/></row>' + "<row><c/></row>" * 400, "sheet_cells="),
     "cells": (f"<row>{'<c/>' * 1000}</row>" * 1050, "sheet_cells="),
-    "elements": (f"<row><c>{'<v/>' * (4 * Limits().sheet_cells)}</c></row>", "sheet_cells="),
+    "elements": (
+        f"<row><c>{'<v/>' * (ELEMENTS_PER_CELL * Limits().sheet_cells)}</c></row>",
+        "sheet_cells=",
+    ),
     "text": (f"<row><c><v>{'1' * 2**21}</v></c></row>", "texts of at most 1,048,576 bytes"),
 }
-STYLES = f"<styleSheet><cellXfs>{'<xf/>' * 70_000}</cellXfs></styleSheet>"
+STYLES = f"<styleSheet><cellXfs>{'<xf/>' * MAX_OBJECTS}</cellXfs></styleSheet>"
 ENTITY = '<!DOCTYPE a [<!ENTITY a "aaaa">]>' + sheet("<row><c><v>&a;</v></c></row>")
 
 

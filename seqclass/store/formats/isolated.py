@@ -1,0 +1,219 @@
+"""Files of users, read in a process of its own that has limits of time and memory.
+
+A file that no reader foresees harms that process only: it ends, and the file is refused.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from seqclass.store.formats import ColumnNames, Limits, RefusalError, file_groups
+from seqclass.store.formats.table import refusal
+
+if TYPE_CHECKING:
+    from seqclass.store.formats.overview import Understood
+
+COMMAND = ["-P", "-m", "seqclass.store.formats.reader_process"]
+START_S = 120.0
+"""Seconds until the process must have started, however busy the machine is."""
+PIECE_BYTES = 2**20
+SETTINGS = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Arrow's own pools, and threads that have nothing to do, reserve memory that would count."""
+
+
+class IsolatedReader:
+    """Reads files as ``read_files`` and ``understood`` do, in another process.
+
+    The process is begun with the context, serves file after file, and is begun anew where a file
+    has ended it. It has ``limits.seconds`` for each, in which this process waits for its rows.
+
+    >>> with IsolatedReader() as reader:  # doctest: +SKIP
+    ...     tables = list(reader.read_files(["a.csv"], ColumnNames()))
+    """
+
+    def __init__(self) -> None:
+        self._process: _Process | None = None
+
+    def __enter__(self) -> Self:
+        self._process = _Process()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+    def read_files(
+        self,
+        paths: list[str],
+        names: ColumnNames,
+        split: str | None = None,
+        keep_infinite: bool = False,
+        limits: Limits | None = None,
+    ) -> Iterator[pa.Table]:
+        """Rows of all files in order; RefusalError for a file that breaks a limit, too."""
+        limits = limits or Limits()
+        request = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
+        serial = 0
+        for group in file_groups(paths):
+            own = {**request, "paths": group, "serial": serial, "look": False}
+            for reply, process in self._replies(own, limits):
+                if "table" in reply:
+                    with pa.ipc.open_stream(process.content(reply["table"])) as stream:
+                        yield stream.read_all()
+                serial = reply.get("done", serial)
+
+    def understood(self, path: str, names: ColumnNames, limits: Limits) -> "Understood":
+        """How one file is read: its form, and what each of its columns is taken for."""
+        request = {"names": asdict(names), "split": None, "keep_infinite": True, "paths": [path],
+                   "serial": 0, "look": True}  # fmt: skip
+        [found] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
+        return found
+
+    def _replies(
+        self, request: dict[str, Any], limits: Limits
+    ) -> Iterator[tuple[dict[str, Any], "_Process"]]:
+        """All answers to a request; a process that has not given the last one is ended."""
+        path, is_answered = request["paths"][0], False
+        seconds = limits.seconds + sum(map(os.path.getsize, request["paths"])) // 2**20
+        if self._process is None:
+            self._process = _Process()
+        try:
+            self._process.ask(
+                {
+                    **request,
+                    "limits": asdict(limits),
+                },
+                seconds,
+            )
+            while not is_answered:
+                reply = self._process.reply()
+                is_answered = not reply.keys() & {"table", "understood"}
+                _check(path, reply, limits)
+                yield reply, self._process
+        except TimeoutError:
+            raise _exceeded(path, limits, "seconds") from None
+        except _EndedError as error:
+            expected = "a file that a reader can read"
+            raise refusal(path, expected, str(error), "write it again") from None
+        finally:
+            if not is_answered:
+                self._end()
+
+
+def _check(path: str, reply: dict[str, Any], limits: Limits) -> None:
+    if "refused" in reply:
+        raise RefusalError(reply["refused"])
+    if "exceeded" in reply:
+        raise _exceeded(path, limits, reply["exceeded"])
+    if "errno" in reply:
+        raise OSError(reply["errno"], reply["reason"], path)
+
+
+def _exceeded(path: str, limits: Limits, name: str) -> RefusalError:
+    most = getattr(limits, name)
+    return refusal(
+        path, f"a file that takes at most {most:,} {name.replace('_', ' ')} to read", "more",
+        f"if you trust the file, --limit {name}={8 * most} allows it more",
+    )  # fmt: skip
+
+
+class _EndedError(Exception):
+    """Says how a process has ended before it had answered."""
+
+
+class _Process:
+    """A process that answers requests, and the time that is left for its answers."""
+
+    def __init__(self) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._socket, its_own = socket.socketpair()
+        with its_own:
+            self._popen = subprocess.Popen(  # noqa: S603 - the project's own words
+                [sys.executable, *COMMAND], stdin=its_own.fileno(), stdout=its_own.fileno(),
+                stderr=self._errors, start_new_session=True, env={**os.environ, **SETTINGS},
+            )  # fmt: skip
+        self._left_s, self._is_ready = START_S, False
+        self._buffer = bytearray()
+
+    def ask(self, request: dict[str, Any], seconds: float) -> None:
+        """Send a request, whose answers may take so long."""
+        if not self._is_ready:
+            self._wait_until_ready()
+        self._left_s = seconds
+        self._socket.settimeout(seconds)
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+
+    def _wait_until_ready(self) -> None:
+        """OSError where the process does not start, which is no file's fault."""
+        try:
+            self.reply()
+        except (TimeoutError, _EndedError) as error:
+            said = f"no process to read files in starts: {error}"
+            raise OSError(errno.EAGAIN, said) from None
+        self._is_ready = True
+
+    def reply(self) -> dict[str, Any]:
+        """The next line that the process has written."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            self._buffer += self._received(PIECE_BYTES)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return dict(json.loads(line))
+
+    def content(self, n_bytes: int) -> pa.Buffer:
+        """The bytes that follow a line."""
+        content = bytearray(n_bytes)
+        have = min(n_bytes, len(self._buffer))
+        content[:have] = self._buffer[:have]
+        del self._buffer[:have]
+        while have < n_bytes:
+            piece = self._received(min(n_bytes - have, PIECE_BYTES))
+            content[have : have + len(piece)] = piece
+            have += len(piece)
+        return pa.py_buffer(content)
+
+    def _received(self, n_bytes: int) -> bytes:
+        """Some bytes; TimeoutError once all waiting has taken longer than it may."""
+        before_s = time.monotonic()
+        self._socket.settimeout(max(self._left_s, 0.001))
+        piece = self._socket.recv(n_bytes)
+        self._left_s -= time.monotonic() - before_s
+        if not piece:
+            raise _EndedError(self._how_it_ended())
+        return piece
+
+    def _how_it_ended(self) -> str:
+        code = self._popen.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        said = f" ({lines[-1]})" if lines else ""
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return f"a process ended {how}{said}"
+
+    def end(self) -> None:
+        """End the process, whatever it does, and what it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._socket.close()
+        self._errors.close()

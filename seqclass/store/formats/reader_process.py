@@ -1,0 +1,106 @@
+"""The process that reads files for ``IsolatedReader``.
+
+It takes requests in JSON, a line each, and answers each with lines of JSON; after a line that
+announces a table come its bytes, as a stream of Arrow. It ends when no more requests can come.
+"""
+
+import contextlib
+import json
+import os
+import re
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from threading import Thread
+from typing import Any
+
+import pyarrow as pa
+
+from seqclass.store.footer import READER
+from seqclass.store.formats import ColumnNames, Limits, RefusalError, read_group, refusing
+from seqclass.store.formats.overview import understood
+from seqclass.store.formats.table import Reading
+
+LOOK_S = 1.0
+"""Seconds between two looks at whether who asks is still there."""
+
+
+def main() -> None:
+    """Answer the requests that come by standard input; what a library prints is no answer."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    warnings.simplefilter("ignore")
+    os.environ[READER] = "1"
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    before = _data_bytes()
+    with contextlib.suppress(BrokenPipeError):
+        replies.write(b"{}\n")
+        replies.flush()
+        for line in sys.stdin.buffer:
+            request = json.loads(line)
+            limits = Limits(**request["limits"])
+            _limit_memory(before + limits.memory_bytes)
+            for reply, content in _answers(request, limits):
+                replies.write(json.dumps(reply).encode() + b"\n")
+                if content is not None:
+                    replies.write(content)
+                replies.flush()
+
+
+def _answers(request: dict[str, Any], limits: Limits) -> Iterator[tuple[dict[str, Any], Any]]:
+    lists = {k: tuple(v) for k, v in request["names"].items() if isinstance(v, list)}
+    names, path = ColumnNames(**{**request["names"], **lists}), request["paths"][0]
+    serial = count(request["serial"])
+    reading = Reading(names, request["split"], serial, limits, request["keep_infinite"])
+    try:
+        if request["look"]:
+            with refusing(path):
+                yield {"understood": understood(path, names, limits)}, None
+        else:
+            for table in read_group(request["paths"], reading):
+                content = _stream(table)
+                yield {"table": content.size}, content
+        yield {"done": next(serial)}, None
+    except RefusalError as error:
+        is_memory = isinstance(error.__cause__, MemoryError)
+        yield ({"exceeded": "memory_bytes"} if is_memory else {"refused": str(error)}), None
+    except MemoryError:
+        yield {"exceeded": "memory_bytes"}, None
+    except OSError as error:
+        yield {"errno": error.errno, "reason": error.strerror}, None
+
+
+def _stream(table: pa.Table) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _end_with(parent: int) -> None:
+    """End this process, whatever it does, soon after the one that began it."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(1)
+
+
+def _limit_memory(most: int) -> None:
+    """Let the system refuse memory beyond a limit, where it can."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _data_bytes() -> int:
+    """Memory of this process that a file had no part in; 0 where the system does not tell."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as status:
+        if found := re.search(r"VmData:\s*(\d+)", status.read()):
+            return int(found[1]) * 1024
+    return 0
+
+
+if __name__ == "__main__":
+    main()
