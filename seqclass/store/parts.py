@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import numpy as np
@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seqclass.store.lookalikes import find_lookalikes
 from seqclass.store.manifests import FileEntry, RowsDescription
 from seqclass.store.root import Root, describe_file
 from seqclass.store.rows import canonical_buffers, channels_of, check_rows, dataset_schema
 
+MAX_CLASSES = 10_000
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_VALUES = 8_388_608
 ROW_GROUPS_PER_FILE = 16
@@ -96,6 +98,7 @@ class _Summary:
 
     def describe(self) -> RowsDescription:
         self._check_ids()
+        _check_classes(filter(None, self.classes))
         digest = self._digest()
         return {
             "version": digest[:16],
@@ -127,6 +130,21 @@ class _Summary:
         raise ValueError(
             f"series_id: expected a different id for every series, got {twice['values']!r} "
             f"{twice['counts']} times; rename or remove the repeats"
+        )
+
+
+def _check_classes(names: Iterable[str]) -> None:
+    """Refuse more classes than anybody means, and two that look the same."""
+    classes = sorted(names)
+    if len(classes) > MAX_CLASSES:
+        raise ValueError(
+            f"label: expected at most {MAX_CLASSES:,} classes, got {len(classes):,}; name the "
+            "column of the labels"
+        )
+    if alike := find_lookalikes(classes):
+        raise ValueError(
+            f"label: expected classes that can be told apart, got {' and '.join(map(ascii, alike))}"
+            "; write them alike"
         )
 
 

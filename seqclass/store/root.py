@@ -170,6 +170,11 @@ def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None
     """Create a folder's manifest, once; it carries a digest of itself."""
     sealed = {**manifest, "manifest_sha256": _digest_of(manifest)}
     content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
+    if len(content) > objects.MAX_RECORD_BYTES:
+        raise ValueError(
+            f"{MANIFEST}: expected at most {objects.MAX_RECORD_BYTES:,} bytes, got "
+            f"{len(content):,}; use fewer files, classes or channels, or shorter names"
+        )
     create_file(root, f"{folder}/{MANIFEST}", content)
 
 

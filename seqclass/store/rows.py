@@ -30,6 +30,8 @@ ABSTENTION = "unknown"
 """What a model answers where it abstains; a class of that name could not be told from it."""
 
 
+MAX_TEXT_BYTES, MAX_NAME_LENGTH = 1024, 255
+"""Of a series' id, label or group in UTF-8, and of a channel's name in characters."""
 CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
 """Characters that steer a terminal, or turn the direction of a text."""
 
@@ -46,10 +48,11 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
             "where they exist) and a list of numbers per channel, got "
             f"{shown(', '.join(schema.names))}; rename or drop the others"
         )
-    steering = [name for name in channels if not name.isprintable()]
-    if steering:
+    odd = [n for n in channels if not n.isprintable() or len(n) > MAX_NAME_LENGTH]
+    if odd:
         raise ValueError(
-            f"columns: expected names of printable characters, got {shown(steering[0])}; rename it"
+            f"columns: expected names of at most {MAX_NAME_LENGTH} printable characters, got "
+            f"{shown(odd[0])}; rename it"
         )
     optional = {n: t for n, t in OPTIONAL_COLUMNS.items() if n in schema.names}
     return pa.schema({**FIXED_COLUMNS, **optional, **dict.fromkeys(channels, SERIES)})
@@ -79,6 +82,9 @@ def check_form(table: pa.Table, channels: list[str]) -> None:
         if name in table.column_names:
             steering = pc.match_substring_regex(table[name], CONTROL)
             _refuse(table, steering, name, "printable characters", "others")
+            n_bytes = pc.binary_length(table[name])
+            most = f"at most {MAX_TEXT_BYTES:,} bytes"
+            _refuse(table, pc.greater(n_bytes, MAX_TEXT_BYTES), name, most, "more")
     taken = pc.equal(table["label"], ABSTENTION)
     _refuse(table, taken, "label", "another name", f"{ABSTENTION!r}, the answer that is none,")
     if "tonic_hz" in table.column_names:
