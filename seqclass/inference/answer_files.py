@@ -17,6 +17,8 @@ from seqclass.store.root import Root
 
 KINDS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
 BATCH_ROWS = 16_384
+FORMULA, NUMBER = r"^\s*[=+\-@]", r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+"""What programs that open CSV run, and what they only show."""
 
 
 def check_ending(out: str) -> str:
@@ -76,4 +78,14 @@ def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
         pc.binary_join(column, ";") if pa.types.is_list(column.type) else column
         for column in batch.columns
     ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    return pa.RecordBatch.from_arrays(list(map(_inert, columns)), names=batch.schema.names)
+
+
+def _inert(column: pa.Array) -> pa.Array:
+    """Texts that a spreadsheet would run as formulas stand behind an apostrophe."""
+    if not pa.types.is_string(column.type):
+        return column
+    runs = pc.and_not(
+        pc.match_substring_regex(column, FORMULA), pc.match_substring_regex(column, NUMBER)
+    )
+    return pc.if_else(runs, pc.binary_join_element_wise("'", column, ""), column)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from seqclass.pages import drawing
@@ -17,6 +19,7 @@ from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 
 Record = TypeVar("Record")
+STEERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def render(template: str, home: str, **content: Any) -> str:
@@ -30,6 +33,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=_plain,
         undefined=StrictUndefined,
         auto_reload=False,
         trim_blocks=True,
@@ -40,6 +44,13 @@ def _environment() -> Environment:
                      "dataset": DatasetRef.parse, "model": ModelRef.parse}  # fmt: skip
     made.globals["draw"] = drawing
     return made
+
+
+def _plain(value: Any) -> Any:
+    """A text without characters that turn the direction of what follows; markup as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+    return value
 
 
 def score(value: float | None) -> str:

@@ -10,9 +10,10 @@ from seqclass.store.audit import MOVES, REFUSE, check_texts, read_audit, write_a
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Root, did_you_mean, parse_record, see_file, swap_file
+from seqclass.store.root import Root, did_you_mean, parse_record, see_file, shown, swap_file
 
 CHAMPION = "champion"
+LONGEST_REASON = 4000
 Evidence = Mapping[str, Any]
 """What a decision rests on, as JSON."""
 
@@ -126,6 +127,10 @@ class Grounds:
         if self.retraining is not None:
             record["retraining"] = self.retraining
         return record
+
+    def __post_init__(self) -> None:
+        """Keep out of the audit what steers a terminal or turns the direction of a page's text."""
+        object.__setattr__(self, "reason", shown(self.reason, LONGEST_REASON))
 
 
 def move_champion(

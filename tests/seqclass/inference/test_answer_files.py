@@ -55,6 +55,25 @@ def test_every_form_has_every_row_once_in_order(
     assert list((tmp_path / "new").iterdir()) == []
 
 
+def test_no_cell_of_a_csv_is_a_formula(root: Root, tmp_path: Path) -> None:
+    runs = ["=cmd|' /C calc'!A0", "@sum(1)", "-2+3", "+x", " =1"]
+    texts = [*runs, "-1.5", "+2e3", "up", "a=b", None]
+    own = pa.table({"series_id": texts, "answer": texts, "confidence": [-0.5] * len(texts),
+                    "nearest": [[text or "x", "up"] for text in texts]})  # fmt: skip
+    Path(root.path).mkdir()
+    pq.write_table(own, root.join("scores.parquet"))
+    for ending in KINDS:
+        out = f"{tmp_path}/out{ending}"
+        found = rows_of(Path(write_out(root, [root.join("scores.parquet")], out)))
+        for column in ("series_id", "answer"):
+            kept = [row[column] for row in found]
+            inert = [*(f"'{text}" for text in runs), *texts[5:-1], ""]
+            assert kept == (inert if ending == ".csv" else texts)
+        if ending == ".csv":
+            assert [row["nearest"][0] for row in found[:5]] == ["'"] * 5
+            assert {row["confidence"] for row in found} == {"-0.5"}
+
+
 @pytest.mark.parametrize("out", ["out", "out.xlsx", "out.csv.gz", ".csv/out"])
 def test_an_ending_that_names_no_form_is_refused(out: str) -> None:
     with pytest.raises(ValueError, match=r"--out: expected a name ending in .parquet, .csv, .json"):

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from seqclass.pages.dataset_pages import write_dataset_pages
 from seqclass.pages.dataset_profile import MAX_CLASSES, Gathered, profile
 from seqclass.pages.drawing import line, path_of, resampled, series
 from seqclass.pages.model_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
+from seqclass.pages.rendering import _environment
 from seqclass.pages.version_report import dataset_link, has_report
 from seqclass.reports.charts import plain, strip_plot
 from seqclass.store.policy import read_policy, write_policy
@@ -133,6 +135,20 @@ def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -
     assert not has_report(root, "m", "v1")
     write_model_pages(root, "m", anew=True)
     assert root.exists("models", "m", "index.html")
+
+
+def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
+    """Neither one that is written now, nor one that lies in the audit as it was given."""
+    version = store_version(root, "m", metrics=SCORES).version
+    move_champion(root, "m", version, Grounds("me", "good \u202elive\u2066", {}, NOW))
+    write_model_pages(root, "m", anew=True)
+    entries = Path(root.join("models", "m", "audit")).glob("*.json")
+    page = Path(root.join("models", "m", "index.html")).read_text()
+    for text in ("".join(entry.read_text() for entry in entries), page):
+        assert "u202elive" in text
+        assert "\u202e" not in text
+    given = _environment().from_string("{{ text }} {{ made }}")
+    assert given.render(text="<a\u202eb>", made=Markup("<b>")) == "&lt;a\\u202eb&gt; <b>"
 
 
 def test_a_policy_is_what_the_audit_says(root: Root) -> None:
