@@ -1,6 +1,5 @@
 """What the commands of ``seqclass`` share: options, words read into specs, preparation."""
 
-import json
 import os
 import re
 import sys
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from flows.cli.interruption import leave_on_interrupt
+from flows.cli.spec_files import read_spec_file
 from seqclass.store.root import Bad, Root, open_root, shown
 
 PREFECT_SETTINGS = {
@@ -67,8 +67,7 @@ def read_spec(
 
     strict = with_config(ConfigDict(extra="forbid"))(kind)
     try:
-        with open(path, encoding="utf-8") as file:
-            changes = json.load(file)
+        changes = read_spec_file(argument, path)
         return TypeAdapter(strict).validate_python({**chosen, **changes})
     except ValidationError as error:
         first = error.errors()[0]
@@ -79,7 +78,7 @@ def read_spec(
             own_words = f"expected fields out of {known}, got {field!r}; correct it"
         problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
         raise ValueError(f"{argument} {path}: {problem}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+    except TypeError as error:
         raise ValueError(
             f"{argument} {path}: expected a JSON object, got {error}; correct it"
         ) from error

@@ -9,6 +9,7 @@ import typer
 from flows.cli.command_line import DatasetArgument, ModelArgument, prepare_prefect
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
+from flows.cli.spec_files import read_spec_file
 
 if TYPE_CHECKING:
     from seqclass.store.models import Model
@@ -90,11 +91,7 @@ def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
 
 def read_sets(path: str) -> dict[str, tuple[str, ...]]:
     """Named lists of classes out of a JSON file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"--sets {path}: expected JSON, got {error}; correct it") from error
+    content = read_spec_file("--sets", path)
     if not isinstance(content, dict) or not all(_is_list_of_names(v) for v in content.values()):
         raise ValueError(
             f'--sets {path}: expected an object like {{"low": ["a", "b"]}} with at least two '

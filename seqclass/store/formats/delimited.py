@@ -45,7 +45,7 @@ class _OtherKindError(ValueError):
 def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """Tables from delimited text, long or wide, in whatever dialect its first lines show."""
     path = paths[0]
-    _check_header(path, reading.limits)
+    check_header(path, reading.limits)
     dialect, names = dialect_of(path, reading.names), reading.names
     check_columns(path, list(dialect.header), names)
     first_row, kinds = 2 + dialect.skipped, _first_kinds(path, dialect, names)
@@ -87,12 +87,17 @@ def _left_out(dialect: Dialect, names: ColumnNames, kinds: Collection[str]) -> l
     return [name for name in dialect.header if name not in kinds]
 
 
-def _check_header(path: str, limits: Limits) -> None:
+def check_header(path: str, limits: Limits) -> None:
     """Columns cost, whatever is in them: they are counted in the bytes of the first line."""
+    found, n_bytes = collections.Counter[str](), 0
     with open(path, "rb") as file:
-        line = file.readline(BLOCK_BYTES)
-    found = max(line.count(sign.encode()) for sign in DELIMITERS)
-    limits.check(path, "channels", found + 1 - len(KNOWN_COLUMNS))
+        while piece := file.readline(BLOCK_BYTES):
+            n_bytes += len(piece)
+            limits.check(path, "line_bytes", n_bytes)
+            found.update({sign: piece.count(sign.encode()) for sign in DELIMITERS})
+            if piece.endswith(b"\n"):
+                break
+    limits.check(path, "channels", max(found.values(), default=0) + 1 - len(KNOWN_COLUMNS))
 
 
 def _first_kinds(path: str, dialect: Dialect, names: ColumnNames) -> dict[str, pa.DataType]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seqclass.store.formats.delimited import check_header
 from seqclass.store.formats.dialect import SHOWN, dialect_of
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
@@ -196,6 +197,7 @@ def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
     """How one file is read: its form, and what each of its columns is taken for."""
     ending = os.path.splitext(path)[1].lower()
     if ending == ".csv":
+        check_header(path, limits)
         found = dialect_of(path, names)
         form: Understood = {
             "layout": names.layout or "long",
@@ -218,7 +220,7 @@ def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
 def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
     """What every column is taken for; of those that are left out, why."""
     check_columns(path, columns, names)
-    kept, roles = kept_columns(columns, names), names.roles
+    kept, roles = set(kept_columns(columns, names)), names.roles
     step = names.step or "step"
     why = dict.fromkeys(names.ignore, "left out by --ignore")
     return {
