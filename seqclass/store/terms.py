@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 
 from seqclass.store.audit import AUDIT, MOVES, read_audit
 from seqclass.store.root import Bad, Root, note
@@ -33,11 +34,11 @@ def terms_of(root: Root, name: str, bad: Bad | None = None) -> list[Term]:
                 moves.append((entry, datetime.fromisoformat(entry["time"]).astimezone(UTC)))
         except (TypeError, ValueError) as error:
             note(bad, root.join("models", name, AUDIT), error)
-    ends = [*(since for _, since in moves[1:]), None]
+    ends = [since for _, since in moves[1:]]
     return [
         Term(str(entry["to"]), since, until, entry["what"], str(entry.get("actor", "")),
              str(entry.get("reason", "")))
-        for (entry, since), until in zip(moves, ends, strict=True)
+        for (entry, since), until in zip_longest(moves, ends)
     ]  # fmt: skip
 
 

@@ -54,6 +54,15 @@ def test_who_answered_on_a_day_is_told_with_the_reason(
     assert "no version answered at 2025-12-31" in seqclass("history", "m", "--at", "2025-12-31")[1]
 
 
+def test_a_model_whose_only_version_was_refused_has_a_history_without_answers(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    store_version(root, "m", metrics=SCORES)
+    write_refusal(root, "m", "v1", Grounds("me", "worse", {}, NOW))
+    assert seqclass("history", "m") == (0, "m: no version answered\n", "")
+    assert seqclass_json("history", "m", "--at", "2026-01-04")["answered"] == []
+
+
 @pytest.mark.parametrize("at", ["yesterday", "2026-13-01", ""])
 def test_a_day_that_is_none_is_refused_in_one_line(root: Root, seqclass: Command, at: str) -> None:
     moved(root)
