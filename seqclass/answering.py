@@ -12,9 +12,45 @@ from seqclass.evaluation.decisions import (
     predict_labels,
     reasons_of,
 )
+from seqclass.frames import unframed
 from seqclass.inference.blocks import predict_block
 from seqclass.padding import series_lengths
+from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
+from seqclass.store.keras_files import keras_bytes, keras_model
+
+
+class Network:
+    """A Keras classifier, and what is compiled of it for the first answer, which no copy keeps: a
+    copy, or a pickle, holds the bytes of a ``.keras`` file."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __getstate__(self) -> bytes:
+        return keras_bytes(self.model)
+
+    def __setstate__(self, content: bytes) -> None:
+        start_tensorflow()
+        self.model = keras_model(content, "classifier")
+
+    @cached_property
+    def infer(self) -> Any:
+        """Its outputs by name, compiled for series of any length."""
+        from seqclass.inference.prediction import outputs_of
+
+        return outputs_of(self.fast)
+
+    @cached_property
+    def fast(self) -> Any:
+        """A copy for the kernel: ``model`` stays as it is stored."""
+        import keras
+
+        from seqclass.networks.recurrence import accelerate
+
+        copy = keras.models.clone_model(self.model)
+        copy.set_weights(self.model.get_weights())
+        return accelerate(copy)
 
 
 class Answering:
@@ -22,8 +58,14 @@ class Answering:
 
     classes_: np.ndarray
     n_channels_: int
+    channels_: list[str] | None = None
     decision_: Decision
-    keras_model_: Any
+    _network: Network
+
+    @property
+    def keras_model_(self) -> Any:
+        """Raw series to probabilities, in stock Keras layers."""
+        return self._network.model
 
     def predict_proba(self, X: Series) -> np.ndarray:  # noqa: N803 - scikit-learn's name
         """Calibrated probabilities ``(n, classes)``, in the order of ``classes_``."""
@@ -63,30 +105,17 @@ class Answering:
                 f"{sorted(map(str, strangers)) or len(labels)}; correct it"
             )
         codes = np.searchsorted(self.classes_, labels)
-        gradient = score_gradient(self._fast, n_batches(*x.shape[:2]))
+        gradient = score_gradient(self._network.fast, n_batches(*x.shape[:2]))
         return find_attributions(gradient, x, codes)
 
     def _padded(self, x: Series) -> np.ndarray:
-        return as_padded(x, self.n_channels_)
+        return as_padded(unframed(x, self.channels_).series, self.n_channels_)
 
     def _outputs(self, x: Series) -> dict[str, np.ndarray]:
         padded = self._padded(x)
         lengths = np.maximum(series_lengths(np.isfinite(padded).any(axis=-1)), 1)
         return predict_block(self._infer, padded, lengths)
 
-    @cached_property
+    @property
     def _infer(self) -> Any:
-        from seqclass.inference.prediction import outputs_of
-
-        return outputs_of(self._fast)
-
-    @cached_property
-    def _fast(self) -> Any:
-        """A copy for the kernel: ``keras_model_`` stays as it is stored."""
-        import keras
-
-        from seqclass.networks.recurrence import accelerate
-
-        copy = keras.models.clone_model(self.keras_model_)
-        copy.set_weights(self.keras_model_.get_weights())
-        return accelerate(copy)
+        return self._network.infer

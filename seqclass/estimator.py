@@ -1,12 +1,14 @@
 """A scikit-learn estimator over the committee that the flows train."""
 
+import os
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from seqclass.answering import Answering
+from seqclass.answering import Answering, Network
+from seqclass.frames import unframed
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec
@@ -24,7 +26,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     members: which of ``convolutions``, ``steps``, ``frozen-lstm`` and ``conv-lstm`` may take part;
     None for all. budget_s: seconds after which no further network is begun, or None.
 
-    After ``fit``: ``classes_ (classes,)`` sorted; ``n_channels_``; ``validation_``, accuracy,
+    After ``fit``: ``classes_ (classes,)`` sorted; ``n_channels_``, and ``channels_``, their names
+    where DataFrames gave some; ``n_features_in_``, steps of the longest series;
+    ``validation_``, accuracy,
     macro F1, log-loss (nats) and calibration error of the rows held back; ``members_``, what each
     member did; ``keras_model_``, raw series to probabilities in stock Keras layers. README has an
     example.
@@ -51,8 +55,10 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         groups ``(n,)``: series of one group (a machine, a singer) are held back together.
         ValueError where labels do not suit the series or a class has fewer than two of them.
         """
-        x = as_padded(X)
-        labels, groups = _aligned("y", y, len(x)), _optional("groups", groups, len(x))
+        given = unframed(X)
+        x = as_padded(given.series)
+        labels = _labels(given.aligned("y", y), len(x))
+        groups = _optional("groups", given.aligned("groups", groups), len(x))
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
         start_tensorflow()
@@ -66,27 +72,45 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
             self.random_state,
             lambda *_: None,
         )
-        for answered in ("_fast", "_infer"):
-            self.__dict__.pop(answered, None)
-        self.classes_, self.n_channels_ = classes, x.shape[-1]
-        self.keras_model_, self.decision_ = replica.classifier, replica.decision
+        self.classes_, self.channels_ = classes, given.channels
+        self.n_features_in_, self.n_channels_ = x.shape[1:]
+        self._network, self.decision_ = Network(replica.classifier), replica.decision
         self.validation_ = replica.validation
         self.members_ = [member._asdict() for member in replica.members]
         return self
+
+    def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        """Accuracy of ``predict`` on series and their labels, which are given as to ``fit``."""
+        return float(super().score(X, unframed(X).aligned("y", y), sample_weight))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted classifier to one file, which ``seqclass.load_model`` reads: weights as
+        Keras stores them and the rest as JSON, so that reading it runs no code. An older file is
+        replaced as a whole; ValueError for classes that are neither text nor numbers."""
+        from seqclass.fitted_record import to_file
+        from seqclass.store.classifier_file import write_classifier
+
+        check_is_fitted(self)
+        write_classifier(path, to_file(self))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.three_d_array = True
+        return tags
 
     def _spec(self) -> TrainingSpec:
         members = MEMBERS if self.members is None else tuple(self.members)
         return TrainingSpec(seeds=1, budget_s=self.budget_s, members=members)
 
     def _padded(self, x: Series) -> np.ndarray:
-        check_is_fitted(self, "keras_model_")
+        check_is_fitted(self)
         return super()._padded(x)
 
 
-def _aligned(what: str, values: Any, n: int) -> np.ndarray:
+def _checked(what: str, values: Any, n: int) -> np.ndarray:
     from pandas import isna
 
-    found = np.asarray(values)
+    found = column_or_1d(values, warn=True) if np.shape(values) == (n, 1) else np.asarray(values)
     if found.shape != (n,):
         raise ValueError(
             f"{what}: expected one value for each of {n} series, got shape {found.shape}; "
@@ -100,14 +124,32 @@ def _aligned(what: str, values: Any, n: int) -> np.ndarray:
     return found
 
 
+def _labels(values: Any, n: int) -> np.ndarray:
+    """Labels ``(n,)``; ValueError where there are none, or numbers that name no class."""
+    if values is None:
+        raise ValueError(
+            "y: expected a label for every series, got none (fit requires y to be passed, but the "
+            "target y is None); give one"
+        )
+    found = _checked("y", values, n)
+    if found.dtype.kind == "f" and (odd := found[found != np.floor(found)]).size:
+        raise ValueError(
+            f"y: expected classes, got continuous numbers such as {odd[0]}; round them, or write "
+            "them as text where each is a class"
+        )
+    return found
+
+
 def _optional(what: str, values: Any, n: int) -> np.ndarray | None:
-    return None if values is None else _aligned(what, values, n)
+    return None if values is None else _checked(what, values, n)
 
 
 def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:
     counts = np.bincount(codes)
     if len(classes) < 2:
-        raise ValueError(f"y: expected at least two classes, got {classes.tolist()}; add another")
+        raise ValueError(
+            f"y: expected at least two classes, got one class, {classes[0]!r}; add another"
+        )
     if counts.min() < MIN_PER_CLASS:
         rare = classes[int(counts.argmin())]
         raise ValueError(

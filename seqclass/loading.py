@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqclass.answering import Answering
+from seqclass.answering import Answering, Network
 from seqclass.inference.prediction import scorer_of
 from seqclass.runtime import start_tensorflow
 from seqclass.store.datasets import dataset_versions, open_dataset
@@ -13,6 +14,9 @@ from seqclass.store.models import Model, load_keras, model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
+
+if TYPE_CHECKING:
+    from seqclass.estimator import SequenceClassifier
 
 
 class StoredClassifier(Answering):
@@ -26,7 +30,7 @@ class StoredClassifier(Answering):
         self.classes_ = np.array(scorer.classes)
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
-        self.keras_model_ = load_keras(model.root, scorer.path)
+        self._network = Network(load_keras(model.root, scorer.path))
 
     def __repr__(self) -> str:
         return f"StoredClassifier({self.ref!r})"
@@ -34,13 +38,22 @@ class StoredClassifier(Answering):
 
 def load_model(
     model: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
-) -> StoredClassifier:
-    """Load a registered version, after comparing its files with what was registered.
+) -> "StoredClassifier | SequenceClassifier":
+    """Load a registered version, or the file that ``SequenceClassifier.save`` wrote.
 
-    model: ``name`` (its champion), ``name@v3``, or the folder of a version. root: the store's
-    folder or URL, by default as for the commands. ValueError where there is no such version.
+    model: ``name`` (its champion), ``name@v3``, the folder of a version, or a file. root: the
+    store's folder or URL, by default as for the commands; with it ``model`` is no path. Files of a
+    version are compared with what was registered. ValueError where there is nothing of that name.
     """
     folder = Path(os.fspath(model))
+    if root is None and folder.is_file():
+        from seqclass.fitted_record import (
+            from_file,
+        )  # with scikit-learn, which stored ones need not
+        from seqclass.store.classifier_file import read_classifier
+
+        start_tensorflow()
+        return from_file(str(folder), read_classifier(folder))
     if root is None and (folder / "manifest.json").is_file():
         place = folder.resolve()
         root, model = place.parents[2], ModelRef(*place.parts[-2:]).short

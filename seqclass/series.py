@@ -1,12 +1,22 @@
 """Series as Python users have them, to one array padded with NaN."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-Series = np.ndarray | Sequence[np.ndarray] | Sequence[Sequence[float]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Series = Union[
+    np.ndarray, "pd.DataFrame", Sequence[np.ndarray], Sequence["pd.DataFrame"],
+    Sequence[Sequence[float]],
+]  # fmt: skip
 """A 3-D array ``(n, steps, channels)``, a 2-D array ``(n, steps)`` of one channel, or a list of
-series of any lengths, each ``(steps,)`` or ``(steps, channels)``. NaN where a value is missing."""
+series of any lengths, each ``(steps,)`` or ``(steps, channels)``; or DataFrames: a list with one
+for each series, one in long form (``series_id``, ``step``, a column for each channel, a row for
+each step), or one in wide form (a row for each series, whose columns are the steps of one channel
+or hold the values of a channel each). NaN where a value is missing."""
 
 
 def as_padded(x: Series, n_channels: int | None = None) -> np.ndarray:
@@ -38,13 +48,8 @@ def as_padded(x: Series, n_channels: int | None = None) -> np.ndarray:
 
 
 def _separate(x: Series) -> list[np.ndarray]:
-    if isinstance(x, np.ndarray) and x.dtype != object and x.ndim not in (2, 3):
-        raise ValueError(
-            f"X: expected (n, steps, channels), (n, steps) or a list of series, got an array of "
-            f"shape {x.shape}; write X[None] for one series"
-        )
     found = []
-    for row, one in enumerate(x):
+    for row, one in enumerate(_whole(x)):
         values = _numbers(one, row)
         if values.ndim not in (1, 2) or not values.size:
             raise ValueError(
@@ -55,11 +60,34 @@ def _separate(x: Series) -> list[np.ndarray]:
     return found
 
 
+def _whole(x: Series) -> Series:
+    """The series as they are, or the array that they can be read as."""
+    if hasattr(x, "toarray"):
+        raise TypeError("X: expected dense series, got a sparse matrix; write X.toarray()")
+    whole = x if isinstance(x, list | tuple) or not hasattr(x, "__array__") else np.asarray(x)
+    if not isinstance(whole, np.ndarray):
+        return whole
+    if whole.ndim not in (2, 3) and (whole.dtype != object or whole.ndim == 0):
+        raise ValueError(
+            f"X: expected (n, steps, channels), (n, steps) or a list of series, got an array of "
+            f"shape {whole.shape}; Reshape your data: X[None] for one series"
+        )
+    if whole.ndim > 1 and len(whole) and not whole.size:
+        raise ValueError(
+            f"X: expected a step and a channel, got 0 feature(s) (shape={whole.shape}) while a "
+            "minimum of 1 is required.; give series with values"
+        )
+    return whole
+
+
 def _numbers(one: object, row: int) -> np.ndarray:
     try:
+        values = np.asarray(one)
+        if np.iscomplexobj(values):
+            raise ValueError("complex ones: Complex data not supported")
         with np.errstate(over="ignore"):
-            return np.asarray(one, dtype=np.float32)
+            return values.astype(np.float32)
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise type(error)(
             f"X: expected numbers, got {str(error)[:100]} in series {row}; correct it"
         ) from error

@@ -1,17 +1,16 @@
 """Model versions: a folder of artifacts per version, write-once, numbered in order."""
 
 import json
-import os
 import re
 import tempfile
 import uuid
-import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.intents import intending
+from seqclass.store.keras_files import read_keras
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -29,7 +28,6 @@ from seqclass.store.root import (
 )
 from seqclass.store.staging import commit
 
-MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
 KINDS = {"created": str, "dataset": str, "dataset_source": dict, "classes": list,
          "channels": list, "metrics": dict, "spec": dict}  # fmt: skip
 """What a manifest's fields are, where they are there."""
@@ -148,31 +146,9 @@ def save_keras(model: Any, root: Root, path: str) -> None:
         root.fs.put_file(local, path)
 
 
-def _check_archive(path: str) -> None:
-    """Refuse an archive that holds more than a network, or would become a large one."""
-    with zipfile.ZipFile(path) as archive:
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
-    others = sizes.keys() - {"config.json", "metadata.json", "model.weights.h5"}
-    if strange := sorted(name for name in others if not name.startswith("assets/")):
-        raise ValueError(f"expected no member {strange[0]!r:.80}")
-    texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
-    if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * os.path.getsize(path):
-        raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")
-
-
 def load_keras(root: Root, path: str) -> Any:
     """Load a ``.keras`` file in Keras's safe mode; what is more than stock layers is refused."""
-    import keras
-
     with tempfile.TemporaryDirectory() as folder:
         local = f"{folder}/model.keras"
         root.fs.get_file(path, local)
-        try:
-            _check_archive(local)
-            return keras.saving.load_model(local, compile=False, safe_mode=True)
-        except Exception as error:
-            said = " ".join(str(error).split())[:200] or type(error).__name__
-            raise DamagedError(
-                f"{path}: expected a network of stock Keras layers, got another file ({said}); "
-                "restore it, or take another version"
-            ) from error
+        return read_keras(local, path)

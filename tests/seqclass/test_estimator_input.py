@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 
 from seqclass.estimator import MIN_PER_CLASS, SequenceClassifier
+from seqclass.series import as_padded
 
 X = np.random.default_rng(0).normal(0, 1, (6, 8))
 Y = np.array(["a", "b"] * 3)
@@ -25,7 +27,7 @@ def test_parameters_are_kept_as_given_and_set_by_name() -> None:
         (np.stack([Y, Y], axis=1), None, "y: expected one value for each of 6 series"),
         (["a", "b", None, "b", "a", "b"], None, "got none for series 2; leave it out"),
         ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2"),
-        (["a"] * 6, None, "y: expected at least two classes, got ['a']; add another"),
+        (["a"] * 6, None, "y: expected at least two classes, got one class, "),
         (["a"] * 5 + ["b"], None, f"y: expected at least {MIN_PER_CLASS} series of every class"),
         (Y, [1, 2, 3], "groups: expected one value for each of 6 series, got shape (3,)"),
         (Y, [1, 2, None, 1, 2, 3], "groups: expected a value for every series, got none for s"),
@@ -36,6 +38,56 @@ def test_labels_and_groups_that_do_not_suit_are_one_line(
 ) -> None:
     with pytest.raises(ValueError, match="expected") as refused:
         SequenceClassifier().fit(X, y, groups)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+NUMBERS = np.arange(6) + 0.5
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (None, "y: expected a label for every series, got none"),
+        (NUMBERS, "y: expected classes, got continuous numbers such as 0.5; round them"),
+    ],
+)
+def test_labels_that_are_no_classes_are_one_line(y: object, says: str) -> None:
+    with pytest.raises(ValueError, match="y: expected") as refused:
+        SequenceClassifier().fit(X, y)
+    assert says in str(refused.value)
+
+
+class Wrapped:
+    """An array by its protocol alone."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return self.values
+
+
+def test_what_can_be_read_as_an_array_is_one() -> None:
+    np.testing.assert_array_equal(as_padded(Wrapped(X)), as_padded(X))
+    np.testing.assert_array_equal(as_padded(X.astype(object)), as_padded(X))
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "says"),
+    [
+        (X * 1j, ValueError, "Complex data not supported in series 0"),
+        ([X[0], X[1] * 1j], ValueError, "Complex data not supported in series 1"),
+        (sparse.csr_array(X), TypeError, "got a sparse matrix; write X.toarray()"),
+        (np.empty((6, 0)), ValueError, "0 feature(s) (shape=(6, 0)) while a minimum of 1"),
+        (X[0], ValueError, "got an array of shape (8,); Reshape your data: X[None]"),
+        ([[{}]], TypeError, "not 'dict' in series 0; correct it"),
+    ],
+    ids=["complex", "complex in a list", "sparse", "no steps", "one series", "objects"],
+)
+def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: str) -> None:
+    with pytest.raises(kind, match="X: expected") as refused:
+        as_padded(x)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 

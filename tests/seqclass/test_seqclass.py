@@ -16,24 +16,11 @@ import seqclass
 from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.series import as_padded
 from seqclass.store.root import DamagedError, Root, open_root
+from tests.support.courses import courses
 from tests.support.places import REPOSITORY
 from tests.support.stored import make_champion, register, store_series
 
 QUICK = ("convolutions", "steps")
-
-
-def courses(n: int = 60, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
-    """Rising and falling series of two channels, of unlike lengths, with holes."""
-    rng = np.random.default_rng(seed)
-    y = np.array(["falls", "rises"])[np.arange(n) % 2]
-    series = []
-    for label in y:
-        steps = int(rng.integers(20, 31))
-        course = np.linspace(-1, 1, steps) * (1 if label == "rises" else -1)
-        values = np.stack([course, np.cos(course)], axis=1) + rng.normal(0, 0.2, (steps, 2))
-        values[rng.random(values.shape) < 0.05] = np.nan
-        series.append(values)
-    return series, y
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +123,7 @@ WRONG = {
     ),
     "y: expected one value for each of 4 series, got shape (3,)": (ONE, [0, 1, 0]),
     "y: expected a value for every series, got none for series 2": (ONE, [0, 1, None, 1]),
-    "y: expected at least two classes, got [1]": (ONE, [1, 1, 1, 1]),
+    "y: expected at least two classes, got one class, ": (ONE, [1, 1, 1, 1]),
     "y: expected at least 2 series of every class, got 1 of": (ONE, [0, 0, 0, 1]),
 }  # fmt: skip
 
@@ -220,7 +207,7 @@ X_train, y_train, X_new = list(x[:60]), labels[:60].astype(str), list(x[60:])
     quick = quick.replace('"signals"', '"toy"')
     done = subprocess.run(
         [sys.executable, "-c", prepared + quick],
-        cwd=REPOSITORY, env={**os.environ, "SEQCLASS_STORAGE": store.path},
+        cwd=tmp_path, env={**os.environ, "SEQCLASS_STORAGE": store.path},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

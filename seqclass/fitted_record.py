@@ -1,0 +1,119 @@
+"""A fitted classifier to the content of its file, and back."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqclass.answering import Network
+from seqclass.estimator import SequenceClassifier
+from seqclass.evaluation.decisions import Decision
+from seqclass.store.classifier_file import ClassifierFile
+from seqclass.training.spec import Member
+
+TEXT, OBJECT = "text", "object"
+NUMBERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+           "float16", "float32", "float64")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What the estimator was made with."""
+
+    random_state: int
+    members: tuple[Member, ...] | None
+    budget_s: float | None
+
+
+@dataclass(frozen=True)
+class FittedRecord:
+    """The fields of a classifier's file beside its weights.
+
+    kind: ``text``, ``object`` or the name of NumPy's type of ``classes``. channels: their names,
+    None where they had none.
+    """
+
+    parameters: Parameters
+    classes: list[str | bool | int | float]
+    kind: str
+    n_features: int
+    n_channels: int
+    channels: list[str] | None
+    decision: Decision
+    validation: dict[str, float]
+    members: list[dict[str, Any]]
+
+
+def to_file(fitted: SequenceClassifier) -> ClassifierFile:
+    """The content of a fitted classifier's file; ValueError for classes that JSON can't hold."""
+    classes = fitted.classes_
+    kind = {"U": TEXT, "O": OBJECT}.get(classes.dtype.kind, classes.dtype.name)
+    values = classes.tolist()
+    strange = [value for value in values if not isinstance(value, str | int | float)]
+    if strange or kind not in (TEXT, OBJECT, *NUMBERS):
+        raise ValueError(
+            f"y: expected classes of text or numbers, which a file can hold, got {kind}; "
+            "fit with such labels"
+        )
+    record = FittedRecord(
+        Parameters(**fitted.get_params()), values, kind, fitted.n_features_in_, fitted.n_channels_,
+        fitted.channels_, fitted.decision_, fitted.validation_, fitted.members_,
+    )  # fmt: skip
+    return ClassifierFile(asdict(record), fitted.keras_model_)
+
+
+def from_file(path: str, content: ClassifierFile) -> SequenceClassifier:
+    """The classifier that a file holds; ValueError where its parts don't suit each other."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        record = TypeAdapter(FittedRecord).validate_python(content.record)
+        fitted = SequenceClassifier(**vars(record.parameters))
+        fitted.classes_ = _classes(record)
+        _check_sizes(record, content.network)
+    except (TypeError, ValueError, OverflowError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        said = (
+            f"{first['loc'][-1]}: {first['msg']}" if first else " ".join(str(error).split())[:200]
+        )
+        raise ValueError(
+            f"MODEL: expected a sound classifier in {path!r}, got {said}; save it again"
+        ) from error
+    fitted.n_features_in_, fitted.n_channels_ = record.n_features, record.n_channels
+    fitted.channels_ = record.channels
+    fitted._network, fitted.decision_ = Network(content.network), _as_decided(record.decision)
+    fitted.validation_, fitted.members_ = record.validation, record.members
+    return fitted
+
+
+def _classes(record: FittedRecord) -> np.ndarray:
+    if record.kind == TEXT:
+        return np.array([str(value) for value in record.classes])
+    if record.kind != OBJECT and record.kind not in NUMBERS:
+        raise ValueError(f"classes of kind {record.kind!r}")
+    return np.array(record.classes, dtype=record.kind)
+
+
+def _as_decided(decision: Decision) -> Decision:
+    """The same with tuples, as it was chosen."""
+    offsets, possible = (
+        None if own is None else tuple(own) for own in (decision.offsets, decision.possible)
+    )
+    return replace(decision, offsets=offsets, possible=possible)
+
+
+def _check_sizes(record: FittedRecord, network: Any) -> None:
+    outputs = network.output
+    probabilities = outputs["probabilities"] if isinstance(outputs, dict) else outputs
+    sizes = {
+        "channels of its network": (network.input.shape[-1], record.n_channels),
+        "classes of its network": (probabilities.shape[-1], len(record.classes)),
+    }
+    for name in ("offsets", "possible"):
+        own = getattr(record.decision, name)
+        sizes[name] = (len(record.classes) if own is None else len(own), len(record.classes))
+    if record.channels is not None:
+        sizes["names of channels"] = (len(record.channels), record.n_channels)
+    for what, (found, expected) in sizes.items():
+        if found != expected:
+            raise ValueError(f"{found} {what} where there should be {expected}")

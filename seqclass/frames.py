@@ -1,0 +1,193 @@
+"""Series in pandas DataFrames, in long form, in wide form or a frame for each, as arrays.
+
+Columns have the names that they have in files: ``series_id``, ``step``, ``label`` and the like are
+no channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqclass.store.rows import KNOWN_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROLES = {*KNOWN_COLUMNS, "step"}
+"""Columns that are no channel."""
+
+
+@dataclass(frozen=True)
+class Framed:
+    """Series out of frames.
+
+    series: arrays as ``as_padded`` takes them. channels: their names, None where a row of numbers
+    is a series. owners: of a long frame the id of every row, its index the frame's; else None.
+    """
+
+    series: Any
+    channels: list[str] | None = None
+    owners: "pd.Series | None" = None
+
+    def aligned(self, argument: str, values: Any) -> Any:
+        """One value for each series: a pandas Series beside a long frame is read by its index,
+        which is the frame's own or the ids; all else is in the order of the series already."""
+        import pandas as pd
+
+        if self.owners is None or not isinstance(values, pd.Series):
+            return values
+        ids = pd.Index(self.owners.unique())
+        if len(values) == len(self.owners) and values.index.equals(self.owners.index):
+            return _shared(argument, values, self.owners, ids)
+        if values.index.is_unique and len(values) == len(ids) and ids.isin(values.index).all():
+            return values.loc[ids]
+        if isinstance(values.index, pd.RangeIndex):
+            return values
+        raise ValueError(
+            f"{argument}: expected an index of the frame's rows or of its {len(ids)} series_id, "
+            f"got {str(values.index[:3].tolist())[:80]} …; set it, or give an array in the order "
+            "in which the ids first appear"
+        )
+
+
+def is_frame(x: Any) -> bool:
+    """Whether this is a DataFrame; asking does not import pandas."""
+    return hasattr(x, "columns") and hasattr(x, "iloc")
+
+
+def unframed(x: Any, channels: Sequence[str] | None = None) -> Framed:
+    """Series out of what a classifier is given; what is no frame stays as it is.
+
+    channels: names that a model takes, in its order. ValueError for frames that can't be meant.
+    """
+    if isinstance(x, list | tuple) and len(x) and all(map(is_frame, x)):
+        names = list(channels or _channels(x[0]))
+        return Framed([_values(_by_step(one, row), names) for row, one in enumerate(x)], names)
+    if not is_frame(x):
+        return Framed(x)
+    if {"series_id", "step"} & {*x.columns, *x.index.names} and not _lists(x):
+        return _long(x, channels)
+    if lists := _lists(x):
+        return _wide_lists(x, list(channels or lists))
+    return Framed(_values(x, _channels(x)))
+
+
+def _long(frame: "pd.DataFrame", channels: Sequence[str] | None) -> Framed:
+    """Series of a frame with a row for each step, in the order in which their ids appear."""
+    flat = frame.reset_index([name for name in frame.index.names if name in ROLES])
+    for name, cure in (
+        ("series_id", "say which series a row belongs to"),
+        ("step", "X.assign(step=X.groupby('series_id').cumcount()) where the rows are in order"),
+    ):
+        if name not in flat.columns or flat[name].isna().any():
+            raise ValueError(
+                f"X: expected {name!r} in every row of a long frame, got "
+                f"{'a row without one' if name in flat.columns else _some(flat.columns)}; {cure}"
+            )
+    names = list(channels or _channels(flat))
+    codes, _ = _factorized(flat["series_id"])
+    order = np.lexsort((flat["step"].to_numpy(), codes))
+    again = flat[["series_id", "step"]].duplicated()
+    if again.any():
+        raise ValueError(
+            f"X: expected a step once in each series, got {flat['step'][again].iloc[0]!r} again in "
+            f"{flat['series_id'][again].iloc[0]!r}; drop the repeat"
+        )
+    values = _values(flat, names)[order]
+    series = np.split(values, np.flatnonzero(np.diff(codes[order])) + 1)
+    owners = flat["series_id"].set_axis(frame.index)
+    return Framed(series, names, owners)
+
+
+def _factorized(ids: "pd.Series") -> tuple[np.ndarray, "pd.Index"]:
+    import pandas as pd
+
+    return pd.factorize(ids)
+
+
+def _wide_lists(frame: "pd.DataFrame", names: list[str]) -> Framed:
+    """Series of a frame with a row for each, whose cells hold a channel's values."""
+    _check_named(frame, names)
+    series = []
+    for row, cells in enumerate(zip(*(frame[name] for name in names), strict=True)):
+        lengths = {name: np.size(cell) for name, cell in zip(names, cells, strict=True)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                f"X: expected as many steps in every channel of a series, got {lengths} in series "
+                f"{row}; correct it"
+            )
+        series.append(np.stack([np.asarray(cell) for cell in cells], axis=-1))
+    return Framed(series, names)
+
+
+def _lists(frame: "pd.DataFrame") -> list[str]:
+    """Columns whose cells hold the values of a channel."""
+    objects = [name for name in _channels(frame) if frame[name].dtype == object and len(frame)]
+    return [name for name in objects if isinstance(frame[name].iloc[0], list | tuple | np.ndarray)]
+
+
+def _channels(frame: "pd.DataFrame") -> list[Any]:
+    names = [name for name in frame.columns if name not in ROLES]
+    if len(set(names)) < len(names):
+        raise ValueError(f"X: expected different names of columns, got {_some(names)}; rename them")
+    return names
+
+
+def _by_step(frame: "pd.DataFrame", row: int) -> "pd.DataFrame":
+    """The frame of one series in the order of its column ``step``, where it has one."""
+    if "step" not in frame.columns:
+        return frame
+    if frame["step"].isna().any() or frame["step"].duplicated().any():
+        raise ValueError(
+            f"X: expected another step in every row, got one twice or none in series {row}; "
+            "correct it"
+        )
+    return frame.sort_values("step")
+
+
+def _values(frame: "pd.DataFrame", names: Sequence[Any]) -> np.ndarray:
+    """Numbers ``(rows, channels)`` of these columns, NaN where one is missing."""
+    _check_named(frame, names)
+    found = [_numbers(frame[name], name) for name in names]
+    return np.stack(found, axis=-1) if found else np.empty((len(frame), 0))
+
+
+def _numbers(column: "pd.Series", name: Any) -> np.ndarray:
+    values = column.to_numpy()
+    if np.iscomplexobj(values):
+        return values  # refused with the series
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X: expected numbers in column {name!r}, got {str(error)[:80]}; convert it, or leave "
+            f"it out with X.drop(columns={name!r})"
+        ) from error
+
+
+def _check_named(frame: "pd.DataFrame", names: Sequence[Any]) -> None:
+    if missing := [name for name in names if name not in frame.columns]:
+        raise ValueError(
+            f"X: expected the columns {_some(names)}, got no {missing[0]!r} among "
+            f"{_some(frame.columns)}; rename the columns"
+        )
+
+
+def _some(names: Sequence[Any]) -> str:
+    return ", ".join(map(str, names))[:100] or "none"
+
+
+def _shared(
+    argument: str, values: "pd.Series", owners: "pd.Series", ids: "pd.Index"
+) -> "pd.Series":
+    """The value that all rows of a series share, of every series in the order of ``ids``."""
+    groups = values.groupby(owners.to_numpy(), sort=False)
+    if (groups.nunique(dropna=False) > 1).any():
+        odd = ids[(groups.nunique(dropna=False) > 1).loc[ids].to_numpy()][0]
+        raise ValueError(
+            f"{argument}: expected one value in all rows of a series, got several in {odd!r}; "
+            "correct it"
+        )
+    return groups.first().loc[ids]

@@ -1,0 +1,65 @@
+"""A fitted classifier in one file: a zip archive of its weights as ``model.keras``, and of what
+else it answers by as ``classifier.json``. Reading it runs nothing that it holds."""
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqclass.store.keras_files import keras_bytes, keras_model
+from seqclass.store.root import open_root, replace_file
+
+RECORD, WEIGHTS = "classifier.json", "model.keras"
+FORMAT = 1
+MAX_RECORD_BYTES = 2**24
+BEGINNING = (1980, 1, 1, 0, 0, 0)
+"""The time of every member, so that equal classifiers are equal files."""
+
+
+@dataclass(frozen=True)
+class ClassifierFile:
+    """What a file holds: a record of JSON, and the network in Keras."""
+
+    record: dict[str, Any]
+    network: Any
+
+
+def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> None:
+    """Write a classifier's file whole or not at all, over an older one."""
+    file = io.BytesIO()
+    record = json.dumps({"format": FORMAT, **content.record}, allow_nan=False, indent=2)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo(RECORD, BEGINNING), record)
+        archive.writestr(zipfile.ZipInfo(WEIGHTS, BEGINNING), keras_bytes(content.network))
+    place = Path(path).resolve()
+    replace_file(open_root(place.parent), str(place), file.getvalue())
+
+
+def read_classifier(path: str | os.PathLike[str]) -> ClassifierFile:
+    """Read a file of ``write_classifier``; ValueError for any other."""
+    try:
+        record, weights = _members(path)
+    except (zipfile.BadZipFile, RecursionError, ValueError) as error:
+        raise ValueError(
+            f"MODEL: expected a file that SequenceClassifier.save wrote, got {os.fspath(path)!r} "
+            f"({error}); save it again"
+        ) from error
+    return ClassifierFile(record, keras_model(weights, os.fspath(path)))
+
+
+def _members(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
+    with zipfile.ZipFile(path) as archive:
+        found = {member.filename: member for member in archive.infolist()}
+        if found.keys() != {RECORD, WEIGHTS}:
+            raise ValueError(f"it holds {', '.join(sorted(found))[:80]}")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in found.values()):
+            raise ValueError("its members are compressed")
+        if found[RECORD].file_size > MAX_RECORD_BYTES:
+            raise ValueError(f"{RECORD} has {found[RECORD].file_size:,} bytes")
+        record = json.loads(archive.read(RECORD))
+        if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, it has another")
+        return record, archive.read(WEIGHTS)

@@ -1,0 +1,55 @@
+"""A Keras model as the bytes of a ``.keras`` file, and back in Keras's safe mode."""
+
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from seqclass.store.root import DamagedError
+
+MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
+
+
+def keras_bytes(model: Any) -> bytes:
+    """The content of the ``.keras`` file of a model."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        return path.read_bytes()
+
+
+def keras_model(content: bytes, where: str) -> Any:
+    """The model that these bytes of a ``.keras`` file hold; see ``read_keras``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        path.write_bytes(content)
+        return read_keras(str(path), where)
+
+
+def read_keras(path: str, where: str) -> Any:
+    """The model in a ``.keras`` file; DamagedError, which names ``where`` it came from, for what is
+    more than stock layers."""
+    import keras
+
+    try:
+        _check_archive(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DamagedError(
+            f"{where}: expected a network of stock Keras layers, got another file ({said}); "
+            "restore it, or take another version"
+        ) from error
+
+
+def _check_archive(path: str) -> None:
+    """Refuse an archive that holds more than a network, or would become a large one."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    others = sizes.keys() - {"config.json", "metadata.json", "model.weights.h5"}
+    if strange := sorted(name for name in others if not name.startswith("assets/")):
+        raise ValueError(f"expected no member {strange[0]!r:.80}")
+    texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
+    if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * os.path.getsize(path):
+        raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")

@@ -1,0 +1,255 @@
+"""A fitted classifier that is kept: by pickle, joblib and deepcopy, and in a file of its own."""
+
+import copy
+import io
+import json
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+
+from seqclass import SequenceClassifier, load_model, open_store
+from seqclass.estimator import SequenceClassifier as Estimator
+from seqclass.fitted_record import from_file, to_file
+from seqclass.store.classifier_file import read_classifier, write_classifier
+from seqclass.store.keras_files import keras_bytes, keras_model
+from seqclass.store.root import DamagedError
+from tests.support.courses import courses
+from tests.support.places import REPOSITORY
+from tests.support.stored import make_champion, register, store_series
+
+NEW, TRUTH = courses(20, seed=1)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SequenceClassifier:
+    """One whose rare class answers by offsets, and which doubts some answers."""
+    series, y = courses(60)
+    chosen = [k for k in range(60) if y[k] == "rises" or k < 6]
+    found = SequenceClassifier(random_state=3, members=("steps",))
+    return found.fit([series[k] for k in chosen], y[chosen])
+
+
+@pytest.fixture(scope="module", params=["fitted", "asked", "stored"])
+def kept(
+    request: pytest.FixtureRequest,
+    fitted: SequenceClassifier,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    """A classifier before and after it has answered, and one of a store."""
+    if request.param == "stored":
+        from seqclass.store.root import open_root
+
+        root = open_root(tmp_path_factory.mktemp("store"))
+        _, model = register(store_series(root, n=90))
+        make_champion(root, "toy", model.version)
+        found = load_model("toy", root=root.url)
+        found.predict(open_store(root.url).dataset("toy")[0])
+        return found
+    if request.param == "asked":
+        fitted.explain(NEW)
+        fitted.predict(NEW)
+    return fitted
+
+
+def answers(classifier: Any) -> list[Any]:
+    rng = np.random.default_rng(0)
+    x = [rng.normal(0, 1, (25, classifier.n_channels_)) for _ in range(6)]
+    asked = (classifier.predict_proba, classifier.predict, classifier.predict_or_unknown)
+    return [one(x).tolist() for one in asked]
+
+
+def by_pickle(classifier: Any) -> Any:
+    return pickle.loads(pickle.dumps(classifier))  # noqa: S301 - made here
+
+
+def by_joblib(classifier: Any) -> Any:
+    file = io.BytesIO()
+    joblib.dump(classifier, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize("way", [by_pickle, by_joblib, copy.deepcopy])
+def test_a_copy_answers_as_the_original_does(kept: Any, way: Callable[[Any], Any]) -> None:
+    expected = answers(kept)
+    again = way(kept)
+    assert answers(again) == expected
+    assert answers(kept) == expected
+    assert answers(way(again)) == expected
+
+
+def test_an_estimator_that_is_not_fitted_is_copied_too() -> None:
+    again = by_pickle(SequenceClassifier(random_state=5))
+    assert again.get_params() == SequenceClassifier(random_state=5).get_params()
+
+
+def test_a_pickle_holds_weights_and_no_code(fitted: SequenceClassifier) -> None:
+    """All that reading it imports is NumPy's arrays and this library's own dataclasses."""
+    named = set()
+
+    class Watching(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            named.add(module.partition(".")[0])
+            return super().find_class(module, name)
+
+    fitted.predict(NEW)
+    Watching(io.BytesIO(pickle.dumps(fitted))).load()
+    assert named <= {"numpy", "seqclass", "copyreg", "builtins"}
+    assert zipfile.is_zipfile(io.BytesIO(fitted._network.__getstate__()))
+
+
+def test_it_is_saved_and_loaded_whole(fitted: SequenceClassifier, tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "mine.seqclass"
+    fitted.save(path)
+    again = load_model(path)
+    assert isinstance(again, Estimator)
+    assert answers(again) == answers(fitted)
+    assert again.decision_ == fitted.decision_
+    assert again.decision_.offsets is not None
+    assert again.get_params() == fitted.get_params()
+    assert again.classes_.dtype == fitted.classes_.dtype
+    assert (again.validation_, again.members_) == (fitted.validation_, fitted.members_)
+    content = path.read_bytes()
+    again.save(path)
+    assert json.loads(zipfile.ZipFile(path).read("classifier.json")) == json.loads(
+        zipfile.ZipFile(io.BytesIO(content)).read("classifier.json")
+    )
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_another_process_reads_the_file(fitted: SequenceClassifier, tmp_path: Path) -> None:
+    path = tmp_path / "mine.seqclass"
+    fitted.save(path)
+    np.save(tmp_path / "x.npy", np.stack([one[:20] for one in NEW]))
+    code = (
+        "import sys, numpy as np, seqclass\n"
+        "x = np.load(sys.argv[2])\n"
+        "print(seqclass.load_model(sys.argv[1]).predict_or_unknown(x).tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(tmp_path / "x.npy")],
+        cwd=REPOSITORY, capture_output=True, text=True,
+    )  # fmt: skip
+    expected = fitted.predict_or_unknown(np.stack([one[:20] for one in NEW])).tolist()
+    assert done.stdout.strip() == str(expected), done.stderr
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [np.array([3, 7]), np.array([False, True]), np.array([0.5, 1.5]), np.array(["a", "b"], object)],
+)
+def test_classes_of_every_kind_come_back(fitted: SequenceClassifier, classes: np.ndarray) -> None:
+    other = copy.copy(fitted)
+    other.classes_ = classes
+    again = from_file("x", to_file(other))
+    assert (again.classes_.dtype, again.classes_.tolist()) == (classes.dtype, classes.tolist())
+
+
+@pytest.mark.parametrize("classes", [np.array([b"a", b"b"]), np.array([1, 2], "m8[s]")])
+def test_classes_that_a_file_can_not_hold_are_refused(
+    fitted: SequenceClassifier, classes: np.ndarray, tmp_path: Path
+) -> None:
+    other = copy.copy(fitted)
+    other.classes_ = classes
+    with pytest.raises(ValueError, match="y: expected classes of text or numbers"):
+        other.save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_saved_before_it_is_fitted(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not fitted"):
+        SequenceClassifier().save(tmp_path / "m")
+
+
+def rewritten(path: Path, members: dict[str, bytes], compression: int = 0) -> Path:
+    other = path.with_name("other")
+    with zipfile.ZipFile(other, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return other
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("format 1", {"format": 2}),
+    ("classes", {"classes": 5}),
+    ("kind", {"kind": "<U1000000000"}),
+    ("3 classes of its network", {"classes": ["a", "b", "c"]}),
+    ("channels of its network", {"n_channels": 3}),
+    ("names of channels", {"channels": ["a"]}),
+    ("offsets", {"decision": {"offsets": [0.0], "threshold": 0, "coverage": 1, "risk": 0}}),
+    ("random_state", {"parameters": {"seeds": 5}}),
+    ("offsets", {"decision": {}}),
+]
+
+
+@pytest.mark.parametrize(("said", "change"), WRONG, ids=[said for said, _ in WRONG])
+def test_a_record_that_can_not_be_meant_is_one_line(
+    fitted: SequenceClassifier, tmp_path: Path, said: str, change: dict
+) -> None:
+    fitted.save(tmp_path / "m")
+    content = zipfile.ZipFile(tmp_path / "m")
+    record = {**json.loads(content.read("classifier.json")), **change}
+    members = {"classifier.json": json.dumps(record).encode(),
+               "model.keras": content.read("model.keras")}  # fmt: skip
+    with pytest.raises(ValueError, match="MODEL: expected") as refused:
+        load_model(rewritten(tmp_path / "m", members))
+    assert said.split()[-1] in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04", b"series_id,label\n", pickle.dumps({"a": 1})],
+    ids=["empty", "torn", "text", "pickle"],
+)
+def test_a_file_of_another_kind_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(ValueError, match="expected a file that SequenceClassifier") as refused:
+        load_model(tmp_path / "m")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("members", "compression"),
+    [
+        ({"classifier.json": b"{}"}, zipfile.ZIP_STORED),
+        ({"classifier.json": b"[" * 100_000, "model.keras": b""}, zipfile.ZIP_STORED),
+        ({"classifier.json": b"{}", "model.keras": b"", "code.py": b""}, zipfile.ZIP_STORED),
+        ({"classifier.json": b" " * 2**20, "model.keras": b""}, zipfile.ZIP_DEFLATED),
+    ],
+    ids=["without weights", "nested", "with more", "compressed"],
+)
+def test_an_archive_of_another_kind_is_one_line(
+    tmp_path: Path, members: dict[str, bytes], compression: int
+) -> None:
+    path = rewritten(tmp_path / "m", members, compression)
+    with pytest.raises(ValueError, match="expected a file that SequenceClassifier") as refused:
+        read_classifier(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_that_hold_code_are_refused(fitted: SequenceClassifier, tmp_path: Path) -> None:
+    """A layer of Python is refused by Keras's safe mode, in a file as in a pickle."""
+    import keras
+
+    series = keras.Input((None, 2), name="series")
+    code = keras.layers.Lambda(lambda x: x[:, 0])(series)
+    unsafe = keras_bytes(keras.Model(series, code))
+    with pytest.raises(DamagedError, match="stock Keras layers"):
+        keras_model(unsafe, "x")
+    content = to_file(fitted)
+    write_classifier(tmp_path / "m", content)
+    record = zipfile.ZipFile(tmp_path / "m").read("classifier.json")
+    members = {"classifier.json": record, "model.keras": unsafe}
+    with pytest.raises(DamagedError, match="stock Keras layers"):
+        load_model(rewritten(tmp_path / "m", members))
+    with pytest.raises(DamagedError, match="stock Keras layers"):
+        copy.copy(fitted._network).__setstate__(unsafe)
