@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 
 from seqclass.padding import series_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
-from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.limits import Limits, check_directory
 from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
 from seqclass.store.rows import from_dense
 
@@ -105,6 +105,7 @@ def _opener(path: str) -> Callable[[], IO[bytes]]:
 def _arrays_of(path: str, limits: Limits, stack: ExitStack) -> dict[str, StoredArray]:
     """Arrays of an archive by name; of each, no more than the header has been read."""
     expected = "an .npz archive of number and text arrays"
+    check_directory(path)
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
     except (ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 
 from seqclass.store.formats.table import refusal
 
+END_BYTES, MAX_DIRECTORY_BYTES = 2**16 + 98, 2**22
+"""Of an archive's end with its longest comment, and of its directory."""
 SPARED_BYTES = 2**28
 """Decoded bytes that any file may have, however small it is itself."""
 
@@ -47,6 +49,22 @@ class Limits:
         if decoded_bytes > SPARED_BYTES:
             stored_bytes = max(os.path.getsize(path), 1)
             self.check(path, "ratio", -(-decoded_bytes // stored_bytes), "of its size, decoded")
+
+
+def check_directory(path: str) -> None:
+    """Refuse an archive whose directory alone would take long to read."""
+    with open(path, "rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - END_BYTES, 0))
+        tail = file.read()
+    end = tail.rfind(b"PK\x05\x06")
+    found = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
+    if end >= 76 and tail[end - 20 : end].startswith(b"PK\x06\x07"):  # of more than 4 GiB
+        found = int.from_bytes(tail[end - 36 : end - 28], "little")
+    if found > MAX_DIRECTORY_BYTES:
+        raise refusal(
+            path, f"an archive's directory of at most {MAX_DIRECTORY_BYTES:,} bytes",
+            f"{found:,}", "put fewer members into it",
+        )  # fmt: skip
 
 
 def limits_of(choices: list[str]) -> Limits:

@@ -14,14 +14,16 @@ from seqclass.store.formats.table import refusal
 
 LAST_ROW = 2**20
 """The last row that a workbook can have."""
-ELEMENTS_PER_CELL = 4
+ELEMENTS_PER_CELL = 3
 """A cell, its value or text, and its share of what stands around it."""
+MAX_PARTS = 10_000
 MAX_OBJECTS = 2**16
 """Elements of the parts that become objects of many fields: names, styles, relations."""
+MAX_DEPTH = 64
 MAX_TEXT_BYTES = 2**20
 """Bytes in a row without the beginning of an element; a cell has at most 32,767 characters."""
 CHUNK_BYTES = 2**16
-SHEET, TEXTS = "worksheet", "sst"
+SHEET, TEXTS, PLAIN = "worksheet", "sst", ("v", "t", "is", "f")
 OBJECTS = {"styleSheet", "workbook", "Types", "Relationships", "coreProperties", "Properties"}
 OBJECT_PARTS = re.compile(r"xl/(workbook|styles)\.xml|\[Content_Types\]\.xml|docProps/.*|.*\.rels")
 REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
@@ -29,7 +31,10 @@ REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 
 def check_markup(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
     """Refuse a workbook whose cells lie where no table has any, or are too many."""
-    for member in archive.infolist():
+    members = archive.infolist()
+    if len(members) > MAX_PARTS:
+        raise refusal(path, f"at most {MAX_PARTS:,} parts", f"{len(members):,}", "save it again")
+    for member in members:
         with archive.open(member) as content:
             _Part(path, member.filename, limits).check(content)
 
@@ -39,13 +44,12 @@ class _Part:
 
     def __init__(self, path: str, name: str, limits: Limits) -> None:
         self.path, self.name, self.limits = path, name, limits
-        self.root = ""
         self.most = 0
-        self.elements = self.row = self.column = self.rows = self.widest = 0
-        self.is_filled = False
+        self.elements = self.depth = self.row = self.column = self.rows = self.widest = 0
+        self.is_known = self.is_filled = False
         self.parser = expat.ParserCreate()
         self.parser.StartDoctypeDeclHandler = self._refuse_doctype
-        self.parser.StartElementHandler = self._begin
+        self.parser.StartElementHandler = self._begin_root
 
     def check(self, content: IO[bytes]) -> None:
         """Parse the part to its end, or until it is known to be none that a reader takes in."""
@@ -53,7 +57,7 @@ class _Part:
         try:
             while chunk := content.read(CHUNK_BYTES):
                 self.parser.Parse(chunk)
-                if self.root and not self.most:
+                if self.is_known and not self.most:
                     return
                 quiet_bytes = 0 if self.elements > seen else quiet_bytes + len(chunk)
                 seen = self.elements
@@ -66,29 +70,34 @@ class _Part:
     def _refuse_doctype(self, *_: object) -> None:
         self._refuse("no document type declaration", "one")
 
-    def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        self.elements += 1
-        if ":" in name:
-            name = name.rpartition(":")[2]
-        if not self.root:
-            self._begin_root(name)
-        if self.elements > self.most:
-            self._refuse_many()
-        if self.root == SHEET:
-            if name == "c":
-                self._begin_cell(attributes.get("r"))
-            elif name == "row":
-                self._begin_row(attributes.get("r"))
-
-    def _begin_root(self, name: str) -> None:
-        self.root = name
+    def _begin_root(self, name: str, _: dict[str, str]) -> None:
+        """Decide what is counted: of parts that no reader takes in, nothing."""
+        name, self.is_known, self.elements = _local(name), True, 1
         if name in (SHEET, TEXTS):
             self.most = ELEMENTS_PER_CELL * self.limits.sheet_cells
         elif name in OBJECTS or OBJECT_PARTS.fullmatch(self.name):
             self.most = MAX_OBJECTS
-        else:
-            self.parser.StartElementHandler = None
-            self.elements = 0
+        begin = self._begin_in_sheet if name == SHEET else self._begin
+        self.parser.StartElementHandler = begin if self.most else None
+        self.parser.EndElementHandler = self._end if self.most else None
+
+    def _begin(self, _: str, __: dict[str, str]) -> None:
+        self.elements += 1
+        self.depth += 1
+        if self.elements > self.most or self.depth > MAX_DEPTH:
+            self._refuse_many()
+
+    def _end(self, _: str) -> None:
+        self.depth -= 1
+
+    def _begin_in_sheet(self, name: str, attributes: dict[str, str]) -> None:
+        self._begin(name, attributes)
+        if name not in PLAIN:
+            name = _local(name)
+            if name == "c":
+                self._begin_cell(attributes.get("r"))
+            elif name == "row":
+                self._begin_row(attributes.get("r"))
 
     def _begin_row(self, reference: str | None) -> None:
         row = self.row + 1 if reference is None else _number(reference)
@@ -108,6 +117,8 @@ class _Part:
             self._refuse_many()
 
     def _refuse_many(self) -> None:
+        if self.depth > MAX_DEPTH:
+            self._refuse(f"at most {MAX_DEPTH} elements in each other", "more")
         if self.most == MAX_OBJECTS:
             self._refuse(f"at most {MAX_OBJECTS:,} elements", "more")
         most = self.limits.sheet_cells
@@ -121,6 +132,11 @@ class _Part:
 
     def _refuse(self, expected: str, got: str, cure: str = "save it again as .xlsx") -> None:
         raise refusal(self.path, f"{expected} (in {self.name[:80]})", got, cure)
+
+
+def _local(name: str) -> str:
+    """A name without its namespace's prefix."""
+    return name.rpartition(":")[2]
 
 
 def _number(reference: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.limits import Limits, check_directory
 from seqclass.store.formats.longform import gather, survey_rows
 from seqclass.store.formats.markup import check_markup
 from seqclass.store.formats.table import (
@@ -42,6 +42,7 @@ def _check_size(path: str, limits: Limits) -> None:
             path, "the package openpyxl for Excel files", "none",
             "install sequence-classification[excel], or save the sheet as CSV",
         )  # fmt: skip
+    check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())

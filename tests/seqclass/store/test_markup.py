@@ -1,5 +1,6 @@
 """Workbooks whose XML asks for more than a table has: refused before a cell is built."""
 
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -46,9 +47,12 @@ def test_places_that_no_table_has_are_refused(tmp_path: Path, kind: str) -> None
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("parts", [{"xl/styles.xml": STYLES}, {SHEET: ENTITY}])
+DEEP = sheet("<row><c><v>" + "<v>" * 100)
+
+
+@pytest.mark.parametrize("parts", [{"xl/styles.xml": STYLES}, {SHEET: ENTITY}, {SHEET: DEEP}])
 def test_other_parts_have_limits_too(tmp_path: Path, parts: dict) -> None:
-    with pytest.raises(RefusalError, match=r"at most 65,536 elements|no document type"):
+    with pytest.raises(RefusalError, match=r"at most 65,536 elem|no document type|in each other"):
         read(write_book(tmp_path / "a.xlsx", parts))
 
 
@@ -69,6 +73,17 @@ def test_rows_of_other_widths_are_one_table(tmp_path: Path) -> None:
         table.append(row)
     book.save(tmp_path / "a.xlsx")
     assert str(read(tmp_path / "a.xlsx")["x"].to_pylist()) == "[[1.0, nan, 3.0]]"
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.npz"])
+def test_an_archive_of_a_crowd_of_members_is_refused_by_its_directory(
+    tmp_path: Path, name: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for number in range(90_000):  # more than 65,535: its end has another form
+            archive.writestr(zipfile.ZipInfo(f"{number}.xml"), b"")
+    with pytest.raises(RefusalError, match="directory of at most 4,194,304 bytes"):
+        read(tmp_path / name)
 
 
 def test_a_larger_sheet_is_read_where_the_limit_is_raised(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Workbooks and specs that mean harm, drawn from a seed: each is refused in one line, and soon."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.root import Root
+from tests.support.hostile_files import SPECS, WORKBOOKS, Harm, harms
+from tests.support.places import REPOSITORY
+from tests.support.stored import store_series
+
+CPU_S, MEMORY_BYTES = 10, 2**30
+SEED = int(os.environ.get("SEQCLASS_HOSTILE_SEED", "0"))
+
+
+MEASURED = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]))
+"""
+"""A small process, since whoever begins another one counts in its most memory."""
+
+
+def run(harm: Harm, root: Root) -> tuple[int, str, float, int]:
+    """Exit code, errors, seconds of processor and the most memory of the command."""
+    words = [*harm.words, *(["--name", "x"] if harm.words[0] in ("import", "generate") else [])]
+    words += [] if harm.words[0] == "inspect" else ["--root", root.path]
+    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "flows", *words]
+    found = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    code, cpu_s, memory = json.loads(found.stdout)
+    return code, found.stderr, cpu_s, memory
+
+
+def refused(harm: Harm, root: Root) -> str:
+    """What is wrong with how a file was refused, if anything."""
+    before_s = time.monotonic()
+    code, errors, cpu_s, memory = run(harm, root)
+    line, wall_s = errors.strip(), time.monotonic() - before_s
+    figures = f"{cpu_s:4.1f} s of processor, {wall_s:4.1f} s, {memory / 2**20:4.0f} MiB"
+    print(f"{harm.kind:17} {harm.words[0]:8} {figures}: {line[:150]}")
+    is_line = "\n" not in line and line.startswith("seqclass: ")
+    if code == 2 and is_line and cpu_s <= CPU_S and memory <= MEMORY_BYTES:
+        return ""
+    return f"{harm.kind}, {harm.words}: exit code {code}, {figures}: {errors[:2000]}"
+
+
+@pytest.mark.slow
+def test_sixty_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
+    """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
+    store_series(root)
+    found = [(harm.kind, refused(harm, root)) for harm in harms(tmp_path, SEED, 60)]
+    assert {kind for kind, _ in found} == {*WORKBOOKS, *SPECS}
+    assert [wrong for _, wrong in found if wrong] == []
+    assert root.names("datasets") == ["toy"]
+    assert root.names(".staging") == []

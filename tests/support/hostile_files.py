@@ -1,0 +1,231 @@
+"""Workbooks and specs that mean harm, drawn anew from a seed."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from tests.support.workbooks import OPENING, SHEET, sheet, write_book
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Harm:
+    """A file, and the command that is to refuse it."""
+
+    kind: str
+    path: Path
+    words: list[str]
+
+
+def harms(folder: Path, seed: int, n: int) -> Iterator[Harm]:
+    """``n`` files, of every kind as often as any other, give or take one."""
+    rng, kinds = np.random.default_rng(seed), [*WORKBOOKS, *SPECS]
+    for number in range(n):
+        kind = kinds[number % len(kinds)]
+        if kind in WORKBOOKS:
+            path = write_book(folder / f"{number}.xlsx", WORKBOOKS[kind](rng))
+            if kind in DAMAGE:
+                DAMAGE[kind](path, rng)
+            yield Harm(kind, path, ["inspect" if number % 2 else "import", str(path)])
+        else:
+            ending, draw = SPECS[kind]
+            (path := folder / f"{number}{ending}").write_bytes(draw(rng))
+            yield Harm(kind, path, _asks(path, ending))
+
+
+def _asks(path: Path, ending: str) -> list[str]:
+    if ending == ".toml":
+        return ["generate", "ragas", "--ragas", str(path)]
+    return ["train", "toy", "--spec", str(path)] if ending == ".json" else ["inspect", str(path)]
+
+
+def _some(rng: Rng, low: int, high: int) -> int:
+    return int(rng.integers(low, high))
+
+
+def _column(rng: Rng, low: int, high: int) -> str:
+    number, name = _some(rng, low, high), ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+def _of(content: str) -> dict[str, str | bytes]:
+    return {SHEET: content}
+
+
+def _far_row(rng: Rng) -> dict:
+    return _of(sheet(f'<row r="{10 ** _some(rng, 7, 400)}"><c><v>1</v></c></row>'))
+
+
+def _far_cell(rng: Rng) -> dict:
+    cells = f'<c r="{_column(rng, 5000, 18_000)}2"><v>1</v></c>'
+    return _of(sheet(f"<row>{cells}</row>" * _some(rng, 1, 50_000)))
+
+
+def _cells(rng: Rng) -> dict:
+    width = _some(rng, 3, 4000)
+    cell = ("<c/>", "<c><v>1</v></c>", '<c t="b"><v>1</v></c>')[_some(rng, 0, 3)]
+    return _of(sheet(f"<row>{cell * width}</row>" * (_some(rng, 2**20, 2**22) // width)))
+
+
+def _wide_rows(rng: Rng) -> dict:
+    wide = f'<row><c r="{_column(rng, 3000, 4000)}2"/></row>'
+    return _of(sheet(wide + "<row><c/></row>" * _some(rng, 1000, 200_000)))
+
+
+def _elements(rng: Rng) -> dict:
+    name = ("v", "is", "x", "t")[_some(rng, 0, 4)]
+    return _of(sheet(f"<row><c>{f'<{name}/>' * _some(rng, 2**22 + 9, 2**23)}</c></row>"))
+
+
+def _long_text(rng: Rng) -> dict:
+    text = "9" * _some(rng, 2**21, 2**26)
+    return _of(sheet(f'<row><c t="inlineStr"><is><t>{text}</t></is></c></row>'))
+
+
+def _long_attribute(rng: Rng) -> dict:
+    return _of(sheet(f'<row><c t="{"9" * _some(rng, 2**21, 2**26)}"/></row>'))
+
+
+def _attributes(rng: Rng) -> dict:
+    many = " ".join(f'a{k}="1"' for k in range(_some(rng, 200_000, 500_000)))
+    return _of(sheet(f"<row><c {many}/></row>"))
+
+
+def _digits(rng: Rng) -> dict:
+    return _of(sheet(f"<row><c/><c/><c><v>{'9' * _some(rng, 5000, 500_000)}</v></c></row>"))
+
+
+def _deep(rng: Rng) -> dict:
+    return _of(sheet("<a>" * _some(rng, 100_000, 3_000_000)))
+
+
+def _backwards(rng: Rng) -> dict:
+    first = _some(rng, 10, 1000)
+    return _of(sheet(f'<row r="{first}"><c/></row><row r="{first - 1}"><c/></row>'))
+
+
+def _laughs(rng: Rng) -> dict:
+    names = [f"a{k}" for k in range(_some(rng, 8, 30))]
+    entities = '<!ENTITY a0 "ha">' + "".join(
+        f'<!ENTITY {new} "{f"&{old};" * 10}">' for old, new in pairwise(names)
+    )
+    rows = f"<row><c><v>&{names[-1]};</v></c></row>"
+    return _of(f"<!DOCTYPE x [{entities}]>{sheet(rows)}")
+
+
+def _outside(rng: Rng) -> dict:
+    entity = ("file:///etc/passwd", "http://127.0.0.1:9/")[_some(rng, 0, 2)]
+    return _of(f'<!DOCTYPE x [<!ENTITY x SYSTEM "{entity}">]>{sheet("<row><c/></row>")}')
+
+
+def _styles(rng: Rng) -> dict:
+    name = ("xf", "font", "numFmt", "dxf")[_some(rng, 0, 4)]
+    many = f"<{name}/>" * _some(rng, 70_000, 2_000_000)
+    return {"xl/styles.xml": f"<styleSheet><cellXfs>{many}</cellXfs></styleSheet>"}
+
+
+def _sheets(rng: Rng) -> dict:
+    one = '<sheet name="s" sheetId="1" r:id="rId1"/>' * _some(rng, 70_000, 500_000)
+    return {"xl/workbook.xml": f'<workbook xmlns:r="r"><sheets>{one}</sheets></workbook>'}
+
+
+def _texts(rng: Rng) -> dict:
+    return {"xl/sharedStrings.xml": f"<sst>{'<si/>' * _some(rng, 2**22 + 9, 2**23)}</sst>"}
+
+
+def _no_text(rng: Rng) -> dict:
+    return _of(sheet(f'<row><c t="s"><v>{_some(rng, 100, 10**9)}</v></c></row>'))
+
+
+def _cut(rng: Rng) -> dict:
+    whole = sheet("<row><c><v>1</v></c></row>" * 1000)
+    return _of(whole[: _some(rng, len(OPENING), len(whole) - 20)])
+
+
+def _encoding(rng: Rng) -> dict:
+    name = ("utf-7", "utf-16", "cp037", "no-such")[_some(rng, 0, 4)]
+    return _of(f'<?xml version="1.0" encoding="{name}"?>' + sheet("<row><c/></row>"))
+
+
+def _zeros(rng: Rng) -> dict:
+    return {"xl/media/image1.png": bytes(_some(rng, 2**28, 2**29))}
+
+
+def _empty(_: Rng) -> dict:
+    return _of(sheet(""))
+
+
+def _encrypt(path: Path, _: Rng) -> None:
+    """The flag of an encrypted member, in both directories of the archive."""
+    content = bytearray(path.read_bytes())
+    for magic, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(magic)
+        while at >= 0:
+            content[at + place] |= 1
+            at = content.find(magic, at + 4)
+    path.write_bytes(content)
+
+
+def _overwrite(path: Path, rng: Rng) -> None:
+    content = bytearray(path.read_bytes())
+    for place in rng.integers(len(content) // 2, size=200).tolist():
+        content[place] = int(rng.integers(256))
+    path.write_bytes(content)
+
+
+def _add_members(path: Path, rng: Rng) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        for number in range(_some(rng, 70_000, 100_000)):
+            archive.writestr(zipfile.ZipInfo(f"{number}.xml"), b"")
+
+
+def _nested(opening: str, begin: str = "") -> Callable[[Rng], bytes]:
+    return lambda rng: (begin + opening * _some(rng, 1000, 150_000)).encode()
+
+
+def _number(rng: Rng) -> bytes:
+    return b'{"seeds": ' + b"9" * _some(rng, 200, 900_000) + b"}"
+
+
+def _dotted(rng: Rng) -> bytes:
+    return b".".join([b"ab"] * _some(rng, 100, 300_000)) + b" = 1"
+
+
+def _large(rng: Rng) -> bytes:
+    return b'{"seeds": "' + b"x" * _some(rng, 2**20, 2**26) + b'"}'
+
+
+def _bytes(rng: Rng) -> bytes:
+    return b'{"seeds": "' + rng.bytes(1000) + b'"}'
+
+
+def _columns(rng: Rng) -> bytes:
+    n = _some(rng, 10_000, 1_000_000)
+    names = ",".join(f"c{k}" for k in range(n))
+    return f"series_id,label,{names}\ns,p{',1' * n}\n".encode()
+
+
+WORKBOOKS: dict[str, Callable[[Rng], dict[str, str | bytes]]] = {
+    "far row": _far_row, "far cell": _far_cell, "cells": _cells, "wide rows": _wide_rows,
+    "elements": _elements, "long text": _long_text, "long attribute": _long_attribute,
+    "attributes": _attributes, "digits": _digits, "deep": _deep, "backwards": _backwards,
+    "laughs": _laughs, "outside": _outside, "styles": _styles, "sheets": _sheets,
+    "texts": _texts, "no text": _no_text, "cut": _cut, "encoding": _encoding, "zeros": _zeros,
+    "encrypted": _empty, "overwritten": _empty, "members": _empty,
+}  # fmt: skip
+DAMAGE = {"encrypted": _encrypt, "overwritten": _overwrite, "members": _add_members}
+SPECS: dict[str, tuple[str, Callable[[Rng], bytes]]] = {
+    "lists": (".json", _nested("[")), "objects": (".json", _nested('{"a":')),
+    "digits of a spec": (".json", _number), "large spec": (".json", _large),
+    "bytes": (".json", _bytes), "dotted key": (".toml", _dotted),
+    "lists in TOML": (".toml", _nested("[", "a = ")), "tables": (".toml", _nested("[a.")),
+    "columns": (".csv", _columns),
+}  # fmt: skip
