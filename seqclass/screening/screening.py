@@ -19,7 +19,9 @@ from seqclass.screening.violations import (
     whole_violations,
 )
 from seqclass.store.datasets import Dataset
+from seqclass.store.lookalikes import find_lookalikes
 from seqclass.store.manifests import SetAside
+from seqclass.store.parts import check_number_of_classes
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex
 from seqclass.store.rows import channels_of, check_form, dataset_schema
@@ -78,6 +80,7 @@ class Screening:
     repeats: int = 0
     refused: Tally = field(default_factory=Tally)
     quarantined: Tally = field(default_factory=Tally)
+    classes: set[str] = field(default_factory=set)
 
     def passing(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The rows that stay; ValueError, once all were seen, where the policy refuses them."""
@@ -91,10 +94,12 @@ class Screening:
             check_form(table, channels_of(schema))
             kept = self._screened(table, found)
             self.seen, self.kept = self.seen + len(table), self.kept + len(kept)
+            self.classes.update(filter(None, pc.unique(kept["label"]).to_pylist()))
             if len(kept):
                 yield kept
         self.quarantine.close()
         self._refuse(found)
+        _check_names(self.terms, self.classes)
 
     @property
     def rejected(self) -> int:
@@ -195,6 +200,17 @@ def _check_whole(terms: ValidationContext, found: Contract) -> None:
             f"PATH: expected values like those of {terms.ref}, got "
             f"{', '.join(f'{kind}: {what}' for kind, what in wrong)}; correct the files, or say "
             f"--policy {wrong[0][0]}=accept"
+        )
+
+
+def _check_names(terms: ValidationContext, classes: set[str]) -> None:
+    """Refuse classes too many for a dataset, and new ones that look like others."""
+    known = set(terms.contract.classes) if terms.contract else set()
+    check_number_of_classes(known | classes)
+    if alike := find_lookalikes(sorted(classes - known), known):
+        raise ValueError(
+            "PATH: expected classes that can be told apart, got "
+            f"{' and '.join(map(ascii, alike))}; write them alike"
         )
 
 

@@ -7,13 +7,13 @@ VARIATIONS = range(0xFE00, 0xFE10)
 """Characters that choose how the one before them is drawn."""
 
 
-def find_lookalikes(names: Iterable[str]) -> tuple[str, str] | None:
-    """Two different names that look the same; None where there are none.
+def find_lookalikes(names: Iterable[str], known: Iterable[str] = ()) -> tuple[str, str] | None:
+    """Two different names that look the same, not both of them known; None where there are none.
 
     They do where only characters without a shape, kinds of spaces, or composed and combining
     accents (Unicode's NFC and NFD) tell them apart.
     """
-    seen: dict[str, str] = {}
+    seen = {_look_of(name): name for name in known}
     for name in names:
         if (other := seen.setdefault(_look_of(name), name)) != name:
             return other, name

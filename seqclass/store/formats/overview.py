@@ -18,6 +18,7 @@ from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.table import ColumnNames, check_columns, kept_columns
 from seqclass.store.formats.workbook import read_sheet
+from seqclass.store.lookalikes import find_lookalikes
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
 FEW = 100
@@ -161,6 +162,8 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
 
 
 def _of_names(classes: Iterable[str]) -> Iterable[str]:
+    if alike := find_lookalikes(classes):
+        yield f"classes {' and '.join(map(ascii, alike))} look the same: 'import' refuses them"
     spelt = {name.casefold(): name for name in classes}
     for name in classes:
         if name.casefold() in NO_LABEL:

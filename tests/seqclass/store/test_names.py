@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqclass.screening.policy import Policy
+from seqclass.screening.screening import Screening, ValidationContext
 from seqclass.store import objects
 from seqclass.store.datasets import write_dataset
+from seqclass.store.formats.overview import Overview
 from seqclass.store.lookalikes import find_lookalikes
+from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, write_manifest
-from tests.support.arrivals import rows
+from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
 from tests.support.places import NOW
 
@@ -37,11 +41,31 @@ def test_names_that_people_tell_apart_are_none(names: list[str]) -> None:
 
 @pytest.mark.parametrize("names", ALIKE)
 def test_classes_that_look_the_same_are_refused(root: Root, names: list[str]) -> None:
-    labels = [names[-2], names[-1]] * 2
+    table = rows(0, label=[names[-2], names[-1]] * 2)
+    screening = Screening(ValidationContext(Policy()), Quarantine(root, root.join("aside")))
     with pytest.raises(ValueError, match="expected classes that can be told apart") as caught:
-        write_dataset(root, "toy", [rows(0, label=labels)], {}, NOW)
+        list(screening.passing([table]))
     assert str(caught.value).isascii()
-    assert root.names("datasets") == root.names(".staging") == []
+    seen = Overview()
+    seen.add(table)
+    assert any("look the same" in line for line in seen.describe()["amiss"])
+
+
+def test_a_class_that_looks_like_a_known_one_goes_aside_with_its_file(
+    root: Root, inbox: Root
+) -> None:
+    policy = Policy(new_class="accept")
+    drop(inbox, "a.parquet", rows(0, label=["u\u200bp", "down"] * 2))
+    drop(inbox, "b.parquet", rows(9, label=["other", "down"] * 2))
+    files = {file["file"]: file for file in sweep(root, inbox, policy=policy)["files"]}
+    assert files["b.parquet"]["became"] == "added"
+    assert files["a.parquet"]["became"] == "quarantined"
+    assert "'u\\u200bp'" in files["a.parquet"]["reason"]
+
+
+def test_classes_that_were_taken_before_they_were_refused_stay() -> None:
+    assert find_lookalikes(["new"], ["up", "up\ufeff"]) is None
+    assert find_lookalikes(["up"], ["up\ufeff"]) == ("up\ufeff", "up")
 
 
 @pytest.mark.parametrize("column", ["series_id", "label", "group"])
