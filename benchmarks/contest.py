@@ -155,7 +155,7 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
         "symbols": [alphabet and alphabet.limits for alphabet in replica.alphabets],
         "seconds": round(replica.seconds, 1),
         "restarts": sum(fit.restarts for fit in replica.fits),
-        "updates": sum(fit.history[-1].update for fit in replica.fits),
+        "updates": sum(len(fit.losses) for fit in replica.fits),
         "validation_log_loss": replica.validation["log_loss"],
         "members": [member._asdict() for member in replica.members],
     }

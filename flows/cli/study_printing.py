@@ -30,16 +30,18 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
             "report": f"{study.folder}/report.html",
         })  # fmt: skip
         return
-    table = new_table("recipe", "architecture", "seeds", "mean macro F1", "sd", "lowest", "highest",
-                      "balanced accuracy", "log-loss", "validation log-loss", "restarts",
-                      "seconds", "gate")  # fmt: skip
+    table = new_table("recipe", "architecture", "seeds", "LSTM alone", "sd", "lowest",
+                      "mean macro F1", "sd", "lowest", "highest", "balanced accuracy", "log-loss",
+                      "validation log-loss", "restarts", "seconds", "gate")  # fmt: skip
     for v in variants:
+        lstm = v["lstm"]["spread"]["macro_f1"] if v["lstm"] else None
+        alone = [_four(lstm[name]) if lstm else "none" for name in ("mean", "sd", "min")]
         f1 = [_four(v["spread"]["macro_f1"][name]) for name in ("mean", "sd", "min", "max")]
         losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
         recall, one = v["spread"]["balanced_accuracy"], v["n_seeds"] == 1
         balanced = _four(recall["mean"]) + ("" if one else f" ± {_four(recall['sd'])}")
-        add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *f1, balanced, *losses,
-                str(v["restarts"]), f"{v['seconds_median']:.1f}",
+        add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *alone, *f1, balanced,
+                *losses, str(v["restarts"]), f"{v['seconds_median']:.1f}",
                 "refused" if v["refused"] else "passed")  # fmt: skip
     print_table(table)
     for v in variants:

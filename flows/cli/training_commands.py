@@ -43,7 +43,7 @@ def run(
     remark("run", expected)
     from flows.demonstration import run as flow
 
-    _conclude(store, flow(name, wanted, training, store.url), place.as_json)
+    _conclude(store, flow(name, wanted, training, store.url), place.as_json, by_author=True)
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ def search(
     show_search(store, outcome["search"], place.as_json, outcome["trained"])
 
 
-def _conclude(store: Root, outcome: "Trained", as_json: bool) -> None:
-    show_training(store, outcome, as_json)
+def _conclude(store: Root, outcome: "Trained", as_json: bool, by_author: bool = False) -> None:
+    show_training(store, outcome, as_json, by_author)
     if outcome["refused"]:
         raise typer.Exit(complain(outcome["refused"], REFUSED))
 

@@ -11,11 +11,16 @@ from seqclass.store.root import Bad, Root
 if TYPE_CHECKING:
     from flows.training import Trained
     from seqclass.evaluation.decisions import AbstentionScores
+    from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
     from seqclass.monitoring.stability import Stability
     from tasks.data.split import SplitSummary
     from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
 
+AUTHOR = (0.999, 0.493, 0.842)
+"""Macro F1 of the runs that the author of the first repository recorded."""
+MAX_CLASSES = 12
+"""Classes up to which the scores of each are printed; the report shows those of all."""
 FEW_ROWS = 100
 """Test rows below which the 95% interval of an accuracy of nine in ten is wider than 0.1."""
 
@@ -28,6 +33,7 @@ class TrainingSummary(TypedDict):
     promoted: bool
     refused: str | None
     decision: str
+    lstm: "LstmSpread | None"
     metrics: dict[str, float]
     seeds: list[dict[str, float | str]]
     ensemble: "EnsembleRecord | None"
@@ -35,12 +41,15 @@ class TrainingSummary(TypedDict):
     report: str
 
 
-def show_training(store: Root, outcome: "Trained", as_json: bool) -> None:
+def show_training(store: Root, outcome: "Trained", as_json: bool, by_author: bool = False) -> None:
+    """Print what a training registered; by_author: whether its families are the author's."""
     if as_json:
         print_json(training_summary(store, outcome))
-    else:
-        show_model(store, outcome["model"], False, outcome["decision"])
-        typer.echo(f"catalogue: {store.join('index.html')}")
+        return
+    show_model(store, outcome["model"], False, outcome["decision"])
+    typer.echo(f"catalogue: {store.join('index.html')}")
+    if by_author:
+        answer_author(store, outcome["model"])
 
 
 def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
@@ -55,6 +64,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
         "promoted": outcome["promoted"],
         "refused": outcome["refused"],
         "decision": outcome["decision"],
+        "lstm": model.read_json("stability.json")["lstm"],
         "metrics": model.manifest["metrics"],
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
         "ensemble": metrics["ensemble"],
@@ -87,6 +97,9 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
                      "awaits_approval": waits,
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip
         return
+    print_lstm(model.ref, spread)
+    if committee := found.get("committee"):
+        typer.echo(committee["lstm"])
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
     print_seeds(spread, found["registered_seed"])
     if ensemble := found.get("ensemble"):
@@ -106,6 +119,57 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
+
+
+def print_lstm(ref: str, spread: "Stability") -> None:
+    """Precision, recall and F1 of the LSTM alone on the test rows, of every seed and class."""
+    found = spread.get("lstm")
+    if not found:
+        return
+    table = new_table(f"LSTM alone ({ref})", "precision", "recall", "macro F1", "accuracy",
+                      "log-loss", "updates", "networks")  # fmt: skip
+    keys = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
+    for seed in spread["seeds"]:
+        [lstm] = [own for own in seed["members"] if own["name"] == "conv-lstm"]
+        scores = [f"{seed['lstm'][key]:.4f}" for key in keys]
+        add_row(table, f"seed {seed['seed']}", *scores, str(lstm["updates"]), str(lstm["networks"]))
+    if len(spread["seeds"]) > 1:
+        own = [found["spread"][key] for key in keys]
+        worst = [s["max" if k == "log_loss" else "min"] for k, s in zip(keys, own, strict=True)]
+        means, sds = [s["mean"] for s in own], [cast(float, s["sd"]) for s in own]
+        for label, values in (("mean", means), ("sd", sds), ("worst", worst)):
+            add_row(table, label, *(f"{value:.4f}" for value in values), "", "", style="bold")
+    print_table(table)
+    if len(found["per_class"]) <= MAX_CLASSES:
+        print_lstm_classes(found)
+
+
+def print_lstm_classes(found: "LstmSpread") -> None:
+    """The same of every class: mean over the seeds, with the worst seed beside."""
+    names = ("precision", "recall", "F1")
+    table = new_table("LSTM alone, by class", *(f"{n}{w}" for n in names for w in ("", ", worst")))
+    for label, scores in found["per_class"].items():
+        cells = [f"{scores[name][which]:.4f}" for name in ("precision", "recall", "f1")
+                 for which in ("mean", "min")]  # fmt: skip
+        add_row(table, label, *cells)
+    print_table(table)
+
+
+def answer_author(store: Root, ref: str) -> None:
+    """Answer the question that this project began with: does an LSTM learn on every seed?"""
+    from seqclass.store.registry import open_model
+
+    spread = cast("Stability", open_model(store, ref).read_json("stability.json"))
+    lstm = [seed["lstm"] for seed in spread["seeds"] if seed.get("lstm")]
+    if not lstm:
+        return
+    rows = ", ".join(
+        " / ".join(f"{own[key]:.3f}" for key in ("macro_precision", "macro_recall", "macro_f1"))
+        for own in lstm
+    )
+    typer.echo(f"the LSTM alone on {len(lstm)} seeds, macro precision / recall / F1: {rows}")
+    recorded = ", ".join(f"{value:.3f}" for value in AUTHOR)
+    typer.echo(f"three runs that the author of these families recorded, macro F1: {recorded}")
 
 
 def split_line(split: "SplitSummary") -> str:

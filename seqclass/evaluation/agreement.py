@@ -28,20 +28,18 @@ class WorstCase(TypedDict):
 
 
 def spread_of(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
-    """Mean, lowest, highest and standard deviation of each score over seeds.
+    """Mean, lowest, highest and standard deviation of each score over seeds."""
+    return {name: spread_of_values([seed[name] for seed in seeds]) for name in SPREAD_SCORES}
 
-    One seed says nothing about the deviation, which is None then.
-    """
-    found: dict[str, Spread] = {}
-    for name in SPREAD_SCORES:
-        values = np.array([seed[name] for seed in seeds])
-        found[name] = {
-            "mean": float(values.mean()),
-            "min": float(values.min()),
-            "max": float(values.max()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        }
-    return found
+
+def spread_of_values(values: Sequence[float]) -> Spread:
+    """Mean, lowest, highest and standard deviation; None as the deviation of a single value."""
+    return {
+        "mean": float(np.mean(values)),
+        "min": float(min(values)),
+        "max": float(max(values)),
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+    }
 
 
 def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> WorstCase:

@@ -1,14 +1,15 @@
-"""What the LSTM adds: it alone, fixed convolutions alone and what is registered, row by row."""
+"""The LSTM alone beside the committee: what the other members add to it, row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
 
-from seqclass.evaluation.metrics import seed_scores
-from seqclass.evaluation.votes import Lead, lead_of
+from seqclass.evaluation.metrics import row_losses, seed_scores
+from seqclass.evaluation.votes import Lead, lead_of, mean_lead
 
-CONVOLUTIONS = "convolutions"
+CONVOLUTIONS, LSTM = "convolutions", "conv-lstm"
+"""Members that reports name: fixed convolutions, and the LSTM that every training trains."""
 
 
 class MemberRecord(TypedDict):
@@ -16,9 +17,12 @@ class MemberRecord(TypedDict):
 
     name: str
     weight: float
+    registered: float
+    rows: int
     accuracy: float | None
     log_loss: float | None
     networks: int
+    updates: int
     seconds: float
     why: str | None
 
@@ -29,61 +33,93 @@ class TestedMember(MemberRecord):
     test: dict[str, float]
 
 
+class Addition(TypedDict):
+    """By how much the committee is ahead of the LSTM alone on the same test rows.
+
+    test: the committee's scores. accuracy, log_loss (nats): the lead, positive where the committee
+    is better, with its 95% interval.
+    """
+
+    test: dict[str, float]
+    accuracy: Lead
+    log_loss: Lead
+
+
 class Contribution(TypedDict):
-    """Every trained member alone, the lead of what is registered over each, and a sentence."""
+    """Every trained member alone and the lead of what is registered over each.
+
+    adds: what the committee adds to the LSTM alone, None without an LSTM; lstm: the same and what
+    is registered, in a sentence or two.
+    """
 
     members: list[TestedMember]
     leads: dict[str, Lead]
+    adds: Addition | None
     lstm: str
 
 
+class Answered(TypedDict):
+    """Answers to the same test rows: probabilities ``(n, classes)`` of each member alone by its
+    name, and of the committee; class codes ``(n,)`` of what is registered; true codes ``(n,)``."""
+
+    alone: Mapping[str, np.ndarray]
+    committee: np.ndarray
+    registered: np.ndarray
+    y: np.ndarray
+
+
 def trained_members(members: Sequence[MemberRecord]) -> list[MemberRecord]:
-    """Records of the members that answer, in the order of their file."""
+    """Records of the members that answer."""
     return [member for member in members if member["accuracy"] is not None]
 
 
-def contribution_of(
-    members: Sequence[MemberRecord], alone: np.ndarray, answers: np.ndarray, y: np.ndarray
-) -> Contribution:
-    """Test scores of each trained member alone, and what is registered beside each.
-
-    members: records of all; those that were trained are in the order of ``alone (n, members,
-    classes)``; answers: class codes ``(n,)`` of what is registered; y: true codes ``(n,)``.
-    """
-    right, trained = answers == y, trained_members(members)
-    scored: list[TestedMember] = [
-        {**member, "test": seed_scores(alone[:, number], y)}
-        for number, member in enumerate(trained)
-    ]
-    beside = {
-        member["name"]: lead_of(right, alone[:, number].argmax(axis=1) == y)
-        for number, member in enumerate(trained)
+def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Contribution:
+    """Score each trained member alone on the test rows, and what is registered beside each."""
+    y, alone = answered["y"], answered["alone"]
+    right = answered["registered"] == y
+    trained = trained_members(members)
+    adds = _addition(alone[LSTM], answered["committee"], y) if LSTM in alone else None
+    return {
+        "members": [{**own, "test": seed_scores(alone[own["name"]], y)} for own in trained],
+        "leads": {
+            own["name"]: lead_of(right, alone[own["name"]].argmax(axis=1) == y) for own in trained
+        },
+        "adds": adds,
+        "lstm": lstm_sentence(members, adds),
     }
-    return {"members": scored, "leads": beside, "lstm": lstm_sentence(members, beside)}
 
 
-def lstm_sentence(members: Sequence[MemberRecord], leads: dict[str, Lead]) -> str:
-    """In one sentence, whether the LSTM adds anything here."""
-    named = [member for member in members if "lstm" in member["name"]]
-    recurrent = [member["weight"] for member in trained_members(named)]
-    if not recurrent:
-        why = {member["why"] for member in named}
-        reason = "there was no time" if "no time" in why else "the others leave nothing to learn"
-        return f"No LSTM was trained: {reason if why else 'none was asked for'}."
-    share = sum(recurrent)
-    if not share:
-        return (
-            "The LSTM adds nothing here: rows held back give it no weight, and what is registered "
-            "answers without it."
+def _addition(lstm: np.ndarray, committee: np.ndarray, y: np.ndarray) -> Addition:
+    return {
+        "test": seed_scores(committee, y),
+        "accuracy": lead_of(committee.argmax(axis=1) == y, lstm.argmax(axis=1) == y),
+        "log_loss": mean_lead(row_losses(lstm, y) - row_losses(committee, y)),
+    }
+
+
+def lstm_sentence(members: Sequence[MemberRecord], adds: Addition | None) -> str:
+    """Say whether the LSTM alone or the committee is registered, and what the committee adds."""
+    lstm = next((own for own in trained_members(members) if own["name"] == LSTM), None)
+    if lstm is None or adds is None:
+        return "No LSTM was trained: the training spec names other members."
+    if lstm["registered"] == 1:
+        others = [own["name"] for own in trained_members(members) if own["name"] != LSTM]
+        if not others:
+            return "Registered is the LSTM alone; no other member was trained beside it."
+        first = (
+            f"Registered is the LSTM alone: {lstm['rows']:,} training rows held back can't tell it "
+            "from the committee"
         )
-    if CONVOLUTIONS not in leads:
-        return f"The LSTM has {share:.0%} of the answer."
-    lead, (low, high) = leads[CONVOLUTIONS]["lead"], leads[CONVOLUTIONS]["interval"]
-    interval = f"{lead:+.4f} in accuracy, 95% from {low:+.4f} to {high:+.4f}"
-    if low > 0:
-        verdict = "what is registered is better than fixed convolutions alone"
-    elif high < 0:
-        verdict = "what is registered is worse than fixed convolutions alone"
     else:
-        verdict = "what is registered can't be told from fixed convolutions alone"
-    return f"The LSTM has {share:.0%} of the answer, and {verdict} ({interval})."
+        first = f"Registered is the committee, in which the LSTM has {lstm['registered']:.0%}"
+    lead, (low, high) = adds["accuracy"]["lead"], adds["accuracy"]["interval"]
+    if low > 0:
+        verdict = "so it is better than the LSTM alone"
+    elif high < 0:
+        verdict = "so it is worse than the LSTM alone"
+    else:
+        verdict = "so the two can't be told apart"
+    return (
+        f"{first}. On the test rows the committee adds {lead:+.4f} in accuracy, 95% from "
+        f"{low:+.4f} to {high:+.4f}, {verdict}."
+    )

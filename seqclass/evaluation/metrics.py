@@ -96,15 +96,8 @@ def evaluate(
     codes = np.arange(len(classes))
     guessed = predict_labels(probabilities, offsets)
     table = confusion_matrix(y, guessed, labels=codes)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        y, guessed, labels=codes, zero_division=0.0
-    )
-    per_class: dict[str, ClassScores] = {
-        name: {"precision": p, "recall": r, "f1": f, "support": n}
-        for name, p, r, f, n in zip(
-            classes, precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True
-        )
-    }
+    per_class = class_scores(guessed, y, classes)
+    tested = [own for own in per_class.values() if own["support"]]
     own = seed_scores(probabilities, y, offsets)
     return {
         "accuracy": own["accuracy"],
@@ -113,8 +106,8 @@ def evaluate(
         "log_loss": own["log_loss"],
         "ece": own["ece"],
         "brier": brier(probabilities, y),
-        "macro_precision": float(precision[support > 0].mean()),
-        "macro_recall": float(recall[support > 0].mean()),
+        "macro_precision": float(np.mean([of["precision"] for of in tested])),
+        "macro_recall": float(np.mean([of["recall"] for of in tested])),
         "per_class": per_class,
         "confusion": table.tolist(),
         "reliability": reliability_table(probabilities, y),
@@ -122,6 +115,20 @@ def evaluate(
             **score_intervals(table, seed),
             "log_loss": _mean_interval(row_losses(probabilities, y), seed),
         },
+    }
+
+
+def class_scores(
+    guessed: np.ndarray, y: np.ndarray, classes: Sequence[str]
+) -> dict[str, ClassScores]:
+    """Precision, recall and F1 of each class, by guessed and true class codes ``(n,)``."""
+    found = precision_recall_fscore_support(
+        y, guessed, labels=np.arange(len(classes)), zero_division=0.0
+    )
+    columns = (column.tolist() for column in found)
+    return {
+        name: {"precision": p, "recall": r, "f1": f, "support": n}
+        for name, p, r, f, n in zip(classes, *columns, strict=True)
     }
 
 

@@ -146,10 +146,16 @@ def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = No
     of paired differences, with Student's t of as many degrees of freedom as there are owners but
     one; of a single owner nothing is known, so it holds every lead.
     """
-    gaps = right.astype(float) - other.astype(float)
+    found = mean_lead(right.astype(float) - other.astype(float), owners)
+    low, high = found["interval"]
+    return {"lead": found["lead"], "interval": [max(low, -1.0), min(high, 1.0)]}
+
+
+def mean_lead(gaps: np.ndarray, owners: np.ndarray | None = None) -> Lead:
+    """Mean of paired differences ``(n,)`` with its 95% interval, as in ``lead_of``."""
     error, freedom = clustered_error(gaps, owners)
-    lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else 2.0
-    return {"lead": lead, "interval": [max(lead - margin, -1.0), min(lead + margin, 1.0)]}
+    lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else np.inf
+    return {"lead": lead, "interval": [lead - margin, lead + margin]}
 
 
 def _telling(right: np.ndarray, owners: np.ndarray) -> float:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from seqclass.evaluation.agreement import Spread, flips, spread_of, worst_case
+from seqclass.evaluation.lstm_alone import LstmSpread, lstm_spread
 from seqclass.monitoring.gate import stability_gate
 from seqclass.training.spec import Limits
 
@@ -39,8 +40,13 @@ class FlippingRow(TypedDict):
 
 
 class Agreement(TypedDict):
-    """How seeds agree; ``refused``: the gate's sentence, or null."""
+    """How seeds agree; ``refused``: the gate's sentence, or null.
 
+    lstm: how the LSTM alone spreads, null where none was trained; everything else is of what the
+    seeds register.
+    """
+
+    lstm: LstmSpread | None
     spread: dict[str, Spread]
     worst_seed: WorstSeed
     flipping_rows: int
@@ -74,6 +80,7 @@ def agreement_of(
     columns = ("balanced_accuracy", "macro_f1", "restarts")
     accuracy, f1, restarts = ([seed[name] for seed in seeds] for name in columns)
     return {
+        "lstm": lstm_spread(seeds),
         "spread": spread_of(seeds),
         "worst_seed": {"seed": seeds[worst["position"]]["seed"], "intervals": worst["intervals"]},
         "flipping_rows": len(order),

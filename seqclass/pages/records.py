@@ -335,7 +335,7 @@ class Row:
 class Drawings:
     """What a report draws beside its version's scores: ``report.json``, sealed with the version.
 
-    curves: training log-loss by update of each seed's first network. card: of the dataset.
+    curves: training log-loss by update of the LSTM of each seed. card: of the dataset.
     """
 
     made: str

@@ -108,18 +108,11 @@ def weakest_class(metrics: Tests) -> Weakest | None:
 
 
 def worth_of(metrics: Tests) -> Iterator[str]:
-    """Whether the network is worth its time: beside fixed convolutions and the best baseline."""
+    """Say what is registered, what the committee adds to the LSTM, which baseline is as good."""
     committee = metrics.get("committee")
-    if not committee:
-        return
-    members, ahead = committee["members"], committee["leads"].get("convolutions")
-    if ahead and any("lstm" in member["name"] and member["weight"] for member in members):
-        low, high = ahead["interval"]
-        yield "Yes." if low > 0 else "No." if high < 0 else "Not beyond chance."
-    yield committee["lstm"]
-    if len(members) == 1:
-        yield "No other member was trained beside it."
-    yield from _rivals(metrics)
+    if committee:
+        yield committee["lstm"]
+        yield from _rivals(metrics)
 
 
 def _beside(metrics: Tests) -> str:
@@ -190,5 +183,5 @@ def _rivals(metrics: Tests) -> Iterator[str]:
         return
     yield (
         f"It is not better than {name.replace('_', ' ')} beyond chance: {ahead} rows are right by "
-        f"it alone, {behind} by the baseline alone. The network may not be worth its time here."
+        f"it alone, {behind} by the baseline alone. The simpler model is enough here."
     )

@@ -41,11 +41,13 @@ def committee_classifier(
     return keras.Model(raw, found, name="classifier")
 
 
-def members_alone(members: Sequence[Branch], temperatures: Sequence[float]) -> keras.Model:
-    """Raw series to the probabilities ``(B, members, classes)`` of each member by itself."""
+def members_alone(
+    names: Sequence[str], members: Sequence[Branch], temperatures: Sequence[float]
+) -> keras.Model:
+    """Raw series to the probabilities ``(B, classes)`` of each member by itself, by its name."""
     raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
     parts = _answers(members, temperatures, _Seen(raw))
-    return keras.Model(raw, ops.stack(parts, axis=1), name="members")
+    return keras.Model(raw, dict(zip(names, parts, strict=True)), name="members")
 
 
 class _Seen:

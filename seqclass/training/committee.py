@@ -2,10 +2,11 @@
 
 A member's probabilities are its scores at its own temperature; the committee's are their weighted
 mean, at a temperature of its own. The weights have the lowest log-loss (the linear opinion pool,
-Genest and Zidek 1986), found by expectation maximisation, so that one which adds nothing gets none.
+Genest and Zidek 1986), found by expectation maximisation and shrunk towards equal ones, so that few
+rows do not choose between members.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from seqclass.evaluation.calibration import fit_temperature, soften
 
 MIN_WEIGHT = 0.02
 """Share of the mixture below which a member is left out: it would cost more than it tells."""
+PSEUDO_ROWS = 1
+"""Rows whose trust is divided evenly between the members, beside the rows held back (a symmetric
+Dirichlet prior of the weights)."""
 ROUNDS = 500
 
 
@@ -26,41 +30,60 @@ class Mixture:
     temperature: float
 
     def logits(self, scores: Sequence[np.ndarray]) -> np.ndarray:
-        """Log of the mixed probabilities ``(n, classes)``, before its own temperature."""
+        """Log of the mixed probabilities ``(n, classes)``, before its own temperature.
+
+        scores: of each member, ``(n, classes)``. A member may have answered the first rows alone;
+        the others answer the rest without it.
+        """
         parts = zip(self.weights, self.temperatures, scores, strict=True)
-        mixed = sum(weight * soften(own, t) for weight, t, own in parts if weight)
-        return np.log(np.maximum(mixed, np.finfo(np.float32).tiny))
+        answered = [(weight, soften(own, t)) for weight, t, own in parts if weight]
+        n = max(len(own) for _, own in answered)
+        mixed, given = np.zeros((n, answered[0][1].shape[1])), np.zeros((n, 1))
+        for weight, own in answered:
+            mixed[: len(own)] += weight * own
+            given[: len(own)] += weight
+        return pooled_logits(mixed / given)
 
 
-def fit_mixture(scores: Sequence[np.ndarray], y: np.ndarray) -> Mixture:
+def pooled_logits(mixed: np.ndarray) -> np.ndarray:
+    """Logits of mixed probabilities, as the committee's classifier takes them."""
+    return np.log(np.maximum(mixed, np.finfo(np.float32).tiny))
+
+
+def fit_mixture(
+    scores: Sequence[np.ndarray], y: np.ndarray, always: Collection[int] = ()
+) -> Mixture:
     """Mix members by their scores ``(n, classes)`` for rows of class codes ``(n,)``, which they
-    were not fitted to."""
-    temperatures = tuple(fit_temperature(own, y) for own in scores)
-    likelihoods = np.stack(
-        [soften(own, t)[np.arange(len(y)), y] for own, t in zip(scores, temperatures, strict=True)]
-    )
-    weights = _without_small(likelihoods, _mixed(likelihoods))
+    were not fitted to.
+
+    A member may have answered the first rows alone. always: numbers of the members that keep their
+    weight however small it is.
+    """
+    temperatures = tuple(fit_temperature(own, y[: len(own)]) for own in scores)
+    likelihoods = np.full((len(scores), len(y)), np.nan)
+    for row, own, t in zip(likelihoods, scores, temperatures, strict=True):
+        row[: len(own)] = soften(own, t)[np.arange(len(own)), y[: len(own)]]
+    weights = _weights(likelihoods)
+    kept = (weights >= MIN_WEIGHT) | np.isin(np.arange(len(weights)), list(always))
+    if not kept.all():
+        weights = np.zeros(len(kept))
+        weights[kept] = _weights(likelihoods[kept])
     mixture = Mixture(tuple(weights.tolist()), temperatures, 1.0)
     return Mixture(mixture.weights, temperatures, fit_temperature(mixture.logits(scores), y))
 
 
-def _mixed(likelihoods: np.ndarray) -> np.ndarray:
-    """Weights ``(members,)`` that make the rows ``(members, n)`` most likely, from equal ones on.
+def _weights(likelihoods: np.ndarray) -> np.ndarray:
+    """Weights ``(members,)`` under which the rows ``(members, n)`` are most likely.
 
-    All together begin with one row's worth of trust, evenly, which the rows outvote.
+    NaN where a member has not answered a row, which then says nothing about its weight.
     """
     members, n = likelihoods.shape
+    answered = np.isfinite(likelihoods)
+    likelihoods = np.where(answered, np.maximum(likelihoods, 1e-12), 0.0)
     weights = np.full(members, 1 / members)
     for _ in range(ROUNDS):
-        shares = weights[:, None] * np.maximum(likelihoods, 1e-12)
-        weights = ((shares / shares.sum(axis=0)).sum(axis=1) + 1 / members) / (n + 1)
+        column = weights[:, None]
+        mean = (column * likelihoods).sum(axis=0) / (column * answered).sum(axis=0)
+        shares = np.where(answered, column * likelihoods / mean, column)
+        weights = (shares.sum(axis=1) + PSEUDO_ROWS / members) / (n + PSEUDO_ROWS)
     return weights
-
-
-def _without_small(likelihoods: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    kept = weights >= MIN_WEIGHT
-    if kept.all():
-        return weights
-    again = np.zeros(len(weights))
-    again[kept] = _mixed(likelihoods[kept])
-    return again

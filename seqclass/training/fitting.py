@@ -15,7 +15,8 @@ from seqclass.training.recipe import CHUNK, Recipe
 
 Build = Callable[[int], keras.Model]
 Frozen = Callable[[], keras.Model]
-Watch = Callable[[int, int, float], None]
+ProgressCallback = Callable[[int, int, float], None]
+"""Is told the updates that are done, how many there are at most, and the latest mean loss."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,14 @@ class Rows:
         return Rows(self.x[index], self.y[index])
 
 
-@dataclass(frozen=True)
-class Point:
-    """Mean training loss (nats) of the updates since the point before."""
-
-    update: int
-    training_loss: float
-
-
 @dataclass
 class Fit:
-    """A trained network, the way there, and its logits ``(n, classes)`` of the held-back rows."""
+    """A trained network, its training loss (nats) of every update ``(updates,)``, and its logits
+    ``(n, classes)`` of the held-back rows."""
 
     network: keras.Model
     restarts: int
-    history: list[Point]
+    losses: np.ndarray
     held_back_logits: np.ndarray
 
 
@@ -69,6 +63,7 @@ class Learner:
 class Course:
     """How a network is trained, and who is told of it.
 
+    ``stop(update)``, where it is given, ends the training early.
     ``log_prior (classes,)`` is added to the logits in the loss, so that the network learns what
     speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
     logit adjustment", equation 10).
@@ -76,8 +71,9 @@ class Course:
 
     recipe: Recipe
     seed: int
-    watch: Watch
+    watch: ProgressCallback
     log_prior: np.ndarray | None = None
+    stop: Callable[[int], bool] | None = None
 
 
 def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: Course) -> Fit:
@@ -95,10 +91,10 @@ def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: Course) ->
         if learner.begin and restart == 0:
             learner.begin(network)
         run = _Run(trainer, network, train, recipe, own_seed)
-        if run.learn(course.watch, last_chance=restart == recipe.restarts):
+        if run.learn(course, last_chance=restart == recipe.restarts):
             break
     trainer.unflatten(run.kept, network.trainable_variables)
-    return Fit(network, restart, run.history, trainer.logits(run.kept, held_back))
+    return Fit(network, restart, np.array(run.losses), trainer.logits(run.kept, held_back))
 
 
 @dataclass(frozen=True)
@@ -233,23 +229,23 @@ class _Run:
         self.n_rows, self.n_classes = len(train), network.output_shape[-1]
         trainer.reset(network)
         self.x, self.y = tf.constant(train.x), tf.constant(train.y, tf.int32)
-        self.history: list[Point] = []
+        self.losses: list[float] = []
         self.kept = [v.numpy() for v in trainer.averages]
 
-    def learn(self, watch: Watch, last_chance: bool) -> bool:
+    def learn(self, course: Course, last_chance: bool) -> bool:
         """Run to the end; False where the attempt should be begun again."""
         end = self.recipe.update_limit(self.n_rows)
         for update, order in self._chunks(end):
             losses = self.trainer.train_chunk(self.x, self.y, tf.constant(order)).numpy()
             loss = float(losses.mean())
-            watch(update, end, loss)
-            self.history.append(Point(update, loss))
+            course.watch(update, end, loss)
+            self.losses += losses.tolist()
             if not np.isfinite(losses).all():
                 return False
             self.kept = [v.numpy() for v in self.trainer.averages]
             if self._is_hopeless(update, loss) and not last_chance:
                 return False
-            if self._is_solved(update):
+            if self._is_solved(update) or (course.stop and course.stop(update)):
                 break
         return True
 
@@ -268,8 +264,8 @@ class _Run:
         return update == self.recipe.restart_check_step and loss > 0.9 * math.log(self.n_classes)
 
     def _is_solved(self, update: int) -> bool:
-        latest = max(point.training_loss for point in self.history[-2:])
-        return update >= self.recipe.shortest and latest < self.recipe.solved
+        latest = max(np.reshape(self.losses, (-1, CHUNK)).mean(axis=1)[-2:])
+        return update >= self.recipe.shortest and bool(latest < self.recipe.solved)
 
 
 def _optimizer(

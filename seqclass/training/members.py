@@ -1,5 +1,6 @@
 """The members of a committee: what each sees of a series, frozen, and what of it is trained."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from seqclass.evaluation.contribution import LSTM
 from seqclass.networks.classifier import (
     FrozenBuilder,
     NetworkBuilder,
@@ -23,7 +25,7 @@ from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.padding import series_lengths
 from seqclass.training.assembly import Branch
-from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, Watch, fit
+from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, fit
 from seqclass.training.recipe import MAX_FROZEN
 from seqclass.training.ridge import Ridge, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
@@ -32,6 +34,9 @@ from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
 
 FOLD_STRIDE = 1_000_000_007
 """Between the seeds of a member's networks."""
+
+MemberProgress = Callable[[str, int, int, float], None]
+"""Is told a member's name and what ``fitting.ProgressCallback`` is told of its network."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +124,12 @@ class Training:
     n_classes: int
     spec: TrainingSpec
     seed: int
-    watch: Watch
+    watch: MemberProgress
     folds: list[Part]
     prior: np.ndarray | None
     frozen: FrozenFeatures
     initial: list[list[np.ndarray]] | None = None
+    groups: np.ndarray | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -252,10 +258,24 @@ class NetworkMember:
             Learner(self.build, self.views, begin),
             Rows(self.seen[kept], training.rows.y[kept]),
             self.seen[held],
-            Course(training.spec.recipe, seed, training.watch, training.prior),
+            Course(
+                training.spec.recipe,
+                seed,
+                partial(training.watch, self.config.name),
+                training.prior,
+                self._stop(),
+            ),
         )
         self.fits.append(made)
         self.seconds += time.monotonic() - began
+
+    def _stop(self) -> Callable[[int], bool] | None:
+        """When the LSTM's first network ends early, since it is trained however short time is."""
+        spec, training = self.training.spec, self.training
+        if self.config.name != LSTM or self.fits or (spec.lstm_updates or spec.budget_s) is None:
+            return None
+        most, shortest = spec.lstm_updates or math.inf, spec.recipe.shortest
+        return lambda update: update >= most or (update >= shortest and training.is_late(0.0))
 
     def trained(self, why: str | None = None) -> Trained:
         """The member by the folds so far; ``why``: in a word, why it ends before the last."""

@@ -8,18 +8,21 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from seqclass.evaluation.calibration import fit_temperature, soften
+from seqclass.evaluation.calibration import fit_temperature, half_a_row, soften
+from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import Decision, decide, log_prior_of
+from seqclass.evaluation.intervals import clustered_error
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.familiarity import fit_familiarity
-from seqclass.training.fitting import Fit, Rows, Watch
+from seqclass.training.fitting import Fit, Rows
 from seqclass.training.members import (
     COMMITTEE,
     FrozenFeatures,
     MemberConfig,
+    MemberProgress,
     NetworkMember,
     Trained,
     Training,
@@ -31,34 +34,42 @@ from seqclass.training.splits import holdout_folds
 
 MIN_GAIN = 0.05
 """Share by which a network must lower the loss of rows held back to be given further folds."""
-TELLING_ROWS = 100
+MIN_ROWS = 100
 """Rows held back that can tell so, at least: the standard error of an accuracy is five points."""
 
-SOLVED, NO_GAIN, NO_TIME = "solved", "no gain", "no time"
-"""Why a member was not trained, or not to the end."""
+SOLVED, NO_GAIN, NO_TIME, NOT_NEEDED = "solved", "no gain", "no time", "not needed"
+"""Why a member was not trained, not to the end, or is not registered."""
 
 
 class MemberReport(NamedTuple):
-    """What a member did. weight: its share of the committee's answer; accuracy, log_loss (nats):
-    of the rows held back, at its own temperature, None where it was not trained; networks: how
-    many it has; why: in a word, why it was left out or ended early, else None."""
+    """A member of a committee and how it came about.
+
+    weight: its share of the committee's answer. registered: its share of the answer of what is
+    registered. rows: how many of those held back it has answered; accuracy, log_loss (nats): of
+    these, at its own temperature, None where it was not trained. networks: how many it has;
+    updates: of all of them. why: in a word, why it was left out or ended early, else None.
+    """
 
     name: str
-    weight: float
-    accuracy: float | None
-    log_loss: float | None
-    networks: int
-    seconds: float
-    why: str | None
+    weight: float = 0.0
+    registered: float = 0.0
+    rows: int = 0
+    accuracy: float | None = None
+    log_loss: float | None = None
+    networks: int = 0
+    updates: int = 0
+    seconds: float = 0.0
+    why: str | None = None
 
 
 @dataclass
 class Replica:
     """A trained seed: its classifier (raw series to probabilities) and how it came about.
 
-    members_alone: raw series to the probabilities of each trained member, ``(B, members,
-    classes)``. references: numbers of the training rows that series are compared with.
-    validation_logits: ``(n, classes)`` of the rows held back, in the folds' order.
+    members_alone: raw series to the probabilities ``(B, classes)`` of each trained member, by its
+    name. references: numbers of the training rows that series are compared with. fits: networks,
+    in the members' order. temperature: of the classifier; committee_temperature: of the mixture of
+    all members. validation_logits: ``(n, classes)`` of the rows held back, in the folds' order.
     """
 
     seed: int
@@ -68,6 +79,7 @@ class Replica:
     members: list[MemberReport]
     fits: list[Fit]
     temperature: float
+    committee_temperature: float
     decision: Decision
     validation: dict[str, float]
     validation_logits: np.ndarray
@@ -93,7 +105,7 @@ def train_replica(
     known: TrainingRows,
     spec: TrainingSpec,
     seed: int,
-    watch: Watch,
+    watch: MemberProgress,
     initial: list[list[np.ndarray]] | None = None,
 ) -> Replica:
     """Train one replica on training rows alone; everything follows from ``seed``.
@@ -106,15 +118,19 @@ def train_replica(
     folds = holdout_folds(rows.y, known.groups, spec.validation_fraction, spec.split_seed)
     prior = log_prior(rows.y, n_classes, spec.recipe)
     frozen = FrozenFeatures(rows.x, known.channels, seed)
-    training = Training(rows, n_classes, spec, seed, watch, folds, prior, frozen, initial)
+    training = Training(
+        rows, n_classes, spec, seed, watch, folds, prior, frozen, initial, known.groups
+    )
     return _replica(training, *train_members(training))
 
 
 def _replica(training: Training, trained: list[Trained], left_out: list[MemberReport]) -> Replica:
-    """What members have become together, by the rows that they have not seen."""
+    """Put members together by the rows that they have not seen."""
     frozen, seed = training.frozen, training.seed
-    mixture, y = mix(trained, training)
-    logits = mixture.logits([one.scores[: len(y)] for one in trained])
+    committee = mix(trained, training)
+    mixture = select_registered(trained, committee, training)
+    logits = mixture.logits([one.scores for one in trained])
+    y = training.rows.y[training.held[: len(logits)]]
     probabilities = soften(logits, mixture.temperature)
     decision = decide(probabilities, y, training.prior, training.spec.abstention)
     branches = [one.branch() for one in trained]
@@ -124,11 +140,12 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     return Replica(
         seed,
         committee_classifier(branches, mixture, familiarity),
-        members_alone(branches, mixture.temperatures),
+        members_alone([one.config.name for one in trained], branches, mixture.temperatures),
         familiarity.rows,
-        [*reports(trained, mixture, y), *left_out],
+        [*reports(trained, committee, mixture, training), *left_out],
         [found for one in trained for found in one.fits],
         mixture.temperature,
+        committee.temperature,
         decision,
         seed_scores(probabilities, y, decision.offsets),
         logits,
@@ -138,17 +155,20 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
 
 
 def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
-    """Train members from cheap to dear, as long as rows held back say that there is need."""
+    """Train members from cheap to dear, as long as rows held back say that there is need.
+
+    The LSTM is trained in any case, on one fold at least: it is what a training is for.
+    """
     trained: list[Trained] = []
     left_out: list[MemberReport] = []
     bounded = training.bounded()
     for config in (one for one in COMMITTEE if one.name in training.spec.members):
         why = why_not(trained, training)
-        if why:
-            left_out.append(MemberReport(config.name, 0.0, None, None, 0, 0.0, why))
+        if why and config.name != LSTM:
+            left_out.append(MemberReport(config.name, why=why))
         elif config.learns == "network":
             own = training if config.sees == "views" else bounded
-            trained.append(train_network(config, own, trained))
+            trained.append(train_network(config, own, trained, why))
         else:
             trained.append(train_closed(config, bounded))
     return trained, left_out
@@ -162,21 +182,28 @@ def why_not(trained: list[Trained], training: Training) -> str | None:
     """
     if not trained:
         return None
-    mixture, y = mix(trained, training)
-    logits = mixture.logits([one.scores[: len(y)] for one in trained])
-    loss = row_losses(soften(logits, mixture.temperature), y).mean()
-    if loss + 3 / len(y) < training.spec.recipe.solved:
+    mixture, y = mix(trained, training), training.rows.y[training.held]
+    logits = mixture.logits([one.scores for one in trained])
+    loss = row_losses(soften(logits, mixture.temperature), y[: len(logits)]).mean()
+    if loss + 3 / len(logits) < training.spec.recipe.solved:
         return SOLVED
     return NO_TIME if training.is_late(0.0) else None
 
 
-def train_network(config: MemberConfig, training: Training, others: list[Trained]) -> Trained:
-    """Train a network for every fold, until rows held back tell that it adds nothing."""
+def train_network(
+    config: MemberConfig, training: Training, others: list[Trained], why: str | None = None
+) -> Trained:
+    """Train a network for every fold, until rows held back tell that it adds nothing.
+
+    why: in a word, why one fold is enough, where it is.
+    """
     member, most = NetworkMember(config, training), len(training.folds)
     limit = (training.spec.networks or {}).get(config.name, most)
     while len(member.fits) < most:
         member.next_fold()
         done = len(member.fits)
+        if why:
+            return member.trained(why)
         if others and adds_nothing(member, others, training):
             return member.trained(NO_GAIN)
         if done < most and (done >= limit or training.is_late(member.seconds / done)):
@@ -189,7 +216,7 @@ def adds_nothing(member: NetworkMember, others: list[Trained], training: Trainin
     scores = [one.scores for one in others if one.why != NO_GAIN]
     own = member.trained().scores
     n = min(map(len, [*scores, own]))
-    if n < TELLING_ROWS:
+    if n < MIN_ROWS:
         return False
     y, scores = training.rows.y[training.held[:n]], [part[:n] for part in scores]
     before, after = (mixed_losses(parts, y) for parts in (scores, [*scores, own[:n]]))
@@ -204,33 +231,64 @@ def mixed_losses(scores: list[np.ndarray], y: np.ndarray) -> np.ndarray:
     return row_losses(soften(mixture.logits(scores), mixture.temperature), y)
 
 
-def mix(trained: list[Trained], training: Training) -> tuple[Mixture, np.ndarray]:
-    """The mixture by the rows that all members with a gain have answered, and their codes."""
-    y = training.rows.y[training.held]
-    useful = [one for one in trained if one.why != NO_GAIN]
-    n = min(len(one.scores) for one in useful)
-    found = fit_mixture([one.scores[:n] for one in useful], y[:n])
-    weights = iter(found.weights)
+def mix(trained: list[Trained], training: Training) -> Mixture:
+    """Mix members by the rows that they have not seen.
+
+    A member without a gain is left out, but for the LSTM.
+    """
+    y, names = training.rows.y[training.held], [one.config.name for one in trained]
+    useful = [k for k, one in enumerate(trained) if one.why != NO_GAIN or names[k] == LSTM]
+    scores = [trained[k].scores for k in useful]
+    n = max(map(len, scores))
+    found = fit_mixture(scores, y[:n], [p for p, k in enumerate(useful) if names[k] == LSTM])
+    weights = dict(zip(useful, found.weights, strict=True))
     return Mixture(
-        tuple(0.0 if one.why == NO_GAIN else next(weights) for one in trained),
-        tuple(fit_temperature(one.scores[:n], y[: min(n, len(one.scores))]) for one in trained),
+        tuple(weights.get(k, 0.0) for k in range(len(trained))),
+        tuple(fit_temperature(one.scores, y[: len(one.scores)]) for one in trained),
         found.temperature,
-    ), y[:n]
+    )
 
 
-def reports(trained: list[Trained], mixture: Mixture, y: np.ndarray) -> list[MemberReport]:
-    """What each trained member did, by the rows ``y`` that the mixture rests on."""
-    found = []
-    for one, weight, temperature in zip(
-        trained, mixture.weights, mixture.temperatures, strict=True
-    ):
-        scores = one.scores[: len(y)]
-        own = seed_scores(soften(scores, temperature), y[: len(scores)])
-        why = one.why or (None if weight else NO_GAIN)
+def select_registered(trained: list[Trained], committee: Mixture, training: Training) -> Mixture:
+    """Choose what a seed registers: the LSTM alone, or the committee with the LSTM in it.
+
+    The LSTM alone where at least ``MIN_ROWS`` rows held back can't tell it from the committee: its
+    log-loss is higher by no more than one standard error of the paired differences (the rule of
+    Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3), or than what half a
+    row in doubt costs, since rows without an error have next to no standard error. Both are fitted
+    to the rows that the LSTM has answered.
+    """
+    names = [one.config.name for one in trained]
+    n = len(trained[names.index(LSTM)].scores) if LSTM in names else 0
+    if n < MIN_ROWS:
+        return committee
+    alone = Mixture(tuple(float(name == LSTM) for name in names), committee.temperatures, 1.0)
+    same_rows = [one._replace(scores=one.scores[:n]) for one in trained]
+    held, scores = training.held[:n], [one.scores for one in same_rows]
+    losses = [
+        row_losses(soften(own.logits(scores), own.temperature), training.rows.y[held])
+        for own in (alone, mix(same_rows, training))
+    ]
+    gap, groups = losses[0] - losses[1], training.groups
+    error, freedom = clustered_error(gap, None if groups is None else groups[held])
+    doubt = max(error, half_a_row(n))
+    return alone if freedom and gap.mean() <= doubt else committee
+
+
+def reports(
+    trained: list[Trained], committee: Mixture, registered: Mixture, training: Training
+) -> list[MemberReport]:
+    """Report on each trained member, by the rows held back that it has answered."""
+    y, found = training.rows.y[training.held], []
+    for k, one in enumerate(trained):
+        own = seed_scores(soften(one.scores, committee.temperatures[k]), y[: len(one.scores)])
+        why = one.why or (None if committee.weights[k] else NO_GAIN)
         found.append(
             MemberReport(
-                one.config.name, weight, own["accuracy"], own["log_loss"], len(one.fits),
-                round(one.seconds, 2), why,
+                one.config.name, committee.weights[k], registered.weights[k], len(one.scores),
+                own["accuracy"], own["log_loss"], len(one.fits),
+                sum(len(fit.losses) for fit in one.fits), round(one.seconds, 2),
+                why or (None if registered.weights[k] else NOT_NEEDED),
             )
         )  # fmt: skip
     return found

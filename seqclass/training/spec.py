@@ -50,9 +50,11 @@ class TrainingSpec:
     validation_fraction: share of training rows that a network holds back at most; together the
     networks of a member hold back as many rows as ``splits.holdout_folds`` says.
     members: what a replica's committee is chosen from.
-    budget_s: seconds after which a replica begins no further network (None: no bound).
-    networks: how many networks of each LSTM member at most, by its name; what a budget has cut
-    short is trained again to the bit by the numbers that its record names (None: no bound).
+    budget_s: seconds after which a replica begins no further network and its LSTM's first one,
+    which is always trained, ends with ``recipe.shortest`` updates or more (None: no bound).
+    networks: how many networks of each LSTM member at most, by its name; lstm_updates: updates of
+    the LSTM's first network at most. By both, as its record names them, a training that a budget
+    has shortened is trained again to the bit (None: no bound).
     split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
     of each row's key, or the time of the newest rows. split_rule: 1 moves no group for the sake
     of share or classes, as models of old specs do, 2 does; see ``recorded``.
@@ -67,6 +69,7 @@ class TrainingSpec:
     members: tuple[Member, ...] = MEMBERS
     budget_s: float | None = None
     networks: dict[str, int] | None = None
+    lstm_updates: int | None = None
     split_seed: int = 0
     ensemble: bool = False
     split_by: Literal["hash", "time"] = "hash"

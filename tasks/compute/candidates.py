@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from seqclass.evaluation.contribution import LSTM, trained_members
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
@@ -51,7 +52,7 @@ def train_candidates(
         else:
             jobs[seed] = (train_and_keep, (key, job)) if key else (train_seed, job)
     with trainings(len(jobs)) as display:
-        done = workers().run(list(jobs.values()), lambda told: display.show(*told), display.finish)
+        done = workers().run(list(jobs.values()), display.show, display.finish)
     found.update(zip(jobs, done, strict=True))
     return [found[seed] for seed in seeds]
 
@@ -79,10 +80,11 @@ def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
     """The spec that trains as many networks as a budget of time allowed then."""
     if spec.budget_s is None:
         return spec
-    trained = [member for member in record["members"] if member["accuracy"] is not None]
-    networks = {member["name"]: member["networks"] for member in trained if member["networks"]}
-    members = tuple(name for name in MEMBERS if name in {m["name"] for m in trained})
-    return replace(spec, budget_s=None, members=members, networks=networks)
+    trained = {member["name"]: member for member in trained_members(record["members"])}
+    networks = {name: member["networks"] for name, member in trained.items() if member["networks"]}
+    members = tuple(name for name in MEMBERS if name in trained)
+    updates = trained[LSTM]["updates"] if networks.get(LSTM) == 1 else None
+    return replace(spec, budget_s=None, members=members, networks=networks, lstm_updates=updates)
 
 
 def read_records(workspace: str, root_url: str) -> list[SeedRecord]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqclass.evaluation.contribution import LSTM
 from seqclass.training.recipe import MAX_FROZEN, Recipe
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
@@ -33,23 +34,27 @@ class Size(NamedTuple):
 
 def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     """Wall seconds on the reference of a training with all its seeds: where its members in closed
-    form leave nothing to learn, and where every network is trained to its last update."""
+    form leave nothing to learn and the LSTM learns it in its fewest updates, and where every
+    network is trained to its last update."""
     rows, fraction = size.rows, spec.validation_fraction
     a_seed, a_step, a_row, a_value = CLOSED_S
     least = a_seed + a_step * size.steps
     least += min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
+    shortest = spec.recipe.shortest if LSTM in spec.members else 0
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
-    most = least + folds * sum(_network_s(name, size, spec.recipe) for name in spec.members)
+    limit = spec.recipe.update_limit(rows)
+    most = least + folds * sum(_network_s(name, size, spec.recipe, limit) for name in spec.members)
+    least += _network_s(LSTM, size, spec.recipe, shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
     turns = math.ceil(spec.seeds / at_once())
     return AROUND_S + turns * least, AROUND_S + turns * most
 
 
-def _network_s(member: str, size: Size, recipe: Recipe) -> float:
-    if member not in NETWORK_S:
+def _network_s(member: str, size: Size, recipe: Recipe, updates: int) -> float:
+    if member not in NETWORK_S or not updates:
         return 0.0
     build, a_row, a_step = NETWORK_S[member]
-    shown = recipe.update_limit(size.rows) * recipe.batch(size.rows)
+    shown = updates * recipe.batch(size.rows)
     return build + shown * (a_row + a_step * size.steps)
 
 

@@ -43,11 +43,10 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True)
 class Registered:
-    """What is to be registered: its file, that of its members, the offsets that it decides with,
-    and which seed it is, None for an ensemble."""
+    """What is to be registered: its file, the offsets that it decides with, and which seed it is,
+    None for an ensemble."""
 
     path: str
-    members: str
     offsets: Sequence[float] | None
     seed: int | None
 

@@ -1,5 +1,6 @@
 """Progress on standard error: bars on a terminal, a line per finished training in a log."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from seqclass.evaluation.contribution import LSTM
 from tasks.compute.records import SeedRecord
+from tasks.compute.workers import Progress as Training
 
 
 @contextmanager
@@ -46,7 +49,8 @@ def counted(tables: Iterable[pa.Table], total: int | None) -> Iterator[pa.Table]
 
 
 class Trainings:
-    """A bar for all trainings, and one for each that is under way.
+    """A bar for all trainings, and one for each that is under way; in a log a line whenever the
+    loss of a seed's LSTM has halved.
 
     label of a training: as in what its process tells.
     """
@@ -55,12 +59,28 @@ class Trainings:
         self._progress, self._total, self._done = progress, total, 0
         self._all = progress.add_task("trainings", total=total, note="")
         self._lines: dict[str, TaskID] = {}
+        self._logged: dict[str, float] = {}
 
-    def show(self, label: str, network: int, update: int, of: int, loss: float) -> None:
-        if label not in self._lines:
-            self._lines[label] = self._progress.add_task(label, total=of, note="")
-        note = f"network {network}, loss {loss:.4f}"
-        self._progress.update(self._lines[label], completed=update, total=of, note=note)
+    def show(self, told: Training) -> None:
+        if told.label not in self._lines:
+            self._lines[told.label] = self._progress.add_task(told.label, total=told.of, note="")
+        note = f"{told.member}, network {told.network}, loss {told.loss:.4f}"
+        line = self._lines[told.label]
+        self._progress.update(line, completed=told.update, total=told.of, note=note)
+        if told.member == LSTM and told.network == 1:
+            self._log_halved(told)
+
+    def _log_halved(self, told: Training) -> None:
+        if told.loss <= self._logged.get(told.label, math.inf) / 2:
+            self._logged[told.label] = told.loss
+            self._log(
+                f"{told.label}: LSTM at update {told.update} of {told.of} at most, "
+                f"training loss {told.loss:.4f}"
+            )
+
+    def _log(self, line: str) -> None:
+        if not self._progress.console.is_terminal:
+            self._progress.console.print(line, highlight=False, soft_wrap=True)
 
     def finish(self, record: SeedRecord) -> None:
         """``record``: what ``tasks.compute.replicas`` returns of a training."""
@@ -68,14 +88,11 @@ class Trainings:
         self._progress.advance(self._all)
         if record["label"] in self._lines:
             self._progress.remove_task(self._lines.pop(record["label"]))
-        if not self._progress.console.is_terminal:
-            self._progress.console.print(
-                f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "
-                f"validation log-loss {record['validation']['log_loss']:.4f} "
-                f"({self._done} of {self._total})",
-                highlight=False,
-                soft_wrap=True,
-            )
+        self._log(
+            f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "
+            f"validation log-loss {record['validation']['log_loss']:.4f} "
+            f"({self._done} of {self._total})"
+        )
 
 
 @contextmanager

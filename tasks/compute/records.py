@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from seqclass.evaluation.contribution import MemberRecord
+from seqclass.evaluation.lstm_alone import LstmScores
 from seqclass.store.manifests import DecisionRecord
 
 
@@ -28,12 +29,15 @@ class Scores(TypedDict, total=False):
 class SeedRecord(TrainedRecord, Scores, total=False):
     """A seed, and its scores once it is evaluated.
 
+    committee_temperature: of the mixture of all its members. lstm: its LSTM alone on the test rows.
     references: numbers of the training rows that it compares with. history: losses on the way.
     symbols: the lowest and the highest one of each channel that holds some.
     """
 
     label: str
     seed: int
+    committee_temperature: float
+    lstm: LstmScores | None
     updates: int
     restarts: int
     members: list[MemberRecord]

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -18,7 +19,9 @@ from seqclass.evaluation.calibration import (
     soften,
     without_temperature,
 )
+from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import decide, predict_labels
+from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
@@ -90,12 +93,13 @@ class _Reporter:
     begun."""
 
     def __init__(self, label: str) -> None:
-        self._label, self._network, self._update = label, 1, 0
+        self._label, self._member, self._network, self._update = label, "", 1, 0
 
-    def __call__(self, update: int, of: int, loss: float) -> None:
-        self._network += update <= self._update
-        self._update = update
-        report_progress(Progress(self._label, self._network, update, of, loss))
+    def __call__(self, member: str, update: int, of: int, loss: float) -> None:
+        begun = update <= self._update
+        self._network = self._network + begun if member == self._member else 1
+        self._member, self._update = member, update
+        report_progress(Progress(self._label, member, self._network, update, of, loss))
 
 
 def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np.ndarray]]:
@@ -120,19 +124,32 @@ def _record(replica: Any, label: str) -> SeedRecord:
         "seed": replica.seed,
         "validation": replica.validation,
         "temperature": replica.temperature,
+        "committee_temperature": replica.committee_temperature,
         "decision": cast(DecisionRecord, asdict(replica.decision)),
-        "updates": sum(fit.history[-1].update for fit in replica.fits),
+        "updates": sum(len(fit.losses) for fit in replica.fits),
         "restarts": sum(fit.restarts for fit in replica.fits),
         "members": [member._asdict() for member in replica.members],
         "references": replica.references.tolist(),
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
-        "history": [
-            {"seed": replica.seed, "fit": number, **vars(point)}
-            for number, fit in enumerate(replica.fits)
-            for point in fit.history
-        ],
+        "history": _history(replica),
     }
+
+
+def _history(replica: Any) -> list[dict[str, Any]]:
+    """The training loss (nats) of every update of every network, which counts within its member."""
+    networks = [(own.name, k) for own in replica.members for k in range(own.networks)]
+    return [
+        {
+            "seed": replica.seed,
+            "member": name,
+            "network": number,
+            "update": k,
+            "training_loss": loss,
+        }
+        for (name, number), fit in zip(networks, replica.fits, strict=True)
+        for k, loss in enumerate(fit.losses.tolist(), start=1)
+    ]
 
 
 def study_seed(
@@ -172,10 +189,30 @@ def _answer(
     x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
     probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
     record = _record(replica, label)
+    record["lstm"] = _lstm(replica, x, y, chosen.classes)
     del record["history"]
     plain = without_temperature(probabilities, replica.temperature)
     own = cast(Scores, seed_scores(probabilities, y, replica.decision.offsets))
     return {**record, **own, "log_loss_untempered": log_loss(plain, y)}, probabilities
+
+
+def _lstm(replica: Any, x: np.ndarray, y: np.ndarray, classes: list[str]) -> LstmScores | None:
+    """Scores of a seed's LSTM alone; None where the spec names no LSTM."""
+    from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerate
+
+    alone = only(replica.members_alone, [LSTM])
+    if alone is None:
+        return None
+    return lstm_scores(predict_all(accelerate(alone), x)[LSTM], y, classes)
+
+
+def only(members: Any, names: Sequence[str]) -> Any:
+    """The members of these names, of a network of members; None where it has none of them."""
+    import keras
+
+    found = {name: part for name, part in members.output.items() if name in names}
+    return keras.Model(members.input, found, name="members") if found else None
 
 
 def _keep(root: Root, path: str, record: RunRecord) -> RunRecord:
@@ -254,8 +291,7 @@ def stored_weights_digest(root_url: str, model_path: str) -> str:
 
 
 def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> list[np.ndarray]:
-    """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier;
-    ``(rows, members, classes)`` by stored members.
+    """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier.
 
     Each is loaded by itself: seeds may have chosen unlike networks.
     """
@@ -266,6 +302,19 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
     x = dataset.values(rows)
     models = (probabilities_of(load_fast(dataset.root, path)) for path in model_paths)
     return [predict_all(model, x) for model in models]
+
+
+def predict_members(
+    dataset: Dataset, rows: np.ndarray, model_path: str, names: list[str]
+) -> dict[str, np.ndarray]:
+    """Probabilities ``(rows, classes)`` of row numbers of a dataset by the members of a stored
+    seed that have these names, each alone."""
+    tensorflow()
+    from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerate
+
+    members = only(load_keras(dataset.root, members_path(model_path)), names)
+    return predict_all(accelerate(members), dataset.values(rows))
 
 
 def load_fast(root: Root, path: str) -> Any:

@@ -41,9 +41,11 @@ def _compile() -> None:
 
 
 class Progress(NamedTuple):
-    """What a process tells about its training on the way; ``network``: which it is at, from 1."""
+    """What a process tells about its training on the way; ``network``: which of its member's it is
+    at, from 1; ``loss``: mean of the latest updates."""
 
     label: str
+    member: str
     network: int
     update: int
     of: int

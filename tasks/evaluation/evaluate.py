@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple, TypedDict, cast
+from posixpath import dirname
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,13 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.calibration import soften
-from seqclass.evaluation.contribution import Contribution, MemberRecord, contribution_of
+from seqclass.evaluation.contribution import (
+    LSTM,
+    Contribution,
+    MemberRecord,
+    contribution_of,
+    trained_members,
+)
 from seqclass.evaluation.decisions import (
     AMBIGUOUS,
     UNFAMILIAR,
@@ -25,6 +32,7 @@ from seqclass.evaluation.decisions import (
     reasons_of,
 )
 from seqclass.evaluation.leaks import Leaks
+from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import FullScores, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.votes import Accuracy, accuracy_of
@@ -36,6 +44,7 @@ from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import ANSWERS
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, Split, read_split
+from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
 from tasks.compute.explain import Answers, Explained, Registered, answer_in_full, explain
@@ -43,10 +52,9 @@ from tasks.compute.leakage import leaks_of
 from tasks.compute.records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.replicas import (
     baseline_rows,
-    members_path,
     out_of_fold_logits,
     out_of_fold_rows,
-    predict_rows,
+    predict_members,
 )
 from tasks.compute.workers import workers
 from tasks.data.split import SplitSummary, describe_split
@@ -90,10 +98,12 @@ class EnsembleRecord(TrainedRecord):
 class Metrics(Decided, Committee, Explained):
     """What ``metrics.json`` holds, of the first releases not all of it.
 
+    lstm: the LSTM alone of the registered seed, of an ensemble the seed that validates best.
     symbols: the lowest and the highest one of each channel that holds some.
     """
 
     registered_seed: int | None
+    lstm: LstmScores | None
     out_of_fold: Accuracy
     set_coverage: float
     baselines: dict[str, dict[str, float]]
@@ -115,17 +125,17 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     best = best_record(records)
     decision = Decision(**(ensemble or best)["decision"])
     registered = _registered(workspace, best, decision, is_ensemble=ensemble is not None)
-    paths = {record["seed"]: candidate_path(workspace, record["seed"]) for record in records}
-    said = _answers(dataset, chosen, spec, registered, paths)
+    said = _answers(dataset, chosen, spec, registered, records)
     answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
-    seeds = [_scored_seed(record, by_seed[record["seed"]], y) for record in records]
+    seeds = [_scored_seed(record, said, y, chosen.classes) for record in records]
     labels = predict_labels(answers.probabilities, decision.offsets)
     scored = _scored(answers, decision, chosen, spec)
     metrics: Metrics = {
         **scored,
         "registered_seed": registered.seed,
-        **_committee(best, said.members, labels, y),
+        "lstm": next(own for own in seeds if own["seed"] == best["seed"])["lstm"],
+        **_committee(best, said.members[best["seed"]], labels, y),
         "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
@@ -153,17 +163,19 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
 def _registered(
     workspace: str, best: SeedRecord, decision: Decision, is_ensemble: bool
 ) -> Registered:
-    members = members_path(candidate_path(workspace, best["seed"]))
     seed = None if is_ensemble else best["seed"]
-    return Registered(f"{workspace}/model.keras", members, decision.offsets, seed)
+    return Registered(f"{workspace}/model.keras", decision.offsets, seed)
 
 
 def _committee(
-    best: SeedRecord, members: np.ndarray, labels: np.ndarray, y: np.ndarray
+    best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, y: np.ndarray
 ) -> Committee:
     """What each member of the best seed is worth, and with how many rows it compares."""
+    mixed = _mixed(best, alone, "weight", best["committee_temperature"])
     return {
-        "committee": contribution_of(best["members"], members, labels, y),
+        "committee": contribution_of(
+            best["members"], {"alone": alone, "committee": mixed, "registered": labels, "y": y}
+        ),
         "left_out": [member for member in best["members"] if member["accuracy"] is None],
         "references": len(best["references"]),
     }
@@ -186,12 +198,11 @@ def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingS
 
 
 class _Said(NamedTuple):
-    """What the test rows are answered with: by what is registered; by each member of the best seed
-    alone, probabilities ``(n, members, classes)``; by each seed, ``(n, classes)``; by the
-    baselines, codes ``(n,)``."""
+    """Answers to the test rows: of what is registered; of members alone, by seed and name, and of
+    each seed, probabilities ``(n, classes)``; of the baselines, codes ``(n,)``."""
 
     registered: Answers
-    members: np.ndarray
+    members: dict[int, dict[str, np.ndarray]]
     by_seed: dict[int, np.ndarray]
     baselines: dict[str, np.ndarray]
 
@@ -201,22 +212,50 @@ def _answers(
     chosen: Split,
     spec: TrainingSpec,
     registered: Registered,
-    by_seed: dict[int, str],
+    records: list[SeedRecord],
 ) -> _Said:
-    """Answers to the test rows; by_seed: the file of each seed."""
-    others = {seed: path for seed, path in by_seed.items() if seed != registered.seed}
-    paths = [registered.members, *others.values()]
+    """Answer the test rows: every member of the best seed, of the others the LSTM and what they
+    would register."""
+    best, workspace = best_record(records)["seed"], dirname(registered.path)
+    jobs = [
+        (candidate_path(workspace, one["seed"]), _asked(one, every=one["seed"] == best))
+        for one in records
+    ]
     answers, baselines, *found = workers().run(
         [
             (answer_in_full, (dataset, chosen, registered)),
             (baseline_rows, (dataset, chosen, spec.split_seed)),
-            *((predict_rows, (dataset, chosen.test, [path])) for path in paths),
+            *((predict_members, (dataset, chosen.test, *job)) for job in jobs),
         ]
     )
-    members, *probabilities = (own for [own] in found)
-    known = dict(zip(others, probabilities, strict=True))
-    every = {seed: known.get(seed, answers.probabilities) for seed in by_seed}
-    return _Said(answers, members, every, baselines)
+    alone = {record["seed"]: own for record, own in zip(records, found, strict=True)}
+    by_seed = {
+        one["seed"]: _mixed(one, alone[one["seed"]], "registered", one["temperature"])
+        for one in records
+    }
+    if registered.seed is not None:
+        by_seed[registered.seed] = answers.probabilities
+    return _Said(answers, alone, by_seed, baselines)
+
+
+def _asked(record: SeedRecord, every: bool) -> list[str]:
+    """Names of the members of a seed that answer the test rows."""
+    return [
+        own["name"]
+        for own in trained_members(record["members"])
+        if every or own["registered"] or own["name"] == LSTM
+    ]
+
+
+def _mixed(
+    record: SeedRecord,
+    alone: dict[str, np.ndarray],
+    share: Literal["weight", "registered"],
+    temperature: float,
+) -> np.ndarray:
+    """Probabilities ``(n, classes)`` of a seed's members together, by one of their shares."""
+    parts = [own[share] * alone[own["name"]] for own in record["members"] if own[share]]
+    return soften(pooled_logits(np.sum(parts, axis=0)), temperature)
 
 
 def _out_of_fold(
@@ -249,10 +288,13 @@ def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[i
     return {channel: limits for channel, limits in found if limits is not None}
 
 
-def _scored_seed(record: SeedRecord, probabilities: np.ndarray, y: np.ndarray) -> SeedRecord:
+def _scored_seed(record: SeedRecord, said: _Said, y: np.ndarray, classes: list[str]) -> SeedRecord:
     """What is kept of a seed; its references are a table, of the seed that is registered."""
-    own = cast(Scores, seed_scores(probabilities, y, _offsets(record)))
-    scored: SeedRecord = {**record, **own}
+    own = cast(Scores, seed_scores(said.by_seed[record["seed"]], y, _offsets(record)))
+    lstm = said.members[record["seed"]].get(LSTM)
+    scored: SeedRecord = {
+        **record, **own, "lstm": None if lstm is None else lstm_scores(lstm, y, classes)
+    }  # fmt: skip
     del scored["references"]
     return scored
 

@@ -1,11 +1,13 @@
 """Task: what the report of a candidate draws; its page is written when it has its number."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
+from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import hardest_rows
 from seqclass.pages.dataset_profile import MAX_CHANNELS, POINTS
 from seqclass.pages.drawing import at_equal_distances, resampled
@@ -37,16 +39,17 @@ def write_report(dataset_ref: str, workspace: str, root_url: str) -> str:
     return workspace
 
 
-def _rows(root: Root, path: str) -> list[dict[str, float]]:
+def _rows(root: Root, path: str) -> list[dict[str, Any]]:
     with root.fs.open(path, "rb") as file:
         return pq.read_table(file).to_pylist()
 
 
-def _curves(history: list[dict[str, float]]) -> dict[str, list[tuple[float, float]]]:
-    """Update and training log-loss of the first network of each seed, thinned out."""
+def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Update and training log-loss of the LSTM's first network of each seed, thinned out."""
     curves = {}
-    for seed in sorted({point["seed"] for point in history}):
-        own = [p for p in history if p["seed"] == seed and p["fit"] == 0]
+    first = [p for p in history if p["member"] == LSTM and p["network"] == 0]
+    for seed in sorted({point["seed"] for point in first}):
+        own = [p for p in first if p["seed"] == seed]
         kept = [own[at] for at in at_equal_distances(len(own), POINTS)]
         curves[f"seed {seed}"] = [(p["update"], round(p["training_loss"], 5)) for p in kept]
     return curves

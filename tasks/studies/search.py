@@ -193,7 +193,7 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
         def train(wave: list[Job]) -> list[Found]:
             nonlocal trained
             missing = [search.training(job) for job in wave if search.find(job) is None]
-            workers().run(missing, lambda told: display.show(*told), display.finish)
+            workers().run(missing, display.show, display.finish)
             trained += len(missing)
             if trained % RUNS_PER_POOL < len(missing):
                 end_workers()

@@ -1,10 +1,10 @@
 """Tasks: train many seeds of several recipes on one dataset, and tell how they spread."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +48,8 @@ class Recipe(TypedDict):
 class StudyRow(Recipe):
     """A run in the table of a study: scores of the test rows, losses in nats, seconds of training.
 
-    log_loss_untempered: without calibration.
+    lstm_…: of its LSTM alone, null where none was trained. log_loss_untempered: without
+    calibration.
     """
 
     run: str
@@ -59,6 +60,9 @@ class StudyRow(Recipe):
     log_loss: float
     log_loss_untempered: float
     ece: float
+    lstm_accuracy: float | None
+    lstm_macro_f1: float | None
+    lstm_log_loss: float | None
     validation_log_loss: float
     validation_macro_f1: float
     temperature: float
@@ -117,7 +121,7 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
     with trainings(len(jobs)) as display:
         for start in range(0, len(jobs), RUNS_PER_POOL):
             portion = list(jobs.values())[start : start + RUNS_PER_POOL]
-            workers().run(portion, lambda told: display.show(*told), display.finish)
+            workers().run(portion, display.show, display.finish)
             end_workers()
     get_run_logger().info("%d runs trained", len(jobs))
     return len(jobs)
@@ -164,7 +168,9 @@ def _summary(
         "recipe": variant.recipe,
         "architecture": variant.architecture,
         "n_seeds": len(rows),
-        **agreement_of(rows, said, variant.spec.limits, variant.spec.split_seed),
+        **agreement_of(
+            [run.record for run in runs], said, variant.spec.limits, variant.spec.split_seed
+        ),
         "farthest_from_mean": float(np.abs(f1 - f1.mean()).max()),
         "restarts": sum(row["restarts"] for row in rows),
         "log_loss_mean": _mean(row["log_loss"] for row in rows),
@@ -194,6 +200,7 @@ def _runs(dataset: Dataset, variant: Variant) -> Iterator[_Run]:
 
 def _row(variant: Variant, run: _Run) -> StudyRow:
     record = run.record
+    lstm: Mapping[str, Any] = record["lstm"] or {}
     return {
         "run": run.name,
         "recipe": variant.recipe,
@@ -205,6 +212,9 @@ def _row(variant: Variant, run: _Run) -> StudyRow:
         "log_loss": record["log_loss"],
         "log_loss_untempered": record["log_loss_untempered"],
         "ece": record["ece"],
+        "lstm_accuracy": lstm.get("accuracy"),
+        "lstm_macro_f1": lstm.get("macro_f1"),
+        "lstm_log_loss": lstm.get("log_loss"),
         "validation_log_loss": record["validation"]["log_loss"],
         "validation_macro_f1": record["validation"]["macro_f1"],
         "temperature": record["temperature"],

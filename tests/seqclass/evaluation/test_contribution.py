@@ -1,39 +1,47 @@
-"""What the LSTM adds: beside whom, and in which words."""
+"""What the committee adds to the LSTM alone: beside whom, and in which words."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seqclass.evaluation.contribution import contribution_of, lstm_sentence
+from seqclass.evaluation.contribution import Addition, Answered, contribution_of, lstm_sentence
+from seqclass.evaluation.lstm_alone import lstm_scores, lstm_spread
 
 
-def member(
-    name: str, weight: float, why: str | None = None, trained: bool = True
-) -> dict[str, Any]:
-    return {"name": name, "weight": weight, "accuracy": 0.9 if trained else None, "why": why}
+def member(name: str, registered: float, trained: bool = True) -> dict[str, Any]:
+    return {"name": name, "weight": 0.5, "registered": registered, "rows": 400,
+            "accuracy": 0.9 if trained else None, "why": None}  # fmt: skip
 
 
-def committee(n: int = 400) -> tuple[list[dict[str, Any]], np.ndarray, np.ndarray]:
-    """Convolutions that are right in three rows of four, and an LSTM that is in all."""
+def committee(n: int = 400) -> tuple[list[dict[str, Any]], Answered]:
+    """An LSTM that is right in three rows of four, and convolutions that are in all."""
     y = np.arange(n) % 2
     sure = np.eye(2)[y] * 0.8 + 0.1
     poor = np.where((np.arange(n) % 4 == 0)[:, None], 1 - sure, sure)
-    members = [member("convolutions", 0.25), member("steps", 0.0, "solved", trained=False),
-               member("conv-lstm", 0.75)]  # fmt: skip
-    return members, np.stack([poor, sure], axis=1), y
+    members = [member("convolutions", 0.75), member("steps", 0.0, trained=False),
+               member("conv-lstm", 0.25)]  # fmt: skip
+    alone = {"convolutions": sure, "conv-lstm": poor}
+    return members, {"alone": alone, "committee": sure, "registered": y, "y": y}
 
 
 def test_each_trained_member_stands_beside_what_is_registered() -> None:
-    members, alone, y = committee()
-    found = contribution_of(members, alone, y, y)
+    members, answered = committee()
+    found = contribution_of(members, answered)  # type: ignore[arg-type]
     assert [one["name"] for one in found["members"]] == ["convolutions", "conv-lstm"]
-    assert [one["test"]["accuracy"] for one in found["members"]] == [0.75, 1.0]
-    assert found["leads"]["convolutions"]["lead"] == pytest.approx(0.25)
-    assert found["leads"]["conv-lstm"]["lead"] == 0
-    assert found["lstm"].startswith(
-        "The LSTM has 75% of the answer, and what is registered is better"
-    )
+    assert [one["test"]["accuracy"] for one in found["members"]] == [1.0, 0.75]
+    assert found["leads"]["conv-lstm"]["lead"] == pytest.approx(0.25)
+    assert found["leads"]["convolutions"]["lead"] == 0
+    assert found["adds"] is not None
+    assert found["adds"]["accuracy"]["lead"] == pytest.approx(0.25)
+    assert found["adds"]["log_loss"]["lead"] == pytest.approx(np.log(9) / 4)
+    low, high = found["adds"]["log_loss"]["interval"]
+    assert 0 < low < np.log(9) / 4 < high
+
+
+def addition(low: float, high: float) -> Addition:
+    lead: Any = {"lead": (low + high) / 2, "interval": [low, high]}
+    return {"test": {}, "accuracy": lead, "log_loss": lead}
 
 
 @pytest.mark.parametrize(
@@ -41,21 +49,30 @@ def test_each_trained_member_stands_beside_what_is_registered() -> None:
     [((0.01, 0.2), "is better"), ((-0.2, -0.01), "is worse"), ((-0.1, 0.1), "can't be told")],
 )
 def test_only_an_interval_beside_zero_decides(interval: tuple[float, float], verdict: str) -> None:
-    members, _, _ = committee()
-    leads = {"convolutions": {"lead": sum(interval) / 2, "interval": interval}}
-    assert verdict in lstm_sentence(members, leads)
+    members, _ = committee()
+    said = lstm_sentence(members, addition(*interval))  # type: ignore[arg-type]
+    assert verdict in said
+    assert "25%" in said
 
 
-@pytest.mark.parametrize(
-    ("lstm", "says"),
-    [
-        ([member("conv-lstm", 0.0, "no gain")], "adds nothing here"),
-        ([member("conv-lstm", 0.0, "solved", trained=False)], "leave nothing to learn"),
-        ([member("conv-lstm", 0.0, "no time", trained=False)], "there was no time"),
-        ([], "none was asked for"),
-    ],
-)
-def test_an_lstm_without_a_share_is_told_of_with_its_reason(
-    lstm: list[dict[str, Any]], says: str
-) -> None:
-    assert says in lstm_sentence([member("convolutions", 1.0), *lstm], {})
+def test_what_is_registered_is_named() -> None:
+    alone: Any = [member("convolutions", 0.0), member("conv-lstm", 1.0)]
+    assert "is the LSTM alone: 400" in lstm_sentence(alone, addition(-0.1, 0.1))
+    assert "no other member" in lstm_sentence(alone[1:], addition(0, 0))
+    assert "No LSTM was trained" in lstm_sentence(alone[:1], None)
+
+
+def test_the_lstm_alone_is_told_of_every_seed_and_class() -> None:
+    y = np.array([0, 0, 1, 1, 2])
+    right, wrong = np.eye(4)[y], np.eye(4)[[0, 0, 1, 0, 2]]
+    names = ["a", "b", "c", "never tested"]
+    seeds = [{"lstm": lstm_scores(own, y, names)} for own in (right, wrong)]
+    assert seeds[0]["lstm"]["macro_f1"] == seeds[0]["lstm"]["macro_recall"] == 1
+    assert seeds[1]["lstm"]["macro_recall"] == pytest.approx((1 + 0.5 + 1) / 3)
+    assert seeds[1]["lstm"]["per_class"]["a"]["precision"] == pytest.approx(2 / 3)
+    found = lstm_spread([*seeds, {"lstm": None}])
+    assert found is not None
+    assert found["spread"]["macro_recall"]["min"] == pytest.approx(2.5 / 3)
+    assert found["spread"]["macro_recall"]["sd"] == pytest.approx(0.5 / 3 / np.sqrt(2))
+    assert found["per_class"]["b"]["recall"]["mean"] == pytest.approx(0.75)
+    assert lstm_spread([{"lstm": None}, {}]) is None

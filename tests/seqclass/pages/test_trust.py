@@ -75,26 +75,14 @@ def test_a_retrained_version_is_trusted_as_far_as_its_newest_rows_allow(
     assert alone.doubts == found.doubts[:doubted]
 
 
-@pytest.mark.parametrize(
-    ("weight", "interval", "said"),
-    [
-        (0.4, (0.01, 0.03), ["Yes.", "The LSTM …"]),
-        (0.4, (-0.03, -0.01), ["No.", "The LSTM …"]),
-        (0.4, (-0.01, 0.01), ["Not beyond chance.", "The LSTM …"]),
-        (0.0, (0.0, 0.0), ["The LSTM …"]),
-    ],
-)
-def test_the_network_is_worth_what_it_adds_to_convolutions(
-    weight: float, interval: tuple[float, float], said: list[str]
-) -> None:
-    members = [{"name": "convolutions", "weight": 1 - weight}, {"name": "lstm", "weight": weight}]
-    leads = {"convolutions": {"lead": 0.0, "interval": interval}}
-    committee = {"members": members, "leads": leads, "lstm": "The LSTM …"}
-    assert list(worth_of(scored(committee=committee))) == said
-    alone = scored(committee={**committee, "members": members[:1], "leads": {}},
-                   evidence={"baselines": {"nearest": {"won": 9, "lost": 10}}})  # fmt: skip
-    assert list(worth_of(alone))[1] == "No other member was trained beside it."
-    assert "not better than nearest beyond chance" in list(worth_of(alone))[2]
+def test_a_baseline_that_is_as_good_is_named_beside_what_the_committee_adds() -> None:
+    committee = {"lstm": "Registered is …"}
+    assert list(worth_of(scored(committee=committee))) == ["Registered is …"]
+    beside = {"baselines": {"nearest": {"won": 9, "lost": 10}}}
+    rivalled = list(worth_of(scored(committee=committee, evidence=beside)))
+    assert rivalled[0] == "Registered is …"
+    assert "not better than nearest beyond chance" in rivalled[1]
+    assert list(worth_of(scored(evidence=beside))) == []
 
 
 def test_the_weakest_class_is_the_one_least_often_found() -> None:

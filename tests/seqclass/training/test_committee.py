@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import log_loss
 from seqclass.networks.attribution import find_attributions, strongest_steps
 from seqclass.networks.classifier import (
@@ -23,9 +24,18 @@ from seqclass.training import members as members_module
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.fitting import Rows
-from seqclass.training.members import FrozenFeatures, NetworkMember, Training
+from seqclass.training.members import FrozenFeatures, NetworkMember, Trained, Training
 from seqclass.training.recipe import Recipe
-from seqclass.training.replica import NO_GAIN, NO_TIME, SOLVED, Replica, TrainingRows, train_replica
+from seqclass.training.replica import (
+    NO_GAIN,
+    NO_TIME,
+    SOLVED,
+    Replica,
+    TrainingRows,
+    mix,
+    select_registered,
+    train_replica,
+)
 from seqclass.training.spec import MEMBERS, TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.replicas import weights_digest
@@ -166,18 +176,21 @@ def test_the_mixture_in_keras_is_the_mixture_in_numpy(
 
 def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
     x, temperatures = gappy(), (0.5, 1.0, 3.0)
-    found = predict_all(members_alone([branch(one) for one in three], temperatures), x)
-    for number, (network, temperature) in enumerate(zip(three, temperatures, strict=True)):
+    names = ("first", "second", "third")
+    found = predict_all(members_alone(names, [branch(one) for one in three], temperatures), x)
+    for name, network, temperature in zip(names, three, temperatures, strict=True):
         expected = softmax(predict_all(network, x) / temperature)
-        np.testing.assert_allclose(found[:, number], expected, atol=1e-6)
+        np.testing.assert_allclose(found[name], expected, atol=1e-6)
 
 
 def test_a_replica_answers_by_the_weights_that_it_reports(whole: Replica) -> None:
     x = hard_lines(200).x[120:]
     assert [one.name for one in whole.members] == [*MEMBERS]
-    weights = np.array([one.weight for one in whole.members])
-    assert weights.sum() == pytest.approx(1)
-    mixed = np.einsum("m,nmc->nc", weights, predict_all(whole.members_alone, x))
+    shares = {one.name: one.registered for one in whole.members}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert sum(one.weight for one in whole.members) == pytest.approx(1)
+    alone = predict_all(whole.members_alone, x)
+    mixed = np.sum([share * alone[name] for name, share in shares.items()], axis=0)
     expected = softmax(np.log(mixed) / whole.temperature)
     found = predict_all(probabilities_of(whole.classifier), x)
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -189,8 +202,9 @@ def test_rows_held_back_are_answered_once_by_every_member(whole: Replica) -> Non
     assert sum(one.networks for one in whole.members) == len(whole.fits)
     for one in whole.members:
         assert one.networks in ((2,) if one.name == "frozen-lstm" and not one.why else (0, 1, 2))
-        assert (one.weight == 0) == (one.why == NO_GAIN)
+        assert one.weight > 0 or (one.why == NO_GAIN and one.name != LSTM)
         assert one.accuracy is not None
+        assert one.rows == (60 if one.networks == 1 else 120)
     assert whole.validation["accuracy"] > 0.6
 
 
@@ -200,10 +214,10 @@ def test_neither_padding_nor_company_changes_what_members_or_the_committee_say(
     x = hard_lines().x[:12]
     padded = np.pad(x, ((0, 0), (0, 25), (0, 0)), constant_values=np.nan)
     answer = compiled(whole.members_alone)
-    alone = answer(x)
-    np.testing.assert_allclose(answer(padded), alone, atol=1e-4)
-    for row in range(3):
-        np.testing.assert_allclose(answer(x[row : row + 1])[0], alone[row], atol=1e-4)
+    for name, alone in answer(x).items():
+        np.testing.assert_allclose(answer(padded)[name], alone, atol=1e-4)
+        for row in range(3):
+            np.testing.assert_allclose(answer(x[row : row + 1])[name][0], alone[row], atol=1e-4)
     answers, wider = whole.classifier(x), whole.classifier(padded)
     assert set(answers) == {"probabilities", "p_value", "nearest", "distance"}
     for name, tolerance in (("probabilities", 1e-4), ("p_value", 0.02), ("distance", 1e-3)):
@@ -234,21 +248,66 @@ def test_members_are_stock_keras_and_load_in_a_plain_process(
     for model in models.values():
         assert all(type(own).__module__.startswith("keras.") for own in layers_of(model))
     found = answers_alone(tmp_path, x, models)
-    for name, expected in whole.classifier(x).items():
-        np.testing.assert_allclose(found["whole"][name], expected, atol=1e-4)
-    expected = whole.members_alone(x)
-    np.testing.assert_allclose(found["alone"]["probabilities"], expected, atol=1e-4)
+    for key, model in models.items():
+        for name, expected in model(x).items():
+            np.testing.assert_allclose(found[key][name], expected, atol=1e-4)
 
 
-def test_members_are_left_out_where_those_before_solve_the_set() -> None:
+def easy_lines() -> Rows:
     noisy = lines(600)
     shift = np.where(noisy.y[:, None, None], 5, -5).astype(np.float32)
-    easy = Rows(noisy.x + shift, noisy.y)
-    made = train_replica(TrainingRows(easy, 2), TWO_FOLDS, 0, quiet)
-    for one in made.members[1:]:
-        assert (one.why, one.networks, one.weight, one.accuracy) == (SOLVED, 0, 0.0, None)
-    assert made.fits == []
+    return Rows(noisy.x + shift, noisy.y)
+
+
+def test_where_cheap_members_solve_a_set_the_lstm_is_trained_all_the_same() -> None:
+    made = train_replica(TrainingRows(easy_lines(), 2), TWO_FOLDS, 0, quiet)
+    for one in made.members:
+        if one.name in ("steps", "frozen-lstm"):
+            assert (one.why, one.networks, one.weight, one.accuracy) == (SOLVED, 0, 0.0, None)
+    [lstm] = [one for one in made.members if one.name == LSTM]
+    assert (lstm.why, lstm.networks, lstm.rows) == (SOLVED, 1, 300)
+    assert lstm.updates > 0
+    assert lstm.weight > 0
     assert made.validation["accuracy"] == 1.0
+
+
+def fitted(scores: np.ndarray, name: str) -> Trained:
+    [config] = [one for one in members_module.COMMITTEE if one.name == name]
+    return Trained(config, None, scores, [], 0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("n", "noise", "is_alone"), [(400, 1.0, True), (400, 3.0, False), (90, 1.0, False)]
+)
+def test_the_lstm_alone_is_registered_where_enough_rows_can_not_tell_it_from_the_committee(
+    n: int, noise: float, is_alone: bool
+) -> None:
+    y = (np.arange(n) % 3).astype(np.int32)
+    rng = np.random.default_rng(0)
+    closed = 3.0 * np.eye(3)[y] + rng.normal(0, 1, (n, 3))
+    lstm = closed + rng.normal(0, 1e-3, (n, 3)) if noise == 1 else rng.normal(0, noise, (n, 3))
+    rows = Rows(np.zeros((n, 5, 1), np.float32), y)
+    folds = [(np.arange(0), np.arange(n))]
+    training = Training(rows, 3, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
+    trained = [fitted(closed, "convolutions"), fitted(lstm, LSTM)]
+    committee = mix(trained, training)
+    found = select_registered(trained, committee, training)
+    assert (found.weights == (0.0, 1.0)) == is_alone
+    assert is_alone or found is committee
+    assert committee.weights[1] > 0, "the LSTM is in the committee however little it adds"
+
+
+def test_a_member_that_answered_a_part_of_the_rows_is_mixed_by_that_part() -> None:
+    y = np.arange(300) % 3
+    rng = np.random.default_rng(1)
+    first = 2.0 * np.eye(3)[y] + rng.normal(0, 1, (300, 3))
+    second = 2.0 * np.eye(3)[y] + rng.normal(0, 1, (300, 3))
+    part = fit_mixture([first, second[:200]], y)
+    whole = fit_mixture([first[:200], second[:200]], y[:200])
+    np.testing.assert_allclose(part.weights, whole.weights, atol=0.05)
+    logits = part.logits([first, second[:200]])
+    assert logits.shape == (300, 3)
+    np.testing.assert_allclose(softmax(logits[200:]), softmax(first[200:] / part.temperatures[0]))
 
 
 def test_few_rows_without_an_error_do_not_tell_that_a_set_is_solved() -> None:
@@ -258,26 +317,29 @@ def test_few_rows_without_an_error_do_not_tell_that_a_set_is_solved() -> None:
     assert {one.networks for one in made.members} == {0, 2}
 
 
-def test_a_member_that_adds_nothing_ends_after_one_network_and_gets_no_weight() -> None:
+def test_an_lstm_that_adds_nothing_ends_after_one_network() -> None:
     rows = lines(200)
     noise = Rows(rows.x, np.random.default_rng(0).permutation(rows.y))
     spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"))
     made = train_replica(TrainingRows(noise, 2), spec, 0, quiet)
     last = made.members[-1]
-    assert (last.networks, last.why, last.weight) == (1, NO_GAIN, 0.0)
-    assert len(made.validation_logits) == 200
+    assert (last.networks, last.rows, last.why) == (1, 100, NO_GAIN)
+    assert len(made.validation_logits) in (100, 200)
 
 
-def test_no_network_is_begun_after_the_budget() -> None:
-    spec = replace(TWO_FOLDS, budget_s=1e-6, recipe=replace(BRIEF, updates=50, solved=0))
+def test_after_the_budget_no_network_is_begun_but_the_lstm_and_that_is_shortened() -> None:
+    recipe = replace(BRIEF, updates=300, shortest=100, solved=0)
+    spec = replace(TWO_FOLDS, budget_s=1e-6, recipe=recipe)
     made = train_replica(TrainingRows(hard_lines(60), 3), spec, 0, quiet)
-    assert [one.why for one in made.members] == [None, *[NO_TIME] * 3]
-    assert made.fits == []
+    assert [one.why for one in made.members if one.name != LSTM] == [None, *[NO_TIME] * 2]
+    [lstm] = [one for one in made.members if one.name == LSTM]
+    assert (lstm.why, lstm.networks, lstm.updates) == (NO_TIME, 1, 100)
     single = train_replica(
         TrainingRows(hard_lines(60), 3), replace(spec, members=("conv-lstm",)), 0, quiet
     )
     assert [(one.networks, one.why) for one in single.members] == [(1, NO_TIME)]
-    named = replace(spec, members=("conv-lstm",), budget_s=None, networks={"conv-lstm": 1})
+    named = replace(spec, members=("conv-lstm",), budget_s=None, networks={"conv-lstm": 1},
+                    lstm_updates=single.members[0].updates)  # fmt: skip
     again = train_replica(TrainingRows(hard_lines(60), 3), named, 0, quiet)
     np.testing.assert_array_equal(again.validation_logits, single.validation_logits)
 
@@ -327,8 +389,8 @@ def test_rare_classes_have_their_share_in_members_of_every_kind() -> None:
     spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"), networks={"conv-lstm": 1})
     made = train_replica(TrainingRows(Rows(x, y), 2), spec, 0, quiet)
     assert made.decision.offsets is not None
-    alone = predict_all(made.members_alone, x)[..., 1].mean(axis=0)
-    np.testing.assert_allclose(alone, y.mean(), atol=0.03)
+    for alone in predict_all(made.members_alone, x).values():
+        np.testing.assert_allclose(alone[:, 1].mean(), y.mean(), atol=0.03)
 
 
 def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
@@ -336,8 +398,8 @@ def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
     fits, answering = iter(whole.fits), 0
     for one in whole.members:
         for network in (next(fits).network for _ in range(one.networks)):
-            assert (weights_digest(network.get_weights()) in found) == (one.weight > 0)
-            answering += one.weight > 0
+            assert (weights_digest(network.get_weights()) in found) == (one.registered > 0)
+            answering += one.registered > 0
     assert answering
 
 

@@ -1,0 +1,70 @@
+"""The LSTM alone on the test rows: every seed's precision, recall and F1, and how they spread."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+
+from seqclass.evaluation.agreement import Spread, spread_of_values
+from seqclass.evaluation.metrics import ClassScores, class_scores, log_loss
+
+MACRO = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
+OF_CLASS = ("precision", "recall", "f1")
+
+
+class LstmScores(TypedDict):
+    """Scores of a seed's LSTM alone on the test rows, each in [0, 1]; ``log_loss`` in nats.
+
+    Macro scores are means over the classes that have test rows.
+    """
+
+    accuracy: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    log_loss: float
+    per_class: dict[str, ClassScores]
+
+
+class LstmSpread(TypedDict):
+    """How the scores of the LSTM alone spread over seeds, each score by its name.
+
+    per_class: the same of precision, recall and F1 of each class.
+    """
+
+    spread: dict[str, Spread]
+    per_class: dict[str, dict[str, Spread]]
+
+
+def lstm_scores(probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> LstmScores:
+    """Score probabilities ``(n, classes)`` of an LSTM against class codes ``(n,)``; the answer is
+    the most probable class."""
+    per_class = class_scores(probabilities.argmax(axis=1), y, classes)
+    tested = [own for own in per_class.values() if own["support"]]
+    return {
+        "accuracy": float((probabilities.argmax(axis=1) == y).mean()),
+        "macro_precision": float(np.mean([own["precision"] for own in tested])),
+        "macro_recall": float(np.mean([own["recall"] for own in tested])),
+        "macro_f1": float(np.mean([own["f1"] for own in tested])),
+        "log_loss": log_loss(probabilities, y),
+        "per_class": per_class,
+    }
+
+
+def lstm_spread(seeds: Sequence[Mapping[str, Any]]) -> LstmSpread | None:
+    """Summarise the LSTM alone over the records of seeds; None where no LSTM was trained."""
+    found: list[LstmScores] = [seed["lstm"] for seed in seeds if seed.get("lstm")]
+    if not found:
+        return None
+    classes = found[0]["per_class"]
+    return {
+        "spread": _spreads(found, MACRO),
+        "per_class": {
+            label: _spreads([own["per_class"][label] for own in found], OF_CLASS)
+            for label in classes
+        },
+    }
+
+
+def _spreads(scores: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Spread]:
+    return {name: spread_of_values([own[name] for own in scores]) for name in names}
