@@ -1,14 +1,17 @@
-"""Fixed random convolutions: what their outputs exceed, pooled over a series or its windows.
+"""Fixed random convolutions, pooled over a series or its windows.
 
 The 84 kernels of MiniRocket (Dempster, Schmidt and Webb 2021): nine weights, three of them 2 and
 six -1, at dilations that double up to the length of a series. Each view of a series has its own
-kernels (MultiRocket, Tan et al. 2022, has two), of several channels a random few. The share of
-steps above a threshold is taken with a ramp instead of a step, so that gradients pass.
+kernels (MultiRocket, Tan et al. 2022, has two), of several channels a random few. Two kinds of
+features are pooled: the share of steps above a threshold, taken with a ramp instead of a step, so
+that gradients pass; and how often which kernel of a group has the highest or the lowest output
+(Hydra: Dempster, Schmidt and Webb 2023).
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import combinations
 
 import keras
@@ -27,7 +30,11 @@ KERNELS = np.array(
     dtype=np.float32,
 )
 POOLED = 2000
-"""About how many pooled features a series has."""
+"""About how many shares of steps above a threshold are pooled."""
+GROUP = 12
+"""Kernels that compete with each other at every step."""
+ORDER = np.random.default_rng(0).permutation(len(KERNELS))
+"""Of kernels in groups: neighbours are alike, so that groups are drawn."""
 WINDOWS = 32
 """Windows that a series of typical length has."""
 RAMP = 0.5
@@ -57,10 +64,12 @@ class Convolutions:
     banks: tuple[Bank, ...]
 
     def pooled(self) -> keras.Model:
-        """Raw series ``(B, T, C)`` to the share of steps above each threshold ``(B, p)``."""
+        """Raw series ``(B, T, C)`` to the share of steps above each threshold, and the counts of
+        ``_wins`` ``(B, p)``."""
         raw, views, inside = _inputs(self.scaling, self.alphabets)
-        found = [masked_mean(_above(views, bank), inside) for bank in self.banks]
-        return keras.Model(raw, ops.concatenate(found, axis=-1), name="convolutions")
+        shares = [masked_mean(_above(views, bank), inside) for bank in self.banks]
+        counts = [_wins(views, bank, inside) for bank in self.banks]
+        return keras.Model(raw, ops.concatenate([*shares, *counts], axis=-1), name="convolutions")
 
     def windows(self, n_steps: int) -> keras.Model:
         """Raw series to windows of ``n_steps`` ``(B, W, F)``; last the mask of the windows.
@@ -142,6 +151,23 @@ def _above(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
     offsets = 6 * (0.5 - bank.thresholds.T.ravel() / RAMP)
     weights = np.tile(6 * bank.weights / RAMP, several)
     return ops.relu6(_convolved(views, bank, weights, offsets)) / 6
+
+
+def _wins(
+    views: Sequence[keras.KerasTensor], bank: Bank, inside: keras.KerasTensor
+) -> keras.KerasTensor:
+    """Roots of two means over the steps of each kernel of a bank ``(B, 168)``: its output where it
+    is the highest of its group (0 elsewhere, 6 at most); whether it is the lowest."""
+    outputs = _convolved(views, bank, bank.weights[..., ORDER], None)
+    groups = len(KERNELS) // GROUP
+    rivals = [outputs[..., start : start + groups] for start in range(0, len(KERNELS), groups)]
+    highest = ops.concatenate([reduce(ops.maximum, rivals)] * GROUP, axis=-1)
+    lowest = ops.concatenate([reduce(ops.minimum, rivals)] * GROUP, axis=-1)
+    won = ops.relu6(outputs) * ops.cast(outputs >= highest, "float32")
+    lost = ops.cast(outputs <= lowest, "float32")
+    counts = [masked_mean(part, inside) for part in (won, lost)]
+    # The root of 0 has no gradient.
+    return ops.sqrt(ops.maximum(ops.concatenate(counts, axis=-1), 1e-6))
 
 
 def _convolved(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclass.networks.convolutions import KERNELS, POOLED, Convolutions, fit_convolutions
+from seqclass.networks.convolutions import GROUP, KERNELS, POOLED, Convolutions, fit_convolutions
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.training.members import usual_steps
@@ -29,25 +29,41 @@ def test_there_are_84_kernels_which_weigh_a_level_as_nothing() -> None:
     np.testing.assert_array_equal(KERNELS.sum(axis=1), 0)
 
 
-def test_shares_are_between_0_and_1_for_any_input(of_two: Convolutions) -> None:
+def counts_of(found: Convolutions) -> int:
+    return 2 * len(KERNELS) * len(found.banks)
+
+
+def test_features_are_bounded_for_any_input(of_two: Convolutions) -> None:
     pooled, windows = compiled(of_two.pooled()), compiled(of_two.windows(4))
     given = [gappy(12), *(np.full((2, 30, 2), v, np.float32) for v in (np.nan, 0, 1e30, -1e30))]
     for x in given:
-        shares = pooled(x)
+        shares, counts = np.split(pooled(x), [-counts_of(of_two)], axis=1)
         assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
+        assert ((counts > 0) & (counts <= np.sqrt(6) + 1e-6)).all()
         seen = windows(x)[..., 3 * 2 : -1]
         assert ((seen >= 0) & (seen <= 1 + 1e-6)).all()
 
 
 def test_features_are_about_as_many_as_said_and_most_vary(of_two: Convolutions) -> None:
-    shares = eager(of_two.pooled(), gappy(12))
-    assert shares.shape[1] == pytest.approx(POOLED, rel=0.3)
-    assert (shares.std(axis=0) > 0.01).mean() > 0.9
+    features = eager(of_two.pooled(), gappy(12))
+    n_shares = features.shape[1] - counts_of(of_two)
+    assert n_shares == pytest.approx(POOLED, rel=0.3)
+    assert (features.std(axis=0) > 0.01).mean() > 0.9
+
+
+def test_at_every_step_one_kernel_of_each_group_is_the_lowest() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (7, 64, 1)).astype(np.float32)
+    found = fitted(x)
+    counts = np.square(eager(found.pooled(), x)[:, -counts_of(found) :])
+    lost = counts.reshape(len(x), len(found.banks), 2, len(KERNELS))[:, :, 1]
+    groups = lost.reshape(len(x), len(found.banks), GROUP, -1)
+    np.testing.assert_allclose(groups.sum(axis=2), 1, atol=1e-4)
 
 
 def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
     x = np.random.default_rng(0).normal(0, 1, (40, 64, 1)).astype(np.float32)
-    shares = eager(fitted(x).pooled(), x).mean(axis=0)
+    found = fitted(x)
+    shares = eager(found.pooled(), x)[:, : -counts_of(found)].mean(axis=0)
     assert abs(shares.mean() - 0.5) < 0.1
     assert shares.min() < 0.15
     assert shares.max() > 0.85
