@@ -3,8 +3,9 @@
 from prefect import flow
 
 from flows.place import own_root
+from seqclass.screening.incoming import ImportSpec
 from tasks.data.garbage import collect_leftovers
-from tasks.data.ingest import Imported, ImportSpec, ingest
+from tasks.data.ingest import Imported, ingest
 from tasks.data.notify import notify
 from tasks.registry.catalogue import refresh_catalogue
 

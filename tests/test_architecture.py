@@ -21,6 +21,7 @@ SEQCLASS = {
     "runtime": "networks",
     "training": "networks evaluation ranges padding",
     "monitoring": "training evaluation ranges",
+    "policies": "store monitoring",
     "screening": "store",
     "inference": "store networks evaluation runtime",
     "reports": "store synthesis",

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from flows.cli.interruption import leave_on_interrupt
 from flows.cli.spec_files import read_spec_file
-from seqclass.store.root import Bad, Root, open_root, shown
+from seqclass.store.root import Bad, Root, check_name, open_root, shown
 
 PREFECT_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -25,6 +25,13 @@ PREFECT_SETTINGS = {
 }
 """What Prefect runs under here, unless the environment says otherwise."""
 REFUSED, BAD_INPUT, FAULT = 1, 2, 70
+
+
+def new_name(given: str | None) -> str | None:
+    """What an option names, which has to be a name; none is one."""
+    return given if given is None else check_name(given)
+
+
 LimitOption = Annotated[
     list[str] | None,
     typer.Option("--limit", help="NAME=NUMBER where a file may hold more; repeatable."),
@@ -36,7 +43,10 @@ RootOption = Annotated[
 ]
 DatasetArgument = Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
-DatasetName = Annotated[str, typer.Option(help="Name of the dataset.")]
+DatasetName = Annotated[str, typer.Option(help="Name of the dataset.", callback=new_name)]
+ModelName = Annotated[
+    str | None, typer.Option(help="Name of the model (default: dataset's).", callback=new_name)
+]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 PolicyOption = Annotated[
     list[str] | None, typer.Option(help="KIND=ACTION where rows break the contract; repeatable.")

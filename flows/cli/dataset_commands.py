@@ -1,6 +1,5 @@
 """Commands that make a dataset: generate (signals, iot) and import; and inspect."""
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,12 +21,7 @@ from flows.cli.option_groups import Place
 from flows.cli.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
-    from seqclass.store.formats import ColumnNames
-    from seqclass.store.root import Root
     from seqclass.synthesis.signals import SignalSpec
-
-SMALL_BYTES = 2**26
-"""Size of a file that is read twice, before a server is started and after."""
 
 
 @dataclass(frozen=True)
@@ -131,50 +125,20 @@ def import_files(
     place: Place,
 ) -> None:
     """Read your own series into a dataset, or add them to one."""
+    from seqclass.screening.incoming import ImportSpec, rehearse
     from seqclass.screening.policy import policy_of
-    from seqclass.store.datasets import check_parent
-    from seqclass.store.formats import expand, limits_of
-    from seqclass.store.root import check_name
+    from seqclass.store.formats import limits_of
 
-    check_name(name)
     answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
-    store = place.store() if options.append else place.new_store()
-    columns = reading.names()
-    check_parent(store, name, options.append)
-    asked = columns.over(told_before(store, name)) if options.append else columns
-    check_readable(expand(paths, "PATH"), asked, answers, limits)
-    check_readable(expand(options.test or [], "--test"), asked, answers, limits)
+    files = tuple(paths), tuple(options.test or ())
+    columns, append = reading.names(), options.append
+    spec = ImportSpec(*files, columns, answers, append, options.new_contract, limits)
+    store = place.store() if append else place.new_store()
+    rehearse(store, name, spec)
     prepare_prefect("import", "flows.ingestion", store)
     from flows.ingestion import import_dataset as flow
-    from tasks.data.ingest import ImportSpec
 
-    files = tuple(paths), tuple(options.test or ())
-    spec = ImportSpec(*files, columns, answers, options.append, options.new_contract, limits)
     show_import(store, flow(name, spec, store.url), place.as_json)
-
-
-def told_before(store: "Root", name: str) -> "ColumnNames":
-    """What was said of the files of a dataset's newest version."""
-    from seqclass.store.datasets import committed_versions, open_dataset
-    from seqclass.store.formats import ColumnNames, names_of
-
-    there = committed_versions(store, name)
-    return names_of(open_dataset(store, name).manifest) if there else ColumnNames()
-
-
-def check_readable(paths: list[str], names: "ColumnNames", policy: Any, limits: Any) -> None:
-    """Refuse what no reader takes before a server is started: small files whole, of large ones the
-    columns, ids and first series."""
-    from seqclass.store.formats.isolated import IsolatedReader
-
-    if not paths or any(path.endswith(".npy") for path in paths):
-        return  # a pair is read together
-    keep_infinite = policy.infinite != "refuse"
-    with IsolatedReader() as reader:
-        for path in paths:
-            for _ in reader.read_files([path], names, None, keep_infinite, limits):
-                if os.path.getsize(path) > SMALL_BYTES:
-                    break
 
 
 def inspect(

@@ -61,14 +61,14 @@ def score(
     place: Place,
 ) -> None:
     """Answer every series of a dataset or file, once per model version."""
-    from seqclass.inference.partitions import partitions_of, read_labels
+    from seqclass.inference.partitions import check_scorable, partitions_of, read_labels
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
     limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
     store = place.store()
-    ref = open_model(store, model).ref
-    partitions_of(store, data, limits)
+    version = open_model(store, model)
+    check_scorable(partitions_of(store, data, limits), version, columns, limits)
     if options.labels is not None:
         read_labels(options.labels, limits)
     _check_out(store, out, place.as_json)
@@ -78,7 +78,7 @@ def score(
 
     written = None if out == "-" else out
     spec = ScoringSpec(written, options.labels, columns, limits)
-    found = flow(ref, data, spec, store.url)
+    found = flow(version.ref, data, spec, store.url)
     if out == "-":
         _print_answers(store, found["tables"])
     else:
@@ -138,8 +138,8 @@ def retrain(
     place: Place,
 ) -> None:
     """Look at new rows, train a challenger, and promote it or say why not."""
+    from seqclass.policies import policy_of
     from seqclass.store.registry import open_model, plain_name
-    from tasks.registry.policy import policy_of
 
     store = place.store()
     name = open_model(store, plain_name(model, "the champion")).name
@@ -162,9 +162,12 @@ def promote(
     ] = False,
 ) -> None:
     """Make a version the champion, with an audit entry."""
-    from tasks.registry.promote import promote_version
+    from seqclass.store.registry import open_version
 
     store = place.store()
+    open_version(store, model)
+    from tasks.registry.promote import promote_version
+
     outcome = promote_version(store, model, reason, in_spite)
     _refresh_index(store, outcome)
     if outcome["moved"]:
@@ -180,9 +183,12 @@ def rollback(
     reason: ReasonOption = "by hand",
 ) -> None:
     """Make the champion before this one the champion again, with an audit entry."""
-    from tasks.registry.promote import roll_back
+    from seqclass.store.registry import check_rollback
 
     store = place.store()
+    check_rollback(store, model)
+    from tasks.registry.promote import roll_back
+
     outcome = roll_back(store, model, reason)
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)

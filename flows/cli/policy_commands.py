@@ -21,9 +21,8 @@ def policy(
 ) -> None:
     """Show, set or remove what holds for every retraining of a model, whoever starts it."""
     from seqclass.monitoring.policy import ModelPolicy
-    from seqclass.pages.catalogue import refresh
+    from seqclass.policies import policy_of, set_policy
     from seqclass.store.registry import check_model, plain_name
-    from tasks.registry.policy import policy_of, set_policy
 
     if chosen is not None and clear:
         raise ValueError("--clear: expected it without --set, got both; leave one of them out")
@@ -32,6 +31,8 @@ def policy(
     name = check_model(store, plain_name(model, "every version"))
     if is_change:
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
+        from seqclass.pages.catalogue import refresh
+
         set_policy(store, name, wanted, reason)
         refresh(store, [f"models/{name}"])
     found = policy_of(store, name)

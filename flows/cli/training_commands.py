@@ -10,7 +10,9 @@ import typer
 from flows.cli.command_line import (
     REFUSED,
     DatasetArgument,
+    ModelName,
     complain,
+    new_name,
     prepare_prefect,
     remark,
     training_spec,
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 def run(
     signals: SignalOptions,
     place: Place,
-    name: Annotated[str, typer.Option(help="Name of the dataset and of the model.")] = "signals",
+    name: Annotated[
+        str, typer.Option(help="Name of the dataset and of the model.", callback=new_name)
+    ] = "signals",
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
 ) -> None:
     """Generate the author's families, train, evaluate, register and report: the main job."""
@@ -75,18 +79,13 @@ def train(
     dataset: DatasetArgument,
     options: TrainingOptions,
     place: Place,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the model (default: dataset's).")
-    ] = None,
+    name: ModelName = None,
 ) -> None:
     """Train a classifier on several seeds, evaluate it and register the best."""
     from seqclass.store.datasets import open_dataset
-    from seqclass.store.root import check_name
 
     training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
-    if name is not None:
-        check_name(name)
     n_rows, found = _checked(stored, training), stored.manifest
     expected = _expectation(n_rows, found["n_steps"][1], len(found["channels"]), training)
     prepare_prefect("train", "flows.training", store, workers=True)

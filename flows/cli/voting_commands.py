@@ -12,8 +12,8 @@ from flows.cli.printing import print_json
 from flows.cli.spec_files import read_spec_file
 
 if TYPE_CHECKING:
+    from seqclass.evaluation.votes import VotingSpec
     from seqclass.store.models import Model
-    from tasks.evaluation.vote import PollSpec
 
 ALLIED = "allied"
 
@@ -49,11 +49,13 @@ def vote(
     chosen = open_model(store, model)
     named = allied_sets(chosen.manifest["classes"]) if sets == ALLIED else named
     ref = open_dataset(store, dataset).ref
-    spec = _poll_spec(chosen, options, named)
+    _check_sets(named, chosen.manifest["classes"])
+    voting = _voting_spec(chosen, options)
     prepare_prefect("vote", "flows.voting", store)
     from flows.voting import vote as flow
+    from tasks.evaluation.vote import PollSpec
 
-    path = flow(chosen.ref, ref, spec, store.url)["votes"]
+    path = flow(chosen.ref, ref, PollSpec(voting, named), store.url)["votes"]
     found = json.loads(store.fs.cat_file(path))
     if place.as_json:
         print_json({**found, "out": path})
@@ -63,18 +65,14 @@ def vote(
     show_votes(found, path)
 
 
-def _poll_spec(
-    model: "Model", options: VotingOptions, sets: dict[str, tuple[str, ...]]
-) -> "PollSpec":
+def _voting_spec(model: "Model", options: VotingOptions) -> "VotingSpec":
     from seqclass.evaluation.votes import VotingSpec
     from seqclass.store.datasets import open_dataset
-    from tasks.evaluation.vote import PollSpec
 
-    _check_sets(sets, model.manifest["classes"])
     longest = open_dataset(model.root, model.manifest["dataset"]).manifest["n_steps"][1]
     width = max(longest, 2) if options.window is None else options.window
     step = max(width // 4, 1) if options.hop is None else options.hop
-    return PollSpec(VotingSpec(width, step, options.agreement), sets)
+    return VotingSpec(width, step, options.agreement)
 
 
 def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:

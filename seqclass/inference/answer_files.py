@@ -34,8 +34,23 @@ def check_ending(out: str) -> str:
 
 def check_out(root: Root, out: str) -> str:
     """The ending of a file for answers that may be written; ValueError for any other."""
-    check_free(root, "--out", os.path.abspath(out))
+    target = os.path.abspath(out)
+    check_free(root, "--out", target)
+    _check_writable(target)
     return check_ending(out)
+
+
+def _check_writable(target: str) -> None:
+    """Refuse a folder, and a place in one that can't be made or written to."""
+    folder = os.path.dirname(target)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    may_write = os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    if os.path.isdir(target) or not may_write:
+        raise ValueError(
+            f"--out: expected a file in a folder that can be written to, got {target!r}; choose "
+            "another place, or correct the permissions"
+        )
 
 
 def write_out(root: Root, tables: list[str], out: str) -> str:

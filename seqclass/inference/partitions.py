@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,8 +11,10 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from seqclass.store.datasets import open_dataset
-from seqclass.store.formats import Limits, expand
+from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.formats.preview import preview
+from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_file
 
@@ -54,6 +57,28 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
         partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
         found.setdefault(digest, partition)
     return list(found.values())
+
+
+def check_scorable(
+    partitions: list[Partition], model: Model, columns: ColumnNames, limits: Limits
+) -> None:
+    """Refuse with ValueError files that no reader takes, or that lack a channel of the model.
+
+    columns: what is said of the files, over what was said when the model's dataset was imported.
+    """
+    names = replace(columns.over(names_of(model.manifest)), unlabelled=True)
+    paths = [partition.path for partition in partitions if not partition.is_stored]
+    for path, table in preview(paths, names, False, limits):
+        check_channels(path, table.column_names, model.manifest["channels"], model.ref)
+
+
+def check_channels(path: str, present: Sequence[str], channels: Sequence[str], ref: str) -> None:
+    """Refuse with ValueError columns among which a channel of the model is missing."""
+    if missing := [name for name in channels if name not in present]:
+        raise ValueError(
+            f"{path}: expected the channels {', '.join(channels)} of {ref}, got no "
+            f"{', '.join(missing)}; rename the columns"
+        )
 
 
 def _is_path(data: str) -> bool:

@@ -245,19 +245,13 @@ def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
 
 def _checked(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     """A user's rows in the stored form; a column of labels may be absent."""
-    from seqclass.store.formats.parquet import (
-        wide_rows,  # with pandas, which stored rows do without
-    )
+    from seqclass.inference.partitions import check_channels  # with pandas, which stored rows lack
+    from seqclass.store.formats.parquet import wide_rows
     from seqclass.store.formats.table import ColumnNames
 
     if "label" not in table.column_names:
         table = table.append_column("label", pa.nulls(len(table), pa.string()))
-    missing = [name for name in scorer.channels if name not in table.column_names]
-    if missing:
-        raise ValueError(
-            f"{path}: expected the channels {', '.join(scorer.channels)} of {scorer.ref}, got no "
-            f"{', '.join(missing)}; rename the columns"
-        )
+    check_channels(path, table.column_names, scorer.channels, scorer.ref)
     known = [name for name in ("series_id", "label", "n_steps") if name in table.column_names]
     rows = wide_rows(path, table.select([*known, *scorer.channels]), ColumnNames())
     check_rows(rows, list(scorer.channels))

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seqclass.monitoring.drift import DriftSpec
-from seqclass.monitoring.paired import GateSpec
+from seqclass.monitoring.drift_spec import DriftSpec
+from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.ranges import check_ranges
 from seqclass.training.spec import TrainingSpec
 

@@ -72,6 +72,21 @@ def open_model(root: Root, ref: str) -> Model:
     raise _unknown(root, ref)
 
 
+def open_version(root: Root, ref: str) -> Model:
+    """The version that a reference names by its number or alias; a bare name is refused."""
+    if not ModelRef.parse(ref).version:
+        raise ValueError(
+            f"MODEL: expected a version to promote, NAME@vN, got {ref!r}; 'seqclass models' lists "
+            "them"
+        )
+    return open_model(root, ref)
+
+
+def check_rollback(root: Root, ref: str) -> str:
+    """The name of a model of which a champion may stand behind the present one."""
+    return check_model(root, plain_name(ref, "the champion before this one"))
+
+
 def plain_name(ref: str, instead: str) -> str:
     """The name of a model, where no version can be chosen."""
     name = ModelRef.parse(ref).name

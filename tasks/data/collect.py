@@ -18,6 +18,7 @@ from prefect import get_run_logger, task
 
 from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.screening.contract import Profile
+from seqclass.screening.incoming import profiled
 from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
 from seqclass.store.datasets import (
     Dataset,
@@ -50,7 +51,6 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, check_name, open_root, read_manifest, shown
 from seqclass.store.staging import staging
-from tasks.data.ingest import profiled
 from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict, cast
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.gate import refused_by
+from seqclass.policies import policy_of
 from seqclass.store.approvals import Question, ask, how_to_answer, open_question
 from seqclass.store.audit import actor, next_moment
 from seqclass.store.leases import locked
@@ -14,18 +15,17 @@ from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
     Grounds,
     champion_of,
-    check_model,
+    check_rollback,
     finish_move,
     move_champion,
     open_model,
-    plain_name,
+    open_version,
     previous_champion,
 )
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.evaluation.compare import Candidate, Verdict, compare_with
-from tasks.registry.policy import policy_of
 
 
 class Promotion(TypedDict):
@@ -104,13 +104,8 @@ def promote_version(
 
     now: a simulated time.
     """
-    wanted = ModelRef.parse(ref)
-    if not wanted.version:
-        raise ValueError(
-            f"MODEL: expected a version to promote, NAME@vN, got {ref!r}; 'seqclass models' lists "
-            "them"
-        )
-    model, name = open_model(root, ref), wanted.name
+    model = open_version(root, ref)
+    name = model.name
     with locked(root, "models", name):
         replay_pending(root, name)
         before = champion_of(root, name)
@@ -130,7 +125,7 @@ def _refusal_of(model: Model) -> str | None:
 def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) -> Move:
     """Make the champion before this one the champion again; a rollback that was cut short is
     ended, and is not followed by another. now: a simulated time."""
-    name = check_model(root, plain_name(ref, "the champion before this one"))
+    name = check_rollback(root, ref)
     with locked(root, "models", name):
         cut_short = finish_move(root, name)
         if cut_short and cut_short["what"] == "rollback":

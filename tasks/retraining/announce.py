@@ -13,12 +13,12 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
+from seqclass.policies import policy_of
 from seqclass.store.approvals import how_to_answer, open_question
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import Root, open_root
-from tasks.registry.policy import policy_of
 from tasks.registry.promote import Move
 from tasks.registry.publish import artifact_key
 from tasks.retraining.decision import AWAITS, Outcome

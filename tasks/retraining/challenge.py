@@ -11,9 +11,9 @@ from prefect import get_run_logger, task
 
 from seqclass.evaluation.decisions import predict_labels
 from seqclass.inference.prediction import answer_rows
+from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.paired import (
     Answers,
-    GateSpec,
     Paired,
     allowance,
     compare_paired,

@@ -6,9 +6,9 @@ from datetime import datetime
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.policy import ModelPolicy, spec_under
+from seqclass.policies import policy_of
 from seqclass.store.datasets import Dataset
 from seqclass.store.root import Bad, open_root
-from tasks.registry.policy import policy_of
 from tasks.retraining.detection import find_new_data, look_at_undecided
 
 

@@ -14,13 +14,13 @@ from seqclass.evaluation.decisions import Decision, confidence_of, predict_label
 from seqclass.inference.prediction import answer_rows
 from seqclass.monitoring.drift import (
     Drift,
-    DriftSpec,
     compare_counts,
     compare_numbers,
     drift_words,
     judge_drift,
     summaries,
 )
+from seqclass.monitoring.drift_spec import DriftSpec
 from seqclass.monitoring.quality import Hits, QualityChange, quality_change, quality_words
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.reports.charts import drift_picture

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from prefect import get_run_logger, task
 
+from seqclass.policies import policy_of
 from seqclass.store.attempts import is_told, note_told
 from seqclass.store.datasets import Dataset
 from seqclass.store.root import open_root
-from tasks.registry.policy import policy_of
 from tasks.retraining.announce import announce_move
 from tasks.retraining.detection import look_at_undecided
 

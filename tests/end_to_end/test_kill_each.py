@@ -25,6 +25,7 @@ from s3fs import S3FileSystem
 
 import seqclass.store.garbage
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.policies import policy_of, set_policy
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
@@ -39,7 +40,6 @@ from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import staging
 from tasks.data.ingest import ImportSpec, ingest
 from tasks.registry.catalogue import refresh_catalogue
-from tasks.registry.policy import policy_of, set_policy
 from tasks.registry.promote import promote, promote_version, roll_back
 from tasks.registry.register import register
 from tests.support.arrivals import rows

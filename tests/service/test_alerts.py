@@ -15,11 +15,11 @@ from prefect.states import Crashed
 from flows.service.alerts import CRASHED, TOLD, tell_nobody, tell_through
 from flows.service.automations import find
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.policies import set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.registry import Grounds, move_champion
 from seqclass.store.root import Root
 from tasks.data.notify import announce_refusal
-from tasks.registry.policy import set_policy
 from tasks.retraining.announce import announce_move, announce_question
 from tasks.retraining.overdue import tell_overdue
 from tests.support.commands import Command

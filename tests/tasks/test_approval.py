@@ -11,6 +11,7 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.pages.catalogue import refresh
+from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.attempts import Attempt, read_attempt, write_attempt
 from seqclass.store.audit import actor, read_audit
@@ -21,7 +22,6 @@ from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import last_settled, retrainings_of
 from seqclass.store.root import Root
 from tasks.registry.approve import Answer, answer_question, decline_if_over
-from tasks.registry.policy import set_policy
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, store_version

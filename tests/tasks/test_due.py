@@ -12,11 +12,11 @@ from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.policies import set_policy
 from seqclass.store.datasets import open_checked, open_dataset
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Bad, Root
 from seqclass.store.staging import staging
-from tasks.registry.policy import set_policy
 from tasks.retraining.detection import find_new_data, fresh_ids
 from tasks.retraining.due import Due, find_due
 from tests.support.places import NOW

@@ -8,7 +8,6 @@ from hypothesis.extra.numpy import arrays
 
 from seqclass.monitoring.drift import (
     FEATURES,
-    DriftSpec,
     compare_counts,
     compare_numbers,
     drift_words,
@@ -16,6 +15,7 @@ from seqclass.monitoring.drift import (
     judge_drift,
     summaries,
 )
+from seqclass.monitoring.drift_spec import DriftSpec
 
 NUMBERS = arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e6, 1e6))
 

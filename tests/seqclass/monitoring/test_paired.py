@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from seqclass.evaluation.intervals import wilson
-from seqclass.monitoring.paired import Answers, GateSpec, allowance, compare_paired, gate_failures
+from seqclass.monitoring.gate_spec import GateSpec
+from seqclass.monitoring.paired import Answers, allowance, compare_paired, gate_failures
 from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change
 
 CLASSES = ["a", "b", "c"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.policies import set_policy
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
@@ -19,7 +20,6 @@ from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
-from tasks.registry.policy import set_policy
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW

@@ -1,0 +1,33 @@
+"""The policy of a model, as it is stored and as it is set by hand."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from seqclass.monitoring.policy import ModelPolicy, policy_from
+from seqclass.store.audit import actor
+from seqclass.store.leases import locked
+from seqclass.store.policy import POLICY, read_policy, write_policy
+from seqclass.store.registry import Grounds, check_model
+from seqclass.store.root import DamagedError, Root
+
+
+def policy_of(root: Root, name: str) -> ModelPolicy | None:
+    """A model's policy; None where it has none."""
+    stored = read_policy(root, name)
+    try:
+        return None if stored is None else policy_from(stored)
+    except ValueError as error:
+        raise DamagedError(
+            f"{root.join('models', name, POLICY)}: expected a policy, its fields are others; set "
+            "it again with 'seqclass policy'"
+        ) from error
+
+
+def set_policy(
+    root: Root, name: str, policy: ModelPolicy | None, reason: str, now: datetime | None = None
+) -> None:
+    """Set a model's policy, or remove it (None). now: a simulated time."""
+    check_model(root, name)
+    with locked(root, "models", name):
+        stored = None if policy is None else asdict(policy)
+        write_policy(root, name, stored, Grounds(actor(), reason, {}, now))

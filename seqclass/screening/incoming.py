@@ -1,0 +1,113 @@
+"""What an import reads and what it holds the rows to, and its rehearsal, which stores nothing."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from seqclass.screening.contract import Profile
+from seqclass.screening.policy import Policy
+from seqclass.screening.screening import Screening, ValidationContext, add_rows, contract_of
+from seqclass.store.datasets import Dataset, check_parent, committed_versions, open_dataset
+from seqclass.store.formats import ColumnNames, Limits, expand, names_of
+from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats.preview import SMALL_BYTES, preview
+from seqclass.store.quarantine import Quarantine
+from seqclass.store.root import Root, open_root
+
+
+@dataclass(frozen=True)
+class ImportSpec:
+    """What to read: files or folders, an official test split, and the columns' names.
+
+    policy: what becomes of rows that break the contract of the newest version of the name.
+    append: add the rows to that version. new_contract: do not look at its contract. limits: what
+    a file may hold.
+    """
+
+    paths: tuple[str, ...]
+    test_paths: tuple[str, ...] = ()
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    policy: Policy = field(default_factory=Policy)
+    append: bool = False
+    new_contract: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def keeps_infinite(self) -> bool:
+        """Whether infinite values are read, for the policy to judge."""
+        return self.policy.infinite != "refuse"
+
+    def files(self) -> tuple[list[str], list[str]]:
+        """The files to read, folders replaced by those in them, and those of the test split."""
+        return expand(list(self.paths), "PATH"), expand(list(self.test_paths), "--test")
+
+    def beside(self, parent: Dataset | None) -> "ImportSpec":
+        """The same, read as the files of the version were that the rows are added to."""
+        told = names_of(parent.manifest) if parent else ColumnNames()
+        return replace(self, columns=self.columns.over(told))
+
+
+def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:
+    """What the rows are held to, and the version they are added to."""
+    if not committed_versions(root, name) or (spec.new_contract and not spec.append):
+        return ValidationContext(spec.policy), None
+    latest = open_dataset(root, name)
+    contract = None if spec.new_contract else contract_of(latest)
+    columns = tuple(latest.manifest["columns"])
+    terms = ValidationContext(spec.policy, latest.ref, columns, contract, spec.append)
+    return terms, latest if spec.append else None
+
+
+def tables_of(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iterator[pa.Table]:
+    """The rows of all files in their order, with their split where there are test files."""
+    kept, train = spec.keeps_infinite, "train" if test_paths else None
+    with IsolatedReader() as reader:
+        yield from reader.read_files(paths, spec.columns, train, kept, spec.limits)
+        yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)
+
+
+def check_trainable(classes: list[str], n_series: int) -> None:
+    """Refuse what can never be trained on as it stands; series without any label may be scored."""
+    if classes and (len(classes) < 2 or n_series < 3):
+        raise ValueError(
+            f"PATH: expected at least 3 series of at least 2 classes, got {n_series} of "
+            f"{', '.join(classes)}; add the other classes' files to the import, or score them with "
+            "'seqclass score MODEL PATH', which stores no dataset"
+        )
+
+
+def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]:
+    """The same tables, after a profile has seen their rows."""
+    for table in tables:
+        add_rows(profile, table)
+        yield table
+
+
+def rehearse(root: Root, name: str, spec: ImportSpec) -> None:
+    """Refuse with ValueError what an import would refuse, and store nothing.
+
+    Small files are read whole and held to everything that an import holds them to; of large ones,
+    or beside a large dataset, each file's beginning is read.
+    """
+    check_parent(root, name, spec.append)
+    paths, test_paths = spec.files()
+    terms, parent = terms_of(root, name, spec)
+    spec = spec.beside(parent)
+    sizes = [os.path.getsize(path) for path in (*paths, *test_paths)]
+    sizes += [entry["bytes"] for entry in parent.manifest["files"]] if parent else []
+    if sum(sizes) > SMALL_BYTES:
+        for _ in preview([*paths, *test_paths], spec.columns, spec.keeps_infinite, spec.limits):
+            pass
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        screening = Screening(terms, Quarantine(open_root(folder), folder))
+        if parent is not None:
+            screening.duplicates.learn(parent.tables())
+        profile = Profile()
+        for _ in profiled(screening.passing(tables_of(paths, test_paths, spec)), profile):
+            pass
+    if parent is None and screening.kept:
+        check_trainable(list(profile.contract().classes), screening.kept)

@@ -1,0 +1,29 @@
+"""A look into files before anything is started: small ones whole, of large ones the beginning."""
+
+import os
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from seqclass.store.formats import ColumnNames, Limits
+from seqclass.store.formats.isolated import IsolatedReader
+
+SMALL_BYTES = 2**26
+"""Size up to which a file is read twice."""
+
+
+def preview(
+    paths: list[str], names: ColumnNames, keep_infinite: bool, limits: Limits
+) -> Iterator[tuple[str, pa.Table]]:
+    """Rows of files, each with its path; what no reader takes is refused, as ``read_files`` does.
+
+    An ``.npy`` file is left out: it is read together with another.
+    """
+    with IsolatedReader() as reader:
+        for path in paths:
+            if path.lower().endswith(".npy"):
+                continue
+            for table in reader.read_files([path], names, None, keep_infinite, limits):
+                yield path, table
+                if os.path.getsize(path) > SMALL_BYTES:
+                    break

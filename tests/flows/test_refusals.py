@@ -1,0 +1,167 @@
+"""Questions are answered before anything starts: what can be refused by reading is refused without
+importing Prefect, its server or TensorFlow."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqclass.screening.incoming import ImportSpec, rehearse
+from seqclass.store.formats.preview import preview
+from seqclass.store.root import Root, open_root
+from tests.support.commands import CSV
+from tests.support.places import REPOSITORY
+from tests.support.stored import store_champion, store_series, store_version
+
+ASKED = """
+import contextlib, io, json, sys
+
+class Closed:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("prefect", "tensorflow", "keras"):
+            raise AssertionError(f"{name} is imported")
+
+sys.meta_path.insert(0, Closed())
+from flows import __main__ as seqclass
+
+told = []
+for words in json.load(sys.stdin):
+    sys.argv = ["seqclass", *words]
+    err, out = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
+        code = seqclass._guarded(lambda: seqclass.app(prog_name="seqclass", standalone_mode=False))
+    told.append([code, err.getvalue()])
+json.dump(told, sys.stdout)
+"""
+"""Runs commands one after the other in a process that can't import what is heavy."""
+
+REFUSED = {
+    "policy m --set bad.json": "field retraining.gate.flor",
+    "policy m --set none.json": "No such file",
+    "policy m --set torn.json": "--set torn.json: expected",
+    "policy m --set good.json --clear": "--clear: expected it without --set",
+    "policy x": "MODEL: expected one of",
+    "policy m@v1 --clear": "MODEL: expected a name without a version",
+    "import one.csv --name new": "PATH: expected at least 3 series of at least 2 classes",
+    "import none.csv --name new": "PATH: expected an existing file",
+    "import bad.json --name new": "PATH: expected a file ending in",
+    "import good.csv --name a/b": "--name: expected 1 to 64 letters",
+    "import good.csv --name new --policy x=y": "--policy: expected KIND=ACTION",
+    "import good.csv --name new --limit x=1": "limit",
+    "import good.csv --name new --append": "--append: expected a dataset 'new'",
+    "import good.csv --name toy": "expected the columns series_id, label, n_steps, value",
+    "import good.csv --name toy --append": "expected the columns series_id, label, n_steps, value",
+    "import text.csv --name new": "text.csv: expected a number in column 'value'",
+    "import unknown.csv --name new": "column 'label': expected another name, got 'unknown'",
+    "import good.csv --name new --test good.csv": "--policy duplicate_id",
+    "delete x@y": "expected",
+    "delete models/m@v1": "REF: expected what nothing needs",
+    "delete models/m@v9": "MODEL: expected one of",
+    "train none": "DATASET: expected one of",
+    "train toy --spec fields.json": "expected fields out of seeds",
+    "train toy --name a/b": "--name: expected 1 to 64 letters",
+    "train toy --budget 0": "--budget: expected seconds above 0",
+    "run --name a/b": "--name: expected 1 to 64 letters",
+    "run --seeds 0": "seeds: expected a whole number",
+    "run --preset x": "--preset: expected one of",
+    "generate signals --name a/b": "--name: expected 1 to 64 letters",
+    "generate iot --n-channels 0": "n_channels: expected",
+    "generate ragas --name a/b": "--name: expected 1 to 64 letters",
+    "stability none": "DATASET: expected one of",
+    "stability toy --recipes fields.json": "expected fields out of seeds",
+    "search none": "DATASET: expected one of",
+    "search toy --folds 0": "folds: expected 2 to 20",
+    "score x toy": "MODEL: expected one of",
+    "score m none": "DATASET: expected one of",
+    "score m text.csv": "text.csv: expected a number in column 'value'",
+    "score m good.csv": "good.csv: expected the channels value of models/m@v1, got no value",
+    "score m none.csv": "DATASET: expected an existing file",
+    "score m toy --out answers.txt": "--out: expected a name ending in",
+    "score m toy --out good.csv/answers.csv": "--out: expected a file in a folder",
+    "score m toy --out .": "--out: expected a file in a folder",
+    "score m toy --labels none.csv": "--labels: expected an existing file",
+    "retrain x": "MODEL: expected one of",
+    "retrain m --spec fields.json": "expected fields out of least_rows",
+    "retrain m --window-rows 0": "window_rows",
+    "promote m": "MODEL: expected a version to promote",
+    "promote m@v9": "MODEL: expected one of",
+    "rollback x": "MODEL: expected one of",
+    "reproduce x": "MODEL: expected one of",
+    "simulate --weeks 0": "--weeks: expected a whole number",
+    "vote x toy": "MODEL: expected one of",
+    "vote m none": "DATASET: expected one of",
+    "vote m toy --agreement 2": "agreement: expected",
+    "vote m toy --sets torn.json": "--sets torn.json: expected",
+    "listen none --out heard": "DATASET: expected one of",
+    "ingest none": "DATASET: expected one of",
+    "ingest toy --policy x=y": "--policy: expected KIND=ACTION",
+    "ingest --inbox here": "DATASET: expected a name",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a root, and files that can't be meant."""
+    found = tmp_path_factory.mktemp("asked")
+    root = open_root(found / "root")
+    dataset = store_series(root, "toy")
+    known = {"dataset": dataset.ref, "classes": ["down", "up"], "channels": ["value"], "spec": {}}
+    store_champion(root, "m", **known)
+    store_version(root, "n", **known)
+    text = CSV.replace("\ns0,a,0,0", "\ns0,a,0,high")
+    files = {
+        "bad.json": '{"retraining": {"gate": {"flor": 0.9}}}', "fields.json": '{"seedz": 5}',
+        "torn.json": "{", "good.json": "{}", "good.csv": CSV, "one.csv": CSV.replace(",b,", ",a,"),
+        "text.csv": text.replace("step,x", "step,value"),
+        "unknown.csv": CSV.replace(",b,", ",unknown,"),
+    }  # fmt: skip
+    for name, content in files.items():
+        (found / name).write_text(content)
+    return found
+
+
+@pytest.fixture(scope="module")
+def told(folder: Path) -> dict[str, tuple[int, str]]:
+    """What each command says, asked in one process."""
+    asked = [command.split() for command in REFUSED]
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED], input=json.dumps(asked), cwd=folder, text=True,
+        capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SEQCLASS_STORAGE": str(folder / "root")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(zip(REFUSED, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_a_refusal_starts_nothing(command: str, told: dict[str, tuple[int, str]]) -> None:
+    code, err = told[command]
+    assert (code, err.count("\n")) == (2, 1), err
+    assert REFUSED[command] in err
+
+
+def test_a_rehearsal_stores_nothing(folder: Path, root: Root) -> None:
+    """Neither what is refused nor what an import would take."""
+    before = sorted(Path(root.path).rglob("*"))
+    rehearse(root, "new", ImportSpec((str(folder / "good.csv"),)))
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        rehearse(root, "new", ImportSpec((str(folder / "one.csv"),)))
+    assert sorted(Path(root.path).rglob("*")) == before
+
+
+def test_of_a_large_file_the_beginning_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqclass.store.formats import ColumnNames, Limits
+
+    path = folder / "long.csv"
+    path.write_text("series_id,label,step,x\n" + "".join(
+        f"s{i},{'ab'[i % 2]},{t},{t}\n" for i in range(3000) for t in range(5)))  # fmt: skip
+    seen = [len(table) for _, table in preview([str(path)], ColumnNames(), False, Limits())]
+    assert sum(seen) == 3000
+    monkeypatch.setattr("seqclass.store.formats.preview.SMALL_BYTES", 10)
+    begun = [len(table) for _, table in preview([str(path)], ColumnNames(), False, Limits())]
+    assert begun == seen[:1]
