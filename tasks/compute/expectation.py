@@ -69,11 +69,12 @@ def _slowness() -> float:
 
 
 def expectation(size: Size, spec: TrainingSpec) -> str:
-    """The same of this machine as it is now, in words."""
+    """The same of this machine as it is now, in words: what is usual, then what is the most."""
     slow = _slowness()
-    low, high = (_words(slow * seconds) for seconds in expected_seconds(size, spec))
-    span = low if low == high else f"{low} to {high}"
-    return f"expect {span}: seeds {spec.seeds}, {at_once()} at a time; easy series end it early"
+    usual, most = (_words(slow * seconds) for seconds in expected_seconds(size, spec))
+    cure = "; --budget SECONDS lowers that" if spec.budget_s is None else ""
+    bound = "" if usual == most else f" ({most} at most, where series are hard to tell{cure})"
+    return f"expect about {usual}{bound}: seeds {spec.seeds}, {at_once()} at a time"
 
 
 def _words(seconds: float) -> str:

@@ -32,6 +32,17 @@ def test_what_is_not_trained_is_not_waited_for(size: Size) -> None:
     assert least > low, "the LSTM is trained however short time is"
 
 
-def test_a_span_is_told_with_its_units() -> None:
+TIME = r"\d[\d.]* (s|min|h)"
+
+
+def test_what_is_usual_is_told_first_and_the_most_as_a_bound() -> None:
     said = expectation(Size(300, 100, 1), SPEC)
-    assert re.fullmatch(r"expect \d+ (s|min) to \d+ (s|min): seeds 1, \d+ at a time; .*", said)
+    form = rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\): seeds 1, \d+ at a time"
+    assert re.fullmatch(form, said)
+
+
+def test_a_bound_is_told_only_where_it_is_another_time() -> None:
+    closed = replace(SPEC, members=("convolutions",))
+    said = expectation(Size(300, 100, 1), closed)
+    assert re.fullmatch(rf"expect about {TIME}: seeds 1, \d+ at a time", said)
+    assert "--budget" not in expectation(Size(300, 100, 1), replace(SPEC, budget_s=900.0))
