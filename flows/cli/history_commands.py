@@ -46,11 +46,13 @@ def compare(
     as_json: JsonFlag = False,
 ) -> None:
     """Compare 2 to 20 versions with the first, on test rows that all of them answered."""
-    from seqclass.pages.comparison import compare_versions, write_comparison
     from seqclass.store.registry import open_model
 
     store = existing_writable(root)
-    found = compare_versions([open_model(store, ref) for ref in models])
+    versions = [open_model(store, ref) for ref in models]
+    from seqclass.pages.comparison import compare_versions, write_comparison
+
+    found = compare_versions(versions)
     page = write_comparison(store, found)
     if as_json:
         print_json({**asdict(found), "page": page})
@@ -64,12 +66,12 @@ def digest(
     as_json: JsonFlag = False,
 ) -> None:
     """Tell what arrived, was answered, trained, decided and why, in the last days."""
-    from seqclass.pages.digest import digest as look_back
-    from seqclass.pages.digest import write_digest
-
     if not 1 <= days <= 36_500:
         raise ValueError(f"--days: expected 1 to 36500, got {days}; correct the number")
     store, now = existing_writable(root), datetime.now(UTC)
+    from seqclass.pages.digest import digest as look_back
+    from seqclass.pages.digest import write_digest
+
     found = look_back(store, now - timedelta(days=days), now)
     page = write_digest(store, found)
     if as_json:

@@ -129,13 +129,16 @@ def listen(
     ] = False,
 ) -> None:
     """Write melodies as WAV and MIDI files, and draw them between the lines of their svaras."""
-    from seqclass.reports.listening import folder_of
-    from seqclass.reports.listening import listen as write
+    from seqclass.store.datasets import open_dataset
     from seqclass.store.layout import check_free
 
     store = open_root(place.root)
     check_free(store, "--out", out)
-    written = write(dataset, tuple(series or ()), each_class, folder_of(out), store.url)
+    ref = open_dataset(store, dataset).ref
+    from seqclass.reports.listening import folder_of
+    from seqclass.reports.listening import listen as write
+
+    written = write(ref, tuple(series or ()), each_class, folder_of(out), store.url)
     if place.as_json:
         print_json(written)
         return
