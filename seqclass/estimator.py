@@ -110,7 +110,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
 def _checked(what: str, values: Any, n: int) -> np.ndarray:
     from pandas import isna
 
-    found = column_or_1d(values, warn=True) if np.shape(values) == (n, 1) else np.asarray(values)
+    found = np.asarray(values)
+    if found.shape == (n, 1):
+        found = column_or_1d(found, warn=True)
     if found.shape != (n,):
         raise ValueError(
             f"{what}: expected one value for each of {n} series, got shape {found.shape}; "
