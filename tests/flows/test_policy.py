@@ -79,7 +79,7 @@ def test_a_policy_is_set_shown_removed_and_audited(
         ({"retraining": {"aproval": True}}, "field retraining.aproval: Unexpected"),
         ({"retraining": {"gate": {"floor": 2}}}, "floor: expected a number from 0 to 1, got 2"),
         ({"due_s": 0}, "due_s: expected seconds above 0, got 0"),
-        ("[", "expected a JSON object"),
+        ("[", "expected JSON"),
     ],
 )
 def test_a_bad_policy_is_one_line_and_changes_nothing(

@@ -214,7 +214,7 @@ def test_new_rows_are_read_as_the_import_was_told_and_need_no_labels(
     own = pq.read_table(score_data(told, "toy", "toy")["out"])
     assert theirs["prediction"].to_pylist() == own["prediction"].to_pylist()[::-1]
     other = other_columns(tmp_path, told, "name,clock,value")
-    with pytest.raises(ValueError, match="expected a column 'unit'"):
+    with pytest.raises(ValueError, match="expected columns 'unit'"):
         score_data(told, "toy", str(other))
     said = score_data(
         told, "toy", str(other), ScoringSpec(columns=ColumnNames("name", step="clock"))
