@@ -37,7 +37,7 @@ class ReadingOptions:
     def names(self) -> "ColumnNames":
         """What was said; ValueError for what none of these can mean."""
         from seqclass.store.formats import ColumnNames
-        from seqclass.store.formats.dialect import date_formats
+        from seqclass.store.formats.cells import date_formats
         from seqclass.store.formats.hints import split_names
 
         given = asdict(self).items()

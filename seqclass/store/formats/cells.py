@@ -115,3 +115,15 @@ def as_floats(times: pa.ChunkedArray) -> np.ndarray:
         times = times.cast(pa.timestamp("s"))
     whole = pa.int32() if pa.types.is_time32(times.type) else pa.int64()
     return times.cast(whole).cast(pa.float64(), safe=False).to_numpy()
+
+
+def date_formats(words: str | None) -> list[str]:
+    """Formats of days, with times of the day or without, by the words of ``--dates``."""
+    if words is None:
+        return []
+    if words not in DATES:
+        raise ValueError(
+            f"--dates: expected one of {', '.join(DATES)}, got {words!r}; choose one of them"
+        )
+    day = DATES[words]
+    return [f"{day} %H:%M:%S", f"{day} %H:%M", f"{day}T%H:%M:%S", f"{day}T%H:%M", day]

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from seqclass.store.formats.cells import date_formats
 from seqclass.store.formats.dialect import (
     DELIMITERS,
     Dialect,
-    date_formats,
     dialect_of,
     not_decoded,
 )

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from seqclass.store.formats.cells import DATES
 from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.questions import Question, ask
 from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
 
 SAMPLE_BYTES = 2**17
 LINE_END = re.compile(r"\r\n?|\n")
+TELLING = 3
+"""How much more often than others a sign must stand in the header to be between columns."""
 WESTERN = ("cp1252", "latin-1")
 HEADED = "a CSV table with a header"
 DELIMITERS = (",", ";", "\t", "|")
@@ -42,7 +43,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
         content = file.read(SAMPLE_BYTES) + file.readline(SAMPLE_BYTES)
         whole = not file.read(1)
     encoding, unsure = _encoding(path, content, names)
-    text = content.decode(encoding, "ignore")
+    text = content.decode(encoding, "ignore").removeprefix("\ufeff")
     lines = LINE_END.split(text) if whole else LINE_END.split(text)[:-1] or [text]
     announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff "))
     filled = (k for k, line in enumerate(lines) if line.strip() and not (announced and k == 0))
@@ -103,13 +104,19 @@ def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
     """The sign of the header, outside quotes; where there are two, the one that every line has."""
     plain = [re.sub(r'"[^"]*"', "", line) for line in lines[:50] if line.strip()]
     present = [sign for sign in DELIMITERS if sign in plain[0]]
+    if not present and len(plain) > 2 and any(all(s in li for li in plain[1:]) for s in DELIMITERS):
+        raise refusal(
+            path, "the names of the columns in the first line", repr(plain[0]),
+            "remove the lines above the header",
+        )  # fmt: skip
     if not present and " " in plain[0].strip() and len({line.count(" ") for line in plain}) == 1:
         present = [" "]
     elif len(present) < 2:
         return present[0] if present else ","
     steady = [s for s in present if len({line.count(s) for line in plain}) == 1]
-    if len(steady) == 1:
-        return steady[0]
+    most, *others = sorted(steady or [""], key=plain[0].count, reverse=True)
+    if most and all(plain[0].count(most) >= TELLING * plain[0].count(s) for s in others):
+        return most
     found = " and ".join(repr(SHOWN.get(sign, sign)) for sign in present)
     words = " or ".join(option("--delimiter", "tab" if s == "\t" else s) for s in present)
     ask(path, [*unsure, Question("one sign between columns", found, f"say which: {words}")])
@@ -161,15 +168,3 @@ def _decimal(
         doubt = Question("one reading of its numbers", pair, f"say the decimal sign: {words}")
         return said[0].strip("+-0123456789"), [doubt]
     return "," if commas else ".", []
-
-
-def date_formats(words: str | None) -> list[str]:
-    """Formats of days, with times of the day or without, by the words of ``--dates``."""
-    if words is None:
-        return []
-    if words not in DATES:
-        raise RefusalError(
-            f"--dates: expected one of {', '.join(DATES)}, got {words!r}; choose one of them"
-        )
-    day = DATES[words]
-    return [f"{day} %H:%M:%S", f"{day} %H:%M", f"{day}T%H:%M:%S", f"{day}T%H:%M", day]

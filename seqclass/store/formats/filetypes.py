@@ -1,10 +1,12 @@
 """What kind a file is by its bytes, where its name's ending says another."""
 
 import os
+import re
 import shlex
 import zipfile
 
 from seqclass.store.formats.table import RefusalError, refusal
+from seqclass.store.rows import KNOWN_COLUMNS
 
 TEXTS = (".csv", ".tsv", ".ts")
 KINDS = {
@@ -25,6 +27,9 @@ OTHERS = {
     b"\x89HDF": ("an HDF5 file", "convert it to CSV or Parquet"),
     b"SQLite format 3": ("a database", "save the table as CSV"),
 }
+LABELS = ("id", "class", "target", "y")
+WORD = re.compile(r"[^\W\d]")
+NO_WORD = re.compile(r"nan|inf(inity)?", re.IGNORECASE)
 PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
 
 
@@ -44,9 +49,19 @@ def check_content(path: str) -> None:
             raise refusal(path, f"a {ending} file", kind, cure)
     if ending in TEXTS and head.lstrip().lower().startswith(PAGES):
         raise refusal(path, "a table of text", "a web page or XML", "save the table as CSV")
+    if ending == ".tsv":
+        check_first_line(path, head.replace(b"\0", b"").decode("latin-1").split("\n")[0])
     kind, right = _kind_of(path, head, ending)
     if right != ending:
         raise _misnamed(path, ending, kind, right)
+
+
+def check_first_line(path: str, line: str) -> None:
+    """Refuse a .tsv with names in its first line: a table as CSV has it, not a series a line."""
+    label, *tokens = (part.strip("\ufeff\xfe\xff \r") for part in line.split("\t"))
+    words = [token for token in tokens if WORD.match(token) and not NO_WORD.fullmatch(token)]
+    if label.lower() in (*KNOWN_COLUMNS, *LABELS) or words:
+        raise _misnamed(path, ".tsv", "a table with names in the first line", ".csv")
 
 
 def _kind_of(path: str, head: bytes, ending: str) -> tuple[str, str]:
@@ -78,6 +93,11 @@ def _archive(path: str, ending: str) -> tuple[str, str]:
 
 def _has_controls(head: bytes) -> bool:
     """Whether bytes stand in it that no text has."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    for letters in (head[::2], head[1::2]):
+        if not any(letters):
+            return False  # UTF-16 of plain letters
     return any(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from seqclass.store.formats.cells import Content, as_floats, content_of, dates_cure
 from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.hints import NAME, option
-from seqclass.store.formats.order import FileOrder
+from seqclass.store.formats.order import FileOrder, times_of
 from seqclass.store.formats.questions import Question, ask, long_questions, numbers_of, step_of
 from seqclass.store.formats.table import (
     ColumnNames,
@@ -78,14 +78,14 @@ def survey_rows(
 ) -> Survey:
     """Count every series' rows; refuse what is no long table, ``doubts`` about it included."""
     survey, last, row, names = Survey(), 0, first_row, reading.names
-    order, step, channels = FileOrder(path, names), None, list[str]()
+    order, step = FileOrder(path, names), None
     for whole in tables:
         if row == first_row:
             ask(path, [*doubts, *long_questions(whole, names, first_row)])
         table = renamed(path, whole, names)
         if row == first_row:
             step = step_of(table.column_names, names)
-            channels = _channels(path, table, step)
+            _channels(path, table, step)
         _refuse_nameless(path, table, row)
         codes = survey.codes_of(table)
         torn = np.flatnonzero(np.diff(codes, prepend=last) < 0)
@@ -98,7 +98,6 @@ def survey_rows(
         last, row = codes[-1] if len(codes) else last, row + len(codes)
     if row == first_row:
         raise refusal(path, "at least one row", "none", "check the file")
-    _refuse_doubtful_layout(path, survey, step, channels, reading.names)
     refuse_twins(path, "series_id", survey.codes)
     refuse_twins(path, "label", survey.labels)
     return survey
@@ -111,21 +110,6 @@ def _refuse_torn(path: str, torn: np.ndarray, first_row: int) -> None:
             f"say which column is the step with {option('--step-column', NAME)}, or sort the rows",
             int(torn[0]) + first_row,
         )  # fmt: skip
-
-
-def _refuse_doubtful_layout(
-    path: str, survey: Survey, step: str | None, channels: list[str], names: ColumnNames
-) -> None:
-    """A row for each series may be its one step, or all of them."""
-    n_series = len(survey.codes)
-    one = survey.counts[:n_series].max() == 1
-    if names.layout or step or len(channels) < 2 or n_series < 2 or not one:
-        return
-    raise refusal(
-        path, "a word on what a row is", f"one row for each id, with {len(channels)} columns",
-        "say --layout wide where the columns are the steps of a series, or --layout long where "
-        "they are channels and a series has one step",
-    )  # fmt: skip
 
 
 def _refuse_nameless(path: str, table: pa.Table, first_row: int) -> None:
@@ -231,7 +215,7 @@ def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
     step = step_of(table.column_names, reading.names)
     ids = table["series_id"].combine_chunks().dictionary_encode()
     codes = ids.indices.to_numpy()
-    order = _step_order(path, table, step, codes, rows)
+    order = _step_order(path, table, codes, rows, reading)
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     part = _Part(path, codes, order[starts], rows, reading.names)
     lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
@@ -258,19 +242,20 @@ def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
 
 
 def _step_order(
-    path: str, table: pa.Table, step: str | None, codes: np.ndarray, rows: np.ndarray
+    path: str, table: pa.Table, codes: np.ndarray, rows: np.ndarray, reading: Reading
 ) -> np.ndarray:
+    step = step_of(table.column_names, reading.names)
     if step is None:
         return np.arange(len(codes))
     steps = table[step]
-    numbers = numbers_of(steps) if pa.types.is_string(steps.type) else None
-    if steps.null_count or (pa.types.is_string(steps.type) and numbers is None):
-        bad = steps.is_null().to_numpy() if steps.null_count else np.array([True])
+    if pa.types.is_string(steps.type):
+        steps = _from_texts(path, steps, step, reading.names, rows)
+    if steps.null_count:
+        row = int(steps.is_null().to_numpy().argmax())
         raise refusal(
-            path, f"a number or a time in column {step!r}", str(steps[int(bad.argmax())]),
-            dates_cure(content_of(steps)), int(rows[bad.argmax()]),
-        )  # fmt: skip
-    values = steps.to_numpy() if numbers is None else numbers
+            path, f"a number or a time in column {step!r}", "none", "fill it in", int(rows[row])
+        )
+    values = steps.to_numpy()
     if pa.types.is_time(steps.type):
         values = _times_of_day(path, steps, step, codes, rows)
     order = np.lexsort((values, codes))
@@ -284,14 +269,29 @@ def _step_order(
     return order
 
 
+def _from_texts(
+    path: str, texts: pa.ChunkedArray, step: str, names: ColumnNames, rows: np.ndarray
+) -> pa.ChunkedArray:
+    """Steps that stand as texts in a workbook, in Parquet, or far down in a CSV."""
+    if (numbers := numbers_of(texts)) is not None:
+        return pa.chunked_array([pa.array(numbers, from_pandas=True)])
+    if (times := times_of(texts, names.dates)) is not None:
+        return times
+    raise refusal(
+        path, f"a number or a time in column {step!r}", repr(texts[0].as_py()),
+        dates_cure(content_of(texts)), int(rows[0]),
+    )  # fmt: skip
+
+
 def _times_of_day(
     path: str, steps: pa.ChunkedArray, step: str, codes: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
     """Seconds ``(n,)``; where they go back, midnight may lie between or the newest come first."""
     values = as_floats(steps)
-    back = (np.diff(values) < 0) & (np.diff(codes) == 0)
+    order = np.argsort(codes, kind="stable")
+    back = (np.diff(values[order]) < 0) & (np.diff(codes[order]) == 0)
     if back.any():
-        row = int(back.argmax()) + 1
+        row = int(order[int(back.argmax()) + 1])
         raise refusal(
             path, f"times of a day in column {step!r} that only go on", str(steps[row]),
             dates_cure(Content("clock")), int(rows[row]),

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.store.formats.cells import Content, as_floats, content_of
-from seqclass.store.formats.dialect import date_formats
+from seqclass.store.formats.cells import Content, as_floats, content_of, date_formats
 from seqclass.store.formats.questions import (
     Question,
     ask,
@@ -86,25 +85,29 @@ def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
         return [] if values is None else [values]
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return [as_floats(column)]
-    formats = [date_formats(words) for words in content.dates]
     if content.kind == "clock":
-        formats = [["%H:%M:%S", "%H:%M"]]
-    if formats:
-        found = [_parsed(column, own) for own in formats]
-        return (
-            [] if any(one is None for one in found) else [one for one in found if one is not None]
-        )
+        found = [parsed(column, ["%H:%M:%S", "%H:%M"])]
+    else:
+        found = [times_of(column, words) for words in content.dates or [None]]
+    return [as_floats(times) for times in found if times is not None] if None not in found else []
+
+
+def times_of(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray | None:
+    """Texts as times: ISO's, or as the word of ``--dates`` says; None where they are none."""
+    if dates is not None and (times := parsed(column, date_formats(dates))) is not None:
+        return times
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
-            return [as_floats(column.cast(kind))]
+            return column.cast(kind)
         except pa.ArrowInvalid:
             continue
-    return []
+    return None
 
 
-def _parsed(column: pa.ChunkedArray, formats: list[str]) -> np.ndarray | None:
+def parsed(column: pa.ChunkedArray, formats: list[str]) -> pa.ChunkedArray | None:
+    """Texts as times of the first format that all of them have; None where there is none."""
     for form in formats:
         times = pc.strptime(column, format=form, unit="s", error_is_null=True)
         if times.null_count == column.null_count:
-            return as_floats(times)
+            return times
     return None

@@ -63,11 +63,10 @@ def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> s
     is_long = names.layout != "wide" and "step" not in missing.values()
     if is_long and step_of(columns, names) is None:
         cure += f", with {option('--step-column', NAME)} where a column orders the rows"
-    if names.layout is None and "series_id" in missing:
-        cure += (
-            ", or --layout wide where every row is a series, or --layout folders where every file "
-            "is one and its folder the class"
-        )
+    if names.layout is None:
+        cure += f", or say {option('--layout', 'wide')} where every row is a series"
+    if names.layout is None and "series_id" in missing.values():
+        cure += f", or {option('--layout', 'folders')} where a file is one and its folder the class"
     if any(content_of_texts([name]).kind in ("number", "time") for name in columns):
         cure += ", or write the names of the columns above where these are values"
     return cure
@@ -84,18 +83,33 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
         yield from missing
         yield from _beside_missing_roles(contents, names)
     else:
-        codes = codes_of(table[names.series_id or "series_id"]) if names.layout != "folders" else (
-            np.zeros(len(table), dtype=np.int64)
-        )  # fmt: skip
+        codes = _codes_of(table, names)
+        yield from _layouts(contents, codes, step, names)
         yield from _orders(table, contents, codes, step, names)
         yield from _texts(contents, step, names)
     yield from _odd_cells(table, contents, names, first_row)
 
 
-def codes_of(ids: pa.ChunkedArray) -> np.ndarray:
+def _codes_of(table: pa.Table, names: ColumnNames) -> np.ndarray:
     """A number for the series of each row."""
-    codes = ids.combine_chunks().dictionary_encode().indices
-    return pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)
+    if names.layout == "folders":
+        return np.zeros(len(table), dtype=np.int64)
+    ids = table[names.series_id or "series_id"].combine_chunks().dictionary_encode()
+    return pc.fill_null(ids.indices, -1).to_numpy(zero_copy_only=False)
+
+
+def _layouts(
+    contents: dict[str, Content], codes: np.ndarray, step: str | None, names: ColumnNames
+) -> Iterator[Question]:
+    """Whether a row for each series is its one step, or all of them."""
+    n_series = len(np.unique(codes))
+    if names.layout or step or len(contents) < 2 or n_series < 2 or n_series < len(codes):
+        return
+    yield Question(
+        "a word on what a row is", f"one row for each id, with {len(contents)} columns",
+        "say --layout wide where the columns are the steps of a series, or --layout long where "
+        "they are channels and a series has one step",
+    )  # fmt: skip
 
 
 def _times_to_read(
@@ -106,7 +120,8 @@ def _times_to_read(
         if name is None or name not in table.column_names:
             continue
         content = content_of(table[name])
-        if (content.kind == "time" and content.dates) or content.kind in ("odd time", "text"):
+        unread = content.dates and names.dates not in content.dates
+        if (content.kind == "time" and unread) or content.kind in ("odd time", "text"):
             kind = "a number or a time" if name == step else "a time"
             row, cell = next((n, c) for n, c in enumerate(table[name].to_pylist(), first_row) if c)
             got = f"{cell!r} in row {row}"

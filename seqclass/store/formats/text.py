@@ -1,8 +1,6 @@
 """UCR ``.tsv`` and sktime ``.ts`` text: a line is a series."""
 
-import os
 import re
-import shlex
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,9 +9,10 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import BLOCK_CELLS, observed_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
+from seqclass.store.formats.filetypes import check_first_line
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
-from seqclass.store.rows import KNOWN_COLUMNS, SERIES
+from seqclass.store.rows import SERIES
 
 
 def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
@@ -29,23 +28,11 @@ def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
                 "separate them by tabs", row,
             )  # fmt: skip
         if not lines.n_series:
-            _refuse_names(path, label, tokens)
+            check_first_line(path, line)
         values = _numbers(path, row, tokens, reading.keep_infinite)
         length = int(observed_lengths(values[None, :, None])[0])
         yield from lines.add(_tsv_label(label), [values[:length]])
     yield from lines.rest()
-
-
-def _refuse_names(path: str, label: str, tokens: list[str]) -> None:
-    """A first line of names makes a table as CSV has it, which only the ending tells apart."""
-    named = label.strip().lower() in (*KNOWN_COLUMNS, "id", "class", "target", "y")
-    texts = [token for token in tokens if re.match(r"\s*[^\W\d]", token) and not _is_number(token)]
-    if named or len(texts) > len(tokens) / 2:
-        new = os.path.splitext(path)[0] + ".csv"
-        raise refusal(
-            path, "a label and then values in every line", "names in the first line",
-            f"rename it: mv {shlex.quote(path)} {shlex.quote(new)}",
-        )  # fmt: skip
 
 
 def _tsv_label(text: str) -> str | None:

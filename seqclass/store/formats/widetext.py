@@ -87,8 +87,8 @@ def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str,
     if odd := [name for name, place in found.items() if place is None]:
         raise refusal(
             path, "one number in the name of every step's column", ", ".join(map(repr, odd)),
-            f"leave out what is no step with {option('--ignore', *odd)}, or name the steps "
-            "x_0, x_1, …",
+            f"leave out what is no step with {option('--ignore', *names.ignore, *odd)}, or say "
+            f"what it is, such as {option('--label-column', NAME)}, or name the steps x_0, x_1, …",
         )  # fmt: skip
     groups: dict[str, list[tuple[int, str]]] = {}
     for name, place in found.items():

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqclass.store.formats.dialect import DATES, Dialect, date_formats, dialect_of
+from seqclass.store.formats.cells import DATES, date_formats
+from seqclass.store.formats.dialect import Dialect, dialect_of
 from seqclass.store.formats.table import ColumnNames, RefusalError
 
 HERE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -83,6 +83,10 @@ def test_times_of_a_day_that_go_back_need_their_date(tmp_path: Path) -> None:
     with pytest.raises(RefusalError, match="add the date"):
         values(path, step="Stamp #")
     assert values(file(tmp_path, "times of the day", [*range(5)]), step="Stamp #") == RIGHT
+    late = [f"{i},u,{clock},{k}" for k, clock in enumerate(("23:50", "00:10")) for i in "pq"]
+    (tmp_path / "late.csv").write_text("\n".join(["series_id,label,at,x", *late, ""]))
+    with pytest.raises(RefusalError, match="add the date"):
+        values(str(tmp_path / "late.csv"), step="at")
 
 
 def test_far_down_the_order_is_looked_at_too(
