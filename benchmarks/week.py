@@ -1,6 +1,6 @@
 """A week of a service with many small models: each delivery decided once, and what that costs.
 
-``python -m benchmarks.week [--models 200] [--limit 4] [--keep FOLDER]`` starts ``seqclass up`` on a
+``python -m benchmarks.week [--models 200] [--limit 3] [--keep FOLDER]`` starts ``seqclass up`` on a
 new root. One model in forty gets a file of 60 rows every day, each other one on a day that is
 drawn; the next day begins when all are decided and nobody is at work, so that a week lasts as long
 as its work. After it ``seqclass prune`` leaves what its rules name, ``seqclass verify`` finds
@@ -259,7 +259,7 @@ def main() -> None:
     """Live through the week, and print what it was like."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=200)
-    parser.add_argument("--limit", type=int, default=4, help="of 'seqclass up'")
+    parser.add_argument("--limit", type=int, default=3, help="of 'seqclass up'")
     parser.add_argument("--keep", type=Path, help="a new folder for the tree, which then stays")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,28 +2,25 @@
 
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import REFUSED, JsonFlag, RootOption, writable
+from flows.cli.command_line import JsonFlag, RootOption, writable
 from flows.cli.printing import print_json
+from flows.cli.supervision import SERVER, Children, say
 from flows.service.deployed import (
     deployed_flows,
     deployments_of_file,
     drop_former_schedules,
     hide_place,
-    leave_room,
 )
-from flows.service.ending import close_dead_runs, kill, stop, stop_workers
-from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
+from flows.service.ending import kill, stop, stop_workers
 from flows.service.secrecy import PASSWORD
 from flows.service.server import (
     HEARTBEAT_S,
@@ -31,7 +28,6 @@ from flows.service.server import (
     POOL,
     SILENCE_S,
     Service,
-    answers,
     await_server,
     choose_port,
     client_of,
@@ -43,35 +39,30 @@ from flows.service.server import (
     prefect_url,
     record,
     recorded,
-    server_may_be_away,
-    start_server,
     still_there,
 )
 from flows.service.worker import (
-    await_worker,
+    QUEUES,
+    await_workers,
     deploy,
     make_pool,
     online_workers,
-    start_worker,
     worker_name,
 )
 from seqclass.store.root import Root
-
-CENSUS_S = 20.0
-"""Seconds between two looks for runs whose process is gone."""
-RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
-"""Times that a process which ends is started again, unless it had run for STEADY_S seconds."""
 
 
 def up(
     port: Annotated[
         int, typer.Option(help="Port of the server, where one is started; 0 takes any free one.")
     ] = 4200,
-    limit: Annotated[int, typer.Option(help="Flow runs at a time.")] = 4,
+    limit: Annotated[
+        int, typer.Option(help="Trainings and other long runs at a time on this machine.")
+    ] = 3,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Start a Prefect server, pool, deployments, automations and a worker; Ctrl-C stops them."""
+    """Start a Prefect server, pool, deployments, automations and workers; Ctrl-C stops them."""
     if limit < 1:
         raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
     store = writable(root)
@@ -106,9 +97,9 @@ def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int
         try:
             record(store, service)
             stop_workers(service)
-            children = _Children(store, home, service, limit, environment)
+            children = Children(store, home, service, limit, environment)
             if starts_server:
-                _say(f"server: starting at {service.ui}")
+                say(f"server: starting at {service.ui}")
                 children.start_server()
             _set_up(store, service, children, environment)
             _show_ready(store, service, time.monotonic() - began, as_json)
@@ -153,111 +144,40 @@ def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
                 f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; start "
                 "it, or unset the address to have one started here"
             )
-        _say(f"server: using the one at {configured}")
+        say(f"server: using the one at {configured}")
         return new_service(configured, last), False
     if last is not None and still_there(last):
         if last.password:
-            _say(f"server: using the one that an earlier 'seqclass up' left at {last.url}")
+            say(f"server: using the one that an earlier 'seqclass up' left at {last.url}")
             return new_service(last.url, last, home), False
-        _say("server: ending the one that an earlier 'seqclass up' left; its password is lost")
+        say("server: ending the one that an earlier 'seqclass up' left; its password is lost")
         stop(last)
     return new_service(local_url(choose_port(port)), last, home), True
 
 
-class _Children:
-    """The server, where it is ours, and the worker; each is started again when it ends."""
-
-    def __init__(
-        self, store: Root, home: Path, service: Service, limit: int, environment: dict[str, str]
-    ) -> None:
-        self.store, self.home, self.service = store, home, service
-        self.limit, self.environment = limit, environment
-        self.running: dict[str, subprocess.Popen] = {}
-        self.began: dict[str, float] = {}
-        self.restarts = 0
-
-    def start_server(self) -> None:
-        self._start("server")
-
-    def start_worker(self) -> None:
-        self._start("worker")
-
-    def _start(self, name: str) -> None:
-        self.began[name] = time.monotonic()
-        if name == "server":
-            self.running[name] = start_server(self.home, self.service, self.environment)
-        else:
-            self.running[name] = start_worker(
-                self.store, self.service, self.limit, self.environment
-            )
-
-    def watch(self, stopped: list[int]) -> int:
-        """Until a stop is asked for, or a process won't stay; returns the exit code."""
-        ask(self.service, UPKEEP)  # what an outage or a stop cut short
-        lookout = Lookout(self.store)
-        checked = 0.0
-        while not stopped:
-            if time.monotonic() - checked > CENSUS_S:
-                checked = time.monotonic()
-                _census(self.service)
-                if lookout.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
-                    lookout.note_told(checked)
-            if lookout.has_news(time.monotonic()):
-                ask(self.service, SWEEP)
-            for name, process in list(self.running.items()):
-                if process.poll() is None or self._has_to_wait(name):
-                    continue
-                if not self._again(name, process.returncode):
-                    return REFUSED
-            time.sleep(LOOK_S)
-        return 0
-
-    def _has_to_wait(self, name: str) -> bool:
-        """Whether a worker would end again at once, since its own server is away."""
-        return name == "worker" and "server" in self.running and not answers(self.service.url)
-
-    def _again(self, name: str, code: int) -> bool:
-        if time.monotonic() - self.began[name] > STEADY_S:
-            self.restarts = 0
-        self.restarts += 1
-        log = f"{self.home}/{name}.log"
-        if self.restarts > RESTARTS:
-            _say(f"{name}: ended with code {code} again and again; see {log}")
-            return False
-        _say(f"{name}: ended with code {code} and is started again; see {log}")
-        self._start(name)
-        return True
-
-
-def _census(service: Service) -> None:
-    """Runs that died together with whoever watched them; a server that is away is asked again."""
-    with server_may_be_away():
-        close_dead_runs(service)
-
-
-def _set_up(
-    store: Root, service: Service, children: _Children, environment: dict[str, str]
-) -> None:
-    """Pool, worker, deployments and automations; the imports take place while the server starts."""
+def _set_up(store: Root, service: Service, children: Children, environment: dict[str, str]) -> None:
+    """Pool, workers, deployments, automations; the imports take place while the server starts."""
     from flows.service.automations import watch_runs
 
-    if "server" in children.running:
-        await_server(service, children.running["server"], children.home)
+    if SERVER in children.running:
+        await_server(service, children.running[SERVER], children.home)
     with client_of(service) as client:
         make_pool(client)
-        workers = online_workers(client)
-        before = workers.pop(worker_name(store), None)
-        if workers:
-            names = ", ".join(workers)
-            _say(f"note: pool {POOL!r} has other workers, which may take runs: {names}")
-        _say("worker: starting")
-        children.start_worker()
+        before = online_workers(client)
+        if others := set(before) - set(_worker_names(store)):
+            names = ", ".join(sorted(others))
+            say(f"note: pool {POOL!r} has other workers, which may take runs: {names}")
+        say("workers: starting")
+        children.start_workers()
         deploy(service, environment)
         drop_former_schedules(client)
-        leave_room(client, children.limit)
         hide_place(client, set(deployments_of_file()))
         watch_runs(SILENCE_S, PENDING_S, deployed_flows(client))
-        await_worker(client, store, children.running["worker"], before)
+        await_workers(client, store, children.workers, before)
+
+
+def _worker_names(store: Root) -> list[str]:
+    return [worker_name(store, queue) for queue in QUEUES]
 
 
 def _show_ready(store: Root, service: Service, seconds: float, as_json: bool) -> None:
@@ -265,12 +185,12 @@ def _show_ready(store: Root, service: Service, seconds: float, as_json: bool) ->
     if as_json:
         print_json({
             "already": False, "ui": service.ui, "api": service.url, "root": store.url,
-            "worker": worker_name(store), "pool": POOL, "deployments": names, "seconds": seconds,
+            "workers": _worker_names(store), "pool": POOL, "deployments": names, "seconds": seconds,
             "heartbeat_s": HEARTBEAT_S, "silence_s": SILENCE_S, "logs": str(home_of(store)),
             "password": _password_file(store, service),
         })  # fmt: skip
         return
-    typer.echo(f"ready in {seconds:.0f} s: server, worker, {len(names)} deployments")
+    typer.echo(f"ready in {seconds:.0f} s: server, workers, {len(names)} deployments")
     file = _password_file(store, service)
     typer.echo(f"UI:     {service.ui}" + (f" asks for the password in {file}" if file else ""))
     typer.echo(f"root:   {store.url}")
@@ -295,11 +215,6 @@ def _end(service: Service) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, hurry)
-    _say("stopping: worker and runs, then the server")
+    say("stopping: worker and runs, then the server")
     forced = stop(service)
-    _say("stopped" + (f"; {len(forced)} processes had to be killed" if forced else ""))
-
-
-def _say(line: str) -> None:
-    with suppress(OSError):  # the terminal may be gone
-        print(f"seqclass up: {line}", file=sys.stderr, flush=True)
+    say("stopped" + (f"; {len(forced)} processes had to be killed" if forced else ""))

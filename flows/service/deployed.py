@@ -1,11 +1,9 @@
-"""Deployments: those of prefect.yaml, and what they are given beside it: room for each other, and
-forms for people."""
+"""Deployments: those of prefect.yaml, and what ``seqclass up`` changes of them on the server."""
 
 from typing import Any
 
 from flows.service.server import prefect_file
 
-RETRAINING = "retrain-model/local"
 PLACE = ("root", "now")
 """Parameters that a worker's run can't choose: where and when it works."""
 FORMER = {"upkeep/local": {"nightly"}}
@@ -26,14 +24,6 @@ def deployed_flows(client: Any) -> list[str]:
     known = set(deployments_of_file())
     found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
     return sorted(map(str, found))
-
-
-def leave_room(client: Any, limit: int) -> None:
-    """Let retrainings take all runs of the worker but one, where it has more than one."""
-    from prefect.client.schemas.actions import DeploymentUpdate
-
-    found = client.read_deployment_by_name(RETRAINING)
-    client.update_deployment(found.id, DeploymentUpdate(concurrency_limit=max(1, limit - 1)))
 
 
 def hide_place(client: Any, known: set[tuple[str, str]]) -> None:

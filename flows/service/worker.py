@@ -21,12 +21,20 @@ from flows.service.server import (
 )
 from seqclass.store.root import Root
 
+SMALL, LARGE = "small", "large"
+QUEUES = {SMALL: [SMALL], LARGE: [LARGE, "default"]}
+"""Queues of the pool that each of a machine's two workers takes runs of: sweeps have a worker of
+their own, so that none waits for a training. Other deployments of the pool are in ``default``."""
+SMALL_LIMIT = 6
+"""Runs of ``small`` at a time on a machine: four sweeps, the upkeep and an answer."""
 WIDE = "2000"
 """Columns of a terminal in which no message of Prefect's is broken into lines."""
 
 
-def worker_name(store: Root) -> str:
-    return f"seqclass {socket.gethostname()} {store.url}".replace("/", "-").replace("%", "-")
+def worker_name(store: Root, queue: str) -> str:
+    """The name of this machine's worker for a queue of a root."""
+    name = f"seqclass {socket.gethostname()} {queue} {store.url}"
+    return name.replace("/", "-").replace("%", "-")
 
 
 def is_worker(pid: int) -> bool:
@@ -35,11 +43,17 @@ def is_worker(pid: int) -> bool:
 
 
 def start_worker(
-    store: Root, service: Service, limit: int, environment: dict[str, str]
+    store: Root, service: Service, share: tuple[str, int], environment: dict[str, str]
 ) -> subprocess.Popen:
-    """Start a worker whose runs use this root and beat often enough for the automations."""
+    """Start a worker whose runs use this root and beat often enough for the automations.
+
+    share: the queue that it takes runs of, and how many at a time.
+    """
+    queue, limit = share
     words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
-             "--name", worker_name(store), "--limit", str(limit)]  # fmt: skip
+             "--name", worker_name(store, queue), "--limit", str(limit)]  # fmt: skip
+    for name in QUEUES[queue]:
+        words += ["--work-queue", name]
     surroundings = {
         **environment,
         **service.access,
@@ -52,7 +66,8 @@ def start_worker(
 
 
 def make_pool(client: Any) -> None:
-    """Create the process pool, or close the one there is: its runs take no command or variables."""
+    """Create the process pool and its queues, or close the pool that is there: its runs take no
+    command or variables."""
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
@@ -63,13 +78,16 @@ def make_pool(client: Any) -> None:
         wanted = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
         with contextlib.suppress(ObjectAlreadyExists):
             client.create_work_pool(wanted)
-        return
+        found = client.read_work_pool(POOL)
     if found.type != "process":
         raise ValueError(
             f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
         )
     if found.base_job_template != template:
         client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+    for queue in QUEUES:
+        with contextlib.suppress(ObjectAlreadyExists):
+            client.create_work_queue(name=queue, work_pool_name=POOL)
 
 
 def job_template() -> dict[str, Any]:
@@ -103,14 +121,17 @@ def online_workers(client: Any) -> dict[str, datetime]:
     return {w.name: w.last_heartbeat_time for w in found if w.status == "ONLINE"}
 
 
-def await_worker(
-    client: Any, store: Root, process: subprocess.Popen, before: datetime | None
+def await_workers(
+    client: Any, store: Root, processes: dict[str, subprocess.Popen], before: dict[str, datetime]
 ) -> None:
-    """Wait for a heartbeat other than the one ``before``, of a worker of the same name."""
+    """Wait until the worker of each queue has sent a heartbeat other than the one ``before``."""
     deadline = time.monotonic() + WORKER_LIMIT_S
-    while online_workers(client).get(worker_name(store)) in (None, before):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise ValueError(
-                f"worker: expected it to come online, it did not; see {home_of(store)}/worker.log"
-            )
-        time.sleep(0.2)
+    for queue, process in processes.items():
+        name = worker_name(store, queue)
+        while online_workers(client).get(name) in (None, before.get(name)):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ValueError(
+                    f"worker: expected {name!r} to come online, it did not; see "
+                    f"{home_of(store)}/worker.log"
+                )
+            time.sleep(0.2)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from prefect.logging import disable_run_logger
 
-from flows.cli.server_commands import STEADY_S
+from flows.cli.supervision import STEADY_S
 from flows.service.processes import marked, runs
 from seqclass.store.attempts import RETRAINING, read_attempt
 from seqclass.store.audit import read_audit
@@ -137,9 +137,9 @@ def seconds_of(case: Case) -> dict[int, float]:
 
 
 def kill(up: Up, who: str) -> None:
-    pids = {up.pid_of(kind) for kind in who.split() if kind != "run"}
-    if "run" in who:
-        pids |= runs(up.service.mark)
+    pids = runs(up.service.mark) if "run" in who else set()
+    for kind in set(who.split()) - {"run"}:
+        pids |= up.pids_of(kind)
     assert pids, f"expected a {who} to kill, there is none"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)

@@ -54,6 +54,23 @@ def test_every_key_of_a_schedule_or_limit_is_read_and_each_has_a_slug_and_a_zone
     assert len(slugs) == len(set(slugs))
 
 
+def test_trainings_have_no_limit_but_their_machine_s_and_hold_up_no_sweep() -> None:
+    from flows.service.server import POOL
+    from flows.service.worker import LARGE, QUEUES, SMALL
+
+    queues: dict[str, set[str]] = {SMALL: set(), LARGE: set()}
+    for deployment in FILE["deployments"]:
+        assert deployment["work_pool"]["name"] == POOL
+        queues[deployment["work_pool"]["work_queue_name"]].add(deployment["entrypoint"])
+        is_limited = "concurrency_limit" in deployment
+        assert not (is_limited and deployment["entrypoint"] in queues[LARGE])
+    assert {"flows.arrivals.ingest_arrivals", "flows.upkeep.keep_models"} < queues[SMALL]
+    assert {"flows.training.train_classifier", "flows.retraining.retrain_model"} < queues[LARGE]
+    assert sorted(name for names in QUEUES.values() for name in names) == [
+        "default", LARGE, SMALL,
+    ]  # fmt: skip
+
+
 def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> None:
     from prefect.cli.deploy._triggers import DeploymentTriggerAdapter
     from prefect.flows import load_flow_from_entrypoint

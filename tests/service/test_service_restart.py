@@ -43,9 +43,9 @@ def base(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 
 def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
-    """Deployments of the file by entrypoint: id and slugs of their schedules."""
+    """Deployments of the file by entrypoint: id, queue and slugs of their schedules."""
     return {
-        d.entrypoint: (d.id, sorted(s.slug for s in d.schedules))
+        d.entrypoint: (d.id, d.work_queue_name, sorted(s.slug for s in d.schedules))
         for d in client.read_deployments()
         if (d.entrypoint, d.name) in deployments_of_file()
     }
@@ -65,7 +65,7 @@ def test_deploying_again_leaves_what_there_is(
             seen.append(deployed(client))
     assert len(seen[0]) == len(deployments_of_file())
     assert seen[0] == seen[1] == seen[2]
-    assert seen[0]["flows.upkeep.keep_models"][1] == ["upkeep"]
+    assert seen[0]["flows.upkeep.keep_models"][2] == ["upkeep"]
 
 
 def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Pat
         for _ in range(2):
             deploy(service, mark_environment(service))
             drop_former_schedules(client)
-            assert deployed(client)["flows.upkeep.keep_models"][1] == ["mine", "upkeep"]
+            assert deployed(client)["flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
 
 
 def test_a_deployment_that_is_refused_says_why_from_the_beginning(prefect_home: Path) -> None:
@@ -94,6 +94,23 @@ def test_a_deployment_that_is_refused_says_why_from_the_beginning(prefect_home: 
     with kept_server(prefect_home) as service, pytest.raises(ValueError, match=whole) as refused:
         deploy(service, mark_environment(service))
     assert "'local'" in str(refused.value)
+
+
+def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(prefect_home: Path) -> None:
+    """Retrainings had a limit for all machines together, and all runs the same queue."""
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    former = DeploymentUpdate(concurrency_limit=3, work_queue_name="default")
+    with kept_server(prefect_home) as service, client_of(service) as client:
+        make_pool(client)
+        deploy(service, mark_environment(service))
+        found = client.read_deployment_by_name("retrain-model/local")
+        client.update_deployment(found.id, former)
+        deploy(service, mark_environment(service))
+        found = client.read_deployment_by_name("retrain-model/local")
+        sweep = client.read_deployment_by_name("ingest/local")
+    assert found.global_concurrency_limit is None
+    assert (found.work_queue_name, sweep.work_queue_name) == ("large", "small")
 
 
 @pytest.mark.slow

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from flows.service.processes import environment_of, marked, runs
-from flows.service.server import Service, client_of, is_server, recorded, server_may_be_away
+from flows.service.server import (
+    Service,
+    client_of,
+    home_of,
+    is_server,
+    recorded,
+    server_may_be_away,
+)
 from flows.service.worker import is_worker, online_workers
 from seqclass.store.root import Root
 from tests.support.places import REPOSITORY
@@ -34,15 +41,17 @@ def command(*words: str, **more: str) -> subprocess.CompletedProcess:
 class Up:
     """A running ``seqclass up``."""
 
-    def __init__(self, root: Root, port: int, **more: str) -> None:
+    def __init__(self, root: Root, port: int, limit: int = 3, **more: str) -> None:
         self.root = root
-        Path(root.path).mkdir(exist_ok=True)
-        self.log = Path(root.path + ".log")
+        if root.is_local:
+            Path(root.path).mkdir(exist_ok=True)
+        self.log = Path(root.path + ".log") if root.is_local else home_of(root) / "up.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flows", "up", "--port", str(port), "--root", root.path,
-                 "--json"],
+                [sys.executable, "-m", "flows", "up", "--port", str(port), "--root", root.url,
+                 "--limit", str(limit), "--json"],
                 env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd="/",
             )  # fmt: skip
         assert self.process.stdout is not None
@@ -90,14 +99,15 @@ class Up:
 
         return until(found, 60)[0]
 
-    def pid_of(self, kind: str) -> int:
+    def pids_of(self, kind: str) -> set[int]:
+        """The server, or the workers of both queues."""
         is_it = {"server": is_server, "worker": is_worker}[kind]
-        return next(pid for pid in marked(self.service.mark) if is_it(pid))
+        return {pid for pid in marked(self.service.mark) if is_it(pid)}
 
     def is_online(self) -> bool:
-        """Whether the server answers and knows of a living worker."""
+        """Whether the server answers and knows of all living workers."""
         with server_may_be_away(), self.client() as client:
-            return bool(online_workers(client))
+            return set(self.said["workers"]) <= set(online_workers(client))
         return False
 
 

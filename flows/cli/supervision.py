@@ -1,0 +1,106 @@
+"""The processes of a running service: each that ends is started again, and so is what it left."""
+
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from flows.cli.command_line import REFUSED
+from flows.service.ending import close_dead_runs
+from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
+from flows.service.server import Service, answers, server_may_be_away, start_server
+from flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, start_worker
+from seqclass.store.root import Root
+
+SERVER = "server"
+"""Name of the child that is no worker: those are named by their queues."""
+CENSUS_S = 20.0
+"""Seconds between two looks for runs whose process is gone."""
+RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
+"""Times that a process which ends is started again, unless it had run for STEADY_S seconds."""
+
+
+class Children:
+    """The server, where it is ours, and the workers; each is started again when it ends.
+
+    limit: long runs at a time.
+    """
+
+    def __init__(
+        self, store: Root, home: Path, service: Service, limit: int, environment: dict[str, str]
+    ) -> None:
+        self.store, self.home, self.service = store, home, service
+        self.limits, self.environment = {SMALL: SMALL_LIMIT, LARGE: limit}, environment
+        self.running: dict[str, subprocess.Popen] = {}
+        self.began: dict[str, float] = {}
+        self.restarts = 0
+
+    def start_server(self) -> None:
+        self._start(SERVER)
+
+    def start_workers(self) -> None:
+        for queue in QUEUES:
+            self._start(queue)
+
+    @property
+    def workers(self) -> dict[str, subprocess.Popen]:
+        """The worker of each queue."""
+        return {queue: self.running[queue] for queue in QUEUES}
+
+    def _start(self, name: str) -> None:
+        self.began[name] = time.monotonic()
+        if name == SERVER:
+            self.running[name] = start_server(self.home, self.service, self.environment)
+        else:
+            share = name, self.limits[name]
+            self.running[name] = start_worker(self.store, self.service, share, self.environment)
+
+    def watch(self, stopped: list[int]) -> int:
+        """Until a stop is asked for, or a process won't stay; returns the exit code."""
+        ask(self.service, UPKEEP)  # what an outage or a stop cut short
+        lookout = Lookout(self.store)
+        checked = 0.0
+        while not stopped:
+            if time.monotonic() - checked > CENSUS_S:
+                checked = time.monotonic()
+                _census(self.service)
+                if lookout.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
+                    lookout.note_told(checked)
+            if lookout.has_news(time.monotonic()):
+                ask(self.service, SWEEP)
+            for name, process in list(self.running.items()):
+                if process.poll() is None or self._has_to_wait(name):
+                    continue
+                if not self._again(name, process.returncode):
+                    return REFUSED
+            time.sleep(LOOK_S)
+        return 0
+
+    def _has_to_wait(self, name: str) -> bool:
+        """Whether a worker would end again at once, since its own server is away."""
+        return name != SERVER and SERVER in self.running and not answers(self.service.url)
+
+    def _again(self, name: str, code: int) -> bool:
+        if time.monotonic() - self.began[name] > STEADY_S:
+            self.restarts = 0
+        self.restarts += 1
+        process, log = (SERVER, "server") if name == SERVER else (f"{name} worker", "worker")
+        ended = f"{process}: ended with code {code}"
+        if self.restarts > RESTARTS:
+            say(f"{ended} again and again; see {self.home}/{log}.log")
+            return False
+        say(f"{ended} and is started again; see {self.home}/{log}.log")
+        self._start(name)
+        return True
+
+
+def _census(service: Service) -> None:
+    """Runs that died together with whoever watched them; a server that is away is asked again."""
+    with server_may_be_away():
+        close_dead_runs(service)
+
+
+def say(line: str) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        print(f"seqclass up: {line}", file=sys.stderr, flush=True)

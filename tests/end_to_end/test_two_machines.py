@@ -1,0 +1,83 @@
+"""Two machines on one bucket: together they train twice as much, and one is lost."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from flows.service.processes import marked, run_of, runs
+from flows.service.server import Service
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.leases import LEASE_S, locked
+from seqclass.store.retrainings import retrainings_of
+from seqclass.store.root import Root
+from tests.support.servers import kept_server
+from tests.support.service import Up, command, ended, started
+from tests.support.stored import store_series
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+MODELS = ("one", "two")
+
+
+@contextmanager
+def machine(
+    root: Root, service: Service, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Up]:
+    """A ``seqclass up`` that has room for one training, and uses another's server."""
+    monkeypatch.setenv("HOME", str(home))
+    up = Up(root, 0, limit=1, **service.access)
+    try:
+        yield up
+    finally:
+        if up.process.poll() is None:
+            up.stop()
+
+
+def lose(up: Up) -> None:
+    """As when its power fails: nothing of it says a word."""
+    for pid in {up.process.pid, *marked(up.service.mark)}:
+        os.kill(pid, signal.SIGKILL)
+    up.process.wait()
+
+
+def train_both(root: Root, service: Service, spec: Path) -> None:
+    store_series(root, n=150)
+    spec.write_text(json.dumps({"members": ["convolutions"]}))
+    for name in MODELS:
+        trained = command("train", "toy", "--name", name, "--seeds", "1", "--spec", str(spec),
+                          "--root", root.url, **service.access)  # fmt: skip
+        assert trained.returncode == 0, trained.stderr
+
+
+def test_two_machines_train_side_by_side_and_one_goes_on_for_the_other(
+    bucket: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        service = stack.enter_context(kept_server(tmp_path / "server"))
+        train_both(bucket, service, tmp_path / "spec.json")
+        first, second = (
+            stack.enter_context(machine(bucket, service, tmp_path / name, monkeypatch))
+            for name in MODELS
+        )
+        store_series(bucket, n=210)
+        with locked(bucket, "models", "one"), locked(bucket, "models", "two"):
+            # Neither can end now, so each machine is full.
+            asked = {str(first.ask("retrain-model/local", model=name)): name for name in MODELS}
+            for run in asked:
+                started(first, run)
+            assert ended(first, first.ask("ingest/local"), 90).is_completed()
+            assert all(first.run(run).state.is_running() for run in asked)
+            [lost] = {run_of(pid) for pid in runs(second.service.mark)} & set(asked)
+            lose(second)
+        began = time.monotonic()
+        until(lambda: retrainings_of(bucket, asked[lost]), LEASE_S + 240)
+        with capsys.disabled():
+            print(f"\nfrom the loss to the decision elsewhere: {time.monotonic() - began:.0f} s")
+        assert [len(retrainings_of(bucket, name)) for name in MODELS] == [1, 1]
+        assert verify_tree(bucket)["bad"] == []
