@@ -70,6 +70,26 @@ def close_database() -> None:
             file.chmod(0o600)
 
 
+def queue_writers() -> None:
+    """Let transactions on a SQLite database wait for each other.
+
+    Prefect begins most of them as readers. SQLite refuses one that comes to write after another has
+    written meanwhile, however long its busy timeout: "database is locked".
+    """
+    from prefect.server.database import dependencies
+    from prefect.server.database.configurations import AioSqliteConfiguration
+    from prefect.server.utilities.database import get_dialect
+    from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+
+    class Queued(AioSqliteConfiguration):
+        def begin_transaction(self, session: Any, with_for_update: bool = False) -> Any:
+            return super().begin_transaction(session, with_for_update=True)
+
+    url = PREFECT_SERVER_DATABASE_CONNECTION_URL.value()
+    if get_dialect(url).name == "sqlite":
+        dependencies.MODELS_DEPENDENCIES["database_config"] = Queued(url)
+
+
 def serve(port: int) -> None:
     """Run a server on loopback until it is told to end."""
     import uvicorn
@@ -77,6 +97,7 @@ def serve(port: int) -> None:
     from prefect.settings import get_current_settings
 
     close_database()
+    queue_writers()
     server = get_current_settings().server
     uvicorn.run(
         guarded(create_app(final=True), port), host=LOCAL, port=port,

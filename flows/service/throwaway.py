@@ -17,7 +17,14 @@ from typing import IO
 from flows.service.processes import cause_in
 from flows.service.secrecy import new_password
 from flows.service.server import Service, answers, local_url, prefect_url
-from flows.service.serving import LOCAL, PRIVATE_UMASK, close_database, guarded, server_settings
+from flows.service.serving import (
+    LOCAL,
+    PRIVATE_UMASK,
+    close_database,
+    guarded,
+    queue_writers,
+    server_settings,
+)
 from seqclass.store.leases import locked
 from seqclass.store.root import open_root
 
@@ -81,6 +88,7 @@ def _serve(listener: socket.socket) -> None:
     from prefect.settings import get_current_settings
 
     close_database()
+    queue_writers()
     home, port = open_root(get_current_settings().home), listener.getsockname()[1]
 
     class Server(uvicorn.Server):
