@@ -1,5 +1,7 @@
 """What the commands print of datasets and files."""
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, TypedDict
 
 import typer
@@ -12,6 +14,9 @@ from seqclass.store.root import Root, shown
 if TYPE_CHECKING:
     from seqclass.store.formats.overview import Inspected
     from tasks.data.ingest import Imported
+
+
+MANY_COLUMNS = 4
 
 
 class DatasetSummary(TypedDict):
@@ -104,8 +109,8 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
         for name, value in file.items():
             if name != "columns":
                 add_row(table, name, str(value))
-        for column, role in file["columns"].items():
-            add_row(table, f"column {shown(column)}", role)
+        for columns, role in _runs(file["columns"]):
+            add_row(table, columns, role)
         print_table(table)
     low, typical, high = found["n_steps"]
     table = new_table("found", "")
@@ -119,10 +124,21 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
         if n:
             add_row(table, name, f"{n:,}")
     for name, channel in found["channels"].items():
-        limits = f"{channel['lowest']:g} to {channel['highest']:g}"
+        ends = channel["lowest"], channel["highest"]
+        limits = "no value" if ends[0] is None else f"{ends[0]:g} to {ends[1]:g}"
         add_row(table, f"channel {shown(name)}", f"{limits}, {channel['missing']:.1%} missing")
     print_table(table)
     _print_amiss(found["amiss"])
+
+
+def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Columns one after the other that are taken for the same, in a line where they are many."""
+    for role, group in groupby(columns, key=lambda name: columns[name]):
+        names = [shown(name) for name in group]
+        if len(names) > MANY_COLUMNS:
+            yield f"columns {names[0]} to {names[-1]}", f"{role} ({len(names):,})"
+        else:
+            yield from ((f"column {name}", role) for name in names)
 
 
 def _print_amiss(lines: list[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from seqclass.screening.contract import Profile
+from seqclass.screening.contract import Contract, Profile
 from seqclass.screening.policy import Policy
 from seqclass.screening.screening import Screening, ValidationContext, add_rows, contract_of
 from seqclass.store.datasets import Dataset, check_parent, committed_versions, open_dataset
@@ -69,8 +69,14 @@ def tables_of(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iter
         yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)
 
 
-def check_trainable(classes: list[str], n_series: int) -> None:
+def check_trainable(found: Contract, n_series: int) -> None:
     """Refuse what can never be trained on as it stands; series without any label may be scored."""
+    classes = list(found.classes)
+    if all(channel.low is None for channel in found.channels.values()):
+        raise ValueError(
+            f"PATH: expected numbers, got no value in {', '.join(found.channels)}; look at "
+            "how they are written with 'seqclass inspect PATH'"
+        )
     if classes and (len(classes) < 2 or n_series < 3):
         raise ValueError(
             f"PATH: expected at least 3 series of at least 2 classes, got {n_series} of "
@@ -110,4 +116,4 @@ def rehearse(root: Root, name: str, spec: ImportSpec) -> None:
         for _ in profiled(screening.passing(tables_of(paths, test_paths, spec)), profile):
             pass
     if parent is None and screening.kept:
-        check_trainable(list(profile.contract().classes), screening.kept)
+        check_trainable(profile.contract(), screening.kept)

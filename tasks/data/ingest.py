@@ -93,7 +93,7 @@ def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screeni
 
     def remarks() -> Remarks:
         if parent is None:
-            check_trainable(list(profile.contract().classes), screening.kept)
+            check_trainable(profile.contract(), screening.kept)
         screening.quarantine.commit(name)
         return {
             "parents": [parent.ref] if parent else [],

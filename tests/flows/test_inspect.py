@@ -104,3 +104,39 @@ def test_a_bad_file_is_refused_before_a_server_is_started(
     assert cure in err
     assert "write it again" not in err
     assert not root.exists("datasets")
+
+
+def test_the_steps_of_wide_text_stand_in_one_line(seqclass: Command, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    names = [f"{channel}{t}" for channel in "xy" for t in range(180)]
+    lines = [",".join(["ab"[i % 2], *(str(i * t) for t in range(360))]) for i in range(4)]
+    path.write_text("\n".join([",".join(["label", *names]), *lines, ""]))
+    code, out, err = seqclass("inspect", path, "--layout", "wide")
+    assert code == 0, err
+    assert len(out.splitlines()) < 30
+    assert "x0 to x179" in out
+    assert "step of y (180)" in out
+
+
+@pytest.mark.parametrize("value", ["inf", "1e300"])
+def test_a_look_says_what_an_import_refuses(seqclass: Command, tmp_path: Path, value: str) -> None:
+    path = logged(tmp_path / "in.csv")
+    path.write_text(path.read_text().replace("7,5", value, 1))
+    code, out, err = seqclass("inspect", path, *WORDS, "--ignore", "note")
+    assert code == 0, err
+    assert "1 series are infinite" in " ".join(out.split())
+    code, _, err = seqclass("import", path, "--name", "mine", *WORDS, "--ignore", "note")
+    assert code == 2
+    assert "finite numbers in column 'y'" in err
+
+
+def test_a_file_without_any_value_is_said_and_refused(seqclass: Command, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    rows = [f"s{i},{'ab'[i % 2]},{t}," for i in range(6) for t in range(3)]
+    path.write_text("\n".join(["series_id,label,step,x", *rows, ""]))
+    code, out, _ = seqclass("inspect", path)
+    assert code == 0
+    assert "6 series have no value at all" in " ".join(out.split())
+    code, _, err = seqclass("import", path, "--name", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "got no value in x" in err

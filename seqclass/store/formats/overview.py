@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,9 +15,11 @@ import pyarrow.parquet as pq
 
 from seqclass.store.formats.delimited import check_header
 from seqclass.store.formats.dialect import SHOWN, dialect_of
+from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.table import ColumnNames, check_columns, kept_columns
+from seqclass.store.formats.widetext import step_columns
 from seqclass.store.formats.workbook import read_sheet
 from seqclass.store.lookalikes import find_lookalikes
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
@@ -26,15 +29,17 @@ FEW = 100
 NO_LABEL = {"-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "missing",
             "unknown", "unlabelled", "unlabeled", "tbd"}  # fmt: skip
 """What people write where a series has no label."""
+MANY = 10
+"""Classes that are fractions from which on they are taken for a quantity."""
 NO_VALUE = {-99.0, -999.0, -999.25, -9999.0, -99999.0, -32768.0, 9999.0, 99999.0, 32767.0}
 """What loggers write where a value is missing."""
 
 
 class ChannelRange(TypedDict):
-    """Of one channel; ``missing``: share of its steps."""
+    """Of one channel; ``missing``: share of its steps. The limits are None where none is finite."""
 
-    lowest: float
-    highest: float
+    lowest: float | None
+    highest: float | None
     missing: float
 
 
@@ -81,6 +86,8 @@ class Overview:
     seen: set[bytes] = field(default_factory=set)
     copies: int = 0
     flat: int = 0
+    empty: int = 0
+    infinite: int = 0
 
     def watch(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Tables of series, each counted as it passes."""
@@ -107,9 +114,9 @@ class Overview:
 
     def _add_channel(self, name: str, flat: np.ndarray) -> None:
         low, high, holes, n = self.channels.get(name, [np.inf, -np.inf, 0, 0])
-        known = flat[~np.isnan(flat)]
-        if len(known):
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
+        known, finite = flat[~np.isnan(flat)], flat[np.isfinite(flat)]
+        if len(finite):
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
         self.channels[name] = [low, high, holes + len(flat) - len(known), n + len(flat)]
 
     def _add_series(self, values: np.ndarray, ends: np.ndarray) -> None:
@@ -119,7 +126,9 @@ class Overview:
             digest = hashlib.sha256(own.tobytes()).digest()
             self.copies += digest in self.seen
             self.seen.add(digest)
-            self.flat += len(own) > 1 and bool(((own == own[0]) | np.isnan(own)).all())
+            self.empty += bool(np.isnan(own).all())
+            self.infinite += bool(np.isinf(own).any())
+            self.flat += len(own) > 1 and _is_flat(own)
 
     def describe(self) -> Described:
         """Sizes, classes, ranges and warnings, for people and as JSON."""
@@ -133,13 +142,23 @@ class Overview:
             "groups": len(set().union(*self.groups.values())) if self.groups else None,
             "times": self.times or None,
             "channels": {
-                name: {"lowest": low, "highest": high, "missing": holes / max(n, 1)}
+                name: {
+                    "lowest": low if low <= high else None,
+                    "highest": high if low <= high else None,
+                    "missing": holes / max(n, 1),
+                }
                 for name, (low, high, holes, n) in self.channels.items()
             },
             "copies": self.copies,
             "flat": self.flat,
             "amiss": [*_of_labels(self, labelled), *_of_values(self)],
         }
+
+
+def _is_flat(values: np.ndarray) -> bool:
+    """Whether no channel ``(steps, channels)`` changes, and one at least has a value."""
+    is_known = not np.isnan(values).all()
+    return is_known and bool(((values == values[0]) | np.isnan(values)).all())
 
 
 def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
@@ -162,6 +181,12 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
 
 
 def _of_names(classes: Iterable[str]) -> Iterable[str]:
+    fractions = [name for name in classes if re.fullmatch(r"[+-]?\d*\.\d*[1-9]\d*", name)]
+    if len(fractions) > MANY and len(fractions) > len([*classes]) / 2:
+        yield (
+            f"{len(fractions)} classes are numbers such as {fractions[0]}: a quantity is no class; "
+            f"name the label with {option('--label-column', NAME)}, or turn it into a few classes"
+        )
     if alike := find_lookalikes(classes):
         yield f"classes {' and '.join(map(ascii, alike))} look the same: 'import' refuses them"
     spelt = {name.casefold(): name for name in classes}
@@ -177,6 +202,14 @@ def _of_values(seen: Overview) -> Iterable[str]:
         yield from _of_channel(name, *values)
     if seen.copies:
         yield f"{seen.copies:,} series are copies of others: repeats, or recordings taken twice?"
+    if seen.infinite:
+        yield (
+            f"{seen.infinite:,} series are infinite, or beyond float32, somewhere: 'import' "
+            "refuses them; correct the values, or say --policy infinite=quarantine"
+        )
+    if seen.empty:
+        what = "have no value at all: 'import' refuses a file in which all are so"
+        yield f"{seen.empty:,} series {what}"
     if seen.flat:
         yield f"{seen.flat:,} series never change: stuck, or left out of the recording?"
     if max(seen.lengths) == 1:
@@ -187,9 +220,9 @@ def _of_values(seen: Overview) -> Iterable[str]:
 
 def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> Iterable[str]:
     if holes == n:
-        yield f"channel {name!r} has no value at all: --ignore {name}"
+        yield f"channel {name!r} has no value at all: {option('--ignore', name)}"
     elif low == high:
-        yield f"channel {name!r} is {low:g} everywhere: --ignore {name}"
+        yield f"channel {name!r} is {low:g} everywhere: {option('--ignore', name)}"
     elif holes > n / 2:
         yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
     for end in sorted({low, high} & NO_VALUE):
@@ -226,10 +259,15 @@ def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
     kept, roles = set(kept_columns(columns, names)), names.roles
     step = names.step or "step"
     why = dict.fromkeys(names.ignore, "left out by --ignore")
-    return {
+    found = {
         name: why.get(name, "left out, not in --channels")
         if name not in kept
         else "step" if name == step and names.layout != "wide"
         else roles.get(name, name if name in KNOWN_COLUMNS else "channel")
         for name in columns
     }  # fmt: skip
+    if names.layout == "wide" and "step" not in found:
+        own = [name for name, role in found.items() if role == "channel"]
+        for channel, steps in step_columns(path, own, names).items():
+            found |= dict.fromkeys(steps, f"step of {channel}")
+    return found

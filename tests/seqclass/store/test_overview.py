@@ -69,9 +69,9 @@ def test_counts_are_those_of_the_rows_however_they_come(rows: list, cut: int) ->
     assert found["unlabelled"] == labels.count(None)
     assert found["channels"]["x"]["missing"] == pytest.approx(np.isnan(values).mean())
     known = values[~np.isnan(values)]
-    if len(known):
-        assert found["channels"]["x"]["lowest"] == known.min()
-        assert found["channels"]["x"]["highest"] == known.max()
+    lowest, highest = (known.min(), known.max()) if len(known) else (None, None)
+    assert found["channels"]["x"]["lowest"] == lowest
+    assert found["channels"]["x"]["highest"] == highest
     bits = {np.array(one, np.float32).tobytes() for one, _ in rows}
     assert found["copies"] == len(rows) - len(bits)
 
@@ -98,6 +98,10 @@ def test_what_is_well_says_nothing() -> None:
         (table([[NAN, NAN, 1], [NAN, 2, NAN]] * 2, ["a", "b"] * 2), "missing in 67% of the steps"),
         (table([[1, 2]] * 4, ["a", "b"] * 2), f"4 series: a first champion needs about {FEW}"),
         (table([[1, 2]] * 4, ["a", "N/A"] * 2), "class 'N/A' reads like no label"),
+        (table([[np.inf, 2], [1, 3]] * 2, ["a", "b"] * 2), "2 series are infinite, or beyond"),
+        (table([[NAN, NAN], [1, 3]] * 2, ["a", "b"] * 2), "2 series have no value at all"),
+        (table([[1, k] for k in range(40)], [str(0.01 + k / 7) for k in range(40)]),
+         "40 classes are numbers such as 0.01"),
         (table([[1, 2]] * 4, ["Up", "up"] * 2), "'Up' and 'up' differ in capitals alone"),
         (table([[1, 2], [3, -999]] * 2, ["a", "b"] * 2), "channel 'x' reaches -999: where that"),
         (table([[1, 2]] * 8, ["a", "b"] * 4, group=["p", "q"] * 4), "fewer than three groups"),
