@@ -15,6 +15,7 @@ from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
 from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.policy import apply_training_policy
 from tasks.registry.promote import Promotion, promote
 from tasks.registry.publish import publish
 from tasks.registry.register import register
@@ -43,9 +44,10 @@ def train_classifier(
         name: Name of the model; none takes that of the dataset.
         spec: How to train: seeds, members, budget, limits.
     """
-    spec, store = spec or TrainingSpec(), own_root(root)
+    store = own_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
+    spec = apply_training_policy(name, spec, store.url)
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
         split_rows(dataset, spec, workspace, store.url)

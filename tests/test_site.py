@@ -38,7 +38,7 @@ def test_every_page_is_there_and_loads_nothing_from_elsewhere(site: Path) -> Non
 
 def test_commands_and_python_names_are_taken_from_the_code(site: Path) -> None:
     commands = (site / "docs" / "commands.html").read_text()
-    for word in ("seqclass-train", "seqclass-generate-ragas", "--in-spite"):
+    for word in ("seqclass-train", "seqclass-generate-ragas", "--force"):
         assert word in commands
     names = (site / "docs" / "python.html").read_text()
     for name in ("SequenceClassifier.fit", "SequenceClassifier.explain", "load_model"):

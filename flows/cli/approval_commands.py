@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.command_line import REFUSED, complain
 from flows.cli.model_commands import tell_server
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
@@ -22,6 +23,8 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
     """Make a version that awaits approval the champion, with an audit entry."""
     store = place.store()
     move = _answer(store, model, True, reason)
+    if not move["moved"]:
+        raise typer.Exit(complain(f"{move['refused']}; 'seqclass decline' declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
     _show(f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}",
           move, place.as_json)  # fmt: skip

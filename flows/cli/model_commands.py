@@ -157,8 +157,8 @@ def promote(
     model: Annotated[str, typer.Argument(help="A model version: NAME@vN.")],
     place: Place,
     reason: ReasonOption = "by hand",
-    in_spite: Annotated[
-        bool, typer.Option("--in-spite", help="Even if the gate refused it.")
+    force: Annotated[
+        bool, typer.Option("--force", help="Overrule gate and approval; the audit says so.")
     ] = False,
 ) -> None:
     """Make a version the champion, with an audit entry."""
@@ -168,13 +168,13 @@ def promote(
     open_version(store, model)
     from tasks.registry.promote import promote_version
 
-    outcome = promote_version(store, model, reason, in_spite)
+    outcome = promote_version(store, model, reason, force)
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
     show_move(outcome, place.as_json)
     if outcome["refused"]:
-        raise typer.Exit(complain(f"{outcome['refused']}; --in-spite promotes it", REFUSED))
+        raise typer.Exit(complain(f"{outcome['refused']}; --force promotes it", REFUSED))
 
 
 def rollback(
@@ -211,7 +211,7 @@ def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     use_service(store)
     url = prefect_url()
     if url and (problem := server_problem(url)):
-        complain(f"done, but not announced: PREFECT_API_URL leads to {problem}", 0)
+        complain(f"decided, but not announced: PREFECT_API_URL leads to {problem}", 0)
     elif url:
         prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce", store)
         from tasks.retraining.announce import announce_move

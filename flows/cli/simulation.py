@@ -101,7 +101,7 @@ class _Replay:
 def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[Week]:
     """A person promotes what was refused, sees it, and takes it back."""
     by_hand = now + timedelta(hours=1)
-    promote_version(store, challenger, "I know better", in_spite=True, now=by_hand)
+    promote_version(store, challenger, "I know better", force=True, now=by_hand)
     yield _by_hand(number, "promoted", f"{challenger}: I know better")
     moved = roll_back(store, NAME, "answers got worse", by_hand + timedelta(hours=1))
     yield _by_hand(number, "rolled back", f"to {moved['to']}: answers got worse")

@@ -18,6 +18,17 @@ def stability_gate(
 
     The first three hold one value per seed, all of them from the same test rows.
     """
+    return refused_by(unstable(balanced_accuracy, macro_f1, restarts, n_classes, limits))
+
+
+def unstable(
+    balanced_accuracy: Sequence[float],
+    macro_f1: Sequence[float],
+    restarts: Sequence[int],
+    n_classes: int,
+    limits: Limits,
+) -> list[str]:
+    """Limits that seeds break, a sentence each; arguments as of ``stability_gate``."""
     n_seeds, floor = len(macro_f1), 1 / n_classes + limits.above_chance
     worst = min(balanced_accuracy)
     spread = float(np.std(macro_f1, ddof=1)) if n_seeds > 1 else 0.0
@@ -41,7 +52,7 @@ def stability_gate(
             f"{mean_restarts - limits.restarts:.2f} above the limit of {limits.restarts:g}; lower "
             "the learning rate, or check the labels"
         )
-    return refused_by(broken)
+    return broken
 
 
 def refused_by(reasons: list[str] | None) -> str | None:

@@ -1,6 +1,8 @@
 """What a challenger must keep to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from seqclass.training.spec import Limits
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,13 @@ class GateSpec:
                 raise ValueError(
                     f"{name}: expected at least 1, got {getattr(self, name)}; correct the value"
                 )
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a version is judged by: the gate, limits of seeds and of first champions, and whether
+    a person has the last word."""
+
+    gate: GateSpec = field(default_factory=GateSpec)
+    limits: Limits = field(default_factory=Limits)
+    approval: bool = False

@@ -107,9 +107,32 @@ def allowance(on_newest: Paired | None, spec: GateSpec) -> float:
     return max(spec.worse, on_newest["difference"])
 
 
-def gate_failures(
-    found: Paired, answers: Answers, classes: list[str], where: str, spec: GateSpec
-) -> list[str]:
+class Recall(TypedDict):
+    """Recall of a class by each of the two, and how many rows it has."""
+
+    rows: int
+    champion: float
+    challenger: float
+
+
+Recalls = dict[str, Recall]
+"""Recalls of the classes that have rows, by name."""
+
+
+def recalls_of(answers: Answers, classes: list[str]) -> Recalls:
+    """Recall of every class that has rows, on both sides."""
+    found = Recalls()
+    for code, name in enumerate(classes):
+        own = answers.of_class(code)
+        if len(own):
+            champion, challenger = (
+                float((side == own.truth).mean()) for side in (own.champion, own.challenger)
+            )
+            found[name] = {"rows": len(own), "champion": champion, "challenger": challenger}
+    return found
+
+
+def gate_failures(found: Paired, recalls: Recalls, where: str, spec: GateSpec) -> list[str]:
     """Why the challenger is not to be promoted by these rows, sentence by sentence.
 
     found: of ``compare_paired``. where: "old" or "newest".
@@ -125,22 +148,17 @@ def gate_failures(
             f"macro F1 on {found['rows']} {where} test rows falls by {-found['difference']:.3f}, "
             f"more than the limit of {spec.worse:g}"
         )
-    return said + _falls(answers, classes, where, spec)
+    return said + _falls(recalls, where, spec)
 
 
-def _falls(answers: Answers, classes: list[str], where: str, spec: GateSpec) -> list[str]:
+def _falls(recalls: Recalls, where: str, spec: GateSpec) -> list[str]:
     said = []
-    for code, name in enumerate(classes):
-        own = answers.of_class(code)
-        if len(own) < spec.class_rows:
-            continue
-        before, after = (
-            float((side == own.truth).mean()) for side in (own.champion, own.challenger)
-        )
+    for name, own in recalls.items():
         limit = (spec.class_falls or {}).get(name, spec.class_fall)
-        if before - after > limit:
+        if own["rows"] >= spec.class_rows and own["champion"] - own["challenger"] > limit:
             said.append(
-                f"class {name} falls from recall {before:.3f} to {after:.3f} on {len(own)} {where} "
-                f"test rows, more than the limit of {limit:g}"
+                f"class {name} falls from recall {own['champion']:.3f} to "
+                f"{own['challenger']:.3f} on {own['rows']} {where} test rows, more than the limit "
+                f"of {limit:g}"
             )
     return said

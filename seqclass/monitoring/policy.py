@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.training.spec import Limits, TrainingSpec
 
 JUDGING = ("gate", "drift", "significance", "least_drop")
 """Fields of a retraining that judge a challenger, which no single run chooses."""
@@ -55,3 +57,36 @@ def spec_under(policy: ModelPolicy | None, given: RetrainSpec | None) -> Retrain
             )
     judged = replace(given, **{name: getattr(own, name) for name in JUDGING})
     return replace(judged, approval=True, approval_s=own.approval_s) if own.approval else judged
+
+
+def rules_under(policy: ModelPolicy | None) -> Rules | None:
+    """What the policy judges every version by; None without a policy.
+
+    Limits are those of the policy's ``training``; one without judges by the defaults.
+    """
+    if policy is None:
+        return None
+    own = policy.retraining
+    return Rules(own.gate, own.training.limits if own.training else Limits(), own.approval)
+
+
+def training_under(
+    policy: ModelPolicy | None, given: TrainingSpec | None, known: TrainingSpec
+) -> TrainingSpec:
+    """How a version is trained: as given, or as known, with limits and test rows as of the policy.
+
+    given: what a run asks for; ValueError where its ``limits`` or ``split_seed`` are others than
+    the policy's. known: how the champion was trained.
+    """
+    if policy is None:
+        return given or known
+    own = policy.retraining.training or replace(known, limits=Limits())
+    for name in ("limits", "split_seed"):
+        usual = (getattr(own, name), getattr(TrainingSpec(), name))
+        if given is not None and getattr(given, name) not in usual:
+            raise ValueError(
+                f"training.{name}: expected that of the model's policy, got another; leave it "
+                "out, or change the policy with 'seqclass policy'"
+            )
+    training = given or policy.retraining.training or known
+    return replace(training, limits=own.limits, split_seed=own.split_seed)

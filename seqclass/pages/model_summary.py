@@ -143,7 +143,8 @@ def _moves(root: Root, known: ModelSummary, bad: Bad) -> tuple[Move, ...]:
 def _move(root: Root, name: str, entry: str) -> Move:
     found = read_entry(root, name, entry)
     told = {key: str(value) for key, value in found.record.items() if value is not None}
-    evidence = found.record.get("evidence")
+    stored = found.record.get("evidence")
+    evidence = stored if isinstance(stored, dict) else {}
     return Move(
         entry=entry,
         number=found.number,
@@ -154,7 +155,8 @@ def _move(root: Root, name: str, entry: str) -> Move:
         candidate=told.get("candidate"),
         actor=told.get("actor", ""),
         reason=told.get("reason", ""),
-        by_hand=isinstance(evidence, dict) and evidence.get("by") == "hand",
+        by_hand=evidence.get("by") == "hand",
+        forced=bool(evidence.get("forced")),
     )
 
 

@@ -34,7 +34,8 @@ class Version:
 
 @dataclass(frozen=True)
 class Move:
-    """An entry of the audit; ``entry`` is its file's name. by_hand: a person's word, no gate's."""
+    """An entry of the audit; ``entry`` is its file's name. by_hand: a person's word, no gate's;
+    forced: it overruled gate or approval."""
 
     entry: str
     number: int
@@ -46,6 +47,7 @@ class Move:
     actor: str
     reason: str
     by_hand: bool
+    forced: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,62 @@
-"""Task: compare a candidate with the champion on the same test rows."""
+"""Task: compare a candidate with the champion, on rows that neither was trained on, and judge."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, TypedDict
 
+import numpy as np
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.evaluation.metrics import log_loss, scores
-from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
-from seqclass.monitoring.gate import refused_by
-from seqclass.monitoring.paired import Paired
-from seqclass.store.datasets import open_checked
-from seqclass.store.manifests import decision_of
+from seqclass.evaluation.decisions import predict_labels
+from seqclass.inference.prediction import answer_rows
+from seqclass.monitoring.decide import (
+    Evidence,
+    LabelEvidence,
+    Refuse,
+    SeedEvidence,
+    decide,
+    doubt_of,
+)
+from seqclass.monitoring.gate_spec import Rules
+from seqclass.monitoring.paired import Answers, Paired, Recalls, compare_paired, recalls_of
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
+from seqclass.store.manifests import decision_of, known_dataset
 from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
 from seqclass.store.registry import champion_of
+from seqclass.store.retrainings import Pair
 from seqclass.store.root import Root, open_root
-from seqclass.store.split import SPLIT, read_split
+from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.replicas import predict_rows
 from tasks.compute.workers import workers
+from tasks.data.split import split_of
 
 
-class Verdict(TypedDict):
-    """Whether a candidate is better than the champion, and why, as ``comparison.json`` has it.
+class Verdict(Evidence):
+    """The evidence of a candidate, the rules that it was judged by, and what they say of it, as
+    ``comparison.json`` has it. reasons: what speaks against; doubted: whether new labels are."""
 
-    reasons: what speaks against, none where it is better. old, newest: comparisons of a
-    retraining on old and new test rows. doubted: whether the new labels are.
-    """
-
-    champion: str | None
+    rules: dict[str, Any]
     better: bool
     reason: str
-    candidate_scores: NotRequired[dict[str, float]]
-    champion_scores: dict[str, float] | None
-    reasons: NotRequired[list[str]]
-    doubted: NotRequired[bool]
-    old: NotRequired[Paired | None]
-    newest: NotRequired[Paired | None]
+    reasons: list[str]
+    doubted: bool
+
+
+class PairedEvidence(TypedDict):
+    """Champion and candidate on the same rows: see ``Evidence``."""
+
+    incomparable: str | None
+    new_rows: int
+    old: Paired | None
+    newest: Paired | None
+    recalls: dict[str, Recalls]
+
+
+UNPAIRED: PairedEvidence = {
+    "incomparable": None, "new_rows": 0, "old": None, "newest": None, "recalls": {},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,107 +68,179 @@ class Candidate:
     workspace: str
 
 
+class Side(NamedTuple):
+    """One of two models: its file, the channels that it takes, its classes and its offsets."""
+
+    path: str
+    channels: list[str]
+    classes: list[str]
+    offsets: Sequence[float] | None
+
+
 @task(name="compare")
-def compare(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
-    """Store which is better on the candidate's test rows: the candidate or the champion."""
+def compare(
+    dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str
+) -> Verdict:
+    """Judge a candidate beside the champion, if there is one, and store the verdict."""
     root = open_root(root_url)
-    candidate = Candidate(dataset_ref, spec, workspace)
-    verdict = compare_with(champion_of(root, name), candidate, name, root)
-    root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
+    verdict = compare_with(champion_of(root, name), Candidate(dataset_ref, spec, workspace), name,
+                           root)  # fmt: skip
+    store_verdict(root, workspace, verdict)
     get_run_logger().info("%s", verdict["reason"])
-    return workspace
+    return verdict
 
 
 def compare_with(champion: str | None, candidate: Candidate, name: str, root: Root) -> Verdict:
-    """Whether a candidate beats a champion version, and why.
+    """The verdict on a candidate beside a champion version, by the limits of its training."""
+    paired = UNPAIRED
+    if champion is not None:
+        latest = open_checked(root, candidate.dataset)
+        paired, _ = pair_with(read_model(root, name, champion), latest, candidate)
+    evidence = evidence_of(root, candidate, champion, paired)
+    return verdict_of(evidence, Rules(limits=candidate.training.limits))
 
-    Better is a higher macro F1, or the same macro F1 and a lower log-loss. Without a champion,
-    chance and the baselines are what a candidate has to beat, or not to be beaten by.
-    """
-    folder = candidate.workspace
-    own = json.loads(root.fs.cat_file(f"{folder}/metrics.json"))
-    reached = {k: own["metrics"][k] for k in ("macro_f1", "log_loss")}
-    refused = json.loads(root.fs.cat_file(f"{folder}/stability.json"))["refused"]
-    if refused is not None:
-        return {
-            "champion": champion,
-            "better": False,
-            "reason": refused,
-            "candidate_scores": reached,
-            "champion_scores": None,
-        }
-    if champion is None:
-        return {**_first(own["evidence"], candidate.training, name), "candidate_scores": reached}
-    held = _champion_scores(read_model(root, name, champion), own["classes"], candidate)
+
+def evidence_of(
+    root: Root,
+    candidate: Candidate,
+    champion: str | None,
+    paired: PairedEvidence,
+    labels: LabelEvidence | None = None,
+) -> Evidence:
+    """What a candidate's workspace and its comparison with the champion say."""
+    metrics = _read(root, f"{candidate.workspace}/metrics.json")
+    seeds = _read(root, f"{candidate.workspace}/stability.json")["seeds"]
+    of_seeds: SeedEvidence = {
+        "balanced_accuracy": [seed["balanced_accuracy"] for seed in seeds],
+        "macro_f1": [seed["macro_f1"] for seed in seeds],
+        "restarts": [seed["restarts"] for seed in seeds],
+        "n_classes": len(metrics["classes"]),
+    }
     return {
         "champion": champion,
-        "better": held is not None and _key(reached) > _key(held),
-        "reason": _reason(champion, reached, held, own["test_rows"]),
-        "candidate_scores": reached,
-        "champion_scores": held,
+        "seeds": of_seeds,
+        "macro_f1": metrics["metrics"]["macro_f1"],
+        "first": metrics["evidence"],
+        **paired,
+        "labels": labels,
     }
 
 
-def _first(evidence: FirstEvidence, spec: TrainingSpec, name: str) -> Verdict:
-    """Whether a model becomes the first champion of its name, and if not, what speaks against."""
-    reasons = first_champion_failures(evidence, spec.limits)
-    passed = f"the first model named {name!r} becomes its champion"
+def verdict_of(evidence: Evidence, rules: Rules) -> Verdict:
+    """What the rules say of this evidence, in one record; a person is asked later."""
+    decision = decide(evidence, rules)
+    reasons = list(decision.reasons) if isinstance(decision, Refuse) else []
     return {
-        "champion": None,
+        **evidence,
+        "rules": asdict(rules),
         "better": not reasons,
-        "reason": refused_by(reasons) or passed,
+        "reason": "; ".join(reasons) if isinstance(decision, Refuse) else decision.reason,
         "reasons": reasons,
-        "champion_scores": None,
+        "doubted": doubt_of(evidence, rules.gate) is not None,
     }
 
 
-def _key(found: dict[str, float]) -> tuple[float, float]:
-    return found["macro_f1"], -found["log_loss"]
+def store_verdict(root: Root, workspace: str, verdict: Verdict) -> None:
+    """Keep the verdict with the candidate."""
+    root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
 
 
-def _reason(
-    champion: str, candidate: dict[str, float], held: dict[str, float] | None, n_rows: int
-) -> str:
-    if held is None:
-        return (
-            f"champion {champion} answers other classes or takes other channels, so the two can't "
-            "be compared; it stays, train under another name to start a new line"
-        )
-    figures = (
-        f"macro F1 {candidate['macro_f1']:.4f} against {held['macro_f1']:.4f}, log-loss "
-        f"{candidate['log_loss']:.3g} against {held['log_loss']:.3g}, "
-        f"on the same {n_rows} test rows"
-    )
-    if _key(candidate) > _key(held):
-        return f"better than champion {champion}: {figures}"
-    if _key(candidate) == _key(held):
-        return f"exactly as good as champion {champion}, which stays: {figures}"
-    return f"not better than champion {champion}, which stays: {figures}"
-
-
-def _champion_scores(
-    champion: Model, classes: list[str], candidate: Candidate
-) -> dict[str, float] | None:
-    """The champion's scores on the candidate's test rows; None where it can't answer them."""
-    root = champion.root
-    dataset = open_checked(root, candidate.dataset)
-    theirs = champion.manifest
-    if theirs["classes"] != classes or theirs["channels"] != dataset.channels:
-        return None
-    same_rows = ids_of(root, f"{candidate.workspace}/{ANSWERS}") == ids_of(
-        root, champion.path(ANSWERS)
-    )
-    if same_rows and theirs["dataset"] == dataset.ref:
-        known = champion.read_json("metrics.json")["metrics"]
-        return {k: known[k] for k in ("macro_f1", "log_loss")}
-    chosen = read_split(root, f"{candidate.workspace}/{SPLIT}")
-    job = (predict_rows, (dataset, chosen.test, [champion.path("model.keras")]))
-    [[probabilities]] = workers().run([job])
-    y = chosen.codes[chosen.test]
-    return {
-        "macro_f1": scores(probabilities, y, offsets_of(champion))["macro_f1"],
-        "log_loss": log_loss(probabilities, y),
+def pair_with(
+    champion: Model, latest: Dataset, candidate: Candidate, fresh: set[str] | None = None
+) -> tuple[PairedEvidence, Answers]:
+    """Both models on rows that neither was trained on: old and newest ones; and what they answer
+    to those of the newest that are ``fresh``."""
+    root, workspace = champion.root, candidate.workspace
+    metrics = _read(root, f"{workspace}/metrics.json")
+    theirs, classes = champion.manifest["classes"], metrics["classes"]
+    channels = open_dataset(root, candidate.dataset).channels
+    if not set(theirs) & set(classes) or not set(champion.manifest["channels"]) <= set(channels):
+        return {**UNPAIRED, "incomparable": _other(champion)}, _none()
+    known = pairs_of(open_dataset(root, known_dataset(champion.manifest)))
+    new = {i for i, _ in pairs_of(latest) - known}
+    old_ids, new_ids = _frozen_ids(champion, new, candidate)
+    wanted = (old_ids, new_ids, new_ids & (fresh or set()))
+    every = sorted({*theirs, *classes})
+    sides = (
+        Side(champion.path("model.keras"), champion.manifest["channels"], theirs,
+             offsets_of(champion)),
+        Side(f"{workspace}/model.keras", channels, classes, metrics["decision"]["offsets"]),
+    )  # fmt: skip
+    old, newest, of_fresh = _answers(latest, wanted, every, sides)
+    seed = candidate.training.split_seed
+    found: PairedEvidence = {
+        "incomparable": None,
+        "new_rows": len(new),
+        "old": compare_paired(old, len(every), seed) if len(old) else None,
+        "newest": compare_paired(newest, len(every), seed) if len(newest) else None,
+        "recalls": {"old": recalls_of(old, every), "newest": recalls_of(newest, every)},
     }
+    return found, of_fresh
+
+
+def _other(champion: Model) -> str:
+    return (
+        f"champion {champion.version} answers other classes or takes other channels, so the two "
+        "can't be compared; it stays, train under another name to start a new line"
+    )
+
+
+def pairs_of(dataset: Dataset) -> set[Pair]:
+    """Ids with their labels: a row whose label has been corrected is another pair."""
+    table = dataset.labels()
+    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def _frozen_ids(champion: Model, new: set[str], candidate: Candidate) -> tuple[set[str], set[str]]:
+    """Ids of test rows of the champion, and of those of the candidate that are new to the
+    champion; none of them has trained either of the two.
+
+    A row with another label than the champion knew is new: its old label is no evidence.
+    """
+    root, workspace = champion.root, candidate.workspace
+    split = read_split(root, f"{workspace}/{SPLIT}")
+    learned = _trained_on(open_checked(root, candidate.dataset), split)
+    own = open_dataset(root, champion.manifest["dataset"])
+    old = set(ids_of(root, champion.path(ANSWERS))) - learned - new
+    newest = set(ids_of(root, f"{workspace}/{ANSWERS}")) & new
+    return old, newest - _trained_on(own, split_of(champion))
+
+
+def _trained_on(dataset: Dataset, split: Split) -> set[str]:
+    ids = dataset.labels()["series_id"].to_pylist()
+    return {ids[row] for row in split.train}
+
+
+def _answers(
+    latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
+) -> list[Answers]:
+    """What champion and challenger say of the rows with each of these sets of ids."""
+    table = latest.labels()
+    ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
+    number = {name: code for code, name in enumerate(classes)}
+    every = set().union(*wanted)
+    kept = [r for r, i in enumerate(ids) if i in every and labels[r] in number]
+    rows = np.array(kept, dtype=np.int64)
+    if not len(rows):
+        return [_none() for _ in wanted]
+    jobs = [(latest, rows, side.path, side.channels) for side in sides]
+    found = workers().run([(answer_rows, job) for job in jobs])
+    codes = [
+        predict_labels(own["probabilities"], side.offsets)
+        for own, side in zip(found, sides, strict=True)
+    ]
+    said = [
+        np.array([number[side.classes[code]] for code in own])
+        for own, side in zip(codes, sides, strict=True)
+    ]
+    truth = np.array([number[labels[row]] for row in rows])
+    parts = [np.array([ids[row] in some for row in rows]) for some in wanted]
+    return [Answers(truth[part], said[0][part], said[1][part]) for part in parts]
+
+
+def _none() -> Answers:
+    empty = np.empty(0, dtype=np.int64)
+    return Answers(empty, empty, empty)
 
 
 def offsets_of(model: Model) -> Sequence[float] | None:
@@ -162,3 +252,7 @@ def ids_of(root: Root, path: str) -> list[str]:
     """The series that a table of answers answers."""
     with root.fs.open(path, "rb") as file:
         return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
+
+
+def _read(root: Root, path: str) -> dict[str, Any]:
+    return json.loads(root.fs.cat_file(path))

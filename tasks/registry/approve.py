@@ -5,6 +5,8 @@ from datetime import datetime
 
 from prefect import get_run_logger, task
 
+from seqclass.monitoring.decide import Refuse
+from seqclass.monitoring.gate import refused_by
 from seqclass.store.approvals import Question, open_question
 from seqclass.store.audit import actor, next_moment
 from seqclass.store.leases import locked
@@ -14,11 +16,12 @@ from seqclass.store.registry import (
     champion_of,
     check_model,
     move_champion,
+    open_model,
     write_refusal,
 )
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
-from tasks.registry.promote import Move, moved_to
+from tasks.registry.promote import Move, decide_version, moved_to
 
 LONGEST_NAME = 80
 
@@ -50,6 +53,9 @@ def named_in_form(name: str) -> str:
 def answer(ref: str, said: Answer, root_url: str) -> Move:
     """Let a version that awaits approval become champion, or decline it."""
     move = answer_question(open_root(root_url), ref, said)
+    if said.approve and not move["moved"]:
+        raise ValueError(f"MODEL: expected a version that the policy lets in, got {ref}: "
+                         f"{move['refused']}; decline it, or change the policy")  # fmt: skip
     get_run_logger().info("%s: %s", ref, "approved" if move["moved"] else "declined")
     return move
 
@@ -57,7 +63,8 @@ def answer(ref: str, said: Answer, root_url: str) -> Move:
 def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = None) -> Move:
     """Carry out a person's answer, with an entry in the audit.
 
-    ValueError where the version awaits no approval, or its time is over.
+    ValueError where the version awaits no approval, or its time is over. What the policy of now
+    refuses is not approved, and the question stays open.
     """
     wanted = ModelRef.parse(ref)
     name = check_model(root, wanted.name)
@@ -67,7 +74,11 @@ def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = N
         question = _question_about(root, wanted, moment)
         evidence = {"by": "hand", "question": question.number}
         grounds = Grounds(said.actor, said.reason, evidence, moment)
-        move = moved_to(name, champion_of(root, name), question.version)
+        champion = champion_of(root, name)
+        move = moved_to(name, champion, question.version)
+        decision = decide_version(open_model(root, wanted.short), champion)
+        if said.approve and isinstance(decision, Refuse):
+            return {**move, "moved": False, "refused": refused_by(list(decision.reasons))}
         if said.approve:
             move_champion(root, name, question.version, grounds)
         else:

@@ -1,11 +1,16 @@
 """Moving a champion: by the task, to a better version; by hand, to any, or back."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
 from prefect import get_run_logger, task
 
+from seqclass.monitoring.decide import Ask, Decision, Promote, Refuse, decide_stored
 from seqclass.monitoring.gate import refused_by
+from seqclass.monitoring.gate_spec import Rules
+from seqclass.monitoring.policy import rules_under
+from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.policies import policy_of
 from seqclass.store.approvals import Question, ask, how_to_answer, open_question
 from seqclass.store.audit import actor, next_moment
@@ -25,7 +30,7 @@ from seqclass.store.registry import (
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.compare import Candidate, Verdict, compare_with
+from tasks.evaluation.compare import Candidate, compare_with
 
 
 class Promotion(TypedDict):
@@ -53,54 +58,77 @@ Move = TypedDict(
 
 @task(name="promote")
 def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
-    """Move the champion if the model is better; say what was decided.
+    """Move the champion if ``decide`` says so, or ask a person; say what was decided.
 
     The stored comparison counts only if the champion is still the one it was made with.
     """
     root = open_root(root_url)
     model = open_model(root, model_ref)
-    with locked(root, "models", model.name):
-        replay_pending(root, model.name)
+    name = model.name
+    with locked(root, "models", name):
+        replay_pending(root, name)
         verdict = _current_verdict(model, spec)
-        question = _ask(model, verdict) if verdict["better"] else None
-        if verdict["better"] and question is None:
-            grounds = Grounds(actor(), verdict["reason"], verdict)
-            move_champion(root, model.name, model.version, grounds)
-    waits = f"; {how_to_answer(model.name, question)}" if question else ""
-    get_run_logger().info("%s: %s%s", model.ref, verdict["reason"], waits)
+        decision = decide_stored(verdict, champion_of(root, name), policy_rules(root, name))
+        if isinstance(decision, Promote):
+            move_champion(root, name, model.version, Grounds(actor(), decision.reason, verdict))
+        question = _ask(model, decision, verdict) if isinstance(decision, Ask) else None
+    said = "; ".join(decision.reasons) if isinstance(decision, Refuse) else decision.reason
+    said += f"; {how_to_answer(name, question)}" if question else ""
+    get_run_logger().info("%s: %s", model.ref, said)
     return {
-        "promoted": verdict["better"] and question is None,
-        "decision": f"{verdict['reason']}{waits}",
-        "refused": model.manifest["refused"] or refused_by(verdict.get("reasons")),
+        "promoted": isinstance(decision, Promote),
+        "decision": said,
+        "refused": None if _is_idle(decision) else model.manifest["refused"] or _refusal(decision),
         "awaits_approval": question is not None,
     }
 
 
-def _current_verdict(model: Model, spec: TrainingSpec) -> Verdict:
+def _current_verdict(model: Model, spec: TrainingSpec) -> Mapping[str, Any]:
     champion = champion_of(model.root, model.name)
-    verdict = cast(Verdict, model.read_json(COMPARISON))
-    if verdict["champion"] == champion:
+    verdict = model.read_json(COMPARISON)
+    if verdict.get("champion") == champion:
         return verdict
     candidate = Candidate(model.manifest["dataset"], spec, model.folder)
     return compare_with(champion, candidate, model.name, model.root)
 
 
-def _ask(model: Model, verdict: Verdict) -> Question | None:
-    """The question that a better version leaves where the model's policy wants a person's word."""
-    policy = policy_of(model.root, model.name)
-    if policy is None or not policy.retraining.approval:
-        return None
-    now = next_moment(model.root, model.name)
-    grounds = Grounds(actor(), verdict["reason"], verdict)
-    until = now + timedelta(seconds=policy.retraining.approval_s)
-    ask(model.root, model.name, model.version, grounds, until)
-    return open_question(model.root, model.name)
+def _is_idle(decision: Decision) -> bool:
+    """Whether a training on the champion's own rows has merely not made it better."""
+    return isinstance(decision, Refuse) and decision.gains_nothing
+
+
+def _refusal(decision: Decision) -> str | None:
+    return refused_by(list(decision.reasons)) if isinstance(decision, Refuse) else None
+
+
+def policy_rules(root: Root, name: str) -> Rules | None:
+    """What the policy of a model judges by; None where it has none."""
+    return rules_under(policy_of(root, name))
+
+
+def decide_version(model: Model, champion: str | None) -> Decision:
+    """Judge a registered version by what stands in it, under the policy that there is now."""
+    stored = model.read_json(COMPARISON) if model.has(COMPARISON) else {}
+    return decide_stored(stored, champion, policy_rules(model.root, model.name))
+
+
+def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | None:
+    """The question about this version, which is asked anew only where it is not open."""
+    root, name = model.root, model.name
+    question = open_question(root, name)
+    if question is not None and question.version == model.version:
+        return question
+    policy = policy_of(root, name)
+    seconds = (policy.retraining if policy else RetrainSpec()).approval_s
+    until = next_moment(root, name) + timedelta(seconds=seconds)
+    ask(root, name, model.version, Grounds(actor(), decision.reason, verdict), until)
+    return open_question(root, name)
 
 
 def promote_version(
-    root: Root, ref: str, reason: str, in_spite: bool, now: datetime | None = None
+    root: Root, ref: str, reason: str, force: bool = False, now: datetime | None = None
 ) -> Move:
-    """Make a version the champion; one that the gate refused only ``in_spite`` of that.
+    """Make a version the champion if ``decide`` lets it, or by ``force``, as the audit then says.
 
     now: a simulated time.
     """
@@ -109,17 +137,28 @@ def promote_version(
     with locked(root, "models", name):
         replay_pending(root, name)
         before = champion_of(root, name)
-        refused = None if before == model.version or in_spite else _refusal_of(model)
-        if before == model.version or refused:
+        if before == model.version:
+            return {**moved_to(name, before, model.version), "moved": False, "refused": None}
+        refused, forced = _against(model, before, force)
+        if refused:
             return {**moved_to(name, before, model.version), "moved": False, "refused": refused}
-        move_champion(root, name, model.version, Grounds(actor(), reason, {"by": "hand"}, now))
+        evidence = {"by": "hand", **({"forced": forced} if forced else {})}
+        move_champion(root, name, model.version, Grounds(actor(), reason, evidence, now))
     return {**moved_to(name, before, model.version), "refused": None}
 
 
-def _refusal_of(model: Model) -> str | None:
-    """What a gate had against a version when it was made."""
-    stability = model.manifest["refused"]
-    return stability or refused_by(model.read_json(COMPARISON).get("reasons"))
+def _against(model: Model, champion: str | None, force: bool) -> tuple[str | None, list[str]]:
+    """Why a version can't be promoted by hand, if it can't; and what ``force`` overrules."""
+    decision = decide_version(model, champion)
+    if isinstance(decision, Promote):
+        return None, []
+    if force:
+        wanted = ["the policy wants a person's approval"]
+        return None, list(decision.reasons) if isinstance(decision, Refuse) else wanted
+    if isinstance(decision, Refuse):
+        return model.manifest["refused"] or _refusal(decision), []
+    question = _ask(model, decision, model.read_json(COMPARISON))
+    return how_to_answer(model.name, question) if question else None, []
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) -> Move:

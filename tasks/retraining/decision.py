@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypedDict, cast
 
 from prefect import get_run_logger, task
 
+from seqclass.monitoring.decide import Ask, Promote, Refuse, decide_stored
 from seqclass.monitoring.quality import QualityChange
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.approvals import Question, how_to_answer, with_until
@@ -24,6 +25,7 @@ from seqclass.store.retrainings import (
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tasks.evaluation.compare import Verdict
+from tasks.registry.promote import policy_rules
 from tasks.retraining.detection import NewData, Round, attempt_at
 from tasks.retraining.inspect_rows import Compared, Seen, new_rows
 
@@ -158,22 +160,21 @@ def _look(new_data: NewData, seen: Seen) -> Outcome:
 
 
 def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
-    """What the audit will say; a champion that was moved meanwhile is beaten by nobody."""
+    """What the audit will say: ``decide`` beside the champion, under the policy, of this moment."""
     model, verdict = open_model(root, challenge.challenger), challenge.verdict
     current, number = champion_of(root, model.name), next_number(root, model.name)
-    until = now + timedelta(seconds=spec.approval_s)
-    reasons = list(verdict["reasons"])
-    if current != verdict["champion"]:
-        reasons.append(
-            f"the champion was moved to {current} meanwhile, and the challenger was compared "
-            f"with {verdict['champion']}; retrain again"
-        )
-    what = REFUSE if reasons else ASK if spec.approval else "promote"
-    why = "; ".join(reasons) or verdict["reason"]
-    waits = how_to_answer(model.name, Question(number, model.version, why, until))
+    decision = decide_stored(verdict, current, policy_rules(root, model.name))
+    reasons = list(decision.reasons) if isinstance(decision, Refuse) else [decision.reason]
+    what, evidence = REFUSE, dict[str, Any](verdict)
+    if isinstance(decision, Promote):
+        what = "promote"
+    elif isinstance(decision, Ask):
+        what, until = ASK, now + timedelta(seconds=spec.approval_s)
+        waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until))
+        evidence, reasons = with_until(verdict, until), [*reasons, waits]
     return {
         "decision": DECISIONS[what],
-        "reasons": reasons or [verdict["reason"], *[waits] * (what == ASK)],
+        "reasons": reasons,
         "challenger": model.ref,
         "doubted": verdict["doubted"],
         "settled": current == verdict["champion"],
@@ -183,8 +184,8 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
             "champion": current,
             "version": model.version,
             "actor": actor(),
-            "reason": why,
-            "evidence": with_until(verdict, until) if what == ASK else verdict,
+            "reason": reasons[0] if what == ASK else "; ".join(reasons),
+            "evidence": evidence,
         },
     }
 

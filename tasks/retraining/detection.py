@@ -21,6 +21,7 @@ from seqclass.store.retrainings import (
     suspect_labels,
 )
 from seqclass.store.root import Bad, Root, open_root
+from tasks.evaluation.compare import pairs_of
 
 
 @dataclass(frozen=True)
@@ -162,12 +163,6 @@ def _before_next_try(root: Root, new_data: NewData, spec: RetrainSpec, now: date
         f"try {attempt.tries} of {spec.tries} failed: {attempt.error or NO_WORD}; the next follows "
         f"{attempt.next_try.astimezone(UTC):%H:%M:%S} UTC"
     )
-
-
-def pairs_of(dataset: Dataset) -> set[Pair]:
-    """Ids with their labels: a row whose label has been corrected is another pair."""
-    table = dataset.labels()
-    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
 def fresh_ids(

@@ -204,7 +204,7 @@ DEEDS = {
         lambda r: n_rows(r) == 8,
     ),
     "promote": Deed(
-        lambda r, f: promote_version(r, "m@v1", "why", False, datetime.now(UTC)), two_versions,
+        lambda r, f: promote_version(r, "m@v1", "why", True, datetime.now(UTC)), two_versions,
         lambda r: champion_of(r, "m") == "v1",
     ),
     "rollback": Deed(

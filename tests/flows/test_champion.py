@@ -34,7 +34,7 @@ def flip(root: Root, *path: str) -> None:
 def test_a_damaged_version_is_not_promoted(two: Root, seqclass: Command, artifact: str) -> None:
     store_version(two, "m")
     flip(two, "v3", artifact)
-    code, out, err = seqclass("promote", "m@v3", "--in-spite")
+    code, out, err = seqclass("promote", "m@v3", "--force")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert f"models/m/v3/{artifact}" in err
     assert champion_of(two, "m") == "v2"

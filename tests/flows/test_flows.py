@@ -215,7 +215,7 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     assert code == 0, err
     assert re.search(r"train: expect about \d+ s.*: seeds 2, ", err)
     assert (found["model"], found["promoted"], found["refused"]) == ("models/toy@v2", False, None)
-    assert found["decision"].startswith("exactly as good as champion v1")
+    assert found["decision"].startswith("it learned no new rows and is not better")
     assert champion_of(root, "toy") == "v1"
     first = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
     hashes = [[seed["weights_sha256"] for seed in seeds] for seeds in (first, found["seeds"])]
@@ -256,19 +256,20 @@ def test_a_better_model_takes_the_place_of_a_worse_one(
     second = seqclass_json("train", "toy", *words)
     assert first["metrics"]["macro_f1"] < 1
     assert second["promoted"]
-    assert "better than champion v1: macro F1 1.0000 against" in second["decision"]
+    assert "not worse than champion v1: macro F1 1.0000 against" in second["decision"]
     assert champion_of(root, "line") == "v2"
     assert [entry["from"] for entry in read_audit(root, "line")] == [None, "v1"]
 
 
 def test_a_champion_of_other_classes_stays(
-    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], cheap: Path
+    trained: tuple[Root, dict], seqclass: Command, cheap: Path
 ) -> None:
     root, _ = trained
     other = store_series(root, "other", label=["p", "q"] * 30)
-    words = ("--seeds", 1, "--spec", cheap, "--name", "toy", "--root", root.path)
-    found = seqclass_json("train", other.ref, *words)
-    assert not found["promoted"]
+    words = ("--seeds", 1, "--spec", cheap, "--name", "toy", "--root", root.path, "--json")
+    code, out, _ = seqclass("train", other.ref, *words)
+    found = json.loads(out)
+    assert (code, found["promoted"]) == (1, False)
     assert "answers other classes" in found["decision"]
 
 

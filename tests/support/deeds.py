@@ -30,7 +30,7 @@ Deed = Callable[[Root, np.random.Generator, str], dict]
 
 def promote(root: Root, rng: np.random.Generator, reason: str) -> dict:
     version = f"v{rng.integers(FIRST_VERSIONS) + 1}"
-    return promote_version(root, f"{MODEL}@{version}", reason, False, datetime.now(UTC))
+    return promote_version(root, f"{MODEL}@{version}", reason, True, datetime.now(UTC))
 
 
 def roll_back_one(root: Root, _: np.random.Generator, reason: str) -> dict:

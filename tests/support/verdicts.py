@@ -6,15 +6,19 @@ from typing import Any
 from prefect.logging import disable_run_logger
 
 import tasks.retraining.decision
+from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
+from tasks.evaluation.compare import verdict_of
 from tasks.retraining.decision import Challenge
 from tasks.retraining.detection import NewData, Round
+from tests.support.evidence import WORSE, evidence
 from tests.support.places import NOW
 from tests.support.stored import SCORES, store_champion, store_series, store_version
 
-VERDICT = {"champion": "v1", "reasons": [], "reason": "not worse", "doubted": False}
+VERDICT: Any = verdict_of(evidence(), Rules())
+REFUSED: Any = verdict_of(evidence(**WORSE), Rules())
 SEEN = {"resting": None, "words": [], "quality": None, "drift": None}
 LATER = NOW + timedelta(hours=1)
 
@@ -23,7 +27,7 @@ def store_two(root: Root) -> Root:
     """Two versions, of which the first is champion."""
     ref = store_series(root).ref
     store_champion(root, "toy", dataset=ref, metrics=SCORES)
-    store_version(root, "toy", dataset=ref, metrics=SCORES)
+    store_version(root, "toy", VERDICT, dataset=ref, metrics=SCORES)
     return root
 
 
@@ -37,8 +41,10 @@ def apply_verdict(
     """Decide about a challenger; ``now``: a simulated time, none for the present."""
     known = next(iter(root.names("datasets", "toy")))
     new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", 30)
-    turn = Round("toy", spec or RetrainSpec(), "", now or NOW, root.url, now)
+    spec = spec or RetrainSpec()
+    turn = Round("toy", spec, "", now or NOW, root.url, now)
+    judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
         return tasks.retraining.decision.apply_decision.fn(
-            new_data, SEEN, Challenge(f"models/toy@{challenger}", verdict), folder, turn
+            new_data, SEEN, Challenge(f"models/toy@{challenger}", judged), folder, turn
         )

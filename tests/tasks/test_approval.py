@@ -23,9 +23,10 @@ from seqclass.store.retrainings import last_settled, retrainings_of
 from seqclass.store.root import Root
 from tasks.registry.approve import Answer, answer_question, decline_if_over
 from tests.support.commands import Command
+from tests.support.evidence import stored
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, store_version
-from tests.support.verdicts import LATER, VERDICT, apply_verdict, store_two
+from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store_two
 
 DAY = RetrainSpec(approval=True, approval_s=86400)
 SOON = LATER + timedelta(minutes=1)
@@ -97,7 +98,7 @@ def test_past_its_time_it_is_declined_and_can_t_be_approved(asked: Root) -> None
 
 @pytest.mark.parametrize("what", ["another question", "another champion"])
 def test_a_newer_decision_makes_a_question_stale(asked: Root, what: str) -> None:
-    third = store_version(asked, "toy", dataset="datasets/toy@0", metrics=SCORES).version
+    third = store_version(asked, "toy", VERDICT, dataset="datasets/toy@0", metrics=SCORES).version
     if what == "another question":
         apply_verdict(asked, VERDICT, SOON, DAY, third)
     else:
@@ -109,8 +110,8 @@ def test_a_newer_decision_makes_a_question_stale(asked: Root, what: str) -> None
 
 
 def test_the_refusal_of_another_version_leaves_a_question_open(asked: Root) -> None:
-    third = store_version(asked, "toy", dataset="datasets/toy@0", metrics=SCORES).version
-    apply_verdict(asked, {**VERDICT, "reasons": ["worse"]}, SOON, DAY, third)
+    third = store_version(asked, "toy", VERDICT, dataset="datasets/toy@0", metrics=SCORES).version
+    apply_verdict(asked, REFUSED, SOON, DAY, third)
     assert answer_question(asked, "toy@v2", YES, SOON)["moved"]
     assert decided(asked) == [
         ("promote", None), ("ask", "v2"), ("refuse", third), ("promote", None)
@@ -203,7 +204,7 @@ def test_the_upkeep_declines_what_nobody_answered(root: Root, prefect: str) -> N
 def test_a_training_under_a_policy_asks(root: Root) -> None:
     from tasks.registry.promote import promote
 
-    store_version(root, "toy", {"champion": None, "better": True, "reason": "the first"})
+    store_version(root, "toy", stored(None))
     set_policy(root, "toy", ModelPolicy(DAY), "", datetime.now(UTC))
     from seqclass.training.spec import TrainingSpec
 

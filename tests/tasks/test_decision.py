@@ -25,9 +25,8 @@ from seqclass.store.root import Root
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW
 from tests.support.stored import make_champion
-from tests.support.verdicts import LATER, VERDICT, apply_verdict, store_two
+from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store_two
 
-WORSE = {**VERDICT, "reasons": ["worse on old test rows"]}
 ASKING = RetrainSpec(approval=True, approval_s=60)
 STEPS = {
     "before it is sealed": (tasks.retraining.decision, "commit_retraining"),
@@ -65,7 +64,7 @@ def come_again(root: Root) -> None:
         replay_pending(root, "toy")
 
 
-@pytest.mark.parametrize("verdict", [VERDICT, WORSE], ids=["better", "worse"])
+@pytest.mark.parametrize("verdict", [VERDICT, REFUSED], ids=["better", "worse"])
 @pytest.mark.parametrize("step", list(STEPS))
 def test_a_killed_decision_is_carried_out_once(
     two: Root, monkeypatch: pytest.MonkeyPatch, step: str, verdict: dict[str, Any]
@@ -122,7 +121,7 @@ def test_a_hand_that_is_stopped_half_way_moves_once(
     """The same command again ends the move that was cut short, and makes no second one."""
     last = LATER + timedelta(hours=1)
     commands: dict[str, Callable[[datetime], dict[str, Any]]] = {
-        "v2": lambda now: promote_version(two, "toy@v2", "why", False, now),
+        "v2": lambda now: promote_version(two, "toy@v2", "why", now=now),
         "v1": lambda now: roll_back(two, "toy", "why", now),
     }
     for number, (wanted, command) in enumerate(commands.items()):
@@ -136,7 +135,7 @@ def test_a_hand_that_is_stopped_half_way_moves_once(
 
 
 def test_decisions_at_one_time_of_a_simulation_follow_each_other(two: Root) -> None:
-    apply_verdict(two, WORSE)
+    apply_verdict(two, REFUSED)
     apply_verdict(two, VERDICT)
     times = [datetime.fromisoformat(entry["time"]) for entry in read_audit(two, "toy")]
     assert times[1] == LATER

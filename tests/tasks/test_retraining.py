@@ -305,7 +305,7 @@ def test_a_move_counts_though_no_server_hears_of_it(
         tell_server(
             root, "seqclass.model.promoted", {"moved": True, "model": "models/m@v2"}, "by hand"
         )
-    assert "moved, but not announced" in capsys.readouterr().err
+    assert "decided, but not announced" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["plant/", "../models/m", "", ".."])

@@ -12,6 +12,7 @@ import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.policies import set_policy
 from seqclass.store.audit import entry_name, read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
@@ -20,12 +21,11 @@ from seqclass.store.registry import Grounds, champion_since, move_champion
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Bad, Root
 from seqclass.store.terms import terms_of
-from tasks.registry.policy import set_policy
 from tasks.registry.promote import promote_version, roll_back
 from tasks.retraining.detection import find_new_data
 from tests.support.places import NOW
 from tests.support.stored import SCORES, store_series, store_version
-from tests.support.verdicts import VERDICT, apply_verdict, store_two
+from tests.support.verdicts import REFUSED, VERDICT, apply_verdict, store_two
 
 
 def moment(text: str | None) -> datetime:
@@ -116,7 +116,7 @@ def test_a_dataset_is_created_when_it_is_committed(root: Root) -> None:
 def test_a_cool_down_counts_from_the_decision(root: Root) -> None:
     """Not from the begin of the retraining, which NOW was."""
     store_two(root)
-    apply_verdict(root, {**VERDICT, "reasons": ["worse"]}, now=None)
+    apply_verdict(root, REFUSED, now=None)
     store_series(root, n=90)
     spec = RetrainSpec(cool_down_s=3600)
     decided = moment(retrainings_of(root, "toy")[-1]["created"])

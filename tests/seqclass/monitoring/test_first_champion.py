@@ -12,6 +12,7 @@ from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits
 from tests.support.commands import Command
+from tests.support.evidence import first_evidence, stored
 from tests.support.stored import store_series, store_version
 
 DRAWS = 100
@@ -99,11 +100,12 @@ def test_every_refusal_says_what_to_do() -> None:
 
 
 def test_a_refused_first_model_is_promoted_by_hand_only(root: Root, seqclass: Command) -> None:
-    version = store_version(root, "m", comparison={"reasons": ["8 test rows are fewer"]})
+    version = store_version(root, "m", comparison=stored(None, first=first_evidence(rows=8)))
     code, _, err = seqclass("promote", version.ref)
     assert (code, champion_of(root, "m")) == (1, None)
-    assert "refused by the gate: 8 test rows are fewer; --in-spite promotes it" in err
-    assert seqclass("promote", version.ref, "--in-spite")[0] == 0
+    assert "refused by the gate: 8 test rows are fewer than the 20" in err
+    assert err.endswith("; --force promotes it\n")
+    assert seqclass("promote", version.ref, "--force")[0] == 0
     assert champion_of(root, "m") == version.version
 
 

@@ -10,7 +10,13 @@ from sklearn.metrics import f1_score
 
 from seqclass.evaluation.intervals import wilson
 from seqclass.monitoring.gate_spec import GateSpec
-from seqclass.monitoring.paired import Answers, allowance, compare_paired, gate_failures
+from seqclass.monitoring.paired import (
+    Answers,
+    allowance,
+    compare_paired,
+    gate_failures,
+    recalls_of,
+)
 from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change
 
 CLASSES = ["a", "b", "c"]
@@ -26,7 +32,7 @@ def answers(n: int, wrong_before: int, wrong_now: int) -> Answers:
 
 def judged(given: Answers, spec: GateSpec | None = None) -> list[str]:
     found = compare_paired(given, 3, seed=0)
-    return gate_failures(found, given, CLASSES, "old", spec or GateSpec())
+    return gate_failures(found, recalls_of(given, CLASSES), "old", spec or GateSpec())
 
 
 def test_the_same_answers_are_not_worse() -> None:
@@ -74,8 +80,9 @@ def refuses(seed: int, old: tuple[int, float, float], newest: tuple[int, float, 
     sides, gate = (drawn(*old), drawn(*newest)), GateSpec()
     found = [compare_paired(side, 6, 0, 20) for side in sides]
     may_fall = replace(gate, worse=allowance(found[1], gate))
-    said = gate_failures(found[0], sides[0], names, "old", may_fall)
-    return bool(said or gate_failures(found[1], sides[1], names, "newest", gate))
+    recalls = [recalls_of(side, names) for side in sides]
+    said = gate_failures(found[0], recalls[0], "old", may_fall)
+    return bool(said or gate_failures(found[1], recalls[1], "newest", gate))
 
 
 def test_an_improvement_passes_though_a_few_old_answers_go_the_other_way() -> None:

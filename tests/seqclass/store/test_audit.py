@@ -224,7 +224,7 @@ from tasks.registry.promote import promote_version
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
 for turn in range(8):
     now = datetime.now(UTC) + timedelta(microseconds=first)
-    promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", False, now)
+    promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", True, now)
 """
 
 

@@ -75,7 +75,7 @@ class Registry(RuleBasedStateMachine):
     def promote(self, number: int) -> None:
         versions = model_versions(self.root, "m")
         version = versions[number % len(versions)]
-        moved = promote_version(self.root, f"m@{version}", "why", False, self.now())["moved"]
+        moved = promote_version(self.root, f"m@{version}", "why", True, self.now())["moved"]
         assert moved is (version != self.champion)
         if moved:
             self.moves.append(("promote", self.champion, version))
@@ -160,7 +160,7 @@ def test_any_object_in_the_registry_is_read_or_named(record: dict, place: str) -
     with tempfile.TemporaryDirectory() as folder:
         root = open_root(folder)
         store_version(root, "m")
-        promote_version(root, "m@v1", "why", False, NOW)
+        promote_version(root, "m@v1", "why", True, NOW)
         Path(root.join("models", "m", *place.split("/"))).write_text(json.dumps(record))
         looks_cut_short = not any(map(record.get, ("version", "since"))) and "cha" in place
         assert verify_tree(root)["bad"] or looks_cut_short

@@ -1,0 +1,200 @@
+"""The one decision about a version: promote it, refuse it with reasons, or ask a person first.
+
+``decide`` is pure: the same evidence under the same rules has the same answer, whoever asks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict, cast
+
+from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
+from seqclass.monitoring.gate import unstable
+from seqclass.monitoring.gate_spec import GateSpec, Rules
+from seqclass.monitoring.paired import (
+    Paired,
+    Recalls,
+    allowance,
+    gate_failures,
+)
+from seqclass.monitoring.quality import QualityChange, doubt_about_labels
+
+NEEDED = ("champion", "seeds", "macro_f1", "first", "incomparable", "new_rows", "labels",
+                 "old", "newest", "recalls")  # fmt: skip
+
+
+class SeedEvidence(TypedDict):
+    """Scores of each seed on the same test rows, and how often it began again."""
+
+    balanced_accuracy: list[float]
+    macro_f1: list[float]
+    restarts: list[int]
+    n_classes: int
+
+
+class LabelEvidence(TypedDict):
+    """How the champion's quality has changed on new labelled rows, and how many of the new test
+    rows the challenger has right."""
+
+    change: QualityChange
+    right: int
+    rows: int
+
+
+class Evidence(TypedDict):
+    """What is known of a version when it is judged.
+
+    champion: the version that it is compared with, None where there is none. macro_f1: on its own
+    test rows. first: on these, beside chance and baselines. incomparable: why it can't be compared
+    with the champion. new_rows: that it could learn and the champion could not. old, newest: both
+    models on rows that neither was trained on, with recalls by class under the same names; None
+    without such rows. labels: None where new labels are trusted, or there are none.
+    """
+
+    champion: str | None
+    seeds: SeedEvidence
+    macro_f1: float
+    first: FirstEvidence | None
+    incomparable: str | None
+    new_rows: int
+    old: Paired | None
+    newest: Paired | None
+    recalls: dict[str, Recalls]
+    labels: LabelEvidence | None
+
+
+@dataclass(frozen=True)
+class Promote:
+    """The version becomes champion."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The version becomes champion if a person approves."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """The champion stays, for these reasons, a sentence each; ``gains_nothing``: for no other
+    reason than that the version has learned no new rows and is not better."""
+
+    reasons: tuple[str, ...]
+    gains_nothing: bool = False
+
+
+Decision = Promote | Ask | Refuse
+
+
+def decide(evidence: Evidence, rules: Rules) -> Decision:
+    """Judge a version: seeds first, then chance and baselines or the champion, then a person."""
+    reasons = unstable(**evidence["seeds"], limits=rules.limits)
+    judge = _as_first if evidence["champion"] is None else _beside_champion
+    reasons += judge(evidence, rules)
+    idle = _gains_nothing(evidence)
+    if reasons or idle:
+        return Refuse((*reasons, *idle), gains_nothing=not reasons)
+    return Ask(_passed(evidence)) if rules.approval else Promote(_passed(evidence))
+
+
+def decide_stored(
+    stored: Mapping[str, Any], champion: str | None, policy: Rules | None
+) -> Decision:
+    """Judge a version by what stands in it, beside the champion that there is now.
+
+    stored: its ``comparison.json``. policy: rules of the model's policy; None takes those that
+    the version was judged by, whose approval holds in any case.
+    """
+    from pydantic import TypeAdapter
+
+    if missing := [name for name in (*NEEDED, "rules") if name not in stored]:
+        lacks = f"its stored comparison lacks {missing[0]!r}: it was made by an older release"
+        return Refuse((f"{lacks}; train it again",))
+    if stored["champion"] != champion:
+        return Refuse(
+            (f"it was compared with {stored['champion'] or 'no champion'}, and the champion is "
+             f"{champion or 'none'} now; train or retrain again",)
+        )  # fmt: skip
+    own = TypeAdapter(Rules).validate_python(stored["rules"])
+    rules = replace(policy or own, approval=own.approval or (policy or own).approval)
+    return decide(cast(Evidence, stored), rules)
+
+
+def doubt_of(evidence: Evidence, gate: GateSpec) -> str | None:
+    """Why labels of new rows are not believed; None where they are."""
+    labels = evidence["labels"]
+    if labels is None:
+        return None
+    return doubt_about_labels(labels["change"], labels["right"], labels["rows"], gate.recovery)
+
+
+def _as_first(evidence: Evidence, rules: Rules) -> list[str]:
+    first = evidence["first"]
+    if first is None:
+        return ["nothing is known of it beside chance and baselines; train it again"]
+    said = first_champion_failures(first, rules.limits)
+    if first["significance"] > rules.limits.significance:
+        said.append(
+            f"its interval was made at a significance of {first['significance']:g}, and the limit "
+            f"is {rules.limits.significance:g}; train it again"
+        )
+    return said + _below_floor(evidence["macro_f1"], "its", rules.gate)
+
+
+def _beside_champion(evidence: Evidence, rules: Rules) -> list[str]:
+    if evidence["incomparable"]:
+        return [evidence["incomparable"]]
+    doubt = doubt_of(evidence, rules.gate)
+    newest = None if doubt else evidence["newest"]
+    said = _on_old(evidence, newest, rules.gate)
+    if doubt:
+        said.append(doubt)
+    elif newest:
+        said += gate_failures(newest, evidence["recalls"]["newest"], "newest", rules.gate)
+    return said
+
+
+def _on_old(evidence: Evidence, newest: Paired | None, gate: GateSpec) -> list[str]:
+    """What old test rows say against it; without enough of them nothing passes."""
+    old, n_rows = evidence["old"], evidence["old"]["rows"] if evidence["old"] else 0
+    if old is None or n_rows < gate.least_rows:
+        return [
+            f"{n_rows} old test rows that neither model was trained on, fewer than the "
+            f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
+        ]
+    may_fall = replace(gate, worse=allowance(newest, gate))
+    said = _below_floor(old["challenger"]["macro_f1"], "old", gate)
+    return said + gate_failures(old, evidence["recalls"]["old"], "old", may_fall)
+
+
+def _gains_nothing(evidence: Evidence) -> list[str]:
+    """A training on rows that the champion had takes its place only where it is better."""
+    old = evidence["old"] if evidence["champion"] else None
+    if old is None or evidence["new_rows"] or old["difference"] > 0:
+        return []
+    return [
+        f"it learned no new rows and is not better: macro F1 {old['challenger']['macro_f1']:.4f} "
+        f"against {old['champion']['macro_f1']:.4f} of champion {evidence['champion']}, which "
+        f"stays, on the same {old['rows']} test rows"
+    ]
+
+
+def _below_floor(macro_f1: float, whose: str, gate: GateSpec) -> list[str]:
+    if macro_f1 >= gate.floor:
+        return []
+    return [f"macro F1 on {whose} test rows {macro_f1:.3f}, below the floor of {gate.floor:g}"]
+
+
+def _passed(evidence: Evidence) -> str:
+    if evidence["champion"] is None:
+        return "the first of its name that passes becomes the champion"
+    sides = {"old": evidence["old"], "newest": evidence["newest"]}
+    parts = [
+        f"macro F1 {found['challenger']['macro_f1']:.4f} against "
+        f"{found['champion']['macro_f1']:.4f} on {found['rows']} {where} test rows"
+        for where, found in sides.items()
+        if found
+    ]
+    return f"not worse than champion {evidence['champion']}: {', '.join(parts)}"

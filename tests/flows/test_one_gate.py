@@ -1,0 +1,137 @@
+"""Train, promote and approve keep to the policy that retrainings keep to."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqclass.monitoring.gate_spec import GateSpec
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.pages.catalogue import refresh
+from seqclass.policies import set_policy
+from seqclass.store.approvals import open_question
+from seqclass.store.audit import read_audit
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root
+from seqclass.training.spec import Limits, TrainingSpec
+from tasks.registry.policy import training_within
+from tests.support.commands import Command
+from tests.support.evidence import WORSE, stored
+from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version
+
+KNOWN = {"dataset": "datasets/toy@0", "metrics": SCORES, "spec": {"split_seed": 3}}
+HIGH = RetrainSpec(gate=GateSpec(floor=0.95))
+
+
+def under(root: Root, spec: RetrainSpec) -> None:
+    set_policy(root, "toy", ModelPolicy(spec), "strict")
+
+
+@pytest.fixture
+def two(root: Root) -> Root:
+    """A champion, and a version that passes under the defaults."""
+    store_champion(root, "toy", **KNOWN)
+    store_version(root, "toy", stored(), **KNOWN)
+    return root
+
+
+def test_what_passes_is_promoted_by_hand_without_force(two: Root, seqclass: Command) -> None:
+    assert seqclass("promote", "toy@v2")[0] == 0
+    assert champion_of(two, "toy") == "v2"
+    assert read_audit(two, "toy")[-1]["evidence"] == {"by": "hand"}
+
+
+@pytest.mark.parametrize("why", ["below the floor of 0.95", "worse on old test rows"])
+def test_what_is_refused_is_promoted_by_force_alone_and_the_audit_says_so(
+    two: Root, seqclass: Command, why: str
+) -> None:
+    version = "v2"
+    if why.startswith("below"):
+        under(two, HIGH)
+    else:
+        version = store_version(two, "toy", stored(**WORSE), **KNOWN).version
+    code, _, err = seqclass("promote", f"toy@{version}")
+    assert (code, champion_of(two, "toy")) == (1, "v1")
+    assert why in err
+    assert seqclass("promote", f"toy@{version}", "--force")[0] == 0
+    evidence = read_audit(two, "toy")[-1]["evidence"]
+    assert why in evidence["forced"][0]
+    refresh(two, ["models/toy@v1"])
+    page = Path(two.join("models", "toy", "index.html")).read_text()
+    assert "by hand, forced against gate or approval" in page
+
+
+def test_where_approval_is_wanted_promote_asks_and_only_force_goes_round(
+    two: Root, seqclass: Command
+) -> None:
+    under(two, RetrainSpec(approval=True))
+    for _ in range(2):
+        code, _, err = seqclass("promote", "toy@v2")
+        assert (code, champion_of(two, "toy")) == (1, "v1")
+        assert "toy@v2 --reason WHY" in err
+    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "policy", "ask"]
+    assert seqclass("promote", "toy@v2", "--force")[0] == 0
+    forced = read_audit(two, "toy")[-1]["evidence"]["forced"]
+    assert forced == ["the policy wants a person's approval"]
+
+
+def test_an_approval_keeps_to_the_policy_of_its_moment(two: Root, seqclass: Command) -> None:
+    under(two, RetrainSpec(approval=True))
+    seqclass("promote", "toy@v2")
+    under(two, replace(HIGH, approval=True))
+    code, _, err = seqclass("approve", "toy@v2", "--reason", "I like it")
+    assert (code, champion_of(two, "toy")) == (1, "v1")
+    assert "below the floor of 0.95" in err
+    assert open_question(two, "toy") is not None
+    assert seqclass("decline", "toy@v2", "--reason", "below the floor")[0] == 0
+
+
+def test_a_version_that_was_compared_with_another_champion_is_not_promoted(
+    two: Root, seqclass: Command
+) -> None:
+    third = store_version(two, "toy", stored(), **KNOWN)
+    assert seqclass("promote", "toy@v2")[0] == 0
+    code, _, err = seqclass("promote", third.ref)
+    assert (code, champion_of(two, "toy")) == (1, "v2")
+    assert "it was compared with v1, and the champion is v2 now" in err
+
+
+def test_a_run_s_own_limits_and_split_seed_loosen_nothing(two: Root) -> None:
+    loose = Limits(above_chance=0, spread=1, restarts=9, min_test_rows=1)
+    assert training_within(two, "toy", TrainingSpec(limits=loose)).limits == loose
+    under(two, HIGH)
+    for other in (TrainingSpec(limits=loose), TrainingSpec(split_seed=8)):
+        with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
+            training_within(two, "toy", other)
+    found = training_within(two, "toy", TrainingSpec(seeds=2))
+    assert (found.seeds, found.limits, found.split_seed) == (2, Limits(), 3)
+    own = TrainingSpec(limits=replace(loose, spread=0.2), split_seed=8)
+    under(two, replace(HIGH, training=own))
+    found = training_within(two, "toy", TrainingSpec(seeds=2))
+    assert (found.limits, found.split_seed) == (own.limits, 8)
+
+
+@pytest.mark.slow
+def test_no_command_walks_round_the_policy(
+    root: Root, prefect: str, seqclass: Command, tmp_path: Path,
+    seqclass_json: Callable[..., dict],
+) -> None:  # fmt: skip
+    """A floor that the model misses: neither train nor promote makes it champion."""
+    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(200)]
+    store_series(root, n=200, label=muddled)
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps({"members": list(QUICK.members)}))
+    words = ("train", "toy", "--seeds", 1, "--spec", spec)
+    assert seqclass_json(*words)["promoted"]
+    under(root, RetrainSpec(gate=GateSpec(floor=0.99)))
+    code, out, _ = seqclass(*words, "--json")
+    found: Any = json.loads(out)
+    assert (code, found["promoted"]) == (1, False)
+    assert "below the floor of 0.99" in found["refused"]
+    code, _, err = seqclass("promote", "toy@v2")
+    assert (code, champion_of(root, "toy")) == (1, "v1")
+    assert "below the floor of 0.99" in err

@@ -1,0 +1,140 @@
+"""The one decision: what it never lets through, and that it is the same whoever asks."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.monitoring.decide import Ask, Promote, Refuse, decide, decide_stored
+from seqclass.monitoring.gate_spec import GateSpec, Rules
+from seqclass.monitoring.paired import allowance
+from seqclass.training.spec import Limits
+from tests.support.evidence import WORSE, evidence, first_evidence, paired, stored
+
+share = st.floats(0, 1)
+p_value = st.sampled_from([0.001, 0.04, 0.06, 0.5, 1.0])
+sides = st.none() | st.builds(
+    lambda rows, before, after, worse_p, better_p: {
+        **paired(rows, before, after, worse_p),
+        "better_p": better_p,
+    },
+    st.integers(0, 60), share, share, p_value, p_value,
+)  # fmt: skip
+recall = st.fixed_dictionaries({"rows": st.integers(1, 60), "champion": share, "challenger": share})
+recalls = st.dictionaries(st.sampled_from("abc"), recall)
+seeds = st.lists(st.tuples(share, share, st.integers(0, 4)), min_size=1, max_size=4).map(
+    lambda own: dict(zip(("balanced_accuracy", "macro_f1", "restarts"),
+                         map(list, zip(*own, strict=True)), strict=True)) | {"n_classes": 2}
+)  # fmt: skip
+good_seeds = st.just(evidence()["seeds"])
+changes = st.builds(
+    lambda before, now: {"accuracy_before": before, "accuracy_now": now, "drop": before - now,
+                         "rows_before": 50, "rows_now": 50, "interval": [0, 1], "p_value": 0.001,
+                         "dropped": before - now > 0.05},
+    share, share,
+)  # fmt: skip
+labels = st.none() | st.builds(
+    lambda change, right: {"change": change, "right": right, "rows": 40},
+    changes, st.integers(0, 40),
+)  # fmt: skip
+cases = st.builds(
+    evidence,
+    st.sampled_from([None, "v1"]),
+    seeds=good_seeds | seeds,
+    macro_f1=share,
+    first=st.builds(first_evidence, st.integers(5, 60), share),
+    new_rows=st.integers(0, 2),
+    old=sides,
+    newest=sides,
+    recalls=st.fixed_dictionaries({"old": recalls, "newest": recalls}),
+    labels=labels,
+)
+judges = st.builds(
+    Rules,
+    st.builds(GateSpec, floor=share, worse=share, class_fall=share, least_rows=st.integers(1, 30)),
+    st.builds(Limits, above_chance=share, spread=share, restarts=st.floats(0, 3),
+              min_test_rows=st.integers(1, 30)),
+    st.booleans(),
+)  # fmt: skip
+
+
+def reached(found: Any) -> float:
+    return found["old"]["challenger"]["macro_f1"] if found["champion"] else found["macro_f1"]
+
+
+@given(cases, judges)
+def test_nothing_below_the_floor_or_worse_beyond_chance_passes(found: Any, rules: Rules) -> None:
+    if isinstance(decide(found, rules), Refuse):
+        return
+    assert reached(found) >= rules.gate.floor
+    worst = min(found["seeds"]["balanced_accuracy"])
+    assert worst >= 0.5 + rules.limits.above_chance
+    if found["champion"] is None:
+        assert found["first"]["rows"] >= rules.limits.min_test_rows
+        assert found["first"]["interval"][0] > found["first"]["chance"]
+        return
+    old = found["old"]
+    assert old["rows"] >= rules.gate.least_rows
+    assert old["worse_p"] >= rules.gate.significance
+    assert old["difference"] >= -allowance(found["newest"], rules.gate)
+    assert found["new_rows"] or old["difference"] > 0
+    if found["newest"]:
+        assert found["newest"]["worse_p"] >= rules.gate.significance
+    for own in (*found["recalls"]["old"].values(), *found["recalls"]["newest"].values()):
+        judged = own["rows"] >= rules.gate.class_rows and found["newest"]
+        assert not judged or own["champion"] - own["challenger"] <= rules.gate.class_fall
+
+
+@given(cases, judges)
+def test_where_approval_is_wanted_a_person_has_the_last_word(found: Any, rules: Rules) -> None:
+    decision = decide(found, rules)
+    assert not isinstance(decision, Promote if rules.approval else Ask)
+
+
+@given(cases, judges, st.none() | judges)
+def test_the_answer_is_the_same_whoever_asks(found: Any, own: Rules, policy: Rules | None) -> None:
+    """A training judges what it has at hand; promote and approve what was written and read."""
+    written = json.loads(json.dumps({**stored(rules=own), **found}))
+    rules = policy or own
+    known = Rules(rules.gate, rules.limits, rules.approval or own.approval)
+    assert decide_stored(written, found["champion"], policy) == decide(found, known)
+
+
+@given(cases, judges, share)
+def test_a_higher_floor_lets_nothing_more_through(found: Any, rules: Rules, floor: float) -> None:
+    higher = Rules(GateSpec(floor=max(floor, rules.gate.floor), worse=rules.gate.worse,
+                            class_fall=rules.gate.class_fall, least_rows=rules.gate.least_rows),
+                   rules.limits, rules.approval)  # fmt: skip
+    if isinstance(decide(found, rules), Refuse):
+        assert isinstance(decide(found, higher), Refuse)
+
+
+@pytest.mark.parametrize(
+    ("found", "rules", "says"),
+    [
+        (evidence(**WORSE), Rules(), "worse on old test rows"),
+        (evidence(), Rules(GateSpec(floor=0.95)), "below the floor of 0.95"),
+        (evidence(None), Rules(GateSpec(floor=0.95)), "below the floor of 0.95"),
+        (evidence(None, first=first_evidence(rows=8)), Rules(), "8 test rows are fewer"),
+        (evidence(old=None), Rules(), "0 old test rows"),
+        (evidence(incomparable="other classes"), Rules(), "other classes"),
+        (evidence(new_rows=0, old=paired(after=0.8)), Rules(), "learned no new rows"),
+        (evidence(), Rules(limits=Limits(above_chance=0.45)), "the worst of 1 seeds"),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_why(found: Any, rules: Rules, says: str) -> None:
+    decision = decide(found, rules)
+    assert isinstance(decision, Refuse)
+    assert says in decision.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [({}, "made by an older release"), (stored("v3"), "it was compared with v3, and the champion")],
+)
+def test_what_can_t_be_judged_again_is_refused(written: Any, says: str) -> None:
+    decision = decide_stored(written, "v1", None)
+    assert isinstance(decision, Refuse)
+    assert says in decision.reasons[0]
