@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from seqclass.pages import drawing
+from seqclass.store.page_seals import SEAL_BYTES, seal_page
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 
@@ -93,17 +94,9 @@ def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[]
     page = None
     for path in paths:
         there = _there(root, path)
-        if there != _sealed(there[:-SEAL_BYTES], inputs):
-            page = page or _sealed(draw().encode(errors="replace"), inputs)
+        if there != seal_page(there[:-SEAL_BYTES], inputs):
+            page = page or seal_page(draw().encode(errors="replace"), inputs)
             replace_file(root, path, page, durable=False)
-
-
-def _sealed(page: bytes, inputs: str) -> bytes:
-    """A page and, in a comment at its end, digests of what it was made of and of itself."""
-    return page + f"<!-- {inputs} {hashlib.sha256(page).hexdigest()} -->\n".encode()
-
-
-SEAL_BYTES = len(_sealed(b"", 64 * "0"))
 
 
 @cache

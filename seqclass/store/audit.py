@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import cast
 
+from seqclass.store.inventory import digest_of, listing
 from seqclass.store.leases import check_held
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.root import (
@@ -69,15 +70,16 @@ def write_audit(
     time = next_moment(root, name, simulated).isoformat()
     written: AuditEntry = {"number": number + 1, "previous": digest, **record, "time": time}
     content = json.dumps(written, indent=2, ensure_ascii=False).encode()
-    try:
-        create_file(root, path, content)
-    except FileExistsError as error:
-        raise ValueError(
-            f"{path}: expected to write the next entry of the audit, another process has; nothing "
-            "was moved, run the command again"
-        ) from error
-    head = {"number": number + 1, "sha256": _digest(content)}
-    swap_file(root, f"{folder}/{HEAD}", json.dumps(head).encode(), tag)
+    head = json.dumps({"number": number + 1, "sha256": _digest(content)}).encode()
+    with listing(root, ("models", name, AUDIT, HEAD), digest_of(head)):
+        try:
+            create_file(root, path, content)
+        except FileExistsError as error:
+            raise ValueError(
+                f"{path}: expected to write the next entry of the audit, another process has; "
+                "nothing was moved, run the command again"
+            ) from error
+        swap_file(root, f"{folder}/{HEAD}", head, tag)
     return written
 
 
@@ -203,7 +205,7 @@ def audit_problems(root: Root, name: str) -> Bad:
         if problem := _break(entries, before, entry):
             bad.append({"path": entry.path, "problem": problem})
     bad += _backwards(numbered)
-    bad += _unordered([entry for entry in numbered if entry.record["what"] in MOVES])
+    bad += _unordered(numbered)
     return bad + _lost_end(root, name, numbered)
 
 
@@ -256,15 +258,19 @@ def _is_earlier(time: str, other: str) -> bool:
         return False
 
 
-def _unordered(moves: list[Entry]) -> Bad:
-    """Moves that do not go out from where the one before led."""
-    return [
-        {"path": entry.path,
-         "problem": f"expected a move from {before.record['to']}, where the one before led, got "
-                    f"one from {entry.record['from']}"}
-        for before, entry in pairwise(moves)
-        if entry.record["from"] != before.record["to"]
-    ]  # fmt: skip
+def _unordered(numbered: list[Entry]) -> Bad:
+    """Moves that go out from elsewhere than the one before led, where none between is missing."""
+    bad, led = Bad(), list[Entry]()
+    for before, entry in zip([None, *numbered], numbered, strict=False):
+        if before and entry.number > before.number + 1:
+            led.clear()
+        if entry.record["what"] not in MOVES:
+            continue
+        if led and entry.record["from"] != led[-1].record["to"]:
+            problem = f"expected a move from {led[-1].record['to']}, where the one before led, got "
+            bad.append({"path": entry.path, "problem": f"{problem}one from {entry.record['from']}"})
+        led.append(entry)
+    return bad
 
 
 def _lost_end(root: Root, name: str, numbered: list[Entry]) -> Bad:

@@ -1,34 +1,30 @@
 """What there is in a storage tree, and whether it is sound."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, cast
 
-from seqclass.store.audit import audit_problems
 from seqclass.store.datasets import committed_versions, odd_fields
-from seqclass.store.layout import sealed_folders
+from seqclass.store.inventory import area_of, inventory_problems
+from seqclass.store.layout import sealed_folders, strangers
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
-from seqclass.store.models import CLAIM, REPORT, model_versions
-from seqclass.store.policy import POLICY, read_policy
+from seqclass.store.models import model_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.registry import CHAMPION, champion_of, pointer_problem
+from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
     MANIFEST,
     Bad,
     DamagedError,
     Root,
-    check_file,
     note,
-    read_manifest,
     readable,
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.signatures import unsigned_versions
+from seqclass.store.soundness import beside, verify_citations, verify_folder, verify_registry
 from seqclass.store.studies import SEARCHES, STUDIES
 
-MODEL_FOLDERS = re.compile(r"v\d+|aliases|audit|signatures|policy\.json|index\.(html|json)")
 NUMBER, TEXT = (int, float), (str,)
 SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     "datasets": {},
@@ -123,13 +119,19 @@ def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> V
     models = [ModelRef(name, version) for kind, name, version in parts if kind == ModelRef.kind]
     if key is not None:
         bad += unsigned_versions(root, key, models)
-    checked = sum(_verify_version(root, folder, bad) for folder in folders)
+    checked = sum(verify_folder(root, folder, bad) for folder in folders)
     for name in sorted({name for kind, name, _ in parts if kind == DatasetRef.kind}):
         n_files, damaged = damaged_quarantines(root, name)
         checked, bad = checked + n_files, bad + damaged
-    checked += sum(_verify_version(root, folder, bad) for folder in _score_folders(root, ref))
+    scores = _score_folders(root, ref)
+    checked += sum(verify_folder(root, folder, bad) for folder in scores)
     for name in sorted({model.name for model in models}) if ref else root.names("models"):
-        checked += _verify_registry(root, name, bad)
+        checked += verify_registry(root, name, bad)
+    bad += verify_citations(root, [tuple(root.parts_of(own)) for own in folders + scores])
+    areas = {area_of(tuple(root.parts_of(own)))[0] for own in folders + scores} if ref else {()}
+    for area in sorted(areas):
+        bad += strangers(root, *area)
+        bad += beside(inventory_problems(root, *area), bad)
     return {"checked": checked, "bad": bad}
 
 
@@ -163,57 +165,3 @@ def _parts(ref: str | None) -> tuple[str, str, str]:
     kind, _, rest = (ref or "").rpartition("/")
     found = ModelRef.parse(rest)
     return kind, found.name, "" if found.version == CHAMPION else found.version
-
-
-def _verify_version(root: Root, folder: str, bad: Bad) -> int:
-    try:
-        manifest = read_manifest(root, folder)
-    except DamagedError as error:
-        bad.append({"path": f"{folder}/{MANIFEST}", "problem": str(error)})
-        return 1
-    for entry in manifest["files"]:
-        try:
-            check_file(root, folder, entry)
-        except DamagedError as error:
-            bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
-    listed = [MANIFEST, CLAIM, REPORT, *(entry["path"] for entry in manifest["files"])]
-    for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
-        bad.append({"path": path, "problem": "expected only what the manifest names"})
-    stated = manifest.get("version", "")
-    if stated and not folder.endswith(f"/{stated}"):
-        bad.append({"path": folder, "problem": f"expected version {stated}, the folder is another"})
-    return 1 + len(manifest["files"])
-
-
-def _verify_registry(root: Root, name: str, bad: Bad) -> int:
-    """The champion points at a version that exists, as the audit says, whose chain is whole."""
-    try:
-        champion = champion_of(root, name)
-    except DamagedError as error:
-        bad.append({"path": root.join("models", name), "problem": str(error)})
-        return 1
-    path = root.join("models", name, "aliases", "champion.json")
-    bad += audit_problems(root, name)
-    if champion is not None and champion not in model_versions(root, name):
-        bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
-    elif problem := pointer_problem(root, name):
-        bad.append({"path": path, "problem": problem})
-    bad += _verify_policy(root, name)
-    for file in _unlisted(root, root.join("models", name), MODEL_FOLDERS):
-        bad.append({"path": file, "problem": "expected versions, aliases, audit, signatures"})
-    return int(champion is not None)
-
-
-def _verify_policy(root: Root, name: str) -> Bad:
-    try:
-        read_policy(root, name)
-    except DamagedError as error:
-        return [{"path": root.join("models", name, POLICY), "problem": str(error)}]
-    return []
-
-
-def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
-    """Visible entries of a folder under names that nothing there has."""
-    paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
-    names = [(path, path.rpartition("/")[2]) for path in paths]
-    return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.fingerprint import fingerprint
+from seqclass.store.inventory import discard, keep
+from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
 from seqclass.store.manifests import DatasetManifest, Remarks, Source
 from seqclass.store.parts import stage_rows
@@ -26,7 +28,6 @@ from seqclass.store.root import (
     is_name,
     read_manifest,
     read_record,
-    replace_file,
     write_manifest,
 )
 from seqclass.store.rows import (
@@ -169,6 +170,31 @@ def latest_version(root: Root, name: str, versions: list[str]) -> str:
     return dataset_versions(root, name)[-1]
 
 
+def forget_version(root: Root, gone: DatasetRef, now: datetime) -> None:
+    """Take a removed version's pages away, and let ``latest.json`` name one that is there.
+
+    Where it was the last, nothing of the dataset stays beside it.
+    """
+    home = root.join(gone.kind, gone.name)
+    stale = [f"{gone.version}.{ending}" for ending in ("html", "json")]
+    beside = list(within(root, (gone.kind, gone.name)))
+    if versions := dataset_versions(root, gone.name):
+        _write_latest(root, gone.name, latest_version(root, gone.name, versions), now)
+    elif not any(is_sealed(parts) for parts in beside):
+        stale += ["index.html", "index.json"]
+        for parts in beside:
+            discard(root, root.join(*parts))
+    for page in stale:
+        with contextlib.suppress(FileNotFoundError):
+            root.fs.rm(f"{home}/{page}")
+
+
+def _write_latest(root: Root, name: str, version: str, now: datetime) -> None:
+    latest = json.dumps({"version": version, "since": now.isoformat()})
+    check_held(root, "datasets", name)
+    keep(root, root.join("datasets", name, LATEST), latest.encode())
+
+
 def dataset_versions(root: Root, name: str) -> list[str]:
     """Committed versions of a name, oldest first."""
     return sorted(
@@ -245,7 +271,5 @@ def write_rows(
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
         commit(root, folder, *made.parts)
-    latest = json.dumps({"version": made.version, "since": now.isoformat()})
-    check_held(root, "datasets", name)
-    replace_file(root, root.join("datasets", name, LATEST), latest.encode())
+    _write_latest(root, name, made.version, now)
     return open_dataset(root, made.short)

@@ -8,6 +8,7 @@ import re
 import time
 
 from seqclass.store.intents import STAGING, Intent, intents
+from seqclass.store.layout import DRAFTED
 from seqclass.store.root import MANIFEST, Root, entries
 from seqclass.store.seeds import UNFINISHED
 
@@ -15,10 +16,6 @@ LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (a remote store's) counts as abandoned."""
 SEED_AGE_S = 7 * 24 * 3600
 DRAFT_AGE_S = 60
-DRAFTED = ("", "datasets/*", "models/*/aliases", "models/*/audit", "scores/*/*", "inbox/*/*",
-           "*/*/runs", "retrainings/*", "models/*", "models/*/v*", "models/*/signatures",
-           "prunings", "comparisons", "digests")  # fmt: skip
-"""Folders in which files are written atomically."""
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 
 

@@ -1,35 +1,170 @@
-"""The folders and files of a root that the store owns: nobody else writes there, or moves files."""
+"""What lies where in a root, and who writes it: the one list that the rest of the store reads.
+
+``verify`` names what the list doesn't know, the sweep looks for drafts in its folders, prune and
+delete remove what it calls sealed, and nobody else writes, or moves files, where the store does.
+"""
 
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from seqclass.store.inbox import DONE, INBOX, QUARANTINE
 from seqclass.store.intents import lacks_manifest
-from seqclass.store.root import MANIFEST, Root, open_root
+from seqclass.store.root import MANIFEST, Bad, Root, entries, open_root
 
-OWNED = ("datasets", "models", "scores", "studies", "searches", "retrainings", "comparisons",
-         "digests", "prunings", "unfinished", "index.html", "index.json", "metrics.prom",
-         INBOX)  # fmt: skip
-"""Names at the top of a root; those that begin with a dot are the store's as well."""
-DIGEST = r"[0-9a-f]{16}"
-SEALED = {
-    "datasets": (DIGEST, 2), "models": (r"v\d+", 2), "studies": (DIGEST, 2),
-    "searches": (DIGEST, 2), "retrainings": (r"\d{8}T.*", 2), "scores": (DIGEST, 4),
+SEALED, KEPT, CHECKED, AGAIN, WORK, OTHERS = "sealed", "kept", "checked", "again", "work", "others'"
+Parts = tuple[str, ...]
+"""Names that lead from the root to a folder or file."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something lies below the root, a name or an expression after the other, and how.
+
+    how: SEALED, a folder whose manifest names its files; KEPT, a record that is written whole;
+    CHECKED, what the audit's chain or the inventory's own digest bears out; AGAIN, what the
+    ``writer`` makes anew, so that its loss or change is no damage; WORK, what is gone when the work
+    has ended; OTHERS, the user's files.
+    """
+
+    path: str
+    how: str
+    writer: str
+
+    @property
+    def steps(self) -> list[str]:
+        """An expression for each name on the way; ``**`` for all that lies below."""
+        return [EXPRESSIONS.get(step, step) for step in self.path.split("/")]
+
+
+EXPRESSIONS = {
+    "NAME": r"[^.].*", "DIGEST": r"[0-9a-f]{16}", "VERSION": r"v\d+", "TIME": r"\d{8}T.*",
+    "RECORD": r"[^.].*\.json", "PAGE": r"[^.].*\.(html|json)", "INDEX": r"index\.(html|json)",
 }  # fmt: skip
-"""What sealed folders of each kind are called, and how deep below their kind they lie."""
+LAYOUT = (
+    Place("datasets/NAME/DIGEST", SEALED, "import, generate, ingest"),
+    Place(r"datasets/NAME/latest\.json", KEPT, "import, generate, ingest, delete"),
+    Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT, "import, ingest"),
+    Place("datasets/NAME/INDEX", AGAIN, "pages"),
+    Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN, "pages"),
+    Place("models/NAME/VERSION", SEALED, "train, retrain"),
+    Place(r"models/NAME/aliases/champion\.json", KEPT, "train, retrain, promote, rollback"),
+    Place(r"models/NAME/audit/\.head\.json", KEPT, "whatever decides"),
+    Place("models/NAME/audit/NAME", CHECKED, "whatever decides"),
+    Place(r"models/NAME/policy\.json", KEPT, "policy"),
+    Place(r"models/NAME/signatures/v\d+\.json", KEPT, "sign"),
+    Place("models/NAME/INDEX", AGAIN, "pages"),
+    Place("(studies|searches)/NAME/DIGEST", SEALED, "stability, search"),
+    Place("(studies|searches)/NAME/runs/RECORD", KEPT, "stability, search"),
+    Place("retrainings/NAME/TIME", SEALED, "retrain"),
+    Place(r"retrainings/NAME/(attempt|overdue)\.json", WORK, "retrain"),
+    Place("scores/NAME/VERSION/NAME/DIGEST", SEALED, "score"),
+    Place(r"scores/NAME/VERSION/votes-[0-9a-f]{16}\.json", KEPT, "vote"),
+    Place("(comparisons|digests)/PAGE", AGAIN, "compare, digest"),
+    Place("prunings/RECORD", KEPT, "prune, delete"),
+    Place("inventory/RECORD", CHECKED, "whatever seals or keeps"),
+    Place("inventory/NAME/RECORD", CHECKED, "whatever seals or keeps"),
+    Place("inventory/NAME/NAME/RECORD", CHECKED, "whatever seals or keeps"),
+    Place("unfinished/**", WORK, "train, retrain"),
+    Place("INDEX", AGAIN, "pages"),
+    Place(r"metrics\.prom", AGAIN, "upkeep"),
+    Place("inbox/**", OTHERS, "the user, ingest"),
+)
+DRAFTED = sorted({"*/" * (len(own.steps) - 1) for own in LAYOUT if own.how != SEALED})
+"""Patterns of the folders in which files are written beside their place first."""
 
 
-def sealed_folders(root: Root, kind: str) -> Iterator[tuple[str, ...]]:
+def owned_names(root: Root) -> list[str]:
+    """Names at the top of a root, of those that are there, that the store owns."""
+    return [name for name in root.names() if _is_owned(name)]
+
+
+def _is_owned(name: str) -> bool:
+    """Whether a name at the top of a root is in the list, or begins with the store's dot."""
+    return name.startswith(".") or any(_leads(place, (name,)) for place in LAYOUT)
+
+
+def place_of(parts: Parts) -> Place | None:
+    """What the list says of a folder or file; None where it doesn't know it."""
+    return next((place for place in LAYOUT if _leads(place, parts) == len(place.steps)), None)
+
+
+def is_sealed(parts: Parts) -> bool:
+    """Whether a folder lies where sealed ones do."""
+    place = place_of(parts)
+    return place is not None and place.how == SEALED
+
+
+def _leads(place: Place, parts: Parts) -> int:
+    """How many steps to a place these names make; 0 where they lead elsewhere."""
+    steps = place.steps
+    if steps[-1] == "**" and len(parts) >= len(steps):
+        parts = (*parts[: len(steps) - 1], "**")
+    fits = len(parts) <= len(steps) and all(
+        name == step or re.fullmatch(step.replace("**", "x"), name)
+        for name, step in zip(parts, steps, strict=False)
+    )
+    return len(parts) if fits else 0
+
+
+def strangers(root: Root, *area: str) -> Bad:
+    """Links, and what the list doesn't know, in a folder of the store or in all of them."""
+    tops: list[Parts] = [area] if area else [(own,) for own in owned_names(root) if own != INBOX]
+    return [
+        {"path": root.join(*parts), "problem": problem}
+        for top in tops
+        if root.exists(*top)
+        for parts, problem in _odd(root, top)
+    ]
+
+
+def _odd(root: Root, parts: Parts) -> Iterator[tuple[Parts, str]]:
+    """What is odd about a file, or in a folder; of what is sealed its manifest tells."""
+    place, path = place_of(parts), root.join(*parts)
+    if place and place.how in (WORK, OTHERS):
+        return
+    if root.is_local and os.path.islink(path):
+        yield parts, "expected a file or folder of the store, got a symbolic link"
+    elif not parts[-1].startswith(".") and (place is None or place.how != SEALED):
+        yield from _odd_file_or_folder(root, parts, place)
+
+
+def _odd_file_or_folder(
+    root: Root, parts: Parts, place: Place | None
+) -> Iterator[tuple[Parts, str]]:
+    path = root.join(*parts)
+    is_folder, is_way = root.fs.isdir(path), any(_leads(known, parts) for known in LAYOUT)
+    if place is not None and is_folder:
+        yield parts, "expected a file of the store, got a folder"
+    elif place is None and not (is_folder and is_way):
+        yield parts, "expected only what the store keeps there, nothing refers to it"
+    elif is_folder:
+        for own in entries(root, path):
+            yield from _odd(root, (*parts, own.rpartition("/")[2]))
+
+
+def within(root: Root, parts: Parts) -> Iterator[Parts]:
+    """Places in a folder that are sealed or kept, be they sound or not; links lead nowhere."""
+    place, path = place_of(parts), root.join(*parts)
+    if root.is_local and os.path.islink(path):
+        return
+    if place is not None:
+        if place.how in (SEALED, KEPT) and root.fs.exists(path):
+            yield parts
+    elif any(_leads(known, parts) for known in LAYOUT):
+        for own in entries(root, path):
+            yield from within(root, (*parts, own.rpartition("/")[2]))
+
+
+def sealed_folders(root: Root, kind: str) -> Iterator[Parts]:
     """Places of all sealed folders of a kind, also of those that have lost their manifest."""
-    pattern, depth = SEALED[kind]
-    places: list[tuple[str, ...]] = [(kind,)]
-    for _ in range(depth):
+    [own] = [p for p in LAYOUT if p.how == SEALED and re.fullmatch(p.steps[0], kind)]
+    places: list[Parts] = [(kind,)]
+    for _ in own.steps[1:]:
         places = [(*place, name) for place in places for name in root.names(*place)]
     for place in places:
-        if root.exists(*place, MANIFEST) or (
-            re.fullmatch(pattern, place[-1]) and lacks_manifest(root, *place)
-        ):
+        if root.exists(*place, MANIFEST) or (_leads(own, place) and lacks_manifest(root, *place)):
             yield place
 
 
@@ -75,9 +210,9 @@ def _owned_parts(root: Root, place: str) -> list[str] | None:
     if path == base:
         return []
     parts = _below(path, base)
-    if parts and (parts[0] in OWNED or parts[0].startswith(".")):
+    if parts and _is_owned(parts[0]):
         return parts
-    linked = ((name, _real(root, root.join(name))) for name in OWNED)
+    linked = ((name, _real(root, root.join(name))) for name in owned_names(root))
     below = ((name, _below(path, folder)) for name, folder in linked)
     return next(([name, *parts] for name, parts in below if parts is not None), None)
 

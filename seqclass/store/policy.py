@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from seqclass.store.audit import read_audit
+from seqclass.store.inventory import discard, keep
 from seqclass.store.registry import Grounds, write_remark
-from seqclass.store.root import DamagedError, Root, read_record, replace_file
+from seqclass.store.root import DamagedError, Root, read_record
 
 POLICY, CHANGE = "policy.json", "policy"
 Stored = dict[str, Any]
@@ -41,6 +42,6 @@ def write_policy(root: Root, name: str, policy: Stored | None, grounds: Grounds)
     write_remark(root, name, CHANGE, replace(grounds, reason=words, evidence={"policy": policy}))
     path = root.join("models", name, POLICY)
     if policy is not None:
-        replace_file(root, path, json.dumps(policy, indent=2, ensure_ascii=False).encode())
-    elif root.fs.exists(path):
-        root.fs.rm(path)
+        keep(root, path, json.dumps(policy, indent=2, ensure_ascii=False).encode())
+    else:
+        discard(root, path)

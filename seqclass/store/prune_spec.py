@@ -6,10 +6,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class PruneSpec:
     """What is kept in any case: days: what was made within as many; rollbacks: as many champions
-    before the present one."""
+    before the present one; newest: the newest version of each dataset."""
 
     days: float = 90.0
     rollbacks: int = 3
+    newest: bool = True
 
     def __post_init__(self) -> None:
         if not self.days >= 0 or self.rollbacks < 1:

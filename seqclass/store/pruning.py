@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from seqclass.store.approvals import open_question
-from seqclass.store.audit import STAMP, actor
-from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.audit import STAMP, actor, audit_problems
+from seqclass.store.datasets import dataset_versions, forget_version, open_dataset
 from seqclass.store.inbox import DONE, INBOX
+from seqclass.store.inventory import digest_of, discard, listing, lost_folders
 from seqclass.store.layout import sealed_folders
 from seqclass.store.leases import locked
 from seqclass.store.manifests import ModelDescription, known_dataset
@@ -51,7 +52,7 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
         return f"younger than {spec.days:g} days" if _created(root, folder) > since else ""
 
     models = reasons_of_models(root, spec.rollbacks, young)
-    datasets = reasons_of_datasets(root, models, young)
+    datasets = reasons_of_datasets(root, models, young, spec.newest)
     others = [*_scores(root, models, young), *_studies(root, young), *_files(root, since)]
     return [*_items(root, models), *_items(root, datasets), *others]
 
@@ -84,7 +85,8 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
 
 def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
     """The reasons; where a version that stays can't say what it needs, all the others stay too."""
-    lost = [str(ModelRef(*own[1:])) for own in sealed_folders(root, MODELS)]
+    there = [*sealed_folders(root, MODELS), *lost_folders(root, MODELS)]
+    lost = [str(ModelRef(*own[1:])) for own in there]
     lost = [ref for ref in lost if models.get(ref, "lost") and not _manifest(root, ref)]
     doubt = f"{lost[0]} can't be read, and may need it" if lost else ""
     return {ref: why or doubt for ref, why in reasons.items()}
@@ -101,6 +103,11 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     with contextlib.suppress(DamagedError):  # verify names it
         if question := open_question(root, name):
             found[question.version] = "awaits approval"
+    if audit_problems(root, name):
+        found = {
+            **dict.fromkeys(versions, "its audit is damaged, and may lead back to it"),
+            **found,
+        }
     return {**found, **({champion: "champion"} if champion else {})}
 
 
@@ -108,13 +115,15 @@ def _began_with(root: Root, ref: str) -> str:
     return str(_manifest(root, ref).get("spec", {}).get("warm_start"))
 
 
-def reasons_of_datasets(root: Root, models: Reasons, young: Callable[[str], str]) -> Reasons:
+def reasons_of_datasets(
+    root: Root, models: Reasons, young: Callable[[str], str], keeps_newest: bool = True
+) -> Reasons:
     """Why each dataset version stays where these model versions do."""
     needed = _needed(root, [ref for ref, why in models.items() if why])
     found = Reasons()
     for name in root.names(DATASETS):
         versions = dataset_versions(root, name)
-        newest = open_dataset(root, name).ref if versions else ""
+        newest = open_dataset(root, name).ref if versions and keeps_newest else ""
         for version in versions:
             place = DatasetRef(name, version)
             latest = "the newest of its name" if str(place) == newest else ""
@@ -195,7 +204,7 @@ def remove_items(
         going = [item for item in items if not item.why]
         _note(root, going, reason, now)
         for item in going:
-            _remove(root, item)
+            _remove(root, item, now)
     return items
 
 
@@ -204,7 +213,9 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
               "removed": [item.ref for item in going]}  # fmt: skip
     if going:
         path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
-        create_file(root, path, json.dumps(record, indent=2).encode())
+        content = json.dumps(record, indent=2).encode()
+        with listing(root, tuple(root.parts_of(path)), digest_of(content)):
+            create_file(root, path, content)
     for item in going:
         if item.ref.startswith(f"{MODELS}/"):
             gone = ModelRef.parse(item.ref)
@@ -212,8 +223,10 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
             write_remark(root, gone.name, "prune", Grounds(actor(), words, {}))
 
 
-def _remove(root: Root, item: Item) -> None:
+def _remove(root: Root, item: Item, now: datetime) -> None:
     if root.fs.exists(f"{item.path}/{MANIFEST}"):
         remove(root, *root.parts_of(item.path))
+        if item.ref.startswith(f"{DATASETS}/"):
+            forget_version(root, DatasetRef.parse(item.ref), now)
     else:
-        root.fs.rm(item.path, recursive=True)
+        discard(root, item.path)

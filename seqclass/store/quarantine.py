@@ -8,6 +8,7 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqclass.store.inventory import listing
 from seqclass.store.root import Bad, DamagedError, Root, sha256_of, sync_folder
 
 QUARANTINE = "quarantine"
@@ -45,7 +46,8 @@ class Quarantine:
         digest = sha256_of(self.root, self.path)
         self.place = self.root.join("datasets", name, QUARANTINE, f"{digest[:DIGITS]}.parquet")
         if not self.root.fs.exists(self.place):
-            _move(self.root, self.path, self.place)
+            with listing(self.root, tuple(self.root.parts_of(self.place)), digest):
+                _move(self.root, self.path, self.place)
 
 
 def _move(root: Root, path: str, target: str) -> None:

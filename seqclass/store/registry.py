@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.audit import MOVES, REFUSE, check_texts, read_audit, write_audit
+from seqclass.store.inventory import digest_of, listing
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.references import ModelRef
@@ -166,20 +167,23 @@ def move_champion(
 
 def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
     """Replace the pointer that was seen; another one is of a process that has ended this move."""
-    pointer = {"version": entry["to"], "since": entry["time"]}
-    swap_file(root, _place(root, name), json.dumps(pointer, indent=2).encode(), tag)
+    pointer = json.dumps({"version": entry["to"], "since": entry["time"]}, indent=2).encode()
+    path = _place(root, name)
+    with listing(root, tuple(root.parts_of(path)), digest_of(pointer)):
+        swap_file(root, path, pointer, tag)
 
 
 def finish_move(root: Root, name: str) -> AuditEntry | None:
     """End a move that was cut short after its audit entry, and return that entry.
 
-    Such an entry goes out from the very pointer that is still there. The caller holds the model's
-    folder.
+    Such an entry goes out from the very pointer that is still there. Where there is none, the last
+    move counts: it was the first one, or the pointer was lost. The caller holds the model's folder.
     """
     pointer, tag = _see_pointer(root, name)
-    for entry in read_audit(root, name):
-        is_move = entry.get("what") in MOVES and "from_since" in entry
-        if is_move and (entry["from"], entry["from_since"]) == pointer:
+    moves = [e for e in read_audit(root, name) if e.get("what") in MOVES and "from_since" in e]
+    lost = pointer == (None, None)
+    for entry in moves[-1:] if lost else moves:
+        if lost or (entry["from"], entry["from_since"]) == pointer:
             _point(root, name, entry, tag)
             return entry
     return None

@@ -21,7 +21,8 @@ from seqclass.store import objects
 from seqclass.store.manifests import FileEntry
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
-MANIFEST = "manifest.json"
+MANIFEST, LISTED = "manifest.json", "listed"
+"""A folder's manifest; its key that says that the inventory lists the folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -168,6 +169,7 @@ def _altered(path: str, entry: FileEntry) -> str:
 
 def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None:
     """Create a folder's manifest, once; it carries a digest of itself."""
+    manifest = {**manifest, LISTED: True}
     sealed = {**manifest, "manifest_sha256": _digest_of(manifest)}
     content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
     if len(content) > objects.MAX_RECORD_BYTES:
@@ -181,6 +183,7 @@ def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None
 def read_manifest(root: Root, folder: str) -> Record:
     """A folder's manifest; DamagedError where it is not one, or not as it was written."""
     path = f"{folder}/{MANIFEST}"
+    check_unlinked(root, folder)
     manifest = read_record(root, path)
     try:
         altered = manifest.pop("manifest_sha256", None) != _digest_of(manifest)
@@ -192,6 +195,17 @@ def read_manifest(root: Root, folder: str) -> Record:
     if not isinstance(files, list) or not all(map(_is_listed, files)):
         raise DamagedError(f"{path}: expected a list of files of this folder, got {files!r:.80}")
     return manifest
+
+
+def check_unlinked(root: Root, folder: str) -> None:
+    """Refuse with DamagedError a folder of the root to which a symbolic link leads."""
+    parts = root.parts_of(folder) if root.is_local else []
+    for depth in range(2, len(parts) + 1):
+        if os.path.islink(root.join(*parts[:depth])):
+            raise DamagedError(
+                f"{root.join(*parts[:depth])}: expected a folder, got a symbolic link; put the "
+                "folder itself there"
+            )
 
 
 def readable(root: Root, folder: str, bad: Bad | None = None) -> Record | None:
@@ -233,6 +247,8 @@ def _content(root: Root, path: str) -> bytes:
 @contextlib.contextmanager
 def _regular(path: str) -> Iterator[Any]:
     """Open a regular file; anything else is refused, and no pipe's writer is waited for."""
+    if os.path.islink(path):
+        raise DamagedError(f"{path}: expected a regular file, got a symbolic link")
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
         if kind := irregular(os.fstat(file.fileno()).st_mode):
             raise DamagedError(f"{path}: expected a regular file, got {kind}")
@@ -352,6 +368,6 @@ def entries(root: Root, folder: str) -> list[str]:
     """Paths in a folder, hidden ones too; empty where there is no such folder."""
     try:
         found = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return [path for path in found if path != folder]

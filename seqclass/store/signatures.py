@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from seqclass.store.inventory import keep
 from seqclass.store.models import Model, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -18,7 +19,6 @@ from seqclass.store.root import (
     Root,
     read_bytes,
     read_record,
-    replace_file,
 )
 
 SIGNATURES = "signatures"
@@ -41,7 +41,7 @@ def sign_version(model: Model, key_file: str) -> str:
     digest = _manifest_digest(model)
     signed = {"manifest_sha256": digest, "signature": key.sign(_message(model, digest)).hex()}
     path = _path(model.root, model.name, model.version)
-    replace_file(model.root, path, json.dumps(signed, indent=2).encode())
+    keep(model.root, path, json.dumps(signed, indent=2).encode())
     return path
 
 

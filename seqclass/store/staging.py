@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 
 from seqclass.store.intents import STAGING, intending, lacks_manifest
+from seqclass.store.inventory import ABSENT, digest_of, listing
 from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, sync_folder
 
 
@@ -66,7 +67,8 @@ def commit(root: Root, folder: str, *final: str) -> bool:
             f"{target}: expected a {MANIFEST} in a folder that was sealed, it is missing; restore "
             "it from a copy, or move the folder out of the store"
         )
-    with intending(root, *final):
+    becomes = digest_of(root.fs.cat_file(f"{folder}/{MANIFEST}"))
+    with intending(root, *final), listing(root, final, becomes):
         return _commit_local(folder, target) if root.is_local else _copy(root, folder, target)
 
 
@@ -86,7 +88,7 @@ def _copy(root: Root, folder: str, target: str) -> bool:
 def remove(root: Root, *place: str) -> None:
     """Remove a sealed folder; what a kill leaves of it counts as nothing and is swept."""
     path = root.join(*place)
-    with intending(root, *place):
+    with intending(root, *place), listing(root, place, ABSENT):
         if root.is_local:
             gone = root.join(STAGING, f"{int(time.time())}-removed-{uuid.uuid4().hex[:8]}")
             os.rename(path, gone)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from seqclass.store.fingerprint import fingerprint
+from seqclass.store.inventory import discard
 from seqclass.store.manifests import StudyDescription, StudyManifest
 from seqclass.store.references import SearchRef, StudyRef
 from seqclass.store.root import (
@@ -81,7 +82,7 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | N
     try:
         return read_record(root, path)
     except DamagedError:
-        root.fs.rm(path, recursive=True)
+        discard(root, path)
         return None
 
 

@@ -25,6 +25,7 @@ from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
+from seqclass.store.inventory import digest_of, listing
 from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
@@ -216,8 +217,10 @@ def only(members: Any, names: Sequence[str]) -> Any:
 
 
 def _keep(root: Root, path: str, record: RunRecord) -> RunRecord:
-    with contextlib.suppress(FileExistsError):  # another study of the same runs was faster
-        create_file(root, path, json.dumps(record).encode())
+    content = json.dumps(record).encode()
+    own = listing(root, tuple(root.parts_of(path)), digest_of(content))
+    with contextlib.suppress(FileExistsError), own:  # another study of these runs was faster
+        create_file(root, path, content)
     return record
 
 

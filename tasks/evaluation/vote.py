@@ -24,11 +24,12 @@ from seqclass.evaluation.votes import (
 )
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.inventory import keep
 from seqclass.store.manifests import CHOSEN_FROM, Source
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root, replace_file
+from seqclass.store.root import Root, open_root
 from seqclass.training.ngrams import SymbolModel, fit_symbol_models
 from tasks.compute.replicas import load_fast
 from tasks.compute.workers import workers
@@ -105,7 +106,7 @@ def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root_url: str) -
     [found] = workers().run([(poll, (root.url, model.ref, dataset.ref, spec))])
     digest = hashlib.sha256(json.dumps([dataset.ref, asdict(spec)]).encode()).hexdigest()[:16]
     path = root.join("scores", model.name, model.version, f"votes-{digest}.json")
-    replace_file(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())
+    keep(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())
     get_run_logger().info("%d pieces voted", len(found["answers"]))
     return path
 

@@ -14,6 +14,7 @@ import pytest
 
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.inventory import discard
 from seqclass.store.registry import (
     Grounds,
     champion_of,
@@ -22,6 +23,7 @@ from seqclass.store.registry import (
     write_refusal,
 )
 from seqclass.store.root import Root
+from tasks.registry.promote import promote_version
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import make_champion, store_champion
@@ -177,6 +179,16 @@ def test_a_move_that_was_cut_short_is_sound_and_is_ended(
     assert champion_of(moved, "m") == "v2"
 
 
+def test_a_lost_pointer_is_set_again_as_the_audit_has_it(moved: Root) -> None:
+    before, path = champion_of(moved, "m"), Path(moved.join("models/m/aliases/champion.json"))
+    content = path.read_bytes()
+    path.unlink()
+    assert bad(moved)
+    assert promote_version(moved, f"m@{before}", "why", False)["moved"] is False
+    assert path.read_bytes() == content
+    assert bad(moved) == {}
+
+
 def age(root: Root, numbered: bool) -> None:
     """Make the audit one of an older release: named by times, the oldest without numbers."""
     for path in entries(root):
@@ -187,7 +199,7 @@ def age(root: Root, numbered: bool) -> None:
         time = datetime.fromisoformat(record["time"]).strftime("%Y%m%dT%H%M%S.%fZ")
         path.rename(path.with_name(f"{time}-{record['what']}.json"))
     if not numbered:
-        path.with_name(".head.json").unlink()
+        discard(root, str(path.with_name(".head.json")))
 
 
 def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> None:

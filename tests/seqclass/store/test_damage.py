@@ -140,8 +140,12 @@ def test_a_version_that_is_half_gone_is_named(tree: Root, seqclass: Command) -> 
     assert seqclass("models")[0] == 0
 
 
-def test_a_version_that_is_gone_with_its_folder_is_missed_by_nobody(
+def test_a_version_that_is_gone_with_its_folder_is_named_by_audit_and_inventory(
     tree: Root, seqclass: Command
 ) -> None:
     shutil.rmtree(tree.join("models", "toy", "v1"))
-    assert seqclass("verify")[0] == seqclass("models")[0] == 0
+    code, out, _ = seqclass("verify")
+    assert code == 1
+    assert "audit: refers to models/toy@v1, which is missing" in out
+    assert "toy/v1: expected what the inventory lists, it is missing" in out
+    assert seqclass("models")[0] == 0

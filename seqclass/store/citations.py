@@ -1,0 +1,79 @@
+"""Who refers to what: the versions that a sealed folder, a pointer or an audit names."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from seqclass.store.audit import read_audit
+from seqclass.store.layout import Parts
+from seqclass.store.manifests import ModelDescription, known_dataset
+from seqclass.store.references import DatasetRef, ModelRef, Reference
+from seqclass.store.root import Bad, DamagedError, Root, read_record
+
+PRUNINGS = "prunings"
+VERSIONS = {DatasetRef.kind: r"[0-9a-f]{16}", ModelRef.kind: r"v\d+"}
+"""What the version in a reference looks like; another text refers to nothing."""
+
+
+def needs_of(manifest: ModelDescription) -> list[Reference]:
+    """What a model's version can't do without: the rows it chose from and learned from, and the
+    version with whose weights it began."""
+    spec, source = manifest.get("spec"), manifest.get("dataset_source", {})
+    rows = (manifest.get("dataset"), known_dataset(manifest) if isinstance(source, dict) else None)
+    begun = spec.get("warm_start") if isinstance(spec, dict) else None
+    return _read(DatasetRef, *rows) + _read(ModelRef, begun)
+
+
+def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
+    """The versions that a sealed folder's manifest names."""
+    kind = place[0]
+    if kind == ModelRef.kind:
+        return needs_of(cast(ModelDescription, manifest))
+    if kind == DatasetRef.kind:
+        return _read(DatasetRef, *_texts(manifest.get("parents")))
+    found = _read(DatasetRef, manifest.get("dataset"))
+    found += _read(ModelRef, manifest.get("challenger"), manifest.get("model"))
+    champion = manifest.get("champion")
+    return found + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
+
+
+def cited_in_audit(root: Root, name: str) -> list[Reference]:
+    """The versions of a model that its audit names."""
+    entries = read_audit(root, name)
+    versions = {entry.get(key) for entry in entries for key in ("from", "to", "candidate")}
+    return _read(ModelRef, *(f"{name}@{version}" for version in sorted(map(str, versions))))
+
+
+def _read(kind: type[Reference], *texts: object) -> list[Reference]:
+    read = [kind.parse(text) for text in dict.fromkeys(texts) if isinstance(text, str)]
+    return [own for own in read if own.name and re.fullmatch(VERSIONS[kind.kind], own.version)]
+
+
+def _texts(found: object) -> Sequence[object]:
+    return found if isinstance(found, list) and all(isinstance(t, str) for t in found) else []
+
+
+def missing(root: Root, cited: Sequence[Reference], removed: set[str]) -> Iterator[str]:
+    """Those of these references that lead nowhere, though nobody has removed what they name."""
+    for own in cited:
+        if str(own) not in removed and not root.exists(*own.parts):
+            yield str(own)
+
+
+def removed_refs(root: Root) -> set[str]:
+    """All that ``prune`` and ``delete`` have removed, as they noted it."""
+    found: set[str] = set()
+    for file in root.names(PRUNINGS):
+        with suppress(DamagedError):
+            gone = read_record(root, root.join(PRUNINGS, file)).get("removed")
+            found |= set(map(str, _texts(gone)))
+    return found
+
+
+def uncited(root: Root, citer: str, cited: Sequence[Reference], removed: set[str]) -> Bad:
+    """A line for each reference that leads nowhere, under the file that holds it."""
+    return [
+        {"path": citer, "problem": f"refers to {ref}, which is missing; restore it from a copy"}
+        for ref in missing(root, cited, removed)
+    ]

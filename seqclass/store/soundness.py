@@ -1,0 +1,113 @@
+"""Whether what is stored is as it was written: folders, registries, and who refers to what."""
+
+import re
+from collections.abc import Sequence
+
+from seqclass.store.audit import AUDIT, audit_problems
+from seqclass.store.citations import cited_by, cited_in_audit, removed_refs, uncited
+from seqclass.store.layout import Parts
+from seqclass.store.models import CLAIM, REPORT, model_versions
+from seqclass.store.page_seals import is_as_drawn
+from seqclass.store.policy import POLICY, read_policy
+from seqclass.store.references import ModelRef
+from seqclass.store.registry import champion_of, pointer_problem
+from seqclass.store.root import (
+    LISTED,
+    MANIFEST,
+    Bad,
+    DamagedError,
+    Record,
+    Root,
+    check_file,
+    read_bytes,
+    read_manifest,
+    readable,
+)
+
+
+def beside(found: Bad, bad: Bad) -> Bad:
+    """What the inventory finds wrong where nothing else has, nor in a file there."""
+    paths = [item["path"].split("/") for item in bad]
+    named = {"/".join(parts[:depth]) for parts in paths for depth in range(1, len(parts) + 1)}
+    return [own for own in found if own["path"] not in named]
+
+
+def verify_citations(root: Root, places: Sequence[Parts]) -> Bad:
+    """References of sealed folders, and of the audits of these models, that lead nowhere."""
+    removed, bad = removed_refs(root), Bad()
+    for place in places:
+        manifest = readable(root, root.join(*place)) or {}
+        bad += uncited(root, root.join(*place, MANIFEST), cited_by(place, manifest), removed)
+    for name in sorted({place[1] for place in places if place[0] == ModelRef.kind}):
+        cited = cited_in_audit(root, name)
+        bad += uncited(root, root.join(ModelRef.kind, name, AUDIT), cited, removed)
+    return bad
+
+
+def verify_folder(root: Root, folder: str, bad: Bad) -> int:
+    """Compare a sealed folder's files with its manifest; how many were looked at."""
+    try:
+        manifest = read_manifest(root, folder)
+    except DamagedError as error:
+        bad.append({"path": f"{folder}/{MANIFEST}", "problem": str(error)})
+        return 1
+    for entry in manifest["files"]:
+        try:
+            check_file(root, folder, entry)
+        except DamagedError as error:
+            bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
+    listed = [MANIFEST, CLAIM, REPORT, *(entry["path"] for entry in manifest["files"])]
+    for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
+        bad.append({"path": path, "problem": "expected only what the manifest names"})
+    bad += _verify_report(root, folder, manifest)
+    stated = manifest.get("version", "")
+    if stated and not folder.endswith(f"/{stated}"):
+        bad.append({"path": folder, "problem": f"expected version {stated}, the folder is another"})
+    return 1 + len(manifest["files"])
+
+
+def verify_registry(root: Root, name: str, bad: Bad) -> int:
+    """The champion points at a version that exists, as the audit says, whose chain is whole."""
+    try:
+        champion = champion_of(root, name)
+    except DamagedError as error:
+        bad.append({"path": root.join("models", name), "problem": str(error)})
+        return 1
+    path = root.join("models", name, "aliases", "champion.json")
+    bad += audit_problems(root, name)
+    if champion is not None and champion not in model_versions(root, name):
+        bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
+    elif problem := pointer_problem(root, name):
+        bad.append({"path": path, "problem": problem})
+    bad += _verify_policy(root, name)
+    return int(champion is not None)
+
+
+def _verify_report(root: Root, folder: str, manifest: Record) -> Bad:
+    """A version's page, which no manifest names, is as it was drawn; older ones bear no seal."""
+    path = f"{folder}/{REPORT}"
+    is_named = any(entry["path"] == REPORT for entry in manifest["files"])
+    if is_named or not manifest.get(LISTED) or not root.fs.exists(path):
+        return []
+    try:
+        if is_as_drawn(read_bytes(root, path)):
+            return []
+    except DamagedError as error:
+        return [{"path": path, "problem": str(error)}]
+    problem = "expected the page as it was drawn, it was replaced; 'seqclass pages' draws it again"
+    return [{"path": path, "problem": problem}]
+
+
+def _verify_policy(root: Root, name: str) -> Bad:
+    try:
+        read_policy(root, name)
+    except DamagedError as error:
+        return [{"path": root.join("models", name, POLICY), "problem": str(error)}]
+    return []
+
+
+def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
+    """Visible entries of a folder under names that nothing there has."""
+    paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
+    names = [(path, path.rpartition("/")[2]) for path in paths]
+    return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]

@@ -1,0 +1,65 @@
+"""A root with one of everything that a store keeps, made without training."""
+
+import json
+from datetime import timedelta
+
+import numpy as np
+
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pages.rendering import keep_pages
+from seqclass.store.inventory import keep
+from seqclass.store.quarantine import Quarantine
+from seqclass.store.references import StudyRef
+from seqclass.store.registry import Grounds, write_refusal
+from seqclass.store.retrainings import commit_retraining
+from seqclass.store.root import Root
+from seqclass.store.scores import TABLE, ScoreSet
+from seqclass.store.staging import staging
+from seqclass.store.studies import commit_study, run_path
+from tasks.registry.policy import set_policy
+from tests.support.arrivals import rows
+from tests.support.places import NOW
+from tests.support.stored import SCORES, make_champion, store_series, store_version
+
+
+def store_all(root: Root) -> None:
+    """Two versions of a dataset and three of a model, of which the second is champion and the
+    third refused; a policy, a retraining, scores, votes, a study with a run, rows set aside."""
+    old, new = store_series(root, n=20), store_series(root, n=24)
+    for number, dataset in enumerate((old, new, new)):
+        known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
+        version = store_version(root, "m", **known).version
+        path = root.join("models", "m", version, "report.html")
+        keep_pages(root, [path], version, lambda: "<html>report</html>")
+        if number < 2:
+            make_champion(root, "m", version, number)
+    write_refusal(root, "m", "v3", Grounds("me", "worse", {}, NOW + timedelta(seconds=2)))
+    set_policy(root, "m", ModelPolicy(owner="ann"), "why", NOW + timedelta(seconds=3))
+    _store_records(root, old.ref)
+
+
+def _store_records(root: Root, dataset: str) -> None:
+    aside = Quarantine(root, root.join(".staging", "aside"))
+    aside.add(rows(0), ["frozen"] * len(rows(0)))
+    aside.close()
+    aside.commit("toy")
+    root.fs.rm(root.join(".staging", "aside"), recursive=True)
+    keep(root, run_path(root, "toy", "0" * 16), b'{"seed": 0}')
+    votes = root.join("scores", "m", "v2", f"votes-{'0' * 16}.json")
+    keep(root, votes, json.dumps({"answers": []}).encode())
+    with staging(root, "study") as folder:
+        _put(root, folder, "stability.json", b"{}")
+        commit_study(root, folder, StudyRef("toy", "0" * 16), {"dataset": dataset}, NOW)
+    with staging(root, "scores") as folder:
+        _put(root, folder, TABLE, np.arange(9).tobytes())
+        ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {}, NOW)
+    with staging(root, "retraining") as folder:
+        _put(root, folder, "drift.parquet", b"drift")
+        known = {"dataset": dataset, "decision": "refused", "reasons": ["worse"], "audit": None,
+                 "champion": "v2", "challenger": "models/m@v3", "trusted": False}  # fmt: skip
+        commit_retraining(root, folder, "m", known, NOW)
+
+
+def _put(root: Root, folder: str, name: str, content: bytes) -> None:
+    root.fs.makedirs(folder, exist_ok=True)
+    root.fs.pipe_file(f"{folder}/{name}", content)
