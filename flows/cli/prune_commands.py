@@ -1,5 +1,6 @@
 """Commands that remove what nothing needs any more: prune, delete."""
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,7 @@ def prune(
 
 
 def delete(
-    ref: Annotated[str, typer.Argument(help="models/NAME@vN or datasets/NAME@VERSION.")],
+    ref: Annotated[str, typer.Argument(help="A version of a model or dataset: NAME@VERSION.")],
     place: Place,
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
@@ -50,13 +51,16 @@ def delete(
     from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model
 
-    store, spec, now = place.store(), PruneSpec(days=0), datetime.now(UTC)
-    if not ref.startswith(("models/", "datasets/")) or "@" not in ref:
+    store, spec, now = place.store(), PruneSpec(days=0, newest=False), datetime.now(UTC)
+    name, _, version = ref.partition("@")
+    if not name or not version:
         raise ValueError(
-            f"REF: expected models/NAME@vN or datasets/NAME@VERSION, got {ref!r}; 'seqclass "
-            "models' and 'seqclass datasets' list them"
+            f"REF: expected a version as NAME@vN or NAME@DIGEST, got {ref!r}; 'seqclass models' "
+            "and 'seqclass datasets' list them"
         )
-    wanted = (open_model if ref.startswith("models/") else open_dataset)(store, ref).ref
+    is_number = re.fullmatch(r"v\d+|champion", version) and "/" not in name
+    is_model = name.startswith("models/") or is_number
+    wanted = (open_model if is_model else open_dataset)(store, ref).ref
     [item] = [item for item in plan_pruning(store, spec, now) if item.ref == wanted]
     check_deletable(store, item)
     items = [item]

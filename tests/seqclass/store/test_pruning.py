@@ -124,19 +124,46 @@ def test_one_version_is_deleted_and_what_is_needed_is_not(
     assert "v3" not in model_versions(lived, "toy")
     assert "v3" not in shown_versions(lived)
     assert len(model_versions(lived, "toy")) == 7
-    needed, used = open_dataset(lived, "toy").ref, read_model(lived, "toy", "v2")
+    used = read_model(lived, "toy", "v2")
     for ref, says in (
         (used.manifest["dataset"], "models/toy@v2 learned from it; it stays"),
         ("models/toy@v7", "champion; it stays"),
         ("models/toy@v6", "rollback goes back to it, step 1"),
-        (needed, "the newest of its name"),
-        ("toy@v7", "REF: expected models/NAME@vN or datasets/NAME@VERSION"),
+        ("toy@v7", "champion; it stays"),
+        ("toy", "REF: expected a version as NAME@vN or NAME@DIGEST"),
+        ("toy@", "REF: expected a version as NAME@vN or NAME@DIGEST"),
         ("models/toy@v99", "expected one of toy@v1"),
     ):
         code, _, err = seqclass("delete", ref, "--yes")
         assert (code, err.count("\n")) == (2, 1)
         assert says in err
     assert verify_tree(lived)["bad"] == []
+
+
+def test_a_mistaken_dataset_is_deleted_version_by_version(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    first, second = (store_series(root, "latin", n).ref for n in (20, 24))
+    store_series(root, "other")
+    assert seqclass("pages")[0] == 0
+    short = second.removeprefix("datasets/")[:-6]
+    assert seqclass_json("delete", short, "--yes")["removed"] == [second]
+    assert open_dataset(root, "latin").ref == first
+    assert verify_tree(root)["bad"] == []
+    assert seqclass_json("delete", first, "--yes")["removed"] == [first]
+    assert root.names("datasets", "latin") == []
+    assert verify_tree(root)["bad"] == []
+    found = seqclass_json("datasets")
+    assert [own["dataset"].partition("@")[0] for own in found["datasets"]] == ["datasets/other"]
+    assert "latin" not in Path(root.join("index.html")).read_text()
+    assert store_series(root, "latin", 20).ref == first
+    assert verify_tree(root)["bad"] == []
+
+
+def test_a_version_is_deleted_by_the_name_that_other_commands_take(
+    lived: Root, seqclass_json: Callable[..., dict]
+) -> None:
+    assert seqclass_json("delete", "toy@v3", "--yes")["removed"] == ["models/toy@v3"]
 
 
 def test_bad_bounds_are_one_line(root: Root, seqclass: Command) -> None:
