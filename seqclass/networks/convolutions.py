@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, product
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ KERNELS = np.array(
     [[2.0 if k in chosen else -1.0 for k in range(WIDTH)] for chosen in combinations(range(9), 3)],
     dtype=np.float32,
 )
-POOLED = 2000
+POOLED = 1000
 """About how many shares of steps above a threshold are pooled."""
 GROUP = 12
 """Kernels that compete with each other at every step."""
@@ -47,12 +47,18 @@ and rows at least."""
 @dataclass(frozen=True)
 class Bank:
     """Kernels of one dilation on one view: weights ``(9, channels, 84)``, whose outputs have a
-    spread of one, and thresholds ``(84, several)`` of these."""
+    spread of one.
+
+    thresholds: of these outputs, ``(84, several)`` for a whole series, in_windows ``(84, 1)`` for
+    windows. counts_highest: whether wins are those of the highest output, else of the lowest.
+    """
 
     view: int
     dilation: int
     weights: np.ndarray
+    counts_highest: bool
     thresholds: np.ndarray
+    in_windows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -74,16 +80,15 @@ class Convolutions:
     def windows(self, n_steps: int) -> keras.Model:
         """Raw series to windows of ``n_steps`` ``(B, W, F)``; last the mask of the windows.
 
-        Every kernel has one dilation and its middle threshold; the views are there too.
+        Every kernel has one dilation and one threshold; the views are there too.
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
         dilations = sorted({bank.dilation for bank in self.banks})
         parts = [*views]
         for bank in self.banks:
             own = slice(dilations.index(bank.dilation), None, len(dilations))
-            middle = bank.thresholds.shape[1] // 2
-            thresholds = bank.thresholds[own, middle : middle + 1]
-            few = Bank(bank.view, bank.dilation, bank.weights[..., own], thresholds)
+            weights, thresholds = bank.weights[..., own], bank.in_windows[own]
+            few = replace(bank, weights=weights, thresholds=thresholds)
             parts.append(_above(views, few) * inside)
         pooled, mask = pool_steps(ops.concatenate(parts, axis=-1), inside, n_steps)
         return keras.Model(raw, ops.concatenate([pooled, mask], axis=-1), name="windows")
@@ -101,10 +106,10 @@ def fit_convolutions(
     rows = x[np.sort(rng.permutation(len(x))[:n_sampled])]
     raw, views, inside = _inputs(scaling, alphabets)
     dilations = [2**k for k in range(max(1, int(math.log2(max((typical - 1) / 8, 1))) + 1))]
+    none = np.empty((len(KERNELS), 0))
     plain = [
-        Bank(v, d, _kernels(view.shape[-1], rng), np.empty((len(KERNELS), 0)))
-        for d in dilations
-        for v, view in enumerate(views)
+        Bank(v, d, _kernels(views[v].shape[-1], rng), number % 2 == 0, none, none)
+        for number, (d, v) in enumerate(product(dilations, range(len(views))))
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
     everything = [inside, *(_convolved(views, bank, bank.weights, None) for bank in plain)]
@@ -114,9 +119,14 @@ def fit_convolutions(
     for bank, found in zip(plain, by_bank, strict=True):
         spread = np.maximum(found.std(axis=1), 1e-3)
         shares = (np.arange(each) + rng.random((len(spread), 1))) / each
+        upper = 0.5 + rng.random((len(spread), 1)) / 2
         scaled = found / spread[:, None]
-        thresholds = np.stack([np.quantile(*own) for own in zip(scaled, shares, strict=True)])
-        banks.append(replace(bank, weights=bank.weights / spread, thresholds=thresholds))
+        thresholds, in_windows = (
+            np.stack([np.quantile(*own) for own in zip(scaled, quantiles, strict=True)])
+            for quantiles in (shares, upper)
+        )
+        weights = bank.weights / spread
+        banks.append(replace(bank, weights=weights, thresholds=thresholds, in_windows=in_windows))
     return Convolutions(scaling, alphabets, tuple(banks))
 
 
@@ -156,18 +166,15 @@ def _above(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
 def _wins(
     views: Sequence[keras.KerasTensor], bank: Bank, inside: keras.KerasTensor
 ) -> keras.KerasTensor:
-    """Roots of two means over the steps of each kernel of a bank ``(B, 168)``: its output where it
-    is the highest of its group (0 elsewhere, 6 at most); whether it is the lowest."""
+    """Roots of a mean over the steps for each kernel of a bank ``(B, 84)``: of its output where it
+    is the highest of its group (0 elsewhere, 6 at most), or of whether it is the lowest."""
     outputs = _convolved(views, bank, bank.weights[..., ORDER], None)
     groups = len(KERNELS) // GROUP
     rivals = [outputs[..., start : start + groups] for start in range(0, len(KERNELS), groups)]
-    highest = ops.concatenate([reduce(ops.maximum, rivals)] * GROUP, axis=-1)
-    lowest = ops.concatenate([reduce(ops.minimum, rivals)] * GROUP, axis=-1)
-    won = ops.relu6(outputs) * ops.cast(outputs >= highest, "float32")
-    lost = ops.cast(outputs <= lowest, "float32")
-    counts = [masked_mean(part, inside) for part in (won, lost)]
-    # The root of 0 has no gradient.
-    return ops.sqrt(ops.maximum(ops.concatenate(counts, axis=-1), 1e-6))
+    best = reduce(ops.maximum if bank.counts_highest else ops.minimum, rivals)
+    wins = ops.cast(ops.equal(outputs, ops.concatenate([best] * GROUP, axis=-1)), "float32")
+    counted = ops.relu6(outputs) * wins if bank.counts_highest else wins
+    return ops.sqrt(ops.maximum(masked_mean(counted, inside), 1e-6))  # 0 has no gradient
 
 
 def _convolved(
