@@ -75,7 +75,7 @@ def study(name: str, seeds: int, root: str) -> dict[str, Any]:
 
 
 def _row(name: str, variant: dict[str, Any]) -> dict[str, Any]:
-    bar, accuracy = BARS[name], variant["spread"]["accuracy"]
+    bar, accuracy, lstm = BARS[name], variant["spread"]["accuracy"], variant["lstm"]["spread"]
     met = {
         "floor": accuracy["min"] >= bar.floor,
         "target": accuracy["mean"] >= bar.target,
@@ -89,6 +89,9 @@ def _row(name: str, variant: dict[str, Any]) -> dict[str, Any]:
         "floor": bar.floor,
         "target": bar.target,
         "met": reached if variant["n_seeds"] >= SEEDS else "too few seeds",
+        "lstm_mean": lstm["accuracy"]["mean"],
+        "lstm_min": lstm["accuracy"]["min"],
+        "lstm_log_loss": lstm["log_loss"]["mean"],
         "log_loss": variant["log_loss_mean"],
         "untempered": variant["log_loss_untempered_mean"],
         "ece": variant["ece_mean"],
@@ -111,6 +114,8 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return (
         f"Floors are met on {count('floor')} sets, targets on {count('target')}, "
         f"a standard deviation of at most {CALM} on {count('sd')}.\n"
+        f"Mean accuracy {np.mean([row['mean'] for row in rows]):.4f}, of the LSTM alone "
+        f"{np.mean([row['lstm_mean'] for row in rows]):.4f}. "
         f"Mean log-loss {np.mean([row['log_loss'] for row in rows]):.3f}, mean calibration error "
         f"{np.mean([row['ece'] for row in rows]):.3f}. The temperature lowers the log-loss on "
         f"{better} of {len(rows)} sets and leaves its four digits on {same}.{unfinished}"
@@ -135,8 +140,9 @@ def page(rows: list[dict[str, Any]]) -> str:
         f"Made by `make bench-archive`; do not edit. {learner()} What these rows showed of BME and "
         "DodgerLoopDay changed a rule ([decisions.md](decisions.md#evidence-ends-a-training)): "
         "these two are not blind. Test accuracy on the official splits, every set at default "
-        "settings. `floor` is for the worst seed, `target` for the mean; `untempered` is the "
-        "log-loss without the temperature, `seconds` a seed's median."
+        "settings. `floor` is for the worst seed, `target` for the mean; `lstm_…` is the LSTM of "
+        "these seeds alone, `untempered` the log-loss without the temperature, `seconds` a seed's "
+        "median."
     )
     origin = (
         "ResNet: mean over seeds (Fawaz et al. 2019). LSTM-FCN: chosen on training loss. "

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from prefect import get_run_logger, task
 
-from seqclass.screening.contract import Profile, stuck_lines
+from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import (
     ImportSpec,
     check_trainable,
@@ -56,11 +56,10 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         screening = Screening(terms, Quarantine(root, folder))
         goal = _Goal(name, source, parent, spec.columns)
         rows = screening.passing(counted(tables_of(paths, test_paths, spec), None))
-        seen, profile = Overview(), Profile()
-        rows = rows if parent else seen.watch(rows)
-        dataset = _store(root, goal, rows, screening, profile)
+        seen = Overview()
+        dataset = _store(root, goal, rows if parent else seen.watch(rows), screening)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
-    amiss = [] if parent else [*seen.describe()["amiss"], *stuck_lines(profile)]
+    amiss = [] if parent else seen.describe()["amiss"]
     for line in amiss:
         get_run_logger().warning("look: %s", line)
     return {
@@ -81,11 +80,8 @@ class _Goal(NamedTuple):
     columns: ColumnNames
 
 
-def _store(
-    root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening, profile: Profile
-) -> Dataset:
-    """Write a parent's rows, where there is one, and then the new ones; nothing for none. The
-    profile sees all of them."""
+def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening) -> Dataset:
+    """Write a parent's rows, where there is one, and then the new ones; nothing for none."""
     name, source, parent, columns = goal
     if parent is not None:
         screening.duplicates.learn(parent.tables())
@@ -93,6 +89,7 @@ def _store(
     if parent is not None and first is None:
         screening.quarantine.commit(name)
         return parent
+    profile = Profile()
 
     def remarks() -> Remarks:
         if parent is None:
