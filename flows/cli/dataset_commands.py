@@ -148,16 +148,21 @@ def inspect(
     as_json: JsonFlag = False,
 ) -> None:
     """Say how files are understood, and what looks wrong in them; nothing is stored."""
+    from seqclass.screening.contract import Profile, stuck_lines
+    from seqclass.screening.screening import add_rows
     from seqclass.store.formats import expand, limits_of
     from seqclass.store.formats.isolated import IsolatedReader
     from seqclass.store.formats.overview import Overview
 
     files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
-    seen, unlabelled = Overview(), replace(columns, unlabelled=True)
+    seen, profile, unlabelled = Overview(), Profile(), replace(columns, unlabelled=True)
     with IsolatedReader() as reader:
         found = {path: reader.understood(path, columns, limits) for path in files}
         for table in reader.read_files(files, unlabelled, None, True, limits):
             seen.add(table)
+            add_rows(profile, table)
     if not seen.lengths:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
-    show_overview({"files": found, **seen.describe()}, as_json)
+    described = seen.describe()
+    described["amiss"] += stuck_lines(profile)
+    show_overview({"files": found, **described}, as_json)

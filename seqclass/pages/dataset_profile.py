@@ -1,6 +1,6 @@
 """What a dataset is like: its channels, lengths, copies and a few typical series of each class."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -145,8 +145,19 @@ def _typical(examples: list[Example]) -> tuple[Example, ...]:
     median, sd = (np.median, np.std) if is_whole else (np.nanmedian, np.nanstd)
     middle, spread = median(shapes, axis=0), sd(shapes, axis=0) + 1e-9
     apart = np.nansum(np.square((shapes - middle) / spread), axis=1) / np.maximum(known, 1)
+    apart[_are_stuck(examples)] = np.inf
     order = np.argsort(np.where(known > 0, apart, np.inf), kind="stable")
     return tuple(examples[number] for number in order[:EXAMPLES])
+
+
+def _are_stuck(examples: list[Example]) -> np.ndarray:
+    """Which are flat in a channel that moves in most of the others."""
+    flat = np.array([[_is_flat(own) for own in example.values.values()] for example in examples])
+    return (flat & (flat.mean(axis=0) < 0.5)).any(axis=1)
+
+
+def _is_flat(values: Sequence[float | None]) -> bool:
+    return len({value for value in values if value is not None and value == value}) == 1
 
 
 def _shape(example: Example) -> np.ndarray:

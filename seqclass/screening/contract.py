@@ -9,6 +9,11 @@ import numpy as np
 
 FROZEN_STEPS = 5
 """Observed values from which on a series that never changes counts as frozen."""
+STUCK_FACTOR = 2
+"""How many times longer than in nearly all series a channel that is frozen stays as it is."""
+NEARLY_ALL = 0.95
+STATES = 8
+"""Levels up to which a channel is one of states (on, off), which may last for a whole series."""
 BINS = 2**16
 
 
@@ -17,7 +22,8 @@ class Channel:
     """A channel's finite values and holes; numbers are None where nothing was observed.
 
     quartiles: within 1% of the value. missing: share of all values. most_missing: the largest
-    share in one series. frozen: series that never change.
+    share in one series. frozen: series that never change. still: observed values for which nearly
+    all series stay unchanged at most; None where the channel is one of states.
     """
 
     low: float | None
@@ -26,6 +32,13 @@ class Channel:
     missing: float
     most_missing: float
     frozen: int
+    still: int | None
+
+    def is_stuck(self, series: "SeriesValues") -> np.ndarray:
+        """Which series ``(n,)`` are frozen: unchanged for longer than nearly all ever are."""
+        if self.still is None:
+            return np.zeros(len(series.frozen), dtype=bool)
+        return series.frozen & (series.seen > STUCK_FACTOR * self.still) & ~series.infinite
 
 
 @dataclass(frozen=True)
@@ -39,21 +52,28 @@ class Contract:
 
 
 def contract_from(stored: Mapping[str, Any]) -> Contract:
-    """A contract out of the JSON that ``dataclasses.asdict`` made of it."""
-    channels = {name: Channel(**channel) for name, channel in stored["channels"].items()}
+    """A contract out of the JSON that ``dataclasses.asdict`` made of it; older ones do not say how
+    long a channel stays unchanged, only whether it ever did for a whole series."""
+    channels = {
+        name: Channel(**{"still": None if channel["frozen"] else 0, **channel})
+        for name, channel in stored["channels"].items()
+    }
     return Contract(**{**stored, "channels": channels})
 
 
 @dataclass(frozen=True)
 class SeriesValues:
     """One channel of some series, an entry each: extremes (NaN where nothing was observed),
-    share of missing values, whether it never changes, whether it is infinite anywhere."""
+    share of missing values, whether it never changes, whether it is infinite anywhere, how many
+    values were observed, and how many of them one after the other are the same."""
 
     low: np.ndarray
     high: np.ndarray
     missing: np.ndarray
     frozen: np.ndarray
     infinite: np.ndarray
+    seen: np.ndarray
+    still: np.ndarray
 
 
 def describe(values: np.ndarray, lengths: np.ndarray) -> SeriesValues:
@@ -70,7 +90,20 @@ def describe(values: np.ndarray, lengths: np.ndarray) -> SeriesValues:
         missing=1 - seen / lengths,
         frozen=(low == high) & (seen >= FROZEN_STEPS),
         infinite=np.isinf(low) | np.isinf(high),
+        seen=seen,
+        still=_longest_runs(values, lengths),
     )
+
+
+def _longest_runs(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The most observed values one after the other that are the same, of every series ``(n,)``."""
+    series = np.repeat(np.arange(len(lengths)), lengths)[~np.isnan(values)]
+    known, longest = values[~np.isnan(values)], np.zeros(len(lengths), dtype=np.int64)
+    if len(known):
+        is_new = (np.diff(known) != 0) | (np.diff(series) != 0)
+        starts = np.flatnonzero(np.append(True, is_new))
+        np.maximum.at(longest, series[starts], np.diff(np.append(starts, len(known))))
+    return longest
 
 
 class Profile:
@@ -111,6 +144,11 @@ class Profile:
             {name: channel.describe() for name, channel in self.channels.items()},
         )
 
+    def stuck(self) -> dict[str, int]:
+        """How many of the series are frozen in a channel that moves in nearly all of them."""
+        counts = {name: channel.n_stuck() for name, channel in self.channels.items()}
+        return {name: count for name, count in counts.items() if count}
+
 
 class _ChannelProfile:
     def __init__(self) -> None:
@@ -118,6 +156,8 @@ class _ChannelProfile:
         self.low, self.high = np.inf, -np.inf
         self.n_values = self.n_missing = self.frozen = 0
         self.most_missing = 0.0
+        self.runs, self.flat = Counter[int](), Counter[int]()
+        self.levels: set[float] = set()
 
     def add(self, values: np.ndarray, series: SeriesValues) -> None:
         finite = values[np.isfinite(values)]
@@ -128,6 +168,10 @@ class _ChannelProfile:
         self.n_missing += int(np.isnan(values).sum())
         self.frozen += int(series.frozen.sum())
         self.most_missing = max(self.most_missing, float(series.missing.max()))
+        if len(self.levels) <= STATES:
+            self.levels.update(np.unique(finite)[: STATES + 1].tolist())
+        self.runs.update(series.still.tolist())
+        self.flat.update(series.seen[series.frozen & ~series.infinite].tolist())
 
     def describe(self) -> Channel:
         seen = self.histogram.any()
@@ -138,7 +182,26 @@ class _ChannelProfile:
             missing=self.n_missing / self.n_values,
             most_missing=self.most_missing,
             frozen=self.frozen,
+            still=self._still(),
         )
+
+    def n_stuck(self) -> int:
+        """Series that are frozen, by what all of them together are like."""
+        still = self._still()
+        if still is None:
+            return 0
+        return sum(n for seen, n in self.flat.items() if seen > STUCK_FACTOR * still)
+
+    def _still(self) -> int | None:
+        """Observed values for which nearly all series stay unchanged at most."""
+        if len(self.levels) <= STATES:
+            return None
+        left = NEARLY_ALL * self.runs.total()
+        for length in sorted(self.runs):
+            left -= self.runs[length]
+            if left <= 0:
+                return length
+        return None
 
     def _quartiles(self) -> tuple[float, float, float]:
         passed = np.cumsum(self.histogram)
@@ -159,3 +222,12 @@ def _values(bins: np.ndarray) -> np.ndarray:
     turned = (bins.astype(np.uint32) << 16) | np.uint32(1 << 15)
     negative = turned >> 31 == 0
     return np.where(negative, ~turned, turned ^ np.uint32(1 << 31)).view(np.float32)
+
+
+def stuck_lines(profile: Profile) -> list[str]:
+    """What is to be said of series that are frozen in one channel, a line a channel."""
+    return [
+        f"{count:,} series are frozen in channel {name!r}, which moves in nearly all others: was "
+        "the sensor stuck? Later imports set such series aside"
+        for name, count in profile.stuck().items()
+    ]

@@ -14,8 +14,9 @@ class Policy:
 
     Of whole files: new_column, missing_column; other_unit: a channel whose middle values have
     moved or spread as another unit would; missing_rate: more holes in a channel.
-    Of series: new_class; out_of_range; frozen: constant in a channel that never was; holes: more
-    of the series is missing than of any before; length; duplicate_id: the id of another series
+    Of series: new_class; out_of_range; frozen: constant in a channel for more than
+    twice as long as it is in nearly all series; holes: more of the series is missing than of any
+    before; length; duplicate_id: the id of another series
     with other content; infinite.
     most_quarantined: share of the series, in [0, 1], above which the import is refused after all.
     """

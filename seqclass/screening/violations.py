@@ -79,8 +79,7 @@ def _lengths(contract: Contract, lengths: np.ndarray) -> Violation:
 def _channel_violations(name: str, channel: Channel, values: SeriesValues) -> list[Violation]:
     most = channel.most_missing + HOLES_MARGIN
     found = [Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most)]
-    if not channel.frozen:
-        found.append(Violation("frozen", f"{name} constant", values.frozen & ~values.infinite))
+    found.append(Violation("frozen", f"{name} constant", channel.is_stuck(values)))
     if channel.low is not None and channel.high is not None:
         low, high = _allowed(channel.low, channel.high)
         outside = ((values.low < low) | (values.high > high)) & ~values.infinite

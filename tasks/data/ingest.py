@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from prefect import get_run_logger, task
 
-from seqclass.screening.contract import Profile
+from seqclass.screening.contract import Profile, stuck_lines
 from seqclass.screening.incoming import (
     ImportSpec,
     check_trainable,
@@ -56,10 +56,11 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         screening = Screening(terms, Quarantine(root, folder))
         goal = _Goal(name, source, parent, spec.columns)
         rows = screening.passing(counted(tables_of(paths, test_paths, spec), None))
-        seen = Overview()
-        dataset = _store(root, goal, rows if parent else seen.watch(rows), screening)
+        seen, profile = Overview(), Profile()
+        rows = rows if parent else seen.watch(rows)
+        dataset = _store(root, goal, rows, screening, profile)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
-    amiss = [] if parent else seen.describe()["amiss"]
+    amiss = [] if parent else [*seen.describe()["amiss"], *stuck_lines(profile)]
     for line in amiss:
         get_run_logger().warning("look: %s", line)
     return {
@@ -80,8 +81,11 @@ class _Goal(NamedTuple):
     columns: ColumnNames
 
 
-def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening) -> Dataset:
-    """Write a parent's rows, where there is one, and then the new ones; nothing for none."""
+def _store(
+    root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening, profile: Profile
+) -> Dataset:
+    """Write a parent's rows, where there is one, and then the new ones; nothing for none. The
+    profile sees all of them."""
     name, source, parent, columns = goal
     if parent is not None:
         screening.duplicates.learn(parent.tables())
@@ -89,7 +93,6 @@ def _store(root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screeni
     if parent is not None and first is None:
         screening.quarantine.commit(name)
         return parent
-    profile = Profile()
 
     def remarks() -> Remarks:
         if parent is None:

@@ -104,6 +104,16 @@ def test_series_without_a_value_are_the_least_typical_and_warn_of_nothing(root: 
     assert len(nothing.classes[0].examples) == 2
 
 
+def test_series_that_are_frozen_in_one_channel_are_the_least_typical(root: Root) -> None:
+    rng = np.random.default_rng(0)
+    lines, other = rng.normal(0, 1, (2, 30, 12)).astype(np.float32)
+    lines[:3] = 0.0  # the middle of all, and so the nearest to it
+    rows = store_series(root, n=30, label=["up"] * 30, value=from_dense(lines),
+                        other=from_dense(other))  # fmt: skip
+    shown = {own.series_id for own in profile(rows).classes[0].examples}
+    assert not shown & {"s000", "s001", "s002"}
+
+
 def test_a_channel_without_values_is_called_so(root: Root) -> None:
     nothing = from_dense(np.full((30, 12), np.nan, np.float32))
     name = store_series(root, n=30, other=nothing, still=from_dense(np.ones((30, 12), np.float32)))

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seqclass.screening.contract import Channel, Contract, Profile, contract_from, describe
+from seqclass.screening.contract import (
+    Channel,
+    Contract,
+    Profile,
+    contract_from,
+    describe,
+    stuck_lines,
+)
 from seqclass.screening.violations import whole_violations
 from seqclass.store.repeats import CONFLICT, FRESH, REPEAT, DuplicateIndex
 
@@ -64,7 +71,7 @@ def test_values_around_another_middle_are_no_other_unit_by_their_rounding() -> N
 
 def test_nothing_observed_is_compared_with_nothing() -> None:
     empty = profile(np.full((9, 4), np.nan))
-    assert empty.channels["x"] == Channel(None, None, None, 1.0, 1.0, 0)
+    assert empty.channels["x"] == Channel(None, None, None, 1.0, 1.0, 0, None)
     assert whole_violations(empty, profile(np.ones((9, 4)))) == []
 
 
@@ -94,3 +101,54 @@ def table(rows: list[tuple[int, int]]) -> pa.Table:
             "x": pa.array([[float(v % 2), np.nan] for _, v in rows], pa.list_(pa.float32())),
         }
     )
+
+
+def channel_of(x: np.ndarray) -> Channel:
+    return profile(x).channels["x"]
+
+
+def stuck(channel: Channel, x: np.ndarray) -> int:
+    lengths = np.full(len(x), x.shape[1])
+    return int(channel.is_stuck(describe(x.astype(np.float32).ravel(), lengths)).sum())
+
+
+def test_what_stays_flat_in_one_series_and_moves_in_the_others_is_frozen() -> None:
+    x = np.random.default_rng(0).normal(20, 1, (100, 40))
+    x[:4] = 20.5  # the first file had stuck ones too, and is no excuse for later ones
+    channel = channel_of(x)
+    assert stuck(channel, np.full((3, 40), 21.0)) == 3
+    assert stuck(channel, x) == 4
+    own = Profile()
+    own.add(np.full(100, 40), ["a", "b"] * 50, {"x": x.astype(np.float32).ravel()})
+    assert own.stuck() == {"x": 4}
+    [line] = stuck_lines(own)
+    assert "4 series are frozen in channel 'x'" in line
+
+
+@pytest.mark.parametrize("kind", ["on and off", "often flat", "coarse", "few series", "short"])
+def test_a_channel_that_may_be_flat_is_not(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (100, 40))
+    flat = np.full((3, 40), 1.0)
+    if kind == "on and off":
+        x = (np.arange(40) % rng.integers(3, 9, (100, 1)) > 1).astype(float)
+    elif kind == "often flat":
+        x[:10] = 0.5
+    elif kind == "coarse":
+        x = np.repeat(rng.normal(0, 1, (100, 2)), 20, axis=1)
+    elif kind == "few series":
+        x = x[:10]
+        x[0] = 0.5
+    else:
+        x = np.repeat(rng.normal(0, 1, (100, 10)), 4, axis=1)
+        flat = flat[:, :6]
+    assert stuck(channel_of(x), flat) == 0
+
+
+def test_a_contract_of_before_keeps_its_rule() -> None:
+    stored = json.loads(json.dumps(asdict(profile(np.random.default_rng(0).normal(0, 1, (50, 9))))))
+    del stored["channels"]["x"]["still"]
+    flat = np.full((2, 9), 1.0)
+    assert stuck(contract_from(stored).channels["x"], flat) == 2
+    stored["channels"]["x"]["frozen"] = 1
+    assert stuck(contract_from(stored).channels["x"], flat) == 0
