@@ -114,7 +114,7 @@ def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(prefect_h
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("base", BASES, indirect=True)
 def test_the_service_starts_again_on_its_root(base: dict[str, str], tmp_path: Path) -> None:
     root = open_root(tmp_path / "tree")

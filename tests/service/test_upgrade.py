@@ -8,12 +8,14 @@ import pytest
 from flows.service.deployed import deployments_of_file
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
-from tests.support.former import restore
+from tests.support.former import restore, series
 from tests.support.service import Up
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def state_of(root: Root) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_service_goes_on_where_that_of_an_earlier_commit_stopped(former: Root) -> None:
     before = state_of(former)
     for _ in range(2):
@@ -52,4 +54,13 @@ def test_the_service_goes_on_where_that_of_an_earlier_commit_stopped(former: Roo
         finally:
             assert up.stop() == 0
         assert state_of(former) == before
+    up = Up(former, port=0)
+    try:
+        inbox = Path(former.join("inbox", "toy"))
+        inbox.mkdir(parents=True)
+        (inbox / "more.csv").write_text(series(180, 60))
+        until(lambda: len(retrainings_of(former, "toy")) > len(before[2]), 300)
+    finally:
+        up.stop()
+    assert open_dataset(former, "toy").manifest["n_series"] == 240
     assert verify_tree(former)["bad"] == []
