@@ -50,6 +50,7 @@ def refused(harm: Harm, root: Root) -> str:
     return f"{harm.kind}, {harm.words}: exit code {code}, {figures}: {errors[:2000]}"
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.slow
 def test_sixty_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
     """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
