@@ -34,7 +34,7 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
                       "mean macro F1", "sd", "lowest", "highest", "balanced accuracy", "log-loss",
                       "validation log-loss", "restarts", "seconds", "gate")  # fmt: skip
     for v in variants:
-        lstm = v["lstm"]["spread"]["macro_f1"] if v["lstm"] else None
+        lstm = lstm["spread"]["macro_f1"] if (lstm := v.get("lstm")) else None
         alone = [_four(lstm[name]) if lstm else "none" for name in ("mean", "sd", "min")]
         f1 = [_four(v["spread"]["macro_f1"][name]) for name in ("mean", "sd", "min", "max")]
         losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
