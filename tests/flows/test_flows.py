@@ -213,7 +213,7 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     code, out, err = seqclass("train", "toy", *words)
     found = json.loads(out)
     assert code == 0, err
-    assert re.search(r"train: expect about \d+ s.*: seeds 2, ", err)
+    assert re.search(r"train: expect about \d+ s.*:\s+seeds\s+2,", err, re.S)  # lines are folded
     assert (found["model"], found["promoted"], found["refused"]) == ("models/toy@v2", False, None)
     assert found["decision"].startswith("it learned no new rows and is not better")
     assert champion_of(root, "toy") == "v1"
