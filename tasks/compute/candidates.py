@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from prefect import get_run_logger
+
 from seqclass.evaluation.contribution import LSTM, trained_members
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset
@@ -51,7 +53,7 @@ def train_candidates(
             found[seed] = record
         else:
             jobs[seed] = (train_and_keep, (key, job)) if key else (train_seed, job)
-    with trainings(len(jobs)) as display:
+    with trainings(len(jobs), get_run_logger().info) as display:
         done = workers().run(list(jobs.values()), display.show, display.finish)
     found.update(zip(jobs, done, strict=True))
     return [found[seed] for seed in seeds]

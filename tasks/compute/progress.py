@@ -1,7 +1,7 @@
 """Progress on standard error: bars on a terminal, a line per finished training in a log."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -49,13 +49,14 @@ def counted(tables: Iterable[pa.Table], total: int | None) -> Iterator[pa.Table]
 
 
 class Trainings:
-    """A bar for all trainings, and one for each that is under way; in a log a line whenever the
-    loss of a seed's LSTM has halved.
+    """A bar for all trainings, and one for each that is under way; in a log, and by ``run_log``, a
+    line whenever the loss of a seed's LSTM has halved, and one for each that ends.
 
     label of a training: as in what its process tells.
     """
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, run_log: Callable[[str], None]) -> None:
+        self._run_log = run_log
         self._progress, self._total, self._done = progress, total, 0
         self._all = progress.add_task("trainings", total=total, note="")
         self._lines: dict[str, TaskID] = {}
@@ -79,6 +80,7 @@ class Trainings:
             )
 
     def _log(self, line: str) -> None:
+        self._run_log(line)
         if not self._progress.console.is_terminal:
             self._progress.console.print(line, highlight=False, soft_wrap=True)
 
@@ -96,6 +98,8 @@ class Trainings:
 
 
 @contextmanager
-def trainings(total: int) -> Iterator[Trainings]:
+def trainings(
+    total: int, run_log: Callable[[str], None] = lambda line: None
+) -> Iterator[Trainings]:
     with bars() as progress:
-        yield Trainings(progress, total)
+        yield Trainings(progress, total, run_log)

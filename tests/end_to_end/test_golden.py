@@ -79,7 +79,12 @@ def test_it_is_rolled_back_and_forth_with_its_audit_whole(
 ) -> None:
     assert seqclass("rollback", "lines", "--reason", "look")[0] == 0
     assert champion_of(old, "lines") == "v1"
-    assert seqclass("promote", "lines@v3", "--reason", "and back")[0] == 0
+    code, _, err = seqclass("promote", "lines@v3", "--reason", "and back")
+    assert code == 1, "what it was judged by is not stored with it"
+    assert err.count("\n") == 1
+    assert champion_of(old, "lines") == "v1"
+    assert seqclass("promote", "lines@v3", "--reason", "and back", "--force")[0] == 0
+    assert champion_of(old, "lines") == "v3"
     assert seqclass_json("verify")["bad"] == []
 
 

@@ -20,6 +20,7 @@ from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.stored import store_series
+from tests.support.waiting import until
 
 ARTIFACTS = {
     "comparison.json", "evidence.parquet", "history.parquet", "manifest.json", "metrics.json",
@@ -188,6 +189,23 @@ def test_a_model_says_what_each_member_of_a_seed_did(prefect: str, tmp_path: Pat
     assert sum(member["weight"] for member in seed["members"]) == pytest.approx(1)
     for member in seed["members"]:
         assert (member["weight"] == 0) == (member["why"] in ("solved", "no gain"))
+
+
+def test_prefect_s_log_follows_every_seed(trained: tuple[Root, dict], prefect: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import LogSort
+
+    def lines() -> list[str]:
+        with get_client(sync_client=True) as client:
+            found = client.read_logs(sort=LogSort.TIMESTAMP_DESC)
+        return [log.message for log in found]
+
+    until(lambda: any("(2 of 2)" in line for line in lines()))
+    said = lines()
+    for seed in (0, 1):
+        losses = [float(line.rpartition(" ")[2]) for line in said
+                  if line.startswith(f"seed {seed}: LSTM at update")]  # fmt: skip
+        assert losses, "the losses of the LSTM on its way"
 
 
 def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.rendering import keep_pages
+from seqclass.policies import set_policy
 from seqclass.store.inventory import keep
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import StudyRef
@@ -16,7 +17,6 @@ from seqclass.store.root import Root
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, run_path
-from tasks.registry.policy import set_policy
 from tests.support.arrivals import rows
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, store_series, store_version
