@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.support.service import Up, command, ended, started
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 MODELS = ("one", "two")
 
 
@@ -32,6 +33,7 @@ def machine(
     """A ``seqclass up`` that has room for one training, and uses another's server."""
     monkeypatch.setenv("HOME", str(home))
     up = Up(root, 0, limit=1, **service.access)
+    up.service = replace(up.service, password=service.password)  # it keeps none of another's server
     try:
         yield up
     finally:
