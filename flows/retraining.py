@@ -11,7 +11,7 @@ from flows.place import check_present, own_root
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.references import ModelRef
-from seqclass.store.registry import open_model
+from seqclass.store.registry import need_champion, open_model
 from seqclass.store.root import open_root, shown
 from seqclass.store.staging import staging
 from tasks.data.garbage import collect_leftovers
@@ -66,7 +66,7 @@ def retrain_model(
     """
     check_present(now)
     store = own_root(root)
-    name = open_model(store, ModelRef.parse(model).name).name
+    need_champion(store, name := ModelRef.parse(model).name)
 
     def turn(claim: str) -> Outcome:
         own = apply_policy(name, spec, store.url)

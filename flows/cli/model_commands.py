@@ -139,10 +139,10 @@ def retrain(
 ) -> None:
     """Look at new rows, train a challenger, and promote it or say why not."""
     from seqclass.policies import policy_of
-    from seqclass.store.registry import open_model, plain_name
+    from seqclass.store.registry import need_champion, plain_name
 
     store = place.store()
-    name = open_model(store, plain_name(model, "the champion")).name
+    need_champion(store, name := plain_name(model, "the champion"))
     wanted = options.chosen(policy_of(store, name))
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow

@@ -10,6 +10,7 @@ from seqclass.store.audit import MOVES, REFUSE, check_texts, read_audit, write_a
 from seqclass.store.inventory import digest_of, listing
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.no_champion import no_champion
 from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, did_you_mean, parse_record, see_file, shown, swap_file
 
@@ -63,14 +64,23 @@ def pointer_problem(root: Root, name: str) -> str | None:
 
 
 def open_model(root: Root, ref: str) -> Model:
-    """Find ``models/<name>@<version or alias>``; a bare name means its champion."""
+    """Find ``models/<name>@<version or alias>``; a bare name means its champion, and where there
+    is none, the error says why."""
     wanted = ModelRef.parse(ref)
     name, version, versions = wanted.name, wanted.version, model_versions(root, wanted.name)
     if versions and version in ("", CHAMPION):
-        version = champion_of(root, name) or ""
+        version = need_champion(root, name, takes_version=True)
     if version in versions:
         return read_model(root, name, version)
     raise _unknown(root, ref)
+
+
+def need_champion(root: Root, name: str, takes_version: bool = False) -> str:
+    """The champion's version; where a model has none, ValueError says why, and how to go on."""
+    version = champion_of(root, check_model(root, name))
+    if version is None:
+        raise no_champion(root, name, takes_version)
+    return version
 
 
 def open_version(root: Root, ref: str) -> Model:

@@ -23,6 +23,7 @@ from seqclass.store.registry import (
     check_rollback,
     finish_move,
     move_champion,
+    need_champion,
     open_model,
     open_version,
     previous_champion,
@@ -170,12 +171,12 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
         if cut_short and cut_short["what"] == "rollback":
             return moved_to(name, cut_short["from"], str(cut_short["to"]))
         replay_pending(root, name)
-        current = champion_of(root, name)
+        current = need_champion(root, name)
         before = previous_champion(root, name)
         if before is None:
             raise ValueError(
                 f"MODEL: expected a model with an earlier champion, {name} has had "
-                f"{'only ' + current if current else 'none'}; 'seqclass promote' takes a version"
+                f"only {current}; 'seqclass promote' takes a version"
             )
         grounds = Grounds(actor(), reason, {"by": "hand"}, now)
         move_champion(root, name, before, grounds, what="rollback")

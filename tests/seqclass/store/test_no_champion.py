@@ -1,0 +1,70 @@
+"""Every command that needs a champion and finds none says why there is none, and how to go on."""
+
+import re
+
+import pytest
+
+from seqclass.loading import load_model
+from seqclass.store.approvals import ask
+from seqclass.store.no_champion import no_champion
+from seqclass.store.registry import Grounds, open_model, write_refusal
+from seqclass.store.root import Root
+from tests.support.commands import Command
+from tests.support.evidence import first_evidence, stored
+from tests.support.places import NOW
+from tests.support.stored import store_version
+
+FEW = "8 test rows are fewer than the 20"
+
+
+@pytest.fixture
+def refused(root: Root) -> Root:
+    verdict = {**stored(None, first=first_evidence(rows=8)), "reasons": [FEW], "better": False}
+    store_version(root, "m", verdict)
+    return root
+
+
+@pytest.mark.parametrize("command", [["score", "m", "toy"], ["show", "m"], ["reproduce", "m"]])
+def test_a_command_says_why_and_names_a_version(
+    refused: Root, seqclass: Command, command: list[str]
+) -> None:
+    code, out, err = seqclass(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"got 'm', whose v1 was refused ({FEW}" in err
+    assert "name a version (m@v1)" in err
+    assert "'seqclass promote m@v1 --force --reason WHY'" in err
+
+
+@pytest.mark.parametrize("command", [["retrain", "m"], ["rollback", "m"]])
+def test_one_that_takes_no_version_names_none(
+    refused: Root, seqclass: Command, command: list[str]
+) -> None:
+    code, out, err = seqclass(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"whose v1 was refused ({FEW}" in err
+    assert "name a version" not in err
+    assert err.removeprefix("seqclass: ").strip() == str(no_champion(refused, "m", False))
+
+
+def test_the_hint_leads_on(refused: Root, seqclass: Command) -> None:
+    err = seqclass("show", "m")[2]
+    [hint] = re.findall(r"'seqclass (promote [^']*)'", err)
+    assert seqclass(*hint.split())[0] == 0
+    assert open_model(refused, "m").version == "v1"
+
+
+def test_in_python_it_is_the_same_sentence(refused: Root) -> None:
+    with pytest.raises(ValueError, match=re.escape(FEW)):
+        load_model("m", refused.url)
+
+
+def test_what_waits_or_was_declined_is_said_as_the_audit_has_it(refused: Root) -> None:
+    version = store_version(refused, "m", stored(None)).version
+    with pytest.raises(ValueError, match=r"whose v2 was not promoted; name a version \(m@v2\)"):
+        open_model(refused, "m")
+    ask(refused, "m", version, Grounds("me", "it passed", {}), NOW)
+    with pytest.raises(ValueError, match=r"awaits approval \(it passed\).*'seqclass approve m@v2"):
+        open_model(refused, "m@champion")
+    write_refusal(refused, "m", version, Grounds("me", "labels are odd", {}))
+    with pytest.raises(ValueError, match=r"whose v2 was refused \(labels are odd\)"):
+        open_model(refused, "m")
