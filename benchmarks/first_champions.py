@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.first_champions [CASE …] [--draws 50] [--closed] [--seconds 3600]`` goes on
 where it stopped: a draw is a line of ``benchmarks/results/first_champions.jsonl``. A case is what
-is drawn and how many series (``noise-40``), or the name of an archive set, which is one draw. One
-seed is trained a draw: of several, the worst has to pass. ``--closed`` trains members in closed
-form alone, which is twenty times as fast.
+is drawn and how many series (``noise-40``; ``iot4``: four of IoT's twelve classes), or the name of
+an archive set, which is one draw. One seed is trained a draw: of several, the worst has to pass.
+``--closed`` trains members in closed form alone, which is twenty times as fast.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,11 @@ N_STEPS = 64
 CASES = (
     "noise-40", "noise-200", "noise-2000", "shuffled-40", "shuffled-200", "shuffled-2000",
     "author-300", "hard-1000", "iot-1000", "Trace", "SyntheticControl", "BasicMotions",
+    "noise-60", "noise-80", "shuffled-60", "shuffled-80",
+    "author-40", "author-60", "author-80", "iot-40", "iot-60", "iot-80", "iot4-40", "iot4-60",
+    "iot4-80", "BME-40", "BME-60", "BME-80", "Trace-40", "Trace-60", "Trace-80",
 )  # fmt: skip
+IOT4 = ("normal", "upward_trend", "upward_shift", "stuck")  # fmt: skip
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Series ``(n, steps, channels)``, class codes, and the rows that train and test."""
 
@@ -65,10 +70,20 @@ def _shuffled(n: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.random.default_rng(draw).permutation(y)
 
 
-def _iot(n: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
-    from seqclass.synthesis.iot import IotSpec, generate_iot
+def _iot(
+    n: int, draw: int, classes: tuple[str, ...] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    from seqclass.synthesis.iot import FAMILIES, IotSpec, generate_iot
 
-    return _joined(list(generate_iot(IotSpec(n_series=n, seed=draw))))
+    spec = IotSpec(n_series=n, seed=draw, classes=classes or FAMILIES)
+    return _joined(list(generate_iot(spec)))
+
+
+def _sampled(name: str, n: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of an archive set, drawn from both of its halves."""
+    x, y, *_ = _archived(name)
+    rows = np.sort(np.random.default_rng(draw).permutation(len(y))[:n])
+    return x[rows], y[rows]
 
 
 def _joined(blocks: list[Block]) -> tuple[np.ndarray, np.ndarray]:
@@ -82,6 +97,9 @@ MAKERS: dict[str, Callable[[int, int], tuple[np.ndarray, np.ndarray]]] = {
     "author": lambda n, draw: _signals("author", n, draw),
     "hard": lambda n, draw: _signals("hard", n, draw),
     "iot": _iot,
+    "iot4": partial(_iot, classes=IOT4),
+    "BME": partial(_sampled, "BME"),
+    "Trace": partial(_sampled, "Trace"),
 }
 
 
@@ -106,9 +124,8 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
 
     tensorflow()
     from seqclass.evaluation.decisions import predict_labels
-    from seqclass.evaluation.metrics import seed_scores
-    from seqclass.monitoring.first_champion import evidence_of, first_champion_failures
-    from seqclass.monitoring.gate import stability_gate
+    from seqclass.monitoring.first_champion import Answered, evidence_of, first_champion_failures
+    from seqclass.monitoring.gate import unstable
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
     from seqclass.training.baselines import baseline_predictions
@@ -120,24 +137,46 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     known = TrainingRows(Rows(x[kept], y[kept]), int(y.max()) + 1)
     made = train_replica(known, spec, draw, lambda *_: None)
     said = predict_all(accelerate(made.classifier), x[held])["probabilities"]
-    offsets = made.decision.offsets
+    answers = predict_labels(said, made.decision.offsets)
     baselines = baseline_predictions(x[kept], y[kept], x[held], spec.split_seed)
-    answers = predict_labels(said, offsets)
-    found = evidence_of(y[held], answers, baselines, spec.limits.significance, spec.split_seed)
-    own = seed_scores(said, y[held], offsets)
-    restarts = [sum(fit.restarts for fit in made.fits)]
-    unstable = stability_gate(
-        [own["balanced_accuracy"]], [own["macro_f1"]], restarts, known.n_classes, spec.limits
+    tested = Answered(y[held], answers, baselines, [answers], np.ones(len(held)))
+    found = evidence_of(
+        tested, _held_back(known, spec, made.nested), spec.limits, known.n_classes, spec.split_seed
     )
-    reasons = first_champion_failures(found, spec.limits)
+    restarts = [sum(fit.restarts for fit in made.fits)]
+    reasons = unstable(
+        **found["seeds"], restarts=restarts, n_classes=known.n_classes, limits=spec.limits
+    )
     return {
         "case": case,
         "draw": draw,
         "members": len(members),
-        "reasons": [*reasons, *([unstable] if unstable else [])],
-        "balanced_accuracy": own["balanced_accuracy"],
+        "reasons": [*reasons, *first_champion_failures(found, spec.limits)],
+        "balanced_accuracy": found["balanced_accuracy"],
+        "rows": found["rows"],
+        "test_rows": len(held),
+        "test_accuracy": float((answers == y[held]).mean()),
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def _held_back(known: Any, spec: TrainingSpec, nested: np.ndarray) -> Any:
+    """The training rows that decided nothing of their answers ``nested``; None without any."""
+    from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
+    from seqclass.training.baselines import held_back_predictions
+    from seqclass.training.splits import holdout_folds
+
+    y = known.rows.y
+    folds = holdout_folds(y, None, spec.validation_fraction, spec.split_seed)
+    if not len(nested):
+        return None
+    ends = np.cumsum([len(held) for _, held in folds])
+    folds = [fold for fold, end in zip(folds, ends, strict=True) if end <= len(nested)]
+    answers = nested.argmax(axis=1)
+    rivals = held_back_predictions((known.rows.x, y), folds, spec.split_seed, ())
+    worth = np.full(len(nested), worth_of_held_rows(len(folds)))
+    truth = y[np.concatenate([held for _, held in folds])]
+    return Answered(truth, answers, rivals, [answers], worth)
 
 
 def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

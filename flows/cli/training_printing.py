@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqclass.evaluation.decisions import AbstentionScores
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
+    from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.stability import Stability
     from tasks.data.split import SplitSummary
     from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
@@ -223,6 +224,8 @@ def print_scores(title: str, found: "Metrics") -> None:
     )
     if found["test_rows"] < FEW_ROWS and found.get("out_of_fold"):
         typer.echo(out_of_fold_line(found["out_of_fold"], found["test_rows"]))
+    if (evidence := found.get("evidence")) and evidence.get("held_rows"):
+        typer.echo(evidence_line(evidence))
     if "abstention" in found:
         _print_abstention(found["abstention"], found["without_offsets"])
 
@@ -234,6 +237,18 @@ def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
         f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
         f"members that were not fitted to it, {found['accuracy']:.4f} are right, 95% interval "
         f"{low:.4f} to {high:.4f}, flattered, since the members were weighed by them"
+    )
+
+
+def evidence_line(found: "FirstEvidence") -> str:
+    """What judges a first champion where test rows are few."""
+    from seqclass.monitoring.first_champion import words_of_rows
+
+    low, high = found["interval"]
+    return (
+        f"a first champion is judged by {words_of_rows(found)}, each answered by what had not "
+        f"learnt from it: balanced accuracy {found['balanced_accuracy']:.4f}, "
+        f"{1 - found['significance']:.0%} interval {low:.4f} to {high:.4f}"
     )
 
 

@@ -126,7 +126,7 @@ def confidence_of(
     probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
 ) -> np.ndarray:
     """Probability ``(n,)`` of what is answered, with the offsets counted in."""
-    return softmax(_shifted(probabilities, offsets), axis=1).max(axis=1)
+    return softmax(with_offsets(probabilities, offsets), axis=1).max(axis=1)
 
 
 def predict_labels(
@@ -135,10 +135,13 @@ def predict_labels(
     """Class codes ``(n,)`` of ``probabilities (n, classes)``."""
     if offsets is None:
         return probabilities.argmax(axis=1)
-    return _shifted(probabilities, offsets).argmax(axis=1)
+    return with_offsets(probabilities, offsets).argmax(axis=1)
 
 
-def _shifted(probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None) -> np.ndarray:
+def with_offsets(
+    probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
+) -> np.ndarray:
+    """Log-probabilities ``(n, classes)`` with each class's offset, of which the largest answers."""
     floor = np.finfo(np.float32).tiny
     logarithms = np.log(np.maximum(probabilities.astype(np.float64), floor))
     return logarithms if offsets is None else logarithms + np.asarray(offsets)

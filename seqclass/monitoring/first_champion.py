@@ -1,10 +1,16 @@
-"""Whether a first champion is borne out by its test rows: its rivals are chance and baselines."""
+"""Whether a first champion is borne out by rows unknown to it: its rivals are chance and baselines.
 
-from typing import TypedDict
+These are its test rows; where they are few, training rows too that were held back from everything
+that answers them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 from scipy.stats import beta
 
+from seqclass.evaluation.metrics import label_scores
 from seqclass.training.spec import Limits
 
 N_DRAWS = 4000
@@ -19,10 +25,24 @@ class BaselineEvidence(TypedDict):
     better_p: float
 
 
+class SeedScores(TypedDict):
+    """Of each seed, on the same rows."""
+
+    balanced_accuracy: list[float]
+    macro_f1: list[float]
+
+
 class FirstEvidence(TypedDict):
-    """What test rows say of a model that no champion is compared with."""
+    """What rows that decided nothing of a model say of it, where no champion is compared with it.
+
+    rows: all of them; held_rows: how many of these are training rows that were held back, which
+    few test rows are joined by. seeds: scores of each seed on all of them. Older releases counted
+    test rows alone.
+    """
 
     rows: int
+    held_rows: NotRequired[int]
+    seeds: NotRequired[SeedScores]
     significance: float
     balanced_accuracy: float
     interval: list[float]
@@ -30,29 +50,59 @@ class FirstEvidence(TypedDict):
     baselines: dict[str, BaselineEvidence]
 
 
+class Answered(NamedTuple):
+    """Class codes ``(n,)`` of the same rows: the true ones, and the answers of what is registered,
+    of every baseline by its name, and of every seed.
+
+    worth: ``(n,)``, as how many independent rows each counts, see ``worth_of_held_rows``.
+    """
+
+    truth: np.ndarray
+    registered: np.ndarray
+    baselines: Mapping[str, np.ndarray]
+    seeds: Sequence[np.ndarray]
+    worth: np.ndarray
+
+
+def worth_of_held_rows(n_folds: int) -> float:
+    """As how many independent rows one counts that so many folds held back in turn.
+
+    What answers them learnt from rows that the folds share, so right answers vary as those of
+    fewer rows do (the variance of Nadeau and Bengio 2003, "Inference for the Generalization
+    Error", equation 10): 4 of 9 with five folds.
+    """
+    return 1 / (1 + n_folds / (n_folds - 1))
+
+
 def evidence_of(
-    truth: np.ndarray,
-    answers: np.ndarray,
-    baselines: dict[str, np.ndarray],
-    significance: float,
-    seed: int,
+    tested: Answered, held: Answered | None, limits: Limits, n_classes: int, seed: int
 ) -> FirstEvidence:
     """Balanced accuracy with its interval, and what each baseline wins and loses beside it.
 
-    truth, answers and each baseline: class codes ``(n,)`` of the same test rows. chance: balanced
-    accuracy of naming the majority class, whatever comes. better_p: of a baseline's being no
-    better, see ``sign_flip_p``.
+    held: training rows of which nothing was learnt before they were answered; they count where
+    test rows are fewer than ``limits.min_test_rows``. chance: balanced accuracy of naming the
+    majority class, whatever comes. better_p: of a baseline's being no better, see ``sign_flip_p``.
     """
-    recalls, counts = _recalls(truth, answers)
+    is_few = held is not None and len(tested.truth) < limits.min_test_rows
+    joined = _joined(tested, held) if held is not None and is_few else tested
+    truth, answers, baselines, by_seed, worth = joined
+    recalls = _recalls(truth, answers)
+    counts = np.bincount(np.unique(truth, return_inverse=True)[1], worth)
+    scores = [label_scores(own, truth, n_classes) for own in by_seed]
     return {
         "rows": len(truth),
-        "significance": significance,
+        "held_rows": len(truth) - len(tested.truth),
+        "seeds": {
+            "balanced_accuracy": [own["balanced_accuracy"] for own in scores],
+            "macro_f1": [own["macro_f1"] for own in scores],
+        },
+        "significance": limits.significance,
         "balanced_accuracy": float(recalls.mean()),
-        "interval": _interval(float(recalls.mean()), counts, significance),
+        "interval": _interval(float(recalls.mean()), counts, limits.significance),
         "chance": 1 / len(counts),
         "baselines": {
             name: {
-                "balanced_accuracy": float(_recalls(truth, theirs)[0].mean()),
+                "balanced_accuracy": float(_recalls(truth, theirs).mean()),
                 "won": int(((theirs == truth) & (answers != truth)).sum()),
                 "lost": int(((theirs != truth) & (answers == truth)).sum()),
                 "better_p": sign_flip_p(truth, answers, theirs, seed),
@@ -62,18 +112,41 @@ def evidence_of(
     }
 
 
+def _joined(tested: Answered, held: Answered) -> Answered:
+    """Both as if they were one set of rows, answered by the baselines that answer both."""
+    named = tested.baselines.keys() & held.baselines.keys()
+    return Answered(
+        np.concatenate([tested.truth, held.truth]),
+        np.concatenate([tested.registered, held.registered]),
+        {
+            name: np.concatenate([theirs, held.baselines[name]])
+            for name, theirs in tested.baselines.items()
+            if name in named
+        },
+        [np.concatenate(own) for own in zip(tested.seeds, held.seeds, strict=True)],
+        np.concatenate([tested.worth, held.worth]),
+    )
+
+
+def words_of_rows(found: FirstEvidence) -> str:
+    """On how many rows this rests, and which."""
+    held = found.get("held_rows", 0)
+    tested = f"{found['rows'] - held} test rows"
+    return f"{tested} and {held} training rows held back" if held else tested
+
+
 def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
     """Why a model is not to be a first champion by this evidence, a sentence each."""
-    n_rows, (low, _), chance = found["rows"], found["interval"], found["chance"]
+    rows, (low, _), chance = words_of_rows(found), found["interval"], found["chance"]
     said = []
-    if n_rows < limits.min_test_rows:
+    if found["rows"] < limits.min_test_rows:
         said.append(
-            f"{n_rows} test rows are fewer than the {limits.min_test_rows} that a first champion "
+            f"{rows} are fewer than the {limits.min_test_rows} that a first champion "
             "needs; add series, raise test_fraction, or lower limits.min_test_rows"
         )
     if not low > chance:
         said.append(
-            f"balanced accuracy {found['balanced_accuracy']:.3f} on {n_rows} test rows may be "
+            f"balanced accuracy {found['balanced_accuracy']:.3f} on {rows} may be "
             f"chance: its {1 - found['significance']:.0%} interval begins at {low:.3f}, not above "
             f"the {chance:.3f} of always naming one class; check the labels, or add series"
         )
@@ -90,7 +163,7 @@ def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
     return [
         f"baseline {name.replace('_', ' ')} is better beyond chance: balanced accuracy "
         f"{best['balanced_accuracy']:.3f} against {found['balanced_accuracy']:.3f} on the same "
-        f"{found['rows']} test rows, {best['won']} won and {best['lost']} lost (p "
+        f"{words_of_rows(found)}, {best['won']} won and {best['lost']} lost (p "
         f"{best['better_p']:.2g}); answer with the baseline, add series, or train longer"
     ]
 
@@ -109,10 +182,10 @@ def sign_flip_p(truth: np.ndarray, answers: np.ndarray, theirs: np.ndarray, seed
     return float((1 + reached.sum()) / (1 + N_DRAWS))
 
 
-def _recalls(truth: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Recall of every class that has test rows, and how many it has."""
+def _recalls(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Recall of every class that has rows."""
     _, y, counts = np.unique(truth, return_inverse=True, return_counts=True)
-    return np.bincount(y, answers == truth) / counts, counts
+    return np.bincount(y, answers == truth) / counts
 
 
 def _interval(recall: float, counts: np.ndarray, significance: float) -> list[float]:

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training.ngrams import fit_symbol_models
+from seqclass.training.splits import Part
 
 MAX_ROWS = 20_000
 """Training rows that a baseline sees at most."""
@@ -80,6 +81,18 @@ def baseline_predictions(
     answers = {name: m.predict(seen.get(name, features_test)) for name, m in fitted.items()}
     counting = fit_symbol_models(x, y, channels, seed)
     return answers | {name: m.log_scores(x_test).argmax(axis=1) for name, m in counting.items()}
+
+
+def held_back_predictions(
+    rows: tuple[np.ndarray, np.ndarray], folds: Sequence[Part], seed: int, channels: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Class codes by each baseline of the rows that the folds hold back, in the folds' order, each
+    fitted to the rows that its fold keeps. rows: series and class codes."""
+    x, y = rows
+    parts = [
+        baseline_predictions(x[kept], y[kept], x[held], seed, channels) for kept, held in folds
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _fit_quietly(model: LogisticRegression, x: np.ndarray, y: np.ndarray) -> LogisticRegression:

@@ -29,7 +29,7 @@ from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, fit
 from seqclass.training.recipe import MAX_FROZEN
 from seqclass.training.ridge import Ridge, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
-from seqclass.training.splits import Part
+from seqclass.training.splits import Part, nested_folds
 from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
 
 FOLD_STRIDE = 1_000_000_007
@@ -66,7 +66,9 @@ class Trained(NamedTuple):
     """A member that has answered the rows that some folds hold back.
 
     branch: it in Keras; scores: ``(n, classes)`` of these rows, in the folds' order. why: in a
-    word, why it has not answered all folds, else None.
+    word, why it has not answered all folds, else None. unseen: scores whose penalty, too, was
+    chosen without each fold, where rows are few; None of networks, which choose nothing by rows
+    held back.
     """
 
     config: MemberConfig
@@ -75,6 +77,7 @@ class Trained(NamedTuple):
     fits: list[Fit]
     seconds: float
     why: str | None = None
+    unseen: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -172,35 +175,48 @@ def train_closed(config: MemberConfig, training: Training) -> Trained:
     began = time.monotonic()
     fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
     scores = np.concatenate(fitted.head.held)
-    return Trained(config, fitted.branch, scores, [], time.monotonic() - began)
+    folds = nested_folds(training.folds, len(training.rows))
+    unseen = np.concatenate([fitted.unseen(*fold) for fold in folds]) if folds else None
+    return Trained(config, fitted.branch, scores, [], time.monotonic() - began, unseen=unseen)
 
 
 class Closed(NamedTuple):
-    """A fit in closed form, and how it becomes a member."""
+    """A fit in closed form, how it becomes a member, and what the same way of fitting gives for a
+    fold's rows when it is fitted to those that the fold keeps."""
 
     head: Ridge
     branch: Callable[[], Branch]
+    unseen: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def _ridge(training: Training) -> Closed:
     pooled, rows = training.frozen.pooled, training.rows
-    head = fit_ridge(pooled(rows.x), rows.y, training.n_classes, folds=training.held_by_fold)
+    features, n_classes = pooled(rows.x), training.n_classes
+    head = fit_ridge(features, rows.y, n_classes, folds=training.held_by_fold)
 
     def branch() -> Branch:
         frozen = pooled.network
         seen = keras.Input(frozen.output_shape[1:], name="convolutions")
         return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
 
-    return Closed(head, branch)
+    def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
+        own = fit_ridge(features[kept], rows.y[kept], n_classes)
+        return features[held] @ own.kernel + own.bias
+
+    return Closed(head, branch, unseen)
 
 
 def _kernel(training: Training) -> Closed:
     frozen, rows = training.frozen, training.rows
     steps = fit_steps(rows.x, frozen.lengths[0], frozen.scaling)
-    fitted = fit_kernel(
-        steps.rows, rows.y, training.n_classes, training.seed, training.held_by_fold
-    )
-    return Closed(fitted.head, lambda: Branch(steps.network, kernel_scores(fitted)))
+    n_classes, seed = training.n_classes, training.seed
+    fitted = fit_kernel(steps.rows, rows.y, n_classes, seed, training.held_by_fold)
+
+    def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
+        own = fit_kernel(steps.rows[kept], rows.y[kept], n_classes, seed)
+        return own.scores(steps.rows[held])
+
+    return Closed(fitted.head, lambda: Branch(steps.network, kernel_scores(fitted)), unseen)
 
 
 class NetworkMember:

@@ -28,6 +28,7 @@ from seqclass.training.members import (
     Training,
     train_closed,
 )
+from seqclass.training.nested import nested_scores
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import holdout_folds
@@ -69,7 +70,8 @@ class Replica:
     members_alone: raw series to the probabilities ``(B, classes)`` of each trained member, by its
     name. references: numbers of the training rows that series are compared with. fits: networks,
     in the members' order. temperature: of the classifier; committee_temperature: of the mixture of
-    all members. validation_logits: ``(n, classes)`` of the rows held back, in the folds' order.
+    all members. validation_logits: ``(n, classes)`` of the rows held back, in the folds' order;
+    nested: scores of the first of them, see ``nested_scores``.
     """
 
     seed: int
@@ -83,6 +85,7 @@ class Replica:
     decision: Decision
     validation: dict[str, float]
     validation_logits: np.ndarray
+    nested: np.ndarray
     alphabets: Alphabets
     seconds: float
 
@@ -149,6 +152,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
         decision,
         seed_scores(probabilities, y, decision.offsets),
         logits,
+        nested_scores(trained, training, registered),
         frozen.alphabets,
         time.monotonic() - training.began,
     )
@@ -247,6 +251,11 @@ def mix(trained: list[Trained], training: Training) -> Mixture:
         tuple(fit_temperature(one.scores, y[: len(one.scores)]) for one in trained),
         found.temperature,
     )
+
+
+def registered(trained: list[Trained], training: Training) -> Mixture:
+    """What a seed registers, mixed by the rows that its members have not seen."""
+    return select_registered(trained, mix(trained, training), training)
 
 
 def select_registered(trained: list[Trained], committee: Mixture, training: Training) -> Mixture:

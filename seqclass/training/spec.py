@@ -25,7 +25,8 @@ class Limits:
     above_chance: how much the worst seed's balanced accuracy must exceed that of guessing, which
     is one over the number of classes. spread: standard deviation of macro F1 over seeds at
     most. restarts: new beginnings per seed at most, on average.
-    Of a first champion, which no other is compared with: min_test_rows: test rows at least.
+    Of a first champion, which no other is compared with: min_test_rows: rows at least that it has
+    not learnt from; training rows held back count among them where test rows are fewer.
     significance: error in (0, 1) with which its interval lies above chance, and with which no
     baseline is better.
     """

@@ -137,6 +137,16 @@ def holdout_folds(
     return stratified_folds(y, groups, share, seed, math.ceil(wanted / (share * len(y)) - 1e-9))
 
 
+MAX_NESTED = 300
+"""Training rows at most that count beside few test rows; of more, a fifth tells enough."""
+
+
+def nested_folds(folds: list[Part], n_rows: int) -> list[Part]:
+    """Those of the folds of so many training rows that count beside few test rows: what answers
+    the rows of one is chosen by the others, so at least two. None where rows are many."""
+    return folds if n_rows <= MAX_NESTED and len(folds) > 1 else []
+
+
 def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
     """How many folds of about ``fraction`` the largest class and the groups allow."""
     limits = [round(1 / fraction), int(np.bincount(y).max())]

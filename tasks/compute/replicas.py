@@ -33,7 +33,7 @@ from seqclass.store.root import Root, create_file, open_root
 from seqclass.store.seeds import keep_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
-from seqclass.training.splits import holdout_folds
+from seqclass.training.splits import Part, holdout_folds
 from tasks.compute.records import RunRecord, Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import Progress, report_progress
 
@@ -43,7 +43,7 @@ def train_seed(
 ) -> SeedRecord:
     """Train a seed on the dataset's training rows, store its classifier, return its record.
 
-    The logits of the held-back rows are stored beside the classifier.
+    The logits of the held-back rows and their nested scores are stored beside the classifier.
     """
     root = dataset.root
     replica = _train(dataset, split, spec, seed, f"seed {seed}")
@@ -51,6 +51,8 @@ def train_seed(
     save_keras(replica.members_alone, root, members_path(model_path))
     with root.fs.open(_out_of_fold_path(model_path), "wb") as file:
         np.save(file, replica.validation_logits)
+    with root.fs.open(_nested_path(model_path), "wb") as file:
+        np.save(file, replica.nested)
     symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
     return {**_record(replica, f"seed {seed}"), "symbols": symbols}
 
@@ -58,7 +60,8 @@ def train_seed(
 def train_and_keep(key: str, job: tuple[Dataset, Split, TrainingSpec, int, str]) -> SeedRecord:
     """Train a seed, and keep what it gave until the training as a whole has ended."""
     record, path = train_seed(*job), job[-1]
-    keep_seed(job[0].root, key, [path, members_path(path), _out_of_fold_path(path)], record)
+    kept = [path, members_path(path), _out_of_fold_path(path), _nested_path(path)]
+    keep_seed(job[0].root, key, kept, record)
     return record
 
 
@@ -69,6 +72,10 @@ def members_path(model_path: str) -> str:
 
 def _out_of_fold_path(model_path: str) -> str:
     return model_path.removesuffix(".keras") + ".npy"
+
+
+def _nested_path(model_path: str) -> str:
+    return model_path.removesuffix(".keras") + ".nested.npy"
 
 
 def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label: str) -> Any:
@@ -267,14 +274,25 @@ def build_ensemble(
 
 def out_of_fold_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
     """Numbers, among the training rows, of the first ``n`` that a seed's members hold back."""
+    return np.concatenate([rows for _, rows in folds_of(chosen, spec)])[:n]
+
+
+def folds_of(chosen: Split, spec: TrainingSpec) -> list[Part]:
+    """Numbers, among the training rows, that each network of a member keeps and holds back."""
     y = chosen.codes[chosen.train]
-    folds = holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
-    return np.concatenate([rows for _, rows in folds])[:n]
+    return holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
 
 
 def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
     """What a seed's members together answer to the rows that they held back ``(n, classes)``."""
     with root.fs.open(_out_of_fold_path(model_path), "rb") as file:
+        return np.load(file, allow_pickle=False)
+
+
+def nested_scores(root: Root, model_path: str) -> np.ndarray:
+    """Scores ``(n, classes)`` of a seed for training rows that decided nothing of them; the first
+    ``n`` of ``out_of_fold_rows``."""
+    with root.fs.open(_nested_path(model_path), "rb") as file:
         return np.load(file, allow_pickle=False)
 
 
@@ -334,3 +352,11 @@ def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.nd
     x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
     y = chosen.codes[chosen.train]
     return baseline_predictions(x, y, x_test, seed, dataset.channels)
+
+
+def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed: int) -> Any:
+    """Each baseline's class codes for the rows that these folds of the training rows hold back."""
+    from seqclass.training.baselines import held_back_predictions
+
+    rows = dataset.values(chosen.train), chosen.codes[chosen.train]
+    return held_back_predictions(rows, folds, seed, dataset.channels)

@@ -1,7 +1,7 @@
 """Task: compare a candidate with the champion, on rows that neither was trained on, and judge."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypedDict
 
@@ -19,6 +19,7 @@ from seqclass.monitoring.decide import (
     decide,
     doubt_of,
 )
+from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.paired import Answers, Paired, Recalls, compare_paired, recalls_of
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
@@ -111,8 +112,7 @@ def evidence_of(
     metrics = _read(root, f"{candidate.workspace}/metrics.json")
     seeds = _read(root, f"{candidate.workspace}/stability.json")["seeds"]
     of_seeds: SeedEvidence = {
-        "balanced_accuracy": [seed["balanced_accuracy"] for seed in seeds],
-        "macro_f1": [seed["macro_f1"] for seed in seeds],
+        **_seed_scores(metrics["evidence"], seeds),
         "restarts": [seed["restarts"] for seed in seeds],
         "n_classes": len(metrics["classes"]),
     }
@@ -123,6 +123,16 @@ def evidence_of(
         "first": metrics["evidence"],
         **paired,
         "labels": labels,
+    }
+
+
+def _seed_scores(first: FirstEvidence | None, seeds: Sequence[Mapping[str, Any]]) -> SeedScores:
+    """Scores of the seeds on the rows of the evidence; older releases have those of test rows."""
+    if first and "seeds" in first:
+        return first["seeds"]
+    return {
+        "balanced_accuracy": [seed["balanced_accuracy"] for seed in seeds],
+        "macro_f1": [seed["macro_f1"] for seed in seeds],
     }
 
 

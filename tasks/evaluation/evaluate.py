@@ -37,7 +37,8 @@ from seqclass.evaluation.metrics import FullScores, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
-from seqclass.monitoring.first_champion import FirstEvidence, evidence_of
+from seqclass.monitoring.first_champion import Answered, FirstEvidence, evidence_of
+from seqclass.monitoring.gate import stability_gate
 from seqclass.monitoring.stability import SeedAnswers, stability_of
 from seqclass.store.datasets import Dataset, open_checked
 from seqclass.store.manifests import DecisionRecord
@@ -48,6 +49,7 @@ from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
 from tasks.compute.explain import Answers, Explained, Registered, answer_in_full, explain
+from tasks.compute.held_rows import answered_held_back
 from tasks.compute.leakage import leaks_of
 from tasks.compute.records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.replicas import (
@@ -131,6 +133,10 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     seeds = [_scored_seed(record, said, y, chosen.classes) for record in records]
     labels = predict_labels(answers.probabilities, decision.offsets)
     scored = _scored(answers, decision, chosen, spec)
+    codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
+    tested = Answered(y, labels, baselines, list(codes.values()), np.ones(len(y)))
+    held = answered_held_back(dataset, chosen, spec, records, workspace)
+    evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
     metrics: Metrics = {
         **scored,
         "registered_seed": registered.seed,
@@ -139,7 +145,7 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
-        "evidence": evidence_of(y, labels, baselines, spec.limits.significance, spec.split_seed),
+        "evidence": evidence,
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
@@ -147,14 +153,17 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
         "ensemble": {**ensemble, "gain": _gain(scored["metrics"], seeds)} if ensemble else None,
     }
     _write_json(root.fs, f"{workspace}/metrics.json", metrics)
-    codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
     references = _references(dataset, chosen, best)
     _write_table(root.fs, f"{workspace}/{REFERENCES}", references)
     table = predictions(dataset, chosen, answers, decision, codes, references)
     _write_table(root.fs, f"{workspace}/{ANSWERS}", table)
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     of_seeds = SeedAnswers(by_row, y, names, n_classes)
+    restarts = [seed["restarts"] for seed in seeds]
     found = stability_of(seeds, of_seeds, spec.limits, spec.split_seed)
+    found["refused"] = stability_gate(
+        **evidence["seeds"], restarts=restarts, n_classes=n_classes, limits=spec.limits
+    )
     _write_json(root.fs, f"{workspace}/stability.json", found)
     get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
     return workspace

@@ -259,7 +259,7 @@ def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     [following] = [line for line in out.splitlines() if line.startswith("next:")]
     program, *command = following.removeprefix("next:").split()
     assert program == "seqclass"
-    assert seqclass(*command, "--seeds", 1)[0] == 1  # so few test rows make no champion
+    assert seqclass(*command, "--seeds", 1)[0] == 1  # few test rows, and one network
     trained = open_model(root, "toy@v1").manifest["spec"]
     assert trained["architecture"] == open_study(root, ref).read_json("search.json")["chosen"]
     assert trained["recipe"]["updates"] == SMALL["recipe"]["updates"]

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqclass.monitoring.first_champion import evidence_of, first_champion_failures, sign_flip_p
+from seqclass.monitoring.first_champion import (
+    Answered,
+    evidence_of,
+    first_champion_failures,
+    sign_flip_p,
+    worth_of_held_rows,
+)
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits
@@ -20,8 +26,15 @@ SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}
 
 
 def refused(truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray) -> list[str]:
+    found = evidence_of(answered(truth, answers, *baselines), None, Limits(), truth.max() + 1, 0)
+    return first_champion_failures(found, Limits())
+
+
+def answered(
+    truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray, worth: float = 1.0
+) -> Answered:
     others = {f"baseline {k}": codes for k, codes in enumerate(baselines)}
-    return first_champion_failures(evidence_of(truth, answers, others, 0.05, 0), Limits())
+    return Answered(truth, answers, others, [answers], np.full(len(truth), worth))
 
 
 def right_in(rng: np.random.Generator, truth: np.ndarray, share: float, k: int) -> np.ndarray:
@@ -67,6 +80,37 @@ def test_a_good_classifier_becomes_the_champion(n_series: int, shares: list[floa
         baselines = [right_in(rng, truth, share, k) for share in (0.9, 0.8, 0.0)]
         passed += not refused(truth, answers, *baselines)
     assert passed >= 0.95 * DRAWS
+
+
+@pytest.mark.parametrize("n_series", [40, 60, 80])
+def test_where_test_rows_are_few_rows_held_back_count(n_series: int) -> None:
+    passed = 0
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        truth = rng.permutation(np.arange(n_series) % 3)
+        answers, rival = right_in(rng, truth, 0.95, 3), right_in(rng, truth, 0.9, 3)
+        few, rest = slice(0, n_series // 5), slice(n_series // 5, None)
+        tested, held = (answered(truth[own], answers[own], rival[own]) for own in (few, rest))
+        own = held._replace(worth=held.worth * worth_of_held_rows(5))
+        found = evidence_of(tested, own, Limits(), 3, 0)
+        assert (found["rows"], found["held_rows"]) == (n_series, len(held.truth))
+        passed += not first_champion_failures(found, Limits())
+    assert passed >= 0.95 * DRAWS
+
+
+def test_rows_held_back_count_for_less_than_half_and_not_beside_enough_test_rows() -> None:
+    assert worth_of_held_rows(5) == pytest.approx(4 / 9)
+    truth = np.arange(60) % 2
+    answers = np.where(np.arange(60) % 5 < 4, truth, 1 - truth)
+    one = answered(truth, answers)
+    few, enough = (
+        evidence_of(answered(truth[:n], answers[:n]), one, Limits(), 2, 0) for n in (10, 20)
+    )
+    assert (few["rows"], few["held_rows"], enough["rows"]) == (70, 60, 20)
+    less = one._replace(worth=one.worth / 4)
+    wider = evidence_of(answered(truth[:10], answers[:10]), less, Limits(), 2, 0)
+    assert wider["interval"][0] < few["interval"][0] < few["balanced_accuracy"]
+    assert wider["balanced_accuracy"] == few["balanced_accuracy"]
 
 
 @pytest.mark.parametrize("n_series", [1000, 2000])
@@ -122,8 +166,31 @@ def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Com
     assert held is not None
     [seed] = open_model(root, "noise@v1").read_json("stability.json")["seeds"]
     assert float(held[2]) == pytest.approx(seed["validation"]["accuracy"], abs=1e-4)
-    assert re.search(r"split: \d+ test rows are fewer than the 20", err)
+    assert re.search(r"\d+ test rows and \d+ training rows", " ".join(err.split()))
     assert "refused by the gate: " in err
     evidence = open_model(root, "noise@v1").read_json("metrics.json")["evidence"]
     reasons = first_champion_failures(evidence, Limits())
-    assert re.match(r"\d+ test rows are fewer than the 20", reasons[0])
+    assert evidence["rows"] == 40
+    assert re.match(r"balanced accuracy .* may be chance", reasons[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--ensemble",)], ids=["a seed", "an ensemble"])
+def test_forty_clean_series_make_a_champion(
+    prefect: str, root: Root, seqclass: Command, more: tuple[str, ...]
+) -> None:
+    store_series(root, "clean", n=40, group=[f"g{k // 2}" for k in range(40)])
+    spec = Path(f"{root.path}.json")
+    spec.write_text(json.dumps({"members": ["convolutions", "steps"]}))
+    code, out, err = seqclass("train", "clean", "--seeds", 2, "--spec", spec, *more)
+    assert (code, champion_of(root, "clean")) == (0, "v1")
+    assert "fewer than" not in err
+    assert re.search(r"judged by \d+ test rows and \d+ training rows", " ".join(out.split()))
+    version = open_model(root, "clean@v1")
+    found = version.read_json("metrics.json")
+    evidence, tested = found["evidence"], found["test_rows"]
+    assert tested < 20
+    assert (evidence["rows"], evidence["held_rows"]) == (40, 40 - tested)
+    assert (
+        version.read_json("comparison.json")["seeds"]["macro_f1"] == evidence["seeds"]["macro_f1"]
+    )

@@ -1,0 +1,92 @@
+"""Nested answers: a row decides nothing of what answers it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seqclass.evaluation.decisions import log_prior_of
+from seqclass.training.fitting import Rows
+from seqclass.training.members import (
+    COMMITTEE,
+    FrozenFeatures,
+    Trained,
+    Training,
+    train_closed,
+)
+from seqclass.training.nested import nested_scores
+from seqclass.training.replica import registered
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import MAX_NESTED, holdout_folds
+from tests.support.networks import lines, quiet
+
+
+def fitted(number: int, scores: np.ndarray, **more: np.ndarray) -> Trained:
+    return Trained(COMMITTEE[number], lambda: None, scores, [], 0.0, **more)  # type: ignore
+
+
+def training_of(rows: Rows, **more: object) -> Training:
+    folds = holdout_folds(rows.y, None, 0.2, 0)
+    frozen = FrozenFeatures(rows.x, (), 0)
+    known = Training(rows, int(rows.y.max()) + 1, TrainingSpec(), 0, quiet, folds, None, frozen)
+    return replace(known, **more)  # type: ignore[arg-type]
+
+
+def guesses(training: Training, right: float, seed: int) -> np.ndarray:
+    """Scores of a member that has this share of the rows right."""
+    rng, y = np.random.default_rng(seed), training.rows.y[training.held]
+    meant = np.where(rng.random(len(y)) < right, y, rng.integers(0, training.n_classes, len(y)))
+    return 2.0 * np.eye(training.n_classes)[meant] + rng.normal(0, 1, (len(y), training.n_classes))
+
+
+@pytest.fixture
+def known() -> Training:
+    return training_of(Rows(np.zeros((75, 4, 1), np.float32), np.arange(75, dtype=np.int32) % 3))
+
+
+@pytest.mark.parametrize("is_rare", [False, True])
+def test_labels_of_a_fold_decide_nothing_of_its_answers(known: Training, is_rare: bool) -> None:
+    prior = log_prior_of(np.repeat([0, 1, 2], [60, 10, 5]), 3) if is_rare else None
+    known = replace(known, prior=prior)
+    members = [fitted(0, guesses(known, 0.9, 1)), fitted(1, guesses(known, 0.5, 2))]
+    before = nested_scores(members, known, registered)
+    own = known.folds[1][1]
+    y = known.rows.y.copy()
+    y[own] = (y[own] + 1) % 3
+    after = nested_scores(members, replace(known, rows=Rows(known.rows.x, y)), registered)
+    is_own = np.isin(known.held, own)
+    np.testing.assert_array_equal(after[is_own], before[is_own])
+    assert not np.allclose(after[~is_own], before[~is_own])
+
+
+def test_closed_forms_choose_their_penalty_without_the_fold_that_they_answer() -> None:
+    rows = lines(30)
+    one = training_of(Rows(rows.x + np.random.default_rng(1).normal(0, 2, rows.x.shape), rows.y))
+    own = one.folds[2][1]
+    y = one.rows.y.copy()
+    y[own] = 1 - y[own]
+    other = replace(one, rows=Rows(one.rows.x, y))
+    is_own = np.isin(one.held, own)
+    for config in COMMITTEE[:2]:
+        first, second = train_closed(config, one).unseen, train_closed(config, other).unseen
+        assert first is not None
+        assert second is not None
+        np.testing.assert_allclose(second[is_own], first[is_own])
+        assert not np.allclose(second[~is_own], first[~is_own])
+
+
+def test_no_row_is_answered_so_where_one_fold_or_old_weights_or_many_rows_do(
+    known: Training,
+) -> None:
+    scores = guesses(known, 0.9, 1)
+    assert nested_scores([fitted(0, scores)], known, registered).shape == (75, 3)
+    assert nested_scores([fitted(0, scores), fitted(1, scores[:30])], known, registered).shape == (
+        30, 3,
+    )  # fmt: skip
+    one_fold = [fitted(0, scores), fitted(1, scores[:15])]
+    assert not len(nested_scores(one_fold, known, registered))
+    warm = replace(known, initial=[[np.zeros(1)]])
+    assert not len(nested_scores([fitted(0, scores)], warm, registered))
+    n = MAX_NESTED + 1
+    many = training_of(Rows(np.zeros((n, 4, 1), np.float32), np.arange(n, dtype=np.int32) % 3))
+    assert not len(nested_scores([fitted(0, guesses(many, 0.9, 1))], many, registered))
