@@ -3,14 +3,16 @@
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from seqclass.evaluation.calibration import mean_log_probabilities
+from seqclass.evaluation.metrics import row_losses
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
 from seqclass.store.datasets import Dataset
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part
-from tasks.compute.candidates import best_record, candidate_path
+from tasks.compute.candidates import candidate_path
 from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import folds_of, held_back_baselines, nested_scores
 from tasks.compute.workers import workers
@@ -31,22 +33,31 @@ def answered_held_back(
     n = min(map(len, scores))
     if not n:
         return None
-    own = {r["seed"]: part[:n] for r, part in zip(records, scores, strict=True)}
+    scores = [part[:n] for part in scores]
     folds = _first_folds(folds_of(chosen, spec), n)
     job: Any = (held_back_baselines, (dataset, chosen, folds, spec.split_seed))
     [baselines] = workers().run([job])
-    registered = (
-        mean_log_probabilities(list(own.values()))
-        if spec.ensemble
-        else own[best_record(records)["seed"]]
-    )
+    truth = chosen.codes[chosen.train][np.concatenate([held for _, held in folds])]
+    sizes = [len(held) for _, held in folds]
+    best = mean_log_probabilities(scores) if spec.ensemble else by_others(scores, truth, sizes)
     return Answered(
-        chosen.codes[chosen.train][np.concatenate([held for _, held in folds])],
-        registered.argmax(axis=1),
+        truth,
+        best.argmax(axis=1),
         baselines,
-        [part.argmax(axis=1) for part in own.values()],
+        [part.argmax(axis=1) for part in scores],
         np.full(n, worth_of_held_rows(len(folds))),
     )
+
+
+def by_others(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """Of seeds' scores ``(n, classes)``, for each fold those of the seed with the lowest log-loss
+    on the other folds, as the lowest of all is registered. sizes: rows of each fold."""
+    ends = np.cumsum(sizes)
+    losses = np.array([row_losses(softmax(own, axis=1), y) for own in scores])
+    return np.concatenate([
+        scores[int(np.delete(losses, own, axis=1).sum(axis=1).argmin())][own]
+        for own in (slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
+    ])  # fmt: skip
 
 
 def _first_folds(folds: list[Part], n: int) -> list[Part]:
