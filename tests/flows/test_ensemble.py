@@ -13,6 +13,7 @@ from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, describe_file, open_root, read_manifest, write_manifest
 from tests.support.commands import Command
+from tests.support.small_roots import list_again
 from tests.support.stored import store_series
 
 SPEC = {
@@ -130,6 +131,7 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     manifest["files"] = [*others, describe_file(copy, folder, "model.keras")]
     Path(folder, "manifest.json").unlink()
     write_manifest(copy, folder, manifest)
+    list_again(copy, Path(folder))
     code, out, _ = seqclass("reproduce", "toy", "--root", copy.path, "--json")
     assert code == 1
     assert "model.keras holds other weights" in json.loads(out)["first_difference"]

@@ -21,7 +21,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command, csv
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_champion, store_series, store_version
 
 
 def test_an_empty_root_says_how_to_begin(seqclass: Command) -> None:
@@ -255,7 +255,7 @@ BAD_INPUTS = {
     "name with a slash": (lambda r, f: ["import", csv(f), "--name", "a/b"], "--name: expected"),
     "no name": (lambda r, f: ["import", csv(f)], "--name"),
     "wrong column": (bad_import(lambda c: c.replace("label", "klass")), "a column 'label'"),
-    "text in a number column": (bad_import(lambda c: c + "s9,a,0,oops\n"), "row 26.*'oops'"),
+    "text in a number column": (bad_import(lambda c: c + "s9,a,0,oops\n"), "'oops'.*row 26"),
     "infinity": (bad_import(lambda c: c + "s9,a,0,inf\n"), "row 26.*finite"),
     "two labels for a series": (bad_import(lambda c: c + "s0,b,9,0\n"), "row 26.*one label"),
     "a step twice": (bad_import(lambda c: c + "s0,a,3,0\n"), "row 26.*one row per step"),
@@ -299,11 +299,11 @@ BAD_INPUTS = {
     ),
     "a damaged dataset": (damaged, "part-00000.parquet: expected SHA-256"),
     "unknown spec field": (bad_spec('{"recipe": {"rate": 1}}'), "--spec .*recipe.rate.*got 1"),
-    "spec that is no JSON": (bad_spec("recipe"), "--spec .*expected a JSON object"),
+    "spec that is no JSON": (bad_spec("recipe"), "--spec .*expected JSON"),
     "spec with an impossible limit": (bad_spec('{"limits": {"spread": -1}}'), "spread: expected"),
     "missing spec": (toy_with("--spec", "no.json"), "no.json: No such file.*; correct the path"),
     "spec in another encoding": (
-        bad_spec('{"recipe": "é"}', "latin-1"), "--spec .*expected a JSON object",
+        bad_spec('{"recipe": "é"}', "latin-1"), "--spec .*expected UTF-8",
     ),
     "a budget for no seeds": (toy_with("--seeds", 0, "--budget", 60), "seeds: expected.*got 0"),
     "a group on both sides": (
@@ -427,6 +427,7 @@ def test_prefect_is_told_to_keep_silent_before_it_is_imported(
         f"_guarded(lambda: app(args={command!r}, standalone_mode=False))\n"
     )
     store_series(root)
+    store_champion(root, "toy")
     plain = {key: value for key, value in os.environ.items() if key not in PREFECT_SETTINGS}
     found = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True,

@@ -17,6 +17,7 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.inventory import discard, keep
 from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
@@ -111,9 +112,10 @@ def test_bad_words_are_one_line(root: Root, seqclass: Command, words: list[str],
 def test_a_policy_that_is_changed_behind_the_audit_is_named_and_never_applied(kept: Root) -> None:
     path = Path(kept.join("models", "toy", "policy.json"))
     before = path.read_text()
-    path.unlink()  # as a kill between entry and file leaves it
+    discard(kept, str(path))  # as a kill between entry and file leaves it
     assert verify_tree(kept)["bad"] == []
     assert resolved(kept, None) == STRICT
+    keep(kept, str(path), before.encode())
     for forged in (before.replace("true", "false", 1), "{}", "["):
         path.write_text(forged)
         [bad] = verify_tree(kept)["bad"]

@@ -43,5 +43,5 @@ def test_the_page_names_the_champion_that_there_is_now(seqclass: Command, root: 
     page = Path(root.join("index.html"))
     assert seqclass("rollback", "m")[0] == 0
     before = page.read_text()
-    assert seqclass("promote", "m@v2")[0] == 0
+    assert seqclass("promote", "m@v2", "--force")[0] == 0
     assert page.read_text() != before

@@ -2,18 +2,19 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.rendering import keep_pages
 from seqclass.policies import set_policy
-from seqclass.store.inventory import keep
+from seqclass.store.inventory import digest_of, keep, listing
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import StudyRef
 from seqclass.store.registry import Grounds, write_refusal
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Root
+from seqclass.store.root import MANIFEST, Root
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, run_path
@@ -63,3 +64,10 @@ def _store_records(root: Root, dataset: str) -> None:
 def _put(root: Root, folder: str, name: str, content: bytes) -> None:
     root.fs.makedirs(folder, exist_ok=True)
     root.fs.pipe_file(f"{folder}/{name}", content)
+
+
+def list_again(root: Root, folder: Path) -> None:
+    """List a sealed folder by the manifest that it has now, as a careful forger would."""
+    digest = digest_of((folder / MANIFEST).read_bytes())
+    with listing(root, tuple(root.parts_of(str(folder))), digest):
+        pass

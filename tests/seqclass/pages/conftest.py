@@ -45,6 +45,7 @@ def make_tree(root: Root) -> None:
     for number in range(2):
         version = store_version(root, "bare", metrics=SCORES).version
         move_champion(root, "bare", version, Grounds("me", HOSTILE, {}, NOW.replace(second=number)))
+    store_version(root, "bare", metrics=SCORES)
     write_refusal(root, "bare", "v3", Grounds("me", "worse", {}, NOW.replace(second=9)))
     catalogue.write_all(root)
     models = [open_model(root, ref) for ref in ("toy@v1", "toy@v2")]

@@ -113,7 +113,7 @@ def test_every_number_stands_in_a_json_beside_the_page(tree: Root, page: str) ->
 
 
 def test_a_promotion_changes_the_standing_on_both_reports(tree: Root, seqclass: Command) -> None:
-    assert seqclass("promote", "toy@v2", "--root", tree.path)[0] == 0
+    assert seqclass("promote", "toy@v2", "--force", "--root", tree.path)[0] == 0
     for version, mark in (("v1", 0), ("v2", 1)):
         page = text_of(tree, f"models/toy/{version}/report.html")
         assert page.count('<span class="mark good">champion</span>') == mark
@@ -123,7 +123,7 @@ def test_a_promotion_changes_the_standing_on_both_reports(tree: Root, seqclass: 
     assert "is so no longer" in before
     home = text_of(tree, "models/toy/index.html")
     assert "Back to v1, the champion before" in home
-    assert re.search(r"v2 answers \(promote, before: v1\), by \S+, by hand<br>", home)
+    assert re.search(r"v2 answers \(promote, before: v1\), by \S+, by hand, forced", home)
     assert "# back to v1" in home
     assert verify_tree(tree)["bad"] == []
     assert seqclass("rollback", "toy", "--root", tree.path)[0] == 0

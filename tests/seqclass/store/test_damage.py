@@ -96,7 +96,7 @@ def test_one_damaged_record_is_named_and_hides_no_other(
     code, out, err = seqclass("verify")
     assert (code, "Traceback" in err) == (1, False)
     assert path in out
-    for words, version in ((("promote", "toy@v2"), "v2"), (("rollback", "toy"), "v3")):
+    for words, version in ((("promote", "toy@v2", "--force"), "v2"), (("rollback", "toy"), "v3")):
         code, _, err = seqclass(*words)
         assert (code, "Traceback" in err) == (0, False), err
         assert champion_of(tree, "toy") == version
@@ -111,7 +111,12 @@ def test_a_damaged_pointer_hides_no_model(
     assert len(list_models(tree, bad)) == 4
     assert content == b"{}" or [path in item["problem"] for item in bad] == [True]
     write_all(tree)
-    for words in (["show", "toy"], ["rollback", "toy"], ["promote", "toy@v2"], ["models"]):
+    for words in (
+        ["show", "toy"],
+        ["rollback", "toy"],
+        ["promote", "toy@v2", "--force"],
+        ["models"],
+    ):
         code, _, err = seqclass(*words)
         assert code in (0, 1, 2)
         assert "Traceback" not in err

@@ -148,7 +148,7 @@ COMMANDS = {
     "sweep": collect_garbage,
     "pages": write_all,
     "import": lambda root: store_series(root, n=20),
-    "promote": lambda root: promote_version(root, "m@v1", "why", False, LATER),
+    "promote": lambda root: promote_version(root, "m@v1", "why", True, LATER),
     "rollback": lambda root: roll_back(root, "m", "why", LATER),
     "prune": prune,
 }

@@ -75,14 +75,15 @@ def test_larger_batches_learn_as_many_times_as_fast() -> None:
 
 
 def test_twelve_classes_of_sensors_are_learnt_at_the_default() -> None:
-    """One network of five, as ``train`` begins it: with a quarter of the rate .74 are right."""
+    """One network of five, as ``train`` begins it: with a quarter of the rate .74 are right, with
+    this one .83 to .89 by seed and processor."""
     blocks = list(generate_iot(IotSpec(n_series=1920, seed=5)))
     x, y = (np.concatenate([getattr(one, name) for one in blocks]) for name in ("values", "codes"))
     rows = Rows(x.astype(np.float32), y.astype(np.int32))
     one = replace(TrainingSpec(), members=("conv-lstm",), networks={"conv-lstm": 1})
     [member] = train_replica(TrainingRows(rows, 12), one, 0, quiet).members
     assert member.accuracy is not None
-    assert member.accuracy > 0.85
+    assert member.accuracy > 0.8
 
 
 def test_weight_decay_holds_kernels_small_and_less_so_the_more_rows_there_are() -> None:
