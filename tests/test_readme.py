@@ -93,10 +93,10 @@ def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
         wait_until_healthy(f"{url}/health", started[0])
         for line in lines[1:3]:
             subprocess.run(_in_venv(line.split()), cwd=REPOSITORY, env=environment, check=True)
-        started.append(_begin(lines[3].split(), tmp_path, environment))
+        started += [_begin(line.split(), tmp_path, environment) for line in lines[3:5]]
         parameters = ["--param", 'signals={"n_series": 300}', "--param", 'training={"seeds": 1}']
         subprocess.run(
-            _in_venv([*shlex.split(lines[4]), *parameters, "--watch"]), cwd=tmp_path,
+            _in_venv([*shlex.split(lines[5]), *parameters, "--watch"]), cwd=tmp_path,
             env=environment, check=True, timeout=400,
         )  # fmt: skip
     finally:

@@ -57,8 +57,8 @@ def reproduce(model_ref: str, root_url: str) -> Reproduction:
 def _compare(root: Root, model_ref: str, workspace: str) -> Reproduction:
     try:
         model = open_model(root, model_ref)
+        dataset = _dataset_of(model)  # first, since what is generated again is no longer missing
         _check_stored(model)
-        dataset = _dataset_of(model)
     except DamagedError as error:
         return {"model": model_ref, "verdict": DIFFERENT, "first_difference": str(error)}
     differences = list(_differences(model, dataset, workspace))
