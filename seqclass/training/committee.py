@@ -69,7 +69,8 @@ def fit_mixture(
         weights = np.zeros(len(kept))
         weights[kept] = _weights(likelihoods[kept])
     mixture = Mixture(tuple(weights.tolist()), temperatures, 1.0)
-    return Mixture(mixture.weights, temperatures, fit_temperature(mixture.logits(scores), y))
+    logits = mixture.logits(scores)
+    return Mixture(mixture.weights, temperatures, fit_temperature(logits, y[: len(logits)]))
 
 
 def _weights(likelihoods: np.ndarray) -> np.ndarray:
@@ -77,8 +78,9 @@ def _weights(likelihoods: np.ndarray) -> np.ndarray:
 
     NaN where a member has not answered a row, which then says nothing about its weight.
     """
-    members, n = likelihoods.shape
     answered = np.isfinite(likelihoods)
+    likelihoods, answered = (part[:, answered.any(axis=0)] for part in (likelihoods, answered))
+    members, n = likelihoods.shape
     likelihoods = np.where(answered, np.maximum(likelihoods, 1e-12), 0.0)
     weights = np.full(members, 1 / members)
     for _ in range(ROUNDS):
