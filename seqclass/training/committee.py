@@ -2,8 +2,8 @@
 
 A member's probabilities are its scores at its own temperature; the committee's are their weighted
 mean, at a temperature of its own. The weights have the lowest log-loss (the linear opinion pool,
-Genest and Zidek 1986), found by expectation maximisation and shrunk towards equal ones, so that few
-rows do not choose between members.
+Genest and Zidek 1986), found by expectation maximisation, so that one which adds nothing gets next
+to none.
 """
 
 from collections.abc import Collection, Sequence
