@@ -201,12 +201,12 @@ def audit_problems(root: Root, name: str) -> Bad:
         if problem := _misplaced(entry):
             bad.append({"path": entry.path, "problem": problem})
     numbered = [entry for entry in entries if entry.number]
+    found = _lost_end(root, name, numbered)
     for before, entry in zip([None, *numbered], numbered, strict=False):
-        if problem := _break(entries, before, entry):
-            bad.append({"path": entry.path, "problem": problem})
-    bad += _backwards(numbered)
-    bad += _unordered(numbered)
-    return bad + _lost_end(root, name, numbered)
+        found += _break(root, name, entries, before, entry)
+    named = {item["path"] for item in bad}
+    bad += [item for item in found if item["path"] not in named]
+    return bad + _backwards(numbered) + _unordered(numbered)
 
 
 def _misplaced(entry: Entry) -> str | None:
@@ -221,22 +221,30 @@ def _misplaced(entry: Entry) -> str | None:
     return None if name == expected else f"expected the name {expected}, it was edited or renamed"
 
 
-def _break(entries: list[Entry], before: Entry | None, entry: Entry) -> str | None:
-    """What is wrong between an entry and the one before it."""
+def _break(root: Root, name: str, entries: list[Entry], before: Entry | None, entry: Entry) -> Bad:
+    """What is wrong between an entry and the one before it: named where it can be mended, so that
+    a later entry changes nothing about it."""
     old = [other for other in entries if not other.number]
     number = before.number if before else len(old)
     if entry.number <= number:
-        return f"expected entry {number + 1}, this is another entry {entry.number}"
+        problem = f"expected entry {number + 1}, this is another entry {entry.number}"
+        return [{"path": entry.path, "problem": problem}]
     if entry.number > number + 1:
-        missing = f"entry {number + 1}" if entry.number == number + 2 else (
-            f"entries {number + 1} to {entry.number - 1}"
-        )  # fmt: skip
-        return f"expected entry {number + 1}, this is {entry.number}; {missing} cannot be found"
-    digest = before.digest if before else _unnumbered(old)
-    if entry.record.get("previous") != digest:
-        what = before.path.rpartition("/")[2] if before else "the entries of older releases"
-        return f"expected the digest of {what}; that was edited, or this one forged"
-    return None
+        return [_gone(root, name, number + 1, entry.number - 1)]
+    if entry.record.get("previous") == (before.digest if before else _unnumbered(old)):
+        return []
+    if before is None:
+        problem = "expected the digest of the entries of older releases; one was edited, or this"
+        return [{"path": entry.path, "problem": problem}]
+    problem = f"expected the digest that entry {entry.number} holds, it was edited"
+    return [{"path": before.path, "problem": problem}]
+
+
+def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
+    """Entries that are missing, named at the place of the first."""
+    which = f"entry {first}" if first == last else f"entries {first} to {last}"
+    path = root.join("models", name, AUDIT, entry_name(first))
+    return {"path": path, "problem": f"expected {which}, not to be found"}
 
 
 def _backwards(numbered: list[Entry]) -> Bad:
@@ -284,8 +292,7 @@ def _lost_end(root: Root, name: str, numbered: list[Entry]) -> Bad:
     if last > number + 1:
         return [{"path": path, "problem": f"expected the digest of entry {last}, got {number}"}]
     if number > last:
-        return [{"path": path, "problem": f"expected entries up to {number}, found none after "
-                                          f"{last or 'those of older releases'}"}]  # fmt: skip
+        return [_gone(root, name, last + 1, number)]
     same = [entry for entry in numbered if entry.number == number and entry.digest != digest]
     return [{"path": entry.path, "problem": "expected its digest in .head.json, it was edited"}
             for entry in same]  # fmt: skip

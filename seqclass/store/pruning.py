@@ -24,7 +24,13 @@ from seqclass.store.references import (
     StudyRef,
     reference_of,
 )
-from seqclass.store.registry import Grounds, champion_of, champions_before, write_remark
+from seqclass.store.registry import (
+    Grounds,
+    champion_of,
+    champions_before,
+    pointer_problem,
+    write_remark,
+)
 from seqclass.store.retrainings import last_settled
 from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, read_manifest
 from seqclass.store.scores import SCORES, score_folders
@@ -103,11 +109,9 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     with contextlib.suppress(DamagedError):  # verify names it
         if question := open_question(root, name):
             found[question.version] = "awaits approval"
-    if audit_problems(root, name):
-        found = {
-            **dict.fromkeys(versions, "its audit is damaged, and may lead back to it"),
-            **found,
-        }
+    if audit_problems(root, name) or pointer_problem(root, name):
+        damaged = "its audit or its pointer is damaged, and may lead back to it"
+        found = {**dict.fromkeys(versions, damaged), **found}
     return {**found, **({champion: "champion"} if champion else {})}
 
 

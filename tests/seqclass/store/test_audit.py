@@ -92,17 +92,17 @@ def renumber(root: Root) -> None:
 
 NOTE = '{"what": "x", "time": "", "from": null, "to": null}'
 TAMPERED: dict[str, tuple[Callable[[Root], object], str]] = {
-    "first deleted": (lambda r: entries(r)[0].unlink(), "cannot be found"),
-    "middle deleted": (lambda r: entries(r)[2].unlink(), "cannot be found"),
-    "last deleted": (lambda r: entries(r)[-1].unlink(), "expected entries up to 5"),
-    "all deleted": (lambda r: [e.unlink() for e in entries(r)], "expected entries up to 5"),
+    "first deleted": (lambda r: entries(r)[0].unlink(), "not to be found"),
+    "middle deleted": (lambda r: entries(r)[2].unlink(), "not to be found"),
+    "last deleted": (lambda r: entries(r)[-1].unlink(), "not to be found"),
+    "all deleted": (lambda r: [e.unlink() for e in entries(r)], "not to be found"),
     "reason edited": (lambda r: change(entries(r)[1], reason="other"), "was edited"),
     "last edited": (lambda r: change(entries(r)[-1], reason="other"), "was edited"),
     "target edited": (lambda r: change(entries(r)[0], to="v3"), "was edited"),
     "time edited": (lambda r: change(entries(r)[1], time="2030-01-01T00:00:00+00:00"), "edited"),
     "number taken away": (lambda r: change(entries(r)[1], number=0), "another entry 1"),
     "swapped": (swap, "edited or renamed"),
-    "renumbered": (renumber, "forged"),
+    "renumbered": (renumber, "edited or renamed"),
     "forged": (forge, "another entry 3"),
     "renamed": (lambda r: entries(r)[1].rename(entries(r)[1].with_name("x.json")), "no file of"),
     "no entry": (
@@ -210,7 +210,7 @@ def test_entries_of_older_releases_come_first_and_are_held_too(moved: Root) -> N
     assert [entry.get("number") for entry in read_audit(moved, "m")] == [None] * 5 + [6]
     old = [path for path in entries(moved) if path.name != "000006.json"]
     change(old[3], reason="other")
-    assert "older releases; that was edited" in next(iter(bad(moved).values()))
+    assert list(bad(moved)) == ["000006.json"]
 
 
 def test_numbers_go_on_after_entries_that_are_named_by_their_times(moved: Root) -> None:

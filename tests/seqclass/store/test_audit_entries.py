@@ -88,7 +88,7 @@ def test_entries_of_older_releases_come_first_and_are_sealed_by_the_next(root: R
 @pytest.mark.parametrize(
     ("number", "change", "says"),
     [
-        (1, {"reason": "another"}, "expected the digest of 000001.json; that was edited"),
+        (1, {"reason": "another"}, "expected the digest that entry 2 holds, it was edited"),
         (3, {"reason": "another"}, "expected its digest in .head.json, it was edited"),
         (2, {"number": 5}, "expected the name 000005.json, it was edited or renamed"),
         (2, {"number": "two"}, "expected a number of the entry, got 'two'"),
@@ -106,20 +106,23 @@ def test_what_is_changed_is_named(three: Root, number: int, change: dict, says: 
     assert any(says in problem for problem in found), found
 
 
-@pytest.mark.parametrize(
-    ("lost", "says"),
-    [
-        ([1], "expected entry 1, this is 2; entry 1 cannot be found"),
-        ([2], "expected entry 2, this is 3; entry 2 cannot be found"),
-        ([1, 2], "expected entry 1, this is 3; entries 1 to 2 cannot be found"),
-        ([3], "expected entries up to 3, found none after 2"),
-        ([1, 2, 3], "expected entries up to 3, found none after those of older releases"),
-    ],
-)
-def test_what_is_gone_is_named(three: Root, lost: list[int], says: str) -> None:
+@pytest.mark.parametrize("lost", [[1], [2], [1, 2], [3], [2, 3], [1, 2, 3]])
+def test_what_is_gone_is_named_at_the_first_that_is_missing(three: Root, lost: list[int]) -> None:
     for number in lost:
         path_of(three, entry_name(number)).unlink()
-    assert says in [one["problem"] for one in audit_problems(three, "m")]
+    assert [one["path"] for one in audit_problems(three, "m")] == [
+        str(path_of(three, entry_name(lost[0])))
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_edited_entry_is_named_itself_though_others_follow(three: Root, number: int) -> None:
+    path = path_of(three, entry_name(number))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "reason": "another"}))
+    before = audit_problems(three, "m")
+    write(three, record("refuse", None, None, 9))
+    assert [one["path"] for one in before] == [str(path)]
+    assert [one["path"] for one in audit_problems(three, "m")] == [str(path)]
 
 
 def test_a_number_is_never_given_twice_though_the_last_entry_is_gone(three: Root) -> None:
