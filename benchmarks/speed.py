@@ -222,7 +222,8 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     from seqclass.store.root import open_root
     from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
-    from tasks.compute.candidates import train_candidates
+    from tasks.compute.replicas import train_seed
+    from tasks.compute.workers import workers
     from tasks.data.generate import signal_tables
     from tasks.data.split import select_rows
 
@@ -231,7 +232,10 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
         dataset = write_dataset(root, "x", signal_tables(SignalSpec()), {}, datetime.now(UTC))
         began = time.perf_counter()
         spec = TrainingSpec(seeds=n_seeds)
-        train_candidates(dataset, select_rows(dataset, spec), spec, root.join("x"))
+        job = dataset, select_rows(dataset, spec), spec
+        workers().run(
+            [(train_seed, (*job, s, root.join(f"{s}.keras"))) for s in spec.replica_seeds]
+        )
         ours = time.perf_counter() - began
         call = f"from {author_rows.__module__} import *; author_rows(*{(root.url, dataset.ref)}, "
         began = time.perf_counter()

@@ -3,11 +3,13 @@
 from prefect import flow
 
 from flows.place import own_root
+from seqclass.store.references import DatasetRef
 from seqclass.synthesis.iot import IotSpec
 from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec
 from tasks.data.garbage import collect_leftovers
 from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
+from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 
 
@@ -23,7 +25,8 @@ def generate_signals(
     """
     root_url = own_root(root).url
     collect_leftovers(root_url)
-    dataset = generate_signal_dataset(spec or SignalSpec(), name, root_url)
+    task = materializing(generate_signal_dataset, DatasetRef(name), root_url)
+    dataset = task(spec or SignalSpec(), name, root_url)
     refresh_catalogue(root_url, dataset)
     return dataset
 
@@ -38,7 +41,8 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
     """
     root_url = own_root(root).url
     collect_leftovers(root_url)
-    dataset = generate_iot_dataset(spec or IotSpec(), name, root_url)
+    task = materializing(generate_iot_dataset, DatasetRef(name), root_url)
+    dataset = task(spec or IotSpec(), name, root_url)
     refresh_catalogue(root_url, dataset)
     return dataset
 
@@ -55,6 +59,7 @@ def generate_ragas(
     """
     root_url = own_root(root).url
     collect_leftovers(root_url)
-    dataset = generate_raga_dataset(spec or RagaSpec(), name, root_url)
+    task = materializing(generate_raga_dataset, DatasetRef(name), root_url)
+    dataset = task(spec or RagaSpec(), name, root_url)
     refresh_catalogue(root_url, dataset)
     return dataset

@@ -4,9 +4,11 @@ from prefect import flow
 
 from flows.place import own_root
 from seqclass.screening.incoming import ImportSpec
+from seqclass.store.references import DatasetRef
 from tasks.data.garbage import collect_leftovers
 from tasks.data.ingest import Imported, ingest
 from tasks.data.notify import notify
+from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 
 
@@ -20,7 +22,7 @@ def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Impo
     """
     root_url = own_root(root).url
     collect_leftovers(root_url)
-    outcome = ingest(spec, name, root_url)
+    outcome = materializing(ingest, DatasetRef(name), root_url)(spec, name, root_url)
     if spec.append and outcome["added"]:
         notify(outcome["dataset"], outcome["added"], root_url)
     refresh_catalogue(root_url, outcome["dataset"])

@@ -3,11 +3,12 @@
 from prefect import flow
 
 from flows.place import own_root
+from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.reproduce import Reproduction, reproduce
 
 
-@flow(name="reproduce-model", flow_run_name="reproduce {model}")
+@flow(name="reproduce-model", flow_run_name="reproduce {model}", task_runner=task_runner())
 def reproduce_model(model: str, root: str | None = None) -> Reproduction:
     """Train a registered model again from its manifest and compare.
 

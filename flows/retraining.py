@@ -8,17 +8,17 @@ from prefect.states import Completed
 
 from flows.labels import label_run
 from flows.place import check_present, own_root
+from flows.training import make_candidate
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
-from seqclass.store.references import ModelRef
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import need_champion, open_model
 from seqclass.store.root import open_root, shown
 from seqclass.store.staging import staging
+from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
-from tasks.data.split import split_rows
-from tasks.evaluation.compare import Candidate
-from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
+from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
@@ -36,7 +36,7 @@ from tasks.retraining.decision import (
 )
 from tasks.retraining.detection import NewData, Round, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
-from tasks.training.train import forget_finished, train
+from tasks.training.train import forget_finished
 
 STATES = {
     "promoted": "Promoted",
@@ -48,7 +48,7 @@ STATES = {
 MET_ANOTHER = "another retraining of this model is running, and looks again when it ends"
 
 
-@flow(name="retrain-model", flow_run_name="retrain {model}")
+@flow(name="retrain-model", flow_run_name="retrain {model}", task_runner=task_runner())
 def retrain_model(
     model: str,
     spec: RetrainSpec | None = None,
@@ -125,13 +125,11 @@ def _challenge(new_data: NewData, turn: Round) -> Outcome:
         if seen["resting"] is None:
             dataset = choose_rows(new_data, spec, root_url)
             training = training_of(new_data.champion, spec, root_url)
-            split_rows(dataset, training, bench, root_url)
-            train(dataset, training, bench, root_url)
-            evaluate(dataset, training, bench, root_url)
-            candidate = Candidate(dataset, training, bench)
-            verdict = evaluate_challenger(new_data, seen, candidate, turn)
-            write_report(dataset, bench, root_url)
-            challenger = register(dataset, training, bench, name, root_url)
+            candidate, evaluated = make_candidate(dataset, training, bench, root_url)
+            verdict = evaluate_challenger(new_data, seen, candidate, evaluated, spec)
+            write_report(candidate)
+            made = materializing(register, ModelRef(name), root_url, DatasetRef.parse(dataset))
+            challenger = made(candidate, evaluated, name)
             challenge = Challenge(challenger, verdict)
         outcome = apply_decision(new_data, seen, challenge, folder, turn)
     if challenge:

@@ -7,6 +7,7 @@ from prefect import flow
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.halving import SearchSpec
+from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.studies.search import publish_search, search_architectures, summarise_search
@@ -20,7 +21,7 @@ class SearchMade(TypedDict):
     trained: int
 
 
-@flow(name="search-architecture", flow_run_name="search {dataset}")
+@flow(name="search-architecture", flow_run_name="search {dataset}", task_runner=task_runner())
 def search_architecture(
     dataset: str, spec: SearchSpec | None = None, root: str | None = None
 ) -> SearchMade:

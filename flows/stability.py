@@ -7,6 +7,7 @@ from prefect import flow
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.study_spec import StudySpec
+from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.studies.study import publish_study, summarise_study, train_study
@@ -20,7 +21,7 @@ class StudyMade(TypedDict):
     trained: int
 
 
-@flow(name="study-stability", flow_run_name="study {dataset}")
+@flow(name="study-stability", flow_run_name="study {dataset}", task_runner=task_runner())
 def study_stability(
     dataset: str, spec: StudySpec | None = None, root: str | None = None
 ) -> StudyMade:

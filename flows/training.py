@@ -5,22 +5,25 @@ from prefect import flow
 from flows.labels import label_run
 from flows.place import own_root
 from seqclass.store.datasets import open_dataset
-from seqclass.store.references import DatasetRef
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import check_name
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.candidates import Candidate
+from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
 from tasks.data.split import split_rows
 from tasks.evaluation.compare import compare
-from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.evaluate import Evaluated, evaluate
 from tasks.evaluation.report import write_report
+from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_training_policy
 from tasks.registry.promote import Promotion, promote
 from tasks.registry.publish import publish
 from tasks.registry.register import register
 from tasks.retraining.announce import announce_question
-from tasks.training.train import forget_finished, train
+from tasks.training.train import assemble, forget_finished, train_seeds
 
 
 class Trained(Promotion):
@@ -30,7 +33,7 @@ class Trained(Promotion):
     model: str
 
 
-@flow(name="train-classifier", flow_run_name="train {dataset}")
+@flow(name="train-classifier", flow_run_name="train {dataset}", task_runner=task_runner())
 def train_classifier(
     dataset: str,
     name: str | None = None,
@@ -50,12 +53,11 @@ def train_classifier(
     spec = apply_training_policy(name, spec, store.url)
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
-        split_rows(dataset, spec, workspace, store.url)
-        train(dataset, spec, workspace, store.url)
-        evaluate(dataset, spec, workspace, store.url)
-        compare(dataset, spec, workspace, name, store.url)
-        write_report(dataset, workspace, store.url)
-        model = register(dataset, spec, workspace, name, store.url)
+        candidate, evaluated = make_candidate(dataset, spec, workspace, store.url)
+        compare(candidate, evaluated, name)
+        write_report(candidate)
+        made = materializing(register, ModelRef(name), store.url, DatasetRef.parse(dataset))
+        model = made(candidate, evaluated, name)
     outcome = promote(model, spec, store.url)
     refresh_catalogue(store.url, model)
     forget_finished(model, store.url)
@@ -64,6 +66,15 @@ def train_classifier(
     tags = {"model": name, "dataset": dataset.removeprefix("datasets/")}
     label_run(f"train {model.removeprefix('models/')}", **tags, outcome=_said(outcome))
     return {"dataset": dataset, "model": model, **outcome}
+
+
+def make_candidate(
+    dataset: str, spec: TrainingSpec, workspace: str, root_url: str
+) -> tuple[Candidate, Evaluated]:
+    """What a training and a retraining have in common: split, train, assemble, evaluate."""
+    candidate = split_rows(dataset, spec, workspace, root_url)
+    assembled = assemble(candidate, train_seeds(candidate))
+    return candidate, evaluate(candidate, assembled)
 
 
 def _said(outcome: Promotion) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
@@ -180,15 +180,6 @@ def prefect_url(served_home: Path) -> Iterator[str]:
         server.wait(timeout=30)
 
 
-@contextmanager
-def lasting_workers() -> Iterator[None]:
-    """No flow ends the processes that train, since each takes seconds to import TensorFlow."""
-    with pytest.MonkeyPatch.context() as patch:
-        for flow in ("tasks.inference.score", "tasks.studies.search", "tasks.studies.study"):
-            patch.setattr(f"{flow}.end_workers", lambda: None)
-        yield
-
-
 @pytest.fixture(scope="session")
 def prefect(prefect_url: str) -> Iterator[str]:
     """Flows that this process runs use the real server."""
@@ -202,7 +193,7 @@ def prefect(prefect_url: str) -> Iterator[str]:
 
     os.environ["PREFECT_API_URL"] = prefect_url
     settings = {PREFECT_API_URL: prefect_url, PREFECT_TASKS_DEFAULT_NO_CACHE: True}
-    with temporary_settings(settings), lasting_workers():
+    with temporary_settings(settings):
         yield prefect_url
         APILogWorker.drain_all(timeout=10)
         EventsWorker.drain_all()

@@ -184,9 +184,9 @@ def prepare_prefect(
     remark(what, f"Prefect on {url or 'a throw-away server (takes some seconds)'}")
     server = None if url else throwaway.begin()
     if workers:
-        from tasks.compute.workers import warm_up
+        from tasks.compute.workers import workers as processes
 
-        warm_up()
+        processes().start()
     import_module(module)
     if server:
         throwaway.wait_for(server)

@@ -34,14 +34,18 @@ def keep_seed(root: Root, key: str, paths: list[str], record: Mapping[str, Any])
         commit(root, folder, UNFINISHED, key)
 
 
-def take_up_seed(root: Root, key: str, folder: str) -> Any:
-    """Copy a seed's files into a folder and return its record, which is JSON; None where there is
-    none."""
-    kept = root.join(UNFINISHED, key)
+def restore_seed(root: Root, key: str, paths: list[str]) -> Any:
+    """Copy a seed's files to these paths and return its record, which is JSON; None where there is
+    no such seed, or one without these files."""
+    kept, places = root.join(UNFINISHED, key), {path.rpartition("/")[2]: path for path in paths}
     try:
         manifest = read_manifest(root, kept) if root.fs.exists(kept) else None
+        if manifest and {entry["path"] for entry in manifest["files"]} != places.keys():
+            raise DamagedError(f"{kept}: expected the files {', '.join(places)}")
         for entry in manifest["files"] if manifest else []:
-            root.fs.cp_file(check_file(root, kept, entry), f"{folder}/{entry['path']}")
+            target = places[entry["path"]]
+            root.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            root.fs.cp_file(check_file(root, kept, entry), target)
     except (DamagedError, FileNotFoundError):
         forget_seed(root, key)
         return None

@@ -1,7 +1,6 @@
 """What the registered classifier says of the test rows, and where in a series it found that."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -41,16 +40,6 @@ class Answers(NamedTuple):
     steps: np.ndarray
 
 
-@dataclass(frozen=True)
-class Registered:
-    """What is to be registered: its file, the offsets that it decides with, and which seed it is,
-    None for an ensemble."""
-
-    path: str
-    offsets: Sequence[float] | None
-    seed: int | None
-
-
 class Explained(TypedDict):
     """How many of the first test rows are explained, and by label how often that hits the event,
     see ``networks.attribution.hit_rates``: None without known events."""
@@ -59,17 +48,19 @@ class Explained(TypedDict):
     where: dict[str, dict[str, float]] | None
 
 
-def answer_in_full(dataset: Dataset, chosen: Split, registered: Registered) -> Answers:
-    """All that a stored classifier says of the test rows, and why."""
+def answer_in_full(
+    dataset: Dataset, chosen: Split, model_path: str, offsets: Sequence[float] | None
+) -> Answers:
+    """All that a stored classifier says of the test rows, and why. offsets: that it decides by."""
     tensorflow()
     from seqclass.networks.classifier import score_gradient
     from seqclass.networks.outputs import predict_all
 
-    x, classifier = dataset.values(chosen.test), load_fast(dataset.root, registered.path)
+    x, classifier = dataset.values(chosen.test), load_fast(dataset.root, model_path)
     found = predict_all(classifier, x)
     probabilities = found["probabilities"]
     explained = explained_rows(probabilities, chosen.codes[chosen.test], x.shape[1])
-    answers = predict_labels(probabilities, registered.offsets)[explained]
+    answers = predict_labels(probabilities, offsets)[explained]
     x = x[explained]
     gradient = score_gradient(classifier, n_batches(*x.shape[:2]))
     evidence = find_attributions(gradient, x, answers)

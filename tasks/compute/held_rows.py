@@ -1,42 +1,32 @@
 """Training rows that decided nothing of what answers them, which count where test rows are few."""
 
-from typing import Any
-
 import numpy as np
 from scipy.special import softmax
 
 from seqclass.evaluation.calibration import mean_log_probabilities
 from seqclass.evaluation.metrics import row_losses
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
-from seqclass.store.datasets import Dataset
-from seqclass.store.split import Split
-from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part
-from tasks.compute.candidates import candidate_path
+from tasks.compute.candidates import Candidate
 from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import folds_of, held_back_baselines, nested_scores
 from tasks.compute.workers import workers
 
 
-def answered_held_back(
-    dataset: Dataset,
-    chosen: Split,
-    spec: TrainingSpec,
-    records: list[SeedRecord],
-    workspace: str,
-) -> Answered | None:
+def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answered | None:
     """What is registered, every baseline and every seed answer to the rows that all seeds held
     back; None where test rows are enough, or no row was answered so."""
+    chosen, spec, root = candidate.read_split(), candidate.training, candidate.root
     if len(chosen.test) >= spec.limits.min_test_rows:
         return None
-    scores = [nested_scores(dataset.root, candidate_path(workspace, r["seed"])) for r in records]
+    scores = [nested_scores(root, candidate.seed_path(record["seed"])) for record in records]
     n = min(map(len, scores))
     if not n:
         return None
     scores = [part[:n] for part in scores]
     folds = _first_folds(folds_of(chosen, spec), n)
-    job: Any = (held_back_baselines, (dataset, chosen, folds, spec.split_seed))
-    [baselines] = workers().run([job])
+    job = candidate.read_rows(), chosen, folds, spec.split_seed
+    baselines = workers().call(held_back_baselines, *job)
     truth = chosen.codes[chosen.train][np.concatenate([held for _, held in folds])]
     sizes = [len(held) for _, held in folds]
     best = mean_log_probabilities(scores) if spec.ensemble else by_others(scores, truth, sizes)

@@ -1,10 +1,19 @@
 """Progress on standard error: bars on a terminal, a line per finished training in a log."""
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import cast
+from uuid import UUID
 
+import httpx
 import pyarrow as pa
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.exceptions import PrefectException
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +28,9 @@ from rich.progress import (
 from seqclass.evaluation.contribution import LSTM
 from tasks.compute.records import SeedRecord
 from tasks.compute.workers import Progress as Training
+
+TELL_EVERY_S, DONE = 2.0, 100.0
+"""How often Prefect is told of a training's progress, which it has in percent."""
 
 
 @contextmanager
@@ -49,57 +61,118 @@ def counted(tables: Iterable[pa.Table], total: int | None) -> Iterator[pa.Table]
 
 
 class Trainings:
-    """A bar for all trainings, and one for each that is under way; in a log, and by ``run_log``, a
-    line whenever the loss of a seed's LSTM has halved, and one for each that ends.
+    """What is shown of trainings that run beside each other: a bar for all, and one for each; in a
+    log, a line whenever the loss of a seed's LSTM has halved, and one for each that ends.
+    ``call_off``: from now on none begins."""
 
-    label of a training: as in what its process tells.
-    """
-
-    def __init__(self, progress: Progress, total: int, run_log: Callable[[str], None]) -> None:
-        self._run_log = run_log
-        self._progress, self._total, self._done = progress, total, 0
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total = progress, total
+        self.done, self.is_called_off = 0, False
         self._all = progress.add_task("trainings", total=total, note="")
-        self._lines: dict[str, TaskID] = {}
-        self._logged: dict[str, float] = {}
 
-    def show(self, told: Training) -> None:
-        if told.label not in self._lines:
-            self._lines[told.label] = self._progress.add_task(told.label, total=told.of, note="")
-        note = f"{told.member}, network {told.network}, loss {told.loss:.4f}"
-        line = self._lines[told.label]
-        self._progress.update(line, completed=told.update, total=told.of, note=note)
-        if told.member == LSTM and told.network == 1:
-            self._log_halved(told)
+    def call_off(self) -> None:
+        self.is_called_off = True
 
-    def _log_halved(self, told: Training) -> None:
-        if told.loss <= self._logged.get(told.label, math.inf) / 2:
-            self._logged[told.label] = told.loss
-            self._log(
-                f"{told.label}: LSTM at update {told.update} of {told.of} at most, "
+    def say(self, line: str) -> None:
+        if not self.progress.console.is_terminal:
+            self.progress.console.print(line, highlight=False, soft_wrap=True)
+
+    def finish_one(self) -> None:
+        self.done += 1
+        self.progress.advance(self._all)
+
+
+class Followed:
+    """Follows one of them, in the log of its task run too; where no display is at hand, as on
+    another machine, only there."""
+
+    def __init__(self, label: str, shown: Trainings | None) -> None:
+        self._label, self._shown, self._halved = label, shown, math.inf
+        self._line: TaskID | None = None
+        self._artifact: UUID | None = None
+        self._told_at = -math.inf
+
+    def __call__(self, told: Training) -> None:
+        if self._shown is not None:
+            self._draw(told, self._shown.progress)
+        self._tell(100 * told.update / told.of, _note(told))
+        if told.member == LSTM and told.network == 1 and told.loss <= self._halved / 2:
+            self._halved = told.loss
+            self._say(
+                f"{self._label}: LSTM at update {told.update} of {told.of} at most, "
                 f"training loss {told.loss:.4f}"
             )
 
-    def _log(self, line: str) -> None:
-        self._run_log(line)
-        if not self._progress.console.is_terminal:
-            self._progress.console.print(line, highlight=False, soft_wrap=True)
+    def _draw(self, told: Training, progress: Progress) -> None:
+        note = _note(told)
+        if self._line is None:
+            self._line = progress.add_task(self._label, total=told.of, note=note)
+        progress.update(self._line, completed=told.update, total=told.of, note=note)
 
-    def finish(self, record: SeedRecord) -> None:
-        """``record``: what ``tasks.compute.replicas`` returns of a training."""
-        self._done += 1
-        self._progress.advance(self._all)
-        if record["label"] in self._lines:
-            self._progress.remove_task(self._lines.pop(record["label"]))
-        self._log(
-            f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "
-            f"validation log-loss {record['validation']['log_loss']:.4f} "
-            f"({self._done} of {self._total})"
-        )
+    def _tell(self, percent: float, note: str) -> None:
+        """Keep the task run's progress in Prefect up to date; a server that is away just now takes
+        nothing from the training."""
+        if time.monotonic() - self._told_at < TELL_EVERY_S and percent < DONE:
+            return
+        self._told_at = time.monotonic()
+        with contextlib.suppress(httpx.HTTPError, PrefectException, RuntimeError, OSError):
+            if self._artifact is None:
+                self._artifact = cast(UUID, create_progress_artifact(percent, description=note))
+            else:
+                update_progress_artifact(self._artifact, percent, note)
+
+    def _say(self, line: str) -> None:
+        if self._shown is not None:
+            self._shown.say(line)
+        get_run_logger().info(line)
+
+    def finish(self, line: str) -> None:
+        """Say how it ended, and how many have."""
+        self._tell(DONE, line)
+        if self._shown is not None:
+            self._shown.finish_one()
+            line += f" ({self._shown.done} of {self._shown.total})"
+        self._say(line)
+
+    def end(self) -> None:
+        if self._shown is not None and self._line is not None:
+            self._shown.progress.remove_task(self._line)
+
+
+def _note(told: Training) -> str:
+    return f"{told.member}, network {told.network}, loss {told.loss:.4f}"
+
+
+def summary(record: SeedRecord) -> str:
+    """A line about a training, from what ``tasks.compute.replicas`` returns of it."""
+    return (
+        f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "
+        f"validation log-loss {record['validation']['log_loss']:.4f}"
+    )
+
+
+_shown: ContextVar[Trainings | None] = ContextVar("trainings", default=None)
 
 
 @contextmanager
-def trainings(
-    total: int, run_log: Callable[[str], None] = lambda line: None
-) -> Iterator[Trainings]:
+def trainings(total: int) -> Iterator[Trainings]:
+    """Show the trainings that are followed within, in this thread or in those that it starts."""
     with bars() as progress:
-        yield Trainings(progress, total, run_log)
+        before = _shown.set(shown := Trainings(progress, total))
+        try:
+            yield shown
+        finally:
+            _shown.reset(before)
+
+
+@contextmanager
+def followed(label: str) -> Iterator[Followed]:
+    """Follow a training; InterruptedError where the trainings it belongs to were called off."""
+    shown = _shown.get()
+    if shown is not None and shown.is_called_off:
+        raise InterruptedError(f"{label}: called off, since another failed or was interrupted")
+    one = Followed(label, shown)
+    try:
+        yield one
+    finally:
+        one.end()

@@ -12,6 +12,8 @@ from dataclasses import asdict
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from seqclass.evaluation.calibration import (
     fit_temperature,
@@ -30,12 +32,17 @@ from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
-from seqclass.store.seeds import keep_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
 from tasks.compute.records import RunRecord, Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import Progress, report_progress
+
+HISTORY = pa.schema({
+    "seed": pa.int64(), "member": pa.string(), "network": pa.int64(), "update": pa.int64(),
+    "training_loss": pa.float64(),
+})  # fmt: skip
+"""Columns of ``history.parquet``."""
 
 
 def train_seed(
@@ -43,31 +50,40 @@ def train_seed(
 ) -> SeedRecord:
     """Train a seed on the dataset's training rows, store its classifier, return its record.
 
-    The logits of the held-back rows and their nested scores are stored beside the classifier.
+    The logits of the held-back rows, their nested scores and the losses of every update are stored
+    beside the classifier.
     """
     root = dataset.root
     replica = _train(dataset, split, spec, seed, f"seed {seed}")
+    root.fs.makedirs(model_path.rpartition("/")[0], exist_ok=True)
     save_keras(replica.classifier, root, model_path)
     save_keras(replica.members_alone, root, members_path(model_path))
-    with root.fs.open(_out_of_fold_path(model_path), "wb") as file:
-        np.save(file, replica.validation_logits)
-    with root.fs.open(_nested_path(model_path), "wb") as file:
-        np.save(file, replica.nested)
+    for path, array in (
+        (_out_of_fold_path(model_path), replica.validation_logits),
+        (_nested_path(model_path), replica.nested),
+    ):
+        with root.fs.open(path, "wb") as file:
+            np.save(file, array)
+    with root.fs.open(history_path(model_path), "wb") as file:
+        pq.write_table(_history(replica), file)
     symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
     return {**_record(replica, f"seed {seed}"), "symbols": symbols}
 
 
-def train_and_keep(key: str, job: tuple[Dataset, Split, TrainingSpec, int, str]) -> SeedRecord:
-    """Train a seed, and keep what it gave until the training as a whole has ended."""
-    record, path = train_seed(*job), job[-1]
-    kept = [path, members_path(path), _out_of_fold_path(path), _nested_path(path)]
-    keep_seed(job[0].root, key, kept, record)
-    return record
+def files_of_seed(model_path: str) -> list[str]:
+    """All that training a seed stores."""
+    others = (members_path, history_path, _out_of_fold_path, _nested_path)
+    return [model_path, *(path(model_path) for path in others)]
 
 
 def members_path(model_path: str) -> str:
     """Where the members of a stored classifier lie, each to answer alone."""
     return model_path.removesuffix(".keras") + ".members.keras"
+
+
+def history_path(model_path: str) -> str:
+    """Where the losses of its training lie."""
+    return model_path.removesuffix(".keras") + ".history.parquet"
 
 
 def _out_of_fold_path(model_path: str) -> str:
@@ -140,14 +156,13 @@ def _record(replica: Any, label: str) -> SeedRecord:
         "references": replica.references.tolist(),
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
-        "history": _history(replica),
     }
 
 
-def _history(replica: Any) -> list[dict[str, Any]]:
+def _history(replica: Any) -> pa.Table:
     """The training loss (nats) of every update of every network, which counts within its member."""
     networks = [(own.name, k) for own in replica.members for k in range(own.networks)]
-    return [
+    points = [
         {
             "seed": replica.seed,
             "member": name,
@@ -158,6 +173,7 @@ def _history(replica: Any) -> list[dict[str, Any]]:
         for (name, number), fit in zip(networks, replica.fits, strict=True)
         for k, loss in enumerate(fit.losses.tolist(), start=1)
     ]
+    return pa.Table.from_pylist(points, HISTORY)
 
 
 def study_seed(
@@ -198,7 +214,6 @@ def _answer(
     probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
     record = _record(replica, label)
     record["lstm"] = _lstm(replica, x, y, chosen.classes)
-    del record["history"]
     plain = without_temperature(probabilities, replica.temperature)
     own = cast(Scores, seed_scores(probabilities, y, replica.decision.offsets))
     return {**record, **own, "log_loss_untempered": log_loss(plain, y)}, probabilities

@@ -1,6 +1,9 @@
 """Processes that hold TensorFlow, one thread each; the calling process never imports it.
 
-Replicas of a seed are bitwise independent of how many run beside them.
+A task hands them its work and waits. The task itself stays in the process of its run, so that
+Prefect tries it again where its process was killed, which a pool of Prefect's own can't: there the
+run of the task ends with the process. Replicas of a seed are bitwise independent of how many run
+beside them.
 """
 
 import atexit
@@ -10,11 +13,12 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +28,150 @@ from seqclass.runtime import environment, kernel, tensorflow, threads
 
 UNLINKED = "ignore:resource_tracker:UserWarning"
 """What Python's own helper process says when it removes semaphores after Ctrl-C."""
+MAX_GROWTH = 2**29
+"""Bytes that a process may keep between calls before another takes its place: of every training
+TensorFlow keeps some 50 MB."""
+
+
+class Progress(NamedTuple):
+    """What a process tells about its training on the way; ``network``: which of its member's it is
+    at, from 1; ``loss``: mean of the latest updates."""
+
+    label: str
+    member: str
+    network: int
+    update: int
+    of: int
+    loss: float
+
+
+Watch = Callable[[Progress], None]
+
+
+class _Process:
+    """A spawned process that answers one call after another."""
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, environment()), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.grown = 0
+
+    def call(self, function: Callable, arguments: tuple, watch: Watch | None) -> Any:
+        try:
+            self._pipe.send((function, arguments))
+            while isinstance(told := self._pipe.recv(), Progress):
+                if watch:
+                    watch(told)
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise ChildProcessError(
+                "worker process: expected it to finish, it was ended from outside; see the "
+                "system's log, and free memory"
+            ) from error
+        self.grown, failed, result = told
+        if failed:
+            raise failed
+        return result
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+class Workers:
+    """Processes that are started when they are needed first, and can be ended one by one."""
+
+    def __init__(self, n_processes: int) -> None:
+        if UNLINKED not in sys.warnoptions:
+            sys.warnoptions.append(UNLINKED)
+        self.n_processes = n_processes
+        self._free: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        self._all = set[_Process]()
+        for _ in range(n_processes):
+            self._free.put(None)
+
+    def call(self, function: Callable, *arguments: Any, watch: Watch | None = None) -> Any:
+        """Call a function in a process that is free, or as soon as one is; its result.
+
+        watch: gets what ``report_progress`` tells there.
+
+        Raises what the function raises, and ChildProcessError where its process was killed.
+        """
+        process = self._free.get()
+        try:
+            process = self._fit(process)
+            return process.call(function, arguments, watch)
+        except ChildProcessError:
+            self._end(process)
+            process = None
+            raise
+        finally:
+            self._free.put(process)
+
+    def run(self, jobs: Sequence[tuple[Callable, tuple]]) -> list[Any]:
+        """Call every ``(function, arguments)``, as many at a time as there are processes; results
+        in the jobs' order. Where one fails, those that have not begun are left out."""
+        with ThreadPoolExecutor(self.n_processes) as threads_:
+            futures = [threads_.submit(self.call, job, *arguments) for job, arguments in jobs]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                future.cancel()
+        failed = [future for future in futures if not future.cancelled() and future.exception()]
+        return [future.result() for future in failed or futures]
+
+    def start(self) -> None:
+        """Start every process, so that it is under way while this one waits for something."""
+        for place in [self._free.get() for _ in range(self.n_processes)]:
+            self._free.put(self._fit(place))
+
+    def end(self) -> None:
+        """Kill every process; a call that is under way raises ChildProcessError."""
+        for process in list(self._all):
+            self._end(process)
+
+    def _fit(self, process: _Process | None) -> _Process:
+        if process is not None and (process.grown > MAX_GROWTH or process not in self._all):
+            self._end(process)
+            process = None
+        if process is None:
+            process = _Process()
+            self._all.add(process)
+        return process
+
+    def _end(self, process: _Process | None) -> None:
+        if process in self._all:
+            self._all.discard(process)
+            process.end()
+
+
+def at_once() -> int:
+    """How many trainings fill the cores."""
+    return max(1, len(os.sched_getaffinity(0)) // threads())
+
+
+@cache
+def workers() -> Workers:
+    """The processes of this one, which fill the cores; they end with it."""
+    found = Workers(at_once())
+    if kernel() == "keras":
+        log("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
+    elif not _is_compiled():
+        log("compiling the LSTM kernel, once per machine")
+        found.call(_compile)
+    return found
+
+
+def end_workers() -> None:
+    """End the processes; the next ones begin with empty memory."""
+    workers().end()
+
+
+def log(line: str) -> None:
+    """Remark on a training, on standard error."""
+    Console(stderr=True).print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 def _is_compiled() -> bool:
@@ -40,107 +188,37 @@ def _compile() -> None:
     compile_kernel()
 
 
-class Progress(NamedTuple):
-    """What a process tells about its training on the way; ``network``: which of its member's it is
-    at, from 1; ``loss``: mean of the latest updates."""
-
-    label: str
-    member: str
-    network: int
-    update: int
-    of: int
-    loss: float
+_parent: Connection | None = None
 
 
-class Workers:
-    """A pool of spawned processes with a way to hear from them and to stop them."""
-
-    def __init__(self, n_processes: int) -> None:
-        if UNLINKED not in sys.warnoptions:
-            sys.warnoptions.append(UNLINKED)
-        context = get_context("spawn")
-        self._messages = context.Queue()
-        self._stop = context.Event()
-        self._pool = ProcessPoolExecutor(
-            n_processes, context, _start, (self._messages, self._stop, environment())
-        )
-
-    def run(
-        self,
-        jobs: Sequence[tuple[Callable, tuple]],
-        on_progress: Callable[[Progress], None] | None = None,
-        on_result: Callable[[Any], None] | None = None,
-    ) -> list[Any]:
-        """Call every ``(function, arguments)`` in a process; results in the jobs' order.
-
-        ``on_result`` gets each result as it comes.
-
-        When this process is interrupted or a job fails, the others stop within a chunk.
-        """
-        self._stop.clear()
-        self._forget_messages()
-        futures = [self._pool.submit(function, *arguments) for function, arguments in jobs]
-        try:
-            self._follow(futures, on_progress, on_result)
-            return [future.result() for future in futures]
-        except BrokenProcessPool as error:
-            workers.cache_clear()
-            raise ChildProcessError(
-                "worker process: expected it to finish, it was ended from outside; see the "
-                "system's log, and free memory"
-            ) from error
-        except BaseException:
-            self._stop.set()
-            for future in futures:
-                future.cancel()
-            wait(futures, timeout=60)
-            raise
-
-    def _forget_messages(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._messages.get_nowait()
-
-    def _follow(
-        self,
-        futures: list[Future],
-        on_progress: Callable[[Progress], None] | None,
-        on_result: Callable[[Any], None] | None,
-    ) -> None:
-        running = set(futures)
-        while running:
-            for future in [future for future in running if future.done()]:
-                running.remove(future)
-                result = future.result()
-                if on_result:
-                    on_result(result)
-            with contextlib.suppress(queue.Empty):
-                message = self._messages.get(timeout=0.2)
-                if on_progress:
-                    on_progress(message)
+def _serve(pipe: Connection, environment: dict[str, str]) -> None:
+    """What a process does: answer calls until the other end of its pipe is gone."""
+    global _parent
+    _parent = pipe
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(os._exit, 0)  # without TensorFlow's tidying up, which takes a second
+    _import_training()
+    before = _resident_bytes()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            function, arguments = pipe.recv()
+            failed, result = None, None
+            try:
+                result = function(*arguments)
+            except Exception as error:
+                failed = _portable(error)
+            pipe.send((_resident_bytes() - before, failed, result))
 
 
-def at_once() -> int:
-    """How many trainings fill the cores."""
-    return max(1, len(os.sched_getaffinity(0)) // threads())
-
-
-@cache
-def workers() -> Workers:
-    """The pool of this process, which fills the cores; it ends with the process."""
-    pool = Workers(at_once())
-    if kernel() == "keras":
-        log("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
-    elif not _is_compiled():
-        log("compiling the LSTM kernel, once per machine")
-        pool.run([(_compile, ())])
-    return pool
-
-
-def warm_up() -> None:
-    """Begin the pool's start, so that it is under way while this process waits for something."""
-    for _ in range(at_once()):
-        workers()._pool.submit(_import_training)
+def _resident_bytes() -> int:
+    """Memory that this process holds; 0 where the system does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _import_training() -> None:
@@ -148,41 +226,24 @@ def _import_training() -> None:
     import seqclass.training.replica  # noqa: F401
 
 
-def log(line: str) -> None:
-    """Remark on a training, on standard error."""
-    Console(stderr=True).print(line, style="dim", highlight=False, soft_wrap=True)
-
-
-def end_workers() -> None:
-    """End the pool; the next one begins with empty memory, of which TensorFlow keeps some 50 MB
-    for every training."""
-    workers()._pool.shutdown()
-    workers.cache_clear()
-
-
-_messages: Any = None
-_stop: Any = None
-
-
-def _start(messages: Any, stop: Any, environment: dict[str, str]) -> None:
-    global _messages, _stop
-    _messages, _stop = messages, stop
-    os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    atexit.register(os._exit, 0)  # without TensorFlow's tidying up, which takes a second
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
 def _end_with_parent() -> None:
+    from multiprocessing import connection, parent_process
+
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
 
+def _portable(error: Exception) -> Exception:
+    """The error with where it came from, or its words alone where it may not survive the way."""
+    if type(error).__module__.partition(".")[0] not in ("builtins", "seqclass"):
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(traceback.format_exc())
+    return error
+
+
 def report_progress(progress: Progress) -> None:
-    """Called in a worker: report, and leave where the work was called off."""
-    if _stop is not None and _stop.is_set():
-        raise InterruptedError("the work was called off")
-    if _messages is not None:
-        _messages.put(progress)
+    """Called in a worker: tell whoever waits for its result."""
+    if _parent is not None:
+        _parent.send(progress)

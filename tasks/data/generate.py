@@ -18,6 +18,7 @@ from seqclass.synthesis.ragas.raga_series import generate_ragas
 from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 from tasks.compute.progress import counted
+from tasks.registry.assets import describe_asset
 
 Spec = SignalSpec | IotSpec | RagaSpec
 
@@ -45,6 +46,7 @@ def _write(generator: str, spec: Spec, name: str, root_url: str) -> str:
     source = {"generator": generator, "events": True, "spec": asdict(spec)}
     tables = counted(generated_tables(source), spec.n_series)
     dataset = write_dataset(open_root(root_url), name, tables, source)
+    describe_asset(dataset.root, dataset.ref, series=spec.n_series)
     get_run_logger().info("%s: %d series", dataset.ref, spec.n_series)
     return dataset.ref
 

@@ -29,6 +29,7 @@ from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.staging import staging
 from tasks.compute.progress import counted
+from tasks.registry.assets import describe_asset
 
 
 class Imported(SetAside):
@@ -59,6 +60,7 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         seen, profile = Overview(), Profile()
         rows = rows if parent else seen.watch(rows)
         dataset = _store(root, goal, rows, screening, profile)
+    describe_asset(root, dataset.ref, added=screening.kept)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
     amiss = [] if parent else [*seen.describe()["amiss"], *stuck_lines(profile)]
     for line in amiss:

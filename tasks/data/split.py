@@ -15,6 +15,7 @@ from seqclass.store.split import SPLIT, Split, read_split, write_split
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec, recorded
 from seqclass.training.splits import assign_newest, assign_test
+from tasks.compute.candidates import Candidate
 
 
 class SplitSummary(TypedDict):
@@ -28,8 +29,8 @@ class SplitSummary(TypedDict):
 
 
 @task(name="split")
-def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
-    """Store which rows train and which test, once; every later step reads that.
+def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> Candidate:
+    """Store which rows train and which test, once; every later step of the candidate reads that.
 
     The digests of the dataset's files are compared here, so the others need not do it again.
     """
@@ -40,7 +41,7 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
     write_split(root, workspace, split, table["series_id"])
     for amiss in describe_split(dataset, split, spec)["amiss"]:
         get_run_logger().warning("split: %s", amiss)
-    return workspace
+    return Candidate(dataset_ref, spec, workspace, root_url)
 
 
 def split_of(model: Model) -> Split:

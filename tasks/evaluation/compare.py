@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -22,16 +22,17 @@ from seqclass.monitoring.decide import (
 from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.paired import Answers, Paired, Recalls, compare_paired, recalls_of
-from seqclass.store.datasets import Dataset, open_checked, open_dataset
+from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import decision_of, known_dataset
 from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import Pair
-from seqclass.store.root import Root, open_root
-from seqclass.store.split import SPLIT, Split, read_split
-from seqclass.training.spec import TrainingSpec
+from seqclass.store.root import Root
+from seqclass.store.split import Split
+from tasks.compute.candidates import Candidate
 from tasks.compute.workers import workers
 from tasks.data.split import split_of
+from tasks.evaluation.evaluate import Evaluated
 
 
 class Verdict(Evidence):
@@ -60,15 +61,6 @@ UNPAIRED: PairedEvidence = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A model before it has its number: what it learned from, how, and where it lies."""
-
-    dataset: str
-    training: TrainingSpec
-    workspace: str
-
-
 class Side(NamedTuple):
     """One of two models: its file, the channels that it takes, its classes and its offsets."""
 
@@ -79,38 +71,35 @@ class Side(NamedTuple):
 
 
 @task(name="compare")
-def compare(
-    dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str
-) -> Verdict:
+def compare(candidate: Candidate, evaluated: Evaluated, name: str) -> Verdict:
     """Judge a candidate beside the champion, if there is one, and store the verdict."""
-    root = open_root(root_url)
-    verdict = compare_with(champion_of(root, name), Candidate(dataset_ref, spec, workspace), name,
-                           root)  # fmt: skip
-    store_verdict(root, workspace, verdict)
+    champion = champion_of(candidate.root, name)
+    verdict = compare_with(champion, candidate, evaluated, name)
+    store_verdict(candidate, verdict)
     get_run_logger().info("%s", verdict["reason"])
     return verdict
 
 
-def compare_with(champion: str | None, candidate: Candidate, name: str, root: Root) -> Verdict:
+def compare_with(
+    champion: str | None, candidate: Candidate, evaluated: Evaluated, name: str
+) -> Verdict:
     """The verdict on a candidate beside a champion version, by the limits of its training."""
     paired = UNPAIRED
     if champion is not None:
-        latest = open_checked(root, candidate.dataset)
-        paired, _ = pair_with(read_model(root, name, champion), latest, candidate)
-    evidence = evidence_of(root, candidate, champion, paired)
+        theirs = read_model(candidate.root, name, champion)
+        paired, _ = pair_with(theirs, candidate.read_rows(), candidate, evaluated)
+    evidence = evidence_of(evaluated, champion, paired)
     return verdict_of(evidence, Rules(limits=candidate.training.limits))
 
 
 def evidence_of(
-    root: Root,
-    candidate: Candidate,
+    evaluated: Evaluated,
     champion: str | None,
     paired: PairedEvidence,
     labels: LabelEvidence | None = None,
 ) -> Evidence:
-    """What a candidate's workspace and its comparison with the champion say."""
-    metrics = _read(root, f"{candidate.workspace}/metrics.json")
-    seeds = _read(root, f"{candidate.workspace}/stability.json")["seeds"]
+    """What a candidate's evaluation and its comparison with the champion say."""
+    metrics, seeds = evaluated.metrics, evaluated.stability["seeds"]
     of_seeds: SeedEvidence = {
         **_seed_scores(metrics["evidence"], seeds),
         "restarts": [seed["restarts"] for seed in seeds],
@@ -150,18 +139,22 @@ def verdict_of(evidence: Evidence, rules: Rules) -> Verdict:
     }
 
 
-def store_verdict(root: Root, workspace: str, verdict: Verdict) -> None:
+def store_verdict(candidate: Candidate, verdict: Verdict) -> None:
     """Keep the verdict with the candidate."""
-    root.fs.pipe_file(f"{workspace}/{COMPARISON}", json.dumps(verdict, indent=2).encode())
+    content = json.dumps(verdict, indent=2).encode()
+    candidate.root.fs.pipe_file(candidate.path(COMPARISON), content)
 
 
 def pair_with(
-    champion: Model, latest: Dataset, candidate: Candidate, fresh: set[str] | None = None
+    champion: Model,
+    latest: Dataset,
+    candidate: Candidate,
+    evaluated: Evaluated,
+    fresh: set[str] | None = None,
 ) -> tuple[PairedEvidence, Answers]:
     """Both models on rows that neither was trained on: old and newest ones; and what they answer
     to those of the newest that are ``fresh``."""
-    root, workspace = champion.root, candidate.workspace
-    metrics = _read(root, f"{workspace}/metrics.json")
+    root, metrics = champion.root, evaluated.metrics
     theirs, classes = champion.manifest["classes"], metrics["classes"]
     channels = open_dataset(root, candidate.dataset).channels
     if not set(theirs) & set(classes) or not set(champion.manifest["channels"]) <= set(channels):
@@ -174,7 +167,7 @@ def pair_with(
     sides = (
         Side(champion.path("model.keras"), champion.manifest["channels"], theirs,
              offsets_of(champion)),
-        Side(f"{workspace}/model.keras", channels, classes, metrics["decision"]["offsets"]),
+        Side(candidate.path("model.keras"), channels, classes, metrics["decision"]["offsets"]),
     )  # fmt: skip
     old, newest, of_fresh = _answers(latest, wanted, every, sides)
     seed = candidate.training.split_seed
@@ -207,12 +200,11 @@ def _frozen_ids(champion: Model, new: set[str], candidate: Candidate) -> tuple[s
 
     A row with another label than the champion knew is new: its old label is no evidence.
     """
-    root, workspace = champion.root, candidate.workspace
-    split = read_split(root, f"{workspace}/{SPLIT}")
-    learned = _trained_on(open_checked(root, candidate.dataset), split)
+    root = champion.root
+    learned = _trained_on(candidate.read_rows(), candidate.read_split())
     own = open_dataset(root, champion.manifest["dataset"])
     old = set(ids_of(root, champion.path(ANSWERS))) - learned - new
-    newest = set(ids_of(root, f"{workspace}/{ANSWERS}")) & new
+    newest = set(ids_of(root, candidate.path(ANSWERS))) & new
     return old, newest - _trained_on(own, split_of(champion))
 
 
@@ -262,7 +254,3 @@ def ids_of(root: Root, path: str) -> list[str]:
     """The series that a table of answers answers."""
     with root.fs.open(path, "rb") as file:
         return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
-
-
-def _read(root: Root, path: str) -> dict[str, Any]:
-    return json.loads(root.fs.cat_file(path))

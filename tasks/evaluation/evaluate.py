@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from posixpath import dirname
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import numpy as np
@@ -39,16 +38,16 @@ from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import Answered, FirstEvidence, evidence_of
 from seqclass.monitoring.gate import stability_gate
-from seqclass.monitoring.stability import SeedAnswers, stability_of
-from seqclass.store.datasets import Dataset, open_checked
+from seqclass.monitoring.stability import SeedAnswers, Stability, stability_of
+from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import ANSWERS
-from seqclass.store.root import Root, open_root
-from seqclass.store.split import SPLIT, Split, read_split
+from seqclass.store.root import Root
+from seqclass.store.split import Split
 from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.candidates import assemble, best_record, candidate_path, read_records
-from tasks.compute.explain import Answers, Explained, Registered, answer_in_full, explain
+from tasks.compute.candidates import Assembled, Candidate, best_record
+from tasks.compute.explain import Answers, Explained, answer_in_full, explain
 from tasks.compute.held_rows import answered_held_back
 from tasks.compute.leakage import leaks_of
 from tasks.compute.records import Scores, SeedRecord, TrainedRecord
@@ -60,6 +59,8 @@ from tasks.compute.replicas import (
 )
 from tasks.compute.workers import workers
 from tasks.data.split import SplitSummary, describe_split
+
+METRICS, STABILITY = "metrics.json", "stability.json"
 
 
 class Decided(TypedDict):
@@ -116,18 +117,22 @@ class Metrics(Decided, Committee, Explained):
     ensemble: EnsembleRecord | None
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores of what is registered, and how the seeds spread: ``metrics.json``,
+    ``stability.json``."""
+
+    metrics: Metrics
+    stability: Stability
+
+
 @task(name="evaluate")
-def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
+def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     """Score what is registered, every seed and the baselines on the same test rows."""
-    root = open_root(root_url)
-    dataset = open_checked(root, dataset_ref)
-    chosen = read_split(root, f"{workspace}/{SPLIT}")
-    records = read_records(workspace, root_url)
-    ensemble = assemble(dataset, chosen, spec, records, workspace)
-    best = best_record(records)
-    decision = Decision(**(ensemble or best)["decision"])
-    registered = _registered(workspace, best, decision, is_ensemble=ensemble is not None)
-    said = _answers(dataset, chosen, spec, registered, records)
+    dataset, chosen, spec = candidate.read_rows(), candidate.read_split(), candidate.training
+    root, records, best = dataset.root, assembled.seeds, assembled.best
+    decision = Decision(**(assembled.ensemble or best)["decision"])
+    said = _answers(candidate, dataset, chosen, assembled, decision)
     answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, said, y, chosen.classes) for record in records]
@@ -135,28 +140,30 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     scored = _scored(answers, decision, chosen, spec)
     codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
     tested = Answered(y, labels, baselines, list(codes.values()), np.ones(len(y)))
-    held = answered_held_back(dataset, chosen, spec, records, workspace)
+    held = answered_held_back(candidate, records)
     evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
     metrics: Metrics = {
         **scored,
-        "registered_seed": registered.seed,
+        "registered_seed": None if assembled.ensemble else best["seed"],
         "lstm": next(own for own in seeds if own["seed"] == best["seed"])["lstm"],
         **_committee(best, said.members[best["seed"]], labels, y),
-        "out_of_fold": _out_of_fold(root, chosen, spec, best, workspace),
+        "out_of_fold": _out_of_fold(candidate, chosen, best),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "evidence": evidence,
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
-        **explain(dataset, chosen, answers, labels, workspace),
-        "ensemble": {**ensemble, "gain": _gain(scored["metrics"], seeds)} if ensemble else None,
+        **explain(dataset, chosen, answers, labels, candidate.workspace),
+        "ensemble": {**assembled.ensemble, "gain": _gain(scored["metrics"], seeds)}
+        if assembled.ensemble
+        else None,
     }
-    _write_json(root.fs, f"{workspace}/metrics.json", metrics)
+    _write_json(root.fs, candidate.path(METRICS), metrics)
     references = _references(dataset, chosen, best)
-    _write_table(root.fs, f"{workspace}/{REFERENCES}", references)
+    _write_table(root.fs, candidate.path(REFERENCES), references)
     table = predictions(dataset, chosen, answers, decision, codes, references)
-    _write_table(root.fs, f"{workspace}/{ANSWERS}", table)
+    _write_table(root.fs, candidate.path(ANSWERS), table)
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     of_seeds = SeedAnswers(by_row, y, names, n_classes)
     restarts = [seed["restarts"] for seed in seeds]
@@ -164,16 +171,17 @@ def evaluate(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str
     found["refused"] = stability_gate(
         **evidence["seeds"], restarts=restarts, n_classes=n_classes, limits=spec.limits
     )
-    _write_json(root.fs, f"{workspace}/stability.json", found)
+    _write_json(root.fs, candidate.path(STABILITY), found)
     get_run_logger().info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
-    return workspace
+    return Evaluated(metrics, found)
 
 
-def _registered(
-    workspace: str, best: SeedRecord, decision: Decision, is_ensemble: bool
-) -> Registered:
-    seed = None if is_ensemble else best["seed"]
-    return Registered(f"{workspace}/model.keras", decision.offsets, seed)
+def read_evaluated(root: Root, folder: str) -> Evaluated:
+    """What a candidate's folder, or a version's, holds of its evaluation."""
+    metrics, stability = (
+        json.loads(root.fs.cat_file(f"{folder}/{name}")) for name in (METRICS, STABILITY)
+    )
+    return Evaluated(metrics, stability)
 
 
 def _committee(
@@ -217,33 +225,34 @@ class _Said(NamedTuple):
 
 
 def _answers(
+    candidate: Candidate,
     dataset: Dataset,
     chosen: Split,
-    spec: TrainingSpec,
-    registered: Registered,
-    records: list[SeedRecord],
+    assembled: Assembled,
+    decision: Decision,
 ) -> _Said:
     """Answer the test rows: every member of the best seed, of the others the LSTM and what they
     would register."""
-    best, workspace = best_record(records)["seed"], dirname(registered.path)
-    jobs = [
-        (candidate_path(workspace, one["seed"]), _asked(one, every=one["seed"] == best))
-        for one in records
-    ]
+    best, records = assembled.best["seed"], assembled.seeds
+    path = candidate.path("model.keras")
     answers, baselines, *found = workers().run(
         [
-            (answer_in_full, (dataset, chosen, registered)),
-            (baseline_rows, (dataset, chosen, spec.split_seed)),
-            *((predict_members, (dataset, chosen.test, *job)) for job in jobs),
+            (answer_in_full, (dataset, chosen, path, decision.offsets)),
+            (baseline_rows, (dataset, chosen, candidate.training.split_seed)),
+            *(
+                (predict_members, (dataset, chosen.test, candidate.seed_path(one["seed"]),
+                                   _asked(one, every=one["seed"] == best)))
+                for one in records
+            ),
         ]
-    )
+    )  # fmt: skip
     alone = {record["seed"]: own for record, own in zip(records, found, strict=True)}
     by_seed = {
         one["seed"]: _mixed(one, alone[one["seed"]], "registered", one["temperature"])
         for one in records
     }
-    if registered.seed is not None:
-        by_seed[registered.seed] = answers.probabilities
+    if assembled.ensemble is None:
+        by_seed[best] = answers.probabilities
     return _Said(answers, alone, by_seed, baselines)
 
 
@@ -267,14 +276,13 @@ def _mixed(
     return soften(pooled_logits(np.sum(parts, axis=0)), temperature)
 
 
-def _out_of_fold(
-    root: Root, chosen: Split, spec: TrainingSpec, record: SeedRecord, workspace: str
-) -> Accuracy:
+def _out_of_fold(candidate: Candidate, chosen: Split, record: SeedRecord) -> Accuracy:
     """How a seed's members answer training rows that they were not fitted to, fold by fold."""
-    logits = out_of_fold_logits(root, candidate_path(workspace, record["seed"]))
-    rows, groups = out_of_fold_rows(chosen, spec, len(logits)), chosen.train_groups
+    logits = out_of_fold_logits(candidate.root, candidate.seed_path(record["seed"]))
+    rows = out_of_fold_rows(chosen, candidate.training, len(logits))
     answers = predict_labels(soften(logits, record["temperature"]), _offsets(record))
     right = answers == chosen.codes[chosen.train][rows]
+    groups = chosen.train_groups
     return accuracy_of(right, None if groups is None else groups[rows])
 
 

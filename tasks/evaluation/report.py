@@ -14,29 +14,29 @@ from seqclass.pages.drawing import at_equal_distances, resampled
 from seqclass.pages.records import Drawings, Example, Row
 from seqclass.pages.rendering import record_bytes
 from seqclass.pages.version_report import DRAWINGS
-from seqclass.store.datasets import Dataset, open_checked
+from seqclass.store.datasets import Dataset
 from seqclass.store.models import ANSWERS
-from seqclass.store.root import Root, open_root
-from seqclass.store.split import SPLIT, read_split
+from seqclass.store.root import Root
+from tasks.compute.candidates import Candidate
 from tasks.compute.explain import HARDEST, read_attributions
+from tasks.training.train import HISTORY
 
 CARD = ("digest", "n_series", "n_steps", "channels", "classes", "unlabelled", "missing")
 
 
 @task(name="report")
-def write_report(dataset_ref: str, workspace: str, root_url: str) -> str:
+def write_report(candidate: Candidate) -> None:
     """Store learning curves, data card and hardest series as ``report.json``."""
-    root = open_root(root_url)
-    dataset = open_checked(root, dataset_ref)
+    dataset = candidate.read_rows()
+    root = dataset.root
     drawings = Drawings(
         made=datetime.now(UTC).isoformat(),
         card={key: dataset.manifest.get(key) for key in CARD},
-        curves=_curves(_rows(root, f"{workspace}/history.parquet")),
-        hardest=_hardest(root, dataset, workspace),
+        curves=_curves(_rows(root, candidate.path(HISTORY))),
+        hardest=_hardest(candidate, dataset),
     )
-    root.fs.pipe_file(f"{workspace}/{DRAWINGS}", record_bytes(drawings))
+    root.fs.pipe_file(candidate.path(DRAWINGS), record_bytes(drawings))
     get_run_logger().info("report prepared")
-    return workspace
 
 
 def _rows(root: Root, path: str) -> list[dict[str, Any]]:
@@ -55,17 +55,17 @@ def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]
     return curves
 
 
-def _hardest(root: Root, dataset: Dataset, workspace: str) -> tuple[Row, ...]:
+def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
     """The test series with the highest losses, in the order of the test rows."""
-    with root.fs.open(f"{workspace}/{ANSWERS}", "rb") as file:
+    root, chosen = dataset.root, candidate.read_split()
+    with root.fs.open(candidate.path(ANSWERS), "rb") as file:
         answers = pq.read_table(file)
-    chosen = read_split(root, f"{workspace}/{SPLIT}")
     probabilities = np.stack(answers["probabilities"].to_numpy())
     worst = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     picked = answers.take(worst).to_pylist()
     near = {row["nearest"][0] for row in picked if row["nearest"]}
     drawn = _examples(dataset, {row["series_id"] for row in picked} | near)
-    evidence = read_attributions(root, workspace)
+    evidence = read_attributions(root, candidate.workspace)
     return tuple(
         Row(
             label=row["label"],

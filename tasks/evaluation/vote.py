@@ -103,7 +103,7 @@ def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root_url: str) -
     root = open_root(root_url)
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
     check_channels(model, dataset)
-    [found] = workers().run([(poll, (root.url, model.ref, dataset.ref, spec))])
+    found = workers().call(poll, root.url, model.ref, dataset.ref, spec)
     digest = hashlib.sha256(json.dumps([dataset.ref, asdict(spec)]).encode()).hexdigest()[:16]
     path = root.join("scores", model.name, model.version, f"votes-{digest}.json")
     keep(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())

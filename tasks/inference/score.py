@@ -22,7 +22,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
-from tasks.compute.workers import end_workers, workers
+from tasks.compute.workers import workers
 
 
 @task(name="resolve model")
@@ -63,8 +63,6 @@ class Answered(TypedDict):
 def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> Answered:
     """Score the partitions of a dataset or file that this version has not scored before."""
     found = score_data(open_root(root_url), model_ref, data, spec)
-    if found["scored"]:
-        end_workers()
     get_run_logger().info(
         "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
     )
@@ -135,7 +133,7 @@ def score_partition(
         counted = workers().run(
             [(score_part, (root.url, p, scorer, t)) for p, t in zip(parts, targets, strict=True)]
         )
-        [unknown] = workers().run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
+        unknown = workers().call(join_parts, root.url, targets, f"{workspace}/{TABLE}")
         description = {"rows": sum(counted), "path": partition.path, "unknown": unknown}
         for extra in {*targets, path} - {partition.path}:
             root.fs.rm(extra)

@@ -31,7 +31,9 @@ from seqclass.store.registry import (
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.compare import Candidate, compare_with
+from tasks.compute.candidates import Candidate
+from tasks.evaluation.compare import compare_with
+from tasks.evaluation.evaluate import read_evaluated
 
 
 class Promotion(TypedDict):
@@ -89,8 +91,9 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> Mapping[str, Any]:
     verdict = model.read_json(COMPARISON)
     if verdict.get("champion") == champion:
         return verdict
-    candidate = Candidate(model.manifest["dataset"], spec, model.folder)
-    return compare_with(champion, candidate, model.name, model.root)
+    candidate = Candidate(model.manifest["dataset"], spec, model.folder, model.root.url)
+    evaluated = read_evaluated(model.root, model.folder)
+    return compare_with(champion, candidate, evaluated, model.name)
 
 
 def _is_idle(decision: Decision) -> bool:

@@ -1,6 +1,5 @@
 """Task: give a finished candidate its version number."""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -10,25 +9,22 @@ from seqclass.pages.catalogue import refresh
 from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import ModelDescription, reading_of
-from seqclass.store.models import commit_model
-from seqclass.store.root import open_root
-from seqclass.training.spec import TrainingSpec
-from tasks.compute.candidates import FOLDER
-
-HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
+from seqclass.store.models import REPORT, commit_model
+from tasks.compute.candidates import FOLDER, Candidate
+from tasks.evaluation.evaluate import Evaluated
+from tasks.registry.assets import describe_asset
 
 
 @task(name="register")
-def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, root_url: str) -> str:
-    """Seal the workspace as ``models/<name>@vN``, without the candidates not registered.
+def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
+    """Seal a candidate as ``models/<name>@vN``, without the seeds that are not registered; returns
+    its reference.
 
     Its report is there at once, for those who have to approve of it.
     """
-    root = open_root(root_url)
-    dataset = open_dataset(root, dataset_ref)
-    metrics = json.loads(root.fs.cat_file(f"{workspace}/metrics.json"))
-    refused = json.loads(root.fs.cat_file(f"{workspace}/stability.json"))["refused"]
-    root.fs.rm(f"{workspace}/{FOLDER}", recursive=True)
+    root, metrics = candidate.root, evaluated.metrics
+    dataset, scores = open_dataset(root, candidate.dataset), metrics["metrics"]
+    root.fs.rm(candidate.path(FOLDER), recursive=True)
     description: ModelDescription = {
         "dataset": dataset.ref,
         "dataset_digest": dataset.manifest["digest"],
@@ -37,14 +33,22 @@ def register(dataset_ref: str, spec: TrainingSpec, workspace: str, name: str, ro
         "classes": metrics["classes"],
         "channels": dataset.channels,
         "registered_seed": metrics["registered_seed"],
-        "metrics": {name: metrics["metrics"][name] for name in HEADLINES},
+        "metrics": {
+            "accuracy": scores["accuracy"],
+            "macro_f1": scores["macro_f1"],
+            "balanced_accuracy": scores["balanced_accuracy"],
+            "log_loss": scores["log_loss"],
+            "ece": scores["ece"],
+        },
         "decision": metrics["decision"],
         "symbols": metrics["symbols"],
-        "refused": refused,
-        "spec": asdict(spec),
+        "refused": evaluated.stability["refused"],
+        "spec": asdict(candidate.training),
         "numerics": numerics(),
     }
-    model = commit_model(root, workspace, name, description, datetime.now(UTC))
+    model = commit_model(root, candidate.workspace, name, description, datetime.now(UTC))
     refresh(root, [dataset.ref, model.ref])
+    report = f"{model.folder}/{REPORT}"
+    describe_asset(root, model.ref, digest=model.manifest["dataset_digest"], report=report)
     get_run_logger().info("registered %s", model.ref)
     return model.ref

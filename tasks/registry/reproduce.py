@@ -17,14 +17,16 @@ from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root
+from seqclass.store.split import write_split
 from seqclass.store.staging import staging
-from tasks.compute.candidates import assemble, train_candidates
+from tasks.compute.candidates import Candidate
 from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
 from tasks.data.split import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
+from tasks.training.train import assemble, train_seeds
 
 IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
 TOLERANCE = 0.01
@@ -76,8 +78,8 @@ def _check_stored(model: Model) -> None:
     """The model's files are as sealed, and its weights are those that its seed ended with."""
     for item in verify_tree(model.root, model.ref)["bad"]:
         raise DamagedError(item["problem"])
-    job = (stored_weights_digest, (model.root.url, model.path("model.keras")))
-    if workers().run([job]) != [_registered_digest(model)]:
+    job = stored_weights_digest, model.root.url, model.path("model.keras")
+    if workers().call(*job) != _registered_digest(model):
         raise DamagedError(f"{model.ref}: model.keras holds other weights than were recorded")
 
 
@@ -113,15 +115,16 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
     spec, chosen = spec_of(model), split_of(model)
     earlier = {s["seed"]: s for s in _seeds(model)}
     again_spec = spec if seed is None else replace(spec, seeds=1, first_seed=seed)
-    records = train_candidates(dataset, chosen, again_spec, workspace, earlier)
+    write_split(root, workspace, chosen, dataset.labels()["series_id"])
+    candidate = Candidate(dataset.ref, again_spec, workspace, root.url)
+    records = train_seeds(candidate, earlier)
     for record in records:
         if record["weights_sha256"] != earlier[record["seed"]]["weights_sha256"]:
             yield f"weights of seed {record['seed']} have another digest", True
-    ensemble = assemble(dataset, chosen, spec, records, workspace)
+    ensemble = assemble(candidate, records).ensemble
     if ensemble and ensemble["weights_sha256"] != _registered_digest(model):
         yield "weights of the ensemble have another digest", True
-    path = f"{workspace}/model.keras"
-    [[again]] = workers().run([(predict_rows, (dataset, chosen.test, [path]))])
+    [again] = workers().call(predict_rows, dataset, chosen.test, [candidate.path("model.keras")])
     with root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file)
     before = np.stack(table["probabilities"].to_numpy())

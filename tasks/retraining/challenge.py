@@ -15,17 +15,18 @@ from seqclass.store.manifests import CHOSEN_FROM, Remarks, reading_of
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.candidates import Candidate
 from tasks.data.split import times_of
 from tasks.evaluation.compare import (
-    Candidate,
     Verdict,
     evidence_of,
     pair_with,
     store_verdict,
     verdict_of,
 )
+from tasks.evaluation.evaluate import Evaluated
 from tasks.registry.policy import training_within
-from tasks.retraining.detection import NewData, Round, doubted_ids, fresh_ids
+from tasks.retraining.detection import NewData, doubted_ids, fresh_ids
 from tasks.retraining.inspect_rows import Seen
 
 
@@ -84,22 +85,22 @@ def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> Training
 
 @task(name="evaluate challenger")
 def evaluate_challenger(
-    new_data: NewData, seen: Seen, candidate: Candidate, turn: Round
+    new_data: NewData, seen: Seen, candidate: Candidate, evaluated: Evaluated, spec: RetrainSpec
 ) -> Verdict:
     """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
 
     Rows whose labels are doubted have no say: only the old ones have then.
     """
-    root, spec = open_root(turn.root_url), turn.spec
+    root = candidate.root
     champion, latest = open_model(root, new_data.champion), open_checked(root, new_data.latest)
     fresh = fresh_ids(root, new_data, spec, open_checked)
-    paired, answers = pair_with(champion, latest, candidate, fresh)
+    paired, answers = pair_with(champion, latest, candidate, evaluated, fresh)
     labels: LabelEvidence | None = None
     if seen["quality"] and not spec.trust_labels:
         right = int((answers.challenger == answers.truth).sum())
         labels = {"change": seen["quality"], "right": right, "rows": len(answers)}
-    evidence = evidence_of(root, candidate, champion.version, paired, labels)
+    evidence = evidence_of(evaluated, champion.version, paired, labels)
     verdict = verdict_of(evidence, Rules(spec.gate, candidate.training.limits, spec.approval))
-    store_verdict(root, candidate.workspace, verdict)
+    store_verdict(candidate, verdict)
     get_run_logger().info("%s", verdict["reason"])
     return verdict

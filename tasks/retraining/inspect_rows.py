@@ -142,8 +142,7 @@ def held_out(model: Model) -> Said:
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     decision, classes = Decision(**decision_of(model.manifest)), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
-    job = (answer_rows, (dataset, rows, path, channels))
-    [found] = workers().run([job])
+    found = workers().call(answer_rows, dataset, rows, path, channels)
     probabilities = found["probabilities"]
     confidence = confidence_of(probabilities, decision.offsets)
     reasons = reasons_of(confidence, found.get("p_value"), decision)

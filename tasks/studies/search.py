@@ -9,11 +9,11 @@ from typing import TypedDict, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from prefect import get_run_logger, task
+from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
 
 from seqclass.runtime import numerics
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.manifests import StudyDescription
 from seqclass.store.references import SearchRef
 from seqclass.store.root import Root, open_root
@@ -44,13 +44,14 @@ from seqclass.training.halving import (
 )
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
-from tasks.compute.progress import trainings
+from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.records import RunRecord
 from tasks.compute.replicas import search_fold
-from tasks.compute.workers import at_once, end_workers, workers
+from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.workers import at_once, workers
 from tasks.data.split import select_rows
 from tasks.registry.publish import artifact_key
-from tasks.studies.study import RUNS_PER_POOL, run_of
+from tasks.studies.study import run_of
 from tasks.training.train import check_validation
 
 TABLE, SUMMARY, CHOSEN = "runs.parquet", "search.json", "spec.json"
@@ -165,12 +166,6 @@ class _Search:
         name = title(self.spec.candidates()[job.candidate])
         return f"{name}, fold {job.fold + 1} of {self.spec.folds}"
 
-    def training(self, job: Job) -> tuple:
-        root, spec = self.dataset.root, self.spec_of(job.candidate)
-        where = run_path(root, self.name, self.run(job), SEARCHES)
-        part, checked = self.without_fold(job.fold), replace(self.dataset, is_checked=True)
-        return search_fold, (checked, part, spec, self.label(job), where)
-
     def found(self, wave: list[Job]) -> list[Found]:
         records = [self.record(job) for job in wave]
         return [Found(record["log_loss"], record["seconds"]) for record in records]
@@ -188,20 +183,36 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
     root = open_root(root_url)
     search, trained = _Search(open_dataset(root, dataset_ref), spec), 0
     _check_folds(search)
-    with trainings(max_jobs(len(spec.candidates()), spec.folds)) as display:
+    with trainings(max_jobs(len(spec.candidates()), spec.folds)) as shown:
 
         def train(wave: list[Job]) -> list[Found]:
             nonlocal trained
-            missing = [search.training(job) for job in wave if search.find(job) is None]
-            workers().run(missing, display.show, display.finish)
+            missing = [job for job in wave if search.find(job) is None]
+            known = unmapped(search.dataset.ref), unmapped(spec), unmapped(root_url)
+            labels = [search.label(job) for job in missing]
+            results_of(train_fold.map(labels, list(map(tuple, missing)), *known), shown)
             trained += len(missing)
-            if trained % RUNS_PER_POOL < len(missing):
-                end_workers()
             return search.found(wave)
 
         search.successive_halving(train)
     get_run_logger().info("%d runs trained", trained)
     return trained
+
+
+@task(name="train fold", task_run_name="{label}", **AGAIN)
+def train_fold(
+    label: str, job: tuple[int, int], dataset_ref: str, spec: SearchSpec, root_url: str
+) -> None:
+    """Train a candidate on all folds but one, answer that one, and store its record.
+
+    job: the candidate's place on the ladder, and the number of the fold.
+    """
+    search = _Search(open_checked(open_root(root_url), dataset_ref), spec)
+    where = run_path(search.dataset.root, search.name, search.run(Job(*job)), SEARCHES)
+    work = search.dataset, search.without_fold(job[1]), search.spec_of(job[0])
+    with followed(label) as watch:
+        record = workers().call(search_fold, *work, label, where, watch=watch)
+        watch.finish(summary(record))
 
 
 def _check_folds(search: _Search) -> None:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypedDict, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from prefect import get_run_logger, task
+from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
 
 from seqclass.monitoring.stability import Agreement, SeedAnswers, agreement_of
 from seqclass.pages.rendering import render
 from seqclass.reports import charts
 from seqclass.runtime import numerics
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.references import StudyRef
 from seqclass.store.root import open_root
 from seqclass.store.staging import staging
@@ -24,17 +24,16 @@ from seqclass.store.studies import commit_study, digest_of, open_study, read_run
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
 from tasks.compute.candidates import decisive
-from tasks.compute.progress import trainings
+from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.records import RunRecord
 from tasks.compute.replicas import study_seed
-from tasks.compute.workers import end_workers, workers
+from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.workers import workers
 from tasks.data.split import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 
 TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
-RUNS_PER_POOL = 10
-"""A run of a small set is five trainings, of each of which TensorFlow keeps memory."""
 SPREAD = ("mean", "sd", "min", "max")
 
 
@@ -106,25 +105,28 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
     """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    labels, checked = dataset.labels(), replace(dataset, is_checked=True)
-    name, jobs = dataset.manifest["name"], {}
+    labels, missing = dataset.labels(), dict[str, TrainingSpec]()
     for variant in spec.variants():
-        split = select_rows(dataset, variant.spec, labels)
-        check_validation(split, variant.spec)
+        check_validation(select_rows(dataset, variant.spec, labels), variant.spec)
         for seed in variant.spec.replica_seeds:
-            run = run_of(dataset, variant.spec, seed)
-            if read_run(root, name, run) is None:
-                where = run_path(root, name, run)
-                one = replace(variant.spec, seeds=1, first_seed=seed)
-                arguments = (checked, split, one, variant.label(seed), where)
-                jobs[run] = (study_seed, arguments)
-    with trainings(len(jobs)) as display:
-        for start in range(0, len(jobs), RUNS_PER_POOL):
-            portion = list(jobs.values())[start : start + RUNS_PER_POOL]
-            workers().run(portion, display.show, display.finish)
-            end_workers()
-    get_run_logger().info("%d runs trained", len(jobs))
-    return len(jobs)
+            one = replace(variant.spec, seeds=1, first_seed=seed)
+            if read_run(root, dataset.manifest["name"], run_of(dataset, one, seed)) is None:
+                missing[variant.label(seed)] = one
+    with trainings(len(missing)) as shown:
+        known = unmapped(dataset.ref), unmapped(root_url)
+        results_of(train_run.map(list(missing), list(missing.values()), *known), shown)
+    get_run_logger().info("%d runs trained", len(missing))
+    return len(missing)
+
+
+@task(name="train run", task_run_name="{label}", **AGAIN)
+def train_run(label: str, spec: TrainingSpec, dataset_ref: str, root_url: str) -> None:
+    """Train the spec's one seed, answer the test rows, and store its record."""
+    dataset = open_checked(open_root(root_url), dataset_ref)
+    name, run = dataset.manifest["name"], run_of(dataset, spec, spec.first_seed)
+    job = dataset, select_rows(dataset, spec), spec, label, run_path(dataset.root, name, run)
+    with followed(label) as watch:
+        watch.finish(summary(workers().call(study_seed, *job, watch=watch)))
 
 
 @task(name="summarise study")

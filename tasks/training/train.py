@@ -1,36 +1,92 @@
-"""Task: train the seed replicas of a classifier."""
+"""Tasks: train the seeds of a candidate, each a task run of its own, and put them together."""
 
-import json
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from prefect import get_run_logger, task
+from prefect import get_run_logger, task, unmapped
 
-from seqclass.store.datasets import open_checked, open_dataset
+from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
-from seqclass.store.split import SPLIT, Split, read_split
+from seqclass.store.seeds import keep_seed, restore_seed
+from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import hold_back
-from tasks.compute.candidates import RECORDS, best_record, forget_seeds, train_candidates
+from tasks.compute.candidates import (
+    Assembled,
+    Candidate,
+    as_recorded,
+    best_record,
+    forget_seeds,
+    seed_key,
+)
+from tasks.compute.progress import followed, summary, trainings
+from tasks.compute.records import SeedRecord
+from tasks.compute.replicas import build_ensemble, files_of_seed, history_path
+from tasks.compute.replicas import train_seed as train_in_process
+from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.workers import workers
 from tasks.data.split import spec_of, split_of
 
+HISTORY = "history.parquet"
 
-@task(name="train")
-def train(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> str:
-    """Train every seed in processes of its own; store classifiers, records and history."""
-    root = open_root(root_url)
-    dataset = open_checked(root, dataset_ref)
-    split = read_split(root, f"{workspace}/{SPLIT}")
-    check_validation(split, spec)
-    records = train_candidates(dataset, split, spec, workspace)
-    history = [point for record in records for point in record.pop("history")]
-    with root.fs.open(f"{workspace}/history.parquet", "wb") as file:
-        pq.write_table(pa.Table.from_pylist(history), file)
-    root.fs.pipe_file(f"{workspace}/{RECORDS}", json.dumps(records).encode())
-    best = best_record(records)
-    get_run_logger().info("%d seeds trained; seed %d validates best", len(records), best["seed"])
-    return workspace
+
+def train_seeds(
+    candidate: Candidate, recorded: Mapping[int, SeedRecord] | None = None
+) -> list[SeedRecord]:
+    """Train every seed of a candidate, each as a task run on the flow's task runner.
+
+    recorded: of each seed the record of an earlier training that is to be had again, anew.
+
+    Raises ValueError where the split carries no training, before a process is started.
+    """
+    check_validation(candidate.read_split(), candidate.training)
+    seeds = candidate.training.replica_seeds
+    earlier = [recorded and recorded[seed] for seed in seeds]
+    with trainings(len(seeds)) as shown:
+        return results_of(train_seed.map(unmapped(candidate), seeds, earlier), shown)
+
+
+@task(name="train seed", task_run_name="seed {seed}", **AGAIN)
+def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:
+    """Train a seed on the candidate's training rows, or take up what a killed training had of it.
+
+    Its classifier, members, answers to the rows held back and losses lie at ``seed_path`` and
+    beside it.
+    """
+    dataset, split, spec = candidate.read_rows(), candidate.read_split(), candidate.training
+    root, path = dataset.root, candidate.seed_path(seed)
+    spec = as_recorded(spec, recorded) if recorded else spec
+    key = None if recorded else seed_key(dataset, split, spec, seed)
+    with followed(f"seed {seed}") as watch:
+        if key and (kept := restore_seed(root, key, files_of_seed(path))):
+            watch.finish(f"seed {seed} had been trained before a training was ended")
+            return kept
+        record = workers().call(train_in_process, dataset, split, spec, seed, path, watch=watch)
+        if key:
+            keep_seed(root, key, files_of_seed(path), record)
+        watch.finish(summary(record))
+    return record
+
+
+@task(name="assemble")
+def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
+    """Store what is registered of trained seeds as ``model.keras``: the best, or their average;
+    and every loss on the way as ``history.parquet``."""
+    root, best = candidate.root, best_record(seeds)
+    paths = [candidate.seed_path(record["seed"]) for record in seeds]
+    tables = [pq.read_table(file) for file in map(root.fs.open, map(history_path, paths))]
+    with root.fs.open(candidate.path(HISTORY), "wb") as file:
+        pq.write_table(pa.concat_tables(tables), file)
+    get_run_logger().info("%d seeds trained; seed %d validates best", len(seeds), best["seed"])
+    target = candidate.path("model.keras")
+    if not candidate.training.ensemble:
+        root.fs.cp_file(candidate.seed_path(best["seed"]), target)
+        return Assembled(seeds, None)
+    members = [(path, own["temperature"]) for path, own in zip(paths, seeds, strict=True)]
+    job = root.url, candidate.read_split(), candidate.training, members, target
+    return Assembled(seeds, workers().call(build_ensemble, *job))
 
 
 @task(name="forget seeds")

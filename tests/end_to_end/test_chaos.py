@@ -34,6 +34,8 @@ from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.candidates import Candidate
+from tasks.evaluation.evaluate import read_evaluated
 from tasks.registry.register import register
 from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate
@@ -122,7 +124,8 @@ def champion(root: Root, name: str, candidate: Path) -> None:
     store_series(root, name, n=150)
     with staging(root, f"model-{name}") as workspace, disable_run_logger():
         shutil.copytree(candidate, workspace, dirs_exist_ok=True)
-        ref = register.fn(name, SPEC, workspace, name, root.url)
+        own = Candidate(name, SPEC, workspace, root.url)
+        ref = register.fn(own, read_evaluated(root, workspace), name)
     version = open_model(root, ref).version
     move_champion(root, name, version, Grounds("me", "", {}, NOW))
 

@@ -38,7 +38,9 @@ from seqclass.store.registry import Grounds, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import staging
+from tasks.compute.candidates import Candidate
 from tasks.data.ingest import ImportSpec, ingest
+from tasks.evaluation.evaluate import read_evaluated
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.promote import promote, promote_version, roll_back
 from tasks.registry.register import register
@@ -168,7 +170,8 @@ def put_folder(root: Root, folder: Path, workspace: str) -> None:
 def register_trained(root: Root, files: Path) -> None:
     with staging(root, "model-toy") as workspace:
         put_folder(root, files / "candidate", workspace)
-        ref = register.fn("toy", QUICK, workspace, "toy", root.url)
+        candidate = Candidate("toy", QUICK, workspace, root.url)
+        ref = register.fn(candidate, read_evaluated(root, workspace), "toy")
     promote.fn(ref, QUICK, root.url)
     refresh_catalogue.fn(root.url)
 

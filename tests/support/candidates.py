@@ -2,17 +2,23 @@
 
 from pathlib import Path
 
-from prefect.logging import disable_run_logger
+from prefect import flow
 
+from flows.training import make_candidate as train_and_evaluate
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.retries import task_runner
 from tasks.compute.workers import end_workers
-from tasks.data.split import split_rows
 from tasks.evaluation.compare import compare
-from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.report import write_report
-from tasks.training.train import train
 from tests.support.stored import store_series
+
+
+@flow(task_runner=task_runner())
+def _make(spec: TrainingSpec, workspace: str, root_url: str) -> None:
+    candidate, evaluated = train_and_evaluate("toy", spec, workspace, root_url)
+    compare(candidate, evaluated, "toy")
+    write_report(candidate)
 
 
 def make_candidate(folder: Path, spec: TrainingSpec) -> Path:
@@ -20,11 +26,6 @@ def make_candidate(folder: Path, spec: TrainingSpec) -> Path:
     root = open_root(folder / "tree")
     store_series(root, n=150)
     workspace = root.join("candidate")
-    with disable_run_logger():
-        split_rows.fn("toy", spec, workspace, root.url)
-        train.fn("toy", spec, workspace, root.url)
-        evaluate.fn("toy", spec, workspace, root.url)
-        compare.fn("toy", spec, workspace, "toy", root.url)
-        write_report.fn("toy", workspace, root.url)
+    _make(spec, workspace, root.url)
     end_workers()
     return Path(workspace)

@@ -10,30 +10,39 @@ import pytest
 
 from seqclass.store.garbage import SEED_AGE_S, collect_garbage
 from seqclass.store.root import Root
-from seqclass.store.seeds import keep_seed, take_up_seed
+from seqclass.store.seeds import keep_seed, restore_seed
 from seqclass.store.split import Split
+
+NAMES = ("seed-3.keras", "seed-3.npy")
 
 
 @pytest.fixture
 def kept(root: Root, tmp_path: Path) -> Root:
-    for name in ("seed-3.keras", "seed-3.npy"):
+    for name in NAMES:
         (tmp_path / name).write_bytes(name.encode())
-    keep_seed(root, "k", [str(tmp_path / n) for n in ("seed-3.keras", "seed-3.npy")], {"seed": 3})
+    keep_seed(root, "k", [str(tmp_path / name) for name in NAMES], {"seed": 3})
     return root
 
 
-def test_a_kept_seed_is_taken_up_with_its_files(kept: Root, tmp_path: Path) -> None:
-    (tmp_path / "bench").mkdir()
-    assert take_up_seed(kept, "k", str(tmp_path / "bench")) == {"seed": 3}
+def places(folder: Path, *names: str) -> list[str]:
+    return [str(folder / "bench" / name) for name in names or NAMES]
+
+
+def test_a_kept_seed_is_restored_with_its_files(kept: Root, tmp_path: Path) -> None:
+    assert restore_seed(kept, "k", places(tmp_path)) == {"seed": 3}
     assert (tmp_path / "bench" / "seed-3.npy").read_bytes() == b"seed-3.npy"
-    assert take_up_seed(kept, "other", str(tmp_path / "bench")) is None
+    assert restore_seed(kept, "other", places(tmp_path)) is None
 
 
 @pytest.mark.parametrize("name", ["seed-3.npy", "manifest.json"])
 def test_a_damaged_seed_is_trained_again(kept: Root, tmp_path: Path, name: str) -> None:
-    (tmp_path / "bench").mkdir()
     Path(kept.join("unfinished", "k", name)).write_bytes(b"else")
-    assert take_up_seed(kept, "k", str(tmp_path / "bench")) is None
+    assert restore_seed(kept, "k", places(tmp_path)) is None
+    assert kept.names("unfinished") == []
+
+
+def test_a_seed_that_lacks_a_file_is_trained_again(kept: Root, tmp_path: Path) -> None:
+    assert restore_seed(kept, "k", places(tmp_path, *NAMES, "seed-3.history.parquet")) is None
     assert kept.names("unfinished") == []
 
 
