@@ -17,7 +17,7 @@ from seqclass.pages import catalogue
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import REPORT, Model, commit_model, read_model
-from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from seqclass.synthesis.iot import IotSpec
@@ -49,7 +49,7 @@ def _builds(root: Root, now: datetime) -> Iterator[dict[str, Any]]:
 
     yield _timed("every page, from nothing", again)
     yield _timed("every page again, none of them changed", again)
-    move_champion(root, "model-7", "v3", Grounds("bench", "back", {}, now))
+    move_champion(root, "model-7", "v3", MoveReason("bench", "back", {}, now))
     yield _timed("after one promotion", lambda: catalogue.refresh(root, ["models/model-7@v3"]))
 
 

@@ -34,7 +34,7 @@ def _measured(case: str) -> dict[str, Any]:
     from seqclass.networks.classifier import build_network, pooling_factor
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.scaling import fit_scaling
-    from seqclass.training.fitting import Course, Learner, Rows, fit
+    from seqclass.training.fitting import FitConfig, Learner, Rows, fit
     from seqclass.training.members import usual_steps
     from seqclass.training.recipe import Recipe
 
@@ -50,7 +50,7 @@ def _measured(case: str) -> dict[str, Any]:
     trained = fit(
         Learner(lambda seed: build_network(2, scaling, pooling, architecture, seed)),
         Rows(x, y), x[:0],
-        Course(Recipe(updates=UPDATES, epochs=0, solved=0.0), 0, lambda *_: None),
+        FitConfig(Recipe(updates=UPDATES, epochs=0, solved=0.0), 0, lambda *_: None),
     )  # fmt: skip
     fitted = time.perf_counter()
     logits = predict_all(trained.network, x)

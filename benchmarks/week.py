@@ -41,7 +41,7 @@ from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.leases import is_claimed
 from seqclass.store.manifests import ModelDescription, RetrainingRecord
 from seqclass.store.models import Model, commit_model, read_model
-from seqclass.store.registry import Grounds, move_champion, previous_champion
+from seqclass.store.registry import MoveReason, move_champion, previous_champion
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import MANIFEST, Root, open_root
 from seqclass.store.rows import from_dense
@@ -103,7 +103,7 @@ def copy_model(root: Root, trained: Model, name: str, now: datetime) -> None:
         known = {key: own for key, own in trained.manifest.items() if key not in SEALED}
         own = {**known, "dataset": open_dataset(root, name).ref, "dataset_source": {}}
         model = commit_model(root, workspace, name, cast(ModelDescription, own), now)
-    move_champion(root, name, model.version, Grounds("week", "the first", {}, now))
+    move_champion(root, name, model.version, MoveReason("week", "the first", {}, now))
 
 
 def seqclass(*words: str) -> Any:

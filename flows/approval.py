@@ -5,7 +5,7 @@ from typing import Literal
 from prefect import flow
 
 from flows.labels import label_run
-from flows.place import own_root
+from flows.place import resolve_root
 from tasks.registry.approve import Answer, answer, named_in_form
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.promote import Move
@@ -28,7 +28,7 @@ def answer_approval(
         name: Who answers; it stands in the audit.
         reason: Why; it stands in the audit.
     """
-    store = own_root(root)
+    store = resolve_root(root)
     said = Answer(decision == "approve", reason, named_in_form(name))
     move = answer(model, said, store.url)
     refresh_catalogue(store.url, move["model"])

@@ -8,11 +8,11 @@ from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.labels import label_run
-from flows.place import check_place, own_root
+from flows.place import check_place, resolve_root
 from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.store.inbox import Sweep, inbox_url, inboxes
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import Root, check_name, shown
+from seqclass.store.root import Root, check_name, printable
 from tasks.data.collect import collect
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.catalogue import refresh_catalogue
@@ -46,7 +46,7 @@ def ingest_arrivals(
         inbox: Folder or prefix to sweep instead of inbox/<dataset> of the root.
         spec: How files are read, and what becomes of rows that break the contract.
     """
-    store, spec = own_root(root), spec or ArrivalSpec()
+    store, spec = resolve_root(root), spec or ArrivalSpec()
     check_place(store, "inbox", inbox)
     collect_leftovers(store.url)
     places = inbox_places(store, dataset, inbox)
@@ -64,7 +64,7 @@ def ingest_arrivals(
     aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]
     if aside:
         message = f"{len(aside)} files went to quarantine: {', '.join(aside[:5])}"
-        return Completed(name="Quarantined", message=shown(message), data=outcome)
+        return Completed(name="Quarantined", message=printable(message), data=outcome)
     if not gained:
         return Completed(name="NothingNew", message="no series is new", data=outcome)
     return Completed(name="TakenIn", message=gained, data=outcome)

@@ -2,14 +2,14 @@
 
 from prefect import flow
 
-from flows.place import own_root
+from flows.place import resolve_root
 from seqclass.store.references import DatasetRef
 from seqclass.synthesis.iot import IotSpec
 from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec
+from tasks.compute.assets import materializing
 from tasks.data.garbage import collect_leftovers
 from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
-from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 
 
@@ -23,7 +23,7 @@ def generate_signals(
         name: Name of the dataset.
         spec: What is drawn: families, sizes, noise, seed.
     """
-    root_url = own_root(root).url
+    root_url = resolve_root(root).url
     collect_leftovers(root_url)
     task = materializing(generate_signal_dataset, DatasetRef(name), root_url)
     dataset = task(spec or SignalSpec(), name, root_url)
@@ -39,7 +39,7 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
         name: Name of the dataset.
         spec: What is drawn: classes, sizes, noise, seed.
     """
-    root_url = own_root(root).url
+    root_url = resolve_root(root).url
     collect_leftovers(root_url)
     task = materializing(generate_iot_dataset, DatasetRef(name), root_url)
     dataset = task(spec or IotSpec(), name, root_url)
@@ -57,7 +57,7 @@ def generate_ragas(
         name: Name of the dataset.
         spec: What is drawn: ragas, melodies, noise, seed.
     """
-    root_url = own_root(root).url
+    root_url = resolve_root(root).url
     collect_leftovers(root_url)
     task = materializing(generate_raga_dataset, DatasetRef(name), root_url)
     dataset = task(spec or RagaSpec(), name, root_url)

@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from flows.place import own_root
+from flows.place import resolve_root
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.references import DatasetRef
+from tasks.compute.assets import materializing
 from tasks.data.garbage import collect_leftovers
 from tasks.data.ingest import Imported, ingest
 from tasks.data.notify import notify
-from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 
 
@@ -20,7 +20,7 @@ def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Impo
         name: Name of the dataset.
         spec: Which files, how they are read, and what becomes of rows that break the contract.
     """
-    root_url = own_root(root).url
+    root_url = resolve_root(root).url
     collect_leftovers(root_url)
     outcome = materializing(ingest, DatasetRef(name), root_url)(spec, name, root_url)
     if spec.append and outcome["added"]:

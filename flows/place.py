@@ -17,7 +17,7 @@ def is_served() -> bool:
     return RUN in os.environ
 
 
-def own_root(root: str | None) -> Root:
+def resolve_root(root: str | None) -> Root:
     """The storage root that a flow works in."""
     own = open_root()
     if root is None or not is_served():

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.place import own_root
+from flows.place import resolve_root
 from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
 from tasks.registry.reproduce import Reproduction, reproduce
@@ -15,6 +15,6 @@ def reproduce_model(model: str, root: str | None = None) -> Reproduction:
     Args:
         model: NAME, whose champion is meant, or NAME@vN.
     """
-    root_url = own_root(root).url
+    root_url = resolve_root(root).url
     collect_leftovers(root_url)
     return reproduce(model, root_url)

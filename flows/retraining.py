@@ -7,18 +7,18 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.labels import label_run
-from flows.place import check_present, own_root
+from flows.place import check_present, resolve_root
 from flows.training import make_candidate
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import need_champion, open_model
-from seqclass.store.root import open_root, shown
+from seqclass.store.root import open_root, printable
 from seqclass.store.staging import staging
+from tasks.compute.assets import materializing
 from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
 from tasks.evaluation.report import write_report
-from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_policy
 from tasks.registry.register import register
@@ -31,10 +31,10 @@ from tasks.retraining.decision import (
     Challenge,
     Outcome,
     apply_decision,
-    end_what_was_cut_short,
     note_failure,
+    resume_interrupted,
 )
-from tasks.retraining.detection import NewData, Round, detect_new_data
+from tasks.retraining.detection import NewData, RetrainRun, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
 from tasks.training.train import forget_finished
 
@@ -65,12 +65,12 @@ def retrain_model(
         spec: How to retrain; none goes by the model's policy, or the defaults.
     """
     check_present(now)
-    store = own_root(root)
+    store = resolve_root(root)
     need_champion(store, name := ModelRef.parse(model).name)
 
     def turn(claim: str) -> Outcome:
         own = apply_policy(name, spec, store.url)
-        outcome = _retrain(Round(name, own, claim, now or datetime.now(UTC), store.url, now))
+        outcome = _retrain(RetrainRun(name, own, claim, now or datetime.now(UTC), store.url, now))
         announce(outcome, store.url)
         return outcome
 
@@ -91,9 +91,9 @@ def _label(name: str, outcome: Outcome) -> None:
     label_run(f"retrain {outcome['champion'].removeprefix('models/')}{rows}", **tags)
 
 
-def _retrain(turn: Round) -> Outcome:
+def _retrain(turn: RetrainRun) -> Outcome:
     root_url = turn.root_url
-    carry_out_late(turn.model, root_url)
+    replay_decisions(turn.model, root_url)
     collect_leftovers(root_url)
     new_data = detect_new_data(turn.model, turn.spec, turn.now, root_url)
     if new_data.waiting:
@@ -102,21 +102,21 @@ def _retrain(turn: Round) -> Outcome:
         begin_try(new_data, turn)
         return _challenge(new_data, turn)
     except Exception as error:
-        words = shown(" ".join(str(error).split()) or type(error).__name__)
+        words = printable(" ".join(str(error).split()) or type(error).__name__)
         if failed := note_failure(new_data, words, turn):
             announce(failed, root_url)
             refresh_catalogue(root_url, failed["model"])
         raise
 
 
-def carry_out_late(name: str, root_url: str) -> None:
+def replay_decisions(name: str, root_url: str) -> None:
     """Move the champion as a decision says whose run was killed right after it was sealed."""
-    for late in end_what_was_cut_short(name, root_url):
+    for late in resume_interrupted(name, root_url):
         announce(late, root_url)
         refresh_catalogue(root_url, late["model"])
 
 
-def _challenge(new_data: NewData, turn: Round) -> Outcome:
+def _challenge(new_data: NewData, turn: RetrainRun) -> Outcome:
     name, spec, root_url = turn.model, turn.spec, turn.root_url
     store = open_root(root_url)
     with staging(store, f"retraining-{name}") as folder, staging(store, f"model-{name}") as bench:

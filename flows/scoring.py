@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.place import check_place, own_root
+from flows.place import check_place, resolve_root
 from tasks.data.garbage import collect_leftovers
 from tasks.inference.assess import Assessed, assess
 from tasks.inference.score import ScoringSpec, predict, resolve_model
@@ -19,7 +19,7 @@ def score_dataset(
         data: A dataset as NAME or NAME@VERSION, or a file.
         spec: What is written, and how a file is read.
     """
-    store, spec = own_root(root), spec or ScoringSpec()
+    store, spec = resolve_root(root), spec or ScoringSpec()
     check_place(store, "out", spec.out)
     collect_leftovers(store.url)
     version = resolve_model(model, store.url)

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from prefect import flow
 
-from flows.place import own_root
+from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.halving import SearchSpec
 from tasks.compute.retries import task_runner
@@ -31,7 +31,7 @@ def search_architecture(
         dataset: NAME, whose newest version is meant, or NAME@VERSION.
         spec: Candidates, folds and the seconds they may take.
     """
-    spec, store = spec or SearchSpec(), own_root(root)
+    spec, store = spec or SearchSpec(), resolve_root(root)
     dataset = open_dataset(store, dataset).ref
     collect_leftovers(store.url)
     trained = search_architectures(dataset, spec, store.url)

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from prefect import flow
 
-from flows.place import own_root
+from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.study_spec import StudySpec
 from tasks.compute.retries import task_runner
@@ -31,7 +31,7 @@ def study_stability(
         dataset: NAME, whose newest version is meant, or NAME@VERSION.
         spec: Recipes, architectures and seeds.
     """
-    spec, store = spec or StudySpec(), own_root(root)
+    spec, store = spec or StudySpec(), resolve_root(root)
     dataset = open_dataset(store, dataset).ref
     collect_leftovers(store.url)
     trained = train_study(dataset, spec, store.url)

@@ -3,12 +3,13 @@
 from prefect import flow
 
 from flows.labels import label_run
-from flows.place import own_root
+from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import check_name
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.assets import materializing
 from tasks.compute.candidates import Candidate
 from tasks.compute.retries import task_runner
 from tasks.data.garbage import collect_leftovers
@@ -16,7 +17,6 @@ from tasks.data.split import split_rows
 from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import Evaluated, evaluate
 from tasks.evaluation.report import write_report
-from tasks.registry.assets import materializing
 from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.policy import apply_training_policy
 from tasks.registry.promote import Promotion, promote
@@ -47,7 +47,7 @@ def train_classifier(
         name: Name of the model; none takes that of the dataset.
         spec: How to train: seeds, members, budget, limits.
     """
-    store = own_root(root)
+    store = resolve_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
     spec = apply_training_policy(name, spec, store.url)

@@ -8,8 +8,8 @@ from prefect import flow
 
 from flows.arrivals import ingest_arrivals
 from flows.dispatch import start_retrainings
-from flows.place import is_served, own_root
-from flows.retraining import carry_out_late, retrain_model
+from flows.place import is_served, resolve_root
+from flows.retraining import replay_decisions, retrain_model
 from seqclass.store.attempts import attempted
 from tasks.registry.approve import decline_unanswered
 from tasks.registry.catalogue import refresh_catalogue
@@ -27,11 +27,11 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     A worker's runs start others and wait for none; elsewhere the retrainings follow each other.
     One model's failure does not keep the others from their turn.
     """
-    store = own_root(root)
+    store = resolve_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
     for name in attempted(store):
         with contextlib.suppress(ValueError, OSError):  # of a damaged model the next step tells
-            carry_out_late(name, store.url)
+            replay_decisions(name, store.url)
     _decline_unanswered(store.url)
     now = datetime.now(UTC)
     due = find_due(now, store.url)

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from prefect import flow
 
-from flows.place import own_root
+from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
 from tasks.data.garbage import collect_leftovers
@@ -26,7 +26,7 @@ def vote(model: str, dataset: str, spec: PollSpec | None = None, root: str | Non
         dataset: Pieces to answer: NAME or NAME@VERSION.
         spec: How pieces are cut and answered, and which classes are easily confused.
     """
-    store = own_root(root)
+    store = resolve_root(root)
     model, dataset = open_model(store, model).ref, open_dataset(store, dataset).ref
     collect_leftovers(store.url)
     return {"votes": hold_vote(model, dataset, spec or PollSpec(), store.url)}

@@ -7,7 +7,7 @@ from seqclass.monitoring.policy import ModelPolicy, policy_from
 from seqclass.store.audit import actor
 from seqclass.store.leases import locked
 from seqclass.store.policy import POLICY, read_policy, write_policy
-from seqclass.store.registry import Grounds, check_model
+from seqclass.store.registry import MoveReason, check_model
 from seqclass.store.root import DamagedError, Root
 
 
@@ -30,4 +30,4 @@ def set_policy(
     check_model(root, name)
     with locked(root, "models", name):
         stored = None if policy is None else asdict(policy)
-        write_policy(root, name, stored, Grounds(actor(), reason, {}, now))
+        write_policy(root, name, stored, MoveReason(actor(), reason, {}, now))

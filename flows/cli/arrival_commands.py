@@ -13,7 +13,7 @@ from flows.cli.command_line import (
 )
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
-from seqclass.store.root import shown
+from seqclass.store.root import printable
 
 if TYPE_CHECKING:
     from flows.arrivals import Arrivals
@@ -72,7 +72,9 @@ def _show(outcome: "Arrivals", as_json: bool) -> None:
     else:
         for file in files:
             what = f"{file['added']:,} series" if file["became"] == "added" else file["reason"]
-            typer.echo(f"{file['became']:<12} {shown(file['file'])}: {shown(what, LONGEST_LINE)}")
+            typer.echo(
+                f"{file['became']:<12} {printable(file['file'])}: {printable(what, LONGEST_LINE)}"
+            )
         for sweep in outcome["sweeps"]:
             where = f" to {sweep['dataset']}" if sweep["dataset"] else ""
             typer.echo(f"{sweep['place']}: {sweep['added']:,} series added{where}")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from flows.cli.interruption import leave_on_interrupt
 from flows.cli.spec_files import read_spec_file
-from seqclass.store.root import Bad, Root, check_name, open_root, shown
+from seqclass.store.root import Damages, Root, check_name, open_root, printable
 
 PREFECT_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -201,12 +201,12 @@ def remark(what: str, line: str) -> None:
     Console(stderr=True).print(f"{what}: {line}", style="dim", highlight=False)
 
 
-def name_damaged(bad: Bad) -> None:
+def name_damaged(bad: Damages) -> None:
     """Say what was left out of what is shown."""
     for item in bad:
         complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
 
 
 def complain(message: str, code: int) -> int:
-    print(f"seqclass: {shown(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
+    print(f"seqclass: {printable(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
     return code

@@ -9,7 +9,7 @@ import typer
 from flows.cli.printing import add_row, new_table, print_json, print_table, span
 from seqclass.store.manifests import DatasetManifest
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import Root, shown
+from seqclass.store.root import Root, printable
 
 if TYPE_CHECKING:
     from seqclass.store.formats.overview import Inspected
@@ -81,9 +81,9 @@ def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
     table = new_table("datasets/" + manifest["name"], manifest["version"])
     add_row(table, "series", f"{manifest['n_series']:,}")
     add_row(table, "steps", span(manifest["n_steps"]))
-    add_row(table, "channels", shown(", ".join(manifest["channels"])))
+    add_row(table, "channels", printable(", ".join(manifest["channels"])))
     for label, count in manifest["classes"].items():
-        add_row(table, shown(f"class {label}"), f"{count:,}")
+        add_row(table, printable(f"class {label}"), f"{count:,}")
     if manifest["unlabelled"]:
         add_row(table, "without a label", f"{manifest['unlabelled']:,} (neither train nor test)")
     for part, count in manifest["splits"].items():
@@ -105,7 +105,7 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
         print_json(found)
         return
     for path, file in found["files"].items():
-        table = new_table(shown(path), "")
+        table = new_table(printable(path), "")
         for name, value in file.items():
             if name != "columns":
                 add_row(table, name, str(value))
@@ -117,7 +117,7 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
     add_row(table, "series", f"{found['n_series']:,}")
     add_row(table, "steps", f"{low:,} to {high:,}, typically {typical:,}")
     for label, count in found["classes"].items():
-        add_row(table, f"class {shown(label)}", f"{count:,}")
+        add_row(table, f"class {printable(label)}", f"{count:,}")
     counts = {"unlabelled": found["unlabelled"], "groups": found["groups"],
               "copies": found["copies"], "flat": found["flat"]}  # fmt: skip
     for name, n in counts.items():
@@ -126,7 +126,7 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
     for name, channel in found["channels"].items():
         ends = channel["lowest"], channel["highest"]
         limits = "no value" if ends[0] is None else f"{ends[0]:g} to {ends[1]:g}"
-        add_row(table, f"channel {shown(name)}", f"{limits}, {channel['missing']:.1%} missing")
+        add_row(table, f"channel {printable(name)}", f"{limits}, {channel['missing']:.1%} missing")
     print_table(table)
     _print_amiss(found["amiss"])
 
@@ -134,7 +134,7 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
 def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Columns one after the other that are taken for the same, in a line where they are many."""
     for role, group in groupby(columns, key=lambda name: columns[name]):
-        names = [shown(name) for name in group]
+        names = [printable(name) for name in group]
         if len(names) > MANY_COLUMNS:
             yield f"columns {names[0]} to {names[-1]}", f"{role} ({len(names):,})"
         else:
@@ -143,4 +143,4 @@ def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 def _print_amiss(lines: list[str]) -> None:
     for line in lines:
-        typer.echo(f"look: {shown(line)}")
+        typer.echo(f"look: {printable(line)}")

@@ -9,7 +9,7 @@ import typer
 from flows.cli.command_line import JsonFlag, RootOption, existing, existing_writable, name_damaged
 from flows.cli.history_printing import show_comparison, show_digest, show_history
 from flows.cli.printing import print_json
-from seqclass.store.root import Bad
+from seqclass.store.root import Damages
 
 
 def history(
@@ -22,12 +22,12 @@ def history(
 ) -> None:
     """Say which versions answered when, who decided it, and why."""
     from seqclass.store.registry import check_model, plain_name
-    from seqclass.store.terms import moments, terms_of
+    from seqclass.store.tenures import moments, tenures_of
 
-    store, bad = existing(root), Bad()
+    store, bad = existing(root), Damages()
     span = None if at is None else moments("--at", at)
     name = check_model(store, plain_name(model, "every version"))
-    terms = terms_of(store, name, bad)
+    terms = tenures_of(store, name, bad)
     name_damaged(bad)
     answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
     if as_json:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from flows.cli.printing import add_row, new_table, print_table
-from seqclass.store.root import shown
-from seqclass.store.terms import Term
+from seqclass.store.root import printable
+from seqclass.store.tenures import Tenure
 
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
@@ -16,14 +16,14 @@ MAX_COLUMNS = 4
 """Versions of which a terminal shows every class."""
 
 
-def show_history(name: str, at: str | None, terms: list[Term]) -> None:
+def show_history(name: str, at: str | None, terms: list[Tenure]) -> None:
     if not terms:
         typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}")
         return
     for term in reversed(terms):
         until = "now" if term.until is None else f"{term.until:%Y-%m-%d %H:%M}"
         typer.echo(f"{name}@{term.version}: {term.since:%Y-%m-%d %H:%M} to {until} UTC")
-        typer.echo(f"  {term.what} by {shown(term.actor)}: {shown(term.reason)}")
+        typer.echo(f"  {term.what} by {printable(term.actor)}: {printable(term.reason)}")
 
 
 def show_comparison(found: "Comparison", page: str) -> None:
@@ -41,7 +41,7 @@ def show_comparison(found: "Comparison", page: str) -> None:
     if len(found.versions) <= MAX_COLUMNS:
         table = new_table("recall of class", "rows", *found.versions)
         for label, count in found.rows.items():
-            add_row(table, shown(label, 30), f"{count:,}",
+            add_row(table, printable(label, 30), f"{count:,}",
                     *(f"{own.recalls[label]:.4f}" for own in found.standings))  # fmt: skip
         print_table(table)
     typer.echo(f"page: {page}")
@@ -60,5 +60,5 @@ def show_digest(found: "Digest", page: str) -> None:
         typer.echo(f"looked:   {name}: {'; '.join((look.decision, *look.seen))}")
     for name, move in found.decided:
         version = move.candidate or move.after
-        typer.echo(f"decided:  {move.what} {name}@{version}: {shown(move.reason)}")
+        typer.echo(f"decided:  {move.what} {name}@{version}: {printable(move.reason)}")
     typer.echo(f"page: {page}")

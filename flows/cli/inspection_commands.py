@@ -18,14 +18,14 @@ from flows.cli.printing import add_row, new_table, print_json, print_rows, span
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Bad, shown
+from seqclass.store.root import Damages, printable
 
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the datasets."""
     from seqclass.store.catalogue import list_datasets, showable
 
-    store, bad = existing(root), Bad()
+    store, bad = existing(root), Damages()
     found = showable(store, "datasets", list_datasets(store, bad), bad)
     name_damaged(bad)
     if as_json:
@@ -44,7 +44,7 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the models; the champion is marked."""
     from seqclass.store.catalogue import list_models, showable
 
-    store, bad = existing(root), Bad()
+    store, bad = existing(root), Damages()
     found = showable(store, "models", list_models(store, bad), bad)
     name_damaged(bad)
     if as_json:
@@ -111,7 +111,7 @@ def verify(
         print_json(found)
     else:
         for item in found["bad"]:
-            typer.echo(shown(f"{item['path']}: {item['problem']}", LONGEST_LINE))
+            typer.echo(printable(f"{item['path']}: {item['problem']}", LONGEST_LINE))
         typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
     if found["bad"]:
         raise typer.Exit(REFUSED)

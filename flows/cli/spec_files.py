@@ -10,7 +10,7 @@ import re
 import tomllib
 from typing import Any
 
-from seqclass.store.root import irregular, shown
+from seqclass.store.root import irregular, printable
 
 PARSERS = {".toml": tomllib.loads, ".json": json.loads}
 MAX_BYTES, MAX_DEPTH, MAX_DIGITS = 2**20, 32, 100
@@ -37,7 +37,7 @@ def read_spec_file(argument: str, path: str) -> Any:
     except (ValueError, RecursionError) as error:
         kind = "TOML" if ending == ".toml" else "JSON"
         raise ValueError(
-            f"{argument} {path}: expected {kind}, got {shown(str(error))}; correct it"
+            f"{argument} {path}: expected {kind}, got {printable(str(error))}; correct it"
         ) from error
 
 

@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.command_line import name_damaged
 from flows.cli.printing import add_row, new_table, print_json, print_table
-from seqclass.store.root import Bad, Root
+from seqclass.store.root import Damages, Root
 
 if TYPE_CHECKING:
     from flows.training import Trained
@@ -88,7 +88,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     found = cast("Metrics", model.read_json("metrics.json"))
     spread = cast("Stability", model.read_json("stability.json"))
     champion = champion_of(store, model.name)
-    bad = Bad()
+    bad = Damages()
     audit = read_audit(store, model.name, bad)
     name_damaged(bad)
     question = None if bad else open_question(store, model.name)

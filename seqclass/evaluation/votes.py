@@ -63,7 +63,7 @@ class VotingSpec:
             )
 
 
-def cut(x: np.ndarray, spec: VotingSpec) -> tuple[np.ndarray, np.ndarray]:
+def sliding_windows(x: np.ndarray, spec: VotingSpec) -> tuple[np.ndarray, np.ndarray]:
     """Windows ``(windows, window, channels)`` of series ``(n, steps, channels)``, NaN-padded, and
     the series ``(windows,)`` that each is of."""
     lengths, width = series_lengths(np.isfinite(x).any(axis=-1)), spec.window
@@ -135,7 +135,7 @@ def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> Accuracy
     if n == 0:
         return {"rows": 0, "accuracy": None, "interval": None}
     share = float(np.mean(right))
-    telling = n if owners is None else _telling(right, owners)
+    telling = n if owners is None else effective_sample_size(right, owners)
     return {"rows": n, "accuracy": share, "interval": list(wilson(share, telling))}
 
 
@@ -158,7 +158,7 @@ def mean_lead(gaps: np.ndarray, owners: np.ndarray | None = None) -> Lead:
     return {"lead": lead, "interval": [lead - margin, lead + margin]}
 
 
-def _telling(right: np.ndarray, owners: np.ndarray) -> float:
+def effective_sample_size(right: np.ndarray, owners: np.ndarray) -> float:
     """How many single rows would tell as much about the share of right ones.
 
     At most the rows; as many as there are owners where all are right or all wrong.

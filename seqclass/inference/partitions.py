@@ -66,7 +66,7 @@ def check_scorable(
 
     columns: what is said of the files, over what was said when the model's dataset was imported.
     """
-    names = replace(columns.over(names_of(model.manifest)), unlabelled=True)
+    names = replace(columns.merge(names_of(model.manifest)), unlabelled=True)
     paths = [partition.path for partition in partitions if not partition.is_stored]
     for path, table in preview(paths, names, False, limits):
         check_channels(path, table.column_names, model.manifest["channels"], model.ref)

@@ -32,7 +32,7 @@ BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
 
 
 @dataclass(frozen=True)
-class Part:
+class RowGroups:
     """Row groups of a Parquet file of series.
 
     is_stored: whether the file is part of the root and was checked when it was written. in_root:
@@ -78,7 +78,7 @@ def _references(model: Model) -> tuple[str, ...]:
         return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
 
 
-def score_part(root_url: str, part: Part, scorer: Scorer, target: str) -> int:
+def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> int:
     """Write the answers to the series of a part into ``target``; returns how many they are."""
     root, n_rows = open_root(root_url), 0
     schema = schema_of(scorer)
@@ -214,7 +214,7 @@ def outputs_of(model: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     return outputs
 
 
-def _tables(root: Root, part: Part, scorer: Scorer) -> Iterator[pa.Table]:
+def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
     """Series of a part in blocks of bounded size."""
     with opened(root, part) as file, pq.ParquetFile(file) as parquet:
         for group in part.groups:
@@ -229,7 +229,7 @@ def _blocks(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(start, stop - start)
 
 
-def opened(root: Root, part: Part) -> Any:
+def opened(root: Root, part: RowGroups) -> Any:
     """The file of a part, to be read in bytes."""
     in_root = part.is_stored or part.in_root
     return root.fs.open(part.path, "rb") if in_root else open(part.path, "rb")

@@ -19,7 +19,7 @@ ALARM = 0.005
 Z = 1.96
 
 
-class Sureness(NamedTuple):
+class Confidence(NamedTuple):
     """Of ``(n,)`` rows: the probability of each answer, and how like the training rows each is (a
     p-value; None where the model does not tell)."""
 
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
     doubt: str | None
 
 
-def estimate(right: np.ndarray, tested: Sureness, new: Sureness) -> Estimate:
+def estimate(right: np.ndarray, tested: Confidence, new: Confidence) -> Estimate:
     """Accuracy of answers to new rows.
 
     right: bool ``(n,)``, whether the answers to test rows are; tested, new: of test and new rows.
@@ -63,7 +63,7 @@ def _unexplained(right: np.ndarray, confidence: np.ndarray, spread: float) -> fl
     return min(1.0, (n * (right - confidence).var() + added) / (n * right.var() + added))
 
 
-def drift_of(tested: Sureness, new: Sureness) -> str | None:
+def drift_of(tested: Confidence, new: Confidence) -> str | None:
     """Why new rows are not like test rows, by two samples' Kolmogorov-Smirnov tests; or None."""
     from seqclass.monitoring.drift import two_samples
 

@@ -11,7 +11,7 @@ from seqclass.pages.rendering import read_page_record, record_bytes, render, wri
 from seqclass.store.catalogue import showable
 from seqclass.store.leases import locked
 from seqclass.store.manifests import StudyManifest
-from seqclass.store.root import Bad, Root, readable
+from seqclass.store.root import Damages, Root, readable
 from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 
 INDEX, PAGE = "index.json", "index.html"
@@ -108,7 +108,7 @@ def _with(entries: dict[str, Any], name: str, found: Any) -> dict[str, Any]:
 
 
 def _studies(root: Root, kind: str, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
-    bad = Bad()
+    bad = Damages()
     folders = [root.join(kind, name, version) for version in study_versions(root, name, kind)]
     manifests = [found for folder in folders if (found := readable(root, folder, bad)) is not None]
     good = showable(root, kind, cast(list[StudyManifest], manifests), bad)

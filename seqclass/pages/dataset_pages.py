@@ -17,7 +17,7 @@ from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes,
 from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
 from seqclass.store.manifests import CHOSEN_FROM
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
+from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, readable
 
 HOME = "../../"
 FEW = 20
@@ -28,7 +28,7 @@ def write_dataset_pages(
     root: Root, name: str, anew: bool
 ) -> tuple[DatasetSummary, DatasetEntry | None]:
     """Bring a dataset's pages up to date; what the catalogue shows of it, None if nothing can."""
-    folder, bad = root.join("datasets", name), Bad()
+    folder, bad = root.join("datasets", name), Damages()
     before = None if anew else read_page_record(root, f"{folder}/index.json", DatasetSummary)
     versions = tuple(_versions(root, name, before, bad))
     if not versions:
@@ -46,12 +46,12 @@ def write_dataset_pages(
     return summary, _entry(summary, found)
 
 
-def _damage(bad: Bad) -> tuple[Damage, ...]:
+def _damage(bad: Damages) -> tuple[Damage, ...]:
     return tuple(Damage(**item) for item in bad)
 
 
 def _versions(
-    root: Root, name: str, before: DatasetSummary | None, bad: Bad
+    root: Root, name: str, before: DatasetSummary | None, bad: Damages
 ) -> list[DatasetVersion]:
     known = {} if before is None else {own.version: own for own in before.versions}
     there = committed_versions(root, name)
@@ -59,7 +59,7 @@ def _versions(
     return sorted(filter(None, found), key=lambda own: (own.made, own.version))
 
 
-def _version(root: Root, name: str, version: str, bad: Bad) -> DatasetVersion | None:
+def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersion | None:
     folder = root.join("datasets", name, version)
     manifest = readable(root, folder, bad)
     if manifest is None:
@@ -78,7 +78,7 @@ def _version(root: Root, name: str, version: str, bad: Bad) -> DatasetVersion | 
 
 
 def _write_version(
-    root: Root, summary: DatasetSummary, version: str, bad: Bad
+    root: Root, summary: DatasetSummary, version: str, bad: Damages
 ) -> DatasetProfile | None:
     """The page of a version, and of the dataset if it is the newest; rows are read once."""
     folder = root.join("datasets", summary.name)

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.store.policy import POLICY
-from seqclass.store.root import Bad, DamagedError, Root, note, read_record
+from seqclass.store.root import DamagedError, Damages, Root, note, read_record
 
 
-def policy_shown(root: Root, name: str, bad: Bad) -> dict[str, str] | None:
+def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
     """Fields of a model's policy that differ from the defaults, as JSON by their dotted names.
 
     None where it has no policy, or one that can't be read.

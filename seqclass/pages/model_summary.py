@@ -23,7 +23,7 @@ from seqclass.store.manifests import ListedModel
 from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
-from seqclass.store.root import MANIFEST, Bad, DamagedError, Root, note, readable
+from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, readable
 
 if TYPE_CHECKING:
     from seqclass.monitoring.stability import Stability
@@ -37,7 +37,7 @@ ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 def summarize(root: Root, name: str, known: ModelSummary | None = None) -> ModelSummary:
     """All there is of a model now; what a summary knows already is not read again."""
     known = known or ModelSummary(name, None, None)
-    bad = Bad()
+    bad = Damages()
     champion = _champion(root, name, bad)
     moves = _moves(root, known, bad)
     return replace(
@@ -53,7 +53,7 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
     )
 
 
-def _champion(root: Root, name: str, bad: Bad) -> str | None:
+def _champion(root: Root, name: str, bad: Damages) -> str | None:
     try:
         return champion_of(root, name)
     except DamagedError as error:
@@ -75,14 +75,14 @@ def _led_to(move: Move, version: str | None) -> bool:
     return move.what in MOVES and move.after == version
 
 
-def _versions(root: Root, known: ModelSummary, bad: Bad) -> Iterator[Version]:
+def _versions(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Version]:
     for number in model_versions(root, known.name):
         found = known.version(number) or read_version(root, known.name, number, bad)
         if found is not None:
             yield found
 
 
-def read_version(root: Root, name: str, number: str, bad: Bad) -> Version | None:
+def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | None:
     """A version by its own files; None where its manifest can't be shown."""
     manifest = readable(root, root.join("models", name, number), bad)
     if manifest is None:
@@ -129,7 +129,7 @@ def _with_tests(version: Version, model: Model) -> Version:
     )
 
 
-def _moves(root: Root, known: ModelSummary, bad: Bad) -> tuple[Move, ...]:
+def _moves(root: Root, known: ModelSummary, bad: Damages) -> tuple[Move, ...]:
     there = {move.entry: move for move in known.moves}
     found = []
     for entry in root.names("models", known.name, AUDIT):
@@ -160,7 +160,7 @@ def _move(root: Root, name: str, entry: str) -> Move:
     )
 
 
-def _retrainings(root: Root, known: ModelSummary, bad: Bad) -> Iterator[Retraining]:
+def _retrainings(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Retraining]:
     there = {look.entry: look for look in known.retrainings}
     for entry in root.names(RETRAININGS, known.name):
         if entry in there:

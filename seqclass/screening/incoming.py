@@ -47,7 +47,7 @@ class ImportSpec:
     def beside(self, parent: Dataset | None) -> "ImportSpec":
         """The same, read as the files of the version were that the rows are added to."""
         told = names_of(parent.manifest) if parent else ColumnNames()
-        return replace(self, columns=self.columns.over(told))
+        return replace(self, columns=self.columns.merge(told))
 
 
 def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seqclass.store.audit import ASK, MOVES, REFUSE, Entry, entry_files, read_entry
-from seqclass.store.registry import Grounds, write_remark
+from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root
 
 UNTIL = "until"
@@ -73,7 +73,7 @@ def _question(entry: Entry) -> Question:
         ) from error
 
 
-def ask(root: Root, name: str, version: str, grounds: Grounds, until: datetime) -> None:
+def ask(root: Root, name: str, version: str, grounds: MoveReason, until: datetime) -> None:
     """Leave the question whether this version may become champion; the caller holds the model."""
     evidence = with_until(grounds.evidence, until)
     write_remark(root, name, ASK, replace(grounds, evidence=evidence), version)

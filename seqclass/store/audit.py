@@ -22,8 +22,8 @@ from seqclass.store.inventory import digest_of, listing
 from seqclass.store.leases import check_held
 from seqclass.store.manifests import AuditEntry
 from seqclass.store.root import (
-    Bad,
     DamagedError,
+    Damages,
     Record,
     Root,
     create_file,
@@ -112,12 +112,12 @@ def next_moment(root: Root, name: str, simulated: datetime | None = None) -> dat
     return now
 
 
-def read_audit(root: Root, name: str, bad: Bad | None = None) -> list[AuditEntry]:
+def read_audit(root: Root, name: str, bad: Damages | None = None) -> list[AuditEntry]:
     """Entries in order; a damaged one is left out, and told of in ``bad``."""
     return [entry.record for entry in entries_of(root, name, bad)]
 
 
-def entries_of(root: Root, name: str, bad: Bad | None = None) -> list[Entry]:
+def entries_of(root: Root, name: str, bad: Damages | None = None) -> list[Entry]:
     """Sound entries in order, with their digests; ``bad`` tells of the others."""
     found = []
     for file in root.names("models", name, AUDIT):
@@ -193,9 +193,9 @@ def _head(root: Root, name: str) -> tuple[int, str]:
     return _number(path, head), head["sha256"] or ""
 
 
-def audit_problems(root: Root, name: str) -> Bad:
+def audit_problems(root: Root, name: str) -> Damages:
     """Entries that are damaged, missing, edited, forged, out of order, or none at all."""
-    bad = Bad()
+    bad = Damages()
     entries = entries_of(root, name, bad)
     for entry in entries:
         if problem := _misplaced(entry):
@@ -221,7 +221,9 @@ def _misplaced(entry: Entry) -> str | None:
     return None if name == expected else f"expected the name {expected}, it was edited or renamed"
 
 
-def _break(root: Root, name: str, entries: list[Entry], before: Entry | None, entry: Entry) -> Bad:
+def _break(
+    root: Root, name: str, entries: list[Entry], before: Entry | None, entry: Entry
+) -> Damages:
     """What is wrong between an entry and the one before it: named where it can be mended, so that
     a later entry changes nothing about it."""
     old = [other for other in entries if not other.number]
@@ -247,7 +249,7 @@ def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
     return {"path": path, "problem": f"expected {which}, not to be found"}
 
 
-def _backwards(numbered: list[Entry]) -> Bad:
+def _backwards(numbered: list[Entry]) -> Damages:
     """Entries that bear an earlier time than the one before; times that are none are named
     elsewhere."""
     return [
@@ -266,9 +268,9 @@ def _is_earlier(time: str, other: str) -> bool:
         return False
 
 
-def _unordered(numbered: list[Entry]) -> Bad:
+def _unordered(numbered: list[Entry]) -> Damages:
     """Moves that go out from elsewhere than the one before led, where none between is missing."""
-    bad, led = Bad(), list[Entry]()
+    bad, led = Damages(), list[Entry]()
     for before, entry in zip([None, *numbered], numbered, strict=False):
         if before and entry.number > before.number + 1:
             led.clear()
@@ -281,7 +283,7 @@ def _unordered(numbered: list[Entry]) -> Bad:
     return bad
 
 
-def _lost_end(root: Root, name: str, numbered: list[Entry]) -> Bad:
+def _lost_end(root: Root, name: str, numbered: list[Entry]) -> Damages:
     """The last entries may be gone; one that a kill left without its head may be there."""
     path = root.join("models", name, AUDIT, HEAD)
     try:

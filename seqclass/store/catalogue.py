@@ -14,8 +14,8 @@ from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
     MANIFEST,
-    Bad,
     DamagedError,
+    Damages,
     Root,
     note,
     readable,
@@ -37,7 +37,7 @@ SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
 SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
 
 
-def list_datasets(root: Root, bad: Bad | None = None) -> list[DatasetManifest]:
+def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifest]:
     """Manifests of all sound dataset versions, by name, oldest first; ``bad`` tells of others."""
     found = []
     for name in root.names("datasets"):
@@ -50,7 +50,7 @@ def list_datasets(root: Root, bad: Bad | None = None) -> list[DatasetManifest]:
     return found
 
 
-def list_models(root: Root, bad: Bad | None = None) -> list[ListedModel]:
+def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     """Manifests of all sound model versions, with ``version`` and ``champion``; ``bad`` tells of
     the others."""
     found = []
@@ -67,7 +67,7 @@ def list_models(root: Root, bad: Bad | None = None) -> list[ListedModel]:
 Listed = TypeVar("Listed", DatasetManifest, ListedModel, StudyManifest)
 
 
-def showable(root: Root, kind: str, manifests: Sequence[Listed], bad: Bad) -> list[Listed]:
+def showable(root: Root, kind: str, manifests: Sequence[Listed], bad: Damages) -> list[Listed]:
     """Those that have what a list shows; ``bad`` tells of the others."""
     good = []
     for manifest in manifests:
@@ -87,7 +87,7 @@ def showable(root: Root, kind: str, manifests: Sequence[Listed], bad: Bad) -> li
     return good
 
 
-def _champion_if_readable(root: Root, name: str, bad: Bad | None = None) -> str | None:
+def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> str | None:
     try:
         return champion_of(root, name)
     except DamagedError as error:
@@ -99,7 +99,7 @@ class Verified(TypedDict):
     """How many files were checked, and what was bad."""
 
     checked: int
-    bad: Bad
+    bad: Damages
 
 
 def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> Verified:
@@ -108,7 +108,7 @@ def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> V
     key: file of the public key that every model version there is to be signed with. Returns how
     many files were checked and, for each bad one, its path and problem.
     """
-    bad = Bad()
+    bad = Damages()
     folders = _version_folders(root, ref)
     if ref is not None and not folders:
         raise ValueError(

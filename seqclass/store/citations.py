@@ -9,7 +9,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.layout import Parts
 from seqclass.store.manifests import ModelDescription, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef, Reference
-from seqclass.store.root import Bad, DamagedError, Root, read_record
+from seqclass.store.root import DamagedError, Damages, Root, read_record
 
 PRUNINGS = "prunings"
 VERSIONS = {DatasetRef.kind: r"[0-9a-f]{16}", ModelRef.kind: r"v\d+"}
@@ -71,7 +71,7 @@ def removed_refs(root: Root) -> set[str]:
     return found
 
 
-def uncited(root: Root, citer: str, cited: Sequence[Reference], removed: set[str]) -> Bad:
+def uncited(root: Root, citer: str, cited: Sequence[Reference], removed: set[str]) -> Damages:
     """A line for each reference that leads nowhere, under the file that holds it."""
     return [
         {"path": citer, "problem": f"refers to {ref}, which is missing; restore it from a copy"}

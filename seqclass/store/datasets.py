@@ -15,7 +15,7 @@ from seqclass.store.fingerprint import fingerprint
 from seqclass.store.inventory import discard, keep
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
-from seqclass.store.manifests import DatasetManifest, Remarks, Source
+from seqclass.store.manifests import DatasetManifest, ImportSummary, Source
 from seqclass.store.parts import stage_rows
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
@@ -235,7 +235,7 @@ class Provenance:
 
     source: Source
     now: datetime | None = None
-    remarks: Callable[[], Remarks] = Remarks
+    remarks: Callable[[], ImportSummary] = ImportSummary
 
 
 def write_dataset(

@@ -17,8 +17,8 @@ from seqclass.store.layout import KEPT, SEALED, Parts, is_sealed, owned_names, p
 from seqclass.store.root import (
     LISTED,
     MANIFEST,
-    Bad,
     DamagedError,
+    Damages,
     Root,
     parse_record,
     read_bytes,
@@ -157,13 +157,13 @@ def _items(path: str, record: dict[str, Any]) -> Items:
     return items
 
 
-def inventory_problems(root: Root, *area: str) -> Bad:
+def inventory_problems(root: Root, *area: str) -> Damages:
     """What is missing, changed or unknown to the inventory, in an area or in all of them."""
     areas = [area] if area else _areas(root)
     return [problem for own in areas for problem in _lasting_problems(root, own)]
 
 
-def _lasting_problems(root: Root, area: Parts) -> Bad:
+def _lasting_problems(root: Root, area: Parts) -> Damages:
     """Problems of an area; what is changed while it is looked at is looked at again."""
     found = _problems(root, area)
     for _ in range(LOOKS - 1):
@@ -197,7 +197,7 @@ def _listed_areas(root: Root, area: Parts) -> Iterator[Parts]:
             yield from _listed_areas(root, (*area, name))
 
 
-def _problems(root: Root, area: Parts) -> Bad:
+def _problems(root: Root, area: Parts) -> Damages:
     path, present = _path(root, area), _present(root, area)
     if not root.fs.exists(path):
         is_listed = any(_says_listed(root, parts) for parts in present.values())
@@ -207,7 +207,7 @@ def _problems(root: Root, area: Parts) -> Bad:
         items = _items(path, read_record(root, path))
     except DamagedError as error:
         return [{"path": path, "problem": str(error)}]
-    bad = Bad()
+    bad = Damages()
     for name in sorted(items.keys() | present.keys()):
         parts = (*area, *name.split("/"))
         if problem := _problem(items.get(name, [ABSENT]), _found(root, parts)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from seqclass.store.inbox import DONE, INBOX, QUARANTINE
 from seqclass.store.intents import lacks_manifest
-from seqclass.store.root import MANIFEST, Bad, Root, entries, open_root
+from seqclass.store.root import MANIFEST, Damages, Root, entries, open_root
 
 SEALED, KEPT, CHECKED, AGAIN, WORK, OTHERS = "sealed", "kept", "checked", "again", "work", "others'"
 Parts = tuple[str, ...]
@@ -108,7 +108,7 @@ def _leads(place: Place, parts: Parts) -> int:
     return len(parts) if fits else 0
 
 
-def strangers(root: Root, *area: str) -> Bad:
+def strangers(root: Root, *area: str) -> Damages:
     """Links, and what the list doesn't know, in a folder of the store or in all of them."""
     tops: list[Parts] = [area] if area else [(own,) for own in owned_names(root) if own != INBOX]
     return [

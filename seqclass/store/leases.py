@@ -160,7 +160,7 @@ def check_held(root: Root, *folder: str) -> None:
 
 
 @contextlib.contextmanager
-def claimed(root: Root, claim: str, *folder: str) -> Iterator[str | None]:
+def try_lock(root: Root, claim: str, *folder: str) -> Iterator[str | None]:
     """Try to be the only one to work on a folder for this purpose; the claim, None if taken."""
     path = root.join(*folder, f".{claim}.lock")
     with (_locked if root.is_local else _leased)(root, path) as own:
@@ -232,7 +232,7 @@ def run_exclusive(
     failures: list[Exception] = []
     has_left_word = False
     while True:
-        with claimed(root, claim, *folder) as own:
+        with try_lock(root, claim, *folder) as own:
             if own is not None:
                 _take_off(root, mark)
                 try:

@@ -88,7 +88,7 @@ class SetAside(TypedDict, total=False):
     quarantine: str | None
 
 
-class Remarks(SetAside, total=False):
+class ImportSummary(SetAside, total=False):
     """What an import says of a dataset beside its rows; ``contract``: of the rows; ``reading``:
     how the files were read."""
 
@@ -97,7 +97,7 @@ class Remarks(SetAside, total=False):
     reading: ReadingRecord
 
 
-class DatasetManifest(Manifest, RowsDescription, Remarks):
+class DatasetManifest(Manifest, RowsDescription, ImportSummary):
     """A dataset's version."""
 
     name: str
@@ -241,7 +241,7 @@ def decision_of(manifest: ModelDescription) -> DecisionRecord:
     return manifest.get("decision") or every
 
 
-def reading_of(manifest: Remarks | ModelDescription) -> ReadingRecord:
+def reading_of(manifest: ImportSummary | ModelDescription) -> ReadingRecord:
     """How the files of a dataset or model were read; of older ones nothing was kept."""
     return manifest.get("reading", {})
 

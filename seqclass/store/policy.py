@@ -6,7 +6,7 @@ from typing import Any
 
 from seqclass.store.audit import read_audit
 from seqclass.store.inventory import discard, keep
-from seqclass.store.registry import Grounds, write_remark
+from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root, read_record
 
 POLICY, CHANGE = "policy.json", "policy"
@@ -32,7 +32,7 @@ def read_policy(root: Root, name: str) -> Stored | None:
     return changes[-1]
 
 
-def write_policy(root: Root, name: str, policy: Stored | None, grounds: Grounds) -> None:
+def write_policy(root: Root, name: str, policy: Stored | None, grounds: MoveReason) -> None:
     """Set a policy, or remove it (None), after its entry in the audit.
 
     The evidence of that entry is the policy. The caller holds the model's folder with

@@ -25,7 +25,7 @@ from seqclass.store.references import (
     reference_of,
 )
 from seqclass.store.registry import (
-    Grounds,
+    MoveReason,
     champion_of,
     champions_before,
     pointer_problem,
@@ -224,7 +224,7 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
         if item.ref.startswith(f"{MODELS}/"):
             gone = ModelRef.parse(item.ref)
             words = f"{gone.version} removed: {reason}"
-            write_remark(root, gone.name, "prune", Grounds(actor(), words, {}))
+            write_remark(root, gone.name, "prune", MoveReason(actor(), words, {}))
 
 
 def _remove(root: Root, item: Item, now: datetime) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.inventory import listing
-from seqclass.store.root import Bad, DamagedError, Root, sha256_of, sync_folder
+from seqclass.store.root import DamagedError, Damages, Root, sha256_of, sync_folder
 
 QUARANTINE = "quarantine"
 REASON = "reason"
@@ -61,7 +61,7 @@ def _move(root: Root, path: str, target: str) -> None:
     sync_folder(os.path.dirname(target))
 
 
-def damaged_quarantines(root: Root, name: str) -> tuple[int, Bad]:
+def damaged_quarantines(root: Root, name: str) -> tuple[int, Damages]:
     """How many files a dataset's quarantine has, and which are not what their names say."""
     paths = [root.join("datasets", name, QUARANTINE, file)
              for file in root.names("datasets", name, QUARANTINE)]  # fmt: skip

@@ -12,7 +12,7 @@ from seqclass.store.manifests import AuditEntry
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.no_champion import no_champion
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Root, did_you_mean, parse_record, see_file, shown, swap_file
+from seqclass.store.root import Root, did_you_mean, parse_record, printable, see_file, swap_file
 
 CHAMPION = "champion"
 LONGEST_REASON = 4000
@@ -126,7 +126,7 @@ def _unknown(root: Root, ref: str) -> ValueError:
 
 
 @dataclass(frozen=True)
-class Grounds:
+class MoveReason:
     """Who decided about a champion, why, and on which evidence.
 
     now: a simulated time; none takes the moment at which the entry is written. retraining: the
@@ -156,11 +156,11 @@ class Grounds:
 
     def __post_init__(self) -> None:
         """Keep out of the audit what steers a terminal or turns the direction of a page's text."""
-        object.__setattr__(self, "reason", shown(self.reason, LONGEST_REASON))
+        object.__setattr__(self, "reason", printable(self.reason, LONGEST_REASON))
 
 
 def move_champion(
-    root: Root, name: str, version: str, grounds: Grounds, what: str = "promote"
+    root: Root, name: str, version: str, grounds: MoveReason, what: str = "promote"
 ) -> None:
     """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
 
@@ -220,13 +220,13 @@ def champions_before(root: Root, name: str) -> Iterator[str]:
         yield current
 
 
-def write_refusal(root: Root, name: str, version: str, grounds: Grounds) -> None:
+def write_refusal(root: Root, name: str, version: str, grounds: MoveReason) -> None:
     """Leave an audit entry of a version that was not let in; the champion stays."""
     write_remark(root, name, REFUSE, grounds, version)
 
 
 def write_remark(
-    root: Root, name: str, what: str, grounds: Grounds, candidate: str | None = None
+    root: Root, name: str, what: str, grounds: MoveReason, candidate: str | None = None
 ) -> None:
     """Leave an audit entry of what moves no champion: of a ``candidate``, or of the model.
 

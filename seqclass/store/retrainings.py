@@ -18,7 +18,7 @@ from seqclass.store.audit import ASK, REFUSE, STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import RetrainingRecord, is_settled
 from seqclass.store.registry import (
-    Grounds,
+    MoveReason,
     champion_of,
     finish_move,
     move_champion,
@@ -27,8 +27,8 @@ from seqclass.store.registry import (
 )
 from seqclass.store.root import (
     MANIFEST,
-    Bad,
     DamagedError,
+    Damages,
     Root,
     check_file,
     describe_folder,
@@ -46,7 +46,7 @@ Pair = tuple[str, str | None]
 """Id and label of a row: what is doubted is a label, not the row."""
 
 
-def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[RetrainingRecord]:
+def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[RetrainingRecord]:
     """Manifests of a model's retrainings, oldest first, with their ``folder``.
 
     A damaged one is left out, and told of in ``bad``.
@@ -60,7 +60,7 @@ def retrainings_of(root: Root, model: str, bad: Bad | None = None) -> list[Retra
     return [record for record in found if record is not None]
 
 
-def read_retraining(root: Root, folder: str, bad: Bad | None = None) -> RetrainingRecord | None:
+def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> RetrainingRecord | None:
     """A retraining's manifest with its ``folder``; None, and told of in ``bad``, if damaged."""
     manifest = readable(root, folder, bad)
     if manifest is None:
@@ -181,7 +181,7 @@ def _carry_out(
         return
     version, what = audit["version"], audit["what"]
     why = (audit["actor"], audit["reason"], audit["evidence"])
-    grounds = Grounds(*why, simulated, _entry_of(record))
+    grounds = MoveReason(*why, simulated, _entry_of(record))
     current = champion_of(root, model)
     if what != REFUSE and current != audit["champion"]:
         late = f"the champion was moved to {current} before this was carried out: {grounds.reason}"
@@ -202,7 +202,7 @@ def _carry_out(
 def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
     """The retrainings whose decisions the audit holds (of entries that name none: their times,
     which are those of the decisions), and numbers (of older releases: times) of damaged ones."""
-    bad = Bad()
+    bad = Damages()
     entries = read_audit(root, model, bad)
     known = {str(entry.get("retraining") or entry.get("time")) for entry in entries}
     return known, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}

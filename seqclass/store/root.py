@@ -94,7 +94,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def shown(text: str, longest: int = 400) -> str:
+def printable(text: str, longest: int = 400) -> str:
     """A text as a message may quote it: without what steers a terminal, and of some length."""
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return plain if len(plain) <= longest else f"{plain[:longest]}…"
@@ -106,11 +106,11 @@ class DamagedError(ValueError):
 
 Record = dict[str, Any]
 """A JSON object as it was read, before its reader says what it holds (``store.manifests``)."""
-Bad = list[dict[str, str]]
+Damages = list[dict[str, str]]
 """What was left out of a list, each with ``path`` and ``problem``."""
 
 
-def note(bad: Bad | None, path: str, error: Exception) -> None:
+def note(bad: Damages | None, path: str, error: Exception) -> None:
     """Tell of a damaged part where somebody listens."""
     if bad is not None:
         bad.append({"path": path, "problem": str(error)})
@@ -208,7 +208,7 @@ def check_unlinked(root: Root, folder: str) -> None:
             )
 
 
-def readable(root: Root, folder: str, bad: Bad | None = None) -> Record | None:
+def readable(root: Root, folder: str, bad: Damages | None = None) -> Record | None:
     """A manifest, or None where it is damaged: one bad folder must not hide the others."""
     try:
         return read_manifest(root, folder)

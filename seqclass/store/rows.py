@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.store.root import shown
+from seqclass.store.root import printable
 
 SERIES = pa.list_(pa.float32())
 FIXED_COLUMNS = {"series_id": pa.string(), "label": pa.string(), "n_steps": pa.int32()}
@@ -46,13 +46,13 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
         raise ValueError(
             f"columns: expected {', '.join(FIXED_COLUMNS)} (with {', '.join(OPTIONAL_COLUMNS)} "
             "where they exist) and a list of numbers per channel, got "
-            f"{shown(', '.join(schema.names))}; rename or drop the others"
+            f"{printable(', '.join(schema.names))}; rename or drop the others"
         )
     odd = [n for n in channels if not n.isprintable() or len(n) > MAX_NAME_LENGTH]
     if odd:
         raise ValueError(
             f"columns: expected names of at most {MAX_NAME_LENGTH} printable characters, got "
-            f"{shown(odd[0])}; rename it"
+            f"{printable(odd[0])}; rename it"
         )
     optional = {n: t for n, t in OPTIONAL_COLUMNS.items() if n in schema.names}
     return pa.schema({**FIXED_COLUMNS, **optional, **dict.fromkeys(channels, SERIES)})
@@ -135,7 +135,7 @@ def _refuse(table: pa.Table, wrong: pa.Array, column: str, expected: str, got: s
     if len(rows):
         name = table["series_id"][int(rows[0])].as_py()
         raise ValueError(
-            f"column {column!r}: expected {expected}, got {got} in series {shown(str(name))!r} "
+            f"column {column!r}: expected {expected}, got {got} in series {printable(str(name))!r} "
             f"({len(rows)} of {len(table)} rows); correct the input"
         )
 

@@ -14,8 +14,8 @@ from seqclass.store.models import Model, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
-    Bad,
     DamagedError,
+    Damages,
     Root,
     read_bytes,
     read_record,
@@ -45,7 +45,7 @@ def sign_version(model: Model, key_file: str) -> str:
     return path
 
 
-def unsigned_versions(root: Root, key_file: str, refs: Sequence[ModelRef]) -> Bad:
+def unsigned_versions(root: Root, key_file: str, refs: Sequence[ModelRef]) -> Damages:
     """Those of these versions that the key's owner has not signed as they are.
 
     key_file: a public key as PEM.

@@ -14,8 +14,8 @@ from seqclass.store.registry import champion_of, pointer_problem
 from seqclass.store.root import (
     LISTED,
     MANIFEST,
-    Bad,
     DamagedError,
+    Damages,
     Record,
     Root,
     check_file,
@@ -25,16 +25,16 @@ from seqclass.store.root import (
 )
 
 
-def beside(found: Bad, bad: Bad) -> Bad:
+def beside(found: Damages, bad: Damages) -> Damages:
     """What the inventory finds wrong where nothing else has, nor in a file there."""
     paths = [item["path"].split("/") for item in bad]
     named = {"/".join(parts[:depth]) for parts in paths for depth in range(1, len(parts) + 1)}
     return [own for own in found if own["path"] not in named]
 
 
-def verify_citations(root: Root, places: Sequence[Parts]) -> Bad:
+def verify_citations(root: Root, places: Sequence[Parts]) -> Damages:
     """References of sealed folders, and of the audits of these models, that lead nowhere."""
-    removed, bad = removed_refs(root), Bad()
+    removed, bad = removed_refs(root), Damages()
     for place in places:
         manifest = readable(root, root.join(*place)) or {}
         bad += uncited(root, root.join(*place, MANIFEST), cited_by(place, manifest), removed)
@@ -44,7 +44,7 @@ def verify_citations(root: Root, places: Sequence[Parts]) -> Bad:
     return bad
 
 
-def verify_folder(root: Root, folder: str, bad: Bad) -> int:
+def verify_folder(root: Root, folder: str, bad: Damages) -> int:
     """Compare a sealed folder's files with its manifest; how many were looked at."""
     try:
         manifest = read_manifest(root, folder)
@@ -66,7 +66,7 @@ def verify_folder(root: Root, folder: str, bad: Bad) -> int:
     return 1 + len(manifest["files"])
 
 
-def verify_registry(root: Root, name: str, bad: Bad) -> int:
+def verify_registry(root: Root, name: str, bad: Damages) -> int:
     """The champion points at a version that exists, as the audit says, whose chain is whole."""
     try:
         champion = champion_of(root, name)
@@ -83,7 +83,7 @@ def verify_registry(root: Root, name: str, bad: Bad) -> int:
     return int(champion is not None)
 
 
-def _verify_report(root: Root, folder: str, manifest: Record) -> Bad:
+def _verify_report(root: Root, folder: str, manifest: Record) -> Damages:
     """A version's page, which no manifest names, is as it was drawn; older ones bear no seal."""
     path = f"{folder}/{REPORT}"
     is_named = any(entry["path"] == REPORT for entry in manifest["files"])
@@ -98,7 +98,7 @@ def _verify_report(root: Root, folder: str, manifest: Record) -> Bad:
     return [{"path": path, "problem": problem}]
 
 
-def _verify_policy(root: Root, name: str) -> Bad:
+def _verify_policy(root: Root, name: str) -> Damages:
     try:
         read_policy(root, name)
     except DamagedError as error:

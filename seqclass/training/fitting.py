@@ -60,7 +60,7 @@ class Learner:
 
 
 @dataclass(frozen=True)
-class Course:
+class FitConfig:
     """How a network is trained, and who is told of it.
 
     ``stop(update)``, where it is given, ends the training early.
@@ -76,7 +76,7 @@ class Course:
     stop: Callable[[int], bool] | None = None
 
 
-def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: Course) -> Fit:
+def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: FitConfig) -> Fit:
     """Train a network, leave its averaged weights in it, and answer ``held_back`` rows.
 
     Nothing that is learnt, and when it ends, depends on the rows held back.
@@ -113,7 +113,7 @@ class Compilation:
     frozen: Frozen | None = None
 
 
-def _compilation(learner: Learner, train: Rows, course: Course) -> Compilation:
+def _compilation(learner: Learner, train: Rows, course: FitConfig) -> Compilation:
     recipe, prior, n = course.recipe, course.log_prior, len(train)
     return Compilation(
         learner.build, recipe, recipe.update_limit(n), recipe.batch(n), recipe.rate(n),
@@ -232,7 +232,7 @@ class _Run:
         self.losses: list[float] = []
         self.kept = [v.numpy() for v in trainer.averages]
 
-    def learn(self, course: Course, last_chance: bool) -> bool:
+    def learn(self, course: FitConfig, last_chance: bool) -> bool:
         """Run to the end; False where the attempt should be begun again."""
         end = self.recipe.update_limit(self.n_rows)
         for update, order in self._chunks(end):

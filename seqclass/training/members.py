@@ -25,7 +25,7 @@ from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.padding import series_lengths
 from seqclass.training.assembly import Branch
-from seqclass.training.fitting import Build, Course, Fit, Learner, Rows, fit
+from seqclass.training.fitting import Build, Fit, FitConfig, Learner, Rows, fit
 from seqclass.training.recipe import MAX_FROZEN
 from seqclass.training.ridge import Ridge, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
@@ -150,7 +150,7 @@ class Training:
         budget = self.spec.budget_s
         return budget is not None and time.monotonic() - self.began + seconds > budget
 
-    def bounded(self) -> "Training":
+    def subsample(self) -> "Training":
         """The same with as many rows as frozen features are made of; those held back stay."""
         n = len(self.rows)
         if n <= MAX_FROZEN:
@@ -274,7 +274,7 @@ class NetworkMember:
             Learner(self.build, self.views, begin),
             Rows(self.seen[kept], training.rows.y[kept]),
             self.seen[held],
-            Course(
+            FitConfig(
                 training.spec.recipe,
                 seed,
                 partial(training.watch, self.config.name),

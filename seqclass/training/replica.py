@@ -165,7 +165,7 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]
     """
     trained: list[Trained] = []
     left_out: list[MemberReport] = []
-    bounded = training.bounded()
+    bounded = training.subsample()
     for config in (one for one in COMMITTEE if one.name in training.spec.members):
         why = why_not(trained, training)
         if why and config.name != LSTM:

@@ -45,7 +45,7 @@ class Progress(NamedTuple):
     loss: float
 
 
-Watch = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
 class _Process:
@@ -59,7 +59,7 @@ class _Process:
         theirs.close()
         self.grown = 0
 
-    def call(self, function: Callable, arguments: tuple, watch: Watch | None) -> Any:
+    def call(self, function: Callable, arguments: tuple, watch: ProgressCallback | None) -> Any:
         try:
             self._pipe.send((function, arguments))
             while isinstance(told := self._pipe.recv(), Progress):
@@ -93,7 +93,9 @@ class Workers:
         for _ in range(n_processes):
             self._free.put(None)
 
-    def call(self, function: Callable, *arguments: Any, watch: Watch | None = None) -> Any:
+    def call(
+        self, function: Callable, *arguments: Any, watch: ProgressCallback | None = None
+    ) -> Any:
         """Call a function in a process that is free, or as soon as one is; its result.
 
         watch: gets what ``report_progress`` tells there.

@@ -27,7 +27,7 @@ from seqclass.store.datasets import (
     open_dataset,
     write_rows,
 )
-from seqclass.store.formats import expand, names_of, what_of
+from seqclass.store.formats import error_summary, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.inbox import (
     DONE,
@@ -44,12 +44,12 @@ from seqclass.store.inbox import (
 )
 from seqclass.store.layout import check_inbox
 from seqclass.store.leases import locked_within
-from seqclass.store.manifests import DatasetManifest, Remarks, reading_of
+from seqclass.store.manifests import DatasetManifest, ImportSummary, reading_of
 from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
-from seqclass.store.root import Root, check_name, open_root, read_manifest, shown
+from seqclass.store.root import Root, check_name, open_root, printable, read_manifest
 from seqclass.store.staging import staging
 from tasks.data.notify import announce_arrival, announce_refusal
 
@@ -264,12 +264,12 @@ def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) 
         screen.read(path, file, terms)
     except ValueError as error:
         file.became = "quarantined"
-        file.reason = shown(" ".join(str(error).split()), LONGEST_REASON)
+        file.reason = printable(" ".join(str(error).split()), LONGEST_REASON)
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         file.became = "quarantined"
-        file.reason = f"PATH: expected rows that fit, got {what_of(error)}; correct the file"
+        file.reason = f"PATH: expected rows that fit, got {error_summary(error)}; correct the file"
 
 
 class _Screen:
@@ -294,7 +294,7 @@ class _Screen:
         own, root = f"{self.folder}/{file.digest}", self.parent.root
         screening = Screening(terms, Quarantine(root, own), self.duplicates)
         keep_infinite = self.spec.policy.infinite != "refuse"
-        names = self.spec.columns.over(names_of(self.parent.manifest))
+        names = self.spec.columns.merge(names_of(self.parent.manifest))
         tables = self.reader.read_files([path], names, None, keep_infinite, self.spec.limits)
         file.rows = f"{own}/rows.parquet"
         spool(root, file.rows, screening.passing(tables))
@@ -329,7 +329,7 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
     }
     newer = chain.from_iterable(_spooled(root, file.rows) for file in files)
 
-    def remarks() -> Remarks:
+    def remarks() -> ImportSummary:
         screenings = [file.screening for file in files if file.screening]
         for screening in screenings:
             screening.quarantine.commit(name)

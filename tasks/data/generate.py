@@ -17,8 +17,8 @@ from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
 from seqclass.synthesis.ragas.raga_series import generate_ragas
 from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec, generate_signals
+from tasks.compute.assets import describe_asset
 from tasks.compute.progress import counted
-from tasks.registry.assets import describe_asset
 
 Spec = SignalSpec | IotSpec | RagaSpec
 

@@ -24,12 +24,12 @@ from seqclass.store.datasets import Dataset, Provenance, check_parent, write_row
 from seqclass.store.formats import ColumnNames
 from seqclass.store.formats.overview import Overview
 from seqclass.store.leases import locked
-from seqclass.store.manifests import FileEntry, Remarks, SetAside, Source
+from seqclass.store.manifests import FileEntry, ImportSummary, SetAside, Source
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.staging import staging
+from tasks.compute.assets import describe_asset
 from tasks.compute.progress import counted
-from tasks.registry.assets import describe_asset
 
 
 class Imported(SetAside):
@@ -96,7 +96,7 @@ def _store(
         screening.quarantine.commit(name)
         return parent
 
-    def remarks() -> Remarks:
+    def remarks() -> ImportSummary:
         if parent is None:
             check_trainable(profile.contract(), screening.kept)
         screening.quarantine.commit(name)
@@ -104,7 +104,7 @@ def _store(
             "parents": [parent.ref] if parent else [],
             **counts_of(screening),
             "contract": asdict(profile.contract()),
-            "reading": columns.told(),
+            "reading": columns.to_record(),
         }
 
     older = parent.tables() if parent else iter(())

@@ -214,7 +214,7 @@ def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingS
     }
 
 
-class _Said(NamedTuple):
+class TestPredictions(NamedTuple):
     """Answers to the test rows: of what is registered; of members alone, by seed and name, and of
     each seed, probabilities ``(n, classes)``; of the baselines, codes ``(n,)``."""
 
@@ -230,7 +230,7 @@ def _answers(
     chosen: Split,
     assembled: Assembled,
     decision: Decision,
-) -> _Said:
+) -> TestPredictions:
     """Answer the test rows: every member of the best seed, of the others the LSTM and what they
     would register."""
     best, records = assembled.best["seed"], assembled.seeds
@@ -253,7 +253,7 @@ def _answers(
     }
     if assembled.ensemble is None:
         by_seed[best] = answers.probabilities
-    return _Said(answers, alone, by_seed, baselines)
+    return TestPredictions(answers, alone, by_seed, baselines)
 
 
 def _asked(record: SeedRecord, every: bool) -> list[str]:
@@ -305,7 +305,9 @@ def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[i
     return {channel: limits for channel, limits in found if limits is not None}
 
 
-def _scored_seed(record: SeedRecord, said: _Said, y: np.ndarray, classes: list[str]) -> SeedRecord:
+def _scored_seed(
+    record: SeedRecord, said: TestPredictions, y: np.ndarray, classes: list[str]
+) -> SeedRecord:
     """What is kept of a seed; its references are a table, of the seed that is registered."""
     own = cast(Scores, seed_scores(said.by_seed[record["seed"]], y, _offsets(record)))
     lstm = said.members[record["seed"]].get(LSTM)

@@ -16,10 +16,10 @@ from seqclass.evaluation.votes import (
     SetAccuracy,
     VotingSpec,
     accuracy_of,
-    cut,
     lead_of,
     names_of,
     set_scores,
+    sliding_windows,
     vote,
 )
 from seqclass.runtime import tensorflow
@@ -129,7 +129,7 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> Pol
     dataset = replace(dataset, is_checked=True)
     rows = unseen_rows(root, model, dataset, table)
     table = table.take(rows)
-    windows, owners = cut(dataset.values(rows), spec.voting)
+    windows, owners = sliding_windows(dataset.values(rows), spec.voting)
     pieces, piece_of_row = _pieces(table)
     owners = piece_of_row[owners]
     labels = _labels(table, piece_of_row, len(pieces), dataset.ref)

@@ -11,7 +11,7 @@ from prefect import get_run_logger, task
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.partitions import read_labels
-from seqclass.monitoring.estimate import Estimate, Sureness, estimate, expected_macro_f1
+from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
 from seqclass.store.formats import Limits
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
@@ -121,9 +121,9 @@ def _estimate(
     }
 
 
-def _sureness(table: pa.Table) -> Sureness:
+def _sureness(table: pa.Table) -> Confidence:
     confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
-    return Sureness(confidence, None if np.isnan(familiarity).any() else familiarity)
+    return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
 
 
 def quality(

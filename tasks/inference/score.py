@@ -13,7 +13,14 @@ from prefect import get_run_logger, task
 
 from seqclass.inference.answer_files import check_out, write_out
 from seqclass.inference.partitions import Partition, partitions_of
-from seqclass.inference.prediction import Part, Scorer, join_parts, opened, score_part, scorer_of
+from seqclass.inference.prediction import (
+    RowGroups,
+    Scorer,
+    join_parts,
+    opened,
+    score_part,
+    scorer_of,
+)
 from seqclass.store.formats import ColumnNames, Limits, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.parts import spool
@@ -75,7 +82,7 @@ def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None =
     out, limits = spec.out, spec.limits
     if out:
         check_out(root, out)
-    names = spec.columns.over(names_of(model.manifest))
+    names = spec.columns.merge(names_of(model.manifest))
     partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
     _spare_inputs(out, [partition.path for partition in partitions], spec.labels)
     scorer = scorer_of(model)
@@ -126,7 +133,7 @@ def score_partition(
         path = partition.path
         if not partition.is_stored:
             path = _as_wide_parquet(path, workspace, root, names, limits)
-        parts = _parts(root, Part(path, partition.is_stored, (), path != partition.path))
+        parts = _parts(root, RowGroups(path, partition.is_stored, (), path != partition.path))
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
@@ -141,7 +148,7 @@ def score_partition(
     return sum(counted)
 
 
-def _parts(root: Root, whole: Part) -> list[Part]:
+def _parts(root: Root, whole: RowGroups) -> list[RowGroups]:
     """A part for each row group of a file."""
     with opened(root, whole) as file:
         n_groups = pq.ParquetFile(file).num_row_groups
@@ -150,9 +157,9 @@ def _parts(root: Root, whole: Part) -> list[Part]:
 
 def as_meant(partition: Partition, names: ColumnNames) -> Partition:
     """The partition, known by how its file is meant as well where anything was said of it."""
-    if partition.is_stored or not names.told():
+    if partition.is_stored or not names.to_record():
         return partition
-    said = f"{partition.digest} {json.dumps(names.told(), sort_keys=True)}"
+    said = f"{partition.digest} {json.dumps(names.to_record(), sort_keys=True)}"
     digest = hashlib.sha256(said.encode()).hexdigest()[: len(partition.digest)]
     return replace(partition, digest=digest)
 
@@ -169,7 +176,7 @@ def _as_wide_parquet(
             raise ValueError(
                 f"{path}: expected a Parquet file, got {reason}; write it again"
             ) from error
-        if channels_of(schema) and not names.told():
+        if channels_of(schema) and not names.to_record():
             return path
     target = f"{workspace}/series.parquet"
     names = replace(names, unlabelled=True)

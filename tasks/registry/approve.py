@@ -12,7 +12,7 @@ from seqclass.store.audit import actor, next_moment
 from seqclass.store.leases import locked
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
-    Grounds,
+    MoveReason,
     champion_of,
     check_model,
     move_champion,
@@ -73,7 +73,7 @@ def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = N
         moment = next_moment(root, name, now)
         question = _question_about(root, wanted, moment)
         evidence = {"by": "hand", "question": question.number}
-        grounds = Grounds(said.actor, said.reason, evidence, moment)
+        grounds = MoveReason(said.actor, said.reason, evidence, moment)
         champion = champion_of(root, name)
         move = moved_to(name, champion, question.version)
         decision = decide_version(open_model(root, wanted.short), champion)
@@ -127,7 +127,7 @@ def decline_if_over(root: Root, name: str, now: datetime | None = None) -> Move 
         if question is None or not question.is_over(moment):
             return None
         evidence = {"question": question.number}
-        grounds = Grounds(actor(), unanswered(question), evidence, moment)
+        grounds = MoveReason(actor(), unanswered(question), evidence, moment)
         write_refusal(root, name, question.version, grounds)
         move = moved_to(name, champion_of(root, name), question.version)
     return {**move, "moved": False, "refused": unanswered(question)}

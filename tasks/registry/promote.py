@@ -18,7 +18,7 @@ from seqclass.store.leases import locked
 from seqclass.store.models import COMPARISON, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
-    Grounds,
+    MoveReason,
     champion_of,
     check_rollback,
     finish_move,
@@ -73,7 +73,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
         verdict = _current_verdict(model, spec)
         decision = decide_stored(verdict, champion_of(root, name), policy_rules(root, name))
         if isinstance(decision, Promote):
-            move_champion(root, name, model.version, Grounds(actor(), decision.reason, verdict))
+            move_champion(root, name, model.version, MoveReason(actor(), decision.reason, verdict))
         question = _ask(model, decision, verdict) if isinstance(decision, Ask) else None
     said = "; ".join(decision.reasons) if isinstance(decision, Refuse) else decision.reason
     said += f"; {how_to_answer(name, question)}" if question else ""
@@ -125,7 +125,7 @@ def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | 
     policy = policy_of(root, name)
     seconds = (policy.retraining if policy else RetrainSpec()).approval_s
     until = next_moment(root, name) + timedelta(seconds=seconds)
-    ask(root, name, model.version, Grounds(actor(), decision.reason, verdict), until)
+    ask(root, name, model.version, MoveReason(actor(), decision.reason, verdict), until)
     return open_question(root, name)
 
 
@@ -147,7 +147,7 @@ def promote_version(
         if refused:
             return {**moved_to(name, before, model.version), "moved": False, "refused": refused}
         evidence = {"by": "hand", **({"forced": forced} if forced else {})}
-        move_champion(root, name, model.version, Grounds(actor(), reason, evidence, now))
+        move_champion(root, name, model.version, MoveReason(actor(), reason, evidence, now))
     return {**moved_to(name, before, model.version), "refused": None}
 
 
@@ -181,7 +181,7 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
                 f"MODEL: expected a model with an earlier champion, {name} has had "
                 f"only {current}; 'seqclass promote' takes a version"
             )
-        grounds = Grounds(actor(), reason, {"by": "hand"}, now)
+        grounds = MoveReason(actor(), reason, {"by": "hand"}, now)
         move_champion(root, name, before, grounds, what="rollback")
     return moved_to(name, current, before)
 

@@ -10,9 +10,9 @@ from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import ModelDescription, reading_of
 from seqclass.store.models import REPORT, commit_model
+from tasks.compute.assets import describe_asset
 from tasks.compute.candidates import FOLDER, Candidate
 from tasks.evaluation.evaluate import Evaluated
-from tasks.registry.assets import describe_asset
 
 
 @task(name="register")

@@ -4,11 +4,11 @@ from prefect import get_run_logger, task
 
 from seqclass.store.attempts import Attempt, write_attempt
 from seqclass.store.root import open_root
-from tasks.retraining.detection import NO_WORD, NewData, Round, attempt_at
+from tasks.retraining.detection import NO_WORD, NewData, RetrainRun, attempt_at
 
 
 @task(name="begin try")
-def begin_try(new_data: NewData, turn: Round) -> int:
+def begin_try(new_data: NewData, turn: RetrainRun) -> int:
     """Note that another try begins, and return its number; ChildProcessError where none is left,
     since the last one was killed."""
     root, spec = open_root(turn.root_url), turn.spec

@@ -11,7 +11,7 @@ from seqclass.monitoring.decide import LabelEvidence
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
-from seqclass.store.manifests import CHOSEN_FROM, Remarks, reading_of
+from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
@@ -27,7 +27,7 @@ from tasks.evaluation.compare import (
 from tasks.evaluation.evaluate import Evaluated
 from tasks.registry.policy import training_within
 from tasks.retraining.detection import NewData, doubted_ids, fresh_ids
-from tasks.retraining.inspect_rows import Seen
+from tasks.retraining.inspect_rows import DataReport
 
 
 @task(name="choose rows")
@@ -55,7 +55,7 @@ def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
         "doubted": len(table) - len(rows),
     }
     chosen = f"{latest.manifest['name'][:56]}.chosen"
-    remarks = Remarks(parents=[latest.ref], reading=reading_of(latest.manifest))
+    remarks = ImportSummary(parents=[latest.ref], reading=reading_of(latest.manifest))
     provenance = Provenance(source, remarks=lambda: remarks)
     return write_rows(latest.root, chosen, _taken(latest, kept), provenance)
 
@@ -85,7 +85,11 @@ def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> Training
 
 @task(name="evaluate challenger")
 def evaluate_challenger(
-    new_data: NewData, seen: Seen, candidate: Candidate, evaluated: Evaluated, spec: RetrainSpec
+    new_data: NewData,
+    seen: DataReport,
+    candidate: Candidate,
+    evaluated: Evaluated,
+    spec: RetrainSpec,
 ) -> Verdict:
     """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
 

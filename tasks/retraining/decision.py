@@ -26,8 +26,8 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tasks.evaluation.compare import Verdict
 from tasks.registry.promote import policy_rules
-from tasks.retraining.detection import NewData, Round, attempt_at
-from tasks.retraining.inspect_rows import Compared, Seen, new_rows
+from tasks.retraining.detection import NewData, RetrainRun, attempt_at
+from tasks.retraining.inspect_rows import Compared, DataReport, new_rows
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
 AWAITS = "awaits approval"
@@ -65,10 +65,10 @@ class Challenge(NamedTuple):
 @task(name="apply decision")
 def apply_decision(
     new_data: NewData,
-    seen: Seen,
+    seen: DataReport,
     challenge: Challenge | None,
     workspace: str,
-    turn: Round,
+    turn: RetrainRun,
 ) -> Outcome:
     """Promote or refuse the challenger, if there is one, or ask a person about it, and seal the
     record of the retraining.
@@ -100,7 +100,7 @@ def apply_decision(
 
 
 @task(name="end what was cut short")
-def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
+def resume_interrupted(name: str, root_url: str) -> list[Outcome]:
     """Carry out decisions of retrainings that were killed right after they had sealed them."""
     root = open_root(root_url)
     with locked(root, "models", name):
@@ -112,7 +112,7 @@ def end_what_was_cut_short(name: str, root_url: str) -> list[Outcome]:
 
 
 @task(name="note failure")
-def note_failure(new_data: NewData, error: str, turn: Round) -> Outcome | None:
+def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | None:
     """Keep what a try failed with; after the last one, seal that as the decision and return it."""
     root, name = open_root(turn.root_url), new_data.name
     attempt = attempt_at(root, new_data)
@@ -142,7 +142,7 @@ def _waited_s(root: Root, new_data: NewData) -> float:
     return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 1)
 
 
-def _look(new_data: NewData, seen: Seen) -> Outcome:
+def _look(new_data: NewData, seen: DataReport) -> Outcome:
     """The outcome where no challenger was trained."""
     return {
         "decision": NOTHING_NEW,

@@ -20,7 +20,7 @@ from seqclass.store.retrainings import (
     retrainings_of,
     suspect_labels,
 )
-from seqclass.store.root import Bad, Root, open_root
+from seqclass.store.root import Damages, Root, open_root
 from tasks.evaluation.compare import pairs_of
 
 
@@ -42,7 +42,7 @@ class NewData:
 
 
 @dataclass(frozen=True)
-class Round:
+class RetrainRun:
     """One retraining of a model: how, under which lease, and when it began; ``simulated``: the
     time of its acts, where that is not the present."""
 
@@ -61,7 +61,7 @@ NO_WORD = "its process was ended without a word"
 @task(name="detect new data")
 def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> NewData:
     """What has come for a model, and why it need not be looked at now, if it need not."""
-    bad = Bad()
+    bad = Damages()
     new_data = find_new_data(open_root(root_url), name, spec, now, bad)
     for item in bad:
         get_run_logger().warning("left out, damaged: %s: %s", item["path"], item["problem"])
@@ -70,7 +70,7 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
     return new_data
 
 
-def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Bad) -> NewData:
+def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Damages) -> NewData:
     """What the task returns. An attempt at rows that wait for nothing any more is over."""
     new_data, latest = _standing(root, name)
     rows, waiting = 0, _nothing_new(new_data)

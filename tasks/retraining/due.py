@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.policy import ModelPolicy, spec_under
 from seqclass.policies import policy_of
 from seqclass.store.datasets import Dataset
-from seqclass.store.root import Bad, open_root
+from seqclass.store.root import Damages, open_root
 from tasks.retraining.detection import find_new_data, look_at_undecided
 
 
@@ -36,7 +36,7 @@ def find_due(now: datetime, root_url: str) -> Due:
 def _rank(latest: Dataset, name: str, now: datetime) -> tuple[int, int] | None:
     """None where nothing is to be done."""
     policy = policy_of(latest.root, name) or ModelPolicy()
-    new_data = find_new_data(latest.root, name, spec_under(policy, None), now, Bad())
+    new_data = find_new_data(latest.root, name, spec_under(policy, None), now, Damages())
     if new_data.waiting:
         return None
     return -policy.priority, latest.manifest["n_series"]

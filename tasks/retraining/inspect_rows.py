@@ -44,7 +44,7 @@ class Compared(TypedDict):
     compared: int
 
 
-class Seen(TypedDict):
+class DataReport(TypedDict):
     """What new rows look like. changed: whether quality or rows have; resting: why no challenger
     is worth a training; words: what was found."""
 
@@ -58,7 +58,7 @@ class Seen(TypedDict):
 
 
 @dataclass(frozen=True)
-class Said:
+class Predictions:
     """What a model says of rows: labels (None where unknown), answers, confidence, known or not."""
 
     labels: list[str | None]
@@ -75,7 +75,7 @@ class Series(NamedTuple):
 
 
 @task(name="inspect new rows")
-def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url: str) -> Seen:
+def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url: str) -> DataReport:
     """Quality first, then drift; a table, a picture and words are stored in the workspace.
 
     ``changed`` says whether either has moved, ``words`` what was found, and ``resting`` why no
@@ -92,7 +92,7 @@ def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url:
     _store(root, workspace, drift)
     words = [*([quality_words(quality)] if quality else []), drift_words(drift)]
     changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
-    seen: Seen = {
+    seen: DataReport = {
         "rows": len(rows),
         "labelled": sum(label is not None for label in now.labels),
         "quality": quality,
@@ -106,7 +106,7 @@ def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url:
     return seen
 
 
-def _resting(now: Said, changed: bool, spec: RetrainSpec) -> str | None:
+def _resting(now: Predictions, changed: bool, spec: RetrainSpec) -> str | None:
     if not any(now.labels):
         return "no new row has a label: there is nothing to learn"
     if spec.when == "changed" and not changed:
@@ -127,11 +127,11 @@ def _some(rows: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
-def held_out(model: Model) -> Said:
+def held_out(model: Model) -> Predictions:
     """What a model said of its own test rows."""
     with model.root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file)
-    return Said(
+    return Predictions(
         table["label"].to_pylist(),
         table["prediction"].to_pylist(),
         table["confidence"].to_numpy(),
@@ -139,7 +139,7 @@ def held_out(model: Model) -> Said:
     )
 
 
-def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
+def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Predictions:
     decision, classes = Decision(**decision_of(model.manifest)), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
     found = workers().call(answer_rows, dataset, rows, path, channels)
@@ -148,10 +148,10 @@ def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Said:
     reasons = reasons_of(confidence, found.get("p_value"), decision)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
     answers = [classes[code] for code in predict_labels(probabilities, decision.offsets)]
-    return Said(labels, answers, confidence, np.array([why is None for why in reasons]))
+    return Predictions(labels, answers, confidence, np.array([why is None for why in reasons]))
 
 
-def _quality(before: Said, now: Said, spec: RetrainSpec) -> QualityChange | None:
+def _quality(before: Predictions, now: Predictions, spec: RetrainSpec) -> QualityChange | None:
     """None where no new row has a label."""
     then, lately = _hits(before), _hits(now)
     if not then.rows or not lately.rows:
@@ -159,14 +159,16 @@ def _quality(before: Said, now: Said, spec: RetrainSpec) -> QualityChange | None
     return quality_change(then, lately, spec.significance, spec.least_drop)
 
 
-def _hits(said: Said) -> Hits:
+def _hits(said: Predictions) -> Hits:
     """Of the rows that have a label."""
     pairs = zip(said.answers, said.labels, strict=True)
     right = [answer == label for answer, label in pairs if label]
     return Hits(sum(right), len(right))
 
 
-def _drift(champion: Model, new: Series, before: Said, now: Said, spec: DriftSpec) -> Drift:
+def _drift(
+    champion: Model, new: Series, before: Predictions, now: Predictions, spec: DriftSpec
+) -> Drift:
     """The champion's training rows against the new ones; what it says of held-out rows against
     what it says of new ones, since it is surer of rows that it was trained on."""
     if len(new.rows) < spec.least_rows:

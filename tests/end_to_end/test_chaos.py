@@ -28,7 +28,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
-from seqclass.store.registry import Grounds, champion_of, move_champion, open_model
+from seqclass.store.registry import MoveReason, champion_of, move_champion, open_model
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED
@@ -127,7 +127,7 @@ def champion(root: Root, name: str, candidate: Path) -> None:
         own = Candidate(name, SPEC, workspace, root.url)
         ref = register.fn(own, read_evaluated(root, workspace), name)
     version = open_model(root, ref).version
-    move_champion(root, name, version, Grounds("me", "", {}, NOW))
+    move_champion(root, name, version, MoveReason("me", "", {}, NOW))
 
 
 def seconds_of(case: Case) -> dict[int, float]:

@@ -17,7 +17,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
 from seqclass.store.models import model_versions
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from tests.support.deeds import DATASET, DEEDS, FIRST_VERSIONS, MODEL
 from tests.support.places import NOW, REPOSITORY
@@ -97,7 +97,7 @@ def test_eight_processes_at_once_lose_and_tear_nothing(
     store_series(root, DATASET)
     for number in range(FIRST_VERSIONS):
         version = store_version(root, MODEL).version
-        move_champion(root, MODEL, version, Grounds("me", "", {}, NOW.replace(second=number)))
+        move_champion(root, MODEL, version, MoveReason("me", "", {}, NOW.replace(second=number)))
     lines = work_at_once(root, tmp_path / "logs")
     n_moves = check_moves(root, lines)
     check_rows(root, lines)

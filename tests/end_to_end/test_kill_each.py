@@ -34,7 +34,7 @@ from seqclass.store.intents import intending
 from seqclass.store.models import model_versions
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning, remove_items
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import staging
@@ -143,13 +143,13 @@ def n_rows(root: Root) -> int:
 def two_versions(root: Root, _: Path) -> None:
     for number in (1, 2):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        move_champion(root, "m", version, MoveReason("me", "why", {}, NOW.replace(second=number)))
 
 
 def three_versions(root: Root, files: Path) -> None:
     two_versions(root, files)
     version = store_version(root, "m").version
-    move_champion(root, "m", version, Grounds("me", "", {}, NOW.replace(second=3)))
+    move_champion(root, "m", version, MoveReason("me", "", {}, NOW.replace(second=3)))
 
 
 def prune(root: Root) -> None:

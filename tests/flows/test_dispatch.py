@@ -12,7 +12,7 @@ from prefect.settings import temporary_settings
 from flows.dispatch import has_lost_run, start_retrainings
 from flows.service.server import Service, client_of, client_settings, mark_environment
 from flows.service.worker import deploy, make_pool
-from seqclass.store.leases import LEASE_S, claimed
+from seqclass.store.leases import LEASE_S, try_lock
 from seqclass.store.root import Root
 from tests.support.commands import HOLDER
 from tests.support.servers import kept_server
@@ -64,7 +64,7 @@ def test_a_model_whose_machine_is_lost_is_free_after_its_lease(
 
 
 def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> None:
-    with claimed(root, *LEASE):
+    with try_lock(root, *LEASE):
         assert not has_lost_run(begun, root)
         assert start_retrainings(["toy"], root) == []
     assert start_retrainings(["toy"], root) == ["toy"]

@@ -12,10 +12,10 @@ import pytest
 
 from seqclass.pages.catalogue import write_all
 from seqclass.store.models import Model, commit_model
-from seqclass.store.registry import Grounds, move_champion, write_refusal
+from seqclass.store.registry import MoveReason, move_champion, write_refusal
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
-from seqclass.store.terms import moments, terms_of
+from seqclass.store.tenures import moments, tenures_of
 from tests.support.chromium import browse
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -31,9 +31,11 @@ def moved(root: Root) -> None:
         store_version(root, "m", metrics=SCORES)
         if number < 2:
             version, now = f"v{number + 1}", NOW + number * DAY
-            move_champion(root, "m", version, Grounds("me", f"reason {number}", {}, now))
-    write_refusal(root, "m", "v3", Grounds("me", "worse", {}, NOW + 2 * DAY))
-    move_champion(root, "m", "v1", Grounds("you", "complaints", {}, NOW + 3 * DAY), what="rollback")
+            move_champion(root, "m", version, MoveReason("me", f"reason {number}", {}, now))
+    write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + 2 * DAY))
+    move_champion(
+        root, "m", "v1", MoveReason("you", "complaints", {}, NOW + 3 * DAY), what="rollback"
+    )
 
 
 def test_who_answered_on_a_day_is_told_with_the_reason(
@@ -58,7 +60,7 @@ def test_a_model_whose_only_version_was_refused_has_a_history_without_answers(
     root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
     store_version(root, "m", metrics=SCORES)
-    write_refusal(root, "m", "v1", Grounds("me", "worse", {}, NOW))
+    write_refusal(root, "m", "v1", MoveReason("me", "worse", {}, NOW))
     assert seqclass("history", "m") == (0, "m: no version answered\n", "")
     assert seqclass_json("history", "m", "--at", "2026-01-04")["answered"] == []
 
@@ -79,7 +81,7 @@ def test_a_time_with_a_zone_is_meant_in_that_zone() -> None:
 
 def test_terms_end_where_the_next_begins(root: Root) -> None:
     moved(root)
-    terms = terms_of(root, "m")
+    terms = tenures_of(root, "m")
     assert [term.version for term in terms] == ["v1", "v2", "v1"]
     assert [term.until for term in terms] == [*(term.since for term in terms[1:]), None]
 

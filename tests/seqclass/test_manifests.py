@@ -19,7 +19,7 @@ def test_a_model_knows_the_dataset_that_its_rows_were_chosen_from() -> None:
 
 def test_files_are_read_as_usual_where_nothing_was_kept_of_it() -> None:
     assert names_of({}) == ColumnNames()
-    told = ColumnNames(series_id="unit", ignore=("note",)).told()
+    told = ColumnNames(series_id="unit", ignore=("note",)).to_record()
     assert names_of({"reading": told}) == ColumnNames(series_id="unit", ignore=("note",))
 
 

@@ -17,7 +17,7 @@ from flows.service.automations import find
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.policies import set_policy
 from seqclass.store.approvals import ask
-from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
 from tasks.data.notify import announce_refusal
 from tasks.retraining.announce import announce_move, announce_question
@@ -78,10 +78,10 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
     move_champion(
-        root, "toy", store_version(root, "toy", **known).version, Grounds("me", "", {}, NOW)
+        root, "toy", store_version(root, "toy", **known).version, MoveReason("me", "", {}, NOW)
     )
     asked = store_version(root, "toy", **known)
-    ask(root, "toy", asked.version, Grounds("me", "not worse", {}, NOW), datetime.now(UTC))
+    ask(root, "toy", asked.version, MoveReason("me", "not worse", {}, NOW), datetime.now(UTC))
     store_series(root, n=90)
     policy = ModelPolicy(owner="ann", due_s=60)
     set_policy(root, "toy", policy, "", NOW + timedelta(seconds=1))

@@ -14,9 +14,9 @@ CSV = "series_id,label,step,x\n" + "".join(
 
 HOLDER = """
 import os, signal, sys
-from seqclass.store.leases import claimed
+from seqclass.store.leases import try_lock
 from seqclass.store.root import open_root
-with claimed(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
+with try_lock(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
     assert own
     os.kill(os.getpid(), signal.SIGKILL)
 """

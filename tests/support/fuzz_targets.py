@@ -28,10 +28,10 @@ from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of, champions_before, open_model
 from seqclass.store.retrainings import last_settled, retrainings_of, suspect_labels
-from seqclass.store.root import Bad, Root, _digest_of, open_root
+from seqclass.store.root import Damages, Root, _digest_of, open_root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.studies import open_study
-from seqclass.store.terms import terms_of
+from seqclass.store.tenures import tenures_of
 from tests.support.places import NOW
 from tests.support.records import RECORDS, SEALED, store_every_record
 from tests.support.whole_files import whole_files
@@ -127,14 +127,14 @@ def look(root: Root) -> None:
 
 
 def _reads(root: Root) -> Iterator[Callable[[], object]]:
-    bad = Bad()
+    bad = Damages()
     yield lambda: verify_tree(root)
     yield lambda: showable(root, "datasets", list_datasets(root, bad), bad)
     yield lambda: showable(root, "models", list_models(root, bad), bad)
     yield lambda: champion_of(root, "m")
     yield lambda: open_model(root, "m").check()
     yield lambda: list(champions_before(root, "m"))
-    yield lambda: terms_of(root, "m", bad)
+    yield lambda: tenures_of(root, "m", bad)
     yield lambda: open_study(root, "toy")
     yield lambda: ScoreSet(root, "m", "v1", "toy", "0" * 16).table()
     yield lambda: suspect_labels(root, retrainings_of(root, "m", bad))

@@ -16,7 +16,7 @@ from seqclass.networks.outputs import answer_in_batches
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture
-from seqclass.training.fitting import Course, Fit, Learner, Rows, fit
+from seqclass.training.fitting import Fit, FitConfig, Learner, Rows, fit
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 
@@ -109,4 +109,4 @@ def fit_lines(
     views = ViewsBuilder(fit_scaling(rows.x))
     build = NetworkBuilder(3, views().output_shape[-1] - 1, 1, SMALL)
     held = rows.x if held is None else held
-    return fit(Learner(build, views), rows, held, Course(recipe, seed, quiet))
+    return fit(Learner(build, views), rows, held, FitConfig(recipe, seed, quiet))

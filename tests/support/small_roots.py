@@ -12,7 +12,7 @@ from seqclass.policies import set_policy
 from seqclass.store.inventory import digest_of, keep, listing
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.references import StudyRef
-from seqclass.store.registry import Grounds, write_refusal
+from seqclass.store.registry import MoveReason, write_refusal
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import MANIFEST, Root
 from seqclass.store.scores import TABLE, ScoreSet
@@ -34,7 +34,7 @@ def store_all(root: Root) -> None:
         keep_pages(root, [path], version, lambda: "<html>report</html>")
         if number < 2:
             make_champion(root, "m", version, number)
-    write_refusal(root, "m", "v3", Grounds("me", "worse", {}, NOW + timedelta(seconds=2)))
+    write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + timedelta(seconds=2)))
     set_policy(root, "m", ModelPolicy(owner="ann"), "why", NOW + timedelta(seconds=3))
     _store_records(root, old.ref)
 

@@ -13,7 +13,7 @@ import pytest
 from seqclass.store import objects
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import Model, commit_model
-from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
@@ -74,7 +74,7 @@ def store_version(
 
 def make_champion(root: Root, name: str, version: str, second: int = 0) -> None:
     """Move the champion, so many seconds after ``NOW``."""
-    move_champion(root, name, version, Grounds("me", "why", {}, NOW + timedelta(seconds=second)))
+    move_champion(root, name, version, MoveReason("me", "why", {}, NOW + timedelta(seconds=second)))
 
 
 def store_champion(root: Root, name: str, second: int = 0, **description: object) -> Model:

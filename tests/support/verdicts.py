@@ -12,7 +12,7 @@ from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tasks.evaluation.compare import verdict_of
 from tasks.retraining.decision import Challenge
-from tasks.retraining.detection import NewData, Round
+from tasks.retraining.detection import NewData, RetrainRun
 from tests.support.evidence import WORSE, evidence
 from tests.support.places import NOW
 from tests.support.stored import SCORES, store_champion, store_series, store_version
@@ -42,7 +42,7 @@ def apply_verdict(
     known = next(iter(root.names("datasets", "toy")))
     new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", 30)
     spec = spec or RetrainSpec()
-    turn = Round("toy", spec, "", now or NOW, root.url, now)
+    turn = RetrainRun("toy", spec, "", now or NOW, root.url, now)
     judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
         return tasks.retraining.decision.apply_decision.fn(

@@ -21,7 +21,7 @@ from seqclass.screening.policy import Policy
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.inbox import DONE, look_at, missing_end, put_away
-from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root, write_manifest
 from seqclass.store.rows import from_dense
 from tasks.data.notify import announce_arrival
@@ -482,7 +482,7 @@ def test_new_rows_are_announced_for_each_model_of_their_dataset(
     for model, dataset in (("line", "toy"), ("other", "elsewhere"), ("second", "toy")):
         manifest = {"name": model, "files": [], "dataset": f"datasets/{dataset}@0"}
         write_manifest(root, root.join("models", model, "v1"), manifest)
-        move_champion(root, model, "v1", Grounds("me", "why", {}, NOW))
+        move_champion(root, model, "v1", MoveReason("me", "why", {}, NOW))
     announce_arrival(root, "datasets/toy@1", 4)
     found = until(told_of(root, 2), 20)
     assert {event["payload"]["model"] for event in found} == {"line", "second"}

@@ -17,12 +17,12 @@ from seqclass.store.attempts import (
     write_attempt,
 )
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.leases import claimed
+from seqclass.store.leases import try_lock
 from seqclass.store.retrainings import retrainings_of
-from seqclass.store.root import Bad, Root
+from seqclass.store.root import Damages, Root
 from tasks.retraining.attempts import begin_try
 from tasks.retraining.decision import note_failure
-from tasks.retraining.detection import NewData, Round, find_new_data
+from tasks.retraining.detection import NewData, RetrainRun, find_new_data
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 
@@ -39,12 +39,12 @@ def waiting(root: Root) -> Root:
 
 
 def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> NewData:
-    return find_new_data(root, "toy", spec, now, Bad())
+    return find_new_data(root, "toy", spec, now, Damages())
 
 
 def attempt(root: Root, now: datetime, spec: RetrainSpec = SPEC, error: str = "") -> Any:
     """A try, which fails where there is an error and else is killed; what it decides."""
-    found, turn = news(root, now, spec), Round("toy", spec, "", now, root.url)
+    found, turn = news(root, now, spec), RetrainRun("toy", spec, "", now, root.url)
     assert found.waiting is None
     with disable_run_logger():
         try:
@@ -132,7 +132,7 @@ def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:
     attempt(waiting, NOW)
     assert not is_overdue(waiting, later(FIRST_WAIT_S - 1))
     assert is_overdue(waiting, later(FIRST_WAIT_S))
-    with claimed(waiting, "retraining", "models", "toy"):
+    with try_lock(waiting, "retraining", "models", "toy"):
         assert not is_overdue(waiting, later(FIRST_WAIT_S))
 
 

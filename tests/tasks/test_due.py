@@ -15,7 +15,7 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.policies import set_policy
 from seqclass.store.datasets import open_checked, open_dataset
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Bad, Root
+from seqclass.store.root import Damages, Root
 from seqclass.store.staging import staging
 from tasks.retraining.detection import find_new_data, fresh_ids
 from tasks.retraining.due import Due, find_due
@@ -97,7 +97,7 @@ def test_a_model_without_news_costs_six_reads_however_long_its_history(
 
 def test_rows_whose_digests_were_compared_are_read_without_it(root: Root) -> None:
     kept(root, "a", 60)
-    new_data = find_new_data(root, "a", RetrainSpec(debounce_s=0), LATER, Bad())
+    new_data = find_new_data(root, "a", RetrainSpec(debounce_s=0), LATER, Damages())
     found = []
     for opened in (open_dataset, open_checked):
         with reads_of(root) as reads:

@@ -25,10 +25,10 @@ from seqclass.monitoring.retraining import RetrainSpec
 from seqclass.networks.architecture import Architecture
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
-from seqclass.store.leases import claimed
+from seqclass.store.leases import try_lock
 from seqclass.store.models import model_versions
 from seqclass.store.registry import (
-    Grounds,
+    MoveReason,
     champion_of,
     move_champion,
     open_model,
@@ -116,12 +116,12 @@ def test_without_new_rows_nothing_is_done(kept: tuple[Root, Path], seqclass: Com
 
 def test_a_second_retraining_of_a_model_ends_at_once(kept: tuple[Root, Path]) -> None:
     root, _ = kept
-    with claimed(root, "retraining", "models", "toy") as is_free:
+    with try_lock(root, "retraining", "models", "toy") as is_free:
         assert is_free
         found = retrain(root)
     assert found["decision"] == "nothing new"
     assert found["reasons"][0].startswith("another retraining of this model is running")
-    with claimed(root, "retraining", "models", "toy") as is_free:
+    with try_lock(root, "retraining", "models", "toy") as is_free:
         assert is_free
 
 
@@ -316,11 +316,11 @@ def test_what_can_t_be_a_name_has_no_versions(root: Root, name: str) -> None:
 def test_rollbacks_go_back_step_by_step(root: Root) -> None:
     for number in range(3):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        move_champion(root, "m", version, MoveReason("me", "why", {}, NOW.replace(second=number)))
     steps = []
     while (before := previous_champion(root, "m")) is not None:
         later = NOW + timedelta(minutes=1 + len(steps))
-        move_champion(root, "m", before, Grounds("me", "back", {}, later), what="rollback")
+        move_champion(root, "m", before, MoveReason("me", "back", {}, later), what="rollback")
         steps.append(before)
     assert steps == ["v2", "v1"]
 

@@ -24,7 +24,7 @@ from pyarrow.csv import read_csv
 from pyarrow.json import read_json
 
 from seqclass.inference.blocks import BATCH_ROWS, predict_block, spans
-from seqclass.inference.prediction import BLOCK_VALUES, Part, _tables, answer_rows, scorer_of
+from seqclass.inference.prediction import BLOCK_VALUES, RowGroups, _tables, answer_rows, scorer_of
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
@@ -99,7 +99,7 @@ def test_a_long_series_among_short_ones_pads_few_of_them(
     path = str(tmp_path / "long.parquet")
     pq.write_table(table, path)
     scorer = scorer_of(open_model(scored, "toy@v1"))
-    blocks = list(_tables(scored, Part(path, is_stored, (0,)), scorer))
+    blocks = list(_tables(scored, RowGroups(path, is_stored, (0,)), scorer))
     padded = [len(block) * max(block["n_steps"].to_pylist()) for block in blocks]
     assert max(padded) <= BLOCK_VALUES
     assert [name for block in blocks for name in block["series_id"].to_pylist()] == ids

@@ -17,10 +17,10 @@ from seqclass.store.audit import entry_name, read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
 from seqclass.store.leases import locked
-from seqclass.store.registry import Grounds, champion_since, move_champion
+from seqclass.store.registry import MoveReason, champion_since, move_champion
 from seqclass.store.retrainings import retrainings_of
-from seqclass.store.root import Bad, Root
-from seqclass.store.terms import terms_of
+from seqclass.store.root import Damages, Root
+from seqclass.store.tenures import tenures_of
 from tasks.registry.promote import promote_version, roll_back
 from tasks.retraining.detection import find_new_data
 from tests.support.places import NOW
@@ -42,7 +42,7 @@ def test_a_move_bears_the_time_at_which_it_was_made(root: Root) -> None:
     assert before <= moved <= datetime.now(UTC)
     assert moment(champion_since(root, "toy")) == moved
     assert before <= moment(retrainings_of(root, "toy")[-1]["created"]) <= moved
-    first, second = terms_of(root, "toy")
+    first, second = tenures_of(root, "toy")
     assert (first.until, second.since) == (moved, moved)
     just_before = (before, before + timedelta(microseconds=1))
     assert [t.version for t in (first, second) if t.overlaps(*just_before)] == ["v1"]
@@ -64,7 +64,7 @@ def test_who_waits_for_the_lock_takes_the_time_within_it(
     with locked(root, "models", "toy"):
         waiting.start()
         waiting.join(0.3)
-        move_champion(root, "toy", "v2", Grounds("me", "first", {}))
+        move_champion(root, "toy", "v2", MoveReason("me", "first", {}))
         released = datetime.now(UTC)
     waiting.join()
     *_, first, second = read_audit(root, "toy")
@@ -75,7 +75,7 @@ def test_who_waits_for_the_lock_takes_the_time_within_it(
 def test_a_clock_that_is_behind_makes_no_entry_earlier_than_the_one_before(root: Root) -> None:
     store_two(root)
     ahead = datetime.now(UTC) + timedelta(hours=1)
-    move_champion(root, "toy", "v2", Grounds("me", "its clock is ahead", {}, ahead))
+    move_champion(root, "toy", "v2", MoveReason("me", "its clock is ahead", {}, ahead))
     roll_back(root, "toy", "why")
     apply_verdict(root, VERDICT, now=NOW)
     times = [moment(entry["time"]) for entry in read_audit(root, "toy")]
@@ -120,10 +120,10 @@ def test_a_cool_down_counts_from_the_decision(root: Root) -> None:
     store_series(root, n=90)
     spec = RetrainSpec(cool_down_s=3600)
     decided = moment(retrainings_of(root, "toy")[-1]["created"])
-    early = find_new_data(root, "toy", spec, decided + timedelta(seconds=3599), Bad()).waiting
+    early = find_new_data(root, "toy", spec, decided + timedelta(seconds=3599), Damages()).waiting
     assert early is not None
     assert early.startswith("the last training was 3599 s ago")
-    late = find_new_data(root, "toy", spec, decided + timedelta(seconds=3600), Bad())
+    late = find_new_data(root, "toy", spec, decided + timedelta(seconds=3600), Damages())
     assert late.waiting is None
 
 

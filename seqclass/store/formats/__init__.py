@@ -23,8 +23,17 @@ from seqclass.store.formats.workbook import read_workbook
 from seqclass.store.root import irregular
 
 __all__ = [
-    "ColumnNames", "Limits", "RefusalError", "expand", "file_groups", "limits_of", "names_of",
-    "read_files", "read_group", "refusing", "what_of",
+    "ColumnNames",
+    "Limits",
+    "RefusalError",
+    "error_summary",
+    "expand",
+    "file_groups",
+    "limits_of",
+    "names_of",
+    "read_files",
+    "read_group",
+    "refusing",
 ]  # fmt: skip
 
 
@@ -65,10 +74,10 @@ def refusing(path: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        raise refusal(path, "a sound file", what_of(error), "write it again") from error
+        raise refusal(path, "a sound file", error_summary(error), "write it again") from error
 
 
-def what_of(error: Exception) -> str:
+def error_summary(error: Exception) -> str:
     """The first line of what a library says, or the kind of its error."""
     return str(error).strip().split("\n")[0] or type(error).__name__
 

@@ -38,7 +38,7 @@ ROW = ""
 
 
 @dataclass
-class Survey:
+class SeriesIndex:
     """Which series a table has: ``codes`` by first appearance, the rows of each, and order; and
     which labels."""
 
@@ -75,9 +75,9 @@ def survey_rows(
     reading: Reading,
     first_row: int,
     doubts: Sequence[Question] = (),
-) -> Survey:
+) -> SeriesIndex:
     """Count every series' rows; refuse what is no long table, ``doubts`` about it included."""
-    survey, last, row, names = Survey(), 0, first_row, reading.names
+    survey, last, row, names = SeriesIndex(), 0, first_row, reading.names
     order, step = FileOrder(path, names), None
     for whole in tables:
         if row == first_row:
@@ -120,7 +120,7 @@ def _refuse_nameless(path: str, table: pa.Table, first_row: int) -> None:
 
 def gather(
     path: str,
-    survey: Survey,
+    survey: SeriesIndex,
     read: Callable[[], Iterator[pa.Table]],
     reading: Reading,
     first_row: int,
@@ -131,7 +131,7 @@ def gather(
     parts = survey.parts(first.num_columns)
     tables = chain((first,), tables)
     cut = _in_turn(tables, _sizes(survey, parts)) if survey.together else (
-        _by_way_of_a_file(tables, survey, parts)
+        _external_shuffle(tables, survey, parts)
     )  # fmt: skip
     for table in cut:
         yield _long_rows(path, table, reading)
@@ -147,7 +147,7 @@ def _numbered(
         row += len(table)
 
 
-def _sizes(survey: Survey, parts: np.ndarray) -> list[int]:
+def _sizes(survey: SeriesIndex, parts: np.ndarray) -> list[int]:
     return np.bincount(parts, survey.counts[: len(parts)]).astype(int).tolist()
 
 
@@ -165,8 +165,8 @@ def _in_turn(tables: Iterator[pa.Table], sizes: list[int]) -> Iterator[pa.Table]
             place += 1
 
 
-def _by_way_of_a_file(
-    tables: Iterator[pa.Table], survey: Survey, parts: np.ndarray
+def _external_shuffle(
+    tables: Iterator[pa.Table], survey: SeriesIndex, parts: np.ndarray
 ) -> Iterator[pa.Table]:
     """Write pieces of every part to a file without a name, which no end leaves behind."""
     pieces: list[list[tuple[int, int]]] = [[] for _ in range(int(parts[-1]) + 1)]

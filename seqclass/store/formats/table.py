@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.store.formats.hints import NAME, option
-from seqclass.store.manifests import ModelDescription, ReadingRecord, Remarks, reading_of
-from seqclass.store.root import shown
+from seqclass.store.manifests import ImportSummary, ModelDescription, ReadingRecord, reading_of
+from seqclass.store.root import printable
 from seqclass.store.rows import KNOWN_COLUMNS
 
 if TYPE_CHECKING:
@@ -74,18 +74,18 @@ class ColumnNames:
         """The file's name of one of our own columns."""
         return next((name for name, role in self.roles.items() if role == own), own)
 
-    def over(self, older: "ColumnNames") -> "ColumnNames":
+    def merge(self, older: "ColumnNames") -> "ColumnNames":
         """These words, and the older ones where these say nothing."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(older, **{name: value for name, value in said.items() if value})
 
-    def told(self) -> ReadingRecord:
+    def to_record(self) -> ReadingRecord:
         """What was said, for a manifest; ``names_of`` reads it."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
         return typed(ReadingRecord, said)
 
 
-def names_of(manifest: Remarks | ModelDescription) -> ColumnNames:
+def names_of(manifest: ImportSummary | ModelDescription) -> ColumnNames:
     """How the files of a dataset or model were read, by its manifest."""
     known = {field.name for field in fields(ColumnNames)}
     stored: dict[str, Any] = {k: v for k, v in reading_of(manifest).items() if k in known}
@@ -118,7 +118,7 @@ def refusal(
 ) -> RefusalError:
     """An error about a file; rows count from 1, a header line included, blank lines not."""
     where = path if row is None else f"{path}, row {row}"
-    parts = shown(expected), shown(got), shown(next_step, LONGEST_STEP)
+    parts = printable(expected), printable(got), printable(next_step, LONGEST_STEP)
     return RefusalError("{}: expected {}, got {}; {}".format(where, *parts))
 
 

@@ -10,10 +10,10 @@ from seqclass.evaluation.votes import (
     UNDECIDED,
     VotingSpec,
     accuracy_of,
-    cut,
     lead_of,
     names_of,
     set_scores,
+    sliding_windows,
     vote,
 )
 
@@ -29,7 +29,7 @@ def test_windows_cover_every_step_of_their_piece_and_no_other(
     x = np.full((len(lengths), 40, 1), np.nan, dtype=np.float32)
     for piece, length in enumerate(lengths):
         x[piece, :length, 0] = 100 * piece + np.arange(length)
-    windows, owners = cut(x, VotingSpec(window, min(hop, window)))
+    windows, owners = sliding_windows(x, VotingSpec(window, min(hop, window)))
     for piece, length in enumerate(lengths):
         own = windows[owners == piece]
         assert set(own[np.isfinite(own)]) == set(100 * piece + np.arange(length))

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from seqclass.monitoring.estimate import Sureness, drift_of, estimate, expected_macro_f1
+from seqclass.monitoring.estimate import Confidence, drift_of, estimate, expected_macro_f1
 
 DRAWS = 200
 
 
 def answered(
     rng: np.random.Generator, n: int, slope: float, boast: float, noise: float = 0.0
-) -> tuple[np.ndarray, Sureness]:
+) -> tuple[np.ndarray, Confidence]:
     """Answers of a model of two classes that is surer (``boast`` above 1) than it should be; noise
     on what it sees is what it was not calibrated for."""
     x = rng.normal(size=n)
@@ -19,7 +19,7 @@ def answered(
     seen = x + noise * rng.normal(size=n)
     p = 1 / (1 + np.exp(-boast * slope * seen))
     said = p > 0.5
-    return said == y, Sureness(np.where(said, p, 1 - p), None)
+    return said == y, Confidence(np.where(said, p, 1 - p), None)
 
 
 @pytest.mark.parametrize("n_test", [40, 100, 400])
@@ -57,11 +57,11 @@ def test_a_drift_is_told_and_nothing_is_promised() -> None:
 def test_series_unlike_the_training_series_are_a_drift_however_sure_the_answers_are() -> None:
     rng = np.random.default_rng(0)
     confidence = np.full(100, 0.9)
-    old, like = (Sureness(confidence, rng.random(100)) for _ in range(2))
-    unlike = Sureness(confidence, rng.random(100) ** 4)
+    old, like = (Confidence(confidence, rng.random(100)) for _ in range(2))
+    unlike = Confidence(confidence, rng.random(100) ** 4)
     assert drift_of(old, like) is None
     assert "how like the training series" in str(drift_of(old, unlike))
-    assert drift_of(Sureness(confidence, None), unlike) is None
+    assert drift_of(Confidence(confidence, None), unlike) is None
 
 
 def test_macro_f1_is_that_of_calibrated_answers() -> None:

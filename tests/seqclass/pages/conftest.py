@@ -10,7 +10,7 @@ import pytest
 from seqclass.pages import catalogue
 from seqclass.pages.comparison import compare_versions, write_comparison
 from seqclass.pages.digest import digest, write_digest
-from seqclass.store.registry import Grounds, move_champion, open_model, write_refusal
+from seqclass.store.registry import MoveReason, move_champion, open_model, write_refusal
 from seqclass.store.root import Root, open_root
 from tests.support.page_trees import HOSTILE, SCORES
 from tests.support.places import NOW
@@ -44,9 +44,11 @@ def make_tree(root: Root) -> None:
     store_series(root, "hostile", label=[HOSTILE, "other"] * 30)
     for number in range(2):
         version = store_version(root, "bare", metrics=SCORES).version
-        move_champion(root, "bare", version, Grounds("me", HOSTILE, {}, NOW.replace(second=number)))
+        move_champion(
+            root, "bare", version, MoveReason("me", HOSTILE, {}, NOW.replace(second=number))
+        )
     store_version(root, "bare", metrics=SCORES)
-    write_refusal(root, "bare", "v3", Grounds("me", "worse", {}, NOW.replace(second=9)))
+    write_refusal(root, "bare", "v3", MoveReason("me", "worse", {}, NOW.replace(second=9)))
     catalogue.write_all(root)
     models = [open_model(root, ref) for ref in ("toy@v1", "toy@v2")]
     write_comparison(root, compare_versions(models))

@@ -17,7 +17,7 @@ from seqclass.pages.records import (
     Version,
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render
-from seqclass.store.registry import Grounds, move_champion
+from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
 from tests.support.page_trees import SCORES, text_of
 from tests.support.places import NOW
@@ -28,7 +28,7 @@ def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:
     for _ in range(2):
         version = store_version(root, "m", metrics=SCORES).version
     store_series(root)
-    move_champion(root, "m", version, Grounds("me", "why", {}, NOW))
+    move_champion(root, "m", version, MoveReason("me", "why", {}, NOW))
     catalogue.write_all(root)
     whole = text_of(root, "index.json")
     for path in (

@@ -18,8 +18,8 @@ from seqclass.pages.rendering import _environment
 from seqclass.pages.version_report import dataset_link, has_report
 from seqclass.reports.charts import plain, strip_plot
 from seqclass.store.policy import read_policy, write_policy
-from seqclass.store.registry import Grounds, move_champion
-from seqclass.store.root import Bad, DamagedError, Root
+from seqclass.store.registry import MoveReason, move_champion
+from seqclass.store.root import DamagedError, Damages, Root
 from seqclass.store.rows import from_dense
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
@@ -135,9 +135,9 @@ def test_a_page_of_many_classes_says_that_some_are_left_out(root: Root) -> None:
 def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -> None:
     for number in range(2):
         version = store_version(root, "m", metrics=SCORES).version
-        move_champion(root, "m", version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        move_champion(root, "m", version, MoveReason("me", "why", {}, NOW.replace(second=number)))
     store_version(root, "m")
-    found, bad = summarize(root, "m"), Bad()
+    found, bad = summarize(root, "m"), Damages()
     assert (found.champion, [own.version for own in found.versions]) == ("v2", ["v1", "v2"])
     assert [move.after for move in found.moves] == ["v1", "v2"]
     assert read_version(root, "m", "v3", bad) is None
@@ -150,7 +150,7 @@ def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -
 def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
     """Neither one that is written now, nor one that lies in the audit as it was given."""
     version = store_version(root, "m", metrics=SCORES).version
-    move_champion(root, "m", version, Grounds("me", "good \u202elive\u2066", {}, NOW))
+    move_champion(root, "m", version, MoveReason("me", "good \u202elive\u2066", {}, NOW))
     write_model_pages(root, "m", anew=True)
     entries = Path(root.join("models", "m", "audit")).glob("*.json")
     page = Path(root.join("models", "m", "index.html")).read_text()
@@ -164,7 +164,7 @@ def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
 def test_a_policy_is_what_the_audit_says(root: Root) -> None:
     store_version(root, "m")
     assert read_policy(root, "m") is None
-    write_policy(root, "m", {"owner": "ann"}, Grounds("me", "first", {}, NOW))
+    write_policy(root, "m", {"owner": "ann"}, MoveReason("me", "first", {}, NOW))
     assert read_policy(root, "m") == {"owner": "ann"}
     root.fs.pipe_file(root.join("models", "m", "policy.json"), b'{"owner": "eve"}')
     with pytest.raises(DamagedError, match="set it again"):

@@ -16,7 +16,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.inventory import discard
 from seqclass.store.registry import (
-    Grounds,
+    MoveReason,
     champion_of,
     finish_move,
     move_champion,
@@ -35,9 +35,9 @@ def moved(root: Root) -> Root:
     for number in range(3):
         store_champion(root, "m", number)
     move_champion(
-        root, "m", "v2", Grounds("me", "back", {}, NOW.replace(second=3)), what="rollback"
+        root, "m", "v2", MoveReason("me", "back", {}, NOW.replace(second=3)), what="rollback"
     )
-    write_refusal(root, "m", "v1", Grounds("me", "worse", {}, NOW.replace(second=4)))
+    write_refusal(root, "m", "v1", MoveReason("me", "worse", {}, NOW.replace(second=4)))
     return root
 
 

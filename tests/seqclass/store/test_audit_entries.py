@@ -18,7 +18,7 @@ from seqclass.store.audit import (
     write_audit,
 )
 from seqclass.store.leases import locked
-from seqclass.store.root import Bad, DamagedError, Root
+from seqclass.store.root import DamagedError, Damages, Root
 from tests.support.places import NOW
 
 
@@ -144,7 +144,7 @@ def test_a_file_of_another_name_is_no_entry(three: Root) -> None:
 
 def test_a_damaged_entry_is_told_of_and_left_out(three: Root) -> None:
     path_of(three, entry_name(2)).write_text("[]")
-    bad = Bad()
+    bad = Damages()
     assert [one["number"] for one in read_audit(three, "m", bad)] == [1, 3]
     assert [Path(one["path"]).name for one in bad] == [entry_name(2)]
 

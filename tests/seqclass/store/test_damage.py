@@ -10,9 +10,9 @@ import pytest
 from seqclass.pages.catalogue import write_all
 from seqclass.store.catalogue import list_models
 from seqclass.store.datasets import open_dataset
-from seqclass.store.registry import Grounds, champion_of, move_champion
+from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Bad, Root
+from seqclass.store.root import Damages, Root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -59,7 +59,7 @@ def tree(root: Root) -> Root:
         store_series(root, name, n)
     for number, name in enumerate(("toy", "toy", "toy", "other")):
         version = store_version(root, name, metrics=SCORES, spec={}).version
-        move_champion(root, name, version, Grounds("me", "why", {}, NOW.replace(second=number)))
+        move_champion(root, name, version, MoveReason("me", "why", {}, NOW.replace(second=number)))
     with staging(root, "retraining") as folder:
         known = {"decision": "refused", "dataset": "datasets/toy@0", "challenger": None,
                  "audit": None, "trusted": False}  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_damaged_pointer_hides_no_model(
     tree: Root, seqclass: Command, content: bytes | None
 ) -> None:
     path = damage(tree, content, "models", "toy", "aliases", "champion.json")
-    bad = Bad()
+    bad = Damages()
     assert len(list_models(tree, bad)) == 4
     assert content == b"{}" or [path in item["problem"] for item in bad] == [True]
     write_all(tree)

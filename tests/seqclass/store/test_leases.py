@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.leases import check_lease, claimed, run_exclusive
+from seqclass.store.leases import check_lease, run_exclusive, try_lock
 from seqclass.store.root import Root
 from tests.support.commands import HOLDER
 from tests.support.places import REPOSITORY
@@ -114,23 +114,23 @@ def test_of_many_at_once_one_works_and_the_last_news_are_seen(root: Root) -> Non
 
 
 def test_a_local_claim_is_held_to_its_end(root: Root) -> None:
-    with claimed(root, "retraining", *FOLDER) as own:
+    with try_lock(root, "retraining", *FOLDER) as own:
         assert own is not None
         check_lease(root, own)
-        with claimed(root, "retraining", *FOLDER) as other:
+        with try_lock(root, "retraining", *FOLDER) as other:
             assert other is None
-    with claimed(root, "retraining", *FOLDER) as own:
+    with try_lock(root, "retraining", *FOLDER) as own:
         assert own is not None
 
 
 @pytest.mark.parametrize("purpose", ["retraining", "other"])
 def test_claims_of_another_purpose_are_free(root: Root, purpose: str) -> None:
-    with claimed(root, "retraining", *FOLDER), claimed(root, purpose, *FOLDER) as own:
+    with try_lock(root, "retraining", *FOLDER), try_lock(root, purpose, *FOLDER) as own:
         assert (own is None) == (purpose == "retraining")
 
 
 def test_the_claim_of_a_killed_process_is_free_at_once(root: Root) -> None:
     words = [sys.executable, "-c", HOLDER, root.path]
     assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
-    with claimed(root, "retraining", *FOLDER) as own:
+    with try_lock(root, "retraining", *FOLDER) as own:
         assert own is not None

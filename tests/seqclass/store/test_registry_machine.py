@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.models import model_versions
-from seqclass.store.registry import Grounds, champion_of, write_refusal
+from seqclass.store.registry import MoveReason, champion_of, write_refusal
 from seqclass.store.root import DamagedError, Root, open_root, parse_record
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW
@@ -92,7 +92,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule()
     def refuse(self) -> None:
-        write_refusal(self.root, "m", "v1", Grounds("me", "worse", {}, self.now()))
+        write_refusal(self.root, "m", "v1", MoveReason("me", "worse", {}, self.now()))
         self.refusals += 1
 
     @precondition(lambda self: self.moves)

@@ -21,7 +21,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.leases import LEASE_S, check_lease, claimed, locked, run_exclusive
+from seqclass.store.leases import LEASE_S, check_lease, locked, run_exclusive, try_lock
 from seqclass.store.models import commit_model, model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
@@ -86,14 +86,14 @@ def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
     bucket: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = bucket.join("models", "toy", ".retraining.lock")
-    with claimed(bucket, *WANTED) as late:
+    with try_lock(bucket, *WANTED) as late:
         assert late is not None
         check_lease(bucket, late)
-        with claimed(bucket, *WANTED) as other:
+        with try_lock(bucket, *WANTED) as other:
             assert other is None
         with monkeypatch.context() as later:
             silent_since(bucket, path, LEASE_S + 1, later)
-            holder = claimed(bucket, *WANTED)
+            holder = try_lock(bucket, *WANTED)
             own = holder.__enter__()
         assert own is not None
         monkeypatch.setattr("seqclass.store.leases._now_s", lambda: time.monotonic() + LEASE_S)
@@ -101,10 +101,10 @@ def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
             check_lease(bucket, late)
     monkeypatch.undo()
     check_lease(bucket, own)
-    with claimed(bucket, *WANTED) as third:
+    with try_lock(bucket, *WANTED) as third:
         assert third is None
     holder.__exit__(None, None, None)
-    with claimed(bucket, *WANTED) as third:
+    with try_lock(bucket, *WANTED) as third:
         assert third is not None
         check_lease(bucket, third)
 
@@ -114,7 +114,7 @@ def test_a_claim_is_renewed_while_its_holder_lives(
 ) -> None:
     monkeypatch.setattr("seqclass.store.leases.RENEWAL_S", 0.01)
     path, seen = bucket.join("models", "toy", ".retraining.lock"), set[str]()
-    with claimed(bucket, *WANTED):
+    with try_lock(bucket, *WANTED):
         while len(seen) < 5:
             found = objects.see(bucket.fs, path)
             assert found is not None
@@ -141,11 +141,11 @@ def test_a_renewal_that_fails_or_whose_answer_is_lost_ends_no_claim(
 
     monkeypatch.setattr("seqclass.store.leases.RENEWAL_S", 0.01)
     monkeypatch.setattr(objects, "put", unreliable)
-    with claimed(bucket, *WANTED) as own:
+    with try_lock(bucket, *WANTED) as own:
         assert own is not None
         assert failed_three_times.wait(30), "nobody renews the claim any more"
         check_lease(bucket, own)
-        with claimed(bucket, *WANTED) as other:
+        with try_lock(bucket, *WANTED) as other:
             assert other is None
 
 
@@ -171,7 +171,7 @@ def test_the_claim_of_a_killed_process_is_free_after_a_minute(
     path = bucket.join("models", "toy", ".retraining.lock")
     for age_s, is_free in ((LEASE_S, False), (LEASE_S + 1, True)):
         silent_since(bucket, path, age_s, monkeypatch)
-        with claimed(bucket, *WANTED) as own:
+        with try_lock(bucket, *WANTED) as own:
             assert (own is not None) is is_free
 
 
@@ -179,7 +179,7 @@ def test_of_those_who_overtake_a_claim_one_wins(
     bucket: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = bucket.join("models", "toy", ".retraining.lock")
-    with claimed(bucket, *WANTED), ExitStack() as all_of_them:
+    with try_lock(bucket, *WANTED), ExitStack() as all_of_them:
         silent_since(bucket, path, LEASE_S + 1, monkeypatch)
         barrier, see = Barrier(4), objects.see
 
@@ -192,7 +192,7 @@ def test_of_those_who_overtake_a_claim_one_wins(
 
         monkeypatch.setattr(objects, "see", seen_at_once)
         with ThreadPoolExecutor(4) as pool:
-            claims = [claimed(bucket, *WANTED) for _ in range(4)]
+            claims = [try_lock(bucket, *WANTED) for _ in range(4)]
             won = list(pool.map(all_of_them.enter_context, claims))
         monkeypatch.undo()
     assert sum(own is not None for own in won) == 1

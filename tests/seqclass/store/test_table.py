@@ -40,7 +40,7 @@ def table(**columns: object) -> pa.Table:
 
 @given(NAMES)
 def test_what_was_said_of_columns_survives_a_manifest(names: ColumnNames) -> None:
-    stored = json.loads(json.dumps({"reading": names.told()}))
+    stored = json.loads(json.dumps({"reading": names.to_record()}))
     assert names_of(stored) == names
 
 
@@ -53,10 +53,10 @@ def test_a_manifest_without_words_or_with_newer_ones_is_read() -> None:
 def test_newer_words_count_and_older_ones_fill_their_gaps(
     newer: ColumnNames, older: ColumnNames
 ) -> None:
-    both = newer.over(older)
+    both = newer.merge(older)
     for name in ("series_id", "label", "channels", "layout", "decimal", "unlabelled"):
         assert getattr(both, name) == (getattr(newer, name) or getattr(older, name))
-    assert newer.over(newer) == newer
+    assert newer.merge(newer) == newer
 
 
 def test_columns_get_the_names_of_their_roles() -> None:

@@ -370,9 +370,9 @@ def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.Monke
     rows = lines(300)
     folds = holdout_folds(rows.y, None, 0.2, 0)[:1]
     training = Training(rows, 2, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
-    assert training.bounded() is training
+    assert training.subsample() is training
     monkeypatch.setattr(members_module, "MAX_FROZEN", 100)
-    few = training.bounded()
+    few = training.subsample()
     assert 100 < len(few.rows) < 200
     [(kept, held)], [(_, before)] = few.folds, folds
     np.testing.assert_array_equal(few.rows.x[held], rows.x[before])

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
 from seqclass.store.audit import AUDIT, MOVES, read_audit
-from seqclass.store.root import Bad, Root, note
+from seqclass.store.root import Damages, Root, note
 
 
 @dataclass(frozen=True)
-class Term:
+class Tenure:
     """A time in which one version answered, and the move that began it; ``until`` is None while
     it lasts. Times are in UTC."""
 
@@ -25,7 +25,7 @@ class Term:
         return self.since < stop and (self.until is None or self.until > start)
 
 
-def terms_of(root: Root, name: str, bad: Bad | None = None) -> list[Term]:
+def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure]:
     """Terms of a model's champions, the first one first; damaged entries are told of in ``bad``."""
     moves = []
     for entry in read_audit(root, name, bad):
@@ -36,7 +36,7 @@ def terms_of(root: Root, name: str, bad: Bad | None = None) -> list[Term]:
             note(bad, root.join("models", name, AUDIT), error)
     ends = [since for _, since in moves[1:]]
     return [
-        Term(str(entry["to"]), since, until, entry["what"], str(entry.get("actor", "")),
+        Tenure(str(entry["to"]), since, until, entry["what"], str(entry.get("actor", "")),
              str(entry.get("reason", "")))
         for (entry, since), until in zip_longest(moves, ends)
     ]  # fmt: skip
