@@ -179,7 +179,7 @@ def melodies() -> list[Row]:
 def raga_oracle() -> list[Row]:
     """What there is to hear beyond pairs of svaras in all ragas, and in each allied set."""
     from benchmarks.raga_oracle import compare
-    from seqclass.synthesis.ragas.table import SETS
+    from seqclass.ragas.raga_table import SETS
 
     rows = [compare(("all",), form) for form in ("svara", "letters")]
     return rows + [compare((name,), "svara", n_train=4000) for name in SETS if name != "all"]

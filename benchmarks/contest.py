@@ -27,8 +27,8 @@ class Rows:
 
 def draw(seed: int, per_raga: int, **options: Any) -> Rows:
     """Series of ``seqclass generate ragas`` with these options of its spec."""
-    from seqclass.synthesis.ragas.raga_series import generate_ragas
-    from seqclass.synthesis.ragas.raga_spec import RagaSpec
+    from seqclass.ragas.raga_series import generate_ragas
+    from seqclass.ragas.raga_spec import RagaSpec
 
     classes = RagaSpec(**options).classes
     spec = RagaSpec(**options, seed=seed, n_series=per_raga * len(classes))

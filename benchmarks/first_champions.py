@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.tables import as_table
-from seqclass.synthesis.drawing import Block
+from seqclass.synthesis.random_series import Block
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 
 HERE = Path(__file__).parent

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqclass.synthesis.ragas.svaras import LETTERS
-from seqclass.synthesis.ragas.table import find_raga
+from seqclass.ragas.raga_table import find_raga
+from seqclass.ragas.svaras import LETTERS
 
 TUNING, REPORTED = "tuning half", "reported half"
 

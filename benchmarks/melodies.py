@@ -14,11 +14,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from seqclass.reports.charts import ACCENT, INK, MUTED, STYLE
-from seqclass.synthesis.ragas.melody_statistics import MelodyFigures, melody_statistics, scale_rank
-from seqclass.synthesis.ragas.raga_series import generate_ragas
-from seqclass.synthesis.ragas.raga_spec import RagaSpec
-from seqclass.synthesis.ragas.svaras import LETTERS, PLACES
+from seqclass.pages.charts import ACCENT, INK, MUTED, STYLE
+from seqclass.ragas.melody_statistics import MelodyFigures, melody_statistics, scale_rank
+from seqclass.ragas.raga_series import generate_ragas
+from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.svaras import LETTERS, PLACES
 
 GITAMS = Path(__file__).parents[2] / "shared" / "data" / "raga" / "geethams.jsonl"
 REAL: Mapping[str, Any] = {

@@ -7,7 +7,7 @@ which no classifier is told: an upper bound.
 import numpy as np
 from scipy.special import logsumexp
 
-from seqclass.synthesis.drawing import block_rows, block_stream
+from seqclass.synthesis.random_series import block_rows, block_stream
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 
 GRID = 9

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from seqclass.pages import catalogue
+from seqclass.pages import index_pages as catalogue
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import REPORT, Model, commit_model, read_model

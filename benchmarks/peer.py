@@ -21,7 +21,7 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import baseline_rows, predict_rows, train_seed
 from tasks.compute.workers import workers
 from tasks.data.generate import signal_tables
-from tasks.data.split import select_rows
+from tasks.data.split_rows import select_rows
 
 SHIPPED = Path(__file__).parent.parent.parent / "shared" / "data" / "author"
 PARTS = ("train", "test")

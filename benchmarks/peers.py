@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from benchmarks import archive
 from benchmarks.peer_classifiers import CLIP, FOLDS, RESULTS, SETS, read_results
 from benchmarks.tables import as_markdown
-from seqclass.reports.charts import INK, STYLE
+from seqclass.pages.charts import INK, STYLE
 from seqclass.runtime import numerics
 
 PAGE = archive.PAGE.with_name("peers.md")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from seqclass.synthesis.ragas.chains import LETTER_CODES, Chain, chain_of
-from seqclass.synthesis.ragas.raga_series import generate_ragas
-from seqclass.synthesis.ragas.raga_spec import LETTERS, RagaSpec
+from seqclass.ragas.chains import LETTER_CODES, Chain, chain_of
+from seqclass.ragas.raga_series import generate_ragas
+from seqclass.ragas.raga_spec import LETTERS, RagaSpec
 
 FLOOR = 1e-7
 """Probability of a move that the walk never makes: a copied phrase may join anywhere."""

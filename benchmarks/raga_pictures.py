@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from seqclass.reports.charts import ACCENT, INK, MUTED, STYLE
+from seqclass.pages.charts import ACCENT, INK, MUTED, STYLE
 
 WHO = ("histogram", "bigram", "lstm")
 TITLES = {"histogram": "pitch-class histogram", "bigram": "bigram naive Bayes", "lstm": "LSTM"}

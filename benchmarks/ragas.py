@@ -46,7 +46,7 @@ def allied(options: argparse.Namespace) -> list[Cell]:
 
 
 def _allied(per_raga: int, n_notes: int, representation: str, recipe: Recipe | None = None) -> Row:
-    from seqclass.synthesis.ragas.table import SETS
+    from seqclass.ragas.raga_table import SETS
 
     options = {"ragas": ("all", "Sri without PDNP"), "n_notes": (n_notes, n_notes),
                "representation": representation}  # fmt: skip
@@ -85,7 +85,7 @@ def twins(options: argparse.Namespace) -> list[Cell]:
 
 
 def _twins(per_raga: int) -> Row:
-    from seqclass.synthesis.ragas.table import SETS
+    from seqclass.ragas.raga_table import SETS
 
     sets = {name: members for name, members in SETS.items() if name[0] == "A"}
     options = {"ragas": tuple(sets), "phrases": False}
@@ -102,7 +102,7 @@ def tonic(options: argparse.Namespace) -> list[Cell]:
 
 
 def _tonic(per_raga: int, told: str) -> Row:
-    from seqclass.synthesis.drawing import Uniform
+    from seqclass.synthesis.random_series import Uniform
 
     options = {"ragas": ("author", "main"), "tonic": told}
     train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)

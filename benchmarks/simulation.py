@@ -32,7 +32,7 @@ def replay(scenario: str, seed: int) -> dict[str, Any]:
     """One run: its weeks, and the promoted versions that saw rows of the spoilt week."""
     from flows.cli.simulation import simulate
     from flows.cli.simulation_spec import SimulationSpec
-    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.store.root import open_root
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 

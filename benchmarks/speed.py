@@ -225,7 +225,7 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     from tasks.compute.replicas import train_seed
     from tasks.compute.workers import workers
     from tasks.data.generate import signal_tables
-    from tasks.data.split import select_rows
+    from tasks.data.split_rows import select_rows
 
     with TemporaryDirectory() as folder:
         root = open_root(folder)

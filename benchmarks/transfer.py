@@ -22,7 +22,7 @@ from benchmarks.contest import (
     trained,
 )
 from benchmarks.geethams import REPORTED, TUNING, Piece, read_pieces, windows
-from seqclass.synthesis.ragas.chains import MelodyConfig
+from seqclass.ragas.chains import MelodyConfig
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "raga"
 WINDOW, HOP, AGREEMENT = 64, 16, 0.6

@@ -35,14 +35,13 @@ from benchmarks.tables import as_table
 from flows.service.processes import marked
 from flows.service.server import Service, home_of, is_server, recorded
 from flows.service.worker import is_worker
-from seqclass.store.attempts import RETRAINING
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.leases import is_claimed
 from seqclass.store.manifests import ModelDescription, RetrainingRecord
 from seqclass.store.models import Model, commit_model, read_model
 from seqclass.store.registry import MoveReason, move_champion, previous_champion
-from seqclass.store.retrainings import retrainings_of
+from seqclass.store.retrainings import RETRAINING, retrainings_of
 from seqclass.store.root import MANIFEST, Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging

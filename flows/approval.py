@@ -7,8 +7,8 @@ from prefect import flow
 from flows.labels import label_run
 from flows.place import resolve_root
 from tasks.registry.approve import Answer, answer, named_in_form
-from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.promote import Move
+from tasks.registry.refresh import refresh_catalogue
 from tasks.retraining.announce import announce_answer
 
 

@@ -9,13 +9,13 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.labels import label_run
 from flows.place import check_place, resolve_root
-from seqclass.screening.arrival_spec import ArrivalSpec
+from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.inbox import Sweep, inbox_url, inboxes
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_name, printable
 from tasks.data.collect import collect
-from tasks.data.garbage import collect_leftovers
-from tasks.registry.catalogue import refresh_catalogue
+from tasks.data.leftovers import collect_leftovers
+from tasks.registry.refresh import refresh_catalogue
 
 
 class Arrivals(TypedDict):

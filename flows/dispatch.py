@@ -11,8 +11,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
 
-from seqclass.store.attempts import RETRAINING
 from seqclass.store.leases import LEASE_S, is_claimed
+from seqclass.store.retrainings import RETRAINING
 from seqclass.store.root import Root
 
 DEPLOYMENT = "retrain-model/local"

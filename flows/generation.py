@@ -3,14 +3,14 @@
 from prefect import flow
 
 from flows.place import resolve_root
+from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.store.references import DatasetRef
 from seqclass.synthesis.iot import IotSpec
-from seqclass.synthesis.ragas.raga_spec import RagaSpec
 from seqclass.synthesis.signals import SignalSpec
 from tasks.compute.assets import materializing
-from tasks.data.garbage import collect_leftovers
 from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
-from tasks.registry.catalogue import refresh_catalogue
+from tasks.data.leftovers import collect_leftovers
+from tasks.registry.refresh import refresh_catalogue
 
 
 @flow(name="generate-signals", flow_run_name="generate {name}")

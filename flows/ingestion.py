@@ -6,10 +6,10 @@ from flows.place import resolve_root
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.references import DatasetRef
 from tasks.compute.assets import materializing
-from tasks.data.garbage import collect_leftovers
 from tasks.data.ingest import Imported, ingest
+from tasks.data.leftovers import collect_leftovers
 from tasks.data.notify import notify
-from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.refresh import refresh_catalogue
 
 
 @flow(name="import-dataset", flow_run_name="import {name}")

@@ -9,7 +9,7 @@ from prefect.states import Completed
 from flows.labels import label_run
 from flows.place import check_present, resolve_root
 from flows.training import make_candidate
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import need_champion, open_model
@@ -17,13 +17,13 @@ from seqclass.store.root import open_root, printable
 from seqclass.store.staging import staging
 from tasks.compute.assets import materializing
 from tasks.compute.retries import task_runner
-from tasks.data.garbage import collect_leftovers
+from tasks.data.leftovers import collect_leftovers
 from tasks.evaluation.report import write_report
-from tasks.registry.catalogue import refresh_catalogue
-from tasks.registry.policy import apply_policy
+from tasks.registry.apply_policy import apply_policy
+from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce
-from tasks.retraining.attempts import begin_try
+from tasks.retraining.begin_try import begin_try
 from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
 from tasks.retraining.decision import (
     AWAITS,

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.place import check_place, resolve_root
-from tasks.data.garbage import collect_leftovers
+from tasks.data.leftovers import collect_leftovers
 from tasks.inference.assess import Assessed, assess
 from tasks.inference.score import ScoringSpec, predict, resolve_model
 

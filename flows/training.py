@@ -12,15 +12,15 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.assets import materializing
 from tasks.compute.candidates import Candidate
 from tasks.compute.retries import task_runner
-from tasks.data.garbage import collect_leftovers
-from tasks.data.split import split_rows
+from tasks.data.leftovers import collect_leftovers
+from tasks.data.split_rows import split_rows
 from tasks.evaluation.compare import compare
 from tasks.evaluation.evaluate import Evaluated, evaluate
 from tasks.evaluation.report import write_report
-from tasks.registry.catalogue import refresh_catalogue
-from tasks.registry.policy import apply_training_policy
+from tasks.registry.apply_policy import apply_training_policy
 from tasks.registry.promote import Promotion, promote
 from tasks.registry.publish import publish
+from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce_question
 from tasks.training.train import assemble, forget_finished, train_seeds

@@ -10,13 +10,12 @@ from flows.arrivals import ingest_arrivals
 from flows.dispatch import start_retrainings
 from flows.place import is_served, resolve_root
 from flows.retraining import replay_decisions, retrain_model
-from seqclass.store.attempts import attempted
+from seqclass.store.retrainings import attempted
 from tasks.registry.approve import decline_unanswered
-from tasks.registry.catalogue import refresh_catalogue
+from tasks.registry.refresh import refresh_catalogue
 from tasks.retraining.announce import announce_answer
-from tasks.retraining.due import find_due
-from tasks.retraining.metrics import write_metrics
-from tasks.retraining.overdue import tell_overdue
+from tasks.retraining.overdue import find_due, tell_overdue
+from tasks.retraining.prometheus import write_metrics
 
 
 @flow(name="upkeep", flow_run_name="upkeep")

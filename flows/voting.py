@@ -7,7 +7,7 @@ from prefect import flow
 from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
-from tasks.data.garbage import collect_leftovers
+from tasks.data.leftovers import collect_leftovers
 from tasks.evaluation.vote import PollSpec, hold_vote
 
 

@@ -14,9 +14,8 @@ from seqclass.evaluation.decisions import (
 )
 from seqclass.frames import unframed
 from seqclass.inference.blocks import predict_block
-from seqclass.padding import series_lengths
 from seqclass.runtime import start_tensorflow
-from seqclass.series import Series, as_padded
+from seqclass.series import Series, as_padded, series_lengths
 from seqclass.store.keras_files import keras_bytes, keras_model
 
 

@@ -1,16 +1,17 @@
 """A fitted classifier to the content of its file, and back."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from seqclass.answering import Network
-from seqclass.estimator import SequenceClassifier
 from seqclass.evaluation.decisions import Decision
 from seqclass.store.classifier_file import ClassifierFile
 from seqclass.training.spec import Member
 
+Made = TypeVar("Made")
 TEXT, OBJECT = "text", "object"
 NUMBERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
            "float16", "float32", "float64")  # fmt: skip
@@ -44,8 +45,9 @@ class FittedRecord:
     members: list[dict[str, Any]]
 
 
-def to_file(fitted: SequenceClassifier) -> ClassifierFile:
-    """The content of a fitted classifier's file; ValueError for classes that JSON can't hold."""
+def to_file(fitted: Any) -> ClassifierFile:
+    """The content of the file of a fitted ``SequenceClassifier``; ValueError for classes that JSON
+    can't hold."""
     classes = fitted.classes_
     kind = {"U": TEXT, "O": OBJECT}.get(classes.dtype.kind, classes.dtype.name)
     values = classes.tolist()
@@ -62,13 +64,14 @@ def to_file(fitted: SequenceClassifier) -> ClassifierFile:
     return ClassifierFile(asdict(record), fitted.keras_model_)
 
 
-def from_file(path: str, content: ClassifierFile) -> SequenceClassifier:
-    """The classifier that a file holds; ValueError where its parts don't suit each other."""
+def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]) -> Made:
+    """The ``estimator`` that a file holds, fitted; ValueError where its parts don't suit each
+    other."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
         record = TypeAdapter(FittedRecord).validate_python(content.record)
-        fitted = SequenceClassifier(**vars(record.parameters))
+        fitted: Any = estimator(**vars(record.parameters))
         fitted.classes_ = _classes(record)
         _check_sizes(record, content.network)
     except (TypeError, ValueError, OverflowError) as error:

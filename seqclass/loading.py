@@ -47,13 +47,14 @@ def load_model(
     """
     folder = Path(os.fspath(model))
     if root is None and folder.is_file():
-        from seqclass.fitted_record import (
-            from_file,
-        )  # with scikit-learn, which stored ones need not
+        from seqclass.estimator import (
+            SequenceClassifier,  # scikit-learn, which stored ones need not
+        )
+        from seqclass.fitted_record import from_file
         from seqclass.store.classifier_file import read_classifier
 
         start_tensorflow()
-        return from_file(str(folder), read_classifier(folder))
+        return from_file(str(folder), read_classifier(folder), SequenceClassifier)
     if root is None and (folder / "manifest.json").is_file():
         place = folder.resolve()
         root, model = place.parents[2], ModelRef(*place.parts[-2:]).short

@@ -6,7 +6,7 @@ from datetime import datetime
 from seqclass.monitoring.policy import ModelPolicy, policy_from
 from seqclass.store.audit import actor
 from seqclass.store.leases import locked
-from seqclass.store.policy import POLICY, read_policy, write_policy
+from seqclass.store.policy_file import POLICY, read_policy, write_policy
 from seqclass.store.registry import MoveReason, check_model
 from seqclass.store.root import DamagedError, Root
 

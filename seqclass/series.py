@@ -1,9 +1,26 @@
-"""Series as Python users have them, to one array padded with NaN."""
+"""Series as Python users have them, to one padded array; their lengths; ranges of specs."""
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
+
+
+def check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
+    """Raise ValueError where a named field is below the first number, or not below the second."""
+    for names, low, high in ranges:
+        for name in names.split():
+            value = getattr(spec, name)
+            if not low <= value < high:
+                wanted = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
+                raise ValueError(f"{name}: expected a number of {wanted}, got {value}; correct it")
+
+
+def series_lengths(observed: np.ndarray) -> np.ndarray:
+    """Steps up to the last observed one, ``(n,)``, of ``(n, steps)`` bool; 0 where none is."""
+    return (observed * np.arange(1, observed.shape[1] + 1)).max(axis=1, initial=0)
+
 
 if TYPE_CHECKING:
     import pandas as pd

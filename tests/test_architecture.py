@@ -12,20 +12,19 @@ import pytest
 from tests.support.places import REPOSITORY
 
 SEQCLASS = {
-    "ranges": "",
-    "padding": "",
-    "store": "padding",
+    "series": "",
+    "store": "series",
     "synthesis": "",
-    "networks": "ranges padding",
-    "evaluation": "ranges padding",
+    "networks": "series",
+    "evaluation": "series",
     "runtime": "networks",
-    "training": "networks evaluation ranges padding",
-    "monitoring": "training evaluation ranges",
+    "training": "networks evaluation series",
+    "monitoring": "training evaluation series",
     "policies": "store monitoring",
     "screening": "store",
     "inference": "store networks evaluation runtime",
-    "reports": "store synthesis",
     "pages": "store monitoring evaluation",
+    "ragas": "store synthesis pages",
 }
 """Rooms of the library, and what each may import beside itself."""
 STAGES = [

@@ -11,9 +11,9 @@ from typer.main import get_command
 from benchmarks.__main__ import BENCHMARKS
 from flows.__main__ import app
 from flows.service.server import HOME
-from seqclass.pages.catalogue import COMPARISONS, DIGESTS
+from seqclass.pages.index_pages import COMPARISONS, DIGESTS
 from seqclass.store.inbox import INBOX
-from seqclass.store.policy import POLICY
+from seqclass.store.policy_file import POLICY
 from seqclass.store.pruning import DATASETS, MODELS, PRUNINGS
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.scores import SCORES
@@ -21,7 +21,7 @@ from seqclass.store.seeds import UNFINISHED
 from seqclass.store.signatures import SIGNATURES
 from seqclass.store.staging import STAGING
 from seqclass.store.studies import SEARCHES, STUDIES
-from tasks.retraining.metrics import METRICS
+from tasks.retraining.prometheus import METRICS
 from tests.support.places import REPOSITORY
 
 PAGES = [

@@ -44,6 +44,6 @@ def alerts(
 
 def metrics(root: RootOption = None) -> None:
     """Print the state of models and inboxes in Prometheus's text format."""
-    from tasks.retraining.metrics import metrics_text
+    from tasks.retraining.prometheus import metrics_text
 
     typer.echo(metrics_text(existing(root), datetime.now(UTC)).decode(), nl=False)

@@ -39,7 +39,7 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
 
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
-    from seqclass.pages.catalogue import refresh
+    from seqclass.pages.index_pages import refresh
     from seqclass.store.audit import actor
     from tasks.registry.approve import Answer, answer_question
 

@@ -31,7 +31,7 @@ def ingest(
     limit: LimitOption = None,
 ) -> None:
     """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
-    from seqclass.screening.policy import policy_of
+    from seqclass.screening.actions import policy_of
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of
     from seqclass.store.layout import check_inbox
@@ -47,7 +47,7 @@ def ingest(
         check_inbox(store, "--inbox", inbox)
     prepare_prefect("ingest", "flows.arrivals", store)
     from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
-    from seqclass.screening.arrival_spec import ArrivalSpec
+    from seqclass.screening.incoming import ArrivalSpec
 
     for _, folder in inbox_places(store, dataset, inbox) if dataset else []:
         check_inbox(store, "--inbox", folder)

@@ -125,8 +125,8 @@ def import_files(
     place: Place,
 ) -> None:
     """Read your own series into a dataset, or add them to one."""
+    from seqclass.screening.actions import policy_of
     from seqclass.screening.incoming import ImportSpec, rehearse
-    from seqclass.screening.policy import policy_of
     from seqclass.store.formats import limits_of
 
     answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])

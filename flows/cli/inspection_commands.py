@@ -89,7 +89,7 @@ def show(
 
 def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """Bring all pages up to date, from what is stored."""
-    from seqclass.pages.catalogue import write_all
+    from seqclass.pages.index_pages import write_all
 
     path = write_all(existing_writable(root))
     print_json({"index": path}) if as_json else typer.echo(f"catalogue: {path}")

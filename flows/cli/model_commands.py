@@ -30,7 +30,7 @@ from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.monitoring.policy import ModelPolicy
-    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.monitoring.retrain_spec import RetrainSpec
     from tasks.registry.promote import Move
     from tasks.retraining.decision import Outcome
 
@@ -121,7 +121,7 @@ class RetrainingOptions:
     def chosen(self, policy: "ModelPolicy | None") -> "RetrainSpec":
         """The policy's spec, with what is said here over it."""
         from seqclass.monitoring.policy import spec_under
-        from seqclass.monitoring.retraining import RetrainSpec
+        from seqclass.monitoring.retrain_spec import RetrainSpec
 
         said = {"window_rows": self.window_rows, "start": "warm" if self.warm else None,
                 "trust_labels": self.trust_labels or None, "again": self.again or None}  # fmt: skip
@@ -197,7 +197,7 @@ def rollback(
 
 def _refresh_index(store: Root, outcome: "Move") -> None:
     """The page that a person opens first names the champion that there is now."""
-    from seqclass.pages.catalogue import refresh
+    from seqclass.pages.index_pages import refresh
 
     if outcome["moved"]:
         refresh(store, [outcome["model"]])
@@ -267,7 +267,7 @@ def simulate(
 ) -> None:
     """Replay weeks of arriving rows against the real flows, and tell what they did."""
     from flows.cli.simulation_spec import SimulationSpec
-    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 
     arrivals, retraining = ScenarioSpec(seed=seed), read_spec(RetrainSpec, {}, spec)

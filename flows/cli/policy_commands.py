@@ -31,7 +31,7 @@ def policy(
     name = check_model(store, plain_name(model, "every version"))
     if is_change:
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
-        from seqclass.pages.catalogue import refresh
+        from seqclass.pages.index_pages import refresh
 
         set_policy(store, name, wanted, reason)
         refresh(store, [f"models/{name}"])

@@ -72,7 +72,7 @@ def delete(
 
 def _refresh(store: Root, items: "list[Item]") -> None:
     """The pages no longer name what is gone."""
-    from seqclass.pages.catalogue import KINDS, refresh
+    from seqclass.pages.index_pages import KINDS, refresh
 
     gone = [item.ref for item in items if not item.why and "@" in item.ref]
     refresh(store, [ref for ref in gone if ref.partition("/")[0] in KINDS])

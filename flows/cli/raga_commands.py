@@ -70,7 +70,7 @@ class RagaOptions:
     def chosen(self) -> dict[str, Any]:
         """Fields of the spec: what was said, with what is written otherwise in an option."""
         from flows.cli.raga_files import ragas_of
-        from seqclass.synthesis.drawing import Uniform
+        from seqclass.synthesis.random_series import Uniform
 
         plain = {name: value for name, value in asdict(self).items() if name not in OTHERWISE}
         return {
@@ -94,7 +94,7 @@ def generate_ragas(
     options: RagaOptions, place: Place, name: DatasetName = "ragas", spec: SpecFile = None
 ) -> None:
     """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
-    from seqclass.synthesis.ragas.raga_spec import RagaSpec
+    from seqclass.ragas.raga_spec import RagaSpec
 
     drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.new_store()
     prepare_prefect("generate", "flows.generation", store)
@@ -135,8 +135,8 @@ def listen(
     store = open_root(place.root)
     check_free(store, "--out", out)
     ref = open_dataset(store, dataset).ref
-    from seqclass.reports.listening import folder_of
-    from seqclass.reports.listening import listen as write
+    from seqclass.ragas.listening import folder_of
+    from seqclass.ragas.listening import listen as write
 
     written = write(ref, tuple(series or ()), each_class, folder_of(out), store.url)
     if place.as_json:

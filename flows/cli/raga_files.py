@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flows.cli.spec_files import PARSERS, read_spec_file
-from seqclass.synthesis.ragas.definitions import Raga, ragas_from
+from seqclass.ragas.definitions import Raga, ragas_from
 
 
 def ragas_of(words: tuple[str, ...]) -> tuple[str | Raga, ...]:

@@ -13,8 +13,8 @@ from flows.cli.simulation_spec import SimulationSpec
 from flows.ingestion import import_dataset
 from flows.retraining import retrain_model
 from flows.training import Trained, train_classifier
+from seqclass.screening.actions import Policy
 from seqclass.screening.incoming import ImportSpec
-from seqclass.screening.policy import Policy
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalWeek, draw_week

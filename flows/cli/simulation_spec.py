@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
 from seqclass.synthesis.arrival_scenarios import SCENARIOS, ScenarioSpec
 from seqclass.training.recipe import Recipe

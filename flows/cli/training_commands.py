@@ -104,7 +104,7 @@ def _expectation(rows: int, steps: int, channels: int, training: Any) -> str:
 def _checked(dataset: "Dataset", training: Any) -> int:
     """How many rows train, once the split is known to carry a training, or what is amiss."""
     from seqclass.training.splits import holdout_folds, nested_folds
-    from tasks.data.split import describe_split, select_rows
+    from tasks.data.split_rows import describe_split, select_rows
 
     chosen = select_rows(dataset, training)
     codes, groups = chosen.codes[chosen.train], chosen.train_groups

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
     from seqclass.monitoring.first_champion import FirstEvidence
-    from seqclass.monitoring.stability import Stability
-    from tasks.data.split import SplitSummary
+    from seqclass.monitoring.seed_spread import Stability
+    from tasks.data.split_rows import SplitSummary
     from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
 
 AUTHOR = (0.999, 0.493, 0.842)

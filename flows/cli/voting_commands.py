@@ -77,7 +77,7 @@ def _voting_spec(model: "Model", options: VotingOptions) -> "VotingSpec":
 
 def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
     """The allied sets of ragas of which the model knows at least two."""
-    from seqclass.synthesis.ragas.table import SETS
+    from seqclass.ragas.raga_table import SETS
 
     known = {
         name: tuple(raga for raga in ragas if raga in classes)

@@ -39,7 +39,7 @@ class Lookout:
     def has_stalled(self, service: Service, now_s: float) -> bool:
         """Whether a retraining crashed, was lost with its machine, or waits for another try, and
         nobody was told lately."""
-        from seqclass.store.attempts import is_overdue
+        from seqclass.store.retrainings import is_overdue
 
         if now_s - self.asked_s < STALLED_S:
             return False

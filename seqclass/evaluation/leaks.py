@@ -5,7 +5,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from seqclass.padding import series_lengths
+from seqclass.series import series_lengths
 
 DECIMALS = 1
 """Digits of a standardised value that near copies share. A difference of 1e-4 is then

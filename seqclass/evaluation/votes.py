@@ -8,7 +8,7 @@ from scipy.stats import norm, t
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.evaluation.intervals import clustered_error, wilson
-from seqclass.padding import series_lengths
+from seqclass.series import series_lengths
 
 UNDECIDED = -1
 

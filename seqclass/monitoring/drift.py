@@ -13,7 +13,7 @@ from typing import TypedDict
 import numpy as np
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
-from seqclass.monitoring.drift_spec import DriftSpec
+from seqclass.monitoring.retrain_spec import DriftSpec
 
 BINS = 10
 FEATURES = ("mean", "spread", "min", "max", "slope", "roughness", "missing")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqclass.monitoring.gate_spec import Rules
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.training.spec import Limits, TrainingSpec
 
 JUDGING = ("gate", "drift", "significance", "least_drop")

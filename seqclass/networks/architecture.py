@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from seqclass.ranges import check_ranges
+from seqclass.series import check_ranges
 
 Kind = Literal["conv-lstm", "bilstm", "lstm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

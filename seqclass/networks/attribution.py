@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from seqclass.padding import series_lengths
+from seqclass.series import series_lengths
 
 Gradient = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Series ``(n, steps, channels)`` with NaN and class codes ``(n,)`` to the gradient of each

@@ -9,7 +9,6 @@ from keras import layers, ops
 
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.attribution import Gradient
-from seqclass.networks.embedding import symbol_features
 from seqclass.networks.layers import (
     Kernels,
     Masked,
@@ -21,7 +20,7 @@ from seqclass.networks.layers import (
 )
 from seqclass.networks.outputs import FEW_BATCHES
 from seqclass.networks.scaling import Scaling
-from seqclass.networks.symbols import Alphabets
+from seqclass.networks.symbols import Alphabets, symbol_features
 
 Ends = tuple[keras.KerasTensor, keras.KerasTensor]
 """Where a network begins and where it ends."""

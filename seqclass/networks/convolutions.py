@@ -18,11 +18,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from seqclass.networks.embedding import symbol_features
 from seqclass.networks.layers import masked_mean, pool_steps, series_views
 from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import Scaling
-from seqclass.networks.symbols import Alphabets
+from seqclass.networks.symbols import Alphabets, symbol_features
 
 WIDTH = 9
 KERNELS = np.array(

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from seqclass.monitoring.paired import Answers, Paired, compare_paired
-from seqclass.pages.catalogue import COMPARISONS, refresh
+from seqclass.pages.index_pages import COMPARISONS, refresh
 from seqclass.pages.records import Ends
 from seqclass.pages.rendering import record_bytes, render, write_pages
 from seqclass.pages.version_report import has_report

@@ -1,23 +1,201 @@
 """Pages of a dataset: one per version, and one that never changes its address."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 
-from seqclass.pages.dataset_profile import MAX_CHANNELS, MAX_CLASSES, profile, sketches
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.pages.drawing import SKETCH_SIZE, path_of, resampled
 from seqclass.pages.records import (
     Bar,
     Change,
+    Channel,
+    ClassProfile,
     Damage,
     DatasetEntry,
     DatasetProfile,
     DatasetSummary,
     DatasetVersion,
+    Example,
+    Length,
+    Sketch,
 )
 from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes, render, write_pages
-from seqclass.store.datasets import committed_versions, latest_version, odd_fields, open_dataset
+from seqclass.store.datasets import (
+    Dataset,
+    committed_versions,
+    latest_version,
+    odd_fields,
+    open_dataset,
+)
 from seqclass.store.manifests import CHOSEN_FROM
 from seqclass.store.references import DatasetRef
+from seqclass.store.repeats import row_digests
 from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, readable
+
+CANDIDATES, EXAMPLES = 30, 2
+"""Series of a class that are looked at, evenly spread over the dataset, and how many are shown."""
+MAX_CLASSES, MAX_CHANNELS = 24, 6
+POINTS, COARSE = 80, 16
+"""Points of a series as it is drawn, and as it is compared."""
+BINS = 20
+SKETCHES = 3
+
+
+@dataclass
+class Gathered:
+    """Sums of a channel's finite values, which pass in pieces."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    squares: float = 0.0
+    known: int = 0
+    seen: int = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Count values of a table."""
+        finite = values[np.isfinite(values)].astype(np.float64)
+        self.seen += len(values)
+        self.known += len(finite)
+        if len(finite):
+            self.low, self.high = min(self.low, finite.min()), max(self.high, finite.max())
+            self.total += float(finite.sum())
+            self.squares += float(np.square(finite).sum())
+
+    def channel(self, name: str) -> Channel:
+        """The figures of what has passed."""
+        missing = 1 - self.known / self.seen
+        if not self.known:
+            return Channel(name, None, None, None, None, missing)
+        mean = self.total / self.known
+        sd = max(self.squares / self.known - mean**2, 0.0) ** 0.5
+        return Channel(name, float(self.low), float(self.high), mean, sd, missing)
+
+
+@dataclass
+class _Look:
+    """What is gathered while the rows pass once."""
+
+    dataset: Dataset
+    lengths: list[np.ndarray] = field(default_factory=list)
+    contents: list[np.ndarray] = field(default_factory=list)
+    channels: dict[str, Gathered] = field(default_factory=dict)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, table: pa.Table) -> None:
+        names = self.dataset.channels
+        self.lengths.append(table["n_steps"].to_numpy())
+        self.contents.append(row_digests(table.drop(["label"]))[1])
+        flat = {n: pc.list_flatten(table[n]).to_numpy(zero_copy_only=False) for n in names}
+        for name in names:
+            self.channels.setdefault(name, Gathered()).add(flat[name])
+        stop = 0
+        columns = (table[name].to_pylist() for name in ("series_id", "label", "n_steps"))
+        for own, label, n_steps in zip(*columns, strict=True):
+            start, stop = stop, stop + n_steps
+            if label is not None and self._is_wanted(label):
+                values = {n: resampled(flat[n][start:stop], POINTS) for n in names[:MAX_CHANNELS]}
+                self.examples.setdefault(label, []).append(Example(own, n_steps, values))
+
+    def _is_wanted(self, label: str) -> bool:
+        total = self.dataset.manifest["classes"].get(label)
+        if total is None:
+            raise DamagedError(f"expected labels that the manifest names, got {label!r:.80}")
+        number = self.counts[label] = self.counts.get(label, -1) + 1
+        return number % max(1, total // CANDIDATES) == 0
+
+
+def profile(dataset: Dataset) -> DatasetProfile:
+    """Look at every row once; a row group is held at a time. DamagedError where rows are not those
+    of the manifest."""
+    manifest, look = dataset.manifest, _Look(dataset)
+    for table in dataset.tables(["series_id", "label", "n_steps", *dataset.channels]):
+        look.add(table)
+    contents = np.concatenate(look.contents)
+    shown = list(manifest["classes"])[:MAX_CLASSES]
+    return DatasetProfile(
+        name=manifest["name"],
+        version=manifest["version"],
+        made=manifest["created"],
+        n_series=manifest["n_series"],
+        n_steps=(manifest["n_steps"][0], manifest["n_steps"][1]),
+        lengths=tuple(_histogram(np.concatenate(look.lengths))),
+        channels=tuple(found.channel(name) for name, found in look.channels.items()),
+        classes=tuple(
+            ClassProfile(label, count, _typical(look.examples[label]) if label in shown else ())
+            for label, count in manifest["classes"].items()
+        ),
+        unlabelled=manifest.get("unlabelled", 0),
+        groups=manifest.get("groups") or 0,
+        splits=manifest["splits"],
+        copies=len(contents) - len(np.unique(contents)),
+        parents=tuple(manifest.get("parents") or ()),
+        quarantined=manifest.get("quarantined") or {},
+        quarantine=manifest.get("quarantine"),
+        source=manifest.get("source") or {},
+    )
+
+
+def _histogram(lengths: np.ndarray) -> Iterator[Length]:
+    low, high = int(lengths.min()), int(lengths.max())
+    edges = np.unique(np.linspace(low, high + 1, min(BINS, high + 1 - low) + 1).astype(int))
+    counts, _ = np.histogram(lengths, edges)
+    for first, stop, count in zip(edges, edges[1:], counts, strict=False):
+        yield Length(int(first), int(stop) - 1, int(count))
+
+
+def _typical(examples: list[Example]) -> tuple[Example, ...]:
+    """Those nearest to the median shape of their class, each channel in units of its spread."""
+    if not examples:
+        return ()
+    shapes = np.stack([_shape(example) for example in examples])
+    shapes = shapes[:, ~np.isnan(shapes).all(axis=0)]
+    known = (~np.isnan(shapes)).sum(axis=1)
+    is_whole = bool((known == shapes.shape[1]).all())  # what minds holes takes five times as long
+    median, sd = (np.median, np.std) if is_whole else (np.nanmedian, np.nanstd)
+    middle, spread = median(shapes, axis=0), sd(shapes, axis=0) + 1e-9
+    apart = np.nansum(np.square((shapes - middle) / spread), axis=1) / np.maximum(known, 1)
+    apart[_are_stuck(examples)] = np.inf
+    order = np.argsort(np.where(known > 0, apart, np.inf), kind="stable")
+    return tuple(examples[number] for number in order[:EXAMPLES])
+
+
+def _are_stuck(examples: list[Example]) -> np.ndarray:
+    """Which are flat in a channel that moves in most of the others."""
+    flat = np.array([[_is_flat(own) for own in example.values.values()] for example in examples])
+    return (flat & (flat.mean(axis=0) < 0.5)).any(axis=1)
+
+
+def _is_flat(values: Sequence[float | None]) -> bool:
+    return len({value for value in values if value is not None and value == value}) == 1
+
+
+def _shape(example: Example) -> np.ndarray:
+    channels = [np.array(values, dtype=np.float64) for values in example.values.values()]
+    return np.concatenate([own[_coarse(len(own))] for own in channels])
+
+
+@cache
+def _coarse(n: int) -> np.ndarray:
+    """Places of so many of at most ``POINTS`` values; some twice where there are fewer."""
+    return (np.linspace(0, 1, COARSE) * (n - 1)).round().astype(int)
+
+
+def sketches(found: DatasetProfile) -> tuple[Sketch, ...]:
+    """Small pictures of the first classes: the first channel of their most typical series."""
+    drawn = []
+    for own in found.classes[:SKETCHES]:
+        if own.examples:
+            values = next(iter(own.examples[0].values.values()))
+            coarse = [values[i] for i in np.linspace(0, len(values) - 1, COARSE).astype(int)]
+            drawn.append(Sketch(own.label, path_of(coarse, *SKETCH_SIZE)))
+    return tuple(drawn)
+
 
 HOME = "../../"
 FEW = 20

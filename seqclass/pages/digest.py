@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from seqclass.pages.catalogue import DIGESTS, refresh
+from seqclass.pages.index_pages import DIGESTS, refresh
 from seqclass.pages.model_summary import SUMMARY
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages

@@ -1,12 +1,13 @@
 """A model's summary: what its page shows, brought up to date by reading what is new alone."""
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet as pq
 
-from seqclass.pages.model_policy import policy_shown
+from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.records import Awaited, Damage, ModelSummary, Move, Retraining, Shift, Version
 from seqclass.pages.trust import (
     UNKNOWN,
@@ -21,12 +22,41 @@ from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
 from seqclass.store.models import COMPARISON, Model, model_versions
+from seqclass.store.policy_file import POLICY
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
-from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, readable
+from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, read_record, readable
+
+
+def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
+    """Fields of a model's policy that differ from the defaults, as JSON by their dotted names.
+
+    None where it has no policy, or one that can't be read.
+    """
+    path = root.join("models", name, POLICY)
+    if not root.fs.exists(path):
+        return None
+    try:
+        stored = read_record(root, path)
+    except DamagedError as error:
+        note(bad, path, error)
+        return None
+    return dict(_differing(stored, json.loads(json.dumps(asdict(ModelPolicy())))))
+
+
+def _differing(
+    fields: Mapping[str, object], default: Mapping[str, object], within: str = ""
+) -> Iterator[tuple[str, str]]:
+    for key, value in fields.items():
+        usual = default.get(key)
+        if isinstance(value, Mapping) and isinstance(usual, Mapping):
+            yield from _differing(value, usual, f"{within}{key}.")
+        elif value != usual:
+            yield f"{within}{key}", json.dumps(value, ensure_ascii=False)
+
 
 if TYPE_CHECKING:
-    from seqclass.monitoring.stability import Stability
+    from seqclass.monitoring.seed_spread import Stability
 
 SUMMARY = "index.json"
 MAX_SHIFTS, MAX_SUSPECTS = 8, 200

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqclass.evaluation.metrics import FullScores
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.paired import Paired
-    from seqclass.monitoring.stability import Stability
+    from seqclass.monitoring.seed_spread import Stability
 
 ALPHA = 0.05
 WIDE = 0.1

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from seqclass.screening.actions import Policy
 from seqclass.screening.contract import Contract, Profile
-from seqclass.screening.policy import Policy
 from seqclass.screening.screening import Screening, ValidationContext, add_rows, contract_of
 from seqclass.store.datasets import Dataset, check_parent, committed_versions, open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
@@ -16,6 +16,29 @@ from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.preview import SMALL_BYTES, preview
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, open_root
+
+
+@dataclass(frozen=True)
+class ArrivalSpec:
+    """How files that arrive are read, and when they are taken for whole.
+
+    policy: what becomes of rows that break the dataset's contract; a file that it refuses goes to
+    quarantine whole. quiet_s: seconds for which a file must not have changed. patience_s: seconds
+    after which a file whose end is still missing is set aside. limits: what a file may hold.
+    """
+
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    policy: Policy = field(default_factory=Policy)
+    quiet_s: float = 2.0
+    patience_s: float = 3600.0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.quiet_s <= self.patience_s:
+            raise ValueError(
+                f"quiet_s: expected seconds from 0 to patience_s ({self.patience_s:g}), "
+                f"got {self.quiet_s:g}; correct them"
+            )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from seqclass.store.layout import sealed_folders
 from seqclass.store.leases import locked
 from seqclass.store.manifests import ModelDescription, known_dataset
 from seqclass.store.models import model_versions, read_model
-from seqclass.store.policy import read_policy
+from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.references import (
     DatasetRef,

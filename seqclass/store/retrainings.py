@@ -4,10 +4,12 @@
 are doubted, and the manifest with the decision.
 """
 
+import contextlib
+import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pyarrow as pa
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.audit import ASK, REFUSE, STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
+from seqclass.store.leases import is_claimed
 from seqclass.store.manifests import RetrainingRecord, is_settled
 from seqclass.store.registry import (
     MoveReason,
@@ -33,7 +36,9 @@ from seqclass.store.root import (
     check_file,
     describe_folder,
     note,
+    read_record,
     readable,
+    replace_file,
     write_manifest,
 )
 from seqclass.store.staging import commit
@@ -214,3 +219,78 @@ def _entry_of(record: RetrainingRecord) -> str:
 
 def _time_of(record: RetrainingRecord) -> datetime:
     return datetime.fromisoformat(record["created"])
+
+
+ATTEMPT, TOLD, RETRAINING = "attempt.json", "overdue.json", "retraining"
+FIRST_WAIT_S = 15.0
+"""Seconds from the begin of the first try to the second; each further wait is twice as long."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How often a challenger of this champion was tried on this dataset, when the last try began
+    (ISO 8601), and what it failed with (None: it has left no word)."""
+
+    champion: str
+    dataset: str
+    tries: int
+    began: str
+    error: str | None = None
+
+    @property
+    def next_try(self) -> datetime:
+        """When it may be tried again: the waits double from try to try."""
+        wait = timedelta(seconds=FIRST_WAIT_S * 2 ** (self.tries - 1))
+        return datetime.fromisoformat(self.began) + wait
+
+
+def read_attempt(root: Root, model: str) -> Attempt | None:
+    """The attempt that waits for a decision; None where there is none that can be read."""
+    path = _path(root, model)
+    with contextlib.suppress(DamagedError, TypeError, ValueError):
+        attempt = Attempt(**read_record(root, path)) if root.fs.exists(path) else None
+        return attempt if attempt and attempt.next_try.tzinfo else None
+    return None
+
+
+def write_attempt(root: Root, model: str, attempt: Attempt) -> None:
+    """Keep the attempt until it is decided."""
+    replace_file(root, _path(root, model), json.dumps(asdict(attempt), indent=2).encode())
+
+
+def end_attempt(root: Root, model: str) -> None:
+    """Forget the attempt: it was decided, or nothing waits for it any more."""
+    with contextlib.suppress(FileNotFoundError):
+        root.fs.rm(_path(root, model))
+
+
+def attempted(root: Root) -> list[str]:
+    """Names of the models with an attempt, whose decision is to come or was not carried out."""
+    return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
+
+
+def is_overdue(root: Root, now: datetime) -> bool:
+    """Whether a retraining has failed or died, is to be tried again, and nobody is at it."""
+    attempts = ((name, read_attempt(root, name)) for name in root.names(RETRAININGS))
+    return any(
+        attempt is not None
+        and now >= attempt.next_try
+        and not is_claimed(root, RETRAINING, "models", name)
+        for name, attempt in attempts
+    )
+
+
+def is_told(root: Root, model: str, dataset: str) -> bool:
+    """Whether somebody was told that the decision on this dataset is overdue."""
+    with contextlib.suppress(DamagedError):
+        return read_record(root, _path(root, model, TOLD)).get("dataset") == dataset
+    return False
+
+
+def note_told(root: Root, model: str, dataset: str) -> None:
+    """Remember that somebody was told, so that nobody is told twice."""
+    replace_file(root, _path(root, model, TOLD), json.dumps({"dataset": dataset}).encode())
+
+
+def _path(root: Root, model: str, file: str = ATTEMPT) -> str:
+    return root.join(RETRAININGS, model, file)

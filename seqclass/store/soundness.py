@@ -8,7 +8,7 @@ from seqclass.store.citations import cited_by, cited_in_audit, removed_refs, unc
 from seqclass.store.layout import Parts
 from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.page_seals import is_as_drawn
-from seqclass.store.policy import POLICY, read_policy
+from seqclass.store.policy_file import POLICY, read_policy
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import champion_of, pointer_problem
 from seqclass.store.root import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seqclass.synthesis.drawing import Normal, Uniform
+from seqclass.synthesis.random_series import Normal, Uniform
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 
 FIRST_WEEKS = 4

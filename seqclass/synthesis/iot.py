@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqclass.synthesis.drawing import (
+from seqclass.synthesis.random_series import (
     Block,
     Uniform,
     block_rows,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqclass.synthesis.drawing import (
+from seqclass.synthesis.random_series import (
     Block,
     Distribution,
     Normal,

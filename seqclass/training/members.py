@@ -23,7 +23,7 @@ from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutio
 from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
-from seqclass.padding import series_lengths
+from seqclass.series import series_lengths
 from seqclass.training.assembly import Branch
 from seqclass.training.fitting import Build, Fit, FitConfig, Learner, Rows, fit
 from seqclass.training.recipe import MAX_FROZEN

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from seqclass.ranges import check_ranges
+from seqclass.series import check_ranges
 
 MAX_FROZEN = 20_000
 """Training rows at most that members with frozen features are fitted to."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from seqclass.evaluation.abstention import Abstention
+from seqclass.evaluation.decisions import Abstention
 from seqclass.networks.architecture import Architecture
-from seqclass.ranges import check_ranges
+from seqclass.series import check_ranges
 from seqclass.training.recipe import Recipe
 
 LARGEST_SEED = 2**31 - 1

@@ -13,7 +13,7 @@ from seqclass.store.seeds import forget_seed
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.store.studies import digest_of
 from seqclass.training.spec import MEMBERS, TrainingSpec
-from tasks.compute.records import SeedRecord, TrainedRecord
+from tasks.compute.seed_records import SeedRecord, TrainedRecord
 
 FOLDER = "candidates"
 

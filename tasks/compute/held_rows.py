@@ -8,8 +8,8 @@ from seqclass.evaluation.metrics import row_losses
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
 from seqclass.training.splits import Part
 from tasks.compute.candidates import Candidate
-from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import folds_of, held_back_baselines, nested_scores
+from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 
 

@@ -26,7 +26,7 @@ from rich.progress import (
 )
 
 from seqclass.evaluation.contribution import LSTM
-from tasks.compute.records import SeedRecord
+from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import Progress as Training
 
 TELL_EVERY_S, DONE = 2.0, 100.0

@@ -35,7 +35,7 @@ from seqclass.store.root import Root, create_file, open_root
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
-from tasks.compute.records import RunRecord, Scores, SeedRecord, TrainedRecord
+from tasks.compute.seed_records import RunRecord, Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import Progress, report_progress
 
 HISTORY = pa.schema({

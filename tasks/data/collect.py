@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.screening.arrival_spec import ArrivalSpec
 from seqclass.screening.contract import Profile
-from seqclass.screening.incoming import profiled
+from seqclass.screening.incoming import ArrivalSpec, profiled
 from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
 from seqclass.store.datasets import (
     Dataset,

@@ -8,14 +8,14 @@ import pyarrow as pa
 from prefect import get_run_logger, task
 from pydantic import TypeAdapter
 
+from seqclass.ragas.raga_series import generate_ragas
+from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import Source
 from seqclass.store.root import check_name, open_root
 from seqclass.store.rows import EVENT, from_dense
-from seqclass.synthesis.drawing import Block
 from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
-from seqclass.synthesis.ragas.raga_series import generate_ragas
-from seqclass.synthesis.ragas.raga_spec import RagaSpec
+from seqclass.synthesis.random_series import Block
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 from tasks.compute.assets import describe_asset
 from tasks.compute.progress import counted

@@ -31,7 +31,7 @@ from seqclass.store.root import Root
 from seqclass.store.split import Split
 from tasks.compute.candidates import Candidate
 from tasks.compute.workers import workers
-from tasks.data.split import split_of
+from tasks.data.split_rows import split_of
 from tasks.evaluation.evaluate import Evaluated
 
 

@@ -38,7 +38,7 @@ from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import Answered, FirstEvidence, evidence_of
 from seqclass.monitoring.gate import stability_gate
-from seqclass.monitoring.stability import SeedAnswers, Stability, stability_of
+from seqclass.monitoring.seed_spread import SeedAnswers, Stability, stability_of
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import ANSWERS
@@ -49,16 +49,15 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Assembled, Candidate, best_record
 from tasks.compute.explain import Answers, Explained, answer_in_full, explain
 from tasks.compute.held_rows import answered_held_back
-from tasks.compute.leakage import leaks_of
-from tasks.compute.records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.replicas import (
     baseline_rows,
     out_of_fold_logits,
     out_of_fold_rows,
     predict_members,
 )
+from tasks.compute.seed_records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import workers
-from tasks.data.split import SplitSummary, describe_split
+from tasks.data.split_rows import SplitSummary, describe_split, leaks_of
 
 METRICS, STABILITY = "metrics.json", "stability.json"
 

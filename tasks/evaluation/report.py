@@ -9,7 +9,7 @@ from prefect import get_run_logger, task
 
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import hardest_rows
-from seqclass.pages.dataset_profile import MAX_CHANNELS, POINTS
+from seqclass.pages.dataset_pages import MAX_CHANNELS, POINTS
 from seqclass.pages.drawing import at_equal_distances, resampled
 from seqclass.pages.records import Drawings, Example, Row
 from seqclass.pages.rendering import record_bytes

@@ -33,7 +33,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.training.ngrams import SymbolModel, fit_symbol_models
 from tasks.compute.replicas import load_fast
 from tasks.compute.workers import workers
-from tasks.data.split import spec_of, split_of
+from tasks.data.split_rows import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
-from seqclass.pages.catalogue import refresh
+from seqclass.pages.index_pages import refresh
 from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import ModelDescription, reading_of

@@ -20,11 +20,11 @@ from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.split import write_split
 from seqclass.store.staging import staging
 from tasks.compute.candidates import Candidate
-from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import predict_rows, stored_weights_digest
+from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
-from tasks.data.split import spec_of, split_of
+from tasks.data.split_rows import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
 from tasks.training.train import assemble, train_seeds
 

@@ -9,14 +9,14 @@ from prefect import get_run_logger, task
 
 from seqclass.monitoring.decide import LabelEvidence
 from seqclass.monitoring.gate_spec import Rules
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
-from tasks.data.split import times_of
+from tasks.data.split_rows import times_of
 from tasks.evaluation.compare import (
     Verdict,
     evidence_of,
@@ -25,7 +25,7 @@ from tasks.evaluation.compare import (
     verdict_of,
 )
 from tasks.evaluation.evaluate import Evaluated
-from tasks.registry.policy import training_within
+from tasks.registry.apply_policy import training_within
 from tasks.retraining.detection import NewData, doubted_ids, fresh_ids
 from tasks.retraining.inspect_rows import DataReport
 

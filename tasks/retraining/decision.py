@@ -9,9 +9,8 @@ from prefect import get_run_logger, task
 
 from seqclass.monitoring.decide import Ask, Promote, Refuse, decide_stored
 from seqclass.monitoring.quality import QualityChange
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.approvals import Question, how_to_answer, with_until
-from seqclass.store.attempts import end_attempt, write_attempt
 from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
 from seqclass.store.datasets import open_dataset
 from seqclass.store.leases import check_held, check_lease, locked
@@ -19,7 +18,9 @@ from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
     FAILED,
     commit_retraining,
+    end_attempt,
     replay_pending,
+    write_attempt,
     write_suspect_labels,
 )
 from seqclass.store.root import Root, open_root

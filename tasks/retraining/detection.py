@@ -7,16 +7,18 @@ from typing import TypeVar
 
 from prefect import get_run_logger, task
 
-from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.attempts import Attempt, end_attempt, read_attempt
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
     FAILED,
+    Attempt,
     Pair,
+    end_attempt,
     last_settled,
+    read_attempt,
     retrainings_of,
     suspect_labels,
 )

@@ -20,10 +20,9 @@ from seqclass.monitoring.drift import (
     judge_drift,
     summaries,
 )
-from seqclass.monitoring.drift_spec import DriftSpec
 from seqclass.monitoring.quality import Hits, QualityChange, quality_change, quality_words
-from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.reports.charts import drift_picture
+from seqclass.monitoring.retrain_spec import DriftSpec, RetrainSpec
+from seqclass.pages.charts import drift_picture
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import ANSWERS, Model
@@ -31,7 +30,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
-from tasks.data.split import split_of
+from tasks.data.split_rows import split_of
 from tasks.retraining.detection import NewData, fresh_ids
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"

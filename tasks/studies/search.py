@@ -45,11 +45,11 @@ from seqclass.training.halving import (
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
 from tasks.compute.progress import followed, summary, trainings
-from tasks.compute.records import RunRecord
 from tasks.compute.replicas import search_fold
 from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.seed_records import RunRecord
 from tasks.compute.workers import at_once, workers
-from tasks.data.split import select_rows
+from tasks.data.split_rows import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.studies.study import run_of
 from tasks.training.train import check_validation

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
 
-from seqclass.monitoring.stability import Agreement, SeedAnswers, agreement_of
+from seqclass.monitoring.seed_spread import Agreement, SeedAnswers, agreement_of
+from seqclass.pages import charts
 from seqclass.pages.rendering import render
-from seqclass.reports import charts
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.references import StudyRef
@@ -25,11 +25,11 @@ from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
 from tasks.compute.candidates import decisive
 from tasks.compute.progress import followed, summary, trainings
-from tasks.compute.records import RunRecord
 from tasks.compute.replicas import study_seed
 from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.seed_records import RunRecord
 from tasks.compute.workers import workers
-from tasks.data.split import select_rows
+from tasks.data.split_rows import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 

@@ -22,12 +22,12 @@ from tasks.compute.candidates import (
     seed_key,
 )
 from tasks.compute.progress import followed, summary, trainings
-from tasks.compute.records import SeedRecord
 from tasks.compute.replicas import build_ensemble, files_of_seed, history_path
 from tasks.compute.replicas import train_seed as train_in_process
 from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
-from tasks.data.split import spec_of, split_of
+from tasks.data.split_rows import spec_of, split_of
 
 HISTORY = "history.parquet"
 

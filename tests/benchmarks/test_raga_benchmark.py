@@ -9,7 +9,7 @@ import pytest
 from benchmarks.contest import draw, together
 from benchmarks.geethams import REPORTED, TUNING, half_of, read_pieces, windows
 from benchmarks.orders import _counts
-from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.random_series import Uniform
 
 
 def test_halves_of_the_pieces_are_fixed(shared_data: Path) -> None:

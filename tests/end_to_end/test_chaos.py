@@ -23,13 +23,12 @@ from prefect.logging import disable_run_logger
 
 from flows.cli.supervision import STEADY_S
 from flows.service.processes import marked, runs
-from seqclass.store.attempts import RETRAINING, read_attempt
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
 from seqclass.store.registry import MoveReason, champion_of, move_champion, open_model
-from seqclass.store.retrainings import retrainings_of
+from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import staging

@@ -12,7 +12,7 @@ from seqclass.loading import load_model
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.store.split import SPLIT
-from tasks.data.split import split_of
+from tasks.data.split_rows import split_of
 from tests.support.commands import Command
 from tests.support.places import REPOSITORY
 

@@ -41,8 +41,8 @@ from seqclass.store.staging import staging
 from tasks.compute.candidates import Candidate
 from tasks.data.ingest import ImportSpec, ingest
 from tasks.evaluation.evaluate import read_evaluated
-from tasks.registry.catalogue import refresh_catalogue
 from tasks.registry.promote import promote, promote_version, roll_back
+from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tests.support.arrivals import rows
 from tests.support.candidates import make_candidate

@@ -101,7 +101,7 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
 def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
     from seqclass.store.datasets import open_dataset
     from seqclass.training.spec import TrainingSpec
-    from tasks.data.split import select_rows
+    from tasks.data.split_rows import select_rows
 
     model, dataset = open_model(original, "toy"), open_dataset(original, "toy")
     stored = load_keras(original, model.path("model.keras"))

@@ -9,12 +9,11 @@ import pytest
 from flows.retraining import retrain_model
 from flows.training import train_classifier
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import set_policy
-from seqclass.store.attempts import read_attempt
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import champion_of
-from seqclass.store.retrainings import retrainings_of
+from seqclass.store.retrainings import read_attempt, retrainings_of
 from seqclass.store.root import Root
 from tests.support.stored import QUICK, store_series
 

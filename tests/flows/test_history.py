@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.pages.catalogue import write_all
+from seqclass.pages.index_pages import write_all
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, move_champion, write_refusal
 from seqclass.store.root import Root

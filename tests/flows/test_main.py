@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from flows.cli.command_line import PREFECT_SETTINGS
-from seqclass.pages.catalogue import write_all
+from seqclass.pages.index_pages import write_all
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
 from seqclass.store.root import Root, open_root

@@ -10,15 +10,15 @@ import pytest
 
 from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.pages.catalogue import refresh
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.pages.index_pages import refresh
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import read_audit
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits, TrainingSpec
-from tasks.registry.policy import training_within
+from tasks.registry.apply_policy import training_within
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, stored
 from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version

@@ -13,7 +13,7 @@ from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
@@ -21,8 +21,8 @@ from seqclass.store.inventory import discard, keep
 from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
-from tasks.registry.policy import apply_policy
-from tasks.retraining.due import find_due
+from tasks.registry.apply_policy import apply_policy
+from tasks.retraining.overdue import find_due
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_champion, store_series, store_version

@@ -15,7 +15,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.training.spec import TrainingSpec
-from tasks.data.split import select_rows
+from tasks.data.split_rows import select_rows
 from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, _Truth, unseen_rows
 from tests.support.commands import Command
 from tests.support.places import NOW

@@ -149,7 +149,7 @@ def test_another_process_reads_the_file(fitted: SequenceClassifier, tmp_path: Pa
 def test_classes_of_every_kind_come_back(fitted: SequenceClassifier, classes: np.ndarray) -> None:
     other = copy.copy(fitted)
     other.classes_ = classes
-    again = from_file("x", to_file(other))
+    again = from_file("x", to_file(other), SequenceClassifier)
     assert (again.classes_.dtype, again.classes_.tolist()) == (classes.dtype, classes.tolist())
 
 

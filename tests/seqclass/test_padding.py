@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqclass.padding import series_lengths
+from seqclass.series import series_lengths
 
 
 def test_holes_count_and_trailing_padding_does_not() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.ranges import check_ranges
+from seqclass.series import check_ranges
 
 
 @given(st.floats(allow_nan=True), st.floats(-9, 9), st.floats(0, 9))

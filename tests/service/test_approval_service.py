@@ -13,7 +13,7 @@ from tests.support.verdicts import VERDICT, apply_verdict, store_two
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_form_answers_after_the_service_was_stopped_and_started(root: Root) -> None:
-    from seqclass.monitoring.retraining import RetrainSpec
+    from seqclass.monitoring.retrain_spec import RetrainSpec
 
     store_two(root)
     first = Up(root, port=0)

@@ -7,7 +7,7 @@ import pytest
 
 from flows.service.lookout import AGAIN_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
 from flows.service.server import new_service
-from seqclass.store.attempts import Attempt, write_attempt
+from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
 

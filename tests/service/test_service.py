@@ -13,11 +13,10 @@ import pytest
 
 from flows.service.processes import marked
 from flows.service.server import SILENCE_S
-from seqclass.store.attempts import read_attempt
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of
-from seqclass.store.retrainings import retrainings_of
+from seqclass.store.retrainings import read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
 from tests.support.servers import free_port

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.screening.arrival_spec import ArrivalSpec
+from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from tasks.data.collect import Inbox, collect_arrivals

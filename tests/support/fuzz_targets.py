@@ -18,16 +18,14 @@ import numpy as np
 import openpyxl
 import pyarrow as pa
 
-from seqclass.store import footer, parts
-from seqclass.store.attempts import read_attempt
 from seqclass.store.catalogue import list_datasets, list_models, showable, verify_tree
-from seqclass.store.formats import ColumnNames, Limits, parquet, read_files
+from seqclass.store.formats import ColumnNames, Limits, footer, parquet, parts, read_files
 from seqclass.store.formats.overview import Overview, understood
-from seqclass.store.policy import read_policy
+from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of, champions_before, open_model
-from seqclass.store.retrainings import last_settled, retrainings_of, suspect_labels
+from seqclass.store.retrainings import last_settled, read_attempt, retrainings_of, suspect_labels
 from seqclass.store.root import Damages, Root, _digest_of, open_root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.studies import open_study

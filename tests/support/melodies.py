@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqclass.synthesis.ragas.raga_series import RagaSeriesBlock, RagaSpec, generate_ragas
+from seqclass.ragas.raga_series import RagaSeriesBlock, RagaSpec, generate_ragas
 
 
 def draw(spec: RagaSpec, start: int = 0, stop: int | None = None) -> RagaSeriesBlock:

@@ -20,7 +20,7 @@ from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import train_seed
 from tasks.compute.workers import workers
-from tasks.data.split import select_rows
+from tasks.data.split_rows import select_rows
 from tests.support.places import NOW
 
 RECORDS = ("metrics.json", "stability.json", "comparison.json", "report.json")

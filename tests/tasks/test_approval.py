@@ -9,17 +9,22 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.pages.catalogue import refresh
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.pages.index_pages import refresh
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
-from seqclass.store.attempts import Attempt, read_attempt, write_attempt
 from seqclass.store.audit import actor, read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of
-from seqclass.store.retrainings import last_settled, retrainings_of
+from seqclass.store.retrainings import (
+    Attempt,
+    last_settled,
+    read_attempt,
+    retrainings_of,
+    write_attempt,
+)
 from seqclass.store.root import Root
 from tasks.registry.approve import Answer, answer_question, decline_if_over
 from tests.support.commands import Command

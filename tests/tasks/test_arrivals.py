@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.screening.policy import Policy
+from seqclass.screening.actions import Policy
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.inbox import DONE, look_at, missing_end, put_away
@@ -336,7 +336,7 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC, timedelta
 from seqclass.store.root import open_root
-from seqclass.screening.arrival_spec import ArrivalSpec
+from seqclass.screening.incoming import ArrivalSpec
 from tasks.data.collect import Inbox, collect_arrivals
 root, moment = open_root(sys.argv[1]), int(sys.argv[2])
 inbox, calls = open_root(root.join("inbox", "toy")), 0

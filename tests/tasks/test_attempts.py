@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from prefect.logging import disable_run_logger
 
-from seqclass.monitoring.retraining import RetrainSpec
-from seqclass.store.attempts import (
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.leases import try_lock
+from seqclass.store.retrainings import (
     FIRST_WAIT_S,
     Attempt,
     is_overdue,
     read_attempt,
+    retrainings_of,
     write_attempt,
 )
-from seqclass.store.catalogue import verify_tree
-from seqclass.store.leases import try_lock
-from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Damages, Root
-from tasks.retraining.attempts import begin_try
+from tasks.retraining.begin_try import begin_try
 from tasks.retraining.decision import note_failure
 from tasks.retraining.detection import NewData, RetrainRun, find_new_data
 from tests.support.places import NOW

@@ -14,13 +14,18 @@ import pytest
 
 import seqclass.store.registry
 import tasks.retraining.decision
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.approvals import open_question
-from seqclass.store.attempts import Attempt, read_attempt, write_attempt
 from seqclass.store.audit import read_audit
 from seqclass.store.leases import locked
 from seqclass.store.registry import champion_of
-from seqclass.store.retrainings import replay_pending, retrainings_of
+from seqclass.store.retrainings import (
+    Attempt,
+    read_attempt,
+    replay_pending,
+    retrainings_of,
+    write_attempt,
+)
 from seqclass.store.root import Root
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW

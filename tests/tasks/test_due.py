@@ -11,14 +11,14 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import set_policy
 from seqclass.store.datasets import open_checked, open_dataset
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Damages, Root
 from seqclass.store.staging import staging
 from tasks.retraining.detection import find_new_data, fresh_ids
-from tasks.retraining.due import Due, find_due
+from tasks.retraining.overdue import Due, find_due
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from seqclass.store.attempts import Attempt, write_attempt
-from seqclass.store.retrainings import commit_retraining
+from seqclass.store.retrainings import Attempt, commit_retraining, write_attempt
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.retraining.metrics import METRICS, metrics_text, write_metrics
+from tasks.retraining.prometheus import METRICS, metrics_text, write_metrics
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series

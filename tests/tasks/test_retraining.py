@@ -21,7 +21,7 @@ import tasks.retraining.detection
 from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
@@ -40,7 +40,7 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tasks.data.split import select_rows
+from tasks.data.split_rows import select_rows
 from tasks.inference.score import score_data
 from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose

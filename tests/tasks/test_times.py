@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retraining import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import set_policy
 from seqclass.store.audit import entry_name, read_audit
 from seqclass.store.catalogue import verify_tree

@@ -15,9 +15,16 @@ import pyarrow as pa
 from seqclass.store.formats.arrays import read_npy, read_npz
 from seqclass.store.formats.delimited import read_csv
 from seqclass.store.formats.filetypes import check_content
-from seqclass.store.formats.limits import Limits, limits_of
 from seqclass.store.formats.parquet import read_parquet
-from seqclass.store.formats.table import ColumnNames, Reading, RefusalError, names_of, refusal
+from seqclass.store.formats.table import (
+    ColumnNames,
+    Limits,
+    Reading,
+    RefusalError,
+    limits_of,
+    names_of,
+    refusal,
+)
 from seqclass.store.formats.text import read_ts, read_tsv
 from seqclass.store.formats.workbook import read_workbook
 from seqclass.store.root import irregular

@@ -16,10 +16,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.lib import format as npy
 
-from seqclass.padding import series_lengths
+from seqclass.series import series_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
-from seqclass.store.formats.limits import Limits, check_directory
-from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
+from seqclass.store.formats.table import (
+    CHUNK_ROWS,
+    Limits,
+    Reading,
+    channel_names,
+    check_directory,
+    label_text,
+    refusal,
+)
 from seqclass.store.rows import from_dense
 
 BLOCK_CELLS = 2**22

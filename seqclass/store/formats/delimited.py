@@ -17,10 +17,16 @@ from seqclass.store.formats.dialect import (
     dialect_of,
     not_decoded,
 )
-from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.longform import gather, survey_rows
 from seqclass.store.formats.questions import ask, step_of, wide_questions
-from seqclass.store.formats.table import ColumnNames, Reading, check_columns, kept_columns, refusal
+from seqclass.store.formats.table import (
+    ColumnNames,
+    Limits,
+    Reading,
+    check_columns,
+    kept_columns,
+    refusal,
+)
 from seqclass.store.formats.widetext import wide_tables
 from seqclass.store.rows import KNOWN_COLUMNS
 

@@ -9,8 +9,7 @@ import zipfile
 from typing import IO
 from xml.parsers import expat
 
-from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.table import refusal
+from seqclass.store.formats.table import Limits, refusal
 
 LAST_ROW = 2**20
 """The last row that a workbook can have."""

@@ -16,12 +16,11 @@ import pyarrow.parquet as pq
 from seqclass.store.formats.delimited import check_header
 from seqclass.store.formats.dialect import SHOWN, dialect_of
 from seqclass.store.formats.hints import NAME, option
-from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.parquet import check_parquet
-from seqclass.store.formats.table import ColumnNames, check_columns, kept_columns
+from seqclass.store.formats.table import ColumnNames, Limits, check_columns, kept_columns
 from seqclass.store.formats.widetext import step_columns
 from seqclass.store.formats.workbook import read_sheet
-from seqclass.store.lookalikes import find_lookalikes
+from seqclass.store.repeats import find_lookalikes
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
 FEW = 100

@@ -8,12 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.store.footer import Footer, read_footer
 from seqclass.store.formats.columns import check_precision
-from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.footer import Footer, read_footer
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
 from seqclass.store.formats.questions import ask, role_questions
-from seqclass.store.formats.table import ColumnNames, Reading, cast, check_columns, refusal, renamed
+from seqclass.store.formats.table import (
+    ColumnNames,
+    Limits,
+    Reading,
+    cast,
+    check_columns,
+    refusal,
+    renamed,
+)
 from seqclass.store.formats.widetext import wide_tables
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from seqclass.store.footer import READER
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, read_group, refusing
+from seqclass.store.formats.footer import READER
 from seqclass.store.formats.overview import understood
 from seqclass.store.formats.table import Reading
 

@@ -10,8 +10,14 @@ import pyarrow as pa
 from seqclass.store.formats.arrays import BLOCK_CELLS, observed_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
 from seqclass.store.formats.filetypes import check_first_line
-from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.table import CHUNK_ROWS, Reading, channel_names, label_text, refusal
+from seqclass.store.formats.table import (
+    CHUNK_ROWS,
+    Limits,
+    Reading,
+    channel_names,
+    label_text,
+    refusal,
+)
 from seqclass.store.rows import SERIES
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from seqclass.store.formats.limits import Limits, check_directory
 from seqclass.store.formats.longform import gather, survey_rows
 from seqclass.store.formats.markup import check_markup
 from seqclass.store.formats.table import (
     ColumnNames,
+    Limits,
     Reading,
     RefusalError,
     check_columns,
+    check_directory,
     refusal,
 )
 from seqclass.store.formats.widetext import wide_tables

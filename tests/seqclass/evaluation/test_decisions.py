@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score
 
-from seqclass.evaluation.abstention import Abstention
 from seqclass.evaluation.decisions import (
+    Abstention,
     abstention_scores,
     confidence_of,
     decide,

@@ -14,8 +14,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest
-from tasks.compute.leakage import leaks_of
-from tasks.data.split import select_rows
+from tasks.data.split_rows import leaks_of, select_rows
 from tests.support.commands import Command
 from tests.support.stored import store_series
 

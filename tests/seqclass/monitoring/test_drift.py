@@ -15,7 +15,7 @@ from seqclass.monitoring.drift import (
     judge_drift,
     summaries,
 )
-from seqclass.monitoring.drift_spec import DriftSpec
+from seqclass.monitoring.retrain_spec import DriftSpec
 
 NUMBERS = arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e6, 1e6))
 

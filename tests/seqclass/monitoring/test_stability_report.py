@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seqclass.evaluation.metrics import label_scores
-from seqclass.monitoring.stability import MAX_FLIPPING, SeedAnswers, stability_of
+from seqclass.monitoring.seed_spread import MAX_FLIPPING, SeedAnswers, stability_of
 from seqclass.training.spec import Limits
 
 Y = np.arange(30) % 3

@@ -31,7 +31,7 @@ from seqclass.networks.scaling import Scaling
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
-from seqclass.synthesis.drawing import Uniform
+from seqclass.synthesis.random_series import Uniform
 from seqclass.synthesis.signals import PRESETS, SignalSpec
 from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
@@ -250,7 +250,7 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks.compute import explain
-    from tasks.data.split import select_rows
+    from tasks.data.split_rows import select_rows
 
     model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
     answers = pq.read_table(model.path("predictions.parquet"))

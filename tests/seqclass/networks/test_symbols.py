@@ -155,7 +155,7 @@ def test_baselines_of_measurements_are_the_three_they_were() -> None:
 
 def test_the_network_sees_one_input_per_symbol() -> None:
     keras = pytest.importorskip("keras")
-    from seqclass.networks.embedding import soft_one_hot
+    from seqclass.networks.symbols import soft_one_hot
 
     def seen(alphabet: Alphabet, *values: float) -> list:
         raw = keras.Input((None, 1))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.pages import catalogue
+from seqclass.pages import index_pages as catalogue
 from seqclass.pages.comparison import compare_versions, write_comparison
 from seqclass.pages.digest import digest, write_digest
 from seqclass.store.registry import MoveReason, move_champion, open_model, write_refusal

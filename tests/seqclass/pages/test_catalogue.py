@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqclass.pages import catalogue
+from seqclass.pages import index_pages as catalogue
 from seqclass.pages.records import (
     Catalogue,
     ComparisonEntry,

@@ -9,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from seqclass.pages.dataset_pages import write_dataset_pages
-from seqclass.pages.dataset_profile import MAX_CLASSES, Gathered, profile
+from seqclass.pages.charts import plain, strip_plot
+from seqclass.pages.dataset_pages import MAX_CLASSES, Gathered, profile, write_dataset_pages
 from seqclass.pages.drawing import line, path_of, resampled, series
 from seqclass.pages.model_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
 from seqclass.pages.rendering import _environment
 from seqclass.pages.version_report import dataset_link, has_report
-from seqclass.reports.charts import plain, strip_plot
-from seqclass.store.policy import read_policy, write_policy
+from seqclass.store.policy_file import read_policy, write_policy
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import DamagedError, Damages, Root
 from seqclass.store.rows import from_dense

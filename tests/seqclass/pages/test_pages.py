@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.pages import catalogue
-from seqclass.pages.dataset_profile import MAX_CHANNELS, POINTS
+from seqclass.pages import index_pages as catalogue
+from seqclass.pages.dataset_pages import MAX_CHANNELS, POINTS
 from seqclass.pages.digest import digest
-from seqclass.pages.model_policy import policy_shown
+from seqclass.pages.model_summary import policy_shown
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, write_dataset, write_rows
 from seqclass.store.registry import MoveReason, move_champion, open_model, write_refusal

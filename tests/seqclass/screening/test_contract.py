@@ -18,7 +18,7 @@ from seqclass.screening.contract import (
     describe,
     stuck_lines,
 )
-from seqclass.screening.violations import whole_violations
+from seqclass.screening.screening import whole_violations
 from seqclass.store.repeats import CONFLICT, FRESH, REPEAT, DuplicateIndex
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)

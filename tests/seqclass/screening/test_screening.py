@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqclass.screening.actions import ACTIONS, Policy, policy_of
 from seqclass.screening.contract import Contract, Profile
-from seqclass.screening.policy import ACTIONS, Policy, policy_of
 from seqclass.screening.screening import (
+    EXAMPLES,
     Screening,
+    Tally,
     ValidationContext,
     add_rows,
     contract_of,
     counts_of,
 )
-from seqclass.screening.tally import EXAMPLES, Tally
 from seqclass.store.quarantine import REASON, Quarantine
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense

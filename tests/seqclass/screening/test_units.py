@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqclass.screening.contract import Contract, Profile
-from seqclass.screening.violations import whole_violations
+from seqclass.screening.screening import whole_violations
 
 DUTY = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 

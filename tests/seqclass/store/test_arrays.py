@@ -12,8 +12,7 @@ from hypothesis.extra.numpy import arrays as drawn
 
 from seqclass.store.formats import arrays as module
 from seqclass.store.formats.arrays import observed_lengths, read_npy, read_npz
-from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.table import ColumnNames, Reading, RefusalError
+from seqclass.store.formats.table import ColumnNames, Limits, Reading, RefusalError
 
 VALUES = st.floats(-9, 9, width=32) | st.just(float("nan"))
 

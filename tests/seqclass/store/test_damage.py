@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.pages.catalogue import write_all
+from seqclass.pages.index_pages import write_all
 from seqclass.store.catalogue import list_models
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import MoveReason, champion_of, move_champion

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.pages.catalogue import write_all
+from seqclass.pages.index_pages import write_all
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.citations import cited_by
 from seqclass.store.garbage import collect_garbage

@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.store.footer import Footer, _look, read_footer
-from seqclass.store.formats.limits import Limits
+from seqclass.store.formats.footer import Footer, _look, read_footer
 from seqclass.store.formats.parquet import check_parquet
-from seqclass.store.formats.table import RefusalError
+from seqclass.store.formats.table import Limits, RefusalError
 
 
 def written(path: Path, rows: int = 10, group: int = 4) -> str:

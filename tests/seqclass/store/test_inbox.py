@@ -7,7 +7,7 @@ from s3fs import S3FileSystem
 
 from seqclass.store.inbox import arrivals, inbox_url, look_at
 from seqclass.store.root import Root, open_root
-from tasks.retraining.metrics import metrics_text
+from tasks.retraining.prometheus import metrics_text
 from tests.support.places import NOW
 
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.store.formats.limits import SPARED_BYTES, Limits, limits_of
-from seqclass.store.formats.table import RefusalError
+from seqclass.store.formats.table import SPARED_BYTES, Limits, RefusalError, limits_of
 
 
 @given(st.dictionaries(st.sampled_from([*asdict(Limits())]), st.integers(1, 10**12), max_size=4))

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqclass.screening.policy import Policy
+from seqclass.screening.actions import Policy
 from seqclass.screening.screening import Screening, ValidationContext
 from seqclass.store import objects
 from seqclass.store.datasets import write_dataset
 from seqclass.store.formats.overview import Overview
-from seqclass.store.lookalikes import find_lookalikes
 from seqclass.store.quarantine import Quarantine
+from seqclass.store.repeats import find_lookalikes
 from seqclass.store.root import Root, write_manifest
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command

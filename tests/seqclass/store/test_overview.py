@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclass.store.formats.limits import Limits
 from seqclass.store.formats.overview import FEW, Overview, understood
-from seqclass.store.formats.table import ColumnNames, RefusalError
+from seqclass.store.formats.table import ColumnNames, Limits, RefusalError
 from seqclass.store.rows import SERIES
 
 NAN = float("nan")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from seqclass.pages.catalogue import refresh, write_all
+from seqclass.pages.index_pages import refresh, write_all
 from seqclass.store import objects
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree

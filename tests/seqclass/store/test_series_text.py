@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.table import CHUNK_ROWS, ColumnNames, Reading, RefusalError
+from seqclass.store.formats.table import CHUNK_ROWS, ColumnNames, Limits, Reading, RefusalError
 from seqclass.store.formats.text import read_ts, read_tsv
 
 FLOATS = st.none() | st.floats(-1e6, 1e6, width=32)

@@ -13,7 +13,7 @@ from seqclass.store.root import Root
 from seqclass.store.split import SPLIT, read_split, write_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import baseline_rows, train_seed
-from tasks.data.split import select_rows, split_of
+from tasks.data.split_rows import select_rows, split_of
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_series, store_version
 
@@ -78,7 +78,7 @@ def test_the_rule_is_asked_once_a_training() -> None:
             ]
             asked += [path.relative_to(REPOSITORY).as_posix()] * calls.count("select_rows")
     assert Counter(asked) == {
-        "tasks/data/split.py": 2,  # the task, and versions made before splits were stored
+        "tasks/data/split_rows.py": 2,  # the task, and versions made before splits were stored
         "tasks/studies/study.py": 2,
         "tasks/studies/search.py": 1,
         "flows/cli/training_commands.py": 1,  # before a server is started

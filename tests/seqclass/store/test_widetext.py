@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.store.formats.limits import Limits
-from seqclass.store.formats.table import ColumnNames, Reading, RefusalError
+from seqclass.store.formats.table import ColumnNames, Limits, Reading, RefusalError
 from seqclass.store.formats.widetext import step_columns, wide_tables
 
 WIDE = ColumnNames(layout="wide")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclass.synthesis.drawing import BLOCK_ROWS, Normal, Uniform
+from seqclass.synthesis.random_series import BLOCK_ROWS, Normal, Uniform
 from seqclass.synthesis.signals import FAMILIES, PRESETS, SignalSpec, generate_signals
 
 

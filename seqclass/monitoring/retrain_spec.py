@@ -1,0 +1,111 @@
+"""When a model is trained again, and what the outcome must keep to."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from seqclass.monitoring.gate_spec import GateSpec
+from seqclass.series import check_ranges
+from seqclass.training.spec import TrainingSpec
+
+
+@dataclass(frozen=True)
+class DriftSpec:
+    """When a difference counts as drift.
+
+    significance: chance of any false alarm in one look, in (0, 1). shift: Kolmogorov-Smirnov
+    distance, or share of rows that have changed class, from which on a difference is large, in
+    (0, 1). stability_index: the same of the population stability index, above 0. least_rows: new
+    rows below which nothing is compared. most_rows: rows of either side that are looked at.
+    """
+
+    significance: float = 0.002
+    shift: float = 0.15
+    stability_index: float = 0.1
+    least_rows: int = 20
+    most_rows: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name in ("significance", "shift"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ValueError(
+                    f"{name}: expected a number between 0 and 1, got {value}; correct it"
+                )
+        if not self.stability_index > 0 or self.least_rows < 2 or self.most_rows < 2:
+            raise ValueError(
+                "drift: expected stability_index above 0 and at least 2 rows, got "
+                f"{self.stability_index}, {self.least_rows} and {self.most_rows}; correct them"
+            )
+
+
+@dataclass(frozen=True)
+class RetrainSpec:
+    """How a champion is kept up to date.
+
+    least_rows: new rows, since the last look, below which nothing is done. debounce_s: seconds
+    for which no further rows may have come. cool_down_s: seconds since the decision on the last
+    challenger.
+    quiet_hours: of the day (UTC), 0 to 23, from and until which nothing is begun; over midnight
+    where the first is the later one (None: none).
+    when: train on new rows, or only where quality or rows have ``changed``.
+    window_rows: newest rows to train on (None: all of them). start: ``fresh`` weights, or ``warm``
+    ones of the champion. training: how to train (None: as the champion was).
+    significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
+    trust_labels: take new labels as they are, those doubted before included.
+    approval: a person decides on what passed the gate; without an answer within ``approval_s``
+    seconds it is declined.
+    tries: how often the same rows are tried where trainings fail or die, at least 1. again: try
+    rows now that were given up, or wait for their next try or for the end of quiet hours.
+    """
+
+    least_rows: int = 20
+    debounce_s: float = 0.0
+    cool_down_s: float = 0.0
+    quiet_hours: tuple[int, int] | None = None
+    when: Literal["new rows", "changed"] = "new rows"
+    window_rows: int | None = None
+    start: Literal["fresh", "warm"] = "fresh"
+    training: TrainingSpec | None = None
+    significance: float = 0.002
+    least_drop: float = 0.05
+    trust_labels: bool = False
+    approval: bool = False
+    approval_s: float = 86400.0
+    tries: int = 5
+    again: bool = False
+    drift: DriftSpec = field(default_factory=DriftSpec)
+    gate: GateSpec = field(default_factory=GateSpec)
+
+    def __post_init__(self) -> None:
+        seconds = [("debounce_s cool_down_s", 0, math.inf), ("tries approval_s", 1, math.inf)]
+        check_ranges(self, seconds)
+        if self.least_rows < 1 or (self.window_rows is not None and self.window_rows < 10):
+            raise ValueError(
+                "rows: expected least_rows of at least 1 and window_rows of at least 10, got "
+                f"{self.least_rows} and {self.window_rows}; correct them"
+            )
+        for name in ("significance", "least_drop"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name}: expected a number between 0 and 1, got {getattr(self, name)}; "
+                    "correct it"
+                )
+        hours = self.quiet_hours
+        if hours and (hours[0] == hours[1] or not all(0 <= hour < 24 for hour in hours)):
+            raise ValueError(
+                "quiet_hours: expected two different hours from 0 to 23, got "
+                f"{hours[0]} and {hours[1]}; correct them"
+            )
+        if self.when not in ("new rows", "changed") or self.start not in ("fresh", "warm"):
+            raise ValueError(
+                "retraining: expected when 'new rows' or 'changed' and start 'fresh' or 'warm', "
+                f"got {self.when!r} and {self.start!r}; correct them"
+            )
+
+    def is_quiet(self, hour: int) -> bool:
+        """Whether nothing is begun at this hour of the day (UTC)."""
+        if self.quiet_hours is None or self.again:
+            return False
+        start, end = self.quiet_hours
+        return (hour - start) % 24 < (end - start) % 24

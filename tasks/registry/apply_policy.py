@@ -1,0 +1,42 @@
+"""The policy of a model, applied to every retraining and training."""
+
+from dataclasses import replace
+
+from prefect import get_run_logger, task
+
+from seqclass.monitoring.policy import spec_under, training_under
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.policies import policy_of
+from seqclass.store.registry import champion_of, open_model
+from seqclass.store.root import Root, open_root
+from seqclass.training.spec import TrainingSpec
+from tasks.data.split_rows import spec_of
+
+
+@task(name="apply policy")
+def apply_policy(name: str, given: RetrainSpec | None, root_url: str) -> RetrainSpec:
+    """How to retrain a model: as was given to this run, within the model's policy."""
+    root = open_root(root_url)
+    policy = policy_of(root, name)
+    if policy is not None:
+        get_run_logger().info("policy of %s, owner: %s", name, policy.owner or "not named")
+    spec = spec_under(policy, given)
+    if spec.training is not None:
+        spec = replace(spec, training=training_within(root, name, spec.training))
+    return spec
+
+
+@task(name="apply policy to training")
+def apply_training_policy(name: str, given: TrainingSpec | None, root_url: str) -> TrainingSpec:
+    """How to train a version: as was given to this run, within the model's policy."""
+    return training_within(open_root(root_url), name, given or TrainingSpec())
+
+
+def training_within(root: Root, name: str, given: TrainingSpec | None) -> TrainingSpec:
+    """How to train a version: as given, else as the champion was; judged as the policy says."""
+    policy = policy_of(root, name)
+    if given is not None and policy is None:
+        return given
+    is_there = champion_of(root, name) is not None
+    known = spec_of(open_model(root, name)) if is_there else TrainingSpec()
+    return training_under(policy, given, known)

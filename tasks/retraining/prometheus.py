@@ -1,0 +1,110 @@
+"""Task: the state of models and inboxes as Prometheus reads it, out of stored records."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from prefect import task
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from seqclass.store.inbox import INBOX, QUARANTINE, arrivals, inbox_url, inboxes
+from seqclass.store.models import model_versions
+from seqclass.store.registry import champion_since
+from seqclass.store.retrainings import RETRAININGS, read_attempt, retrainings_of
+from seqclass.store.root import DamagedError, Root, open_root, read_record, replace_file
+
+METRICS = "metrics.prom"
+REASON = ".reason.txt"
+
+
+@task(name="write metrics")
+def write_metrics(now: datetime, root_url: str) -> str:
+    """Write ``metrics.prom`` into the root, for node_exporter's textfile collector; its path."""
+    root = open_root(root_url)
+    replace_file(root, root.join(METRICS), metrics_text(root, now))
+    return root.join(METRICS)
+
+
+def metrics_text(root: Root, now: datetime) -> bytes:
+    """Everything that is measured, in Prometheus's text format."""
+    registry = CollectorRegistry()
+    registry.register(_Stored([*_of_models(root, now), *_of_retrainings(root), *_of_inboxes(root)]))
+    return generate_latest(registry)
+
+
+class _Stored:
+    """What a registry asks for metrics that were counted elsewhere."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._metrics
+
+
+def _of_models(root: Root, now: datetime) -> list[Metric]:
+    age = GaugeMetricFamily(
+        "seqclass_champion_age_seconds", "Seconds since the champion moved.", labels=["model"]
+    )
+    training = GaugeMetricFamily(
+        "seqclass_training_seconds", "Training of the newest version, all seeds.", labels=["model"]
+    )
+    for name in root.names("models"):
+        try:
+            since, seconds = champion_since(root, name), _trained_s(root, name)
+            known_s = (now - datetime.fromisoformat(since)).total_seconds() if since else None
+        except (DamagedError, KeyError, TypeError, ValueError):  # verify names it
+            continue
+        if known_s is not None:
+            age.add_metric([name], known_s)
+        training.add_metric([name], seconds)
+    return [age, training]
+
+
+def _trained_s(root: Root, name: str) -> float:
+    """Of the newest version; 0 where there is none."""
+    paths = [root.join("models", name, v, "stability.json") for v in model_versions(root, name)]
+    if not paths or not root.fs.exists(paths[-1]):
+        return 0.0
+    return float(sum(seed["seconds"] for seed in read_record(root, paths[-1])["seeds"]))
+
+
+def _of_retrainings(root: Root) -> list[Metric]:
+    decided = CounterMetricFamily(
+        "seqclass_decisions", "Retrainings by their decision.", labels=["model", "decision"]
+    )
+    waited = SummaryMetricFamily(
+        "seqclass_rows_to_decision_seconds", "From the commit of rows to the decision on them.",
+        labels=["model"],
+    )  # fmt: skip
+    tries = GaugeMetricFamily(
+        "seqclass_tries", "Tries at the decision that is still to come.", labels=["model"]
+    )
+    for name in root.names(RETRAININGS):
+        records, attempt = retrainings_of(root, name), read_attempt(root, name)
+        for decision, count in Counter(str(record.get("decision")) for record in records).items():
+            decided.add_metric([name, decision], count)
+        times = [s for r in records if isinstance(s := r.get("waited_s"), int | float)]
+        waited.add_metric([name], len(times), sum(times))
+        tries.add_metric([name], attempt.tries if attempt else 0)
+    return [decided, waited, tries]
+
+
+def _of_inboxes(root: Root) -> list[Metric]:
+    waiting = GaugeMetricFamily(
+        "seqclass_inbox_files", "Files that wait in an inbox.", labels=["dataset"]
+    )
+    aside = GaugeMetricFamily(
+        "seqclass_quarantine_files", "Files that were set aside.", labels=["dataset"]
+    )
+    for name in inboxes(root):
+        waiting.add_metric([name], len(arrivals(open_root(inbox_url(root, name)))))
+        names = root.names(INBOX, name, QUARANTINE)
+        aside.add_metric([name], sum(not file.endswith(REASON) for file in names))
+    return [waiting, aside]

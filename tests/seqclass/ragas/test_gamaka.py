@@ -1,0 +1,106 @@
+"""Contours: gamakas, breaths, tonics, and how near they are to what is measured on singers."""
+
+import numpy as np
+import pytest
+
+from seqclass.ragas.raga_series import REFERENCE_HZ, RagaSeriesBlock
+from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.svaras import PLACES, read_notes
+from seqclass.synthesis.random_series import Uniform
+from tests.support.melodies import draw
+
+FINE = {"representation": "contour", "rate_hz": 100.0}
+
+
+def shares_in_scale(spec: RagaSpec, block: RagaSeriesBlock) -> dict[str, float]:
+    found = {}
+    for code, raga in enumerate(spec.definitions):
+        cents = block.values[block.codes == code]
+        places = np.rint(cents[np.isfinite(cents)] / 100) % 12
+        found[raga.name] = float(np.isin(places, [PLACES[s] for s in raga.svaras]).mean())
+    return found
+
+
+def level(values: np.ndarray, frames: int = 5, cents: float = 20) -> float:
+    """Share of voiced frames that lie in a stretch of so many frames within so many cents."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, frames, axis=1)
+    calm = windows.max(axis=-1) - windows.min(axis=-1) <= cents
+    flat = np.zeros(values.shape, bool)
+    for k in range(frames):
+        flat[:, k : k + calm.shape[1]] |= calm
+    return float(flat[np.isfinite(values)].mean())
+
+
+def test_contours_move_as_singers_do() -> None:
+    """Of 8 tracks 14-27% of the frames lie level for 50 ms, 73-85% round to a svara of the raga."""
+    spec = RagaSpec(ragas=("author", "main"), n_series=260, **FINE)
+    block = draw(spec)
+    assert 0.14 < level(block.values[..., 0]) < 0.30
+    shares = list(shares_in_scale(spec, block).values())
+    assert 0.73 < np.mean(shares) < 0.87
+    assert min(shares) > 0.65
+    assert 0.03 < np.isnan(block.values).mean() < 0.12
+
+
+def test_in_todi_the_ga_is_a_swing_not_a_level() -> None:
+    """The same melodies, sung with gamakas, lie at G2 for less of the time than plain ones."""
+
+    def share_at_ga(gamaka: bool) -> float:
+        block = draw(RagaSpec(ragas=("Todi",), n_series=300, gamaka=gamaka, **FINE))
+        cents = block.values[np.isfinite(block.values)]
+        return float((np.abs((cents + 300) % 1200 - 600) < 50).mean())
+
+    assert share_at_ga(True) < 0.75 * share_at_ga(False)
+
+
+def test_without_gamaka_and_faults_the_svaras_are_held() -> None:
+    spec = RagaSpec(n_series=30, gamaka=False, lost=0.0, jitter_cents=0.0, **FINE)
+    block = draw(spec)
+    assert level(block.values[..., 0]) > 0.9
+    assert min(shares_in_scale(spec, block).values()) > 0.95
+    for series, written in zip(block.values[..., 0], block.notations(), strict=True):
+        heights = {100 * note.height for note in read_notes(written)}
+        sounding = series[np.isfinite(series)]
+        near = np.min(np.abs(sounding[:, None] - np.array(sorted(heights))), axis=1)
+        assert (near < 1).mean() > 0.8
+
+
+def test_with_the_tonic_given_it_makes_no_difference() -> None:
+    low = draw(RagaSpec(n_series=20, tonic_hz=Uniform(120, 120), **FINE))
+    high = draw(RagaSpec(n_series=20, tonic_hz=Uniform(220, 220), **FINE))
+    np.testing.assert_array_equal(low.values, high.values)
+    hidden = draw(RagaSpec(n_series=20, tonic_hz=Uniform(220, 220), tonic="unknown", **FINE))
+    shift = np.float32(1200 * np.log2(220 / REFERENCE_HZ))
+    np.testing.assert_allclose(hidden.values, high.values + shift, atol=0.01)
+
+
+def test_windows_of_a_contour_go_on_where_the_last_one_ended() -> None:
+    whole = draw(RagaSpec(n_series=10, seconds=12.0, **FINE))
+    parts = draw(RagaSpec(n_series=30, seconds=4.0, windows=3, **FINE))
+    assert parts.values.shape == (30, 400, 1)
+    assert whole.values.shape == (10, 1200, 1)
+    calm = {**FINE, "lost": 0.0, "jitter_cents": 0.0}
+    joined = draw(RagaSpec(n_series=30, seconds=4.0, windows=3, **calm)).values.reshape(10, 1200)
+    assert np.nanmax(np.abs(np.diff(joined[:, 395:405], axis=1))) < 400
+
+
+def test_kala_makes_melodies_faster_not_gamakas() -> None:
+    slow, fast = (
+        draw(RagaSpec(n_series=60, kalas=(kala,), svara_s=Uniform(0.5, 0.5), **FINE))
+        for kala in (1.0, 2.0)
+    )
+    assert fast.n_notes.mean() == pytest.approx(2 * slow.n_notes.mean(), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seconds": 0.0}, "seconds, rate_hz: expected at least two frames"),
+        ({"lost": 0.9}, "lost, jitter_cents"),
+        ({"dropped": 0.1}, "dropped, doubled, wrong: expected with svara or letters"),
+        ({"octave": True}, "octave: expected with representation letters"),
+    ],
+)
+def test_bad_contours_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        RagaSpec(representation="contour", **change)  # type: ignore[arg-type]

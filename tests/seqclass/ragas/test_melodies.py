@@ -1,0 +1,413 @@
+"""Melodies: what each rule may do, how they move, how they are stored and drawn again."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
+from benchmarks.raga_oracle import compare
+from seqclass.ragas.chains import NAMES, MelodyConfig
+from seqclass.ragas.definitions import Raga
+from seqclass.ragas.raga_series import (
+    REFERENCE_HZ,
+    RagaSeriesBlock,
+    _transcribed,
+)
+from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.raga_table import TABLE, choose_ragas, find_raga
+from seqclass.ragas.svaras import Note, read_notes
+from seqclass.store.datasets import open_dataset, write_dataset
+from seqclass.store.formats import ColumnNames, read_files
+from seqclass.store.root import Root
+from seqclass.synthesis.random_series import Uniform
+from tasks.data.generate import generated_tables, raga_tables
+from tests.support.commands import Command
+from tests.support.melodies import draw
+from tests.support.places import NOW
+from tests.support.stored import store_series
+
+
+@cache
+def drawn(name: str, **changes: object) -> RagaSeriesBlock:
+    return draw(RagaSpec(ragas=(name,), n_series=200, **changes))  # type: ignore[arg-type]
+
+
+def notes(block: RagaSeriesBlock) -> Iterator[list[Note]]:
+    for svara, octave, n in zip(block.svara, block.octave, block.n_notes, strict=True):
+        yield [Note(NAMES[s], int(o)) for s, o in zip(svara[:n], octave[:n], strict=True)]
+
+
+STEADY = MelodyConfig(skip=0.0, leap=0.0, joint=0.0, phrase=0.0, rare=0.0, copied=(0.0, 0.0))
+"""Neither skips nor leaps nor phrases: what is left are moves to neighbours on the lines."""
+
+
+def neighbours(line: tuple[Note, ...]) -> set[tuple[str, str]]:
+    return {(a.svara, b.svara) for a, b in pairwise(line)}
+
+
+@pytest.mark.parametrize("name", ["Sri", "Begada", "Kathanakutuhalam", "Sahana", "Mohanam"])
+def test_without_skips_every_move_is_one_of_the_lines(name: str) -> None:
+    raga = find_raga(name)
+    allowed = neighbours(raga.ascent) | neighbours(raga.descent)
+    for melody in notes(drawn(name, manner=STEADY)):
+        for a, b in pairwise(melody):
+            assert a == b or (a.svara, b.svara) in allowed, (str(a), str(b))
+
+
+def test_vakra_turns_are_whole() -> None:
+    """From S Begada ascends by G R G, and its N2 leads by D to P; Sri's D lies between two N."""
+    for melody in notes(drawn("Begada", manner=STEADY)):
+        words = [note.svara for note in melody]
+        for place in range(1, len(words) - 4):
+            if words[place - 1 : place + 2] == ["S", "G3", "M1"]:
+                pytest.fail("Begada went from S by G straight to M")
+            if words[place] == "N2":
+                after = [w for w in words[place:] if w != "N2"]
+                assert after[:2] in (["D2", "P"], ["D2"], [], ["D2", "D2"]), words
+    for melody in notes(drawn("Sri", manner=replace(STEADY, repeat=0.0))):
+        words = [note.svara for note in melody]
+        for place in range(1, len(words) - 1):
+            if words[place] == "D2":
+                assert words[place - 1 : place + 2] == ["P", "D2", "N2"]
+
+
+@pytest.mark.parametrize("name", ["Kambhoji", "Khamas", "Bilahari", "Anandabhairavi", "Behag"])
+def test_foreign_svaras_sound_in_their_phrases_alone(name: str) -> None:
+    raga = find_raga(name)
+    phrases = [read_notes(p) for p in (*raga.phrases, *raga.turns)]
+    seen = 0
+    for melody in notes(drawn(name, manner=replace(MelodyConfig(), copied=(0.0, 0.0)))):
+        for place, note in enumerate(melody):
+            if note.svara in raga.foreign.split():
+                seen += 1
+                assert any(_within(phrase, melody, place) for phrase in phrases), (place, melody)
+    share = seen / (200 * 64)
+    assert 0 < share < 0.06
+    assert not any(
+        n.svara in raga.foreign.split() for m in notes(drawn(name, phrases=False)) for n in m
+    )
+
+
+def _within(phrase: tuple[Note, ...], melody: list[Note], place: int) -> bool:
+    """Whether a melody has a phrase, in any octave, over one of its places; ends may be cut."""
+    for offset, note in enumerate(phrase):
+        if note.svara != melody[place].svara:
+            continue
+        octave = melody[place].octave - note.octave
+        first = place - offset
+        inside = range(max(first, 0), min(first + len(phrase), len(melody)))
+        if all(melody[k] == phrase[k - first].raised(octave) for k in inside):
+            return True
+    return False
+
+
+def test_melodies_end_on_sa_and_stay_in_the_compass() -> None:
+    spec = RagaSpec(ragas=("all", "Navaroj"), n_series=900, n_notes=(40, 60))
+    block = draw(spec)
+    last = block.svara[np.arange(900), block.n_notes - 1]
+    assert (last == NAMES.index("S")).mean() > 0.97
+    for raga, code in zip(spec.definitions, range(len(spec.classes)), strict=True):
+        low, high = (note.height for note in raga.ends)
+        heights = block.values[block.codes == code, :, 0]
+        assert np.nanmin(heights) >= low
+        assert np.nanmax(heights) <= high
+
+
+@pytest.mark.parametrize("name", ["A1", "A2", "A3"])
+def test_paper_twins_without_phrases_are_the_same_but_for_the_label(name: str) -> None:
+    """The same numbers come out whichever of the two a row is labelled with."""
+    one, other = (raga.name for raga in choose_ragas([name]))
+    common = {"n_series": 300, "phrases": False, "duration": True}
+    first = draw(RagaSpec(ragas=(one,), **common))
+    second = draw(RagaSpec(ragas=(other,), **common))
+    both = draw(RagaSpec(ragas=(one, other), **common))
+    np.testing.assert_array_equal(first.values, second.values)
+    np.testing.assert_array_equal(first.values, both.values)
+    assert np.bincount(both.codes).tolist() == pytest.approx([150, 150], abs=2)
+    told = draw(RagaSpec(ragas=(one, other), n_series=300))
+    assert not np.array_equal(told.values, first.values[..., :1])
+
+
+def test_honest_melodies_move_as_real_ones_do() -> None:
+    """Every figure is within 15% of what was measured on real notation; his rule's are not."""
+    honest = generated(RagaSpec(ragas=("all",), n_series=1000, n_notes=PIECE_NOTES))
+    author = generated(RagaSpec(ragas=("all",), n_series=1000, rule="author"))
+    for key, real in REAL.items():
+        near = real[:1] if key == "range" else real
+        assert np.atleast_1d(honest[key])[: np.size(near)] == pytest.approx(
+            np.atleast_1d(near), rel=0.15
+        ), key
+    for key in ("skips", "repeats", "larger", "over_octave", "mean_run"):
+        assert author[key] != pytest.approx(REAL[key], rel=0.3), key
+
+
+def test_real_pieces_are_measured_the_same_way(shared_data: Path) -> None:
+    found = gitams()
+    assert found is not None
+    assert found["moves"] == 10441
+    assert found["steps"] == pytest.approx(REAL["steps"], rel=0.02)
+    assert found["runs_of_one"] == pytest.approx(REAL["runs_of_one"], rel=0.05)
+
+
+def test_the_authors_rule_leaps_over_octaves_and_spans_five() -> None:
+    """59% of his slice joints leap more than an octave, over a range of 60 semitones."""
+    block = draw(RagaSpec(rule="author", n_series=700))
+    heights = block.values[..., 0]
+    assert np.median(np.ptp(heights, axis=1)) == 60
+    assert (np.abs(np.diff(heights)) > 12).mean() == pytest.approx(0.10, abs=0.02)
+    raga = find_raga("Sri")
+    inside = neighbours(raga.ascent) | neighbours(raga.descent)
+    moves = [
+        (a.svara, b.svara) in inside
+        for melody in notes(drawn("Sri", rule="author"))
+        for a, b in pairwise(melody)
+    ]
+    assert np.mean(moves) > 0.75
+
+
+SPECS = st.builds(
+    RagaSpec,
+    ragas=st.sampled_from([("author",), ("B5", "Navaroj"), ("A1", "Kanakangi")]),
+    n_series=st.integers(1, 40), n_notes=st.sampled_from([(2, 2), (16, 16), (5, 30)]),
+    windows=st.integers(1, 3), seed=st.integers(0, 99), rule=st.sampled_from(["honest", "author"]),
+    duration=st.booleans(), tonic=st.sampled_from(["known", "unknown"]),
+    dropped=st.sampled_from([0.0, 0.2]), doubled=st.sampled_from([0.0, 0.2]),
+    wrong=st.sampled_from([0.0, 0.2]), transpose=st.sampled_from([(0, 0), (-3, 4)]),
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(spec=SPECS, share=st.floats(0, 1))
+def test_a_series_depends_on_seed_and_index_alone(spec: RagaSpec, share: float) -> None:
+    start = int(share * (spec.n_series - 1))
+    whole, part = draw(spec), draw(spec, start)
+    np.testing.assert_array_equal(whole.values[start:], part.values)
+    assert whole.notations()[start:] == part.notations()
+    assert (whole.n_notes >= 1).all()
+    assert (whole.n_notes <= spec.n_notes[1]).all()
+    assert (np.isnan(whole.values[..., 0]).sum(axis=1) == spec.n_notes[1] - whole.n_notes).all()
+
+
+def test_windows_of_a_composition_share_its_tonic_and_go_on() -> None:
+    spec = RagaSpec(ragas=("main",), n_series=90, windows=3, n_notes=(10, 20), tonic="unknown")
+    block = draw(spec)
+    for column in (block.codes, block.tonic_hz):
+        assert (column.reshape(30, 3) == column[::3, None]).all()
+    assert block.composition.tolist() == sorted(list(range(30)) * 3)
+    one = draw(replace(spec, windows=1, tonic="known", n_notes=(20, 20)))
+    assert set(one.composition) == set(range(90))
+
+
+def test_an_unknown_tonic_shifts_the_whole_and_letters_have_none() -> None:
+    known = draw(RagaSpec(n_series=50))
+    unknown = draw(RagaSpec(n_series=50, tonic="unknown", tonic_hz=Uniform(120, 220)))
+    shift = unknown.values[..., 0] - known.values[..., 0]
+    expected = 12 * np.log2(unknown.tonic_hz / REFERENCE_HZ)
+    np.testing.assert_allclose(shift, np.broadcast_to(expected[:, None], shift.shape), atol=1e-5)
+    with pytest.raises(ValueError, match="tonic: expected known with letters"):
+        RagaSpec(representation="letters", tonic="unknown")
+
+
+@pytest.mark.parametrize("tonic", ["known", "unknown"])
+def test_the_tonic_is_where_sa_lies_after_a_transposition(tonic: str) -> None:
+    plain = draw(RagaSpec(n_series=20, tonic=tonic))  # type: ignore[arg-type]
+    moved = draw(RagaSpec(n_series=20, tonic=tonic, transpose=(3, 3)))  # type: ignore[arg-type]
+    np.testing.assert_allclose(moved.tonic_hz, plain.tonic_hz * 2 ** (3 / 12))
+    np.testing.assert_allclose(moved.values, plain.values + 3, atol=1e-5)
+
+
+def test_a_raga_that_never_rests_calmly_rests_on_sa() -> None:
+    winding = Raga("X", "S R2 M1 G3 P D2 S", "S D2 P M1 R2 G3 R2 S", nyasa="G3")
+    words = [text.split() for text in draw(RagaSpec((winding,), n_series=20)).notations()]
+    assert all(row[-1].strip("',") == "S" for row in words)
+    assert {note.strip("',") for row in words for note in row} == set(winding.scale)
+
+
+def test_letters_and_pitches_name_the_same_melody() -> None:
+    pitch = draw(RagaSpec(n_series=70))
+    letter = draw(RagaSpec(n_series=70, representation="letters", octave=True))
+    assert letter.notations() == pitch.notations()
+    for series, written in zip(letter.values, letter.notations(), strict=True):
+        words = written.split()
+        assert ["SRGMPDN"[int(k)] for k in series[:, 0]] == [word[0] for word in words]
+        marks = [word.count("'") - word.count(",") for word in words]
+        assert series[:, 1].tolist() == marks
+
+
+def test_durations_follow_the_kala() -> None:
+    slow = draw(RagaSpec(n_series=50, duration=True)).values[..., 1]
+    fast = draw(RagaSpec(n_series=50, duration=True, kalas=(4.0,))).values[..., 1]
+    np.testing.assert_allclose(fast, slow / 4, rtol=1e-5)
+    assert slow.min() >= 0.15
+    assert 0.3 < np.median(slow) < 1.05
+
+
+def test_rows_are_drawn_again_from_the_manifest(root: Root) -> None:
+    mine = Raga("Mine", "S R2 M2 P N3 S", phrases=("M2 P N3 S'",))
+    spec = RagaSpec(("B5", mine), n_series=60, n_notes=(20, 40), windows=2, dropped=0.1)
+    source = {"generator": "ragas", "events": True, "spec": asdict(spec)}
+    dataset = write_dataset(root, "ragas", raga_tables(spec), source, NOW)
+    stored = open_dataset(root, "ragas").manifest
+    again = write_dataset(root, "again", generated_tables(stored["source"]), source, NOW)
+    assert again.manifest["digest"] == dataset.manifest["digest"]
+    assert stored["channels"] == ["pitch"]
+    assert stored["groups"] == 30
+    assert {"tonic_hz": "float", "notation": "string"}.items() <= stored["columns"].items()
+
+
+def test_contours_are_drawn_again_too(root: Root) -> None:
+    spec = RagaSpec(n_series=20, representation="contour", seconds=3.0, tonic="unknown")
+    source = {"generator": "ragas", "events": True, "spec": json.loads(json.dumps(asdict(spec)))}
+    dataset = write_dataset(root, "ragas", raga_tables(spec), source, NOW)
+    again = write_dataset(root, "again", generated_tables(source), source, NOW)
+    assert again.manifest["digest"] == dataset.manifest["digest"]
+    assert dataset.manifest["channels"] == ["cents"]
+    assert dataset.manifest["n_steps"] == [75, 75]
+
+
+def test_what_is_known_of_a_melody_is_no_channel(root: Root) -> None:
+    table = pa.concat_tables(raga_tables(RagaSpec(n_series=20)))
+    columns = {name: table[name].to_pylist() for name in ("tonic_hz", "notation")}
+    dataset = store_series(root, "toy", 20, **columns)
+    assert dataset.channels == ["value"]
+    assert dataset.values().shape == (20, 12, 1)
+    assert "notation" not in dataset.labels().column_names
+    [read] = dataset.tables(["notation", "tonic_hz"])
+    assert read.to_pydict()["notation"] == columns["notation"]
+
+
+def test_the_content_of_such_columns_is_part_of_the_version(root: Root) -> None:
+    tonics = [[150.0] * 20, [150.0] * 19 + [None], [150.0] * 19 + [151.5]]
+    versions = {store_series(root, "toy", 20, tonic_hz=tonic).ref for tonic in tonics}
+    assert len(versions) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rule": "mine"}, "rule: expected one of honest, author"),
+        ({"representation": "midi"}, "representation: expected one of"),
+        ({"n_notes": (9, 3)}, "n_notes: expected lowest <= highest"),
+        ({"n_notes": (1, 3)}, "n_notes: expected a whole number of at least 2"),
+        ({"weights": (1.0,)}, "weights: expected 7 positive numbers"),
+        ({"octave": True}, "octave: expected with representation letters"),
+        ({"representation": "letters", "duration": True}, "duration: expected with"),
+        ({"kalas": ()}, "kalas: expected positive tempo factors"),
+        ({"dropped": 0.9}, "dropped: expected a share from 0 to 0.5"),
+        ({"tonic_hz": Uniform(0, 100)}, "tonic_hz: expected positive limits"),
+        ({"ragas": ()}, "ragas: expected at least one"),
+        ({"ragas": ("Kalyanumi",)}, "did you mean"),
+    ],
+)
+def test_bad_specs_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        RagaSpec(**change)  # type: ignore[arg-type]
+
+
+def test_the_command_makes_a_dataset(
+    prefect: str, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    (tmp_path / "noise.json").write_text('{"dropped": 0.1, "manner": {"skip": 0.3}}')
+    made = seqclass_json(
+        "generate", "ragas", "--ragas", "B5,Mohanam", "--representation", "letters", "--octave",
+        "--n-series", 60, "--n-notes", "16..24", "--windows", 2, "--name", "mix",
+        "--spec", tmp_path / "noise.json",
+    )  # fmt: skip
+    assert made["channels"] == ["letter", "octave"]
+    assert made["n_series"] == 60
+    assert set(made["classes"]) == {"Bhairavi", "Mukhari", "Huseni", "Manji", "Mohanam"}
+    assert 12 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
+
+
+def test_a_melody_that_loses_as_much_as_is_written_twice_has_both_faults() -> None:
+    spec = RagaSpec(("Mohanam",), n_notes=(7, 7), dropped=0.5, doubled=0.5)
+    svara = np.array([[0, 2, 6, 9, 11, 0, 2]], np.int8)
+    notes = (svara, np.zeros_like(svara), np.ones(svara.shape, np.float32))
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        written, *_, counts = _transcribed(spec, np.zeros(1, int), notes, np.array([7]), rng)
+        assert written[0, : counts[0]].tolist() != svara[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--ragas", "Mohannam2"], "did you mean 'Mohanam'"),
+        (["--n-notes", "a lot"], "--n-notes: expected a whole number"),
+        (["--tonic-hz", "1,2,3"], "--tonic-hz: expected one number or lowest,highest"),
+        (["--transpose=-1.5,1.5"], "--transpose: expected whole semitones, got '-1.5,1.5'"),
+        (["--transpose", "inf"], "--transpose: expected whole semitones, got 'inf'"),
+        (["--transpose", "1e30"], "transpose: expected at most 60 semitones up or down"),
+        (["--representation", "wav"], "representation: expected one of"),
+    ],
+)
+def test_bad_words_leave_nothing(
+    words: list[str], complaint: str, seqclass: Command, root: Root
+) -> None:
+    code, out, err = seqclass("generate", "ragas", *words)
+    assert (code, out) == (2, "")
+    assert complaint in err
+    assert not root.exists("datasets")
+
+
+def test_every_raga_of_the_table_can_be_walked() -> None:
+    block = draw(RagaSpec(ragas=("all",), n_series=4 * len(TABLE)))
+    assert np.bincount(block.codes, minlength=len(TABLE)).min() >= 2
+    assert np.isfinite(block.values).all()
+
+
+def test_a_users_own_file_matches_column_by_column(tmp_path: Path) -> None:
+    """A long CSV with the columns of the documentation is read into the same rows."""
+    table = pa.concat_tables(raga_tables(RagaSpec(n_series=8, n_notes=(5, 9), duration=True)))
+    rows = [
+        f"{row['series_id']},{row['label']},{step},{row['group']},{row['tonic_hz']},"
+        f'"{row["notation"]}",{pitch},{seconds}'
+        for row in table.to_pylist()
+        for step, (pitch, seconds) in enumerate(zip(row["pitch"], row["duration_s"], strict=True))
+    ]
+    header = "series_id,label,step,group,tonic_hz,notation,pitch,duration_s"
+    (tmp_path / "own.csv").write_text("\n".join([header, *rows]))
+    read = pa.concat_tables(read_files([str(tmp_path / "own.csv")], ColumnNames()))
+    assert read.select(table.column_names).to_pylist() == table.to_pylist()
+
+
+def test_there_is_more_to_hear_than_pairs_of_svaras() -> None:
+    """Who knows the walk beats counts of pairs; without phrases twins are a coin to both."""
+    twins = compare(("A1",), "svara", n_train=2000, n_test=1000)
+    assert twins["histogram"] < twins["pairs"] < twins["the walk itself"] - 0.05
+    same = compare(("A1",), "svara", n_train=2000, n_test=1000, phrases=False)
+    for who in ("histogram", "pairs", "triples"):
+        assert same[who] == pytest.approx(0.5, abs=0.05), who
+
+
+def test_a_narrow_reach_or_compass_leaves_every_melody_in_its_raga() -> None:
+    """What is out of reach weighs little, never nothing: no melody strays into another raga."""
+    high = Raga("High", "S R2 G3 P D2 S", compass="S'' S'''")
+    spec = RagaSpec((high, "Navaroj", "Todi"), 90, (30, 30), manner=MelodyConfig(reach=0.05))
+    block = draw(spec)
+    for code, raga in enumerate(spec.definitions):
+        names = {NAMES[k] for k in np.unique(block.svara[block.codes == code])}
+        assert names <= set(raga.svaras)
+    assert block.values[block.codes == 0].min() >= 24
+
+
+def test_the_deployed_flow_takes_names_and_definitions_from_a_form() -> None:
+    from flows.generation import generate_ragas as flow
+
+    mine = {"name": "Mine", "arohana": "S R2 M2 P N3 S", "phrases": ["M2 P N3 S'"]}
+    filled = {"ragas": ["B5", mine], "n_notes": [16, 24], "tonic_hz": {"low": 140, "high": 150}}
+    spec = flow.validate_parameters({"spec": filled})["spec"]
+    assert spec.classes == ("Bhairavi", "Mukhari", "Huseni", "Manji", "Mine")
+    assert spec == RagaSpec(
+        ("B5", Raga("Mine", "S R2 M2 P N3 S", phrases=("M2 P N3 S'",))), n_notes=(16, 24),
+        tonic_hz=Uniform(140, 150),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""How svaras are sung: glides, gamakas and silences, svara by svara."""
+
+import numpy as np
+import pytest
+
+from seqclass.ragas.chains import NAMES
+from seqclass.ragas.gamaka import (
+    GAMAKAS,
+    ORIKKAI,
+    PLAIN,
+    SPHURITA,
+    TREMOR,
+    Ornaments,
+    Tracker,
+    contours,
+    ornaments,
+    silences,
+)
+from seqclass.ragas.melodies import Melodies, RagaRows
+from seqclass.ragas.raga_table import find_raga
+
+RAGAS = (find_raga("Todi"), find_raga("Mohanam"))
+RATE_HZ, HELD_S, NOTES = 100.0, 0.6, 12
+
+
+@pytest.fixture(scope="module")
+def walked() -> tuple[np.ndarray, Melodies]:
+    """Random svaras of either raga, some repeated."""
+    rng = np.random.default_rng(0)
+    codes = np.arange(80) % 2
+    own = [[NAMES.index(name) for name in raga.svaras] for raga in RAGAS]
+    svara = np.array([rng.choice(own[code], NOTES) for code in codes], np.int8)
+    svara[:, 5] = svara[:, 4]
+    return codes, Melodies(svara, np.zeros_like(svara), np.arange(NOTES) % 4 == 3 + 0 * svara)
+
+
+def sing(walked: tuple, with_gamaka: bool = True, seconds: float = HELD_S) -> Ornaments:
+    codes, melodies = walked
+    lengths = np.full(melodies.svara.shape, seconds)
+    return ornaments(
+        RagaRows(RAGAS, codes), melodies, lengths, with_gamaka, np.random.default_rng(0)
+    )
+
+
+def test_without_gamaka_every_svara_is_met_and_held(walked: tuple) -> None:
+    sung, (_, melodies) = sing(walked, with_gamaka=False), walked
+    assert (sung.kind == PLAIN).all()
+    np.testing.assert_array_equal(sung.cents, 100 * melodies.height)
+    assert not sung.tremor.any()
+    seconds, n_frames = np.full(melodies.svara.shape, HELD_S), int(NOTES * HELD_S * RATE_HZ)
+    line, note = contours(sung, seconds, n_frames, RATE_HZ)
+    held = np.take_along_axis(sung.cents, note, axis=1)
+    assert (np.abs(line - held) < 1).mean() > 0.9
+
+
+def test_every_kind_of_gamaka_is_sung_where_it_belongs(walked: tuple) -> None:
+    sung, (_, melodies) = sing(walked), walked
+    assert set(np.unique(sung.kind)) == set(range(len(GAMAKAS)))
+    move = np.diff(melodies.height, axis=1, prepend=np.inf)
+    assert (move[sung.kind == SPHURITA] == 0).all()
+    after = np.diff(melodies.height, axis=1, append=np.inf)
+    assert (after[sung.kind == ORIKKAI] < 0).all()
+
+
+def test_svaras_are_met_within_some_cents_and_held_ones_better(walked: tuple) -> None:
+    _, melodies = walked
+    off = {s: (sing(walked, seconds=s).cents - 100 * melodies.height).std() for s in (0.3, 0.6)}
+    assert off[0.6] == pytest.approx(10, rel=0.15)
+    assert off[0.3] == pytest.approx(23, rel=0.15)
+
+
+def test_neighbours_lie_on_their_sides_and_a_glide_ends_within_its_svara(walked: tuple) -> None:
+    for seconds in (0.05, HELD_S):
+        sung = sing(walked, seconds=seconds)
+        assert (sung.below < 0).all()
+        assert (sung.above > 0).all()
+        assert (sung.glide <= 0.6 * seconds + 1e-9).all()
+        assert (sung.glide > 0).all()
+    assert TREMOR[0] <= sung.tremor.min() <= sung.tremor.max() <= TREMOR[1]
+
+
+def test_frames_belong_to_the_svara_that_sounds(walked: tuple) -> None:
+    sung, seconds = sing(walked), np.full((80, NOTES), 0.2)
+    line, note = contours(sung, seconds, 300, RATE_HZ)
+    assert line.shape == note.shape == (80, 300)
+    assert np.isfinite(line).all()
+    np.testing.assert_array_equal(
+        note[:, :240], np.repeat(np.arange(NOTES), 20)[None].repeat(80, 0)
+    )
+    assert (note[:, 240:] == NOTES - 1).all()
+
+
+def test_a_line_begins_where_its_first_svara_is_and_never_jumps(walked: tuple) -> None:
+    sung, seconds = sing(walked), np.full((80, NOTES), HELD_S)
+    line, _ = contours(sung, seconds, int(1000 * NOTES * HELD_S), 1000.0)
+    np.testing.assert_allclose(line[:, 0], sung.cents[:, 0], atol=30)
+    assert np.abs(np.diff(line, axis=1)).max() < 80
+
+
+def test_breaths_come_after_phrases_and_lost_frames_as_often_as_said(walked: tuple) -> None:
+    _, melodies = walked
+    seconds = np.full((80, NOTES), HELD_S)
+    _, note = contours(sing(walked), seconds, int(NOTES * HELD_S * RATE_HZ), RATE_HZ)
+    quiet = silences(note, melodies.ends, seconds, Tracker(RATE_HZ, 0.0), np.random.default_rng(0))
+    late = np.arange(note.shape[1]) % 60 >= 45
+    ends = np.take_along_axis(melodies.ends, note, axis=1)
+    assert quiet[:, late][ends[:, late]].mean() > 0.4
+    assert not quiet[:, late][~ends[:, late]].any()
+    none = silences(note, np.zeros_like(melodies.ends), seconds, Tracker(RATE_HZ, 0.0),
+                    np.random.default_rng(0))  # fmt: skip
+    lost = silences(note, np.zeros_like(melodies.ends), seconds, Tracker(RATE_HZ, 0.25),
+                    np.random.default_rng(0))  # fmt: skip
+    assert none.mean() < 0.05
+    assert (lost & ~none).sum() / (~none).sum() == pytest.approx(0.25, abs=0.02)
