@@ -1,7 +1,7 @@
 """Task: compare a candidate with the champion, on rows that neither was trained on, and judge."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple, TypedDict
 
@@ -150,7 +150,7 @@ def pair_with(
     latest: Dataset,
     candidate: Candidate,
     evaluated: Evaluated,
-    fresh: set[str] | None = None,
+    fresh: Collection[str] = (),
 ) -> tuple[PairedEvidence, Answers]:
     """Both models on rows that neither was trained on: old and newest ones; and what they answer
     to those of the newest that are ``fresh``."""
@@ -162,7 +162,7 @@ def pair_with(
     known = pairs_of(open_dataset(root, known_dataset(champion.manifest)))
     new = {i for i, _ in pairs_of(latest) - known}
     old_ids, new_ids = _frozen_ids(champion, new, candidate)
-    wanted = (old_ids, new_ids, new_ids & (fresh or set()))
+    wanted = (old_ids, new_ids, new_ids & set(fresh))
     every = sorted({*theirs, *classes})
     sides = (
         Side(champion.path("model.keras"), champion.manifest["channels"], theirs,

@@ -1,6 +1,6 @@
 """Tasks: the rows that a challenger learns from, and whether it may take the champion's place."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from tasks.evaluation.compare import (
 )
 from tasks.evaluation.evaluate import Evaluated
 from tasks.registry.apply_policy import training_within
-from tasks.retraining.detection import NewData, doubted_ids, fresh_ids
+from tasks.retraining.detection import NewData
 from tasks.retraining.inspect_rows import DataReport
 
 
@@ -35,12 +35,12 @@ def choose_rows(new_data: NewData, spec: RetrainSpec, root_url: str) -> str:
     """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
     root = open_root(root_url)
     latest = open_checked(root, new_data.latest)
-    chosen = choose(latest, doubted_ids(latest, new_data.name, spec), spec)
+    chosen = choose(latest, new_data.doubted, spec)
     get_run_logger().info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
     return chosen.ref
 
 
-def choose(latest: Dataset, doubted: set[str], spec: RetrainSpec) -> Dataset:
+def choose(latest: Dataset, doubted: Collection[str], spec: RetrainSpec) -> Dataset:
     """The dataset itself where all of its rows are wanted, else a new one that names it."""
     table = latest.labels()
     rows = [r for r, i in enumerate(table["series_id"].to_pylist()) if i not in doubted]
@@ -97,8 +97,7 @@ def evaluate_challenger(
     """
     root = candidate.root
     champion, latest = open_model(root, new_data.champion), open_checked(root, new_data.latest)
-    fresh = fresh_ids(root, new_data, spec, open_checked)
-    paired, answers = pair_with(champion, latest, candidate, evaluated, fresh)
+    paired, answers = pair_with(champion, latest, candidate, evaluated, new_data.fresh)
     labels: LabelEvidence | None = None
     if seen["quality"] and not spec.trust_labels:
         right = int((answers.challenger == answers.truth).sum())

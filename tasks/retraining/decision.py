@@ -28,7 +28,7 @@ from seqclass.store.staging import staging
 from tasks.evaluation.compare import Verdict
 from tasks.registry.promote import policy_rules
 from tasks.retraining.detection import NewData, RetrainRun, attempt_at
-from tasks.retraining.inspect_rows import Compared, DataReport, new_rows
+from tasks.retraining.inspect_rows import Compared, DataReport, rows_of
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
 AWAITS = "awaits approval"
@@ -85,7 +85,7 @@ def apply_decision(
         if challenge is not None:
             outcome |= _decide(root, challenge, now, turn.spec)
             if challenge.verdict["doubted"]:
-                _doubt(root, new_data, turn.spec, workspace)
+                _doubt(root, new_data, workspace)
         sealed = {
             **outcome,
             "trusted": turn.spec.trust_labels,
@@ -191,10 +191,10 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
     }
 
 
-def _doubt(root: Root, new_data: NewData, spec: RetrainSpec, workspace: str) -> None:
+def _doubt(root: Root, new_data: NewData, workspace: str) -> None:
     """Keep the new labelled rows, which later retrainings leave out while their labels stay."""
     latest = open_dataset(root, new_data.latest)
-    rows, table = new_rows(root, latest, new_data, spec), latest.labels()
+    rows, table = rows_of(latest, new_data.fresh), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
     write_suspect_labels(root, workspace, pairs)

@@ -29,14 +29,20 @@ from tasks.evaluation.compare import pairs_of
 @dataclass(frozen=True)
 class NewData:
     """What waits for a champion: the datasets that it knows, that was looked at last, and that is
-    newest; how many rows are new; and in ``waiting`` why nothing is to be done."""
+    newest; ids of its ``fresh`` rows, which neither of the others has, or not with this label, and
+    of those whose label is ``doubted``; and in ``waiting`` why nothing is to be done."""
 
     champion: str
     known: str
     judged: str
     latest: str
-    rows: int = 0
+    fresh: frozenset[str] = frozenset()
+    doubted: frozenset[str] = frozenset()
     waiting: str | None = None
+
+    @property
+    def rows(self) -> int:
+        return len(self.fresh)
 
     @property
     def name(self) -> str:
@@ -56,7 +62,6 @@ class RetrainRun:
     simulated: datetime | None = None
 
 
-OpenDataset = Callable[[Root, str], Dataset]
 NO_WORD = "its process was ended without a word"
 
 
@@ -75,7 +80,7 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
 def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Damages) -> NewData:
     """What the task returns. An attempt at rows that wait for nothing any more is over."""
     new_data, latest = _standing(root, name)
-    rows, waiting = 0, _nothing_new(new_data)
+    waiting = _nothing_new(new_data)
     if waiting is None or spec.trust_labels:
         records = retrainings_of(root, name, bad)
         suspects = suspect_labels(root, records)
@@ -84,13 +89,13 @@ def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: 
         waiting = waiting or _given_up(new_data, records, spec)
         waiting = waiting or _too_early(latest, records, spec, now)
         if waiting is None:
-            rows = len(fresh_ids(root, new_data, spec))
-            waiting = _too_few(rows, latest, suspects, spec)
+            new_data = _with_ids(root, new_data, latest, suspects, spec)
+            waiting = _too_few(new_data, spec)
     if waiting is None:
         waiting = _before_next_try(root, new_data, spec, now)
     else:
         end_attempt(root, name)
-    return replace(new_data, rows=rows, waiting=waiting)
+    return replace(new_data, waiting=waiting)
 
 
 Found = TypeVar("Found")
@@ -167,37 +172,31 @@ def _before_next_try(root: Root, new_data: NewData, spec: RetrainSpec, now: date
     )
 
 
-def fresh_ids(
-    root: Root, new_data: NewData, spec: RetrainSpec, opened: OpenDataset = open_dataset
-) -> set[str]:
-    """Ids of rows that neither the champion nor the last look knew, or not with this label.
-
-    Doubted labels are none of them, unless they are trusted now: then all of them are.
-    opened: ``open_checked`` in the steps that follow ``detect_new_data``.
-    """
-    refs = {new_data.latest, new_data.known, new_data.judged}
-    pairs = {ref: pairs_of(opened(root, ref)) for ref in refs}
-    latest = pairs[new_data.latest]
-    suspects = suspect_labels(root, retrainings_of(root, new_data.name))
-    new = latest - pairs[new_data.known] - pairs[new_data.judged]
-    return {i for i, _ in (new | (latest & suspects) if spec.trust_labels else new - suspects)}
-
-
-def doubted_ids(latest: Dataset, name: str, spec: RetrainSpec) -> set[str]:
-    """Ids of rows that still have the label which a retraining of the model has doubted."""
+def _with_ids(
+    root: Root, new_data: NewData, latest: Dataset, suspects: set[Pair], spec: RetrainSpec
+) -> NewData:
+    """The same with ids. Doubted labels are not fresh, unless they are trusted now: then all are
+    fresh, and none is doubted."""
+    pairs, known = pairs_of(latest), {new_data.known, new_data.judged}
+    new = pairs.difference(*(pairs_of(open_dataset(root, ref)) for ref in known))
+    doubted = pairs & suspects
     if spec.trust_labels:
-        return set()
-    suspects = suspect_labels(latest.root, retrainings_of(latest.root, name))
-    return {i for i, _ in pairs_of(latest) & suspects} if suspects else set()
+        new, doubted = new | doubted, set()
+    return replace(
+        new_data,
+        fresh=frozenset(i for i, _ in new - doubted),
+        doubted=frozenset(i for i, _ in doubted),
+    )
 
 
-def _too_few(rows: int, latest: Dataset, suspects: set[Pair], spec: RetrainSpec) -> str | None:
-    if rows >= spec.least_rows:
+def _too_few(new_data: NewData, spec: RetrainSpec) -> str | None:
+    if new_data.rows >= spec.least_rows:
         return None
-    words = f"{rows} new rows in {latest.ref}, fewer than the {spec.least_rows} worth a look"
-    left_out = 0 if spec.trust_labels else len(pairs_of(latest) & suspects)
-    if not left_out:
+    words = f"{new_data.rows} new rows in {new_data.latest}, fewer than the "
+    words += f"{spec.least_rows} worth a look"
+    if not new_data.doubted:
         return words
+    left_out = len(new_data.doubted)
     return f"{words}; {left_out} with doubted labels don't count: correct or --trust-labels"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple, NotRequired, TypedDict
 
@@ -31,7 +32,7 @@ from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
 from tasks.data.split_rows import split_of
-from tasks.retraining.detection import NewData, fresh_ids
+from tasks.retraining.detection import NewData
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
 
@@ -83,8 +84,7 @@ def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url:
     root = open_root(root_url)
     root.fs.makedirs(workspace, exist_ok=True)
     champion, latest = open_model(root, new_data.champion), open_checked(root, new_data.latest)
-    rows = new_rows(root, latest, new_data, spec)
-    rows = _some(rows, spec.drift.most_rows)
+    rows = _some(rows_of(latest, new_data.fresh), spec.drift.most_rows)
     before, now = held_out(champion), _ask(champion, latest, rows)
     quality = _quality(before, now, spec)
     drift = _drift(champion, Series(latest, rows), before, now, spec.drift)
@@ -113,11 +113,10 @@ def _resting(now: Predictions, changed: bool, spec: RetrainSpec) -> str | None:
     return None
 
 
-def new_rows(root: Root, latest: Dataset, new_data: NewData, spec: RetrainSpec) -> np.ndarray:
-    """Row numbers of what has come since the last look, without doubted ones."""
-    fresh = fresh_ids(root, new_data, spec, open_checked)
-    ids = latest.labels()["series_id"].to_pylist()
-    return np.array([row for row, name in enumerate(ids) if name in fresh], dtype=np.int64)
+def rows_of(dataset: Dataset, names: Collection[str]) -> np.ndarray:
+    """Numbers, ascending, of the rows with these ids."""
+    ids = dataset.labels()["series_id"].to_pylist()
+    return np.array([row for row, name in enumerate(ids) if name in names], dtype=np.int64)
 
 
 def _some(rows: np.ndarray, most: int) -> np.ndarray:

@@ -31,6 +31,9 @@ def store_two(root: Root) -> Root:
     return root
 
 
+FRESH = frozenset(f"s{i:03d}" for i in range(30))
+
+
 def apply_verdict(
     root: Root,
     verdict: dict[str, Any],
@@ -40,7 +43,7 @@ def apply_verdict(
 ) -> Any:
     """Decide about a challenger; ``now``: a simulated time, none for the present."""
     known = next(iter(root.names("datasets", "toy")))
-    new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", 30)
+    new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", FRESH)
     spec = spec or RetrainSpec()
     turn = RetrainRun("toy", spec, "", now or NOW, root.url, now)
     judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}

@@ -11,13 +11,10 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import set_policy
-from seqclass.store.datasets import open_checked, open_dataset
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Damages, Root
+from seqclass.store.root import Root
 from seqclass.store.staging import staging
-from tasks.retraining.detection import find_new_data, fresh_ids
 from tasks.retraining.overdue import Due, find_due
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
@@ -93,14 +90,3 @@ def test_a_model_without_news_costs_six_reads_however_long_its_history(
     with reads_of(root) as reads:
         assert due(root) == Due([], [])
     assert sum(reads.values()) <= 3 * 6, reads
-
-
-def test_rows_whose_digests_were_compared_are_read_without_it(root: Root) -> None:
-    kept(root, "a", 60)
-    new_data = find_new_data(root, "a", RetrainSpec(debounce_s=0), LATER, Damages())
-    found = []
-    for opened in (open_dataset, open_checked):
-        with reads_of(root) as reads:
-            assert len(fresh_ids(root, new_data, RetrainSpec(), opened)) == new_data.rows == 20
-            found.append(sum(n for name, n in reads.items() if name.endswith(".parquet")))
-    assert found == [4, 2]

@@ -44,7 +44,6 @@ from tasks.data.split_rows import select_rows
 from tasks.inference.score import score_data
 from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose
-from tasks.retraining.detection import doubted_ids
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
@@ -163,8 +162,7 @@ def see_corrected_labels(root: Root, folder: Path) -> None:
     assert 30 < wrong < 90
     new_data = detect_new_data("toy", RetrainSpec(), datetime.now(UTC), root)
     assert (new_data.rows, new_data.waiting) == (wrong, None)
-    left_out = doubted_ids(open_dataset(root, "toy"), "toy", RetrainSpec())
-    assert len(left_out) == 120 - wrong
+    assert len(new_data.doubted) == 120 - wrong
 
 
 @pytest.mark.slow
