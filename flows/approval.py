@@ -6,7 +6,8 @@ from prefect import flow
 
 from flows.labels import label_run
 from flows.place import resolve_root
-from tasks.registry.approve import Answer, answer, named_in_form
+from tasks.registry.approve import Answer, answer
+from tasks.registry.by_hand import Person
 from tasks.registry.promote import Move
 from tasks.registry.refresh import refresh_catalogue
 from tasks.retraining.announce import announce_answer
@@ -29,7 +30,7 @@ def answer_approval(
         reason: Why; it stands in the audit.
     """
     store = resolve_root(root)
-    said = Answer(decision == "approve", reason, named_in_form(name))
+    said = Answer(decision == "approve", reason, Person(name, reason).actor)
     move = answer(model, said, store.url)
     refresh_catalogue(store.url, move["model"])
     announce_answer(move, reason, store.url)

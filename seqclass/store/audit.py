@@ -8,11 +8,14 @@ numbered one holds a digest of them all. Whoever may write to the tree can forge
 docs/guarantees.md.
 """
 
+import contextlib
 import getpass
 import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -129,11 +132,27 @@ def entries_of(root: Root, name: str, bad: Damages | None = None) -> list[Entry]
 
 
 def actor() -> str:
-    """The user's name, or number where the system has no name for it."""
+    """Who acts: whom ``acting_as`` names, else the user's name, or number where the system has no
+    name for it."""
+    if named := _acting.get():
+        return named
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+@contextlib.contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """What is moved within is done by this person, as the audit then says."""
+    before = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(before)
+
+
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 def read_entry(root: Root, name: str, file: str) -> Entry:

@@ -23,8 +23,6 @@ from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
 from tasks.registry.promote import Move, decide_version, moved_to
 
-LONGEST_NAME = 80
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -37,16 +35,6 @@ class Answer:
     def __post_init__(self) -> None:
         if not self.reason.strip():
             raise ValueError("reason: expected words for the audit, got none; say why")
-
-
-def named_in_form(name: str) -> str:
-    """Who answers through Prefect: the name in the form, and the account that the run has."""
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise ValueError(
-            f"name: expected 1 to {LONGEST_NAME} printable characters for the audit, got "
-            f"{name[:LONGEST_NAME]!r}; say who answers"
-        )
-    return f"{name.strip()} (by the form in Prefect, run by {actor()})"
 
 
 @task(name="answer")

@@ -59,6 +59,13 @@ def announce_answer(move: Move, reason: str, root_url: str) -> None:
     announce_move(event, move["model"], {**move, "reason": reason, "owner": owner})
 
 
+@task(name="announce decision")
+def announce_by_hand(event: str, move: Move, reason: str) -> None:
+    """Emit the event of what a person has moved."""
+    if move["moved"]:
+        announce_move(event, move["model"], {**move, "reason": reason})
+
+
 def owner_of(root: Root, name: str) -> str:
     """Whom the policy of a model names; nobody: an empty text."""
     policy = policy_of(root, name)

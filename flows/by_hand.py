@@ -1,0 +1,99 @@
+"""Flows: what a person decides, as forms in Prefect's pages; the commands do the same by hand."""
+
+from prefect import flow
+
+from flows.labels import label_run
+from flows.place import resolve_root
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.store.prune_spec import PruneSpec
+from tasks.registry.by_hand import (
+    Person,
+    Pruned,
+    promote_by_hand,
+    prune,
+    roll_back_by_hand,
+    set_policy_by_hand,
+)
+from tasks.registry.promote import Move
+from tasks.registry.refresh import refresh_catalogue
+from tasks.retraining.announce import announce_by_hand
+
+
+@flow(name="promote-version", flow_run_name="promote {model}")
+def promote_model(
+    model: str, name: str, reason: str, force: bool = False, root: str | None = None
+) -> Move:
+    """Make a version the champion.
+
+    Args:
+        model: The version, NAME@vN.
+        name: Who decides; it stands in the audit.
+        reason: Why; it stands in the audit.
+        force: Overrule the gate and the policy's approval, as the audit then says.
+    """
+    person, root_url = Person(name, reason), resolve_root(root).url
+    move = promote_by_hand(model, person, force, root_url)
+    refresh_catalogue(root_url, move["model"])
+    announce_by_hand("seqclass.model.promoted", move, reason)
+    label_run(f"promote {model}", model=model.partition("@")[0])
+    return move
+
+
+@flow(name="roll-back-model", flow_run_name="roll back {model}")
+def roll_back_model(model: str, name: str, reason: str, root: str | None = None) -> Move:
+    """Make the champion before the present one the champion again.
+
+    Args:
+        model: The model, NAME.
+        name: Who decides; it stands in the audit.
+        reason: Why; it stands in the audit.
+    """
+    person, root_url = Person(name, reason), resolve_root(root).url
+    move = roll_back_by_hand(model, person, root_url)
+    refresh_catalogue(root_url, move["model"])
+    announce_by_hand("seqclass.model.rolled-back", move, reason)
+    label_run(f"roll back {model}", model=model)
+    return move
+
+
+@flow(name="set-policy", flow_run_name="policy of {model}")
+def set_model_policy(
+    model: str,
+    name: str,
+    reason: str,
+    policy: ModelPolicy | None = None,
+    root: str | None = None,
+) -> None:
+    """Set what every training and retraining of a model keeps to, or remove it.
+
+    Args:
+        model: The model, NAME.
+        name: Who decides; it stands in the audit.
+        reason: Why; it stands in the audit.
+        policy: The whole policy; none removes it.
+    """
+    person, root_url = Person(name, reason), resolve_root(root).url
+    refresh_catalogue(root_url, set_policy_by_hand(model, policy, person, root_url))
+    label_run(f"policy of {model}", model=model)
+
+
+@flow(name="prune-store", flow_run_name="prune")
+def prune_store(
+    name: str,
+    reason: str,
+    spec: PruneSpec | None = None,
+    remove: bool = False,
+    root: str | None = None,
+) -> Pruned:
+    """Say which versions, datasets, scores and files nothing needs any more, and remove them.
+
+    Args:
+        name: Who decides; it stands in the audit.
+        reason: Why; it stands in the audit.
+        spec: How much is kept: days, and champions before the present one.
+        remove: Remove it; else it is only told in the run's log.
+    """
+    person, root_url = Person(name, reason), resolve_root(root).url
+    pruned = prune(spec or PruneSpec(), remove, person, root_url)
+    refresh_catalogue(root_url, *pruned["pages"])
+    return pruned

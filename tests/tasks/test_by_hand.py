@@ -1,0 +1,80 @@
+"""What a person decides through a form of Prefect's: it is done, and the audit names them."""
+
+import pytest
+
+from flows.by_hand import promote_model, prune_store, roll_back_model, set_model_policy
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.policies import policy_of
+from seqclass.store.audit import acting_as, actor, read_audit
+from seqclass.store.models import model_versions
+from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Root
+from tests.support.stored import make_champion, store_series, store_version
+
+ANN = ("Ann Lee", "I looked")
+
+
+@pytest.fixture
+def stored(root: Root, prefect: str) -> Root:
+    """Five versions, of which the second is champion after the first."""
+    store_series(root)
+    for number in range(1, 6):
+        store_version(root, "m")
+        if number < 3:
+            make_champion(root, "m", f"v{number}", number)
+    return root
+
+
+def said(root: Root) -> tuple[str, str]:
+    entry = read_audit(root, "m")[-1]
+    return entry["actor"], entry["reason"]
+
+
+def test_a_form_promotes_and_rolls_back_and_the_audit_names_the_person(stored: Root) -> None:
+    by_form = f"Ann Lee (by the form in Prefect, run by {actor()})"
+    promote_model("m@v3", *ANN, force=True, root=stored.url)
+    assert (champion_of(stored, "m"), said(stored)) == ("v3", (by_form, "I looked"))
+    roll_back_model("m", *ANN, root=stored.url)
+    assert (champion_of(stored, "m"), said(stored)) == ("v2", (by_form, "I looked"))
+
+
+def test_a_version_that_the_gate_refuses_is_not_promoted_without_force(stored: Root) -> None:
+    before = read_audit(stored, "m")
+    with pytest.raises(ValueError, match="force overrules it"):
+        promote_model("m@v3", *ANN, root=stored.url)
+    assert (champion_of(stored, "m"), read_audit(stored, "m")) == ("v2", before)
+
+
+@pytest.mark.parametrize("person", [("", "why"), ("a\nb", "why"), ("x" * 81, "why"), ("Ann", " ")])
+def test_nobody_decides_without_a_name_and_a_reason(stored: Root, person: tuple[str, str]) -> None:
+    before = read_audit(stored, "m")
+    with pytest.raises(ValueError, match=r"^(name|reason): expected"):
+        promote_model("m@v3", *person, force=True, root=stored.url)
+    assert read_audit(stored, "m") == before
+
+
+def test_a_form_sets_and_removes_a_policy(stored: Root) -> None:
+    set_model_policy("m", *ANN, ModelPolicy(owner="ops"), stored.url)
+    assert policy_of(stored, "m") == ModelPolicy(owner="ops")
+    assert said(stored)[0].startswith("Ann Lee")
+    set_model_policy("m", *ANN, None, stored.url)
+    assert policy_of(stored, "m") is None
+
+
+def test_a_form_tells_what_would_go_and_removes_it_only_where_that_is_wanted(stored: Root) -> None:
+    keep_none = PruneSpec(days=0, rollbacks=1)
+    told = prune_store(*ANN, keep_none, False, stored.url)
+    assert "models/m@v3" in told["goes"]
+    assert (told["removed"], len(model_versions(stored, "m"))) == ([], 5)
+    done = prune_store(*ANN, keep_none, True, stored.url)
+    assert done["removed"] == told["goes"]
+    assert "v3" not in model_versions(stored, "m")
+    assert said(stored)[0].startswith("Ann Lee")
+
+
+def test_whom_one_acts_as_is_forgotten_afterwards() -> None:
+    own = actor()
+    with acting_as("Ann"):
+        assert actor() == "Ann"
+    assert actor() == own
