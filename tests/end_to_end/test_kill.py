@@ -121,7 +121,7 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
         process = start([*COMMANDS["run"], "--preset", "hard"], environment, stderr)
     staged = Path(root.path, ".staging")
     until(lambda: max(workers_busy_s(process.pid), default=0) >= LOADED_S, 90)
-    until(lambda: list(staged.glob("*-model-*/candidates")), 90)
+    until(lambda: list(staged.glob("*-model-*/split.parquet")), 90)
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
     assert process.wait(timeout=60) == 130
     kill_after(process, 0)
