@@ -64,47 +64,61 @@ def about(
     set_prefect_defaults()
 
 
-generate = typer.Typer(help="Make a dataset with a generator.", no_args_is_help=True)
+generate = typer.Typer(no_args_is_help=True)
 generate.command("signals")(flat(dataset_commands.generate_signals))
 generate.command("iot")(flat(dataset_commands.generate_iot))
 generate.command("ragas")(flat(raga_commands.generate_ragas))
-app.command()(flat(training_commands.run))
-app.add_typer(generate, name="generate")
-app.command("import")(flat(dataset_commands.import_files))
-app.command()(flat(dataset_commands.inspect))
-for command in (
-    training_commands.train,
-    training_commands.stability,
-    training_commands.search,
-    model_commands.score,
-    model_commands.retrain,
-    approval_commands.approve,
-    approval_commands.decline,
-    model_commands.promote,
-    model_commands.rollback,
-    policy_commands.policy,
-    model_commands.reproduce,
-    model_commands.simulate,
-    voting_commands.vote,
-    raga_commands.listen,
-    arrival_commands.ingest,
-    server_commands.up,
-    alert_commands.alerts,
-    alert_commands.metrics,
-    inspection_commands.datasets,
-    inspection_commands.models,
-    inspection_commands.show,
-    history_commands.history,
-    history_commands.compare,
-    history_commands.digest,
-    inspection_commands.pages,
-    inspection_commands.verify,
-    inspection_commands.sign,
-    inspection_commands.doctor,
-    prune_commands.prune,
-    prune_commands.delete,
-):
-    app.command()(flat(command))
+
+GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start": (training_commands.run, model_commands.simulate, inspection_commands.doctor),
+    "Data": (
+        dataset_commands.inspect,
+        dataset_commands.import_files,
+        arrival_commands.ingest,
+        inspection_commands.datasets,
+    ),
+    "Train": (
+        training_commands.train,
+        training_commands.stability,
+        training_commands.search,
+        model_commands.reproduce,
+    ),
+    "Answer": (model_commands.score,),
+    "Keep": (
+        model_commands.retrain,
+        approval_commands.approve,
+        approval_commands.decline,
+        model_commands.promote,
+        model_commands.rollback,
+        policy_commands.policy,
+        prune_commands.prune,
+        prune_commands.delete,
+        inspection_commands.sign,
+        inspection_commands.verify,
+    ),
+    "Look": (
+        inspection_commands.models,
+        inspection_commands.show,
+        history_commands.history,
+        history_commands.compare,
+        history_commands.digest,
+        inspection_commands.pages,
+    ),
+    "Service": (server_commands.up, alert_commands.alerts, alert_commands.metrics),
+    "Ragas": (raga_commands.listen, voting_commands.vote),
+}
+"""The commands in the order of ``seqclass --help``."""
+NAMES = {dataset_commands.import_files: "import"}
+
+for group, commands in GROUPS.items():
+    for command in commands:
+        app.command(NAMES.get(command), rich_help_panel=group)(flat(command))
+app.add_typer(
+    generate,
+    name="generate",
+    help="Generate a dataset of signals, sensor series or ragas.",
+    rich_help_panel="Data",
+)
 
 
 def main() -> None:

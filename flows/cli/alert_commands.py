@@ -17,7 +17,7 @@ def alerts(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Send alerts through a block of the running service: Slack, mail, a webhook and others."""
+    """Send alerts to Slack, mail, a webhook and others, or end them."""
     from flows.service.alerts import tell_nobody, tell_through
     from flows.service.deployed import deployed_flows
     from flows.service.diagnosis import server_problem
@@ -43,7 +43,7 @@ def alerts(
 
 
 def metrics(root: RootOption = None) -> None:
-    """Print the state of models and inboxes in Prometheus's text format."""
+    """Print metrics of models and inboxes for Prometheus."""
     from tasks.retraining.prometheus import metrics_text
 
     typer.echo(metrics_text(existing(root), datetime.now(UTC)).decode(), nl=False)

@@ -20,7 +20,7 @@ WhyOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 
 def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
-    """Make a version that awaits approval the champion, with an audit entry."""
+    """Approve a version that waits: it becomes the champion."""
     store = place.store()
     move = _answer(store, model, True, reason)
     if not move["moved"]:
@@ -31,7 +31,7 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
 
 
 def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
-    """Decline a version that awaits approval, with an audit entry; the champion stays."""
+    """Decline a version that waits: the champion stays."""
     store = place.store()
     move = _answer(store, model, False, reason)
     tell_server(store, "seqclass.model.refused", move, reason)

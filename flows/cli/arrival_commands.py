@@ -30,7 +30,10 @@ def ingest(
     policy: PolicyOption = None,
     limit: LimitOption = None,
 ) -> None:
-    """Take the files of an inbox into a dataset, each once; what is unfit goes to quarantine."""
+    """Add the files of an inbox to its dataset, each once.
+
+    Files that break the dataset's contract go to quarantine.
+    """
     from seqclass.screening.actions import policy_of
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of

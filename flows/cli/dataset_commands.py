@@ -88,7 +88,7 @@ def generate_signals(
 def generate_iot(
     sensors: IotOptions, drawing: DrawingOptions, place: Place, name: DatasetName = "iot"
 ) -> None:
-    """Draw sensor series: trends, shifts, drift, faults and more, and where they happen."""
+    """Draw sensor series with trends, shifts, drift and faults."""
     from seqclass.synthesis.iot import IotSpec
 
     steps = span_of("--n-steps", sensors.n_steps)
@@ -124,7 +124,7 @@ def import_files(
     reading: ReadingOptions,
     place: Place,
 ) -> None:
-    """Read your own series into a dataset, or add them to one."""
+    """Read your series into a new dataset, or add them to one."""
     from seqclass.screening.actions import policy_of
     from seqclass.screening.incoming import ImportSpec, rehearse
     from seqclass.store.formats import limits_of
@@ -147,7 +147,7 @@ def inspect(
     limit: LimitOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say how files are understood, and what looks wrong in them; nothing is stored."""
+    """Show how files are read and what looks wrong; store nothing."""
     from seqclass.screening.contract import Profile, stuck_lines
     from seqclass.screening.screening import add_rows
     from seqclass.store.formats import expand, limits_of

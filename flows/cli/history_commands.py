@@ -20,7 +20,7 @@ def history(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say which versions answered when, who decided it, and why."""
+    """Show which versions answered when, who decided it, and why."""
     from seqclass.store.registry import check_model, plain_name
     from seqclass.store.tenures import moments, tenures_of
 
@@ -45,7 +45,10 @@ def compare(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare 2 to 20 versions with the first, on test rows that all of them answered."""
+    """Compare versions on the test rows that all of them answered.
+
+    Takes 2 to 20 versions and compares each with the first.
+    """
     from seqclass.store.registry import open_model
 
     store = existing_writable(root)
@@ -65,7 +68,7 @@ def digest(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Tell what arrived, was answered, trained, decided and why, in the last days."""
+    """Summarise what arrived and was decided in the last days."""
     if not 1 <= days <= 36_500:
         raise ValueError(f"--days: expected 1 to 36500, got {days}; correct the number")
     store, now = existing_writable(root), datetime.now(UTC)

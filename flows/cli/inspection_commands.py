@@ -41,7 +41,7 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 
 def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
-    """List the models; the champion is marked."""
+    """List the models and mark their champions."""
     from seqclass.store.catalogue import list_models, showable
 
     store, bad = existing(root), Damages()
@@ -68,7 +68,10 @@ def show(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a model, a dataset, a study or a search; a plain name of both means the model."""
+    """Show a model, a dataset, a study or a search.
+
+    A name that is both a model's and a dataset's means the model.
+    """
     store = existing(root)
     if ref.startswith("searches/"):
         show_search(store, ref, as_json)
@@ -88,7 +91,7 @@ def show(
 
 
 def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
-    """Bring all pages up to date, from what is stored."""
+    """Update all HTML pages."""
     from seqclass.pages.index_pages import write_all
 
     path = write_all(existing_writable(root))
@@ -103,7 +106,7 @@ def verify(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check every digest in the tree, or in one part of it."""
+    """Check every stored file against its digest."""
     from seqclass.store.catalogue import verify_tree
 
     found = verify_tree(existing(root), ref, key)
@@ -123,7 +126,7 @@ def sign(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Sign a version, so that 'verify --key' tells it from one that others have made."""
+    """Sign a version with your key; 'verify --key' checks it."""
     from seqclass.store.registry import open_model
     from seqclass.store.signatures import sign_version
 
@@ -133,7 +136,7 @@ def sign(
 
 
 def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
-    """Say what is wrong here, and what to do about it."""
+    """Check installation, storage and server, and advise."""
     from flows.service.diagnosis import diagnose
 
     findings = diagnose(root)

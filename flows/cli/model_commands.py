@@ -60,7 +60,10 @@ def score(
     reading: ReadingOptions,
     place: Place,
 ) -> None:
-    """Answer every series of a dataset or file, once per model version."""
+    """Answer every series of a dataset or file.
+
+    A model version answers a file once; the same file again costs nothing.
+    """
     from seqclass.inference.partitions import check_scorable, partitions_of, read_labels
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
@@ -137,7 +140,7 @@ def retrain(
     options: RetrainingOptions,
     place: Place,
 ) -> None:
-    """Look at new rows, train a challenger, and promote it or say why not."""
+    """Train a challenger on new rows; promote it or say why not."""
     from seqclass.policies import policy_of
     from seqclass.store.registry import need_champion, plain_name
 
@@ -161,7 +164,7 @@ def promote(
         bool, typer.Option("--force", help="Overrule gate and approval; the audit says so.")
     ] = False,
 ) -> None:
-    """Make a version the champion, with an audit entry."""
+    """Make a version the champion if it passes the gate."""
     from seqclass.store.registry import open_version
 
     store = place.store()
@@ -182,7 +185,7 @@ def rollback(
     place: Place,
     reason: ReasonOption = "by hand",
 ) -> None:
-    """Make the champion before this one the champion again, with an audit entry."""
+    """Make the champion before this one the champion again."""
     from seqclass.store.registry import check_rollback
 
     store = place.store()
@@ -220,7 +223,7 @@ def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
 
 
 def reproduce(model: ModelArgument, place: Place) -> None:
-    """Run a model's recorded training again and compare weights, predictions and scores."""
+    """Repeat a model's training; compare weights, answers and scores."""
     from seqclass.store.registry import open_model
     from seqclass.store.root import DamagedError
 
@@ -265,7 +268,7 @@ def simulate(
     seed: SeedOption = 0,
     spec: RetrainSpecOption = None,
 ) -> None:
-    """Replay weeks of arriving rows against the real flows, and tell what they did."""
+    """Replay weeks of arriving rows and print what the flows did."""
     from flows.cli.simulation_spec import SimulationSpec
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec

@@ -19,7 +19,7 @@ def policy(
     clear: Annotated[bool, typer.Option("--clear", help="Remove the policy.")] = False,
     reason: ReasonOption = "by hand",
 ) -> None:
-    """Show, set or remove what holds for every retraining of a model, whoever starts it."""
+    """Show, set or remove the rules for a model's retrainings."""
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.policies import policy_of, set_policy
     from seqclass.store.registry import check_model, plain_name

@@ -29,7 +29,10 @@ def prune(
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
 ) -> None:
-    """Remove old versions, datasets, scores, studies and taken files that nothing needs."""
+    """List what nothing needs any more; --yes removes it.
+
+    That may be versions, datasets, scores, studies and files that were taken.
+    """
     from seqclass.store.pruning import plan_pruning, remove_items
 
     store, spec, now = place.store(), PruneSpec(days, rollbacks), datetime.now(UTC)
@@ -46,7 +49,7 @@ def delete(
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
 ) -> None:
-    """Remove one version of a model or dataset that nothing needs, however young."""
+    """Remove one version of a model or dataset that nothing needs."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model

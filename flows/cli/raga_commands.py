@@ -93,7 +93,7 @@ OTHERWISE = {"no_phrases", "no_gamaka", "kala"}
 def generate_ragas(
     options: RagaOptions, place: Place, name: DatasetName = "ragas", spec: SpecFile = None
 ) -> None:
-    """Draw melodies of Carnatic ragas: as svaras, as letters or as pitch contours."""
+    """Draw Carnatic melodies as svaras, letters or pitch contours."""
     from seqclass.ragas.raga_spec import RagaSpec
 
     drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.new_store()
@@ -128,7 +128,7 @@ def listen(
         bool, typer.Option("--each-class", help="The first series of every class.")
     ] = False,
 ) -> None:
-    """Write melodies as WAV and MIDI files, and draw them between the lines of their svaras."""
+    """Write melodies as WAV, MIDI and pictures of their svaras."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.layout import check_free
 

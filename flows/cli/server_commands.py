@@ -62,7 +62,10 @@ def up(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Start a Prefect server, pool, deployments, automations and workers; Ctrl-C stops them."""
+    """Start the Prefect server, deployments and workers.
+
+    Also the work pool and the automations; Ctrl-C stops them all.
+    """
     if limit < 1:
         raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
     store = writable(root)

@@ -39,7 +39,7 @@ def run(
     ] = "signals",
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
 ) -> None:
-    """Generate the author's families, train, evaluate, register and report: the main job."""
+    """The main job: generate, train on five seeds, evaluate, report."""
     wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
     rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
     expected = _expectation(rows, wanted.n_steps, 1, training)
@@ -81,7 +81,7 @@ def train(
     place: Place,
     name: ModelName = None,
 ) -> None:
-    """Train a classifier on several seeds, evaluate it and register the best."""
+    """Train several seeds, evaluate them and register the best."""
     from seqclass.store.datasets import open_dataset
 
     training, store = options.chosen(), place.store()
@@ -160,7 +160,10 @@ def stability(
     options: StudyOptions,
     place: Place,
 ) -> None:
-    """Tell how recipes spread over seeds; a study that was stopped goes on where it was."""
+    """Show how scores spread over many seeds of each recipe.
+
+    A study that was stopped goes on where it stopped.
+    """
     from seqclass.store.datasets import open_dataset
 
     study, store = _study_spec(options), place.store()
@@ -181,7 +184,10 @@ def search(
         str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")
     ] = None,
 ) -> None:
-    """Choose an architecture by cross-validation on training rows; goes on where it stopped."""
+    """Choose an architecture by cross-validation on training rows.
+
+    A search that was stopped goes on where it stopped.
+    """
     from seqclass.store.datasets import open_dataset
     from seqclass.training.halving import SearchSpec
 

@@ -40,7 +40,10 @@ def vote(
     options: VotingOptions,
     place: Place,
 ) -> None:
-    """Answer whole pieces by the votes of their windows, beside two baselines."""
+    """Answer whole pieces by the votes of their windows.
+
+    Two baselines answer the same pieces.
+    """
     from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model
 
