@@ -1,8 +1,9 @@
 """``python -m tests.support.page_pictures STORE [FOLDER]``: pictures of the pages for the docs.
 
 STORE: a storage root, filled by ``seqclass`` first where it is empty, which takes some minutes. Of
-every kind of page one picture comes into FOLDER (``docs/pictures``): its beginning at 1,440 and at
-390 pixels, light and dark.
+every kind of page that is there one picture comes into FOLDER (``docs/pictures``): its beginning at
+1,440 and at 390 pixels, light and dark. Of a store that ``seqclass run`` has filled comes a picture
+of the section of its report that shows the LSTM alone, too.
 """
 
 import base64
@@ -20,6 +21,7 @@ from tests.support.chromium import Page, browse
 from tests.support.places import REPOSITORY
 
 COMMANDS = (
+    "run",
     "simulate --scenario story --weeks 9 --root {store}",
     "generate iot --n-series 600 --n-steps 80..120 --name iot",
     "train iot --seeds 3 --budget 60",
@@ -40,6 +42,11 @@ KINDS = {
     "digest": "digests/*.html",
     "study": "studies/*/*/report.html",
 }
+RUN = "models/signals/v1/report.html"
+SECTION = """[...document.querySelectorAll("h2")].slice(0, 2)
+    .map(heading => heading.getBoundingClientRect().top)"""
+"""Where the first section of a page begins and ends."""
+MIDDLE = 880
 WIDE, NARROW, HEIGHT, COLOURS = 1440, 390, 1200, 160
 """Pixels of the screens; colours of a picture, which keeps it small."""
 
@@ -49,13 +56,17 @@ def main(store: Path, folder: Path) -> None:
         fill(store)
     with tempfile.TemporaryDirectory() as profile, browse(Path(profile)) as browser:
         for kind, pattern in KINDS.items():
-            page = next(store.glob(pattern))
-            views = [view(browser, page, width, theme) for theme in ("light", "dark")
-                     for width in (WIDE, NARROW)]  # fmt: skip
-            picture = folder / f"page-{kind}.png"
-            small = beside(views).quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
-            small.save(picture, optimize=True)
-            print(picture)
+            for page in sorted(store.glob(pattern))[:1]:
+                views = [view(browser, page, width, theme) for theme in ("light", "dark")
+                         for width in (WIDE, NARROW)]  # fmt: skip
+                keep(beside(views), folder / f"page-{kind}.png")
+        if (store / RUN).exists():
+            keep(first_section(browser, store / RUN), folder / "lstm-alone.png")
+
+
+def keep(picture: Image.Image, path: Path) -> None:
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    print(path)
 
 
 def fill(store: Path) -> None:
@@ -68,17 +79,29 @@ def fill(store: Path) -> None:
         )
 
 
+def first_section(browser: Page, page: Path) -> Image.Image:
+    """The first section of a page, from its heading to the next one."""
+    whole = screenshot(browser, page, (MIDDLE, 2 * HEIGHT), "light")
+    top, end = browser.evaluate(SECTION)
+    return whole.crop((0, int(top) - 12, MIDDLE, int(end) - 12))
+
+
 def view(browser: Page, page: Path, width: int, theme: str) -> Image.Image:
     """The beginning of a page at half its size."""
-    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT,
-                 deviceScaleFactor=1, mobile=width < WIDE)  # fmt: skip
+    whole = screenshot(browser, page, (width, HEIGHT), theme)
+    return whole.resize((width // 2, HEIGHT // 2), Image.Resampling.LANCZOS)
+
+
+def screenshot(browser: Page, page: Path, size: tuple[int, int], theme: str) -> Image.Image:
+    width, height = size
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                 deviceScaleFactor=1, mobile=width < MIDDLE)  # fmt: skip
     chosen = {"name": "prefers-color-scheme", "value": theme}
     browser.call("Emulation.setEmulatedMedia", features=[chosen])
     browser.call("Emulation.setScrollbarsHidden", hidden=True)
     browser.go(page.resolve().as_uri())
     shot = browser.call("Page.captureScreenshot", format="png")["data"]
-    whole = Image.open(io.BytesIO(base64.b64decode(shot))).convert("RGB")
-    return whole.resize((width // 2, HEIGHT // 2), Image.Resampling.LANCZOS)
+    return Image.open(io.BytesIO(base64.b64decode(shot))).convert("RGB")
 
 
 def beside(views: list[Image.Image], gap: int = 12) -> Image.Image:
