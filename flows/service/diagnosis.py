@@ -162,7 +162,7 @@ def _has_service(client: Any) -> bool:
 def _pool(client: Any) -> Check:
     from prefect.exceptions import ObjectNotFound
 
-    advice = "run 'seqclass up', or create it as README.md says"
+    advice = "run 'seqclass up', or create it as docs/operation.md says"
     try:
         found = client.read_work_pool(POOL)
     except ObjectNotFound:
@@ -171,7 +171,7 @@ def _pool(client: Any) -> Check:
         return "work pool", False, f"{POOL} is paused", f"run 'prefect work-pool resume {POOL}'"
     if found.base_job_template != job_template():
         open_door = f"{POOL} lets runs choose their command or environment"
-        return "work pool", False, open_door, "run 'seqclass up', or create it as README.md says"
+        return "work pool", False, open_door, advice
     return "work pool", found.type == "process", f"{POOL}, type {found.type}", advice
 
 
