@@ -1,37 +1,58 @@
-"""The README: what it shows is run, and what it names exists."""
+"""The README and the commands of the docs: what they show is run, and what they name exists."""
 
 import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from flows.__main__ import GROUPS, NAMES
 from tests.support.commands import csv
 from tests.support.places import REPOSITORY
 from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
 
+MOST_LINES, MOST_WORDS = 70, 650
 README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-LINES = [re.sub(r"\s+#.*", "", line) for block in BLOCKS for line in block.splitlines()]
+[SESSION] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+"""What is typed, and what it prints."""
+COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text()
 OPERATION = (REPOSITORY / "docs" / "operation.md").read_text()
 DOORS = dict(re.findall(r"export (PREFECT_(?:SERVER_)?(?:API_AUTH|C)\w+)=([^\s\"]+)\n", OPERATION))
 """Settings that keep others out of a server of one's own."""
-OWN = [line for line in LINES if line.startswith(".venv/bin/seqclass")]
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+
+
+def own(page: str) -> list[str]:
+    """Lines of this project's command, without what is said of them."""
+    lines = [line for block in blocks(page) for line in block.splitlines()]
+    return [re.sub(r"\s+#.*", "", line) for line in lines if "seqclass" in line.split()[0]]
 
 
 def run(line: str, environment: dict[str, str], folder: Path) -> None:
     found = subprocess.run(
-        shlex.split(line.replace(".venv/bin/", f"{REPOSITORY}/.venv/bin/")), cwd=folder,
-        env=environment, capture_output=True, text=True,
+        [sys.executable, "-m", "flows", *shlex.split(line)[1:]], cwd=folder,
+        env={**environment, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
     )  # fmt: skip
     assert found.returncode == 0, f"{line}\n{found.stdout}\n{found.stderr}"
 
 
+def test_the_readme_is_short() -> None:
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    said = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
+    assert len(README.splitlines()) <= MOST_LINES
+    assert len(said.split()) <= MOST_WORDS
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [README, COMMANDS], ids=["readme", "commands"])
+def test_every_command_that_is_shown_runs(page: str, prefect_url: str, tmp_path: Path) -> None:
     steps = "series_id,label,step,x\n" + "".join(
         f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(1300) for t in range(5)
     )
@@ -39,8 +60,8 @@ def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> N
     environment = {
         **os.environ, "PREFECT_API_URL": prefect_url, "SEQCLASS_STORAGE": str(tmp_path / "tree"),
     }  # fmt: skip
-    assert len(OWN) >= 6
-    for line in OWN:
+    assert len(own(page)) >= 4
+    for line in own(page):
         run(line, environment, tmp_path)
 
 
@@ -49,7 +70,8 @@ def test_every_command_of_the_readme_runs(prefect_url: str, tmp_path: Path) -> N
 def test_make_run_is_the_main_job(prefect_url: str, tmp_path: Path) -> None:
     if not (REPOSITORY / ".venv" / "installed").exists():
         pytest.skip("the environment was not built by make")
-    assert "make run" in LINES
+    typed = re.findall(r"^\$ (.*)", SESSION, re.MULTILINE)
+    assert typed == ["make run", "make test"]
     environment = {
         **os.environ, "PREFECT_API_URL": prefect_url, "SEQCLASS_STORAGE": str(tmp_path / "tree"),
     }  # fmt: skip
@@ -59,6 +81,9 @@ def test_make_run_is_the_main_job(prefect_url: str, tmp_path: Path) -> None:
     assert found.returncode == 0, found.stderr
     for part in ("signals@v1 (champion)", "model.keras", "report.html", "index.html"):
         assert part in found.stdout
+    for line in SESSION.splitlines():
+        if not line.startswith(("$", "…")):
+            assert re.split(r"\d\.", line)[0].rstrip() in found.stdout
     for path in re.findall(r"(/\S+\.(?:html|keras))", found.stdout):
         assert Path(path).exists()
 
@@ -68,19 +93,20 @@ def test_the_makefile_has_every_target_that_the_readme_names() -> None:
     assert set(re.findall(r"make ([a-z-]+)", README)) <= targets
 
 
-def test_the_readme_names_every_command() -> None:
-    from flows.__main__ import app
-
-    commands = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
-    for command in commands - {"run"}:
-        assert f"seqclass {command}" in README, command
+def test_the_page_of_commands_names_each_in_its_group() -> None:
+    sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", COMMANDS, re.MULTILINE | re.DOTALL))
+    assert list(sections)[: len(GROUPS)] == list(GROUPS)
+    for group, commands in GROUPS.items():
+        named = re.findall(r"^\| `seqclass ([a-z]+)", sections[group], re.MULTILINE)
+        listed = [NAMES.get(command, command.__name__) for command in commands]
+        assert named == listed + ["generate"] * (group == "Data")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
     """Follow it word for word, with a port and folders of its own."""
-    block = next(block for block in BLOCKS if "prefect server start" in block)
+    block = next(block for block in blocks(OPERATION) if "prefect server start" in block)
     lines = block.splitlines()
     url = f"http://127.0.0.1:{free_port()}/api"
     environment = {
@@ -93,7 +119,10 @@ def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
         wait_until_healthy(f"{url}/health", started[0])
         for line in lines[1:3]:
             subprocess.run(_in_venv(line.split()), cwd=REPOSITORY, env=environment, check=True)
-        started += [_begin(line.split(), tmp_path, environment) for line in lines[3:5]]
+        for line in lines[3:5]:
+            beat, _, words = line.partition(" ")
+            heard = {**environment, **dict([beat.split("=")])}
+            started.append(_begin(words.split(), tmp_path, heard))
         parameters = ["--param", 'signals={"n_series": 300}', "--param", 'training={"seeds": 1}']
         subprocess.run(
             _in_venv([*shlex.split(lines[5]), *parameters, "--watch"]), cwd=tmp_path,

@@ -194,13 +194,19 @@ def test_a_version_that_was_changed_is_not_loaded(store: Root, tmp_path: Path) -
         load_model("toy@v1", root=copy)
 
 
-def test_what_the_readme_shows_runs(store: Root, tmp_path: Path) -> None:
-    """Its Python block, on the series of a store, by the cheapest member."""
-    [block] = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_what_is_shown_of_python_runs(page: str, store: Root, tmp_path: Path) -> None:
+    """The blocks of a page, on the series of a store, by the cheapest member."""
+    text = (REPOSITORY / page).read_text()
+    block = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     prepared = f"""
-import numpy as np, seqclass
+import pandas as pd, seqclass
 x, labels = seqclass.open_store({store.url!r}).dataset("toy")
 X_train, y_train, X_new = list(x[:60]), labels[:60].astype(str), list(x[60:])
+pd.DataFrame(
+    [(i, y, t, *v) for i, (s, y) in enumerate(zip(x, labels)) for t, v in enumerate(s)],
+    columns=["series_id", "label", "step", *map(str, range(x.shape[2]))],
+).to_csv("my.csv", index=False)
 """
     quick = block.replace("SequenceClassifier()", "SequenceClassifier(members=('steps',))")
     assert quick != block
