@@ -18,8 +18,9 @@ import numpy as np
 import openpyxl
 import pyarrow as pa
 
+from seqclass.store import parts
 from seqclass.store.catalogue import list_datasets, list_models, showable, verify_tree
-from seqclass.store.formats import ColumnNames, Limits, footer, parquet, parts, read_files
+from seqclass.store.formats import ColumnNames, Limits, footer, parquet, read_files
 from seqclass.store.formats.overview import Overview, understood
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec

@@ -257,7 +257,7 @@ def test_only_the_first_rows_and_the_hardest_are_explained(
     monkeypatch.setattr(explain, "MAX_VALUES", 40 * 20)
     chosen = select_rows(dataset, TrainingSpec())
     path = model.path("model.keras")
-    said = explain.answer_in_full(dataset, chosen, explain.Registered(path, None, 0))
+    said = explain.answer_in_full(dataset, chosen, path, None)
     np.testing.assert_allclose(
         said.probabilities, np.stack(answers["probabilities"].to_numpy()), atol=1e-6
     )
