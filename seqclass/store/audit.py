@@ -2,9 +2,7 @@
 
 An entry holds its number and the digest of the one before it, so that none can be taken out,
 changed or moved unnoticed; ``.head.json`` holds those of the last. Its name is its number, so that
-of two writers at once one is refused. Entries of older releases are named by time and kind; the
-oldest have neither number nor digest: they come first, in the order of their times, and the first
-numbered one holds a digest of them all. Whoever may write to the tree can forge the whole; see
+of two writers at once one is refused. Whoever may write to the tree can forge the whole; see
 docs/guarantees.md.
 """
 
@@ -42,13 +40,15 @@ MOVES = ("promote", "rollback")
 ASK, REFUSE = "ask", "refuse"
 AUDIT, HEAD = "audit", ".head.json"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
-NAME = re.compile(r"\d{6,}\.json|\d{8}T\d{6}\.\d{6}Z-[a-z]+\.json")
+NAME = re.compile(r"\d{6,}\.json")
+BEFORE_THE_FIRST = hashlib.sha256(b"").hexdigest()
+"""What the first entry holds as the digest of the one before it."""
 TEXTS = ("what", "from", "to", "time")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it lies there; ``number`` is 0 for one of an older release."""
+    """An entry as it lies there; numbers begin with 1."""
 
     path: str
     digest: str
@@ -97,9 +97,8 @@ def next_number(root: Root, name: str) -> int:
 
 
 def entry_files(root: Root, name: str) -> list[str]:
-    """File names of the entries in their order: those named by time are of older releases."""
-    names = root.names("models", name, AUDIT)
-    return sorted(names, key=lambda file: ("-" not in file, len(file), file))
+    """File names of the entries in their order."""
+    return sorted(root.names("models", name, AUDIT), key=lambda file: (len(file), file))
 
 
 def next_moment(root: Root, name: str, simulated: datetime | None = None) -> datetime:
@@ -175,8 +174,8 @@ def check_texts(path: str, record: Record, *names: str) -> None:
 
 
 def _number(path: str, record: Record) -> int:
-    number = record.get("number", 0)
-    if type(number) is not int or number < 0:
+    number = record.get("number")
+    if type(number) is not int or number < 1:
         raise DamagedError(f"{path}: expected a number of the entry, got {number!r:.40}")
     return number
 
@@ -190,23 +189,16 @@ def _end(root: Root, name: str, entries: list[Entry]) -> tuple[int, str]:
     try:
         number, digest = _head(root, name)
     except DamagedError:  # verify tells of it
-        number, digest = 0, ""
+        number, digest = 0, BEFORE_THE_FIRST
     if entries and entries[-1].number > number:
-        number, digest = entries[-1].number, entries[-1].digest
-    if number:
-        return number, digest
-    return len(entries), _unnumbered(entries)
-
-
-def _unnumbered(entries: list[Entry]) -> str:
-    """What the first numbered entry holds of those before it."""
-    return _digest("".join(entry.digest for entry in entries if not entry.number).encode())
+        return entries[-1].number, entries[-1].digest
+    return number, digest
 
 
 def _head(root: Root, name: str) -> tuple[int, str]:
     path = root.join("models", name, AUDIT, HEAD)
     if not root.fs.exists(path):
-        return 0, ""
+        return 0, BEFORE_THE_FIRST
     head = read_record(root, path)
     check_texts(path, head, "sha256")
     return _number(path, head), head["sha256"] or ""
@@ -219,13 +211,12 @@ def audit_problems(root: Root, name: str) -> Damages:
     for entry in entries:
         if problem := _misplaced(entry):
             bad.append({"path": entry.path, "problem": problem})
-    numbered = [entry for entry in entries if entry.number]
-    found = _lost_end(root, name, numbered)
-    for before, entry in zip([None, *numbered], numbered, strict=False):
-        found += _break(root, name, entries, before, entry)
+    found = _lost_end(root, name, entries)
+    for before, entry in zip([None, *entries], entries, strict=False):
+        found += _break(root, name, before, entry)
     named = {item["path"] for item in bad}
     bad += [item for item in found if item["path"] not in named]
-    return bad + _backwards(numbered) + _unordered(numbered)
+    return bad + _backwards(entries) + _unordered(entries)
 
 
 def _misplaced(entry: Entry) -> str | None:
@@ -233,32 +224,26 @@ def _misplaced(entry: Entry) -> str | None:
     if not NAME.fullmatch(name):
         return "expected an entry named by its number, this is no file of the audit"
     try:
-        time = datetime.fromisoformat(entry.record["time"]).strftime(STAMP)
+        datetime.fromisoformat(entry.record["time"])
     except (TypeError, ValueError):
         return f"expected a time, got {entry.record['time']!r:.40}"
-    expected = f"{time}-{entry.record['what']}.json" if "-" in name else entry_name(entry.number)
+    expected = entry_name(entry.number)
     return None if name == expected else f"expected the name {expected}, it was edited or renamed"
 
 
-def _break(
-    root: Root, name: str, entries: list[Entry], before: Entry | None, entry: Entry
-) -> Damages:
-    """What is wrong between an entry and the one before it: named where it can be mended, so that
-    a later entry changes nothing about it."""
-    old = [other for other in entries if not other.number]
-    number = before.number if before else len(old)
+def _break(root: Root, name: str, before: Entry | None, entry: Entry) -> Damages:
+    """Name an entry that does not follow the one before it, at the place where it can be mended,
+    so that a later entry changes nothing about it."""
+    number, digest = (before.number, before.digest) if before else (0, BEFORE_THE_FIRST)
     if entry.number <= number:
         problem = f"expected entry {number + 1}, this is another entry {entry.number}"
         return [{"path": entry.path, "problem": problem}]
     if entry.number > number + 1:
         return [_gone(root, name, number + 1, entry.number - 1)]
-    if entry.record.get("previous") == (before.digest if before else _unnumbered(old)):
+    if entry.record.get("previous") == digest:
         return []
-    if before is None:
-        problem = "expected the digest of the entries of older releases; one was edited, or this"
-        return [{"path": entry.path, "problem": problem}]
     problem = f"expected the digest that entry {entry.number} holds, it was edited"
-    return [{"path": before.path, "problem": problem}]
+    return [{"path": (before or entry).path, "problem": problem}]
 
 
 def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
@@ -268,14 +253,14 @@ def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
     return {"path": path, "problem": f"expected {which}, not to be found"}
 
 
-def _backwards(numbered: list[Entry]) -> Damages:
+def _backwards(entries: list[Entry]) -> Damages:
     """Entries that bear an earlier time than the one before; times that are none are named
     elsewhere."""
     return [
         {"path": entry.path,
          "problem": f"expected a time from {before.record['time']} on, that of entry "
                     f"{before.number}, got {entry.record['time']}"}
-        for before, entry in pairwise(numbered)
+        for before, entry in pairwise(entries)
         if _is_earlier(entry.record["time"], before.record["time"])
     ]  # fmt: skip
 
@@ -287,10 +272,10 @@ def _is_earlier(time: str, other: str) -> bool:
         return False
 
 
-def _unordered(numbered: list[Entry]) -> Damages:
+def _unordered(entries: list[Entry]) -> Damages:
     """Moves that go out from elsewhere than the one before led, where none between is missing."""
     bad, led = Damages(), list[Entry]()
-    for before, entry in zip([None, *numbered], numbered, strict=False):
+    for before, entry in zip([None, *entries], entries, strict=False):
         if before and entry.number > before.number + 1:
             led.clear()
         if entry.record["what"] not in MOVES:
@@ -302,18 +287,18 @@ def _unordered(numbered: list[Entry]) -> Damages:
     return bad
 
 
-def _lost_end(root: Root, name: str, numbered: list[Entry]) -> Damages:
+def _lost_end(root: Root, name: str, entries: list[Entry]) -> Damages:
     """The last entries may be gone; one that a kill left without its head may be there."""
     path = root.join("models", name, AUDIT, HEAD)
     try:
         number, digest = _head(root, name)
     except DamagedError as error:
         return [{"path": path, "problem": str(error)}]
-    last = numbered[-1].number if numbered else 0
+    last = entries[-1].number if entries else 0
     if last > number + 1:
         return [{"path": path, "problem": f"expected the digest of entry {last}, got {number}"}]
     if number > last:
         return [_gone(root, name, last + 1, number)]
-    same = [entry for entry in numbered if entry.number == number and entry.digest != digest]
+    same = [entry for entry in entries if entry.number == number and entry.digest != digest]
     return [{"path": entry.path, "problem": "expected its digest in .head.json, it was edited"}
             for entry in same]  # fmt: skip

@@ -58,8 +58,6 @@ def pointer_problem(root: Root, name: str) -> str | None:
     last = moves[-1]
     if pointer in ((last["to"], last["time"]), (last["from"], last.get("from_since"))):
         return None  # the latter is a move that was cut short, which the next one ends
-    if not last.get("number") and pointer[0] in {entry["to"] for entry in moves}:
-        return None  # entries of older releases are in the order of their times, not of the moves
     return f"points at {pointer[0]} since {pointer[1]}, the audit says {last['to']}"
 
 

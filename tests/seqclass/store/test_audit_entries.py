@@ -11,7 +11,6 @@ from seqclass.store.audit import (
     HEAD,
     audit_problems,
     check_texts,
-    entries_of,
     entry_name,
     next_number,
     read_audit,
@@ -44,15 +43,6 @@ def path_of(root: Root, name: str) -> Path:
     return Path(root.join("models", "m", "audit", name))
 
 
-def old(root: Root, what: str, second: int, **fields: Any) -> None:
-    """An entry as older releases named them: by time and kind, without a number."""
-    time = NOW + timedelta(seconds=second)
-    own = {**record(what, None, "v1", second), **fields}
-    path = path_of(root, f"{time.strftime('%Y%m%dT%H%M%S.%fZ')}-{what}.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(own))
-
-
 def test_entries_are_numbered_and_read_in_their_order(three: Root) -> None:
     assert [one["number"] for one in read_audit(three, "m")] == [1, 2, 3]
     assert [one["what"] for one in read_audit(three, "m")] == ["promote", "refuse", "rollback"]
@@ -71,18 +61,6 @@ def test_no_audit_is_no_problem(root: Root) -> None:
     assert read_audit(root, "m") == []
     assert audit_problems(root, "m") == []
     assert next_number(root, "m") == 1
-
-
-def test_entries_of_older_releases_come_first_and_are_sealed_by_the_next(root: Root) -> None:
-    old(root, "promote", 0)
-    old(root, "refuse", 5)
-    assert next_number(root, "m") == 3
-    write(root, record("promote", "v1", "v2", 9))
-    assert [one.number for one in entries_of(root, "m")] == [0, 0, 3]
-    assert audit_problems(root, "m") == []
-    old(root, "refuse", 7)
-    [problem] = {one["problem"] for one in audit_problems(root, "m")}
-    assert "expected entry 4, this is another entry 3" in problem
 
 
 @pytest.mark.parametrize(
