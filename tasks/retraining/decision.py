@@ -77,7 +77,7 @@ def apply_decision(
     The record is sealed first: it is the decision, and what follows from it can be repeated.
     """
     root, outcome = open_root(turn.root_url), _look(new_data, seen)
-    name = new_data.name
+    name = turn.model
     with locked(root, "models", name):
         check_lease(root, turn.claim)
         replay_pending(root, name)
@@ -115,7 +115,7 @@ def resume_interrupted(name: str, root_url: str) -> list[Outcome]:
 @task(name="note failure")
 def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | None:
     """Keep what a try failed with; after the last one, seal that as the decision and return it."""
-    root, name = open_root(turn.root_url), new_data.name
+    root, name = open_root(turn.root_url), turn.model
     attempt = attempt_at(root, new_data)
     check_lease(root, turn.claim)
     if attempt is None or attempt.tries < turn.spec.tries:
