@@ -1,6 +1,6 @@
 """The one decision about a version: promote it, refuse it with reasons, or ask a person first.
 
-``decide`` is pure: the same evidence under the same rules has the same answer, whoever asks.
+``decide`` is pure: the same evidence under the same rules always gives the same decision.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ NEEDED = ("champion", "seeds", "macro_f1", "first", "incomparable", "new_rows", 
 
 
 class SeedEvidence(TypedDict):
-    """Scores of each seed on the same test rows, and how often it began again."""
+    """Scores of each seed on the same test rows, and its number of restarts."""
 
     balanced_accuracy: list[float]
     macro_f1: list[float]
@@ -32,8 +32,8 @@ class SeedEvidence(TypedDict):
 
 
 class LabelEvidence(TypedDict):
-    """How the champion's quality has changed on new labelled rows, and how many of the new test
-    rows the challenger has right."""
+    """The change of the champion's quality on new labelled rows, and the number of new test rows
+    that the challenger gets right."""
 
     change: QualityChange
     right: int
@@ -41,13 +41,14 @@ class LabelEvidence(TypedDict):
 
 
 class Evidence(TypedDict):
-    """What is known of a version when it is judged.
+    """The evidence about a version on which it is judged.
 
-    champion: the version that it is compared with, None where there is none. macro_f1: on its own
-    test rows. first: on these, beside chance and baselines. incomparable: why it can't be compared
-    with the champion. new_rows: that it could learn and the champion could not. old, newest: both
-    models on rows that neither was trained on, with recalls by class under the same names; None
-    without such rows. labels: None where new labels are trusted, or there are none.
+    champion: the version that it is compared with, None if there is none. macro_f1: on its own test
+    rows. first: results on these, beside chance and baselines. incomparable: why it can't be
+    compared with the champion. new_rows: number of rows that it could learn and the champion could
+    not. old, newest: both models on rows that neither was trained on, with recalls by class under
+    the same names; None without such rows. labels: None if new labels are trusted, or there are
+    none.
     """
 
     champion: str | None
@@ -78,8 +79,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Refuse:
-    """The champion stays, for these reasons, a sentence each; ``gains_nothing``: for no other
-    reason than that the version has learned no new rows and is not better."""
+    """The champion stays, for these reasons, one sentence each.
+
+    gains_nothing: the only reason is that the version has learned no new rows and is not better.
+    """
 
     reasons: tuple[str, ...]
     gains_nothing: bool = False
@@ -89,7 +92,7 @@ Decision = Promote | Ask | Refuse
 
 
 def decide(evidence: Evidence, rules: Rules) -> Decision:
-    """Judge a version: seeds first, then chance and baselines or the champion, then a person."""
+    """Judge a version: first its seeds, then the baselines or the champion, then ask a person."""
     reasons = unstable(**evidence["seeds"], limits=rules.limits)
     judge = _as_first if evidence["champion"] is None else _beside_champion
     reasons += judge(evidence, rules)
@@ -102,10 +105,10 @@ def decide(evidence: Evidence, rules: Rules) -> Decision:
 def decide_stored(
     stored: Mapping[str, Any], champion: str | None, policy: Rules | None
 ) -> Decision:
-    """Judge a version by what stands in it, beside the champion that there is now.
+    """Judge a version by its stored comparison, against the present champion.
 
-    stored: its ``comparison.json``. policy: rules of the model's policy; None takes those that
-    the version was judged by, whose approval holds in any case.
+    stored: its ``comparison.json``. policy: rules of the model's policy; None takes those that the
+    version was judged by, whose approval holds in any case.
     """
     from pydantic import TypeAdapter
 
@@ -123,7 +126,7 @@ def decide_stored(
 
 
 def doubt_of(evidence: Evidence, gate: GateSpec) -> str | None:
-    """Why labels of new rows are not believed; None where they are."""
+    """Return why labels of new rows are not trusted, or None if they are."""
     labels = evidence["labels"]
     if labels is None:
         return None
@@ -157,7 +160,7 @@ def _beside_champion(evidence: Evidence, rules: Rules) -> list[str]:
 
 
 def _on_old(evidence: Evidence, newest: Paired | None, gate: GateSpec) -> list[str]:
-    """What old test rows say against it; without enough of them nothing passes."""
+    """Return the objections from old test rows; too few such rows are an objection themselves."""
     old, n_rows = evidence["old"], evidence["old"]["rows"] if evidence["old"] else 0
     if old is None or n_rows < gate.least_rows:
         return [
@@ -170,7 +173,7 @@ def _on_old(evidence: Evidence, newest: Paired | None, gate: GateSpec) -> list[s
 
 
 def _gains_nothing(evidence: Evidence) -> list[str]:
-    """A training on rows that the champion had takes its place only where it is better."""
+    """Return an objection to a version that has no new rows and is not better than the champion."""
     old = evidence["old"] if evidence["champion"] else None
     if old is None or evidence["new_rows"] or old["difference"] > 0:
         return []

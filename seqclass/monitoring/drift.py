@@ -1,10 +1,10 @@
-"""Whether new rows are still like the rows that a model was trained on.
+"""Detection of drift: compare new rows with the rows that a model was trained on.
 
-Every series is summarised by a few numbers per channel, and each number's distribution is compared
-between the two sets: Kolmogorov-Smirnov for a p-value that asks nothing of the distribution, the
-population stability index and the Wasserstein distance for how much it is. Only what is both
-significant after Holm's correction for all comparisons (Holm 1979) and large counts as drift, so
-that neither many numbers nor many rows make an alarm.
+Every series is summarised by a few numbers per channel, and the distribution of each number is
+compared between the two sets. Kolmogorov-Smirnov gives a p-value without assumptions about the
+distribution; the population stability index and the Wasserstein distance give the size of the
+difference. A difference counts as drift only if it is large and significant after Holm's correction
+for all comparisons (Holm 1979), so that neither many numbers nor many rows cause a false alarm.
 """
 
 import warnings
@@ -17,12 +17,12 @@ from seqclass.monitoring.retrain_spec import DriftSpec
 
 BINS = 10
 FEATURES = ("mean", "spread", "min", "max", "slope", "roughness", "missing")
-"""Of each channel of a series; slope is per series, from end to end; roughness is the mean
-absolute step over the spread; missing is a share."""
+"""Numbers for each channel of a series. slope: from end to end, per series; roughness: the mean
+absolute step divided by the spread; missing: a share."""
 
 
 class DriftRow(TypedDict):
-    """One comparison of old rows with new ones; ``old_mean`` and ``new_mean`` of numbers alone."""
+    """One comparison of old rows with new ones; only numbers have ``old_mean`` and ``new_mean``."""
 
     what: str
     kind: str
@@ -35,14 +35,14 @@ class DriftRow(TypedDict):
 
 
 class JudgedRow(DriftRow):
-    """A comparison with Holm's p-value, and whether it counts as drift."""
+    """A comparison with its p-value after Holm's correction, and whether it counts as drift."""
 
     adjusted_p: float
     drifted: bool
 
 
 class Drift(TypedDict):
-    """What has drifted, how many comparisons there were, and all of them."""
+    """All comparisons, their number, and the names of those that count as drift."""
 
     drifted: list[str]
     compared: int
@@ -50,7 +50,7 @@ class Drift(TypedDict):
 
 
 def summaries(x: np.ndarray, lengths: np.ndarray, channels: list[str]) -> dict[str, np.ndarray]:
-    """Numbers ``(n,)`` by name of series ``(n, steps, channels)``, padded with NaN.
+    """Summarise series ``(n, steps, channels)``, padded with NaN, as numbers ``(n,)`` by name.
 
     lengths: steps of each series ``(n,)``. A number that a series does not have is NaN.
     """
@@ -85,8 +85,10 @@ def _channel_summaries(values: np.ndarray, lengths: np.ndarray) -> dict[str, np.
 
 
 def two_samples(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
-    """p-value and distance, both in [0, 1], of finite numbers ``(n,)`` and ``(m,)``, by
-    Kolmogorov and Smirnov; the p-value is asymptotic where the exact one is out of reach."""
+    """Return the Kolmogorov-Smirnov p-value and distance of finite numbers ``(n,)`` and ``(m,)``.
+
+    Both are in [0, 1]; the p-value is asymptotic where the exact one can't be computed.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
         found = ks_2samp(old, new)
@@ -94,7 +96,7 @@ def two_samples(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
 
 
 def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
-    """One row of the drift table: a number of old rows ``(n,)`` against new rows ``(m,)``.
+    """Compare a number of old rows ``(n,)`` with that of new rows ``(m,)``; one row of the table.
 
     ``distance`` is the Wasserstein distance in standard deviations of the old rows.
     """
@@ -118,8 +120,10 @@ def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
 
 
 def compare_counts(name: str, old: dict[str, int], new: dict[str, int]) -> DriftRow:
-    """One row of the table: how often each class occurs. ``shift`` is the share of rows that would
-    have to change class, which is the total variation distance."""
+    """Compare how often each class occurs; one row of the table.
+
+    ``shift`` is the share of rows that would have to change class (the total variation distance).
+    """
     names = sorted({*old, *new})
     counts = np.array([[side.get(key, 0) for key in names] for side in (old, new)], dtype=float)
     counts = counts[:, counts.sum(axis=0) > 0]
@@ -143,7 +147,7 @@ def _nothing_told(name: str, kind: str) -> DriftRow:
 
 
 def _binned(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts between the deciles of the old rows."""
+    """Return the counts of old and new rows between the deciles of the old rows."""
     edges = np.unique(np.quantile(old, np.linspace(0, 1, BINS + 1)[1:-1]))
     return tuple(  # type: ignore[return-value]
         np.bincount(np.searchsorted(edges, side, side="left"), minlength=len(edges) + 1)
@@ -152,13 +156,13 @@ def _binned(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stability_index(old: np.ndarray, new: np.ndarray) -> float:
-    """Population stability index of counts, half a row added to each bin so that it is finite."""
+    """Return the population stability index; half a row in each bin keeps it finite."""
     p, q = ((side + 0.5) / (side + 0.5).sum() for side in (old, new))
     return float(((q - p) * np.log(q / p)).sum())
 
 
 def judge_drift(rows: list[DriftRow], spec: DriftSpec) -> Drift:
-    """The table with Holm's p-values and a mark on what has drifted, most certain first."""
+    """Add Holm's p-values to the table and mark what has drifted; lowest p-value first."""
     adjusted = holm([row["p_value"] for row in rows])
     marked: list[JudgedRow] = [
         {
@@ -176,7 +180,7 @@ def judge_drift(rows: list[DriftRow], spec: DriftSpec) -> Drift:
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """P-values corrected for all of them being looked at (Holm 1979)."""
+    """Correct p-values for multiple comparisons (Holm 1979)."""
     order = np.argsort(p_values, kind="stable")
     factors = len(p_values) - np.arange(len(p_values))
     running = np.maximum.accumulate(np.array(p_values)[order] * factors)
@@ -186,7 +190,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def drift_words(found: Drift) -> str:
-    """One sentence for people."""
+    """Describe drift in one sentence."""
     if not found["drifted"]:
         return f"no drift in {found['compared']} comparisons"
     first = found["table"][0]

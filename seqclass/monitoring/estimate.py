@@ -1,11 +1,11 @@
-"""What quality to expect of answers whose truth is not known yet.
+"""Estimates of accuracy for answers whose true labels are not known yet.
 
-The version's test rows tell how right it is; the confidence in new rows, beside that in test rows,
-how much easier or harder the new ones are (Guillory et al. 2021, "Predicting with Confidence on
-Unseen Distributions"). The interval joins the doubt that the test rows leave, by Wilson's limits,
-with the chance of the new rows (Zou and Donner 2008, "Construction of confidence limits about
-effect measures"), less what confidence explains of both. Where the new rows have drifted, nothing
-is promised.
+The version's test rows give its accuracy; the confidence in new rows, compared with that in test
+rows, shows how much easier or harder the new ones are (Guillory et al. 2021, "Predicting with
+Confidence on Unseen Distributions"). The interval combines the uncertainty of the test rows, by
+Wilson's limits, with the sampling error of the new rows (Zou and Donner 2008, "Construction of
+confidence limits about effect measures"), less the share of both that confidence explains. If the
+new rows have drifted, no estimate is given.
 """
 
 from typing import NamedTuple
@@ -15,20 +15,23 @@ import numpy as np
 from seqclass.evaluation.intervals import wilson
 
 ALARM = 0.005
-"""Share of draws without drift in which one of the two comparisons says that there is drift."""
+"""Share of draws without drift in which one of the two comparisons reports drift."""
 Z = 1.96
 
 
 class Confidence(NamedTuple):
-    """Of ``(n,)`` rows: the probability of each answer, and how like the training rows each is (a
-    p-value; None where the model does not tell)."""
+    """Confidence in the answers to ``(n,)`` rows.
+
+    It holds the probability of each answer, and a p-value of each row being like the training rows
+    (None if the model gives none).
+    """
 
     confidence: np.ndarray
     familiarity: np.ndarray | None
 
 
 class Estimate(NamedTuple):
-    """Expected accuracy with a 95% interval, None where ``doubt`` says why nothing is promised."""
+    """Expected accuracy with a 95% interval; None if ``doubt`` says why no estimate is given."""
 
     accuracy: float
     accuracy_interval: list[float] | None
@@ -36,9 +39,10 @@ class Estimate(NamedTuple):
 
 
 def estimate(right: np.ndarray, tested: Confidence, new: Confidence) -> Estimate:
-    """Accuracy of answers to new rows.
+    """Estimate the accuracy of answers to new rows.
 
-    right: bool ``(n,)``, whether the answers to test rows are; tested, new: of test and new rows.
+    right: bool ``(n,)``, whether each answer to the test rows is right. tested, new: confidence in
+    the test rows and in the new rows.
     """
     reached = float(right.mean())
     low, high = wilson(reached, len(right))
@@ -55,16 +59,17 @@ def estimate(right: np.ndarray, tested: Confidence, new: Confidence) -> Estimate
 
 
 def _unexplained(right: np.ndarray, confidence: np.ndarray, spread: float) -> float:
-    """Share of the answers' variance that confidence leaves, in (0, 1], as a control variate's.
+    """Return the share of the answers' variance that confidence does not explain, in (0, 1].
 
-    As many rows as Wilson's limits add count as explained by nothing: a few errors say little.
+    It works like a control variate. As many rows as Wilson's limits add count as unexplained, since
+    a few errors say little.
     """
     n, added = len(right), Z**2 * spread
     return min(1.0, (n * (right - confidence).var() + added) / (n * right.var() + added))
 
 
 def drift_of(tested: Confidence, new: Confidence) -> str | None:
-    """Why new rows are not like test rows, by two samples' Kolmogorov-Smirnov tests; or None."""
+    """Return why new rows are not like test rows, by two Kolmogorov-Smirnov tests, or None."""
     from seqclass.monitoring.drift import two_samples
 
     pairs = [("how sure the answers are", tested.confidence, new.confidence)]
@@ -79,9 +84,10 @@ def drift_of(tested: Confidence, new: Confidence) -> str | None:
 
 
 def expected_macro_f1(probabilities: np.ndarray, answers: np.ndarray) -> float:
-    """Macro F1 that calibrated probabilities ``(n, classes)`` promise of class codes ``(n,)``.
+    """Return the macro F1 that calibrated probabilities ``(n, classes)`` predict for class codes
+    ``(n,)``.
 
-    Classes that neither occur nor are answered don't count.
+    Classes that neither occur nor are predicted don't count.
     """
     counts = np.stack(
         [

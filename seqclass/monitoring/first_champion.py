@@ -1,7 +1,7 @@
-"""Whether a first champion is borne out by rows unknown to it: its rivals are chance and baselines.
+"""Evidence for a first champion, which is compared with chance and baselines.
 
-These are its test rows; where they are few, training rows too that were held back from everything
-that answers them.
+It comes from the test rows. If these are few, it also uses training rows that were held back from
+everything that predicts them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ N_DRAWS = 4000
 
 
 class BaselineEvidence(TypedDict):
-    """A baseline beside the model: rows that it alone has right, and that the model alone has."""
+    """Counts of rows that only a baseline gets right, and that only the model gets right."""
 
     balanced_accuracy: float
     won: int
@@ -26,18 +26,18 @@ class BaselineEvidence(TypedDict):
 
 
 class SeedScores(TypedDict):
-    """Of each seed, on the same rows."""
+    """Scores of each seed on the same rows."""
 
     balanced_accuracy: list[float]
     macro_f1: list[float]
 
 
 class FirstEvidence(TypedDict):
-    """What rows that decided nothing of a model say of it, where no champion is compared with it.
+    """Evidence about a model that is not compared with a champion, from rows it was not fitted to.
 
-    rows: all of them; held_rows: how many of these are training rows that were held back, which
-    few test rows are joined by. seeds: scores of each seed on all of them. Older releases counted
-    test rows alone.
+    rows: all of them. held_rows: how many of these are training rows that were held back, which are
+    added if test rows are few. seeds: scores of each seed on all of them. Older releases counted
+    test rows only.
     """
 
     rows: int
@@ -51,10 +51,11 @@ class FirstEvidence(TypedDict):
 
 
 class Answered(NamedTuple):
-    """Class codes ``(n,)`` of the same rows: the true ones, and the answers of what is registered,
-    of every baseline by its name, and of every seed.
+    """Class codes ``(n,)`` of the same rows: the true ones and those that were predicted.
 
-    worth: ``(n,)``, as how many independent rows each counts, see ``worth_of_held_rows``.
+    Predictions come from the registered model, from every baseline by its name, and from every
+    seed. worth: ``(n,)``, the number of independent rows each counts as, see
+    ``worth_of_held_rows``.
     """
 
     truth: np.ndarray
@@ -65,11 +66,11 @@ class Answered(NamedTuple):
 
 
 def worth_of_held_rows(n_folds: int) -> float:
-    """As how many independent rows one counts that so many folds held back in turn.
+    """Return the number of independent rows that a held-back row of cross-validation counts as.
 
-    What answers them learnt from rows that the folds share, so right answers vary as those of
-    fewer rows do (the variance of Nadeau and Bengio 2003, "Inference for the Generalization
-    Error", equation 10): 4 of 9 with five folds.
+    The models of different folds share training rows, so the number of right answers varies like
+    that of fewer rows (the variance of Nadeau and Bengio 2003, "Inference for the Generalization
+    Error", equation 10): each counts as 4/9 of a row with five folds.
     """
     return 1 / (1 + n_folds / (n_folds - 1))
 
@@ -77,11 +78,12 @@ def worth_of_held_rows(n_folds: int) -> float:
 def evidence_of(
     tested: Answered, held: Answered | None, limits: Limits, n_classes: int, seed: int
 ) -> FirstEvidence:
-    """Balanced accuracy with its interval, and what each baseline wins and loses beside it.
+    """Return balanced accuracy with its interval, and the wins and losses against each baseline.
 
-    held: training rows of which nothing was learnt before they were answered; they count where
-    test rows are fewer than ``limits.min_test_rows``. chance: balanced accuracy of naming the
-    majority class, whatever comes. better_p: of a baseline's being no better, see ``sign_flip_p``.
+    held: training rows that were predicted before they were learnt from; they are added if there
+    are fewer than ``limits.min_test_rows`` test rows. chance: balanced accuracy of always
+    predicting the majority class. better_p: p-value of a baseline being no better, see
+    ``sign_flip_p``.
     """
     is_few = held is not None and len(tested.truth) < limits.min_test_rows
     joined = _joined(tested, held) if held is not None and is_few else tested
@@ -113,7 +115,7 @@ def evidence_of(
 
 
 def _joined(tested: Answered, held: Answered) -> Answered:
-    """Both as if they were one set of rows, answered by the baselines that answer both."""
+    """Join both sets of rows, with the baselines that predict both."""
     named = tested.baselines.keys() & held.baselines.keys()
     return Answered(
         np.concatenate([tested.truth, held.truth]),
@@ -129,14 +131,14 @@ def _joined(tested: Answered, held: Answered) -> Answered:
 
 
 def words_of_rows(found: FirstEvidence) -> str:
-    """On how many rows this rests, and which."""
+    """Say how many rows the evidence rests on, and which."""
     held = found.get("held_rows", 0)
     tested = f"{found['rows'] - held} test rows"
     return f"{tested} and {held} training rows held back" if held else tested
 
 
 def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
-    """Why a model is not to be a first champion by this evidence, a sentence each."""
+    """Return why a model must not become a first champion by this evidence, one sentence each."""
     rows, (low, _), chance = words_of_rows(found), found["interval"], found["chance"]
     said = []
     if found["rows"] < limits.min_test_rows:
@@ -154,7 +156,7 @@ def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
 
 
 def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
-    """Of all baselines the one that is best borne out, held to its share of the error."""
+    """Return the objection from the most significant baseline, corrected for their number."""
     if not found["baselines"]:
         return []
     name, best = min(found["baselines"].items(), key=lambda item: item[1]["better_p"])
@@ -169,10 +171,11 @@ def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
 
 
 def sign_flip_p(truth: np.ndarray, answers: np.ndarray, theirs: np.ndarray, seed: int) -> float:
-    """One-sided p-value of another's being no better in balanced accuracy on the same rows.
+    """Return the one-sided p-value of another model being no better in balanced accuracy.
 
-    Of the rows that only one of the two has right, either is as likely to have it: McNemar's test
-    (1947), each row weighed by the reciprocal of its class's rows, by ``N_DRAWS`` draws.
+    Both predict the same rows. Each row that only one of the two gets right is equally likely to be
+    won by either: McNemar's test (1947), with each row weighted by the reciprocal of its class's
+    size, by ``N_DRAWS`` draws.
     """
     classes, y, counts = np.unique(truth, return_inverse=True, return_counts=True)
     won = np.bincount(y[(theirs == truth) & (answers != truth)], minlength=len(classes))
@@ -183,14 +186,17 @@ def sign_flip_p(truth: np.ndarray, answers: np.ndarray, theirs: np.ndarray, seed
 
 
 def _recalls(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Recall of every class that has rows."""
+    """Return the recall of every class that has rows."""
     _, y, counts = np.unique(truth, return_inverse=True, return_counts=True)
     return np.bincount(y, answers == truth) / counts
 
 
 def _interval(recall: float, counts: np.ndarray, significance: float) -> list[float]:
-    """Of a mean recall: the exact binomial one (Clopper and Pearson 1934) of as many rows, spread
-    evenly over the classes, as know it as well as these do (Kish 1965)."""
+    """Return the interval of a mean recall.
+
+    It is the exact binomial interval (Clopper and Pearson 1934) for as many rows, evenly spread
+    over the classes, as would give the same variance (Kish 1965).
+    """
     n = len(counts) ** 2 / (1 / counts).sum()
     right, tail = recall * n, significance / 2
     low = beta.ppf(tail, right, n - right + 1) if recall > 0 else 0.0

@@ -14,7 +14,7 @@ def stability_gate(
     n_classes: int,
     limits: Limits,
 ) -> str | None:
-    """One sentence that says which limits are broken, by how much, and what to try; else None.
+    """Return one sentence on which limits are broken, by how much, and what to try; else None.
 
     The first three hold one value per seed, all of them from the same test rows.
     """
@@ -28,7 +28,7 @@ def unstable(
     n_classes: int,
     limits: Limits,
 ) -> list[str]:
-    """Limits that seeds break, a sentence each; arguments as of ``stability_gate``."""
+    """Return the limits that seeds break, one sentence each; arguments as in ``stability_gate``."""
     n_seeds, floor = len(macro_f1), 1 / n_classes + limits.above_chance
     worst = min(balanced_accuracy)
     spread = float(np.std(macro_f1, ddof=1)) if n_seeds > 1 else 0.0
@@ -56,5 +56,5 @@ def unstable(
 
 
 def refused_by(reasons: list[str] | None) -> str | None:
-    """A gate's refusal in one sentence; None where it has no reasons."""
+    """Return a gate's refusal in one sentence, or None without reasons."""
     return "refused by the gate: " + "; and ".join(reasons) if reasons else None

@@ -1,4 +1,4 @@
-"""What a challenger must keep to."""
+"""The limits that a challenger must keep."""
 
 from dataclasses import dataclass, field
 
@@ -7,16 +7,15 @@ from seqclass.training.spec import Limits
 
 @dataclass(frozen=True)
 class GateSpec:
-    """What a challenger must keep to, on frozen test rows.
+    """Limits that a challenger must keep on frozen test rows.
 
-    floor: macro F1 on the old ones, in [0, 1]. significance: of the one-sided tests for worse, in
-    (0, 1). worse: macro F1 that it may be lower, in [0, 1], on the old and on the newest rows; see
-    ``paired.allowance``.
-    class_fall: recall that a class may fall by, in [0, 1], and ``class_falls`` by name where it is
-    another; classes with fewer than ``class_rows`` rows are not judged alone, since a limit of a
-    tenth is less than three of them, which chance alone takes away.
-    least_rows: old test rows without which nothing is promoted.
-    recovery: share of a drop in quality on new rows that the challenger must make good, in [0, 1].
+    floor: least macro F1 on the old ones, in [0, 1]. significance: level of the one-sided tests for
+    worse, in (0, 1). worse: macro F1 that it may lose, in [0, 1], on the old and on the newest
+    rows; see ``paired.allowance``. class_fall: recall that a class may lose, in [0, 1], and
+    ``class_falls`` by name where it differs; classes with fewer than ``class_rows`` rows are not
+    judged alone, since a limit of a tenth is less than three of them, which can be lost by chance.
+    least_rows: old test rows below which nothing is promoted. recovery: share of a drop in quality
+    on new rows that the challenger must make good, in [0, 1].
     """
 
     floor: float = 0.0
@@ -47,8 +46,8 @@ class GateSpec:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a version is judged by: the gate, limits of seeds and of first champions, and whether
-    a person has the last word."""
+    """The rules that judge a version: the gate, limits for seeds and for first champions, and
+    whether a person must approve."""
 
     gate: GateSpec = field(default_factory=GateSpec)
     limits: Limits = field(default_factory=Limits)

@@ -1,4 +1,4 @@
-"""Whether a challenger may take a champion's place: both have answered the same rows."""
+"""Comparison of a challenger and a champion on the same rows."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -12,7 +12,7 @@ from seqclass.monitoring.gate_spec import GateSpec
 
 @dataclass(frozen=True)
 class Answers:
-    """Class codes ``(n,)`` of test rows: the truth, and what each of the two models says."""
+    """Class codes ``(n,)`` of test rows: the true ones, and those that each model predicts."""
 
     truth: np.ndarray
     champion: np.ndarray
@@ -22,14 +22,14 @@ class Answers:
         return len(self.truth)
 
     def of_class(self, code: int) -> "Answers":
-        """Those of the rows whose truth is this class."""
+        """Select the rows of one true class."""
         own = self.truth == code
         return Answers(self.truth[own], self.champion[own], self.challenger[own])
 
 
 class Paired(TypedDict):
-    """Two models on the same rows: scores of each, rows lost and won, p-values, and the difference
-    of macro F1 with its 95% interval."""
+    """Comparison of two models on the same rows: scores of each, rows lost and won, p-values, and
+    the difference of macro F1 with its 95% interval."""
 
     rows: int
     champion: dict[str, float]
@@ -43,10 +43,11 @@ class Paired(TypedDict):
 
 
 def compare_paired(answers: Answers, n_classes: int, seed: int, n_resamples: int = 2000) -> Paired:
-    """Scores of both, McNemar's one-sided exact p-values (1947), and the difference of macro F1
-    with a 95% interval from a paired bootstrap over the rows.
+    """Compare two models: scores, McNemar's one-sided exact p-values (1947), difference of macro
+    F1.
 
-    worse_p: of the challenger's being no worse; better_p: of its being no better.
+    The difference has a 95% interval from a paired bootstrap over the rows. worse_p: p-value of the
+    challenger being no worse. better_p: p-value of it being no better.
     """
     y, old, new = answers.truth, answers.champion, answers.challenger
     lost = int(((old == y) & (new != y)).sum())
@@ -71,8 +72,10 @@ def _one_sided(successes: int, n: int) -> float:
 
 
 def _bootstrap(answers: Answers, n_classes: int, seed: int, n_resamples: int) -> np.ndarray:
-    """Differences of macro F1. Rows of the same truth and answers are alike, so only the counts of
-    the kinds are drawn."""
+    """Return bootstrapped differences of macro F1.
+
+    Rows of equal truth and answers are interchangeable, so only the counts of each kind are drawn.
+    """
     kinds = (answers.truth * n_classes + answers.champion) * n_classes + answers.challenger
     kind, counts = np.unique(kinds, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(
@@ -93,14 +96,14 @@ def _drawn_f1(
 
 
 def allowance(on_newest: Paired | None, spec: GateSpec) -> float:
-    """Macro F1 that old test rows may fall by: ``worse``, and where the challenger is better on the
-    newest rows beyond chance, as much as it gains there.
+    """Return how much macro F1 may fall on old test rows.
 
-    A model of a world that has changed gives up some of the old one. On a few dozen old rows two
-    answers are more than ``worse``, so without this chance alone refuses every third improvement;
-    a fall beyond chance, or of a class, is refused all the same.
+    It is ``worse`` or, if the challenger is significantly better on the newest rows, its gain there
+    if that is more. A model of a changed world gives up some of the old one. On a few dozen old
+    rows two errors are more than ``worse``, so without this every third improvement would be
+    refused by chance; a significant fall, or one of a class, is refused all the same.
 
-    on_newest: of ``compare_paired``, None where there are none whose labels are believed.
+    on_newest: result of ``compare_paired``; None if there are no such rows with trusted labels.
     """
     if on_newest is None or on_newest["better_p"] >= spec.significance:
         return spec.worse
@@ -108,7 +111,7 @@ def allowance(on_newest: Paired | None, spec: GateSpec) -> float:
 
 
 class Recall(TypedDict):
-    """Recall of a class by each of the two, and how many rows it has."""
+    """Recall of a class by each model, and its number of rows."""
 
     rows: int
     champion: float
@@ -116,11 +119,11 @@ class Recall(TypedDict):
 
 
 Recalls = dict[str, Recall]
-"""Recalls of the classes that have rows, by name."""
+"""Recalls by name of the classes that have rows."""
 
 
 def recalls_of(answers: Answers, classes: list[str]) -> Recalls:
-    """Recall of every class that has rows, on both sides."""
+    """Return the recall of every class that has rows, for both models."""
     found = Recalls()
     for code, name in enumerate(classes):
         own = answers.of_class(code)
@@ -133,9 +136,9 @@ def recalls_of(answers: Answers, classes: list[str]) -> Recalls:
 
 
 def gate_failures(found: Paired, recalls: Recalls, where: str, spec: GateSpec) -> list[str]:
-    """Why the challenger is not to be promoted by these rows, sentence by sentence.
+    """Return why these rows speak against promoting the challenger, one sentence each.
 
-    found: of ``compare_paired``. where: "old" or "newest".
+    found: result of ``compare_paired``. where: "old" or "newest".
     """
     said = []
     if found["worse_p"] < spec.significance:

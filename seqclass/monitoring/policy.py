@@ -1,4 +1,4 @@
-"""What holds for every retraining of a model, whoever starts it."""
+"""The policy of a model, which holds for every retraining and training."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -9,16 +9,16 @@ from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.training.spec import Limits, TrainingSpec
 
 JUDGING = ("gate", "drift", "significance", "least_drop")
-"""Fields of a retraining that judge a challenger, which no single run chooses."""
+"""Fields of a retraining that judge a challenger; a single run can't choose them."""
 
 
 @dataclass(frozen=True)
 class ModelPolicy:
-    """How a model's champion is kept, whoever starts a retraining.
+    """How a model's champion is kept up to date, whoever starts a retraining.
 
-    retraining: when and how, with gate and approval. priority: of several models the one with the
-    highest goes first. owner: whom alerts name. due_s: seconds from the arrival of rows within
-    which a decision is due (None: no bound). pins: versions that no pruning removes.
+    retraining: when and how, with gate and approval. priority: the model with the highest one is
+    retrained first. owner: person that alerts name. due_s: seconds from the arrival of rows within
+    which a decision is due (None: no bound). pins: versions that are never pruned.
     """
 
     retraining: RetrainSpec = field(default_factory=RetrainSpec)
@@ -33,16 +33,16 @@ class ModelPolicy:
 
 
 def policy_from(stored: dict[str, Any]) -> ModelPolicy:
-    """A policy out of the JSON that ``dataclasses.asdict`` made of it."""
+    """Read a policy from the JSON that ``dataclasses.asdict`` made of it."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(ModelPolicy).validate_python(stored)
 
 
 def spec_under(policy: ModelPolicy | None, given: RetrainSpec | None) -> RetrainSpec:
-    """How a run retrains: by what is given, judged and approved of as the policy says.
+    """Return the spec of a run: the given one, with the gate and the approval of the policy.
 
-    ValueError where another gate is given than the policy's.
+    ValueError if the run asks for another gate than the policy's.
     """
     if policy is None:
         return given or RetrainSpec()
@@ -60,9 +60,9 @@ def spec_under(policy: ModelPolicy | None, given: RetrainSpec | None) -> Retrain
 
 
 def rules_under(policy: ModelPolicy | None) -> Rules | None:
-    """What the policy judges every version by; None without a policy.
+    """Return the rules by which the policy judges every version; None without a policy.
 
-    Limits are those of the policy's ``training``; one without judges by the defaults.
+    Limits are those of the policy's ``training``, or the defaults if it has none.
     """
     if policy is None:
         return None
@@ -73,10 +73,10 @@ def rules_under(policy: ModelPolicy | None) -> Rules | None:
 def training_under(
     policy: ModelPolicy | None, given: TrainingSpec | None, known: TrainingSpec
 ) -> TrainingSpec:
-    """How a version is trained: as given, or as known, with limits and test rows as of the policy.
+    """Return the training spec of a version, with the limits and test rows of the policy.
 
-    given: what a run asks for; ValueError where its ``limits`` or ``split_seed`` are others than
-    the policy's. known: how the champion was trained.
+    given: the run's own spec; ValueError if its ``limits`` or ``split_seed`` differ from the
+    policy's. known: spec of the champion, which is used if none is given.
     """
     if policy is None:
         return given or known

@@ -1,4 +1,4 @@
-"""How good a champion still is on new labelled rows, and whether their labels can be believed."""
+"""The champion's quality on new labelled rows, and whether their labels can be trusted."""
 
 from typing import NamedTuple, TypedDict
 
@@ -8,7 +8,7 @@ from seqclass.evaluation.intervals import wilson
 
 
 class Hits(NamedTuple):
-    """How many answers were right, and of how many rows."""
+    """The number of right answers, and the number of rows."""
 
     right: int
     rows: int
@@ -33,9 +33,9 @@ class QualityChange(TypedDict):
 
 
 def quality_change(before: Hits, now: Hits, significance: float, least: float) -> QualityChange:
-    """Accuracy on held-out rows before and on new rows now, and whether it has dropped.
+    """Compare accuracy on held-out rows with accuracy on new rows, and decide whether it dropped.
 
-    ``drop`` has a 95% interval (Newcombe 1998, method 10). It counts where it is significant by
+    ``drop`` has a 95% interval (Newcombe 1998, method 10). It counts if it is significant by
     Fisher's exact one-sided test and not below ``least``.
     """
     table = [[hits.right, hits.rows - hits.right] for hits in (before, now)]
@@ -54,7 +54,7 @@ def quality_change(before: Hits, now: Hits, significance: float, least: float) -
 
 
 def _newcombe(before: Hits, now: Hits) -> tuple[float, float]:
-    """95% interval of the difference of two shares out of their Wilson intervals."""
+    """Return the 95% interval of the difference of two shares, from their Wilson intervals."""
     p, q = before.share, now.share
     (low, high), (below, above) = wilson(p, before.rows), wilson(q, now.rows)
     return (
@@ -64,7 +64,7 @@ def _newcombe(before: Hits, now: Hits) -> tuple[float, float]:
 
 
 def quality_words(found: QualityChange) -> str:
-    """One sentence for people."""
+    """Describe the change of quality in one sentence."""
     low, high = found["interval"]
     change = "fell" if found["dropped"] else "no significant fall"
     return (
@@ -75,14 +75,15 @@ def quality_words(found: QualityChange) -> str:
 
 
 def doubt_about_labels(change: QualityChange, right: int, rows: int, recovery: float) -> str | None:
-    """Why new labels are not believed; None where they are.
+    """Return why new labels are not trusted, or None if they are.
 
     A champion may fail on new rows because the world has changed or because the labels are wrong.
-    In a changed world the challenger, which has learned from new rows, answers new test rows well;
-    wrong labels it can't learn. So it must make good a share ``recovery`` of the drop, and be
-    better there than the champion beyond chance.
+    In a changed world the challenger, which has learned from new rows, predicts new test rows well;
+    it can't learn wrong labels. So it must recover the share ``recovery`` of the drop, and be
+    significantly better there than the champion.
 
-    change: of ``quality_change``; right, rows: the challenger's right answers among new test rows.
+    change: result of ``quality_change``. right, rows: the challenger's right answers and the number
+    of new test rows.
     """
     if not change["dropped"]:
         return None

@@ -1,4 +1,4 @@
-"""When a model is trained again, and what the outcome must keep to."""
+"""Settings for retraining: when it starts, how it trains, and the limits of the outcome."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,12 +11,13 @@ from seqclass.training.spec import TrainingSpec
 
 @dataclass(frozen=True)
 class DriftSpec:
-    """When a difference counts as drift.
+    """Limits from which on a difference counts as drift.
 
-    significance: chance of any false alarm in one look, in (0, 1). shift: Kolmogorov-Smirnov
-    distance, or share of rows that have changed class, from which on a difference is large, in
-    (0, 1). stability_index: the same of the population stability index, above 0. least_rows: new
-    rows below which nothing is compared. most_rows: rows of either side that are looked at.
+    significance: chance of any false alarm in one comparison of all numbers, in (0, 1). shift:
+    Kolmogorov-Smirnov distance, or share of rows that changed class, from which on a difference is
+    large, in (0, 1). stability_index: the same for the population stability index, above 0.
+    least_rows: new rows below which nothing is compared. most_rows: rows of either side that are
+    used.
     """
 
     significance: float = 0.002
@@ -41,22 +42,20 @@ class DriftSpec:
 
 @dataclass(frozen=True)
 class RetrainSpec:
-    """How a champion is kept up to date.
+    """Settings for keeping a champion up to date.
 
-    least_rows: new rows, since the last look, below which nothing is done. debounce_s: seconds
-    for which no further rows may have come. cool_down_s: seconds since the decision on the last
-    challenger.
-    quiet_hours: of the day (UTC), 0 to 23, from and until which nothing is begun; over midnight
-    where the first is the later one (None: none).
-    when: train on new rows, or only where quality or rows have ``changed``.
-    window_rows: newest rows to train on (None: all of them). start: ``fresh`` weights, or ``warm``
-    ones of the champion. training: how to train (None: as the champion was).
-    significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
-    trust_labels: take new labels as they are, those doubted before included.
-    approval: a person decides on what passed the gate; without an answer within ``approval_s``
-    seconds it is declined.
-    tries: how often the same rows are tried where trainings fail or die, at least 1. again: try
-    rows now that were given up, or wait for their next try or for the end of quiet hours.
+    least_rows: new rows, since the last check, below which nothing is done. debounce_s: seconds
+    without further rows before a run starts. cool_down_s: seconds to wait after the decision on the
+    last challenger. quiet_hours: first and last hour of the day (UTC), 0 to 23, between which
+    nothing is begun; they span midnight if the first is later (None: no quiet hours). when: train
+    on new rows, or only if quality or rows have ``changed``. window_rows: number of newest rows to
+    train on (None: all). start: ``fresh`` weights, or the champion's (``warm``). training: how to
+    train (None: as the champion). significance, least_drop: of a fall in accuracy on new labelled
+    rows, each in (0, 1). trust_labels: accept new labels as they are, including those doubted
+    before. approval: a person decides on a version that passed the gate; without an answer within
+    ``approval_s`` seconds it is declined. tries: how often the same rows are tried if trainings
+    fail or die, at least 1. again: try rows now that were given up, or that wait for their next try
+    or for the end of quiet hours.
     """
 
     least_rows: int = 20
@@ -104,7 +103,7 @@ class RetrainSpec:
             )
 
     def is_quiet(self, hour: int) -> bool:
-        """Whether nothing is begun at this hour of the day (UTC)."""
+        """Check whether nothing is begun at this hour of the day (UTC)."""
         if self.quiet_hours is None or self.again:
             return False
         start, end = self.quiet_hours

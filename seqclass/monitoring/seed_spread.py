@@ -1,4 +1,4 @@
-"""The stability report: how the seeds of a recipe spread, where they disagree, the gate's word."""
+"""The stability report: how seeds spread, where they disagree, and the gate's refusal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
@@ -14,7 +14,7 @@ MAX_FLIPPING = 20
 
 
 class SeedAnswers(NamedTuple):
-    """What all seeds answer on the same test rows.
+    """Predictions of all seeds for the same test rows.
 
     answers: class codes ``(seeds, n)``; y: true codes ``(n,)``; names: the rows' ids.
     """
@@ -40,10 +40,10 @@ class FlippingRow(TypedDict):
 
 
 class Agreement(TypedDict):
-    """How seeds agree; ``refused``: the gate's sentence, or null.
+    """Agreement of the seeds; ``refused``: the gate's sentence, or null.
 
-    lstm: how the LSTM alone spreads, null where none was trained; everything else is of what the
-    seeds register.
+    lstm: the spread of the LSTM alone, null if none was trained; everything else is about the
+    models that the seeds register.
     """
 
     lstm: LstmSpread | None
@@ -55,7 +55,7 @@ class Agreement(TypedDict):
 
 
 class Stability(Agreement):
-    """The records of the seeds, and how these agree."""
+    """The records of the seeds, and their agreement."""
 
     seeds: Sequence[Mapping[str, Any]]
 
@@ -63,14 +63,14 @@ class Stability(Agreement):
 def stability_of(
     seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
 ) -> Stability:
-    """What is kept of seeds, by each one's record with its scores."""
+    """Return the stability report; seeds: each seed's record with its scores."""
     return {"seeds": seeds, **agreement_of(seeds, said, limits, bootstrap_seed)}
 
 
 def agreement_of(
     seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
 ) -> Agreement:
-    """Spread over seeds, the worst of them, the test rows that flip, and whether it passes.
+    """Return the spread over seeds, the worst seed, the rows that flip, and the gate's result.
 
     seeds: each seed's record with its scores.
     """
