@@ -1,4 +1,4 @@
-"""Pictures of a report, as SVG text without anything that changes from run to run."""
+"""Charts of a report as SVG text, identical from run to run."""
 
 import io
 import warnings
@@ -26,7 +26,7 @@ STYLE = {
 
 
 def strip_plot(strips: dict[str, list[float]], label: str) -> str:
-    """A dot per run in a strip per name, and a line at each strip's mean; scores in [0, 1]."""
+    """Draw a dot per run in a strip per name, and a line at each strip's mean; scores in [0, 1]."""
     figure, axes = _figure(7.2, 0.9 + 0.5 * len(strips))
     names = list(strips)[::-1]
     for row, name in enumerate(names):
@@ -46,7 +46,7 @@ def strip_plot(strips: dict[str, list[float]], label: str) -> str:
 
 
 class Shifted(TypedDict):
-    """What a picture shows of a row of a drift table."""
+    """The fields of a row of a drift table that are drawn."""
 
     what: str
     shift: float
@@ -55,8 +55,7 @@ class Shifted(TypedDict):
 
 
 def drift_picture(table: Sequence[Shifted], most: int = 20) -> str:
-    """Bars of how far each number of a drift table has shifted, in [0, 1]; drifted ones stand
-    out."""
+    """Draw bars of the shift of each number of a drift table, in [0, 1], with drift highlighted."""
     rows = table[:most][::-1]
     figure, axes = _figure(6.6, 0.7 + 0.27 * len(rows))
     colours = [WRONG if row["drifted"] else MUTED for row in rows]
@@ -70,7 +69,7 @@ def drift_picture(table: Sequence[Shifted], most: int = 20) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that Matplotlib takes for no formula."""
+    """Escape a text so that Matplotlib does not read it as a formula."""
     return text.replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""Versions side by side on the test rows that all of them answered."""
+"""Comparison of versions on the test rows that all of them predicted."""
 
 import hashlib
 import json
@@ -27,8 +27,11 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Standing:
-    """A version beside the first one. won, lost: rows that it alone, or the first alone, has
-    right; difference, interval: of macro F1, 95% by a paired bootstrap; recalls: by class."""
+    """A version compared with the first one.
+
+    won, lost: number of rows that only this version gets right, or only the first one. difference,
+    interval: of macro F1, 95% by a paired bootstrap. recalls: by class.
+    """
 
     version: str
     macro_f1: float
@@ -43,7 +46,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``seqclass compare`` finds. rows: by class, those that every version was tested on."""
+    """The result of ``seqclass compare``. rows: by class, tested with every version."""
 
     versions: tuple[str, ...]
     rows: dict[str, int]
@@ -52,7 +55,7 @@ class Comparison:
 
 
 def compare_versions(models: list[Model]) -> Comparison:
-    """Compare versions with the first of them, row by row; nothing is computed by a network."""
+    """Compare versions with the first of them, row by row, by their stored answers."""
     names = [ModelRef(model.name, model.version).short for model in models]
     _check(names, models)
     answers = [_answers(model) for model in models]
@@ -89,7 +92,7 @@ def _check(names: list[str], models: list[Model]) -> None:
 
 
 def _origin(root: Root, ref: str) -> str:
-    """The first dataset of the line that this one continues: ids mean the same rows in all."""
+    """Return the first dataset in this one's line of versions, in which ids mean the same rows."""
     try:
         parents = open_dataset(root, ref).manifest.get("parents")
     except (DamagedError, ValueError):

@@ -1,4 +1,4 @@
-"""Pages of a dataset: one per version, and one that never changes its address."""
+"""Pages of a dataset: one per version, and one whose address never changes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,17 +37,17 @@ from seqclass.store.repeats import row_digests
 from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, readable
 
 CANDIDATES, EXAMPLES = 30, 2
-"""Series of a class that are looked at, evenly spread over the dataset, and how many are shown."""
+"""Series of a class that are considered as examples, evenly spaced, and how many are shown."""
 MAX_CLASSES, MAX_CHANNELS = 24, 6
 POINTS, COARSE = 80, 16
-"""Points of a series as it is drawn, and as it is compared."""
+"""Points of a series when it is drawn, and when it is compared."""
 BINS = 20
 SKETCHES = 3
 
 
 @dataclass
 class Gathered:
-    """Sums of a channel's finite values, which pass in pieces."""
+    """Running sums of a channel's finite values, which are added piece by piece."""
 
     low: float = np.inf
     high: float = -np.inf
@@ -57,7 +57,7 @@ class Gathered:
     seen: int = 0
 
     def add(self, values: np.ndarray) -> None:
-        """Count values of a table."""
+        """Add the values of a table."""
         finite = values[np.isfinite(values)].astype(np.float64)
         self.seen += len(values)
         self.known += len(finite)
@@ -67,7 +67,7 @@ class Gathered:
             self.squares += float(np.square(finite).sum())
 
     def channel(self, name: str) -> Channel:
-        """The figures of what has passed."""
+        """Return the statistics of all values added so far."""
         missing = 1 - self.known / self.seen
         if not self.known:
             return Channel(name, None, None, None, None, missing)
@@ -78,7 +78,7 @@ class Gathered:
 
 @dataclass
 class _Look:
-    """What is gathered while the rows pass once."""
+    """Statistics that are gathered while the rows are read once."""
 
     dataset: Dataset
     lengths: list[np.ndarray] = field(default_factory=list)
@@ -111,8 +111,10 @@ class _Look:
 
 
 def profile(dataset: Dataset) -> DatasetProfile:
-    """Look at every row once; a row group is held at a time. DamagedError where rows are not those
-    of the manifest."""
+    """Profile a dataset in one pass, with one row group in memory at a time.
+
+    DamagedError if the rows are not those of the manifest.
+    """
     manifest, look = dataset.manifest, _Look(dataset)
     for table in dataset.tables(["series_id", "label", "n_steps", *dataset.channels]):
         look.add(table)
@@ -150,7 +152,7 @@ def _histogram(lengths: np.ndarray) -> Iterator[Length]:
 
 
 def _typical(examples: list[Example]) -> tuple[Example, ...]:
-    """Those nearest to the median shape of their class, each channel in units of its spread."""
+    """Select the examples nearest to the median shape, each channel in units of its spread."""
     if not examples:
         return ()
     shapes = np.stack([_shape(example) for example in examples])
@@ -166,7 +168,7 @@ def _typical(examples: list[Example]) -> tuple[Example, ...]:
 
 
 def _are_stuck(examples: list[Example]) -> np.ndarray:
-    """Which are flat in a channel that moves in most of the others."""
+    """Mark the examples that are flat in a channel that moves in most of the others."""
     flat = np.array([[_is_flat(own) for own in example.values.values()] for example in examples])
     return (flat & (flat.mean(axis=0) < 0.5)).any(axis=1)
 
@@ -182,12 +184,12 @@ def _shape(example: Example) -> np.ndarray:
 
 @cache
 def _coarse(n: int) -> np.ndarray:
-    """Places of so many of at most ``POINTS`` values; some twice where there are fewer."""
+    """Return ``COARSE`` evenly spaced indices into ``n`` values; some repeat if there are fewer."""
     return (np.linspace(0, 1, COARSE) * (n - 1)).round().astype(int)
 
 
 def sketches(found: DatasetProfile) -> tuple[Sketch, ...]:
-    """Small pictures of the first classes: the first channel of their most typical series."""
+    """Return small pictures of the first classes: the first channel of typical series."""
     drawn = []
     for own in found.classes[:SKETCHES]:
         if own.examples:
@@ -205,7 +207,7 @@ FEW = 20
 def write_dataset_pages(
     root: Root, name: str, anew: bool
 ) -> tuple[DatasetSummary, DatasetEntry | None]:
-    """Bring a dataset's pages up to date; what the catalogue shows of it, None if nothing can."""
+    """Bring a dataset's pages up to date; returns its catalogue entry, None if unreadable."""
     folder, bad = root.join("datasets", name), Damages()
     before = None if anew else read_page_record(root, f"{folder}/index.json", DatasetSummary)
     versions = tuple(_versions(root, name, before, bad))
@@ -258,7 +260,7 @@ def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersio
 def _write_version(
     root: Root, summary: DatasetSummary, version: str, bad: Damages
 ) -> DatasetProfile | None:
-    """The page of a version, and of the dataset if it is the newest; rows are read once."""
+    """Write the page of a version, and of the dataset if it is the newest; rows are read once."""
     folder = root.join("datasets", summary.name)
     found = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
     is_new, is_newest = found is None, version == summary.newest
@@ -298,7 +300,7 @@ def _bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
 
 
 def _doubts(found: DatasetProfile) -> Iterator[str]:
-    """What a training on this dataset would suffer from."""
+    """Yield the problems that a training on this dataset would have."""
     few = [own.label for own in found.classes if own.count < FEW]
     if few:
         yield f"Fewer than {FEW} series: {', '.join(few)}. Their scores will say little."

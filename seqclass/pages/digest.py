@@ -1,4 +1,4 @@
-"""What happened in some days, on one page: arrived, answered, decided, drifted."""
+"""The digest of some days on one page: data arrived, answers, decisions, drift."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from seqclass.store.scores import score_folders
 
 @dataclass(frozen=True)
 class Arrived:
-    """A dataset version that was made. added: series more than in the version it continues."""
+    """A dataset version that was created. added: series more than in the version it continues."""
 
     dataset: str
     made: str
@@ -25,7 +25,7 @@ class Arrived:
 
 @dataclass(frozen=True)
 class Answered:
-    """Series that a version answered, some of them as unknown."""
+    """Number of series that a version answered, and of unknowns among them."""
 
     version: str
     rows: int
@@ -34,7 +34,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Trained:
-    """A version that was registered within the days."""
+    """A version that was registered in these days."""
 
     version: str
     made: str
@@ -44,7 +44,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Digest:
-    """What ``seqclass digest`` tells; moves and looks are by the model's name."""
+    """The content of ``seqclass digest``; moves and looks are by model name."""
 
     since: str
     until: str
@@ -56,7 +56,7 @@ class Digest:
 
 
 def digest(root: Root, since: datetime, until: datetime) -> Digest:
-    """All of the time from ``since`` to before ``until``, by the summaries that lie in the tree."""
+    """Collect everything from ``since`` to before ``until``, from the summaries in the tree."""
     refresh(root, [])
     start, stop = (moment.astimezone(UTC).isoformat() for moment in (since, until))
 

@@ -1,4 +1,4 @@
-"""Small pictures as SVG whose colours follow the page's, so that they suit light and dark."""
+"""Small pictures as SVG, whose colours follow the page's light or dark theme."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
 SKETCH_SIZE = 56, 18
 FINE, SCALE = 10, "scale(.1)"
-"""Lines are drawn in whole tenths, which are shorter to write than numbers with a point."""
+"""Coordinates are whole tenths, which are shorter to write than decimals."""
 TENS = np.array([10.0**power for power in range(309)])
 Points = Sequence[tuple[float, float]]
 
 
 def path_of(values: Sequence[float | None], width: int, height: int) -> str:
-    """The ``d`` of a line through values at equal distances; a None breaks it."""
+    """Return the ``d`` of a line through values at equal distances; None interrupts it."""
     return _path(values, width, height)[0]
 
 
 def _path(
     values: Sequence[float | None], width: int, height: int
 ) -> tuple[str, tuple[float, float]]:
-    """A line as ``path_of`` gives it, with the lowest and the highest value."""
+    """Return the path as ``path_of`` does, with the lowest and the highest value."""
     own = np.array(values, np.float64)
     there = ~np.isnan(own)
     known = own[there]
@@ -38,7 +38,7 @@ def _path(
 
 @lru_cache(maxsize=64)
 def _pen(width: int, there: bytes) -> str:
-    """A path at equal distances, a byte for each, whose heights are to be filled in."""
+    """Return a path template of equal steps, a byte of ``there`` for each."""
     last = max(len(there) - 1, 1)
     return "".join(
         f"{'L' if number and there[number - 1] else 'M'}{round(width * number / last)} %d"
@@ -48,14 +48,14 @@ def _pen(width: int, there: bytes) -> str:
 
 
 def line(values: Sequence[float | None], label: str, width: int = 90, height: int = 22) -> Markup:
-    """A line without axes, as a word of a text or a cell of a table."""
+    """Draw a line without axes, to be used in a text or in the cell of a table."""
     d = path_of(values, FINE * (width - 4), FINE * (height - 4))
     drawn = f'<path class="line" d="{d}" transform="translate(2 2) {SCALE}"/>'
     return _svg(width, height, label, drawn, "spark")
 
 
 def sketch(d: str) -> Markup:
-    """A line whose path is known already, beside the text that says what it is."""
+    """Draw a line from a finished path, beside the text that describes it."""
     size = "{} {}".format(*SKETCH_SIZE)
     drawn = f'<path d="{escape(d)}"/>'
     return Markup(f'<svg class="k" viewBox="0 0 {size}" aria-hidden="true">{drawn}</svg>')  # noqa: S704
@@ -64,7 +64,7 @@ def sketch(d: str) -> Markup:
 def series(
     values: Sequence[float | None], label: str, channel: str, shade: tuple[float, ...] = ()
 ) -> Markup:
-    """One channel of one series with the ends of its own axis.
+    """Draw one channel of one series with the ends of its own axis.
 
     shade: how strongly each value is shaded behind, in [0, 1].
     """
@@ -83,15 +83,15 @@ def series(
 
 
 def _number(value: float) -> str:
-    """Four digits, as short as they can be written: there is little room beside an axis."""
+    """Format four digits as briefly as possible, since there is little room beside an axis."""
     return f"{value:.4g}".replace("e+", "e").replace("e-0", "e-").replace("e0", "e")
 
 
 @lru_cache(maxsize=1)
 def _strips(shade: tuple[float, ...], left: float, step: float, height: int) -> str:
-    """A path per strength, in tenths; what is weaker than half a tenth is not drawn.
+    """Return a path per shading strength, in tenths; less than half a tenth is not drawn.
 
-    The last is kept: the channels of a series are drawn one after the other.
+    The last result is cached, since the channels of a series are drawn one after the other.
     """
     drawn: dict[int, list[str]] = {}
     levels = np.rint(10 * np.array(shade)).astype(int).tolist()
@@ -112,7 +112,7 @@ def _strip_paths(n: int, left: float, step: float, height: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Axes:
-    """Two axes with their ends; a thin ``guide`` line behind, a dashed ``mark`` upright."""
+    """Two axes with their ends, a thin ``guide`` line and a dashed vertical ``mark``."""
 
     x_label: str
     y_label: str
@@ -122,14 +122,14 @@ class Axes:
     mark: float | None = None
 
     def place(self, point: tuple[float, float]) -> tuple[float, float]:
-        """Where a point of the data lies in the picture."""
+        """Return the position of a data point in the picture."""
         (x0, x1), (y0, y1) = self.x_ends, self.y_ends
         x = LEFT + (point[0] - x0) / ((x1 - x0) or 1) * (WIDTH - LEFT - RIGHT)
         y = HEIGHT - BOTTOM - (point[1] - y0) / ((y1 - y0) or 1) * (HEIGHT - TOP - BOTTOM)
         return round(x, 1), round(y, 1)
 
     def drawn(self) -> str:
-        """Axes, ends and marks as SVG."""
+        """Return axes, ends and marks as SVG."""
         right, bottom, middle = WIDTH - RIGHT, HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
         mark = () if self.mark is None else [(self.mark, y) for y in self.y_ends]
         return (
@@ -146,19 +146,19 @@ class Axes:
         )
 
     def line(self, kind: str, points: Points, name: str = "") -> str:
-        """A curve as SVG, which a pointer names."""
+        """Return a curve as SVG; its name is shown under the pointer."""
         d = "L".join(f"{x} {y}" for x, y in map(self.place, points))
         return f'<path class="{kind}" d="M{d}"><title>{escape(name)}</title></path>' if d else ""
 
 
 def lines(curves: dict[str, Points], label: str, axes: Axes) -> Markup:
-    """Curves by name in one picture; label: what it shows, in words."""
+    """Draw curves by name in one picture; label: a description in words."""
     drawn = (axes.line(f"line c{n % 5}", own, name) for n, (name, own) in enumerate(curves.items()))
     return _svg(WIDTH, HEIGHT, label, axes.drawn() + "".join(drawn), "chart")
 
 
 def dots(points: Points, weights: Sequence[float], label: str, axes: Axes) -> Markup:
-    """A dot per point; its area follows its weight."""
+    """Draw a dot per point, whose area follows its weight."""
     heaviest = max(weights, default=1)
     drawn = (
         f'<circle class="dot" cx="{x}" cy="{y}" r="{2 + 6 * (weight / heaviest) ** 0.5:.1f}"/>'
@@ -174,7 +174,7 @@ def _svg(width: int, height: int, label: str, inner: str, kind: str) -> Markup:
 
 
 def cells(counts: Sequence[int]) -> Markup:
-    """A row of a table of counts, each shaded by its share of the row."""
+    """Return a row of a table of counts, each shaded by its share of the row."""
     total = sum(counts)
     drawn = (
         f'<td class="n cell" style="--share:{count / total:.2f}">{count}</td>'
@@ -187,18 +187,18 @@ def cells(counts: Sequence[int]) -> Markup:
 
 @lru_cache(maxsize=256)
 def at_equal_distances(n: int, most: int) -> np.ndarray:
-    """Places of at most ``most`` of ``n`` values, the first and the last among them."""
+    """Return at most ``most`` evenly spaced indices into ``n`` values, including first and last."""
     return np.linspace(0, n - 1, min(most, n)).round().astype(int)
 
 
 def resampled(values: np.ndarray, most: int) -> list[float | None]:
-    """At most so many of the values, four digits each; None where one is missing."""
+    """Return at most ``most`` of the values, rounded to four digits; None where one is missing."""
     kept = values[at_equal_distances(len(values), most)].astype(np.float64)
     return [None if v != v else v for v in _four_digits(kept).tolist()]
 
 
 def _four_digits(values: np.ndarray) -> np.ndarray:
-    """Values rounded as ``.4g`` does, by an exact power of ten or its inverse."""
+    """Round values as ``.4g`` does, by an exact power of ten or its inverse."""
     with np.errstate(divide="ignore", invalid="ignore"):
         places = 3 - np.floor(np.log10(np.abs(values)))
     places = np.clip(np.where(np.isfinite(places), places, 0), -308, 308).astype(int)

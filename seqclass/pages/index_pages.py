@@ -1,4 +1,7 @@
-"""The page that a person opens first, written from summaries: what has not changed is not read."""
+"""The first page of a store, and updates of all pages from summaries.
+
+Summaries of what has not changed are reused, so its files are not read again.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,24 +21,24 @@ INDEX, PAGE = "index.json", "index.html"
 KINDS = ("datasets", "models", STUDIES, SEARCHES)
 COMPARISONS, DIGESTS = "comparisons", "digests"
 Key = tuple[str, str]
-"""Kind and name of what has pages."""
+"""Kind and name of a model, dataset or other item with pages."""
 
 
 def write_all(root: Root) -> str:
-    """Bring every page up to date from what is stored; returns the path of ``index.html``.
+    """Bring every page up to date with the store; returns the path of ``index.html``.
 
-    A report or a dataset's page that lies there as this release would draw it stays. The disk is
-    waited for once, at the end.
+    A report or dataset page is kept if it is as this release would draw it. The disk is
+    synchronised once, at the end.
     """
     with locked(root):
         return _write(root, Catalogue(), _names(root), anew=True)
 
 
 def refresh(root: Root, refs: Iterable[str]) -> str:
-    """Bring the pages of what has changed up to date; returns the path of ``index.html``.
+    """Bring the pages of changed items up to date; returns the path of ``index.html``.
 
-    refs: as ``models/<name>@v3`` or ``datasets/<name>@<digest>``. What the catalogue does not know
-    yet is added, and what is gone taken out.
+    refs: as ``models/<name>@v3`` or ``datasets/<name>@<digest>``. Items that are missing from the
+    catalogue are added, and removed items are taken out.
     """
     with locked(root):
         known = read_page_record(root, root.join(INDEX), Catalogue)
@@ -52,7 +55,7 @@ def _names(root: Root) -> set[Key]:
 
 
 def _files(root: Root, folder: str, ending: str) -> list[str]:
-    """Names of a folder's files that end so, without their ending."""
+    """Return the names of a folder's files with this ending, without the ending."""
     return [name.removesuffix(ending) for name in root.names(folder) if name.endswith(ending)]
 
 
@@ -72,7 +75,7 @@ def _write(root: Root, known: Catalogue, changed: set[Key], anew: bool) -> str:
 
 
 def _with_comparisons(root: Root, known: Catalogue, names: set[str]) -> tuple[Catalogue, set[Key]]:
-    """The catalogue with these comparisons as they are now, and the models that list them."""
+    """Return the catalogue with these comparisons as they are now, and the models in them."""
     before, found = known.comparisons, known.comparisons
     for name in names:
         path = root.join(COMPARISONS, f"{name}.json")
@@ -102,7 +105,7 @@ def _updated(root: Root, known: Catalogue, key: Key, anew: bool) -> Catalogue:
 
 
 def _with(entries: dict[str, Any], name: str, found: Any) -> dict[str, Any]:
-    """The entries by name, with this one, or without it where there is nothing."""
+    """Return the entries with this one under its name, or without it if it is None."""
     others = {key: own for key, own in entries.items() if key != name}
     return dict(sorted({**others, name: found}.items())) if found else others
 

@@ -1,4 +1,4 @@
-"""Pages of a model: the one that never changes its address, and the reports of its versions."""
+"""Pages of a model: one whose address never changes, and the reports of its versions."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -13,16 +13,16 @@ from seqclass.store.root import DamagedError, Root
 
 HOME = "../../"
 NEWEST = 30
-"""Versions of which the catalogue shows the scores."""
+"""Number of versions whose scores the catalogue shows."""
 MAX_COMPARED = 100
 Compared = Sequence[tuple[str, ComparisonEntry]]
 
 
 def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()) -> ModelSummary:
-    """Bring a model's page, and the reports of versions whose standing has changed, up to date.
+    """Bring a model's page up to date, and the reports of versions whose standing has changed.
 
-    compared: comparisons in which it stands, by their files' names, newest first. The summary
-    comes last, since it says that all of them are written.
+    compared: comparisons that include it, by file name, newest first. The summary is written last,
+    since it says that all the pages are written.
     """
     folder = root.join("models", name)
     before = None if anew else read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
@@ -40,7 +40,7 @@ def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()
 
 
 def _changed(before: ModelSummary | None, now: ModelSummary) -> Iterable[str]:
-    """Versions whose report is missing, or names another standing than theirs."""
+    """Return the versions whose report is missing or shows an outdated standing."""
     known = {} if before is None else {version.version: version for version in before.versions}
     fresh = [version.version for version in now.versions if version.version not in known]
     if before is None:
@@ -73,7 +73,7 @@ def _bars(shifts: tuple[Shift, ...]) -> list[Bar]:
 
 
 def entry_of(summary: ModelSummary) -> ModelEntry:
-    """What the catalogue shows of a model."""
+    """Return a model's entry in the catalogue."""
     looks = summary.retrainings
     return ModelEntry(
         name=summary.name,

@@ -1,4 +1,4 @@
-"""A model's summary: what its page shows, brought up to date by reading what is new alone."""
+"""A model's summary for its page; an update reads only files that are new."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,9 +29,9 @@ from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, rea
 
 
 def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
-    """Fields of a model's policy that differ from the defaults, as JSON by their dotted names.
+    """Return the fields of a model's policy that differ from the defaults, as JSON by dotted name.
 
-    None where it has no policy, or one that can't be read.
+    None if it has no policy, or one that can't be read.
     """
     path = root.join("models", name, POLICY)
     if not root.fs.exists(path):
@@ -61,11 +61,11 @@ if TYPE_CHECKING:
 SUMMARY = "index.json"
 MAX_SHIFTS, MAX_SUSPECTS = 8, 200
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-"""What a record of another shape raises; the version is shown without it."""
+"""Errors raised by a record of an unexpected form; the version is shown without it."""
 
 
 def summarize(root: Root, name: str, known: ModelSummary | None = None) -> ModelSummary:
-    """All there is of a model now; what a summary knows already is not read again."""
+    """Summarise a model; files that a known summary covers are not read again."""
     known = known or ModelSummary(name, None, None)
     bad = Damages()
     champion = _champion(root, name, bad)
@@ -113,7 +113,7 @@ def _versions(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Version
 
 
 def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | None:
-    """A version by its own files; None where its manifest can't be shown."""
+    """Read a version from its files; None if its manifest can't be shown."""
     manifest = readable(root, root.join("models", name, number), bad)
     if manifest is None:
         return None

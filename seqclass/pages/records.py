@@ -1,4 +1,4 @@
-"""What pages show, as small records; each lies as JSON beside its page."""
+"""Records of the data that pages show; each is stored as JSON beside its page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,10 @@ Ends = tuple[float, float]
 
 @dataclass(frozen=True)
 class Version:
-    """A model version in a line. interval: of macro F1, 95%; sd: of macro F1 over seeds; lstm: a
-    sentence on what the LSTM adds."""
+    """A model version in one line.
+
+    interval: of macro F1, 95%. sd: of macro F1 over seeds. lstm: a sentence on what the LSTM adds.
+    """
 
     version: str
     made: str
@@ -34,8 +36,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Move:
-    """An entry of the audit; ``entry`` is its file's name. by_hand: a person's word, no gate's;
-    forced: it overruled gate or approval."""
+    """An entry of the audit; ``entry`` is the name of its file.
+
+    by_hand: a person decided, not a gate. forced: the decision overruled gate or approval.
+    """
 
     entry: str
     number: int
@@ -52,7 +56,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Awaited:
-    """A version that awaits a person's approval, why it passed the gate, and until when."""
+    """A version that awaits a person's approval, why it passed the gate, and the deadline."""
 
     version: str
     reason: str
@@ -61,7 +65,7 @@ class Awaited:
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a number of the rows has moved, in [0, 1]."""
+    """The shift of a number of the rows, in [0, 1]."""
 
     what: str
     shift: float
@@ -71,8 +75,11 @@ class Shift:
 
 @dataclass(frozen=True)
 class Bar:
-    """A line of a bar chart. value: its length, in [0, 1]; said: its number as text; kind:
-    ``ours``, ``hot``, or neither; interval: 95%, on the same scale."""
+    """A line of a bar chart.
+
+    value: its length, in [0, 1]. said: its number as text. kind: ``ours``, ``hot``, or neither.
+    interval: 95%, on the same scale.
+    """
 
     name: str
     value: float
@@ -83,8 +90,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Retraining:
-    """A look at new rows; ``doubted``: how many labels it called in question, ``suspects``: some
-    of these rows, by id and label."""
+    """A retraining's check of new rows.
+
+    doubted: how many labels it called in question. suspects: some of these rows, by id and label.
+    """
 
     entry: str
     time: str
@@ -110,10 +119,10 @@ class Damage:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """All that is known of a model: ``models/<name>/index.json``.
+    """The summary of a model, stored as ``models/<name>/index.json``.
 
-    policy: fields of its policy that differ from the defaults, as JSON; None without one.
-    awaits: the version that awaits approval, if one does.
+    policy: fields of its policy that differ from the defaults, as JSON; None without one. awaits:
+    the version that awaits approval, if there is one.
     """
 
     name: str
@@ -127,18 +136,18 @@ class ModelSummary:
     damaged: tuple[Damage, ...] = ()
 
     def version(self, number: str | None) -> Version | None:
-        """A version by its number; None where there is none."""
+        """Return a version by its number, or None."""
         return next((own for own in self.versions if own.version == number), None)
 
     @property
     def before(self) -> str | None:
-        """The version to which a rollback leads, as ``registry.champions_before`` finds it."""
+        """The version that a rollback would restore, as ``registry.champions_before`` finds it."""
         led = [m.before for m in self.moves if m.what == "promote" and m.after == self.champion]
         return led[-1] if led and self.version(led[-1]) else None
 
     @property
     def doubted(self) -> int:
-        """Labels that retrainings have doubted since labels were last trusted."""
+        """Number of labels that retrainings have doubted since labels were last trusted."""
         count = 0
         for look in self.retrainings:
             count = (0 if look.trusted else count) + look.doubted
@@ -147,7 +156,7 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class Channel:
-    """Finite values of a channel over all series; missing: share of all values."""
+    """Statistics of a channel's finite values over all series; missing: share of all values."""
 
     name: str
     lowest: float | None
@@ -177,7 +186,7 @@ class ClassProfile:
 
 @dataclass(frozen=True)
 class Length:
-    """How many series have from ``first`` to ``last`` steps."""
+    """The number of series with ``first`` to ``last`` steps."""
 
     first: int
     last: int
@@ -186,8 +195,10 @@ class Length:
 
 @dataclass(frozen=True)
 class DatasetProfile:
-    """A dataset version: ``datasets/<name>/<version>.json``. copies: series whose values another
-    has too."""
+    """A dataset version, stored as ``datasets/<name>/<version>.json``.
+
+    copies: series whose values occur in another series too.
+    """
 
     name: str
     version: str
@@ -209,7 +220,7 @@ class DatasetProfile:
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """A version as lists show it. chosen_from: the dataset whose rows it is a part of."""
+    """A version as lists show it. chosen_from: the dataset from which its rows were chosen."""
 
     version: str
     made: str
@@ -221,7 +232,7 @@ class DatasetVersion:
 
 @dataclass(frozen=True)
 class Change:
-    """Series more than in the version that another continues, in all and by class."""
+    """Series added to the version that this one continues, in all and by class."""
 
     parent: str
     series: int
@@ -230,7 +241,7 @@ class Change:
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """Versions of a dataset, oldest first: ``datasets/<name>/index.json``."""
+    """Versions of a dataset, oldest first, stored as ``datasets/<name>/index.json``."""
 
     name: str
     newest: str
@@ -288,21 +299,23 @@ class StudyEntry:
 
 @dataclass(frozen=True)
 class ComparisonEntry:
-    """A comparison as lists show it; older ones don't say when they were made."""
+    """A comparison as lists show it; older ones have no date."""
 
     versions: tuple[str, ...]
     made: str = ""
 
     @property
     def models(self) -> set[str]:
-        """Names of the models that stand in it."""
+        """Names of the models that are compared."""
         return {version.partition("@")[0] for version in self.versions}
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that the first page shows but digests: ``index.json``. comparisons: by their files'
-    names; damaged: by what it was found in."""
+    """The content of the first page except digests, stored as ``index.json``.
+
+    comparisons: by file name. damaged: by the item in which the damage was found.
+    """
 
     models: dict[str, ModelEntry] = field(default_factory=dict)
     datasets: dict[str, DatasetEntry] = field(default_factory=dict)
@@ -319,8 +332,11 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Row:
-    """A test series as a report draws it. speaks: how much each drawn step speaks for the answer,
-    in [0, 1]; nearest: the training series most like it, with their labels."""
+    """A test series as a report draws it.
+
+    speaks: how strongly each drawn step supports the answer, in [0, 1]. nearest: the most similar
+    training series, with their labels.
+    """
 
     label: str
     prediction: str
@@ -335,7 +351,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Drawings:
-    """What a report draws beside its version's scores: ``report.json``, sealed with the version.
+    """The drawings of a report, stored with the version as ``report.json``.
 
     curves: training log-loss by update of the LSTM of each seed. card: of the dataset.
     """

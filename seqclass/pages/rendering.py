@@ -1,4 +1,4 @@
-"""Pages from templates: one look, nothing loaded from elsewhere, every text escaped."""
+"""Pages from templates: one style, no external resources, every text escaped."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ STEERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def render(template: str, home: str, **content: Any) -> str:
-    """A whole page. ``home``: the way from its folder to the root of the store, such as ``../``."""
+    """Render a page. home: path from its folder to the root of the store, such as ``../``."""
     now = datetime.now(UTC).isoformat()
     return _environment().get_template(f"{template}.html.j2").render(home=home, now=now, **content)
 
@@ -48,46 +48,46 @@ def _environment() -> Environment:
 
 
 def _plain(value: Any) -> Any:
-    """A text without characters that turn the direction of what follows; markup as it is."""
+    """Remove characters that change the direction of text; markup is returned as it is."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
     return value
 
 
 def score(value: float | None) -> str:
-    """Four digits, or a dash."""
+    """Format four decimals, or a dash for None."""
     return "–" if value is None else f"{value:.4f}"
 
 
 def share(value: float | None) -> str:
-    """Per cent, or a dash."""
+    """Format per cent, or a dash for None."""
     return "–" if value is None else f"{value:.1%}"
 
 
 def day(moment: str | None) -> str:
-    """The day of a moment in ISO form."""
+    """Return the date of an ISO time."""
     return (moment or "")[:10]
 
 
 def minute(moment: str | None) -> str:
-    """Day and minute of a moment in ISO form."""
+    """Return the date and minute of an ISO time."""
     return (moment or "")[:16].replace("T", " ")
 
 
 def words(name: str) -> str:
-    """A name of a field as words."""
+    """Return a field's name with blanks in place of underscores."""
     return name.replace("_", " ")
 
 
 def pretty(content: Any) -> str:
-    """JSON for people."""
+    """Format JSON for people."""
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[], str]) -> None:
-    """Write a page to each path, unless it lies there, whole, as this release drew it of the same.
+    """Write a page to each path, unless the same page by this release is already there undamaged.
 
-    made_of: all that decides what the page says, as JSON and records.
+    made_of: everything that decides the content of the page, as JSON and records.
     """
     told = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
     inputs = hashlib.sha256(_code() + told.encode(errors="replace")).hexdigest()
@@ -101,7 +101,7 @@ def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[]
 
 @cache
 def _code() -> bytes:
-    """Digest of what draws pages: another release draws them again."""
+    """Return the digest of the code that draws pages; another release draws them again."""
     files = sorted(Path(__file__).parent.glob("*.*"))
     drawing = b"".join(own.read_bytes() for own in files if own.suffix in (".py", ".j2"))
     return hashlib.sha256(drawing).digest()
@@ -110,8 +110,8 @@ def _code() -> bytes:
 def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]], durable: bool = True) -> None:
     """Write each page, or the JSON beside it, whole.
 
-    The disk is waited for with JSON alone, which is written last, if it has changed: it tells
-    what is up to date. Where it is not ``durable``, the disk is not waited for at all.
+    JSON is written last and only if it has changed, since it records what is up to date; only JSON
+    is synchronised to disk. If not ``durable``, nothing is.
     """
     for path, content in pages:
         if isinstance(content, str):
@@ -129,17 +129,17 @@ def _there(root: Root, path: str) -> bytes:
 
 @cache
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """How records of a kind are read: made once, since making it takes longer than reading."""
+    """Return the reader of a kind of record, cached since it is slow to create."""
     return TypeAdapter(kind)
 
 
 def record_bytes(record: Any) -> bytes:
-    """A record as JSON."""
+    """Return a record as JSON."""
     return json.dumps(record, default=vars, ensure_ascii=False).encode(errors="replace")
 
 
 def read_page_record(root: Root, path: str, kind: type[Record]) -> Record | None:
-    """The record beside a page; None where there is none, or one of another release."""
+    """Read the record beside a page; None if there is none, or one of another release."""
     try:
         return adapter(cast(Any, kind)).validate_json(read_bytes(root, path))
     except (DamagedError, ValidationError):

@@ -1,4 +1,4 @@
-"""Whether a version may be trusted, in one sentence, and what speaks against it."""
+"""The verdict on how far a version may be trusted, in one sentence, with the reasons against it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 WIDE = 0.1
-"""Width of an interval of accuracy from which on the test says little."""
+"""Width of an interval of accuracy from which on the test is too uncertain."""
 Level = Literal["yes", "care", "no"]
 OPENINGS: dict[Level, str] = {
     "yes": "It may be trusted on series like these",
@@ -29,8 +29,10 @@ OPENINGS: dict[Level, str] = {
 
 
 class Tests(TypedDict):
-    """What ``metrics.json`` says of a version's test rows, as far as sentences and charts need it;
-    the first releases had no evidence, leaks or committee."""
+    """The parts of ``metrics.json`` that sentences and charts about test rows need.
+
+    The first releases had no evidence, leaks or committee.
+    """
 
     classes: list[str]
     test_rows: int
@@ -44,8 +46,10 @@ class Tests(TypedDict):
 
 
 class Retrained(TypedDict, total=False):
-    """What ``comparison.json`` of a retrained version says of its old and its newest test rows;
-    doubted: whether the new labels are."""
+    """Results of a retrained version on its old and newest test rows, from ``comparison.json``.
+
+    doubted: whether the new labels are doubted.
+    """
 
     old: "Paired | None"
     newest: "Paired | None"
@@ -63,7 +67,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class Weakest:
-    """The class of the lowest recall: the share of its ``rows`` test series that is found."""
+    """The class of the lowest recall, with the recall and its number of test ``rows``."""
 
     label: str
     recall: float
@@ -76,10 +80,10 @@ UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are n
 def trust_of(
     metrics: Tests, stability: "Stability", refused: str | None, retrained: Retrained
 ) -> Trust:
-    """Judge a version by its stored scores, its seeds, and what the gate had against it.
+    """Judge a version by its stored scores, its seeds and the gate's refusal.
 
-    metrics, stability, retrained: what ``metrics.json``, ``stability.json`` and
-    ``comparison.json`` of a version hold.
+    metrics, stability, retrained: the content of ``metrics.json``, ``stability.json`` and
+    ``comparison.json`` of a version.
     """
     grave = [*_grave(metrics, refused), *_doubted(retrained)]
     doubts = [*_newest(retrained), *_doubts(metrics, stability)]
@@ -95,20 +99,20 @@ def trust_of(
 
 
 def best_baseline(metrics: Tests) -> tuple[str, dict[str, float]] | None:
-    """The baseline of the highest accuracy, with its scores; None without any."""
+    """Return the baseline of the highest accuracy with its scores, or None without baselines."""
     named = metrics["baselines"].items()
     return max(named, key=lambda item: item[1]["accuracy"], default=None)
 
 
 def weakest_class(metrics: Tests) -> Weakest | None:
-    """None where every test series of every class is found."""
+    """Return the class of the lowest recall; None if every test series is found."""
     rows = metrics["metrics"]["per_class"].items()
     found = [Weakest(label, row["recall"], row["support"]) for label, row in rows if row["support"]]
     return min((own for own in found if own.recall < 1), key=lambda own: own.recall, default=None)
 
 
 def worth_of(metrics: Tests) -> Iterator[str]:
-    """Say what is registered, what the committee adds to the LSTM, which baseline is as good."""
+    """Yield what is registered, what the committee adds to the LSTM, and equal baselines."""
     committee = metrics.get("committee")
     if committee:
         yield committee["lstm"]
@@ -143,7 +147,7 @@ def _doubted(retrained: Retrained) -> Iterator[str]:
 
 
 def _newest(retrained: Retrained) -> Iterator[str]:
-    """Whether fewer of the newest test rows are right than of the old ones, beyond chance."""
+    """Yield a sentence if significantly fewer of the newest test rows are right."""
     old, newest = retrained.get("old"), retrained.get("newest")
     if not old or not newest:
         return
@@ -173,7 +177,7 @@ def _doubts(metrics: Tests, stability: "Stability") -> Iterator[str]:
 
 
 def _rivals(metrics: Tests) -> Iterator[str]:
-    """A baseline that this model does not beat beyond chance on the same rows."""
+    """Yield a sentence for each baseline that the model does not beat significantly."""
     best, evidence = best_baseline(metrics), metrics.get("evidence")
     if best is None or not evidence:
         return

@@ -1,4 +1,4 @@
-"""The report of a version: from what is sealed with it, and its standing now."""
+"""The report of a version, from the data sealed with it and its present standing."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ HOME = "../../../"
 MAX_OTHERS = 20
 MIN_POINTS = 4
 MAX_MATRIX = 40
-"""Classes up to which the whole confusion matrix is shown."""
+"""Number of classes up to which the whole confusion matrix is shown."""
 SCORE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -38,14 +38,14 @@ SCORE_NAMES = {
 
 
 def has_report(root: Root, name: str, version: str) -> bool:
-    """Whether a version keeps what a report draws; older ones do not."""
+    """Check whether a version has the data of a report; older ones do not."""
     return root.exists("models", name, version, REPORT)
 
 
 def write_report(
     root: Root, summary: ModelSummary, version: Version, newest: Sequence[str]
 ) -> None:
-    """Bring a version's page up to date; not that which an older release sealed with its own.
+    """Bring a version's page up to date, unless an older release sealed the page itself.
 
     newest: the versions with a report, as ``with_reports`` finds them.
     """
@@ -65,7 +65,7 @@ def write_report(
 
 
 def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
-    """The moves that last made a version the champion, and last refused it."""
+    """Return the moves that last made a version the champion and last refused it."""
     told: dict[str, Move | None] = {"led": None, "barred": None}
     for move in summary.moves:
         if move.what in MOVES and move.after == number:
@@ -97,14 +97,14 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
 
 
 def dataset_link(root: Root, ref: str, home: str) -> str | None:
-    """The way to a dataset version's page, where it has one."""
+    """Return the path from ``home`` to a dataset version's page, or None without one."""
     own = DatasetRef.parse(ref)
     exists = root.exists("datasets", own.name, f"{own.version}.html")
     return f"{home}datasets/{own.name}/{own.version}.html" if exists else None
 
 
 def with_reports(root: Root, summary: ModelSummary) -> list[str]:
-    """The newest versions whose report is there, or is about to be drawn."""
+    """Return the newest versions that have a report, or will have one."""
     newest = [own.version for own in summary.versions[-MAX_OTHERS:]]
     place = ("models", summary.name)
     return [
@@ -115,7 +115,7 @@ def with_reports(root: Root, summary: ModelSummary) -> list[str]:
 
 
 def loading_lines(model: Model) -> str:
-    """Python that answers new series with this version; a test runs it."""
+    """Return Python code that predicts new series with this version; a test runs it."""
     shape = f"(series, steps, {len(model.manifest['channels'])})"
     return (
         "from seqclass import load_model\n\n"
@@ -151,7 +151,7 @@ def _scores(found: Tests) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Test series of a class that were answered with another one, of how many of that class."""
+    """Number of test series of one class that were answered with another, and the class's size."""
 
     label: str
     answer: str
@@ -160,7 +160,7 @@ class Mistake:
 
 
 def _mistakes(found: Tests) -> list[Mistake]:
-    """The most frequent ones, where a whole matrix would not fit."""
+    """Return the most frequent mistakes, for models whose whole matrix would not fit."""
     confusion, names = np.array(found["metrics"]["confusion"]), found["classes"]
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[: min(MAX_MATRIX, (wrong > 0).sum())]
@@ -187,7 +187,7 @@ def _risk_axes(found: "AbstentionScores") -> Axes:
 
 
 def _curves(drawings: Drawings) -> dict[str, Any]:
-    """Curves that have points enough to be one, over their common axes."""
+    """Return the curves with enough points to draw, over common axes."""
     curves = {name: own for name, own in drawings.curves.items() if len(own) >= MIN_POINTS}
     if not curves:
         return {"curves": {}, "curve_axes": None}
