@@ -1,10 +1,10 @@
-"""The walk of a raga as a Markov chain, whose states are places on the raga's lines, not svaras.
+"""Melodies of a raga as a walk of a Markov chain, whose states are places on the raga's lines.
 
-An ascending move follows the arohana, a descending one the avarohana, so vakra turns stay whole,
-and the same svara goes on differently where a raga means it to. A melody can turn where the other
-line has its svara and no vakra turn is under way, and does so most where the raga rests or dwells;
-it repeats svaras, skips some, leaps between phrases, and enters characteristic phrases and listed
-turns, the only places of foreign svaras.
+An ascending move follows the arohana, a descending one the avarohana, so vakra turns stay whole. A
+svara continues differently at different places of a line. A melody can turn where the other line
+has its svara and no vakra turn is under way, and does so most where the raga rests or dwells; it
+repeats svaras, skips some, leaps between phrases, and enters characteristic phrases and listed
+turns, which are the only places of foreign svaras.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from seqclass.ragas.definitions import Raga
 from seqclass.ragas.svaras import LETTERS, PLACES, Note, read_notes
 
 NAMES = tuple(PLACES)
-"""Svaras by their code, 0 to 15."""
+"""Names of svaras by their code, 0 to 15."""
 HEIGHTS = np.array([PLACES[name] for name in NAMES], dtype=np.int16)
 LETTER_CODES = np.array([LETTERS.index(name[0]) for name in NAMES], dtype=np.int16)
 LOOKAHEAD = 24
@@ -29,15 +29,15 @@ LOOKAHEAD = 24
 
 @dataclass(frozen=True)
 class MelodyConfig:
-    """How the honest rule walks; the defaults meet the statistics of real notation.
+    """Parameters of the honest rule; the defaults match the statistics of real notation.
 
-    repeat: share of moves that repeat a svara. turn: chance that a move changes direction where
-    it may; restless: factor on it, by which half of the phrases turn more often and half less;
+    repeat: share of moves that repeat a svara. turn: chance that a move changes direction where it
+    may. restless: factor on that chance; half of the phrases turn more often by it, half less.
     dwelling: factor on the odds of a turn at jiva and nyasa svaras, divisor at the others. skip:
-    share of moves along a line that leave one svara out. leap: share of moves to a far svara
-    within a phrase; joint: the same between phrases; far: share of leaps beyond an octave.
-    phrase: chance to enter a characteristic phrase where one can begin; rare: the same for listed
-    turns and phrases with foreign svaras. reach: standard deviation around the arc, in semitones.
+    share of moves along a line that leave one svara out. leap: share of moves to a far svara within
+    a phrase; joint: the same between phrases; far: share of leaps beyond an octave. phrase: chance
+    to enter a characteristic phrase where one can begin; rare: the same for listed turns and
+    phrases with foreign svaras. reach: standard deviation around the arc, in semitones.
     phrase_notes: fewest and most svaras of a phrase. copied: share of phrases that repeat the one
     before, in a composition and in an alapana.
     """
@@ -98,20 +98,20 @@ class Chain(NamedTuple):
 
 
 Place = tuple[str, int, int]
-"""Which line or phrase, index in it, octave added to what is written there."""
+"""Line or phrase, index in it, and octave added to the written one."""
 ONWARD, TURN, LEAP = range(3)
 Moves = dict[Place, tuple[float, int]]
-"""Weight of each place that may follow, and what kind of move leads there."""
+"""Weight of each place that may follow, and the kind of move that leads there."""
 
 
 @cache
 def chain_of(raga: Raga, manner: MelodyConfig) -> Chain:
-    """The walk of one raga."""
+    """Compile the chain of one raga."""
     return _Compiler(raga, manner).compile()
 
 
 class _Compiler:
-    """Turns the text of a raga into states and the weights of moves between them."""
+    """Compiler from the text of a raga to states and the weights of moves between them."""
 
     def __init__(self, raga: Raga, manner: MelodyConfig) -> None:
         self.raga, self.manner = raga, manner
@@ -173,7 +173,7 @@ class _Compiler:
         return all(self.low <= note.height <= self.high for note in notes)
 
     def _is_calm(self, place: Place) -> bool:
-        """On a line, with no vakra turn under way."""
+        """Check whether a place is on a line, with no vakra turn under way."""
         line, index, _ = place
         return line in self.inside and not self.inside[line][index]
 
@@ -214,14 +214,14 @@ class _Compiler:
         return total
 
     def _turning(self, note: Note) -> float:
-        """Chance to turn at a svara: melodies turn where the raga rests or dwells."""
+        """Return the chance to turn at a svara; melodies turn where the raga rests or dwells."""
         dwelt = note.svara in self.raga.rests or note.svara in self.raga.jiva.split()
         odds = self.manner.turn / (1 - self.manner.turn)
         odds *= self.manner.dwelling if dwelt else 1 / self.manner.dwelling
         return odds / (1 + odds)
 
     def _along(self, place: Place) -> dict[Place, float]:
-        """The next place of a line and, where no turn is near, the one after it."""
+        """Return the next place of a line and, if no turn is near, the one after it."""
         one = self._next(place)
         if not self.low <= self.note(one).height <= self.high:
             return {}
@@ -244,7 +244,7 @@ class _Compiler:
         return onward and all(map(self._is_calm, places))
 
     def _turned(self, place: Place) -> dict[Place, float]:
-        """Places of the other line after the same note."""
+        """Return the places of the other line after the same note."""
         other = "down" if place[0] == "up" else "up"
         same = [p for p in self.by_note[self.note(place)] if p[0] == other]
         found: dict[Place, float] = defaultdict(float)
@@ -283,7 +283,7 @@ class _Compiler:
 
 
 def _inside(notes: tuple[Note, ...], up: bool) -> list[bool]:
-    """Whether a line has been further at an earlier place, so that a vakra turn is under way."""
+    """Mark the notes that an earlier note has passed, so that a vakra turn is under way."""
     heights = [note.height if up else -note.height for note in notes]
     return [max(heights[: n + 1]) > height for n, height in enumerate(heights)]
 
@@ -309,7 +309,7 @@ def _reaching(wanted: np.ndarray, successors: np.ndarray, weights: np.ndarray) -
 
 @cache
 def stacked(ragas: tuple[Raga, ...], manner: MelodyConfig) -> tuple[Chain, np.ndarray]:
-    """All states of all ragas, and where those of each raga begin, ``(ragas + 1,)``."""
+    """Return all states of all ragas, and where those of each raga begin, ``(ragas + 1,)``."""
     chains = [chain_of(raga, manner) for raga in ragas]
     first = np.concatenate([[0], np.cumsum([len(chain.svara) for chain in chains])])
     width = max(chain.successors.shape[1] for chain in chains)

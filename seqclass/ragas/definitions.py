@@ -1,7 +1,7 @@
-"""Ragas as checked data: lines, foreign svaras, phrases, names, and how a user writes them down.
+"""Definitions of ragas: lines, foreign svaras, phrases, names, and how a user writes them.
 
-Everything about a raga is text as a musician writes it, so that a definition in a file, in a
-manifest and in the shipped table look the same.
+All fields are text as a musician writes it, so that a definition in a file, in a manifest and in
+the shipped table look the same.
 """
 
 import difflib
@@ -21,16 +21,16 @@ COMPASS = "S, S''"
 
 @dataclass(frozen=True)
 class Raga:
-    """A raga by its lines and what a line does not say.
+    """A raga, defined by its lines and further features.
 
-    name: what its class is called. arohana, avarohana: ascent from S to the next S and descent
-    back, vakra turns and repeats written out; an empty avarohana is the ascent reversed.
-    mela: number of its melakarta, 1 to 72. aliases: other names; spellings that differ in h,
-    doubled letters or long vowels alone need none. foreign: svaras outside both lines (bhashanga),
-    which sound in the phrases alone. jiva: svaras that it dwells on; nyasa: svaras on which its
-    phrases may end (without them: S, and P or else M). phrases: characteristic phrases, with ``'``
-    and ``,`` for the octave above and below. turns: small ones that may break the direction of
-    the lines, such as R2 G2 R2. compass: its lowest and its highest note.
+    name: the name of its class. arohana, avarohana: ascent from S to the next S and descent back,
+    vakra turns and repeats written out; an empty avarohana is the ascent reversed. mela: number of
+    its melakarta, 1 to 72. aliases: other names; spellings that differ only in h, doubled letters
+    or long vowels need none. foreign: svaras outside both lines (bhashanga), which occur only in
+    the phrases. jiva: svaras that it dwells on; nyasa: svaras on which its phrases may end (without
+    them: S, and P or else M). phrases: characteristic phrases, with ``'`` and ``,`` for the octave
+    above and below. turns: small ones that may break the direction of the lines, such as R2 G2 R2.
+    compass: its lowest and its highest note.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Raga:
 
     @property
     def plain(self) -> "Raga":
-        """The lines alone: paper twins become the same but for the name."""
+        """The raga reduced to its lines, so that ragas equal on paper differ only in name."""
         return Raga(self.name, self.arohana, self.avarohana, self.mela, compass=self.compass)
 
     def _madhyama(self) -> set[str]:
@@ -204,7 +204,7 @@ def _line(what: str, text: str, first: int, last: int) -> tuple[Note, ...]:
 
 
 def _leads(notes: tuple[Note, ...], up: bool) -> bool:
-    """Whether notes move more often in a direction than against it; single ones do."""
+    """Check whether notes move mostly in a direction; True for a single note."""
     moves = [b.height - a.height for a, b in pairwise(notes)]
     along = sum((move > 0) == up for move in moves if move)
     return not any(moves) or 2 * along > sum(map(bool, moves))
@@ -215,7 +215,7 @@ def _svaras(phrase: str) -> set[str]:
 
 
 def ragas_from(data: Any) -> tuple[Raga, ...]:
-    """Ragas of a user's file, as its parser gives them: a list of tables, or one named ``raga``."""
+    """Read ragas from a user's parsed file: a list of tables, or one named ``raga``."""
     entries = data.get("raga", data.get("ragas")) if isinstance(data, dict) else data
     if (
         not isinstance(entries, list)
@@ -261,7 +261,7 @@ def _fits(value: Any, kind: str) -> bool:
 
 
 def check_distinct(ragas: Iterable[Raga]) -> None:
-    """Refuse two ragas that one name would mean."""
+    """Refuse ragas that share a name."""
     owners: dict[str, str] = {}
     for raga in ragas:
         for name in {folded(raga.name): raga.name, **{folded(a): a for a in raga.aliases}}.items():
@@ -280,7 +280,7 @@ _SAME_SOUND = (
 
 
 def folded(name: str) -> str:
-    """What the usual spellings of a name share: Śankarābharaṇaṁ, Shankarabharanam."""
+    """Reduce a name to what its usual spellings share: Śankarābharaṇaṁ, Shankarabharanam."""
     plain = unicodedata.normalize("NFKD", name.lower())
     for pattern, one in _SAME_SOUND:
         plain = re.sub(pattern, one, plain)
@@ -288,6 +288,6 @@ def folded(name: str) -> str:
 
 
 def melakarta(number: int) -> Raga:
-    """The parent raga of a number from 1 to 72: all seven svaras, straight up and down."""
+    """Return the parent raga of a number from 1 to 72: all seven svaras, straight up and down."""
     line = " ".join((*mela_svaras(number), "S"))
     return Raga(MELAS[number - 1], line, mela=number)

@@ -1,11 +1,11 @@
-"""Contours: what a pitch tracker would see of a melody, with its gamakas, breaths and faults.
+"""Pitch contours of melodies as a pitch tracker sees them, with gamakas, breaths and faults.
 
-A svara is reached by a glide, dwelt on, and ornamented. Glides and ornaments keep their length
-when the tempo changes, only what is held stretches (Subramanian et al., arXiv 1711.02318). Kampita
-swings to a neighbour or between both, jaru glides over several svaras, sphurita touches the svara
-below when one is repeated, nokku comes from above, orikkai flicks up before a descent, ravai turns
-around the svara. Held svaras over half a second are met within 10 cents, shorter ones within 23,
-the turning points of gamakas within 45.
+A svara is reached by a glide, dwelt on, and ornamented. Glides and ornaments keep their length when
+the tempo changes; only held notes stretch (Subramanian et al., arXiv 1711.02318). Kampita swings to
+a neighbour or between both, jaru glides over several svaras, sphurita touches the svara below when
+one is repeated, nokku comes from above, orikkai flicks up before a descent, ravai turns around the
+svara. Svaras held over half a second are hit within 10 cents, shorter ones within 23, the turning
+points of gamakas within 45.
 """
 
 from typing import NamedTuple
@@ -22,18 +22,18 @@ GLIDE_S, JARU_S = (0.05, 0.11), (0.2, 0.4)
 """Shortest and longest glide between neighbours, and over several svaras."""
 SWING_HZ = (4.0, 6.5)
 TREMOR = (25.0, 60.0)
-"""Weakest and strongest unrest of a held svara, in cents."""
+"""Weakest and strongest tremor of a held svara, in cents."""
 TOUCH_S = 0.14
-"""How long a touch of another svara lasts."""
+"""Seconds that a touch of another svara lasts."""
 HELD_S, HELD_SD, SHORT_SD, TURNING_SD = 0.5, 10.0, 23.0, 45.0
 SWUNG = ("R1", "G2", "D1", "N2", "M1")
 """Svaras that swing between both neighbours where a raga dwells on them."""
 
 
 class Ornaments(NamedTuple):
-    """How every svara of melodies is sung, ``(rows, notes)`` each.
+    """How every svara of the melodies is sung, ``(rows, notes)`` each.
 
-    kind: an index of ``GAMAKAS``; cents: above Sa, as it is met; below, above: of the svara's
+    kind: an index of ``GAMAKAS``; cents: the sung pitch above Sa; below, above: the svara's
     neighbours, in cents from it; glide: seconds until it is reached; swing: cycles in a second.
     """
 
@@ -55,7 +55,7 @@ def ornaments(
 ) -> Ornaments:
     """Choose how each svara is sung; seconds: ``(rows, notes)`` lengths of the svaras.
 
-    What is chosen follows from the lines and the jiva svaras alone.
+    The choice depends only on the lines and the jiva svaras.
     """
     shape, at = melodies.svara.shape, (of.codes[:, None], melodies.svara)
     height = melodies.height.astype(float)
@@ -85,8 +85,11 @@ def ornaments(
 
 
 def _neighbourhood(ragas: tuple[Raga, ...]) -> list[np.ndarray]:
-    """Of every svara in each raga, ``(ragas, 16)``: cents to the next below and above, at most
-    300; whether it swings to both sides; whether it is dwelt on."""
+    """Return the surroundings of every svara in each raga, ``(ragas, 16)`` each.
+
+    They are cents to the next below and above, at most 300; whether it swings to both sides;
+    whether it is dwelt on.
+    """
     below, above = np.zeros((len(ragas), 16)), np.zeros((len(ragas), 16))
     swung, jiva = np.zeros((len(ragas), 16), bool), np.zeros((len(ragas), 16), bool)
     for r, raga in enumerate(ragas):
@@ -105,7 +108,7 @@ def _neighbourhood(ragas: tuple[Raga, ...]) -> list[np.ndarray]:
 def contours(
     sung: Ornaments, seconds: np.ndarray, n_frames: int, rate_hz: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cents above Sa ``(rows, n_frames)``, and which svara sounds at each frame."""
+    """Return cents above Sa ``(rows, n_frames)``, and the svara that sounds at each frame."""
     stop = np.cumsum(seconds, axis=1)
     time = (np.arange(n_frames) + 0.5) / rate_hz
     note = np.stack([np.searchsorted(ends, time, side="right") for ends in stop])
@@ -126,12 +129,12 @@ def _smooth(share: np.ndarray) -> np.ndarray:
 
 
 def _bump(share: np.ndarray) -> np.ndarray:
-    """A touch and back, within 0 to 1."""
+    """Return a bump from 0 to 1 and back over shares 0 to 1; 0 outside."""
     return np.where((share > 0) & (share < 1), np.sin(np.pi * np.clip(share, 0, 1)) ** 2, 0.0)
 
 
 def _ornament(sung: Ornaments, at, since: np.ndarray, length: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """Cents away from the svara at every frame; nothing at the svara's end."""
+    """Return the cents away from the svara at every frame; 0 at the svara's end."""
     kind, below, above, glide = (at(a) for a in (sung.kind, sung.below, sung.above, sung.glide))
     left = np.maximum(length - glide, 1e-6)
     share = np.clip((since - glide) / left, 0, 1)
@@ -166,7 +169,7 @@ def silences(
     tracker: Tracker,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Frames without pitch ``(rows, n_frames)``: breaths after phrases, consonants, lost frames."""
+    """Mark frames without pitch ``(rows, n_frames)``: breaths, consonants, lost frames."""
     rows, n_frames = note.shape
     at = np.take_along_axis
     stop = np.cumsum(seconds, axis=1)

@@ -1,4 +1,4 @@
-"""Series of melodies as files for ears and eyes: WAV, MIDI and a picture."""
+"""Export of melodies: WAV and MIDI files and a picture."""
 
 import io
 import re
@@ -30,19 +30,19 @@ from seqclass.store.manifests import Source
 from seqclass.store.root import open_root, replace_file
 
 SVARA_S, TONIC_HZ = 0.4, 146.83
-"""How long a svara lasts and where Sa lies where a dataset does not say."""
+"""Seconds of a svara and pitch of Sa for datasets that do not name them."""
 MAX_SERIES = 100
 LONGEST_NAME = 100
 """Bytes of a label and of an id that a file name keeps: file systems allow 255 in all."""
 USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
-"""A name for each place, where nobody says how it is spelled."""
+"""The usual name of each place, for melodies without a spelling of their own."""
 MAJOR = mela_svaras(29)
-"""What letters mean where nobody says it."""
+"""The svaras that letters mean if no raga is known."""
 KINDS = ("pitch", "letter", "cents")
 
 
 class SeriesRow(TypedDict, total=False):
-    """A series as it is stored, one kind of melody or another."""
+    """A stored series of any representation of melodies."""
 
     series_id: Required[str]
     label: str | None
@@ -56,7 +56,7 @@ class SeriesRow(TypedDict, total=False):
 
 
 class Heard(TypedDict):
-    """A dataset's reference, and for each series its id, its label and the paths of its files."""
+    """A dataset's reference, and the id, label and file paths of each series."""
 
     dataset: str
     files: list[dict[str, str]]
@@ -64,10 +64,10 @@ class Heard(TypedDict):
 
 @dataclass(frozen=True)
 class Melody:
-    """A series that can be heard.
+    """A series that can be played.
 
-    raga: what its label means, where that is known. line: its pitch. notes: its svaras, empty
-    where they are not known. svara_s: seconds of each svara, where the line is made of them.
+    raga: the raga of its label, if known. line: its pitch. notes: its svaras, empty if they are not
+    known. svara_s: seconds of each svara, if the line is made of them.
     """
 
     series_id: str
@@ -80,7 +80,7 @@ class Melody:
 
     @property
     def fifth(self) -> float:
-        """What the drone sounds beside Sa: Pa, or Ma where the melody has no Pa."""
+        """Semitones of the drone's second string above Sa: Pa, or Ma if the melody has no Pa."""
         svaras = self.raga.scale if self.raga else {note.svara for note in self.notes}
         return 5.0 if "M1" in svaras and "P" not in svaras else 7.0
 
@@ -88,8 +88,7 @@ class Melody:
 def listen(
     dataset_ref: str, series: tuple[str, ...], each_class: bool, out: str, root_url: str
 ) -> Heard:
-    """Write the named series, or the first of each class that sounds, into a folder; returns the
-    paths."""
+    """Write files of the named series, or of each class's first audible one; returns paths."""
     dataset = open_dataset(open_root(root_url), dataset_ref)
     rows = _rows(dataset, tuple(dict.fromkeys(series)), each_class)
     melodies = [_audible(_melody(dataset, row)) for row in rows]
@@ -115,7 +114,7 @@ def _audible(melody: Melody) -> Melody:
 
 
 def _stems(melodies: list[Melody]) -> list[str]:
-    """A file name for each, without its ending; no two are the same, in capitals or not."""
+    """Return a distinct file name without ending for each melody, also if case is ignored."""
     taken: set[str] = set()
     stems = []
     for melody in melodies:
@@ -151,7 +150,7 @@ def _title(melody: Melody) -> tuple[str, str]:
 
 
 def _named_places(melody: Melody) -> dict[int, str]:
-    """A name for each place, by the spelling of the raga and of the melody itself."""
+    """Return a name for each place, by the spelling of the raga and of the melody itself."""
     names = (*(melody.raga.scale if melody.raga else ()), *(note.svara for note in melody.notes))
     return {PLACES[name]: name for name in names} or dict(enumerate(USUAL))
 
@@ -203,7 +202,7 @@ def _wanted(
 
 
 def _sounding(table: pa.Table) -> np.ndarray:
-    """Whether anything is heard in each row, ``(rows,)``."""
+    """Mark the rows that are audible, ``(rows,)``."""
     kind = next(kind for kind in ("cents", "pitch", "letter") if kind in table.column_names)
     lists = table[kind].combine_chunks()
     heard = pc.fill_null(pc.is_finite(lists.flatten()), False)
@@ -232,7 +231,7 @@ def _melody(dataset: Dataset, row: SeriesRow) -> Melody:
 
 
 def _transposition(heights: np.ndarray, notes: tuple[Note, ...], spec: Source) -> int:
-    """Semitones by which a composition was moved: those that bring it nearest to its notation."""
+    """Return the semitones by which a composition was transposed: the best fit to its notation."""
     low, high = spec.get("transpose", (0, 0))
     sung = heights[np.isfinite(heights)]
     if not notes or not len(sung):
@@ -254,13 +253,13 @@ def _notes(row: SeriesRow) -> tuple[Note, ...]:
 
 
 def _raga_of(label: str, spec: Source) -> Raga | None:
-    """The raga of a label: as the dataset's own spec defines it, else the shipped one."""
+    """Return the raga of a label, from the dataset's own spec or from the shipped table."""
     own = [raga for raga in spec.get("ragas", ()) if raga["name"] == label]
     return ragas_from(own)[0] if own and own[0]["avarohana"] else known_ragas().get(folded(label))
 
 
 def _heights(row: SeriesRow, notes: tuple[Note, ...], raga: Raga | None) -> np.ndarray:
-    """Semitones above Sa of letters: as they are written, else as the label's raga has them."""
+    """Return the semitones above Sa of letters, from the notation or from the label's raga."""
     if notes:
         return np.array([float(note.height) for note in notes])
     names = raga.svaras if raga else MAJOR
@@ -271,7 +270,7 @@ def _heights(row: SeriesRow, notes: tuple[Note, ...], raga: Raga | None) -> np.n
 
 
 def folder_of(path: str) -> str:
-    """A folder to write into, made where it is missing."""
+    """Return a folder to write into; it is created if it is missing."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:

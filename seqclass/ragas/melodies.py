@@ -1,9 +1,9 @@
-"""Melodies of a raga, svara by svara: an honest walk on its lines, and the author's slices.
+"""Melodies of a raga, svara by svara: by the honest rule, or by the author's rule of slices.
 
 The honest rule walks a raga's Markov chain. Melodies are made of phrases that end on a rest svara,
-and a composition ends on S; the chain is conditioned on these ends exactly, by the probabilities
-of reaching them. An arc leads from the middle to low, to high and home again, and compositions
-repeat phrases with variations.
+and a composition ends on S; the chain is conditioned on these ends exactly, by the probabilities of
+reaching them. An arc leads from the middle to low, to high and home again, and compositions repeat
+phrases with variations.
 """
 
 from typing import NamedTuple
@@ -15,17 +15,17 @@ from seqclass.ragas.definitions import Raga
 
 
 class RagaRows(NamedTuple):
-    """Ragas, and which of them each row is of: ``codes (rows,)``."""
+    """Ragas, and the raga of each row: ``codes (rows,)``."""
 
     ragas: tuple[Raga, ...]
     codes: np.ndarray
 
 
 class Melodies(NamedTuple):
-    """Svaras of melodies, ``(rows, longest)`` each; what lies beyond a row's length means nothing.
+    """Svaras of melodies, ``(rows, longest)`` each; values beyond a row's length are undefined.
 
-    svara: code of ``NAMES``, int8; octave: 0 is the middle one, int8; ends: bool, where a phrase
-    ends.
+    svara: code of ``NAMES``, int8; octave: 0 is the middle one, int8; ends: bool, True where a
+    phrase ends.
     """
 
     svara: np.ndarray
@@ -39,7 +39,7 @@ class Melodies(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """The chains of all ragas one after the other, where each begins, and how they are walked."""
+    """The chains of all ragas one after the other, the start of each, and the walk's parameters."""
 
     chain: Chain
     first: np.ndarray
@@ -49,10 +49,9 @@ class _Walk(NamedTuple):
 def honest_melodies(
     of: RagaRows, manner: MelodyConfig, n_notes: np.ndarray, longest: int, rng: np.random.Generator
 ) -> Melodies:
-    """Walk ``(rows,)`` melodies of ``n_notes`` svaras each, in step with each other.
+    """Generate melodies ``(rows,)`` of ``n_notes`` svaras each, all rows in step.
 
-    longest: columns of the result, from the spec, so that what is drawn does not depend on the
-    rows.
+    longest: columns of the result, from the spec, so that random draws do not depend on the rows.
     """
     chain, first = stacked(of.ragas, manner)
     walk, n_rows = _Walk(chain, first, manner), len(of.codes)
@@ -70,7 +69,7 @@ def honest_melodies(
 
 
 def _next_weights(walk: _Walk, plan: "_Plan", states: np.ndarray, t: int) -> np.ndarray:
-    """Weights ``(rows, most)`` of every successor."""
+    """Return weights ``(rows, most)`` of every successor."""
     chain, manner = walk.chain, walk.manner
     after = chain.successors[states]
     away = (chain.height[after] - plan.centre[:, t, None]) / manner.reach
@@ -86,7 +85,7 @@ def _next_weights(walk: _Walk, plan: "_Plan", states: np.ndarray, t: int) -> np.
 
 
 def _pull(away: np.ndarray, possible: np.ndarray) -> np.ndarray:
-    """Preference for what lies near, ``(rows, most)``; 1 for the nearest of what is possible."""
+    """Return the preference for near notes, ``(rows, most)``; 1 for the nearest possible one."""
     distance = np.where(possible, away**2, np.inf)
     return np.exp(-0.5 * (distance - distance.min(axis=1, keepdims=True)))
 
@@ -113,7 +112,7 @@ def _first_states(
 
 
 class _Plan(NamedTuple):
-    """What a melody is to do at each step, ``(rows, longest)`` each.
+    """The plan of a melody at each step, ``(rows, longest)`` each.
 
     left: steps to the end of the phrase; is_last: whether it is the last phrase; source: the step
     that is copied, -1 where the melody walks; centre: of the arc, in semitones above Sa.
@@ -166,7 +165,7 @@ _ARC = (
     (0.0, 2.0, 7.0), (0.2, 1.0, 6.0), (0.45, 3.0, 9.0), (0.7, 6.0, 12.0), (0.9, 3.0, 9.0),
     (1.0, 1.0, 5.0),
 )  # fmt: skip
-"""Knots of the arc: part of the melody, and between which heights its centre lies there."""
+"""Knots of the arc: fraction of the melody, and the range of heights of its centre there."""
 
 
 def _arc(rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
@@ -181,14 +180,14 @@ def _arc(rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator)
 
 
 AUTHOR_REACH = 5
-"""The author's usual longest reach of a slice to either side, less one."""
+"""The usual longest reach of the author's slices to either side, less one."""
 
 
 def author_melodies(of: RagaRows, longest: int, rng: np.random.Generator) -> Melodies:
-    """String together slices of the ascent or the descent, each in an octave from -2 to 2.
+    """Join slices of the ascent or the descent, each in an octave from -2 to 2.
 
-    The rule of the author's Scala generator (``genSequence`` of RagaExperiments): either line,
-    any place in it, and what lies within 2 to 6 svaras of that place, the place itself included.
+    This is the rule of the author's Scala generator (``genSequence`` of RagaExperiments): either
+    line, any place in it, and 2 to 6 svaras around that place, the place itself included.
     """
     table, lengths = _line_table(of.ragas)
     codes, rows, most = of.codes, len(of.codes), longest // 2 + 1
@@ -210,7 +209,7 @@ def author_melodies(of: RagaRows, longest: int, rng: np.random.Generator) -> Mel
 
 
 def _line_table(ragas: tuple[Raga, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Code and octave of every note of both lines, and the lines' lengths."""
+    """Return code and octave of every note of both lines, and the lines' lengths."""
     lines = [(raga.ascent, raga.descent) for raga in ragas]
     lengths = np.array([[len(line) for line in pair] for pair in lines])
     table = np.zeros((*lengths.shape, lengths.max(), 2), np.int8)

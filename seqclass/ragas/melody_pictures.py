@@ -1,4 +1,4 @@
-"""Melodies to be seen: pitch over time between the lines of their svaras."""
+"""Pictures of melodies: pitch over time between the lines of their svaras."""
 
 import io
 from typing import Any
@@ -13,7 +13,7 @@ from seqclass.ragas.sound import Line, voiced
 from seqclass.ragas.svaras import ABOVE, BELOW, Note
 
 ROW_S, MAX_ROWS = 12.0, 8
-"""Seconds in a row of a picture, and rows at most; what goes on is left out and said so."""
+"""Seconds in a row of a picture, and most rows; the picture says how much is left out."""
 SA = "#c2410c"
 
 

@@ -1,4 +1,4 @@
-"""How melodies move: the figures by which generated and real ones are compared."""
+"""Statistics of how melodies move, to compare generated melodies with real ones."""
 
 from typing import TypedDict
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class MelodyFigures(TypedDict):
-    """What ``melody_statistics`` counts."""
+    """The figures that ``melody_statistics`` returns."""
 
     moves: int
     steps: float
@@ -22,17 +22,17 @@ class MelodyFigures(TypedDict):
 
 
 def melody_statistics(rank: np.ndarray, height: np.ndarray, ends: np.ndarray) -> MelodyFigures:
-    """Figures of melodies that stand one after the other.
+    """Return figures of melodies that are laid end to end.
 
     rank: ``(notes,)`` places in the raga's scale, one step to the next svara, octaves counted;
     height: ``(notes,)`` semitones above the middle Sa; ends: ``(melodies,)`` index after the last
     note of each.
 
-    Shares of all moves: ``steps`` (to the next svara of the scale), ``skips`` (leaving one out),
-    ``repeats``, ``larger``, ``over_octave`` (in semitones). A run is what goes one way; repeats
-    neither end nor lengthen it: ``mean_run``, ``runs_of_one``, and ``run_lengths``, shares of runs
-    of 1 to 8 (and more) moves. ``range``: median, lowest and highest, in semitones.
-    ``octaves``: shares of the lower, the middle and the upper ones.
+    Shares of all moves: ``steps`` (to the next svara of the scale), ``skips`` (over one svara),
+    ``repeats``, ``larger``, ``over_octave`` (in semitones). A run is a sequence of moves in one
+    direction; repeats neither end nor lengthen it: ``mean_run``, ``runs_of_one``, and
+    ``run_lengths``, shares of runs of 1 to 8 (and more) moves. ``range``: median, lowest and
+    highest, in semitones. ``octaves``: shares of the lower, the middle and the upper ones.
     """
     inner = np.ones(len(rank) - 1, bool)
     inner[ends[:-1] - 1] = False
@@ -58,7 +58,7 @@ def melody_statistics(rank: np.ndarray, height: np.ndarray, ends: np.ndarray) ->
 
 
 def run_lengths(rank: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Moves of every run, melody after melody."""
+    """Return the number of moves of every run, melody after melody."""
     found = []
     for piece in np.split(rank, ends[:-1]):
         signs = np.sign(np.diff(piece))
@@ -70,5 +70,5 @@ def run_lengths(rank: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def scale_rank(height: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Places in a scale of distinct semitones above Sa, ascending, octaves counted."""
+    """Return places in a scale of distinct semitones above Sa, ascending, octaves counted."""
     return np.searchsorted(places, height % 12) + len(places) * (height // 12)

@@ -1,7 +1,7 @@
-"""Melodies as the numbers that a classifier is given.
+"""Melodies as numeric series for a classifier.
 
-A composition is one melody; it is cut into windows of its own, which share its tonic and tempo,
-and which are the series of a dataset.
+A composition is one melody. It is cut into windows, which share its tonic and tempo and are the
+series of a dataset.
 """
 
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ from seqclass.synthesis.random_series import (
 )
 
 REFERENCE_HZ = 130.8128
-"""What pitches are measured from where the tonic is unknown: the C below middle C."""
+"""Reference pitch if the tonic is unknown: the C below middle C."""
 
 
 @dataclass(frozen=True)
 class RagaSeriesBlock(Block):
-    """Series of ragas, and what was drawn for them.
+    """Series of ragas, with the composition they were made from.
 
     composition: ``(rows,)`` number of each series' composition; svara, octave: ``(rows, longest)``
-    int8, codes of ``NAMES`` and octaves, of which the first ``n_notes`` ``(rows,)`` count;
-    tonic_hz: ``(rows,)``, where Sa lies after the transposition.
+    int8, codes of ``NAMES`` and octaves, valid in the first ``n_notes`` ``(rows,)`` columns;
+    tonic_hz: ``(rows,)``, pitch of Sa after the transposition.
     """
 
     composition: np.ndarray
@@ -45,13 +45,13 @@ class RagaSeriesBlock(Block):
     tonic_hz: np.ndarray
 
     def cut(self, rows: slice) -> "RagaSeriesBlock":
-        """Some of its series, by their place in it."""
+        """Return a part of the series, by their place in the block."""
         plain = super().cut(rows)
         own = {name: getattr(self, name)[rows] for name in _OWN}
         return RagaSeriesBlock(**vars(plain), **own)
 
     def notations(self) -> list[str]:
-        """Each series as it is written: svaras with their numbers, octaves with their marks."""
+        """Return the notation of each series: svaras with numbers, octaves with marks."""
         marks = [BELOW * n for n in range(4, 0, -1)] + [ABOVE * n for n in range(5)]
         words = np.array([[name + mark for mark in marks] for name in NAMES])
         text = words[self.svara, self.octave + 4]
@@ -66,7 +66,7 @@ def generate_ragas(
 ) -> Iterator[RagaSeriesBlock]:
     """Yield the series ``start .. stop`` of a spec, a block at a time.
 
-    A series' numbers depend on the seed and its own index alone, wherever the range begins or ends.
+    A series depends only on the seed and its own index, wherever the range begins or ends.
     """
     blocks = draw_blocks(partial(_draw_block, spec), _rows(spec), spec.n_series, start, stop)
     yield from blocks  # type: ignore[misc]
@@ -112,7 +112,7 @@ class _Drawn(NamedTuple):
 def _symbols(
     spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
 ) -> _Drawn:
-    """Series of svaras or letters."""
+    """Draw series of svaras or letters."""
     low, high = spec.n_notes
     of = RagaRows(spec.definitions, codes)
     n_notes = rng.integers(low, high + 1, (len(codes), spec.windows))
@@ -133,7 +133,7 @@ def _symbols(
 def _contours(
     spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
 ) -> _Drawn:
-    """Series of cents, windows of contours that are as long as their composition."""
+    """Draw series of cents: windows of contours, which are as long as their composition."""
     total_s, frames = spec.windows * spec.seconds, spec.windows * spec.n_frames
     shortest = 0.5 * spec.svara_s.low / max(spec.kalas)
     unit = _units(spec, len(codes), rng)
@@ -167,7 +167,7 @@ def _melodies(
 
 
 class _Windows:
-    """How compositions ``(many, longest)`` are cut into series ``(many * windows, high)``."""
+    """Windows that cut compositions ``(many, longest)`` into series ``(many * windows, high)``."""
 
     def __init__(self, n_notes: np.ndarray, high: int) -> None:
         first = np.cumsum(n_notes, axis=1) - n_notes
@@ -181,11 +181,11 @@ class _Windows:
 
 
 MEAN_UNITS = 1.25
-"""About how many units a svara lasts."""
+"""Approximate length of a svara, in units."""
 
 
 def _units(spec: RagaSpec, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Seconds of a svara of one unit in each composition."""
+    """Draw the seconds of a svara of one unit in each composition."""
     kala = np.array(spec.kalas)[rng.integers(0, len(spec.kalas), rows)]
     return spec.svara_s.draw(rng, (rows,)) / kala
 
@@ -193,7 +193,7 @@ def _units(spec: RagaSpec, rows: int, rng: np.random.Generator) -> np.ndarray:
 def _durations(
     of: RagaRows, melodies: Melodies, unit: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Seconds of every svara: jiva svaras and ends of phrases are long, others a unit or half."""
+    """Return seconds of every svara: jiva svaras and ends of phrases are long."""
     chance = rng.random(melodies.svara.shape)
     jiva = np.array([[name in raga.jiva.split() for name in NAMES] for raga in of.ragas])
     units = np.where(chance < 0.25, 0.5, 1.0)
@@ -209,7 +209,7 @@ def _transcribed(
     n_notes: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Svara, octave and seconds with a transcript's faults, and how many there are of each."""
+    """Add a transcript's errors; returns svara, octave, seconds, and counts of notes."""
     svara, octave, seconds = notes
     chance, side = rng.random((2, *svara.shape))
     lower, upper = _neighbours(spec.definitions)
@@ -236,7 +236,7 @@ def _transcribed(
 
 
 def _neighbours(ragas: tuple[Raga, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The svara below and above every one in each raga, ``(ragas, 16, 2)``: code, octaves on."""
+    """Return the svaras below and above in each raga, ``(ragas, 16, 2)``: code, octave shift."""
     lower, upper = np.zeros((2, len(ragas), len(NAMES), 2), np.int8)
     for r, raga in enumerate(ragas):
         scale = [NAMES.index(name) for name in raga.svaras]
@@ -253,7 +253,7 @@ def _channels(
     shift: np.ndarray,
     seconds: np.ndarray,
 ) -> np.ndarray:
-    """``(rows, longest, channels)`` float32, in the order of ``spec.channels``."""
+    """Return ``(rows, longest, channels)`` float32, in the order of ``spec.channels``."""
     if spec.representation == LETTERS:
         columns = [LETTER_CODES[svara], octave]
     else:

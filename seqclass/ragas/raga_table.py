@@ -1,11 +1,11 @@
-"""The ragas that are shipped, the sets that are named, and how names are found.
+"""The shipped ragas, the named sets of ragas, and the look-up of names.
 
 Lines are those on which the lists of Wikipedia (929 ragas), PyCarnatic and ragavardhini agree, and
-real notation where there is some; where they differ, the form of the notation stands. Foreign
-svaras and phrases come from the same notation and the phrase lists of the ragas. A svara that the
-ascent lacks may be touched in a turn such as R G R, as it is in the notation of Sri, Saveri,
-Malahari, Dhanyasi and Khamas; in that of Arabhi it is not, nor here. Jiva and
-nyasa are those of common teaching; where none are given, phrases end on S, and P or else M.
+real notation if there is some; where they differ, the notation decides. Foreign svaras and phrases
+come from the same notation and the phrase lists of the ragas. A svara that the ascent lacks may be
+touched in a turn such as R G R if the notation does so (Sri, Saveri, Malahari, Dhanyasi and Khamas,
+but not Arabhi). Jiva and nyasa follow common teaching; without them, phrases end on S, and P or
+else M.
 """
 
 import difflib
@@ -217,7 +217,7 @@ TABLE = (
     _raga("Simhendramadhyamam", 57, "S R2 G2 M2 P D1 N3 S", jiva="G2 M2 N3", nyasa="S G2 P"),
     _raga("Dharmavati", 59, "S R2 G2 M2 P D2 N3 S", jiva="G2 M2 N3", nyasa="S G2 P"),
 )  # fmt: skip
-"""One raga a name; ``all`` means these."""
+"""The shipped ragas, one per name; the set ``all`` contains these."""
 
 VARIANTS = (
     _raga("Sri without PDNP", 22, "S R2 M1 P N2 S", "S N2 P M1 R2 G2 R2 S", jiva="R2 N2",
@@ -225,7 +225,7 @@ VARIANTS = (
           phrases=("R2 G2 R2 S", "P N2 S' R2' G2' R2' S'", "N2 P M1 R2 G2 R2 S")),
     _raga("Viravasantam vakra", 24, "S G2 R2 G2 M1 P S", "S N3 D3 P M1 G2 R2 S", nyasa="S P"),
 )  # fmt: skip
-"""Other forms of ragas above: that of set B1, and the ascent that the author wrote down."""
+"""Variants of ragas in the table: that of set B1, and the ascent that the author wrote down."""
 
 SETS: dict[str, tuple[str, ...]] = {
     "author": ("Kharaharapriya", "Ritigowla", "Revati", "Sri", "Vakulabharanam", "Vagadhisvari",
@@ -253,12 +253,12 @@ SETS: dict[str, tuple[str, ...]] = {
     "B13": ("Nata", "Chalanata"),
     "all": tuple(raga.name for raga in TABLE),
 }  # fmt: skip
-"""Ragas that go together: A are the same on paper, B have the same pitches in another order."""
+"""Named sets of ragas: A are equal on paper, B have the same pitches in another order."""
 
 
 @cache
 def known_ragas() -> dict[str, Raga]:
-    """Ragas by their folded names and aliases; a melakarta that the table lacks by its own."""
+    """Return ragas by folded names and aliases, including melakartas not in the table."""
     shipped = (*TABLE, *VARIANTS)
     check_distinct(shipped)
     parents = (melakarta(number) for number in range(1, len(MELAS) + 1))
@@ -269,7 +269,7 @@ def known_ragas() -> dict[str, Raga]:
 
 
 def find_raga(name: str) -> Raga:
-    """The raga of a name in any usual spelling."""
+    """Return the raga of a name in any usual spelling."""
     known = known_ragas()
     if folded(name) in known:
         return known[folded(name)]
@@ -282,7 +282,7 @@ def find_raga(name: str) -> Raga:
 
 
 def choose_ragas(chosen: Iterable[str | Raga]) -> tuple[Raga, ...]:
-    """Ragas by names, names of sets and definitions, each once."""
+    """Return ragas by names, names of sets and definitions, each once."""
     found: dict[str, Raga] = {}
     for item in chosen:
         members = SETS.get(item, (item,)) if isinstance(item, str) else (item,)

@@ -1,4 +1,4 @@
-"""Melodies to be heard: a line of pitch as samples over a drone, and as a standard MIDI file.
+"""Sound of melodies: a pitch line as samples over a drone, and as a standard MIDI file.
 
 A line is cents above Sa at a steady rate, NaN where nothing sounds.
 """
@@ -11,32 +11,32 @@ import numpy as np
 
 SAMPLE_HZ = 22_050
 FRAME_HZ = 100.0
-"""Rate of a line that is made of svaras."""
+"""Frames per second of a line that is made of svaras."""
 GAP_S = 0.03
-"""Silence by which one svara is told from the next."""
+"""Seconds of silence that separate one svara from the next."""
 TICKS_PER_S = 960
-"""480 ticks to a quarter of half a second, a MIDI file's own tempo."""
+"""MIDI ticks per second: 480 to a quarter note of half a second, MIDI's default tempo."""
 BEND_SEMITONES = 24
 MELODY, DRONE = 0, 1
 FLUTE, SITAR = 73, 104
-"""Programs of General MIDI, from 0."""
+"""General MIDI program numbers, from 0."""
 _BREATH_S, _PLUCK_S, _RING_S = 0.02, 0.9, 3.2
 
 
 class Line(NamedTuple):
-    """cents: ``(frames,)`` above Sa, NaN where nothing sounds; rate_hz: frames a second."""
+    """A pitch line. cents: ``(frames,)`` above Sa, NaN where silent; rate_hz: frames a second."""
 
     cents: np.ndarray
     rate_hz: float
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Length in seconds."""
         return len(self.cents) / self.rate_hz
 
 
 def line_of_svaras(heights: np.ndarray, seconds: np.ndarray) -> Line:
-    """Svaras, in semitones above Sa, one after the other, each with a gap at its end."""
+    """Build a line from svaras, in semitones above Sa, each with a gap at its end."""
     frames = np.maximum(np.rint(seconds * FRAME_HZ).astype(int), 6)
     cents = np.repeat(100.0 * heights, frames)
     ends = np.cumsum(frames)
@@ -46,14 +46,14 @@ def line_of_svaras(heights: np.ndarray, seconds: np.ndarray) -> Line:
 
 
 def voiced(line: Line) -> list[slice]:
-    """Stretches of frames in which something sounds."""
+    """Return the stretches of frames in which something sounds."""
     sounding = np.concatenate([[False], np.isfinite(line.cents), [False]])
     edges = np.flatnonzero(np.diff(sounding.astype(int)))
     return [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def samples(line: Line, tonic_hz: float, fifth: float = 7.0) -> np.ndarray:
-    """A flute-like voice over a tanpura, ``(samples,)`` int16 at ``SAMPLE_HZ``.
+    """Render a flute-like voice over a tanpura, ``(samples,)`` int16 at ``SAMPLE_HZ``.
 
     fifth: semitones above Sa of the drone's other string, 7 for Pa or 5 for Ma.
     """
@@ -81,7 +81,7 @@ def _voice(line: Line, tonic_hz: float, n: int) -> np.ndarray:
 
 
 def _drone(tonic_hz: float, fifth: float, n: int) -> np.ndarray:
-    """Four strings in turn: the fifth below, Sa twice, and the Sa an octave below."""
+    """Render four strings in turn: the fifth below, Sa twice, and the Sa an octave below."""
     time = np.arange(int(_RING_S * SAMPLE_HZ)) / SAMPLE_HZ
     out = np.zeros(n + len(time) + int(4 * _PLUCK_S * SAMPLE_HZ))
     strings = [_string(tonic_hz * 2 ** ((s - 12) / 12), time) for s in (fifth, 12.0, 12.0, 0.0)]
@@ -92,7 +92,7 @@ def _drone(tonic_hz: float, fifth: float, n: int) -> np.ndarray:
 
 
 def _string(hz: float, time: np.ndarray) -> np.ndarray:
-    """A plucked string whose high partials bloom after the pluck, as on a tanpura's bridge."""
+    """Render a plucked string whose high partials swell late, as on a tanpura's bridge."""
     tone = np.zeros(len(time))
     for partial in range(1, 13):
         if partial * hz < SAMPLE_HZ / 2:
@@ -106,7 +106,8 @@ Event = tuple[int, int, bytes]
 
 
 def midi_file(line: Line, tonic_hz: float, title: str, fifth: float = 7.0) -> bytes:
-    """A standard MIDI file, format 0: the line on channel 1, bent to its pitches, and a drone.
+    """Return a standard MIDI file, format 0: the line on channel 1, bent to its pitches, and a
+    drone.
 
     Each stretch that sounds is one note; its key is the nearest to the stretch's middle pitch.
     """
@@ -171,7 +172,7 @@ def _meta(kind: int, content: bytes) -> bytes:
 
 
 def _variable(number: int) -> bytes:
-    """A number in groups of seven bits, the form of lengths and times in MIDI files."""
+    """Encode a number in groups of seven bits, as MIDI files encode lengths and times."""
     groups = [number & 0x7F]
     while number := number >> 7:
         groups.append(0x80 | (number & 0x7F))

@@ -1,7 +1,7 @@
-"""The sixteen svaras on their twelve places, the signs of their octaves, the 72 melakartas.
+"""The sixteen svaras on their twelve places, the marks of octaves, and the 72 melakartas.
 
-A place (0 to 11 semitones above Sa) is not a name: R2 and G1 share a place, and a raga says which
-of the two it means.
+A place (0 to 11 semitones above Sa) is not a name: R2 and G1 share a place, and the raga decides
+which of the two is meant.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ PLACES = {
 """Semitones above Sa of every svara."""
 LETTERS = "SRGMPDN"
 ABOVE, BELOW = "'", ","
-"""Marks behind a svara: one for each octave above or below the middle one."""
+"""Marks after a svara, one for each octave above or below the middle one."""
 
 _LOWER = ("R1 G1", "R1 G2", "R1 G3", "R2 G2", "R2 G3", "R3 G3")
 _UPPER = ("D1 N1", "D1 N2", "D1 N3", "D2 N2", "D2 N3", "D3 N3")
@@ -54,12 +54,12 @@ class Note(NamedTuple):
         return self.svara + (ABOVE * self.octave if self.octave > 0 else BELOW * -self.octave)
 
     def raised(self, octaves: int) -> "Note":
-        """The same svara some octaves higher, or lower where ``octaves`` is negative."""
+        """Return the same svara some octaves higher, or lower if ``octaves`` is negative."""
         return Note(self.svara, self.octave + octaves)
 
 
 def read_note(text: str) -> Note:
-    """A note as it is written: ``G3``, ``S'`` an octave higher, ``N2,`` an octave lower."""
+    """Read a note as it is written: ``G3``, ``S'`` an octave higher, ``N2,`` an octave lower."""
     svara = text.rstrip(ABOVE + BELOW)
     marks = text[len(svara) :]
     if svara not in PLACES:
@@ -71,15 +71,15 @@ def read_note(text: str) -> Note:
 
 
 def read_notes(text: str) -> tuple[Note, ...]:
-    """Notes of a text, svaras separated by blanks; ValueError names the one that is none."""
+    """Read svaras that are separated by blanks; ValueError names the first that is invalid."""
     return tuple(read_note(word) for word in text.split())
 
 
 def mela_svaras(number: int) -> tuple[str, ...]:
-    """The seven svaras of melakarta 1 to 72.
+    """Return the seven svaras of melakarta 1 to 72.
 
-    M1 up to 36 and M2 from 37 on; within each half a chakra of six shares R and G, and the place
-    in the chakra gives D and N.
+    M1 up to 36 and M2 from 37 on; within each half a chakra of six shares R and G, and the place in
+    the chakra gives D and N.
     """
     if not 1 <= number <= len(MELAS):
         raise ValueError(f"there are melas 1 to {len(MELAS)}, not {number}; correct the number")
