@@ -1,4 +1,4 @@
-"""What becomes of an import that breaks the contract of the rows before it."""
+"""Actions for rows of an import that break the contract of the dataset."""
 
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -12,13 +12,12 @@ Flaw = Literal["refuse", "quarantine"]
 class Policy:
     """An action for every kind of violation.
 
-    Of whole files: new_column, missing_column; other_unit: a channel whose middle values have
-    moved or spread as another unit would; missing_rate: more holes in a channel.
-    Of series: new_class; out_of_range; frozen: constant in a channel for more than
-    twice as long as it is in nearly all series; holes: more of the series is missing than of any
-    before; length; duplicate_id: the id of another series
-    with other content; infinite.
-    most_quarantined: share of the series, in [0, 1], above which the import is refused after all.
+    Of whole files: new_column, missing_column; other_unit: a channel whose median or spread has
+    changed as if the unit had; missing_rate: more missing values in a channel. Of series:
+    new_class; out_of_range; frozen: constant in a channel for more than twice as long as in nearly
+    all series; holes: a larger share of the series is missing than ever before; length;
+    duplicate_id: the id of another series with other content; infinite. most_quarantined: share of
+    the series, in [0, 1], above which the whole import is refused.
     """
 
     new_column: Whole = "refuse"
@@ -48,7 +47,7 @@ class Policy:
             )
 
     def action(self, kind: str) -> str:
-        """What is done with rows of a kind: ``accept``, ``quarantine`` or ``refuse``."""
+        """Return the action for a kind of violation: ``accept``, ``quarantine`` or ``refuse``."""
         return getattr(self, kind)
 
 
@@ -57,11 +56,11 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     for f in fields(Policy)
     if f.type is not float
 }
-"""The kinds of violations and what each may be answered with."""
+"""The kinds of violations and the actions that each allows."""
 
 
 def policy_of(choices: list[str]) -> Policy:
-    """The policy with the given choices, each ``kind=action``."""
+    """Return the policy with the given choices, each ``kind=action``."""
     chosen: dict[str, str] = {}
     for choice in choices:
         kind, _, action = choice.partition("=")

@@ -1,4 +1,4 @@
-"""What the rows of a dataset are like, found as they pass, so that later rows can be compared."""
+"""The contract of a dataset: statistics of its rows, with which later rows are compared."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 
 FROZEN_STEPS = 5
-"""Observed values from which on a series that never changes counts as frozen."""
+"""Observed values from which on a constant series counts as frozen."""
 STUCK_FACTOR = 2
-"""How many times longer than in nearly all series a channel that is frozen stays as it is."""
+"""Factor on the longest constant stretch of nearly all series, above which a channel is frozen."""
 NEARLY_ALL = 0.95
 STATES = 8
-"""Levels up to which a channel is one of states (on, off), which may last for a whole series."""
+"""Most distinct levels of a channel of states (on, off), which may last for a whole series."""
 BINS = 2**16
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel's finite values and holes; numbers are None where nothing was observed.
+    """Statistics of a channel's finite values and missing ones; None if nothing was observed.
 
-    quartiles: within 1% of the value. missing: share of all values. most_missing: the largest
-    share in one series. frozen: series that never change. still: observed values for which nearly
-    all series stay unchanged at most; None where the channel is one of states.
+    quartiles: within 1% of the value. missing: share of all values. most_missing: the largest share
+    in one series. frozen: number of series that never change. still: most observed values for which
+    nearly all series stay unchanged; None if the channel holds states.
     """
 
     low: float | None
@@ -35,7 +35,7 @@ class Channel:
     still: int | None
 
     def is_stuck(self, series: "SeriesValues") -> np.ndarray:
-        """Which series ``(n,)`` are frozen: unchanged for longer than nearly all ever are."""
+        """Mark series ``(n,)`` that are unchanged for longer than nearly all ever are."""
         if self.still is None:
             return np.zeros(len(series.frozen), dtype=bool)
         return series.frozen & (series.seen > STUCK_FACTOR * self.still) & ~series.infinite
@@ -52,8 +52,11 @@ class Contract:
 
 
 def contract_from(stored: Mapping[str, Any]) -> Contract:
-    """A contract out of the JSON that ``dataclasses.asdict`` made of it; older ones do not say how
-    long a channel stays unchanged, only whether it ever did for a whole series."""
+    """Read a contract from the JSON that ``dataclasses.asdict`` made of it.
+
+    Older contracts do not say how long a channel stays unchanged, only whether it ever did for a
+    whole series.
+    """
     channels = {
         name: Channel(**{"still": None if channel["frozen"] else 0, **channel})
         for name, channel in stored["channels"].items()
@@ -63,9 +66,12 @@ def contract_from(stored: Mapping[str, Any]) -> Contract:
 
 @dataclass(frozen=True)
 class SeriesValues:
-    """One channel of some series, an entry each: extremes (NaN where nothing was observed),
-    share of missing values, whether it never changes, whether it is infinite anywhere, how many
-    values were observed, and how many of them one after the other are the same."""
+    """Statistics of one channel, an entry for each series.
+
+    They are: extremes (NaN if nothing was observed), share of missing values, whether it never
+    changes, whether it is infinite anywhere, number of observed values, and the most consecutive
+    equal ones.
+    """
 
     low: np.ndarray
     high: np.ndarray
@@ -77,7 +83,7 @@ class SeriesValues:
 
 
 def describe(values: np.ndarray, lengths: np.ndarray) -> SeriesValues:
-    """Look at series laid end to end.
+    """Describe series that are laid end to end.
 
     values: float32, as many as the lengths add up to; lengths: ``(n,)``, each at least 1.
     """
@@ -96,7 +102,7 @@ def describe(values: np.ndarray, lengths: np.ndarray) -> SeriesValues:
 
 
 def _longest_runs(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The most observed values one after the other that are the same, of every series ``(n,)``."""
+    """Return the most consecutive equal observed values of every series ``(n,)``."""
     series = np.repeat(np.arange(len(lengths)), lengths)[~np.isnan(values)]
     known, longest = values[~np.isnan(values)], np.zeros(len(lengths), dtype=np.int64)
     if len(known):
@@ -107,7 +113,7 @@ def _longest_runs(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 class Profile:
-    """Gathers a contract from rows that come in pieces of any size."""
+    """Builder of a contract from rows that come in pieces of any size."""
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
@@ -118,9 +124,9 @@ class Profile:
     def add(
         self, lengths: np.ndarray, labels: Iterable[str | None], channels: dict[str, np.ndarray]
     ) -> dict[str, SeriesValues]:
-        """Take series in: their lengths ``(n,)``, labels, and each channel's values end to end.
+        """Add series: their lengths ``(n,)``, labels, and each channel's values end to end.
 
-        Returns what ``describe`` says of each channel.
+        Returns the result of ``describe`` for each channel.
         """
         if not len(lengths):
             return {}
@@ -134,7 +140,7 @@ class Profile:
         return described
 
     def contract(self) -> Contract:
-        """What the rows so far are like; ValueError where there are none."""
+        """Return the contract of the rows so far; ValueError if there are none."""
         if not self.lengths:
             raise ValueError("rows: expected at least one series, got none; check the input")
         return Contract(
@@ -145,7 +151,7 @@ class Profile:
         )
 
     def stuck(self) -> dict[str, int]:
-        """How many of the series are frozen in a channel that moves in nearly all of them."""
+        """Count by channel the series that are frozen where nearly all of them move."""
         counts = {name: channel.n_stuck() for name, channel in self.channels.items()}
         return {name: count for name, count in counts.items() if count}
 
@@ -186,14 +192,14 @@ class _ChannelProfile:
         )
 
     def n_stuck(self) -> int:
-        """Series that are frozen, by what all of them together are like."""
+        """Count the frozen series, judged by the statistics of all of them."""
         still = self._still()
         if still is None:
             return 0
         return sum(n for seen, n in self.flat.items() if seen > STUCK_FACTOR * still)
 
     def _still(self) -> int | None:
-        """Observed values for which nearly all series stay unchanged at most."""
+        """Return the most observed values for which nearly all series stay unchanged."""
         if len(self.levels) <= STATES:
             return None
         left = NEARLY_ALL * self.runs.total()
@@ -211,21 +217,21 @@ class _ChannelProfile:
 
 
 def _bins(values: np.ndarray) -> np.ndarray:
-    """The upper half of each float32's bits, so turned that bins ascend with the values."""
+    """Return the upper half of each float32's bits, mapped so that bins ascend with the values."""
     bits = values.astype(np.float32, copy=False).view(np.uint32)
     negative = bits >> 31 == 1
     return (np.where(negative, ~bits, bits | np.uint32(1 << 31)) >> 16).astype(np.int64)
 
 
 def _values(bins: np.ndarray) -> np.ndarray:
-    """The middle of each bin."""
+    """Return the middle of each bin."""
     turned = (bins.astype(np.uint32) << 16) | np.uint32(1 << 15)
     negative = turned >> 31 == 0
     return np.where(negative, ~turned, turned ^ np.uint32(1 << 31)).view(np.float32)
 
 
 def stuck_lines(profile: Profile) -> list[str]:
-    """What is to be said of series that are frozen in one channel, a line a channel."""
+    """Return a warning line for each channel in which series are frozen."""
     return [
         f"{count:,} series are frozen in channel {name!r}, which moves in nearly all others: was "
         "the sensor stuck? Later imports set such series aside"

@@ -1,4 +1,4 @@
-"""What an import reads and what it holds the rows to, and its rehearsal, which stores nothing."""
+"""The spec of an import, the rules for its rows, and a rehearsal that stores nothing."""
 
 import os
 import tempfile
@@ -20,11 +20,11 @@ from seqclass.store.root import Root, open_root
 
 @dataclass(frozen=True)
 class ArrivalSpec:
-    """How files that arrive are read, and when they are taken for whole.
+    """Settings for files that arrive: how they are read, and when they count as complete.
 
-    policy: what becomes of rows that break the dataset's contract; a file that it refuses goes to
+    policy: actions for rows that break the dataset's contract; a file that it refuses goes to
     quarantine whole. quiet_s: seconds for which a file must not have changed. patience_s: seconds
-    after which a file whose end is still missing is set aside. limits: what a file may hold.
+    after which a file without an end is set aside. limits: bounds on what a file may hold.
     """
 
     columns: ColumnNames = field(default_factory=ColumnNames)
@@ -43,11 +43,11 @@ class ArrivalSpec:
 
 @dataclass(frozen=True)
 class ImportSpec:
-    """What to read: files or folders, an official test split, and the columns' names.
+    """Files or folders to import, an official test split, and the columns' names.
 
-    policy: what becomes of rows that break the contract of the newest version of the name.
-    append: add the rows to that version. new_contract: do not look at its contract. limits: what
-    a file may hold.
+    policy: actions for rows that break the contract of the newest version of the name. append: add
+    the rows to that version. new_contract: ignore its contract. limits: bounds on what a file may
+    hold.
     """
 
     paths: tuple[str, ...]
@@ -60,21 +60,21 @@ class ImportSpec:
 
     @property
     def keeps_infinite(self) -> bool:
-        """Whether infinite values are read, for the policy to judge."""
+        """Whether infinite values are read and left to the policy."""
         return self.policy.infinite != "refuse"
 
     def files(self) -> tuple[list[str], list[str]]:
-        """The files to read, folders replaced by those in them, and those of the test split."""
+        """Return the files to read, with folders expanded, and those of the test split."""
         return expand(list(self.paths), "PATH"), expand(list(self.test_paths), "--test")
 
     def beside(self, parent: Dataset | None) -> "ImportSpec":
-        """The same, read as the files of the version were that the rows are added to."""
+        """Return the spec with the reading options of the version to which the rows are added."""
         told = names_of(parent.manifest) if parent else ColumnNames()
         return replace(self, columns=self.columns.merge(told))
 
 
 def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:
-    """What the rows are held to, and the version they are added to."""
+    """Return the rules for the rows, and the version to which they are added."""
     if not committed_versions(root, name) or (spec.new_contract and not spec.append):
         return ValidationContext(spec.policy), None
     latest = open_dataset(root, name)
@@ -85,7 +85,7 @@ def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext
 
 
 def tables_of(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iterator[pa.Table]:
-    """The rows of all files in their order, with their split where there are test files."""
+    """Yield the rows of all files in order; if there are test files, each row names its split."""
     kept, train = spec.keeps_infinite, "train" if test_paths else None
     with IsolatedReader() as reader:
         yield from reader.read_files(paths, spec.columns, train, kept, spec.limits)
@@ -93,7 +93,7 @@ def tables_of(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iter
 
 
 def check_trainable(found: Contract, n_series: int) -> None:
-    """Refuse what can never be trained on as it stands; series without any label may be scored."""
+    """Refuse a dataset that can't be trained on; series without any label may still be scored."""
     classes = list(found.classes)
     if all(channel.low is None for channel in found.channels.values()):
         raise ValueError(
@@ -109,17 +109,17 @@ def check_trainable(found: Contract, n_series: int) -> None:
 
 
 def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]:
-    """The same tables, after a profile has seen their rows."""
+    """Pass tables on after adding their rows to a profile."""
     for table in tables:
         add_rows(profile, table)
         yield table
 
 
 def rehearse(root: Root, name: str, spec: ImportSpec) -> None:
-    """Refuse with ValueError what an import would refuse, and store nothing.
+    """Refuse with ValueError everything that an import would refuse; nothing is stored.
 
-    Small files are read whole and held to everything that an import holds them to; of large ones,
-    or beside a large dataset, each file's beginning is read.
+    Small files are read whole and checked as in an import; of large ones, or beside a large
+    dataset, only each file's beginning is read.
     """
     check_parent(root, name, spec.append)
     paths, test_paths = spec.files()

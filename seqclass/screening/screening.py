@@ -1,4 +1,4 @@
-"""New rows beside the rows that are there: which pass, which are set aside, what is refused."""
+"""Comparison of new rows with existing ones: which pass, are quarantined, or are refused."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,28 +25,28 @@ from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex, find_lookal
 from seqclass.store.rows import channels_of, check_form, dataset_schema
 
 LENGTH_FACTOR = 2
-"""How many times shorter or longer than any before a series may be."""
+"""Factor by which a series may be shorter or longer than all before."""
 RANGE_MARGIN = 0.5
-"""How far beyond the extremes a value may lie, in units of the range between them."""
+"""How far beyond the extremes a value may lie, as a fraction of the range between them."""
 HOLES_MARGIN = 0.1
 RATE_MARGIN = 0.05
 UNIT_FACTOR = 5.0
 """Ratio of the spreads (between quartiles) from which on two units differ."""
 UNIT_REACH = 2.0
-"""Ratio that the ranges must have too: where a channel is on for another share of the time, its
-quartiles jump between two levels, and its extremes stay."""
+"""Ratio that the ranges must have too. If a channel is on for another share of the time, its
+quartiles jump between two levels while its extremes stay."""
 UNIT_SHIFT = 3.0
 """Shift of the median, in units of the larger spread, from which on two units differ; one of the
 medians must be beyond the other's extremes."""
 UNIT_SERIES = 5
-"""Series from which on the middle of the values says something about their unit."""
+"""Number of series from which on the median says something about the unit."""
 RESOLUTION = 1 / 64
-"""Spread up to which quartiles can't tell values apart, in units of the median."""
+"""Spread up to which quartiles can't distinguish values, in units of the median."""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A kind of the policy, what is wrong in words, and the series concerned ``(n,)`` of bool."""
+    """A violation: its kind, a description, and the series concerned, bool ``(n,)``."""
 
     kind: str
     what: str
@@ -54,7 +54,7 @@ class Violation:
 
 
 def column_violations(known: Iterable[str], columns: Iterable[str]) -> list[tuple[str, str]]:
-    """Kinds and names of columns that came or went."""
+    """Return kind and name of each column that is new or missing."""
     known, found = list(known), list(columns)
     new = [("new_column", name) for name in found if name not in known]
     gone = [("missing_column", name) for name in known if name not in found]
@@ -110,7 +110,7 @@ def _allowed(low: float, high: float) -> tuple[float, float]:
 
 
 def whole_violations(contract: Contract, found: Contract) -> list[tuple[str, str]]:
-    """Kinds and words of what only all new rows together show."""
+    """Return kind and description of the violations that only all new rows together show."""
     shared = [name for name in contract.channels if name in found.channels]
     violations = []
     for name in shared:
@@ -139,7 +139,7 @@ def _other_unit(old: Channel, new: Channel) -> str | None:
 
 
 def _is_scaled(spread: float, reach: float) -> bool:
-    """Whether spread and range have both grown, or both shrunk, by these factors as a unit does."""
+    """Check whether spread and range both grew, or both shrank, as by a change of unit."""
     if spread < 1:
         spread, reach = 1 / spread, 1 / reach
     return spread >= UNIT_FACTOR and reach >= UNIT_REACH
@@ -157,7 +157,7 @@ EXAMPLES = 5
 
 
 class Tally:
-    """Series per kind of violation, the ids of the first of them, and what was wrong with those."""
+    """Counts of series by kind of violation, with the first ids and descriptions of each."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -165,7 +165,7 @@ class Tally:
         self.words: dict[str, str] = {}
 
     def add(self, kind: str, ids: Iterable[str], what: str) -> None:
-        """Count series by their ids; ``what`` was wrong is told of the first of a kind."""
+        """Count series by their ids; the description ``what`` is kept for the first of a kind."""
         ids = list(ids)
         self.counts[kind] += len(ids)
         self.words.setdefault(kind, what)
@@ -188,7 +188,7 @@ EXPECTED = {
 
 
 def contract_of(dataset: Dataset) -> Contract:
-    """The stored contract, or that of the rows where a version was made without one."""
+    """Return the stored contract, or compute it if a version has none."""
     stored = dataset.manifest.get("contract")
     if stored is not None:
         return contract_from(stored)
@@ -199,21 +199,21 @@ def contract_of(dataset: Dataset) -> Contract:
 
 
 def add_rows(profile: Profile, table: pa.Table) -> None:
-    """Let a profile see the rows of a table."""
+    """Add the rows of a table to a profile."""
     lengths = table["n_steps"].to_numpy()
     profile.add(lengths, table["label"].to_pylist(), _values(table))
 
 
 def _values(table: pa.Table) -> dict[str, np.ndarray]:
-    """Each channel's float32 values, series end to end."""
+    """Return each channel's float32 values, series end to end."""
     return {name: pc.list_flatten(table[name]).to_numpy() for name in channels_of(table.schema)}
 
 
 @dataclass(frozen=True)
 class ValidationContext:
-    """What new rows are held to: columns and contract of ``ref``, None where there is none yet.
+    """The rules for new rows: columns and contract of ``ref``, None if there is none yet.
 
-    append: the rows are to stand beside those of ``ref``, so columns can't differ.
+    append: the rows are added to those of ``ref``, so the columns must be equal.
     """
 
     policy: Policy
@@ -225,7 +225,7 @@ class ValidationContext:
 
 @dataclass
 class Screening:
-    """Passes rows on, sets others aside, and counts."""
+    """A filter that passes rows on, quarantines others, and counts both."""
 
     terms: ValidationContext
     quarantine: Quarantine
@@ -238,7 +238,7 @@ class Screening:
     classes: set[str] = field(default_factory=set)
 
     def passing(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """The rows that stay; ValueError, once all were seen, where the policy refuses them."""
+        """Yield the rows that pass; ValueError, after the last row, if the policy refuses them."""
         found: Profile | None = None
         for table in tables:
             schema = dataset_schema(table.schema)
@@ -258,7 +258,7 @@ class Screening:
 
     @property
     def rejected(self) -> int:
-        """Series that were set aside or refused; repeats of known ones are none of them."""
+        """Number of series that were quarantined or refused, without repeats of existing ones."""
         return self.seen - self.kept - self.repeats
 
     def _screened(self, table: pa.Table, found: Profile) -> pa.Table:
@@ -292,7 +292,7 @@ class Screening:
     def _sorted_out(
         self, ids: pa.ChunkedArray, violations: list[Violation]
     ) -> tuple[np.ndarray, dict[int, str]]:
-        """Which rows do not stay ``(n,)``, and why."""
+        """Mark the rows that do not pass ``(n,)``, and give the reasons."""
         aside, reasons = np.zeros(len(ids), dtype=bool), dict[int, list[str]]()
         for kind in dict.fromkeys(violation.kind for violation in violations):
             own = [violation for violation in violations if violation.kind == kind]
@@ -329,7 +329,7 @@ class Screening:
 
 
 def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
-    """Refuse rows that can't stand beside the others, or have other columns than those."""
+    """Refuse rows that can't be added to the others, or whose columns differ."""
     known = terms.columns
     if known is None:
         return
@@ -359,7 +359,7 @@ def _check_whole(terms: ValidationContext, found: Contract) -> None:
 
 
 def _check_names(terms: ValidationContext, classes: set[str]) -> None:
-    """Refuse classes too many for a dataset, and new ones that look like others."""
+    """Refuse too many classes for a dataset, and new classes that look like existing ones."""
     known = set(terms.contract.classes) if terms.contract else set()
     check_number_of_classes(known | classes)
     if alike := find_lookalikes(sorted(classes - known), known):
@@ -370,12 +370,12 @@ def _check_names(terms: ValidationContext, classes: set[str]) -> None:
 
 
 def _rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
-    """The marked rows ``(n,)``; the table itself where all are."""
+    """Return the marked rows ``(n,)``; the table itself if all are marked."""
     return table if rows.all() else table.filter(pa.array(rows))
 
 
 def counts_of(*screenings: Screening) -> SetAside:
-    """What is told of the rows that did not stay; ``quarantine``: where the first of them lie."""
+    """Return the counts of rows that did not pass; ``quarantine``: where the first of them lie."""
     quarantined = sum((one.quarantined.counts for one in screenings), Counter[str]())
     places = (one.quarantine.place for one in screenings)
     return {
