@@ -9,17 +9,17 @@ from seqclass.synthesis.random_series import Normal, Uniform
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 
 FIRST_WEEKS = 4
-"""Weeks that are quiet in every scenario, so that there is something to compare with."""
+"""Number of quiet weeks at the start of every scenario, for comparison."""
 
 
 @dataclass(frozen=True)
 class ArrivalWeek:
-    """What one week brings.
+    """The rows that one week brings.
 
-    level: added to every value, in sigmas of the noise. turned: whether a sensor was mounted the
-    other way round. shuffled: whether labels were mixed up. late: whether the rows come two weeks
-    later. down: whether server and worker are. by_hand: a person promotes the refused challenger,
-    and takes that back a week later.
+    level: added to every value, in sigmas of the noise. turned: a sensor was mounted the other way
+    round. shuffled: labels were mixed up. late: the rows come two weeks later. down: server and
+    worker are down. by_hand: a person promotes the refused challenger and reverts that a week
+    later.
     """
 
     level: float = 0.0
@@ -57,7 +57,7 @@ def _slow(week: int) -> ArrivalWeek:
 
 
 def _story(week: int) -> ArrivalWeek:
-    """A bit of everything; what has changed stays changed."""
+    """Return a week of the scenario with every kind of event; changes persist."""
     changed = ArrivalWeek(turned=week >= 9)
     own = {
         3: replace(changed, shuffled=True, by_hand=True),
@@ -76,12 +76,14 @@ SCENARIOS: dict[str, Callable[[int], ArrivalWeek]] = {
     "outage": lambda week: ArrivalWeek(down=week in (FIRST_WEEKS + 1, FIRST_WEEKS + 2)),
     "story": _story,
 }
-"""What each week brings, by scenario; weeks count from 1."""
+"""The events of each week by scenario; weeks count from 1."""
 
 
 def draw_week(spec: ScenarioSpec, number: int, week: ArrivalWeek) -> tuple[np.ndarray, np.ndarray]:
-    """Series ``(rows, steps)`` float32 and class names ``(rows,)`` of a week; 0 is the first
-    delivery."""
+    """Draw series ``(rows, steps)`` float32 and class names ``(rows,)`` of a week.
+
+    Week 0 is the first delivery.
+    """
     n_rows = spec.rows if number else spec.first_rows
     signals = SignalSpec(
         n_series=n_rows,

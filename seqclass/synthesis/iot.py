@@ -1,17 +1,17 @@
 """Sensor series of twelve classes, on one channel or several, with the place of every event.
 
-The first six classes are those of UCI's "Synthetic Control Chart Time Series" (Alcock, 1999);
-stuck values, calibration drift, spikes and noise are among the faults of Ni et al., "Sensor
-network data fault types", ACM TOSN 2009. Sizes are in sigmas of a channel's own noise, so that
-one spec serves any unit.
+The first six classes are those of UCI's "Synthetic Control Chart Time Series" (Alcock, 1999); stuck
+values, calibration drift, spikes and noise are among the faults of Ni et al., "Sensor network data
+fault types", ACM TOSN 2009. Sizes are in sigmas of a channel's own noise, so that one spec works
+for any unit.
 
-The defaults tell a class from its neighbours by how it runs, not by a mean or a maximum:
-a trend fills the series, a shift is sudden and stays, drift rises slowly and jumps back when the
-sensor is calibrated again, a burst is too short for a shift, interference is faster than a cycle,
-and a changed variance is a larger one, as a small one is nearly that of a stuck sensor. A drift
-that stayed would be a line with a bend, which coloured noise hides: 4 sigmas over the last three
+With the defaults, neighbouring classes differ in their shape, not in a mean or a maximum: a trend
+fills the series, a shift is sudden and stays, drift rises slowly and jumps back when the sensor is
+calibrated again, a burst is too short for a shift, interference is faster than a cycle, and a
+changed variance is a larger one, since a small one is nearly that of a stuck sensor. A drift that
+stayed would be a line with a bend, which coloured noise hides: 4 sigmas over the last three
 quarters of 100 steps lie 1.4 standard errors from the nearest trend at an autocorrelation of 0.6.
-With the jump the faintest of the six shapes that are added to the noise keeps more than 4.
+With the jump, even the faintest of the six shapes that are added to the noise keeps more than 4.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,11 +43,11 @@ FAMILIES = (
     VARIANCE_CHANGE, DRIFT, STUCK, DROPOUT, BURST, INTERFERENCE,
 )  # fmt: skip
 WHOLE = (CYCLIC, UPWARD_TREND, DOWNWARD_TREND)
-"""Classes that fill a series; ``LASTING`` begin and stay, all others but normal pass."""
+"""Classes that fill a series. Those in ``LASTING`` begin and stay; all others but normal end."""
 LASTING = (UPWARD_SHIFT, DOWNWARD_SHIFT, VARIANCE_CHANGE)
 _DIRECTION = {UPWARD_TREND: 1, UPWARD_SHIFT: 1, DOWNWARD_TREND: -1, DOWNWARD_SHIFT: -1}
 MIN_STEPS = 24
-"""Below, a passing event has no room between a beginning and an end that are sound."""
+"""Shortest series in which a passing event leaves room for normal steps before and after it."""
 
 
 class Sensor(NamedTuple):
@@ -66,29 +66,28 @@ SENSORS = (
     Sensor("flow_l_min", Uniform(20.0, 60.0), Uniform(1.0, 3.0)),
     Sensor("humidity_percent", Uniform(30.0, 70.0), Uniform(1.0, 3.0)),
 )
-"""Levels vary several times as much between series as within one: a value alone says nothing."""
+"""Sensors, whose levels vary several times as much between series as within one, so that a value
+alone does not give the class."""
 
 
 @dataclass(frozen=True)
 class IotSpec:
-    """What to draw; every ``Uniform`` is drawn anew for each series.
+    """Settings of the sensor series; every ``Uniform`` is drawn anew for each series.
 
-    n_series: how many series, at least 1. n_steps: steps of the shortest and of the longest
-    series, both included, at least ``MIN_STEPS``. n_channels: at least 1, ``SENSORS`` in order.
-    seed: not negative. classes: a subset of ``FAMILIES``; weights: their shares, positive,
-    in the same order (empty: equal shares). noise: factor on the noise alone, positive.
-    autocorrelation: of the noise from step to step, in [0, 1).
-    correlation: of the noise between two channels, in [0, 1).
+    n_series: how many series, at least 1. n_steps: steps of the shortest and of the longest series,
+    both included, at least ``MIN_STEPS``. n_channels: at least 1, ``SENSORS`` in order. seed: not
+    negative. classes: a subset of ``FAMILIES``; weights: their shares, positive, in the same order
+    (empty: equal shares). noise: factor on the noise alone, positive. autocorrelation: of the noise
+    from step to step, in [0, 1). correlation: of the noise between two channels, in [0, 1).
     affected: fewest and most channels that an event acts on, as far as there are that many.
     position: where a shift or a change of variance begins, as a fraction of the series in [0, 1).
     duration: of drift, stuck, dropout and interference, as a fraction of the series in [0, 1).
-    cycles: of a cyclic series, from its first to its last step, at least 1.
-    cycle_height: amplitude, in sigmas. trend: change over the whole series, in sigmas.
-    shift: change of level, in sigmas. spread_ratio: spread after the change over before, at
-    least 1. drift: where it ends, in sigmas, upward as often as downward.
-    burst_steps: shortest and longest burst, both included.
-    burst_height: of each of its steps, in sigmas, upward as often as downward.
-    interference_period: in steps, at least 2. interference_height: amplitude, in sigmas.
+    cycles: of a cyclic series, from its first to its last step, at least 1. cycle_height:
+    amplitude, in sigmas. trend: change over the whole series, in sigmas. shift: change of level, in
+    sigmas. spread_ratio: spread after the change over before, at least 1. drift: where it ends, in
+    sigmas, upward as often as downward. burst_steps: shortest and longest burst, both included.
+    burst_height: of each of its steps, in sigmas, upward as often as downward. interference_period:
+    in steps, at least 2. interference_height: amplitude, in sigmas.
     """
 
     n_series: int = 5000
@@ -152,7 +151,7 @@ def _check_range(name: str, drawn: Uniform, low: float, high: float = np.inf) ->
 
 
 def channel_names(n_channels: int) -> list[str]:
-    """Names of the channels; from the seventh on sensors come again, numbered."""
+    """Return the channels' names; from the seventh on sensors repeat, with numbers."""
     rounds = (divmod(k, len(SENSORS)) for k in range(n_channels))
     return [SENSORS[k].name + (f"_{again + 1}" if again else "") for again, k in rounds]
 
@@ -160,8 +159,8 @@ def channel_names(n_channels: int) -> list[str]:
 def generate_iot(spec: IotSpec, start: int = 0, stop: int | None = None) -> Iterator[Block]:
     """Yield the series ``start .. stop`` of a spec, a block at a time.
 
-    A series' numbers depend on the seed and its own index alone, wherever the range begins or
-    ends. The event of a class in ``WHOLE`` is the whole series, ``0 .. n_steps``.
+    A series depends only on the seed and its own index, wherever the range begins or ends. The
+    event of a class in ``WHOLE`` is the whole series, ``0 .. n_steps``.
     """
     return draw_blocks(partial(_draw_block, spec), _rows(spec), spec.n_series, start, stop)
 
@@ -192,7 +191,7 @@ def _draw_block(spec: IotSpec, block: int) -> Block:
 
 
 def _noise(spec: IotSpec, rng: np.random.Generator, rows: int) -> np.ndarray:
-    """Stationary noise ``(rows, longest, n_channels)``, correlated between steps and channels."""
+    """Return stationary noise ``(rows, longest, n_channels)``, correlated in time and channels."""
     shape = (rows, spec.n_steps[1])
     shared = spec.correlation.draw(rng, (rows, 1, 1))
     own = rng.standard_normal((*shape, spec.n_channels), dtype=np.float32)
@@ -221,7 +220,7 @@ def _autoregressive(white: np.ndarray, coefficient: np.ndarray) -> np.ndarray:
 def _events(
     spec: IotSpec, rng: np.random.Generator, family: np.ndarray, n_steps: np.ndarray
 ) -> np.ndarray:
-    """First step and end ``(rows, 2)``; what passes leaves a sound step on either side."""
+    """Draw first step and end ``(rows, 2)``; normal steps surround a passing event."""
     rows = len(family)
     position = (spec.position.draw(rng, (rows,)) * n_steps).astype(np.int32)
     length = np.rint(spec.duration.draw(rng, (rows,)) * n_steps).astype(np.int32)
@@ -238,7 +237,7 @@ def _events(
 
 
 def _affected(spec: IotSpec, rng: np.random.Generator, rows: int) -> np.ndarray:
-    """Channels ``(rows, n_channels)`` that an event acts on, chosen at random."""
+    """Draw the channels ``(rows, n_channels)`` that an event acts on."""
     low, high = (min(count, spec.n_channels) for count in spec.affected)
     count = rng.integers(low, high + 1, (rows, 1))
     return rng.random((rows, spec.n_channels)).argsort(axis=1) < count

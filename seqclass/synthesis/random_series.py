@@ -1,4 +1,4 @@
-"""What every generator draws with: distributions, random streams, shares of classes, blocks."""
+"""Tools of all generators: distributions, random streams, shares of classes, blocks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 BLOCK_ROWS, BLOCK_VALUES = 1024, 2**22
-"""Series per random stream, and values where series are long."""
+"""Series per random stream, and most values of a block of long series."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -28,7 +28,7 @@ class Uniform:
             )
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
-        """Float32 values of this shape."""
+        """Draw float32 values of this shape."""
         return rng.uniform(self.low, self.high, size).astype(np.float32)
 
 
@@ -48,7 +48,7 @@ class Normal:
             )
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
-        """Float32 values of this shape."""
+        """Draw float32 values of this shape."""
         return rng.normal(self.mean, self.sd, size).astype(np.float32)
 
 
@@ -57,12 +57,12 @@ Distribution = Uniform | Normal
 
 @dataclass(frozen=True)
 class Block:
-    """Series ``start .. start + rows`` of a spec, and the truth about them.
+    """Series ``start .. start + rows`` of a spec, with their true classes and events.
 
-    values: ``(rows, longest, n_channels)`` float32, NaN from a series' end on;
-    n_steps: ``(rows,)`` steps of each series; codes: ``(rows,)`` index into ``spec.classes``;
-    events: ``(rows, 2)`` first step of the event and the step after its last, ``-1, -1`` where
-    nothing happens; affected: ``(rows, n_channels)`` bool, the channels that it happens to.
+    values: ``(rows, longest, n_channels)`` float32, NaN from a series' end on; n_steps: ``(rows,)``
+    steps of each series; codes: ``(rows,)`` index into ``spec.classes``; events: ``(rows, 2)``
+    first step of the event and the step after its last, ``-1, -1`` without an event; affected:
+    ``(rows, n_channels)`` bool, the channels of the event.
     """
 
     start: int
@@ -73,7 +73,7 @@ class Block:
     affected: np.ndarray
 
     def cut(self, rows: slice) -> "Block":
-        """Some of its series, by their place in it."""
+        """Return a part of the series, by their place in the block."""
         return Block(
             self.start + rows.start,
             self.values[rows],
@@ -87,9 +87,9 @@ class Block:
 def draw_blocks(
     draw: Callable[[int], Block], rows: int, n_series: int, start: int, stop: int | None
 ) -> Iterator[Block]:
-    """Yield the series ``start .. stop`` out of whole blocks of ``rows``, by their numbers.
+    """Yield the series ``start .. stop`` from whole blocks of ``rows`` series.
 
-    A block is always drawn whole, so that a series depends on the seed and its own index alone.
+    A block is always drawn whole, so that a series depends only on the seed and its own index.
     """
     stop = n_series if stop is None else stop
     if not 0 <= start <= stop <= n_series:
@@ -103,19 +103,19 @@ def draw_blocks(
 
 
 def block_rows(n_values: int) -> int:
-    """Series in a block of series of ``n_values`` (steps times channels)."""
+    """Return the series per block, for series of ``n_values`` (steps times channels)."""
     return min(BLOCK_ROWS, max(1, BLOCK_VALUES // n_values))
 
 
 def block_stream(seed: int, block: int) -> np.random.Generator:
-    """The random stream of a block."""
+    """Return the random stream of a block."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(1, block))))
 
 
 def class_codes(
     seed: int, classes: tuple[str, ...], weights: tuple[float, ...], index: np.ndarray
 ) -> np.ndarray:
-    """Classes by a golden-ratio sequence: shares are met within a few series at any count."""
+    """Assign classes by a golden-ratio sequence, which meets the shares within a few series."""
     shares = np.array(weights or (1.0,) * len(classes), dtype=float)
     edges = np.cumsum(shares / shares.sum())[:-1]
     offset = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,))).random()
@@ -123,7 +123,7 @@ def class_codes(
 
 
 def check_at_least(name: str, value: int, low: int) -> None:
-    """ValueError, which names the field, where a value is no whole number or below ``low``."""
+    """Raise ValueError, naming the field, if a value is no whole number or below ``low``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
         raise ValueError(
             f"{name}: expected a whole number of at least {low}, got {value!r}; correct the value"
@@ -133,7 +133,7 @@ def check_at_least(name: str, value: int, low: int) -> None:
 def check_classes(
     classes: tuple[str, ...], weights: tuple[float, ...], families: tuple[str, ...]
 ) -> None:
-    """ValueError where classes are none of the families, repeated, or not as many as weights."""
+    """Raise ValueError if classes are unknown, repeated, or not as many as weights."""
     unknown = [name for name in classes if name not in families]
     if unknown or not classes or len(set(classes)) != len(classes):
         raise ValueError(
@@ -148,6 +148,6 @@ def check_classes(
 
 
 def check_noise(noise: float) -> None:
-    """ValueError where a factor on the noise is not positive and finite."""
+    """Raise ValueError if a factor on the noise is not positive and finite."""
     if not 0 < noise < np.inf:
         raise ValueError(f"noise: expected a positive factor, got {noise}; correct the value")

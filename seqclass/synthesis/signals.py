@@ -32,18 +32,16 @@ FAMILIES = (COMMON_CAUSE, CHANGE_POINT, BURST)
 
 @dataclass(frozen=True)
 class SignalSpec:
-    """What to draw.
+    """Settings of the signals.
 
-    n_series: how many series, at least 1. n_steps: steps of each series, at least 2.
-    seed: not negative. classes: a subset of ``FAMILIES``; weights: their shares, positive,
-    in the same order (empty: equal shares).
-    level, spread: mean and standard deviation of a series, in the signal's unit.
-    change_position: where the change happens, as a fraction of the series in (0, 1).
-    shift: change of level, in sigmas; spread_ratio: spread after the change over before.
-    burst_steps: shortest and longest burst, both included.
-    burst_height: height of each step of a burst, in sigmas.
-    both_signs: whether shifts and bursts point down as often as up.
-    noise: factor on the noise alone, so that shifts and bursts stand out less; positive.
+    n_series: how many series, at least 1. n_steps: steps of each series, at least 2. seed: not
+    negative. classes: a subset of ``FAMILIES``; weights: their shares, positive, in the same order
+    (empty: equal shares). level, spread: mean and standard deviation of a series, in the signal's
+    unit. change_position: where the change happens, as a fraction of the series in (0, 1). shift:
+    change of level, in sigmas; spread_ratio: spread after the change over before. burst_steps:
+    shortest and longest burst, both included. burst_height: height of each step of a burst, in
+    sigmas. both_signs: whether shifts and bursts point down as often as up. noise: factor on the
+    noise alone, so that shifts and bursts stand out less; positive.
     """
 
     n_series: int = 5000
@@ -93,16 +91,16 @@ PRESETS: dict[str, Mapping[str, Any]] = {
         "both_signs": True,
     },
 }
-"""Named parameter sets: ``author`` is his generator; in ``hard`` neither a maximum nor a
-mean gives the answer away."""
+"""Named parameter sets: ``author`` is the author's generator; ``hard`` varies level and spread, so
+that neither a maximum nor a mean reveals the class."""
 
 
 def generate_signals(spec: SignalSpec, start: int = 0, stop: int | None = None) -> Iterator[Block]:
     """Yield the series ``start .. stop`` of a spec, a block at a time.
 
-    A series' numbers depend on the seed and its own index alone, wherever the range begins or
-    ends: blocks are fixed by ``n_steps``, and each has a random stream of its own.
-    An event is the change, which lasts to the end, or the burst.
+    A series depends only on the seed and its own index, wherever the range begins or ends: blocks
+    are fixed by ``n_steps``, and each has its own random stream. An event is the change, which
+    lasts to the end, or the burst.
     """
     rows = block_rows(spec.n_steps)
     return draw_blocks(partial(_draw_block, spec), rows, spec.n_series, start, stop)
@@ -129,9 +127,9 @@ def _draw_block(spec: SignalSpec, block: int) -> Block:
 
 
 class _Drawn(NamedTuple):
-    """Series of a block as far as they are drawn; ``values`` and ``events`` are changed in place.
+    """Series of a block while they are drawn; ``values`` and ``events`` are changed in place.
 
-    values: ``(rows, steps)``; sign: of what happens, 1 or -1 ``(rows, 1)``; events: ``(rows, 2)``.
+    values: ``(rows, steps)``; sign: of the event, 1 or -1 ``(rows, 1)``; events: ``(rows, 2)``.
     """
 
     values: np.ndarray
