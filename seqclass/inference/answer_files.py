@@ -1,4 +1,4 @@
-"""Answers in the form that people ask for: Parquet, CSV or JSON lines."""
+"""Files of answers in the user's format: Parquet, CSV or JSON lines."""
 
 import json
 import os
@@ -18,11 +18,11 @@ from seqclass.store.root import Root
 KINDS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
 BATCH_ROWS = 16_384
 FORMULA, NUMBER = r"^\s*[=+\-@]", r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
-"""What programs that open CSV run, and what they only show."""
+"""Texts that spreadsheets run as formulas, and numbers, which they only show."""
 
 
 def check_ending(out: str) -> str:
-    """The ending of a file for answers; ValueError for one that names no form."""
+    """Return the ending of a file for answers; ValueError for an unknown one."""
     ending = os.path.splitext(out)[1].lower()
     if ending not in KINDS:
         raise ValueError(
@@ -33,7 +33,7 @@ def check_ending(out: str) -> str:
 
 
 def check_out(root: Root, out: str) -> str:
-    """The ending of a file for answers that may be written; ValueError for any other."""
+    """Return the ending of a file for answers; ValueError if the file can't be written."""
     target = os.path.abspath(out)
     check_free(root, "--out", target)
     _check_writable(target)
@@ -41,7 +41,7 @@ def check_out(root: Root, out: str) -> str:
 
 
 def _check_writable(target: str) -> None:
-    """Refuse a folder, and a place in one that can't be made or written to."""
+    """Refuse a folder, and a file whose folder can't be created or written to."""
     folder = os.path.dirname(target)
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
@@ -54,7 +54,7 @@ def _check_writable(target: str) -> None:
 
 
 def write_out(root: Root, tables: list[str], out: str) -> str:
-    """Write scores to the user's file, in the form of its ending, whole or not at all."""
+    """Write scores to the user's file, in the format of its ending, whole or not at all."""
     ending, target = check_out(root, out), os.path.abspath(out)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     written = f"{target}.{uuid.uuid4().hex[:8]}"
@@ -69,7 +69,7 @@ def write_out(root: Root, tables: list[str], out: str) -> str:
 
 
 def write_answers(root: Root, tables: list[str], file: BinaryIO, ending: str) -> None:
-    """Write scores in the form of an ending; texts hold lists joined by semicolons."""
+    """Write scores in the format of an ending; in text formats, lists are joined by semicolons."""
     if ending == ".parquet":
         join_tables(root, tables, file)
         return
@@ -97,7 +97,7 @@ def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _inert(column: pa.Array) -> pa.Array:
-    """Texts that a spreadsheet would run as formulas stand behind an apostrophe."""
+    """Put an apostrophe before texts that a spreadsheet would run as formulas."""
     if not pa.types.is_string(column.type):
         return column
     runs = pc.and_not(

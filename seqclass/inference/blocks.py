@@ -1,4 +1,4 @@
-"""Answers for many series, a block of bounded size at a time."""
+"""Prediction for many series, in blocks of bounded size."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,14 +6,14 @@ import numpy as np
 
 Infer = Callable[[np.ndarray], dict[str, np.ndarray]]
 BATCH_ROWS, BATCH_VALUES = 128, 32_768
-"""Series and padded values per channel of a batch at most; more of them are no faster on a CPU."""
+"""Most series, and most padded values per channel, in a batch; more is no faster on a CPU."""
 
 
 def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Outputs by name, ``(n, …)`` each, of series ``(n, steps, channels)`` padded with NaN.
+    """Predict series ``(n, steps, channels)`` padded with NaN; returns outputs ``(n, …)`` by name.
 
-    lengths: steps of each series ``(n,)``, at least 1. Series of about the same length go
-    together, padded only to the longest of them, since padding costs as much as steps do.
+    lengths: steps of each series ``(n,)``, at least 1. Series of similar length are batched
+    together and padded only to the longest of them, since padding costs as much as steps do.
     """
     order = np.argsort(lengths, kind="stable")
     found: dict[str, np.ndarray] = {}
@@ -27,7 +27,7 @@ def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> dict[str,
 
 
 def spans(lengths: np.ndarray, most_rows: int, most_values: int) -> Iterator[tuple[int, int]]:
-    """Bounds of runs of neighbouring rows, as long as rows times their longest allows.
+    """Yield bounds of runs of neighbouring rows, as long as rows times their longest allows.
 
     lengths: steps of each row ``(n,)``. A row longer than ``most_values`` is a run of its own.
     """
@@ -43,7 +43,7 @@ def spans(lengths: np.ndarray, most_rows: int, most_values: int) -> Iterator[tup
 
 
 def _batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
-    """Row numbers in ascending order of length, cut where a batch is full."""
+    """Yield row numbers in ascending order of length, split where a batch is full."""
     start = 0
     while start < len(order):
         stop = min(start + BATCH_ROWS, len(order))

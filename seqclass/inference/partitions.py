@@ -1,4 +1,4 @@
-"""What is scored: the files of a dataset, or the user's own, and the labels that come later."""
+"""The files to score, either of a dataset or the user's own, and labels that come later."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ DIGITS = 16
 
 @dataclass(frozen=True)
 class Partition:
-    """A file of series to score: where its rows come from, and the digest of its content."""
+    """A file of series to score, with its source and the digest of its content."""
 
     source: str
     digest: str
@@ -32,9 +32,9 @@ class Partition:
 
 
 def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[Partition]:
-    """The files of a dataset version, or those that a path names, each content once.
+    """Return the files of a dataset version, or those at a path, each content once.
 
-    limits: what a file of a path may hold.
+    limits: bounds on what a file at a path may hold.
     """
     if not _is_path(data):
         dataset = open_dataset(root, data)
@@ -64,7 +64,7 @@ def check_scorable(
 ) -> None:
     """Refuse with ValueError files that no reader takes, or that lack a channel of the model.
 
-    columns: what is said of the files, over what was said when the model's dataset was imported.
+    columns: options for these files, which override those of the import of the model's dataset.
     """
     names = replace(columns.merge(names_of(model.manifest)), unlabelled=True)
     paths = [partition.path for partition in partitions if not partition.is_stored]
@@ -73,7 +73,7 @@ def check_scorable(
 
 
 def check_channels(path: str, present: Sequence[str], channels: Sequence[str], ref: str) -> None:
-    """Refuse with ValueError columns among which a channel of the model is missing."""
+    """Refuse with ValueError columns that lack a channel of the model."""
     if missing := [name for name in channels if name not in present]:
         raise ValueError(
             f"{path}: expected the channels {', '.join(channels)} of {ref}, got no "
@@ -90,7 +90,7 @@ def _is_path(data: str) -> bool:
 
 
 def read_labels(path: str, limits: Limits | None = None) -> pa.Table:
-    """Columns ``series_id`` and ``label`` of a Parquet or CSV file, each id once."""
+    """Read ``series_id`` and ``label`` from a Parquet or CSV file, in which each id occurs once."""
     if not os.path.isfile(path):
         raise ValueError(f"--labels: expected an existing file, got {path!r}; check the path")
     try:

@@ -1,4 +1,4 @@
-"""What a worker process does to score a partition: read series, answer them, write the answers."""
+"""Scoring in a worker process: read the series of a partition, predict, write the answers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,17 +26,17 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.rows import check_rows, to_dense
 
 REFERENCES = "references.parquet"
-"""The training series that a model compares others with."""
+"""File of the training series that a model compares new series with."""
 BLOCK_VALUES, BLOCK_ROWS = 1_048_576, 4_096
-"""Values per channel, padding included, and series that memory holds at once."""
+"""Values per channel, padding included, and series that are held in memory at once."""
 
 
 @dataclass(frozen=True)
 class RowGroups:
     """Row groups of a Parquet file of series.
 
-    is_stored: whether the file is part of the root and was checked when it was written. in_root:
-    whether it lies there, as a staged copy of a text file does, too.
+    is_stored: whether the file belongs to the root and was checked when it was written. in_root:
+    whether it lies in the root, which is also true of a staged copy of a text file.
     """
 
     path: str
@@ -47,7 +47,7 @@ class RowGroups:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model version as far as scoring needs it; its decision as it is stored."""
+    """The parts of a model version that scoring needs; the decision is as it is stored."""
 
     ref: str
     path: str
@@ -58,7 +58,7 @@ class Scorer:
 
 
 def scorer_of(model: Model) -> Scorer:
-    """What answers the series of a partition."""
+    """Return the scorer of a model version."""
     manifest = model.manifest
     return Scorer(
         model.ref,
@@ -71,7 +71,7 @@ def scorer_of(model: Model) -> Scorer:
 
 
 def _references(model: Model) -> tuple[str, ...]:
-    """Names of the training series that a model compares with; older ones compare with none."""
+    """Return the ids of the training series that a model compares with; older models have none."""
     if not model.has(REFERENCES):
         return ()
     with model.root.fs.open(model.path(REFERENCES), "rb") as file:
@@ -79,7 +79,7 @@ def _references(model: Model) -> tuple[str, ...]:
 
 
 def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> int:
-    """Write the answers to the series of a part into ``target``; returns how many they are."""
+    """Write the answers for a part's series to ``target``; returns the number of series."""
     root, n_rows = open_root(root_url), 0
     schema = schema_of(scorer)
     with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
@@ -90,14 +90,14 @@ def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> i
 
 
 def join_parts(root_url: str, paths: list[str], target: str) -> int:
-    """Write the answers of several parts into ``target``; returns how many are unknown."""
+    """Write the answers of several parts to ``target``; returns how many are unknown."""
     root = open_root(root_url)
     with root.fs.open(target, "wb") as sink:
         return join_tables(root, paths, sink)
 
 
 def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
-    """Write tables of scores one after the other into one; returns how many are unknown."""
+    """Write tables of scores into one, in order; returns how many are unknown."""
     unknown, writer = 0, None
     for path in paths:
         with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
@@ -113,10 +113,12 @@ def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
 def answer_rows(
     dataset: Dataset, rows: np.ndarray, path: str, channels: list[str]
 ) -> dict[str, np.ndarray]:
-    """What a stored classifier says of row numbers, ascending: ``probabilities (rows, classes)``,
-    and ``p_value (rows,)`` of being like the training rows, which those of older releases lack.
+    """Predict the given rows (ascending) with a stored classifier.
 
-    channels: those that it was trained on, in its order, which need not be the dataset's.
+    Returns ``probabilities (rows, classes)`` and ``p_value (rows,)`` of being like the training
+    rows; models of older releases give no ``p_value``.
+
+    channels: those that it was trained on, in its order; the dataset's order may differ.
     """
     if not set(channels) <= set(dataset.channels):
         raise ValueError(
@@ -129,8 +131,11 @@ def answer_rows(
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:
-    """Columns of scores: row id, model version, answer and its reason, how familiar the series is,
-    which classes are possible, which training series are nearest, and a probability per class."""
+    """Return the columns of scores.
+
+    They are the row id, model version, answer and its reason, how familiar the series is, which
+    classes are possible, which training series are nearest, and a probability per class.
+    """
     text, number = pa.string(), pa.float32()
     fixed = {"series_id": text, "model": text, "label": text, "prediction": text, "answer": text}
     more = {"reason": text, "confidence": number, "familiarity": number}
@@ -142,8 +147,11 @@ def schema_of(scorer: Scorer) -> pa.Schema:
 def possible_names(
     probabilities: np.ndarray, possible: Sequence[float] | None, classes: Sequence[str]
 ) -> pa.Array:
-    """Names of the classes that reach the probability from which on each is possible, and of the
-    most probable one, without which a set could be empty."""
+    """Return the names of the possible classes of each row.
+
+    A class is possible from its own probability in ``possible`` on. The most probable class is
+    always included, so that no set is empty.
+    """
     if possible is None:
         return pa.nulls(len(probabilities), pa.list_(pa.string()))
     inside = probabilities >= np.array(possible, dtype=np.float32)
@@ -153,7 +161,7 @@ def possible_names(
 
 
 def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Ids of the training series that each of ``nearest (rows, k)`` numbers in the references."""
+    """Return the ids of the training series whose numbers are ``nearest (rows, k)``."""
     names = references.take(pa.array(nearest.ravel())).to_pylist()
     width = nearest.shape[1]
     rows = [names[start : start + width] for start in range(0, len(names), width)]
@@ -161,7 +169,7 @@ def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -
 
 
 def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
-    """The scores of a table of series, in its order."""
+    """Return the scores of a table of series, in its order."""
     lengths = table["n_steps"].to_numpy()
     x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
     found = predict_block(_classifier(root_url, scorer.path), x, lengths)
@@ -192,7 +200,7 @@ def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
 
 @lru_cache(maxsize=4)
 def _classifier(root_url: str, path: str) -> Any:
-    """A version's file never changes, so a process reads it once."""
+    """Load a classifier once per process; the file of a version never changes."""
     tensorflow()
     from seqclass.networks.recurrence import accelerate
 
@@ -200,7 +208,7 @@ def _classifier(root_url: str, path: str) -> Any:
 
 
 def outputs_of(model: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """Outputs by name of a Keras classifier, compiled for series of any length."""
+    """Compile a Keras classifier for series of any length; the function gives outputs by name."""
     import tensorflow as tf
 
     shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
@@ -215,7 +223,7 @@ def outputs_of(model: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
 
 
 def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
-    """Series of a part in blocks of bounded size."""
+    """Yield the series of a part in blocks of bounded size."""
     with opened(root, part) as file, pq.ParquetFile(file) as parquet:
         for group in part.groups:
             for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
@@ -224,19 +232,19 @@ def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
 
 
 def _blocks(table: pa.Table) -> Iterator[pa.Table]:
-    """Neighbouring series that fit into memory when padded to the longest of them."""
+    """Yield blocks of neighbouring series that fit into memory when padded to the longest."""
     for start, stop in spans(table["n_steps"].to_numpy(), BLOCK_ROWS, BLOCK_VALUES):
         yield table.slice(start, stop - start)
 
 
 def opened(root: Root, part: RowGroups) -> Any:
-    """The file of a part, to be read in bytes."""
+    """Open the file of a part for reading bytes."""
     in_root = part.is_stored or part.in_root
     return root.fs.open(part.path, "rb") if in_root else open(part.path, "rb")
 
 
 def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
-    """How many series of a row group to read at a time: as many as fit where all are as long."""
+    """Return the number of series to read at a time from a row group, sized for equal lengths."""
     found = parquet.metadata.row_group(group)
     values = max(found.column(k).num_values for k in range(found.num_columns))
     typical = max(1, values // max(found.num_rows, 1))
@@ -244,7 +252,7 @@ def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
 
 
 def _checked(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
-    """A user's rows in the stored form; a column of labels may be absent."""
+    """Check the user's rows and bring them into the stored form; a label column may be absent."""
     from seqclass.inference.partitions import check_channels  # with pandas, which stored rows lack
     from seqclass.store.formats.parquet import wide_rows
     from seqclass.store.formats.table import ColumnNames
