@@ -20,8 +20,11 @@ from seqclass.store.keras_files import keras_bytes, keras_model
 
 
 class Network:
-    """A Keras classifier, and what is compiled of it for the first answer, which no copy keeps: a
-    copy, or a pickle, holds the bytes of a ``.keras`` file."""
+    """A Keras classifier with the compiled copy that answers.
+
+    A copy or a pickle keeps the bytes of a ``.keras`` file only; it compiles again when it first
+    answers.
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -35,14 +38,14 @@ class Network:
 
     @cached_property
     def infer(self) -> Any:
-        """Its outputs by name, compiled for series of any length."""
+        """The compiled function from series of any length to outputs by name."""
         from seqclass.inference.prediction import outputs_of
 
         return outputs_of(self.fast)
 
     @cached_property
     def fast(self) -> Any:
-        """A copy for the kernel: ``model`` stays as it is stored."""
+        """A copy of ``model`` on the LSTM kernel; ``model`` itself stays as it is stored."""
         import keras
 
         from seqclass.networks.recurrence import accelerate

@@ -14,7 +14,7 @@ from seqclass.series import Series, as_padded
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
-"""Series of every class that a training needs: one to learn from, one to hold back."""
+"""Series that every class needs for training: one to learn from, one to hold back."""
 
 
 class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -127,7 +127,7 @@ def _checked(what: str, values: Any, n: int) -> np.ndarray:
 
 
 def _labels(values: Any, n: int) -> np.ndarray:
-    """Labels ``(n,)``; ValueError where there are none, or numbers that name no class."""
+    """Return labels ``(n,)``; ValueError if they are missing or are fractions."""
     if values is None:
         raise ValueError(
             "y: expected a label for every series, got none (fit requires y to be passed, but the "

@@ -1,4 +1,4 @@
-"""A fitted classifier to the content of its file, and back."""
+"""Conversion of a fitted classifier to the content of its file, and back."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +19,7 @@ NUMBERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the estimator was made with."""
+    """The parameters that the estimator was created with."""
 
     random_state: int
     members: tuple[Member, ...] | None
@@ -30,8 +30,8 @@ class Parameters:
 class FittedRecord:
     """The fields of a classifier's file beside its weights.
 
-    kind: ``text``, ``object`` or the name of NumPy's type of ``classes``. channels: their names,
-    None where they had none.
+    kind: ``text``, ``object`` or the name of the NumPy type of ``classes``. channels: their names,
+    or None if they have none.
     """
 
     parameters: Parameters
@@ -46,8 +46,10 @@ class FittedRecord:
 
 
 def to_file(fitted: Any) -> ClassifierFile:
-    """The content of the file of a fitted ``SequenceClassifier``; ValueError for classes that JSON
-    can't hold."""
+    """Return the content of the file of a fitted ``SequenceClassifier``.
+
+    ValueError if JSON can't hold the classes.
+    """
     classes = fitted.classes_
     kind = {"U": TEXT, "O": OBJECT}.get(classes.dtype.kind, classes.dtype.name)
     values = classes.tolist()
@@ -65,8 +67,7 @@ def to_file(fitted: Any) -> ClassifierFile:
 
 
 def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]) -> Made:
-    """The ``estimator`` that a file holds, fitted; ValueError where its parts don't suit each
-    other."""
+    """Return the fitted ``estimator`` that a file holds; ValueError if its parts don't fit."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -98,7 +99,7 @@ def _classes(record: FittedRecord) -> np.ndarray:
 
 
 def _as_decided(decision: Decision) -> Decision:
-    """The same with tuples, as it was chosen."""
+    """Return the decision with tuples in place of JSON's lists."""
     offsets, possible = (
         None if own is None else tuple(own) for own in (decision.offsets, decision.possible)
     )

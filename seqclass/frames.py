@@ -1,7 +1,7 @@
-"""Series in pandas DataFrames, in long form, in wide form or a frame for each, as arrays.
+"""Conversion of pandas DataFrames to arrays of series.
 
-Columns have the names that they have in files: ``series_id``, ``step``, ``label`` and the like are
-no channels.
+Frames may be in long form, in wide form, or one for each series. Columns have the names that they
+have in files; ``series_id``, ``step``, ``label`` and the like are not channels.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROLES = {*KNOWN_COLUMNS, "step"}
-"""Columns that are no channel."""
+"""Columns that are not channels."""
 
 
 @dataclass(frozen=True)
 class Framed:
-    """Series out of frames.
+    """Series read from frames.
 
-    series: arrays as ``as_padded`` takes them. channels: their names, None where a row of numbers
-    is a series. owners: of a long frame the id of every row, its index the frame's; else None.
+    series: arrays as ``as_padded`` takes them. channels: their names, or None where a row of
+    numbers is a series. owners: for a long frame the series id of every row, with the frame's
+    index; else None.
     """
 
     series: Any
@@ -32,8 +33,11 @@ class Framed:
     owners: "pd.Series | None" = None
 
     def aligned(self, argument: str, values: Any) -> Any:
-        """One value for each series: a pandas Series beside a long frame is read by its index,
-        which is the frame's own or the ids; all else is in the order of the series already."""
+        """Return one value for each series.
+
+        A pandas Series beside a long frame is matched by its index, which is the frame's own or the
+        ids. Anything else must already be in the order of the series.
+        """
         import pandas as pd
 
         if self.owners is None or not isinstance(values, pd.Series):
@@ -53,14 +57,14 @@ class Framed:
 
 
 def is_frame(x: Any) -> bool:
-    """Whether this is a DataFrame; asking does not import pandas."""
+    """Check whether ``x`` is a DataFrame, without importing pandas."""
     return hasattr(x, "columns") and hasattr(x, "iloc")
 
 
 def unframed(x: Any, channels: Sequence[str] | None = None) -> Framed:
-    """Series out of what a classifier is given; what is no frame stays as it is.
+    """Read the series from DataFrames; anything else is returned as it is.
 
-    channels: names that a model takes, in its order. ValueError for frames that can't be meant.
+    channels: the channels that a model takes, in its order. ValueError for frames of no known form.
     """
     if isinstance(x, list | tuple) and len(x) and all(map(is_frame, x)):
         names = list(channels or _channels(x[0]))
@@ -75,7 +79,7 @@ def unframed(x: Any, channels: Sequence[str] | None = None) -> Framed:
 
 
 def _long(frame: "pd.DataFrame", channels: Sequence[str] | None) -> Framed:
-    """Series of a frame with a row for each step, in the order in which their ids appear."""
+    """Read a frame with a row for each step; series are in the order in which their ids appear."""
     flat = frame.reset_index([name for name in frame.index.names if name in ROLES])
     for name, cure in (
         ("series_id", "say which series a row belongs to"),
@@ -108,7 +112,7 @@ def _factorized(ids: "pd.Series") -> tuple[np.ndarray, "pd.Index"]:
 
 
 def _wide_lists(frame: "pd.DataFrame", names: list[str]) -> Framed:
-    """Series of a frame with a row for each, whose cells hold a channel's values."""
+    """Read a frame with a row for each series, whose cells hold the values of a channel."""
     _check_named(frame, names)
     series = []
     for row, cells in enumerate(zip(*(frame[name] for name in names), strict=True)):
@@ -123,7 +127,7 @@ def _wide_lists(frame: "pd.DataFrame", names: list[str]) -> Framed:
 
 
 def _lists(frame: "pd.DataFrame") -> list[str]:
-    """Columns whose cells hold the values of a channel."""
+    """Return the columns whose cells hold the values of a channel."""
     objects = [name for name in _channels(frame) if frame[name].dtype == object and len(frame)]
     return [name for name in objects if isinstance(frame[name].iloc[0], list | tuple | np.ndarray)]
 
@@ -136,7 +140,7 @@ def _channels(frame: "pd.DataFrame") -> list[Any]:
 
 
 def _by_step(frame: "pd.DataFrame", row: int) -> "pd.DataFrame":
-    """The frame of one series in the order of its column ``step``, where it has one."""
+    """Return the frame of one series, sorted by its column ``step`` if it has one."""
     if "step" not in frame.columns:
         return frame
     if frame["step"].isna().any() or frame["step"].duplicated().any():
@@ -148,7 +152,7 @@ def _by_step(frame: "pd.DataFrame", row: int) -> "pd.DataFrame":
 
 
 def _values(frame: "pd.DataFrame", names: Sequence[Any]) -> np.ndarray:
-    """Numbers ``(rows, channels)`` of these columns, NaN where one is missing."""
+    """Return the numbers ``(rows, channels)`` of these columns, NaN where one is missing."""
     _check_named(frame, names)
     found = [_numbers(frame[name], name) for name in names]
     return np.stack(found, axis=-1) if found else np.empty((len(frame), 0))
@@ -182,7 +186,7 @@ def _some(names: Sequence[Any]) -> str:
 def _shared(
     argument: str, values: "pd.Series", owners: "pd.Series", ids: "pd.Index"
 ) -> "pd.Series":
-    """The value that all rows of a series share, of every series in the order of ``ids``."""
+    """Return one value per series, in the order of ``ids``; rows of a series must agree."""
     groups = values.groupby(owners.to_numpy(), sort=False)
     if (groups.nunique(dropna=False) > 1).any():
         odd = ids[(groups.nunique(dropna=False) > 1).loc[ids].to_numpy()][0]

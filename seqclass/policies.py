@@ -1,4 +1,4 @@
-"""The policy of a model, as it is stored and as it is set by hand."""
+"""Policies of models: read one, and set one by hand."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -12,7 +12,7 @@ from seqclass.store.root import DamagedError, Root
 
 
 def policy_of(root: Root, name: str) -> ModelPolicy | None:
-    """A model's policy; None where it has none."""
+    """Return a model's policy, or None without one."""
     stored = read_policy(root, name)
     try:
         return None if stored is None else policy_from(stored)

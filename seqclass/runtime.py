@@ -1,4 +1,4 @@
-"""TensorFlow in a process: set for repeatable results, and what decides its numbers."""
+"""Set-up of TensorFlow for repeatable results, and the settings that affect its numbers."""
 
 import contextlib
 import hashlib
@@ -12,16 +12,16 @@ from typing import Any
 
 THREADS = "SEQCLASS_THREADS"
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
-"""What Keras imports where it is installed, for plots and wrappers: 90 MB and a second."""
+"""Modules that Keras imports for plots and wrappers; they cost 90 MB and a second."""
 
 LEARNING_ROOMS = ("networks", "training", "evaluation")
-"""Packages beside this file that a training runs through."""
+"""Packages beside this file whose code takes part in training."""
 
 
 def threads() -> int:
-    """Threads of a training process: 1, or what ``SEQCLASS_THREADS`` says.
+    """Return the number of threads of a training process: ``SEQCLASS_THREADS``, or 1.
 
-    The LSTM kernel's, that is; TensorFlow's own operations are too small to be split.
+    They are used by the LSTM kernel; TensorFlow's own operations are too small to be split.
     """
     text = os.environ.get(THREADS, "1")
     if not text.isdecimal() or int(text) < 1:
@@ -32,7 +32,7 @@ def threads() -> int:
 
 
 def environment() -> dict[str, str]:
-    """What a process is started with before it imports TensorFlow."""
+    """Return the environment that a process needs before it imports TensorFlow."""
     return {
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
 
 
 def numerics() -> dict[str, int | bool | str]:
-    """What besides versions and CPU decides the bits of a training; part of its fingerprint."""
+    """Return what affects the bits of a training, beside versions and CPU."""
     return {
         "threads": threads(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
@@ -56,13 +56,13 @@ def numerics() -> dict[str, int | bool | str]:
 
 
 def kernel() -> str:
-    """What computes LSTM recurrences: ``numba``, or ``keras`` without it or with a GPU."""
+    """Return the implementation of LSTMs: ``numba``, or ``keras`` without it or on a GPU."""
     return "numba" if find_spec("numba") and not os.path.exists("/dev/nvidiactl") else "keras"
 
 
 @cache
 def _code_digest() -> str:
-    """SHA-256 (16 digits) of the sources that a training runs through."""
+    """Return the SHA-256 (16 digits) of the source files that take part in training."""
     digest = hashlib.sha256()
     for room in LEARNING_ROOMS:
         for path in sorted(Path(__file__).with_name(room).glob("*.py")):
@@ -71,7 +71,7 @@ def _code_digest() -> str:
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow as training processes do; settings of the user's stay."""
+    """Import TensorFlow as training processes do; environment variables of the user are kept."""
     for name, value in environment().items():
         os.environ.setdefault(name, value)
     tensorflow()
@@ -79,7 +79,7 @@ def start_tensorflow() -> None:
 
 @cache
 def tensorflow() -> Any:
-    """Import TensorFlow once, without its start-up chatter, set for repeatable results."""
+    """Import TensorFlow once, without its start-up output, set for repeatable results."""
     with _stderr_closed(), _hidden(OPTIONAL):
         import tensorflow as tf
 
@@ -96,7 +96,7 @@ def tensorflow() -> Any:
 
 @contextlib.contextmanager
 def _hidden(names: Sequence[str]) -> Iterator[None]:
-    """Let imports take modules that nobody has imported yet for missing."""
+    """Make imports treat modules that are not loaded yet as not installed."""
     absent = dict.fromkeys(name for name in names if name not in sys.modules)
     sys.modules.update(absent)  # type: ignore[arg-type]
     try:

@@ -1,4 +1,4 @@
-"""Series as Python users have them, to one padded array; their lengths; ranges of specs."""
+"""Conversion of series to one padded array; their lengths; checks of ranges in specs."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
-    """Raise ValueError where a named field is below the first number, or not below the second."""
+    """Raise ValueError if a named field is below the first number, or not below the second."""
     for names, low, high in ranges:
         for name in names.split():
             value = getattr(spec, name)
@@ -18,7 +18,7 @@ def check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
 
 
 def series_lengths(observed: np.ndarray) -> np.ndarray:
-    """Steps up to the last observed one, ``(n,)``, of ``(n, steps)`` bool; 0 where none is."""
+    """Return the steps ``(n,)`` up to the last observed one of bool ``(n, steps)``, or 0."""
     return (observed * np.arange(1, observed.shape[1] + 1)).max(axis=1, initial=0)
 
 
@@ -37,9 +37,9 @@ or hold the values of a channel each). NaN where a value is missing."""
 
 
 def as_padded(x: Series, n_channels: int | None = None) -> np.ndarray:
-    """``(n, steps, channels)`` float32; series that are shorter than the longest end in NaN.
+    """Return ``(n, steps, channels)`` float32; series shorter than the longest end in NaN.
 
-    n_channels: as many as a model takes. ValueError where ``x`` is empty, has another form or other
+    n_channels: as many as a model takes. ValueError if ``x`` is empty, has another form or other
     channels, or holds an infinite number or one beyond float32.
     """
     series = _separate(x)
@@ -78,7 +78,7 @@ def _separate(x: Series) -> list[np.ndarray]:
 
 
 def _whole(x: Series) -> Series:
-    """The series as they are, or the array that they can be read as."""
+    """Return the series as they are, or as an array if they have one."""
     if hasattr(x, "toarray"):
         raise TypeError("X: expected dense series, got a sparse matrix; write X.toarray()")
     whole = x if isinstance(x, list | tuple) or not hasattr(x, "__array__") else np.asarray(x)
