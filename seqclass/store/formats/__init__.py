@@ -1,6 +1,6 @@
 """Readers of the user's files: each turns a file into rows of a dataset, or refuses it.
 
-A refusal names the file, the row where there is one, what was expected and what came.
+A refusal names the file, the row if there is one, what was expected and what came.
 """
 
 import contextlib
@@ -51,9 +51,9 @@ def read_files(
     keep_infinite: bool = False,
     limits: Limits | None = None,
 ) -> Iterator[pa.Table]:
-    """Rows of all files in order, with ``split`` as their split where it is given.
+    """Yield rows of all files in order, with ``split`` as their split if it is given.
 
-    Long tables are streamed: beside a part of the file, memory holds the ids of its series.
+    Long tables are streamed: only a part of the file and the ids of its series are in memory.
     """
     reading = Reading(names, split, count(), limits or Limits(), keep_infinite)
     for group in file_groups(paths):
@@ -61,7 +61,7 @@ def read_files(
 
 
 def read_group(group: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Rows of one file, or of a pair that is read together."""
+    """Yield rows of one file, or of a pair of files that belong together."""
     with refusing(group[0]):
         for table in _reader(group[0])(group, reading):
             if len(table):
@@ -70,9 +70,9 @@ def read_group(group: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 @contextlib.contextmanager
 def refusing(path: str) -> Iterator[None]:
-    """Whatever goes wrong within is a refusal of this file, but for errors of the disk.
+    """Turn any error in the block into a refusal of this file, except errors of the disk.
 
-    "Invalid argument" is none of these: the file leads its reader to a place before its beginning.
+    "Invalid argument" is no error of the disk: the file sends its reader to a negative offset.
     """
     try:
         yield
@@ -85,20 +85,22 @@ def refusing(path: str) -> Iterator[None]:
 
 
 def error_summary(error: Exception) -> str:
-    """The first line of what a library says, or the kind of its error."""
+    """Return the first line of an error's message, or the name of its type."""
     return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def _with_split(table: pa.Table, split: str) -> pa.Table:
-    """The split that the user named counts, whatever the file says."""
+    """Set the split that the user named, whatever the file says."""
     if "split" in table.column_names:
         table = table.drop_columns(["split"])
     return table.append_column("split", pa.array([split] * len(table), pa.string()))
 
 
 def expand(paths: list[str], argument: str) -> list[str]:
-    """Replace folders by the readable files in them, or where there are none by those in their
-    folders; refuse what is missing or not readable."""
+    """Replace folders by the readable files in them, or else by those in their subfolders.
+
+    Refuse what is missing or not readable.
+    """
     found: list[str] = []
     for path in paths:
         if os.path.isdir(path):
@@ -123,7 +125,7 @@ def expand(paths: list[str], argument: str) -> list[str]:
 
 
 def _readable(folder: str) -> list[str]:
-    """Files of a folder that a reader takes, by name."""
+    """Return the files of a folder that a reader takes, sorted by name."""
     inside = sorted(os.path.join(folder, name) for name in os.listdir(folder))
     found = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
     for path in found:
@@ -132,7 +134,7 @@ def _readable(folder: str) -> list[str]:
 
 
 def _check_regular(path: str) -> None:
-    """What stands in a folder may lead elsewhere, or never end; what the user names may not."""
+    """Refuse links and irregular files in a folder; a file that the user names may be a link."""
     kind = irregular(os.lstat(path).st_mode)
     if kind:
         raise refusal(
@@ -150,8 +152,11 @@ def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
 
 
 def _cure(path: str) -> str:
-    """How to convert a file of another kind. Buffers of Arrow are compressed as a whole: what they
-    would become can't be looked at before."""
+    """Return how to convert a file of another kind.
+
+    Arrow files are not read: their buffers are compressed as a whole, so their size can't be
+    checked before they are unpacked.
+    """
     stem, ending = os.path.splitext(path)
     if ending.lower() in (".feather", ".arrow"):
         return f"convert it: pandas.read_feather({path!r}).to_parquet({stem + '.parquet'!r})"
@@ -169,7 +174,7 @@ def _endings() -> str:
 
 
 def file_groups(paths: list[str]) -> list[list[str]]:
-    """Files to read together, in order: an ``.npy`` of series takes the next one for labels."""
+    """Group files that are read together, in order: an ``.npy`` of series with one of labels."""
     groups: list[list[str]] = []
     waiting: list[str] = []
     for path in paths:

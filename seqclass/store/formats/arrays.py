@@ -1,6 +1,6 @@
-"""``.npz`` archives and pairs of ``.npy`` files: padded arrays and labels.
+"""Reader of ``.npz`` archives and pairs of ``.npy`` files: padded arrays and labels.
 
-An array's header is looked at first, and its rows are read block by block.
+An array's header is checked first, and its rows are read block by block.
 """
 
 import math
@@ -30,15 +30,15 @@ from seqclass.store.formats.table import (
 from seqclass.store.rows import from_dense
 
 BLOCK_CELLS = 2**22
-"""Numbers that are read at once, where a series has fewer."""
+"""Numbers that are read at once, unless one series has more."""
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 READABLE = "iufbUS"
-"""Kinds of arrays that are numbers, truth values or text."""
+"""Kinds of arrays that hold numbers, truth values or text."""
 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in a file: what its header says, and how its bytes are come by."""
+    """An array in a file: its header, and a function that opens its bytes."""
 
     path: str
     shape: tuple[int, ...]
@@ -48,18 +48,18 @@ class StoredArray:
 
     @property
     def n_bytes(self) -> int:
-        """Size once it is unpacked, as its header says."""
+        """Unpacked size by the header, in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def whole(self, limits: Limits, what: str) -> np.ndarray:
-        """The array in memory; a refusal where it is larger than the limits allow."""
+        """Return the array in memory; refuse one that is larger than the limits allow."""
         limits.check(self.path, "whole_bytes", self.n_bytes, f"of {what}")
         with self.open_data() as data:
             flat = self._read(data, math.prod(self.shape))
         return flat.reshape(self.shape, order="F" if self.is_fortran else "C")
 
     def blocks(self, limits: Limits) -> Iterator[np.ndarray]:
-        """The rows in order, some at a time."""
+        """Yield the rows in order, some at a time."""
         cells = math.prod(self.shape[1:])
         n_rows = min(max(BLOCK_CELLS // cells, 1), CHUNK_ROWS)
         if self.is_fortran:
@@ -82,7 +82,7 @@ class StoredArray:
 
 
 def read_npz(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Tables from ``X`` and ``y``, or from ``X_train``, ``X_test`` and their labels."""
+    """Yield tables from ``X`` and ``y``, or from ``X_train``, ``X_test`` and their labels."""
     path = paths[0]
     with ExitStack() as stack:
         arrays = _arrays_of(path, reading.limits, stack)
@@ -99,7 +99,7 @@ def read_npz(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 
 def read_npy(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Tables from a pair of files, series and then labels."""
+    """Yield tables from a pair of files, series and then labels."""
     x, y = (_stored_array(path, os.path.getsize(path), _opener(path)) for path in paths)
     labels = _whole_labels(y, reading.limits)
     yield from _array_tables(x, labels, None, reading.split or "series", reading)
@@ -110,7 +110,7 @@ def _opener(path: str) -> Callable[[], IO[bytes]]:
 
 
 def _arrays_of(path: str, limits: Limits, stack: ExitStack) -> dict[str, StoredArray]:
-    """Arrays of an archive by name; of each, no more than the header has been read."""
+    """Return the arrays of an archive by name; only their headers are read."""
     expected = "an .npz archive of number and text arrays"
     check_directory(path)
     try:
@@ -191,7 +191,7 @@ def _array_tables(
     prefix: str,
     reading: Reading,
 ) -> Iterator[pa.Table]:
-    """Rows out of ``(n, steps[, channels])`` and labels; trailing NaN is padding."""
+    """Yield rows from ``(n, steps[, channels])`` and labels; trailing NaN is padding."""
     if len(x.shape) not in (2, 3) or 0 in x.shape[1:] or x.dtype.kind not in "iuf":
         raise refusal(
             x.path, "numbers of shape (series, steps) or (series, steps, channels)",
@@ -264,7 +264,7 @@ def _refuse_infinite(path: str, x: np.ndarray, first: int) -> None:
 
 
 def observed_lengths(x: np.ndarray) -> np.ndarray:
-    """Steps ``(n,)`` of series ``(n, steps, channels)`` up to the last that is no padding."""
+    """Return steps ``(n,)`` of ``(n, steps, channels)`` up to the last that is no padding."""
     return series_lengths(~np.isnan(x).all(axis=2))
 
 

@@ -1,4 +1,4 @@
-"""What the cells of a column hold: numbers, times however they are written, texts."""
+"""The content of a column's cells: numbers, times in any notation, or texts."""
 
 import re
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ DATES = {
     "mm/dd/yy": "%m/%d/%y",
     "dd.mm.yy": "%d.%m.%y",
 }
-"""How days are written, by the words of ``--dates``."""
+"""Notations of dates, by the words of ``--dates``."""
 ISO = "2026-01-31 12:00:00"
 CELLS = 1000
-"""Cells of a column that are looked at to know what it holds."""
+"""Number of cells that are inspected to determine a column's content."""
 PARTS = {
     "dd": r"(0?[1-9]|[12]\d|3[01])",
     "mm": r"(0?[1-9]|1[0-2])",
@@ -42,13 +42,16 @@ WORDS = {
     "september", "october", "november", "december", "mon", "tue", "wed", "thu", "fri", "sat", "sun",
     "am", "pm", "t", "z", "utc", "gmt", "cet", "cest",
 }  # fmt: skip
-"""Words that stand in a time."""
+"""Words that occur in times."""
 BLANK = {"", "nan", "na", "n/a", "#n/a", "null", "none"}
 
 
 class Content(NamedTuple):
-    """What a column holds. dates: the words of ``--dates`` by which its times can be read, none
-    where they are read without; odd: the first cell that is not like the others."""
+    """The content of a column.
+
+    dates: the words of ``--dates`` by which its times can be read, empty if they need none. odd:
+    the first cell that differs from the others.
+    """
 
     kind: Literal["empty", "number", "time", "clock", "odd time", "text"]
     dates: tuple[str, ...] = ()
@@ -56,7 +59,7 @@ class Content(NamedTuple):
 
 
 def content_of(column: pa.ChunkedArray) -> Content:
-    """What the first cells of a column hold."""
+    """Determine the content of a column from its first cells."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return Content("time")
@@ -70,7 +73,7 @@ def content_of(column: pa.ChunkedArray) -> Content:
 
 
 def content_of_texts(texts: Iterable[str]) -> Content:
-    """The same of cells of text."""
+    """Determine the content of cells of text."""
     whole = {bare: text for text in texts if (bare := text.strip()).lower() not in BLANK}
     cells = list(whole)
     if not cells:
@@ -94,14 +97,14 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def _is_like_a_time(cell: str) -> bool:
-    """Whether a cell has a day or a time of the day, and no word but those of times."""
+    """Check whether a cell has a date or a time of day, and no words except those of times."""
     words = re.findall(r"[^\W\d_]+", cell.lower())
     is_day = len(re.findall(r"\d+", cell)) > 1 and any(len(word) > 2 for word in words)
     return bool(is_day or DAY_OR_CLOCK.match(cell)) and all(word in WORDS for word in words)
 
 
 def dates_cure(content: Content) -> str:
-    """What makes times readable that are not so far."""
+    """Return how to make times readable that are not."""
     if content.dates:
         return "say " + " or ".join(option("--dates", words) for words in content.dates)
     if content.kind == "clock":
@@ -110,7 +113,7 @@ def dates_cure(content: Content) -> str:
 
 
 def as_floats(times: pa.ChunkedArray) -> np.ndarray:
-    """Days, times or times of a day as float64, in the order in which they come."""
+    """Convert dates, times or times of day to float64, in the order in which they come."""
     if pa.types.is_date(times.type):
         times = times.cast(pa.timestamp("s"))
     whole = pa.int32() if pa.types.is_time32(times.type) else pa.int64()
@@ -118,7 +121,7 @@ def as_floats(times: pa.ChunkedArray) -> np.ndarray:
 
 
 def date_formats(words: str | None) -> list[str]:
-    """Formats of days, with times of the day or without, by the words of ``--dates``."""
+    """Return formats of dates, with and without time of day, for the words of ``--dates``."""
     if words is None:
         return []
     if words not in DATES:

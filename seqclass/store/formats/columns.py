@@ -1,4 +1,4 @@
-"""Columns of numbers, whatever they are written as, to float32 without losing what changes."""
+"""Conversion of columns of numbers, in any notation, to float32 without losing changes."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,13 +9,13 @@ from seqclass.store.formats.questions import number_cure
 from seqclass.store.formats.table import refusal
 
 LOST_CHANGES = 0.05
-"""Share of the changes from step to step that may fall below the precision of float32."""
+"""Share of the changes from step to step that may be smaller than float32 can represent."""
 
 
 def float_column(
     path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
 ) -> np.ndarray:
-    """A column's values ``(n,)`` float32; ``rows``: their numbers in the file, for refusals."""
+    """Return a column as ``(n,)`` float32; ``rows``: numbers in the file, for refusals."""
     values = _wide_numbers(path, column, name, rows)
     narrow = to_float32(values)
     check_precision(path, name, values, narrow)
@@ -29,13 +29,13 @@ def float_column(
 
 
 def to_float32(values: np.ndarray) -> np.ndarray:
-    """The nearest float32 of every number; what is beyond them becomes infinite."""
+    """Round numbers to float32; those out of range become infinite."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
 
 
 def _wide_numbers(path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray) -> np.ndarray:
-    """A column's float64 values, whatever it is written as."""
+    """Return a column's float64 values, in whatever notation it is written."""
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
@@ -70,7 +70,7 @@ def _cure(name: str, text: str) -> str:
 def check_precision(
     path: str, name: str, values: np.ndarray, narrow: np.ndarray, is_column: bool = True
 ) -> None:
-    """Refuse numbers ``(n,)`` whose changes are lost beside their size when they are stored.
+    """Refuse numbers ``(n,)`` whose changes are lost when they are stored as float32.
 
     is_column: whether they can be left out by their name.
     """

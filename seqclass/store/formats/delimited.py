@@ -1,4 +1,4 @@
-"""CSV in long or wide form, streamed."""
+"""Reader of CSV files in long or wide form, streamed."""
 
 import collections
 import re
@@ -37,11 +37,11 @@ KINDS = [
     pa.timestamp("s"), pa.timestamp("s", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC"),
     pa.float64(), pa.string(),
 ]  # fmt: skip
-"""What a column without a stated type may be, in the order in which Arrow tries."""
+"""Possible types of a column without a stated one, in the order in which Arrow tries them."""
 
 
 class _OtherKindError(ValueError):
-    """A later row shows that a column is of another kind than the rows before it."""
+    """A later row shows that a column has another type than in the rows before it."""
 
     def __init__(self, column: int) -> None:
         super().__init__(column)
@@ -49,7 +49,7 @@ class _OtherKindError(ValueError):
 
 
 def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Tables from delimited text, long or wide, in whatever dialect its first lines show."""
+    """Yield tables from delimited text, long or wide, in the dialect that its first lines show."""
     path = paths[0]
     check_header(path, reading.limits)
     dialect, names = dialect_of(path, reading.names), reading.names
@@ -80,21 +80,21 @@ def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 def _look_at_wide(
     path: str, tables: Iterator[pa.Table], dialect: Dialect, names: ColumnNames
 ) -> None:
-    """Ask about what is in doubt; then every block, for the kinds of the columns."""
+    """Ask about the doubts; then read every block to find the types of the columns."""
     if (first := next(tables, None)) is not None:
         ask(path, [*dialect.doubts, *wide_questions(first, names, 2 + dialect.skipped)])
     collections.deque(tables, maxlen=0)
 
 
 def _left_out(dialect: Dialect, names: ColumnNames, kinds: Collection[str]) -> list[str]:
-    """Columns that are left out, but may say that the rows are in another order."""
+    """Return ignored columns that may still show that the rows are in another order."""
     if names.layout == "wide" or step_of(list(dialect.header), names) is not None:
         return []
     return [name for name in dialect.header if name not in kinds]
 
 
 def check_header(path: str, limits: Limits) -> None:
-    """Columns cost, whatever is in them: they are counted in the bytes of the first line."""
+    """Refuse too many columns, counted in the bytes of the first line, since each costs memory."""
     found, n_bytes = collections.Counter[str](), 0
     with open(path, "rb") as file:
         while piece := file.readline(BLOCK_BYTES):
@@ -107,8 +107,7 @@ def check_header(path: str, limits: Limits) -> None:
 
 
 def _first_kinds(path: str, dialect: Dialect, names: ColumnNames) -> dict[str, pa.DataType]:
-    """Kinds of the columns that count, in the file's order, by its first block; channels are
-    numbers."""
+    """Return the types of the used columns by the first block, in order; channels are numbers."""
     header = list(dialect.header)
     kept = kept_columns(header, names)
     text = {name: pa.string() for name in _text_columns(names) if name in kept}
@@ -130,7 +129,7 @@ def _text_columns(names: ColumnNames) -> list[str]:
 
 
 def _next_kind(kind: pa.DataType) -> pa.DataType:
-    """The wider kind to try; numbers that are none may still be true and false."""
+    """Return the next wider type; columns that are not numbers may still be true and false."""
     if kind == pa.float64():
         return pa.bool_()
     return pa.string() if kind == pa.bool_() else KINDS[KINDS.index(kind) + 1]

@@ -1,4 +1,4 @@
-"""How a text table is written: encoding, delimiter, decimal sign, header."""
+"""The dialect of a text table: encoding, delimiter, decimal sign, header."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
 SAMPLE_BYTES = 2**17
 LINE_END = re.compile(r"\r\n?|\n")
 TELLING = 3
-"""How much more often than others a sign must stand in the header to be between columns."""
+"""How many times more frequent than others a sign in the header must be to be the delimiter."""
 WESTERN = ("cp1252", "latin-1")
 HEADED = "a CSV table with a header"
 DELIMITERS = (",", ";", "\t", "|")
@@ -26,8 +26,10 @@ THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+|[+-]?\d{1,3}(,\d{3})+\.\d+")
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a table of text was found to be; header: its names, skipped: lines above them, doubts:
-    what was guessed, and is to be asked about."""
+    """The detected dialect of a text table.
+
+    header: its names. skipped: lines above them. doubts: guesses that need to be confirmed.
+    """
 
     encoding: str
     delimiter: str
@@ -38,7 +40,7 @@ class Dialect:
 
 
 def dialect_of(path: str, names: ColumnNames) -> Dialect:
-    """Look at the first lines; refuse what could be read in two ways, naming the option."""
+    """Detect the dialect from the first lines; if it is ambiguous, the refusal names the option."""
     with open(path, "rb") as file:
         content = file.read(SAMPLE_BYTES) + file.readline(SAMPLE_BYTES)
         whole = not file.read(1)
@@ -93,7 +95,7 @@ def _other_bytes(*guesses: str) -> Question:
 
 
 def not_decoded(path: str, encoding: str) -> ValueError:
-    """The refusal of bytes that are no text in an encoding."""
+    """Return the refusal of bytes that can't be decoded."""
     if encoding == "utf-8":
         return refusal(path, *_other_bytes(*WESTERN))
     cure = f"save it as UTF-8, or correct {option('--encoding', NAME)}"
@@ -101,7 +103,7 @@ def not_decoded(path: str, encoding: str) -> ValueError:
 
 
 def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
-    """The sign of the header, outside quotes; where there are two, the one that every line has."""
+    """Return the delimiter of the header, outside quotes; of two, the one that is in every line."""
     plain = [re.sub(r'"[^"]*"', "", line) for line in lines[:50] if line.strip()]
     present = [sign for sign in DELIMITERS if sign in plain[0]]
     if not present and len(plain) > 2 and any(all(s in li for li in plain[1:]) for s in DELIMITERS):
@@ -124,7 +126,7 @@ def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
 
 
 def _check_widths(path: str, rows: list[list[str]], sign: str, skipped: int) -> None:
-    """Refuse lines of other widths, which a reader would take for a broken file, by their cause."""
+    """Refuse lines of different widths by their cause, before a reader reports a broken file."""
     n_columns, *widths = map(len, rows)
     wrong = next((k for k, n in enumerate(widths) if n != n_columns), None)
     if wrong is None:

@@ -1,4 +1,4 @@
-"""What kind a file is by its bytes, where its name's ending says another."""
+"""Detection of a file's real type by its bytes, if the ending of its name is wrong."""
 
 import os
 import re
@@ -13,7 +13,7 @@ KINDS = {
     b"PAR1": ("a Parquet file", ".parquet"),
     b"\x93NUMPY": ("a NumPy array", ".npy"),
 }
-"""First bytes of the kinds that have a reader, beside archives."""
+"""First bytes of the types that have a reader, except archives."""
 PACKED = {
     b"\x1f\x8b": ("gzip", "gzip -dc"),
     b"BZh": ("bzip2", "bzip2 -dc"),
@@ -34,7 +34,7 @@ PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
 
 
 def check_content(path: str) -> None:
-    """Refuse a file whose bytes are plainly of another kind than its ending says."""
+    """Refuse a file whose bytes are clearly of another type than its ending says."""
     with open(path, "rb") as file:
         head = file.read(4096)
     ending = os.path.splitext(path)[1].lower()
@@ -57,7 +57,7 @@ def check_content(path: str) -> None:
 
 
 def check_first_line(path: str, line: str) -> None:
-    """Refuse a .tsv with names in its first line: a table as CSV has it, not a series a line."""
+    """Refuse a .tsv with names in its first line: it is a table like CSV."""
     label, *tokens = (part.strip("\ufeff\xfe\xff \r") for part in line.split("\t"))
     words = [token for token in tokens if WORD.match(token) and not NO_WORD.fullmatch(token)]
     if label.lower() in (*KNOWN_COLUMNS, *LABELS) or words:
@@ -65,7 +65,7 @@ def check_first_line(path: str, line: str) -> None:
 
 
 def _kind_of(path: str, head: bytes, ending: str) -> tuple[str, str]:
-    """A name for what a file is, and the ending that it should have: its own where it may be."""
+    """Return the type of a file in words, and its right ending: its own if that may be right."""
     for magic, found in KINDS.items():
         if head.startswith(magic):
             return found
@@ -92,7 +92,7 @@ def _archive(path: str, ending: str) -> tuple[str, str]:
 
 
 def _has_controls(head: bytes) -> bool:
-    """Whether bytes stand in it that no text has."""
+    """Check for bytes that occur in no text."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
     for letters in (head[::2], head[1::2]):

@@ -1,6 +1,6 @@
-"""What a Parquet file says of itself, looked at in a process of its own.
+"""The footer of a Parquet file, read in a separate process.
 
-pyarrow ends the whole process where the words about a column are malformed; here it ends this one.
+pyarrow ends the whole process if the metadata of a column is malformed; here it ends only this one.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 
 LIMIT_S = 60.0
 READER = "SEQCLASS_READER_PROCESS"
-"""Set in the environment of a process that does nothing but read files, and may end over one."""
+"""Environment variable of a process that only reads files, and may be ended by one."""
 
 
 @dataclass(frozen=True)
 class Footer:
-    """Sizes that a file declares: columns, bytes once decoded, and of each row group its rows and
-    the most values that a column of it has."""
+    """Sizes that a file declares: columns, decoded bytes, and for each row group its rows and the
+    most values of any column."""
 
     n_columns: int
     decoded_bytes: int
@@ -65,7 +65,7 @@ def _look(path: str) -> dict[str, Any]:
 
 
 def _width(column: Any) -> int:
-    """Bytes of a value once it is decoded; texts stay in their dictionary."""
+    """Return the bytes of a decoded value; texts stay in their dictionary."""
     if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
         return max(column.length, 1)
     return 4 if column.physical_type in ("BYTE_ARRAY", "INT32", "FLOAT", "BOOLEAN") else 8

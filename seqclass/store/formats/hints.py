@@ -1,4 +1,4 @@
-"""Options that a refusal names as the next step, written as a shell takes them."""
+"""Options that a refusal suggests as the next step, quoted for a shell."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 PLAIN = re.compile(r"[\w.,/@%+=:-]*[\w/@%+=-]")
 NAME = "NAME"
-"""Stands for a name that only the user knows."""
+"""Placeholder for a name that only the user knows."""
 LISTS = ("--ignore", "--channels")
 """Options that take several names."""
 
@@ -27,13 +27,13 @@ def option(name: str, *values: str) -> str:
 
 
 def joined(names: Iterable[str]) -> str:
-    """Names by comma; one with a comma or a quote in it stands in quotes."""
+    """Join names by comma; a name with a comma or a quote in it is quoted."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return line.getvalue()
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """The names of ``joined``."""
+    """Split a text into the names that ``joined`` joined."""
     names = next(csv.reader([text], skipinitialspace=True), [])
     return tuple(name.strip() for name in names if name.strip())

@@ -1,6 +1,6 @@
-"""Files of users, read in a process of its own that has limits of time and memory.
+"""Reading of the user's files in a separate process with limits of time and memory.
 
-A file that no reader foresees harms that process only: it ends, and the file is refused.
+A malformed file can only harm that process: it ends, and the file is refused.
 """
 
 import contextlib
@@ -27,21 +27,22 @@ if TYPE_CHECKING:
 
 COMMAND = ["-P", "-m", "seqclass.store.formats.reader_process"]
 START_S = 120.0
-"""Seconds until the process must have started, however busy the machine is."""
+"""Seconds within which the process must start, even on a busy machine."""
 PIECE_BYTES = 2**20
 SETTINGS = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""Arrow's own pools, and threads that have nothing to do, reserve memory that would count."""
+"""Settings that avoid reserved memory, which would count: Arrow's pools and idle threads."""
 
 
 class IsolatedReader:
-    """Reads files as ``read_files`` and ``understood`` do, in another process.
+    """Reader of files in another process, with the methods ``read_files`` and ``understood``.
 
-    The process is begun with the context, serves file after file, and is begun anew where a file
-    has ended it. It has ``limits.seconds`` for each, in which this process waits for its rows.
+    The process starts with the context, serves file after file, and is started again if a file has
+    ended it. It has ``limits.seconds`` for each; only time in which this process waits for rows
+    counts.
 
     >>> with IsolatedReader() as reader:  # doctest: +SKIP
     ...     tables = list(reader.read_files(["a.csv"], ColumnNames()))
@@ -70,7 +71,7 @@ class IsolatedReader:
         keep_infinite: bool = False,
         limits: Limits | None = None,
     ) -> Iterator[pa.Table]:
-        """Rows of all files in order; RefusalError for a file that breaks a limit, too."""
+        """Yield rows of all files in order; RefusalError also for a file that breaks a limit."""
         limits = limits or Limits()
         request = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
         serial = 0
@@ -83,7 +84,7 @@ class IsolatedReader:
                 serial = reply.get("done", serial)
 
     def understood(self, path: str, names: ColumnNames, limits: Limits) -> "Understood":
-        """How one file is read: its form, and what each of its columns is taken for."""
+        """Return how one file is read: its form, and the role of each of its columns."""
         request = {"names": asdict(names), "split": None, "keep_infinite": True, "paths": [path],
                    "serial": 0, "look": True}  # fmt: skip
         [found] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
@@ -92,7 +93,7 @@ class IsolatedReader:
     def _replies(
         self, request: dict[str, Any], limits: Limits
     ) -> Iterator[tuple[dict[str, Any], "_Process"]]:
-        """All answers to a request; a process that has not given the last one is ended."""
+        """Yield all answers to a request; a process that has not given the last one is ended."""
         path, is_answered = request["paths"][0], False
         seconds = limits.seconds + sum(map(os.path.getsize, request["paths"])) // 2**20
         if self._process is None:
@@ -138,11 +139,11 @@ def _exceeded(path: str, limits: Limits, name: str) -> RefusalError:
 
 
 class _EndedError(Exception):
-    """Says how a process has ended before it had answered."""
+    """A process has ended before it answered."""
 
 
 class _Process:
-    """A process that answers requests, and the time that is left for its answers."""
+    """A process that answers requests, and the time left for its answers."""
 
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
@@ -156,7 +157,7 @@ class _Process:
         self._buffer = bytearray()
 
     def ask(self, request: dict[str, Any], seconds: float) -> None:
-        """Send a request, whose answers may take so long."""
+        """Send a request, with the seconds that its answers may take."""
         if not self._is_ready:
             self._wait_until_ready()
         self._left_s = seconds
@@ -164,7 +165,7 @@ class _Process:
         self._socket.sendall(json.dumps(request).encode() + b"\n")
 
     def _wait_until_ready(self) -> None:
-        """OSError where the process does not start, which is no file's fault."""
+        """Wait for the process to start; OSError if it does not, since that is no file's fault."""
         try:
             self.reply()
         except (TimeoutError, _EndedError) as error:
@@ -173,7 +174,7 @@ class _Process:
         self._is_ready = True
 
     def reply(self) -> dict[str, Any]:
-        """The next line that the process has written."""
+        """Return the next line that the process has written."""
         while (end := self._buffer.find(b"\n")) < 0:
             self._buffer += self._received(PIECE_BYTES)
         line = bytes(self._buffer[:end])
@@ -181,7 +182,7 @@ class _Process:
         return dict(json.loads(line))
 
     def content(self, n_bytes: int) -> pa.Buffer:
-        """The bytes that follow a line."""
+        """Return the bytes that follow a line."""
         content = bytearray(n_bytes)
         have = min(n_bytes, len(self._buffer))
         content[:have] = self._buffer[:have]
@@ -193,7 +194,7 @@ class _Process:
         return pa.py_buffer(content)
 
     def _received(self, n_bytes: int) -> bytes:
-        """Some bytes; TimeoutError once all waiting has taken longer than it may."""
+        """Return some bytes; TimeoutError if all waiting together takes too long."""
         before_s = time.monotonic()
         self._socket.settimeout(max(self._left_s, 0.001))
         piece = self._socket.recv(n_bytes)
@@ -211,7 +212,7 @@ class _Process:
         return f"a process ended {how}{said}"
 
     def end(self) -> None:
-        """End the process, whatever it does, and what it has started."""
+        """Kill the process, and any that it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()

@@ -1,8 +1,8 @@
-"""Tables with a row per step, gathered into a row per series in bounded memory.
+"""Conversion of tables with a row per step to a row per series, in bounded memory.
 
-A first pass counts the rows of each series. A second one gathers part after part, a part being
-some series in the order in which they first appear: straight from the stream where every series'
-rows are together, else by way of a temporary file in which the rows are sorted by part.
+A first pass counts the rows of each series. A second one gathers part after part, a part being some
+series in the order in which they first appear: straight from the stream if every series' rows are
+together, else through a temporary file in which the rows are sorted by part.
 """
 
 import tempfile
@@ -32,15 +32,14 @@ from seqclass.store.formats.table import (
 from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS
 
 PART_CELLS = 2**22
-"""Cells of a part; one series alone may have more."""
+"""Cells of a part; a single series may have more."""
 ROW = ""
-"""The column of a row's number in its file. No column of the file's own has an empty name."""
+"""The column of a row's number in its file; no column of the file itself has an empty name."""
 
 
 @dataclass
 class SeriesIndex:
-    """Which series a table has: ``codes`` by first appearance, the rows of each, and order; and
-    which labels."""
+    """The series of a table: ``codes`` by first appearance, the rows of each, order and labels."""
 
     codes: dict[str, int] = field(default_factory=dict)
     labels: set[str | None] = field(default_factory=set)
@@ -48,7 +47,7 @@ class SeriesIndex:
     together: bool = True
 
     def codes_of(self, table: pa.Table) -> np.ndarray:
-        """Code of every row's series, new ones in the order of their first rows."""
+        """Return the code of every row's series; new codes follow the order of first rows."""
         self.labels.update(pc.unique(table["label"]).to_pylist())
         ids = table["series_id"].combine_chunks().dictionary_encode()
         known = self.codes
@@ -56,7 +55,7 @@ class SeriesIndex:
         return own[ids.indices.to_numpy()]
 
     def count(self, codes: np.ndarray) -> int:
-        """Count rows; returns the most that one of their series has by now."""
+        """Count rows; returns the most rows that one of their series has so far."""
         if len(self.codes) > len(self.counts):
             self.counts = np.pad(self.counts, (0, 2 * len(self.codes) - len(self.counts)))
         places, counts = np.unique(codes, return_counts=True)
@@ -64,7 +63,7 @@ class SeriesIndex:
         return int(self.counts[places].max(initial=0))
 
     def parts(self, n_columns: int) -> np.ndarray:
-        """Ascending part number of every series, by where its last row falls."""
+        """Return the ascending part number of every series, by the position of its last row."""
         ends = np.cumsum(self.counts[: len(self.codes)])
         return np.unique((ends - 1) // max(PART_CELLS // n_columns, 1), return_inverse=True)[1]
 
@@ -76,7 +75,7 @@ def survey_rows(
     first_row: int,
     doubts: Sequence[Question] = (),
 ) -> SeriesIndex:
-    """Count every series' rows; refuse what is no long table, ``doubts`` about it included."""
+    """Count every series' rows; refuse a table that is not long, with any ``doubts`` about it."""
     survey, last, row, names = SeriesIndex(), 0, first_row, reading.names
     order, step = FileOrder(path, names), None
     for whole in tables:
@@ -125,7 +124,7 @@ def gather(
     reading: Reading,
     first_row: int,
 ) -> Iterator[pa.Table]:
-    """Rows of a dataset, series in the order of their first rows, however the rows lie."""
+    """Yield rows of a dataset, series in the order of their first rows, from rows in any order."""
     tables = _numbered(path, read(), reading.names, first_row)
     first = next(tables)
     parts = survey.parts(first.num_columns)
@@ -152,7 +151,7 @@ def _sizes(survey: SeriesIndex, parts: np.ndarray) -> list[int]:
 
 
 def _in_turn(tables: Iterator[pa.Table], sizes: list[int]) -> Iterator[pa.Table]:
-    """Cut a stream into tables of these sizes."""
+    """Split a stream into tables of these sizes."""
     pending: list[pa.Table] = []
     n_rows = place = 0
     for table in tables:
@@ -168,7 +167,7 @@ def _in_turn(tables: Iterator[pa.Table], sizes: list[int]) -> Iterator[pa.Table]
 def _external_shuffle(
     tables: Iterator[pa.Table], survey: SeriesIndex, parts: np.ndarray
 ) -> Iterator[pa.Table]:
-    """Write pieces of every part to a file without a name, which no end leaves behind."""
+    """Yield tables by part, through an unnamed temporary file that no crash leaves behind."""
     pieces: list[list[tuple[int, int]]] = [[] for _ in range(int(parts[-1]) + 1)]
     with tempfile.TemporaryFile() as file:
         for block in _blocks(tables):
@@ -179,7 +178,7 @@ def _external_shuffle(
 
 
 def _blocks(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Fewer and larger tables, so that the pieces are not too many."""
+    """Yield fewer and larger tables, so that there are not too many pieces."""
     pending: list[pa.Table] = []
     for table in tables:
         pending.append(table)
@@ -209,7 +208,7 @@ def _piece(file: IO[bytes], place: int, size: int, schema: pa.Schema) -> pa.Reco
 
 
 def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
-    """Gather each series of a part, in the order of its steps."""
+    """Gather each series of a part, sorted by step."""
     rows = table[ROW].to_numpy()
     table = table.drop_columns([ROW])
     step = step_of(table.column_names, reading.names)
@@ -272,7 +271,7 @@ def _step_order(
 def _from_texts(
     path: str, texts: pa.ChunkedArray, step: str, names: ColumnNames, rows: np.ndarray
 ) -> pa.ChunkedArray:
-    """Steps that stand as texts in a workbook, in Parquet, or far down in a CSV."""
+    """Convert steps that are texts in a workbook, in Parquet, or far down in a CSV."""
     if (numbers := numbers_of(texts)) is not None:
         return pa.chunked_array([pa.array(numbers, from_pandas=True)])
     if (times := times_of(texts, names.dates)) is not None:
@@ -286,7 +285,7 @@ def _from_texts(
 def _times_of_day(
     path: str, steps: pa.ChunkedArray, step: str, codes: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """Seconds ``(n,)``; where they go back, midnight may lie between or the newest come first."""
+    """Return seconds ``(n,)``; if they decrease, midnight passed or the newest come first."""
     values = as_floats(steps)
     order = np.argsort(codes, kind="stable")
     back = (np.diff(values[order]) < 0) & (np.diff(codes[order]) == 0)
@@ -301,7 +300,7 @@ def _times_of_day(
 
 class _Part(NamedTuple):
     """Rows of a part: the series of each ``(n,)``, the first row of every series, the rows' numbers
-    in the file ``(n,)``, and what its columns are called there."""
+    in the file ``(n,)``, and the file's names of the columns."""
 
     path: str
     codes: np.ndarray
@@ -311,7 +310,7 @@ class _Part(NamedTuple):
 
 
 def _constant(part: _Part, column: pa.ChunkedArray, name: str) -> pa.Array:
-    """The value that all rows of a series share, of every series."""
+    """Return one value for every series; all its rows must agree."""
     values = column.combine_chunks()
     first = values.take(pa.array(part.first))
     expected = first.take(pa.array(part.codes))

@@ -1,4 +1,4 @@
-"""The XML of a workbook, counted before a reader builds cells from it.
+"""Checks of a workbook's XML, before a reader builds cells from it.
 
 A cell names its own place, and a reader fills every place before it: a few bytes can ask for
 billions of empty cells.
@@ -14,13 +14,13 @@ from seqclass.store.formats.table import Limits, refusal
 LAST_ROW = 2**20
 """The last row that a workbook can have."""
 ELEMENTS_PER_CELL = 3
-"""A cell, its value or text, and its share of what stands around it."""
+"""Elements per cell: the cell, its value or text, and its share of the surrounding ones."""
 MAX_PARTS = 10_000
 MAX_OBJECTS = 2**16
-"""Elements of the parts that become objects of many fields: names, styles, relations."""
+"""Most elements of the parts that become large objects: names, styles, relations."""
 MAX_DEPTH = 64
 MAX_TEXT_BYTES = 2**20
-"""Bytes in a row without the beginning of an element; a cell has at most 32,767 characters."""
+"""Most bytes of a row without the beginning of an element; a cell has at most 32,767 characters."""
 CHUNK_BYTES = 2**16
 SHEET, TEXTS, PLAIN = "worksheet", "sst", ("v", "t", "is", "f")
 OBJECTS = {"styleSheet", "workbook", "Types", "Relationships", "coreProperties", "Properties"}
@@ -29,7 +29,7 @@ REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 
 
 def check_markup(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
-    """Refuse a workbook whose cells lie where no table has any, or are too many."""
+    """Refuse a workbook whose cells are too many, or at places that no table has."""
     members = archive.infolist()
     if len(members) > MAX_PARTS:
         raise refusal(path, f"at most {MAX_PARTS:,} parts", f"{len(members):,}", "save it again")
@@ -39,7 +39,7 @@ def check_markup(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
 
 
 class _Part:
-    """One member of the archive; where it is no XML, a reader will say so."""
+    """One member of the archive; if it is no XML, the reader reports that."""
 
     def __init__(self, path: str, name: str, limits: Limits) -> None:
         self.path, self.name, self.limits = path, name, limits
@@ -51,7 +51,7 @@ class _Part:
         self.parser.StartElementHandler = self._begin_root
 
     def check(self, content: IO[bytes]) -> None:
-        """Parse the part to its end, or until it is known to be none that a reader takes in."""
+        """Parse the part to its end, or until it is clear that no reader loads it."""
         seen, quiet_bytes = 0, 0
         try:
             while chunk := content.read(CHUNK_BYTES):
@@ -70,7 +70,7 @@ class _Part:
         self._refuse("no document type declaration", "one")
 
     def _begin_root(self, name: str, _: dict[str, str]) -> None:
-        """Decide what is counted: of parts that no reader takes in, nothing."""
+        """Decide what is counted: nothing in parts that no reader loads."""
         name, self.is_known, self.elements = _local(name), True, 1
         if name in (SHEET, TEXTS):
             self.most = ELEMENTS_PER_CELL * self.limits.sheet_cells
@@ -134,7 +134,7 @@ class _Part:
 
 
 def _local(name: str) -> str:
-    """A name without its namespace's prefix."""
+    """Return a name without its namespace's prefix."""
     return name.rpartition(":")[2]
 
 
@@ -143,7 +143,7 @@ def _number(reference: str) -> int:
 
 
 def _column(reference: str) -> int:
-    """Number of a cell's column by its reference, such as 28 of ``AB7``; 0 where it is none."""
+    """Return a cell's column number by its reference, such as 28 for ``AB7``; 0 if invalid."""
     match = REFERENCE.fullmatch(reference)
     number = 0
     for letter in match[1].upper() if match else "":

@@ -1,7 +1,7 @@
-"""In which order the rows of a series are, where no column of the steps is named.
+"""The order of the rows of a series, if no step column is named.
 
-The file's order counts. A column that is left out must not go against it, so that no series is read
-backwards without a word; others that could order the rows are asked about (``questions``).
+The file's order counts. An ignored column must not contradict it, so that no series is read
+backwards unnoticed; other columns that could order the rows are asked about (``questions``).
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from seqclass.store.formats.table import ColumnNames, kept_columns
 
 
 class FileOrder:
-    """Holds the order of the rows to the columns that are left out, part after part."""
+    """A check of the rows' order against ignored columns, part after part."""
 
     def __init__(self, path: str, names: ColumnNames) -> None:
         self.path, self.names = path, names
@@ -28,7 +28,7 @@ class FileOrder:
         self.last: dict[str, tuple[int, list[float]]] = {}
 
     def check(self, table: pa.Table, codes: np.ndarray) -> None:
-        """Refuse rows of a file that a time or a counter among them contradicts."""
+        """Refuse rows whose order contradicts a time or counter in the file."""
         if self.contents is None:
             self.contents = self._clocks(table, codes)
         for name, content in self.contents.items():
@@ -44,7 +44,7 @@ class FileOrder:
                 )  # fmt: skip
 
     def _clocks(self, table: pa.Table, codes: np.ndarray) -> dict[str, Content]:
-        """Columns that are left out and may order the rows."""
+        """Return ignored columns that may order the rows."""
         columns = table.column_names
         known = {*kept_columns(columns, self.names), *self.names.roles}
         left = {name: content_of(table[name]) for name in columns if name not in known}
@@ -58,7 +58,7 @@ class FileOrder:
     def _goes_on(
         self, column: pa.ChunkedArray, name: str, content: Content, codes: np.ndarray
     ) -> bool:
-        """Whether no row of a series comes before the one above it, however it is read."""
+        """Check that no row of a series comes before the one above it, in any reading."""
         readings = readings_of(column, content)
         code, values = self.last.get(name, (-1, []))
         same = np.diff(codes, prepend=code) == 0
@@ -72,14 +72,14 @@ class FileOrder:
 
 
 def _changes(column: pa.ChunkedArray, codes: np.ndarray) -> bool:
-    """Whether a column has several values in a series."""
+    """Check whether a column has several values in a series."""
     values = column.cast(pa.string()).combine_chunks().dictionary_encode().indices
     own = pc.fill_null(values, -1).to_numpy(zero_copy_only=False)
     return bool(((np.diff(own) != 0) & (np.diff(codes) == 0)).any())
 
 
 def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
-    """A column's numbers or times as float64, once for each way in which they may be written."""
+    """Return a column's numbers or times as float64, once for each possible notation."""
     if content.kind == "number":
         values = numbers_of(column)
         return [] if values is None else [values]
@@ -93,7 +93,7 @@ def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
 
 
 def times_of(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray | None:
-    """Texts as times: ISO's, or as the word of ``--dates`` says; None where they are none."""
+    """Parse texts as ISO times, or by the word of ``--dates``; None if they are none."""
     if dates is not None and (times := parsed(column, date_formats(dates))) is not None:
         return times
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
@@ -105,7 +105,7 @@ def times_of(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray | No
 
 
 def parsed(column: pa.ChunkedArray, formats: list[str]) -> pa.ChunkedArray | None:
-    """Texts as times of the first format that all of them have; None where there is none."""
+    """Parse texts by the first time format that fits all of them; None if none fits."""
     for form in formats:
         times = pc.strptime(column, format=form, unit="s", error_is_null=True)
         if times.null_count == column.null_count:

@@ -1,4 +1,4 @@
-"""How files are understood, and what looks wrong in them, before anything is stored."""
+"""An overview of files before anything is stored: how they are read, and likely problems."""
 
 import hashlib
 import os
@@ -24,18 +24,18 @@ from seqclass.store.repeats import find_lookalikes
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
 FEW = 100
-"""Series of which a fifth are the 20 test rows that a first champion needs."""
+"""Number of series below which a fifth is fewer than the 20 test rows of a first champion."""
 NO_LABEL = {"-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "missing",
             "unknown", "unlabelled", "unlabeled", "tbd"}  # fmt: skip
-"""What people write where a series has no label."""
+"""Texts that people write for a missing label."""
 MANY = 10
-"""Classes that are fractions from which on they are taken for a quantity."""
+"""Number of fractional classes from which on labels are taken for a quantity."""
 NO_VALUE = {-99.0, -999.0, -999.25, -9999.0, -99999.0, -32768.0, 9999.0, 99999.0, 32767.0}
-"""What loggers write where a value is missing."""
+"""Numbers that data loggers write for a missing value."""
 
 
 class ChannelRange(TypedDict):
-    """Of one channel; ``missing``: share of its steps. The limits are None where none is finite."""
+    """Range of one channel, None if no value is finite; ``missing``: share of its steps."""
 
     lowest: float | None
     highest: float | None
@@ -43,7 +43,7 @@ class ChannelRange(TypedDict):
 
 
 class Described(TypedDict):
-    """What there is, and in ``amiss`` what looks wrong; ``groups``, ``times``: None without any."""
+    """Content of files, with likely problems in ``amiss``; ``groups``, ``times`` may be None."""
 
     n_series: int
     n_steps: list[int]
@@ -58,7 +58,7 @@ class Described(TypedDict):
 
 
 class Understood(TypedDict):
-    """The form of a file, and what each column is taken for."""
+    """The form of a file, and the role of each column."""
 
     layout: str
     delimiter: NotRequired[str]
@@ -68,14 +68,14 @@ class Understood(TypedDict):
 
 
 class Inspected(Described):
-    """The same of files, and how each is understood, by its path."""
+    """Content of files, and how each is read, by its path."""
 
     files: dict[str, Understood]
 
 
 @dataclass
 class Overview:
-    """What passes: lengths, classes, groups, and of every channel its limits and holes."""
+    """Running statistics of series: lengths, classes, groups, and each channel's range and gaps."""
 
     lengths: list[int] = field(default_factory=list)
     classes: Counter[str | None] = field(default_factory=Counter)
@@ -89,13 +89,13 @@ class Overview:
     infinite: int = 0
 
     def watch(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Tables of series, each counted as it passes."""
+        """Pass tables of series on, and add each to the statistics."""
         for table in tables:
             self.add(table)
             yield table
 
     def add(self, table: pa.Table) -> None:
-        """Count a table of series; ValueError where its rows are not of the stored form."""
+        """Add a table of series; ValueError if its rows are not of the stored form."""
         names = channels_of(table.schema)
         check_form(table, names)
         lengths, labels = table["n_steps"].to_pylist(), table["label"].to_pylist()
@@ -130,7 +130,7 @@ class Overview:
             self.flat += len(own) > 1 and _is_flat(own)
 
     def describe(self) -> Described:
-        """Sizes, classes, ranges and warnings, for people and as JSON."""
+        """Return sizes, classes, ranges and warnings, for people and as JSON."""
         n_steps = [min(self.lengths), int(np.median(self.lengths)), max(self.lengths)]
         labelled = {name: n for name, n in sorted(self.classes.items(), key=str) if name}
         return {
@@ -155,7 +155,7 @@ class Overview:
 
 
 def _is_flat(values: np.ndarray) -> bool:
-    """Whether no channel ``(steps, channels)`` changes, and one at least has a value."""
+    """Check whether all channels ``(steps, channels)`` are constant, and one has a value."""
     is_known = not np.isnan(values).all()
     return is_known and bool(((values == values[0]) | np.isnan(values)).all())
 
@@ -229,7 +229,7 @@ def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> I
 
 
 def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
-    """How one file is read: its form, and what each of its columns is taken for."""
+    """Return how one file is read: its form, and the role of each of its columns."""
     ending = os.path.splitext(path)[1].lower()
     if ending == ".csv":
         check_header(path, limits)
@@ -253,7 +253,7 @@ def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
 
 
 def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
-    """What every column is taken for; of those that are left out, why."""
+    """Return the role of every column, and why ignored ones are ignored."""
     check_columns(path, columns, names)
     kept, roles = set(kept_columns(columns, names)), names.roles
     step = names.step or "step"

@@ -1,4 +1,4 @@
-"""Parquet, wide (a row is a series) or long (a row is a step)."""
+"""Reader of Parquet files, wide (a row is a series) or long (a row is a step)."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -25,12 +25,12 @@ from seqclass.store.formats.widetext import wide_tables
 from seqclass.store.rows import KNOWN_COLUMNS, channels_of
 
 BATCH_ROWS = 65_536
-"""Rows of a long table that are read at once, at most."""
+"""Most rows of a long table that are read at once."""
 OWN_COLUMNS = (*KNOWN_COLUMNS, "step")
 
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Tables from a file whose rows are series, or steps of series."""
+    """Yield tables from a file whose rows are series, or steps of series."""
     path, limits = paths[0], reading.limits
     footer = check_parquet(path, limits)
     with pq.ParquetFile(path) as parquet:
@@ -56,7 +56,7 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 
 def check_parquet(path: str, limits: Limits) -> Footer:
-    """What a file says of itself, before any of it is decoded."""
+    """Check a file's footer against the limits, before anything is decoded."""
     try:
         footer = read_footer(path)
     except ValueError as error:
@@ -73,7 +73,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _rows_at_once(footer: Footer, group: int) -> int:
-    """Rows of a group that together have as many numbers as a part may have."""
+    """Return the rows of a group that together have as many numbers as a part may have."""
     n_rows, longest = footer.groups[group]
     cells = longest * footer.n_columns
     return max(n_rows * PART_CELLS // max(cells, PART_CELLS), 1)
@@ -88,7 +88,7 @@ def _check_steps(path: str, table: pa.Table, channels: list[str], limits: Limits
 def _pieces(
     path: str, parquet: pq.ParquetFile, limits: Limits, n_rows: int, group: int | None = None
 ) -> Iterator[pa.Table]:
-    """Rows in pieces, repeated texts written out."""
+    """Yield rows in pieces, with dictionary texts decoded."""
     groups = None if group is None else [group]
     for batch in parquet.iter_batches(batch_size=n_rows, row_groups=groups):
         table = pa.Table.from_batches([batch])
@@ -102,7 +102,7 @@ def _pieces(
 
 
 def _text_bytes(column: pa.ChunkedArray) -> int:
-    """Bytes of a column's texts once they are written out."""
+    """Return the bytes of a column's texts after decoding."""
     coded = column.combine_chunks()
     if not _is_text(coded.dictionary.type):
         return 0
@@ -110,7 +110,7 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
 
 
 def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
-    """Our own layout: a row is a series, a channel is a list."""
+    """Read the stored layout: a row is a series, a channel is a list."""
     ask(path, role_questions(table.column_names, names))
     table = renamed(path, table, names)
     channels = channels_of(table.schema)

@@ -1,4 +1,4 @@
-"""A look into files before anything is started: small ones whole, of large ones the beginning."""
+"""A preview of files before a run starts: small ones whole, of large ones the beginning."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ SMALL_BYTES = 2**26
 def preview(
     paths: list[str], names: ColumnNames, keep_infinite: bool, limits: Limits
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Rows of files, each with its path; what no reader takes is refused, as ``read_files`` does.
+    """Yield rows of files, each with its path; unreadable files are refused as in ``read_files``.
 
     An ``.npy`` file is left out: it is read together with another.
     """

@@ -1,4 +1,4 @@
-"""What a table leaves open, asked at once: by the names of its columns and its first rows."""
+"""Ambiguities of a table, asked about all at once, from its column names and first rows."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,14 +15,14 @@ from seqclass.store.rows import KNOWN_COLUMNS
 
 STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", "ms", "frame",
               "sample", "date", "datetime", "tick", "n", "i"}  # fmt: skip
-"""What people call the step; other columns are asked about where they rise evenly."""
+"""Usual names of a step column; other columns are asked about if they rise evenly."""
 
 TELLING = 8
-"""Rows from which on even steps in another order are no chance."""
+"""Number of rows from which on even steps in another order are no coincidence."""
 
 
 class Question(NamedTuple):
-    """What a table leaves open: what was expected, what came, and what settles it."""
+    """An ambiguity of a table: what was expected, what came, and the option that settles it."""
 
     expected: str
     got: str
@@ -30,7 +30,7 @@ class Question(NamedTuple):
 
 
 def ask(path: str, questions: Iterable[Question]) -> None:
-    """Refuse a file with all questions at once, where there are any."""
+    """Refuse a file with all questions at once, if there are any."""
     asked = list(dict.fromkeys(questions))
     if asked:
         expected, got, cures = (list(dict.fromkeys(part)) for part in zip(*asked, strict=True))
@@ -38,8 +38,7 @@ def ask(path: str, questions: Iterable[Question]) -> None:
 
 
 def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]:
-    """Which columns are the series' ids, labels, groups, times and steps, where they are needed
-    and none bears the name."""
+    """Ask for columns of ids, labels, groups, times and steps that are needed but missing."""
     missing = {given: own for given, own in names.roles.items() if given not in columns}
     if names.step is not None and names.layout != "wide" and names.step not in columns:
         missing[names.step] = "step"
@@ -73,7 +72,7 @@ def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> s
 
 
 def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
-    """What a table with a row per step leaves open, by its first rows."""
+    """Yield the ambiguities of a table with a row per step, from its first rows."""
     columns = table.column_names
     step, kept = step_of(columns, names), kept_columns(columns, names)
     roles = {*names.roles, *KNOWN_COLUMNS, step}
@@ -91,7 +90,7 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
 
 
 def _codes_of(table: pa.Table, names: ColumnNames) -> np.ndarray:
-    """A number for the series of each row."""
+    """Return a number for the series of each row."""
     if names.layout == "folders":
         return np.zeros(len(table), dtype=np.int64)
     ids = table[names.series_id or "series_id"].combine_chunks().dictionary_encode()
@@ -101,7 +100,7 @@ def _codes_of(table: pa.Table, names: ColumnNames) -> np.ndarray:
 def _layouts(
     contents: dict[str, Content], codes: np.ndarray, step: str | None, names: ColumnNames
 ) -> Iterator[Question]:
-    """Whether a row for each series is its one step, or all of them."""
+    """Ask whether a row for each series is a single step, or the whole series."""
     n_series = len(np.unique(codes))
     if names.layout or step or len(contents) < 2 or n_series < 2 or n_series < len(codes):
         return
@@ -115,7 +114,7 @@ def _layouts(
 def _times_to_read(
     table: pa.Table, step: str | None, names: ColumnNames, first_row: int
 ) -> Iterator[Question]:
-    """How the days of columns are written that have to be times."""
+    """Ask for the notation of dates in columns that must be times."""
     for name in (step, names.time or "time"):
         if name is None or name not in table.column_names:
             continue
@@ -129,7 +128,7 @@ def _times_to_read(
 
 
 def _beside_missing_roles(contents: dict[str, Content], names: ColumnNames) -> Iterator[Question]:
-    """What may be needed once the missing columns are named, which nobody but the user knows."""
+    """Ask about options that may be needed once the missing columns are named."""
     texts = [name for name, content in contents.items() if content.kind == "text"]
     if texts:
         yield Question(
@@ -148,7 +147,7 @@ def _orders(
     step: str | None,
     names: ColumnNames,
 ) -> Iterator[Question]:
-    """Which column orders the rows of a series, where none is named and one may."""
+    """Ask which column orders the rows of a series, if none is named and one may."""
     if step is not None:
         return
     if times := _times(contents):
@@ -166,7 +165,7 @@ def _orders(
 
 
 def step_question(name: str, content: Content) -> Question:
-    """Whether a column of times orders the rows of each series."""
+    """Ask whether a column of times orders the rows of each series."""
     cure = f"say {option('--step-column', name)}"
     if len(content.dates) == 1:
         cure += f" {option('--dates', content.dates[0])}"
@@ -176,7 +175,7 @@ def step_question(name: str, content: Content) -> Question:
 
 
 def _times(contents: dict[str, Content]) -> list[str]:
-    """Columns of times, those first that can be read."""
+    """Return columns of times, readable ones first."""
     kinds = ("time", "odd time", "clock")
     return [name for kind in kinds for name, own in contents.items() if own.kind == kind]
 
@@ -208,7 +207,7 @@ def _odd_cells(
 
 
 def number_cure(name: str, ignored: Iterable[str] = ()) -> str:
-    """What is to be done about a cell that is no number."""
+    """Return advice for a cell that is no number."""
     return (
         "leave the cell empty where a value is missing, or leave the column out with "
         f"{option('--ignore', *ignored, name)}"
@@ -216,7 +215,7 @@ def number_cure(name: str, ignored: Iterable[str] = ()) -> str:
 
 
 def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
-    """What a table with a row per series leaves open, by its first rows."""
+    """Yield the ambiguities of a table with a row per series, from its first rows."""
     columns = table.column_names
     roles = {*names.roles, *KNOWN_COLUMNS, "step"}
     kept = [name for name in kept_columns(columns, names) if name not in roles]
@@ -233,7 +232,7 @@ def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
 
 
 def counts(column: pa.ChunkedArray, name: str, codes: np.ndarray) -> bool:
-    """Whether a column counts the rows of every series: another value in each, even steps apart.
+    """Check whether a column counts the rows of every series: distinct values, even steps apart.
 
     codes: the series of each row ``(n,)``. The order of the rows does not matter.
     """
@@ -250,7 +249,7 @@ def counts(column: pa.ChunkedArray, name: str, codes: np.ndarray) -> bool:
 
 
 def numbers_of(column: pa.ChunkedArray) -> np.ndarray | None:
-    """Numbers, or texts of numbers, as float64; None where they are none."""
+    """Convert numbers, or texts of numbers, to float64; None if they are none."""
     if pa.types.is_boolean(column.type):
         return None
     try:
@@ -260,5 +259,5 @@ def numbers_of(column: pa.ChunkedArray) -> np.ndarray | None:
 
 
 def step_of(columns: list[str], names: ColumnNames) -> str | None:
-    """The column of the steps: as it was named, else ``step``; None where there is none."""
+    """Return the step column: the named one, else ``step`` if it exists, else None."""
     return names.step or ("step" if "step" in columns and "step" not in names.ignore else None)

@@ -1,7 +1,7 @@
 """The process that reads files for ``IsolatedReader``.
 
-It takes requests in JSON, a line each, and answers each with lines of JSON; after a line that
-announces a table come its bytes, as a stream of Arrow. It ends when no more requests can come.
+It takes requests in JSON, one per line, and answers each with lines of JSON; a line that announces
+a table is followed by its bytes, as an Arrow stream. It ends when its input is closed.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from seqclass.store.formats.overview import understood
 from seqclass.store.formats.table import Reading
 
 LOOK_S = 1.0
-"""Seconds between two looks at whether who asks is still there."""
+"""Seconds between two checks that the parent process is still alive."""
 
 
 def main() -> None:
-    """Answer the requests that come by standard input; what a library prints is no answer."""
+    """Answer the requests on standard input; output that a library prints is kept apart."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     warnings.simplefilter("ignore")
@@ -81,21 +81,21 @@ def _stream(table: pa.Table) -> pa.Buffer:
 
 
 def _end_with(parent: int) -> None:
-    """End this process, whatever it does, soon after the one that began it."""
+    """End this process, even a busy one, soon after its parent."""
     while os.getppid() == parent:
         time.sleep(LOOK_S)
     os._exit(1)
 
 
 def _limit_memory(most: int) -> None:
-    """Let the system refuse memory beyond a limit, where it can."""
+    """Limit this process's memory, where the system can."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard == resource.RLIM_INFINITY or most < hard:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _data_bytes() -> int:
-    """Memory of this process that a file had no part in; 0 where the system does not tell."""
+    """Return the memory of this process without mapped files; 0 if the system does not tell."""
     with contextlib.suppress(OSError), open("/proc/self/status") as status:
         if found := re.search(r"VmData:\s*(\d+)", status.read()):
             return int(found[1]) * 1024

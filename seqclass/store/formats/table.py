@@ -1,4 +1,4 @@
-"""What the readers share: limits, column names, refusals, known columns in their stored types."""
+"""Common parts of the readers: limits, column names, refusals, types of stored columns."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -16,21 +16,20 @@ from seqclass.store.root import printable
 from seqclass.store.rows import KNOWN_COLUMNS
 
 END_BYTES, MAX_DIRECTORY_BYTES = 2**16 + 98, 2**22
-"""Of an archive's end with its longest comment, and of its directory."""
+"""Bytes of an archive's end with the longest comment, and most bytes of its directory."""
 SPARED_BYTES = 2**28
-"""Decoded bytes that any file may have, however small it is itself."""
+"""Decoded bytes that any file may have, however small it is."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most of everything.
+    """Upper limits of what a file may hold.
 
     series: of a file. steps: of one series. channels: of a file. cells: numbers of a channel that
     one row group of Parquet holds. whole_bytes: of what can't be read in parts: labels, lengths,
-    arrays in Fortran order, the texts of a block of rows. line_bytes: of a line of text.
-    ratio: bytes that come out of a byte of the file. sheet_cells: of a sheet of a workbook.
-    seconds: that reading a file takes, and one more for each MiB of it. memory_bytes: that
-    reading a file takes.
+    arrays in Fortran order, the texts of a block of rows. line_bytes: of a line of text. ratio:
+    decoded bytes per byte of the file. sheet_cells: of a sheet of a workbook. seconds: for reading
+    a file, plus one for each MiB of it. memory_bytes: for reading a file.
     """
 
     series: int = 10_000_000
@@ -45,7 +44,7 @@ class Limits:
     memory_bytes: int = 2**30
 
     def check(self, path: str, name: str, found: int, of_what: str = "") -> None:
-        """Refuse a file that has more of something than the limit of this name says."""
+        """Refuse a file that has more of something than the limit of this name."""
         most = getattr(self, name)
         if found > most:
             what = f"{name.replace('_', ' ')}{of_what and ' '}{of_what}"
@@ -55,7 +54,7 @@ class Limits:
             )  # fmt: skip
 
     def check_ratio(self, path: str, decoded_bytes: int) -> None:
-        """Refuse a small file that would become a large one."""
+        """Refuse a small file that would unpack to a large one."""
         if decoded_bytes > SPARED_BYTES:
             stored_bytes = max(os.path.getsize(path), 1)
             self.check(path, "ratio", -(-decoded_bytes // stored_bytes), "of its size, decoded")
@@ -78,7 +77,7 @@ def check_directory(path: str) -> None:
 
 
 def limits_of(choices: list[str]) -> Limits:
-    """The limits with the given choices, each ``name=number``."""
+    """Return the limits with the given choices, each ``name=number``."""
     names, chosen = [field.name for field in fields(Limits)], {}
     for choice in choices:
         name, _, number = choice.partition("=")
@@ -93,26 +92,26 @@ def limits_of(choices: list[str]) -> Limits:
 
 CHUNK_ROWS = 4096
 LONGEST_STEP = 1000
-"""Characters of the next step, which may name all options at once."""
+"""Most characters of a suggested next step, which may name all options at once."""
 LABELS = (
     pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
     pa.types.is_boolean, pa.types.is_null,
 )  # fmt: skip
-"""Kinds of a column that can hold labels."""
+"""Types of a column that can hold labels."""
 
 
 MISSING = pa.array(["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?"])
-"""What programs write for a missing label, and people hardly ever for a class."""
+"""Texts that programs write for a missing label, and that are hardly ever a class."""
 
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """How a table is meant: what its columns are, and how its text is written.
+    """The meaning of a table: the roles of its columns, and how its text is written.
 
-    None leaves it to the reader: a column of the own name (``series_id``, ``label``, ``step``,
-    ``group``, ``time``), and of the text what the first lines show. channels: the only ones
-    (empty: every other column). ignore: columns to leave out. layout: whether a row is a step or
-    a series, or a file a series and its folder a class. dates: how days are written, such as
+    None leaves it to the reader: columns have their standard names (``series_id``, ``label``,
+    ``step``, ``group``, ``time``), and the notation is that of the first lines. channels: the only
+    ones (empty: every other column). ignore: columns to leave out. layout: whether a row is a step
+    or a series, or a file a series and its folder a class. dates: notation of dates, such as
     ``dd/mm/yyyy``. sheet: of a workbook. unlabelled: a column of labels may be absent.
     """
 
@@ -133,33 +132,33 @@ class ColumnNames:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Own names by the file's, of series, label, and what is named beside them."""
+        """The standard names of series, label and further named columns, by the file's names."""
         given = {self.series_id or "series_id": "series_id", self.label or "label": "label"}
         more = {self.group: "group", self.time if self.time != self.step else None: "time"}
         return given | {name: own for name, own in more.items() if name is not None}
 
     @property
     def named(self) -> set[str | None]:
-        """Columns that were named by what they are; such a word counts beside ``ignore``."""
+        """Columns that were named by their role; such a name counts beside ``ignore``."""
         return {self.series_id, self.label, self.step, self.group, self.time}
 
     def given(self, own: str) -> str:
-        """The file's name of one of our own columns."""
+        """Return the file's name of a standard column."""
         return next((name for name, role in self.roles.items() if role == own), own)
 
     def merge(self, older: "ColumnNames") -> "ColumnNames":
-        """These words, and the older ones where these say nothing."""
+        """Return these options, completed by the older ones."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(older, **{name: value for name, value in said.items() if value})
 
     def to_record(self) -> ReadingRecord:
-        """What was said, for a manifest; ``names_of`` reads it."""
+        """Return the options for a manifest; ``names_of`` reads them."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
         return typed(ReadingRecord, said)
 
 
 def names_of(manifest: ImportSummary | ModelDescription) -> ColumnNames:
-    """How the files of a dataset or model were read, by its manifest."""
+    """Return the options by which the files of a dataset or model were read, from its manifest."""
     known = {field.name for field in fields(ColumnNames)}
     stored: dict[str, Any] = {k: v for k, v in reading_of(manifest).items() if k in known}
     lists = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
@@ -168,11 +167,11 @@ def names_of(manifest: ImportSummary | ModelDescription) -> ColumnNames:
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are read.
+    """Options of the readers.
 
-    split: of every row, where it is given. serial: numbers for series that the files leave
-    without ids. limits: what they may hold. keep_infinite: pass infinite values on instead of
-    refusing them.
+    split: of every row, if it is given. serial: numbers for series that have no ids in the files.
+    limits: what the files may hold. keep_infinite: pass infinite values on instead of refusing
+    them.
     """
 
     names: ColumnNames
@@ -183,20 +182,20 @@ class Reading:
 
 
 class RefusalError(ValueError):
-    """What a file has that no reader takes, in one line."""
+    """A file that no reader takes; the message is one line."""
 
 
 def refusal(
     path: str, expected: str, got: str, next_step: str, row: int | None = None
 ) -> RefusalError:
-    """An error about a file; rows count from 1, a header line included, blank lines not."""
+    """Return an error about a file; rows count from 1, a header line included, blank lines not."""
     where = path if row is None else f"{path}, row {row}"
     parts = printable(expected), printable(got), printable(next_step, LONGEST_STEP)
     return RefusalError("{}: expected {}, got {}; {}".format(where, *parts))
 
 
 def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
-    """Give series, label, group and time their own names, and text; leave out what is ignored."""
+    """Give series, label, group and time their standard names, as text; drop ignored columns."""
     table = table.select(kept_columns(table.column_names, names))
     if names.layout == "folders":
         table = _named_by_place(path, table)
@@ -217,7 +216,7 @@ def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
 
 
 def refuse_twins(path: str, column: str, texts: Collection[str | None]) -> None:
-    """Refuse texts that only spaces around them tell apart: two series, or classes, of one name."""
+    """Refuse texts that differ only by spaces around them: two series or classes of one name."""
     for text in texts:
         if text and text != (bare := text.strip()) and bare in texts:
             raise refusal(
@@ -227,7 +226,7 @@ def refuse_twins(path: str, column: str, texts: Collection[str | None]) -> None:
 
 
 def _named_by_place(path: str, table: pa.Table) -> pa.Table:
-    """The file's name is its series', that of its folder the class."""
+    """Name a series after its file, and its class after the file's folder."""
     folder, name = os.path.split(os.path.abspath(path))
     label = os.path.basename(folder)
     own = {"series_id": f"{label}/{os.path.splitext(name)[0]}", "label": label}
@@ -242,7 +241,7 @@ def _named_by_place(path: str, table: pa.Table) -> pa.Table:
 
 
 def check_columns(path: str, present: list[str], names: ColumnNames) -> None:
-    """Refuse columns that can't be told apart, by the cause, and words on columns that are none."""
+    """Refuse columns that can't be told apart, by the cause, and options that name no column."""
     if "" in present:
         cure = "name it, or write the file without it (pandas: index=False; R: row.names = FALSE)"
         if present.index("") == len(present) - 1:
@@ -264,7 +263,7 @@ def check_columns(path: str, present: list[str], names: ColumnNames) -> None:
 
 
 def kept_columns(present: list[str], names: ColumnNames) -> list[str]:
-    """The columns of a file that count, in its order."""
+    """Return the columns of a file that are used, in its order."""
     own = {*names.roles, names.step, "step", *KNOWN_COLUMNS}
     return [
         name
@@ -275,7 +274,7 @@ def kept_columns(present: list[str], names: ColumnNames) -> list[str]:
 
 
 def _labels(path: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Labels as texts; NaN is a missing one."""
+    """Convert labels to text; NaN is a missing one."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not any(is_kind(kind) for is_kind in LABELS):
         raise refusal(path, "texts or numbers in the label's column", str(kind), "convert it")
@@ -295,7 +294,7 @@ def _labels(path: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
-    """Give known columns their stored types."""
+    """Cast standard columns to their stored types."""
     for name, kind in (kinds or KNOWN_COLUMNS).items():
         if name in table.column_names:
             try:
@@ -312,12 +311,12 @@ def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None
 
 
 def channel_names(n_channels: int) -> list[str]:
-    """Names for channels that the file leaves unnamed."""
+    """Return names for channels that have none in the file."""
     return ["value"] if n_channels == 1 else [f"channel_{k}" for k in range(n_channels)]
 
 
 def label_text(value: Any) -> str | None:
-    """A label as text, None where it is missing; 1.0 and 1 are the same class."""
+    """Return a label as text, or None if it is missing; 1.0 and 1 are the same class."""
     if isinstance(value, bytes):
         value = value.decode("utf-8")
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""UCR ``.tsv`` and sktime ``.ts`` text: a line is a series."""
+"""Readers of UCR ``.tsv`` and sktime ``.ts`` text: a line is a series."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from seqclass.store.rows import SERIES
 
 
 def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """UCR archive text: a label, then the values, tab-separated; trailing NaN is padding."""
+    """Read UCR archive text: a label, then the values, tab-separated; trailing NaN is padding."""
     path = paths[0]
     lines = Lines(path, reading)
     for row, line in _text_lines(path, reading.limits):
@@ -42,14 +42,14 @@ def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 
 def _tsv_label(text: str) -> str | None:
-    """UCR files write the class 1 as 1, 1.0 or 1.0000000e+00."""
+    """Return the label of a UCR file, in which the class 1 is 1, 1.0 or 1.0000000e+00."""
     bare = text.strip()
     is_number = re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", bare)
     return label_text(float(bare) if is_number else text)
 
 
 def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """The ``.ts`` text of aeon and sktime: ``@`` header, then channels by colon, label last."""
+    """Read ``.ts`` text of aeon and sktime: ``@`` header, then channels by colon, label last."""
     path = paths[0]
     classes: list[str] | None = None
     in_data, lines = False, Lines(path, reading)
@@ -102,7 +102,7 @@ def _ts_header(
 
 
 def _text_lines(path: str, limits: Limits) -> Iterator[tuple[int, str]]:
-    """Non-empty lines that are no comments, with their numbers."""
+    """Yield non-empty lines without comments, with their numbers."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = iter(partial(file.readline, limits.line_bytes + 1), "")
@@ -144,9 +144,9 @@ def _is_number(text: str) -> bool:
 
 
 class Lines:
-    """Series that were read, one array per channel each, and given out as rows from time to time.
+    """A buffer of series, one array per channel each, that yields them as tables.
 
-    After as many series, or as many numbers, as memory is to hold.
+    It yields one after as many series, or as many numbers, as memory is to hold.
     """
 
     def __init__(self, path: str, reading: Reading) -> None:
@@ -156,7 +156,7 @@ class Lines:
         self.n_channels = self.n_cells = self.n_series = 0
 
     def add(self, label: str | None, channels: list[np.ndarray]) -> Iterator[pa.Table]:
-        """Take a series ``(steps,)`` by channel; a table is given out when enough have come."""
+        """Add a series ``(steps,)`` by channel; a table is yielded when enough have come."""
         self.n_series += 1
         self.n_channels = self.n_channels or len(channels)
         self.reading.limits.check(self.path, "series", self.n_series)
@@ -172,7 +172,7 @@ class Lines:
             yield from self.rest()
 
     def rest(self) -> Iterator[pa.Table]:
-        """What was not given out yet."""
+        """Yield the remaining series."""
         if not self.series:
             return
         prefix, part = self.reading.split or "series", self.series

@@ -1,4 +1,4 @@
-"""Tables with a row per series and a column per step."""
+"""Reader of tables with a row per series and a column per step."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -24,15 +24,15 @@ from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS, from_dense
 
 LAST = re.compile(r"(.*?)[_.\- ]?(\d+)")
 FIRST = re.compile(r"(\D*?)(\d+)[_.\- ]?([^\d_.\- ]\D*)")
-"""Names of steps: the channel and then the number, or the other way round."""
+"""Names of steps: the channel and then the number, or the reverse."""
 STEMS = ("", "t", "T", "t_", "step", "step_")
-"""What stands before the number of a step and names no channel."""
+"""Prefixes of a step's number that name no channel."""
 
 
 def wide_tables(
     path: str, tables: Iterable[pa.Table], reading: Reading, first_row: int
 ) -> Iterator[pa.Table]:
-    """Rows of a dataset from such a table; holes at the end of a series are padding."""
+    """Yield rows of a dataset from such a table; gaps at the end of a series are padding."""
     names, row = reading.names, first_row
     for table in tables:
         if row == first_row:
@@ -73,10 +73,10 @@ def _rows(
 
 
 def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str, list[str]]:
-    """The columns of every channel, in the order of its steps.
+    """Return the columns of every channel, in the order of its steps.
 
-    ``x_0, x_1, …, y_0, y_1, …`` are two channels, as are ``0_x, 0_y, 1_x, 1_y, …``; of names that
-    are numbers or times, or have no number, all are steps of one.
+    ``x_0, x_1, …, y_0, y_1, …`` are two channels, as are ``0_x, 0_y, 1_x, 1_y, …``. Columns whose
+    names are numbers or times, or have no number, are all steps of one channel.
     """
     own = [n for n in columns if n not in {*KNOWN_COLUMNS, "step"}]
     if not own:
@@ -103,7 +103,7 @@ def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str,
 
 
 def _place(name: str) -> tuple[str, int] | None:
-    """The channel and the step that a column's name says, None for no number or several."""
+    """Return the channel and the step in a column's name; None if it has no number or several."""
     if last := LAST.fullmatch(name):
         return last[1], int(last[2])
     if first := FIRST.fullmatch(name):
@@ -112,7 +112,7 @@ def _place(name: str) -> tuple[str, int] | None:
 
 
 def _are_moments(path: str, own: list[str]) -> bool:
-    """Whether the names are numbers or times; ones that go back are refused."""
+    """Check whether the names are numbers or times; decreasing ones are refused."""
     content = content_of_texts(own)
     if content.odd is not None or content.kind not in ("number", "time", "clock"):
         return False

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx): a sheet is a table, long or wide."""
+"""Reader of Excel workbooks (.xlsx): a sheet is a table, long or wide."""
 
 import zipfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ FIRST_ROW = 2
 
 
 def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Rows of a sheet that is a table, long or wide."""
+    """Yield rows of a sheet that is a table, long or wide."""
     path = paths[0]
     table = read_sheet(path, reading.names, reading.limits)
     check_columns(path, table.column_names, reading.names)
@@ -37,7 +37,7 @@ def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 
 def _check_size(path: str, limits: Limits) -> None:
-    """A workbook is an archive: what its members would become is looked at first."""
+    """Check the unpacked size of a workbook, which is an archive, before it is read."""
     if find_spec("openpyxl") is None:
         raise refusal(
             path, "the package openpyxl for Excel files", "none",
@@ -55,7 +55,7 @@ def _check_size(path: str, limits: Limits) -> None:
 
 
 def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
-    """The one sheet that has cells, or the one that is named; its first row names the columns."""
+    """Return the named sheet, or the only one with cells; its first row names the columns."""
     try:
         _check_size(path, limits)
         return _read_sheet(path, names, limits)
@@ -92,7 +92,7 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
 
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    """Cells of the rows that have any; how large the sheet says that it is does not count."""
+    """Yield the cells of non-empty rows; the sheet's declared size is ignored."""
     sheet.reset_dimensions()
     return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row))
 
