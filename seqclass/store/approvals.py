@@ -1,7 +1,7 @@
 """Approvals: a version that passed the gate waits in the audit for a person's answer.
 
-A question is an entry of the audit, so it outlives every process, server and machine. It is open
-until an entry follows that moves the champion, refuses the version, or asks about another one.
+A question is an entry of the audit, so it survives every process, server and machine. It is open
+until a later entry moves the champion, refuses the version, or asks about another one.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,12 @@ from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root
 
 UNTIL = "until"
-"""Key of a question's evidence: the time (ISO 8601) after which it counts as declined."""
+"""Key in a question's evidence: the time (ISO 8601) after which it counts as declined."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """An open question: the audit entry that asks it, the version, why it passed, and until when
-    a person may answer."""
+    """An open question: the audit entry that asks it, the version, why it passed, the deadline."""
 
     number: int
     version: str
@@ -28,25 +27,25 @@ class Question:
     until: datetime
 
     def is_over(self, now: datetime) -> bool:
-        """Whether the time to answer has passed."""
+        """Check whether the time to answer has passed."""
         return now > self.until
 
     @property
     def words(self) -> str:
-        """What it waits for, and until when."""
+        """The version that awaits approval, and the deadline, in words."""
         return f"{self.version} awaits approval until {self.until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def how_to_answer(name: str, question: Question) -> str:
-    """What waits, and the command that answers."""
+    """Return the version that awaits approval and the command that answers, in words."""
     command = f"'seqclass approve {name}@{question.version} --reason WHY'"
     return f"{question.words}: {command}, or decline"
 
 
 def open_question(root: Root, name: str) -> Question | None:
-    """The question about a model that is still to be answered; None where there is none.
+    """Return the open question about a model, or None.
 
-    Only the newest entries of the audit are read. DamagedError where one of them can't be.
+    Only the newest entries of the audit are read. DamagedError if one of them can't be read.
     """
     refused = set()
     for file in reversed(entry_files(root, name)):
@@ -74,11 +73,11 @@ def _question(entry: Entry) -> Question:
 
 
 def ask(root: Root, name: str, version: str, grounds: MoveReason, until: datetime) -> None:
-    """Leave the question whether this version may become champion; the caller holds the model."""
+    """Ask whether this version may become champion; the caller holds the model."""
     evidence = with_until(grounds.evidence, until)
     write_remark(root, name, ASK, replace(grounds, evidence=evidence), version)
 
 
 def with_until(evidence: Mapping[str, Any], until: datetime) -> dict[str, Any]:
-    """Evidence of a question that waits until this time."""
+    """Return the evidence of a question with its deadline."""
     return {**evidence, UNTIL: until.isoformat()}

@@ -1,8 +1,8 @@
-"""The audit of a model: an entry per decision about its champion, numbered, each with a digest.
+"""The audit of a model: a numbered entry with a digest for each decision about its champion.
 
-An entry holds its number and the digest of the one before it, so that none can be taken out,
-changed or moved unnoticed; ``.head.json`` holds those of the last. Its name is its number, so that
-of two writers at once one is refused. Whoever may write to the tree can forge the whole; see
+An entry holds its number and the digest of the one before it, so that removing, changing or moving
+one is noticed; ``.head.json`` holds those of the last. Its name is its number, so that of two
+simultaneous writers one is refused. Someone who may write to the tree can forge the whole; see
 docs/guarantees.md.
 """
 
@@ -48,7 +48,7 @@ TEXTS = ("what", "from", "to", "time")
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it lies there; numbers begin with 1."""
+    """An entry as it is stored; numbers begin with 1."""
 
     path: str
     digest: str
@@ -59,11 +59,11 @@ class Entry:
 def write_audit(
     root: Root, name: str, record: AuditEntry, simulated: datetime | None = None
 ) -> AuditEntry:
-    """Append an entry, named by its number, with the time of this moment; returns it.
+    """Append an entry, named by its number, with the present time; returns it.
 
-    An existing entry is never replaced. The caller holds the model's folder with
-    ``leases.locked``, so that numbers and times follow the order of the moves; one that has lost
-    it writes nothing, and gets ValueError. simulated: see ``next_moment``.
+    An existing entry is never replaced. The caller holds the model's folder with ``leases.locked``,
+    so that numbers and times follow the order of the moves; if it has lost the lease, nothing is
+    written and ValueError is raised. simulated: see ``next_moment``.
     """
     folder = root.join("models", name, AUDIT)
     tag = see_file(root, f"{folder}/{HEAD}")[1]
@@ -87,23 +87,26 @@ def write_audit(
 
 
 def entry_name(number: int) -> str:
-    """File name of an entry; sorted by name, entries are in their order."""
+    """Return the file name of an entry; sorting by name gives the order of entries."""
     return f"{number:06d}.json"
 
 
 def next_number(root: Root, name: str) -> int:
-    """What the entry to be written next will be called; numbers begin with 1."""
+    """Return the number of the next entry; numbers begin with 1."""
     return _end(root, name, entries_of(root, name))[0] + 1
 
 
 def entry_files(root: Root, name: str) -> list[str]:
-    """File names of the entries in their order."""
+    """Return file names of the entries in order."""
     return sorted(root.names("models", name, AUDIT), key=lambda file: (len(file), file))
 
 
 def next_moment(root: Root, name: str, simulated: datetime | None = None) -> datetime:
-    """The time that the next entry bears: the present, or a simulated time, and always later than
-    the last entry's. The caller holds the model's folder."""
+    """Return the time of the next entry: the present or a simulated time, later than the last
+    entry's.
+
+    The caller holds the model's folder.
+    """
     now = simulated or datetime.now(UTC)
     for file in reversed(entry_files(root, name)):
         try:
@@ -115,12 +118,12 @@ def next_moment(root: Root, name: str, simulated: datetime | None = None) -> dat
 
 
 def read_audit(root: Root, name: str, bad: Damages | None = None) -> list[AuditEntry]:
-    """Entries in order; a damaged one is left out, and told of in ``bad``."""
+    """Return the records of all entries in order; damaged ones are added to ``bad`` instead."""
     return [entry.record for entry in entries_of(root, name, bad)]
 
 
 def entries_of(root: Root, name: str, bad: Damages | None = None) -> list[Entry]:
-    """Sound entries in order, with their digests; ``bad`` tells of the others."""
+    """Return sound entries in order, with their digests; damaged ones are added to ``bad``."""
     found = []
     for file in root.names("models", name, AUDIT):
         try:
@@ -131,8 +134,8 @@ def entries_of(root: Root, name: str, bad: Damages | None = None) -> list[Entry]
 
 
 def actor() -> str:
-    """Who acts: whom ``acting_as`` names, else the user's name, or number where the system has no
-    name for it."""
+    """Return the name of whoever acts: that of ``acting_as``, else the user's name, or the user's
+    number if the system has no name for it."""
     if named := _acting.get():
         return named
     try:
@@ -143,7 +146,7 @@ def actor() -> str:
 
 @contextlib.contextmanager
 def acting_as(name: str) -> Iterator[None]:
-    """What is moved within is done by this person, as the audit then says."""
+    """Record this person in the audit as the actor of all moves within the block."""
     before = _acting.set(name)
     try:
         yield
@@ -155,7 +158,7 @@ _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 def read_entry(root: Root, name: str, file: str) -> Entry:
-    """One entry by its file's name; DamagedError where it is none."""
+    """Read one entry by its file's name; DamagedError if it is not an entry."""
     path = root.join("models", name, AUDIT, file)
     content = read_bytes(root, path)
     record = parse_record(path, content)
@@ -164,7 +167,7 @@ def read_entry(root: Root, name: str, file: str) -> Entry:
 
 
 def check_texts(path: str, record: Record, *names: str) -> None:
-    """Refuse a record in which these fields are neither texts nor null."""
+    """Refuse a record in which one of these fields is neither text nor null."""
     wrong = [name for name in names if not isinstance(record.get(name, 0), str | None)]
     if wrong:
         raise DamagedError(
@@ -185,7 +188,7 @@ def _digest(content: bytes) -> str:
 
 
 def _end(root: Root, name: str, entries: list[Entry]) -> tuple[int, str]:
-    """Number and digest of the last entry, which may be one that is gone."""
+    """Return number and digest of the last entry, which may be missing."""
     try:
         number, digest = _head(root, name)
     except DamagedError:  # verify tells of it
@@ -205,7 +208,7 @@ def _head(root: Root, name: str) -> tuple[int, str]:
 
 
 def audit_problems(root: Root, name: str) -> Damages:
-    """Entries that are damaged, missing, edited, forged, out of order, or none at all."""
+    """Return entries that are damaged, missing, edited, forged, out of order or invalid."""
     bad = Damages()
     entries = entries_of(root, name, bad)
     for entry in entries:
@@ -232,8 +235,10 @@ def _misplaced(entry: Entry) -> str | None:
 
 
 def _break(root: Root, name: str, before: Entry | None, entry: Entry) -> Damages:
-    """Name an entry that does not follow the one before it, at the place where it can be mended,
-    so that a later entry changes nothing about it."""
+    """Return the problem of an entry that does not follow the one before it.
+
+    It is named at the place where it can be repaired, so that later entries don't change the name.
+    """
     number, digest = (before.number, before.digest) if before else (0, BEFORE_THE_FIRST)
     if entry.number <= number:
         problem = f"expected entry {number + 1}, this is another entry {entry.number}"
@@ -247,15 +252,14 @@ def _break(root: Root, name: str, before: Entry | None, entry: Entry) -> Damages
 
 
 def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
-    """Entries that are missing, named at the place of the first."""
+    """Return missing entries, named at the place of the first."""
     which = f"entry {first}" if first == last else f"entries {first} to {last}"
     path = root.join("models", name, AUDIT, entry_name(first))
     return {"path": path, "problem": f"expected {which}, not to be found"}
 
 
 def _backwards(entries: list[Entry]) -> Damages:
-    """Entries that bear an earlier time than the one before; times that are none are named
-    elsewhere."""
+    """Return entries that are earlier than the one before; invalid times are reported elsewhere."""
     return [
         {"path": entry.path,
          "problem": f"expected a time from {before.record['time']} on, that of entry "
@@ -273,7 +277,7 @@ def _is_earlier(time: str, other: str) -> bool:
 
 
 def _unordered(entries: list[Entry]) -> Damages:
-    """Moves that go out from elsewhere than the one before led, where none between is missing."""
+    """Return moves that don't start where the one before led, if no entry is missing."""
     bad, led = Damages(), list[Entry]()
     for before, entry in zip([None, *entries], entries, strict=False):
         if before and entry.number > before.number + 1:
@@ -288,7 +292,7 @@ def _unordered(entries: list[Entry]) -> Damages:
 
 
 def _lost_end(root: Root, name: str, entries: list[Entry]) -> Damages:
-    """The last entries may be gone; one that a kill left without its head may be there."""
+    """Return an error if the last entries are missing; a kill may leave one without head."""
     path = root.join("models", name, AUDIT, HEAD)
     try:
         number, digest = _head(root, name)

@@ -1,4 +1,4 @@
-"""What there is in a storage tree, and whether it is sound."""
+"""Lists of the datasets and models of a storage tree, and checks of the tree."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, cast
@@ -33,12 +33,12 @@ SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     STUDIES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT},
     SEARCHES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT, "chosen": TEXT},
 }  # fmt: skip
-"""What a list shows of a manifest, and of which types it has to be."""
+"""Fields of a manifest that a list shows, with their types."""
 SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
 
 
 def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifest]:
-    """Manifests of all sound dataset versions, by name, oldest first; ``bad`` tells of others."""
+    """List manifests of all sound dataset versions, by name, oldest first; others go to ``bad``."""
     found = []
     for name in root.names("datasets"):
         read = [
@@ -51,8 +51,10 @@ def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifes
 
 
 def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
-    """Manifests of all sound model versions, with ``version`` and ``champion``; ``bad`` tells of
-    the others."""
+    """List manifests of all sound model versions, with ``version`` and ``champion``.
+
+    Damaged ones are added to ``bad``.
+    """
     found = []
     for name in root.names("models"):
         champion = _champion_if_readable(root, name, bad)
@@ -68,7 +70,7 @@ Listed = TypeVar("Listed", DatasetManifest, ListedModel, StudyManifest)
 
 
 def showable(root: Root, kind: str, manifests: Sequence[Listed], bad: Damages) -> list[Listed]:
-    """Those that have what a list shows; ``bad`` tells of the others."""
+    """Return the manifests that have the fields that a list shows; others go to ``bad``."""
     good = []
     for manifest in manifests:
         own: Mapping[str, Any] = manifest
@@ -96,17 +98,17 @@ def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> 
 
 
 class Verified(TypedDict):
-    """How many files were checked, and what was bad."""
+    """Number of files that were checked, and the bad ones."""
 
     checked: int
     bad: Damages
 
 
 def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> Verified:
-    """Check every digest in the tree, or in one dataset or model, or in one version of it.
+    """Check every digest in the tree, in one dataset or model, or in one version of it.
 
-    key: file of the public key that every model version there is to be signed with. Returns how
-    many files were checked and, for each bad one, its path and problem.
+    key: file of the public key with which every model version there must be signed. Returns the
+    number of files that were checked and, for each bad one, its path and problem.
     """
     bad = Damages()
     folders = _version_folders(root, ref)
@@ -148,7 +150,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
 
 
 def _score_folders(root: Root, ref: str | None) -> list[str]:
-    """Scores belong to the model that gave them."""
+    """Return the folders of scores; scores belong to the model that gave them."""
     kind, name, version = _parts(ref)
     if kind not in ("", "models"):
         return []
@@ -157,7 +159,7 @@ def _score_folders(root: Root, ref: str | None) -> list[str]:
 
 
 def _abbreviates(wanted: str, version: str) -> bool:
-    """Whether part of a digest is meant; a model's number is never cut short."""
+    """Check whether ``wanted`` begins a digest; a model's number is never abbreviated."""
     return not wanted or (version.startswith(wanted) and not version.startswith("v"))
 
 

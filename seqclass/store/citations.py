@@ -1,4 +1,4 @@
-"""Who refers to what: the versions that a sealed folder, a pointer or an audit names."""
+"""References between stored items: the versions that a sealed folder, pointer or audit names."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from seqclass.store.root import DamagedError, Damages, Root, read_record
 
 PRUNINGS = "prunings"
 VERSIONS = {DatasetRef.kind: r"[0-9a-f]{16}", ModelRef.kind: r"v\d+"}
-"""What the version in a reference looks like; another text refers to nothing."""
+"""Pattern of the version in a reference; text that does not match is no reference."""
 
 
 def needs_of(manifest: ModelDescription) -> list[Reference]:
-    """What a model's version can't do without: the rows it chose from and learned from, and the
-    version with whose weights it began."""
+    """Return what a model's version depends on: the rows that it chose from and learned from, and
+    the version whose weights it started with."""
     spec, source = manifest.get("spec"), manifest.get("dataset_source", {})
     rows = (manifest.get("dataset"), known_dataset(manifest) if isinstance(source, dict) else None)
     begun = spec.get("warm_start") if isinstance(spec, dict) else None
@@ -26,7 +26,7 @@ def needs_of(manifest: ModelDescription) -> list[Reference]:
 
 
 def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
-    """The versions that a sealed folder's manifest names."""
+    """Return the versions that a sealed folder's manifest names."""
     kind = place[0]
     if kind == ModelRef.kind:
         return needs_of(cast(ModelDescription, manifest))
@@ -39,7 +39,7 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
 
 
 def cited_in_audit(root: Root, name: str) -> list[Reference]:
-    """The versions of a model that its audit names."""
+    """Return the versions of a model that its audit names."""
     entries = read_audit(root, name)
     versions = {entry.get(key) for entry in entries for key in ("from", "to", "candidate")}
     return _read(ModelRef, *(f"{name}@{version}" for version in sorted(map(str, versions))))
@@ -55,14 +55,14 @@ def _texts(found: object) -> Sequence[object]:
 
 
 def missing(root: Root, cited: Sequence[Reference], removed: set[str]) -> Iterator[str]:
-    """Those of these references that lead nowhere, though nobody has removed what they name."""
+    """Yield the references whose target is missing, unless it was removed on purpose."""
     for own in cited:
         if str(own) not in removed and not root.exists(*own.parts):
             yield str(own)
 
 
 def removed_refs(root: Root) -> set[str]:
-    """All that ``prune`` and ``delete`` have removed, as they noted it."""
+    """Return all that ``prune`` and ``delete`` have removed, from their records."""
     found: set[str] = set()
     for file in root.names(PRUNINGS):
         with suppress(DamagedError):
@@ -72,7 +72,7 @@ def removed_refs(root: Root) -> set[str]:
 
 
 def uncited(root: Root, citer: str, cited: Sequence[Reference], removed: set[str]) -> Damages:
-    """A line for each reference that leads nowhere, under the file that holds it."""
+    """Return a problem for each reference whose target is missing, under the file that holds it."""
     return [
         {"path": citer, "problem": f"refers to {ref}, which is missing; restore it from a copy"}
         for ref in missing(root, cited, removed)

@@ -1,5 +1,8 @@
-"""A fitted classifier in one file: a zip archive of its weights as ``model.keras``, and of what
-else it answers by as ``classifier.json``. Reading it runs nothing that it holds."""
+"""A fitted classifier in one file, a zip archive.
+
+It holds the network as ``model.keras`` and everything else as ``classifier.json``. Reading it runs
+no code from the file.
+"""
 
 import io
 import json
@@ -16,19 +19,19 @@ RECORD, WEIGHTS = "classifier.json", "model.keras"
 FORMAT = 1
 MAX_RECORD_BYTES = 2**24
 BEGINNING = (1980, 1, 1, 0, 0, 0)
-"""The time of every member, so that equal classifiers are equal files."""
+"""The time of every member, so that equal classifiers give equal files."""
 
 
 @dataclass(frozen=True)
 class ClassifierFile:
-    """What a file holds: a record of JSON, and the network in Keras."""
+    """The content of a file: a record of JSON, and the network in Keras."""
 
     record: dict[str, Any]
     network: Any
 
 
 def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> None:
-    """Write a classifier's file whole or not at all, over an older one."""
+    """Write a classifier's file whole or not at all; an older one is replaced."""
     file = io.BytesIO()
     record = json.dumps({"format": FORMAT, **content.record}, allow_nan=False, indent=2)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -39,7 +42,7 @@ def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> N
 
 
 def read_classifier(path: str | os.PathLike[str]) -> ClassifierFile:
-    """Read a file of ``write_classifier``; ValueError for any other."""
+    """Read a file of ``write_classifier``; ValueError for any other file."""
     try:
         record, weights = _members(path)
     except (zipfile.BadZipFile, RecursionError, ValueError) as error:

@@ -42,18 +42,18 @@ LATEST = "latest.json"
 FIELDS = {"name": str, "version": str, "created": str, "n_series": int, "n_steps": list,
           "channels": list, "columns": dict, "classes": dict, "splits": dict}  # fmt: skip
 MAX_BYTES = 6 * 2**30
-"""Size of the padded array that a dataset may ask for."""
+"""Largest size of the padded array of a dataset, in bytes."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A stored version: its manifest and where it lies."""
+    """A stored dataset version: its manifest and its folder."""
 
     root: Root
     folder: str
     manifest: DatasetManifest
     is_checked: bool = False
-    """Whether its files have been compared with their digests before, in this training."""
+    """Whether its files have already been compared with their digests in this training."""
 
     @property
     def ref(self) -> str:
@@ -66,7 +66,7 @@ class Dataset:
         return self.manifest["channels"]
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """Stream the rows, a row group at a time, after checking each file's digest, once."""
+        """Yield the rows, a row group at a time, after checking each file's digest once."""
         for entry in self.manifest["files"]:
             path = f"{self.folder}/{entry['path']}"
             if not self.is_checked:
@@ -76,9 +76,10 @@ class Dataset:
                     yield parquet.read_row_group(group, columns=columns)
 
     def labels(self) -> pa.Table:
-        """All rows' ``series_id``, ``label``, ``n_steps`` and optional columns, without values.
+        """Return all rows' ``series_id``, ``label``, ``n_steps`` and optional columns, without
+        values.
 
-        What is known of melodies (``REMARKS``) is left where it is.
+        The remarks on melodies (``REMARKS``) are not read.
         """
         optional = [name for name in OPTIONAL_COLUMNS if name not in REMARKS]
         names = [*FIXED_COLUMNS, *(name for name in optional if name in self.manifest["columns"])]
@@ -87,9 +88,9 @@ class Dataset:
     def values(
         self, rows: np.ndarray | None = None, channels: Sequence[str] | None = None
     ) -> np.ndarray:
-        """Series of the given row numbers (ascending; all by default), padded with NaN.
+        """Return series of the given row numbers (ascending; all by default), padded with NaN.
 
-        Returns ``(rows, longest, channels)`` float32, with these channels in this order (the
+        The result is ``(rows, longest, channels)`` float32, with these channels in this order (the
         dataset's own by default); ``longest`` is that of the whole dataset.
         """
         channels = self.channels if channels is None else channels
@@ -116,7 +117,7 @@ class Dataset:
 def open_dataset(root: Root, ref: str) -> Dataset:
     """Find ``datasets/<name>@<version>``; a bare name means the version last made.
 
-    The version may be cut short as long as one version begins that way.
+    The version may be abbreviated as long as it is unique.
     """
     wanted = DatasetRef.parse(ref)
     name = wanted.name
@@ -136,13 +137,12 @@ def open_dataset(root: Root, ref: str) -> Dataset:
 
 
 def open_checked(root: Root, ref: str) -> Dataset:
-    """A dataset whose digests an earlier step of the same training has compared."""
+    """Open a dataset whose digests an earlier step of the same training has checked."""
     return replace(open_dataset(root, ref), is_checked=True)
 
 
 def odd_fields(manifest: Mapping[str, Any], version: str | None = None) -> list[str]:
-    """Fields of a dataset's manifest that are not of the kind that is written there, or not those
-    of the folder of a ``version``."""
+    """Return fields of a dataset's manifest with a wrong type, or that contradict ``version``."""
     odd = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
     texts = {name: manifest[name] for name in ("channels", "classes") if name not in odd}
     odd += [n for n, found in texts.items() if not all(isinstance(t, str) for t in found)]
@@ -160,7 +160,7 @@ def _unknown(root: Root, ref: str, name: str) -> str:
 
 
 def latest_version(root: Root, name: str, versions: list[str]) -> str:
-    """The version that was made last, which may be an old one made again."""
+    """Return the version that was made last, which may be an old one made again."""
     path = root.join("datasets", name, LATEST)
     if root.fs.exists(path):
         with contextlib.suppress(DamagedError):
@@ -171,9 +171,9 @@ def latest_version(root: Root, name: str, versions: list[str]) -> str:
 
 
 def forget_version(root: Root, gone: DatasetRef, now: datetime) -> None:
-    """Take a removed version's pages away, and let ``latest.json`` name one that is there.
+    """Remove the pages of a removed version, and let ``latest.json`` name one that exists.
 
-    Where it was the last, nothing of the dataset stays beside it.
+    If it was the last version, all other files of the dataset are removed too.
     """
     home = root.join(gone.kind, gone.name)
     stale = [f"{gone.version}.{ending}" for ending in ("html", "json")]
@@ -196,14 +196,14 @@ def _write_latest(root: Root, name: str, version: str, now: datetime) -> None:
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:
-    """Committed versions of a name, oldest first."""
+    """Return the committed versions of a name, oldest first."""
     return sorted(
         committed_versions(root, name), key=lambda version: (_created(root, name, version), version)
     )
 
 
 def _created(root: Root, name: str, version: str) -> str:
-    """Time of a version; a damaged one counts as the oldest, and is refused when it is opened."""
+    """Return the time of a version; a damaged one counts as the oldest."""
     try:
         return str(read_manifest(root, root.join("datasets", name, version)).get("created", ""))
     except DamagedError:
@@ -211,13 +211,13 @@ def _created(root: Root, name: str, version: str) -> str:
 
 
 def committed_versions(root: Root, name: str) -> list[str]:
-    """Versions of a name by their digests, in no order of time; no manifest is read."""
+    """Return the versions of a name by their digests, unsorted; no manifest is read."""
     found = root.names("datasets", name) if is_name(name) else []
     return [v for v in found if root.exists("datasets", name, v, MANIFEST)]
 
 
 def check_parent(root: Root, name: str, append: bool) -> None:
-    """Refuse to add to a dataset that is not there."""
+    """Refuse to add to a dataset that does not exist."""
     if append and not committed_versions(root, name):
         raise ValueError(
             f"--append: expected a dataset {name!r} to add to, got none of that name; import "
@@ -227,10 +227,10 @@ def check_parent(root: Root, name: str, append: bool) -> None:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where rows come from, and what else their manifest is to say.
+    """The origin of rows, and further entries of their manifest.
 
-    now: a simulated time; none takes the moment of the commit. remarks: called once all rows have
-    passed.
+    now: a simulated time; None takes the moment of the commit. remarks: called after all rows have
+    been written.
     """
 
     source: Source
@@ -241,7 +241,7 @@ class Provenance:
 def write_dataset(
     root: Root, name: str, tables: Iterable[pa.Table], source: Source, now: datetime | None = None
 ) -> Dataset:
-    """``write_rows`` of a source, without any remarks."""
+    """Write rows as ``write_rows`` does, from a source without remarks."""
     return write_rows(root, name, tables, Provenance(source, now))
 
 

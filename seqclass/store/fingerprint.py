@@ -1,4 +1,4 @@
-"""What software and machine made an artifact."""
+"""The software and machine that made an artifact."""
 
 import os
 import platform
@@ -25,20 +25,20 @@ PACKAGES = (
 
 
 class Fingerprint(TypedDict):
-    """What a manifest says of where its artifact was made."""
+    """The entries of a manifest on the software and machine that made its artifact."""
 
     software: dict[str, str]
     machine: Machine
 
 
 def fingerprint() -> Fingerprint:
-    """Software and machine of this process."""
+    """Return the software and machine of this process."""
     return {"software": software_versions(), "machine": machine_fingerprint()}
 
 
 @cache
 def software_versions() -> dict[str, str]:
-    """Installed versions of what can change a result."""
+    """Return the installed versions of packages that can change a result."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -50,7 +50,7 @@ def software_versions() -> dict[str, str]:
 
 @cache
 def machine_fingerprint() -> Machine:
-    """CPU model and vector flags, core count and system."""
+    """Return CPU model and vector flags, core count and system."""
     model, flags = "", set()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:

@@ -1,4 +1,4 @@
-"""What killed runs left behind: work in progress, drafts, half-made and half-removed folders."""
+"""Removal of leftovers of killed runs: staging folders, drafts, unfinished folders."""
 
 import contextlib
 import fcntl
@@ -13,17 +13,17 @@ from seqclass.store.root import MANIFEST, Root, entries
 from seqclass.store.seeds import UNFINISHED
 
 LEFTOVER_AGE_S = 24 * 3600
-"""Age at which work without a detectable owner (a remote store's) counts as abandoned."""
+"""Age at which work without a detectable owner (in a remote store) counts as abandoned."""
 SEED_AGE_S = 7 * 24 * 3600
 DRAFT_AGE_S = 60
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def collect_garbage(root: Root) -> list[str]:
-    """Remove what killed runs left behind; the work of living processes stays.
+    """Remove the leftovers of killed runs; the work of living processes stays.
 
-    Returns the folders and files that were removed. A folder that was sealed is never among them,
-    though it has lost its manifest.
+    Returns the folders and files that were removed. A folder that was sealed is never removed, even
+    if it has lost its manifest.
     """
     intended = intents(root)
     living = [intent.target for intent in intended if not _is_abandoned(root, intent.path)]
@@ -38,13 +38,13 @@ def collect_garbage(root: Root) -> list[str]:
 
 
 def _old_seeds(root: Root) -> list[str]:
-    """Seeds of trainings that nobody has taken up again."""
+    """Return seeds of trainings that nobody has resumed."""
     found = (root.join(UNFINISHED, key) for key in root.names(UNFINISHED))
     return [path for path in found if _youngest_s(root, path) > SEED_AGE_S]
 
 
 def _drafts(root: Root) -> list[str]:
-    """Files that were being written beside their place when their process was killed."""
+    """Return files that were being written when their process was killed."""
     if not root.is_local:
         return []
     found = (path for place in DRAFTED for path in
@@ -53,7 +53,7 @@ def _drafts(root: Root) -> list[str]:
 
 
 def _is_left(path: str) -> bool:
-    """Whether nobody writes a file any more: its writer holds it locked from the first byte on."""
+    """Check whether a file has no writer any more; a writer holds it locked."""
     try:
         if time.time() - os.lstat(path).st_mtime < DRAFT_AGE_S:
             return False
@@ -65,8 +65,10 @@ def _is_left(path: str) -> bool:
 
 
 def _half_made(root: Root, intent: Intent) -> list[str]:
-    """The folder that a killed process was filling or emptying, where there is one: locally it
-    appears and goes by one rename."""
+    """Return the folder that a killed process was filling or emptying, if there is one.
+
+    In a local store a folder appears and disappears by one rename.
+    """
     place = intent.target
     is_half = not root.is_local and root.exists(*place) and not root.exists(*place, MANIFEST)
     return [root.join(*place)] if is_half else []
@@ -96,6 +98,6 @@ def _age_s(staged: str) -> float:
 
 
 def _youngest_s(root: Root, path: str) -> float:
-    """Seconds since the last change of a folder's files; 0 where it has none."""
+    """Return the seconds since the last change of a folder's files; 0 if it has none."""
     ages = [time.time() - root.fs.modified(file).timestamp() for file in root.fs.find(path)]
     return min(ages, default=0.0)

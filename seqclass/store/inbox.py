@@ -1,6 +1,6 @@
-"""An inbox: a folder or prefix into which others put files, and where looked-at files go.
+"""An inbox: a folder or prefix for arriving files, and the folders for files that were processed.
 
-A file is taken for whole when it has not changed for a while and ends as its format does.
+A file counts as complete when it has not changed for a while and ends as its format requires.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from seqclass.store.root import Root, irregular, replace_file, sync_folder
 INBOX = "inbox"
 DONE, QUARANTINE = "done", "quarantine"
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
-"""Endings under which programs write what they rename when it is whole."""
+"""Endings that programs use while a file is incomplete."""
 PARQUET_MAGIC = b"PAR1"
 LONGEST_NAME = 160
-"""Bytes of a file's name that are kept: file systems allow 255, digest and endings included."""
+"""Bytes of a file's name that are kept: file systems allow 255, with digest and endings."""
 
 
 @dataclass(frozen=True)
 class Arrival:
     """A file in an inbox as it was when it was seen.
 
-    stamp: its size first; it changes when the content does, or another file takes its place.
-    irregular: what it is, where it is no regular file.
+    stamp: its size first; it changes when the content does, or when another file takes its place.
+    irregular: the kind of file, if it is no regular file.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Arrival:
 
 
 class FileReport(SetAside):
-    """What a file became, and why; its counts are those of the rows that were read."""
+    """The outcome of a file and the reason; its counts are those of the rows that were read."""
 
     file: str
     became: str
@@ -50,8 +50,7 @@ class FileReport(SetAside):
 
 
 class Sweep(TypedDict):
-    """What came of the files of an inbox; ``dataset``: the newest version, None where there is
-    none; ``added``: the rows it gained."""
+    """The outcome of an inbox. dataset: its newest version, or None; added: number of new rows."""
 
     place: str
     dataset: str | None
@@ -60,23 +59,23 @@ class Sweep(TypedDict):
 
 
 def inboxes(root: Root) -> list[str]:
-    """Names of the datasets that have an inbox of their own in this root."""
+    """Return names of the datasets that have their own inbox in this root."""
     return [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
 
 
 def inbox_url(root: Root, name: str) -> str:
-    """Where files for a dataset arrive, as ``open_root`` takes it."""
+    """Return the folder or URL of a dataset's inbox, as ``open_root`` takes it."""
     return "/".join([root.url.rstrip("/"), INBOX, name])
 
 
 def arrivals(inbox: Root) -> list[Arrival]:
-    """Files in an inbox, by name; hidden ones and those under a temporary name are not seen."""
+    """List files in an inbox, by name, without hidden files and temporary names."""
     names = [name for name in inbox.names() if not name.lower().endswith(UNFINISHED)]
     return [found for name in names if (found := look_at(inbox, name)) is not None]
 
 
 def look_at(inbox: Root, name: str) -> Arrival | None:
-    """A file as it is now; None where it is gone, or is a folder. No link is followed."""
+    """Return a file as it is now; None if it is gone, or is a folder. No link is followed."""
     if inbox.is_local:
         return _look_at_local(inbox.join(name), name)
     try:
@@ -102,7 +101,7 @@ def _look_at_local(path: str, name: str) -> Arrival | None:
 
 
 def missing_end(inbox: Root, name: str) -> str | None:
-    """What a file still lacks of the end that its format has; None where it is whole."""
+    """Return the end that a file still lacks by its format, or None if it is complete."""
     ending = os.path.splitext(name)[1].lower()
     with inbox.fs.open(inbox.join(name), "rb") as file:
         size = file.seek(0, os.SEEK_END)
@@ -120,13 +119,13 @@ def missing_end(inbox: Root, name: str) -> str | None:
 
 
 def _unfollowed(path: str, flags: int) -> int:
-    """For ``open``: neither a link's end nor the wait for a pipe's writer."""
+    """Open a file without following a link or waiting for the writer of a pipe; for ``open``."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager
 def local_copy(inbox: Root, name: str) -> Iterator[str]:
-    """Path under which a file can be read on this machine."""
+    """Provide a path under which a file can be read on this machine."""
     if inbox.is_local:
         yield inbox.join(name)
         return
@@ -137,7 +136,7 @@ def local_copy(inbox: Root, name: str) -> Iterator[str]:
 
 
 def digest_of(path: str) -> str:
-    """SHA-256 of a local file, which must be no link."""
+    """Return the SHA-256 of a local file, which must not be a link."""
     with open(path, "rb", opener=_unfollowed) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -145,9 +144,9 @@ def digest_of(path: str) -> str:
 def put_away(
     inbox: Root, arrival: Arrival, digest: str, folder: str, reason: str | None = None
 ) -> bool:
-    """Move a file out of an inbox; False where it is gone, or no longer the one that was read.
+    """Move a file out of an inbox; False if it is gone, or is no longer the one that was read.
 
-    Its new name begins with its digest, so that the same file lands in the same place again.
+    Its new name begins with its digest, so that the same file gets the same name again.
     """
     now = look_at(inbox, arrival.name)
     if now is None or now.stamp != arrival.stamp:

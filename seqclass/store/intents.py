@@ -1,7 +1,8 @@
-"""Word of a folder that is about to appear or to go, left before and taken back when it is done.
+"""Intents: notes about folders that are being created or removed.
 
-How the folder looks meanwhile is no damage, and what a killed process leaves of it is swept. What
-lacks its manifest without such word was sealed once: it is damaged, and stays.
+An intent is written before the change and removed after it. While it exists, an incomplete folder
+is no damage, and the leftovers of a killed process are collected. A folder that lacks its manifest
+without an intent was sealed before: it is damaged, and is kept.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ STAGING, ENDING = ".staging", ".intent"
 
 @dataclass(frozen=True)
 class Intent:
-    """Where the word lies, and the folders that lead to what it is about."""
+    """An intent: its file, and the folder that it is about."""
 
     path: str
     target: tuple[str, ...]
@@ -36,7 +37,7 @@ class Intent:
 
 @contextlib.contextmanager
 def intending(root: Root, *target: str) -> Iterator[None]:
-    """Leave word while the block lasts; it stays where the block does not end well."""
+    """Keep an intent while the block lasts; it stays if the block fails."""
     path = root.join(STAGING, f"{int(time.time())}-{uuid.uuid4().hex[:8]}{ENDING}")
     content = json.dumps({"target": target}).encode()
     with contextlib.ExitStack() as held:
@@ -50,7 +51,7 @@ def intending(root: Root, *target: str) -> Iterator[None]:
 
 
 def _write_locked(path: str, content: bytes) -> int:
-    """Create a file that appears under its name whole, and locked by this process."""
+    """Create a file that appears under its name complete, and locked by this process."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     unnamed = f"{path}.new"
@@ -65,14 +66,14 @@ def _write_locked(path: str, content: bytes) -> int:
 
 
 def intents(root: Root) -> list[Intent]:
-    """All that processes intend, or intended when they were killed."""
+    """Return all intents, including those of killed processes."""
     paths = [path for path in entries(root, root.join(STAGING)) if path.endswith(ENDING)]
     found = ((path, _target(root, path)) for path in paths)
     return [Intent(path, target) for path, target in found if target]
 
 
 def _target(root: Root, path: str) -> tuple[str, ...]:
-    """What a word is about; nothing where it can't be read, or was just taken back."""
+    """Return the folder of an intent; nothing if it can't be read, or has just been removed."""
     try:
         target = read_record(root, path).get("target")
     except DamagedError:
@@ -83,7 +84,7 @@ def _target(root: Root, path: str) -> tuple[str, ...]:
 
 
 def lacks_manifest(root: Root, *folder: str) -> bool:
-    """Whether a folder is there without a manifest, and nobody makes or removes it: it lost it."""
+    """Check whether a folder lacks its manifest although nobody creates or removes it."""
     return (
         not root.exists(*folder, MANIFEST)
         and root.exists(*folder)

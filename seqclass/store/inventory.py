@@ -1,8 +1,8 @@
-"""The inventory: digests of all that is sealed or kept, listed apart from it so that losses show.
+"""The inventory: digests of all sealed folders and kept records, so that a loss is noticed.
 
-``inventory/<kind>/<name>.json`` lists what lies under ``<kind>/<name>``: of a sealed folder the
-digest of its manifest, of a record its own. A change is listed before it is made and settled after,
-so that a kill between leaves two digests, either of which is sound.
+``inventory/<kind>/<name>.json`` lists the content of ``<kind>/<name>``: for a sealed folder the
+digest of its manifest, for a record its own. A change is listed before it is made and completed
+after, so that a kill in between leaves two digests, either of which is sound.
 """
 
 import contextlib
@@ -30,25 +30,25 @@ from seqclass.store.root import (
 )
 
 INVENTORY, ABSENT, UNREADABLE = "inventory", "", "unreadable"
-"""Its folder; the digests of what is not there, and of what is no record."""
+"""The folder of the inventory, and the digests of a missing place and of an unreadable one."""
 AREA_DEPTHS = {"prunings": 1, "scores": 3}
-"""How many names lead to the folder that one file of the inventory lists, where not two."""
+"""Number of names that lead to the folder of one inventory file, if it is not two."""
 LOOKS = 3
 Items = dict[str, list[str]]
-"""Sound digests by path below their area; several while a change is made."""
+"""Sound digests by path below their area; there are several during a change."""
 
 
 def digest_of(content: bytes) -> str:
-    """Hexadecimal digest of a record, or of the manifest of a sealed folder."""
+    """Return the hexadecimal digest of a record, or of the manifest of a sealed folder."""
     return hashlib.sha256(content).hexdigest()
 
 
 @contextlib.contextmanager
 def listing(root: Root, parts: Parts, becomes: str) -> Iterator[None]:
-    """Keep the inventory true of a place that the block makes, replaces or removes.
+    """Keep the inventory correct for a place that the block makes, replaces or removes.
 
-    becomes: the digest that it is to have then, or ABSENT. What the list of places doesn't call
-    sealed or kept is not listed.
+    becomes: the digest of the place after the block, or ABSENT. Only places that the layout calls
+    sealed or kept are listed.
     """
     place = place_of(parts)
     if place is None or place.how not in (SEALED, KEPT):
@@ -78,14 +78,14 @@ def keep(root: Root, path: str, content: bytes) -> None:
 
 
 def discard(root: Root, path: str) -> None:
-    """Remove a record, if it is there, and list it no more."""
+    """Remove a record, if it exists, and its entry."""
     with listing(root, tuple(root.parts_of(path)), ABSENT):
         if root.fs.exists(path):
             root.fs.rm(path, recursive=True)
 
 
 def area_of(parts: Parts) -> tuple[Parts, str]:
-    """The folder that one file of the inventory lists, and the way from there to a place."""
+    """Return the folder of one inventory file, and the path from there to a place."""
     depth = AREA_DEPTHS.get(parts[0], 2)
     return parts[:depth], "/".join(parts[depth:])
 
@@ -95,7 +95,7 @@ def _path(root: Root, area: Parts) -> str:
 
 
 def _found(root: Root, parts: Parts) -> str:
-    """The digest of what lies in a place now."""
+    """Return the digest of the present content of a place."""
     place = place_of(parts)
     path = root.join(*parts, MANIFEST) if place and place.how == SEALED else root.join(*parts)
     try:
@@ -106,12 +106,12 @@ def _found(root: Root, parts: Parts) -> str:
 
 
 def _present(root: Root, area: Parts) -> dict[str, Parts]:
-    """What is sealed or kept in an area, by its path below it."""
+    """Return the sealed and kept places in an area, by their path below it."""
     return {area_of(parts)[1]: parts for parts in within(root, area)}
 
 
 def _update(root: Root, area: Parts, change: Callable[[Items], None]) -> None:
-    """Change an area's list; the first change lists what is there already."""
+    """Change an area's list; the first change lists everything that already exists."""
     path = _path(root, area)
     with _alone(root, path):
         while True:
@@ -127,7 +127,7 @@ def _update(root: Root, area: Parts, change: Callable[[Items], None]) -> None:
 
 @contextlib.contextmanager
 def _alone(root: Root, path: str) -> Iterator[None]:
-    """Hold a list for this process; in an object store the write itself finds out."""
+    """Hold a list for this process; in an object store the write itself detects conflicts."""
     if not root.is_local:
         yield
         return
@@ -158,13 +158,13 @@ def _items(path: str, record: dict[str, Any]) -> Items:
 
 
 def inventory_problems(root: Root, *area: str) -> Damages:
-    """What is missing, changed or unknown to the inventory, in an area or in all of them."""
+    """Return what is missing, changed or not listed, in one area or in all."""
     areas = [area] if area else _areas(root)
     return [problem for own in areas for problem in _lasting_problems(root, own)]
 
 
 def _lasting_problems(root: Root, area: Parts) -> Damages:
-    """Problems of an area; what is changed while it is looked at is looked at again."""
+    """Return problems of an area; places that change meanwhile are checked again."""
     found = _problems(root, area)
     for _ in range(LOOKS - 1):
         found = found and _problems(root, area)
@@ -172,13 +172,13 @@ def _lasting_problems(root: Root, area: Parts) -> Damages:
 
 
 def _areas(root: Root) -> list[Parts]:
-    """Areas that are there, or that the inventory knows."""
+    """Return areas that exist, or that the inventory lists."""
     found = {area_of(parts)[0] for kind in owned_names(root) for parts in within(root, (kind,))}
     return sorted(found | set(_listed_areas(root, ())))
 
 
 def lost_folders(root: Root, kind: str) -> list[Parts]:
-    """Sealed folders of a kind that the inventory lists, and that are not there."""
+    """Return sealed folders of a kind that the inventory lists but that do not exist."""
     found = []
     for area in _listed_areas(root, (kind,)):
         with contextlib.suppress(DamagedError):
@@ -226,7 +226,7 @@ def _problem(sound: list[str], found: str) -> str | None:
 
 
 def _says_listed(root: Root, parts: Parts) -> bool:
-    """Whether a sealed folder is of a release that lists what it seals."""
+    """Check whether a sealed folder is of a release that lists what it seals."""
     try:
         return bool(read_record(root, root.join(*parts, MANIFEST)).get(LISTED))
     except DamagedError:

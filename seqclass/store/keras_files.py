@@ -1,4 +1,4 @@
-"""A Keras model as the bytes of a ``.keras`` file, and back in Keras's safe mode."""
+"""Conversion of a Keras model to the bytes of a ``.keras`` file, and back in safe mode."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ MAX_TEXT_BYTES, MAX_RATIO = 2**28, 200
 
 
 def keras_bytes(model: Any) -> bytes:
-    """The content of the ``.keras`` file of a model."""
+    """Return the content of the ``.keras`` file of a model."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.keras")
         model.save(path)
@@ -20,7 +20,7 @@ def keras_bytes(model: Any) -> bytes:
 
 
 def keras_model(content: bytes, where: str) -> Any:
-    """The model that these bytes of a ``.keras`` file hold; see ``read_keras``."""
+    """Return the model from the bytes of a ``.keras`` file; see ``read_keras``."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.keras")
         path.write_bytes(content)
@@ -28,8 +28,10 @@ def keras_model(content: bytes, where: str) -> Any:
 
 
 def read_keras(path: str, where: str) -> Any:
-    """The model in a ``.keras`` file; DamagedError, which names ``where`` it came from, for what is
-    more than stock layers."""
+    """Read the model in a ``.keras`` file; DamagedError for anything but stock layers.
+
+    where: the origin of the file, which the error names.
+    """
     import keras
 
     try:
@@ -44,7 +46,7 @@ def read_keras(path: str, where: str) -> Any:
 
 
 def _check_archive(path: str) -> None:
-    """Refuse an archive that holds more than a network, or would become a large one."""
+    """Refuse an archive that holds more than a network, or that would unpack to a large one."""
     with zipfile.ZipFile(path) as archive:
         sizes = {member.filename: member.file_size for member in archive.infolist()}
     others = sizes.keys() - {"config.json", "metadata.json", "model.weights.h5"}

@@ -1,7 +1,8 @@
-"""What lies where in a root, and who writes it: the one list that the rest of the store reads.
+"""The layout of a root: every path and its writer, as the rest of the store reads it.
 
-``verify`` names what the list doesn't know, the sweep looks for drafts in its folders, prune and
-delete remove what it calls sealed, and nobody else writes, or moves files, where the store does.
+``verify`` reports what the layout doesn't list, garbage collection looks for drafts in its folders,
+prune and delete remove what it calls sealed, and no other code writes or moves files in these
+places.
 """
 
 import os
@@ -20,12 +21,12 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Place:
-    """Where something lies below the root, a name or an expression after the other, and how.
+    """A place below the root, as names or patterns joined by slashes, and how it is stored.
 
     how: SEALED, a folder whose manifest names its files; KEPT, a record that is written whole;
-    CHECKED, what the audit's chain or the inventory's own digest bears out; AGAIN, what the
-    ``writer`` makes anew, so that its loss or change is no damage; WORK, what is gone when the work
-    has ended; OTHERS, the user's files.
+    CHECKED, a file protected by the audit's chain or by the inventory's own digest; AGAIN, a file
+    that the ``writer`` can make anew, so that its loss or change is no damage; WORK, files that are
+    removed when the work has ended; OTHERS, the user's files.
     """
 
     path: str
@@ -34,7 +35,7 @@ class Place:
 
     @property
     def steps(self) -> list[str]:
-        """An expression for each name on the way; ``**`` for all that lies below."""
+        """A pattern for each name of the path; ``**`` for everything below."""
         return [EXPRESSIONS.get(step, step) for step in self.path.split("/")]
 
 
@@ -72,32 +73,32 @@ LAYOUT = (
     Place("inbox/**", OTHERS, "the user, ingest"),
 )
 DRAFTED = sorted({"*/" * (len(own.steps) - 1) for own in LAYOUT if own.how != SEALED})
-"""Patterns of the folders in which files are written beside their place first."""
+"""Patterns of the folders in which files are first written as drafts."""
 
 
 def owned_names(root: Root) -> list[str]:
-    """Names at the top of a root, of those that are there, that the store owns."""
+    """Return the existing names at the top of a root that belong to the store."""
     return [name for name in root.names() if _is_owned(name)]
 
 
 def _is_owned(name: str) -> bool:
-    """Whether a name at the top of a root is in the list, or begins with the store's dot."""
+    """Check whether a name at the top of a root is in the layout, or begins with a dot."""
     return name.startswith(".") or any(_leads(place, (name,)) for place in LAYOUT)
 
 
 def place_of(parts: Parts) -> Place | None:
-    """What the list says of a folder or file; None where it doesn't know it."""
+    """Return the layout's entry for a folder or file, or None."""
     return next((place for place in LAYOUT if _leads(place, parts) == len(place.steps)), None)
 
 
 def is_sealed(parts: Parts) -> bool:
-    """Whether a folder lies where sealed ones do."""
+    """Check whether a folder is at a place of sealed ones."""
     place = place_of(parts)
     return place is not None and place.how == SEALED
 
 
 def _leads(place: Place, parts: Parts) -> int:
-    """How many steps to a place these names make; 0 where they lead elsewhere."""
+    """Return how many steps of a place these names match; 0 if they lead elsewhere."""
     steps = place.steps
     if steps[-1] == "**" and len(parts) >= len(steps):
         parts = (*parts[: len(steps) - 1], "**")
@@ -109,7 +110,7 @@ def _leads(place: Place, parts: Parts) -> int:
 
 
 def strangers(root: Root, *area: str) -> Damages:
-    """Links, and what the list doesn't know, in a folder of the store or in all of them."""
+    """Return links and paths that the layout doesn't list, in a folder of the store or in all."""
     tops: list[Parts] = [area] if area else [(own,) for own in owned_names(root) if own != INBOX]
     return [
         {"path": root.join(*parts), "problem": problem}
@@ -120,7 +121,7 @@ def strangers(root: Root, *area: str) -> Damages:
 
 
 def _odd(root: Root, parts: Parts) -> Iterator[tuple[Parts, str]]:
-    """What is odd about a file, or in a folder; of what is sealed its manifest tells."""
+    """Yield problems of a file or folder; sealed folders are left to their manifest."""
     place, path = place_of(parts), root.join(*parts)
     if place and place.how in (WORK, OTHERS):
         return
@@ -145,7 +146,7 @@ def _odd_file_or_folder(
 
 
 def within(root: Root, parts: Parts) -> Iterator[Parts]:
-    """Places in a folder that are sealed or kept, be they sound or not; links lead nowhere."""
+    """Yield places in a folder that are sealed or kept, sound or not; links are not followed."""
     place, path = place_of(parts), root.join(*parts)
     if root.is_local and os.path.islink(path):
         return
@@ -158,7 +159,7 @@ def within(root: Root, parts: Parts) -> Iterator[Parts]:
 
 
 def sealed_folders(root: Root, kind: str) -> Iterator[Parts]:
-    """Places of all sealed folders of a kind, also of those that have lost their manifest."""
+    """Yield all sealed folders of a kind, including those that have lost their manifest."""
     [own] = [p for p in LAYOUT if p.how == SEALED and re.fullmatch(p.steps[0], kind)]
     places: list[Parts] = [(kind,)]
     for _ in own.steps[1:]:
@@ -169,7 +170,7 @@ def sealed_folders(root: Root, kind: str) -> Iterator[Parts]:
 
 
 def check_free(root: Root, argument: str, place: str) -> None:
-    """Refuse with ValueError a place to write to that the store owns; links are followed.
+    """Refuse with ValueError to write to a place that belongs to the store; links are followed.
 
     place: a path or URL as ``open_root`` takes it.
     """
@@ -178,9 +179,9 @@ def check_free(root: Root, argument: str, place: str) -> None:
 
 
 def check_inbox(root: Root, argument: str, place: str) -> None:
-    """Refuse with ValueError an inbox that the store owns, but for a folder of ``inbox/``.
+    """Refuse with ValueError an inbox that belongs to the store, except a folder of ``inbox/``.
 
-    The same holds for the folders into which its files are moved; links are followed.
+    The folders into which its files are moved are checked too; links are followed.
     """
     url = open_root(place).url.rstrip("/")
     for path, depth in ((place, 2), (f"{url}/{DONE}", 3), (f"{url}/{QUARANTINE}", 3)):
@@ -197,7 +198,7 @@ def _refusal(root: Root, argument: str, place: str) -> str:
 
 
 def _owned_parts(root: Root, place: str) -> list[str] | None:
-    """Names that lead from the root to a place that the store owns: none for the root itself.
+    """Return the names that lead from the root to a place of the store; none for the root itself.
 
     None for any other place.
     """
@@ -218,12 +219,12 @@ def _owned_parts(root: Root, place: str) -> list[str] | None:
 
 
 def _real(root: Root, path: str) -> str:
-    """A path without links, in the form in which a disk that ignores case compares it."""
+    """Return a path without links, in the form in which a disk that ignores case compares it."""
     return os.path.realpath(path).casefold() if root.is_local else path.rstrip("/")
 
 
 def _below(path: str, folder: str) -> list[str] | None:
-    """Names that lead from a folder to a path; None where the path does not lie in it."""
+    """Return the names that lead from a folder to a path; None if the path is not in it."""
     if path == folder:
         return []
     start = f"{folder.rstrip('/')}/"

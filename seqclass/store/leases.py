@@ -1,9 +1,10 @@
-"""Claims and locks: one process at a time works on a folder, and who comes meanwhile is heard.
+"""Claims and locks: only one process at a time works on a folder.
 
-Locally both are the system's locks, which end with their process, however it ends. In an object
-store they are leases: files that their holder renews, and that are free after ``LEASE_S`` seconds
-of silence. A holder knows by its own clock that it was silent for too long, before others may
-know it, and then writes nothing more.
+A claim is optional: a process that finds it taken leaves a request, and the holder runs again. In a
+local store both are locks of the system, which end with their process. In an object store they are
+leases: files that their holder renews, and that are free after ``LEASE_S`` seconds without renewal.
+A holder's own clock tells it that a renewal is late before others may take the lease; it then
+writes nothing more.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class Lease:
-    """A file of an object store that belongs to whoever renews it."""
+    """A file of an object store that belongs to the process that renews it."""
 
     def __init__(self, root: Root, path: str) -> None:
         self.root, self.path = root, path
@@ -36,7 +37,7 @@ class Lease:
         self._ended, self._renewal = threading.Event(), threading.Thread(target=self._renew)
 
     def take(self) -> bool:
-        """Make the file one's own, where it is free or its holder silent, and go on renewing it."""
+        """Take the file if it is free or its holder is late, and keep renewing it."""
         seen = objects.see(self.root.fs, self.path)
         if seen is not None and seen.content != FREE and seen.age_s <= LEASE_S:
             return False
@@ -57,7 +58,7 @@ class Lease:
         return written is not None
 
     def _renew(self) -> None:
-        """Write again and again; a failure that lasts makes the lease unsure, whatever it is."""
+        """Renew the file repeatedly; a lasting failure of any kind makes the lease unsure."""
         while not self._ended.wait(RENEWAL_S):
             try:
                 if not self._write(self._tag) and not self._has_own_word():
@@ -67,7 +68,7 @@ class Lease:
                 self._failure = error
 
     def _has_own_word(self) -> bool:
-        """Whether a write of one's own lies there, whose answer was lost; the next one follows."""
+        """Check whether an own write is there whose response was lost; the next one follows it."""
         seen = objects.see(self.root.fs, self.path)
         if seen is None or not seen.content.startswith(self.own.encode()):
             return False
@@ -76,11 +77,11 @@ class Lease:
 
     @property
     def is_sure(self) -> bool:
-        """Whether nobody can have taken the file: silence is over a renewal before it counts."""
+        """Whether no other process can have taken the file, with a margin of one renewal."""
         return _now_s() - self._renewed_s <= LEASE_S - RENEWAL_S
 
     def check(self) -> None:
-        """ValueError where another may have taken over, since the lease was not renewed in time."""
+        """Raise ValueError if the lease was not renewed in time, so another may hold it."""
         if not self.is_sure:
             raise ValueError(
                 f"{self.path}: expected to be alone at this work, it was not renewed for "
@@ -89,7 +90,7 @@ class Lease:
             ) from self._failure
 
     def give_up(self) -> None:
-        """End the lease now; what another has taken over stays."""
+        """End the lease now, unless another process has taken it over."""
         self._ended.set()
         self._renewal.join()
         del _held[self.own]
@@ -103,13 +104,13 @@ _held: dict[str, Lease] = {}
 
 
 def _now_s() -> float:
-    """Seconds that go on while the machine sleeps."""
+    """Return seconds of a clock that goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @contextlib.contextmanager
 def locked(root: Root, *folder: str) -> Iterator[None]:
-    """Hold a folder for one process, and wait while another does."""
+    """Hold a folder for one process; wait while another one holds it."""
     path = root.join(*folder)
     if not root.is_local:
         lease = Lease(root, f"{path}/.lock")
@@ -131,7 +132,7 @@ def locked(root: Root, *folder: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked_within(seconds: float, root: Root, *folder: str) -> Iterator[bool]:
-    """Hold a folder as ``locked`` does; False where another process does not free it in time."""
+    """Hold a folder as ``locked`` does; False if another process does not free it in time."""
     path, end_s = root.join(*folder), _now_s() + seconds
     with contextlib.ExitStack() as held:
         while not (is_held := held.enter_context(_try_to_hold(root, path))) and _now_s() < end_s:
@@ -152,7 +153,7 @@ def _try_to_hold(root: Root, path: str) -> Iterator[bool]:
 
 
 def check_held(root: Root, *folder: str) -> None:
-    """Refuse to write into a folder that this process has held, and may hold no more."""
+    """Refuse to write into a folder whose lease this process may have lost."""
     path = f"{root.join(*folder)}/.lock"
     for lease in list(_held.values()):
         if lease.path == path:
@@ -161,14 +162,14 @@ def check_held(root: Root, *folder: str) -> None:
 
 @contextlib.contextmanager
 def try_lock(root: Root, claim: str, *folder: str) -> Iterator[str | None]:
-    """Try to be the only one to work on a folder for this purpose; the claim, None if taken."""
+    """Try to claim a folder for one purpose; gives the claim, or None if it is taken."""
     path = root.join(*folder, f".{claim}.lock")
     with (_locked if root.is_local else _leased)(root, path) as own:
         yield own
 
 
 def is_claimed(root: Root, claim: str, *folder: str) -> bool:
-    """Whether somebody works on a folder for this purpose now."""
+    """Check whether somebody holds the claim on a folder for this purpose."""
     path = root.join(*folder, f".{claim}.lock")
     if not root.is_local:
         seen = objects.see(root.fs, path)
@@ -188,8 +189,7 @@ def _locked(root: Root, path: str) -> Iterator[str | None]:
 
 @contextlib.contextmanager
 def exclusive(handle: int) -> Iterator[bool]:
-    """Hold an open file or folder for this process, and close it at the end; False where another
-    process holds it."""
+    """Hold an open file or folder, and close it at the end; False if another process holds it."""
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,10 +222,11 @@ def check_lease(root: Root, own: str) -> None:
 def run_exclusive(
     root: Root, claim: str, folder: tuple[str, ...], work: Callable[[str], Result]
 ) -> list[Result]:
-    """Do the work under a claim, and again for those who came meanwhile; what each turn gave.
+    """Do the work under a claim, and again for each request that came meanwhile; returns all
+    results.
 
-    A caller that finds the claim taken leaves word and gets nothing. Its holder then takes another
-    turn, even where the present one fails; the first failure is raised at the end.
+    A caller that finds the claim taken leaves a request and gets an empty list. The holder then
+    runs again, even if the present run fails; the first failure is raised at the end.
     """
     mark = root.join(*folder, f".{claim}.wanted")
     done: list[Result] = []

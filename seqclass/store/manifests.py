@@ -1,21 +1,21 @@
-"""What the records of a store hold, by name; keys that came later are ``NotRequired``.
+"""Types of the stored records; keys that were added later are ``NotRequired``.
 
-Old records are read here alone: a key that they lack has its meaning in one of these functions.
+Old records are interpreted only here: these functions give a missing key its meaning.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 Source = Mapping[str, Any]
-"""Where rows come from: a generator and its spec, files, or the dataset they were chosen from."""
+"""The origin of rows: a generator and its spec, files, or the dataset they were chosen from."""
 Spec = Mapping[str, Any]
-"""A spec as ``dataclasses.asdict`` gives it, of the release that wrote it."""
+"""A spec as ``dataclasses.asdict`` gives it, in the release that wrote it."""
 CHOSEN_FROM = "chosen_from"
-"""Entry of a source: the dataset that its rows were chosen from."""
+"""Key of a source: the dataset from which its rows were chosen."""
 
 
 class FileEntry(TypedDict):
-    """A file that a manifest names, of its own folder."""
+    """A file that a manifest names, in its own folder."""
 
     path: str
     sha256: str
@@ -23,7 +23,7 @@ class FileEntry(TypedDict):
 
 
 class Manifest(TypedDict):
-    """What every manifest has; ``created`` in ISO format."""
+    """Fields of every manifest; ``created`` in ISO format."""
 
     kind: str
     created: str
@@ -31,7 +31,7 @@ class Manifest(TypedDict):
 
 
 class RowsDescription(TypedDict):
-    """What the rows of a dataset are, which follows from them alone."""
+    """Description of a dataset's rows, which follows from the rows alone."""
 
     version: str
     digest: str
@@ -47,7 +47,7 @@ class RowsDescription(TypedDict):
 
 
 class ReadingRecord(TypedDict, total=False):
-    """How files were read, as far as it was said: see ``formats.table.ColumnNames``."""
+    """Options by which files were read, if any were given: see ``formats.table.ColumnNames``."""
 
     series_id: str
     label: str
@@ -65,7 +65,7 @@ class ReadingRecord(TypedDict, total=False):
 
 
 class DecisionRecord(TypedDict, total=False):
-    """How probabilities become answers: see ``evaluation.decisions.Decision``."""
+    """The rule that turns probabilities into answers: see ``evaluation.decisions.Decision``."""
 
     offsets: Sequence[float] | None
     threshold: float
@@ -76,10 +76,9 @@ class DecisionRecord(TypedDict, total=False):
 
 
 class SetAside(TypedDict, total=False):
-    """Series that did not stay.
+    """Counts of series that an import did not keep.
 
-    rejected, repeats: how many; quarantined: by what was wrong with them; quarantine: where they
-    lie.
+    rejected, repeats: number of series; quarantined: by violation; quarantine: where they lie.
     """
 
     rejected: int
@@ -89,8 +88,8 @@ class SetAside(TypedDict, total=False):
 
 
 class ImportSummary(SetAside, total=False):
-    """What an import says of a dataset beside its rows; ``contract``: of the rows; ``reading``:
-    how the files were read."""
+    """Description of an import beside its rows; ``contract``: of the rows; ``reading``: the options
+    by which the files were read."""
 
     parents: list[str]
     contract: Mapping[str, Any]
@@ -98,7 +97,7 @@ class ImportSummary(SetAside, total=False):
 
 
 class DatasetManifest(Manifest, RowsDescription, ImportSummary):
-    """A dataset's version."""
+    """The manifest of a dataset's version."""
 
     name: str
     source: Source
@@ -107,7 +106,7 @@ class DatasetManifest(Manifest, RowsDescription, ImportSummary):
 
 
 class ModelDescription(TypedDict, total=False):
-    """What a training says of a model; ``refused``: the stability gate's sentence, or null."""
+    """Description of a trained model; ``refused``: the stability gate's sentence, or null."""
 
     dataset: str
     dataset_digest: str
@@ -125,7 +124,7 @@ class ModelDescription(TypedDict, total=False):
 
 
 class ModelManifest(Manifest, ModelDescription):
-    """A model's version."""
+    """The manifest of a model's version."""
 
     name: str
     software: dict[str, str]
@@ -140,7 +139,7 @@ class ListedModel(ModelManifest):
 
 
 class StudyDescription(TypedDict, total=False):
-    """What a study or a search says of itself; ``chosen``: a search's architecture."""
+    """Description of a study or a search; ``chosen``: a search's architecture."""
 
     dataset: str
     spec: Spec
@@ -156,7 +155,7 @@ class StudyManifest(Manifest, StudyDescription):
 
 
 class ScoresManifest(Manifest):
-    """The scores of one partition by one model's version."""
+    """The manifest of the scores of one partition by one model's version."""
 
     model: str
     source: str
@@ -166,7 +165,7 @@ class ScoresManifest(Manifest):
 
 
 class AuditOrder(TypedDict):
-    """What a retraining has decided for the champion, to be carried out."""
+    """A retraining's decision about the champion, which has to be carried out."""
 
     what: str
     number: NotRequired[int]
@@ -178,7 +177,7 @@ class AuditOrder(TypedDict):
 
 
 class RetrainingDescription(TypedDict):
-    """What a retraining looked at and decided; ``settled``: whether its rows count as seen."""
+    """The data and the decision of a retraining; ``settled``: whether its rows count as seen."""
 
     dataset: str
     decision: str
@@ -191,7 +190,7 @@ class RetrainingDescription(TypedDict):
 
 
 class RetrainingRecord(Manifest, RetrainingDescription):
-    """A sealed retraining, and the folder it lies in."""
+    """The manifest of a sealed retraining, with its folder."""
 
     folder: str
 
@@ -214,12 +213,15 @@ AuditEntry = TypedDict(
         "time": NotRequired[str],
     },
 )
-"""A decision about a champion; the oldest have neither number nor digest. retraining: the folder
-of the retraining that decided; time: when the entry was written, which ``write_audit`` knows."""
+"""A decision about a champion; the oldest have neither number nor digest.
+
+retraining: the folder of the retraining that decided. time: when the entry was written, set by
+``write_audit``.
+"""
 
 
 class Machine(TypedDict):
-    """What may change the bits of a result beside versions."""
+    """Features of a machine that may change the bits of a result."""
 
     system: str
     architecture: str
@@ -229,23 +231,25 @@ class Machine(TypedDict):
 
 
 def known_dataset(manifest: ModelDescription) -> str:
-    """The dataset version whose rows a model had to choose from; models of the first releases name
-    no source."""
+    """Return the dataset version from whose rows a model was trained.
+
+    Models of the first releases name no source.
+    """
     source = manifest.get("dataset_source", {})
     return str(source.get(CHOSEN_FROM, manifest.get("dataset", "")))
 
 
 def decision_of(manifest: ModelDescription) -> DecisionRecord:
-    """How a model decides; one that was registered before there were decisions answers all."""
+    """Return a model's decision rule; older models than such rules never answer unknown."""
     every: DecisionRecord = {"offsets": None, "threshold": 0.0, "coverage": 1.0, "risk": 0.0}
     return manifest.get("decision") or every
 
 
 def reading_of(manifest: ImportSummary | ModelDescription) -> ReadingRecord:
-    """How the files of a dataset or model were read; of older ones nothing was kept."""
+    """Return the options by which files were read; older datasets and models have none."""
     return manifest.get("reading", {})
 
 
 def is_settled(record: RetrainingDescription) -> bool:
-    """Whether a retraining's rows count as seen, as they always did in the first releases."""
+    """Check whether a retraining's rows count as seen, as they always did in the first releases."""
     return record.get("settled", True)

@@ -30,18 +30,18 @@ from seqclass.store.staging import commit
 
 KINDS = {"created": str, "dataset": str, "dataset_source": dict, "classes": list,
          "channels": list, "metrics": dict, "spec": dict}  # fmt: skip
-"""What a manifest's fields are, where they are there."""
+"""Types of a manifest's optional fields."""
 REPORT = "report.html"
-"""The page of a version: rewritten when its standing changes, so that no manifest names it."""
+"""The page of a version: rewritten when its standing changes, so no manifest names it."""
 ANSWERS, COMPARISON = "predictions.parquet", "comparison.json"
-"""What a version answered to its test rows, and how it compares with the champion of its time."""
+"""A version's answers to its test rows, and its comparison with the champion of that time."""
 CLAIM = "claim"
-"""A file that reserves a number where a version can't appear by one rename."""
+"""A file that reserves a number in stores without an atomic rename of folders."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A stored version: its manifest and where it lies."""
+    """A stored model version: its manifest and its folder."""
 
     root: Root
     name: str
@@ -55,15 +55,15 @@ class Model:
 
     @property
     def folder(self) -> str:
-        """Where its artifacts and its manifest lie."""
+        """Path of the folder with its artifacts and its manifest."""
         return self.root.join(*ModelRef(self.name, self.version).parts)
 
     def has(self, artifact: str) -> bool:
-        """Whether the manifest names an artifact, which older versions may lack."""
+        """Check whether the manifest names an artifact; older versions may lack some."""
         return any(entry["path"] == artifact for entry in self.manifest["files"])
 
     def path(self, artifact: str) -> str:
-        """Path of an artifact after comparing its digest with the manifest's."""
+        """Return the path of an artifact after comparing its digest with the manifest's."""
         return check_file(self.root, self.folder, self._entry(artifact))
 
     def _entry(self, artifact: str) -> FileEntry:
@@ -78,16 +78,16 @@ class Model:
             check_file(self.root, self.folder, entry)
 
     def read(self, artifact: str) -> bytes:
-        """Content of an artifact, after comparing its digest."""
+        """Return the content of an artifact, after comparing its digest."""
         return read_checked(self.root, self.folder, self._entry(artifact))
 
     def read_json(self, artifact: str) -> Record:
-        """A JSON artifact, after comparing its digest."""
+        """Return a JSON artifact, after comparing its digest."""
         return json.loads(self.read(artifact))
 
 
 def model_versions(root: Root, name: str) -> list[str]:
-    """Committed versions of a name, oldest first; none of what can't be a name, as a path can't."""
+    """Return the committed versions of a name, oldest first; empty for an impossible name."""
     if not is_name(name):
         return []
     found = (v for v in root.names("models", name) if re.fullmatch(r"v\d+", v))
@@ -97,7 +97,7 @@ def model_versions(root: Root, name: str) -> list[str]:
 
 
 def read_model(root: Root, name: str, version: str) -> Model:
-    """A version by its number; DamagedError where its manifest can't be believed."""
+    """Read a version by its number; DamagedError if its manifest is not credible."""
     folder = root.join("models", name, version)
     manifest = read_manifest(root, folder)
     if odd := [n for n, kind in KINDS.items() if not isinstance(manifest.get(n, kind()), kind)]:
@@ -127,7 +127,7 @@ def commit_model(
 
 
 def _claim(root: Root, place: ModelRef) -> bool:
-    """Reserve a number where a version can't appear by one rename."""
+    """Reserve a number in a store without an atomic rename of folders."""
     if root.is_local:
         return True
     try:
@@ -147,7 +147,7 @@ def save_keras(model: Any, root: Root, path: str) -> None:
 
 
 def load_keras(root: Root, path: str) -> Any:
-    """Load a ``.keras`` file in Keras's safe mode; what is more than stock layers is refused."""
+    """Load a ``.keras`` file in Keras's safe mode; anything but stock layers is refused."""
     with tempfile.TemporaryDirectory() as folder:
         local = f"{folder}/model.keras"
         root.fs.get_file(path, local)

@@ -1,4 +1,4 @@
-"""Why a model has no champion, and how to go on, for every command that needs one."""
+"""The error of commands that need a champion, for models without one."""
 
 from seqclass.store.audit import ASK, REFUSE, read_audit
 from seqclass.store.models import COMPARISON, model_versions, read_model
@@ -9,9 +9,9 @@ ENDS = {ASK: "awaits approval", REFUSE: "was refused"}
 
 
 def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
-    """The error of a command that needs the champion of a model that has versions and none.
+    """Return the error of a command that needs a champion, for a model that has versions but none.
 
-    takes_version: whether the command would take one of these instead.
+    takes_version: whether the command would accept one of these versions instead.
     """
     newest = ModelRef(name, model_versions(root, name)[-1])
     what, why = _last_decision(root, newest)
@@ -27,7 +27,7 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
 
 
 def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
-    """What was decided last about a version, and why: by the audit, else by what stands in it."""
+    """Return the last decision about a version and its reason, from audit or version."""
     for entry in reversed(read_audit(root, newest.name)):
         if entry.get("candidate") == newest.version and entry["what"] in ENDS:
             return entry["what"], entry["reason"]

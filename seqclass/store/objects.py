@@ -1,6 +1,6 @@
-"""Conditional writes of an object store: of several writers at once, one makes or replaces a file.
+"""Conditional writes of an object store: of several writers at once, only one succeeds.
 
-The store compares what lies there with a tag (S3's ETag), in the request that writes.
+The store compares the present file with a tag (S3's ETag), in the request that writes.
 """
 
 import time
@@ -13,7 +13,7 @@ from fsspec.asyn import sync
 
 TRIES, PAUSE_S = 5, 0.2
 CHUNK_BYTES, MAX_RECORD_BYTES = 2**16, 2**26
-"""More than the latter is no record of this store, and is not read to its end."""
+"""Bytes per read, and most bytes of a record; larger files are not read to their end."""
 REFUSED = ("PreconditionFailed", "NoSuchKey", "412", "404")
 CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
 """Codes of a write that met another one: the store asks to try again."""
@@ -29,8 +29,7 @@ class Seen:
 
 
 def see(fs: fsspec.AbstractFileSystem, path: str) -> Seen | None:
-    """Read a file with its tag, the first bytes of one that is too large; None where there is
-    none."""
+    """Read a file with its tag, or None without one; only the first bytes of too large a file."""
     try:
         answer = _call(fs, "get_object", path)
     except FileNotFoundError:
@@ -41,7 +40,7 @@ def see(fs: fsspec.AbstractFileSystem, path: str) -> Seen | None:
 
 
 async def _read(body: Any) -> bytes:
-    """All that arrives, or what has arrived once it is more than a record."""
+    """Read everything, or as much as shows that it is larger than a record."""
     content = bytearray()
     async for chunk in body.iter_chunks(CHUNK_BYTES):
         content += chunk
@@ -52,10 +51,10 @@ async def _read(body: Any) -> bytes:
 
 
 def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | None) -> str | None:
-    """Write where nothing lies (``tag`` None), or where a file with this tag does.
+    """Write to a free path (``tag`` None), or over a file with this tag.
 
-    Returns the new tag, None where another writer was first. A write whose answer was lost counts
-    as done, for which the content has to be unlike that of any other writer.
+    Returns the new tag, or None if another writer was first. A write whose response was lost counts
+    as done, so the content must differ from that of any other writer.
     """
     condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
     for turn in range(TRIES):
@@ -82,6 +81,6 @@ def _call(fs: fsspec.AbstractFileSystem, method: str, path: str, **words: Any) -
 
 
 def _code(error: OSError) -> str:
-    """The store's own word for a refusal, which s3fs keeps as the cause of its exception."""
+    """Return the store's error code, which s3fs keeps as the cause of its exception."""
     answer = getattr(error.__cause__, "response", None) or {}
     return str(answer.get("Error", {}).get("Code", ""))

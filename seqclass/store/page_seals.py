@@ -1,10 +1,10 @@
-"""The comment at the end of a page that tells whether it is still as it was drawn."""
+"""The seal of a page: a comment at its end that shows whether it is unchanged."""
 
 import hashlib
 
 
 def seal_page(page: bytes, inputs: str) -> bytes:
-    """A page and, in a comment at its end, digests of what it was made of and of both."""
+    """Return a page with a comment at its end: digests of its inputs and of both together."""
     digest = hashlib.sha256(page + inputs.encode()).hexdigest()
     return page + f"<!-- {inputs} {digest} -->\n".encode()
 
@@ -13,6 +13,6 @@ SEAL_BYTES = len(seal_page(b"", 64 * "0"))
 
 
 def is_as_drawn(page: bytes) -> bool:
-    """Whether a page ends with the seal of what comes before."""
+    """Check whether a page ends with the seal of the text before it."""
     inputs = page[-SEAL_BYTES:].decode(errors="replace").split(" ")[1:2]
     return page == seal_page(page[:-SEAL_BYTES], *inputs) if inputs else False

@@ -18,17 +18,17 @@ MAX_CLASSES = 10_000
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_VALUES = 8_388_608
 ROW_GROUPS_PER_FILE = 16
-"""A row group ends at whichever limit comes first, so the files follow from the rows alone."""
+"""A row group ends at the first limit that is reached, so the files follow from the rows alone."""
 
 
 class StagedRows(RowsDescription):
-    """What rows are, and the files that hold them."""
+    """Description of rows, with the files that hold them."""
 
     files: list[FileEntry]
 
 
 def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRows:
-    """Write rows into a staged folder; what its manifest says of them and of their files."""
+    """Write rows into a staged folder; returns the description for its manifest."""
     first = next((table for table in tables if len(table)), None)
     if first is None:
         raise ValueError("rows: expected at least one series, got none; check the input")
@@ -48,7 +48,7 @@ def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRow
 
 
 def spool(root: Root, path: str, tables: Iterator[pa.Table]) -> bool:
-    """Write tables of one schema to a staged file; False, and none, where there are none."""
+    """Write tables of one schema to a staged file; False, without a file, if there are none."""
     first = next(tables, None)
     if first is None:
         return False
@@ -133,7 +133,7 @@ class _Summary:
 
 
 def check_number_of_classes(names: Iterable[str]) -> None:
-    """Refuse more classes than anybody means."""
+    """Refuse an implausible number of classes."""
     if (found := len(list(names))) > MAX_CLASSES:
         raise ValueError(
             f"label: expected at most {MAX_CLASSES:,} classes, got {found:,}; name the column of "
@@ -165,7 +165,7 @@ class _PartWriter:
         return self.files
 
     def _full_group(self) -> int | None:
-        """Rows of the next row group; None while it is not full yet."""
+        """Return the number of rows of the next row group, or None while it is not full."""
         values = np.cumsum(self.pending["n_steps"].to_numpy(), dtype=np.int64)
         cut = int(np.searchsorted(values * len(channels_of(self.schema)), ROW_GROUP_VALUES)) + 1
         cut = min(cut, ROW_GROUP_ROWS)

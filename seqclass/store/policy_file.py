@@ -1,4 +1,4 @@
-"""A model's policy: entries of its audit, the last of which counts, and ``policy.json`` to read."""
+"""A model's policy, stored in its audit; ``policy.json`` is a copy for readers."""
 
 import json
 from dataclasses import replace
@@ -14,10 +14,10 @@ Stored = dict[str, Any]
 
 
 def read_policy(root: Root, name: str) -> Stored | None:
-    """The policy that was set last, None where a model has none, as the audit has it.
+    """Return the policy that was set last, from the audit; None without one.
 
-    The file beside it is for readers. DamagedError where it is neither that policy nor the one
-    before, which a change that was cut short leaves.
+    The file beside it is a copy for readers. DamagedError if it is neither that policy nor the one
+    before, which an interrupted change may leave.
     """
     path = root.join("models", name, POLICY)
     evidence = [e.get("evidence") for e in read_audit(root, name) if e["what"] == CHANGE]

@@ -1,12 +1,12 @@
-"""What a pruning keeps in any case."""
+"""The limits of a pruning."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PruneSpec:
-    """What is kept in any case: days: what was made within as many; rollbacks: as many champions
-    before the present one; newest: the newest version of each dataset."""
+    """What a pruning always keeps. days: everything made within these days. rollbacks: number of
+    champions before the present one. newest: the newest version of each dataset."""
 
     days: float = 90.0
     rollbacks: int = 3

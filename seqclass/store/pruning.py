@@ -1,4 +1,7 @@
-"""What may go from a root, and why the rest stays: champions, those before them, what they need."""
+"""The plan of a pruning: what may be removed, and why the rest stays.
+
+Champions stay, as do earlier ones and everything they depend on.
+"""
 
 import contextlib
 import json
@@ -43,7 +46,7 @@ Reasons = dict[str, str]
 
 @dataclass(frozen=True)
 class Item:
-    """A folder or file, what it is called, and why it stays (nothing: it may go)."""
+    """A folder or file, its name, and why it stays; without a reason it may be removed."""
 
     ref: str
     path: str
@@ -51,7 +54,7 @@ class Item:
 
 
 def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
-    """Every version, dataset, score, study and done file, with what keeps it."""
+    """Return every version, dataset, score, study and done file, with its reason to stay."""
     since = now - timedelta(days=spec.days)
 
     def young(folder: str) -> str:
@@ -64,7 +67,7 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
 
 
 def check_deletable(root: Root, item: Item) -> None:
-    """Refuse with ValueError what something needs: of a dataset, any version that there is."""
+    """Refuse with ValueError to delete what others need; a dataset's versions need it."""
     refs = [str(ModelRef(n, v)) for n in root.names(MODELS) for v in model_versions(root, n)]
     if why := item.why or _needed(root, refs).get(item.ref):
         raise ValueError(f"REF: expected what nothing needs, got {item.ref}: {why}; it stays")
@@ -76,7 +79,7 @@ def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
 
 
 def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -> Reasons:
-    """Why each version stays, by its reference; empty where nothing keeps it."""
+    """Return why each version stays, by its reference; empty without a reason."""
     found = Reasons()
     for name in root.names(MODELS):
         own = _of_registry(root, name, rollbacks)
@@ -90,7 +93,7 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
 
 
 def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
-    """The reasons; where a version that stays can't say what it needs, all the others stay too."""
+    """Add reasons: if the needs of a version that stays are unreadable, all the others stay too."""
     there = [*sealed_folders(root, MODELS), *lost_folders(root, MODELS)]
     lost = [str(ModelRef(*own[1:])) for own in there]
     lost = [ref for ref in lost if models.get(ref, "lost") and not _manifest(root, ref)]
@@ -122,7 +125,7 @@ def _began_with(root: Root, ref: str) -> str:
 def reasons_of_datasets(
     root: Root, models: Reasons, young: Callable[[str], str], keeps_newest: bool = True
 ) -> Reasons:
-    """Why each dataset version stays where these model versions do."""
+    """Return why each dataset version stays if these model versions do."""
     needed = _needed(root, [ref for ref, why in models.items() if why])
     found = Reasons()
     for name in root.names(DATASETS):
@@ -158,7 +161,7 @@ def _manifest(root: Root, ref: str) -> ModelDescription:
 
 
 def _created(root: Root, folder: str) -> datetime:
-    """When a folder was sealed; a damaged one counts as new, and is for ``verify`` to name."""
+    """Return when a folder was sealed; a damaged one counts as new, and is left to ``verify``."""
     try:
         return datetime.fromisoformat(read_manifest(root, folder)["created"])
     except (DamagedError, KeyError, TypeError, ValueError):
@@ -183,7 +186,7 @@ def _studies(root: Root, young: Callable[[str], str]) -> Iterator[Item]:
 
 
 def _files(root: Root, since: datetime) -> Iterator[Item]:
-    """Files of inboxes that were taken, and single runs of studies."""
+    """Yield files that were taken from inboxes, and single runs of studies."""
     folders = [(INBOX, name, DONE) for name in root.names(INBOX)]
     folders += [
         (kind, name, RUNS) for kind in (StudyRef.kind, SearchRef.kind) for name in root.names(kind)
@@ -198,8 +201,10 @@ def _files(root: Root, since: datetime) -> Iterator[Item]:
 def remove_items(
     root: Root, spec: PruneSpec, refs: list[str], reason: str, now: datetime
 ) -> list[Item]:
-    """Remove what still may go of these, and say so first: in ``prunings/`` and, of a version, in
-    its model's audit. Returns the items as they were then."""
+    """Remove those of these items that may still go; returns the items as they were.
+
+    The removal is recorded first, in ``prunings/`` and, for a version, in its model's audit.
+    """
     owned = [reference_of(ref) for ref in refs if ref.startswith((f"{MODELS}/", f"{DATASETS}/"))]
     with contextlib.ExitStack() as held:
         for folder in sorted({(own.kind, own.name) for own in owned}):

@@ -17,7 +17,7 @@ DIGITS = 16
 
 
 class Quarantine:
-    """Collects rows in a staged folder; ``commit`` puts them beside their dataset."""
+    """A staged file of quarantined rows; ``commit`` moves it beside their dataset."""
 
     def __init__(self, root: Root, folder: str) -> None:
         self.root, self.path = root, f"{folder}/{QUARANTINE}.parquet"
@@ -26,7 +26,7 @@ class Quarantine:
         root.fs.makedirs(folder, exist_ok=True)
 
     def add(self, table: pa.Table, reasons: list[str]) -> None:
-        """Set rows aside, with a reason for each."""
+        """Add rows, with a reason for each."""
         table = table.append_column(REASON, pa.array(reasons, pa.string()))
         if self.writer is None:
             self.sink = self.root.fs.open(self.path, "wb")
@@ -34,13 +34,13 @@ class Quarantine:
         self.writer.write_table(table.select(self.writer.schema.names))
 
     def close(self) -> None:
-        """End the file; nothing can be added any more."""
+        """Close the file; nothing can be added any more."""
         if self.writer is not None:
             self.writer.close()
             self.sink.close()
 
     def commit(self, name: str) -> None:
-        """Give the rows of a closed quarantine, where there are any, their lasting ``place``."""
+        """Move the rows of a closed quarantine, if there are any, to their final ``place``."""
         if self.writer is None:
             return
         digest = sha256_of(self.root, self.path)
@@ -62,7 +62,7 @@ def _move(root: Root, path: str, target: str) -> None:
 
 
 def damaged_quarantines(root: Root, name: str) -> tuple[int, Damages]:
-    """How many files a dataset's quarantine has, and which are not what their names say."""
+    """Count the files of a dataset's quarantine, and return those that don't match their names."""
     paths = [root.join("datasets", name, QUARANTINE, file)
              for file in root.names("datasets", name, QUARANTINE)]  # fmt: skip
     bad = [

@@ -1,4 +1,4 @@
-"""References as people and manifests write them: a kind, a name, and which version of it."""
+"""References as people and manifests write them: a kind, a name and a version."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 @dataclass(frozen=True)
 class Reference:
-    """``<kind>/<name>@<version>``; ``version`` is empty where none is said."""
+    """A reference ``<kind>/<name>@<version>``; ``version`` is empty if none is given."""
 
     kind: ClassVar[str]
     name: str

@@ -17,26 +17,26 @@ from seqclass.store.root import Root, did_you_mean, parse_record, printable, see
 CHAMPION = "champion"
 LONGEST_REASON = 4000
 Evidence = Mapping[str, Any]
-"""What a decision rests on, as JSON."""
+"""The facts that a decision rests on, as JSON."""
 
 
 def champion_of(root: Root, name: str) -> str | None:
-    """Version that the champion pointer names; None where there is none yet."""
+    """Return the champion's version, or None without a champion."""
     return _pointer(root, name)[0]
 
 
 def champion_since(root: Root, name: str) -> str | None:
-    """Since when (ISO 8601) the champion is that; None where there is none."""
+    """Return since when (ISO 8601) the champion has been champion, or None without one."""
     return _pointer(root, name)[1]
 
 
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
-    """The champion's version and since when it is that."""
+    """Return the champion's version and its start."""
     return _see_pointer(root, name)[0]
 
 
 def _see_pointer(root: Root, name: str) -> tuple[tuple[str | None, str | None], str]:
-    """The pointer, and the tag by which it can be replaced."""
+    """Return the pointer, and the tag by which it can be replaced."""
     path = _place(root, name)
     content, tag = see_file(root, path)
     if content is None:
@@ -51,7 +51,7 @@ def _place(root: Root, name: str) -> str:
 
 
 def pointer_problem(root: Root, name: str) -> str | None:
-    """Why the champion can't be what the pointer says; None where the audit agrees."""
+    """Return why the pointer's champion can't be right, or None if the audit agrees."""
     pointer, moves = _pointer(root, name), [e for e in read_audit(root, name) if e["what"] in MOVES]
     if not moves:
         return f"points at {pointer[0]}, and no entry of the audit says so" if pointer[0] else None
@@ -62,8 +62,10 @@ def pointer_problem(root: Root, name: str) -> str | None:
 
 
 def open_model(root: Root, ref: str) -> Model:
-    """Find ``models/<name>@<version or alias>``; a bare name means its champion, and where there
-    is none, the error says why."""
+    """Find ``models/<name>@<version or alias>``; a bare name means its champion.
+
+    Without a champion, the error says why.
+    """
     wanted = ModelRef.parse(ref)
     name, version, versions = wanted.name, wanted.version, model_versions(root, wanted.name)
     if versions and version in ("", CHAMPION):
@@ -74,7 +76,7 @@ def open_model(root: Root, ref: str) -> Model:
 
 
 def need_champion(root: Root, name: str, takes_version: bool = False) -> str:
-    """The champion's version; where a model has none, ValueError says why, and how to go on."""
+    """Return the champion's version; without one, ValueError says why, and how to go on."""
     version = champion_of(root, check_model(root, name))
     if version is None:
         raise no_champion(root, name, takes_version)
@@ -82,7 +84,7 @@ def need_champion(root: Root, name: str, takes_version: bool = False) -> str:
 
 
 def open_version(root: Root, ref: str) -> Model:
-    """The version that a reference names by its number or alias; a bare name is refused."""
+    """Open the version of a reference with a number or alias; a bare name is refused."""
     if not ModelRef.parse(ref).version:
         raise ValueError(
             f"MODEL: expected a version to promote, NAME@vN, got {ref!r}; 'seqclass models' lists "
@@ -92,12 +94,12 @@ def open_version(root: Root, ref: str) -> Model:
 
 
 def check_rollback(root: Root, ref: str) -> str:
-    """The name of a model of which a champion may stand behind the present one."""
+    """Return the name of a model that can be rolled back; a reference to a version is refused."""
     return check_model(root, plain_name(ref, "the champion before this one"))
 
 
 def plain_name(ref: str, instead: str) -> str:
-    """The name of a model, where no version can be chosen."""
+    """Return the name of a model, for commands that take no version."""
     name = ModelRef.parse(ref).name
     if "@" in ref:
         raise ValueError(
@@ -108,7 +110,7 @@ def plain_name(ref: str, instead: str) -> str:
 
 
 def check_model(root: Root, name: str) -> str:
-    """The name of a model that has a version, be it sound or not."""
+    """Return the name of a model that has a version, sound or not."""
     if not model_versions(root, name):
         raise _unknown(root, name)
     return name
@@ -125,9 +127,9 @@ def _unknown(root: Root, ref: str) -> ValueError:
 
 @dataclass(frozen=True)
 class MoveReason:
-    """Who decided about a champion, why, and on which evidence.
+    """The person or process that decided about a champion, the reason and the evidence.
 
-    now: a simulated time; none takes the moment at which the entry is written. retraining: the
+    now: a simulated time; None takes the moment at which the entry is written. retraining: the
     folder of the retraining that decided, if one did.
     """
 
@@ -138,7 +140,7 @@ class MoveReason:
     retraining: str | None = None
 
     def entry(self, what: str, before: str | None, after: str | None) -> AuditEntry:
-        """The audit entry of this decision, without its time."""
+        """Return the audit entry of this decision, without its time."""
         record: AuditEntry = {
             "what": what,
             "alias": CHAMPION,
@@ -153,7 +155,7 @@ class MoveReason:
         return record
 
     def __post_init__(self) -> None:
-        """Keep out of the audit what steers a terminal or turns the direction of a page's text."""
+        """Remove characters that control a terminal or change the direction of a page's text."""
         object.__setattr__(self, "reason", printable(self.reason, LONGEST_REASON))
 
 
@@ -162,10 +164,9 @@ def move_champion(
 ) -> None:
     """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
 
-    The entry is written first: a move without an entry can't happen, and one that was cut short
-    is ended by ``finish_move``. The caller holds the model's folder with ``leases.locked`` from
-    its comparison to this move. A version whose files are not those of its manifest is refused
-    with DamagedError.
+    The entry is written first, so no move lacks one; a move that was interrupted is completed by
+    ``finish_move``. The caller holds the model's folder with ``leases.locked`` from its comparison
+    to this move. A version whose files are not those of its manifest is refused with DamagedError.
     """
     read_model(root, name, version).check()
     (before, since), tag = _see_pointer(root, name)
@@ -174,7 +175,7 @@ def move_champion(
 
 
 def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
-    """Replace the pointer that was seen; another one is of a process that has ended this move."""
+    """Replace the pointer that was read; if it has changed, another process has ended this move."""
     pointer = json.dumps({"version": entry["to"], "since": entry["time"]}, indent=2).encode()
     path = _place(root, name)
     with listing(root, tuple(root.parts_of(path)), digest_of(pointer)):
@@ -182,10 +183,10 @@ def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
 
 
 def finish_move(root: Root, name: str) -> AuditEntry | None:
-    """End a move that was cut short after its audit entry, and return that entry.
+    """Complete a move that was interrupted after its audit entry, and return that entry.
 
-    Such an entry goes out from the very pointer that is still there. Where there is none, the last
-    move counts: it was the first one, or the pointer was lost. The caller holds the model's folder.
+    Such an entry starts from the pointer that is still there. If there is none, the last move
+    counts: it was the first one, or the pointer was lost. The caller holds the model's folder.
     """
     pointer, tag = _see_pointer(root, name)
     moves = [e for e in read_audit(root, name) if e.get("what") in MOVES and "from_since" in e]
@@ -198,12 +199,12 @@ def finish_move(root: Root, name: str) -> AuditEntry | None:
 
 
 def previous_champion(root: Root, name: str) -> str | None:
-    """The version that the champion took the place of; None where it was the first."""
+    """Return the version that the present champion replaced; None if it was the first."""
     return next(champions_before(root, name), None)
 
 
 def champions_before(root: Root, name: str) -> Iterator[str]:
-    """The versions to which rollbacks lead, one after the other, each once."""
+    """Yield the versions to which rollbacks lead, one after the other, each once."""
     versions, moves = (
         model_versions(root, name),
         [entry for entry in read_audit(root, name) if entry["what"] == "promote"],
@@ -219,14 +220,14 @@ def champions_before(root: Root, name: str) -> Iterator[str]:
 
 
 def write_refusal(root: Root, name: str, version: str, grounds: MoveReason) -> None:
-    """Leave an audit entry of a version that was not let in; the champion stays."""
+    """Leave an audit entry of a refused version; the champion stays."""
     write_remark(root, name, REFUSE, grounds, version)
 
 
 def write_remark(
     root: Root, name: str, what: str, grounds: MoveReason, candidate: str | None = None
 ) -> None:
-    """Leave an audit entry of what moves no champion: of a ``candidate``, or of the model.
+    """Leave an audit entry that moves no champion, about a ``candidate`` or about the model.
 
     The caller holds the model's folder.
     """

@@ -1,5 +1,4 @@
-"""Which rows are there already: the same again, the same id with other content, and names that look
-the same."""
+"""Detection of repeated rows, of ids with different content, and of names that look the same."""
 
 import hashlib
 import unicodedata
@@ -11,13 +10,13 @@ import pyarrow as pa
 from seqclass.store.rows import canonical_buffers, channels_of
 
 VARIATIONS = range(0xFE00, 0xFE10)
-"""Characters that choose how the one before them is drawn."""
+"""Characters that select how the one before them is drawn."""
 
 
 def find_lookalikes(names: Iterable[str], known: Iterable[str] = ()) -> tuple[str, str] | None:
-    """Two different names that look the same, not both of them known; None where there are none.
+    """Return two different names that look the same, not both of them known; else None.
 
-    They do where only characters without a shape, kinds of spaces, or composed and combining
+    They look the same if only invisible characters, kinds of spaces, or composed and combining
     accents (Unicode's NFC and NFD) tell them apart.
     """
     seen = {_look_of(name): name for name in known}
@@ -42,7 +41,7 @@ FRESH, REPEAT, CONFLICT = 0, 1, 2
 
 
 class DuplicateIndex:
-    """Ids and contents seen so far, 16 bytes a row.
+    """Index of ids and contents seen so far, 16 bytes a row.
 
     Both are 64-bit digests: among ten million ids, two share one by chance in one of 400,000
     indexes, and then the later row counts as a conflict. Nothing is lost silently.
@@ -52,12 +51,12 @@ class DuplicateIndex:
         self.runs: list[np.ndarray] = []
 
     def learn(self, tables: Iterable[pa.Table]) -> None:
-        """See rows that are there already, whatever they repeat."""
+        """Add existing rows, without judging them."""
         for table in tables:
             self.judge(table)
 
     def judge(self, table: pa.Table) -> np.ndarray:
-        """FRESH, REPEAT or CONFLICT for every row, ``(n,)``; fresh rows are seen from now on."""
+        """Return FRESH, REPEAT or CONFLICT for every row, ``(n,)``, and add the fresh rows."""
         ids, contents = row_digests(table)
         names, first, own = np.unique(ids, return_index=True, return_inverse=True)
         there, known = self._look_up(names)
@@ -86,7 +85,7 @@ class DuplicateIndex:
 
 
 def row_digests(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """A digest of each row's id and one of all its other columns, ``(n,)`` uint64 each.
+    """Return a digest of each row's id and one of all its other columns, ``(n,)`` uint64 each.
 
     Every channel of a row has ``n_steps`` values.
     """

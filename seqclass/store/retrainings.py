@@ -1,4 +1,4 @@
-"""Retrainings: what was looked at, what was decided and why, written once.
+"""Retrainings: the data, the decision and its reasons, written once.
 
 ``retrainings/<model>/<time>-<number>/`` holds the drift table and picture, the rows whose labels
 are doubted, and the manifest with the decision.
@@ -46,15 +46,15 @@ from seqclass.store.staging import commit
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
 DRIFT_TABLE = "drift.parquet"
 KINDS = {"decision": str, "reasons": list, "champion": str, "trusted": bool, "settled": bool}
-"""What a record's fields are, where they are there."""
+"""Types of a record's optional fields."""
 Pair = tuple[str, str | None]
-"""Id and label of a row: what is doubted is a label, not the row."""
+"""Id and label of a row; a label is doubted, not the row."""
 
 
 def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[RetrainingRecord]:
-    """Manifests of a model's retrainings, oldest first, with their ``folder``.
+    """Return manifests of a model's retrainings, oldest first, with their ``folder``.
 
-    A damaged one is left out, and told of in ``bad``.
+    Damaged ones are left out, and added to ``bad``.
     """
     folders = [
         root.join(RETRAININGS, model, entry)
@@ -66,7 +66,8 @@ def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[R
 
 
 def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> RetrainingRecord | None:
-    """A retraining's manifest with its ``folder``; None, and told of in ``bad``, if damaged."""
+    """Return a retraining's manifest with its ``folder``; None, with a note in ``bad``, if
+    damaged."""
     manifest = readable(root, folder, bad)
     if manifest is None:
         return None
@@ -78,7 +79,7 @@ def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> Retr
 
 
 def last_settled(root: Root, model: str) -> RetrainingRecord | None:
-    """The newest retraining that has settled what it looked at; only as many are read as needed."""
+    """Return the newest settled retraining; only as many as needed are read."""
     for entry in reversed(root.names(RETRAININGS, model)):
         if root.exists(RETRAININGS, model, entry, MANIFEST):
             record = read_retraining(root, root.join(RETRAININGS, model, entry))
@@ -106,7 +107,7 @@ def _is_decision(manifest: Mapping[str, Any]) -> bool:
 
 
 def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
-    """Rows, by id and label, whose labels a retraining has doubted and none has trusted since."""
+    """Return rows, by id and label, whose labels were doubted and not trusted since."""
     found: set[Pair] = set()
     for record in records:
         if record.get("trusted"):
@@ -119,7 +120,7 @@ def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
 
 
 def _read_suspect_labels(root: Root, record: RetrainingRecord, path: str) -> set[Pair]:
-    """Records that were written before labels were kept mean those that the dataset has."""
+    """Read the doubted rows of a record; older ones without labels mean those of the dataset."""
     with root.fs.open(path, "rb") as file:
         table = pq.read_table(file)
     if "label" not in table.column_names:
@@ -139,7 +140,7 @@ def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
 def commit_retraining(
     root: Root, workspace: str, model: str, description: Mapping[str, Any], now: datetime
 ) -> str:
-    """Seal a staged folder; returns where it lies."""
+    """Seal a staged folder; returns its final path."""
     root.fs.makedirs(workspace, exist_ok=True)
     manifest = {
         "kind": "retraining",
@@ -158,12 +159,13 @@ def commit_retraining(
 def replay_pending(
     root: Root, model: str, simulated: datetime | None = None
 ) -> list[RetrainingRecord]:
-    """Write the audit entries that sealed decisions still lack, and move the champion where they
-    say so; returns these retrainings. simulated: see ``audit.next_moment``.
+    """Write the audit entries that sealed decisions still lack, and move the champion accordingly.
 
-    A decision is sealed, with what it rests on, before anything is moved: a run that is killed
-    leaves none, or one that whoever moves the champion next carries out before. The caller holds
-    the model's folder.
+    Returns these retrainings. simulated: see ``audit.next_moment``.
+
+    A decision is sealed, with its evidence, before anything is moved. A run that is killed has
+    therefore decided nothing, or its decision is carried out before the champion is moved again.
+    The caller holds the model's folder.
     """
     finish_move(root, model)
     known, damaged = _written(root, model)
@@ -205,8 +207,11 @@ def _carry_out(
 
 
 def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
-    """The retrainings whose decisions the audit holds (of entries that name none: their times,
-    which are those of the decisions), and numbers (of older releases: times) of damaged ones."""
+    """Return the retrainings whose decisions the audit holds, and the damaged ones.
+
+    Entries that name no retraining are found by their time, which is that of the decision. Damaged
+    ones are given by number (in older releases: by time).
+    """
     bad = Damages()
     entries = read_audit(root, model, bad)
     known = {str(entry.get("retraining") or entry.get("time")) for entry in entries}
@@ -223,13 +228,15 @@ def _time_of(record: RetrainingRecord) -> datetime:
 
 ATTEMPT, TOLD, RETRAINING = "attempt.json", "overdue.json", "retraining"
 FIRST_WAIT_S = 15.0
-"""Seconds from the begin of the first try to the second; each further wait is twice as long."""
+"""Seconds from the start of the first try to the second; each further wait is twice as long."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """How often a challenger of this champion was tried on this dataset, when the last try began
-    (ISO 8601), and what it failed with (None: it has left no word)."""
+    """The tries of a challenger of this champion on this dataset.
+
+    It holds their number, when the last began (ISO 8601), and its error (None: it was killed).
+    """
 
     champion: str
     dataset: str
@@ -239,13 +246,13 @@ class Attempt:
 
     @property
     def next_try(self) -> datetime:
-        """When it may be tried again: the waits double from try to try."""
+        """The time of the next try; the waits double from try to try."""
         wait = timedelta(seconds=FIRST_WAIT_S * 2 ** (self.tries - 1))
         return datetime.fromisoformat(self.began) + wait
 
 
 def read_attempt(root: Root, model: str) -> Attempt | None:
-    """The attempt that waits for a decision; None where there is none that can be read."""
+    """Return the attempt that waits for a decision; None if none can be read."""
     path = _path(root, model)
     with contextlib.suppress(DamagedError, TypeError, ValueError):
         attempt = Attempt(**read_record(root, path)) if root.fs.exists(path) else None
@@ -265,12 +272,12 @@ def end_attempt(root: Root, model: str) -> None:
 
 
 def attempted(root: Root) -> list[str]:
-    """Names of the models with an attempt, whose decision is to come or was not carried out."""
+    """Return the models with an attempt, whose decision is pending or was not carried out."""
     return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
 
 
 def is_overdue(root: Root, now: datetime) -> bool:
-    """Whether a retraining has failed or died, is to be tried again, and nobody is at it."""
+    """Check whether a failed or dead retraining is due again and nobody works on it."""
     attempts = ((name, read_attempt(root, name)) for name in root.names(RETRAININGS))
     return any(
         attempt is not None
@@ -281,14 +288,14 @@ def is_overdue(root: Root, now: datetime) -> bool:
 
 
 def is_told(root: Root, model: str, dataset: str) -> bool:
-    """Whether somebody was told that the decision on this dataset is overdue."""
+    """Check whether somebody was told that the decision on this dataset is overdue."""
     with contextlib.suppress(DamagedError):
         return read_record(root, _path(root, model, TOLD)).get("dataset") == dataset
     return False
 
 
 def note_told(root: Root, model: str, dataset: str) -> None:
-    """Remember that somebody was told, so that nobody is told twice."""
+    """Record that somebody was told, so that nobody is told twice."""
     replace_file(root, _path(root, model, TOLD), json.dumps({"dataset": dataset}).encode())
 
 

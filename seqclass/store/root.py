@@ -1,4 +1,4 @@
-"""The storage tree: where it is, and how files and manifests in it are read and written."""
+"""The storage tree: its location, and how its files and manifests are read and written."""
 
 import contextlib
 import difflib
@@ -22,7 +22,7 @@ from seqclass.store.manifests import FileEntry
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
 MANIFEST, LISTED = "manifest.json", "listed"
-"""A folder's manifest; its key that says that the inventory lists the folder."""
+"""A folder's manifest, and the key in it that says that the inventory lists the folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -35,11 +35,11 @@ class Root:
     url: str
 
     def join(self, *parts: str) -> str:
-        """Path of a place in the tree."""
+        """Return the path of a place in the tree."""
         return "/".join([self.path, *parts])
 
     def parts_of(self, path: str) -> list[str]:
-        """Folders that lead from the root to a path that was made by ``join``."""
+        """Return the folders that lead from the root to a path that ``join`` made."""
         return path.removeprefix(f"{self.path}/").split("/")
 
     @property
@@ -48,17 +48,18 @@ class Root:
         return isinstance(self.fs, LocalFileSystem)
 
     def exists(self, *parts: str) -> bool:
-        """Whether there is a file or a folder at a place in the tree."""
+        """Check whether there is a file or a folder at a place in the tree."""
         return self.fs.exists(self.join(*parts))
 
     def names(self, *parts: str) -> list[str]:
-        """Visible entries of a folder, sorted; empty where there is no such folder."""
+        """Return the visible entries of a folder, sorted; empty if there is no such folder."""
         found = (path.rpartition("/")[2] for path in entries(self, self.join(*parts)))
         return sorted(name for name in found if not name.startswith("."))
 
 
 def open_root(url: str | os.PathLike[str] | None = None) -> Root:
-    """Open a root by path or URL; else ``SEQCLASS_STORAGE``, else ``storage/artifacts``."""
+    """Open a root by path or URL; the default is ``SEQCLASS_STORAGE``, else
+    ``storage/artifacts``."""
     chosen = str(url or os.environ.get("SEQCLASS_STORAGE") or DEFAULT_ROOT)
     if "://" not in chosen:
         path = os.path.abspath(chosen)
@@ -74,12 +75,12 @@ def open_root(url: str | os.PathLike[str] | None = None) -> Root:
 
 
 def is_name(name: str) -> bool:
-    """Whether a text can name a folder of the tree, on every file system."""
+    """Check whether a text can name a folder of the tree, on every file system."""
     return _NAME.fullmatch(name) is not None
 
 
 def check_name(name: str, argument: str = "--name") -> str:
-    """The name itself; ValueError, which names ``argument``, where it can't be one."""
+    """Return the name; ValueError, which names ``argument``, if it is not allowed."""
     if not is_name(name):
         raise ValueError(
             f"{argument}: expected 1 to 64 letters, digits, dots, dashes or underscores, "
@@ -89,13 +90,13 @@ def check_name(name: str, argument: str = "--name") -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A question for a message, with a blank behind, where a known name is like an unknown one."""
+    """Return "did you mean" for a message, with a blank at the end, if a known name is similar."""
     close = difflib.get_close_matches(name, set(known) - {name}, 1)
     return f"did you mean {close[0]!r}? " if close else ""
 
 
 def printable(text: str, longest: int = 400) -> str:
-    """A text as a message may quote it: without what steers a terminal, and of some length."""
+    """Shorten a text for a message, and remove characters that control a terminal."""
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return plain if len(plain) <= longest else f"{plain[:longest]}…"
 
@@ -105,31 +106,31 @@ class DamagedError(ValueError):
 
 
 Record = dict[str, Any]
-"""A JSON object as it was read, before its reader says what it holds (``store.manifests``)."""
+"""A JSON object as it was read; ``store.manifests`` has the types of its content."""
 Damages = list[dict[str, str]]
-"""What was left out of a list, each with ``path`` and ``problem``."""
+"""Items that were left out of a list, each with ``path`` and ``problem``."""
 
 
 def note(bad: Damages | None, path: str, error: Exception) -> None:
-    """Tell of a damaged part where somebody listens."""
+    """Add a damaged item to ``bad``, if there is such a list."""
     if bad is not None:
         bad.append({"path": path, "problem": str(error)})
 
 
 def sha256_of(root: Root, path: str) -> str:
-    """Hexadecimal digest of a file's content."""
+    """Return the hexadecimal digest of a file's content."""
     with _regular(path) if root.is_local else root.fs.open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_file(root: Root, folder: str, name: str) -> FileEntry:
-    """What a manifest says of a file: its name, digest and size."""
+    """Return a manifest's entry for a file: its name, digest and size."""
     path = f"{folder}/{name}"
     return {"path": name, "sha256": sha256_of(root, path), "bytes": root.fs.size(path)}
 
 
 def describe_folder(root: Root, folder: str) -> list[FileEntry]:
-    """What a manifest says of a folder's files, in the order of their names."""
+    """Return a manifest's entries for a folder's files, sorted by name."""
     names = sorted(path.rpartition("/")[2] for path in root.fs.find(folder))
     return [describe_file(root, folder, name) for name in names]
 
@@ -152,7 +153,7 @@ def check_file(root: Root, folder: str, entry: FileEntry) -> str:
 
 
 def read_checked(root: Root, folder: str, entry: FileEntry) -> bytes:
-    """The content of a manifest's file, read once, after comparing its digest."""
+    """Return the content of a manifest's file, read once, after comparing its digest."""
     path = f"{folder}/{entry['path']}"
     content = read_bytes(root, path)
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
@@ -181,7 +182,7 @@ def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None
 
 
 def read_manifest(root: Root, folder: str) -> Record:
-    """A folder's manifest; DamagedError where it is not one, or not as it was written."""
+    """Read a folder's manifest; DamagedError if it is none, or was changed."""
     path = f"{folder}/{MANIFEST}"
     check_unlinked(root, folder)
     manifest = read_record(root, path)
@@ -198,7 +199,7 @@ def read_manifest(root: Root, folder: str) -> Record:
 
 
 def check_unlinked(root: Root, folder: str) -> None:
-    """Refuse with DamagedError a folder of the root to which a symbolic link leads."""
+    """Refuse with DamagedError a folder of the root that is reached by a symbolic link."""
     parts = root.parts_of(folder) if root.is_local else []
     for depth in range(2, len(parts) + 1):
         if os.path.islink(root.join(*parts[:depth])):
@@ -209,7 +210,7 @@ def check_unlinked(root: Root, folder: str) -> None:
 
 
 def readable(root: Root, folder: str, bad: Damages | None = None) -> Record | None:
-    """A manifest, or None where it is damaged: one bad folder must not hide the others."""
+    """Read a manifest; None if it is damaged, so that one bad folder does not hide the others."""
     try:
         return read_manifest(root, folder)
     except DamagedError as error:
@@ -218,12 +219,12 @@ def readable(root: Root, folder: str, bad: Damages | None = None) -> Record | No
 
 
 def read_record(root: Root, path: str) -> Record:
-    """A JSON object; DamagedError where there is another thing, whatever that is."""
+    """Read a JSON object; DamagedError for anything else."""
     return parse_record(path, read_bytes(root, path))
 
 
 def read_bytes(root: Root, path: str) -> bytes:
-    """A record's bytes; DamagedError where there is none, or it can't be read."""
+    """Read a record's bytes; DamagedError if there is none, or it can't be read."""
     content, most = _content(root, path), objects.MAX_RECORD_BYTES
     if len(content) > most:
         raise DamagedError(f"{path}: expected a record of at most {most:,} bytes")
@@ -231,7 +232,7 @@ def read_bytes(root: Root, path: str) -> bytes:
 
 
 def _content(root: Root, path: str) -> bytes:
-    """A file's bytes; of one that is no record, some more than a record may have."""
+    """Read a file's bytes; of a file too large for a record, a few more than the limit."""
     if not root.is_local:
         if seen := objects.see(root.fs, path):
             return seen.content
@@ -246,7 +247,7 @@ def _content(root: Root, path: str) -> bytes:
 
 @contextlib.contextmanager
 def _regular(path: str) -> Iterator[Any]:
-    """Open a regular file; anything else is refused, and no pipe's writer is waited for."""
+    """Open a regular file; anything else is refused, without waiting for the writer of a pipe."""
     if os.path.islink(path):
         raise DamagedError(f"{path}: expected a regular file, got a symbolic link")
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
@@ -256,7 +257,7 @@ def _regular(path: str) -> Iterator[Any]:
 
 
 def parse_record(path: str, content: bytes) -> Record:
-    """The JSON object in ``content``; DamagedError where there is another thing."""
+    """Parse the JSON object in ``content``; DamagedError for anything else."""
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -267,7 +268,7 @@ def parse_record(path: str, content: bytes) -> Record:
 
 
 def _is_listed(entry: Any) -> bool:
-    """Whether a manifest's entry names a file of its own folder, with a digest."""
+    """Check whether a manifest's entry names a file of its own folder, with a digest."""
     if not isinstance(entry, dict):
         return False
     name, digest = entry.get("path"), entry.get("sha256")
@@ -281,16 +282,16 @@ def _digest_of(manifest: Mapping[str, Any]) -> str:
 
 
 def irregular(mode: int) -> str:
-    """What a file is other than a regular one, by its mode; an empty text for a regular one."""
+    """Return the kind of an irregular file by its mode; an empty text for a regular one."""
     kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe",
              stat.S_IFSOCK: "a socket", stat.S_IFREG: ""}  # fmt: skip
     return kinds.get(stat.S_IFMT(mode), "a device or folder")
 
 
 def create_file(root: Root, path: str, content: bytes) -> None:
-    """Write a new file whole or not at all; FileExistsError where there is one.
+    """Write a new file whole or not at all; FileExistsError if there is one.
 
-    In an object store one with the same bytes counts as this one.
+    In an object store an existing file with the same bytes counts as this one.
     """
     if root.is_local:
         with _temporary(path, content) as written:
@@ -304,7 +305,7 @@ def create_file(root: Root, path: str, content: bytes) -> None:
 def replace_file(root: Root, path: str, content: bytes, durable: bool = True) -> None:
     """Write a file whole or not at all; readers see the old content or the new.
 
-    One that is not ``durable`` may be lost with the machine's power: it can be made again.
+    If it is not ``durable``, a power failure may lose it: it can be made again.
     """
     if root.is_local:
         with _temporary(path, content, durable) as written:
@@ -316,7 +317,7 @@ def replace_file(root: Root, path: str, content: bytes, durable: bool = True) ->
 
 
 def see_file(root: Root, path: str) -> tuple[bytes | None, str]:
-    """A file's bytes (None where there is none) and the tag by which ``swap_file`` knows them."""
+    """Return a file's bytes (None without one) and the tag by which ``swap_file`` knows them."""
     if root.is_local:
         return (read_bytes(root, path) if root.fs.exists(path) else None), ""
     seen = objects.see(root.fs, path)
@@ -324,9 +325,9 @@ def see_file(root: Root, path: str) -> tuple[bytes | None, str]:
 
 
 def swap_file(root: Root, path: str, content: bytes, tag: str) -> bool:
-    """Replace what was seen under this tag (empty: nothing); False where another was first.
+    """Replace the content of this tag (empty: no file); False if another writer was first.
 
-    Locally nobody is first: the caller holds the folder, and can't lose it while it lives.
+    In a local store no other can be first: the caller holds the folder while it lives.
     """
     if root.is_local:
         replace_file(root, path, content)
@@ -335,7 +336,7 @@ def swap_file(root: Root, path: str, content: bytes, tag: str) -> bool:
 
 
 def sync_folder(folder: str) -> None:
-    """Let a folder's names reach the disk, as far as its file system can."""
+    """Synchronise a folder's names to disk, as far as its file system can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -346,7 +347,7 @@ def sync_folder(folder: str) -> None:
 
 @contextlib.contextmanager
 def _temporary(path: str, content: bytes, durable: bool = True) -> Iterator[str]:
-    """A hidden file beside ``path`` with this content, safe on disk if ``durable``."""
+    """Provide a hidden file beside ``path`` with this content, synchronised if ``durable``."""
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     written = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}"
@@ -365,7 +366,7 @@ def _temporary(path: str, content: bytes, durable: bool = True) -> Iterator[str]
 
 
 def entries(root: Root, folder: str) -> list[str]:
-    """Paths in a folder, hidden ones too; empty where there is no such folder."""
+    """Return paths in a folder, including hidden ones; empty if there is no such folder."""
     try:
         found = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
     except (FileNotFoundError, NotADirectoryError):

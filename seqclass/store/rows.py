@@ -1,4 +1,4 @@
-"""What a dataset's rows look like: columns, checks, canonical bytes, dense arrays."""
+"""The form of a dataset's rows: columns, checks, canonical bytes, dense arrays."""
 
 import numpy as np
 import pyarrow as pa
@@ -18,26 +18,31 @@ OPTIONAL_COLUMNS = {
     "notation": pa.string(),
 }
 KNOWN_COLUMNS = FIXED_COLUMNS | OPTIONAL_COLUMNS
-"""Columns that are no channel."""
+"""Columns that are not channels."""
 EVENT = ("event_start", "event_stop")
-"""Where in a series its label shows: steps ``start <= step < stop``; null where nothing happens
-or nobody knows. What fills a whole series is ``0 .. n_steps``."""
+"""The steps ``start <= step < stop`` in which the label of a series shows.
+
+They are null if nothing happens or the steps are unknown; an event that fills the series is ``0 ..
+n_steps``.
+"""
 REMARKS = ("tonic_hz", "notation")
-"""What is known of a melody beside its values: where its Sa lies, and its svaras as they are
-written. People and reports read it, no classifier does."""
+"""Facts about a melody beside its values: the pitch of its Sa, and its notation.
+
+People and reports read them; no classifier does.
+"""
 SPLITS = ("train", "test")
 ABSTENTION = "unknown"
-"""What a model answers where it abstains; a class of that name could not be told from it."""
+"""The answer of a model that abstains; a class of that name would be ambiguous."""
 
 
 MAX_TEXT_BYTES, MAX_NAME_LENGTH = 1024, 255
-"""Of a series' id, label or group in UTF-8, and of a channel's name in characters."""
+"""Most bytes of a series' id, label or group in UTF-8, and most characters of a channel's name."""
 CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
-"""Characters that steer a terminal, or turn the direction of a text."""
+"""Characters that control a terminal, or change the direction of a text."""
 
 
 def dataset_schema(schema: pa.Schema) -> pa.Schema:
-    """The stored schema for rows with these columns: fixed, optional, then the channels."""
+    """Return the stored schema for these columns: fixed, optional, then the channels."""
     channels = channels_of(schema)
     missing = [name for name in FIXED_COLUMNS if name not in schema.names]
     known = {*KNOWN_COLUMNS, *channels}
@@ -59,7 +64,7 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def channels_of(schema: pa.Schema) -> list[str]:
-    """Columns that hold lists of numbers."""
+    """Return columns that hold lists of numbers."""
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     return [f.name for f in schema if any(is_kind(f.type) for is_kind in kinds)]
 
@@ -141,7 +146,7 @@ def _refuse(table: pa.Table, wrong: pa.Array, column: str, expected: str, got: s
 
 
 def canonical_buffers(chunk: pa.Array) -> tuple[bytes, bytes]:
-    """A column's lengths and content as bytes that do not depend on how it was cut."""
+    """Return a column's lengths and content as bytes that do not depend on its chunks."""
     if pa.types.is_list(chunk.type):
         values = chunk.flatten().to_numpy(zero_copy_only=False)
         missing = np.isnan(values)
@@ -161,7 +166,7 @@ def canonical_buffers(chunk: pa.Array) -> tuple[bytes, bytes]:
 
 
 def to_dense(column: pa.ChunkedArray, longest: int) -> np.ndarray:
-    """Lists of float32 as ``(rows, longest)``, padded with NaN; no copy where all are as long."""
+    """Convert lists of float32 to ``(rows, longest)``, padded with NaN; may avoid a copy."""
     lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     if len(flat) == len(lists) * longest:
@@ -173,7 +178,7 @@ def to_dense(column: pa.ChunkedArray, longest: int) -> np.ndarray:
 
 
 def from_dense(values: np.ndarray, lengths: np.ndarray | None = None) -> pa.Array:
-    """``(rows, steps)`` float32 as lists; ``lengths`` cuts the padding off each row."""
+    """Convert ``(rows, steps)`` float32 to lists; ``lengths`` cuts the padding off each row."""
     n, n_steps = values.shape
     if lengths is None:
         offsets = np.arange(0, n * n_steps + 1, n_steps, dtype=np.int32)

@@ -1,8 +1,8 @@
-"""Scores: what a model version says of a partition, written once.
+"""Scores: a model version's answers to a partition, written once.
 
-``scores/<model>/<version>/<source>/<digest>/`` holds ``scores.parquet`` (a row is a series) and
-the manifest; the digest is that of the scored file's content, so that the same rows are scored
-once per model version, however often they are asked for.
+``scores/<model>/<version>/<source>/<digest>/`` holds ``scores.parquet`` (a row is a series) and the
+manifest; the digest is that of the scored file's content, so that the same rows are scored only
+once per model version.
 """
 
 from collections.abc import Mapping
@@ -44,28 +44,27 @@ class ScoreSet:
 
     @property
     def folder(self) -> str:
-        """Where the scores and their manifest lie."""
+        """Path of the folder with the scores and their manifest."""
         return self.root.join(*self.parts)
 
     @property
     def is_written(self) -> bool:
-        """Whether they are complete."""
+        """Whether the scores are complete."""
         return self.root.exists(*self.parts, MANIFEST)
 
     def manifest(self) -> ScoresManifest:
-        """Which model gave them, of which rows, and when; DamagedError where it was altered."""
+        """Return the manifest: model, rows and time; DamagedError if it was altered."""
         return cast(ScoresManifest, read_manifest(self.root, self.folder))
 
     def table(self) -> str:
-        """Path of the scores after comparing their digest with the manifest's."""
+        """Return the path of the scores after comparing their digest with the manifest's."""
         entries = [entry for entry in self.manifest()["files"] if entry["path"] == TABLE]
         if len(entries) != 1:
             raise DamagedError(f"{self.folder}/{MANIFEST}: expected {TABLE}, it was forged")
         return check_file(self.root, self.folder, entries[0])
 
     def write(self, workspace: str, description: Mapping[str, Any], now: datetime) -> bool:
-        """Seal a staged ``scores.parquet``; False where another run was faster, whose scores
-        stay."""
+        """Seal a staged ``scores.parquet``; False if another run was first, whose scores stay."""
         manifest = {
             "kind": "scores",
             "model": str(ModelRef(self.model, self.version)),
@@ -81,7 +80,7 @@ class ScoreSet:
 
 
 def score_folders(root: Root, model: str) -> list[str]:
-    """Folders of all complete scores of a model, every version's."""
+    """Return the folders of all complete scores of a model, of every version."""
     return [
         root.join(SCORES, model, version, source, digest)
         for version in root.names(SCORES, model)

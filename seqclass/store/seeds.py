@@ -1,7 +1,7 @@
-"""Finished seeds of trainings that have not ended yet, so that none is trained twice after a kill.
+"""Finished seeds of unfinished trainings, so that none is trained twice after a kill.
 
-``unfinished/<digest>/`` holds what training a seed gave, under a digest of all that decides it.
-It goes when the training has its version, or decision, and else by age (``collect_garbage``).
+``unfinished/<digest>/`` holds the result of training a seed, under a digest of all that decides it.
+It is removed when the training has its version, or decision, and else by age (``collect_garbage``).
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from seqclass.store.root import (
 from seqclass.store.staging import commit, staging
 
 UNFINISHED = "unfinished"
-"""Folder of seeds that a later training may take up."""
+"""Folder of seeds that a later training may use."""
 
 
 def keep_seed(root: Root, key: str, paths: list[str], record: Mapping[str, Any]) -> None:
-    """Keep copies of a seed's files beside its record; what is there already stays."""
+    """Keep copies of a seed's files beside its record; an existing seed stays."""
     with staging(root, f"seed-{key}") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         names = [path.rpartition("/")[2] for path in paths]
@@ -35,8 +35,10 @@ def keep_seed(root: Root, key: str, paths: list[str], record: Mapping[str, Any])
 
 
 def restore_seed(root: Root, key: str, paths: list[str]) -> Any:
-    """Copy a seed's files to these paths and return its record, which is JSON; None where there is
-    no such seed, or one without these files."""
+    """Copy a seed's files to these paths and return its record, which is JSON.
+
+    None if there is no such seed, or one without these files.
+    """
     kept, places = root.join(UNFINISHED, key), {path.rpartition("/")[2]: path for path in paths}
     try:
         manifest = read_manifest(root, kept) if root.fs.exists(kept) else None

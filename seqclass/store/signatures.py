@@ -1,7 +1,7 @@
-"""Signatures of model versions, with a key of the user's (Ed25519, RFC 8032).
+"""Signatures of model versions, with the user's key (Ed25519, RFC 8032).
 
-A manifest holds the digest of every file of its version, so that the signature of the manifest is
-one of all. It lies beside the versions: who changes a version and seals it anew can't sign it.
+A manifest holds the digest of every file of its version, so a signature of the manifest covers them
+all. It is stored beside the versions: someone who changes and reseals a version can't sign it.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ SIGNATURES = "signatures"
 
 
 class PublicKey(Protocol):
-    """What a signature is checked with."""
+    """The key that checks a signature."""
 
     def verify(self, signature: bytes, data: bytes) -> None:
-        """Raise where the signature is not one of these bytes."""
+        """Raise an error if the signature is not that of these bytes."""
 
 
 def sign_version(model: Model, key_file: str) -> str:
-    """Sign a version after comparing its files with its manifest; the path of the signature.
+    """Sign a version after comparing its files with its manifest; returns the signature's path.
 
-    key_file: a private key as PEM. ValueError where it is none.
+    key_file: a private key as PEM. ValueError if it is none.
     """
     key = _read_key(key_file, "private")
     model.check()
@@ -46,7 +46,7 @@ def sign_version(model: Model, key_file: str) -> str:
 
 
 def unsigned_versions(root: Root, key_file: str, refs: Sequence[ModelRef]) -> Damages:
-    """Those of these versions that the key's owner has not signed as they are.
+    """Return those of these versions that the key's owner has not signed as they are.
 
     key_file: a public key as PEM.
     """

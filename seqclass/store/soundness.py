@@ -1,4 +1,4 @@
-"""Whether what is stored is as it was written: folders, registries, and who refers to what."""
+"""Verification of the store: folders, registries and references."""
 
 import re
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ from seqclass.store.root import (
 
 
 def beside(found: Damages, bad: Damages) -> Damages:
-    """What the inventory finds wrong where nothing else has, nor in a file there."""
+    """Return the inventory's problems at places where no other check has found one."""
     paths = [item["path"].split("/") for item in bad]
     named = {"/".join(parts[:depth]) for parts in paths for depth in range(1, len(parts) + 1)}
     return [own for own in found if own["path"] not in named]
 
 
 def verify_citations(root: Root, places: Sequence[Parts]) -> Damages:
-    """References of sealed folders, and of the audits of these models, that lead nowhere."""
+    """Return references of sealed folders and of these models' audits to missing items."""
     removed, bad = removed_refs(root), Damages()
     for place in places:
         manifest = readable(root, root.join(*place)) or {}
@@ -45,7 +45,7 @@ def verify_citations(root: Root, places: Sequence[Parts]) -> Damages:
 
 
 def verify_folder(root: Root, folder: str, bad: Damages) -> int:
-    """Compare a sealed folder's files with its manifest; how many were looked at."""
+    """Compare a sealed folder's files with its manifest; returns the number of files."""
     try:
         manifest = read_manifest(root, folder)
     except DamagedError as error:
@@ -67,7 +67,7 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
 
 
 def verify_registry(root: Root, name: str, bad: Damages) -> int:
-    """The champion points at a version that exists, as the audit says, whose chain is whole."""
+    """Check that the champion exists and agrees with the audit, and the audit itself."""
     try:
         champion = champion_of(root, name)
     except DamagedError as error:
@@ -84,7 +84,7 @@ def verify_registry(root: Root, name: str, bad: Damages) -> int:
 
 
 def _verify_report(root: Root, folder: str, manifest: Record) -> Damages:
-    """A version's page, which no manifest names, is as it was drawn; older ones bear no seal."""
+    """Check that a version's page is as it was drawn; older ones have no seal."""
     path = f"{folder}/{REPORT}"
     is_named = any(entry["path"] == REPORT for entry in manifest["files"])
     if is_named or not manifest.get(LISTED) or not root.fs.exists(path):
@@ -107,7 +107,7 @@ def _verify_policy(root: Root, name: str) -> Damages:
 
 
 def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
-    """Visible entries of a folder under names that nothing there has."""
+    """Return visible entries of a folder under unexpected names."""
     paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
     names = [(path, path.rpartition("/")[2]) for path in paths]
     return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]

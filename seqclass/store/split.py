@@ -1,4 +1,4 @@
-"""The split of a dataset's rows, as it lies beside a model: what trained it and what tested it."""
+"""The split of a dataset's rows into training and test rows, stored beside a model."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ TRAIN, TEST = "train", "test"
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of a dataset, ascending, and the class code of every row (-1: unlabelled, or of
-    a class that trains nothing).
+    """Row numbers of a dataset, ascending, and the class code of every row.
 
-    groups: of every row, None where nothing groups them. is_stored: whether it was read from beside
-    a model, not made (again) by the rule of the model's time.
+    The code is -1 for unlabelled rows and for classes without training rows. groups: of every row,
+    or None. is_stored: whether it was read from beside a model, not made again by the rule of the
+    model's time.
     """
 
     classes: list[str]
@@ -46,7 +46,7 @@ class Split:
 
 
 def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> None:
-    """A row for each of the dataset, in its order: id, class, group, ``train`` or ``test``."""
+    """Write a row per row of the dataset, in order: id, class, group, ``train`` or ``test``."""
     n = len(split.codes)
     part = np.full(n, None, dtype=object)
     part[split.train], part[split.test] = TRAIN, TEST
@@ -62,7 +62,7 @@ def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> 
 
 
 def read_split(root: Root, path: str) -> Split:
-    """The split that ``write_split`` has stored."""
+    """Read the split that ``write_split`` has stored."""
     with root.fs.open(path, "rb") as file:
         table = pq.read_table(file, columns=["class", "group", "part"])
     known = table["class"].combine_chunks().dictionary_encode()

@@ -1,6 +1,6 @@
-"""Work in progress, which lives under ``.staging/`` and is moved to its final folder whole.
+"""Work in progress, which is kept in ``.staging/`` and moved to its final folder whole.
 
-A part's manifest is written last. What has no manifest does not exist.
+A manifest is written last. A folder without a manifest does not count as existing.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, sync_
 
 @contextlib.contextmanager
 def staging(root: Root, purpose: str) -> Iterator[str]:
-    """A private folder for work in progress; what is not committed by the end is removed."""
+    """Provide a private folder for work in progress; it is removed at the end unless committed."""
     folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
     with contextlib.ExitStack() as stack:
         if root.is_local:
@@ -55,9 +55,9 @@ def _remove(root: Root, folder: str) -> None:
 
 
 def commit(root: Root, folder: str, *final: str) -> bool:
-    """Move a staged folder with its manifest to its final place; False where that is taken.
+    """Move a staged folder with its manifest to its final place; False if that is taken.
 
-    DamagedError where something lies there that has lost its manifest.
+    DamagedError if a folder there has lost its manifest.
     """
     target = root.join(*final)
     if root.fs.exists(f"{target}/{MANIFEST}"):
@@ -73,7 +73,7 @@ def commit(root: Root, folder: str, *final: str) -> bool:
 
 
 def _copy(root: Root, folder: str, target: str) -> bool:
-    """Copy a staged folder, its manifest last; False where another was faster."""
+    """Copy a staged folder, its manifest last; False if another was first."""
     names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
     for name in names:
         if name != MANIFEST:
@@ -86,7 +86,7 @@ def _copy(root: Root, folder: str, target: str) -> bool:
 
 
 def remove(root: Root, *place: str) -> None:
-    """Remove a sealed folder; what a kill leaves of it counts as nothing and is swept."""
+    """Remove a sealed folder; what a kill leaves of it counts as nothing and is collected."""
     path = root.join(*place)
     with intending(root, *place), listing(root, place, ABSENT):
         if root.is_local:

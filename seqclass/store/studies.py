@@ -1,8 +1,8 @@
 """Stability studies and architecture searches: a record per finished run, and the sealed whole.
 
-``studies/<dataset>/runs/<run>.json`` appears as soon as a run is done, so that a study goes on
-where it was stopped; ``studies/<dataset>/<study>/`` is written once, when all runs are there.
-A search lies under ``searches/`` in the same way.
+``studies/<dataset>/runs/<run>.json`` appears as soon as a run is done, so that a stopped study can
+continue; ``studies/<dataset>/<study>/`` is written once, when all runs are there. A search is
+stored under ``searches/`` in the same way.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ from seqclass.store.staging import commit
 
 STUDIES, SEARCHES, RUNS = StudyRef.kind, SearchRef.kind, "runs"
 MADE_BY = {STUDIES: ("study", "stability"), SEARCHES: ("search", "search")}
-"""What a manifest calls each kind, and the command that makes it."""
+"""The kind in the manifest, and the command that makes it."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A stored study or search: its manifest and where it lies."""
+    """A stored study or search: its manifest and its folder."""
 
     root: Root
     place: StudyRef | SearchRef
@@ -54,28 +54,28 @@ class Study:
 
     @property
     def folder(self) -> str:
-        """Where its artifacts and its manifest lie."""
+        """Path of the folder with its artifacts and its manifest."""
         return self.root.join(*self.place.parts)
 
     def read_json(self, artifact: str) -> Record:
-        """A JSON artifact, after comparing its digest."""
+        """Return a JSON artifact, after comparing its digest."""
         [entry] = [entry for entry in self.manifest["files"] if entry["path"] == artifact]
         return json.loads(self.root.fs.cat_file(check_file(self.root, self.folder, entry)))
 
 
 def digest_of(content: Any) -> str:
-    """16 digits that name a run or a study by what decides its outcome."""
+    """Return 16 digits that name a run or a study by everything that decides its outcome."""
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run_path(root: Root, name: str, run: str, kind: str = STUDIES) -> str:
-    """Where the record of a run lies, be it done or not."""
+    """Return the path of a run's record, finished or not."""
     return root.join(kind, name, RUNS, f"{run}.json")
 
 
 def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | None:
-    """The record of a finished run; None where there is none that can be read."""
+    """Read the record of a finished run; None if none can be read."""
     path = run_path(root, name, run, kind)
     if not root.fs.exists(path):
         return None
@@ -87,7 +87,7 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | N
 
 
 def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
-    """Digests of the sealed studies of a dataset's name; none of what can't be one."""
+    """Return the digests of sealed studies on a dataset; other names are left out."""
     found = root.names(kind, name) if is_name(name) else []
     return [v for v in found if root.exists(kind, name, v, MANIFEST)]
 
@@ -127,7 +127,7 @@ def commit_study(
     description: StudyDescription,
     now: datetime,
 ) -> Study:
-    """Seal a staged study or search under its digest; where it is there already, that one stays."""
+    """Seal a staged study or search under its digest; an existing one stays."""
     manifest = {
         "kind": MADE_BY[place.kind][0],
         "name": place.name,

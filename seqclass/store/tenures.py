@@ -1,4 +1,4 @@
-"""Who answered when: the times between the moves of a model's champion."""
+"""Tenures: the times between the moves of a model's champion."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from seqclass.store.root import Damages, Root, note
 
 @dataclass(frozen=True)
 class Tenure:
-    """A time in which one version answered, and the move that began it; ``until`` is None while
+    """A time in which one version was champion, and the move that began it; ``until`` is None while
     it lasts. Times are in UTC."""
 
     version: str
@@ -21,12 +21,12 @@ class Tenure:
     reason: str
 
     def overlaps(self, start: datetime, stop: datetime) -> bool:
-        """Whether it answered at some time between the two."""
+        """Check whether it covers some time between the two."""
         return self.since < stop and (self.until is None or self.until > start)
 
 
 def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure]:
-    """Terms of a model's champions, the first one first; damaged entries are told of in ``bad``."""
+    """Return tenures of a model's champions, oldest first; damaged entries are added to ``bad``."""
     moves = []
     for entry in read_audit(root, name, bad):
         try:
@@ -43,7 +43,7 @@ def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure
 
 
 def moments(argument: str, text: str) -> tuple[datetime, datetime]:
-    """The day that a date means, or the moment that a time means, as start and stop in UTC."""
+    """Return start and stop in UTC of the day or the moment in a text."""
     try:
         start = datetime.fromisoformat(text)
     except ValueError as error:
