@@ -1,7 +1,7 @@
-"""Lineage in Prefect: which dataset and which model a task has written, and out of what.
+"""Lineage in Prefect: which dataset or model a task has written, and from which others.
 
 An asset is a name without its version: each write of it is an event with the version, so that
-Prefect tells its history, and what was made from it.
+Prefect shows its history, and the items that were made from it.
 """
 
 import re
@@ -19,13 +19,13 @@ from seqclass.store.root import Root, open_root
 P = ParamSpec("P")
 R = TypeVar("R")
 RESTRICTED = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`]""")
-"""Characters that Prefect takes in no key."""
+"""Characters that Prefect allows in no key."""
 
 
 def materializing(
     task: Task[P, R], made: Reference, root_url: str, *used: Reference
 ) -> Callable[P, R]:
-    """The task as one that writes a version of an asset; ``used``: what it makes that of."""
+    """Make a task write a version of an asset; ``used``: the items that it is made from."""
     root = open_root(root_url)
     made_by: Any = MaterializingTask(
         task.fn,
@@ -38,13 +38,13 @@ def materializing(
 
 
 def asset_of(root: Root, ref: Reference) -> Asset:
-    """What Prefect calls a dataset or a model: the address of its folder."""
+    """Return Prefect's asset for a dataset or a model; its key is the address of the folder."""
     url = "/".join([root.url, ref.kind, ref.name])
     return Asset(key=RESTRICTED.sub("_", url if "://" in url else f"file://{url}"))
 
 
 def describe_asset(root: Root, ref: str, **known: Any) -> None:
-    """Say of the version that a materializing task writes which it is, and where its page lies."""
+    """Add the reference and the page of the version to the event of a materializing task."""
     own = reference_of(ref)
     key, context = asset_of(root, own).key, AssetContext.get()
     if context is not None and key in {asset.key for asset in context.downstream_assets}:

@@ -1,4 +1,4 @@
-"""A candidate: a model before it has its number, and the seeds that it is made of."""
+"""A candidate: a model before it has its version number, and the seeds that it is made of."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,9 +20,9 @@ FOLDER = "candidates"
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a model learns from, how, and the folder in which it comes about.
+    """The data and the spec of a model in training, and the folder for its files.
 
-    dataset: a reference. It holds names alone, so that a task may be given it anywhere.
+    dataset: a reference. It holds only names, so that it can be passed to any task.
     """
 
     dataset: str
@@ -41,17 +41,17 @@ class Candidate:
         return read_split(self.root, self.path(SPLIT))
 
     def path(self, name: str) -> str:
-        """Where a file of the candidate lies."""
+        """Return the path of a file of the candidate."""
         return f"{self.workspace}/{name}"
 
     def seed_path(self, seed: int) -> str:
-        """Where the classifier of a seed lies; what else it leaves lies beside it."""
+        """Return the path of a seed's classifier; the seed's other files are beside it."""
         return f"{self.workspace}/{FOLDER}/seed-{seed}.keras"
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """What is to be registered: the seed that validates best, or the average of all ``seeds``."""
+    """The classifier to register: the seed that validates best, or the average of all ``seeds``."""
 
     seeds: list[SeedRecord]
     ensemble: TrainedRecord | None
@@ -67,12 +67,12 @@ def best_record(records: Sequence[SeedRecord]) -> SeedRecord:
 
 
 def seed_key(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int) -> str:
-    """What a seed's training is known by: a digest of all that decides its outcome."""
+    """Return the key of a seed's training: a digest of everything that decides its outcome."""
     return digest_of([*decisive(dataset, spec, seed), split.digest])
 
 
 def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
-    """What decides a seed's outcome where the spec chooses the split."""
+    """Return everything that decides a seed's outcome if the spec chooses the split."""
     decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
     del decided["limits"]
     fingerprint = {**software_versions(), **machine_fingerprint(), **numerics()}
@@ -86,7 +86,7 @@ def forget_seeds(dataset: Dataset, split: Split, spec: TrainingSpec) -> None:
 
 
 def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
-    """The spec that trains as many networks as a budget of time allowed then."""
+    """Return the spec that trains as many networks as the time budget allowed then."""
     if spec.budget_s is None:
         return spec
     trained = {member["name"]: member for member in trained_members(record["members"])}

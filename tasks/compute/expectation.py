@@ -1,4 +1,4 @@
-"""How long a training will take: told before it begins, roughly."""
+"""A rough estimate of how long a training will take, printed before it begins."""
 
 import math
 import statistics
@@ -14,18 +14,18 @@ from seqclass.training.splits import HELD_ROWS
 from tasks.compute.workers import at_once
 
 REFERENCE_S = 0.025
-"""What sorting takes on the machine whose seconds stand below."""
+"""Seconds that sorting takes on the reference machine, whose timings are below."""
 AROUND_S = 13.0
-"""Around all seeds: server, processes, evaluation, pages."""
+"""Seconds beside all seeds: server, processes, evaluation, pages."""
 CLOSED_S = (0.2, 4e-3, 6e-4, 3.5e-6)
-"""Of members in closed form: for a seed and each step of the longest series, which decide how many
-convolutions there are; for a row and each of its values."""
+"""Seconds of members in closed form: per seed; per step of the longest series, which decides the
+number of convolutions; per row; and per value of a row."""
 NETWORK_S = {"frozen-lstm": (1.0, 4e-4, 0.0), "conv-lstm": (1.5, 4e-4, 1.7e-6)}
-"""To build a network; for a row of an update, and for each of its steps."""
+"""Seconds to build a network; per row of an update; and per step of such a row."""
 
 
 class Size(NamedTuple):
-    """Training rows, steps of the longest of them, and channels."""
+    """Number of training rows, of steps of the longest of them, and of channels."""
 
     rows: int
     steps: int
@@ -33,9 +33,11 @@ class Size(NamedTuple):
 
 
 def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
-    """Wall seconds on the reference of a training with all its seeds: where its members in closed
-    form leave nothing to learn and the LSTM learns it in its fewest updates, and where every
-    network is trained to its last update."""
+    """Return the least and the most seconds of a training with all its seeds, on the reference.
+
+    The least is for data that the members in closed form solve, and that the LSTM learns in its
+    fewest updates; the most is for networks that all train to the last update.
+    """
     rows, fraction = size.rows, spec.validation_fraction
     a_seed, a_step, a_row, a_value = CLOSED_S
     least = a_seed + a_step * size.steps
@@ -59,7 +61,7 @@ def _network_s(member: str, size: Size, recipe: Recipe, updates: int) -> float:
 
 
 def _slowness() -> float:
-    """How many times as long as on the reference this machine takes just now."""
+    """Return how many times slower than the reference this machine is at present."""
     x, seconds = np.random.default_rng(0).random(2**18), []
     for _ in range(9):
         began = time.perf_counter()
@@ -69,7 +71,7 @@ def _slowness() -> float:
 
 
 def expectation(size: Size, spec: TrainingSpec) -> str:
-    """The same of this machine as it is now, in words: what is usual, then what is the most."""
+    """Return the expected time on this machine in words: the usual time, then the longest."""
     slow = _slowness()
     usual, most = (_words(slow * seconds) for seconds in expected_seconds(size, spec))
     cure = "; --budget SECONDS lowers that" if spec.budget_s is None else ""

@@ -1,4 +1,4 @@
-"""What the registered classifier says of the test rows, and where in a series it found that."""
+"""The registered classifier's answers to the test rows, and the steps that explain them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
@@ -19,17 +19,17 @@ from tasks.compute.replicas import load_fast
 
 EVIDENCE = "evidence.parquet"
 HARDEST = 9
-"""Test rows that a report draws."""
+"""Number of test rows that a report draws."""
 MAX_ROWS, MAX_VALUES = 200, 200_000
-"""The first test rows are explained, up to either limit: rows, or steps of all rows together."""
+"""Most rows, and most steps of all rows together, of the first test rows that are explained."""
 
 
 class Answers(NamedTuple):
-    """Of each test row: probabilities ``(n, classes)``, the p-value ``(n,)`` of being like the
-    training rows, and which references are nearest ``(n, 3)``.
+    """Answers to the test rows: probabilities ``(n, classes)``, the p-value ``(n,)`` of being like
+    the training rows, and the numbers of the nearest references ``(n, 3)``.
 
-    explained: numbers ``(m,)``, ascending, of the test rows with evidence ``(m, steps)`` for what
-    was answered, and the step ``(m,)`` of the highest, -1 in a series without any value.
+    explained: numbers ``(m,)``, ascending, of the test rows with attributions ``(m, steps)`` for
+    the answer, and the step ``(m,)`` of the highest, -1 in a series without any value.
     """
 
     probabilities: np.ndarray
@@ -41,8 +41,11 @@ class Answers(NamedTuple):
 
 
 class Explained(TypedDict):
-    """How many of the first test rows are explained, and by label how often that hits the event,
-    see ``networks.attribution.hit_rates``: None without known events."""
+    """Number of explained rows among the first test rows, and by label how often the highest
+    attribution is within the event.
+
+    See ``networks.attribution.hit_rates``; None without known events.
+    """
 
     explained_rows: int
     where: dict[str, dict[str, float]] | None
@@ -51,7 +54,7 @@ class Explained(TypedDict):
 def answer_in_full(
     dataset: Dataset, chosen: Split, model_path: str, offsets: Sequence[float] | None
 ) -> Answers:
-    """All that a stored classifier says of the test rows, and why. offsets: that it decides by."""
+    """Predict and explain the test rows. offsets: those of the classifier's decision."""
     tensorflow()
     from seqclass.networks.classifier import score_gradient
     from seqclass.networks.outputs import predict_all
@@ -71,7 +74,7 @@ def answer_in_full(
 
 
 def explained_rows(probabilities: np.ndarray, y: np.ndarray, n_steps: int) -> np.ndarray:
-    """Numbers of the test rows that are explained: the first ones, and the hardest."""
+    """Return the numbers of the test rows to explain: the first ones, and the hardest."""
     return np.union1d(np.arange(_first(len(y), n_steps)), hardest_rows(probabilities, y, HARDEST))
 
 
@@ -82,10 +85,9 @@ def _first(n_rows: int, n_steps: int) -> int:
 def explain(
     dataset: Dataset, chosen: Split, answers: Answers, given: np.ndarray, workspace: str
 ) -> Explained:
-    """Store the evidence for the answers ``given`` to the test rows, class codes ``(n,)``, and how
-    often it hits the event.
+    """Store the attributions of the answers ``given`` to the test rows, class codes ``(n,)``.
 
-    Hits are counted among the first rows alone.
+    Returns how often they hit the event; hits are counted only among the first rows.
     """
     rows, first = chosen.test[answers.explained], _first(len(given), answers.evidence.shape[1])
     table = dataset.labels().take(pa.array(rows))
@@ -109,7 +111,7 @@ def _write(
 def _where(
     table: pa.Table, steps: np.ndarray, counted: np.ndarray
 ) -> dict[str, dict[str, float]] | None:
-    """Hits of the rows that are ``counted`` and have an event."""
+    """Return the hit rates of the rows that are ``counted`` and have an event."""
     if EVENT[0] not in table.column_names:
         return None
     events = np.stack([table[name].fill_null(-1).to_numpy() for name in EVENT], axis=1)
@@ -120,7 +122,7 @@ def _where(
 
 
 def read_attributions(root: Root, workspace: str) -> dict[str, np.ndarray]:
-    """Evidence of each step, by series."""
+    """Read the attributions of each step, by series."""
     with root.fs.open(f"{workspace}/{EVIDENCE}", "rb") as file:
         table = pq.read_table(file)
     ids, values = table["series_id"].to_pylist(), table["evidence"].to_numpy()

@@ -1,4 +1,7 @@
-"""Training rows that decided nothing of what answers them, which count where test rows are few."""
+"""Training rows that decided nothing about the model that predicts them.
+
+They are used as evidence if test rows are few.
+"""
 
 import numpy as np
 from scipy.special import softmax
@@ -14,8 +17,11 @@ from tasks.compute.workers import workers
 
 
 def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answered | None:
-    """What is registered, every baseline and every seed answer to the rows that all seeds held
-    back; None where test rows are enough, or no row was answered so."""
+    """Return the answers of the registered model, every baseline and every seed to held-back rows.
+
+    The rows are those that all seeds held back. None if test rows are enough, or no row was
+    answered so.
+    """
     chosen, spec, root = candidate.read_split(), candidate.training, candidate.root
     if len(chosen.test) >= spec.limits.min_test_rows:
         return None
@@ -40,8 +46,10 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
 
 
 def by_others(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.ndarray:
-    """Of seeds' scores ``(n, classes)``, for each fold those of the seed with the lowest log-loss
-    on the other folds, as the lowest of all is registered. sizes: rows of each fold."""
+    """Select for each fold the scores ``(n, classes)`` of the seed that is best on the other folds.
+
+    The best has the lowest log-loss, like the seed that is registered. sizes: rows of each fold.
+    """
     ends = np.cumsum(sizes)
     losses = np.array([row_losses(softmax(own, axis=1), y) for own in scores])
     return np.concatenate([
@@ -51,6 +59,6 @@ def by_others(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.n
 
 
 def _first_folds(folds: list[Part], n: int) -> list[Part]:
-    """Those that hold back the first ``n`` rows between them."""
+    """Return the folds that together hold back the first ``n`` rows."""
     ends = np.cumsum([len(held) for _, held in folds])
     return folds[: int((ends <= n).sum())]

@@ -30,12 +30,12 @@ from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import Progress as Training
 
 TELL_EVERY_S, DONE = 2.0, 100.0
-"""How often Prefect is told of a training's progress, which it has in percent."""
+"""Seconds between two reports of a training's progress to Prefect, which is in percent."""
 
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """A display that is drawn only where standard error is a terminal."""
+    """Provide progress bars, which are drawn only if standard error is a terminal."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -61,9 +61,12 @@ def counted(tables: Iterable[pa.Table], total: int | None) -> Iterator[pa.Table]
 
 
 class Trainings:
-    """What is shown of trainings that run beside each other: a bar for all, and one for each; in a
-    log, a line whenever the loss of a seed's LSTM has halved, and one for each that ends.
-    ``call_off``: from now on none begins."""
+    """Display of trainings that run at the same time.
+
+    A terminal has a bar for all, and one for each; a log has a line whenever the loss of a seed's
+    LSTM has halved, and one for each training that ends. ``call_off``: no further training may
+    begin.
+    """
 
     def __init__(self, progress: Progress, total: int) -> None:
         self.progress, self.total = progress, total
@@ -83,8 +86,10 @@ class Trainings:
 
 
 class Followed:
-    """Follows one of them, in the log of its task run too; where no display is at hand, as on
-    another machine, only there."""
+    """Display of one training, also in the log of its task run.
+
+    Without a display, as on another machine, it is only in that log.
+    """
 
     def __init__(self, label: str, shown: Trainings | None) -> None:
         self._label, self._shown, self._halved = label, shown, math.inf
@@ -110,8 +115,7 @@ class Followed:
         progress.update(self._line, completed=told.update, total=told.of, note=note)
 
     def _tell(self, percent: float, note: str) -> None:
-        """Keep the task run's progress in Prefect up to date; a server that is away just now takes
-        nothing from the training."""
+        """Update the task run's progress in Prefect; an unreachable server is ignored."""
         if time.monotonic() - self._told_at < TELL_EVERY_S and percent < DONE:
             return
         self._told_at = time.monotonic()
@@ -127,7 +131,7 @@ class Followed:
         get_run_logger().info(line)
 
     def finish(self, line: str) -> None:
-        """Say how it ended, and how many have."""
+        """Report how the training ended, and how many have ended."""
         self._tell(DONE, line)
         if self._shown is not None:
             self._shown.finish_one()
@@ -144,7 +148,7 @@ def _note(told: Training) -> str:
 
 
 def summary(record: SeedRecord) -> str:
-    """A line about a training, from what ``tasks.compute.replicas`` returns of it."""
+    """Return a line about a training, from its record by ``tasks.compute.replicas``."""
     return (
         f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "
         f"validation log-loss {record['validation']['log_loss']:.4f}"
@@ -156,7 +160,7 @@ _shown: ContextVar[Trainings | None] = ContextVar("trainings", default=None)
 
 @contextmanager
 def trainings(total: int) -> Iterator[Trainings]:
-    """Show the trainings that are followed within, in this thread or in those that it starts."""
+    """Show the trainings of the block, in this thread or in those that it starts."""
     with bars() as progress:
         before = _shown.set(shown := Trainings(progress, total))
         try:
@@ -167,7 +171,7 @@ def trainings(total: int) -> Iterator[Trainings]:
 
 @contextmanager
 def followed(label: str) -> Iterator[Followed]:
-    """Follow a training; InterruptedError where the trainings it belongs to were called off."""
+    """Follow a training; InterruptedError if its group of trainings was called off."""
     shown = _shown.get()
     if shown is not None and shown.is_called_off:
         raise InterruptedError(f"{label}: called off, since another failed or was interrupted")

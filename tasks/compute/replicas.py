@@ -1,4 +1,4 @@
-"""What a worker process does: train one seed, or predict with stored classifiers.
+"""The work of worker processes: train one seed, or predict with stored classifiers.
 
 TensorFlow is imported inside the functions, so only in the process that runs them.
 """
@@ -71,18 +71,18 @@ def train_seed(
 
 
 def files_of_seed(model_path: str) -> list[str]:
-    """All that training a seed stores."""
+    """Return the paths of all files that training a seed stores."""
     others = (members_path, history_path, _out_of_fold_path, _nested_path)
     return [model_path, *(path(model_path) for path in others)]
 
 
 def members_path(model_path: str) -> str:
-    """Where the members of a stored classifier lie, each to answer alone."""
+    """Return the path of the members of a stored classifier, each of which can predict alone."""
     return model_path.removesuffix(".keras") + ".members.keras"
 
 
 def history_path(model_path: str) -> str:
-    """Where the losses of its training lie."""
+    """Return the path of the losses of its training."""
     return model_path.removesuffix(".keras") + ".history.parquet"
 
 
@@ -113,8 +113,7 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
 
 
 class _Reporter:
-    """Reports a seed's progress; where the count of updates does not rise, the next network has
-    begun."""
+    """Reporter of a seed's progress; if the count of updates falls, the next network began."""
 
     def __init__(self, label: str) -> None:
         self._label, self._member, self._network, self._update = label, "", 1, 0
@@ -160,7 +159,7 @@ def _record(replica: Any, label: str) -> SeedRecord:
 
 
 def _history(replica: Any) -> pa.Table:
-    """The training loss (nats) of every update of every network, which counts within its member."""
+    """Return the loss (nats) of every update of every network, numbered within its member."""
     networks = [(own.name, k) for own in replica.members for k in range(own.networks)]
     points = [
         {
@@ -203,8 +202,10 @@ def search_fold(
 def _answer(
     dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str
 ) -> tuple[RunRecord, np.ndarray]:
-    """Train the first seed on the training rows; its record, and what it says of the test rows, as
-    probabilities ``(rows, classes)``."""
+    """Train the first seed on the training rows.
+
+    Returns its record, and the probabilities ``(rows, classes)`` of the test rows.
+    """
     replica = _train(dataset, chosen, spec, spec.first_seed, label)
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
@@ -220,7 +221,7 @@ def _answer(
 
 
 def _lstm(replica: Any, x: np.ndarray, y: np.ndarray, classes: list[str]) -> LstmScores | None:
-    """Scores of a seed's LSTM alone; None where the spec names no LSTM."""
+    """Return scores of a seed's LSTM alone; None if the spec names no LSTM."""
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
 
@@ -231,7 +232,7 @@ def _lstm(replica: Any, x: np.ndarray, y: np.ndarray, classes: list[str]) -> Lst
 
 
 def only(members: Any, names: Sequence[str]) -> Any:
-    """The members of these names, of a network of members; None where it has none of them."""
+    """Return the members of these names from a network of members; None if it has none of them."""
     import keras
 
     found = {name: part for name, part in members.output.items() if name in names}
@@ -288,31 +289,33 @@ def build_ensemble(
 
 
 def out_of_fold_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
-    """Numbers, among the training rows, of the first ``n`` that a seed's members hold back."""
+    """Return the first ``n`` training rows, by number, that a seed's members hold back."""
     return np.concatenate([rows for _, rows in folds_of(chosen, spec)])[:n]
 
 
 def folds_of(chosen: Split, spec: TrainingSpec) -> list[Part]:
-    """Numbers, among the training rows, that each network of a member keeps and holds back."""
+    """Return the training rows, by number, that each network of a member keeps and holds back."""
     y = chosen.codes[chosen.train]
     return holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
 
 
 def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
-    """What a seed's members together answer to the rows that they held back ``(n, classes)``."""
+    """Return the logits ``(n, classes)`` of a seed's members together for held-back rows."""
     with root.fs.open(_out_of_fold_path(model_path), "rb") as file:
         return np.load(file, allow_pickle=False)
 
 
 def nested_scores(root: Root, model_path: str) -> np.ndarray:
-    """Scores ``(n, classes)`` of a seed for training rows that decided nothing of them; the first
-    ``n`` of ``out_of_fold_rows``."""
+    """Return scores ``(n, classes)`` of a seed for training rows that decided nothing about them.
+
+    The rows are the first ``n`` of ``out_of_fold_rows``.
+    """
     with root.fs.open(_nested_path(model_path), "rb") as file:
         return np.load(file, allow_pickle=False)
 
 
 def weights_digest(weights: list[np.ndarray]) -> str:
-    """SHA-256 over all weights' shapes and bytes, in the model's order."""
+    """Return the SHA-256 over all weights' shapes and bytes, in the model's order."""
     digest = hashlib.sha256()
     for weight in weights:
         digest.update(str(weight.shape).encode())
@@ -321,15 +324,15 @@ def weights_digest(weights: list[np.ndarray]) -> str:
 
 
 def stored_weights_digest(root_url: str, model_path: str) -> str:
-    """The digest of the weights in a stored classifier."""
+    """Return the digest of the weights in a stored classifier."""
     tensorflow()
     return weights_digest(load_keras(open_root(root_url), model_path).get_weights())
 
 
 def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> list[np.ndarray]:
-    """Probabilities ``(rows, classes)`` of row numbers of a dataset by each stored classifier.
+    """Return probabilities ``(rows, classes)`` of a dataset's rows by each stored classifier.
 
-    Each is loaded by itself: seeds may have chosen unlike networks.
+    Each is loaded separately, since seeds may have chosen different networks.
     """
     tensorflow()
     from seqclass.networks.classifier import probabilities_of
@@ -343,8 +346,7 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
 def predict_members(
     dataset: Dataset, rows: np.ndarray, model_path: str, names: list[str]
 ) -> dict[str, np.ndarray]:
-    """Probabilities ``(rows, classes)`` of row numbers of a dataset by the members of a stored
-    seed that have these names, each alone."""
+    """Return probabilities ``(rows, classes)`` by each of these members of a stored seed."""
     tensorflow()
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
@@ -354,14 +356,14 @@ def predict_members(
 
 
 def load_fast(root: Root, path: str) -> Any:
-    """A stored classifier whose LSTMs the kernel computes."""
+    """Load a stored classifier whose LSTMs run on the kernel."""
     from seqclass.networks.recurrence import accelerate
 
     return accelerate(load_keras(root, path))
 
 
 def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
-    """Each baseline's class codes for the dataset's test rows."""
+    """Return each baseline's class codes for the dataset's test rows."""
     from seqclass.training.baselines import baseline_predictions
 
     x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
@@ -370,7 +372,7 @@ def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.nd
 
 
 def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed: int) -> Any:
-    """Each baseline's class codes for the rows that these folds of the training rows hold back."""
+    """Return each baseline's class codes for the training rows that these folds hold back."""
     from seqclass.training.baselines import held_back_predictions
 
     rows = dataset.values(chosen.train), chosen.codes[chosen.train]

@@ -1,4 +1,4 @@
-"""Which errors pass, so that a task is tried again, and which stay."""
+"""The rule for retries of tasks: which errors may pass by themselves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,27 +12,30 @@ from tasks.compute.progress import Trainings
 from tasks.compute.workers import at_once, end_workers
 
 PASSING = (ChildProcessError, ConnectionError, TimeoutError)
-"""A process that was killed, a store or a server that did not answer: another try may help. What
-the rows, the spec or the store are wrong about stays, and is told at once."""
+"""Errors for which another try may help: a killed process, or a store or server that did not
+respond. Errors in the rows, the spec or the store are reported at once."""
 
 
 def passes(task: Task, run: TaskRun, state: State) -> bool:
-    """Whether a failed task is worth another try."""
+    """Check whether a failed task is worth another try."""
     return isinstance(state.data, PASSING)
 
 
 AGAIN: dict[str, Any] = {"retries": 2, "retry_delay_seconds": 1, "retry_condition_fn": passes}
-"""Of a task that works in a process of its own."""
+"""Retry options of a task whose work runs in its own process."""
 
 
 def task_runner() -> TaskRunner[Any]:
-    """Runs as many tasks at a time as there are processes, whose work each of them awaits."""
+    """Return a runner of as many tasks as there are processes, since each task waits for one."""
     return ThreadPoolTaskRunner(max_workers=at_once())
 
 
 def results_of(futures: Iterable[PrefectFuture], shown: Trainings) -> list[Any]:
-    """Results in the futures' order; where one fails, or this process is interrupted, the others
-    are called off and their processes ended."""
+    """Return results in the futures' order.
+
+    If one fails, or this process is interrupted, the others are called off and their processes
+    ended.
+    """
     futures = list(futures)
     try:
         for future in as_completed(futures):

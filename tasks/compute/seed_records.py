@@ -1,4 +1,4 @@
-"""What a training tells of itself, in JSON."""
+"""Records of trainings, in JSON."""
 
 from typing import TypedDict
 
@@ -8,7 +8,7 @@ from seqclass.store.manifests import DecisionRecord
 
 
 class TrainedRecord(TypedDict):
-    """What a classifier is known by, that of a seed or the average of some."""
+    """The record of a classifier, be it a seed or the average of several."""
 
     temperature: float
     decision: DecisionRecord
@@ -17,7 +17,7 @@ class TrainedRecord(TypedDict):
 
 
 class Scores(TypedDict, total=False):
-    """Of answers to test rows, see ``evaluation.metrics``."""
+    """Scores of answers to test rows, see ``evaluation.metrics``."""
 
     accuracy: float
     macro_f1: float
@@ -27,11 +27,11 @@ class Scores(TypedDict, total=False):
 
 
 class SeedRecord(TrainedRecord, Scores, total=False):
-    """A seed, and its scores once it is evaluated.
+    """The record of a seed, with its scores once it is evaluated.
 
     committee_temperature: of the mixture of all its members. lstm: its LSTM alone on the test rows.
-    references: numbers of the training rows that it compares with. history: losses on the way.
-    symbols: the lowest and the highest one of each channel that holds some.
+    references: numbers of the training rows that it compares with. history: losses of the training.
+    symbols: the lowest and the highest symbol of each channel that holds symbols.
     """
 
     label: str
@@ -48,7 +48,7 @@ class SeedRecord(TrainedRecord, Scores, total=False):
 
 
 class RunRecord(SeedRecord, total=False):
-    """A seed of a study, or of a fold of a search, and what it answered."""
+    """The record of a seed of a study, or of a fold of a search, with its answers."""
 
     log_loss_untempered: float
     predictions_sha256: str

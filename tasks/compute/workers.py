@@ -1,9 +1,8 @@
 """Processes that hold TensorFlow, one thread each; the calling process never imports it.
 
-A task hands them its work and waits. The task itself stays in the process of its run, so that
-Prefect tries it again where its process was killed, which a pool of Prefect's own can't: there the
-run of the task ends with the process. Replicas of a seed are bitwise independent of how many run
-beside them.
+A task gives them its work and waits. The task itself stays in the process of its run, so that
+Prefect can retry it if its process was killed. In a pool of Prefect's own the task run would end
+with the process. A seed gives the same bits for any number of others beside it.
 """
 
 import atexit
@@ -27,15 +26,14 @@ from rich.console import Console
 from seqclass.runtime import environment, kernel, tensorflow, threads
 
 UNLINKED = "ignore:resource_tracker:UserWarning"
-"""What Python's own helper process says when it removes semaphores after Ctrl-C."""
+"""Warning filter for Python's helper process, which reports removed semaphores after Ctrl-C."""
 MAX_GROWTH = 2**29
-"""Bytes that a process may keep between calls before another takes its place: of every training
-TensorFlow keeps some 50 MB."""
+"""Growth in bytes after which a process is replaced: every training leaks some 50 MB."""
 
 
 class Progress(NamedTuple):
-    """What a process tells about its training on the way; ``network``: which of its member's it is
-    at, from 1; ``loss``: mean of the latest updates."""
+    """Progress of a training. network: number of the network within its member, from 1; loss: mean
+    of the latest updates."""
 
     label: str
     member: str
@@ -82,7 +80,7 @@ class _Process:
 
 
 class Workers:
-    """Processes that are started when they are needed first, and can be ended one by one."""
+    """Processes that are started when they are first needed, and can be ended one by one."""
 
     def __init__(self, n_processes: int) -> None:
         if UNLINKED not in sys.warnoptions:
@@ -96,11 +94,11 @@ class Workers:
     def call(
         self, function: Callable, *arguments: Any, watch: ProgressCallback | None = None
     ) -> Any:
-        """Call a function in a process that is free, or as soon as one is; its result.
+        """Call a function in the next free process; returns its result.
 
-        watch: gets what ``report_progress`` tells there.
+        watch: receives what ``report_progress`` sends.
 
-        Raises what the function raises, and ChildProcessError where its process was killed.
+        Raises what the function raises, and ChildProcessError if its process was killed.
         """
         process = self._free.get()
         try:
@@ -114,8 +112,10 @@ class Workers:
             self._free.put(process)
 
     def run(self, jobs: Sequence[tuple[Callable, tuple]]) -> list[Any]:
-        """Call every ``(function, arguments)``, as many at a time as there are processes; results
-        in the jobs' order. Where one fails, those that have not begun are left out."""
+        """Call every ``(function, arguments)``, as many at a time as there are processes.
+
+        Returns results in the jobs' order. If one fails, those that have not begun are left out.
+        """
         with ThreadPoolExecutor(self.n_processes) as threads_:
             futures = [threads_.submit(self.call, job, *arguments) for job, arguments in jobs]
             wait(futures, return_when=FIRST_EXCEPTION)
@@ -125,12 +125,12 @@ class Workers:
         return [future.result() for future in failed or futures]
 
     def start(self) -> None:
-        """Start every process, so that it is under way while this one waits for something."""
+        """Start every process, so that they load while this one waits for something."""
         for place in [self._free.get() for _ in range(self.n_processes)]:
             self._free.put(self._fit(place))
 
     def end(self) -> None:
-        """Kill every process; a call that is under way raises ChildProcessError."""
+        """Kill every process; a running call raises ChildProcessError."""
         for process in list(self._all):
             self._end(process)
 
@@ -150,13 +150,13 @@ class Workers:
 
 
 def at_once() -> int:
-    """How many trainings fill the cores."""
+    """Return how many trainings fill the cores."""
     return max(1, len(os.sched_getaffinity(0)) // threads())
 
 
 @cache
 def workers() -> Workers:
-    """The processes of this one, which fill the cores; they end with it."""
+    """Return this process's workers, which fill the cores and end with it."""
     found = Workers(at_once())
     if kernel() == "keras":
         log("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
@@ -172,12 +172,12 @@ def end_workers() -> None:
 
 
 def log(line: str) -> None:
-    """Remark on a training, on standard error."""
+    """Print a remark on a training to standard error."""
     Console(stderr=True).print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 def _is_compiled() -> bool:
-    """Whether a process of this machine has compiled the kernel beside its source."""
+    """Check whether the kernel is compiled in the cache beside its source."""
     import seqclass.networks
 
     cached = Path(seqclass.networks.__path__[0]) / "__pycache__"
@@ -194,7 +194,7 @@ _parent: Connection | None = None
 
 
 def _serve(pipe: Connection, environment: dict[str, str]) -> None:
-    """What a process does: answer calls until the other end of its pipe is gone."""
+    """Answer calls in a worker process until the other end of its pipe is closed."""
     global _parent
     _parent = pipe
     os.environ.update(environment)
@@ -215,7 +215,7 @@ def _serve(pipe: Connection, environment: dict[str, str]) -> None:
 
 
 def _resident_bytes() -> int:
-    """Memory that this process holds; 0 where the system does not tell."""
+    """Return this process's resident memory; 0 if the system does not tell."""
     try:
         pages = Path("/proc/self/statm").read_text().split()[1]
     except OSError:
@@ -238,7 +238,7 @@ def _end_with_parent() -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error with where it came from, or its words alone where it may not survive the way."""
+    """Return the error with its traceback, or only its message if it may not be pickled."""
     if type(error).__module__.partition(".")[0] not in ("builtins", "seqclass"):
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(traceback.format_exc())
@@ -246,6 +246,6 @@ def _portable(error: Exception) -> Exception:
 
 
 def report_progress(progress: Progress) -> None:
-    """Called in a worker: tell whoever waits for its result."""
+    """Report progress from a worker to the process that waits for its result."""
     if _parent is not None:
         _parent.send(progress)
