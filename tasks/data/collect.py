@@ -1,8 +1,8 @@
 """Task: take the files of an inbox into a dataset, each exactly once.
 
 The version that holds a file's rows names the file's digest. It is committed first, then the
-arrival is announced, then the file is moved: whatever is killed in between is found again by that
-digest, announced once more, and moved.
+arrival is announced, then the file is moved. After a kill in between, the file is recognised by
+that digest, announced once more, and moved.
 """
 
 import os
@@ -54,12 +54,12 @@ from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000
 PATIENCE_S = 10.0
-"""Seconds for which a sweep waits for another one of the same dataset, or for an import."""
+"""Seconds for which a sweep waits for another sweep, or an import, of the same dataset."""
 
 
 @dataclass
 class _File:
-    """A file of the inbox and what became of it."""
+    """A file of the inbox and its outcome."""
 
     arrival: Arrival
     digest: str = ""
@@ -84,7 +84,7 @@ Announce = Callable[[str, int], None]
 
 @task(name="collect")
 def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> Sweep:
-    """Take what has arrived for a dataset, announce it, and say what became of each file."""
+    """Add the files that have arrived to a dataset, announce them, and return the outcomes."""
     root, logger = open_root(root_url), get_run_logger()
     found = collect_arrivals(
         Inbox(root, name, open_root(inbox_url)), spec, datetime.now(UTC),
@@ -98,7 +98,7 @@ def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> Swee
 
 
 class Inbox(NamedTuple):
-    """Where files arrive for a dataset of a root."""
+    """The inbox of a dataset in a root."""
 
     root: Root
     name: str
@@ -106,10 +106,10 @@ class Inbox(NamedTuple):
 
 
 def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce) -> Sweep:
-    """Commit the rows of all whole files in one version, tell of it, then move the files.
+    """Commit the rows of all complete files in one version, announce it, then move the files.
 
     ``announce(dataset, added)`` is called at least once for every version, before its files move.
-    A file is added, repeated, quarantined, waiting or gone then.
+    The outcome of a file is added, repeated, quarantined, waiting or gone.
     """
     root, name, inbox = box
     check_name(name, "DATASET")
@@ -187,7 +187,7 @@ def _lost(file: _File, error: OSError) -> None:
 def _take(
     parent: Dataset, inbox: Root, spec: ArrivalSpec, files: list[_File]
 ) -> tuple[Dataset, int]:
-    """Commit the rows of the files that pass; the newest version and how many rows it gained."""
+    """Commit the rows of the files that pass; returns the version and its number of new rows."""
     root, known = parent.root, _known_digests(parent)
     if not files:
         return parent, 0
@@ -201,7 +201,7 @@ def _take(
 
 
 def _known_digests(newest: Dataset) -> set[str]:
-    """Digests of all files whose rows are in a version: its own and those of its ancestors."""
+    """Return digests of all files whose rows are in a version, or in one that it continues."""
     root, manifest, known = newest.root, newest.manifest, set[str]()
     versions = committed_versions(root, manifest["name"])
     while True:
@@ -214,7 +214,7 @@ def _known_digests(newest: Dataset) -> set[str]:
 
 
 def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> None:
-    """Read a file's rows into the staging folder where they pass; say what it becomes."""
+    """Read a file, keep its rows in the staging folder if they pass, and set its outcome."""
     arrival = file.arrival
     try:
         with local_copy(inbox, arrival.name) as path:
@@ -240,7 +240,7 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
 
 
 def _conclude(file: _File, screening: Screening, name: str) -> None:
-    """Say what becomes of a file that was read: added where a row stays, else why none does."""
+    """Set the outcome of a file that was read: added if a row passes, else with the reason."""
     if screening.kept:
         file.became = "added"
     elif screening.rejected:
@@ -258,7 +258,7 @@ def _conclude(file: _File, screening: Screening, name: str) -> None:
 
 
 def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) -> None:
-    """Whatever a file brings about in a reader is that file's fault, and harms no other."""
+    """Read a file; any error in a reader sets its outcome and does not affect other files."""
     try:
         screen.read(path, file, terms)
     except ValueError as error:
@@ -272,7 +272,7 @@ def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) 
 
 
 class _Screen:
-    """Holds files to the terms of a dataset, one by one, and keeps the rows that pass."""
+    """Check of files, one by one, against a dataset's contract; it keeps rows that pass."""
 
     def __init__(
         self, parent: Dataset, spec: ArrivalSpec, folder: str, reader: IsolatedReader
@@ -282,7 +282,7 @@ class _Screen:
         self.duplicates, self.runs = DuplicateIndex(), list[Any]()
 
     def prepare(self) -> ValidationContext:
-        """Learn what the dataset holds, once."""
+        """Load the rules and rows of the dataset, once."""
         if self.terms is None:
             self.terms = self._terms()
             self.remember()
@@ -308,7 +308,7 @@ class _Screen:
         self.runs = list(self.duplicates.runs)
 
     def forget(self) -> None:
-        """Drop what the index learnt from a file that was not taken."""
+        """Remove a file that was not taken from the index of duplicates."""
         self.duplicates.runs = list(self.runs)
 
 
@@ -344,7 +344,7 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
 
 
 def _put_away(inbox: Root, file: _File) -> None:
-    """Move a file to where it belongs; one that has changed meanwhile is left for the next look."""
+    """Move a file to its final folder, unless it has changed meanwhile."""
     if file.became not in ("added", "repeated", "quarantined"):
         return
     refused = file.became == "quarantined"

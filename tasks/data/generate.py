@@ -52,12 +52,12 @@ def _write(generator: str, spec: Spec, name: str, root_url: str) -> str:
 
 
 def is_generated(source: Source) -> bool:
-    """Whether the rows of a manifest's source can be drawn again."""
+    """Check whether the rows of a manifest's source can be generated again."""
     return source.get("generator") in GENERATORS
 
 
 def generated_tables(source: Source) -> Iterator[pa.Table]:
-    """Rows that a manifest's source describes; the oldest sources know no events."""
+    """Generate the rows that a manifest's source describes; the oldest sources have no events."""
     kind, tables_of = GENERATORS[source["generator"]]
     for table in tables_of(TypeAdapter(kind).validate_python(source["spec"])):
         known = source.get("events") or not {*EVENT} <= {*table.column_names}
@@ -65,17 +65,17 @@ def generated_tables(source: Source) -> Iterator[pa.Table]:
 
 
 def signal_tables(spec: SignalSpec) -> Iterator[pa.Table]:
-    """Rows of a dataset, a block of series at a time, in bounded memory."""
+    """Yield rows of a dataset, a block of series at a time, in bounded memory."""
     return _tables("signal", spec, generate_signals(spec), ["value"])
 
 
 def iot_tables(spec: IotSpec) -> Iterator[pa.Table]:
-    """Rows of a dataset, a block of series at a time, in bounded memory."""
+    """Yield rows of a dataset, a block of series at a time, in bounded memory."""
     return _tables("iot", spec, generate_iot(spec), channel_names(spec.n_channels))
 
 
 def raga_tables(spec: RagaSpec) -> Iterator[pa.Table]:
-    """Rows of a dataset: a melody each, with its composition, tonic and notation."""
+    """Yield rows of a dataset: a melody each, with its composition, tonic and notation."""
     names, digits = pa.array(spec.classes, pa.string()), _digits(spec)
     for block in generate_ragas(spec):
         yield pa.table(

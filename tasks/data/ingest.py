@@ -33,8 +33,10 @@ from tasks.compute.progress import counted
 
 
 class Imported(SetAside):
-    """A dataset's version, the one that it continues, and how many series it has more; ``amiss``:
-    what looks wrong in a first one."""
+    """A dataset's version, the one that it continues, and the number of added series.
+
+    amiss: likely problems of a first version.
+    """
 
     dataset: str
     parent: str | None
@@ -44,7 +46,7 @@ class Imported(SetAside):
 
 @task(name="ingest")
 def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
-    """Read every file into one dataset; returns its reference and what became of the rows."""
+    """Read every file into one dataset; returns its reference and the counts of its rows."""
     check_name(name)
     paths, test_paths = spec.files()
     source = {"import": [_describe(path) for path in (*paths, *test_paths)]}
@@ -75,7 +77,7 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
 
 
 class _Goal(NamedTuple):
-    """What rows become: a dataset of a name, added to a parent or not, and how they were read."""
+    """The dataset to write: its name, its parent if rows are added, and the reading options."""
 
     name: str
     source: Source
@@ -86,8 +88,10 @@ class _Goal(NamedTuple):
 def _store(
     root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening, profile: Profile
 ) -> Dataset:
-    """Write a parent's rows, where there is one, and then the new ones; nothing for none. The
-    profile sees all of them."""
+    """Write a parent's rows, if there is one, and then the new ones; nothing without new ones.
+
+    The profile reads all of them.
+    """
     name, source, parent, columns = goal
     if parent is not None:
         screening.duplicates.learn(parent.tables())

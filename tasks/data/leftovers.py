@@ -1,4 +1,4 @@
-"""Task: remove what killed runs left behind."""
+"""Task: remove the leftovers of killed runs."""
 
 from prefect import get_run_logger, task
 
@@ -8,7 +8,7 @@ from seqclass.store.root import open_root
 
 @task(name="collect garbage")
 def collect_leftovers(root_url: str) -> int:
-    """Remove abandoned work in progress; returns how many folders went."""
+    """Remove abandoned work in progress; returns the number of removed folders."""
     removed = collect_garbage(open_root(root_url))
     get_run_logger().info("%d leftovers removed", len(removed))
     return len(removed)

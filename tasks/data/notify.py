@@ -1,4 +1,4 @@
-"""Events of the data: what arrived for which model, and what was refused."""
+"""Events about data: rows that arrived for a model, and files that were refused."""
 
 import threading
 from typing import Any
@@ -12,17 +12,17 @@ from seqclass.store.root import Root, open_root
 
 ARRIVED, REFUSED = "seqclass.data.arrived", "seqclass.data.refused"
 LONGEST_WAIT_S = 30.0
-"""Seconds to wait for the server to have an event before the work goes on without it."""
+"""Seconds to wait until the server has an event, before the work goes on without it."""
 
 
 @task(name="notify")
 def notify(dataset: str, added: int, root_url: str) -> None:
-    """Tell that rows were added to a dataset, so that its models are trained again."""
+    """Announce that rows were added to a dataset, so that its models are trained again."""
     announce_arrival(open_root(root_url), dataset, added)
 
 
 def models_of(root: Root, dataset: str) -> list[str]:
-    """Names of the models whose champion has learnt from a version of a dataset's name."""
+    """Return names of the models whose champion was trained on a version of a dataset's name."""
     name = _name(dataset)
     return sorted({m["name"] for m in list_models(root)
                    if m["champion"] and _name(known_dataset(m)) == name})  # fmt: skip
@@ -61,7 +61,7 @@ def _emit(event: str, name: str, payload: dict[str, Any], related: list[dict[str
 
 
 def _wait_until_sent() -> None:
-    """Events leave in the background, and are lost with the process."""
+    """Wait until events, which are sent in the background, have left this process."""
     from prefect.events.worker import EventsWorker
 
     waiting = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)

@@ -1,4 +1,4 @@
-"""Task: which rows of a dataset train a classifier and which only test it."""
+"""Task: split the rows of a dataset into training and test rows."""
 
 from collections import Counter
 from typing import TypedDict
@@ -21,8 +21,8 @@ from tasks.compute.candidates import Candidate
 
 
 class SplitSummary(TypedDict):
-    """What a split has reached: ``share``: of the series that test; ``official``: whether the
-    dataset chose them; ``amiss``: what is wrong, a sentence each."""
+    """The result of a split. share: of the series that test; official: whether the dataset defines
+    the split; amiss: problems, one sentence each."""
 
     share: float
     test_rows: dict[str, int]
@@ -34,7 +34,7 @@ class SplitSummary(TypedDict):
 def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: str) -> Candidate:
     """Store which rows train and which test, once; every later step of the candidate reads that.
 
-    The digests of the dataset's files are compared here, so the others need not do it again.
+    The digests of the dataset's files are checked here, so that later steps need not do it again.
     """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
@@ -47,7 +47,7 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
 
 
 def split_of(model: Model) -> Split:
-    """The split that a version was made with; of versions that hold none, by their spec's rule."""
+    """Return the stored split of a version; older versions without one are split by their spec."""
     if model.has(SPLIT):
         return read_split(model.root, model.path(SPLIT))
     return select_rows(open_dataset(model.root, model.manifest["dataset"]), spec_of(model))
@@ -58,9 +58,9 @@ def spec_of(model: Model) -> TrainingSpec:
 
 
 def select_rows(dataset: Dataset, spec: TrainingSpec, labels: pa.Table | None = None) -> Split:
-    """Take the dataset's own split where it names one, else hold test rows back by their ids.
+    """Use the dataset's own split if it names one, else select test rows by their ids.
 
-    labels: those of the dataset, where they have been read already.
+    labels: those of the dataset, if they have been read already.
     """
     table = dataset.labels() if labels is None else labels
     names = np.array(table["label"].to_pylist(), dtype=object)
@@ -78,7 +78,7 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, labels: pa.Table | None = 
 
 
 def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> SplitSummary:
-    """Compare what the split has reached with what was asked for."""
+    """Compare the result of the split with its target."""
     train, test = chosen.codes[chosen.train], chosen.codes[chosen.test]
     share = len(test) / (len(train) + len(test))
     counts = np.bincount(test, minlength=len(chosen.classes)).tolist()
@@ -140,7 +140,7 @@ def _own_split(
 
 
 def times_of(table: pa.Table) -> np.ndarray:
-    """Microseconds ``(n,)``; rows of unknown time count as the oldest."""
+    """Return microseconds ``(n,)``; rows of unknown time count as the oldest."""
     numbers = table["time"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
     return numbers.to_numpy()
 
@@ -161,7 +161,7 @@ def _check_classes(labels: np.ndarray, least: int, ref: str) -> None:
 
 
 def _keys(table: pa.Table) -> np.ndarray:
-    """What a split must not cut: each row's group, or its own id where it has none."""
+    """Return the units that a split must keep together: each row's group, or its id without one."""
     ids = table["series_id"].to_pylist()
     if "group" not in table.column_names:
         return np.array(ids)
@@ -183,7 +183,7 @@ ROWS = 1024
 
 
 def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
-    """Counts of test series with exact and near copies among the training rows, and examples."""
+    """Count test series with exact and near copies among training rows, with examples."""
     ids: list[str] = []
     exact: list[bytes] = []
     near: list[bytes] = []
