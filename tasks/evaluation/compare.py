@@ -1,4 +1,4 @@
-"""Task: compare a candidate with the champion, on rows that neither was trained on, and judge."""
+"""Task: compare a candidate with the champion on rows that neither was trained on, and judge it."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -36,8 +36,10 @@ from tasks.evaluation.evaluate import Evaluated
 
 
 class Verdict(Evidence):
-    """The evidence of a candidate, the rules that it was judged by, and what they say of it, as
-    ``comparison.json`` has it. reasons: what speaks against; doubted: whether new labels are."""
+    """The evidence of a candidate, the rules and the verdict, stored as ``comparison.json``.
+
+    reasons: the objections. doubted: whether new labels are doubted.
+    """
 
     rules: dict[str, Any]
     better: bool
@@ -83,7 +85,7 @@ def compare(candidate: Candidate, evaluated: Evaluated, name: str) -> Verdict:
 def compare_with(
     champion: str | None, candidate: Candidate, evaluated: Evaluated, name: str
 ) -> Verdict:
-    """The verdict on a candidate beside a champion version, by the limits of its training."""
+    """Return the verdict on a candidate beside a champion, by the limits of its training."""
     paired = UNPAIRED
     if champion is not None:
         theirs = read_model(candidate.root, name, champion)
@@ -98,7 +100,7 @@ def evidence_of(
     paired: PairedEvidence,
     labels: LabelEvidence | None = None,
 ) -> Evidence:
-    """What a candidate's evaluation and its comparison with the champion say."""
+    """Collect the evidence from a candidate's evaluation and its comparison with the champion."""
     metrics, seeds = evaluated.metrics, evaluated.stability["seeds"]
     of_seeds: SeedEvidence = {
         **_seed_scores(metrics["evidence"], seeds),
@@ -116,7 +118,7 @@ def evidence_of(
 
 
 def _seed_scores(first: FirstEvidence | None, seeds: Sequence[Mapping[str, Any]]) -> SeedScores:
-    """Scores of the seeds on the rows of the evidence; older releases have those of test rows."""
+    """Return scores of the seeds on the rows of the evidence, or else on test rows."""
     if first and "seeds" in first:
         return first["seeds"]
     return {
@@ -126,7 +128,7 @@ def _seed_scores(first: FirstEvidence | None, seeds: Sequence[Mapping[str, Any]]
 
 
 def verdict_of(evidence: Evidence, rules: Rules) -> Verdict:
-    """What the rules say of this evidence, in one record; a person is asked later."""
+    """Judge the evidence by the rules, in one record; a person is asked later."""
     decision = decide(evidence, rules)
     reasons = list(decision.reasons) if isinstance(decision, Refuse) else []
     return {
@@ -140,7 +142,7 @@ def verdict_of(evidence: Evidence, rules: Rules) -> Verdict:
 
 
 def store_verdict(candidate: Candidate, verdict: Verdict) -> None:
-    """Keep the verdict with the candidate."""
+    """Store the verdict with the candidate."""
     content = json.dumps(verdict, indent=2).encode()
     candidate.root.fs.pipe_file(candidate.path(COMPARISON), content)
 
@@ -152,8 +154,10 @@ def pair_with(
     evaluated: Evaluated,
     fresh: Collection[str] = (),
 ) -> tuple[PairedEvidence, Answers]:
-    """Both models on rows that neither was trained on: old and newest ones; and what they answer
-    to those of the newest that are ``fresh``."""
+    """Compare both models on rows that neither was trained on: old and newest ones.
+
+    Returns also their answers to those of the newest rows that are ``fresh``.
+    """
     root, metrics = champion.root, evaluated.metrics
     theirs, classes = champion.manifest["classes"], metrics["classes"]
     channels = open_dataset(root, candidate.dataset).channels
@@ -189,16 +193,16 @@ def _other(champion: Model) -> str:
 
 
 def pairs_of(dataset: Dataset) -> set[Pair]:
-    """Ids with their labels: a row whose label has been corrected is another pair."""
+    """Return ids with their labels; a row whose label was corrected is another pair."""
     table = dataset.labels()
     return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
 def _frozen_ids(champion: Model, new: set[str], candidate: Candidate) -> tuple[set[str], set[str]]:
-    """Ids of test rows of the champion, and of those of the candidate that are new to the
-    champion; none of them has trained either of the two.
+    """Return ids of test rows of the champion, and of new test rows of the candidate.
 
-    A row with another label than the champion knew is new: its old label is no evidence.
+    None of them has trained either of the two. A row whose label differs from the champion's
+    dataset is new: its old label is no evidence.
     """
     root = champion.root
     learned = _trained_on(candidate.read_rows(), candidate.read_split())
@@ -216,7 +220,7 @@ def _trained_on(dataset: Dataset, split: Split) -> set[str]:
 def _answers(
     latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
 ) -> list[Answers]:
-    """What champion and challenger say of the rows with each of these sets of ids."""
+    """Predict the rows with each of these sets of ids by champion and challenger."""
     table = latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
     number = {name: code for code, name in enumerate(classes)}
@@ -246,11 +250,11 @@ def _none() -> Answers:
 
 
 def offsets_of(model: Model) -> Sequence[float] | None:
-    """A model's offsets; one that was registered before there were any has none."""
+    """Return a model's offsets; older models have none."""
     return decision_of(model.manifest).get("offsets")
 
 
 def ids_of(root: Root, path: str) -> list[str]:
-    """The series that a table of answers answers."""
+    """Return the ids of the series in a table of answers."""
     with root.fs.open(path, "rb") as file:
         return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()

@@ -1,4 +1,4 @@
-"""Task: score the candidates on the test rows. No step before it reads them."""
+"""Task: score the candidates on the test rows. No earlier step reads these."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ METRICS, STABILITY = "metrics.json", "stability.json"
 
 
 class Decided(TypedDict):
-    """Scores of what is registered, how it decides, and why it answers with unknown."""
+    """Scores of the registered classifier, its decision rule, and its reasons for unknown."""
 
     unknown: dict[str, int]
     classes: list[str]
@@ -76,7 +76,7 @@ class Decided(TypedDict):
 
 
 class Committee(TypedDict):
-    """What each member of the best seed is worth; with how many ``references`` it compares."""
+    """The contribution of each member of the best seed, and the number of its ``references``."""
 
     committee: Contribution
     left_out: list[MemberRecord]
@@ -92,16 +92,16 @@ class Gain(TypedDict):
 
 
 class EnsembleRecord(TrainedRecord):
-    """An ensemble, and by score what it gains."""
+    """The record of an ensemble, with its gain by score."""
 
     gain: dict[str, Gain]
 
 
 class Metrics(Decided, Committee, Explained):
-    """What ``metrics.json`` holds, of the first releases not all of it.
+    """The content of ``metrics.json``; the first releases lack some of it.
 
-    lstm: the LSTM alone of the registered seed, of an ensemble the seed that validates best.
-    symbols: the lowest and the highest one of each channel that holds some.
+    lstm: the LSTM alone of the registered seed; of an ensemble, that of the seed that validates
+    best. symbols: the lowest and the highest symbol of each channel that holds symbols.
     """
 
     registered_seed: int | None
@@ -118,8 +118,7 @@ class Metrics(Decided, Committee, Explained):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores of what is registered, and how the seeds spread: ``metrics.json``,
-    ``stability.json``."""
+    """Scores of the registered classifier and of seeds: ``metrics.json``, ``stability.json``."""
 
     metrics: Metrics
     stability: Stability
@@ -127,7 +126,7 @@ class Evaluated:
 
 @task(name="evaluate")
 def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
-    """Score what is registered, every seed and the baselines on the same test rows."""
+    """Score the registered classifier, every seed and the baselines on the same test rows."""
     dataset, chosen, spec = candidate.read_rows(), candidate.read_split(), candidate.training
     root, records, best = dataset.root, assembled.seeds, assembled.best
     decision = Decision(**(assembled.ensemble or best)["decision"])
@@ -176,7 +175,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
 
 
 def read_evaluated(root: Root, folder: str) -> Evaluated:
-    """What a candidate's folder, or a version's, holds of its evaluation."""
+    """Read the evaluation from the folder of a candidate or of a version."""
     metrics, stability = (
         json.loads(root.fs.cat_file(f"{folder}/{name}")) for name in (METRICS, STABILITY)
     )
@@ -186,7 +185,7 @@ def read_evaluated(root: Root, folder: str) -> Evaluated:
 def _committee(
     best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, y: np.ndarray
 ) -> Committee:
-    """What each member of the best seed is worth, and with how many rows it compares."""
+    """Return the contribution of each member of the best seed, and its number of references."""
     mixed = _mixed(best, alone, "weight", best["committee_temperature"])
     return {
         "committee": contribution_of(
@@ -198,7 +197,7 @@ def _committee(
 
 
 def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec) -> Decided:
-    """All scores of what is registered, how it decides, and why it answers with unknown."""
+    """Return all scores of the registered classifier, and its decision rule."""
     y, offsets, probabilities = chosen.codes[chosen.test], decision.offsets, answers.probabilities
     reasons = reasons_of(confidence_of(probabilities, offsets), answers.p_value, decision)
     return {
@@ -214,8 +213,11 @@ def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingS
 
 
 class TestPredictions(NamedTuple):
-    """Answers to the test rows: of what is registered; of members alone, by seed and name, and of
-    each seed, probabilities ``(n, classes)``; of the baselines, codes ``(n,)``."""
+    """Predictions for the test rows.
+
+    They are those of the registered model; probabilities ``(n, classes)`` of single members, by
+    seed and name, and of each seed; and codes ``(n,)`` of the baselines.
+    """
 
     registered: Answers
     members: dict[int, dict[str, np.ndarray]]
@@ -230,8 +232,8 @@ def _answers(
     assembled: Assembled,
     decision: Decision,
 ) -> TestPredictions:
-    """Answer the test rows: every member of the best seed, of the others the LSTM and what they
-    would register."""
+    """Predict the test rows with every member of the best seed; of other seeds, with the LSTM and
+    the registered members."""
     best, records = assembled.best["seed"], assembled.seeds
     path = candidate.path("model.keras")
     answers, baselines, *found = workers().run(
@@ -256,7 +258,7 @@ def _answers(
 
 
 def _asked(record: SeedRecord, every: bool) -> list[str]:
-    """Names of the members of a seed that answer the test rows."""
+    """Return names of the members of a seed that predict the test rows."""
     return [
         own["name"]
         for own in trained_members(record["members"])
@@ -270,13 +272,13 @@ def _mixed(
     share: Literal["weight", "registered"],
     temperature: float,
 ) -> np.ndarray:
-    """Probabilities ``(n, classes)`` of a seed's members together, by one of their shares."""
+    """Mix probabilities ``(n, classes)`` of a seed's members, weighted by a share."""
     parts = [own[share] * alone[own["name"]] for own in record["members"] if own[share]]
     return soften(pooled_logits(np.sum(parts, axis=0)), temperature)
 
 
 def _out_of_fold(candidate: Candidate, chosen: Split, record: SeedRecord) -> Accuracy:
-    """How a seed's members answer training rows that they were not fitted to, fold by fold."""
+    """Return the accuracy of a seed's members on training rows they were not fitted to, by fold."""
     logits = out_of_fold_logits(candidate.root, candidate.seed_path(record["seed"]))
     rows = out_of_fold_rows(chosen, candidate.training, len(logits))
     answers = predict_labels(soften(logits, record["temperature"]), _offsets(record))
@@ -286,7 +288,7 @@ def _out_of_fold(candidate: Candidate, chosen: Split, record: SeedRecord) -> Acc
 
 
 def _gain(ensemble: FullScores, seeds: list[SeedRecord]) -> dict[str, Gain]:
-    """Scores of the ensemble, of its seeds on average, and of the seed that validates best."""
+    """Return scores of the ensemble, of its seeds' mean, and of the seed that validates best."""
     best = best_record(seeds)
     return {
         name: {
@@ -299,7 +301,7 @@ def _gain(ensemble: FullScores, seeds: list[SeedRecord]) -> dict[str, Gain]:
 
 
 def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[int]]:
-    """The lowest and the highest symbol of each channel that every seed sees as symbols."""
+    """Return the lowest and highest symbol of each channel that all seeds treat as symbols."""
     found = zip(channels, records[0]["symbols"], strict=True)
     return {channel: limits for channel, limits in found if limits is not None}
 
@@ -307,7 +309,10 @@ def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[i
 def _scored_seed(
     record: SeedRecord, said: TestPredictions, y: np.ndarray, classes: list[str]
 ) -> SeedRecord:
-    """What is kept of a seed; its references are a table, of the seed that is registered."""
+    """Return a seed's record with its scores, without the references.
+
+    The references of the registered seed are a table of their own.
+    """
     own = cast(Scores, seed_scores(said.by_seed[record["seed"]], y, _offsets(record)))
     lstm = said.members[record["seed"]].get(LSTM)
     scored: SeedRecord = {
@@ -322,7 +327,7 @@ def _offsets(record: SeedRecord) -> Sequence[float] | None:
 
 
 def _references(dataset: Dataset, chosen: Split, record: SeedRecord) -> pa.Table:
-    """The training series that the registered model compares with, in its order."""
+    """Return the training series that the registered model compares with, in its order."""
     rows = chosen.train[np.array(record["references"], dtype=np.int64)]
     return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
 
@@ -340,11 +345,11 @@ def predictions(  # noqa: PLR0913 - what a row is made of
     by_seed: dict[int, np.ndarray],
     references: pa.Table,
 ) -> pa.Table:
-    """A row per test series: truth, the registered model's answer, every seed's answer.
+    """Build a row per test series: truth, the registered model's answer, every seed's answer.
 
-    ``answer`` is the prediction, or ``unknown``, whose ``reason`` is ``ambiguous`` where the
-    confidence is below the threshold, ``unfamiliar`` where the p-value is. ``possible``: the
-    classes that can't be ruled out; ``nearest``: the most similar training series.
+    ``answer`` is the prediction, or ``unknown``, whose ``reason`` is ``ambiguous`` if the
+    confidence is below the threshold, ``unfamiliar`` if the p-value is. ``possible``: the classes
+    that can't be ruled out; ``nearest``: the most similar training series.
     """
     probabilities = answers.probabilities
     names = pa.array(chosen.classes, pa.string())

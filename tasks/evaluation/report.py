@@ -1,4 +1,4 @@
-"""Task: what the report of a candidate draws; its page is written when it has its number."""
+"""Task: store the drawings of a candidate's report; the page is written at registration."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +45,7 @@ def _rows(root: Root, path: str) -> list[dict[str, Any]]:
 
 
 def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
-    """Update and training log-loss of the LSTM's first network of each seed, thinned out."""
+    """Return update and training log-loss of the LSTM's first network of each seed, thinned out."""
     curves = {}
     first = [p for p in history if p["member"] == LSTM and p["network"] == 0]
     for seed in sorted({point["seed"] for point in first}):
@@ -56,7 +56,7 @@ def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]
 
 
 def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
-    """The test series with the highest losses, in the order of the test rows."""
+    """Return the test series with the highest losses, in the order of the test rows."""
     root, chosen = dataset.root, candidate.read_split()
     with root.fs.open(candidate.path(ANSWERS), "rb") as file:
         answers = pq.read_table(file)
@@ -83,7 +83,7 @@ def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
 
 
 def _examples(dataset: Dataset, names: set[str]) -> dict[str, tuple[str, Example]]:
-    """Label and drawn values of these series."""
+    """Return label and drawn values of these series."""
     table = dataset.labels()
     ids = table["series_id"].to_pylist()
     rows = np.array([row for row, name in enumerate(ids) if name in names])

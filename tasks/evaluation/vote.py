@@ -1,4 +1,4 @@
-"""Task: let the windows of every piece vote, beside baselines trained on the same rows."""
+"""Task: predict every piece by a vote of its windows, beside baselines trained on the same rows."""
 
 import hashlib
 import json
@@ -38,15 +38,15 @@ from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"
 BATCH = 2048
-"""Windows whose baselines' scores are held at once."""
+"""Number of windows whose baseline scores are in memory at once."""
 
 
 @dataclass(frozen=True)
 class PollSpec:
-    """What to ask a model about a dataset.
+    """Settings of a vote.
 
-    voting: how pieces are cut and answered. sets: names of classes that are easily confused, by
-    the name of their set.
+    voting: how pieces are cut and answered. sets: names of classes that are easily confused, by the
+    name of their set.
     """
 
     voting: VotingSpec = field(default_factory=VotingSpec)
@@ -54,7 +54,7 @@ class PollSpec:
 
 
 class PieceAccuracy(Accuracy):
-    """Of pieces, where an unknown counts as wrong; ``unknown``: how many are; ``answered``: the
+    """Accuracy on pieces, where unknown counts as wrong. unknown: number of unknowns. answered:
     accuracy of the others."""
 
     unknown: int
@@ -62,8 +62,8 @@ class PieceAccuracy(Accuracy):
 
 
 class Voter(TypedDict):
-    """How good the answers of the model or of a baseline are; ``others_unknown``: the share of
-    pieces of other classes that are unknown; ``sets``: windows within each named set."""
+    """Accuracy of the model or of a baseline. others_unknown: share of the pieces of other classes
+    that are unknown. sets: windows within each named set."""
 
     windows: Accuracy
     pieces: PieceAccuracy
@@ -72,11 +72,11 @@ class Voter(TypedDict):
 
 
 class Poll(TypedDict):
-    """What a vote found.
+    """The result of a vote.
 
-    voting: its ``VotingSpec``. windows, pieces: how many there are; trained_rows: series that are
-    left out. of_other_classes: pieces by classes that the model does not know. answers: a row per
-    piece, with the answer of each baseline under its name.
+    voting: its ``VotingSpec``. windows, pieces: their numbers; trained_rows: series that are left
+    out. of_other_classes: pieces by class, of classes that the model does not have. answers: a row
+    per piece, with the answer of each baseline under its name.
     """
 
     model: str
@@ -95,10 +95,10 @@ class Poll(TypedDict):
 
 @task(name="vote")
 def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root_url: str) -> str:
-    """Answer every piece by its windows' votes and return the path of what was found.
+    """Predict every piece by its windows' votes and return the path of the result.
 
     Rows that the model was trained on are left out. A piece is a group of the dataset, or a series
-    where it has none.
+    without a group.
     """
     root = open_root(root_url)
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
@@ -121,7 +121,7 @@ def check_channels(model: Model, dataset: Dataset) -> None:
 
 
 def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> Poll:
-    """In a worker: what the model and the baselines answer, window by window and by vote."""
+    """Predict with the model and the baselines, by window and by vote; runs in a worker."""
     root = open_root(root_url)
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
     classes = model.manifest["classes"]
@@ -161,10 +161,10 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> Pol
 
 
 def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> np.ndarray:
-    """Row numbers of what is not known to have trained the model.
+    """Return row numbers of the rows that, as far as known, did not train the model.
 
-    Where both are, or were chosen from, datasets of one name, rows with the id or the group of a
-    training row are left out.
+    If both datasets are, or were chosen from, datasets of one name, rows with the id or the group
+    of a training row are left out.
     """
     ref = model.manifest["dataset"]
     own = dataset if dataset.ref == ref else open_dataset(root, ref)
@@ -184,12 +184,12 @@ def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> 
 
 
 def _origin(dataset: Dataset) -> str:
-    """The name of the dataset that rows were chosen from, or its own."""
+    """Return the name of the dataset from which rows were chosen, or its own name."""
     return DatasetRef.parse(dataset.manifest["source"].get(CHOSEN_FROM, dataset.ref)).name
 
 
 def window_scores(root: Root, model: Model, windows: np.ndarray) -> dict[str, np.ndarray]:
-    """Log-scores ``(windows, classes)`` by the model and by each baseline of its training rows."""
+    """Return log-scores ``(windows, classes)`` by the model and by each baseline."""
     return {
         OURS: _own_scores(root, model, windows),
         **{
@@ -216,7 +216,7 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
 
 
 def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
-    """Log-probabilities with the model's offsets, where it has any."""
+    """Add the model's offsets, if it has any, to log-probabilities."""
     offsets = offsets_of(model)
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
@@ -228,7 +228,7 @@ def _baselines(root: Root, model: Model) -> dict[str, SymbolModel]:
 
 
 def _pieces(table: Any) -> tuple[list[str], np.ndarray]:
-    """Names of the pieces, and the piece of every row."""
+    """Return names of the pieces, and the piece of every row."""
     ids = table["series_id"].to_pylist()
     groups = table["group"].to_pylist() if "group" in table.column_names else [None] * len(ids)
     keys = [g if g is not None else i for g, i in zip(groups, ids, strict=True)]
@@ -237,7 +237,7 @@ def _pieces(table: Any) -> tuple[list[str], np.ndarray]:
 
 
 def _labels(table: Any, piece_of_row: np.ndarray, n: int, ref: str) -> list[str | None]:
-    """The label of each piece: that of those of its series that have one."""
+    """Return the label of each piece, from those of its series that have one."""
     labels: list[str | None] = [None] * n
     for piece, label in zip(piece_of_row, table["label"].to_pylist(), strict=True):
         if label is None:
@@ -261,8 +261,8 @@ def _others(labels: list[str | None], classes: list[str]) -> dict[str, int]:
 
 
 class _Truth(NamedTuple):
-    """Of pieces: class code, negative where it has none, and whether its label is of another class;
-    of windows: the piece of each."""
+    """The truth about pieces: class code, negative without one, and whether the label is of another
+    class; and the piece of each window."""
 
     known: np.ndarray
     strange: np.ndarray
@@ -275,7 +275,7 @@ def _summaries(
     of: _Truth,
     sets: dict[str, np.ndarray],
 ) -> dict[str, Voter]:
-    """By who answers: windows, pieces and named sets, of known classes; intervals over pieces."""
+    """Return accuracies by voter: windows, pieces, named sets; intervals are over pieces."""
     known, strange, owners = of
     rows, asked = known[owners] >= 0, known >= 0
     truth_of_rows, pieces = known[owners][rows], owners[rows]
@@ -297,7 +297,7 @@ def _summaries(
 
 
 def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray) -> dict[str, Lead]:
-    """The model's lead over each baseline in windows of known classes, its interval over pieces."""
+    """Return the model's lead over each baseline in windows; intervals are over pieces."""
     rows = known[owners] >= 0
     truth, pieces = known[owners][rows], owners[rows]
     right = {who: s[rows].argmax(axis=1) == truth for who, s in scores.items()}
