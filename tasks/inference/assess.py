@@ -1,4 +1,4 @@
-"""Task: tell how good or how sure the answers of a model's version are."""
+"""Task: assess the accuracy, or the expected accuracy, of a version's answers."""
 
 import json
 from typing import TypedDict
@@ -19,13 +19,13 @@ from seqclass.store.root import Root, open_root
 from tasks.inference.score import Answered, ScoringSpec
 
 SURENESS = ["confidence", "familiarity"]
-"""Columns of scores and of a version's answers to its test rows."""
+"""Columns of scores, and of a version's answers to its test rows."""
 UNTESTED = "the version keeps no answers to its test rows"
 
 
 class Quality(TypedDict):
-    """Scores of the labelled rows whose class the model has, ``log_loss`` in nats; how many are of
-    other classes; ``coverage``: the share that is not unknown."""
+    """Scores of the labelled rows whose class the model has, ``log_loss`` in nats, and the number
+    of rows of other classes; ``coverage``: the share that is not unknown."""
 
     accuracy: float
     macro_f1: float
@@ -52,23 +52,23 @@ Promise = TypedDict(
         "from": str,
     },
 )
-"""What to expect of answers without labels, see ``monitoring.estimate.Estimate``, and by what."""
+"""Expected accuracy of answers without labels, see ``monitoring.estimate.Estimate``."""
 
 
 class Assessment(TypedDict):
-    """How good answers are, None without labels, and how good they are expected to be."""
+    """Scores of answers, None without labels, and their expected accuracy."""
 
     metrics: Quality | None
     estimate: Promise
 
 
 class Assessed(Answered, Assessment):
-    """What was answered, and how good that is."""
+    """Answers and their assessment."""
 
 
 @task(name="assess")
 def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> Assessment:
-    """Scores on the rows whose labels are known, None without any; and an estimate for all."""
+    """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
     root, labels = open_root(root_url), spec.labels
     model = open_model(root, model_ref)
     classes = model.manifest["classes"]
@@ -100,7 +100,7 @@ def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) 
 def _estimate(
     model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
 ) -> Promise:
-    """What to expect of the answers, by the version's test rows."""
+    """Estimate the accuracy of the answers from the version's test rows."""
     right, found = (
         np.empty(0, bool),
         Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
@@ -133,9 +133,9 @@ def quality(
     known: np.ndarray,
     answered: np.ndarray,
 ) -> Quality | None:
-    """Scores of labelled rows; those of classes the model does not have count apart.
+    """Score labelled rows; those of classes that the model does not have are counted separately.
 
-    truth: class codes ``(n,)``, -1 where another class is meant. known, answered: masks ``(n,)``.
+    truth: class codes ``(n,)``, -1 for another class. known, answered: masks ``(n,)``.
     """
     from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
         label_scores,
@@ -177,7 +177,7 @@ def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
 
 
 def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits) -> pa.Array:
-    """The label of each id in a file of labels, null where it has none."""
+    """Return the label of each id from a file of labels, null if it has none."""
     table = read_labels(path, limits)
     places = pc.index_in(ids, table["series_id"].combine_chunks())
     return table["label"].combine_chunks().take(places.combine_chunks())

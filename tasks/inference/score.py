@@ -1,4 +1,4 @@
-"""Tasks: choose a model's version, and score what it has not scored yet."""
+"""Tasks: choose a model's version, and score the rows that it has not scored yet."""
 
 import hashlib
 import json
@@ -34,18 +34,18 @@ from tasks.compute.workers import workers
 
 @task(name="resolve model")
 def resolve_model(model: str, root_url: str) -> str:
-    """The one version that a run scores with, whatever becomes of the champion meanwhile."""
+    """Return the version that a run scores with, even if the champion changes meanwhile."""
     return open_model(open_root(root_url), model).ref
 
 
 @dataclass(frozen=True)
 class ScoringSpec:
-    """What to do with the answers, and what is known of the series.
+    """Settings for scoring.
 
     out: file for the answers, by its ending Parquet, CSV or JSON lines. labels: a Parquet or CSV
-    file with ``series_id`` and ``label``, which counts instead of labels that came with the rows.
-    columns: what is said of a file, over what was said when the model's dataset was imported.
-    limits: what a file may hold.
+    file with ``series_id`` and ``label``, which overrides labels in the rows. columns: options for
+    reading a file, which override those of the import of the model's dataset. limits: bounds on
+    what a file may hold.
     """
 
     out: str | None = None
@@ -55,8 +55,8 @@ class ScoringSpec:
 
 
 class Answered(TypedDict):
-    """How many rows a version has answered, ``unknown`` and ``scored`` just now among them; their
-    tables, and where all answers lie."""
+    """Number of rows a version has answered, with ``unknown`` ones and those ``scored`` in this
+    run; their tables, and the path of all answers."""
 
     model: str
     rows: int
@@ -77,7 +77,7 @@ def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> Answ
 
 
 def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None = None) -> Answered:
-    """Answer what the version has not answered yet; where all answers lie, and how many."""
+    """Score what the version has not scored yet; returns the path of all answers, and counts."""
     model, spec = open_model(root, model_ref), spec or ScoringSpec()
     out, limits = spec.out, spec.limits
     if out:
@@ -106,7 +106,7 @@ def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None =
 
 
 def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
-    """Refuse to write the answers over what they are made from."""
+    """Refuse to write the answers over their inputs."""
     if out is None or not os.path.exists(out):
         return
     inputs = [path for path in (*paths, labels) if path and os.path.exists(path)]
@@ -115,7 +115,7 @@ def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None
 
 
 def _place(tables: list[str]) -> str:
-    """The file of scores, or the folder above the files of several partitions."""
+    """Return the file of scores, or the folder above the files of several partitions."""
     return tables[0] if len(tables) == 1 else tables[0].rsplit("/", 2)[0]
 
 
@@ -126,7 +126,7 @@ def score_partition(
     names: ColumnNames,
     limits: Limits,
 ) -> int:
-    """Answer a partition in worker processes and seal the answers; returns its rows."""
+    """Score a partition in worker processes and seal the answers; returns its number of rows."""
     root = scores.root
     with staging(root, f"scores-{scores.model}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
@@ -149,14 +149,14 @@ def score_partition(
 
 
 def _parts(root: Root, whole: RowGroups) -> list[RowGroups]:
-    """A part for each row group of a file."""
+    """Return a part for each row group of a file."""
     with opened(root, whole) as file:
         n_groups = pq.ParquetFile(file).num_row_groups
     return [replace(whole, groups=(group,)) for group in range(n_groups)]
 
 
 def as_meant(partition: Partition, names: ColumnNames) -> Partition:
-    """The partition, known by how its file is meant as well where anything was said of it."""
+    """Add the reading options to the partition's digest, if there are any."""
     if partition.is_stored or not names.to_record():
         return partition
     said = f"{partition.digest} {json.dumps(names.to_record(), sort_keys=True)}"
@@ -167,7 +167,7 @@ def as_meant(partition: Partition, names: ColumnNames) -> Partition:
 def _as_wide_parquet(
     path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits
 ) -> str:
-    """The path itself where its rows are series; else a copy in which they are."""
+    """Return the path itself if its rows are series; else that of a converted copy."""
     if path.lower().endswith(".parquet"):
         try:
             schema = pq.read_schema(path)
