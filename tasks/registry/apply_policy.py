@@ -15,7 +15,7 @@ from tasks.data.split_rows import spec_of
 
 @task(name="apply policy")
 def apply_policy(name: str, given: RetrainSpec | None, root_url: str) -> RetrainSpec:
-    """How to retrain a model: as was given to this run, within the model's policy."""
+    """Return the spec of a retraining: that of this run, within the model's policy."""
     root = open_root(root_url)
     policy = policy_of(root, name)
     if policy is not None:
@@ -28,12 +28,12 @@ def apply_policy(name: str, given: RetrainSpec | None, root_url: str) -> Retrain
 
 @task(name="apply policy to training")
 def apply_training_policy(name: str, given: TrainingSpec | None, root_url: str) -> TrainingSpec:
-    """How to train a version: as was given to this run, within the model's policy."""
+    """Return the spec of a training: that of this run, within the model's policy."""
     return training_within(open_root(root_url), name, given or TrainingSpec())
 
 
 def training_within(root: Root, name: str, given: TrainingSpec | None) -> TrainingSpec:
-    """How to train a version: as given, else as the champion was; judged as the policy says."""
+    """Return the given training spec, or the champion's, with the limits of the policy."""
     policy = policy_of(root, name)
     if given is not None and policy is None:
         return given

@@ -1,4 +1,4 @@
-"""Tasks: a person's answer about a version that awaits approval, and what nobody answered."""
+"""Tasks: a person's answer to a question for approval, and questions without an answer in time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from tasks.registry.promote import Move, decide_version, moved_to
 
 @dataclass(frozen=True)
 class Answer:
-    """What a person says to a question, why, and who it is."""
+    """A person's answer, the reason, and the person."""
 
     approve: bool
     reason: str
@@ -51,8 +51,8 @@ def answer(ref: str, said: Answer, root_url: str) -> Move:
 def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = None) -> Move:
     """Carry out a person's answer, with an entry in the audit.
 
-    ValueError where the version awaits no approval, or its time is over. What the policy of now
-    refuses is not approved, and the question stays open.
+    ValueError if the version awaits no approval, or its time is over. If the present policy refuses
+    the version, it is not approved, and the question stays open.
     """
     wanted = ModelRef.parse(ref)
     name = check_model(root, wanted.name)
@@ -92,8 +92,7 @@ def _question_about(root: Root, wanted: ModelRef, now: datetime) -> Question:
 
 @task(name="decline unanswered")
 def decline_unanswered(root_url: str) -> list[Move]:
-    """Decline versions that nobody has answered about in time; one damaged model keeps no other
-    from it."""
+    """Decline versions whose time for approval is over; a damaged model is skipped."""
     root, declined = open_root(root_url), list[Move]()
     for name in root.names("models"):
         try:
@@ -106,7 +105,7 @@ def decline_unanswered(root_url: str) -> list[Move]:
 
 
 def decline_if_over(root: Root, name: str, now: datetime | None = None) -> Move | None:
-    """Decline the version that waits too long for an answer; None where none does."""
+    """Decline the version that has waited too long for an answer; None if there is none."""
     if open_question(root, name) is None:
         return None
     with locked(root, "models", name):
@@ -122,5 +121,5 @@ def decline_if_over(root: Root, name: str, now: datetime | None = None) -> Move 
 
 
 def unanswered(question: Question) -> str:
-    """Why a version is declined that nobody has answered about."""
+    """Return the reason for declining a version that nobody has answered about."""
     return f"declined: nobody answered until {question.until:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""Tasks: what a person decides: a champion, the way back to the one before, a policy, what goes."""
+"""Tasks for a person's decisions: promote, roll back, set a policy, prune."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,10 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Person:
-    """Who decides through a form of Prefect's, and why; ValueError where the audit can't say so."""
+    """The person who decides through a form in Prefect, and the reason; both are checked.
+
+    ValueError if the audit can't hold them.
+    """
 
     name: str
     reason: str
@@ -39,7 +42,7 @@ class Person:
 
     @property
     def actor(self) -> str:
-        """How the audit names them: with the account that the run has."""
+        """The name for the audit, with the account that executes the run."""
         return f"{self.name.strip()} (by the form in Prefect, run by {actor()})"
 
     @contextmanager
@@ -49,7 +52,7 @@ class Person:
 
 
 class Pruned(TypedDict):
-    """References of what went, or would go, and of the pages to draw again."""
+    """References of the items that were or would be removed, and of the pages to draw again."""
 
     removed: list[str]
     goes: list[str]
@@ -58,7 +61,7 @@ class Pruned(TypedDict):
 
 @task(name="promote by hand")
 def promote_by_hand(ref: str, person: Person, force: bool, root_url: str) -> Move:
-    """Make a version the champion if the gate lets it, or by ``force``."""
+    """Make a version the champion if the gate passes it, or by ``force``."""
     with person.acting():
         move = promote_version(open_root(root_url), ref, person.reason, force)
     if move["refused"]:
@@ -92,7 +95,7 @@ def set_policy_by_hand(
 
 @task(name="prune")
 def prune(spec: PruneSpec, remove: bool, person: Person, root_url: str) -> Pruned:
-    """Say what nothing needs any more, and remove it where that is wanted."""
+    """Find what nothing needs any more, and remove it if ``remove`` is set."""
     root, now = open_root(root_url), datetime.now(UTC)
     going = [item.ref for item in plan_pruning(root, spec, now) if not item.why]
     removed = list[str]()

@@ -1,4 +1,4 @@
-"""Moving a champion: by the task, to a better version; by hand, to any, or back."""
+"""Moves of the champion: by the task to a better version; by hand to any, or back."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -37,8 +37,8 @@ from tasks.evaluation.evaluate import read_evaluated
 
 
 class Promotion(TypedDict):
-    """Whether a version became champion, why, and what a gate had against it; ``awaits_approval``:
-    whether a person has to answer first."""
+    """Whether a version became champion, why, and a gate's refusal; ``awaits_approval``: whether a
+    person has to answer first."""
 
     promoted: bool
     decision: str
@@ -56,12 +56,12 @@ Move = TypedDict(
         "refused": NotRequired[str | None],
     },
 )
-"""How a champion was moved by hand, or what a gate has against it."""
+"""The result of a move by hand, or a gate's refusal."""
 
 
 @task(name="promote")
 def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
-    """Move the champion if ``decide`` says so, or ask a person; say what was decided.
+    """Promote a version if ``decide`` says so, or ask a person; returns the decision.
 
     The stored comparison counts only if the champion is still the one it was made with.
     """
@@ -97,7 +97,7 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> Mapping[str, Any]:
 
 
 def _is_idle(decision: Decision) -> bool:
-    """Whether a training on the champion's own rows has merely not made it better."""
+    """Check whether the version was only trained on the champion's rows and is not better."""
     return isinstance(decision, Refuse) and decision.gains_nothing
 
 
@@ -106,18 +106,18 @@ def _refusal(decision: Decision) -> str | None:
 
 
 def policy_rules(root: Root, name: str) -> Rules | None:
-    """What the policy of a model judges by; None where it has none."""
+    """Return the rules of a model's policy; None without one."""
     return rules_under(policy_of(root, name))
 
 
 def decide_version(model: Model, champion: str | None) -> Decision:
-    """Judge a registered version by what stands in it, under the policy that there is now."""
+    """Judge a registered version by its stored evidence, under the present policy."""
     stored = model.read_json(COMPARISON) if model.has(COMPARISON) else {}
     return decide_stored(stored, champion, policy_rules(model.root, model.name))
 
 
 def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | None:
-    """The question about this version, which is asked anew only where it is not open."""
+    """Return the question about this version; it is asked again only if it is not open."""
     root, name = model.root, model.name
     question = open_question(root, name)
     if question is not None and question.version == model.version:
@@ -132,7 +132,7 @@ def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | 
 def promote_version(
     root: Root, ref: str, reason: str, force: bool = False, now: datetime | None = None
 ) -> Move:
-    """Make a version the champion if ``decide`` lets it, or by ``force``, as the audit then says.
+    """Make a version the champion if ``decide`` allows it, or by ``force``, as the audit then says.
 
     now: a simulated time.
     """
@@ -152,7 +152,7 @@ def promote_version(
 
 
 def _against(model: Model, champion: str | None, force: bool) -> tuple[str | None, list[str]]:
-    """Why a version can't be promoted by hand, if it can't; and what ``force`` overrules."""
+    """Return why a version can't be promoted by hand, or None; and what ``force`` overrules."""
     decision = decide_version(model, champion)
     if isinstance(decision, Promote):
         return None, []
@@ -166,8 +166,10 @@ def _against(model: Model, champion: str | None, force: bool) -> tuple[str | Non
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) -> Move:
-    """Make the champion before this one the champion again; a rollback that was cut short is
-    ended, and is not followed by another. now: a simulated time."""
+    """Make the champion before this one the champion again.
+
+    If an earlier rollback was interrupted, it is completed instead. now: a simulated time.
+    """
     name = check_rollback(root, ref)
     with locked(root, "models", name):
         cut_short = finish_move(root, name)
@@ -187,5 +189,5 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
 
 
 def moved_to(name: str, before: str | None, now: str) -> Move:
-    """A move of the champion to this version."""
+    """Return the record of a move of the champion to this version."""
     return {"model": str(ModelRef(name, now)), "from": before, "to": now, "moved": True}

@@ -13,7 +13,7 @@ from seqclass.store.root import open_root
 
 
 def artifact_key(name: str) -> str:
-    """A name as Prefect wants keys: lower-case letters, digits and dashes."""
+    """Return a name as a Prefect key: lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
 
 

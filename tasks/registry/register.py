@@ -17,10 +17,10 @@ from tasks.evaluation.evaluate import Evaluated
 
 @task(name="register")
 def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
-    """Seal a candidate as ``models/<name>@vN``, without the seeds that are not registered; returns
-    its reference.
+    """Seal a candidate as ``models/<name>@vN``, without the unregistered seeds; returns its
+    reference.
 
-    Its report is there at once, for those who have to approve of it.
+    Its report is written at once, for people who have to approve it.
     """
     root, metrics = candidate.root, evaluated.metrics
     dataset, scores = open_dataset(root, candidate.dataset), metrics["metrics"]

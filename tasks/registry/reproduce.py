@@ -1,4 +1,4 @@
-"""Task: train a registered model again from its manifest and say whether it is the same."""
+"""Task: train a registered model again from its manifest and compare the result."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,14 +30,14 @@ from tasks.training.train import assemble, train_seeds
 
 IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
 TOLERANCE = 0.01
-"""Largest difference of a probability or a score that another machine may make."""
+"""Largest difference of a probability or a score that is accepted on another machine."""
 
 
 class Reproduction(TypedDict):
-    """Whether a training gave the same again.
+    """The result of a repeated training.
 
     verdict: identical; equivalent: within ``TOLERANCE`` under another fingerprint; different.
-    changed_fingerprint: parts that are not as they were, of a model that could be trained again.
+    changed_fingerprint: parts that have changed, of a model that could be trained again.
     """
 
     model: str
@@ -48,7 +48,7 @@ class Reproduction(TypedDict):
 
 @task(name="reproduce")
 def reproduce(model_ref: str, root_url: str) -> Reproduction:
-    """Train what was registered again and compare weights, predictions and scores."""
+    """Train a registered model again and compare weights, predictions and scores."""
     root = open_root(root_url)
     with staging(root, "reproduction") as workspace:
         found = _compare(root, model_ref, workspace)
@@ -75,7 +75,7 @@ def _compare(root: Root, model_ref: str, workspace: str) -> Reproduction:
 
 
 def _check_stored(model: Model) -> None:
-    """The model's files are as sealed, and its weights are those that its seed ended with."""
+    """Check that the model's files are as sealed, and its weights are the trained ones."""
     for item in verify_tree(model.root, model.ref)["bad"]:
         raise DamagedError(item["problem"])
     job = stored_weights_digest, model.root.url, model.path("model.keras")
@@ -96,7 +96,7 @@ def _seeds(model: Model) -> list[SeedRecord]:
 
 
 def _dataset_of(model: Model) -> Dataset:
-    """The dataset by its digest; where it is gone and was generated, it is generated again."""
+    """Return the dataset by its digest; if it is missing and was generated, generate it again."""
     ref, source = model.manifest["dataset"], model.manifest["dataset_source"]
     wanted = DatasetRef.parse(ref)
     if not model.root.exists(*wanted.parts) and is_generated(source):
@@ -110,7 +110,7 @@ def _dataset_of(model: Model) -> Dataset:
 
 
 def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tuple[str, bool]]:
-    """What differs, in order, and whether it is within the tolerance."""
+    """Yield the differences in order, and whether each is within the tolerance."""
     root, seed = model.root, model.manifest["registered_seed"]
     spec, chosen = spec_of(model), split_of(model)
     earlier = {s["seed"]: s for s in _seeds(model)}
@@ -144,7 +144,7 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
 
 
 def _changed_fingerprint(model: Model) -> list[str]:
-    """Parts of the fingerprint that are not as they were: only these excuse small differences."""
+    """Return changed parts of the fingerprint; only these excuse small differences."""
     now = {**software_versions(), **machine_fingerprint(), **numerics()}
     then = {**model.manifest["software"], **model.manifest["machine"], **model.manifest["numerics"]}
     return sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
