@@ -1,9 +1,9 @@
-"""Events that other flows and people may wait for.
+"""Events for other flows and people.
 
 ``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.failed``,
 ``seqclass.model.rolled-back``, ``seqclass.approval.needed``, ``seqclass.decision.overdue``,
 ``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
-``seqclass.model.<name>``, with what was decided and why in the payload.
+``seqclass.model.<name>``, with the decision and its reasons in the payload.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ EVENTS = {
 
 
 def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
-    """model: a reference, whose name is the resource."""
+    """Emit an event about a model. model: a reference, whose name is the resource."""
     name = ModelRef.parse(model).name
     resource = {"prefect.resource.id": f"seqclass.model.{name}", "prefect.resource.name": model}
     emit_event(event, resource, payload=payload)
@@ -42,7 +42,7 @@ def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
 
 @task(name="ask for approval")
 def announce_question(model_ref: str, root_url: str) -> None:
-    """Emit ``seqclass.approval.needed`` where a person is asked about this version."""
+    """Emit ``seqclass.approval.needed`` if a person is asked about this version."""
     root, name = open_root(root_url), ModelRef.parse(model_ref).name
     question = open_question(root, name)
     if question is not None and question.version == ModelRef.parse(model_ref).version:
@@ -52,7 +52,7 @@ def announce_question(model_ref: str, root_url: str) -> None:
 
 @task(name="announce answer")
 def announce_answer(move: Move, reason: str, root_url: str) -> None:
-    """Emit the event of a question that a person has answered, or that nobody has in time."""
+    """Emit the event of a question that was answered, or that ended without an answer."""
     name = ModelRef.parse(move["model"]).name
     owner = owner_of(open_root(root_url), name)
     event = EVENTS["promoted" if move["moved"] else "refused"]
@@ -61,13 +61,13 @@ def announce_answer(move: Move, reason: str, root_url: str) -> None:
 
 @task(name="announce decision")
 def announce_by_hand(event: str, move: Move, reason: str) -> None:
-    """Emit the event of what a person has moved."""
+    """Emit the event of a person's move of the champion."""
     if move["moved"]:
         announce_move(event, move["model"], {**move, "reason": reason})
 
 
 def owner_of(root: Root, name: str) -> str:
-    """Whom the policy of a model names; nobody: an empty text."""
+    """Return the owner by a model's policy; an empty text without one."""
     policy = policy_of(root, name)
     return policy.owner if policy else ""
 

@@ -1,4 +1,4 @@
-"""Task: count the tries at a retraining."""
+"""Task: count the tries of a retraining."""
 
 from prefect import get_run_logger, task
 
@@ -9,8 +9,10 @@ from tasks.retraining.detection import NO_WORD, NewData, RetrainRun, attempt_at
 
 @task(name="begin try")
 def begin_try(new_data: NewData, turn: RetrainRun) -> int:
-    """Note that another try begins, and return its number; ChildProcessError where none is left,
-    since the last one was killed."""
+    """Record that another try begins, and return its number.
+
+    ChildProcessError if none is left, since the last one was killed.
+    """
     root, spec = open_root(turn.root_url), turn.spec
     last = None if spec.again else attempt_at(root, new_data)
     if last is not None and last.tries >= spec.tries:

@@ -1,4 +1,4 @@
-"""Tasks: the rows that a challenger learns from, and whether it may take the champion's place."""
+"""Tasks: choose the rows that a challenger learns from, and evaluate the challenger."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -32,7 +32,7 @@ from tasks.retraining.inspect_rows import DataReport
 
 @task(name="choose rows")
 def choose_rows(new_data: NewData, spec: RetrainSpec, root_url: str) -> str:
-    """The dataset to train on: the latest, or what is left of it without doubted and old rows."""
+    """Return the dataset to train on: the latest, or its rows without doubted and old ones."""
     root = open_root(root_url)
     latest = open_checked(root, new_data.latest)
     chosen = choose(latest, new_data.doubted, spec)
@@ -41,7 +41,7 @@ def choose_rows(new_data: NewData, spec: RetrainSpec, root_url: str) -> str:
 
 
 def choose(latest: Dataset, doubted: Collection[str], spec: RetrainSpec) -> Dataset:
-    """The dataset itself where all of its rows are wanted, else a new one that names it."""
+    """Return the dataset itself if all of its rows are wanted, else a new one that names it."""
     table = latest.labels()
     rows = [r for r, i in enumerate(table["series_id"].to_pylist()) if i not in doubted]
     kept = np.array(rows, dtype=np.int64)
@@ -61,7 +61,7 @@ def choose(latest: Dataset, doubted: Collection[str], spec: RetrainSpec) -> Data
 
 
 def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
-    """Order from the oldest to the newest; without a time, rows that were added last are newest."""
+    """Return rows from the oldest to the newest; without times, later rows are newer."""
     if "time" not in table.column_names:
         return np.arange(len(rows))
     return np.argsort(times_of(table)[rows], kind="stable")
@@ -76,7 +76,7 @@ def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
 
 
 def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> TrainingSpec:
-    """How the challenger is trained: as the spec says, else as the champion was."""
+    """Return the challenger's training spec: the given one, or the champion's."""
     champion = open_model(open_root(root_url), champion_ref)
     training = training_within(champion.root, champion.name, spec.training)
     warm = champion.ref if spec.start == "warm" else None
@@ -93,7 +93,7 @@ def evaluate_challenger(
 ) -> Verdict:
     """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
 
-    Rows whose labels are doubted have no say: only the old ones have then.
+    Rows with doubted labels are ignored: then only the old rows count.
     """
     root = candidate.root
     champion, latest = open_model(root, new_data.champion), open_checked(root, new_data.latest)

@@ -1,4 +1,4 @@
-"""Task: what becomes of a retraining: the champion moves or stays, and a record says why."""
+"""Task: decide a retraining: the champion moves or stays, and a record says why."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,12 +33,15 @@ from tasks.retraining.inspect_rows import Compared, DataReport, rows_of
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
 AWAITS = "awaits approval"
 DECISIONS = {"promote": PROMOTED, REFUSE: REFUSED, ASK: AWAITS}
-"""What a retraining calls the entries that it leaves in the audit."""
+"""Decisions of a retraining, by the entries that they leave in the audit."""
 
 
 class Outcome(TypedDict, total=False):
-    """What was decided about a model, and why. settled: whether its rows count as seen; audit:
-    what the champion's audit will say; folder: where the record lies."""
+    """The decision about a model, and its reasons.
+
+    settled: whether its rows count as seen; audit: the entry for the champion's audit; folder: path
+    of the record.
+    """
 
     model: str
     decision: str
@@ -57,7 +60,7 @@ class Outcome(TypedDict, total=False):
 
 
 class Challenge(NamedTuple):
-    """A registered challenger and what its comparison with the champion said."""
+    """A registered challenger and the result of its comparison with the champion."""
 
     challenger: str
     verdict: Verdict
@@ -71,10 +74,9 @@ def apply_decision(
     workspace: str,
     turn: RetrainRun,
 ) -> Outcome:
-    """Promote or refuse the challenger, if there is one, or ask a person about it, and seal the
-    record of the retraining.
+    """Promote or refuse the challenger, or ask a person, and seal the record of the retraining.
 
-    The record is sealed first: it is the decision, and what follows from it can be repeated.
+    The record is sealed first: it is the decision, and its consequences can be repeated.
     """
     root, outcome = open_root(turn.root_url), _look(new_data, seen)
     name = turn.model
@@ -102,7 +104,7 @@ def apply_decision(
 
 @task(name="end what was cut short")
 def resume_interrupted(name: str, root_url: str) -> list[Outcome]:
-    """Carry out decisions of retrainings that were killed right after they had sealed them."""
+    """Carry out decisions of retrainings that were killed right after sealing them."""
     root = open_root(root_url)
     with locked(root, "models", name):
         found = replay_pending(root, name)
@@ -114,7 +116,7 @@ def resume_interrupted(name: str, root_url: str) -> list[Outcome]:
 
 @task(name="note failure")
 def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | None:
-    """Keep what a try failed with; after the last one, seal that as the decision and return it."""
+    """Keep the error of a try; after the last try, seal it as the decision and return it."""
     root, name = open_root(turn.root_url), turn.model
     attempt = attempt_at(root, new_data)
     check_lease(root, turn.claim)
@@ -138,13 +140,13 @@ def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | N
 
 
 def _waited_s(root: Root, new_data: NewData) -> float:
-    """Seconds from the commit of the newest rows to now."""
+    """Return seconds from the commit of the newest rows to now."""
     created = open_dataset(root, new_data.latest).manifest["created"]
     return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 1)
 
 
 def _look(new_data: NewData, seen: DataReport) -> Outcome:
-    """The outcome where no challenger was trained."""
+    """Return the outcome without a challenger."""
     return {
         "decision": NOTHING_NEW,
         "reasons": [*([seen["resting"]] if seen["resting"] else []), *seen["words"]],
@@ -161,7 +163,7 @@ def _look(new_data: NewData, seen: DataReport) -> Outcome:
 
 
 def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
-    """What the audit will say: ``decide`` beside the champion, under the policy, of this moment."""
+    """Return the entry for the audit: ``decide`` with the present champion and policy."""
     model, verdict = open_model(root, challenge.challenger), challenge.verdict
     current, number = champion_of(root, model.name), next_number(root, model.name)
     decision = decide_stored(verdict, current, policy_rules(root, model.name))
@@ -192,7 +194,7 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
 
 
 def _doubt(root: Root, new_data: NewData, workspace: str) -> None:
-    """Keep the new labelled rows, which later retrainings leave out while their labels stay."""
+    """Store the new labelled rows; later retrainings leave them out while their labels stay."""
     latest = open_dataset(root, new_data.latest)
     rows, table = rows_of(latest, new_data.fresh), latest.labels()
     ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()

@@ -1,4 +1,4 @@
-"""Task: what has come since a model's champion was trained, and whether to look at it now."""
+"""Task: detect rows that came since the champion was trained, and whether to use them now."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,9 +28,11 @@ from tasks.evaluation.compare import pairs_of
 
 @dataclass(frozen=True)
 class NewData:
-    """What waits for a champion: the datasets that it knows, that was looked at last, and that is
-    newest; ids of its ``fresh`` rows, which neither of the others has, or not with this label, and
-    of those whose label is ``doubted``; and in ``waiting`` why nothing is to be done."""
+    """New data of a champion: the datasets that trained it, that was checked last, and the newest.
+
+    It holds ids of the ``fresh`` rows, which neither of the others has with this label, and of
+    those whose label is ``doubted``; and in ``waiting`` the reason to do nothing.
+    """
 
     champion: str
     known: str
@@ -51,8 +53,8 @@ class NewData:
 
 @dataclass(frozen=True)
 class RetrainRun:
-    """One retraining of a model: how, under which lease, and when it began; ``simulated``: the
-    time of its acts, where that is not the present."""
+    """One retraining of a model: its spec, lease and start; ``simulated``: the time of its acts, if
+    that is not the present."""
 
     model: str
     spec: RetrainSpec
@@ -67,7 +69,7 @@ NO_WORD = "its process was ended without a word"
 
 @task(name="detect new data")
 def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) -> NewData:
-    """What has come for a model, and why it need not be looked at now, if it need not."""
+    """Return the new data of a model, with the reason if it need not be used now."""
     bad = Damages()
     new_data = find_new_data(open_root(root_url), name, spec, now, bad)
     for item in bad:
@@ -78,7 +80,7 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
 
 
 def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Damages) -> NewData:
-    """What the task returns. An attempt at rows that wait for nothing any more is over."""
+    """Find the new data of a model; an attempt at rows that wait no more is ended."""
     new_data, latest = _standing(root, name)
     waiting = _nothing_new(new_data)
     if waiting is None or spec.trust_labels:
@@ -104,8 +106,11 @@ Found = TypeVar("Found")
 def look_at_undecided(
     root: Root, look: Callable[[str, Dataset], Found | None]
 ) -> tuple[dict[str, Found], list[str]]:
-    """What is found at the models whose newest rows wait for a decision, and the names of those
-    that can't be looked at; ``look`` gets a name and the rows, and returns None for nothing."""
+    """Apply ``look`` to each model whose newest rows wait for a decision.
+
+    ``look`` gets a name and the rows, and returns None for nothing. Returns the results by name,
+    and the names of models that can't be read.
+    """
     found, damaged = dict[str, Found](), list[str]()
     for name in root.names("models"):
         try:
@@ -120,9 +125,9 @@ def look_at_undecided(
 
 
 def undecided(root: Root, name: str) -> Dataset | None:
-    """The newest rows, where champion and last look don't know them; a handful of files say so.
+    """Return the newest rows, if neither the champion nor the last check knows them, else None.
 
-    None, too, of a model without a champion.
+    It reads only a handful of files. None also for a model without a champion.
     """
     if champion_of(root, name) is None:
         return None
@@ -134,7 +139,7 @@ def undecided(root: Root, name: str) -> Dataset | None:
 
 
 def _standing(root: Root, name: str) -> tuple[NewData, Dataset]:
-    """The champion, with the rows that it knows, that were judged last, and that are newest."""
+    """Return the champion with the rows that trained it, were judged last, and are newest."""
     champion = open_model(root, name)
     known = known_dataset(champion.manifest)
     latest = open_dataset(root, DatasetRef.parse(known).name)
@@ -144,7 +149,7 @@ def _standing(root: Root, name: str) -> tuple[NewData, Dataset]:
 
 
 def attempt_at(root: Root, new_data: NewData) -> Attempt | None:
-    """The attempt at these rows to beat this champion."""
+    """Return the attempt at these rows to beat this champion."""
     attempt = read_attempt(root, new_data.name)
     same = attempt and (attempt.champion, attempt.dataset) == (new_data.champion, new_data.latest)
     return attempt if same else None
@@ -175,8 +180,10 @@ def _before_next_try(root: Root, new_data: NewData, spec: RetrainSpec, now: date
 def _with_ids(
     root: Root, new_data: NewData, latest: Dataset, suspects: set[Pair], spec: RetrainSpec
 ) -> NewData:
-    """The same with ids. Doubted labels are not fresh, unless they are trusted now: then all are
-    fresh, and none is doubted."""
+    """Add the ids. Rows with doubted labels are not fresh.
+
+    If labels are trusted now, all of them are fresh, and none is doubted.
+    """
     pairs, known = pairs_of(latest), {new_data.known, new_data.judged}
     new = pairs.difference(*(pairs_of(open_dataset(root, ref)) for ref in known))
     doubted = pairs & suspects

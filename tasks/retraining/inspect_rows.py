@@ -1,4 +1,4 @@
-"""Task: the champion's quality on new labelled rows, and how far new rows have drifted."""
+"""Task: measure the champion's quality on new labelled rows, and the drift of new rows."""
 
 import json
 from collections import Counter
@@ -38,15 +38,15 @@ DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
 
 
 class Compared(TypedDict):
-    """What has drifted, and how many comparisons there were."""
+    """The numbers that have drifted, and how many comparisons there were."""
 
     drifted: list[str]
     compared: int
 
 
 class DataReport(TypedDict):
-    """What new rows look like. changed: whether quality or rows have; resting: why no challenger
-    is worth a training; words: what was found."""
+    """A report on new rows. changed: whether quality or rows changed; resting: why no challenger is
+    worth a training; words: the findings."""
 
     rows: NotRequired[int]
     labelled: NotRequired[int]
@@ -59,7 +59,7 @@ class DataReport(TypedDict):
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of rows: labels (None where unknown), answers, confidence, known or not."""
+    """A model's predictions: labels (None if unknown), answers, confidence, known or not."""
 
     labels: list[str | None]
     answers: list[str]
@@ -76,10 +76,10 @@ class Series(NamedTuple):
 
 @task(name="inspect new rows")
 def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url: str) -> DataReport:
-    """Quality first, then drift; a table, a picture and words are stored in the workspace.
+    """Measure quality, then drift; a table, a picture and words are stored in the workspace.
 
-    ``changed`` says whether either has moved, ``words`` what was found, and ``resting`` why no
-    challenger is worth a training, if none is.
+    ``changed`` says whether either has changed, ``words`` holds the findings, and ``resting`` says
+    why no challenger is worth a training, if none is.
     """
     root = open_root(root_url)
     root.fs.makedirs(workspace, exist_ok=True)
@@ -114,7 +114,7 @@ def _resting(now: Predictions, changed: bool, spec: RetrainSpec) -> str | None:
 
 
 def rows_of(dataset: Dataset, names: Collection[str]) -> np.ndarray:
-    """Numbers, ascending, of the rows with these ids."""
+    """Return row numbers, ascending, of these ids."""
     ids = dataset.labels()["series_id"].to_pylist()
     return np.array([row for row, name in enumerate(ids) if name in names], dtype=np.int64)
 
@@ -126,7 +126,7 @@ def _some(rows: np.ndarray, most: int) -> np.ndarray:
 
 
 def held_out(model: Model) -> Predictions:
-    """What a model said of its own test rows."""
+    """Return a model's predictions for its own test rows."""
     with model.root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file)
     return Predictions(
@@ -150,7 +150,7 @@ def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Predictions:
 
 
 def _quality(before: Predictions, now: Predictions, spec: RetrainSpec) -> QualityChange | None:
-    """None where no new row has a label."""
+    """Return the change of quality; None if no new row has a label."""
     then, lately = _hits(before), _hits(now)
     if not then.rows or not lately.rows:
         return None
@@ -158,7 +158,7 @@ def _quality(before: Predictions, now: Predictions, spec: RetrainSpec) -> Qualit
 
 
 def _hits(said: Predictions) -> Hits:
-    """Of the rows that have a label."""
+    """Count the right answers among rows with a label."""
     pairs = zip(said.answers, said.labels, strict=True)
     right = [answer == label for answer, label in pairs if label]
     return Hits(sum(right), len(right))
@@ -167,8 +167,11 @@ def _hits(said: Predictions) -> Hits:
 def _drift(
     champion: Model, new: Series, before: Predictions, now: Predictions, spec: DriftSpec
 ) -> Drift:
-    """The champion's training rows against the new ones; what it says of held-out rows against
-    what it says of new ones, since it is surer of rows that it was trained on."""
+    """Compare the champion's training rows with the new ones.
+
+    Its predictions for held-out rows are compared with those for new ones, since it is more
+    confident on rows that it was trained on.
+    """
     if len(new.rows) < spec.least_rows:
         return judge_drift([], spec)
     own = open_dataset(champion.root, champion.manifest["dataset"])

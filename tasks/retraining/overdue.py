@@ -1,4 +1,4 @@
-"""Tasks: models whose rows wait for a retraining, and rows whose decision is overdue."""
+"""Tasks: find models whose rows wait for a retraining, and overdue decisions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from tasks.retraining.detection import find_new_data, look_at_undecided
 
 @dataclass(frozen=True)
 class Due:
-    """Models to retrain, in the order in which they go, and those that can't be looked at."""
+    """Models to retrain, in order, and those that can't be read."""
 
     names: list[str]
     damaged: list[str]
@@ -24,10 +24,10 @@ class Due:
 
 @task(name="find due models")
 def find_due(now: datetime, root_url: str) -> Due:
-    """Look at every model that has a champion, each under its policy.
+    """Check every model that has a champion, each under its policy.
 
-    Those of the highest priority go first, then those with the fewest rows, so that none waits
-    for larger ones alone. Where nothing is new, a handful of files are read of a model.
+    Those of the highest priority go first, then those with the fewest rows, so that none waits only
+    for larger ones. If nothing is new, only a handful of files are read for a model.
     """
     root = open_root(root_url)
     ranks, damaged = look_at_undecided(root, lambda name, latest: _rank(latest, name, now))
@@ -36,7 +36,7 @@ def find_due(now: datetime, root_url: str) -> Due:
 
 
 def _rank(latest: Dataset, name: str, now: datetime) -> tuple[int, int] | None:
-    """None where nothing is to be done."""
+    """Return the rank of a model in the queue; None if nothing is to be done."""
     policy = policy_of(latest.root, name) or ModelPolicy()
     new_data = find_new_data(latest.root, name, spec_under(policy, None), now, Damages())
     if new_data.waiting:
@@ -46,9 +46,9 @@ def _rank(latest: Dataset, name: str, now: datetime) -> tuple[int, int] | None:
 
 @task(name="tell of overdue decisions")
 def tell_overdue(now: datetime, root_url: str) -> list[str]:
-    """Emit ``seqclass.decision.overdue`` for each model that owes one by its policy.
+    """Emit ``seqclass.decision.overdue`` for each model whose policy makes a decision overdue.
 
-    Returns the names of the models that were told of.
+    Returns the names of these models.
     """
     root = open_root(root_url)
     told, _ = look_at_undecided(root, lambda name, latest: _tell(latest, name, now) or None)

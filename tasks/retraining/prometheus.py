@@ -1,4 +1,4 @@
-"""Task: the state of models and inboxes as Prometheus reads it, out of stored records."""
+"""Task: write the state of models and inboxes, from stored records, for Prometheus."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,21 +25,21 @@ REASON = ".reason.txt"
 
 @task(name="write metrics")
 def write_metrics(now: datetime, root_url: str) -> str:
-    """Write ``metrics.prom`` into the root, for node_exporter's textfile collector; its path."""
+    """Write ``metrics.prom`` into the root, for node_exporter; returns its path."""
     root = open_root(root_url)
     replace_file(root, root.join(METRICS), metrics_text(root, now))
     return root.join(METRICS)
 
 
 def metrics_text(root: Root, now: datetime) -> bytes:
-    """Everything that is measured, in Prometheus's text format."""
+    """Return all metrics in Prometheus's text format."""
     registry = CollectorRegistry()
     registry.register(_Stored([*_of_models(root, now), *_of_retrainings(root), *_of_inboxes(root)]))
     return generate_latest(registry)
 
 
 class _Stored:
-    """What a registry asks for metrics that were counted elsewhere."""
+    """A collector, for a Prometheus registry, of metrics that were counted elsewhere."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -68,7 +68,7 @@ def _of_models(root: Root, now: datetime) -> list[Metric]:
 
 
 def _trained_s(root: Root, name: str) -> float:
-    """Of the newest version; 0 where there is none."""
+    """Return the seconds of training of the newest version; 0 without one."""
     paths = [root.join("models", name, v, "stability.json") for v in model_versions(root, name)]
     if not paths or not root.fs.exists(paths[-1]):
         return 0.0
