@@ -1,4 +1,4 @@
-"""Tasks: train the candidates of an architecture search, and take one of them."""
+"""Tasks: train the candidates of an architecture search, and choose one of them."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -79,8 +79,8 @@ class SearchRow(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far a candidate came; ``state``: see ``training.halving.state_of``; ``folds``: how many
-    it was trained on, for ``seconds`` in all."""
+    """Progress of a candidate. state: see ``training.halving.state_of``; folds: number of folds it
+    was trained on, in ``seconds``."""
 
     candidate: str
     architecture: dict[str, float | str]
@@ -91,8 +91,8 @@ class Progress(TypedDict):
 
 
 class CandidateSummary(Progress):
-    """A candidate beside the default; of one that is not complete no mean ``log_loss`` (nats) is
-    known, and of the default no ``gain``."""
+    """A candidate beside the default. Incomplete ones have no mean ``log_loss`` (nats), and the
+    default has no ``gain``."""
 
     chosen: bool
     log_loss: float | None
@@ -101,8 +101,8 @@ class CandidateSummary(Progress):
 
 
 class SearchSummary(TypedDict):
-    """What was chosen, and why; ``not_reached``: candidates that no time was left for; ``spent``:
-    of the ``seconds`` that were given."""
+    """The choice and its reason. not_reached: candidates for which no time was left; spent: of the
+    ``seconds`` that were given."""
 
     chosen: dict[str, float | str]
     changed: bool
@@ -137,12 +137,12 @@ class _Search:
         return assign_folds(codes, rows.train_groups, spec.folds, seed)
 
     def without_fold(self, fold: int) -> Split:
-        """Training on all training rows but a fold's, which is tested on."""
+        """Return the split that trains on all training rows but a fold's, and tests on the fold."""
         rows, folds = self.split.train, self.folds
         return replace(self.split, train=rows[folds != fold], test=rows[folds == fold])
 
     def spec_of(self, candidate: int) -> TrainingSpec:
-        """How a candidate is trained: its network alone, since only that is compared."""
+        """Return a candidate's spec with its network as the only member to be compared."""
         return replace(self.spec.spec_of(candidate), members=(SEARCHED,))
 
     def run(self, job: Job) -> str:
@@ -176,7 +176,7 @@ class _Search:
 
 @task(name="search architectures")
 def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> int:
-    """Train every run that the budget allows and that is not there yet; each is stored at once.
+    """Train every missing run that the budget allows; each is stored at once.
 
     Returns how many were trained.
     """
@@ -257,7 +257,7 @@ def _write(
 
 
 def _summary(search: _Search, halved: Halving) -> tuple[SearchSummary, int]:
-    """What is told of a search, and the candidate that was chosen."""
+    """Return the summary of a search, and the chosen candidate."""
     candidates, folds = search.spec.candidates(), search.spec.folds
     losses = {
         number: _losses(search, number)
@@ -303,7 +303,7 @@ def _progress(search: _Search, halved: Halving, number: int) -> Progress:
 
 
 def _losses(search: _Search, number: int) -> np.ndarray:
-    """Log-loss of every training row by the candidate that was trained without its fold."""
+    """Return the log-loss of every training row by the candidate trained without its fold."""
     losses = np.empty(len(search.folds))
     for fold in range(search.spec.folds):
         losses[search.folds == fold] = search.record(Job(number, fold))["losses"]

@@ -1,4 +1,4 @@
-"""Tasks: train many seeds of several recipes on one dataset, and tell how they spread."""
+"""Tasks: train many seeds of several recipes on one dataset, and summarise how they spread."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +38,7 @@ SPREAD = ("mean", "sd", "min", "max")
 
 
 class Recipe(TypedDict):
-    """What a run is trained by."""
+    """The recipe of a run."""
 
     recipe: str
     architecture: str
@@ -47,8 +47,7 @@ class Recipe(TypedDict):
 class StudyRow(Recipe):
     """A run in the table of a study: scores of the test rows, losses in nats, seconds of training.
 
-    lstm_…: of its LSTM alone, null where none was trained. log_loss_untempered: without
-    calibration.
+    lstm_…: of its LSTM alone, null if none was trained. log_loss_untempered: without calibration.
     """
 
     run: str
@@ -73,7 +72,7 @@ class StudyRow(Recipe):
 
 
 class VariantSummary(Recipe, Agreement):
-    """How the seeds of a recipe spread; ``farthest_from_mean``: a seed's macro F1."""
+    """The spread of a recipe's seeds; ``farthest_from_mean``: a seed's macro F1."""
 
     n_seeds: int
     farthest_from_mean: float
@@ -93,13 +92,13 @@ class _Run(NamedTuple):
 
 
 def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
-    """The name of a seed's run."""
+    """Return the name of a seed's run."""
     return digest_of(decisive(dataset, spec, seed))
 
 
 @task(name="train study")
 def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
-    """Train every run that is not there yet; each is stored as soon as it is done.
+    """Train every missing run; each is stored as soon as it is done.
 
     Returns how many were trained.
     """
@@ -158,7 +157,7 @@ def summarise_study(dataset_ref: str, spec: StudySpec, root_url: str) -> str:
 def _summary(
     dataset: Dataset, labels: pa.Table, variant: Variant
 ) -> tuple[VariantSummary, list[StudyRow]]:
-    """How a variant's seeds spread, and its runs as rows of the table."""
+    """Return the spread of a variant's seeds, and its runs as rows of the table."""
     chosen = select_rows(dataset, variant.spec, labels)
     names = labels["series_id"].take(pa.array(chosen.test)).to_pylist()
     runs = list(_runs(dataset, variant))
