@@ -66,8 +66,7 @@ def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[R
 
 
 def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> RetrainingRecord | None:
-    """Return a retraining's manifest with its ``folder``; None, with a note in ``bad``, if
-    damaged."""
+    """Return a retraining's manifest with its ``folder``; None, with a note in ``bad``, if bad."""
     manifest = readable(root, folder, bad)
     if manifest is None:
         return None

@@ -113,7 +113,7 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
 
 
 class _Reporter:
-    """Reporter of a seed's progress; if the count of updates falls, the next network began."""
+    """Reporter of a seed's progress; an update that is not above the last begins a network."""
 
     def __init__(self, label: str) -> None:
         self._label, self._member, self._network, self._update = label, "", 1, 0

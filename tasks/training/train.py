@@ -1,4 +1,4 @@
-"""Tasks: train the seeds of a candidate, each a task run of its own, and put them together."""
+"""Tasks: train the seeds of a candidate, each in its own task run, and assemble them."""
 
 from collections.abc import Mapping
 
@@ -37,9 +37,9 @@ def train_seeds(
 ) -> list[SeedRecord]:
     """Train every seed of a candidate, each as a task run on the flow's task runner.
 
-    recorded: of each seed the record of an earlier training that is to be had again, anew.
+    recorded: by seed, the record of an earlier training that is to be repeated.
 
-    Raises ValueError where the split carries no training, before a process is started.
+    Raises ValueError, before a process is started, if the split is too small for a training.
     """
     check_validation(candidate.read_split(), candidate.training)
     seeds = candidate.training.replica_seeds
@@ -50,10 +50,10 @@ def train_seeds(
 
 @task(name="train seed", task_run_name="seed {seed}", **AGAIN)
 def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:
-    """Train a seed on the candidate's training rows, or take up what a killed training had of it.
+    """Train a seed on the candidate's training rows, or use the seed that a killed training stored.
 
-    Its classifier, members, answers to the rows held back and losses lie at ``seed_path`` and
-    beside it.
+    Its classifier, members, answers to the rows held back and losses are stored at ``seed_path``
+    and beside it.
     """
     dataset, split, spec = candidate.read_rows(), candidate.read_split(), candidate.training
     root, path = dataset.root, candidate.seed_path(seed)
@@ -72,8 +72,10 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
 
 @task(name="assemble")
 def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
-    """Store what is registered of trained seeds as ``model.keras``: the best, or their average;
-    and every loss on the way as ``history.parquet``."""
+    """Store the classifier to register as ``model.keras``: the best seed, or the average of all.
+
+    The losses of the training are stored as ``history.parquet``.
+    """
     root, best = candidate.root, best_record(seeds)
     paths = [candidate.seed_path(record["seed"]) for record in seeds]
     tables = [pq.read_table(file) for file in map(root.fs.open, map(history_path, paths))]
@@ -91,14 +93,14 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
 
 @task(name="forget seeds")
 def forget_finished(model_ref: str, root_url: str) -> None:
-    """Remove the seeds that were kept in case that the training of a version was killed."""
+    """Remove the seeds that were kept in case the training of a version was killed."""
     model = open_model(open_root(root_url), model_ref)
     dataset = open_dataset(model.root, model.manifest["dataset"])
     forget_seeds(dataset, split_of(model), spec_of(model))
 
 
 def check_validation(chosen: Split, spec: TrainingSpec) -> None:
-    """Refuse rows that can't be held back for validation before any process is started."""
+    """Refuse rows that can't be held back for validation, before any process is started."""
     hold_back(
         chosen.codes[chosen.train], chosen.train_groups, spec.validation_fraction, spec.split_seed
     )
