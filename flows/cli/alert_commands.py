@@ -1,4 +1,4 @@
-"""Commands that tell people and monitors of the state of things: alerts, metrics."""
+"""Commands that inform people and monitors: alerts, metrics."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -60,7 +60,7 @@ def ingest(
 
 
 def _make(place: str) -> None:
-    """An inbox that is named for the first time is there from now on."""
+    """Create an inbox that is named for the first time."""
     from seqclass.store.inbox import DONE
     from seqclass.store.root import open_root
 

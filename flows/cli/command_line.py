@@ -1,4 +1,4 @@
-"""What the commands of ``seqclass`` share: options, words read into specs, preparation."""
+"""Common parts of the commands of ``seqclass``: options, reading of specs, preparation."""
 
 import os
 import re
@@ -23,12 +23,12 @@ PREFECT_SETTINGS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
-"""What Prefect runs under here, unless the environment says otherwise."""
+"""Settings of Prefect in these commands, unless the environment overrides them."""
 REFUSED, BAD_INPUT, FAULT = 1, 2, 70
 
 
 def new_name(given: str | None) -> str | None:
-    """What an option names, which has to be a name; none is one."""
+    """Return the value of an option that must be a valid name; None is allowed."""
     return given if given is None else check_name(given)
 
 
@@ -61,7 +61,7 @@ WeightsOption = Annotated[
 
 
 def training_spec(chosen: dict[str, Any], path: str | None = None, argument: str = "--spec") -> Any:
-    """How to train: the defaults, with what the command chose, with what a file says."""
+    """Return the training spec: the defaults, overridden by options, overridden by a file."""
     from seqclass.training.spec import TrainingSpec
 
     return read_spec(TrainingSpec, chosen, path, argument)
@@ -70,7 +70,7 @@ def training_spec(chosen: dict[str, Any], path: str | None = None, argument: str
 def read_spec(
     kind: type, chosen: dict[str, Any], path: str | None, argument: str = "--spec"
 ) -> Any:
-    """A spec of this dataclass: its defaults, with what is chosen, with what a JSON file says."""
+    """Return a spec of this dataclass: defaults, overridden by options, then by a JSON file."""
     if path is None:
         return kind(**chosen)
     from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -117,7 +117,7 @@ def numbers(argument: str, text: str) -> tuple[float, ...]:
 
 
 def existing(root: str | None) -> Root:
-    """Open a root to look at; one that was named must be there."""
+    """Open a root for reading; it must exist if it was named."""
     store = open_root(root)
     if root is not None and not store.exists():
         raise ValueError(
@@ -128,7 +128,7 @@ def existing(root: str | None) -> Root:
 
 
 def writable(root: str | None) -> Root:
-    """Open a root and make sure that it can be written to before any work begins."""
+    """Open a root and check that it can be written to before any work begins."""
     store = open_root(root)
     if store.is_local:
         try:
@@ -147,13 +147,13 @@ def writable(root: str | None) -> Root:
 
 
 def existing_writable(root: str | None) -> Root:
-    """Open a root to change what is in it; one that was named must be there."""
+    """Open a root for changes; it must exist if it was named."""
     existing(root)
     return writable(root)
 
 
 def set_prefect_defaults() -> None:
-    """Set what Prefect reads once, when it is imported; before that, or it is not heard."""
+    """Set what Prefect reads from the environment when it is imported; later it has no effect."""
     for key, value in PREFECT_SETTINGS.items():
         os.environ.setdefault(key, value)
 
@@ -161,10 +161,10 @@ def set_prefect_defaults() -> None:
 def prepare_prefect(
     what: str, module: str, store: Root | None = None, workers: bool = False
 ) -> None:
-    """Set Prefect up for a flow in a module of this process, and make sure that a server answers.
+    """Prepare Prefect for a flow in a module of this process, and wait until a server responds.
 
-    With ``store``, where no server is configured, that of a ``seqclass up`` of the root is used.
-    A throw-away one starts while the module, and what the ``workers`` need, is imported.
+    With ``store``, if no server is configured, that of a ``seqclass up`` of the root is used. A
+    temporary one starts while the module, and modules that the ``workers`` need, are imported.
     """
     set_prefect_defaults()
     from flows.service import throwaway
@@ -197,12 +197,12 @@ LONGEST_LINE = 2000
 
 
 def remark(what: str, line: str) -> None:
-    """Say on standard error what a command does, or expects."""
+    """Print on standard error what a command does or expects."""
     Console(stderr=True).print(f"{what}: {line}", style="dim", highlight=False)
 
 
 def name_damaged(bad: Damages) -> None:
-    """Say what was left out of what is shown."""
+    """Print which damaged items were left out of the output."""
     for item in bad:
         complain(f"left out, damaged: {item['path']}: {item['problem']}", 0)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SignalOptions:
-    """What of the author's families to draw."""
+    """Options for the author's families of signals."""
 
     preset: Annotated[str, typer.Option(help="Signals to draw: author or hard.")] = "author"
     n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000
@@ -46,7 +46,7 @@ class SignalOptions:
 
 @dataclass(frozen=True)
 class DrawingOptions:
-    """How series are drawn."""
+    """Options for drawing series."""
 
     seed: SeedOption = 0
     classes: Annotated[
@@ -56,7 +56,7 @@ class DrawingOptions:
     noise: Annotated[float, typer.Option(help="Factor on the noise.")] = 1.0
 
     def chosen(self) -> dict[str, Any]:
-        """Fields of a generator's spec."""
+        """Return the fields of a generator's spec."""
         found: dict[str, Any] = {"seed": self.seed, "noise": self.noise}
         if self.classes is not None:
             found["classes"] = tuple(part.strip() for part in self.classes.split(","))
@@ -67,7 +67,7 @@ class DrawingOptions:
 
 @dataclass(frozen=True)
 class IotOptions:
-    """What of sensors to draw."""
+    """Options for sensor series."""
 
     n_series: Annotated[int, typer.Option(help="Series to draw.")] = 5000
     n_steps: Annotated[str, typer.Option(help="Steps of a series: 100, or 60..140.")] = "100"
@@ -102,7 +102,7 @@ def generate_iot(
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What files are imported as, and what they are held to."""
+    """Options for an import: the dataset and the checks of its rows."""
 
     test: Annotated[
         list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")

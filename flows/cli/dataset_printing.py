@@ -1,4 +1,4 @@
-"""What the commands print of datasets and files."""
+"""Output of the commands on datasets and files."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -20,7 +20,7 @@ MANY_COLUMNS = 4
 
 
 class DatasetSummary(TypedDict):
-    """What lists print of a version, see ``store.manifests.DatasetManifest``."""
+    """The fields of a version that lists print, see ``store.manifests.DatasetManifest``."""
 
     dataset: str
     n_series: int
@@ -100,7 +100,7 @@ def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
 
 
 def show_overview(found: "Inspected", as_json: bool) -> None:
-    """How files are understood, and what looks wrong."""
+    """Print how files are read, and likely problems."""
     if as_json:
         print_json(found)
         return
@@ -132,7 +132,7 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
 
 
 def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Columns one after the other that are taken for the same, in a line where they are many."""
+    """Group neighbouring columns of the same role into one line if there are many."""
     for role, group in groupby(columns, key=lambda name: columns[name]):
         names = [printable(name) for name in group]
         if len(names) > MANY_COLUMNS:

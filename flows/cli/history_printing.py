@@ -1,4 +1,4 @@
-"""What the commands print that look back."""
+"""Output of the commands on history."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seqclass.pages.digest import Digest
 
 MAX_COLUMNS = 4
-"""Versions of which a terminal shows every class."""
+"""Number of versions up to which a terminal shows every class."""
 
 
 def show_history(name: str, at: str | None, terms: list[Tenure]) -> None:

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing but pages: datasets, models, show, verify and others."""
+"""Commands that change nothing but pages: datasets, models, show, verify and others."""
 
 from typing import Annotated
 

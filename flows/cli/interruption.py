@@ -1,7 +1,7 @@
-"""What Ctrl-C does to a command: it ends at once and leaves a clean tree.
+"""Handling of Ctrl-C: a command ends at once and leaves a clean tree.
 
-The throw-away Prefect server ends with the process. A flow would first end its tasks, which may be
-in the middle of something long.
+The temporary Prefect server ends with the process. A flow would first end its tasks, which may take
+long.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ INTERRUPTED, INTERRUPTION = 130, "interrupted; nothing half-made was kept"
 
 
 def leave_on_interrupt() -> None:
-    """From now on SIGINT ends this process and its workers."""
+    """Make SIGINT end this process and its workers from now on."""
     signal.signal(signal.SIGINT, _leave)
 
 

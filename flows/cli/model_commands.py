@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoringOptions:
-    """Where answers go, and what is known of the series."""
+    """Options for the answers, and for reading the series."""
 
     out: Annotated[
         str | None,
@@ -107,7 +107,7 @@ def _print_answers(store: Root, tables: list[str]) -> None:
 
 @dataclass(frozen=True)
 class RetrainingOptions:
-    """How a challenger is trained."""
+    """Options for training a challenger."""
 
     spec: RetrainSpecOption = None
     window_rows: Annotated[
@@ -122,7 +122,7 @@ class RetrainingOptions:
     ] = False
 
     def chosen(self, policy: "ModelPolicy | None") -> "RetrainSpec":
-        """The policy's spec, with what is said here over it."""
+        """Return the policy's spec, overridden by these options."""
         from seqclass.monitoring.policy import spec_under
         from seqclass.monitoring.retrain_spec import RetrainSpec
 
@@ -199,7 +199,7 @@ def rollback(
 
 
 def _refresh_index(store: Root, outcome: "Move") -> None:
-    """The page that a person opens first names the champion that there is now."""
+    """Update the first page, which names the present champion."""
     from seqclass.pages.index_pages import refresh
 
     if outcome["moved"]:
@@ -207,7 +207,7 @@ def _refresh_index(store: Root, outcome: "Move") -> None:
 
 
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
-    """Emit an event where a server is configured, or runs for the root; a decision needs none."""
+    """Emit an event if a server is configured, or runs for the root; it is not required."""
     from flows.service.diagnosis import server_problem
     from flows.service.server import prefect_url, use_service
 
@@ -248,7 +248,7 @@ def reproduce(model: ModelArgument, place: Place) -> None:
 
 @dataclass(frozen=True)
 class KeptPlace:
-    """Where what was replayed is kept."""
+    """Options for keeping the replayed root."""
 
     root: Annotated[
         str | None, typer.Option(help="Folder to keep the tree in (default: it is thrown away).")

@@ -1,4 +1,4 @@
-"""What the commands of registered models print."""
+"""Output of the commands on registered models."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Options that belong together: a command takes them as one dataclass."""
+"""Groups of options: a command takes related options as one dataclass."""
 
 import functools
 import inspect
@@ -12,22 +12,22 @@ from seqclass.store.root import Root
 
 @dataclass(frozen=True)
 class Place:
-    """The storage root that a command works on, and in what form it answers."""
+    """The storage root of a command, and the format of its output."""
 
     root: RootOption = None
     as_json: JsonFlag = False
 
     def store(self) -> Root:
-        """The root, which can be written to; one that was named must be there."""
+        """Return the root, which must be writable; it must exist if it was named."""
         return existing_writable(self.root)
 
     def new_store(self) -> Root:
-        """The root, which can be written to; it is made where there is none."""
+        """Return the root, which must be writable; it is created if it does not exist."""
         return writable(self.root)
 
 
 def flat(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of its dataclasses as options of their own, as Typer reads it."""
+    """Return the command with each field of its dataclasses as an option of its own, for Typer."""
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
 

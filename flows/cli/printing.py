@@ -1,4 +1,4 @@
-"""How the commands print: tables for people, and JSON."""
+"""Output of tables for people, and of JSON."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ def print_table(table: Table) -> None:
 
 
 def add_row(table: Table, *cells: str, style: str = "") -> None:
-    """Cells are names that users chose: what looks like markup in them is text."""
+    """Add a row of plain text: names that users chose may look like markup."""
     table.add_row(*(Text(cell) for cell in cells), style=style)
 
 

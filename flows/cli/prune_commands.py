@@ -74,7 +74,7 @@ def delete(
 
 
 def _refresh(store: Root, items: "list[Item]") -> None:
-    """The pages no longer name what is gone."""
+    """Update the pages, so that they no longer name removed items."""
     from seqclass.pages.index_pages import KINDS, refresh
 
     gone = [item.ref for item in items if not item.why and "@" in item.ref]

@@ -46,7 +46,7 @@ SpecFile = Annotated[
 
 @dataclass(frozen=True)
 class RagaOptions:
-    """Which melodies to draw, and as what."""
+    """Options for melodies and their representation."""
 
     ragas: Ragas = "author"
     representation: Representation = "svara"
@@ -68,7 +68,7 @@ class RagaOptions:
     seed: SeedOption = 0
 
     def chosen(self) -> dict[str, Any]:
-        """Fields of the spec: what was said, with what is written otherwise in an option."""
+        """Return the fields of the spec, converted from options that have another form."""
         from flows.cli.raga_files import ragas_of
         from seqclass.synthesis.random_series import Uniform
 
@@ -87,7 +87,7 @@ class RagaOptions:
 
 
 OTHERWISE = {"no_phrases", "no_gamaka", "kala"}
-"""Options that have another name in the spec."""
+"""Options whose name in the spec is different."""
 
 
 def generate_ragas(

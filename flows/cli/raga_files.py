@@ -7,7 +7,7 @@ from seqclass.ragas.definitions import Raga, ragas_from
 
 
 def ragas_of(words: tuple[str, ...]) -> tuple[str | Raga, ...]:
-    """Names and sets as they are, files replaced by the ragas that they define."""
+    """Return names and sets as they are, and files replaced by the ragas that they define."""
     found: list[str | Raga] = []
     for word in words:
         is_file = Path(word).suffix.lower() in PARSERS or Path(word).is_file()
@@ -18,7 +18,7 @@ def ragas_of(words: tuple[str, ...]) -> tuple[str | Raga, ...]:
 
 
 def read_ragas(path: str) -> tuple[Raga, ...]:
-    """Ragas that a file defines; what is wrong with one is said in its own terms."""
+    """Read ragas that a file defines; ValueError names the file and the problem."""
     if Path(path).suffix.lower() not in PARSERS:
         raise ValueError(
             f"--ragas: expected a file that ends in {' or '.join(PARSERS)}, got {path!r}; rename it"

@@ -1,4 +1,4 @@
-"""Options that say how a file of series is meant."""
+"""Options for reading files of series."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ Said = str | None
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """How files of series are meant."""
+    """Options for reading files of series."""
 
     series_id_column: Annotated[Said, typer.Option(help="Column of the series' id.")] = None
     label_column: Annotated[Said, typer.Option(help="Column of the label.")] = None
@@ -35,7 +35,7 @@ class ReadingOptions:
     dates: Annotated[Said, typer.Option(help="How days are written: dd/mm/yyyy, ….")] = None
 
     def names(self) -> "ColumnNames":
-        """What was said; ValueError for what none of these can mean."""
+        """Return the reading options; ValueError for an impossible combination."""
         from seqclass.store.formats import ColumnNames
         from seqclass.store.formats.cells import date_formats
         from seqclass.store.formats.hints import split_names

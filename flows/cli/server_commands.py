@@ -89,7 +89,7 @@ def _show_other(store: Root, as_json: bool) -> None:
 
 
 def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int:
-    """From nothing to ready, and until somebody stops it."""
+    """Start the service and run it until it is stopped; returns the exit code."""
     began = time.monotonic()
     with _stoppable() as stopped:
         try:
@@ -114,12 +114,12 @@ def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int
 
 
 class _StoppedError(Exception):
-    """Somebody asked for the end."""
+    """A user has asked to stop."""
 
 
 @contextmanager
 def _stoppable() -> Iterator[list[int]]:
-    """SIGINT, SIGTERM and SIGHUP end the work in hand; they are noted in the list."""
+    """Stop the work at SIGINT, SIGTERM and SIGHUP; the list records the signals."""
     noted: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -136,7 +136,7 @@ def _stoppable() -> Iterator[list[int]]:
 
 
 def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
-    """The server to use, and whether it has to be started."""
+    """Return the server to use, and whether it must be started."""
     from flows.service.diagnosis import server_problem
 
     last = recorded(store)
@@ -159,7 +159,7 @@ def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
 
 
 def _set_up(store: Root, service: Service, children: Children, environment: dict[str, str]) -> None:
-    """Pool, workers, deployments, automations; the imports take place while the server starts."""
+    """Create pool, workers, deployments and automations; imports run while the server starts."""
     from flows.service.automations import watch_runs
 
     if SERVER in children.running:
@@ -206,12 +206,12 @@ def _show_ready(store: Root, service: Service, seconds: float, as_json: bool) ->
 
 
 def _password_file(store: Root, service: Service) -> str | None:
-    """Where the password of an own server lies."""
+    """Return the path of the password of an own server."""
     return str(home_of(store) / PASSWORD) if service.password else None
 
 
 def _end(service: Service) -> None:
-    """Stop what was started; a second signal makes it short."""
+    """Stop everything that was started; a second signal kills it at once."""
 
     def hurry(number: int, frame: FrameType | None) -> None:
         kill(service)

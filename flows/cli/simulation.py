@@ -1,4 +1,4 @@
-"""Weeks of arriving rows in minutes: the real flows, a throw-away root, a simulated clock."""
+"""Simulation of weeks of arriving rows: the real flows, a temporary root, a simulated clock."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from tasks.retraining.decision import Outcome
 
 NAME = "plant"
 OPEN_DOOR = Policy(other_unit="accept", out_of_range="accept", frozen="accept")
-"""Rows that have moved are let in, so that drift and quality have to find them."""
+"""Policy that accepts shifted rows, so that they are found by the checks of drift and quality."""
 BACKLOG = 3
-"""Runs that were missed and come all at once when the server is back."""
+"""Missed runs that all start at once when the server is back."""
 
 
 class Week(TypedDict):
-    """What happened in a week, and why; of a flow's run also what drifted, whether quality
-    dropped, and the models."""
+    """An event of a week, its outcome and reason; of a flow's run also drift, quality and
+    models."""
 
     week: int
     event: str
@@ -43,7 +43,7 @@ class Week(TypedDict):
 
 
 def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[Week]:
-    """Yield what happened, a row per decision: week, event, what came of it, and why."""
+    """Yield the events, a row per decision: week, event, outcome, and reason."""
     began, replay = datetime.now(UTC), _Replay(spec, store, inbox)
     replay.take_in(0, ArrivalWeek(), append=False)
     first = train_classifier(NAME, NAME, spec.training, store.url)
@@ -62,7 +62,7 @@ def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[Week]:
 
 @dataclass(frozen=True)
 class _Replay:
-    """A scenario, the root it is replayed in, and the folder that files come from."""
+    """A scenario, the root in which it is replayed, and the folder from which files arrive."""
 
     spec: SimulationSpec
     store: Root
@@ -99,7 +99,7 @@ class _Replay:
 
 
 def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[Week]:
-    """A person promotes what was refused, sees it, and takes it back."""
+    """Let a person promote a refused version, notice the mistake, and roll back."""
     by_hand = now + timedelta(hours=1)
     promote_version(store, challenger, "I know better", force=True, now=by_hand)
     yield _by_hand(number, "promoted", f"{challenger}: I know better")

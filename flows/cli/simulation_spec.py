@@ -1,4 +1,4 @@
-"""What ``seqclass simulate`` replays."""
+"""The spec of ``seqclass simulate``."""
 
 from dataclasses import dataclass, field
 
@@ -15,12 +15,12 @@ LIGHT = TrainingSpec(
     recipe=Recipe(updates=400, epochs=1, restart_check_step=200, restarts=1),
     architecture=Architecture(filters=16, units=16),
 )
-"""Trains in a few seconds, which is enough for series of a few dozen steps."""
+"""A training of a few seconds, which is enough for series of a few dozen steps."""
 
 
 @dataclass(frozen=True)
 class SimulationSpec:
-    """What to replay: ``weeks`` of a scenario, with a first delivery before them."""
+    """The replay of ``weeks`` of a scenario, with a first delivery before them."""
 
     scenario: str = "story"
     weeks: int = 12

@@ -1,7 +1,7 @@
-"""Files in which users write what they want: JSON or TOML, looked at before they are parsed.
+"""Reader of JSON and TOML files by users, which are checked before they are parsed.
 
-A parser follows brackets and dotted keys as deep as they go, and turns digits into numbers of any
-size: some kilobytes can end a process.
+A parser follows brackets and dotted keys to any depth, and converts numbers of any size: a file of
+some kilobytes could end the process.
 """
 
 import json
@@ -24,11 +24,11 @@ TOKEN = re.compile(
     r"|[^\s\w]|\n",
     re.DOTALL,
 )
-"""Texts and comments whole, ended or not, then words and numbers, then signs."""
+"""Pattern of tokens: whole texts and comments, ended or not, then words and numbers, then signs."""
 
 
 def read_spec_file(argument: str, path: str) -> Any:
-    """What a JSON file says, or by its ending a TOML file; ValueError for what it can't say."""
+    """Read a JSON file or, by its ending, a TOML file; ValueError if it is invalid."""
     ending = os.path.splitext(path)[1].lower()
     text = _text(argument, path)
     try:
@@ -42,7 +42,7 @@ def read_spec_file(argument: str, path: str) -> Any:
 
 
 def _text(argument: str, path: str) -> str:
-    """The file's text; a pipe's writer is not waited for."""
+    """Return the file's text, without waiting for the writer of a pipe."""
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
         if kind := irregular(os.fstat(file.fileno()).st_mode):
             raise ValueError(f"{argument}: expected a regular file, got {kind}: {path!r}; name one")
@@ -58,7 +58,7 @@ def _text(argument: str, path: str) -> str:
 
 
 def _check(text: str) -> None:
-    """Refuse what nests deeper, or counts further, than anybody writes."""
+    """Refuse deeper nesting and larger numbers than any real file has."""
     depth = dots = 0
     for token in map(re.Match.group, TOKEN.finditer(text)):
         first = token[0]

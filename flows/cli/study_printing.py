@@ -1,4 +1,4 @@
-"""What the commands print of studies and searches."""
+"""Output of the commands on studies and searches."""
 
 import shlex
 from typing import TYPE_CHECKING, cast
@@ -18,7 +18,7 @@ def _four(value: float | None) -> str:
 
 
 def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
-    """``trained``: runs that were not there before, where the study was made just now."""
+    """Print a study. trained: number of new runs, if the study was made just now."""
     from seqclass.store.studies import open_study
 
     study = open_study(store, ref)
@@ -54,7 +54,7 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
 
 
 def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
-    """``trained``: runs that were not there before, where the search was made just now."""
+    """Print a search. trained: number of new runs, if the search was made just now."""
     from seqclass.store.studies import open_study
 
     search = open_study(store, ref)
@@ -98,7 +98,7 @@ def print_candidates(found: "SearchSummary") -> None:
 
 
 def reach(found: "SearchSummary") -> str:
-    """How far a search came, and what it left out."""
+    """Return how far a search came, and what it left out."""
     states = [candidate["state"] for candidate in found["candidates"]]
     counts = {state: states.count(state) for state in ("dropped", "unfinished", "not reached")}
     left = [f"{count} {state}" for state, count in counts.items() if count]

@@ -1,4 +1,7 @@
-"""The processes of a running service: each that ends is started again, and so is what it left."""
+"""Supervision of a running service: a process that ends is started again.
+
+Runs that such a process left are closed.
+"""
 
 import subprocess
 import sys
@@ -14,15 +17,15 @@ from flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, start_worker
 from seqclass.store.root import Root
 
 SERVER = "server"
-"""Name of the child that is no worker: those are named by their queues."""
+"""Name of the server's process; workers are named after their queues."""
 CENSUS_S = 20.0
-"""Seconds between two looks for runs whose process is gone."""
+"""Seconds between two checks for runs whose process has died."""
 RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
-"""Times that a process which ends is started again, unless it had run for STEADY_S seconds."""
+"""Restarts of a process that ends; the count begins again after STEADY_S seconds of running."""
 
 
 class Children:
-    """The server, where it is ours, and the workers; each is started again when it ends.
+    """The own server, if there is one, and the workers; each is restarted when it ends.
 
     limit: long runs at a time.
     """
@@ -57,7 +60,7 @@ class Children:
             self.running[name] = start_worker(self.store, self.service, share, self.environment)
 
     def watch(self, stopped: list[int]) -> int:
-        """Until a stop is asked for, or a process won't stay; returns the exit code."""
+        """Supervise until a stop is requested, or a process keeps failing; returns an exit code."""
         ask(self.service, UPKEEP)  # what an outage or a stop cut short
         lookout = Lookout(self.store)
         checked = 0.0
@@ -78,7 +81,7 @@ class Children:
         return 0
 
     def _has_to_wait(self, name: str) -> bool:
-        """Whether a worker would end again at once, since its own server is away."""
+        """Check whether a worker would fail again at once, since the own server is down."""
         return name != SERVER and SERVER in self.running and not answers(self.service.url)
 
     def _again(self, name: str, code: int) -> bool:
@@ -96,7 +99,7 @@ class Children:
 
 
 def _census(service: Service) -> None:
-    """Runs that died together with whoever watched them; a server that is away is asked again."""
+    """Close runs that died with their supervisor; a later call retries if the server is down."""
     with server_may_be_away():
         close_dead_runs(service)
 

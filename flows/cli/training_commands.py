@@ -52,7 +52,7 @@ def run(
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train."""
+    """Options for training."""
 
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5
     first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0
@@ -102,7 +102,7 @@ def _expectation(rows: int, steps: int, channels: int, training: Any) -> str:
 
 
 def _checked(dataset: "Dataset", training: Any) -> int:
-    """How many rows train, once the split is known to carry a training, or what is amiss."""
+    """Return the number of training rows; print problems of the split, and refuse too few rows."""
     from seqclass.training.splits import holdout_folds, nested_folds
     from tasks.data.split_rows import describe_split, select_rows
 
@@ -119,7 +119,7 @@ def _checked(dataset: "Dataset", training: Any) -> int:
 
 
 def _tell_few(tested: int, held: int, training: Any) -> None:
-    """Say what a first champion is judged by where test rows are few."""
+    """Say how a first champion is judged if test rows are few."""
     least = training.limits.min_test_rows
     if tested + held >= least:
         remark("train", f"{tested} test rows and {held} training rows, each answered by what had "
@@ -132,7 +132,7 @@ def _tell_few(tested: int, held: int, training: Any) -> None:
 
 
 def _seconds_of_a_seed(budget: float, seeds: int) -> float:
-    """What one seed may take where as many as there are cores are trained at a time."""
+    """Return the seconds for one seed, if as many are trained at a time as there are cores."""
     from tasks.compute.workers import at_once
 
     if not 0 < budget < math.inf:
@@ -142,7 +142,7 @@ def _seconds_of_a_seed(budget: float, seeds: int) -> float:
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """What to train in a stability study."""
+    """Options of a stability study."""
 
     seeds: Annotated[int, typer.Option(help="Seeds to train of each recipe.")] = 20
     first_seed: Annotated[int, typer.Option(help="The lowest seed.")] = 0

@@ -1,4 +1,4 @@
-"""What the commands print of trainings and models."""
+"""Output of the commands on trainings and models."""
 
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 AUTHOR = (0.999, 0.493, 0.842)
 """Macro F1 of the runs that the author of the first repository recorded."""
 MAX_CLASSES = 12
-"""Classes up to which the scores of each are printed; the report shows those of all."""
+"""Number of classes up to which the scores of each are printed; the report shows all."""
 FEW_ROWS = 100
-"""Test rows below which the 95% interval of an accuracy of nine in ten is wider than 0.1."""
+"""Number of test rows below which the 95% interval of an accuracy of 0.9 is wider than 0.1."""
 
 
 class TrainingSummary(TypedDict):
-    """What ``--json`` prints of a training; ``seeds``, ``baselines``: their figures by name."""
+    """The output of ``--json`` for a training; ``seeds``, ``baselines``: their figures by name."""
 
     dataset: str
     model: str
@@ -43,7 +43,7 @@ class TrainingSummary(TypedDict):
 
 
 def show_training(store: Root, outcome: "Trained", as_json: bool, by_author: bool = False) -> None:
-    """Print what a training registered; by_author: whether its families are the author's."""
+    """Print what a training registered; by_author: whether the data are the author's families."""
     if as_json:
         print_json(training_summary(store, outcome))
         return
@@ -123,7 +123,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
 
 
 def print_lstm(ref: str, spread: "Stability") -> None:
-    """Precision, recall and F1 of the LSTM alone on the test rows, of every seed and class."""
+    """Print precision, recall and F1 of the LSTM alone on the test rows, by seed and class."""
     found = spread.get("lstm")
     if not found:
         return
@@ -146,7 +146,7 @@ def print_lstm(ref: str, spread: "Stability") -> None:
 
 
 def print_lstm_classes(found: "LstmSpread") -> None:
-    """The same of every class: mean over the seeds, with the worst seed beside."""
+    """Print the same scores by class: the mean over the seeds, and the worst seed."""
     names = ("precision", "recall", "F1")
     table = new_table("LSTM alone, by class", *(f"{n}{w}" for n in names for w in ("", ", worst")))
     for label, scores in found["per_class"].items():
@@ -157,7 +157,7 @@ def print_lstm_classes(found: "LstmSpread") -> None:
 
 
 def answer_author(store: Root, ref: str) -> None:
-    """Answer the question that this project began with: does an LSTM learn on every seed?"""
+    """Answer the question with which this project began: does an LSTM learn with every seed?"""
     from seqclass.store.registry import open_model
 
     spread = cast("Stability", open_model(store, ref).read_json("stability.json"))
@@ -174,7 +174,7 @@ def answer_author(store: Root, ref: str) -> None:
 
 
 def split_line(split: "SplitSummary") -> str:
-    """Which share of the series tests, and the class of which fewest do."""
+    """Return the share of test series, and the class with the smallest share."""
     fewest = min(split["test_rows"], key=lambda label: split["test_rows"][label])
     whose = "by the dataset's own split" if split["official"] else "held back"
     said = [f"{split['share']:.1%} of the series test, {whose}",
@@ -183,7 +183,7 @@ def split_line(split: "SplitSummary") -> str:
 
 
 def seeds_line(spread: "Stability", n_rows: int) -> str:
-    """How a recipe's seeds spread; of one seed, that nothing is known of it."""
+    """Return how a recipe's seeds spread; a single seed has no spread."""
     if len(spread["seeds"]) == 1:
         return "one seed: how far another would differ is not known; train more with --seeds"
     f1 = spread["spread"]["macro_f1"]
@@ -231,7 +231,7 @@ def print_scores(title: str, found: "Metrics") -> None:
 
 
 def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
-    """What training rows say where test rows are few: each was answered by members without it."""
+    """Return the out-of-fold accuracy on training rows, which helps if test rows are few."""
     low, high = cast("list[float]", found["interval"])
     return (
         f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
@@ -241,7 +241,7 @@ def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
 
 
 def evidence_line(found: "FirstEvidence") -> str:
-    """What judges a first champion where test rows are few."""
+    """Return the evidence for a first champion if test rows are few."""
     from seqclass.monitoring.first_champion import words_of_rows
 
     low, high = found["interval"]

@@ -26,7 +26,7 @@ Sets = typer.Option(help="Classes to score apart: a JSON file of named lists, or
 
 @dataclass(frozen=True)
 class VotingOptions:
-    """How pieces are cut into windows, and which classes are scored apart."""
+    """Options for cutting pieces into windows, and for classes that are scored separately."""
 
     window: Annotated[int | None, Window] = None
     hop: Annotated[int | None, Hop] = None
@@ -79,7 +79,7 @@ def _voting_spec(model: "Model", options: VotingOptions) -> "VotingSpec":
 
 
 def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
-    """The allied sets of ragas of which the model knows at least two."""
+    """Return the allied sets of ragas of which the model has at least two."""
     from seqclass.ragas.raga_table import SETS
 
     known = {
@@ -91,7 +91,7 @@ def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def read_sets(path: str) -> dict[str, tuple[str, ...]]:
-    """Named lists of classes out of a JSON file."""
+    """Read named lists of classes from a JSON file."""
     content = read_spec_file("--sets", path)
     if not isinstance(content, dict) or not all(_is_list_of_names(v) for v in content.values()):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What ``seqclass vote`` prints."""
+"""Output of ``seqclass vote``."""
 
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ def print_sets(found: "Poll") -> None:
 
 
 def cells(score: "Accuracy") -> tuple[str, str]:
-    """An accuracy and its interval."""
+    """Return the cells of an accuracy and its interval."""
     if score["interval"] is None:
         return "-", ""
     low, high = score["interval"]
