@@ -1,4 +1,4 @@
-"""Automations that tell a person, through a block of Prefect's (Slack, mail, a webhook …)."""
+"""Automations that alert a person through a block of Prefect (Slack, mail, a webhook …)."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ CRASH = "{{ event.payload.validated_state.message }}"
 def tell_through(client: Any, block: str, flows: list[str]) -> list[str]:
     """Create or renew the automations that send alerts; returns their names.
 
-    block: ``type/name`` of a notification block. flows: ids of those whose crashes are meant.
+    block: ``type/name`` of a notification block. flows: ids of those whose crashes are reported.
     """
     block_id = _block_id(client, block)
     related = {"prefect.resource.id": [f"prefect.flow.{flow}" for flow in flows]}
@@ -35,7 +35,7 @@ def tell_through(client: Any, block: str, flows: list[str]) -> list[str]:
 
 
 def tell_nobody() -> list[str]:
-    """Remove these automations; returns the names of those that were there."""
+    """Remove these automations; returns the names of the removed ones."""
     there = {name: found for name in (TOLD, CRASHED) if (found := find(name))}
     for automation in there.values():
         automation.delete()

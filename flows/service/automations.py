@@ -1,4 +1,4 @@
-"""Automations that a server needs beside those of prefect.yaml: runs that died without a word."""
+"""Automations that a server needs beside those of prefect.yaml, for runs that died silently."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 SILENT, STUCK = "seqclass: silent runs have crashed", "seqclass: runs that never began have crashed"
 BEAT, PENDING = "prefect.flow-run.heartbeat", "prefect.flow-run.Pending"
 NAMED = ("AwaitsApproval", "NothingNew", "Promoted", "Quarantined", "Refused", "TakenIn")
-"""Final states that flows give a name of their own: events carry the name, not the type."""
+"""Final states that flows name themselves: events carry the name, not the type."""
 ENDS = {
     f"prefect.flow-run.{state}"
     for state in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", *NAMED)
@@ -29,8 +29,8 @@ IDENTITY = {
 def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str]:
     """Create or renew the automations that end zombie runs; returns their names.
 
-    silence_s: time without a heartbeat, at least three times what runs wait between two.
-    flows: ids of the flows whose runs are meant; a heartbeat names no pool.
+    silence_s: time without a heartbeat, at least three times the interval of heartbeats. flows: ids
+    of the flows whose runs are watched; a heartbeat names no pool.
     """
     wanted = [
         _crash(SILENT, Silence(BEAT, ENDS | {BEAT}, silence_s), flows, "no heartbeat came in time"),
@@ -42,7 +42,7 @@ def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str
 
 
 class Silence(NamedTuple):
-    """None of the expected events within so many seconds of another."""
+    """A trigger: none of the expected events within this number of seconds after another event."""
 
     after: str
     expect: set[str]
@@ -71,7 +71,7 @@ def _crash(name: str, silence: Silence, flows: list[str], why: str) -> Any:
 def put(automation: Any) -> None:
     """Create or renew an automation.
 
-    What is there already stays untouched: an update would forget what it is waiting for.
+    An unchanged one is left alone: an update would forget which runs it is watching.
     """
     there = find(automation.name)
     if there is None:
@@ -82,7 +82,7 @@ def put(automation: Any) -> None:
 
 
 def find(name: str) -> Any:
-    """The automation of that name; None where there is none."""
+    """Return the automation of that name, or None."""
     from prefect import automations
 
     kind: Any = automations.Automation
@@ -93,7 +93,7 @@ def find(name: str) -> Any:
 
 
 def _meaning(automation: Any) -> dict[str, Any]:
-    """An automation as JSON, without ids and times, its sets in order."""
+    """Return an automation as JSON, without ids and times, with its sets sorted."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):

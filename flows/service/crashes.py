@@ -1,4 +1,4 @@
-"""Runs that crashed, or whose machine is lost, so that somebody has to take up their work."""
+"""Runs that crashed, or whose machine is lost, so that their work must be resumed."""
 
 from datetime import datetime
 from typing import Any
@@ -7,18 +7,18 @@ from flows.service.server import Service, client_of, server_may_be_away
 from seqclass.store.root import Root
 
 RESUMED = ("retrain-model", "ingest", "upkeep")
-"""Flows whose work the upkeep takes up."""
+"""Flows whose work the upkeep resumes."""
 
 
 def has_crashed(service: Service, since: datetime) -> bool:
-    """Whether a run of these flows has crashed since; False where the server is away just now."""
+    """Check whether a run of these flows has crashed since; False if the server is down."""
     with server_may_be_away(), client_of(service) as client:
         return bool(client.read_flow_runs(**_crashed(since), limit=1))
     return False
 
 
 def has_lost(service: Service, root: Root) -> bool:
-    """Return True where a retraining counts as running, and nobody holds its model's lease."""
+    """Check whether a retraining counts as running although nobody holds its model's lease."""
     from flows.dispatch import has_lost_run
 
     with server_may_be_away(), client_of(service) as client:

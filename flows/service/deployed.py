@@ -1,18 +1,21 @@
-"""Deployments: those of prefect.yaml, and what ``seqclass up`` changes of them on the server."""
+"""Deployments of prefect.yaml, and the changes that ``seqclass up`` makes to them."""
 
 from typing import Any
 
 from flows.service.server import prefect_file
 
 PLACE = ("root", "now")
-"""Parameters that a worker's run can't choose: where and when it works."""
+"""Parameters that a worker's run can't choose: its root and its time."""
 FORMER = {"upkeep/local": {"nightly"}}
-"""Slugs of schedules that earlier versions of prefect.yaml had. Prefect keeps a schedule that the
-file no longer names, and its ``replaces`` is refused once the schedule has the new slug."""
+"""Slugs of schedules that earlier versions of prefect.yaml had.
+
+Prefect keeps a schedule that the file no longer names, and its ``replaces`` is refused once the
+schedule has the new slug.
+"""
 
 
 def deployments_of_file() -> list[tuple[str, str]]:
-    """Entrypoint and name of every deployment in prefect.yaml."""
+    """Return entrypoint and name of every deployment in prefect.yaml."""
     import yaml  # type: ignore[import-untyped]
 
     found = yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
@@ -20,14 +23,17 @@ def deployments_of_file() -> list[tuple[str, str]]:
 
 
 def deployed_flows(client: Any) -> list[str]:
-    """Ids of the flows that have a deployment of prefect.yaml on the server."""
+    """Return ids of the flows that have a deployment of prefect.yaml on the server."""
     known = set(deployments_of_file())
     found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
     return sorted(map(str, found))
 
 
 def hide_place(client: Any, known: set[tuple[str, str]]) -> None:
-    """Take out of the forms what a run can't choose. known: entrypoint and name of deployments."""
+    """Remove the parameters that a run can't choose from the forms.
+
+    known: entrypoint and name of deployments.
+    """
     from prefect.client.schemas.actions import DeploymentUpdate
 
     for found in client.read_deployments():

@@ -1,4 +1,4 @@
-"""What can be wrong with an installation, and what to do about it."""
+"""Diagnosis of an installation: possible problems and their solutions."""
 
 import base64
 import os
@@ -29,7 +29,7 @@ LOCKED = (
 
 
 class Finding(TypedDict):
-    """A part of the installation, what was found of it, and what to do where it is not well."""
+    """A part of the installation, its state, and what to do if it is not well."""
 
     what: str
     ok: bool
@@ -38,7 +38,7 @@ class Finding(TypedDict):
 
 
 def diagnose(root: str | None) -> list[Finding]:
-    """Look at every part."""
+    """Check every part."""
     store = open_root(root)
     checks = [
         _python(),
@@ -96,7 +96,7 @@ def _storage(store: Root) -> list[Check]:
 
 
 def _server(store: Root) -> list[Check]:
-    """The server that is configured, or that ``seqclass up`` runs for this root, and its parts."""
+    """Check the server that is configured, or that ``seqclass up`` runs for this root."""
     use_service(store)
     url = prefect_url()
     if not url:
@@ -117,7 +117,7 @@ def _server(store: Root) -> list[Check]:
 
 
 def _asked(check: Callable[[Any], Check], client: Any) -> Check:
-    """A check, or what went wrong when the server was asked."""
+    """Return the result of a check, or the error of asking the server."""
     from httpx import HTTPError
 
     name = check.__name__.strip("_").replace("_", " ")
@@ -146,7 +146,7 @@ def _clock(client: Any) -> Check:
 
 
 def _service(client: Any) -> Check:
-    """A server may be there for the commands alone."""
+    """Check the service's parts on the server; a server may also run for commands only."""
     found = "pool or deployments there" if _has_service(client) else (
         "none on this server: flows run within the commands; 'seqclass up' makes one"
     )  # fmt: skip
@@ -198,7 +198,7 @@ def _automations(client: Any) -> Check:
 
 
 def server_problem(url: str) -> str | None:
-    """What is wrong with a server's address, or with the password for it; None where it answers."""
+    """Return the problem with a server's address or its password; None if it responds."""
     asked = urllib.request.Request(f"{url}/admin/version", headers=_credentials())  # noqa: S310
     try:
         with urllib.request.urlopen(asked, timeout=10):  # noqa: S310 - the user's own URL
@@ -211,7 +211,7 @@ def server_problem(url: str) -> str | None:
 
 
 def _credentials() -> dict[str, str]:
-    """What Prefect's client would show: the password, else the key."""
+    """Return the credentials that Prefect's client would send: the password, else the key."""
     from prefect.settings import get_current_settings
 
     api = get_current_settings().api

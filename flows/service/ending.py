@@ -1,4 +1,4 @@
-"""The end of a service: its runs, its worker, its server."""
+"""Shutdown of a service: its runs, its worker, its server."""
 
 from datetime import UTC, datetime
 from signal import SIGKILL, SIGTERM
@@ -19,11 +19,11 @@ from flows.service.server import GRACE_S, Service, answers, client_of, is_server
 from flows.service.worker import is_worker
 
 FORGOTTEN_S = 60.0
-"""Time that a worker may need from taking a run to beginning its process."""
+"""Seconds that a worker may need from taking a run to starting its process."""
 
 
 def stop(service: Service) -> list[int]:
-    """End a service: its worker and runs, then its server; returns what would not go in time."""
+    """End a service: its worker and runs, then its server; returns processes that did not end."""
     family, own_runs = marked(service.mark), runs(service.mark)
     servers, ended = {pid for pid in family if is_server(pid)}, {run_of(pid) for pid in own_runs}
     tell({pid for pid in family if is_worker(pid)} | own_runs, SIGTERM)
@@ -41,8 +41,7 @@ def stop(service: Service) -> list[int]:
 
 
 def close_runs(service: Service, ids: list[str]) -> None:
-    """Tell the server of runs that were ended, and of the flows within them: they crashed, or were
-    cancelled where that was under way."""
+    """Report ended runs and their subflows as crashed, or as cancelled if that was requested."""
     if not ids or not answers(service.url):
         return
     from prefect.client.schemas import filters
@@ -62,9 +61,9 @@ def close_runs(service: Service, ids: list[str]) -> None:
 
 
 def close_dead_runs(service: Service) -> None:
-    """Tell of runs whose process is gone: who would have told is gone as well.
+    """Report runs whose process is gone, since the process that would do so is gone too.
 
-    Only where the server is the service's own: on others, runs may be those of other machines.
+    Only if the server is the service's own: on others, runs may be those of other machines.
     """
     if not shows_processes() or not still_there(service):
         return
@@ -78,7 +77,7 @@ def close_dead_runs(service: Service) -> None:
 
 
 def _alive() -> Any:
-    """A filter of runs that have a process, be it that a person has paused them."""
+    """Return a filter of runs that have a process, including paused runs."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
 
@@ -87,7 +86,7 @@ def _alive() -> Any:
 
 
 def has_died(run: Any) -> bool:
-    """Whether a worker started a run here and its process is no longer there."""
+    """Check whether a worker started a run here whose process is gone."""
     pid = run.infrastructure_pid or ""
     if not pid.isdigit():
         return False
@@ -95,7 +94,7 @@ def has_died(run: Any) -> bool:
 
 
 def is_forgotten(run: Any, at_work: set[str]) -> bool:
-    """Whether a worker took a run and never began it: the server was away when it would have."""
+    """Check whether a worker took a run but could not start it, because the server was down."""
     since = (datetime.now(UTC) - run.state.timestamp).total_seconds()
     return (
         run.state.is_pending()
@@ -106,7 +105,7 @@ def is_forgotten(run: Any, at_work: set[str]) -> bool:
 
 
 def kill(service: Service) -> None:
-    """End everything of a service at once."""
+    """Kill everything of a service at once."""
     tell(marked(service.mark), SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""Who looks at the inboxes between two sweeps, so that a file need not wait for the schedule."""
+"""The look-out for files in inboxes, so that they need not wait for the schedule."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -11,14 +11,14 @@ from seqclass.store.root import Root, open_root
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
 AGAIN_S, MAX_ASKS, STALLED_S = 30.0, 3, 40.0
-"""Seconds until a file that is still there is told of again, and how often in all; seconds
-between two words about retrainings that stand still."""
+"""Seconds until a file that is still there is reported again, the most reports, and seconds between
+two reports of stalled retrainings."""
 
 File = tuple[str, str, tuple[Any, ...]]
 
 
 class Lookout:
-    """Tells of files that have come to rest in the inboxes of a local root."""
+    """Look-out for files that are complete in the inboxes of a local root."""
 
     def __init__(self, store: Root) -> None:
         self.store = store
@@ -28,7 +28,7 @@ class Lookout:
         self.asked_s = float("-inf")
 
     def has_news(self, now_s: float) -> bool:
-        """Whether a file lies as it did at the last look, and nobody was told of it lately."""
+        """Check whether a file is unchanged since the last look, and was not reported lately."""
         before, self.there = self.there, set(self._files())
         self.told = {file: asked for file, asked in self.told.items() if file in self.there}
         due = [file for file in self.there & before if self._is_due(file, now_s)]
@@ -37,8 +37,10 @@ class Lookout:
         return bool(due)
 
     def has_stalled(self, service: Service, now_s: float) -> bool:
-        """Whether a retraining crashed, was lost with its machine, or waits for another try, and
-        nobody was told lately."""
+        """Check whether a retraining crashed, was lost with its machine, or is due for another try.
+
+        False if that was reported lately.
+        """
         from seqclass.store.retrainings import is_overdue
 
         if now_s - self.asked_s < STALLED_S:
@@ -51,11 +53,11 @@ class Lookout:
         )
 
     def note_told(self, now_s: float) -> None:
-        """Somebody was told of what the last look at retrainings has found."""
+        """Record that the findings of the last look were reported."""
         self.looked, self.asked_s = self.looking, now_s
 
     def _files(self) -> list[File]:
-        """None where a folder can't be read: the sweep says so."""
+        """Return the files; None if a folder can't be read, which the sweep reports."""
         if not self.store.is_local:
             return []
         with contextlib.suppress(OSError):
@@ -72,7 +74,7 @@ class Lookout:
 
 
 def ask(service: Service, deployment: str) -> bool:
-    """Start a run of a deployment; False where the server is away just now."""
+    """Start a run of a deployment; False if the server is down."""
     with server_may_be_away(), client_of(service) as client:
         found = client.read_deployment_by_name(deployment)
         client.create_flow_run_from_deployment(found.id)

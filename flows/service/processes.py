@@ -1,7 +1,7 @@
 """Processes that this project starts and ends: each carries a mark, and so do its children.
 
-The mark is an environment variable, so that what a killed process leaves behind is still found.
-Where the system shows no environments, only the processes' own handles are known.
+The mark is an environment variable, so that processes which a killed one leaves behind are found.
+If the system shows no environments, only the processes' own handles are known.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ EXCEPTION = re.compile(r"[\w.]+(Error|Exception)\b")
 def begin(
     command: Sequence[str], environment: Mapping[str, str], log: Path, umask: int = -1
 ) -> subprocess.Popen:
-    """Start a process apart from the terminal, deaf to its Ctrl-C; its output goes to a file."""
+    """Start a process detached from the terminal and its Ctrl-C; its output goes to a file."""
     with open(log, "ab", opener=private_opener) as output:
         return subprocess.Popen(  # noqa: S603 - the project's own words
             command, env=environment, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output,
@@ -33,44 +33,43 @@ def begin(
 
 
 def _hear_interrupts() -> None:
-    """A background job is deaf to SIGINT, and a Prefect worker ends by sending itself one."""
+    """Restore SIGINT, which background jobs ignore; a Prefect worker ends by it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def cause_in(output: str) -> str:
-    """The end of a failed command's output as one line, from the last exception that it names; the
-    last line where it names none."""
+    """Return one line from a failed command's output: its last exception, or its last line."""
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
     named = [n for n, line in enumerate(lines) if EXCEPTION.match(line)]
     return " ".join(lines[named[-1] if named else -1 :]) or "no word"
 
 
 def marked(mark: str) -> set[int]:
-    """Living processes that carry the mark."""
+    """Return the living processes that carry the mark."""
     wanted = f"{MARK}={mark}".encode()
     return {pid for pid in _all() if wanted in environment_of(pid) and not is_dead(pid)}
 
 
 def runs(mark: str) -> set[int]:
-    """Of the marked processes, the topmost one of every flow run."""
+    """Return the topmost of the marked processes of every flow run."""
     found = {pid: run_of(pid) for pid in marked(mark)}
     return {pid for pid, run in found.items() if run and found.get(parent_of(pid)) != run}
 
 
 def run_of(pid: int) -> str:
-    """Id of the flow run that a process works for; an empty text where it works for none."""
+    """Return the id of the flow run of a process; an empty text if it has none."""
     own = [entry for entry in environment_of(pid) if entry.startswith(RUN)]
     return own[0].removeprefix(RUN).decode() if own else ""
 
 
 def runs_at_work() -> set[str]:
-    """Ids of the flow runs that any process works for."""
+    """Return ids of the flow runs of all processes."""
     return {run_of(pid) for pid in _all() if not is_dead(pid)}
 
 
 def shows_processes() -> bool:
-    """Whether the system tells of processes that others started."""
+    """Check whether the system shows processes that others started."""
     return SYSTEM.is_dir()
 
 
@@ -87,7 +86,7 @@ def environment_of(pid: int) -> list[bytes]:
 
 
 def command_of(pid: int) -> list[str]:
-    """Words of a process's command line; none where it is gone."""
+    """Return the words of a process's command line; empty if it is gone."""
     with contextlib.suppress(OSError):
         return (SYSTEM / str(pid) / "cmdline").read_text(errors="replace").split("\0")
     return []
@@ -98,12 +97,12 @@ def parent_of(pid: int) -> int:
 
 
 def is_dead(pid: int) -> bool:
-    """Whether a process is gone, or waits only to be collected by its parent."""
+    """Check whether a process is gone, or is a zombie."""
     return (_status(pid) or ["Z"])[0] == "Z"
 
 
 def _status(pid: int) -> list[str]:
-    """State, parent and so on; empty where the process is gone."""
+    """Return state, parent and so on; empty if the process is gone."""
     with contextlib.suppress(OSError):
         return (SYSTEM / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     return []
@@ -116,7 +115,7 @@ def tell(pids: set[int], number: signal.Signals) -> None:
 
 
 def wait_until_gone(pids: set[int], seconds: float) -> set[int]:
-    """Wait for processes that need not be children; returns those that are still there."""
+    """Wait for processes that need not be children; returns those that are still alive."""
     deadline = time.monotonic() + seconds
     while (left := {pid for pid in pids if _alive(pid)}) and time.monotonic() < deadline:
         time.sleep(0.05)

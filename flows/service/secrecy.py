@@ -24,12 +24,12 @@ def private_folder(folder: Path) -> None:
 
 
 def private_opener(path: str, flags: int) -> int:
-    """For ``open``: a file that is made is its owner's alone."""
+    """Open a file that only its owner may read; for ``open``."""
     return os.open(path, flags, 0o600)
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Write a file whole, for its owner's eyes."""
+    """Write a file whole, readable for its owner only."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(draft, "x", opener=private_opener, encoding="utf-8") as file:
@@ -40,12 +40,12 @@ def write_privately(path: Path, text: str) -> None:
 
 
 def new_password() -> str:
-    """What Prefect calls an auth string: a user's name and a password."""
+    """Return what Prefect calls an auth string: a user's name and a password."""
     return f"seqclass:{secrets.token_urlsafe(32)}"
 
 
 def password_in(folder: Path) -> str | None:
-    """The password of a service; None where there is none that was kept from others."""
+    """Return the password of a service; None if there is none that others could not read."""
     with contextlib.suppress(OSError):
         handle = os.open(folder / PASSWORD, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, encoding="utf-8", errors="replace") as file:
@@ -56,7 +56,7 @@ def password_in(folder: Path) -> str | None:
 
 
 def make_password(folder: Path) -> str:
-    """The password of a service, made at its first start."""
+    """Return the password of a service; it is made at the first start."""
     known = password_in(folder)
     if known is None:
         known = new_password()

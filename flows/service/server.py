@@ -1,4 +1,4 @@
-"""A local Prefect server: how it is started, recorded, found again and asked."""
+"""A local Prefect server: its start, its record, and how it is found and asked."""
 
 import contextlib
 import json
@@ -27,22 +27,22 @@ from seqclass.store.root import Root
 
 POOL = "local"
 HEARTBEAT_S, SILENCE_S, PENDING_S = 30, 90, 600
-"""Prefect's least time between two beats of a run; silence after which it counts as crashed;
-time after which a run that was taken by a worker, and never began, does."""
+"""Prefect's shortest interval of a run's heartbeats; seconds of silence after which the run counts
+as crashed; seconds after which a run that a worker took, but never began, does."""
 SLOT_WAIT_S, LATE_S = 5, 900
-"""Time after which a run that waits for another of its deployment tries again; after which one
-that nobody took is marked as late: thirty files at once wait their turn for ten minutes."""
+"""Seconds until a run that waits for another of its deployment tries again, and until a run that
+nobody took counts as late: thirty files at once wait for ten minutes."""
 SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""Where the server keeps who holds a slot: in memory, its restart would end every run."""
+"""Storage of the server's slot leases; in memory, a restart of the server would end every run."""
 HOME, RECORD, SERVER = ".service", "service.json", "flows.service.serving"
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a running ``seqclass up`` is known by: its API and its mark.
+    """The record of a running ``seqclass up``: its API and its mark.
 
-    password: of the service's own server; None where the server is the user's.
+    password: of the service's own server; None if the server is the user's.
     """
 
     url: str
@@ -59,13 +59,13 @@ class Service:
 
     @property
     def access(self) -> dict[str, str]:
-        """Environment in which Prefect's clients reach the server."""
+        """Environment variables with which Prefect's clients reach the server."""
         own = {"PREFECT_API_AUTH_STRING": self.password} if self.password else {}
         return {"PREFECT_API_URL": self.url, **own}
 
 
 def home_of(store: Root) -> Path:
-    """Folder of the server's database and of the logs: in the tree, or the user's for URLs."""
+    """Return the folder of the server's database and logs: in the tree, or the user's for URLs."""
     if store.is_local:
         return Path(store.path, HOME)
     name = "".join(c if c.isalnum() else "-" for c in store.url)
@@ -73,12 +73,12 @@ def home_of(store: Root) -> Path:
 
 
 def prefect_file() -> Path:
-    """The deployments."""
+    """Return the path of the deployments."""
     return file_of_project("prefect.yaml")
 
 
 def file_of_project(name: str) -> Path:
-    """A file beside the packages, or where an installed package put it."""
+    """Return the path of a file beside the packages, or where an installation has put it."""
     places = [Path(__file__).parents[2], Path(sysconfig.get_path("data"), "share", "seqclass")]
     for place in places:
         if (place / name).is_file():
@@ -90,13 +90,13 @@ def file_of_project(name: str) -> Path:
 
 
 def only_one(home: Path) -> AbstractContextManager[bool]:
-    """Hold a service's home for this process; False where another process holds it."""
+    """Hold a service's home for this process; False if another process holds it."""
     private_folder(home)
     return exclusive(os.open(home, os.O_RDONLY))
 
 
 def recorded(store: Root) -> Service | None:
-    """What the last ``seqclass up`` of this root wrote down, with the password beside it."""
+    """Return the record of the last ``seqclass up`` of this root, with the password."""
     home = home_of(store)
     try:
         known = json.loads((home / RECORD).read_text())
@@ -106,14 +106,14 @@ def recorded(store: Root) -> Service | None:
 
 
 def still_there(service: Service) -> bool:
-    """Whether a service's own server lives on, after the ``seqclass up`` of it was killed."""
+    """Check whether a service's own server still runs after its ``seqclass up`` was killed."""
     return answers(service.url) and any(is_server(pid) for pid in marked(service.mark))
 
 
 def use_service(store: Root) -> None:
     """Let this process's flows use the server that a ``seqclass up`` of the root runs, if any.
 
-    A server that is configured goes first; where it is that of the root, its password is known.
+    A configured server has precedence; if it is that of the root, its password is used.
     """
     from prefect.settings import get_current_settings
 
@@ -125,7 +125,7 @@ def use_service(store: Root) -> None:
 
 
 def use(service: Service, settings: Mapping[str, object] | None = None) -> None:
-    """Let this process's flows use a server, under Prefect's further settings."""
+    """Let this process's flows use a server, with further settings of Prefect."""
     from prefect.settings import temporary_settings
 
     os.environ.update(service.access)
@@ -139,7 +139,7 @@ def client_settings(service: Service) -> dict[str, str]:
 
 @contextlib.contextmanager
 def client_of(service: Service) -> Iterator[Any]:
-    """A client of a service's server."""
+    """Provide a client of a service's server."""
     from prefect.client.orchestration import get_client
     from prefect.settings import temporary_settings
 
@@ -149,7 +149,7 @@ def client_of(service: Service) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def server_may_be_away() -> Iterator[None]:
-    """Leave the block where the server is away just now: whoever asks it asks again."""
+    """Leave the block if the server is down; the caller tries again later."""
     import httpx
     from prefect.exceptions import PrefectException
 
@@ -161,20 +161,20 @@ _for_good = contextlib.ExitStack()
 
 
 def record(store: Root, service: Service) -> None:
-    """Write down what a service is known by; the password has a file of its own."""
+    """Write the record of a service; the password has a file of its own."""
     known = {key: value for key, value in asdict(service).items() if key != "password"}
     write_privately(home_of(store) / RECORD, json.dumps(known))
 
 
 def prefect_url() -> str | None:
-    """Address of the API that flows use, from the environment, a file or the profile."""
+    """Return the address of the API that flows use, from the environment, a file or the profile."""
     from prefect.settings import get_current_settings
 
     return get_current_settings().api.url
 
 
 def answers(url: str) -> bool:
-    """Whether a Prefect server is at an address: a healthy one, or one that asks for a password."""
+    """Check whether a Prefect server is at an address: healthy, or asking for a password."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as reply:  # noqa: S310 - loopback
             return reply.read().strip() == b"true"
@@ -185,7 +185,7 @@ def answers(url: str) -> bool:
 
 
 def choose_port(port: int) -> int:
-    """The port itself, where it is free; 0 means any that is."""
+    """Return the port if it is free; 0 means any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -205,17 +205,16 @@ def local_url(port: int) -> str:
 
 
 def new_service(url: str, last: Service | None = None, home: Path | None = None) -> Service:
-    """A service of this process; it carries the mark of the ``last`` one, whose processes it ends
-    too.
+    """Return a new service of this process, with the mark of the ``last`` one.
 
-    home: where the password of an own server is kept.
+    So it also ends the last one's processes. home: where the password of an own server is kept.
     """
     password = make_password(home) if home else None
     return Service(url, last.mark if last else secrets.token_hex(8), password)
 
 
 def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
-    """Start a server whose database lies in ``home``, or in ``PREFECT_HOME`` where it is set."""
+    """Start a server whose database is in ``home``, or in ``PREFECT_HOME`` if that is set."""
     words = [sys.executable, "-P", "-m", SERVER, str(service.port)]
     surroundings = {
         "PREFECT_HOME": str(home),
@@ -244,7 +243,7 @@ def await_server(service: Service, process: subprocess.Popen, home: Path) -> Non
 
 
 def mark_environment(service: Service) -> dict[str, str]:
-    """What every process of a service is started with."""
+    """Return the environment of every process of a service."""
     return {**os.environ, MARK: service.mark, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
 
 

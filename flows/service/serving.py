@@ -1,7 +1,7 @@
-"""What stands before every Prefect server that this project starts: who may speak to it.
+"""Access control in front of every Prefect server that this project starts.
 
-Prefect asks for the password. Before that, a request must name this machine, which a rebound name
-of another site does not, and must not come from a page of another origin.
+Prefect asks for the password. Before that, a request must name this machine, which excludes rebound
+names of other sites, and must not come from a page of another origin.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ Application = Callable[[MutableMapping[str, Any], Messages, Messages], Awaitable
 
 
 def origins(port: int) -> tuple[str, ...]:
-    """Origins of the server's own pages."""
+    """Return origins of the server's own pages."""
     return tuple(f"http://{host}:{port}" for host in HOSTS)
 
 
 def server_settings(port: int, password: str) -> dict[str, str]:
-    """Environment of a server that demands a password and knows its own pages only."""
+    """Return the environment of a server that requires a password and allows only its own pages."""
     return {
         "PREFECT_SERVER_API_AUTH_STRING": password,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins(port)),
@@ -36,7 +36,7 @@ def server_settings(port: int, password: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class OwnOrigin:
-    """Refuses requests and WebSockets that a page of another origin sends."""
+    """Middleware that refuses requests and WebSockets from pages of another origin."""
 
     app: Application
     allowed: tuple[str, ...]
@@ -55,14 +55,14 @@ class OwnOrigin:
 
 
 def guarded(app: Any, port: int) -> Any:
-    """A server's application, for requests that name this machine and come from own pages."""
+    """Wrap a server's application: requests must name this machine and come from its own pages."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     return TrustedHostMiddleware(OwnOrigin(app, origins(port)), HOSTS, www_redirect=False)
 
 
 def close_database() -> None:
-    """Keep what an older server left in Prefect's home from the eyes of others."""
+    """Make files of an older server in Prefect's home unreadable for others."""
     from prefect.settings import get_current_settings
 
     for file in Path(get_current_settings().home).glob("prefect.db*"):
@@ -73,8 +73,8 @@ def close_database() -> None:
 def queue_writers() -> None:
     """Let transactions on a SQLite database wait for each other.
 
-    Prefect begins most of them as readers. SQLite refuses one that comes to write after another has
-    written meanwhile, however long its busy timeout: "database is locked".
+    Prefect begins most of them as readers. SQLite refuses a reader that wants to write after
+    another has written meanwhile, whatever its busy timeout: "database is locked".
     """
     from prefect.server.database import dependencies
     from prefect.server.database.configurations import AioSqliteConfiguration
@@ -91,7 +91,7 @@ def queue_writers() -> None:
 
 
 def serve(port: int) -> None:
-    """Run a server on loopback until it is told to end."""
+    """Run a server on loopback until it is stopped."""
     import uvicorn
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings

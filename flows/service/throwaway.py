@@ -1,6 +1,6 @@
-"""A Prefect server for one command: it begins at once, and ends when the command does.
+"""A temporary Prefect server for one command, which starts at once and ends with it.
 
-Prefect would start one by itself, but not before it has imported the server into the command too.
+Prefect would start one by itself, but only after importing the server into the command too.
 """
 
 import atexit
@@ -29,12 +29,12 @@ from seqclass.store.leases import locked
 from seqclass.store.root import open_root
 
 LIMIT_S, GRACE_S = 120.0, 10.0
-"""Time for the server to answer, and to end by itself."""
+"""Seconds for the server to respond, and to end by itself."""
 
 
 @dataclass(frozen=True)
 class Throwaway:
-    """A server that is starting: how it is reached, its process and what it complains of."""
+    """A server that is starting: its address, its process and its error output."""
 
     service: Service
     process: subprocess.Popen
@@ -42,9 +42,9 @@ class Throwaway:
 
 
 def begin() -> Throwaway:
-    """Start a server on a free port of loopback; its database is the one Prefect's would use.
+    """Start a server on a free port of loopback, with the database that Prefect's own would use.
 
-    Its password is known to this process and its children alone.
+    Only this process and its children know its password.
     """
     password = new_password()
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
@@ -62,7 +62,7 @@ def begin() -> Throwaway:
 
 
 def wait_for(server: Throwaway) -> None:
-    """Return when the server answers."""
+    """Wait until the server responds."""
     deadline = time.monotonic() + LIMIT_S
     while not answers(server.service.url):
         time.sleep(0.05)
@@ -77,7 +77,7 @@ def wait_for(server: Throwaway) -> None:
 
 
 def prepare() -> None:
-    """Let a server make its database, which takes longer than all later starts."""
+    """Let a server create its database, which takes longer than all later starts."""
     if not prefect_url():
         wait_for(begin())
 
@@ -93,7 +93,7 @@ def _serve(listener: socket.socket) -> None:
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            """One server at a time brings the database up to date."""
+            """Update the database, one server at a time, and start."""
             with locked(home, "throwaway"):
                 await super().startup(sockets)
 

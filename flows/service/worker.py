@@ -1,4 +1,4 @@
-"""The pool, its deployments and the worker that takes their runs."""
+"""The pool, its deployments and the worker that executes their runs."""
 
 import contextlib
 import json
@@ -23,31 +23,34 @@ from seqclass.store.root import Root
 
 SMALL, LARGE = "small", "large"
 QUEUES = {SMALL: [SMALL], LARGE: [LARGE, "default"]}
-"""Queues of the pool that each of a machine's two workers takes runs of: sweeps have a worker of
-their own, so that none waits for a training. Other deployments of the pool are in ``default``."""
+"""Queues of the pool for each of a machine's two workers.
+
+Sweeps have their own worker, so that none waits for a training. Other deployments of the pool are
+in ``default``.
+"""
 SMALL_LIMIT = 6
 """Runs of ``small`` at a time on a machine: four sweeps, the upkeep and an answer."""
 WIDE = "2000"
-"""Columns of a terminal in which no message of Prefect's is broken into lines."""
+"""Columns of a terminal in which no message of Prefect is broken into lines."""
 
 
 def worker_name(store: Root, queue: str) -> str:
-    """The name of this machine's worker for a queue of a root."""
+    """Return the name of this machine's worker for a queue of a root."""
     name = f"seqclass {socket.gethostname()} {queue} {store.url}"
     return name.replace("/", "-").replace("%", "-")
 
 
 def is_worker(pid: int) -> bool:
-    """Whether a process is a Prefect worker."""
+    """Check whether a process is a Prefect worker."""
     return {"prefect", "worker", "start"} <= set(command_of(pid))
 
 
 def start_worker(
     store: Root, service: Service, share: tuple[str, int], environment: dict[str, str]
 ) -> subprocess.Popen:
-    """Start a worker whose runs use this root and beat often enough for the automations.
+    """Start a worker whose runs use this root and send heartbeats often enough for the automations.
 
-    share: the queue that it takes runs of, and how many at a time.
+    share: the queue from which it takes runs, and how many at a time.
     """
     queue, limit = share
     words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
@@ -66,8 +69,7 @@ def start_worker(
 
 
 def make_pool(client: Any) -> None:
-    """Create the process pool and its queues, or close the pool that is there: its runs take no
-    command or variables."""
+    """Create the process pool and its queues; its template is renewed if it has changed."""
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
@@ -91,7 +93,7 @@ def make_pool(client: Any) -> None:
 
 
 def job_template() -> dict[str, Any]:
-    """What a run may ask of the process that it gets: nothing."""
+    """Return the template of jobs, which lets a run choose nothing about its process."""
     return json.loads(file_of_project("work-pool.json").read_text(encoding="utf-8"))
 
 
@@ -109,7 +111,7 @@ def deploy(service: Service, environment: dict[str, str]) -> None:
 
 
 def online_workers(client: Any) -> dict[str, datetime]:
-    """Workers that the server takes for alive, with their last heartbeat."""
+    """Return workers that the server counts as alive, with their last heartbeat."""
     from prefect.exceptions import PrefectHTTPStatusError
 
     try:
