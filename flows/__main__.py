@@ -149,7 +149,7 @@ def _guarded(command: Callable[[], Any]) -> int:
 
 
 def _usage(error: Any) -> str:
-    """What is wrong with the words of a command, with the value that came."""
+    """Return the problem with a command's arguments, and the value that was given."""
     given, options = sys.argv[1:], getattr(getattr(error, "param", None), "opts", [])
     values = [given[i + 1] for i, word in enumerate(given[:-1]) if word in options]
     got = f", got {values[-1]!r}" if values else ""
@@ -160,7 +160,7 @@ def _usage(error: Any) -> str:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether this project or the system raised an error, so that it speaks for itself."""
+    """Check whether this project or the system raised an error, so that its message is clear."""
     if isinstance(error, OSError):
         return True
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]

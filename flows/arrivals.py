@@ -1,4 +1,4 @@
-"""Flow: what has arrived in the inboxes, into the datasets."""
+"""Flow: take the files that have arrived in the inboxes into the datasets."""
 
 from typing import Any, TypedDict
 
@@ -19,7 +19,7 @@ from tasks.registry.refresh import refresh_catalogue
 
 
 class Arrivals(TypedDict):
-    """Rows that datasets gained, and what came of each inbox."""
+    """Rows that datasets gained, and the outcome of each inbox."""
 
     added: int
     sweeps: list[Sweep]
@@ -37,8 +37,8 @@ def ingest_arrivals(
 ) -> Any:
     """Sweep a dataset's inbox, or every one of the root; each file is taken exactly once.
 
-    An inbox that another run sweeps for long is left to that run, and holds up no other one.
-    Ends in a state named Quarantined where a file was set aside, else TakenIn, or NothingNew where
+    If another run is sweeping an inbox and does not finish soon, it is skipped; the others are
+    swept. Ends in a state named Quarantined if a file was set aside, else TakenIn, or NothingNew if
     no series is new.
 
     Args:
@@ -71,14 +71,14 @@ def ingest_arrivals(
 
 
 def _sweep(places: list[tuple[str, str]], spec: ArrivalSpec, store: Root) -> list[State[Sweep]]:
-    """How the sweeps of all inboxes ended, which run beside each other."""
+    """Sweep all inboxes concurrently; returns their final states."""
     sweeps = [collect.submit(name, place, spec, store.url) for name, place in places]
     wait(sweeps)
     return [sweep.state for sweep in sweeps]
 
 
 def _gained(reports: list[Sweep]) -> str:
-    """What each dataset has got, as in ``60 series to press``; empty where none has."""
+    """Return the number of new series by dataset, as in ``60 series to press``; may be empty."""
     return ", ".join(
         f"{report['added']} series to {DatasetRef.parse(report['dataset']).name}"
         for report in reports
@@ -87,11 +87,11 @@ def _gained(reports: list[Sweep]) -> str:
 
 
 def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:
-    """Datasets with the folder or prefix in which their files arrive."""
+    """Return datasets with the folder or prefix in which their files arrive."""
     names = inboxes(store) if dataset is None else [check_name(dataset, "DATASET")]
     return [(name, inbox or inbox_url(store, name)) for name in names]
 
 
 def outcome_of(found: Any) -> Arrivals:
-    """What the flow returned, be it as a named state or plainly."""
+    """Return the flow's result, whether it is wrapped in a named state or not."""
     return found.result() if isinstance(found, State) else found

@@ -1,4 +1,4 @@
-"""Flows: what a person decides, as forms in Prefect's pages; the commands do the same by hand."""
+"""Flows for a person's decisions, as forms in Prefect; there are commands for the same."""
 
 from prefect import flow
 

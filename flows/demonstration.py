@@ -1,4 +1,4 @@
-"""Flow: the main job, from nothing to a registered classifier of the author's families."""
+"""Flow: the main job: generate the author's families and train and register a classifier."""
 
 from prefect import flow
 

@@ -1,7 +1,7 @@
-"""Retrainings that the upkeep starts at the server, and does not wait for.
+"""Retrainings that the upkeep starts on the server without waiting for them.
 
-The lease in the root tells who works on a model. A run's state in Prefect does not: it stays
-Running when the machine under it is lost.
+The lease in the root shows whether a run works on a model. A run's state in Prefect does not: it
+stays Running when its machine is lost.
 """
 
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 
 
 def start_retrainings(models: list[str], root: Root) -> list[str]:
-    """Start a run for each model that no run works on or is about to; returns their names."""
+    """Start a run for each model that no run works on or waits for; returns their names."""
     with get_client(sync_client=True) as client:
         waiting = {_model_of(run) for run in unfinished_runs(client) if not _has_begun(run)}
         started = [
@@ -33,13 +33,13 @@ def start_retrainings(models: list[str], root: Root) -> list[str]:
 
 
 def has_lost_run(client: Any, root: Root) -> bool:
-    """Return True where a run counts as begun, and nobody holds the lease of its model."""
+    """Check whether a run counts as begun although nobody holds the lease of its model."""
     begun = {_model_of(run) for run in unfinished_runs(client) if _has_begun(run)}
     return any(not _is_at_work(root, model) for model in begun)
 
 
 def unfinished_runs(client: Any) -> list[Any]:
-    """Runs of the deployment that have not ended, as far as the server knows."""
+    """Return runs of the deployment that have not ended, as far as the server knows."""
     deployment = client.read_deployment_by_name(DEPLOYMENT)
     chosen = filters.FlowRunFilter(
         deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
@@ -53,7 +53,7 @@ def _model_of(run: Any) -> str:
 
 
 def _has_begun(run: Any) -> bool:
-    """Return True where a worker took the run so long ago that it holds the lease, if it lives."""
+    """Check whether a worker took the run so long ago that a living run would hold the lease."""
     age_s = (datetime.now(UTC) - run.state.timestamp).total_seconds()
     return not run.state.is_scheduled() and age_s > LEASE_S
 

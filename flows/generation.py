@@ -1,4 +1,4 @@
-"""Flows: a dataset from a generator."""
+"""Flows: generate a dataset."""
 
 from prefect import flow
 

@@ -1,4 +1,4 @@
-"""Flow: a dataset from the user's own files."""
+"""Flow: import a dataset from the user's own files."""
 
 from prefect import flow
 

@@ -1,4 +1,4 @@
-"""What an operator reads of a run without opening it: its name, and tags to filter by."""
+"""Labels of a run in Prefect's lists: its name, and tags for filters."""
 
 import contextlib
 from uuid import UUID
@@ -10,8 +10,7 @@ from prefect.runtime import flow_run
 
 
 def label_run(name: str, **tags: str) -> None:
-    """Name the run that is at work, and tag it with ``key:value`` each; a server that is away just
-    now takes nothing from what the run has done."""
+    """Name the current run, and add tags ``key:value``; errors of the server are ignored."""
     away = (httpx.HTTPError, PrefectException, RuntimeError)
     with contextlib.suppress(*away), get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(str(flow_run.id)))

@@ -1,6 +1,6 @@
-"""Where and when a flow works: what a worker starts keeps to the worker's root and to the present.
+"""The root and the time of a flow; runs of a worker are bound to its root and to the present.
 
-Parameters of such a run come from whoever may speak to the server.
+Anyone who may use the server can choose the parameters of such a run.
 """
 
 import os
@@ -13,12 +13,12 @@ RUN = "PREFECT__FLOW_RUN_ID"
 
 
 def is_served() -> bool:
-    """Whether a worker started this process for a flow run."""
+    """Check whether a worker started this process for a flow run."""
     return RUN in os.environ
 
 
 def resolve_root(root: str | None) -> Root:
-    """The storage root that a flow works in."""
+    """Return the storage root that a flow works in."""
     own = open_root()
     if root is None or not is_served():
         return open_root(root)
@@ -31,14 +31,16 @@ def resolve_root(root: str | None) -> Root:
 
 
 def check_present(now: datetime | None) -> None:
-    """Refuse another time than the present where a worker started the flow."""
+    """Refuse any time but the present if a worker started the flow."""
     if now is not None and is_served():
         raise ValueError(f"now: expected none in a run that a worker starts, got {now}; leave it")
 
 
 def check_place(store: Root, argument: str, path: str | None) -> None:
-    """Refuse to move or write files where the store keeps its own and, where a worker started the
-    flow, outside of the root."""
+    """Refuse to move or write files in the store's own places.
+
+    If a worker started the flow, refuse all places outside of the root, too.
+    """
     if path is None:
         return
     if is_served():

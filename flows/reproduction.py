@@ -1,4 +1,4 @@
-"""Flow: the recorded training of a model, once more."""
+"""Flow: repeat the recorded training of a model."""
 
 from prefect import flow
 

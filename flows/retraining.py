@@ -57,8 +57,8 @@ def retrain_model(
 ) -> Any:
     """Look at new rows, train a challenger, and promote it or say why not; one run at a time.
 
-    A run that meets another leaves the rows to it, which looks again at its end. Ends in a state
-    named Promoted, Refused, AwaitsApproval or NothingNew, with the outcome.
+    A run that finds another one at work ends, and the other checks for new rows again when it is
+    done. Ends in a state named Promoted, Refused, AwaitsApproval or NothingNew, with the outcome.
 
     Args:
         model: Name of the model, whose champion is challenged.
@@ -110,7 +110,7 @@ def _retrain(turn: RetrainRun) -> Outcome:
 
 
 def replay_decisions(name: str, root_url: str) -> None:
-    """Move the champion as a decision says whose run was killed right after it was sealed."""
+    """Carry out sealed decisions of runs that were killed before they moved the champion."""
     for late in resume_interrupted(name, root_url):
         announce(late, root_url)
         refresh_catalogue(root_url, late["model"])

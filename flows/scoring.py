@@ -1,4 +1,4 @@
-"""Flow: what a registered model says of new rows."""
+"""Flow: score new rows with a registered model."""
 
 from prefect import flow
 

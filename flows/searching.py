@@ -1,4 +1,4 @@
-"""Flow: which architecture suits a dataset."""
+"""Flow: search an architecture that suits a dataset."""
 
 from typing import TypedDict
 
@@ -14,7 +14,7 @@ from tasks.studies.search import publish_search, search_architectures, summarise
 
 
 class SearchMade(TypedDict):
-    """A sealed search of a dataset, and how many runs were ``trained`` for it just now."""
+    """A sealed search of a dataset, and the number of runs that were ``trained`` for it now."""
 
     dataset: str
     search: str

@@ -1,4 +1,4 @@
-"""Flow: how a recipe spreads over seeds."""
+"""Flow: study how a recipe spreads over seeds."""
 
 from typing import TypedDict
 
@@ -14,7 +14,7 @@ from tasks.studies.study import publish_study, summarise_study, train_study
 
 
 class StudyMade(TypedDict):
-    """A sealed study of a dataset, and how many runs were ``trained`` for it just now."""
+    """A sealed study of a dataset, and the number of runs that were ``trained`` for it now."""
 
     dataset: str
     study: str

@@ -1,4 +1,4 @@
-"""Flow: a registered classifier from a dataset."""
+"""Flow: train and register a classifier on a dataset."""
 
 from prefect import flow
 
@@ -71,7 +71,7 @@ def train_classifier(
 def make_candidate(
     dataset: str, spec: TrainingSpec, workspace: str, root_url: str
 ) -> tuple[Candidate, Evaluated]:
-    """What a training and a retraining have in common: split, train, assemble, evaluate."""
+    """Split, train, assemble and evaluate, as a training and a retraining both do."""
     candidate = split_rows(dataset, spec, workspace, root_url)
     assembled = assemble(candidate, train_seeds(candidate))
     return candidate, evaluate(candidate, assembled)

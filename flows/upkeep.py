@@ -1,4 +1,4 @@
-"""Flow: what events would have started, once more, for those that were lost."""
+"""Flow: repeat what events should have started, in case an event was lost."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -20,11 +20,11 @@ from tasks.retraining.prometheus import write_metrics
 
 @flow(name="upkeep", flow_run_name="upkeep")
 def keep_models(root: str | None = None) -> dict[str, str | None]:
-    """Sweep every inbox, end what was cut short, decline what nobody approved of in time, then
-    start a retraining of every model that has rows for one.
+    """Sweep inboxes, resume interrupted work, decline overdue approvals, start retrainings.
 
-    A worker's runs start others and wait for none; elsewhere the retrainings follow each other.
-    One model's failure does not keep the others from their turn.
+    A retraining starts for every model that has rows for one. A worker's run starts others and
+    waits for none; elsewhere the retrainings follow each other. One model's failure does not stop
+    the others.
     """
     store = resolve_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}

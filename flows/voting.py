@@ -1,4 +1,4 @@
-"""Flow: windows of every piece vote for its answer."""
+"""Flow: predict whole pieces by a vote of their windows."""
 
 from typing import TypedDict
 
@@ -12,7 +12,7 @@ from tasks.evaluation.vote import PollSpec, hold_vote
 
 
 class Voted(TypedDict):
-    """The path of what a vote found."""
+    """The path of a vote's result."""
 
     votes: str
 
