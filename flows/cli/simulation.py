@@ -29,8 +29,7 @@ BACKLOG = 3
 
 
 class Week(TypedDict):
-    """An event of a week, its outcome and reason; of a flow's run also drift, quality and
-    models."""
+    """An event of a week, its outcome and reason; of a flow's run also drift and quality."""
 
     week: int
     event: str

@@ -14,7 +14,7 @@ JUDGING = ("gate", "drift", "significance", "least_drop")
 
 @dataclass(frozen=True)
 class ModelPolicy:
-    """How a model's champion is kept up to date, whoever starts a retraining.
+    """Policy for keeping a model's champion up to date, whoever starts a retraining.
 
     retraining: when and how, with gate and approval. priority: the model with the highest one is
     retrained first. owner: person that alerts name. due_s: seconds from the arrival of rows within

@@ -58,7 +58,7 @@ class Retrained(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Trust:
-    """How far a version may be trusted, and why."""
+    """The level of trust in a version, and the reasons."""
 
     level: Level
     sentence: str

@@ -31,7 +31,7 @@ SWUNG = ("R1", "G2", "D1", "N2", "M1")
 
 
 class Ornaments(NamedTuple):
-    """How every svara of the melodies is sung, ``(rows, notes)`` each.
+    """Ornaments of every svara of the melodies, ``(rows, notes)`` each.
 
     kind: an index of ``GAMAKAS``; cents: the sung pitch above Sa; below, above: the svara's
     neighbours, in cents from it; glide: seconds until it is reached; swing: cycles in a second.

@@ -60,7 +60,7 @@ class ImportSpec:
 
     @property
     def keeps_infinite(self) -> bool:
-        """Whether infinite values are read and left to the policy."""
+        """True if infinite values are read and left to the policy."""
         return self.policy.infinite != "refuse"
 
     def files(self) -> tuple[list[str], list[str]]:

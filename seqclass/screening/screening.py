@@ -27,7 +27,7 @@ from seqclass.store.rows import channels_of, check_form, dataset_schema
 LENGTH_FACTOR = 2
 """Factor by which a series may be shorter or longer than all before."""
 RANGE_MARGIN = 0.5
-"""How far beyond the extremes a value may lie, as a fraction of the range between them."""
+"""Fraction of the range between the extremes by which a value may lie beyond them."""
 HOLES_MARGIN = 0.1
 RATE_MARGIN = 0.05
 UNIT_FACTOR = 5.0

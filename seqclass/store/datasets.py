@@ -53,7 +53,7 @@ class Dataset:
     folder: str
     manifest: DatasetManifest
     is_checked: bool = False
-    """Whether its files have already been compared with their digests in this training."""
+    """True if its files have already been compared with their digests in this training."""
 
     @property
     def ref(self) -> str:

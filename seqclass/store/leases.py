@@ -77,7 +77,7 @@ class Lease:
 
     @property
     def is_sure(self) -> bool:
-        """Whether no other process can have taken the file, with a margin of one renewal."""
+        """True if no other process can have taken the file, with a margin of one renewal."""
         return _now_s() - self._renewed_s <= LEASE_S - RENEWAL_S
 
     def check(self) -> None:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PruneSpec:
-    """What a pruning always keeps. days: everything made within these days. rollbacks: number of
-    champions before the present one. newest: the newest version of each dataset."""
+    """The items that a pruning always keeps.
+
+    days: everything made within these days. rollbacks: number of champions before the present one.
+    newest: the newest version of each dataset.
+    """
 
     days: float = 90.0
     rollbacks: int = 3

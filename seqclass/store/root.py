@@ -44,7 +44,7 @@ class Root:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder of this machine, where files can be renamed and locked."""
+        """True for a folder of this machine, where files can be renamed and locked."""
         return isinstance(self.fs, LocalFileSystem)
 
     def exists(self, *parts: str) -> bool:

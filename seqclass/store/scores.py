@@ -49,7 +49,7 @@ class ScoreSet:
 
     @property
     def is_written(self) -> bool:
-        """Whether the scores are complete."""
+        """True if the scores are complete."""
         return self.root.exists(*self.parts, MANIFEST)
 
     def manifest(self) -> ScoresManifest:

@@ -32,7 +32,7 @@ class ArrivalWeek:
 
 @dataclass(frozen=True)
 class ScenarioSpec:
-    """How much arrives, and how hard it is.
+    """Settings of a scenario: amount and difficulty of the rows.
 
     first_rows, rows: of the first delivery and of each week, at least 30. n_steps: of each series,
     at least 8. seed: not negative.

@@ -37,8 +37,11 @@ from tasks.evaluation.evaluate import read_evaluated
 
 
 class Promotion(TypedDict):
-    """Whether a version became champion, why, and a gate's refusal; ``awaits_approval``: whether a
-    person has to answer first."""
+    """The decision about a version's promotion.
+
+    It says whether the version became champion, why, and gives a gate's refusal. awaits_approval:
+    whether a person has to answer first.
+    """
 
     promoted: bool
     decision: str

@@ -13,7 +13,7 @@ from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
 SAMPLE_BYTES = 2**17
 LINE_END = re.compile(r"\r\n?|\n")
 TELLING = 3
-"""How many times more frequent than others a sign in the header must be to be the delimiter."""
+"""Factor by which a sign in the header must outnumber the others to be the delimiter."""
 WESTERN = ("cp1252", "latin-1")
 HEADED = "a CSV table with a header"
 DELIMITERS = (",", ";", "\t", "|")
