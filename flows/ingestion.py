@@ -14,7 +14,7 @@ from tasks.registry.refresh import refresh_catalogue
 
 @flow(name="import-dataset", flow_run_name="import {name}")
 def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Imported:
-    """Read files into a dataset; returns its reference and what became of the rows.
+    """Read files into a dataset; returns its reference and the counts of its rows.
 
     Args:
         name: Name of the dataset.

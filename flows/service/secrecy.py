@@ -9,7 +9,7 @@ PASSWORD = "password"  # noqa: S105 - the name of a file
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only its owner may enter, or close the one that is there."""
+    """Make a folder that only its owner may enter, or restrict an existing one to its owner."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = folder.stat().st_uid
     if owner != os.geteuid():

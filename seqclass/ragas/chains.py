@@ -289,7 +289,7 @@ def _inside(notes: tuple[Note, ...], up: bool) -> list[bool]:
 
 
 def _without_dead_ends(number: dict[Place, int], moves: list[Moves]) -> list[Moves]:
-    """Drop moves to places from which no move leads on, until there are none."""
+    """Remove moves to places from which no move leads on, until there are none."""
     while True:
         kept = [
             {p: m for p, m in found.items() if p in number and moves[number[p]]} for found in moves

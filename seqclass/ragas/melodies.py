@@ -169,7 +169,7 @@ _ARC = (
 
 
 def _arc(rows: int, n_notes: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
-    """Centre of every step: from the middle to low, to high and home."""
+    """Return the centre of every step: from the middle to low, to high and home."""
     place, low, high = np.array(_ARC).T
     knots = rng.uniform(low, high, (rows, len(place)))
     part = np.minimum(np.arange(longest) / np.maximum(n_notes[:, None] - 1, 1), 1.0)

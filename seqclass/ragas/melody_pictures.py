@@ -24,10 +24,10 @@ def melody_picture(
     title: tuple[str, str],
     places: dict[int, str],
 ) -> bytes:
-    """A PNG: the line in rows, a thin line for each svara, Sa marked, svaras named.
+    """Draw a PNG: the line in rows, a thin line for each svara, Sa marked, svaras named.
 
-    svara_s: seconds of each note, where the line is made of them; then each is written above its
-    own bar. title: a heading and what stands below it. places: names of semitones above Sa.
+    svara_s: seconds of each note, if the line is made of them; then each is written above its own
+    bar. title: a heading and a line below it. places: names of semitones above Sa.
     """
     rows = int(min(MAX_ROWS, max(1, np.ceil(line.seconds / ROW_S - 0.05))))
     row_s = line.seconds / rows if line.seconds < ROW_S * MAX_ROWS else ROW_S

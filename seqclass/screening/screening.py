@@ -62,7 +62,7 @@ def column_violations(known: Iterable[str], columns: Iterable[str]) -> list[tupl
 
 
 def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
-    """Series with an infinite value, by channel."""
+    """Return series with an infinite value, by channel."""
     found = [Violation("infinite", f"{name} infinite", v.infinite) for name, v in channels.items()]
     return [violation for violation in found if violation.rows.any()]
 
@@ -73,7 +73,7 @@ def series_violations(
     labels: Iterable[str | None],
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
-    """Violations of single series: their class, length, range, holes and frozen channels."""
+    """Return violations of single series: class, length, range, holes and frozen channels."""
     found = [_new_classes(contract, labels), _lengths(contract, lengths)]
     for name, values in channels.items():
         if name in contract.channels:

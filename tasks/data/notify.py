@@ -33,9 +33,9 @@ def _name(dataset: str) -> str:
 
 
 def announce_arrival(root: Root, dataset: str, added: int) -> None:
-    """Emit ``seqclass.data.arrived`` for each model of the dataset, or once where it has none.
+    """Emit ``seqclass.data.arrived`` for each model of the dataset, or once without a model.
 
-    The payload names the dataset's version, the rows added, the model and the root.
+    The payload names the dataset's version, the number of added rows, the model and the root.
     """
     payload = {"dataset": dataset, "added": added, "root": root.url}
     models = models_of(root, dataset)

@@ -216,7 +216,7 @@ def train_fold(
 
 
 def _check_folds(search: _Search) -> None:
-    """Refuse rows that can't be cut into folds before any process is started."""
+    """Refuse, before any process is started, rows that can't be cut into folds."""
     for fold in range(search.spec.folds):
         check_validation(search.without_fold(fold), search.spec.training)
 

@@ -14,7 +14,7 @@ LISTS = ("--ignore", "--channels")
 
 
 def option(name: str, *values: str) -> str:
-    """An option with its value as a shell takes it: several names by comma.
+    """Return an option with its value, quoted for a shell; several names are joined by comma.
 
     >>> option("--step-column", "Sample #"), option("--ignore", "a", "b, c")
     ("--step-column 'Sample #'", '--ignore \\'a,"b, c"\\'')
