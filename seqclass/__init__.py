@@ -1,6 +1,6 @@
-"""Classify sequences from Python: train, ask what is registered, look into a store.
+"""Classification of sequences from Python: train a classifier, load a model, read a store.
 
-Nothing here needs Prefect or a server, and importing it imports neither Prefect nor TensorFlow.
+It needs neither Prefect nor a server, and importing it imports neither Prefect nor TensorFlow.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What a trained classifier answers, be it fitted here or loaded."""
+"""The prediction methods of a trained classifier, whether it was fitted here or loaded."""
 
 from functools import cached_property
 from typing import Any
@@ -56,7 +56,7 @@ class Network:
 
 
 class Answering:
-    """Answers of a Keras classifier from raw series to probabilities."""
+    """Prediction methods of a classifier whose Keras network maps raw series to probabilities."""
 
     classes_: np.ndarray
     n_channels_: int
@@ -66,21 +66,78 @@ class Answering:
 
     @property
     def keras_model_(self) -> Any:
-        """Raw series to probabilities, in stock Keras layers."""
+        """The network from raw series to probabilities, in stock Keras layers."""
         return self._network.model
 
     def predict_proba(self, X: Series) -> np.ndarray:  # noqa: N803 - scikit-learn's name
-        """Calibrated probabilities ``(n, classes)``, in the order of ``classes_``."""
+        """Return calibrated probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array or list of arrays, or DataFrames
+            Series in the same forms as for ``fit``, of any lengths.
+
+        Returns
+        -------
+        array (n, classes)
+            Probabilities in the order of ``classes_``; each row adds up to 1.
+
+        Raises
+        ------
+        ValueError
+            If the series are empty, have other channels than the model, or are infinite anywhere.
+
+        Examples
+        --------
+        >>> clf.predict_proba(X[[0, -1]]).round(1).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+        """
         return self._outputs(X)["probabilities"]
 
     def predict(self, X: Series) -> np.ndarray:  # noqa: N803
-        """The most likely class of each series ``(n,)``; never ``unknown``."""
+        """Return the most likely class of each series; never ``"unknown"``.
+
+        If classes are rare, the offsets of ``decision_`` are added to the log-probabilities first.
+
+        Parameters
+        ----------
+        X : series
+            As for ``predict_proba``, with the same errors.
+
+        Returns
+        -------
+        array (n,)
+            Classes, of the type of ``classes_``.
+
+        Examples
+        --------
+        >>> clf.predict(X[[0, -1]]).tolist()
+        ['falls', 'rises']
+        """
         probabilities = self.predict_proba(X)
         return self.classes_[predict_labels(probabilities, self.decision_.offsets)]
 
     def predict_or_unknown(self, X: Series) -> np.ndarray:  # noqa: N803
-        """As ``predict``, as objects, and ``"unknown"`` where the answer would be too uncertain or
-        the series is unlike all that were seen in training."""
+        """Return the most likely class, or ``"unknown"`` for doubtful series.
+
+        A series is doubtful if the class is too uncertain, or if it is unlike all series of the
+        training.
+
+        Parameters
+        ----------
+        X : series
+            As for ``predict_proba``, with the same errors.
+
+        Returns
+        -------
+        array (n,) of object
+            Classes and ``"unknown"``.
+
+        Examples
+        --------
+        >>> clf.predict_or_unknown([X[0], np.full(24, 1e5)]).tolist()
+        ['falls', 'unknown']
+        """
         found, offsets = self._outputs(X), self.decision_.offsets
         probabilities = found["probabilities"]
         answers = self.classes_[predict_labels(probabilities, offsets)].astype(object)
@@ -90,10 +147,34 @@ class Answering:
         return answers
 
     def explain(self, X: Series, y: np.ndarray | None = None) -> np.ndarray:  # noqa: N803
-        """How much each step speaks for a class, ``(n, steps)``: integrated gradients.
+        """Return the contribution of each step to the score of a class, by integrated gradients.
 
-        y: the classes ``(n,)`` to explain, by default those that are predicted. Above 0 for the
-        class, below 0 against it; 0 where nothing is observed. (Sundararajan, Taly and Yan 2017.)
+        The score is the class's logit minus the mean of all logits. The method is that of
+        Sundararajan, Taly and Yan (2017).
+
+        Parameters
+        ----------
+        X : series
+            As for ``predict_proba``, with the same errors.
+        y : array (n,), optional
+            The classes to explain; by default the predicted ones.
+
+        Returns
+        -------
+        array (n, steps)
+            Contributions in units of the score: above 0 for the class, below 0 against it, and 0
+            where nothing is observed.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` has an unknown class or another length than ``X``.
+
+        Examples
+        --------
+        >>> contributions = clf.explain(X[[0, -1]])
+        >>> contributions.shape, bool((contributions.sum(axis=1) > 0).all())
+        ((2, 24), True)
         """
         from seqclass.networks.attribution import find_attributions, n_batches
         from seqclass.networks.classifier import score_gradient

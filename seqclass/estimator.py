@@ -1,4 +1,4 @@
-"""A scikit-learn estimator over the committee that the flows train."""
+"""A scikit-learn estimator that trains the same committee as the flows."""
 
 import os
 from typing import Any
@@ -18,20 +18,50 @@ MIN_PER_CLASS = 2
 
 
 class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classify series of any lengths, with holes and several channels, by the committee of
-    ``seqclass train``: fixed convolutions, a kernel between series and two LSTM networks, weighed
-    by rows held back; calibrated, and able to say that it does not know.
+    """A scikit-learn classifier of series, with the committee that ``seqclass train`` trains.
 
-    random_state: decides every random number; equal ones give equal weights on one machine.
-    members: which of ``convolutions``, ``steps``, ``frozen-lstm`` and ``conv-lstm`` may take part;
-    None for all. budget_s: seconds after which no further network is begun, or None.
+    The committee averages fixed convolutions, a kernel between series and two LSTM networks. Rows
+    that are held back decide the weights, calibrate the probabilities and set the threshold below
+    which the answer is ``"unknown"``. Series may have any lengths, several channels and missing
+    values.
 
-    After ``fit``: ``classes_ (classes,)`` sorted; ``n_channels_``, and ``channels_``, their names
-    where DataFrames gave some; ``n_features_in_``, steps of the longest series;
-    ``validation_``, accuracy,
-    macro F1, log-loss (nats) and calibration error of the rows held back; ``members_``, what each
-    member did; ``keras_model_``, raw series to probabilities in stock Keras layers. README has an
-    example.
+    Parameters
+    ----------
+    random_state : int
+        Seed of all random numbers; equal seeds give equal weights on the same machine.
+    members : tuple of str, optional
+        Members that may take part: ``"convolutions"``, ``"steps"``, ``"frozen-lstm"`` and
+        ``"conv-lstm"``. None allows all.
+    budget_s : float, optional
+        Seconds after which no further network is started. None sets no limit.
+
+    Attributes
+    ----------
+    classes_ : array (classes,)
+        The classes, sorted.
+    n_features_in_, n_channels_ : int
+        Steps of the longest series, and channels.
+    channels_ : list of str or None
+        Names of the channels, if they were fitted from DataFrames.
+    validation_ : dict
+        Accuracy, balanced accuracy, macro F1, log-loss (nats) and expected calibration error
+        (``ece``) on the rows held back.
+    members_ : list of dict
+        A report of each member: its weight, accuracy, log-loss (nats) and seconds.
+
+    Examples
+    --------
+    Sixty series of 24 steps rise or fall. The examples of the methods continue this one.
+
+    >>> import numpy as np
+    >>> from seqclass import SequenceClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["falls", "rises"], 30)
+    >>> slope = np.where(y == "rises", 1, -1)[:, None]
+    >>> X = slope * np.linspace(-1, 1, 24) + rng.normal(0, 0.3, (60, 24))
+    >>> clf = SequenceClassifier(members=("convolutions",)).fit(X, y)
+    >>> clf.predict(X[[0, -1]]).tolist()
+    ['falls', 'rises']
     """
 
     def __init__(
@@ -50,10 +80,37 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         y: Any,
         groups: Any = None,
     ) -> "SequenceClassifier":
-        """Train on series and their labels ``(n,)``; what is held back is chosen here.
+        """Train on labelled series. The rows to hold back are chosen automatically.
 
-        groups ``(n,)``: series of one group (a machine, a singer) are held back together.
-        ValueError where labels do not suit the series or a class has fewer than two of them.
+        Parameters
+        ----------
+        X : array or list of arrays, or DataFrames
+            Series as ``(n, steps)``, ``(n, steps, channels)``, or a list of ``(steps,)`` or
+            ``(steps, channels)``; NaN where a value is missing. For DataFrames see
+            docs/python.md.
+        y : array (n,)
+            Labels: text, whole numbers or booleans.
+        groups : array (n,), optional
+            Series of one group (a machine, a singer) are held back together.
+
+        Returns
+        -------
+        SequenceClassifier
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If the labels do not match the series, there is only one class, or a class has fewer
+            than two series.
+
+        Examples
+        --------
+        >>> clf = SequenceClassifier(members=("convolutions",)).fit(X, y)
+        >>> clf.classes_.tolist(), clf.n_features_in_, clf.n_channels_
+        (['falls', 'rises'], 24, 1)
+        >>> clf.validation_["accuracy"] > 0.9
+        True
         """
         given = unframed(X)
         x = as_padded(given.series)
@@ -80,13 +137,45 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         return self
 
     def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
-        """Accuracy of ``predict`` on series and their labels, which are given as to ``fit``."""
+        """Return the accuracy of ``predict``, in [0, 1].
+
+        Parameters
+        ----------
+        X, y : series and their labels (n,)
+            In the same forms as for ``fit``.
+        sample_weight : array (n,), optional
+            Weights of the series.
+
+        Examples
+        --------
+        >>> clf.score(X, y) > 0.9
+        True
+        """
         return float(super().score(X, unframed(X).aligned("y", y), sample_weight))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted classifier to one file, which ``seqclass.load_model`` reads: weights as
-        Keras stores them and the rest as JSON, so that reading it runs no code. An older file is
-        replaced as a whole; ValueError for classes that are neither text nor numbers."""
+        """Write the fitted classifier to one file, which ``seqclass.load_model`` reads.
+
+        The file holds the weights in Keras's format and the rest as JSON, so that reading it runs
+        no code. An existing file is replaced as a whole.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write.
+
+        Raises
+        ------
+        ValueError
+            If a class is neither text nor a number.
+
+        Examples
+        --------
+        >>> from seqclass import load_model
+        >>> clf.save("mine.seqclass")
+        >>> load_model("mine.seqclass").predict(X[[0, -1]]).tolist()
+        ['falls', 'rises']
+        """
         from seqclass.fitted_record import to_file
         from seqclass.store.classifier_file import write_classifier
 

@@ -1,4 +1,4 @@
-"""What is registered, from Python."""
+"""Access to registered models and to stores from Python."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,31 @@ if TYPE_CHECKING:
 
 
 class StoredClassifier(Answering):
-    """A registered version. ``ref`` names it; ``channels_`` are those that it takes, in order."""
+    """A registered model version that predicts, as ``load_model`` and ``Store.model`` return it.
+
+    It has the methods ``predict``, ``predict_proba``, ``predict_or_unknown`` and ``explain`` of
+    ``SequenceClassifier``.
+
+    Attributes
+    ----------
+    ref : str
+        Reference of the version, ``models/<name>@v<number>``.
+    classes_ : array (classes,)
+        The classes, in the order of the probabilities.
+    channels_ : list of str
+        Names of the channels that it takes, in order.
+    n_channels_ : int
+        Number of these channels.
+
+    Examples
+    --------
+    >>> from seqclass import load_model
+    >>> model = load_model("courses@v1", root="my-store")
+    >>> model.ref, model.channels_
+    ('models/courses@v1', ['value'])
+    >>> model.predict(X[[0, -1]]).tolist()
+    ['falls', 'rises']
+    """
 
     def __init__(self, model: Model) -> None:
         start_tensorflow()
@@ -39,11 +63,36 @@ class StoredClassifier(Answering):
 def load_model(
     model: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
 ) -> "StoredClassifier | SequenceClassifier":
-    """Load a registered version, or the file that ``SequenceClassifier.save`` wrote.
+    """Load a registered model version, or a file written by ``SequenceClassifier.save``.
 
-    model: ``name`` (its champion), ``name@v3``, the folder of a version, or a file. root: the
-    store's folder or URL, by default as for the commands; with it ``model`` is no path. Files of a
-    version are compared with what was registered. ValueError where there is nothing of that name.
+    The files of a version are compared with the digests of its manifest.
+
+    Parameters
+    ----------
+    model : str or path
+        ``name`` for the champion, ``name@v3`` for a version, the folder of a version, or a file.
+    root : str or path, optional
+        Folder or URL of the store; by default ``SEQCLASS_STORAGE`` or ``storage/artifacts``. If
+        it is given, ``model`` is always a name.
+
+    Returns
+    -------
+    StoredClassifier or SequenceClassifier
+        The former for a registered version, the latter for a file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model or version, or no champion; if a file was changed after it was
+        written (``DamagedError``, a ValueError).
+
+    Examples
+    --------
+    >>> from seqclass import load_model
+    >>> load_model("courses", root="my-store")
+    StoredClassifier('models/courses@v1')
+    >>> load_model("my-store/models/courses/v1")
+    StoredClassifier('models/courses@v1')
     """
     folder = Path(os.fspath(model))
     if root is None and folder.is_file():
@@ -62,12 +111,50 @@ def load_model(
 
 
 def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
-    """Look into a store: a folder or URL, by default as for the commands."""
+    """Open a store to read its models and datasets.
+
+    Parameters
+    ----------
+    root : str or path, optional
+        Folder or URL of the store; by default ``SEQCLASS_STORAGE`` or ``storage/artifacts``.
+
+    Returns
+    -------
+    Store
+        The store, which is only read. A folder that does not exist is an empty store.
+
+    Raises
+    ------
+    ValueError
+        If no installed file system can open the URL.
+
+    Examples
+    --------
+    >>> from seqclass import open_store
+    >>> store = open_store("my-store")  # a folder that the commands have filled
+    >>> store.models()
+    ['courses@v1']
+    """
     return Store(open_root(root))
 
 
 class Store:
-    """A store, to be read: names of models and datasets, and what they hold."""
+    """A store of models and datasets for reading, as ``open_store`` returns it.
+
+    Attributes
+    ----------
+    url : str
+        Absolute path or URL of the store.
+
+    Examples
+    --------
+    >>> from seqclass import open_store
+    >>> store = open_store("my-store")
+    >>> model = store.model("courses")
+    >>> x, labels = store.dataset("courses")
+    >>> bool((model.predict(x) == labels).mean() > 0.9)
+    True
+    """
 
     def __init__(self, root: Root) -> None:
         self._root = root
@@ -77,7 +164,13 @@ class Store:
         return f"Store({self.url!r})"
 
     def models(self) -> list[str]:
-        """References of all versions, ``name@v1``, by name, the oldest first."""
+        """Return references of all model versions, ``name@v1``, by name, the oldest first.
+
+        Examples
+        --------
+        >>> store.models()
+        ['courses@v1']
+        """
         return [
             ModelRef(name, version).short
             for name in self._root.names("models")
@@ -85,16 +178,36 @@ class Store:
         ]
 
     def champion(self, name: str) -> str | None:
-        """Reference of a name's champion, None where it has none."""
+        """Return the reference of a model's champion, or None without one.
+
+        Examples
+        --------
+        >>> store.champion("courses")
+        'courses@v1'
+        """
         version = champion_of(self._root, name)
         return version and ModelRef(name, version).short
 
     def model(self, ref: str) -> StoredClassifier:
-        """A version, or a name's champion, ready to answer."""
+        """Load a model version, ``name@v1``, or the champion of a ``name``.
+
+        ValueError if there is no such version or no champion.
+
+        Examples
+        --------
+        >>> store.model("courses@v1")
+        StoredClassifier('models/courses@v1')
+        """
         return StoredClassifier(open_model(self._root, ref))
 
     def datasets(self) -> list[str]:
-        """References of all datasets, ``name@digest``, by name."""
+        """Return references of all dataset versions, ``name@digest``, by name, the oldest first.
+
+        Examples
+        --------
+        >>> [ref.partition("@")[0] for ref in store.datasets()]
+        ['courses']
+        """
         return [
             DatasetRef(name, version).short
             for name in self._root.names("datasets")
@@ -102,6 +215,25 @@ class Store:
         ]
 
     def dataset(self, ref: str) -> tuple[np.ndarray, np.ndarray]:
-        """Series ``(n, steps, channels)``, padded with NaN, and labels ``(n,)`` of a dataset."""
+        """Return the series and labels of a dataset, ``name@digest`` or the newest of a ``name``.
+
+        Returns
+        -------
+        series : array (n, steps, channels) of float32
+            Series, padded with NaN to the longest.
+        labels : array (n,) of object
+            Labels as text; None for a series without one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dataset, or its files were changed.
+
+        Examples
+        --------
+        >>> series, labels = store.dataset("courses")
+        >>> series.shape, labels[0]
+        ((60, 24, 1), 'falls')
+        """
         found = open_dataset(self._root, ref)
         return found.values(), np.array(found.labels()["label"].to_pylist(), dtype=object)

@@ -1,0 +1,75 @@
+"""The examples in the docstrings of the public names run, on one classifier and one store."""
+
+import doctest
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import seqclass
+from seqclass import SequenceClassifier, StoredClassifier, load_model, open_store
+from seqclass.answering import Answering
+from seqclass.loading import Store
+from seqclass.store.datasets import write_dataset
+from seqclass.store.models import commit_model, save_keras
+from seqclass.store.root import open_root
+from seqclass.store.rows import from_dense
+from seqclass.store.staging import staging
+from tests.support.places import NOW
+from tests.support.stored import make_champion
+
+FINDER = doctest.DocTestFinder(exclude_empty=False)
+READING = (StoredClassifier, load_model, open_store, Store)
+
+
+def run(owner: Any, names: dict[str, Any]) -> None:
+    """Run the examples of a name and then those of its methods; all share their names."""
+    parts = FINDER.find(owner, owner.__name__, module=False, globs=names)
+    for part in sorted(parts, key=lambda part: part.lineno or 0):
+        part.globs = names
+        said: list[str] = []
+        found = doctest.DocTestRunner(verbose=False).run(part, out=said.append, clear_globs=False)
+        assert not found.failed, "".join(said)
+
+
+def fill_store(names: dict[str, Any]) -> None:
+    """Store the examples' series and register their classifier as champion."""
+    root, x, clf = open_root("my-store"), names["X"], names["clf"]
+    table = pa.table({
+        "series_id": [f"s{row:02d}" for row in range(len(x))],
+        "label": names["y"],
+        "n_steps": np.full(len(x), x.shape[1], np.int32),
+        "value": from_dense(x.astype(np.float32)),
+    })  # fmt: skip
+    dataset = write_dataset(root, "courses", [table], {"test": "courses"}, NOW)
+    description: Any = {
+        "dataset": dataset.ref, "classes": clf.classes_.tolist(), "channels": ["value"],
+        "decision": asdict(clf.decision_), "refused": None,
+    }  # fmt: skip
+    with staging(root, "model-courses") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        save_keras(clf.keras_model_, root, f"{workspace}/model.keras")
+        commit_model(root, workspace, "courses", description, NOW)
+    make_champion(root, "courses", "v1")
+
+
+def test_every_example_gives_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    run(SequenceClassifier, names)
+    run(Answering, names)
+    fill_store(names)
+    for owner in READING:
+        run(owner, names)
+
+
+def test_every_public_name_and_method_has_an_example() -> None:
+    owners = [getattr(seqclass, name) for name in seqclass.__all__] + [Store, Answering]
+    found = [part for owner in owners for part in FINDER.find(owner, owner.__name__, module=False)]
+    public = [part for part in found if "._" not in part.name and part.docstring]
+    missing = {part.name for part in public if not part.examples}
+    of_scikit_learn = {name for name in missing if name.endswith("_request")}
+    assert missing - of_scikit_learn == {"Answering", "Answering.keras_model_"}
