@@ -43,12 +43,14 @@ class LabelEvidence(TypedDict):
 class Evidence(TypedDict):
     """The evidence about a version on which it is judged.
 
-    champion: the version that it is compared with, None if there is none. macro_f1: on its own test
-    rows. first: results on these, beside chance and baselines. incomparable: why it can't be
-    compared with the champion. new_rows: number of rows that it could learn and the champion could
-    not. old, newest: both models on rows that neither was trained on, with recalls by class under
-    the same names; None without such rows. labels: None if new labels are trusted, or there are
-    none.
+    champion: the version that it is compared with, None if there is none.
+    macro_f1: on its own test rows.
+    first: results on these, beside chance and baselines.
+    incomparable: why it can't be compared with the champion.
+    new_rows: number of rows that it could learn and the champion could not.
+    old, newest: both models on rows that neither was trained on, with recalls by class under the
+        same names; None without such rows.
+    labels: None if new labels are trusted, or there are none.
     """
 
     champion: str | None

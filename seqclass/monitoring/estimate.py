@@ -84,8 +84,7 @@ def drift_of(tested: Confidence, new: Confidence) -> str | None:
 
 
 def expected_macro_f1(probabilities: np.ndarray, answers: np.ndarray) -> float:
-    """Return the macro F1 that calibrated probabilities ``(n, classes)`` predict for class codes
-    ``(n,)``.
+    """Return the macro F1 of class codes ``(n,)`` that probabilities ``(n, classes)`` predict.
 
     Classes that neither occur nor are predicted don't count.
     """

@@ -9,13 +9,15 @@ from seqclass.training.spec import Limits
 class GateSpec:
     """Limits that a challenger must keep on frozen test rows.
 
-    floor: least macro F1 on the old ones, in [0, 1]. significance: level of the one-sided tests for
-    worse, in (0, 1). worse: macro F1 that it may lose, in [0, 1], on the old and on the newest
-    rows; see ``paired.allowance``. class_fall: recall that a class may lose, in [0, 1], and
-    ``class_falls`` by name where it differs; classes with fewer than ``class_rows`` rows are not
-    judged alone, since a limit of a tenth is less than three of them, which can be lost by chance.
-    least_rows: old test rows below which nothing is promoted. recovery: share of a drop in quality
-    on new rows that the challenger must make good, in [0, 1].
+    floor: least macro F1 on the old ones, in [0, 1].
+    significance: level of the one-sided tests for worse, in (0, 1).
+    worse: macro F1 that it may lose, in [0, 1], on the old and on the newest rows; see
+        ``paired.allowance``.
+    class_fall: recall that a class may lose, in [0, 1], and ``class_falls`` by name where it
+        differs; classes with fewer than ``class_rows`` rows are not judged alone, since a limit of
+        a tenth is less than three of them, which can be lost by chance.
+    least_rows: old test rows below which nothing is promoted.
+    recovery: share of a drop in quality on new rows that the challenger must make good, in [0, 1].
     """
 
     floor: float = 0.0

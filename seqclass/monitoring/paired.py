@@ -43,11 +43,11 @@ class Paired(TypedDict):
 
 
 def compare_paired(answers: Answers, n_classes: int, seed: int, n_resamples: int = 2000) -> Paired:
-    """Compare two models: scores, McNemar's one-sided exact p-values (1947), difference of macro
-    F1.
+    """Compare two models: scores, McNemar's exact p-values (1947), difference of macro F1.
 
-    The difference has a 95% interval from a paired bootstrap over the rows. worse_p: p-value of the
-    challenger being no worse. better_p: p-value of it being no better.
+    The tests are one-sided. The difference has a 95% interval from a paired bootstrap over the
+    rows. worse_p: p-value of the challenger being no worse. better_p: p-value of it being no
+    better.
     """
     y, old, new = answers.truth, answers.champion, answers.challenger
     lost = int(((old == y) & (new != y)).sum())

@@ -16,9 +16,11 @@ JUDGING = ("gate", "drift", "significance", "least_drop")
 class ModelPolicy:
     """Policy for keeping a model's champion up to date, whoever starts a retraining.
 
-    retraining: when and how, with gate and approval. priority: the model with the highest one is
-    retrained first. owner: person that alerts name. due_s: seconds from the arrival of rows within
-    which a decision is due (None: no bound). pins: versions that are never pruned.
+    retraining: when and how, with gate and approval.
+    priority: the model with the highest one is retrained first.
+    owner: person that alerts name.
+    due_s: seconds from the arrival of rows within which a decision is due (None: no bound).
+    pins: versions that are never pruned.
     """
 
     retraining: RetrainSpec = field(default_factory=RetrainSpec)

@@ -13,11 +13,12 @@ from seqclass.training.spec import TrainingSpec
 class DriftSpec:
     """Limits from which on a difference counts as drift.
 
-    significance: chance of any false alarm in one comparison of all numbers, in (0, 1). shift:
-    Kolmogorov-Smirnov distance, or share of rows that changed class, from which on a difference is
-    large, in (0, 1). stability_index: the same for the population stability index, above 0.
-    least_rows: new rows below which nothing is compared. most_rows: rows of either side that are
-    used.
+    significance: chance of any false alarm in one comparison of all numbers, in (0, 1).
+    shift: Kolmogorov-Smirnov distance, or share of rows that changed class, from which on a
+        difference is large, in (0, 1).
+    stability_index: the same for the population stability index, above 0.
+    least_rows: new rows below which nothing is compared.
+    most_rows: rows of either side that are used.
     """
 
     significance: float = 0.002
@@ -44,18 +45,22 @@ class DriftSpec:
 class RetrainSpec:
     """Settings for keeping a champion up to date.
 
-    least_rows: new rows, since the last check, below which nothing is done. debounce_s: seconds
-    without further rows before a run starts. cool_down_s: seconds to wait after the decision on the
-    last challenger. quiet_hours: first and last hour of the day (UTC), 0 to 23, between which
-    nothing is begun; they span midnight if the first is later (None: no quiet hours). when: train
-    on new rows, or only if quality or rows have ``changed``. window_rows: number of newest rows to
-    train on (None: all). start: ``fresh`` weights, or the champion's (``warm``). training: how to
-    train (None: as the champion). significance, least_drop: of a fall in accuracy on new labelled
-    rows, each in (0, 1). trust_labels: accept new labels as they are, including those doubted
-    before. approval: a person decides on a version that passed the gate; without an answer within
-    ``approval_s`` seconds it is declined. tries: how often the same rows are tried if trainings
-    fail or die, at least 1. again: try rows now that were given up, or that wait for their next try
-    or for the end of quiet hours.
+    least_rows: new rows, since the last check, below which nothing is done.
+    debounce_s: seconds without further rows before a run starts.
+    cool_down_s: seconds to wait after the decision on the last challenger.
+    quiet_hours: hours of the day (UTC), 0 to 23, from and until which nothing is begun; they span
+        midnight if the first is later (None: no quiet hours).
+    when: train on new rows, or only if quality or rows have ``changed``.
+    window_rows: number of newest rows to train on (None: all).
+    start: ``fresh`` weights, or the champion's (``warm``).
+    training: how to train (None: as the champion).
+    significance, least_drop: of a fall in accuracy on new labelled rows, each in (0, 1).
+    trust_labels: accept new labels as they are, including those doubted before.
+    approval: a person decides on a version that passed the gate; without an answer within
+        ``approval_s`` seconds it is declined.
+    tries: how often the same rows are tried if trainings fail or die, at least 1.
+    again: try rows now that were given up, or that wait for their next try or for the end of quiet
+        hours.
     """
 
     least_rows: int = 20

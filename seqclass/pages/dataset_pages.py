@@ -207,7 +207,7 @@ FEW = 20
 def write_dataset_pages(
     root: Root, name: str, anew: bool
 ) -> tuple[DatasetSummary, DatasetEntry | None]:
-    """Bring a dataset's pages up to date; returns its catalogue entry, None if unreadable."""
+    """Bring a dataset's pages up to date; returns its summary and catalogue entry, if any."""
     folder, bad = root.join("datasets", name), Damages()
     before = None if anew else read_page_record(root, f"{folder}/index.json", DatasetSummary)
     versions = tuple(_versions(root, name, before, bad))

@@ -31,15 +31,19 @@ LOOKAHEAD = 24
 class MelodyConfig:
     """Parameters of the honest rule; the defaults match the statistics of real notation.
 
-    repeat: share of moves that repeat a svara. turn: chance that a move changes direction where it
-    may. restless: factor on that chance; half of the phrases turn more often by it, half less.
-    dwelling: factor on the odds of a turn at jiva and nyasa svaras, divisor at the others. skip:
-    share of moves along a line that leave one svara out. leap: share of moves to a far svara within
-    a phrase; joint: the same between phrases; far: share of leaps beyond an octave. phrase: chance
-    to enter a characteristic phrase where one can begin; rare: the same for listed turns and
-    phrases with foreign svaras. reach: standard deviation around the arc, in semitones.
-    phrase_notes: fewest and most svaras of a phrase. copied: share of phrases that repeat the one
-    before, in a composition and in an alapana.
+    repeat: share of moves that repeat a svara.
+    turn: chance that a move changes direction where it may.
+    restless: factor on that chance; half of the phrases turn more often by it, half less.
+    dwelling: factor on the odds of a turn at jiva and nyasa svaras, divisor at the others.
+    skip: share of moves along a line that leave one svara out.
+    leap: share of moves to a far svara within a phrase.
+    joint: the same between phrases.
+    far: share of leaps beyond an octave.
+    phrase: chance to enter a characteristic phrase where one can begin.
+    rare: the same for listed turns and phrases with foreign svaras.
+    reach: standard deviation around the arc, in semitones.
+    phrase_notes: fewest and most svaras of a phrase.
+    copied: share of phrases that repeat the one before, in a composition and in an alapana.
     """
 
     repeat: float = 0.09

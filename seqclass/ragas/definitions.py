@@ -23,13 +23,16 @@ COMPASS = "S, S''"
 class Raga:
     """A raga, defined by its lines and further features.
 
-    name: the name of its class. arohana, avarohana: ascent from S to the next S and descent back,
-    vakra turns and repeats written out; an empty avarohana is the ascent reversed. mela: number of
-    its melakarta, 1 to 72. aliases: other names; spellings that differ only in h, doubled letters
-    or long vowels need none. foreign: svaras outside both lines (bhashanga), which occur only in
-    the phrases. jiva: svaras that it dwells on; nyasa: svaras on which its phrases may end (without
-    them: S, and P or else M). phrases: characteristic phrases, with ``'`` and ``,`` for the octave
-    above and below. turns: small ones that may break the direction of the lines, such as R2 G2 R2.
+    name: the name of its class.
+    arohana, avarohana: ascent from S to the next S and descent back, vakra turns and repeats
+        written out; an empty avarohana is the ascent reversed.
+    mela: number of its melakarta, 1 to 72.
+    aliases: other names; spellings that differ only in h, doubled letters or long vowels need none.
+    foreign: svaras outside both lines (bhashanga), which occur only in the phrases.
+    jiva: svaras that it dwells on.
+    nyasa: svaras on which its phrases may end (without them: S, and P or else M).
+    phrases: characteristic phrases, with ``'`` and ``,`` for the octave above and below.
+    turns: small ones that may break the direction of the lines, such as R2 G2 R2.
     compass: its lowest and its highest note.
     """
 

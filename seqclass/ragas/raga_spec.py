@@ -22,22 +22,28 @@ FURTHEST = 60
 class RagaSpec:
     """Settings of the melodies to generate.
 
-    ragas: names of ragas, melakartas or sets, or definitions; each is a class. n_series: how many
-    series, at least 1. n_notes: svaras of the shortest and of the longest series. windows: series
-    that are cut from each composition, at least 1. weights: shares of the ragas, positive (empty:
-    equal). representation: ``svara`` (channel ``pitch``, semitones above the middle Sa),
-    ``letters`` (channel ``letter``, 0 to 6 for S R G M P D N) or ``contour`` (channel ``cents``
-    above the middle Sa, NaN where nothing sounds; ``seconds`` long at ``rate_hz`` whatever
-    ``n_notes`` says). duration: a second channel ``duration_s`` beside pitch; octave: a second
-    channel ``octave`` beside letters. phrases: whether ragas use features beyond their lines
-    (phrases, turns, jiva and nyasa). tonic: whether pitches are above the composition's own Sa or
-    above ``REFERENCE_HZ``. tonic_hz: of a composition. transpose: lowest and highest shift of a
-    composition, in whole semitones. kalas: tempo factors, one is drawn for each composition.
-    svara_s: length of a svara of one unit in the first kala, in seconds. dropped, doubled, wrong:
-    shares of svaras that are left out, written twice, or moved to a neighbour, as transcripts have
-    them. gamaka: whether contours have ornaments and are met as imprecisely as voices do. lost:
-    share of a contour's frames that a tracker loses, beside breaths and consonants. jitter_cents:
-    standard deviation of a tracker's error from frame to frame.
+    ragas: names of ragas, melakartas or sets, or definitions; each is a class.
+    n_series: how many series, at least 1.
+    n_notes: svaras of the shortest and of the longest series.
+    windows: series that are cut from each composition, at least 1.
+    weights: shares of the ragas, positive (empty: equal).
+    representation: ``svara`` (channel ``pitch``, semitones above the middle Sa), ``letters``
+        (channel ``letter``, 0 to 6 for S R G M P D N) or ``contour`` (channel ``cents`` above the
+        middle Sa, NaN where nothing sounds; ``seconds`` long at ``rate_hz`` whatever ``n_notes``
+        says).
+    duration: a second channel ``duration_s`` beside pitch.
+    octave: a second channel ``octave`` beside letters.
+    phrases: whether ragas use features beyond their lines (phrases, turns, jiva and nyasa).
+    tonic: whether pitches are above the composition's own Sa or above ``REFERENCE_HZ``.
+    tonic_hz: pitch of a composition's Sa.
+    transpose: lowest and highest shift of a composition, in whole semitones.
+    kalas: tempo factors, one is drawn for each composition.
+    svara_s: length of a svara of one unit in the first kala, in seconds.
+    dropped, doubled, wrong: shares of svaras that are left out, written twice, or moved to a
+        neighbour, as transcripts have them.
+    gamaka: whether contours have ornaments and are met as imprecisely as voices do.
+    lost: share of a contour's frames that a tracker loses, beside breaths and consonants.
+    jitter_cents: standard deviation of a tracker's error from frame to frame.
     """
 
     ragas: tuple[str | Raga, ...] = ("author",)

@@ -106,10 +106,10 @@ Event = tuple[int, int, bytes]
 
 
 def midi_file(line: Line, tonic_hz: float, title: str, fifth: float = 7.0) -> bytes:
-    """Return a standard MIDI file, format 0: the line on channel 1, bent to its pitches, and a
-    drone.
+    """Return a standard MIDI file, format 0: the line, bent to its pitches, and a drone.
 
-    Each stretch that sounds is one note; its key is the nearest to the stretch's middle pitch.
+    The line is on channel 1. Each stretch that sounds is one note; its key is the nearest to the
+    stretch's middle pitch.
     """
     sa = 69 + 12 * np.log2(tonic_hz / 440)
     events: list[Event] = [(0, 0, _meta(3, title.encode())), (0, 1, _meta(0x51, b"\x07\xa1\x20"))]

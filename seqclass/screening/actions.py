@@ -12,12 +12,21 @@ Flaw = Literal["refuse", "quarantine"]
 class Policy:
     """An action for every kind of violation.
 
-    Of whole files: new_column, missing_column; other_unit: a channel whose median or spread has
-    changed as if the unit had; missing_rate: more missing values in a channel. Of series:
-    new_class; out_of_range; frozen: constant in a channel for more than twice as long as in nearly
-    all series; holes: a larger share of the series is missing than ever before; length;
-    duplicate_id: the id of another series with other content; infinite. most_quarantined: share of
-    the series, in [0, 1], above which the whole import is refused.
+    Of whole files:
+
+    new_column, missing_column: other columns than before.
+    other_unit: a channel whose median or spread has changed as if the unit had.
+    missing_rate: more missing values in a channel.
+
+    Of series:
+
+    new_class, out_of_range, length: a label, a value or a length unlike all before.
+    infinite: an infinite value.
+    frozen: constant in a channel for more than twice as long as in nearly all series.
+    holes: a larger share of the series is missing than ever before.
+    duplicate_id: the id of another series with other content.
+
+    most_quarantined: share of the series, in [0, 1], above which the whole import is refused.
     """
 
     new_column: Whole = "refuse"

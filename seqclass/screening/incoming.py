@@ -23,8 +23,10 @@ class ArrivalSpec:
     """Settings for files that arrive: how they are read, and when they count as complete.
 
     policy: actions for rows that break the dataset's contract; a file that it refuses goes to
-    quarantine whole. quiet_s: seconds for which a file must not have changed. patience_s: seconds
-    after which a file without an end is set aside. limits: bounds on what a file may hold.
+        quarantine whole.
+    quiet_s: seconds for which a file must not have changed.
+    patience_s: seconds after which a file without an end is set aside.
+    limits: bounds on what a file may hold.
     """
 
     columns: ColumnNames = field(default_factory=ColumnNames)
@@ -45,9 +47,10 @@ class ArrivalSpec:
 class ImportSpec:
     """Files or folders to import, an official test split, and the columns' names.
 
-    policy: actions for rows that break the contract of the newest version of the name. append: add
-    the rows to that version. new_contract: ignore its contract. limits: bounds on what a file may
-    hold.
+    policy: actions for rows that break the contract of the newest version of the name.
+    append: add the rows to that version.
+    new_contract: ignore its contract.
+    limits: bounds on what a file may hold.
     """
 
     paths: tuple[str, ...]

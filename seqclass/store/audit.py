@@ -42,7 +42,7 @@ AUDIT, HEAD = "audit", ".head.json"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 NAME = re.compile(r"\d{6,}\.json")
 BEFORE_THE_FIRST = hashlib.sha256(b"").hexdigest()
-"""What the first entry holds as the digest of the one before it."""
+"""The digest that the first entry holds in place of that of the one before it."""
 TEXTS = ("what", "from", "to", "time")
 
 
@@ -102,10 +102,9 @@ def entry_files(root: Root, name: str) -> list[str]:
 
 
 def next_moment(root: Root, name: str, simulated: datetime | None = None) -> datetime:
-    """Return the time of the next entry: the present or a simulated time, later than the last
-    entry's.
+    """Return the time of the next entry: the present, or a simulated time.
 
-    The caller holds the model's folder.
+    It is always later than that of the last entry. The caller holds the model's folder.
     """
     now = simulated or datetime.now(UTC)
     for file in reversed(entry_files(root, name)):

@@ -76,10 +76,9 @@ class Dataset:
                     yield parquet.read_row_group(group, columns=columns)
 
     def labels(self) -> pa.Table:
-        """Return all rows' ``series_id``, ``label``, ``n_steps`` and optional columns, without
-        values.
+        """Return ``series_id``, ``label``, ``n_steps`` and optional columns of all rows.
 
-        The remarks on melodies (``REMARKS``) are not read.
+        Values, and the remarks on melodies (``REMARKS``), are not read.
         """
         optional = [name for name in OPTIONAL_COLUMNS if name not in REMARKS]
         names = [*FIXED_COLUMNS, *(name for name in optional if name in self.manifest["columns"])]

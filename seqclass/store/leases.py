@@ -222,8 +222,7 @@ def check_lease(root: Root, own: str) -> None:
 def run_exclusive(
     root: Root, claim: str, folder: tuple[str, ...], work: Callable[[str], Result]
 ) -> list[Result]:
-    """Do the work under a claim, and again for each request that came meanwhile; returns all
-    results.
+    """Do the work under a claim, and again for each later request; returns all results.
 
     A caller that finds the claim taken leaves a request and gets an empty list. The holder then
     runs again, even if the present run fails; the first failure is raised at the end.

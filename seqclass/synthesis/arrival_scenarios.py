@@ -16,10 +16,12 @@ FIRST_WEEKS = 4
 class ArrivalWeek:
     """The rows that one week brings.
 
-    level: added to every value, in sigmas of the noise. turned: a sensor was mounted the other way
-    round. shuffled: labels were mixed up. late: the rows come two weeks later. down: server and
-    worker are down. by_hand: a person promotes the refused challenger and reverts that a week
-    later.
+    level: added to every value, in sigmas of the noise.
+    turned: a sensor was mounted the other way round.
+    shuffled: labels were mixed up.
+    late: the rows come two weeks later.
+    down: server and worker are down.
+    by_hand: a person promotes the refused challenger and reverts that a week later.
     """
 
     level: float = 0.0
@@ -34,8 +36,9 @@ class ArrivalWeek:
 class ScenarioSpec:
     """Settings of a scenario: amount and difficulty of the rows.
 
-    first_rows, rows: of the first delivery and of each week, at least 30. n_steps: of each series,
-    at least 8. seed: not negative.
+    first_rows, rows: of the first delivery and of each week, at least 30.
+    n_steps: of each series, at least 8.
+    seed: not negative.
     """
 
     first_rows: int = 240

@@ -74,20 +74,28 @@ alone does not give the class."""
 class IotSpec:
     """Settings of the sensor series; every ``Uniform`` is drawn anew for each series.
 
-    n_series: how many series, at least 1. n_steps: steps of the shortest and of the longest series,
-    both included, at least ``MIN_STEPS``. n_channels: at least 1, ``SENSORS`` in order. seed: not
-    negative. classes: a subset of ``FAMILIES``; weights: their shares, positive, in the same order
-    (empty: equal shares). noise: factor on the noise alone, positive. autocorrelation: of the noise
-    from step to step, in [0, 1). correlation: of the noise between two channels, in [0, 1).
+    n_series: how many series, at least 1.
+    n_steps: steps of the shortest and of the longest series, both included, at least ``MIN_STEPS``.
+    n_channels: at least 1, ``SENSORS`` in order.
+    seed: not negative.
+    classes: a subset of ``FAMILIES``.
+    weights: their shares, positive, in the same order (empty: equal shares).
+    noise: factor on the noise alone, positive.
+    autocorrelation: of the noise from step to step, in [0, 1).
+    correlation: of the noise between two channels, in [0, 1).
     affected: fewest and most channels that an event acts on, as far as there are that many.
     position: where a shift or a change of variance begins, as a fraction of the series in [0, 1).
     duration: of drift, stuck, dropout and interference, as a fraction of the series in [0, 1).
-    cycles: of a cyclic series, from its first to its last step, at least 1. cycle_height:
-    amplitude, in sigmas. trend: change over the whole series, in sigmas. shift: change of level, in
-    sigmas. spread_ratio: spread after the change over before, at least 1. drift: where it ends, in
-    sigmas, upward as often as downward. burst_steps: shortest and longest burst, both included.
-    burst_height: of each of its steps, in sigmas, upward as often as downward. interference_period:
-    in steps, at least 2. interference_height: amplitude, in sigmas.
+    cycles: of a cyclic series, from its first to its last step, at least 1.
+    cycle_height: amplitude, in sigmas.
+    trend: change over the whole series, in sigmas.
+    shift: change of level, in sigmas.
+    spread_ratio: spread after the change over before, at least 1.
+    drift: where it ends, in sigmas, upward as often as downward.
+    burst_steps: shortest and longest burst, both included.
+    burst_height: of each of its steps, in sigmas, upward as often as downward.
+    interference_period: in steps, at least 2.
+    interference_height: amplitude, in sigmas.
     """
 
     n_series: int = 5000

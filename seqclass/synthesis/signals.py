@@ -34,14 +34,19 @@ FAMILIES = (COMMON_CAUSE, CHANGE_POINT, BURST)
 class SignalSpec:
     """Settings of the signals.
 
-    n_series: how many series, at least 1. n_steps: steps of each series, at least 2. seed: not
-    negative. classes: a subset of ``FAMILIES``; weights: their shares, positive, in the same order
-    (empty: equal shares). level, spread: mean and standard deviation of a series, in the signal's
-    unit. change_position: where the change happens, as a fraction of the series in (0, 1). shift:
-    change of level, in sigmas; spread_ratio: spread after the change over before. burst_steps:
-    shortest and longest burst, both included. burst_height: height of each step of a burst, in
-    sigmas. both_signs: whether shifts and bursts point down as often as up. noise: factor on the
-    noise alone, so that shifts and bursts stand out less; positive.
+    n_series: how many series, at least 1.
+    n_steps: steps of each series, at least 2.
+    seed: not negative.
+    classes: a subset of ``FAMILIES``.
+    weights: their shares, positive, in the same order (empty: equal shares).
+    level, spread: mean and standard deviation of a series, in the signal's unit.
+    change_position: where the change happens, as a fraction of the series in (0, 1).
+    shift: change of level, in sigmas.
+    spread_ratio: spread after the change over before.
+    burst_steps: shortest and longest burst, both included.
+    burst_height: height of each step of a burst, in sigmas.
+    both_signs: whether shifts and bursts point down as often as up.
+    noise: factor on the noise alone, so that shifts and bursts stand out less; positive.
     """
 
     n_series: int = 5000

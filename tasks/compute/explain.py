@@ -25,8 +25,10 @@ MAX_ROWS, MAX_VALUES = 200, 200_000
 
 
 class Answers(NamedTuple):
-    """Answers to the test rows: probabilities ``(n, classes)``, the p-value ``(n,)`` of being like
-    the training rows, and the numbers of the nearest references ``(n, 3)``.
+    """Answers to the test rows, and their explanations.
+
+    They are probabilities ``(n, classes)``, the p-value ``(n,)`` of being like the training rows,
+    and the numbers of the nearest references ``(n, 3)``.
 
     explained: numbers ``(m,)``, ascending, of the test rows with attributions ``(m, steps)`` for
     the answer, and the step ``(m,)`` of the highest, -1 in a series without any value.
@@ -41,10 +43,10 @@ class Answers(NamedTuple):
 
 
 class Explained(TypedDict):
-    """Number of explained rows among the first test rows, and by label how often the highest
-    attribution is within the event.
+    """Number of explained rows among the first test rows, and hit rates by label.
 
-    See ``networks.attribution.hit_rates``; None without known events.
+    A hit is a highest attribution within the event, see ``networks.attribution.hit_rates``; None
+    without known events.
     """
 
     explained_rows: int

@@ -28,7 +28,7 @@ from seqclass.runtime import environment, kernel, tensorflow, threads
 UNLINKED = "ignore:resource_tracker:UserWarning"
 """Warning filter for Python's helper process, which reports removed semaphores after Ctrl-C."""
 MAX_GROWTH = 2**29
-"""Growth in bytes after which a process is replaced: every training leaks some 50 MB."""
+"""Growth in bytes after which a process is replaced: every training keeps some 50 MB."""
 
 
 class Progress(NamedTuple):

@@ -42,10 +42,11 @@ def resolve_model(model: str, root_url: str) -> str:
 class ScoringSpec:
     """Settings for scoring.
 
-    out: file for the answers, by its ending Parquet, CSV or JSON lines. labels: a Parquet or CSV
-    file with ``series_id`` and ``label``, which overrides labels in the rows. columns: options for
-    reading a file, which override those of the import of the model's dataset. limits: bounds on
-    what a file may hold.
+    out: file for the answers, by its ending Parquet, CSV or JSON lines.
+    labels: a Parquet or CSV file with ``series_id`` and ``label``, which overrides labels in the
+        rows.
+    columns: options for reading a file, which override those of the import of the model's dataset.
+    limits: bounds on what a file may hold.
     """
 
     out: str | None = None

@@ -17,10 +17,10 @@ from tasks.evaluation.evaluate import Evaluated
 
 @task(name="register")
 def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
-    """Seal a candidate as ``models/<name>@vN``, without the unregistered seeds; returns its
-    reference.
+    """Seal a candidate as ``models/<name>@vN``; returns its reference.
 
-    Its report is written at once, for people who have to approve it.
+    Seeds that are not registered are left out. The report is written at once, for
+    people who have to approve the version.
     """
     root, metrics = candidate.root, evaluated.metrics
     dataset, scores = open_dataset(root, candidate.dataset), metrics["metrics"]

@@ -58,7 +58,7 @@ class FileOrder:
     def _goes_on(
         self, column: pa.ChunkedArray, name: str, content: Content, codes: np.ndarray
     ) -> bool:
-        """Check that no row of a series comes before the one above it, in any reading."""
+        """Check that no reading of the column decreases within a series."""
         readings = readings_of(column, content)
         code, values = self.last.get(name, (-1, []))
         same = np.diff(codes, prepend=code) == 0

@@ -25,11 +25,17 @@ SPARED_BYTES = 2**28
 class Limits:
     """Upper limits of what a file may hold.
 
-    series: of a file. steps: of one series. channels: of a file. cells: numbers of a channel that
-    one row group of Parquet holds. whole_bytes: of what can't be read in parts: labels, lengths,
-    arrays in Fortran order, the texts of a block of rows. line_bytes: of a line of text. ratio:
-    decoded bytes per byte of the file. sheet_cells: of a sheet of a workbook. seconds: for reading
-    a file, plus one for each MiB of it. memory_bytes: for reading a file.
+    series: of a file.
+    steps: of one series.
+    channels: of a file.
+    cells: numbers of a channel that one row group of Parquet holds.
+    whole_bytes: of what can't be read in parts: labels, lengths, arrays in Fortran order, the texts
+        of a block of rows.
+    line_bytes: of a line of text.
+    ratio: decoded bytes per byte of the file.
+    sheet_cells: of a sheet of a workbook.
+    seconds: for reading a file, plus one for each MiB of it.
+    memory_bytes: for reading a file.
     """
 
     series: int = 10_000_000
@@ -109,10 +115,13 @@ class ColumnNames:
     """The meaning of a table: the roles of its columns, and how its text is written.
 
     None leaves it to the reader: columns have their standard names (``series_id``, ``label``,
-    ``step``, ``group``, ``time``), and the notation is that of the first lines. channels: the only
-    ones (empty: every other column). ignore: columns to leave out. layout: whether a row is a step
-    or a series, or a file a series and its folder a class. dates: notation of dates, such as
-    ``dd/mm/yyyy``. sheet: of a workbook. unlabelled: a column of labels may be absent.
+    ``step``, ``group``, ``time``), and the notation is that of the first lines.
+    channels: the only ones (empty: every other column).
+    ignore: columns to leave out.
+    layout: whether a row is a step or a series, or a file a series and its folder a class.
+    dates: notation of dates, such as ``dd/mm/yyyy``.
+    sheet: of a workbook.
+    unlabelled: a column of labels may be absent.
     """
 
     series_id: str | None = None
@@ -169,9 +178,10 @@ def names_of(manifest: ImportSummary | ModelDescription) -> ColumnNames:
 class Reading:
     """Options of the readers.
 
-    split: of every row, if it is given. serial: numbers for series that have no ids in the files.
-    limits: what the files may hold. keep_infinite: pass infinite values on instead of refusing
-    them.
+    split: of every row, if it is given.
+    serial: numbers for series that have no ids in the files.
+    limits: what the files may hold.
+    keep_infinite: pass infinite values on instead of refusing them.
     """
 
     names: ColumnNames
