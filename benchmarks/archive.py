@@ -24,6 +24,8 @@ DATA = HERE.parent.parent / "shared" / "data" / "archive"
 ROOT = HERE / "results" / "archive"
 PAGE = HERE.parent / "docs" / "archive.md"
 SEEDS = 10
+BUSY = "those of FordA and ElectricDevices were taken beside other work, and are too many"
+"""A remark on the seconds of the stored runs."""
 CALM = 0.01
 """Standard deviation of accuracy over seeds at most."""
 
@@ -126,7 +128,7 @@ def learner() -> str:
     """Whose figures ours are, and what their seconds are."""
     return (
         f"Ours are of learning code `{numerics()['learning_code']}`, which a model's manifest "
-        "names under `numerics`; our seconds are wall seconds of a seed beside another one."
+        f"names under `numerics`; our seconds are wall seconds of a seed beside another one; {BUSY}."
     )
 
 
