@@ -128,7 +128,8 @@ def learner() -> str:
     """Whose figures ours are, and what their seconds are."""
     return (
         f"Ours are of learning code `{numerics()['learning_code']}`, which a model's manifest "
-        f"names under `numerics`; our seconds are wall seconds of a seed beside another one; {BUSY}."
+        "names under `numerics`; our seconds are wall seconds of a seed beside another one; "
+        f"{BUSY}."
     )
 
 
@@ -154,7 +155,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     title = "# Thirteen sets of the UCR and UEA archives"
     parts = [
         title,
-        textwrap.fill(head, 100),
+        textwrap.fill(head, 100, break_on_hyphens=False),
         as_markdown(rows),
         summary(rows),
         "## Beside published figures",
