@@ -145,7 +145,7 @@ def ruled_out(peers: list[dict[str, Any]]) -> str:
 def page(peers: list[dict[str, Any]], found: Figures) -> str:
     parts = [
         "# Beside fast classifiers of the field",
-        textwrap.fill(origin(peers), 100),
+        textwrap.fill(origin(peers), 100, break_on_hyphens=False),
         as_markdown(mean_rows(found)),
         textwrap.fill(f"{reading(found)} {ruled_out(peers)}", 100),
         "![Accuracy against seconds of each method](pictures/peers.png)",
