@@ -40,7 +40,24 @@ def show_dataset(store: Root, ref: str, as_json: bool) -> None:
         print_json(dataset_summary(manifest))
         return
     show_dataset_summary(store, manifest)
-    typer.echo(f"next: seqclass train {manifest['name']}@{manifest['version']}")
+    typer.echo(f"next: seqclass {_next(store, manifest)}")
+
+
+def _next(store: Root, manifest: DatasetManifest) -> str:
+    """Return what follows: a retraining where a champion of that name learnt from the dataset."""
+    from seqclass.store.manifests import known_dataset
+    from seqclass.store.registry import champion_of, open_model
+    from seqclass.store.root import DamagedError
+
+    name = manifest["name"]
+    try:
+        if champion_of(store, name):
+            known = known_dataset(open_model(store, name).manifest)
+            if DatasetRef.parse(known).name == name:
+                return f"retrain {name}"
+    except DamagedError:  # 'verify' names it
+        pass
+    return f"train {name}@{manifest['version']}"
 
 
 def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:

@@ -10,7 +10,6 @@ from seqclass.store.root import Damages, Root
 
 if TYPE_CHECKING:
     from flows.training import Trained
-    from seqclass.evaluation.decisions import AbstentionScores
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
     from seqclass.monitoring.first_champion import FirstEvidence
@@ -170,7 +169,7 @@ def answer_author(store: Root, ref: str) -> None:
     )
     typer.echo(f"the LSTM alone on {len(lstm)} seeds, macro precision / recall / F1: {rows}")
     recorded = ", ".join(f"{value:.3f}" for value in AUTHOR)
-    typer.echo(f"three runs that the author of these families recorded, macro F1: {recorded}")
+    typer.echo(f"beside it, three runs of the original author's own LSTM, macro F1: {recorded}")
 
 
 def split_line(split: "SplitSummary") -> str:
@@ -178,7 +177,8 @@ def split_line(split: "SplitSummary") -> str:
     fewest = min(split["test_rows"], key=lambda label: split["test_rows"][label])
     whose = "by the dataset's own split" if split["official"] else "held back"
     said = [f"{split['share']:.1%} of the series test, {whose}",
-            f"fewest of class {fewest}: {split['test_rows'][fewest]}", *split["amiss"]]  # fmt: skip
+            f"smallest class among them: {fewest}, {split['test_rows'][fewest]}",
+            *split["amiss"]]  # fmt: skip
     return f"split: {'; '.join(said)}"
 
 
@@ -227,7 +227,8 @@ def print_scores(title: str, found: "Metrics") -> None:
     if (evidence := found.get("evidence")) and evidence.get("held_rows"):
         typer.echo(evidence_line(evidence))
     if "abstention" in found:
-        _print_abstention(found["abstention"], found["without_offsets"])
+        typer.echo(unknown_line(found))
+        _print_offsets(found["without_offsets"])
 
 
 def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
@@ -236,7 +237,7 @@ def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
     return (
         f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
         f"members that were not fitted to it, {found['accuracy']:.4f} are right, 95% interval "
-        f"{low:.4f} to {high:.4f}, flattered, since the members were weighed by them"
+        f"{low:.4f} to {high:.4f}; a little optimistic, since the same rows weigh the members"
     )
 
 
@@ -252,12 +253,18 @@ def evidence_line(found: "FirstEvidence") -> str:
     )
 
 
-def _print_abstention(found: "AbstentionScores", without_offsets: dict[str, float] | None) -> None:
-    right = found["accuracy_answered"]
-    typer.echo(
-        f"unknown below a confidence of {found['threshold']:.3f}: {found['unknown']} test rows"
-        + ("" if right is None else f"; accuracy of the others {right:.4f}")
+def unknown_line(found: "Metrics") -> str:
+    """Return how many test rows are answered with ``unknown``, and why."""
+    abstention, why = found["abstention"], found["unknown"]
+    right = abstention["accuracy_answered"]
+    return (
+        f"unknown: {sum(why.values())} of {found['test_rows']} test rows; {why['ambiguous']} are "
+        f"ambiguous (confidence below {abstention['threshold']:.3f}), {why['unfamiliar']} "
+        "unfamiliar" + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
     )
+
+
+def _print_offsets(without_offsets: dict[str, float] | None) -> None:
     if without_offsets:
         typer.echo(
             "rare classes answer below one half; the largest probability alone would reach macro "

@@ -210,9 +210,9 @@ def _too_few(new_data: NewData, spec: RetrainSpec) -> str | None:
 def _nothing_new(new_data: NewData) -> str | None:
     latest = new_data.latest
     if latest == new_data.known:
-        return f"nothing new since the champion was trained: the newest rows are {latest}"
+        return f"the champion learnt from the newest rows, {latest}"
     if latest == new_data.judged:
-        return f"nothing new since the last look: the newest rows are {latest}"
+        return f"the last retraining looked at the newest rows, {latest}"
     return None
 
 

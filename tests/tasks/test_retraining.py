@@ -109,7 +109,7 @@ def test_without_new_rows_nothing_is_done(kept: tuple[Root, Path], seqclass: Com
     found = json.loads(out)
     assert code == 0
     assert (found["model"], found["decision"]) == ("models/toy@v1", "nothing new")
-    assert found["reasons"][0].startswith("nothing new since the champion was trained")
+    assert found["reasons"][0].startswith("the champion learnt from")
     assert not root.exists("retrainings")
 
 
@@ -143,7 +143,7 @@ def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> Non
     assert champion_of(root, "toy") == "v1"
     ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
     assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
-    assert "nothing new since the last look" in retrain(root)["reasons"][0]
+    assert "the last retraining looked at" in retrain(root)["reasons"][0]
     new_data = detect_new_data("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
     assert (new_data.rows, new_data.waiting) == (120, None)
     see_corrected_labels(root, folder)
@@ -275,7 +275,7 @@ def test_the_life_of_a_champion(
     assert "labels of the new rows don't fit" in err
     assert champion_of(root, "toy") == "v2"
     assert read_audit(root, "toy")[-1]["what"] == "refuse"
-    assert "nothing new since the last look" in retrain(root)["reasons"][0]
+    assert "the last retraining looked at" in retrain(root)["reasons"][0]
 
     bring(root, folder, series(4000, 100))
     again = retrain(root)
@@ -363,7 +363,7 @@ def test_a_retraining_that_asks_ends_in_a_state_that_says_so(own: tuple[Root, Pa
     assert (state.name, state.is_completed()) == ("AwaitsApproval", True)
     assert "v2 awaits approval until" in state.message
     assert champion_of(root, "toy") == "v1"
-    assert "nothing new since the last look" in retrain(root, approval=True)["reasons"][0]
+    assert "the last retraining looked at" in retrain(root, approval=True)["reasons"][0]
 
 
 @pytest.mark.slow
@@ -382,7 +382,7 @@ def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     backlog = [row["why"] for row in rows if row["week"] == 6]
     assert len(backlog) == 3
     assert backlog[0].startswith("neither quality nor rows have changed")
-    assert all(why.startswith("nothing new since the last look") for why in backlog[1:])
+    assert all(why.startswith("the last retraining looked at") for why in backlog[1:])
     assert champion_of(store, "plant") == "v1"
     assert [row["week"] for row in rows if row.get("drifted")] == []
 
