@@ -152,9 +152,10 @@ def odd_fields(manifest: Mapping[str, Any], version: str | None = None) -> list[
 def _unknown(root: Root, ref: str, name: str) -> str:
     known = {n: committed_versions(root, n) for n in root.names("datasets")}
     every = ", ".join(DatasetRef(n, v).short for n, versions in known.items() for v in versions)
+    every = every or f"the datasets in {root.url}, which has none (--root names another)"
     return (
-        f"DATASET: expected one of {every or 'the datasets in this root (it has none)'}, "
-        f"got {ref!r}; {did_you_mean(name, known)}'seqclass datasets' lists them"
+        f"DATASET: expected one of {every}, got {ref!r}; {did_you_mean(name, known)}"
+        "'seqclass datasets' lists them"
     )
 
 

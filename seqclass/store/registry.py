@@ -119,9 +119,9 @@ def check_model(root: Root, name: str) -> str:
 def _unknown(root: Root, ref: str) -> ValueError:
     known = [ModelRef(n, v).short for n in root.names("models") for v in model_versions(root, n)]
     meant = did_you_mean(ModelRef.parse(ref).name, root.names("models"))
+    every = ", ".join(known) or f"the models in {root.url}, which has none (--root names another)"
     return ValueError(
-        f"MODEL: expected one of {', '.join(known) or 'the models in this root (it has none)'}, "
-        f"got {ref!r}; {meant}'seqclass models' lists them"
+        f"MODEL: expected one of {every}, got {ref!r}; {meant}'seqclass models' lists them"
     )
 
 

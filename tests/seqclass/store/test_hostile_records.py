@@ -186,7 +186,7 @@ def test_no_reference_leads_out_of_its_folder(root: Root) -> None:
     write_manifest(root, root.join("x"), {"files": []})
     with pytest.raises(ValueError, match="STUDY: expected one of the studies in this root"):
         open_study(root, "studies/../models/m@v1")
-    with pytest.raises(ValueError, match="DATASET: expected one of the datasets in this root"):
+    with pytest.raises(ValueError, match="DATASET: expected one of the datasets in "):
         open_dataset(root, "datasets/..@x")
 
 
