@@ -61,7 +61,7 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
     key = None if recorded else seed_key(dataset, split, spec, seed)
     with followed(f"seed {seed}") as watch:
         if key and (kept := restore_seed(root, key, files_of_seed(path))):
-            watch.finish(f"seed {seed} had been trained before a training was ended")
+            watch.finish(f"seed {seed} was trained already, by a training that was killed")
             return kept
         record = workers().call(train_in_process, dataset, split, spec, seed, path, watch=watch)
         if key:
@@ -78,7 +78,10 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
     """
     root, best = candidate.root, best_record(seeds)
     paths = [candidate.seed_path(record["seed"]) for record in seeds]
-    tables = [pq.read_table(file) for file in map(root.fs.open, map(history_path, paths))]
+    tables = list[pa.Table]()
+    for path in paths:
+        with root.fs.open(history_path(path)) as file:
+            tables.append(pq.read_table(file))
     with root.fs.open(candidate.path(HISTORY), "wb") as file:
         pq.write_table(pa.concat_tables(tables), file)
     get_run_logger().info("%d seeds trained; seed %d validates best", len(seeds), best["seed"])
