@@ -109,6 +109,12 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
 }
 """The commands in the order of ``seqclass --help``."""
 NAMES = {dataset_commands.import_files: "import"}
+OTHER_NAMES = {
+    "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",
+    "list": "models", "ls": "models", "status": "doctor", "serve": "up", "start": "up",
+    "remove": "delete", "rm": "delete", "audit": "history", "report": "show",
+}  # fmt: skip
+"""What users of other libraries try first, and the command here."""
 
 for group, commands in GROUPS.items():
     for command in commands:
@@ -156,6 +162,9 @@ def _usage(error: Any) -> str:
     said = error.format_message().rstrip(".")
     if said.startswith("No such option") and error.ctx.parent is None:
         return f"{said} before the command; write options behind it, as in 'seqclass models --json'"
+    called = next((OTHER_NAMES[word] for word in given if word in OTHER_NAMES), None)
+    if said.startswith("No such command") and called:
+        return f"{said}; 'seqclass {called}' does that"
     return f"{said}{got}; see --help"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from dataclasses import fields
 from importlib import import_module
@@ -32,6 +33,16 @@ def new_name(given: str | None) -> str | None:
     return given if given is None else check_name(given)
 
 
+def no_file(given: str) -> str:
+    """Return the argument that names a dataset; ValueError for a file, which is imported first."""
+    if os.path.isfile(given):
+        raise ValueError(
+            f"DATASET: expected a dataset, got the file {given!r}; make one of it with 'seqclass "
+            f"import {shlex.quote(given)} --name NAME'"
+        )
+    return given
+
+
 LimitOption = Annotated[
     list[str] | None,
     typer.Option("--limit", help="NAME=NUMBER where a file may hold more; repeatable."),
@@ -41,7 +52,9 @@ RootOption = Annotated[
     str | None,
     typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
 ]
-DatasetArgument = Annotated[str, typer.Argument(help="A dataset: NAME or NAME@VERSION.")]
+DatasetArgument = Annotated[
+    str, typer.Argument(help="A dataset: NAME or NAME@VERSION.", callback=no_file)
+]
 ModelArgument = Annotated[str, typer.Argument(help="A model: NAME (its champion) or NAME@vN.")]
 DatasetName = Annotated[str, typer.Option(help="Name of the dataset.", callback=new_name)]
 ModelName = Annotated[

@@ -24,6 +24,24 @@ from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series, store_version
 
 
+@pytest.mark.parametrize(("tried", "called"), [("predict", "score"), ("fit", "train")])
+def test_the_name_of_a_command_elsewhere_leads_to_the_one_here(tried: str, called: str) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "flows", tried, "mine"], capture_output=True, text=True
+    )
+    assert found.returncode == 2
+    assert f"'seqclass {called}'" in found.stderr
+
+
+def test_a_file_in_the_place_of_a_dataset_leads_to_import(
+    seqclass: Command, tmp_path: Path
+) -> None:
+    path = csv(tmp_path / "my own")
+    code, _, err = seqclass("train", path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"seqclass import '{path}' --name NAME" in err
+
+
 def test_an_empty_root_says_how_to_begin(seqclass: Command) -> None:
     assert "seqclass run" in seqclass("models")[1]
     assert "seqclass import" in seqclass("datasets")[1]
