@@ -1,7 +1,7 @@
 """Task: assess the accuracy, or the expected accuracy, of a version's answers."""
 
 import json
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.partitions import read_labels
 from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
+from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import Limits
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
@@ -25,7 +26,8 @@ UNTESTED = "the version keeps no answers to its test rows"
 
 class Quality(TypedDict):
     """Scores of the labelled rows whose class the model has, ``log_loss`` in nats, and the number
-    of rows of other classes; ``coverage``: the share that is not unknown."""
+    of rows of other classes; ``coverage``: the share that is not unknown. ``trained``: how many of
+    the labelled rows bear the id of a row that the version learnt from."""
 
     accuracy: float
     macro_f1: float
@@ -34,6 +36,7 @@ class Quality(TypedDict):
     ece: float
     intervals: dict[str, list[float]]
     labelled: int
+    trained: NotRequired[int]
     of_other_classes: int
     coverage: float
     accuracy_answered: float | None
@@ -79,7 +82,7 @@ def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) 
         *SURENESS,
         *(f"probability_{name}" for name in classes),
     ]
-    wanted += ["series_id"] * (labels is not None)
+    wanted.append("series_id")
     found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
     probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
     answers = _codes(found["prediction"], classes)
@@ -91,10 +94,24 @@ def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) 
     if known.any():
         answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
         metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
+        if metrics is not None:
+            metrics["trained"] = _count_trained(model, found["series_id"].filter(known))
     expected = _estimate(model, found, probabilities, answers)
     summary: Assessment = {"metrics": metrics, "estimate": expected}
     get_run_logger().info("%s", json.dumps(summary))
     return summary
+
+
+def _count_trained(model: Model, ids: pa.ChunkedArray) -> int:
+    """Return how many of these ids are those of training rows; 0 if the dataset is gone."""
+    from tasks.data.split_rows import split_of  # with scikit-learn
+
+    try:
+        names = open_dataset(model.root, model.manifest["dataset"]).labels()["series_id"]
+    except ValueError:
+        return 0
+    trained = names.take(pa.array(split_of(model).train))
+    return pc.sum(pc.is_in(ids, trained.combine_chunks())).as_py() or 0
 
 
 def _estimate(

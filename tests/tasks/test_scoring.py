@@ -31,6 +31,7 @@ from seqclass.store.models import save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
+from tasks.data.split_rows import split_of
 from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
@@ -171,6 +172,9 @@ def test_labels_may_come_later(
     (tmp_path / "labels.csv").write_text("\n".join(["series_id,label", *lines]))
     seen = seqclass_json(*words, "--labels", tmp_path / "labels.csv")
     assert (seen["scored"], seen["metrics"]["labelled"]) == (0, 60)
+    names = ids["series_id"].to_pylist()
+    trained = {names[row] for row in split_of(open_model(scored, "toy")).train}
+    assert 0 < seen["metrics"]["trained"] == len(trained & set(names[:60])) < 60
     assert seen["metrics"]["accuracy"] == 1.0
     assert seen["metrics"]["intervals"]["accuracy"][0] > 0.9
 
