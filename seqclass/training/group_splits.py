@@ -7,8 +7,9 @@ import numpy as np
 MAX_KEYS = 64
 """Keys of which pairs change sides together; of more of them one goes at a time."""
 MAX_MOVES = 1000
-CLASS, SHARE = 1e6, 1e3
-"""What a class that is missing and a share that is off cost; all moves together cost 1."""
+CLASS, SHARE, UNSEEN = 1e6, 1e3, 1e3
+"""What a class that is missing and a share that is off cost; all moves together cost 1. A class
+that no key trains counts as so many that are missing elsewhere."""
 
 
 class _Keys(NamedTuple):
@@ -73,4 +74,6 @@ def _costs(keys: _Keys, now: np.ndarray, moves: np.ndarray) -> np.ndarray:
     untrained = (n_keys - test_keys) < np.minimum(n_keys, 2)
     off = np.abs(test_rows.sum(axis=1) / rows.sum() - fraction) - tolerance(fraction)
     moved = dear[now != held].sum() + back[moves].sum(axis=1)
-    return CLASS * (untested | untrained).sum(axis=1) + SHARE * np.maximum(off, 0) + moved
+    unseen = n_keys == test_keys
+    missing = (untested | untrained) + UNSEEN * unseen
+    return CLASS * missing.sum(axis=1) + SHARE * np.maximum(off, 0) + moved
