@@ -16,8 +16,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,8 +26,6 @@ from seqclass.runtime import environment, kernel, tensorflow, threads
 
 UNLINKED = "ignore:resource_tracker:UserWarning"
 """Warning filter for Python's helper process, which reports removed semaphores after Ctrl-C."""
-MAX_GROWTH = 2**29
-"""Growth in bytes after which a process is replaced: every training keeps some 50 MB."""
 
 
 class Progress(NamedTuple):
@@ -47,17 +44,23 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class _Process:
-    """A spawned process that answers one call after another."""
+    """A spawned process that answers one call after another.
 
-    def __init__(self) -> None:
+    loads: whether it imports TensorFlow at once, not with the first call that needs it.
+    ``is_idle``: whether the last call was answered.
+    """
+
+    def __init__(self, loads: bool) -> None:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, environment()), daemon=True)
+        started = (theirs, environment(), loads)
+        self._process = context.Process(target=_serve, args=started, daemon=True)
         self._process.start()
         theirs.close()
-        self.grown = 0
+        self.is_idle = True
 
     def call(self, function: Callable, arguments: tuple, watch: ProgressCallback | None) -> Any:
+        self.is_idle = False
         try:
             self._pipe.send((function, arguments))
             while isinstance(told := self._pipe.recv(), Progress):
@@ -68,7 +71,8 @@ class _Process:
                 "worker process: expected it to finish, it was ended from outside; see the "
                 "system's log, and free memory"
             ) from error
-        self.grown, failed, result = told
+        self.is_idle = True
+        failed, result = told
         if failed:
             raise failed
         return result
@@ -76,7 +80,6 @@ class _Process:
     def end(self) -> None:
         self._process.kill()
         self._process.join()
-        self._pipe.close()
 
 
 class Workers:
@@ -104,49 +107,49 @@ class Workers:
         try:
             process = self._fit(process)
             return process.call(function, arguments, watch)
-        except ChildProcessError:
-            self._end(process)
-            process = None
-            raise
         finally:
+            if process in self._all and not process.is_idle:
+                self._end(process)  # its pipe holds an answer that is not the next call's
             self._free.put(process)
 
     def run(self, jobs: Sequence[tuple[Callable, tuple]]) -> list[Any]:
         """Call every ``(function, arguments)``, as many at a time as there are processes.
 
-        Returns results in the jobs' order. If one fails, those that have not begun are left out.
+        Returns results in the jobs' order. If one fails, or this process is interrupted, the others
+        are ended.
         """
-        with ThreadPoolExecutor(self.n_processes) as threads_:
-            futures = [threads_.submit(self.call, job, *arguments) for job, arguments in jobs]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                future.cancel()
-        failed = [future for future in futures if not future.cancelled() and future.exception()]
-        return [future.result() for future in failed or futures]
+        with ThreadPoolExecutor(self.n_processes) as pool:
+            futures = [pool.submit(self.call, job, *arguments) for job, arguments in jobs]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.end()
+                raise
+        return [future.result() for future in futures]
 
     def start(self) -> None:
         """Start every process, so that they load while this one waits for something."""
         for place in [self._free.get() for _ in range(self.n_processes)]:
-            self._free.put(self._fit(place))
+            self._free.put(self._fit(place, loads=True))
 
     def end(self) -> None:
         """Kill every process; a running call raises ChildProcessError."""
         for process in list(self._all):
             self._end(process)
 
-    def _fit(self, process: _Process | None) -> _Process:
-        if process is not None and (process.grown > MAX_GROWTH or process not in self._all):
-            self._end(process)
-            process = None
-        if process is None:
-            process = _Process()
-            self._all.add(process)
-        return process
-
-    def _end(self, process: _Process | None) -> None:
+    def _fit(self, process: _Process | None, loads: bool = False) -> _Process:
+        """Return the process, or a new one if there is none or it was ended."""
         if process in self._all:
-            self._all.discard(process)
-            process.end()
+            return process
+        self._all.add(new := _Process(loads))
+        return new
+
+    def _end(self, process: _Process) -> None:
+        self._all.discard(process)
+        process.end()
 
 
 def at_once() -> int:
@@ -190,10 +193,10 @@ def _compile() -> None:
     compile_kernel()
 
 
-_parent: Connection | None = None
+_parent: connection.Connection | None = None
 
 
-def _serve(pipe: Connection, environment: dict[str, str]) -> None:
+def _serve(pipe: connection.Connection, environment: dict[str, str], loads: bool) -> None:
     """Answer calls in a worker process until the other end of its pipe is closed."""
     global _parent
     _parent = pipe
@@ -201,8 +204,8 @@ def _serve(pipe: Connection, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     atexit.register(os._exit, 0)  # without TensorFlow's tidying up, which takes a second
-    _import_training()
-    before = _resident_bytes()
+    if loads:
+        _import_training()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             function, arguments = pipe.recv()
@@ -211,16 +214,7 @@ def _serve(pipe: Connection, environment: dict[str, str]) -> None:
                 result = function(*arguments)
             except Exception as error:
                 failed = _portable(error)
-            pipe.send((_resident_bytes() - before, failed, result))
-
-
-def _resident_bytes() -> int:
-    """Return this process's resident memory; 0 if the system does not tell."""
-    try:
-        pages = Path("/proc/self/statm").read_text().split()[1]
-    except OSError:
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+            pipe.send((failed, result))
 
 
 def _import_training() -> None:
@@ -229,8 +223,6 @@ def _import_training() -> None:
 
 
 def _end_with_parent() -> None:
-    from multiprocessing import connection, parent_process
-
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -1,8 +1,16 @@
 """The processes that train: they end when they are told to, and others take their place."""
 
+import multiprocessing
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
+import pytest
+
+from tasks.compute.workers import Progress, Workers
+from tests.support.jobs import refuse, tell_and_answer
 from tests.support.places import REPOSITORY
 
 ENDED = """
@@ -27,3 +35,50 @@ def test_ended_processes_are_gone_and_the_next_job_has_another() -> None:
         [sys.executable, "-c", ENDED], cwd=REPOSITORY, capture_output=True, text=True
     )
     assert found.returncode == 0, found.stderr
+
+
+@pytest.fixture
+def one() -> Iterator[Workers]:
+    found = Workers(1)
+    yield found
+    found.end()
+
+
+def test_an_answer_that_nobody_awaited_is_given_to_no_other_call(one: Workers) -> None:
+    def interrupt(told: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one.call(tell_and_answer, "first", 3, watch=interrupt)
+    assert one.call(tell_and_answer, "second") == "second"
+
+
+def test_progress_is_heard_in_order_and_the_process_stays(one: Workers) -> None:
+    told: list[Progress] = []
+    first = one.call(os.getpid)
+    assert one.call(tell_and_answer, "done", 3, watch=told.append) == "done"
+    assert [progress.update for progress in told] == [1, 2, 3]
+    assert one.call(os.getpid) == first
+
+
+def test_an_error_of_a_job_is_raised_as_it_was_and_the_process_stays(one: Workers) -> None:
+    first = one.call(os.getpid)
+    with pytest.raises(ValueError, match=r"^no\b"):
+        one.call(refuse, "no")
+    assert one.call(os.getpid) == first
+
+
+def test_a_killed_process_fails_its_call_alone(one: Workers) -> None:
+    before = {child.pid for child in multiprocessing.active_children()}
+    first = one.call(os.getpid)
+    assert first not in before
+    os.kill(first, 9)
+    with pytest.raises(ChildProcessError, match="ended from outside"):
+        one.call(tell_and_answer, "lost")
+    assert one.call(tell_and_answer, "found") == "found"
+
+
+def test_where_a_job_fails_the_others_are_ended() -> None:
+    two = Workers(2)
+    with pytest.raises(ValueError, match=r"^no\b"):
+        two.run([(time.sleep, (600,)), (refuse, ("no",)), (time.sleep, (600,))])

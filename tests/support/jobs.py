@@ -1,0 +1,14 @@
+"""Work for the processes of ``tasks.compute.workers`` that needs no TensorFlow."""
+
+from tasks.compute.workers import Progress, report_progress
+
+
+def tell_and_answer(answer: str, times: int = 1) -> str:
+    """Report progress so often, then answer."""
+    for update in range(1, times + 1):
+        report_progress(Progress("job", "member", 1, update, times, 0.5))
+    return answer
+
+
+def refuse(words: str) -> None:
+    raise ValueError(words)
