@@ -7,9 +7,9 @@ import numpy as np
 MAX_KEYS = 64
 """Keys of which pairs change sides together; of more of them one goes at a time."""
 MAX_MOVES = 1000
-CLASS, SHARE, UNSEEN = 1e6, 1e3, 1e3
-"""What a class that is missing and a share that is off cost; all moves together cost 1. A class
-that no key trains counts as so many that are missing elsewhere."""
+SHARE, UNTESTED, UNTRAINED = 1e3, 1e6, 1e9
+"""Costs: of a share that is off, of a class that does not test, and of one of which too few keys
+train. Each outweighs those before it; all moves together cost 1."""
 
 
 class _Keys(NamedTuple):
@@ -72,8 +72,7 @@ def _costs(keys: _Keys, now: np.ndarray, moves: np.ndarray) -> np.ndarray:
     n_keys = some.sum(axis=0)
     untested = (n_keys >= 3) & (test_keys == 0)
     untrained = (n_keys - test_keys) < np.minimum(n_keys, 2)
+    missing = UNTESTED * untested + UNTRAINED * untrained
     off = np.abs(test_rows.sum(axis=1) / rows.sum() - fraction) - tolerance(fraction)
     moved = dear[now != held].sum() + back[moves].sum(axis=1)
-    unseen = n_keys == test_keys
-    missing = (untested | untrained) + UNSEEN * unseen
-    return CLASS * missing.sum(axis=1) + SHARE * np.maximum(off, 0) + moved
+    return missing.sum(axis=1) + SHARE * np.maximum(off, 0) + moved
