@@ -12,7 +12,9 @@ from prefect import Task
 from prefect.assets import Asset
 from prefect.context import AssetContext
 from prefect.tasks import MaterializingTask
+from prefect.types.names import MAX_ASSET_KEY_LENGTH
 
+from seqclass.store.inventory import digest_of
 from seqclass.store.references import Reference, reference_of
 from seqclass.store.root import Root, open_root
 
@@ -38,9 +40,20 @@ def materializing(
 
 
 def asset_of(root: Root, ref: Reference) -> Asset:
-    """Return Prefect's asset for a dataset or a model; its key is the address of the folder."""
-    url = "/".join([root.url, ref.kind, ref.name])
-    return Asset(key=RESTRICTED.sub("_", url if "://" in url else f"file://{url}"))
+    """Return Prefect's asset for a dataset or a model.
+
+    Its key is the address of the folder, or names a digest of the root if that is too long.
+    """
+    url = address(root, ref.kind, ref.name)
+    key = RESTRICTED.sub("_", url if "://" in url else f"file://{url}")
+    if len(key) > MAX_ASSET_KEY_LENGTH:
+        key = f"store://{digest_of(root.url.encode())}/{ref.kind}/{ref.name}"
+    return Asset(key=key)
+
+
+def address(root: Root, *parts: str) -> str:
+    """Return the path of a local file, or the URL of one in a bucket."""
+    return "/".join([root.url, *parts])
 
 
 def describe_asset(root: Root, ref: str, **known: Any) -> None:
@@ -48,5 +61,5 @@ def describe_asset(root: Root, ref: str, **known: Any) -> None:
     own = reference_of(ref)
     key, context = asset_of(root, own).key, AssetContext.get()
     if context is not None and key in {asset.key for asset in context.downstream_assets}:
-        page = root.join(own.kind, own.name, "index.html")
+        page = address(root, own.kind, own.name, "index.html")
         context.add_asset_metadata(key, {"version": own.version, "page": page, **known})

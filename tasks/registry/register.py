@@ -10,7 +10,8 @@ from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
 from seqclass.store.manifests import ModelDescription, reading_of
 from seqclass.store.models import REPORT, commit_model
-from tasks.compute.assets import describe_asset
+from seqclass.store.references import ModelRef
+from tasks.compute.assets import address, describe_asset
 from tasks.compute.candidates import FOLDER, Candidate
 from tasks.evaluation.evaluate import Evaluated
 
@@ -48,7 +49,7 @@ def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
     }
     model = commit_model(root, candidate.workspace, name, description, datetime.now(UTC))
     refresh(root, [dataset.ref, model.ref])
-    report = f"{model.folder}/{REPORT}"
+    report = address(root, *ModelRef.parse(model.ref).parts, REPORT)
     describe_asset(root, model.ref, digest=model.manifest["dataset_digest"], report=report)
     get_run_logger().info("registered %s", model.ref)
     return model.ref
