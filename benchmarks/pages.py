@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from seqclass.pages import index_pages as catalogue
+from seqclass.pages import index_pages
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import REPORT, Model, commit_model, read_model
@@ -45,19 +45,19 @@ def measure() -> list[dict[str, Any]]:
 
 def _builds(root: Root, now: datetime) -> Iterator[dict[str, Any]]:
     def again() -> str:
-        return catalogue.write_all(root)
+        return index_pages.write_all(root)
 
     yield _timed("every page, from nothing", again)
     yield _timed("every page again, none of them changed", again)
     move_champion(root, "model-7", "v3", MoveReason("bench", "back", {}, now))
-    yield _timed("after one promotion", lambda: catalogue.refresh(root, ["models/model-7@v3"]))
+    yield _timed("after one promotion", lambda: index_pages.refresh(root, ["models/model-7@v3"]))
 
 
 def _one(root: Root, trained: Model, page: str) -> dict[str, Any]:
     os.remove(page)
     os.remove(root.join("models", trained.name, "index.json"))
     return _timed(f"report of {TEST_ROWS:,} test rows, and the index",
-                  lambda: catalogue.refresh(root, [trained.ref]), page)  # fmt: skip
+                  lambda: index_pages.refresh(root, [trained.ref]), page)  # fmt: skip
 
 
 def _timed(what: str, call: Callable[[], str], page: str | None = None) -> dict[str, Any]:

@@ -214,8 +214,8 @@ def recurrences() -> list[Row]:
 def eight_seeds(n_seeds: int = 8) -> list[Row]:
     """Wall seconds of seeds of the author's families, by the product and by the author's recipe.
 
-    The product trains them as ``seqclass train`` does, its processes' start included; the author's
-    recipe runs once a process, on all cores, as his script did.
+    The product trains them in the processes of ``seqclass train``, their start included, without
+    Prefect; the author's recipe runs once a process, on all cores, as his script did.
     """
     from benchmarks.peer import author_rows
     from seqclass.store.datasets import write_dataset

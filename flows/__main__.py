@@ -114,7 +114,7 @@ OTHER_NAMES = {
     "list": "models", "ls": "models", "status": "doctor", "serve": "up", "start": "up",
     "remove": "delete", "rm": "delete", "audit": "history", "report": "show",
 }  # fmt: skip
-"""What users of other libraries try first, and the command here."""
+"""Names in other libraries, and the command here."""
 
 for group, commands in GROUPS.items():
     for command in commands:

@@ -40,7 +40,7 @@ def train_classifier(
     spec: TrainingSpec | None = None,
     root: str | None = None,
 ) -> Trained:
-    """Train, evaluate, register and, where it is better than the champion, promote a model.
+    """Train, evaluate and register a classifier, and promote it if it passes the gate.
 
     Args:
         dataset: NAME, whose newest version is meant, or NAME@VERSION.

@@ -17,7 +17,7 @@ from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
 MOST_LINES, MOST_WORDS = 70, 650
 README = (REPOSITORY / "README.md").read_text()
 [SESSION] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-"""What is typed, and what it prints."""
+"""Commands of the page, and their output."""
 COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text()
 OPERATION = (REPOSITORY / "docs" / "operation.md").read_text()
 DOORS = dict(re.findall(r"export (PREFECT_(?:SERVER_)?(?:API_AUTH|C)\w+)=([^\s\"]+)\n", OPERATION))

@@ -31,16 +31,13 @@ def show_scores(found: "Assessed", as_json: bool) -> None:
 
 def quality_line(m: "Quality") -> str:
     low, high = m["intervals"]["accuracy"]
-    trained = m.get("trained", 0)
-    flattered = (
-        f"; {trained:,} of these rows have the id of a row that trained the model: the scores are "
-        "too good"
-    )
-    return (
+    said = (
         f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
         f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
-        f"{flattered if trained else ''}"
     )
+    if not (trained := m.get("trained")):
+        return said
+    return f"{said}; {trained:,} of these rows trained the model, by their ids: this flatters it"
 
 
 def promise_line(e: "Promise") -> str:

@@ -213,10 +213,9 @@ AuditEntry = TypedDict(
         "time": NotRequired[str],
     },
 )
-"""A decision about a champion; the oldest have neither number nor digest.
+"""A decision about a champion. number, previous, time: set by ``write_audit``.
 
-retraining: the folder of the retraining that decided. time: when the entry was written, set by
-``write_audit``.
+retraining: the folder of the retraining that decided.
 """
 
 

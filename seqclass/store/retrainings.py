@@ -172,7 +172,7 @@ def replay_pending(
         record
         for record in retrainings_of(root, model)
         if (audit := record.get("audit")) and not known & {_entry_of(record), record["created"]}
-        and not damaged & {entry_name(audit.get("number", 0)), _time_of(record).strftime(STAMP)}
+        and entry_name(audit.get("number", 0)) not in damaged
     ]  # fmt: skip
     for record in found:
         _carry_out(root, model, record, simulated)
@@ -206,23 +206,18 @@ def _carry_out(
 
 
 def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
-    """Return the retrainings whose decisions the audit holds, and the damaged ones.
+    """Return the retrainings whose decisions the audit holds, and file names of damaged entries.
 
-    Entries that name no retraining are found by their time, which is that of the decision. Damaged
-    ones are given by number (in older releases: by time).
+    Entries that name no retraining are found by their time, which is that of the decision.
     """
     bad = Damages()
     entries = read_audit(root, model, bad)
     known = {str(entry.get("retraining") or entry.get("time")) for entry in entries}
-    return known, {entry["path"].rpartition("/")[2].partition("-")[0] for entry in bad}
+    return known, {entry["path"].rpartition("/")[2] for entry in bad}
 
 
 def _entry_of(record: RetrainingRecord) -> str:
     return record["folder"].rpartition("/")[2]
-
-
-def _time_of(record: RetrainingRecord) -> datetime:
-    return datetime.fromisoformat(record["created"])
 
 
 ATTEMPT, TOLD, RETRAINING = "attempt.json", "overdue.json", "retraining"

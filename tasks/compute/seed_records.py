@@ -30,7 +30,7 @@ class SeedRecord(TrainedRecord, Scores, total=False):
     """The record of a seed, with its scores once it is evaluated.
 
     committee_temperature: of the mixture of all its members. lstm: its LSTM alone on the test rows.
-    references: numbers of the training rows that it compares with. history: losses of the training.
+    references: numbers of the training rows that it compares with.
     symbols: the lowest and the highest symbol of each channel that holds symbols.
     """
 
@@ -43,7 +43,6 @@ class SeedRecord(TrainedRecord, Scores, total=False):
     members: list[MemberRecord]
     references: list[int]
     seconds: float
-    history: list[dict[str, float]]
     symbols: list[list[int] | None]
 
 

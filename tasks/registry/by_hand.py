@@ -1,7 +1,6 @@
 """Tasks for a person's decisions: promote, roll back, set a policy, prune."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -45,10 +44,9 @@ class Person:
         """The name for the audit, with the account that executes the run."""
         return f"{self.name.strip()} (by the form in Prefect, run by {actor()})"
 
-    @contextmanager
-    def acting(self) -> Iterator[None]:
-        with acting_as(self.actor):
-            yield
+    def acting(self) -> AbstractContextManager[None]:
+        """Return a block in which this person acts, as the audit then says."""
+        return acting_as(self.actor)
 
 
 class Pruned(TypedDict):

@@ -1,8 +1,8 @@
-"""What a person decides through a form of Prefect's: it is done, and the audit names them."""
+"""A person's decisions by the forms in Prefect: they are carried out, and the audit names who."""
 
 import pytest
 
-from flows.by_hand import promote_model, prune_store, roll_back_model, set_model_policy
+from flows.forms import promote_model, prune_store, roll_back_model, set_model_policy
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.policies import policy_of
 from seqclass.store.audit import acting_as, actor, read_audit

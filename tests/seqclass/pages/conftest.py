@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.pages import index_pages as catalogue
+from seqclass.pages import index_pages
 from seqclass.pages.comparison import compare_versions, write_comparison
 from seqclass.pages.digest import digest, write_digest
 from seqclass.store.registry import MoveReason, move_champion, open_model, write_refusal
@@ -49,7 +49,7 @@ def make_tree(root: Root) -> None:
         )
     store_version(root, "bare", metrics=SCORES)
     write_refusal(root, "bare", "v3", MoveReason("me", "worse", {}, NOW.replace(second=9)))
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     models = [open_model(root, ref) for ref in ("toy@v1", "toy@v2")]
     write_comparison(root, compare_versions(models))
     day = timedelta(days=1)

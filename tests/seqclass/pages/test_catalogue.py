@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqclass.pages import index_pages as catalogue
+from seqclass.pages import index_pages
 from seqclass.pages.records import (
     Catalogue,
     ComparisonEntry,
@@ -29,7 +29,7 @@ def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:
         version = store_version(root, "m", metrics=SCORES).version
     store_series(root)
     move_champion(root, "m", version, MoveReason("me", "why", {}, NOW))
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     whole = text_of(root, "index.json")
     for path in (
         *Path(root.path).rglob("index.json"),
@@ -37,7 +37,7 @@ def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:
     ):
         if path.name != "latest.json":
             path.write_text('{"another": "release"}')
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     assert text_of(root, "index.json") == whole
 
 
@@ -64,16 +64,16 @@ def full_catalogue(n_models: int, n_versions: int, n_datasets: int) -> Catalogue
 def test_what_is_gone_leaves_the_catalogue(root: Root) -> None:
     for name in ("a", "b"):
         store_series(root, name)
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     shutil.rmtree(root.join("datasets", "a"))
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     assert list(json.loads(text_of(root, "index.json"))["datasets"]) == ["b"]
 
 
 def test_comparisons_and_digests_are_listed_while_they_are_there(root: Root) -> None:
     for name in ("a", "b"):
         store_version(root, name, metrics=SCORES)
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     beside = Path(root.path, "comparisons")
     beside.mkdir()
     Path(root.path, "digests").mkdir()
@@ -81,7 +81,7 @@ def test_comparisons_and_digests_are_listed_while_they_are_there(root: Root) -> 
     found = {"versions": ["a@v1", "c@v1", "../../a@v1"], "made": NOW.isoformat()}
     Path(beside, "0a.json").write_text(json.dumps(found))
     Path(beside, "0b.json").write_text("{}")
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     link, digest = 'comparisons/0a.html">a@v1', "digests/2026-05-01-to-2026-05-08.html"
     pages = {page: text_of(root, page) for page in ("index.html", "models/a/index.html",
                                                     "models/b/index.html")}  # fmt: skip
@@ -90,7 +90,7 @@ def test_comparisons_and_digests_are_listed_while_they_are_there(root: Root) -> 
     assert digest in pages["index.html"]
     shutil.rmtree(beside)
     shutil.rmtree(root.join("digests"))
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     assert not any("comparisons/" in text_of(root, page) for page in pages)
     assert digest not in text_of(root, "index.html")
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.pages import index_pages as catalogue
+from seqclass.pages import index_pages
 from seqclass.pages.dataset_pages import MAX_CHANNELS, POINTS
 from seqclass.pages.digest import digest
 from seqclass.pages.model_summary import policy_shown
@@ -136,13 +136,13 @@ def test_a_summary_of_an_older_release_is_made_again(tree: Root) -> None:
     moves = [{key: move[key] for key in move if key != "by_hand"} for move in own["moves"]]
     versions = [{**version, "macro_f1": 0.1} for version in own["versions"]]
     path.write_text(json.dumps({**own, "moves": moves, "versions": versions}))
-    catalogue.refresh(tree, ["models/toy"])
+    index_pages.refresh(tree, ["models/toy"])
     assert json.loads(path.read_text()) == own
 
 
 def test_a_refusal_is_told_on_the_report_of_the_version(tree: Root) -> None:
     write_refusal(tree, "toy", "v2", MoveReason("me", "worse on old rows", {}, NOW))
-    catalogue.refresh(tree, ["models/toy@v2"])
+    index_pages.refresh(tree, ["models/toy@v2"])
     told = "It was refused on 2026-"
     assert told in text_of(tree, "models/toy/v2/report.html")
     assert "worse on old rows" in text_of(tree, "models/toy/v2/report.html")
@@ -173,7 +173,7 @@ def test_one_change_reads_a_few_files_whatever_there_is(
     beside.mkdir()
     for number in range(25):
         Path(beside, f"{number:016x}.json").write_text('{"versions": ["m@v1", "m@v2"]}')
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     move_champion(root, "m", "v3", MoveReason("me", "back", {}, NOW.replace(second=50)))
     read: list[str] = []
     plain_open = open
@@ -184,7 +184,7 @@ def test_one_change_reads_a_few_files_whatever_there_is(
         return plain_open(path, *rest, **more)
 
     monkeypatch.setattr("builtins.open", counted)
-    catalogue.refresh(root, ["models/m@v3"])
+    index_pages.refresh(root, ["models/m@v3"])
     assert 0 < len(set(read)) <= 20, read
     assert max(Counter(read).values()) <= 3, read
     assert "m@v3" in text_of(root, "index.html")
@@ -193,7 +193,7 @@ def test_one_change_reads_a_few_files_whatever_there_is(
 
 def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None:
     first = store_series(root, n=40)
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     rows = [pa.concat_tables(first.tables())]
     twin = rows[0].slice(0, 1).set_column(0, "series_id", pa.array(["twin"]))
     parents = {"parents": [first.ref], "quarantined": {"out_of_range": 3}}
@@ -201,7 +201,7 @@ def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None
         root, "toy", [*rows, twin], Provenance({}, NOW.replace(hour=9), lambda: parents)
     )
     assert "newest version" in text_of(root, f"datasets/toy/{first.manifest['version']}.html")
-    catalogue.refresh(root, [later.ref])
+    index_pages.refresh(root, [later.ref])
     old, new = (text_of(root, f"datasets/toy/{own.manifest['version']}.html")
                 for own in (first, later))  # fmt: skip
     assert text_of(root, "datasets/toy/index.html") == new
@@ -245,7 +245,7 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
         pq.write_table(pa.Table.from_pylist(shifts), f"{folder}/drift.parquet")
         write_suspect_labels(root, folder, [("s1", "up"), ("s2", None)])
         commit_retraining(root, folder, "m", said, NOW.replace(second=9))
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     page, index = text_of(root, "models/m/index.html"), text_of(root, "index.html")
     assert "worse on old rows" in page
     assert "2 labels were doubted" in page
@@ -259,7 +259,7 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
 
 def test_a_model_s_page_shows_its_policy(root: Root, seqclass: Command, tmp_path: Path) -> None:
     store_version(root, "m", metrics=SCORES)
-    catalogue.refresh(root, [])
+    index_pages.refresh(root, [])
     assert "It has none: retrainings go by their own spec" in text_of(root, "models/m/index.html")
     (file := tmp_path / "policy.json").write_text(
         json.dumps(
@@ -286,7 +286,7 @@ def test_a_version_that_calls_none_unfamiliar_says_so(tree: Root, root: Root) ->
     decision = {**trained.read_json("metrics.json")["decision"], "unfamiliar": 0.0}
     for name, own in (("off", 0.0), ("on", 0.01)):
         store_again(root, trained, name, decision={**decision, "unfamiliar": own})
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     asks_none = "the training spec asks for no such answer"
     assert asks_none in text_of(root, "models/off/v1/report.html")
     page = text_of(root, "models/on/v1/report.html")
@@ -298,7 +298,7 @@ def test_a_version_whose_scores_have_another_shape_keeps_its_model_s_page(
     tree: Root, root: Root
 ) -> None:
     store_again(root, open_model(tree, "toy@v1"), "m", committee={"members": []})
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     assert not Path(root.path, "models/m/v1/report.html").exists()
     assert "v1" in text_of(root, "models/m/index.html")
 
@@ -309,15 +309,15 @@ def test_a_report_that_could_not_be_written_is_written_the_next_time(
     for _ in range(2):
         store_again(root, open_model(tree, "toy@v1"), "m")
     move_champion(root, "m", "v1", MoveReason("me", "why", {}, NOW))
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     move_champion(root, "m", "v2", MoveReason("me", "why", {}, NOW.replace(second=9)))
     report = Path(root.path, "models/m/v2/report.html")
     report.unlink()
     report.mkdir()
     with pytest.raises(IsADirectoryError):
-        catalogue.refresh(root, ["models/m@v2"])
+        index_pages.refresh(root, ["models/m@v2"])
     report.rmdir()
-    catalogue.refresh(root, ["models/m@v2"])
+    index_pages.refresh(root, ["models/m@v2"])
     for version, mark in (("v1", 0), ("v2", 1)):
         page = text_of(root, f"models/m/{version}/report.html")
         assert page.count('<span class="mark good">champion</span>') == mark
@@ -327,7 +327,7 @@ def test_pages_that_are_as_they_should_be_are_not_drawn_again(tree: Root, root: 
     for _ in range(3):
         store_again(root, open_model(tree, "toy@v1"), "m")
     store_series(root)
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     pages = [
         *Path(root.path).glob("models/m/v*/report.html"),
         *Path(root.path).glob("datasets/*/*"),
@@ -336,7 +336,7 @@ def test_pages_that_are_as_they_should_be_are_not_drawn_again(tree: Root, root: 
     assert len(pages) == 5
     before = {page: page.stat().st_ino for page in pages}
     pages[0].write_text(pages[0].read_text().replace("Scores", "Sc0res"))
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     assert [page for page in pages if page.stat().st_ino != before[page]] == pages[:1]
     assert "Sc0res" not in pages[0].read_text()
 
@@ -356,7 +356,7 @@ def test_the_largest_report_stays_below_half_a_megabyte(tree: Root, root: Root) 
               "confusion": np.full((86, 86), 7).tolist()}  # fmt: skip
     decision = {**metrics["decision"], "possible": [0.1] * 86}
     store_again(root, trained, "m", drawings, classes=names, metrics=scores, decision=decision)
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     page = text_of(root, "models/m/v1/report.html")
     assert 250_000 < len(page) <= 500_000
     assert "The 40 most frequent mistakes" in page
@@ -378,7 +378,7 @@ def test_test_rows_don_t_make_a_report_larger(prefect: str, tree: Root, root: Ro
 
 def test_a_version_without_tests_is_shown_as_unknown(root: Root) -> None:
     store_version(root, "m", metrics=SCORES)
-    catalogue.write_all(root)
+    index_pages.write_all(root)
     assert "no champion" in text_of(root, "models/m/index.html")
     assert open_model(root, "m@v1").version == "v1"
     assert "m@v1" in text_of(root, "index.html")
