@@ -5,17 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from seqclass.evaluation.decisions import (
-    UNKNOWN,
-    Decision,
-    confidence_of,
-    predict_labels,
-    reasons_of,
-)
+from seqclass.evaluation.decisions import UNKNOWN, Decision, predict_labels
 from seqclass.frames import unframed
+from seqclass.inference.answers import answers_of
 from seqclass.inference.blocks import predict_block
 from seqclass.runtime import start_tensorflow
-from seqclass.series import Series, as_padded, series_lengths
+from seqclass.series import Series, as_padded, observed_lengths
 from seqclass.store.keras_files import keras_bytes, keras_model
 
 
@@ -138,12 +133,9 @@ class Answering:
         >>> clf.predict_or_unknown([X[0], np.full(24, 1e5)]).tolist()
         ['falls', 'unknown']
         """
-        found, offsets = self._outputs(X), self.decision_.offsets
-        probabilities = found["probabilities"]
-        answers = self.classes_[predict_labels(probabilities, offsets)].astype(object)
-        confidence = confidence_of(probabilities, offsets)
-        reasons = reasons_of(confidence, found.get("p_value"), self.decision_)
-        answers[[reason is not None for reason in reasons]] = UNKNOWN
+        found = answers_of(self._outputs(X), self.decision_)
+        answers = self.classes_[found.codes].astype(object)
+        answers[[reason is not None for reason in found.reasons]] = UNKNOWN
         return answers
 
     def explain(self, X: Series, y: np.ndarray | None = None) -> np.ndarray:  # noqa: N803
@@ -196,8 +188,7 @@ class Answering:
 
     def _outputs(self, x: Series) -> dict[str, np.ndarray]:
         padded = self._padded(x)
-        lengths = np.maximum(series_lengths(np.isfinite(padded).any(axis=-1)), 1)
-        return predict_block(self._infer, padded, lengths)
+        return predict_block(self._infer, padded, observed_lengths(padded))
 
     @property
     def _infer(self) -> Any:

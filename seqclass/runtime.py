@@ -87,11 +87,19 @@ def tensorflow() -> Any:
     tf.get_logger().setLevel("ERROR")
     from threadpoolctl import threadpool_limits
 
+    threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
+    renew_kernel()
+    return tf
+
+
+def renew_kernel() -> None:
+    """Give networks that are compiled from now on threads and memory of their own.
+
+    So they may answer in another thread than those before, at the same time.
+    """
     from seqclass.networks.recurrence import use_kernel
 
-    threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
     use_kernel(threads() if kernel() == "numba" else None)
-    return tf
 
 
 @contextlib.contextmanager

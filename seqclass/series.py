@@ -22,6 +22,11 @@ def series_lengths(observed: np.ndarray) -> np.ndarray:
     return (observed * np.arange(1, observed.shape[1] + 1)).max(axis=1, initial=0)
 
 
+def observed_lengths(x: np.ndarray) -> np.ndarray:
+    """Return the steps ``(n,)`` of series ``(n, steps, channels)`` padded with NaN, at least 1."""
+    return np.maximum(series_lengths(np.isfinite(x).any(axis=-1)), 1)
+
+
 if TYPE_CHECKING:
     import pandas as pd
 

@@ -1,6 +1,6 @@
 """Scoring in a worker process: read the series of a partition, predict, write the answers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -10,14 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.evaluation.decisions import (
-    UNKNOWN,
-    Decision,
-    confidence_of,
-    predict_labels,
-    reasons_of,
-)
-from seqclass.inference.blocks import predict_block, spans
+from seqclass.evaluation.decisions import UNKNOWN, Decision
+from seqclass.inference.answers import Answers, answers_of, possible_classes
+from seqclass.inference.blocks import Infer, predict_block, spans
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import decision_of
@@ -84,7 +79,7 @@ def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> i
     schema = schema_of(scorer)
     with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
         for table in _tables(root, part, scorer):
-            writer.write_table(answer(root_url, table, scorer))
+            writer.write_table(answer(_classifier(root_url, scorer.path), table, scorer))
             n_rows += len(table)
     return n_rows
 
@@ -147,15 +142,10 @@ def schema_of(scorer: Scorer) -> pa.Schema:
 def possible_names(
     probabilities: np.ndarray, possible: Sequence[float] | None, classes: Sequence[str]
 ) -> pa.Array:
-    """Return the names of the possible classes of each row.
-
-    A class is possible from its own probability in ``possible`` on. The most probable class is
-    always included, so that no set is empty.
-    """
+    """Return the names of the possible classes of each row; see ``possible_classes``."""
     if possible is None:
         return pa.nulls(len(probabilities), pa.list_(pa.string()))
-    inside = probabilities >= np.array(possible, dtype=np.float32)
-    inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+    inside = possible_classes(probabilities, possible)
     names = [[classes[code] for code in np.flatnonzero(row).tolist()] for row in inside]
     return pa.array(names, pa.list_(pa.string()))
 
@@ -168,46 +158,53 @@ def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -
     return pa.array(rows, pa.list_(pa.string()))
 
 
-def answer(root_url: str, table: pa.Table, scorer: Scorer) -> pa.Table:
-    """Return the scores of a table of series, in its order."""
+def answer(infer: Infer, table: pa.Table, scorer: Scorer) -> pa.Table:
+    """Return the scores of a table of series in the stored form, in its order."""
     lengths = table["n_steps"].to_numpy()
     x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
-    found = predict_block(_classifier(root_url, scorer.path), x, lengths)
-    probabilities, decision, n = found["probabilities"], scorer.decision, len(table)
-    codes = pa.array(predict_labels(probabilities, decision.offsets))
-    guessed = pa.array(scorer.classes, pa.string()).take(codes)
-    confidence = confidence_of(probabilities, decision.offsets)
-    p_value = found.get("p_value")
-    reasons = pa.array(reasons_of(confidence, p_value, decision), pa.string())
+    found = answers_of(predict_block(infer, x, lengths), scorer.decision)
+    return as_scores(found, table, scorer)
+
+
+def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
+    """Return answers as a table of scores; ids and labels are those of ``table``."""
+    n = len(table)
+    guessed = pa.array(scorer.classes, pa.string()).take(pa.array(found.codes))
+    reasons = pa.array(found.reasons, pa.string())
     nearest = pa.nulls(n, pa.list_(pa.string()))
-    if scorer.references:
-        nearest = nearest_names(found["nearest"], pa.array(scorer.references))
+    if scorer.references and found.nearest is not None:
+        nearest = nearest_names(found.nearest, pa.array(scorer.references))
     columns = [
         table["series_id"],
-        pa.repeat(scorer.ref, len(table)),
+        pa.repeat(scorer.ref, n),
         table["label"],
         guessed,
         pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
         reasons,
-        pa.array(confidence, pa.float32()),
-        pa.nulls(n, pa.float32()) if p_value is None else pa.array(p_value, pa.float32()),
-        possible_names(probabilities, decision.possible, scorer.classes),
+        pa.array(found.confidence, pa.float32()),
+        pa.nulls(n, pa.float32())
+        if found.p_value is None
+        else pa.array(found.p_value, pa.float32()),
+        possible_names(found.probabilities, scorer.decision.possible, scorer.classes),
         nearest,
-        *(pa.array(column) for column in probabilities.T),
+        *(pa.array(column) for column in found.probabilities.T),
     ]
     return pa.Table.from_arrays(columns, schema=schema_of(scorer))
 
 
-@lru_cache(maxsize=4)
-def _classifier(root_url: str, path: str) -> Any:
-    """Load a classifier once per process; the file of a version never changes."""
+def load_classifier(root_url: str, path: str) -> Infer:
+    """Load a stored classifier on the LSTM kernel; returns the function that answers."""
     tensorflow()
     from seqclass.networks.recurrence import accelerate
 
     return outputs_of(accelerate(load_keras(open_root(root_url), path)))
 
 
-def outputs_of(model: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+_classifier = lru_cache(maxsize=4)(load_classifier)
+"""The same, loaded once per process: the file of a version never changes."""
+
+
+def outputs_of(model: Any) -> Infer:
     """Compile a Keras classifier for series of any length; the function gives outputs by name."""
     import tensorflow as tf
 
@@ -228,7 +225,9 @@ def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
         for group in part.groups:
             for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
                 table = pa.Table.from_batches([batch])
-                yield from _blocks(table if part.is_stored else _checked(part.path, table, scorer))
+                yield from _blocks(
+                    table if part.is_stored else checked_rows(part.path, table, scorer)
+                )
 
 
 def _blocks(table: pa.Table) -> Iterator[pa.Table]:
@@ -251,7 +250,7 @@ def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
     return max(1, min(BLOCK_ROWS, BLOCK_VALUES // typical))
 
 
-def _checked(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
+def checked_rows(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     """Check the user's rows and bring them into the stored form; a label column may be absent."""
     from seqclass.inference.partitions import check_channels  # with pandas, which stored rows lack
     from seqclass.store.formats.parquet import wide_rows

@@ -171,7 +171,7 @@ def _altered(path: str, entry: FileEntry) -> str:
 def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None:
     """Create a folder's manifest, once; it carries a digest of itself."""
     manifest = {**manifest, LISTED: True}
-    sealed = {**manifest, "manifest_sha256": _digest_of(manifest)}
+    sealed = {**manifest, "manifest_sha256": manifest_digest(manifest)}
     content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
     if len(content) > objects.MAX_RECORD_BYTES:
         raise ValueError(
@@ -187,7 +187,7 @@ def read_manifest(root: Root, folder: str) -> Record:
     check_unlinked(root, folder)
     manifest = read_record(root, path)
     try:
-        altered = manifest.pop("manifest_sha256", None) != _digest_of(manifest)
+        altered = manifest.pop("manifest_sha256", None) != manifest_digest(manifest)
     except RecursionError:
         altered = True
     if altered:
@@ -277,7 +277,8 @@ def _is_listed(entry: Any) -> bool:
     )  # fmt: skip
 
 
-def _digest_of(manifest: Mapping[str, Any]) -> str:
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a manifest's content, which its file carries as ``manifest_sha256``."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
