@@ -25,6 +25,7 @@ from flows.cli import (
     prune_commands,
     raga_commands,
     server_commands,
+    serving_commands,
     training_commands,
     voting_commands,
 )
@@ -83,7 +84,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         training_commands.search,
         model_commands.reproduce,
     ),
-    "Answer": (model_commands.score,),
+    "Answer": (model_commands.score, serving_commands.serve),
     "Keep": (
         model_commands.retrain,
         approval_commands.approve,
@@ -111,7 +112,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
 NAMES = {dataset_commands.import_files: "import"}
 OTHER_NAMES = {
     "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",
-    "list": "models", "ls": "models", "status": "doctor", "serve": "up", "start": "up",
+    "list": "models", "ls": "models", "status": "doctor", "start": "up",
     "remove": "delete", "rm": "delete", "audit": "history", "report": "show",
 }  # fmt: skip
 """Names in other libraries, and the command here."""

@@ -22,7 +22,8 @@ SEQCLASS = {
     "monitoring": "training evaluation series",
     "policies": "store monitoring",
     "screening": "store",
-    "inference": "store networks evaluation runtime",
+    "inference": "store networks evaluation runtime series",
+    "serving": "inference store evaluation runtime series",
     "pages": "store monitoring evaluation",
     "ragas": "store synthesis pages",
 }

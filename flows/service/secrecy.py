@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
-PASSWORD = "password"  # noqa: S105 - the name of a file
+PASSWORD, TOKEN = "password", "token"
 
 
 def private_folder(folder: Path) -> None:
@@ -46,8 +48,22 @@ def new_password() -> str:
 
 def password_in(folder: Path) -> str | None:
     """Return the password of a service; None if there is none that others could not read."""
+    return _secret_in(folder / PASSWORD)
+
+
+def make_password(folder: Path) -> str:
+    """Return the password of a service; it is made at the first start."""
+    return _kept(folder / PASSWORD, new_password)
+
+
+def make_token(folder: Path) -> str:
+    """Return the token that ``seqclass serve`` demands; it is made at the first start."""
+    return _kept(folder / TOKEN, lambda: secrets.token_urlsafe(32))
+
+
+def _secret_in(path: Path) -> str | None:
     with contextlib.suppress(OSError):
-        handle = os.open(folder / PASSWORD, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, encoding="utf-8", errors="replace") as file:
             about = os.fstat(handle)
             if about.st_uid == os.geteuid() and not about.st_mode & 0o077:
@@ -55,10 +71,28 @@ def password_in(folder: Path) -> str | None:
     return None
 
 
-def make_password(folder: Path) -> str:
-    """Return the password of a service; it is made at the first start."""
-    known = password_in(folder)
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    known = _secret_in(path)
     if known is None:
-        known = new_password()
-        write_privately(folder / PASSWORD, f"{known}\n")
+        known = make()
+        write_privately(path, f"{known}\n")
     return known
+
+
+def read_token(path: Path) -> str:
+    """Return the token in a file of the user's, which no other user may read."""
+    try:
+        shared, token = path.stat().st_mode & 0o077, path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        shared, token = 0, ""
+    if shared:
+        raise ValueError(
+            f"--token-file: expected a file that only you may read, got mode "
+            f"{path.stat().st_mode & 0o777:o} of {str(path)!r}; write chmod 600"
+        )
+    if not re.fullmatch(r"[\x21-\x7e]{16,1024}", token):
+        raise ValueError(
+            "--token-file: expected a token of 16 to 1024 printable characters without a space in "
+            f"{str(path)!r}, got {len(token)} characters; write another"
+        )
+    return token

@@ -1,0 +1,165 @@
+"""Command that answers over HTTP: serve."""
+
+import ipaddress
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.command_line import remark
+from flows.cli.option_groups import Place
+from flows.cli.printing import print_json
+from flows.service.secrecy import TOKEN, make_token, private_folder, read_token
+from flows.service.server import home_of
+from seqclass.store.root import Root
+
+if TYPE_CHECKING:
+    from seqclass.serving.versions import ServedModels
+
+GRACE_S = 10
+"""How long requests that came before the end may take."""
+LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class ServingOptions:
+    """Options of a server: its address, who may ask, and how much."""
+
+    host: Annotated[str, typer.Option(help="Address on which it listens.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8080
+    token_file: Annotated[
+        str | None, typer.Option(help="File of the token that requests bring (default: its own).")
+    ] = None
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Answer whoever asks from this machine.")
+    ] = False
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", help="NAME=NUMBER where requests may bring more; repeatable."),
+    ] = None
+
+    @property
+    def is_local(self) -> bool:
+        """True if only this machine reaches the address."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def check(self) -> None:
+        """Refuse options that exclude each other."""
+        if self.no_token and self.token_file is not None:
+            raise ValueError("--no-token: expected it without --token-file; leave one of them out")
+        if self.no_token and not self.is_local:
+            raise ValueError(
+                f"--no-token: expected it with a --host of this machine only, got {self.host!r}; "
+                "leave it out"
+            )
+
+
+def serve(
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL…", help="Models: NAME (its champion) or NAME@vN."),
+    ],
+    options: ServingOptions,
+    place: Place,
+) -> None:
+    """Answer series over HTTP until it is stopped.
+
+    It speaks the Open Inference Protocol; a champion that changes answers without a restart.
+    """
+    from seqclass.serving.limits import request_limits
+    from seqclass.store.registry import open_model
+
+    began, store = time.monotonic(), place.store()
+    options.check()
+    limits = request_limits(options.limit or [])
+    for ref in models:
+        open_model(store, ref).check()
+    token_file = None if options.no_token else _token_file(store, options)
+    token = None if token_file is None else read_token(token_file)
+    listener = _bound(options.host, options.port)
+    remark("serve", f"loading {', '.join(models)}")
+    from seqclass.serving.access import Access
+    from seqclass.serving.app import ServingSettings, create_app
+    from seqclass.serving.versions import ServedModels
+
+    served = ServedModels(store, models)
+    access = Access(token, LOCAL_NAMES if options.is_local else None)
+    app = create_app(served, ServingSettings(access, limits), lambda line: remark("serve", line))
+    _run(app, listener, lambda: _show_ready(served, listener, token_file, began, place.as_json))
+
+
+def _token_file(store: Root, options: ServingOptions) -> Path:
+    """Return the file of the token; that of the root is made at the first start."""
+    if options.token_file is not None:
+        return Path(options.token_file)
+    home = home_of(store)
+    private_folder(home)
+    make_token(home)
+    return home / TOKEN
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that holds the address, and does not listen yet."""
+    try:
+        if not 0 <= port < 2**16:
+            raise OverflowError("a port is a number of 0 to 65535")
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.socket(family, kind)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(
+            f"--host, --port: expected an address of this machine and a free port, got {host!r} "
+            f"and {port} ({reason}); choose others"
+        ) from error
+    return found
+
+
+def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> None:
+    """Run the server until a signal ends it."""
+    import uvicorn
+
+    class Announced(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            show_ready()
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it has ended
+        signal.signal(number, lambda *_: None)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )  # fmt: skip
+    Announced(config).run(sockets=[listener])
+
+
+def _show_ready(
+    served: "ServedModels",
+    listener: socket.socket,
+    token_file: Path | None,
+    began: float,
+    as_json: bool,
+) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    versions = {one.name: one.label for one in served}
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json({"url": url, "models": versions, "token": token_file and str(token_file),
+                    "seconds": seconds})  # fmt: skip
+        return
+    typer.echo(f"ready in {seconds:.0f} s: {url}")
+    for name, label in versions.items():
+        typer.echo(f"{name}: {label} answers POST {url}/v2/models/{name}/infer")
+    if token_file is not None:
+        typer.echo(f'token:  -H "Authorization: Bearer $(cat {token_file})"')
+    typer.echo("Ctrl-C stops it")

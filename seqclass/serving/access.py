@@ -1,0 +1,82 @@
+"""Who may ask a server: who knows its token, from no page of another site."""
+
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from seqclass.serving.refusal import Refusal
+
+OPEN_PATHS = {"/v2/health/live", "/v2/health/ready"}
+"""What is answered without a token."""
+
+Scope = MutableMapping[str, Any]
+Messages = Callable[..., Awaitable[Any]]
+Application = Callable[[Scope, Messages, Messages], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a request must bring: the token, and one of these hosts by name; None asks for none.
+
+    hosts keep out pages of other sites that have bound a name of theirs to this machine.
+    """
+
+    token: str | None
+    hosts: tuple[str, ...] | None = None
+
+    def check(self, scope: Scope) -> None:
+        """Refuse a request with 401 or 403 that may not ask."""
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        if self.hosts is not None:
+            origin = headers.get(b"origin")
+            named = [f"//{headers.get(b'host', '')}", *([origin] if origin is not None else [])]
+            if strange := [one for one in named if _host_of(one) not in self.hosts]:
+                known, got = " or ".join(self.hosts), strange[0][:80].lstrip("/")
+                raise Refusal(403, f"host: expected {known}, got {got!r}")
+        if self.token is None or scope["path"] in OPEN_PATHS:
+            return
+        given = headers.get(b"authorization", "").encode("latin-1")
+        if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
+            raise Refusal(
+                401, "authorization: expected 'Bearer' and this server's token, got none or another"
+            )  # fmt: skip
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+class Gate:
+    """Middleware that lets through what ``Access`` allows, and tells the status of every answer.
+
+    refuse: sends a refusal.
+    """
+
+    def __init__(
+        self, app: Application, access: Access, refuse: Callable[[Refusal], Application],
+        saw: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        self._app, self._access, self._refuse, self._saw = app, access, refuse, saw
+
+    async def __call__(self, scope: Scope, receive: Messages, send: Messages) -> None:
+        """Answer a request, by a refusal or by the application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def seen(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                self._saw(message["status"])
+            await send(message)
+
+        app = self._app
+        try:
+            self._access.check(scope)
+        except Refusal as refusal:
+            app = self._refuse(refusal)
+        await app(scope, receive, seen)

@@ -1,0 +1,183 @@
+"""The application that answers over HTTP, for any server that speaks ASGI."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from seqclass.serving.access import Access, Gate
+from seqclass.serving.batching import Batches
+from seqclass.serving.limits import RequestLimits
+from seqclass.serving.measures import Measures
+from seqclass.serving.outputs import answers_in_words, tensors_of
+from seqclass.serving.protocol import read_request, response
+from seqclass.serving.refusal import Refusal
+from seqclass.serving.versions import ServedModels, ServedVersion
+
+FOLLOW_S = 2.0
+"""How often the champions are looked up."""
+JSON = "application/json"
+FAULT = Refusal(500, "a fault of this server; its output says more")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """Settings of a server: who may ask, how much, and how often champions are looked up."""
+
+    access: Access
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    follow_s: float = FOLLOW_S
+
+
+def create_app(models: ServedModels, settings: ServingSettings, say: Say = print) -> FastAPI:
+    """Return an application that answers with these models by the Open Inference Protocol.
+
+    say: is told each change of a champion.
+    """
+    server = _Server(models, settings, say)
+    app = FastAPI(
+        title="seqclass", lifespan=server.lifespan, docs_url=None, redoc_url=None, openapi_url=None,
+        exception_handlers={Refusal: _refused, HTTPException: _unknown, Exception: _failed},
+    )  # fmt: skip
+    app.add_middleware(
+        Gate, access=settings.access, refuse=refusal_response, saw=server.measures.saw_response
+    )
+    for path, call in {
+        "/v2": server.about, "/v2/health/live": _fine, "/v2/health/ready": _fine,
+        "/metrics": server.metrics,
+    }.items():  # fmt: skip
+        app.add_api_route(path, call, response_model=None)
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        app.add_api_route(path, server.model, response_model=None)
+        app.add_api_route(f"{path}/ready", server.ready, response_model=None)
+        app.add_api_route(f"{path}/infer", server.infer, methods=["POST"], response_model=None)
+    return app
+
+
+class _Server:
+    """The calls of the protocol, for some models."""
+
+    def __init__(self, models: ServedModels, settings: ServingSettings, say: Say) -> None:
+        self.measures = Measures()
+        self._models, self._settings, self._say = models, settings, say
+        self._batches = Batches(settings.limits.waiting, self.measures.saw_batch)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(work) for work in (self._batches.run(), self._follow())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._batches.close()
+
+    async def _follow(self) -> None:
+        """Look the champions up, again and again."""
+        while True:
+            await asyncio.sleep(self._settings.follow_s)
+            try:
+                await asyncio.to_thread(self._refresh)
+            except Exception as error:
+                self._say(f"champions: {type(error).__name__}: {error}")
+
+    def _refresh(self) -> None:
+        for line in self._models.refresh():
+            self._say(line)
+
+    async def about(self) -> Response:
+        version = metadata.version("sequence-classification")
+        return _json({"name": "seqclass", "version": version, "extensions": []})
+
+    async def model(self, name: str, version: str | None = None) -> Response:
+        served = self._models.find(name, version)
+        return _json({**served.metadata(), "versions": self._models.versions(name)})
+
+    async def ready(self, name: str, version: str | None = None) -> Response:
+        self._models.find(name, version)
+        return Response()
+
+    async def metrics(self) -> Response:
+        return Response(self.measures.text(self._models), media_type="text/plain; version=0.0.4")
+
+    async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
+        began, seconds = time.perf_counter(), self._settings.limits.seconds
+        served = self._models.find(name, version)
+        try:
+            async with asyncio.timeout(seconds):
+                content, answers = await self._answer(request, served)
+        except TimeoutError:
+            raise Refusal(
+                503, f"server: expected to answer within {seconds} s, it is busy"
+            ) from None
+        self.measures.saw_answers(served, answers, time.perf_counter() - began)
+        return Response(content, media_type=JSON)
+
+    async def _answer(self, request: Request, served: ServedVersion) -> tuple[bytes, list[str]]:
+        """Return the body of the answer, and the answers themselves."""
+        body, scorer = await self._body(request), served.scorer
+        asked = read_request(body, scorer.channels, served.outputs, self._settings.limits)
+        found = await self._batches.answer(served, asked.series, asked.lengths)
+        tensors = tensors_of(found, asked.outputs or served.outputs, scorer)
+        content = response(served.name, served.label, asked.id, tensors)
+        return content, answers_in_words(scorer, found)
+
+    async def _body(self, request: Request) -> bytes:
+        """Read a body of JSON that is no longer than it may be."""
+        if "inference-header-content-length" in request.headers:
+            raise Refusal(400, "body: expected JSON alone, got the binary data extension")
+        kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise Refusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise Refusal(400, "content-encoding: expected none, got a compressed body")
+        most, body = self._settings.limits.body_bytes, bytearray()
+        too_long = Refusal(413, f"body: expected at most {most:,} bytes, got more")
+        if int(request.headers.get("content-length", 0)) > most:
+            raise too_long
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise too_long
+        return bytes(body)
+
+
+async def _fine() -> Response:
+    return Response()
+
+
+def _json(said: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(said), media_type=JSON)
+
+
+def refusal_response(refusal: Refusal) -> Response:
+    """Return the answer to a request that is refused."""
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+    content = orjson.dumps({"error": " ".join(refusal.problem.split())})
+    return Response(content, refusal.status, headers, JSON)
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    return refusal_response(error)
+
+
+async def _unknown(request: Request, error: Any) -> Response:
+    place = f"{request.method} {request.url.path[:80]}"
+    return refusal_response(
+        Refusal(
+            error.status_code, f"path: expected a call of the Open Inference Protocol, got {place}"
+        )
+    )
+
+
+async def _failed(request: Request, error: Any) -> Response:
+    return refusal_response(FAULT)

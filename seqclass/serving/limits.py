@@ -1,0 +1,33 @@
+"""Limits of a server: what one request may bring, and how long it may take."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """Upper limits of requests.
+
+    body_bytes: of a request's body. series: of a request. steps: of its longest series. seconds:
+    from the first byte of a body to the answer. waiting: series that wait for their turn, of all
+    requests together.
+    """
+
+    body_bytes: int = 2**24
+    series: int = 4096
+    steps: int = 100_000
+    seconds: int = 30
+    waiting: int = 65_536
+
+
+def request_limits(choices: list[str]) -> RequestLimits:
+    """Return the limits with the given choices, each ``name=number``."""
+    names, chosen = [field.name for field in fields(RequestLimits)], {}
+    for choice in choices:
+        name, _, number = choice.partition("=")
+        if name not in names or not number.isdecimal() or not int(number):
+            raise ValueError(
+                f"--limit: expected NAME=NUMBER with a name out of {', '.join(names)}, "
+                f"got {choice!r}; correct it"
+            )
+        chosen[name] = int(number)
+    return RequestLimits(**chosen)

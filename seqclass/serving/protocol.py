@@ -1,0 +1,216 @@
+"""The Open Inference Protocol, version 2, in JSON: from a request's body to series, and back.
+
+Protocol: kserve/open-inference-protocol, ``specification/protocol/inference_rest.md``. It says
+nothing of missing values and unequal lengths: here null is a missing value, and ``lengths`` says
+how many steps of a series are its own.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from seqclass.series import observed_lengths
+from seqclass.serving.limits import RequestLimits
+from seqclass.serving.refusal import Refusal, bad
+
+SERIES, LENGTHS = "series", "lengths"
+DATATYPES = {SERIES: "FP32", LENGTHS: "INT64"}
+NUMBERS, WHOLE = {float, int, type(None)}, {int}
+LONGEST_ID = 256
+
+
+class Tensor(NamedTuple):
+    """An output: its datatype, its shape, and its data as an array or a list of texts."""
+
+    datatype: str
+    shape: Sequence[int]
+    data: Any
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """A request for answers.
+
+    series ``(n, steps, channels)`` float32, with NaN where a value is missing and behind the end of
+    a series; lengths ``(n,)``, at least 1; outputs: names of the wanted ones, None for all.
+    """
+
+    series: np.ndarray
+    lengths: np.ndarray
+    outputs: tuple[str, ...] | None = None
+    id: str | None = None
+
+
+def read_request(
+    body: bytes, channels: Sequence[str], known: Sequence[str], limits: RequestLimits
+) -> InferenceRequest:
+    """Return the request in a JSON body; Refusal says what is wrong with it.
+
+    channels: of the model. known: names of the outputs that it has.
+    """
+    found = _object(body)
+    inputs = _inputs(found.get("inputs"))
+    series = _series(inputs[SERIES], channels, limits)
+    given = inputs.get(LENGTHS)
+    lengths = observed_lengths(series) if given is None else _cut(series, _lengths(given, series))
+    return InferenceRequest(
+        series, lengths, _outputs(found.get("outputs"), known), _id(found.get("id"))
+    )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad(
+            f"body: expected JSON, in which null stands for a missing number, got {error}"
+        ) from None
+    if not isinstance(found, dict):
+        raise bad(f"body: expected a JSON object, got {_kind(found)}")
+    return found
+
+
+def _inputs(given: Any) -> dict[str, dict[str, Any]]:
+    """Return the input tensors by name."""
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise bad(f"inputs: expected a list of tensors, got {_kind(given)}")
+    found = {name: one for one in given if isinstance(name := one.get("name"), str)}
+    if SERIES not in found or len(found) != len(given) or found.keys() - DATATYPES:
+        names = ", ".join(str(one.get("name"))[:40] for one in given[:5])
+        raise bad(f"inputs: expected {SERIES}, and {LENGTHS} or nothing beside it, got {names}")
+    for name, one in found.items():
+        if one.get("datatype") != DATATYPES[name]:
+            raise bad(
+                f"{name}: expected the datatype {DATATYPES[name]}, got {_said(one, 'datatype')}"
+            )
+        parameters = one.get("parameters") or {}
+        if not isinstance(parameters, dict):
+            raise bad(f"{name}: expected parameters as an object, got {_kind(parameters)}")
+        if "binary_data_size" in parameters:
+            raise bad(f"{name}: expected data as JSON, got the binary data extension")
+    return found
+
+
+def _series(given: dict[str, Any], channels: Sequence[str], limits: RequestLimits) -> np.ndarray:
+    shape = _shape(SERIES, given, 3)
+    n, steps, width = shape
+    if width != len(channels):
+        raise bad(
+            f"{SERIES}: expected the shape [n, steps, {len(channels)}] for the channels "
+            f"{', '.join(channels)[:200]}, got {list(shape)}"
+        )
+    if n > limits.series or steps > limits.steps:
+        raise Refusal(
+            413, f"{SERIES}: expected at most {limits.series:,} series of {limits.steps:,} steps, "
+            f"got the shape {list(shape)}",
+        )  # fmt: skip
+    flat = _data(SERIES, given, shape, NUMBERS)
+    with np.errstate(over="ignore"):
+        values = np.array(flat, np.float32).reshape(shape)
+    if np.isinf(values).any():
+        raise bad(f"{SERIES}: expected finite numbers within float32, got one beyond")
+    return values
+
+
+def _lengths(given: dict[str, Any], series: np.ndarray) -> np.ndarray:
+    n, steps, _ = series.shape
+    shape = _shape(LENGTHS, given, 1)
+    flat = _data(LENGTHS, given, shape, WHOLE)
+    if shape != (n,) or not all(1 <= length <= steps for length in flat):
+        raise bad(
+            f"{LENGTHS}: expected a length of 1 to {steps} for each of {n} series, got others"
+        )
+    return np.array(flat, np.int64)
+
+
+def _cut(series: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Take what lies behind the end of a series for padding; returns the lengths."""
+    series[np.arange(series.shape[1]) >= lengths[:, None]] = np.nan
+    return lengths
+
+
+def _shape(name: str, given: dict[str, Any], rank: int) -> tuple[int, ...]:
+    shape = given.get("shape")
+    if (
+        not isinstance(shape, list)
+        or len(shape) != rank
+        or not all(type(size) is int and 0 < size < 2**31 for size in shape)
+    ):
+        raise bad(
+            f"{name}: expected a shape of {rank} whole numbers above 0, got {_said(given, 'shape')}"
+        )
+    return tuple(shape)
+
+
+def _data(
+    name: str, given: dict[str, Any], shape: tuple[int, ...], kinds: Collection[type]
+) -> list[Any]:
+    """Return a tensor's data, nested or not, as a flat list in row-major order."""
+    data = given.get("data")
+    if not isinstance(data, list):
+        raise bad(f"{name}: expected data as a list, got {_kind(data)}")
+    if data and type(data[0]) is list:
+        data = _flattened(name, data, shape)
+    wanted = int(np.prod(shape, dtype=object))
+    if len(data) != wanted:
+        raise bad(
+            f"{name}: expected {wanted:,} values for the shape {list(shape)}, got {len(data):,}"
+        )
+    if strange := set(map(type, data)) - set(kinds):
+        kind = _kind(next(iter(one for one in data if type(one) in strange)))
+        raise bad(f"{name}: expected {DATATYPES[name]} numbers as data, got {kind}")
+    return data
+
+
+def _flattened(name: str, data: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    n = shape[0]
+    for size in shape[1:]:
+        if len(data) != n or not all(type(part) is list and len(part) == size for part in data):
+            raise bad(f"{name}: expected data nested as the shape {list(shape)}, got other lengths")
+        data, n = list(chain.from_iterable(data)), n * size
+    return data
+
+
+def _outputs(given: Any, known: Sequence[str]) -> tuple[str, ...] | None:
+    if given is None or given == []:
+        return None
+    if not isinstance(given, list):
+        raise bad(f"outputs: expected a list, got {_kind(given)}")
+    names: list[Any] = [one.get("name") if isinstance(one, dict) else one for one in given]
+    if strange := [name for name in names if name not in known]:
+        raise bad(f"outputs: expected some of {', '.join(known)}, got {_kind(strange[0])}")
+    return tuple(dict.fromkeys(names))
+
+
+def _id(given: Any) -> str | None:
+    if given is not None and (not isinstance(given, str) or len(given) > LONGEST_ID):
+        raise bad(f"id: expected a text of at most {LONGEST_ID} characters, got {_kind(given)}")
+    return given
+
+
+def _said(given: dict[str, Any], name: str) -> str:
+    return str(given[name])[:80] if name in given else "none"
+
+
+def _kind(value: Any) -> str:
+    """Name a JSON value without repeating a long one."""
+    names = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+    if type(value) in names:
+        return names[type(value)]
+    return f"the {'text' if isinstance(value, str) else 'number'} {value!r:.60}"
+
+
+def response(name: str, version: str, id_: str | None, outputs: Mapping[str, Tensor]) -> bytes:
+    """Return an answer's body."""
+    tensors = [
+        {"name": key, "datatype": one.datatype, "shape": one.shape, "data": one.data}
+        for key, one in outputs.items()
+    ]
+    said = {"model_name": name, "model_version": version, "outputs": tensors}
+    if id_ is not None:
+        said["id"] = id_
+    return orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,130 @@
+"""``seqclass serve`` as a process: its start, its token, its end, and what its page shows."""
+
+import json
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from seqclass.store.root import open_root
+from tests.support.answering_server import asked, outputs
+from tests.support.places import REPOSITORY
+from tests.support.service import surroundings
+from tests.support.stored import make_champion, register, store_series
+
+ROOT = "storage/artifacts"
+PAGE = (REPOSITORY / "docs" / "serving.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose default root has a champion ``toy``."""
+    found = tmp_path_factory.mktemp("serving")
+    root = open_root(found / ROOT)
+    for model in register(store_series(root, n=90)):
+        make_champion(root, "toy", model.version, int(model.version[1:]))
+    return found
+
+
+def of_root(folder: Path) -> dict[str, str]:
+    return surroundings(SEQCLASS_STORAGE=str(folder / ROOT))
+
+
+@contextmanager
+def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen, dict]]:
+    """The command in this folder, once it is ready, and what it says then."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows", "serve", "toy", "--port", "0", "--json", *words],
+        cwd=folder, env=of_root(folder), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.wait()
+        yield process, json.loads(line)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def ready(folder: Path) -> Iterator[tuple[subprocess.Popen, dict]]:
+    with serving(folder) as found:
+        yield found
+
+
+def test_it_answers_whoever_has_the_token_of_the_root(
+    folder: Path, ready: tuple[subprocess.Popen, dict]
+) -> None:
+    said, token = ready[1], folder / ROOT / ".service" / "token"
+    assert (said["token"], list(said["models"])) == (str(token), ["toy"])
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    headers = {"Authorization": f"Bearer {token.read_text().strip()}"}
+    with httpx.Client(base_url=said["url"], timeout=60) as client:
+        question, path = asked([[[1.0], [None]]]), "/v2/models/toy/infer"
+        assert client.post(path, json=question).status_code == 401
+        reply = client.post(path, json=question, headers=headers)
+    assert outputs(reply)["answer"]
+    assert reply.json()["model_version"] == said["models"]["toy"]
+
+
+def test_what_the_page_shows_works(folder: Path, ready: tuple[subprocess.Popen, dict]) -> None:
+    own = PAGE.replace("http://127.0.0.1:8080", ready[1]["url"]).replace("signals", "toy")
+    [_, curl] = re.findall(r"```sh\n(.*?)```", own, re.DOTALL)
+    [python] = re.findall(r"```python\n(.*?)```", own, re.DOTALL)
+    if shutil.which("curl"):
+        found = subprocess.run(["sh", "-c", curl], cwd=folder, capture_output=True, check=True)
+        assert json.loads(found.stdout)["model_name"] == "toy"
+    words = [sys.executable, "-c", python]
+    found = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout[:3]) == (0, "v2-"), found.stderr
+
+
+def test_the_page_names_every_output_and_limit(ready: tuple[subprocess.Popen, dict]) -> None:
+    from seqclass.serving.limits import RequestLimits
+    from seqclass.serving.outputs import OUTPUTS
+
+    for name in (*OUTPUTS, *RequestLimits.__dataclass_fields__):
+        assert f"\n| `{name}` |" in PAGE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals) -> None:
+    """A token of one's own is taken, and nothing but the token stays in the root."""
+    own = folder / f"token-{number}"
+    own.write_text("a-token-of-my-own\n")
+    own.chmod(0o600)
+    before = sorted(Path(folder, "storage").rglob("*"))
+    with serving(folder, "--token-file", str(own)) as (process, said):
+        headers = {"Authorization": "Bearer a-token-of-my-own"}
+        assert httpx.get(f"{said['url']}/v2", headers=headers).status_code == 200
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 0
+    assert sorted(Path(folder, "storage").rglob("*")) == before
+
+
+def test_a_port_that_is_taken_and_a_shared_token_are_refused(
+    folder: Path, ready: tuple[subprocess.Popen, dict]
+) -> None:
+    port = ready[1]["url"].rpartition(":")[2]
+    shared = folder / "shared"
+    shared.write_text("a-token-that-others-read")
+    shared.chmod(0o644)
+    for words, says in (
+        (("--port", port), "expected an address of this machine and a free port"),
+        (("--port", "0", "--token-file", str(shared)), "only you may read"),
+    ):
+        found = subprocess.run(
+            [sys.executable, "-m", "flows", "serve", "toy", *words], cwd=folder,
+            env=of_root(folder), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (found.returncode, found.stderr.count("\n")) == (2, 1), found.stderr
+        assert says in found.stderr

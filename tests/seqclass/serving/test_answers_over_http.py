@@ -1,0 +1,341 @@
+"""A real server on a free port: the protocol's calls, and answers that are the library's own."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from seqclass.loading import StoredClassifier, load_model
+from seqclass.serving.limits import RequestLimits
+from seqclass.serving.versions import ServedModels
+from seqclass.store.root import Root, open_root
+from tests.support.answering_server import answering, asked, outputs
+from tests.support.hostile_requests import HOSTILE
+from tests.support.stored import make_champion
+from tests.support.waiting import until
+
+INFER = "/v2/models/toy/infer"
+
+
+@pytest.fixture(scope="module")
+def models(versions: Root) -> ServedModels:
+    """The champion v1, and v3."""
+    return ServedModels(versions, ["toy@v3", "toy"])
+
+
+@pytest.fixture(scope="module")
+def client(models: ServedModels) -> Iterator[httpx.Client]:
+    with answering(models) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def library(versions: Root) -> StoredClassifier:
+    return load_model("toy@v1", root=versions.path)
+
+
+def drawn(n: int, seed: int = 0) -> list[list]:
+    """Series of 3 to 40 steps, some with holes."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for length in rng.integers(3, 41, n):
+        values = np.linspace(-1, 1, length) * rng.choice([-1, 1]) + 0.3 * rng.standard_normal(
+            length
+        )
+        holes = rng.random(length) < 0.1
+        found.append([[None if hole else float(np.float32(v))]
+                      for v, hole in zip(values, holes, strict=True)])  # fmt: skip
+    return found
+
+
+def arrays(series: list[list]) -> list[np.ndarray]:
+    return [np.array(one, np.float32) for one in series]
+
+
+def test_the_calls_of_the_protocol(client: httpx.Client) -> None:
+    about, model = client.get("/v2").json(), client.get("/v2/models/toy").json()
+    assert (about["name"], about["extensions"]) == ("seqclass", [])
+    assert model["inputs"] == [
+        {"name": "series", "datatype": "FP32", "shape": [-1, -1, 1]},
+        {"name": "lengths", "datatype": "INT64", "shape": [-1]},
+    ]
+    assert model["parameters"]["classes"] == ["down", "up"]
+    assert [label.partition("-")[0] for label in model["versions"]] == ["v1", "v3"]
+    for version in ("v3", model["versions"][1]):
+        own = client.get(f"/v2/models/toy/versions/{version}").json()
+        assert own["parameters"]["classes"] == ["up", "down"]
+        assert client.get(f"/v2/models/toy/versions/{version}/ready").status_code == 200
+    for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/toy/ready"):
+        assert client.get(path).status_code == 200
+
+
+def test_every_output_is_that_of_the_metadata(client: httpx.Client) -> None:
+    told = client.get("/v2/models/toy").json()["outputs"]
+    sent = client.post(INFER, json=asked(drawn(1) * 3, id="é")).json()
+    assert sent["id"] == "é"
+    assert [(o["name"], o["datatype"]) for o in sent["outputs"]] == [
+        (o["name"], o["datatype"]) for o in told
+    ]
+    for one, known in zip(sent["outputs"], told, strict=True):
+        shape = [3 if size == -1 else size for size in known["shape"]]
+        assert one["shape"] == shape == list(np.shape(one["data"]))
+
+
+def test_answers_are_the_library_s_own(client: httpx.Client, library: StoredClassifier) -> None:
+    for number, one in enumerate(drawn(20)):
+        found, x = outputs(client.post(INFER, json=asked([one]))), arrays([one])
+        sent = np.array(found["probabilities"], np.float32)
+        np.testing.assert_array_equal(sent, library.predict_proba(x), err_msg=str(number))
+        assert found["label"] == library.predict(x).tolist()
+        assert found["answer"] == library.predict_or_unknown(x).tolist()
+        assert [bool(reason) for reason in found["reason"]] == [
+            answer == "unknown" for answer in found["answer"]
+        ]
+
+
+def test_series_answered_together_get_the_answers_that_each_gets_alone(
+    client: httpx.Client, library: StoredClassifier
+) -> None:
+    series = drawn(120, seed=1)
+
+    def ask(one: list) -> dict[str, list]:
+        return outputs(client.post(INFER, json=asked([one])))
+
+    before = _batches(client)
+    with ThreadPoolExecutor(24) as pool:
+        found = list(pool.map(ask, series))
+    after = _batches(client)
+    assert after[1] - before[1] == 120
+    assert after[0] - before[0] < 120  # fewer batches than requests
+    sent = np.array([one["probabilities"][0] for one in found])
+    np.testing.assert_allclose(sent, library.predict_proba(arrays(series)), atol=1e-6)
+    answers = [one["answer"][0] for one in found]
+    assert answers == library.predict_or_unknown(arrays(series)).tolist()
+
+
+def _batches(client: httpx.Client) -> tuple[float, float]:
+    """How many batches were answered, and how many series in them."""
+    lines = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines())
+    name = "seqclass_serve_batch_series"
+    return float(lines[f"{name}_count"]), float(lines[f"{name}_sum"])
+
+
+def test_series_of_unequal_length_are_answered_as_each_alone(client: httpx.Client) -> None:
+    series = drawn(6, seed=2)
+    longest = max(map(len, series))
+    padded = [one + [[9.0]] * (longest - len(one)) for one in series]
+    lengths = {"name": "lengths", "shape": [6], "datatype": "INT64", "data": [*map(len, series)]}
+    question = asked(padded)
+    question["inputs"].append(lengths)
+    found = outputs(client.post(INFER, json=question))
+    alone = [outputs(client.post(INFER, json=asked([one]))) for one in series]
+    sent = np.array(found["probabilities"])
+    np.testing.assert_allclose(sent, [one["probabilities"][0] for one in alone], atol=1e-6)
+
+
+def test_only_wanted_outputs_are_sent(client: httpx.Client) -> None:
+    wanted = [{"name": "answer"}, {"name": "classes"}]
+    found = outputs(client.post(INFER, json=asked(drawn(1), outputs=wanted)))
+    assert list(found) == ["answer", "classes"]
+
+
+def test_a_version_answers_where_it_is_named(client: httpx.Client) -> None:
+    one = drawn(1, seed=3)
+    first = client.post(INFER, json=asked(one)).json()
+    third = client.post("/v2/models/toy/versions/v3/infer", json=asked(one)).json()
+    assert first["model_version"].startswith("v1-")
+    assert third["model_version"].startswith("v3-")
+    assert {first["outputs"][2]["data"][0], third["outputs"][2]["data"][0]} == {"up", "down"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/models/other", 404),
+        ("GET", "/v2/models/other/ready", 404),
+        ("POST", "/v2/models/other/infer", 404),
+        ("POST", "/v2/models/toy/versions/v2/infer", 404),
+        ("GET", "/v2/models/toy/versions/v9", 404),
+        ("GET", "/v2/models/..%2F..%2Fetc%2Fpasswd", 404),
+        ("GET", "/v2/models/toy/infer", 405),
+        ("POST", "/v2", 405),
+        ("GET", "/", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/openapi.json", 404),
+        ("POST", "/v2/repository/index", 404),
+    ],
+)
+def test_what_is_not_there_is_refused(
+    client: httpx.Client, method: str, path: str, status: int
+) -> None:
+    found = client.request(method, path, json=asked(drawn(1)) if method == "POST" else None)
+    assert (found.status_code, list(found.json())) == (status, ["error"])
+
+
+def test_hostile_bodies_leave_the_server_answering(client: httpx.Client) -> None:
+    for case, (content, _) in HOSTILE.items():
+        found = client.post(INFER, content=content, headers={"Content-Type": "application/json"})
+        said = found.json()
+        assert found.status_code == 400, case
+        assert list(said) == ["error"], case
+        assert not {"\n", "Traceback"} & set(said["error"].split(" ")), case
+    assert client.post(INFER, json=asked(drawn(1))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "10"},
+    ],
+)
+def test_another_content_is_refused(client: httpx.Client, headers: dict[str, str]) -> None:
+    found = client.post(INFER, content=b"{}", headers=headers)
+    assert (found.status_code, list(found.json())) == (400, ["error"])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: -1"],
+        ["Content-Length: x"],
+        ["Content-Length: 5", "Content-Length: 6"],
+        ["Content-Length: 99999999999999999999"],
+        ["Content-Length: 2", "Transfer-Encoding: chunked"],
+        [f"X-Long: {'x' * 100_000}"],
+        ["Transfer-Encoding: chunked", "", "zz"],
+    ],
+)
+def test_a_request_that_is_no_http_is_refused(client: httpx.Client, lines: list[str]) -> None:
+    token = client.headers["Authorization"]
+    text = "\r\n".join([f"POST {INFER} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: {token}",
+                        "Content-Type: application/json", *lines, "", "{}"])  # fmt: skip
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), 30) as own:
+        own.sendall(text.encode())
+        own.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: own.recv(65_536), b""))
+    assert said == b"" or int(said.split()[1]) in (400, 413), said[:200]
+    assert client.get("/v2/models/toy/ready").status_code == 200
+
+
+def test_a_body_beyond_the_limit_is_refused_before_it_is_read(models: ServedModels) -> None:
+    with answering(models, RequestLimits(body_bytes=1000)) as client:
+        assert client.post(INFER, json=asked(drawn(1))).status_code == 200
+        sent = client.post(INFER, json=asked([[[0.123456789]] * 200]))
+        assert (sent.status_code, "1,000 bytes" in sent.json()["error"]) == (413, True)
+        parts = client.post(INFER, content=iter([b"[" * 600, b"[" * 600]),
+                            headers={"Content-Type": "application/json"})  # fmt: skip
+        assert parts.status_code == 413
+
+
+def test_a_body_that_never_ends_is_given_up(models: ServedModels) -> None:
+    with answering(models, RequestLimits(seconds=1)) as client:
+        head = f"POST {INFER} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        token = client.headers["Authorization"]
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), 30) as own:
+            own.sendall(f"{head}Authorization: {token}\r\nContent-Length: 9\r\n\r\n{{".encode())
+            assert b" 503 " in own.recv(65_536).partition(b"\r\n")[0]
+        assert client.post(INFER, json=asked(drawn(1))).status_code == 200
+
+
+def test_without_the_token_only_health_is_told(client: httpx.Client) -> None:
+    tried = ("", "Bearer", "Bearer wrong", "Basic YTpi", f"{client.headers['Authorization']}x")
+    for given in tried:
+        headers = {"Authorization": given}
+        assert client.get("/v2/health/ready", headers=headers).status_code == 200
+        for path in ("/v2", "/v2/models/toy", "/metrics", "/nothing"):
+            assert client.get(path, headers=headers).status_code == 401
+        refused = client.post(INFER, json=asked(drawn(1)), headers=headers)
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "localhost:1"}, 200),
+        ({"Origin": "http://127.0.0.1:8080"}, 200),
+    ],
+)
+def test_pages_of_other_sites_are_kept_out(
+    client: httpx.Client, headers: dict[str, str], status: int
+) -> None:
+    assert client.get("/v2/health/live", headers=headers).status_code == status
+    assert client.get("/v2", headers=headers).status_code == status
+
+
+def test_metrics_count_requests_and_answers(client: httpx.Client) -> None:
+    outputs(client.post(INFER, json=asked(drawn(1))))
+    text = client.get("/metrics").text
+    assert 'seqclass_serve_responses_total{code="200"}' in text
+    assert 'seqclass_serve_answers_total{answer="' in text
+    assert 'seqclass_serve_version{model="toy",version="v1-' in text
+    assert 'seqclass_serve_seconds_count{model="toy"}' in text
+
+
+@pytest.fixture
+def own_root(versions: Root, tmp_path: Path) -> Root:
+    """A copy whose champion may move."""
+    shutil.copytree(versions.path, tmp_path / "tree")
+    return open_root(tmp_path / "tree")
+
+
+def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
+    """Eight clients ask while the champion moves four times: each answer is its version's own."""
+    said: list[str] = []
+    one = drawn(1, seed=3)
+    ended, seen = threading.Event(), set[tuple[str, str]]()
+
+    def ask(client: httpx.Client) -> int:
+        n = 0
+        while not ended.is_set():
+            reply = client.post(INFER, json=asked(one, outputs=[{"name": "label"}]))
+            [label] = outputs(reply)["label"]
+            seen.add((reply.json()["model_version"].partition("-")[0], label))
+            n += 1
+        return n
+
+    with (
+        answering(ServedModels(own_root, ["toy"]), said=said) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        asking = [pool.submit(ask, client) for _ in range(8)]
+        try:
+            for second, version in enumerate(("v3", "v2", "v4", "v1"), 1):
+                make_champion(own_root, "toy", version, second)
+                until(lambda v=version: any(v == name for name, _ in seen))
+        finally:
+            ended.set()
+        assert sum(done.result() for done in asking) > 20
+    [mine] = {label for version, label in seen if version in ("v1", "v2")}
+    [other] = {label for version, label in seen if version in ("v3", "v4")}
+    assert {mine, other} == {"up", "down"}
+    assert len(seen) == 4
+
+
+def test_a_damaged_champion_leaves_the_one_before_answering(own_root: Root) -> None:
+    said: list[str] = []
+    network = Path(own_root.path, "models", "toy", "v3", "model.keras")
+    sound, pointer = network.read_bytes(), Path(own_root.join("models/toy/aliases/champion.json"))
+    with answering(ServedModels(own_root, ["toy"]), said=said) as client:
+        network.write_bytes(sound[:-1])
+        for content, says in (('{"version": "v3"}', "content differs"), ("{", "champion.json")):
+            pointer.write_text(content)
+            until(lambda s=says: said and s in said[-1])
+            reply = client.post(INFER, json=asked(drawn(1)))
+            assert reply.json()["model_version"].startswith("v1-")
+        network.write_bytes(sound)
+        pointer.write_text('{"version": "v2"}')
+        until(lambda: "v2-" in said[-1])
+    assert len(said) == 3

@@ -1,0 +1,119 @@
+"""Batches: whoever asks gets the answers to his own series, and nobody waits for ever."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from seqclass.evaluation.decisions import Decision
+from seqclass.inference.answers import Answers, answers_of
+from seqclass.inference.prediction import Scorer
+from seqclass.serving.batching import BATCH_ROWS, Batches
+from seqclass.serving.measures import Measures
+from seqclass.serving.refusal import Refusal
+from seqclass.serving.versions import ServedVersion
+
+DECISION = Decision(None, 0.0, 1.0, 0.0)
+
+
+def version(infer: object) -> ServedVersion:
+    scorer = Scorer("models/m@v1", "", ("a", "b"), ("x",), DECISION, ())
+    return ServedVersion("m", "v1", "0", scorer, infer, ("label",))  # type: ignore[arg-type]
+
+
+def means(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """A classifier whose probability of the second class is the mean of what is observed."""
+    mean = np.nanmean(rows, axis=(1, 2))
+    return {"probabilities": np.stack([1 - mean, mean], axis=1)}
+
+
+async def ask(batches: Batches, served: ServedVersion, value: float, n: int, steps: int) -> Answers:
+    x = np.full((n, steps, 1), value, np.float32)
+    return await batches.answer(served, x, np.full(n, steps))
+
+
+def test_each_gets_the_answers_to_his_own_series() -> None:
+    sizes: list[int] = []
+
+    async def all_of_them() -> list[Answers]:
+        batches = Batches(10_000, sizes.append)
+        work = asyncio.create_task(batches.run())
+        served, other = version(means), version(means)
+        asked = [
+            ask(batches, (served, other)[k % 10 == 0], k / 100, 1 + k % 7, 1 + k % 5)
+            for k in range(100)
+        ]
+        found = await asyncio.gather(*asked)
+        work.cancel()
+        batches.close()
+        return found
+
+    for k, found in enumerate(asyncio.run(all_of_them())):
+        wanted = np.full(1 + k % 7, k / 100, np.float32)
+        np.testing.assert_allclose(found.probabilities[:, 1], wanted, atol=1e-6)
+        assert len(found.reasons) == len(found.codes) == len(found.confidence) == 1 + k % 7
+    assert sum(sizes) == sum(1 + k % 7 for k in range(100))
+    assert len(sizes) < 30
+    assert max(sizes) <= BATCH_ROWS
+
+
+def test_a_failure_reaches_those_who_asked_and_the_next_are_answered() -> None:
+    def broken(rows: np.ndarray) -> dict[str, np.ndarray]:
+        raise FloatingPointError("broken")
+
+    async def three() -> list[object]:
+        batches = Batches(10, [].append)
+        work = asyncio.create_task(batches.run())
+        asked = [ask(batches, one, 0.2, 2, 3) for one in (version(broken), version(means))]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        work.cancel()
+        batches.close()
+        return found
+
+    failed, answered = asyncio.run(three())
+    assert isinstance(failed, FloatingPointError)
+    assert isinstance(answered, Answers)
+
+
+def test_more_than_may_wait_is_refused_and_who_left_is_not_answered() -> None:
+    free, sizes = threading.Event(), []
+
+    def slow(rows: np.ndarray) -> dict[str, np.ndarray]:
+        free.wait(30)
+        return means(rows)
+
+    async def crowd() -> None:
+        batches, served = Batches(4, sizes.append), version(slow)
+        work = asyncio.create_task(batches.run())
+        first = asyncio.create_task(ask(batches, served, 0.1, 1, 1))
+        while not sizes:
+            await asyncio.sleep(0.001)
+        gone = asyncio.create_task(ask(batches, served, 0.2, 3, 1))
+        await asyncio.sleep(0)
+        with pytest.raises(Refusal, match="3 wait") as refused:
+            await ask(batches, served, 0.3, 2, 1)
+        assert refused.value.status == 503
+        gone.cancel()
+        free.set()
+        assert (await first).codes.tolist() == [0]
+        assert (await ask(batches, served, 0.9, 4, 1)).codes.tolist() == [1] * 4
+        work.cancel()
+        batches.close()
+
+    asyncio.run(crowd())
+    assert sizes == [1, 4]
+
+
+def test_metrics_begin_at_nothing() -> None:
+    measures, served = Measures(), version(means)
+    measures.saw_answers(served, ["a", "unknown", "a"], 0.01)
+    text = measures.text([served]).decode()
+    line = 'seqclass_serve_answers_total{answer="a",model="m",version="v1-0"} 2.0'
+    assert line in text.splitlines()
+
+
+def test_answers_follow_the_decision() -> None:
+    found = answers_of(means(np.full((2, 3, 1), 0.7, np.float32)), Decision((1.0, 0.0), 0.9, 1, 0))
+    assert found.codes.tolist() == [0, 0]
+    assert found.reasons == ["ambiguous", "ambiguous"]

@@ -1,0 +1,92 @@
+"""Bodies of requests: what is read from them, and that what is hostile is refused in one line."""
+
+import json
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.serving.limits import RequestLimits, request_limits
+from seqclass.serving.protocol import InferenceRequest, read_request
+from seqclass.serving.refusal import Refusal
+from tests.support.hostile_requests import HOSTILE, TENSOR, body
+
+
+def read(
+    content: bytes, limits: RequestLimits | None = None, channels: tuple[str, ...] = ("x",)
+) -> InferenceRequest:
+    return read_request(content, channels, ("probabilities", "label"), limits or RequestLimits())
+
+
+@given(st.integers(1, 4), st.integers(1, 5), st.data())
+def test_nested_and_flat_data_are_the_same_series(n: int, steps: int, data: st.DataObject) -> None:
+    value = st.none() | st.floats(-(2.0**99), 2.0**99, width=32)
+    flat = data.draw(st.lists(value, min_size=n * steps * 2, max_size=n * steps * 2))
+    nested = np.array(flat, object).reshape(n, steps, 2).tolist()
+    wanted = np.array(flat, np.float32).reshape(n, steps, 2)
+    for values in (flat, nested):
+        found = read(body(shape=[n, steps, 2], data=values), channels=("x", "y"))
+        np.testing.assert_array_equal(found.series, wanted)
+    assert (found.id, found.outputs) == (None, None)
+
+
+def test_what_lies_behind_the_end_of_a_series_is_no_value() -> None:
+    lengths = {"name": "lengths", "shape": [2], "datatype": "INT64", "data": [1, 3]}
+    tensor = {**TENSOR, "shape": [2, 3, 2], "data": list(range(12))}
+    found = read(orjson.dumps({"inputs": [tensor, lengths]}), channels=("x", "y"))
+    assert found.lengths.tolist() == [1, 3]
+    assert np.isnan(found.series[0, 1:]).all()
+    assert found.series[1].ravel().tolist() == list(range(6, 12))
+
+
+def test_without_lengths_a_series_ends_at_its_last_value() -> None:
+    data = [[[1, 2], [None, None], [3, None], [None, None]], [[None, None]] * 4]
+    found = read(body(shape=[2, 4, 2], data=data), channels=("x", "y"))
+    assert found.lengths.tolist() == [3, 1]
+
+
+def test_names_of_outputs_and_an_id_are_kept() -> None:
+    wanted = [{"name": "label"}, {"name": "label", "parameters": {"binary_data": False}}]
+    found = read(orjson.dumps({"inputs": [TENSOR], "outputs": wanted, "id": "é"}))
+    assert (found.outputs, found.id) == (("label",), "é")
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_body_is_refused_in_one_line(case: str) -> None:
+    content, says = HOSTILE[case]
+    with pytest.raises(Refusal) as refused:
+        read(content)
+    assert refused.value.status == 400
+    assert says in refused.value.problem
+    assert len(refused.value.problem) < 400
+    assert "\n" not in refused.value.problem
+
+
+@pytest.mark.parametrize("limit", ["series=1", "steps=1"])
+def test_more_than_a_limit_is_refused_as_too_large(limit: str) -> None:
+    content = body()
+    assert len(read(content).series) == 2
+    with pytest.raises(Refusal, match="at most") as refused:
+        read(content, request_limits([limit]))
+    assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("choice", ["series", "series=0", "series=-1", "colour=1", "steps=1e3", ""])
+def test_a_limit_that_is_none_is_refused(choice: str) -> None:
+    with pytest.raises(ValueError, match="--limit: expected NAME=NUMBER"):
+        request_limits([choice])
+
+
+def test_every_hostile_body_is_another() -> None:
+    assert len({content for content, _ in HOSTILE.values()}) == len(HOSTILE) >= 45
+    assert sum(_is_json(content) for content, _ in HOSTILE.values()) >= 30
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
