@@ -6,9 +6,10 @@ from flows.generation import generate_signals
 from flows.training import Trained, train_classifier
 from seqclass.synthesis.signals import SignalSpec
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.runner import task_runner
 
 
-@flow(name="run", flow_run_name="run {name}")
+@flow(name="run", flow_run_name="run {name}", task_runner=task_runner())
 def run(
     name: str = "signals",
     signals: SignalSpec | None = None,

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.place import resolve_root
-from tasks.compute.retries import task_runner
+from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
 from tasks.registry.reproduce import Reproduction, reproduce
 

@@ -16,7 +16,7 @@ from seqclass.store.registry import need_champion, open_model
 from seqclass.store.root import open_root, printable
 from seqclass.store.staging import staging
 from tasks.compute.assets import materializing
-from tasks.compute.retries import task_runner
+from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
 from tasks.evaluation.report import write_report
 from tasks.registry.apply_policy import apply_policy

@@ -3,12 +3,13 @@
 from prefect import flow
 
 from flows.place import check_place, resolve_root
+from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
 from tasks.inference.assess import Assessed, assess
 from tasks.inference.score import ScoringSpec, predict, resolve_model
 
 
-@flow(name="score-dataset", flow_run_name="score {data} by {model}")
+@flow(name="score-dataset", flow_run_name="score {data} by {model}", task_runner=task_runner())
 def score_dataset(
     model: str, data: str, spec: ScoringSpec | None = None, root: str | None = None
 ) -> Assessed:

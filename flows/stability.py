@@ -7,7 +7,7 @@ from prefect import flow
 from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.study_spec import StudySpec
-from tasks.compute.retries import task_runner
+from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
 from tasks.registry.refresh import refresh_catalogue
 from tasks.studies.study import publish_study, summarise_study, train_study

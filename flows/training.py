@@ -11,7 +11,7 @@ from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.assets import materializing
 from tasks.compute.candidates import Candidate
-from tasks.compute.retries import task_runner
+from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
 from tasks.data.split_rows import split_rows
 from tasks.evaluation.compare import compare

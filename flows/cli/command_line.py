@@ -14,6 +14,7 @@ from rich.console import Console
 from flows.cli.interruption import leave_on_interrupt
 from flows.cli.spec_files import read_spec_file
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
+from tasks.compute.runner import RUNNER, scheduler_of
 
 PREFECT_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -43,6 +44,14 @@ def no_file(given: str) -> str:
     return given
 
 
+def use_runner(given: str | None) -> str | None:
+    """Let the flows of this process, which are imported later, use the cluster of an option."""
+    if given is not None:
+        scheduler_of("--runner", given)
+        os.environ[RUNNER] = given
+    return given
+
+
 LimitOption = Annotated[
     list[str] | None,
     typer.Option("--limit", help="NAME=NUMBER where a file may hold more; repeatable."),
@@ -51,6 +60,13 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")
 RootOption = Annotated[
     str | None,
     typer.Option("--root", help="Storage root: a folder or URL (default: $SEQCLASS_STORAGE)."),
+]
+RunnerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Dask scheduler to train or score on: dask://HOST:8786 (default: $SEQCLASS_RUNNER).",
+        callback=use_runner,
+    ),
 ]
 DatasetArgument = Annotated[
     str, typer.Argument(help="A dataset: NAME or NAME@VERSION.", callback=no_file)

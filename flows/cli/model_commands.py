@@ -23,7 +23,7 @@ from flows.cli.command_line import (
     writable,
 )
 from flows.cli.model_printing import show_move, show_retraining, show_scores, show_weeks
-from flows.cli.option_groups import Place
+from flows.cli.option_groups import Place, SpreadPlace
 from flows.cli.printing import print_json
 from flows.cli.reading_options import ReadingOptions
 from seqclass.store.root import Root
@@ -58,7 +58,7 @@ def score(
     ],
     options: ScoringOptions,
     reading: ReadingOptions,
-    place: Place,
+    place: SpreadPlace,
 ) -> None:
     """Answer every series of a dataset or file.
 
@@ -138,7 +138,7 @@ class RetrainingOptions:
 def retrain(
     model: Annotated[str, typer.Argument(help="A model: NAME; its champion is the one to beat.")],
     options: RetrainingOptions,
-    place: Place,
+    place: SpreadPlace,
 ) -> None:
     """Train a challenger on new rows; promote it or say why not."""
     from seqclass.policies import policy_of
@@ -222,7 +222,7 @@ def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
         announce_move(event, outcome["model"], {**outcome, "reason": reason})
 
 
-def reproduce(model: ModelArgument, place: Place) -> None:
+def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
     """Repeat a model's training; compare weights, answers and scores."""
     from seqclass.store.registry import open_model
     from seqclass.store.root import DamagedError

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from flows.cli.command_line import JsonFlag, RootOption, existing_writable, writable
+from flows.cli.command_line import (
+    JsonFlag,
+    RootOption,
+    RunnerOption,
+    existing_writable,
+    writable,
+)
 from seqclass.store.root import Root
 
 
@@ -24,6 +30,13 @@ class Place:
     def new_store(self) -> Root:
         """Return the root, which must be writable; it is created if it does not exist."""
         return writable(self.root)
+
+
+@dataclass(frozen=True)
+class SpreadPlace(Place):
+    """The place of a command whose trainings or answers a cluster can take."""
+
+    runner: RunnerOption = None
 
 
 def flat(command: Callable[..., None]) -> Callable[..., None]:

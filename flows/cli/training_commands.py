@@ -19,7 +19,7 @@ from flows.cli.command_line import (
     words,
 )
 from flows.cli.dataset_commands import SignalOptions
-from flows.cli.option_groups import Place
+from flows.cli.option_groups import SpreadPlace
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_training
 from seqclass.store.root import Root
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def run(
     signals: SignalOptions,
-    place: Place,
+    place: SpreadPlace,
     name: Annotated[
         str, typer.Option(help="Name of the dataset and of the model.", callback=new_name)
     ] = "signals",
@@ -78,7 +78,7 @@ class TrainingOptions:
 def train(
     dataset: DatasetArgument,
     options: TrainingOptions,
-    place: Place,
+    place: SpreadPlace,
     name: ModelName = None,
 ) -> None:
     """Train several seeds, evaluate them and register the best."""
@@ -158,7 +158,7 @@ class StudyOptions:
 def stability(
     dataset: DatasetArgument,
     options: StudyOptions,
-    place: Place,
+    place: SpreadPlace,
 ) -> None:
     """Show how scores spread over many seeds of each recipe.
 
@@ -177,7 +177,7 @@ def stability(
 
 def search(
     dataset: DatasetArgument,
-    place: Place,
+    place: SpreadPlace,
     seconds: Annotated[float, typer.Option(help="Training time, earlier starts included.")] = 600,
     folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
     spec: Annotated[

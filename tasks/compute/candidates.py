@@ -75,8 +75,12 @@ def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
     """Return everything that decides a seed's outcome if the spec chooses the split."""
     decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
     del decided["limits"]
-    fingerprint = {**software_versions(), **machine_fingerprint(), **numerics()}
-    return [dataset.manifest["digest"], decided, seed, fingerprint]
+    return [dataset.manifest["digest"], decided, seed, learning_fingerprint()]
+
+
+def learning_fingerprint() -> dict[str, Any]:
+    """Return everything of this process and its machine that decides the bits of a training."""
+    return {**software_versions(), **machine_fingerprint(), **numerics()}
 
 
 def forget_seeds(dataset: Dataset, split: Split, spec: TrainingSpec) -> None:

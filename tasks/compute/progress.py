@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 import httpx
@@ -25,9 +25,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from seqclass.evaluation.contribution import LSTM
-from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import Progress as Training
+
+if TYPE_CHECKING:
+    from tasks.compute.seed_records import SeedRecord
 
 TELL_EVERY_S, DONE = 2.0, 100.0
 """Seconds between two reports of a training's progress to Prefect, which is in percent."""
@@ -80,6 +81,12 @@ class Trainings:
         if not self.progress.console.is_terminal:
             self.progress.console.print(line, highlight=False, soft_wrap=True)
 
+    def reach(self, done: int) -> None:
+        """Show how many have ended, of which those on other machines have not shown themselves."""
+        while self.done < done:
+            self.finish_one()
+            self.say(f"{self.done} of {self.total} done")
+
     def finish_one(self) -> None:
         self.done += 1
         self.progress.advance(self._all)
@@ -98,6 +105,8 @@ class Followed:
         self._told_at = -math.inf
 
     def __call__(self, told: Training) -> None:
+        from seqclass.evaluation.contribution import LSTM  # scoring has no need of scikit-learn
+
         if self._shown is not None:
             self._draw(told, self._shown.progress)
         self._tell(100 * told.update / told.of, _note(told))
@@ -147,7 +156,7 @@ def _note(told: Training) -> str:
     return f"{told.member}, network {told.network}, loss {told.loss:.4f}"
 
 
-def summary(record: SeedRecord) -> str:
+def summary(record: "SeedRecord") -> str:
     """Return a line about a training, from its record by ``tasks.compute.replicas``."""
     return (
         f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "

@@ -6,10 +6,9 @@ from typing import Any
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, as_completed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks.compute.progress import Trainings
-from tasks.compute.workers import at_once, end_workers
+from tasks.compute.workers import end_workers
 
 PASSING = (ChildProcessError, ConnectionError, TimeoutError)
 """Errors for which another try may help: a killed process, or a store or server that did not
@@ -25,11 +24,6 @@ AGAIN: dict[str, Any] = {"retries": 2, "retry_delay_seconds": 1, "retry_conditio
 """Retry options of a task whose work runs in its own process."""
 
 
-def task_runner() -> TaskRunner[Any]:
-    """Return a runner of as many tasks as there are processes, since each task waits for one."""
-    return ThreadPoolTaskRunner(max_workers=at_once())
-
-
 def results_of(futures: Iterable[PrefectFuture], shown: Trainings) -> list[Any]:
     """Return results in the futures' order.
 
@@ -38,8 +32,9 @@ def results_of(futures: Iterable[PrefectFuture], shown: Trainings) -> list[Any]:
     """
     futures = list(futures)
     try:
-        for future in as_completed(futures):
+        for done, future in enumerate(as_completed(futures), start=1):
             future.result()
+            shown.reach(done)
     except BaseException:
         shown.call_off()
         end_workers()

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, current_process, get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +55,7 @@ class _Process:
         self._pipe, theirs = context.Pipe()
         started = (theirs, environment(), loads)
         self._process = context.Process(target=_serve, args=started, daemon=True)
+        current_process().daemon = False  # as a nanny of Dask makes it, it may start none
         self._process.start()
         theirs.close()
         self.is_idle = True
@@ -157,9 +158,18 @@ def at_once() -> int:
     return max(1, len(os.sched_getaffinity(0)) // threads())
 
 
-@cache
 def workers() -> Workers:
     """Return this process's workers, which fill the cores and end with it."""
+    with _beginning:  # two threads that both ask first would each begin workers
+        return begun_workers()
+
+
+_beginning = threading.Lock()
+
+
+@cache
+def begun_workers() -> Workers:
+    """Return the workers of ``workers``, which alone calls this; a test forgets them here."""
     found = Workers(at_once())
     if kernel() == "keras":
         log("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")

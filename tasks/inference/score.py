@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -23,13 +24,19 @@ from seqclass.inference.prediction import (
 )
 from seqclass.store.formats import ColumnNames, Limits, names_of
 from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.models import Model
 from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
+from tasks.compute.progress import followed, trainings
+from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.workers import workers
+
+MOST_SHARES = 200
+"""Task runs of a scoring at most; Prefect's server follows some hundreds of a run with ease."""
 
 
 @task(name="resolve model")
@@ -70,15 +77,55 @@ class Answered(TypedDict):
 @task(name="predict")
 def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> Answered:
     """Score the partitions of a dataset or file that this version has not scored before."""
-    found = score_data(open_root(root_url), model_ref, data, spec)
+    found = score_data(open_root(root_url), model_ref, data, spec, _spread)
     get_run_logger().info(
         "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
     )
     return found
 
 
-def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None = None) -> Answered:
-    """Score what the version has not scored yet; returns the path of all answers, and counts."""
+@dataclass(frozen=True)
+class Share:
+    """Partitions that one task run scores; it holds only names and digests."""
+
+    root_url: str
+    model: str
+    partitions: tuple[Partition, ...]
+    columns: ColumnNames
+    limits: Limits
+
+
+def _in_turn(shares: list[Share]) -> None:
+    for share in shares:
+        score_share(share)
+
+
+def _spread(shares: list[Share]) -> None:
+    """Score every share as a task run on the flow's task runner."""
+    labels = [f"share {number} of {len(shares)}" for number in range(1, len(shares) + 1)]
+    with trainings(len(shares)) as shown:
+        results_of(score_in_task.map(labels, shares), shown)
+
+
+@task(name="score share", task_run_name="{label}", **AGAIN)
+def score_in_task(label: str, share: Share) -> None:
+    """Score the partitions of a share that this version has not scored before."""
+    with followed(label) as watch:
+        score_share(share)
+        watch.finish(f"{label} is scored")
+
+
+def score_data(
+    root: Root,
+    model_ref: str,
+    data: str,
+    spec: ScoringSpec | None = None,
+    score: Callable[[list[Share]], None] = _in_turn,
+) -> Answered:
+    """Score what the version has not scored yet; returns the path of all answers, and counts.
+
+    score: scores the shares into which the partitions are cut.
+    """
     model, spec = open_model(root, model_ref), spec or ScoringSpec()
     out, limits = spec.out, spec.limits
     if out:
@@ -86,13 +133,10 @@ def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None =
     names = spec.columns.merge(names_of(model.manifest))
     partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
     _spare_inputs(out, [partition.path for partition in partitions], spec.labels)
-    scorer = scorer_of(model)
-    sets, fresh = [], 0
-    for partition in partitions:
-        scores = ScoreSet(root, model.name, model.version, partition.source, partition.digest)
-        if not scores.is_written:
-            fresh += score_partition(partition, scorer, scores, names, limits)
-        sets.append(scores)
+    sets = [scores_of(model, partition) for partition in partitions]
+    new = [not scores.is_written for scores in sets]
+    missing = [partition for partition, is_new in zip(partitions, new, strict=True) if is_new]
+    score([Share(root.url, model.ref, own, names, limits) for own in _shares(missing)])
     tables = [scores.table() for scores in sets]
     place = write_out(root, tables, out) if out else _place(tables)
     manifests = [scores.manifest() for scores in sets]
@@ -100,10 +144,30 @@ def score_data(root: Root, model_ref: str, data: str, spec: ScoringSpec | None =
         "model": model.ref,
         "rows": sum(manifest["rows"] for manifest in manifests),
         "unknown": sum(manifest["unknown"] for manifest in manifests),
-        "scored": fresh,
+        "scored": sum(m["rows"] for m, is_new in zip(manifests, new, strict=True) if is_new),
         "tables": tables,
         "out": place,
     }
+
+
+def scores_of(model: Model, partition: Partition) -> ScoreSet:
+    """Return the place of the scores of a partition by a version."""
+    return ScoreSet(model.root, model.name, model.version, partition.source, partition.digest)
+
+
+def _shares(partitions: list[Partition]) -> list[tuple[Partition, ...]]:
+    """Cut partitions into shares: one each, or as many shares as a server follows with ease."""
+    n_shares = min(len(partitions), MOST_SHARES)
+    return [tuple(partitions[start::n_shares]) for start in range(n_shares)]
+
+
+def score_share(share: Share) -> None:
+    """Score the partitions of a share that are not scored yet."""
+    model = open_model(open_root(share.root_url), share.model)
+    scorer = scorer_of(model)
+    for partition in share.partitions:
+        if not (scores := scores_of(model, partition)).is_written:
+            score_partition(partition, scorer, scores, share.columns, share.limits)
 
 
 def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
@@ -126,8 +190,8 @@ def score_partition(
     scores: ScoreSet,
     names: ColumnNames,
     limits: Limits,
-) -> int:
-    """Score a partition in worker processes and seal the answers; returns its number of rows."""
+) -> None:
+    """Score a partition in worker processes and seal the answers."""
     root = scores.root
     with staging(root, f"scores-{scores.model}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
@@ -146,7 +210,6 @@ def score_partition(
         for extra in {*targets, path} - {partition.path}:
             root.fs.rm(extra)
         scores.write(workspace, description, datetime.now(UTC))
-    return sum(counted)
 
 
 def _parts(root: Root, whole: RowGroups) -> list[RowGroups]:

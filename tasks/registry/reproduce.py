@@ -9,17 +9,15 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.metrics import scores
-from seqclass.runtime import numerics
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
-from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.split import write_split
 from seqclass.store.staging import staging
-from tasks.compute.candidates import Candidate
+from tasks.compute.candidates import Candidate, learning_fingerprint
 from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
@@ -145,6 +143,6 @@ def _differences(model: Model, dataset: Dataset, workspace: str) -> Iterator[tup
 
 def _changed_fingerprint(model: Model) -> list[str]:
     """Return changed parts of the fingerprint; only these excuse small differences."""
-    now = {**software_versions(), **machine_fingerprint(), **numerics()}
+    now = learning_fingerprint()
     then = {**model.manifest["software"], **model.manifest["machine"], **model.manifest["numerics"]}
     return sorted(key for key in {*now, *then} if now.get(key) != then.get(key))

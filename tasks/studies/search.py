@@ -203,7 +203,7 @@ def search_architectures(dataset_ref: str, spec: SearchSpec, root_url: str) -> i
 def train_fold(
     label: str, job: tuple[int, int], dataset_ref: str, spec: SearchSpec, root_url: str
 ) -> None:
-    """Train a candidate on all folds but one, answer that one, and store its record.
+    """Train a candidate on all folds but one, answer that one, and store its record, once.
 
     job: the candidate's place on the ladder, and the number of the fold.
     """
@@ -211,7 +211,8 @@ def train_fold(
     where = run_path(search.dataset.root, search.name, search.run(Job(*job)), SEARCHES)
     work = search.dataset, search.without_fold(job[1]), search.spec_of(job[0])
     with followed(label) as watch:
-        record = workers().call(search_fold, *work, label, where, watch=watch)
+        if (record := search.find(Job(*job))) is None:
+            record = workers().call(search_fold, *work, label, where, watch=watch)
         watch.finish(summary(record))
 
 

@@ -120,12 +120,13 @@ def train_study(dataset_ref: str, spec: StudySpec, root_url: str) -> int:
 
 @task(name="train run", task_run_name="{label}", **AGAIN)
 def train_run(label: str, spec: TrainingSpec, dataset_ref: str, root_url: str) -> None:
-    """Train the spec's one seed, answer the test rows, and store its record."""
+    """Train the spec's one seed, answer the test rows, and store its record, once."""
     dataset = open_checked(open_root(root_url), dataset_ref)
     name, run = dataset.manifest["name"], run_of(dataset, spec, spec.first_seed)
     job = dataset, select_rows(dataset, spec), spec, label, run_path(dataset.root, name, run)
     with followed(label) as watch:
-        watch.finish(summary(workers().call(study_seed, *job, watch=watch)))
+        record = cast(RunRecord | None, read_run(dataset.root, name, run))
+        watch.finish(summary(record or workers().call(study_seed, *job, watch=watch)))
 
 
 @task(name="summarise study")

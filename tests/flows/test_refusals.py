@@ -64,6 +64,8 @@ REFUSED = {
     "train toy --spec fields.json": "expected fields out of seeds",
     "train toy --name a/b": "--name: expected 1 to 64 letters",
     "train toy --budget 0": "--budget: expected seconds above 0",
+    "train toy --runner http://h:1": "--runner: expected dask://HOST:PORT",
+    "score m toy --runner dask://h": "--runner: expected dask://HOST:PORT",
     "run --name a/b": "--name: expected 1 to 64 letters",
     "run --seeds 0": "seeds: expected a whole number",
     "run --preset x": "--preset: expected one of",

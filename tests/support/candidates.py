@@ -7,7 +7,7 @@ from prefect import flow
 from flows.training import make_candidate as train_and_evaluate
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.retries import task_runner
+from tasks.compute.runner import task_runner
 from tasks.compute.workers import end_workers
 from tasks.evaluation.compare import compare
 from tasks.evaluation.report import write_report

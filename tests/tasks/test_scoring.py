@@ -30,7 +30,7 @@ from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
-from tasks.compute.workers import workers
+from tasks.compute.workers import begun_workers
 from tasks.data.split_rows import split_of
 from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
@@ -433,12 +433,12 @@ def test_scoring_begins_without_scikit_learn() -> None:
 
 @pytest.mark.slow
 def test_a_text_file_is_scored_into_a_bucket(scored: Root, bucket: Root, tmp_path: Path) -> None:
-    workers.cache_clear()  # worker processes know the bucket from the environment they began in
+    begun_workers.cache_clear()  # the next processes know the bucket
     bucket.fs.put(f"{scored.path}/", f"{bucket.path}/", recursive=True)
     rows = "".join(f"s{i},{t},{t * (-1) ** i}\n" for i in range(4) for t in range(12))
     path = tmp_path / "new.csv"
     path.write_text(f"series_id,step,value\n{rows}")
     found = score_data(bucket, "toy@v1", str(path), ScoringSpec(out=str(tmp_path / "out.csv")))
-    workers.cache_clear()
+    begun_workers.cache_clear()
     assert (found["rows"], found["scored"]) == (4, 4)
     assert read_csv(tmp_path / "out.csv")["prediction"].to_pylist() == ["up", "down"] * 2

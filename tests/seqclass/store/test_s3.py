@@ -284,15 +284,15 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
 def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
     from flows.training import train_classifier
     from seqclass.training.spec import TrainingSpec
-    from tasks.compute.workers import workers
+    from tasks.compute.workers import begun_workers
 
-    workers.cache_clear()  # worker processes know the bucket from the environment they began in
+    begun_workers.cache_clear()  # the next processes know the bucket
     store_series(bucket, n=120)
     outcome = train_classifier(
         "toy", spec=TrainingSpec(seeds=1, members=("convolutions",)), root=bucket.url
     )
     assert outcome["promoted"]
-    workers.cache_clear()
+    begun_workers.cache_clear()
     assert verify_tree(bucket)["bad"] == []
     assert any(path.endswith("report.html") for path in bucket.fs.find(bucket.path))
 

@@ -1,0 +1,202 @@
+"""A cluster of Dask gives what this machine gives, whichever of its workers dies."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from pydantic import TypeAdapter
+
+from flows.scoring import score_dataset
+from flows.stability import study_stability
+from flows.training import train_classifier
+from seqclass.store.datasets import open_dataset
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.study_spec import StudySpec
+from tasks.compute.candidates import learning_fingerprint
+from tasks.compute.cluster import ClusterRunner, check_same
+from tasks.compute.runner import RUNNER, scheduler_of, task_runner
+from tasks.compute.workers import end_workers
+from tasks.studies.study import train_run
+from tests.support.clusters import Cluster, cluster
+from tests.support.stored import SMALL, store_series
+from tests.support.waiting import until
+
+SEEDS, PARTITIONS = 3, 5
+SPEC = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": SEEDS})
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("dask://10.0.0.7:8786", "tcp://10.0.0.7:8786"),
+        ("tls://scheduler.fleet:8786", "tls://scheduler.fleet:8786"),
+        ("dask://[::1]:1", "tcp://[::1]:1"),
+    ],
+)
+def test_a_scheduler_is_named_as_dask_names_it(given: str, address: str) -> None:
+    assert scheduler_of("--runner", given) == address
+
+
+@pytest.mark.parametrize("given", ["", "dask://x", "http://x:1", "dask://u@x:1", "dask://x:1/y"])
+def test_another_address_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match=r"--runner: expected dask://HOST:PORT"):
+        scheduler_of("--runner", given)
+
+
+def test_a_worker_that_would_train_other_bits_is_refused() -> None:
+    own = learning_fingerprint()
+    check_same("this worker", own, {**own, "cores": 1024})
+    with pytest.raises(ValueError, match="differs in learning_code, threads"):
+        check_same("this worker", own, {**own, "learning_code": "other", "threads": 7})
+
+
+def test_a_scheduler_without_certificates_is_not_asked() -> None:
+    with (
+        pytest.raises(ValueError, match="expected certificates"),
+        ClusterRunner(address="tls://x:1"),
+    ):
+        pass
+
+
+@pytest.fixture
+def two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    with cluster(tmp_path / "cluster.log") as running:
+        monkeypatch.setenv(RUNNER, running.runner)
+        yield running
+
+
+def spread(flow: Flow) -> Flow:
+    """The flow as a new process would import it."""
+    return flow.with_options(task_runner=task_runner())
+
+
+def trained(root: Root, flow: Any = train_classifier) -> tuple[Any, list[str]]:
+    """Train the toy dataset; id of the flow run, and digests of all seeds' weights."""
+    state = flow("toy", spec=SPEC, root=root.url, return_state=True)
+    assert state.is_completed(), state.message
+    seeds = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
+    return state.state_details.flow_run_id, [seed["weights_sha256"] for seed in seeds]
+
+
+@pytest.fixture(scope="module")
+def by_itself(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, list[str]]:
+    root = open_root(tmp_path_factory.mktemp("alone"))
+    store_series(root, n=90)
+    return root, trained(root)[1]
+
+
+def files_of_series(folder: Path, root: Root) -> str:
+    table = pa.concat_tables(open_dataset(root, "toy").tables()).select(["series_id", "value"])
+    folder.mkdir()
+    for number in range(PARTITIONS):
+        pq.write_table(table.slice(9 * number, 9 + number), folder / f"{number}.parquet")
+    return f"{folder}/"
+
+
+def answers(root: Root, data: str, flow: Any) -> list[str]:
+    found = flow("toy@v1", data, root=root.url)
+    assert found["scored"] in (0, found["rows"])
+    return [hashlib.sha256(root.fs.cat_file(path)).hexdigest() for path in found["tables"]]
+
+
+def states_of(flow_run: Any) -> list[str]:
+    """States of a run's seeds."""
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=wanted)
+    return [run.state_name for run in runs if run.name.startswith("seed ")]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_seeds_and_partitions_are_the_same_to_the_byte(
+    by_itself: tuple[Root, list[str]], two_workers: Cluster, tmp_path: Path
+) -> None:
+    alone, weights = by_itself
+    root = open_root(tmp_path / "spread")
+    store_series(root, n=90)
+    _, found = trained(root, spread(train_classifier))
+    assert found == weights
+    data = files_of_series(tmp_path / "new", root)
+    there = answers(root, data, spread(score_dataset))
+    assert len(there) == PARTITIONS
+    assert there == answers(root, data, spread(score_dataset))
+    assert there == answers(alone, data, score_dataset)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_worker_that_is_killed_is_no_loss(
+    by_itself: tuple[Root, list[str]], two_workers: Cluster, tmp_path: Path
+) -> None:
+    root = open_root(tmp_path / "spread")
+    store_series(root, n=90)
+    killed = []
+
+    def kill_one() -> None:
+        killed.append(until(two_workers.busy, 240)[0])
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    flow_run, weights = trained(root, spread(train_classifier))
+    killer.join()
+    assert killed
+    assert weights == by_itself[1]
+    until(lambda: states_of(flow_run) == ["Completed"] * SEEDS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_runs_of_a_study_are_trained_once(
+    prefect: str, two_workers: Cluster, tmp_path: Path
+) -> None:
+    root, spec = open_root(tmp_path / "spread"), StudySpec(2, 0, (), {"small": SPEC})
+    dataset = store_series(root, n=90)
+    study = spread(study_stability)
+    first = study("toy", spec, root.url)
+    assert (first["trained"], study("toy", spec, root.url)["trained"]) == (2, 0)
+    end_workers()
+    [variant] = spec.variants()
+    one = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": 1, "first_seed": 1})
+    train_run(variant.label(1), one, dataset.ref, root.url)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None:
+    address = scheduler_of(RUNNER, two_workers.runner)
+    other = ClusterRunner(
+        address=address, wanted={**learning_fingerprint(), "learning_code": "older"}
+    )
+    late = two_workers.client.submit(ClusterRunner.duplicate, other)
+    with pytest.raises(ValueError, match="expected this worker to be as the run"):
+        late.result()
+    with pytest.raises(ValueError, match="it differs in learning_code"), other:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_bucket_holds_what_a_folder_holds(
+    by_itself: tuple[Root, list[str]], bucket: Root, two_workers: Cluster, tmp_path: Path
+) -> None:
+    store_series(bucket, n=90)
+    _, weights = trained(bucket, spread(train_classifier))
+    assert weights == by_itself[1]
+    there = answers(bucket, files_of_series(tmp_path / "new", bucket), spread(score_dataset))
+    assert len(there) == PARTITIONS
