@@ -49,7 +49,9 @@ from flows.service.worker import (
     online_workers,
     worker_name,
 )
+from seqclass.store.capacity import capacity
 from seqclass.store.root import Root
+from tasks.compute.workers import at_once
 
 
 def up(
@@ -170,7 +172,7 @@ def _set_up(store: Root, service: Service, children: Children, environment: dict
         if others := set(before) - set(_worker_names(store)):
             names = ", ".join(sorted(others))
             say(f"note: pool {POOL!r} has other workers, which may take runs: {names}")
-        say("workers: starting")
+        say(f"workers: starting; {at_once()} trainings at a time on {capacity()}")
         children.start_workers()
         deploy(service, environment)
         drop_former_schedules(client)

@@ -18,6 +18,7 @@ from flows.service.automations import SILENT, STUCK, find
 from flows.service.deployed import deployments_of_file
 from flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
 from flows.service.worker import job_template, online_workers
+from seqclass.store.capacity import capacity
 from seqclass.store.root import Root, open_root
 
 MIN_FREE_BYTES = 2 * 10**9
@@ -44,6 +45,7 @@ def diagnose(root: str | None) -> list[Finding]:
         _python(),
         _tensorflow(),
         _prefect(),
+        ("machine", True, str(capacity()), ""),
         *_storage(store),
         *_server(store),
         _privacy(),

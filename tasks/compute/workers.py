@@ -23,7 +23,10 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from seqclass.runtime import environment, kernel, tensorflow, threads
+from seqclass.store.capacity import GIB, capacity
 
+PROCESS_BYTES = GIB
+"""Memory with which a process is counted: TensorFlow takes half of it, rows the rest."""
 UNLINKED = "ignore:resource_tracker:UserWarning"
 """Warning filter for Python's helper process, which reports removed semaphores after Ctrl-C."""
 
@@ -154,8 +157,9 @@ class Workers:
 
 
 def at_once() -> int:
-    """Return how many trainings fill the cores."""
-    return max(1, len(os.sched_getaffinity(0)) // threads())
+    """Return how many trainings fill the cores, and fit into the memory, that are there for us."""
+    own = capacity()
+    return max(1, min(own.cores // threads(), own.memory_bytes // PROCESS_BYTES))
 
 
 def workers() -> Workers:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.compute.workers import Progress, Workers
+from seqclass.store.capacity import GIB, Capacity
+from tasks.compute.workers import Progress, Workers, at_once
 from tests.support.jobs import refuse, tell_and_answer
 from tests.support.places import REPOSITORY
 
@@ -82,3 +83,14 @@ def test_where_a_job_fails_the_others_are_ended() -> None:
     two = Workers(2)
     with pytest.raises(ValueError, match=r"^no\b"):
         two.run([(time.sleep, (600,)), (refuse, ("no",)), (time.sleep, (600,))])
+
+
+def test_as_many_trainings_at_a_time_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for cores, gibibytes, threads, expected in ((8, 64, 1, 8), (8, 64, 3, 2), (8, 3, 1, 3),
+                                                (8, 0, 1, 1), (1, 64, 4, 1)):  # fmt: skip
+        own = Capacity(cores, gibibytes * GIB, True)
+        monkeypatch.setattr("tasks.compute.workers.capacity", lambda own=own: own)
+        monkeypatch.setenv("SEQCLASS_THREADS", str(threads))
+        assert at_once() == expected

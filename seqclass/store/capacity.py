@@ -1,0 +1,73 @@
+"""The cores and the memory that this process may use, which a container limits."""
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+"""Where Linux shows control groups (version 2), and the one of this process."""
+GIB = 2**30
+
+
+class Capacity(NamedTuple):
+    """Whole cores, at least one, and bytes of memory; whether a container limits one of them."""
+
+    cores: int
+    memory_bytes: int
+    is_limited: bool
+
+    def __str__(self) -> str:
+        cores = f"{self.cores} core{'s' * (self.cores > 1)}"
+        of = " by the limits of its container" if self.is_limited else ""
+        return f"{cores} and {self.memory_bytes / GIB:.1f} GiB of memory{of}"
+
+
+def capacity(groups: Path = GROUPS, own: Path = OWN) -> Capacity:
+    """Return what this process may use of the machine.
+
+    It is the machine's, or less by the processor affinity, by ``cpu.max`` and ``memory.max`` of
+    the process's control group and of every one above it. A part of a core counts as none.
+    """
+    cores, memory = _cores(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    folders = _folders(groups, own)
+    quota = min((_quota(folder / "cpu.max") for folder in folders), default=math.inf)
+    limit = min((_number(folder / "memory.max") for folder in folders), default=math.inf)
+    allowed, held = max(1, int(min(cores, quota))), int(min(memory, limit))
+    return Capacity(allowed, held, (allowed, held) != (cores, memory))
+
+
+def _cores() -> int:
+    """Return the number of cores that the affinity leaves, or that Python was told (from 3.13)."""
+    counted = getattr(os, "process_cpu_count", lambda: len(os.sched_getaffinity(0)))
+    return counted() or 1
+
+
+def _folders(groups: Path, own: Path) -> list[Path]:
+    """Return the folder of the process's control group, and those above it."""
+    entries = _text(own).splitlines()
+    names = [entry.removeprefix("0::") for entry in entries if entry.startswith("0::")]
+    if not names:
+        return []
+    folder = groups / names[0].lstrip("/")
+    return [one for one in (folder, *folder.parents) if one.is_relative_to(groups)]
+
+
+def _quota(path: Path) -> float:
+    """Return how many cores' time a group has: its quota of microseconds in a period."""
+    quota, _, period = _text(path).strip().partition(" ")
+    if not (quota.isdecimal() and period.isdecimal() and int(period)):
+        return math.inf
+    return int(quota) / int(period)
+
+
+def _number(path: Path) -> float:
+    text = _text(path).strip()
+    return int(text) if text.isdecimal() else math.inf
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # there is no such limit
+        return ""
