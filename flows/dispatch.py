@@ -10,7 +10,9 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
+from prefect.context import FlowRunContext
 
+from seqclass.policies import policy_of
 from seqclass.store.leases import LEASE_S, is_claimed
 from seqclass.store.retrainings import RETRAINING
 from seqclass.store.root import Root
@@ -28,8 +30,38 @@ def start_retrainings(models: list[str], root: Root) -> list[str]:
         ]
         deployment = client.read_deployment_by_name(DEPLOYMENT)
         for model in started:
-            client.create_flow_run_from_deployment(deployment.id, parameters={"model": model})
+            _start(client, deployment, model, queue_of(root, model))
     return started
+
+
+def hand_over(model: str, root: Root) -> str | None:
+    """Start a model's retraining in the queue of its policy, and return that queue.
+
+    None, and nothing is started, if this run was not taken from another queue. An event's trigger
+    can name no queue.
+    """
+    context = FlowRunContext.get()
+    own = context.flow_run if context else None
+    queue = queue_of(root, model)
+    if own is None or queue is None or own.work_queue_name in (None, queue):
+        return None
+    with get_client(sync_client=True) as client:
+        others = [run for run in unfinished_runs(client) if run.id != own.id]
+        if model not in {_model_of(run) for run in others if not _has_begun(run)}:
+            _start(client, client.read_deployment_by_name(DEPLOYMENT), model, queue)
+    return queue
+
+
+def queue_of(root: Root, model: str) -> str | None:
+    """Return the queue that a model's policy names; None for that of the deployment."""
+    policy = policy_of(root, model)
+    return (policy.queue or None) if policy else None
+
+
+def _start(client: Any, deployment: Any, model: str, queue: str | None) -> None:
+    client.create_flow_run_from_deployment(
+        deployment.id, parameters={"model": model}, work_queue_name=queue
+    )
 
 
 def has_lost_run(client: Any, root: Root) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed
 
+from flows.dispatch import hand_over
 from flows.labels import label_run
 from flows.place import check_present, resolve_root
 from flows.training import make_candidate
@@ -67,6 +68,8 @@ def retrain_model(
     check_present(now)
     store = resolve_root(root)
     need_champion(store, name := ModelRef.parse(model).name)
+    if queue := hand_over(name, store):
+        return _ended(name, _nothing_new(name, f"it goes on in the queue {queue}", store.url))
 
     def turn(claim: str) -> Outcome:
         own = apply_policy(name, spec, store.url)
@@ -77,7 +80,10 @@ def retrain_model(
     turns = run_exclusive(store, "retraining", ("models", name), turn)
     outcomes = turns or [_nothing_new(name, MET_ANOTHER, store.url)]
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
-    outcome = (decided or outcomes)[-1]
+    return _ended(name, (decided or outcomes)[-1])
+
+
+def _ended(name: str, outcome: Outcome) -> Any:
     _label(name, outcome)
     message = f"{outcome['decision']}: {'; '.join(outcome['reasons'])}"
     return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)

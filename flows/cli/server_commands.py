@@ -42,13 +42,16 @@ from flows.service.server import (
     still_there,
 )
 from flows.service.worker import (
+    LARGE,
     QUEUES,
+    Share,
     await_workers,
     deploy,
     make_pool,
     online_workers,
     worker_name,
 )
+from seqclass.monitoring.policy import ModelPolicy
 from seqclass.store.capacity import capacity
 from seqclass.store.root import Root
 from tasks.compute.workers import at_once
@@ -61,6 +64,9 @@ def up(
     limit: Annotated[
         int, typer.Option(help="Trainings and other long runs at a time on this machine.")
     ] = 3,
+    queue: Annotated[
+        str, typer.Option(help="Queue of a policy, from which long runs are taken as well.")
+    ] = "",
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -70,13 +76,14 @@ def up(
     """
     if limit < 1:
         raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
+    ModelPolicy(queue=queue)
     store = writable(root)
     home = home_of(store)
     with only_one(home) as first:
         if not first:
             _show_other(store, as_json)
             return
-        code = _serve(store, home, port, limit, as_json)
+        code = _serve(store, home, port, Share(LARGE, limit, queue), as_json)
     if code:
         raise typer.Exit(code)
 
@@ -90,7 +97,7 @@ def _show_other(store: Root, as_json: bool) -> None:
     typer.echo(f"already up for {store.url}: {where}; nothing was started. Stop it where it runs")
 
 
-def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int:
+def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> int:
     """Start the service and run it until it is stopped; returns the exit code."""
     began = time.monotonic()
     with _stoppable() as stopped:
@@ -102,7 +109,7 @@ def _serve(store: Root, home: Path, port: int, limit: int, as_json: bool) -> int
         try:
             record(store, service)
             stop_workers(service)
-            children = Children(store, home, service, limit, environment)
+            children = Children(store, home, service, long, environment)
             if starts_server:
                 say(f"server: starting at {service.ui}")
                 children.start_server()
@@ -167,7 +174,7 @@ def _set_up(store: Root, service: Service, children: Children, environment: dict
     if SERVER in children.running:
         await_server(service, children.running[SERVER], children.home)
     with client_of(service) as client:
-        make_pool(client)
+        make_pool(client, children.shares[LARGE].further)
         before = online_workers(client)
         if others := set(before) - set(_worker_names(store)):
             names = ", ".join(sorted(others))

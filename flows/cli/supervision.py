@@ -13,7 +13,7 @@ from flows.cli.command_line import REFUSED
 from flows.service.ending import close_dead_runs
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.service.server import Service, answers, server_may_be_away, start_server
-from flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, start_worker
+from flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, Share, start_worker
 from seqclass.store.root import Root
 
 SERVER = "server"
@@ -27,14 +27,14 @@ RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
 class Children:
     """The own server, if there is one, and the workers; each is restarted when it ends.
 
-    limit: long runs at a time.
+    long: the share of long runs.
     """
 
     def __init__(
-        self, store: Root, home: Path, service: Service, limit: int, environment: dict[str, str]
+        self, store: Root, home: Path, service: Service, long: Share, environment: dict[str, str]
     ) -> None:
         self.store, self.home, self.service = store, home, service
-        self.limits, self.environment = {SMALL: SMALL_LIMIT, LARGE: limit}, environment
+        self.shares, self.environment = {SMALL: Share(SMALL, SMALL_LIMIT), LARGE: long}, environment
         self.running: dict[str, subprocess.Popen] = {}
         self.began: dict[str, float] = {}
         self.restarts = 0
@@ -56,8 +56,9 @@ class Children:
         if name == SERVER:
             self.running[name] = start_server(self.home, self.service, self.environment)
         else:
-            share = name, self.limits[name]
-            self.running[name] = start_worker(self.store, self.service, share, self.environment)
+            self.running[name] = start_worker(
+                self.store, self.service, self.shares[name], self.environment
+            )
 
     def watch(self, stopped: list[int]) -> int:
         """Supervise until a stop is requested, or a process keeps failing; returns an exit code."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from flows.service.processes import begin, cause_in, command_of
 from flows.service.server import (
@@ -34,6 +34,19 @@ WIDE = "2000"
 """Columns of a terminal in which no message of Prefect is broken into lines."""
 
 
+class Share(NamedTuple):
+    """What a worker takes: runs of a queue, and of a further one if it is named, ``limit`` at a
+    time."""
+
+    queue: str
+    limit: int
+    further: str = ""
+
+    @property
+    def queues(self) -> list[str]:
+        return [*([self.further] if self.further else []), *QUEUES[self.queue]]
+
+
 def worker_name(store: Root, queue: str) -> str:
     """Return the name of this machine's worker for a queue of a root."""
     name = f"seqclass {socket.gethostname()} {queue} {store.url}"
@@ -46,16 +59,12 @@ def is_worker(pid: int) -> bool:
 
 
 def start_worker(
-    store: Root, service: Service, share: tuple[str, int], environment: dict[str, str]
+    store: Root, service: Service, share: Share, environment: dict[str, str]
 ) -> subprocess.Popen:
-    """Start a worker whose runs use this root and send heartbeats often enough for the automations.
-
-    share: the queue from which it takes runs, and how many at a time.
-    """
-    queue, limit = share
+    """Start a worker whose runs use this root and beat often enough for the automations."""
     words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
-             "--name", worker_name(store, queue), "--limit", str(limit)]  # fmt: skip
-    for name in QUEUES[queue]:
+             "--name", worker_name(store, share.queue), "--limit", str(share.limit)]  # fmt: skip
+    for name in share.queues:
         words += ["--work-queue", name]
     surroundings = {
         **environment,
@@ -68,8 +77,11 @@ def start_worker(
     return begin(words, surroundings, home_of(store) / "worker.log")
 
 
-def make_pool(client: Any) -> None:
-    """Create the process pool and its queues; its template is renewed if it has changed."""
+def make_pool(client: Any, further: str = "") -> None:
+    """Create the process pool and its queues; its template is renewed if it has changed.
+
+    further: another queue, from which policies let workers take retrainings.
+    """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
@@ -87,7 +99,7 @@ def make_pool(client: Any) -> None:
         )
     if found.base_job_template != template:
         client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
-    for queue in QUEUES:
+    for queue in filter(None, (*QUEUES, further)):
         with contextlib.suppress(ObjectAlreadyExists):
             client.create_work_queue(name=queue, work_pool_name=POOL)
 

@@ -1,6 +1,7 @@
 """The policy of a model, which holds for every retraining and training."""
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ class ModelPolicy:
     owner: person that alerts name.
     due_s: seconds from the arrival of rows within which a decision is due (None: no bound).
     pins: versions that are never pruned.
+    queue: work queue from which workers take its retrainings (empty: that of all long runs).
     """
 
     retraining: RetrainSpec = field(default_factory=RetrainSpec)
@@ -28,10 +30,15 @@ class ModelPolicy:
     owner: str = ""
     due_s: float | None = None
     pins: tuple[str, ...] = ()
+    queue: str = ""
 
     def __post_init__(self) -> None:
         if self.due_s is not None and not 0 < self.due_s < math.inf:
             raise ValueError(f"due_s: expected seconds above 0, got {self.due_s}; correct it")
+        if not re.fullmatch(r"[a-z0-9-]{0,64}", self.queue):
+            raise ValueError(
+                f"queue: expected at most 64 of a-z, 0-9 and -, got {self.queue!r}; correct it"
+            )
 
 
 def policy_from(stored: dict[str, Any]) -> ModelPolicy:

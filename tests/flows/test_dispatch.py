@@ -5,18 +5,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
+from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
 
 from flows.dispatch import has_lost_run, start_retrainings
+from flows.retraining import retrain_model
 from flows.service.server import Service, client_of, client_settings, mark_environment
 from flows.service.worker import deploy, make_pool
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.policies import set_policy
 from seqclass.store.leases import LEASE_S, try_lock
 from seqclass.store.root import Root
 from tests.support.commands import HOLDER
 from tests.support.servers import kept_server
-from tests.support.stored import silent_since
+from tests.support.stored import silent_since, store_champion
 
 LEASE = ("retraining", "models", "toy")
 
@@ -76,3 +81,40 @@ def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(
     monkeypatch.setattr("flows.dispatch.LEASE_S", LEASE_S)
     assert not has_lost_run(begun, root)
     assert start_retrainings(["toy"], root) == []
+
+
+def queues(client: Any) -> dict[UUID, str]:
+    found = client.read_flow_runs()
+    return {run.id: run.work_queue_name for run in found if "model" in run.parameters}
+
+
+@pytest.fixture
+def placed(root: Root, service: Service) -> Iterator[Any]:
+    """A champion whose retrainings are for large machines; a client of the server."""
+    store_champion(root, "toy")
+    set_policy(root, "toy", ModelPolicy(queue="huge"), "it has many rows")
+    with client_of(service) as client:
+        make_pool(client, "huge")
+        yield client
+        for found in client.read_flow_runs():
+            client.delete_flow_run(found.id)
+
+
+def test_the_upkeep_starts_a_retraining_in_the_queue_of_its_policy(placed: Any, root: Root) -> None:
+    assert start_retrainings(["toy", "other"], root) == ["toy", "other"]
+    assert sorted(queues(placed).values()) == ["huge", "large"]
+
+
+def test_a_retraining_that_an_event_started_goes_on_in_the_queue_of_its_policy(
+    placed: Any, root: Root
+) -> None:
+    deployment = placed.read_deployment_by_name("retrain-model/local")
+    for expected in (1, 1):  # the second finds that the first has handed over
+        given = {"model": "toy", "root": root.url}
+        run = placed.create_flow_run_from_deployment(deployment.id, parameters=given)
+        state = run_flow(retrain_model, flow_run=run, parameters=given, return_type="state")
+        assert (state.name, state.message) == (
+            "NothingNew", "nothing new: it goes on in the queue huge",
+        )  # fmt: skip
+        waiting = [own for own in queues(placed).values() if own == "huge"]
+        assert len(waiting) == expected
