@@ -18,6 +18,7 @@ from flows.cli import (
     approval_commands,
     arrival_commands,
     dataset_commands,
+    export_commands,
     history_commands,
     inspection_commands,
     model_commands,
@@ -84,7 +85,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         training_commands.search,
         model_commands.reproduce,
     ),
-    "Answer": (model_commands.score, serving_commands.serve),
+    "Answer": (model_commands.score, serving_commands.serve, export_commands.export),
     "Keep": (
         model_commands.retrain,
         approval_commands.approve,

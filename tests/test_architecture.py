@@ -24,6 +24,7 @@ SEQCLASS = {
     "screening": "store",
     "inference": "store networks evaluation runtime series",
     "serving": "inference store evaluation runtime series",
+    "export": "store inference runtime series",
     "pages": "store monitoring evaluation",
     "ragas": "store synthesis pages",
 }

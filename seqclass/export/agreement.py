@@ -1,0 +1,150 @@
+"""Comparison of an exported network with the version that it was made of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from seqclass.export.decide import TOLERANCE, decide
+from seqclass.inference.blocks import Infer, predict_block
+from seqclass.series import series_lengths
+from seqclass.store.datasets import open_dataset
+from seqclass.store.models import ANSWERS, Model
+
+MOST_ROWS = 500
+"""Test rows that are compared at most."""
+LAST_BITS = (1, -1, 2, -2, 3, -3)
+"""By how many float32 numbers values are moved, to see what rounding does to an answer."""
+STORED = {"label": "prediction", "answer": "answer", "reason": "reason"}
+"""Columns of ``decide``, and of a version's stored answers."""
+GAPS = 0.1
+"""Share of values that is taken out of series."""
+
+
+class DiffersError(ValueError):
+    """An exported network that does not answer as its version does."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near an exported network is to its version.
+
+    series: how many were compared, half of them test rows. gap: largest difference of a
+    probability, but for ``unsettled`` series: those that Keras itself answers otherwise when
+    values change in their last bits, whose largest difference is ``unsettled_gap``.
+    """
+
+    series: int
+    gap: float
+    unsettled: int = 0
+    unsettled_gap: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Test rows ``x (n, steps, channels)`` of a version, and the stored answers to them."""
+
+    x: np.ndarray
+    answers: Mapping[str, Any]
+
+
+def tested_rows(model: Model) -> Tested:
+    """Read ``MOST_ROWS`` test rows of a version, and its answers, by their stored ids."""
+    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
+        stored = pq.read_table(file).slice(0, MOST_ROWS)
+    dataset = open_dataset(model.root, model.manifest["dataset"])
+    place = {name: row for row, name in enumerate(dataset.labels()["series_id"].to_pylist())}
+    rows = np.array([place[name] for name in stored["series_id"].to_pylist()])
+    ascending = np.unique(rows)
+    values = replace(dataset, is_checked=True).values(ascending, model.manifest["channels"])
+    answers = {
+        name: stored[column].to_pylist()
+        for name, column in STORED.items()
+        if column in stored.column_names
+    }
+    probabilities = np.stack(stored["probabilities"].to_numpy()).astype(np.float32)
+    return Tested(
+        values[np.searchsorted(ascending, rows)], {**answers, "probabilities": probabilities}
+    )
+
+
+def check_agreement(
+    tested: Tested, record: Mapping[str, Any], exported: Infer, original: Infer
+) -> Agreement:
+    """Compare an export's answers with those stored for test rows, and with Keras's to the same
+    rows with gaps and cut ends.
+
+    DiffersError for another answer or reason, or a probability more than ``TOLERANCE`` apart.
+    """
+    x = tested.x
+    whole = _agreement(x, original, decide(asked(exported, x), record), tested.answers)
+    torn = with_gaps(x, seed=0)
+    mine, wanted = (decide(asked(infer, torn), record) for infer in (exported, original))
+    gappy = _agreement(torn, original, mine, wanted)
+    return Agreement(
+        len(x) + len(torn),
+        max(whole.gap, gappy.gap),
+        whole.unsettled + gappy.unsettled,
+        max(whole.unsettled_gap, gappy.unsettled_gap),
+    )
+
+
+def with_gaps(x: np.ndarray, seed: int) -> np.ndarray:
+    """Return the series ``(n, steps, channels)`` with values taken out and their ends cut off."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, x.shape[1] + 1, len(x))
+    gone = rng.random(x.shape) < GAPS
+    gone |= (np.arange(x.shape[1]) >= lengths[:, None])[..., None]
+    return np.where(gone, np.float32(np.nan), x)
+
+
+def made_up_series(x: np.ndarray, n: int) -> np.ndarray:
+    """Return ``n`` random series with gaps that have nothing of ``x`` but mean and deviation of
+    each channel, so that they may be given away."""
+    mean, spread = np.nanmean(x, axis=(0, 1)), np.nanstd(x, axis=(0, 1))
+    noise = np.random.default_rng(0).standard_normal((n, *x.shape[1:]), np.float32)
+    return with_gaps((mean + spread * noise).astype(np.float32), seed=1)
+
+
+def asked(infer: Infer, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the outputs of a network for padded series, in batches of similar length."""
+    lengths = np.maximum(series_lengths(np.isfinite(x).any(axis=-1)), 1)
+    return predict_block(infer, x, lengths)
+
+
+def _agreement(
+    x: np.ndarray, original: Infer, mine: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> Agreement:
+    gaps = np.abs(mine["probabilities"] - wanted["probabilities"]).max(axis=1)
+    apart = gaps > TOLERANCE
+    for name in STORED.keys() & wanted.keys():
+        apart |= np.array([a != b for a, b in zip(mine[name], wanted[name], strict=True)])
+    rows = np.flatnonzero(apart)
+    if not len(rows):
+        return Agreement(len(x), float(gaps.max()))
+    settled = rows[_own_gaps(original, x[rows]) <= TOLERANCE]
+    if len(settled):
+        raise DiffersError(
+            f"{len(settled)} of {len(x)} series are answered otherwise, the probabilities of one "
+            f"are {gaps[settled].max():.2g} apart"
+        )
+    return Agreement(
+        len(x), float(gaps[~apart].max(initial=0.0)), len(rows), float(gaps[rows].max())
+    )
+
+
+def _own_gaps(original: Infer, x: np.ndarray) -> np.ndarray:
+    """Return how much Keras's probabilities ``(n,)`` change with the last bits of the values."""
+    before = asked(original, x)["probabilities"]
+    own = [np.abs(asked(original, moved)["probabilities"] - before) for moved in _moved(x)]
+    return np.max(own, axis=(0, 2))
+
+
+def _moved(x: np.ndarray) -> Iterator[np.ndarray]:
+    for steps in LAST_BITS:
+        moved = x
+        for _ in range(abs(steps)):
+            moved = np.nextafter(moved, np.float32(np.copysign(np.inf, steps)))
+        yield moved

@@ -1,0 +1,121 @@
+"""The card of a model: Markdown with the front matter that Hugging Face reads."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from seqclass.export.agreement import Agreement
+from seqclass.store.manifests import ModelDescription, decision_of
+from seqclass.store.models import Model
+from seqclass.store.references import DatasetRef
+
+METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "balanced_accuracy": "balanced_accuracy"}
+"""Scores of a manifest, and Hugging Face's names of them."""
+USES = {
+    "onnx": """```python
+import decide  # from this folder; needs numpy and onnxruntime
+
+classifier = decide.Classifier()
+classifier.answers([series])  # arrays (steps, channels), NaN where a value is missing
+```
+
+`model.onnx` takes `series` float32 `(n, steps, channels)`, with NaN for missing values and after \
+the end of shorter series. `python decide.py` checks the folder.""",
+    "mlflow": """```python
+import mlflow  # mlflow-skinny will do, beside what requirements.txt names
+
+model = mlflow.pyfunc.load_model("this-folder")
+model.predict(frame)  # a row for each series, a column for each channel with its list of values
+```
+
+`python decide.py` checks the folder without MLflow.""",
+    "savedmodel": """```python
+import tensorflow as tf
+
+model = tf.saved_model.load("this-folder/{version}")
+model.serve(series)  # float32 (n, steps, channels), NaN where missing and after the end
+```
+
+`decide.py` turns its outputs into answers, and `python decide.py` checks the folder. The folder \
+is what TensorFlow Serving takes as a model's base path.""",
+}
+
+
+def card_of(model: Model, kind: str, agreement: Agreement) -> str:
+    """Return the text of ``README.md`` for an exported folder."""
+    manifest = model.manifest
+    use = USES[kind].replace("{version}", model.version.removeprefix("v"))
+    return "\n".join(
+        [
+            *_front_matter(model.name, manifest, "keras" if kind == "savedmodel" else "onnx"),
+            f"# {model.name}, version {model.version.removeprefix('v')}",
+            "",
+            f"An LSTM classifier of sequences, `{model.ref}`, exported by seqclass.",
+            "",
+            *_facts(manifest),
+            "",
+            "## Use",
+            "",
+            use,
+            "",
+            "## Checked",
+            "",
+            _told(agreement),
+            "",
+        ]
+    )
+
+
+def _front_matter(name: str, manifest: ModelDescription, library: str) -> list[str]:
+    """Lines of YAML, whose values are written as JSON, which is YAML too."""
+    dataset = DatasetRef.parse(manifest["dataset"])
+    scores = [
+        {"type": kind, "value": manifest["metrics"][own]}
+        for own, kind in METRICS.items()
+        if own in manifest["metrics"]
+    ]
+    result = {
+        "task": {"type": "other", "name": "time series classification"},
+        "dataset": {"type": dataset.name, "name": dataset.name, "split": "test",
+                    "revision": manifest["dataset_digest"]},
+        "metrics": scores,
+    }  # fmt: skip
+    fields = {
+        "library_name": library,
+        "pipeline_tag": "other",
+        "tags": ["time-series-classification", "lstm", "seqclass"],
+        "datasets": [dataset.name],
+        "metrics": [own["type"] for own in scores],
+        "model-index": [{"name": name, "results": [result]}],
+    }
+    lines = [f"{key}: {json.dumps(own, ensure_ascii=False)}" for key, own in fields.items()]
+    return ["---", *lines, "---", ""]
+
+
+def _facts(manifest: ModelDescription) -> list[str]:
+    rule: Mapping[str, Any] = decision_of(manifest)
+    scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
+    rows = {
+        "classes": ", ".join(manifest["classes"]),
+        "channels": ", ".join(manifest["channels"]),
+        "trained on": manifest["dataset"],
+        "on test rows": scores,
+        "`unknown`": f"confidence below {rule['threshold']:.4f}, or p-value up to "
+        f"{rule.get('unfamiliar', 0.0):g}",
+    }
+    cells = {name: text.replace("|", "\\|") for name, text in rows.items()}
+    return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in cells.items())]
+
+
+def _told(agreement: Agreement) -> str:
+    text = (
+        f"{agreement.series} series, half of them test rows and half the same with gaps and cut "
+        f"ends: the same answers and reasons, probabilities at most {agreement.gap:.2g} apart."
+    )
+    if not agreement.unsettled:
+        return text
+    return (
+        f"{text} Not among them are {agreement.unsettled} series that the original itself answers "
+        "otherwise when a value changes in its last bit, as with stretches of one value; they are "
+        f"at most {agreement.unsettled_gap:.2g} apart."
+    )

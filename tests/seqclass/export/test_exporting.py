@@ -1,0 +1,209 @@
+"""Folders that work alone: what lies in them, who may read them, and what is refused."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.evaluation.decisions import Decision
+from seqclass.export import agreement, decide
+from seqclass.export.agreement import DiffersError, check_agreement, made_up_series
+from seqclass.export.exporting import Exported, check_export, export_model
+from seqclass.export.mlflow_files import write_mlflow
+from seqclass.export.model_card import card_of
+from seqclass.store.models import Model
+from seqclass.store.root import open_root
+from seqclass.training.fitting import Rows
+from tests.support.exports import store_answered, whole_committee
+from tests.support.stored import store_series
+
+ALONE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"tensorflow", "keras", "seqclass", "scipy", "onnx"}:
+            raise ImportError(name + " is not to be had here")
+
+sys.meta_path.insert(0, Blocked())
+import json, numpy
+import decide
+
+found = decide.Classifier().answers(list(numpy.load(sys.argv[1])))
+json.dump({k: v.tolist() if hasattr(v, "tolist") else v for k, v in found.items()}, sys.stdout)
+"""
+RULE = Decision((0.1, 0.0), 0.52, 1.0, 0.0, 0.2, (0.45, 0.5))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    dataset = store_series(open_root(tmp_path_factory.mktemp("exports") / "root"))
+    y = np.arange(60, dtype=np.int32) % 2
+    return store_answered(dataset, whole_committee(Rows(dataset.values(), y), 2))
+
+
+@pytest.fixture(scope="module")
+def exported(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Exported]:
+    folder, made = tmp_path_factory.mktemp("out"), dict[str, Exported]()
+
+    def export(kind: str) -> Exported:
+        if kind not in made:
+            made[kind] = export_model(model.root, model, kind, str(folder / kind))  # type: ignore[arg-type]
+        return made[kind]
+
+    return export
+
+
+def test_a_folder_answers_alone_as_is_stored(
+    model: Model, exported: Callable[..., Exported], tmp_path: Path
+) -> None:
+    folder = exported("onnx").folder
+    stored = pq.read_table(model.path("predictions.parquet"))
+    dataset = store_series(model.root)
+    np.save(tmp_path / "x.npy", dataset.values(np.arange(0, 60, 3)))
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, tmp_path / "x.npy"], cwd=folder, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    for mine, name in (("label", "prediction"), ("answer", "answer"), ("reason", "reason"),
+                       ("possible", "possible"), ("nearest", "nearest")):  # fmt: skip
+        assert found[mine] == stored[name].to_pylist(), name
+    assert {*found["reason"]} >= {None, "ambiguous"}
+    assert np.allclose(found["probabilities"], stored["probabilities"].to_pylist(), atol=1e-5)
+    assert np.allclose(found["confidence"], stored["confidence"], atol=1e-5)
+    assert np.allclose(found["p_value"], stored["familiarity"], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "mlflow", "savedmodel"])
+def test_a_folder_says_what_it_is_and_checks_itself(
+    kind: str, model: Model, exported: Callable[..., Exported]
+) -> None:
+    made = exported(kind)
+    folder = Path(made.folder)
+    assert (made.model, made.agreement.series, made.agreement.gap < 1e-5) == (model.ref, 40, True)
+    assert "16 examples: the same answers" in decide.check(folder)
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    listed = json.loads((folder / "digests.json").read_text())
+    assert listed["files"].keys() == files - {"digests.json"}
+    [keras] = [own["sha256"] for own in model.manifest["files"] if own["path"] == "model.keras"]
+    assert listed["model.keras"] == keras
+    assert (folder / "README.md").read_text() == card_of(model, kind, made.agreement)
+    assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_card_has_the_fields_that_hugging_face_reads(
+    model: Model, exported: Callable[..., Exported]
+) -> None:
+    yaml = pytest.importorskip("yaml")
+    _, front, text = (Path(exported("onnx").folder) / "README.md").read_text().split("---\n", 2)
+    fields = yaml.safe_load(front)
+    [index] = fields["model-index"]
+    [result] = index["results"]
+    assert (index["name"], result["dataset"]["name"]) == ("toy", "toy")
+    assert {own["type"]: own["value"] for own in result["metrics"]} == {"accuracy": 0.5, "f1": 0.5}
+    assert "license" not in fields
+    assert "down, up" in text
+
+
+def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> None:
+    import pandas as pd
+
+    folder = Path(exported("mlflow").folder)
+    flavor = json.loads((folder / "MLmodel").read_text())["flavors"]["python_function"]
+    assert (folder / flavor["code"] / f"{flavor['loader_module']}.py").is_file()
+    frame = pd.DataFrame({"value": [[0.0, 1.0], [1.0, None, float("nan"), 3.0]]})
+    found = decide._load_pyfunc(str(folder / flavor["data"])).predict(frame)
+    assert (found["probability_down"] + found["probability_up"]).round(5).tolist() == [1.0, 1.0]
+    signature = json.loads((folder / "MLmodel").read_text())["signature"]
+    assert {own["name"] for own in json.loads(signature["outputs"])} <= {*found.columns}
+
+
+def test_mlflows_files_name_versions(tmp_path: Path) -> None:
+    write_mlflow(tmp_path, {"model": "models/m@v1", "channels": ["x"], "classes": ["a"]}, "2026")
+    needs = (tmp_path / "requirements.txt").read_text().splitlines()
+    assert [one.partition("==")[0] for one in needs] == ["numpy", "onnxruntime", "pandas"]
+    assert json.loads((tmp_path / "python_env.yaml").read_text())["dependencies"]
+
+
+def test_a_changed_folder_is_seen(
+    model: Model, exported: Callable[..., Exported], tmp_path: Path
+) -> None:
+    folder = Path(exported("onnx").folder)
+    for name in ("model.json", "README.md"):
+        copy = tmp_path / name
+        copy.mkdir()
+        for path in folder.iterdir():
+            (copy / path.name).write_bytes(path.read_bytes())
+        (copy / name).write_bytes(b"{}")
+        with pytest.raises(ValueError, match=f"expected its digests, {name} has another"):
+            decide.check(copy)
+
+
+def test_another_network_gets_no_name(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = agreement.tested_rows(model)
+    other.answers["probabilities"][3] = [0.9, 0.1]
+    with monkeypatch.context() as patched:
+        patched.setattr("seqclass.export.exporting.tested_rows", lambda _: other)
+        with pytest.raises(DiffersError, match="1 of 20 series are answered otherwise"):
+            export_model(model.root, model, "onnx", str(tmp_path / "mine"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_rounding_decides_is_told_apart(model: Model) -> None:
+    """A network that tells by the last bit answers some series one way and its copy another."""
+    tested = agreement.tested_rows(model)
+
+    def by_the_last_bit(x: np.ndarray) -> dict[str, np.ndarray]:
+        top = np.where(np.isnan(x), np.float32(-9), x).max(axis=(1, 2))
+        odd = np.where(top == -9, 0.5, top.view(np.int32) % 2).astype(np.float32)
+        return {"probabilities": np.stack([0.3 + 0.4 * odd, 0.7 - 0.4 * odd], axis=1)}
+
+    def half(x: np.ndarray) -> dict[str, np.ndarray]:
+        return {"probabilities": np.full((len(x), 2), 0.5, np.float32)}
+
+    record = {"classes": ["down", "up"], "decision": asdict(RULE), "references": []}
+    wanted = decide.decide(by_the_last_bit(tested.x), record)
+    known = agreement.Tested(np.nan_to_num(tested.x), wanted)
+    near = check_agreement(known, record, half, by_the_last_bit)
+    assert near.unsettled >= 20
+    assert near.unsettled_gap == pytest.approx(0.2, abs=1e-6)
+    assert near.gap < 1e-5
+
+
+def test_examples_hold_nothing_of_the_rows(model: Model) -> None:
+    x = agreement.tested_rows(model).x
+    made = made_up_series(x, 16)
+    assert made.shape == (16, *x.shape[1:])
+    assert not np.isin(made[np.isfinite(made)], x).any()
+
+
+def test_bad_places_and_kinds_are_refused(model: Model, tmp_path: Path) -> None:
+    root, there = model.root, tmp_path / "there"
+    there.mkdir()
+    for to, out, said in (
+        ("tflite", "new", "--to: expected one of onnx, mlflow, savedmodel, got 'tflite'"),
+        ("onnx", str(there), "--out: expected a new folder"),
+        ("onnx", str(tmp_path / "a" / "b"), "--out: expected a folder in one that exists"),
+        ("onnx", root.join("models", "toy", "v1"), "--out: expected a place that the store"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check_export(root, to, out)
+
+
+def test_bad_series_are_refused(exported: Callable[..., Exported]) -> None:
+    classifier = decide.Classifier(exported("onnx").folder)
+    for series, said in (
+        ([], "at least one"), ([np.zeros((3, 2))], r"expected \(steps, 1\)"),
+        ([np.zeros((0, 1))], r"expected \(steps, 1\)"), ([np.array([np.inf])], "finite"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            classifier.answers(series)

@@ -1,0 +1,126 @@
+"""ONNX graphs against the Keras networks that they were written from."""
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from keras import layers
+
+from seqclass.export.graph import GraphWriter, NoOnnxFormError, Wire
+from seqclass.export.onnx_model import onnx_model
+from seqclass.export.operations import FORMS
+from seqclass.export.recurrent_forms import lstm_form
+from seqclass.networks.architecture import Architecture
+from seqclass.training.assembly import committee_classifier
+from seqclass.training.committee import Mixture
+from seqclass.training.fitting import Rows
+from tests.support.exports import views_branch, whole_committee
+from tests.support.series import gappy
+
+NEAR = 1e-5
+
+
+def onnx_outputs(classifier: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(onnx_model(classifier, "").SerializeToString())
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"series": x}), strict=True))
+
+
+def keras_outputs(classifier: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    found = classifier(x, training=False)
+    named = found if isinstance(found, dict) else {"probabilities": found}
+    return {name: part.numpy() for name, part in named.items()}
+
+
+def torn(x: np.ndarray) -> np.ndarray:
+    """Series with a row that has no value at all, and one of a single step."""
+    x = x.copy()
+    x[1], x[2, 1:] = np.nan, np.nan
+    return x
+
+
+@pytest.mark.parametrize(
+    ("kind", "pooling", "filters"),
+    [
+        ("conv-lstm", 1, 8),
+        ("conv-lstm", 3, 8),
+        ("conv-lstm", 9, 4),
+        ("bilstm", 1, 1),
+        ("lstm", 1, 1),
+    ],
+)
+def test_each_network_answers_as_in_keras(kind: str, pooling: int, filters: int) -> None:
+    x = torn(gappy(8, 60))
+    own = views_branch(x, 3, pooling, Architecture(kind, filters=filters, units=5))  # type: ignore[arg-type]
+    classifier = committee_classifier([own], Mixture((1.0,), (0.2,), 1.0))
+    found, wanted = onnx_outputs(classifier, x), keras_outputs(classifier, x)
+    assert found.keys() == wanted.keys() == {"probabilities"}
+    assert np.abs(found["probabilities"] - wanted["probabilities"]).max() < NEAR
+    assert np.ptp(wanted["probabilities"], axis=0).max() > 0.01
+
+
+def test_a_whole_committee_answers_as_in_keras() -> None:
+    x = gappy(24, 60)
+    x[..., 1] = np.rint(x[..., 1] * 2)  # symbols
+    classifier = whole_committee(Rows(x, np.arange(24, dtype=np.int32) % 3), 3)
+    for new in (torn(x[::-1]), x[:1, :7], np.concatenate([x, np.full_like(x, np.nan)], axis=1)):
+        found, wanted = onnx_outputs(classifier, new), keras_outputs(classifier, new)
+        assert found.keys() == {"probabilities", "p_value", "nearest", "distance"}
+        for name in ("probabilities", "p_value"):
+            assert np.abs(found[name] - wanted[name]).max() < NEAR, name
+        assert np.allclose(found["distance"], wanted["distance"], rtol=1e-3)
+        assert (found["nearest"][:, 0] == wanted["nearest"][:, 0]).all()
+
+
+def test_a_padded_series_is_answered_alike() -> None:
+    x = gappy(6, 40)
+    classifier = whole_committee(Rows(x, np.arange(6, dtype=np.int32) % 3), 3)
+    longer = np.concatenate([x, np.full_like(x, np.nan)], axis=1)
+    found = [onnx_outputs(classifier, own)["probabilities"] for own in (x, longer)]
+    assert np.abs(found[0] - found[1]).max() < NEAR
+
+
+def test_a_recurrence_stays_a_single_node() -> None:
+    own = views_branch(gappy(), 2, 1)
+    written = onnx_model(committee_classifier([own], Mixture((1.0,), (1.0,), 1.0)), "")
+    kinds = [node.op_type for node in written.graph.node]
+    assert kinds.count("LSTM") == 1
+    assert not {"Loop", "Scan"} & set(kinds)
+
+
+def test_equal_nodes_and_constants_are_kept_once() -> None:
+    g = GraphWriter()
+    assert g("Add", "x", g.constant(1.0)) == g("Add", "x", g.constant(1.0))
+    assert (len(g.nodes), len(g.constants)) == (1, 1)
+    assert g("Add", "x", g.constant([1.0])) != g("Add", "x", g.constant(1.0))
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted"),
+    [((slice(None), -1), (2, 4)), ((slice(None), None, slice(1, None, 2)), (2, 1, 1, 4)),
+     ((..., slice(0, -1)), (2, 3, 3)), ((0, ..., None), (3, 4, 1))],
+)  # fmt: skip
+def test_indexing_is_numpys(key: tuple, wanted: tuple[int, ...]) -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    g = GraphWriter()
+    name = FORMS["GetItem"](g, None, Wire("series", x.shape), key)
+    model = g.model(Wire("series", x.shape), {"found": Wire(str(name), wanted)}, "")
+    [found] = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"series": x})
+    assert (found.shape, found.tolist()) == (wanted, x[key].tolist())
+
+
+def refused(layer: keras.Layer) -> str:
+    raw = keras.Input((None, 2))
+    with pytest.raises(NoOnnxFormError) as found:
+        onnx_model(keras.Model(raw, layer(raw)), "")
+    return str(found.value)
+
+
+def test_what_has_no_form_is_named() -> None:
+    assert "'mine' of kind GRU" in refused(layers.GRU(3, name="mine"))
+    assert "LSTM with activations ('relu', 'sigmoid')" in refused(
+        layers.LSTM(3, activation="relu", return_sequences=True)
+    )
+    assert "LSTM with" in refused(layers.LSTM(3))
+    assert "Dense with tanh" in refused(layers.Dense(3, activation="tanh"))
+    assert lstm_form is FORMS["LSTM"]
