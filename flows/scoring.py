@@ -3,10 +3,12 @@
 from prefect import flow
 
 from flows.place import check_place, resolve_root
+from seqclass.inference.assessment import Assessed
+from seqclass.inference.scoring import ScoringSpec
 from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
-from tasks.inference.assess import Assessed, assess
-from tasks.inference.score import ScoringSpec, predict, resolve_model
+from tasks.inference.assess import assess
+from tasks.inference.score import predict, resolve_model
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}", task_runner=task_runner())

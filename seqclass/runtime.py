@@ -72,9 +72,14 @@ def _code_digest() -> str:
 
 def start_tensorflow() -> None:
     """Import TensorFlow as training processes do; environment variables of the user are kept."""
+    set_environment()
+    tensorflow()
+
+
+def set_environment() -> None:
+    """Set what TensorFlow reads when it is imported; environment variables of the user are kept."""
     for name, value in environment().items():
         os.environ.setdefault(name, value)
-    tensorflow()
 
 
 @cache

@@ -22,7 +22,7 @@ SEQCLASS = {
     "monitoring": "training evaluation series",
     "policies": "store monitoring",
     "screening": "store",
-    "inference": "store networks evaluation runtime series",
+    "inference": "store networks evaluation runtime series monitoring",
     "serving": "inference store evaluation runtime series",
     "export": "store inference runtime series",
     "pages": "store monitoring evaluation",

@@ -22,6 +22,7 @@ from flows.cli.command_line import (
     read_spec,
     writable,
 )
+from flows.cli.direct_scoring import answer_here, needs_prefect
 from flows.cli.model_printing import show_move, show_retraining, show_scores, show_weeks
 from flows.cli.option_groups import Place, SpreadPlace
 from flows.cli.printing import print_json
@@ -29,6 +30,8 @@ from flows.cli.reading_options import ReadingOptions
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
+    from seqclass.inference.assessment import Assessed
+    from seqclass.inference.scoring import ScoringSpec
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from tasks.registry.promote import Move
@@ -75,17 +78,23 @@ def score(
     if options.labels is not None:
         read_labels(options.labels, limits)
     _check_out(store, out, place.as_json)
-    prepare_prefect("score", "flows.scoring", store)
-    from flows.scoring import score_dataset as flow
-    from tasks.inference.score import ScoringSpec
+    from seqclass.inference.scoring import ScoringSpec
 
-    written = None if out == "-" else out
-    spec = ScoringSpec(written, options.labels, columns, limits)
-    found = flow(version.ref, data, spec, store.url)
+    spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
+    answer = _by_flow if needs_prefect(store) else answer_here
+    found = answer(store, version.ref, data, spec)
     if out == "-":
         _print_answers(store, found["tables"])
     else:
         show_scores(found, place.as_json)
+
+
+def _by_flow(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
+    """Answer in a flow, on the server that is known."""
+    prepare_prefect("score", "flows.scoring", store)
+    from flows.scoring import score_dataset as flow
+
+    return flow(ref, data, spec, store.url)
 
 
 def _check_out(store: Root, out: str | None, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from flows.cli.printing import add_row, new_table, print_json, print_table
 
 if TYPE_CHECKING:
     from flows.cli.simulation import Week
-    from tasks.inference.assess import Assessed, Promise, Quality
+    from seqclass.inference.assessment import Assessed, Promise, Quality
     from tasks.registry.promote import Move
     from tasks.retraining.decision import Outcome
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -122,6 +123,32 @@ def use_service(store: Root) -> None:
         return
     if still_there(last):
         use(last)
+
+
+def may_have_server(store: Root) -> bool:
+    """Check, without importing Prefect, whether its settings may name a server, or one runs.
+
+    A file of settings that names the address of an API counts, whether or not it is in force.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    last = recorded(store)
+    return (last is not None and still_there(last)) or any(map(_names_server, _settings_files()))
+
+
+def _settings_files() -> list[Path]:
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    profiles = os.environ.get("PREFECT_PROFILES_PATH")
+    own = [Path(profiles)] if profiles else [home / "profiles.toml"]
+    return [*own, *map(Path, (".env", "prefect.toml", "pyproject.toml"))]
+
+
+def _names_server(path: Path) -> bool:
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return False
+    return re.search(r"PREFECT_API_URL|\[(tool\.prefect\.)?api\]|\bapi\.url\b", text) is not None
 
 
 def use(service: Service, settings: Mapping[str, object] | None = None) -> None:

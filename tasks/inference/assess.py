@@ -1,200 +1,27 @@
 """Task: assess the accuracy, or the expected accuracy, of a version's answers."""
 
 import json
-from typing import NotRequired, TypedDict
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.evaluation.decisions import UNKNOWN
-from seqclass.inference.partitions import read_labels
-from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
-from seqclass.store.datasets import open_dataset
-from seqclass.store.formats import Limits
-from seqclass.store.models import ANSWERS, Model
+from seqclass.inference.assessment import Assessment, assess_answers
+from seqclass.inference.scoring import ScoringSpec
+from seqclass.store.models import Model
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
-from tasks.inference.score import Answered, ScoringSpec
-
-SURENESS = ["confidence", "familiarity"]
-"""Columns of scores, and of a version's answers to its test rows."""
-UNTESTED = "the version keeps no answers to its test rows"
-
-
-class Quality(TypedDict):
-    """Scores of the labelled rows whose class the model has, ``log_loss`` in nats, and the number
-    of rows of other classes; ``coverage``: the share that is not unknown. ``trained``: how many of
-    the labelled rows bear the id of a row that the version learnt from."""
-
-    accuracy: float
-    macro_f1: float
-    balanced_accuracy: float
-    log_loss: float
-    ece: float
-    intervals: dict[str, list[float]]
-    labelled: int
-    trained: NotRequired[int]
-    of_other_classes: int
-    coverage: float
-    accuracy_answered: float | None
-
-
-Promise = TypedDict(
-    "Promise",
-    {
-        "accuracy": float,
-        "accuracy_interval": list[float] | None,
-        "doubt": str | None,
-        "macro_f1": float,
-        "rows": int,
-        "tested_rows": int,
-        "is_estimate": bool,
-        "from": str,
-    },
-)
-"""Expected accuracy of answers without labels, see ``monitoring.estimate.Estimate``."""
-
-
-class Assessment(TypedDict):
-    """Scores of answers, None without labels, and their expected accuracy."""
-
-    metrics: Quality | None
-    estimate: Promise
-
-
-class Assessed(Answered, Assessment):
-    """Answers and their assessment."""
+from seqclass.store.root import open_root
 
 
 @task(name="assess")
 def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> Assessment:
     """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
-    root, labels = open_root(root_url), spec.labels
-    model = open_model(root, model_ref)
-    classes = model.manifest["classes"]
-    wanted = [
-        "label",
-        "prediction",
-        "answer",
-        *SURENESS,
-        *(f"probability_{name}" for name in classes),
-    ]
-    wanted.append("series_id")
-    found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
-    probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
-    answers = _codes(found["prediction"], classes)
-    truth = (
-        found["label"] if labels is None else _labels_of(found["series_id"], labels, spec.limits)
-    )
-    known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
-    metrics = None
-    if known.any():
-        answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
-        metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
-        if metrics is not None:
-            metrics["trained"] = _count_trained(model, found["series_id"].filter(known))
-    expected = _estimate(model, found, probabilities, answers)
-    summary: Assessment = {"metrics": metrics, "estimate": expected}
+    model = open_model(open_root(root_url), model_ref)
+    summary = assess_answers(model, tables, spec, _training_rows)
     get_run_logger().info("%s", json.dumps(summary))
     return summary
 
 
-def _count_trained(model: Model, ids: pa.ChunkedArray) -> int:
-    """Return how many of these ids are those of training rows; 0 if the dataset is gone."""
+def _training_rows(model: Model) -> np.ndarray:
     from tasks.data.split_rows import split_of  # with scikit-learn
 
-    try:
-        names = open_dataset(model.root, model.manifest["dataset"]).labels()["series_id"]
-    except ValueError:
-        return 0
-    trained = names.take(pa.array(split_of(model).train))
-    return pc.sum(pc.is_in(ids, trained.combine_chunks())).as_py() or 0
-
-
-def _estimate(
-    model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
-) -> Promise:
-    """Estimate the accuracy of the answers from the version's test rows."""
-    right, found = (
-        np.empty(0, bool),
-        Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
-    )
-    if model.has(ANSWERS):
-        tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
-        right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, _sureness(tested), _sureness(scores))
-    return {
-        "accuracy": found.accuracy,
-        "accuracy_interval": found.accuracy_interval,
-        "doubt": found.doubt,
-        "macro_f1": expected_macro_f1(probabilities, answers),
-        "rows": len(answers),
-        "tested_rows": len(right),
-        "is_estimate": True,
-        "from": "test rows and calibrated confidence, no labels",
-    }
-
-
-def _sureness(table: pa.Table) -> Confidence:
-    confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
-    return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
-
-
-def quality(
-    probabilities: np.ndarray,
-    answers: np.ndarray,
-    truth: np.ndarray,
-    known: np.ndarray,
-    answered: np.ndarray,
-) -> Quality | None:
-    """Score labelled rows; those of classes that the model does not have are counted separately.
-
-    truth: class codes ``(n,)``, -1 for another class. known, answered: masks ``(n,)``.
-    """
-    from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
-        label_scores,
-        score_intervals,
-        seed_scores,
-    )
-
-    n_classes, own = probabilities.shape[1], known & (truth >= 0)
-    if not own.any():
-        return None
-    table = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(table, (truth[own], answers[own]), 1)
-    right = answers[own] == truth[own]
-    kept = answered[own]
-    said = label_scores(answers[own], truth[own], n_classes)
-    plain = seed_scores(probabilities[own], truth[own])
-    return {
-        "accuracy": said["accuracy"],
-        "macro_f1": said["macro_f1"],
-        "balanced_accuracy": said["balanced_accuracy"],
-        "log_loss": plain["log_loss"],
-        "ece": plain["ece"],
-        "intervals": score_intervals(table, seed=0),
-        "labelled": int(own.sum()),
-        "of_other_classes": int((known & (truth < 0)).sum()),
-        "coverage": float(kept.mean()),
-        "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
-    }
-
-
-def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:
-    with root.fs.open(path, "rb") as file:
-        return pq.read_table(file, columns=columns)
-
-
-def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
-    places = pc.index_in(column, pa.array(classes, pa.string()))
-    return pc.fill_null(places, -1).to_numpy()
-
-
-def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits) -> pa.Array:
-    """Return the label of each id from a file of labels, null if it has none."""
-    table = read_labels(path, limits)
-    places = pc.index_in(ids, table["series_id"].combine_chunks())
-    return table["label"].combine_chunks().take(places.combine_chunks())
+    return split_of(model).train

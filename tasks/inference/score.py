@@ -1,77 +1,19 @@
 """Tasks: choose a model's version, and score the rows that it has not scored yet."""
 
-import hashlib
-import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import TypedDict
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
-from seqclass.inference.answer_files import check_out, write_out
-from seqclass.inference.partitions import Partition, partitions_of
-from seqclass.inference.prediction import (
-    RowGroups,
-    Scorer,
-    join_parts,
-    opened,
-    score_part,
-    scorer_of,
-)
-from seqclass.store.formats import ColumnNames, Limits, names_of
-from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.models import Model
-from seqclass.store.parts import spool
+from seqclass.inference.scoring import Answered, ScoringSpec, Share, score_data, score_share
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
-from seqclass.store.rows import channels_of
-from seqclass.store.scores import TABLE, ScoreSet
-from seqclass.store.staging import staging
+from seqclass.store.root import open_root
 from tasks.compute.progress import followed, trainings
 from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.workers import workers
-
-MOST_SHARES = 200
-"""Task runs of a scoring at most; Prefect's server follows some hundreds of a run with ease."""
 
 
 @task(name="resolve model")
 def resolve_model(model: str, root_url: str) -> str:
     """Return the version that a run scores with, even if the champion changes meanwhile."""
     return open_model(open_root(root_url), model).ref
-
-
-@dataclass(frozen=True)
-class ScoringSpec:
-    """Settings for scoring.
-
-    out: file for the answers, by its ending Parquet, CSV or JSON lines.
-    labels: a Parquet or CSV file with ``series_id`` and ``label``, which overrides labels in the
-        rows.
-    columns: options for reading a file, which override those of the import of the model's dataset.
-    limits: bounds on what a file may hold.
-    """
-
-    out: str | None = None
-    labels: str | None = None
-    columns: ColumnNames = field(default_factory=ColumnNames)
-    limits: Limits = field(default_factory=Limits)
-
-
-class Answered(TypedDict):
-    """Number of rows a version has answered, with ``unknown`` ones and those ``scored`` in this
-    run; their tables, and the path of all answers."""
-
-    model: str
-    rows: int
-    unknown: int
-    scored: int
-    tables: list[str]
-    out: str
 
 
 @task(name="predict")
@@ -82,22 +24,6 @@ def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> Answ
         "%s: %d rows, %d of them scored now", found["model"], found["rows"], found["scored"]
     )
     return found
-
-
-@dataclass(frozen=True)
-class Share:
-    """Partitions that one task run scores; it holds only names and digests."""
-
-    root_url: str
-    model: str
-    partitions: tuple[Partition, ...]
-    columns: ColumnNames
-    limits: Limits
-
-
-def _in_turn(shares: list[Share]) -> None:
-    for share in shares:
-        score_share(share)
 
 
 def _spread(shares: list[Share]) -> None:
@@ -111,140 +37,5 @@ def _spread(shares: list[Share]) -> None:
 def score_in_task(label: str, share: Share) -> None:
     """Score the partitions of a share that this version has not scored before."""
     with followed(label) as watch:
-        score_share(share)
+        score_share(share, workers().run)
         watch.finish(f"{label} is scored")
-
-
-def score_data(
-    root: Root,
-    model_ref: str,
-    data: str,
-    spec: ScoringSpec | None = None,
-    score: Callable[[list[Share]], None] = _in_turn,
-) -> Answered:
-    """Score what the version has not scored yet; returns the path of all answers, and counts.
-
-    score: scores the shares into which the partitions are cut.
-    """
-    model, spec = open_model(root, model_ref), spec or ScoringSpec()
-    out, limits = spec.out, spec.limits
-    if out:
-        check_out(root, out)
-    names = spec.columns.merge(names_of(model.manifest))
-    partitions = [as_meant(partition, names) for partition in partitions_of(root, data, limits)]
-    _spare_inputs(out, [partition.path for partition in partitions], spec.labels)
-    sets = [scores_of(model, partition) for partition in partitions]
-    new = [not scores.is_written for scores in sets]
-    missing = [partition for partition, is_new in zip(partitions, new, strict=True) if is_new]
-    score([Share(root.url, model.ref, own, names, limits) for own in _shares(missing)])
-    tables = [scores.table() for scores in sets]
-    place = write_out(root, tables, out) if out else _place(tables)
-    manifests = [scores.manifest() for scores in sets]
-    return {
-        "model": model.ref,
-        "rows": sum(manifest["rows"] for manifest in manifests),
-        "unknown": sum(manifest["unknown"] for manifest in manifests),
-        "scored": sum(m["rows"] for m, is_new in zip(manifests, new, strict=True) if is_new),
-        "tables": tables,
-        "out": place,
-    }
-
-
-def scores_of(model: Model, partition: Partition) -> ScoreSet:
-    """Return the place of the scores of a partition by a version."""
-    return ScoreSet(model.root, model.name, model.version, partition.source, partition.digest)
-
-
-def _shares(partitions: list[Partition]) -> list[tuple[Partition, ...]]:
-    """Cut partitions into shares: one each, or as many shares as a server follows with ease."""
-    n_shares = min(len(partitions), MOST_SHARES)
-    return [tuple(partitions[start::n_shares]) for start in range(n_shares)]
-
-
-def score_share(share: Share) -> None:
-    """Score the partitions of a share that are not scored yet."""
-    model = open_model(open_root(share.root_url), share.model)
-    scorer = scorer_of(model)
-    for partition in share.partitions:
-        if not (scores := scores_of(model, partition)).is_written:
-            score_partition(partition, scorer, scores, share.columns, share.limits)
-
-
-def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
-    """Refuse to write the answers over their inputs."""
-    if out is None or not os.path.exists(out):
-        return
-    inputs = [path for path in (*paths, labels) if path and os.path.exists(path)]
-    if any(os.path.samefile(path, out) for path in inputs):
-        raise ValueError(f"--out: expected another file than the input, got {out!r}; rename it")
-
-
-def _place(tables: list[str]) -> str:
-    """Return the file of scores, or the folder above the files of several partitions."""
-    return tables[0] if len(tables) == 1 else tables[0].rsplit("/", 2)[0]
-
-
-def score_partition(
-    partition: Partition,
-    scorer: Scorer,
-    scores: ScoreSet,
-    names: ColumnNames,
-    limits: Limits,
-) -> None:
-    """Score a partition in worker processes and seal the answers."""
-    root = scores.root
-    with staging(root, f"scores-{scores.model}") as workspace:
-        root.fs.makedirs(workspace, exist_ok=True)
-        path = partition.path
-        if not partition.is_stored:
-            path = _as_wide_parquet(path, workspace, root, names, limits)
-        parts = _parts(root, RowGroups(path, partition.is_stored, (), path != partition.path))
-        if not parts:
-            raise ValueError(f"{path}: expected at least one series, got none; check the input")
-        targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
-        counted = workers().run(
-            [(score_part, (root.url, p, scorer, t)) for p, t in zip(parts, targets, strict=True)]
-        )
-        unknown = workers().call(join_parts, root.url, targets, f"{workspace}/{TABLE}")
-        description = {"rows": sum(counted), "path": partition.path, "unknown": unknown}
-        for extra in {*targets, path} - {partition.path}:
-            root.fs.rm(extra)
-        scores.write(workspace, description, datetime.now(UTC))
-
-
-def _parts(root: Root, whole: RowGroups) -> list[RowGroups]:
-    """Return a part for each row group of a file."""
-    with opened(root, whole) as file:
-        n_groups = pq.ParquetFile(file).num_row_groups
-    return [replace(whole, groups=(group,)) for group in range(n_groups)]
-
-
-def as_meant(partition: Partition, names: ColumnNames) -> Partition:
-    """Add the reading options to the partition's digest, if there are any."""
-    if partition.is_stored or not names.to_record():
-        return partition
-    said = f"{partition.digest} {json.dumps(names.to_record(), sort_keys=True)}"
-    digest = hashlib.sha256(said.encode()).hexdigest()[: len(partition.digest)]
-    return replace(partition, digest=digest)
-
-
-def _as_wide_parquet(
-    path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits
-) -> str:
-    """Return the path itself if its rows are series; else that of a converted copy."""
-    if path.lower().endswith(".parquet"):
-        try:
-            schema = pq.read_schema(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = str(error).split("\n")[0]
-            raise ValueError(
-                f"{path}: expected a Parquet file, got {reason}; write it again"
-            ) from error
-        if channels_of(schema) and not names.to_record():
-            return path
-    target = f"{workspace}/series.parquet"
-    names = replace(names, unlabelled=True)
-    with IsolatedReader() as reader:
-        if not spool(root, target, reader.read_files([path], names, limits=limits)):
-            raise ValueError(f"{path}: expected at least one series, got none; check the input")
-    return target

@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 import tasks.retraining.detection
 from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
+from seqclass.inference.scoring import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
@@ -41,7 +42,6 @@ from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.data.split_rows import select_rows
-from tasks.inference.score import score_data
 from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose
 from tests.support.commands import Command

@@ -23,8 +23,10 @@ from hypothesis import strategies as st
 from pyarrow.csv import read_csv
 from pyarrow.json import read_json
 
+from seqclass.inference.assessment import SURENESS
 from seqclass.inference.blocks import BATCH_ROWS, predict_block, spans
 from seqclass.inference.prediction import BLOCK_VALUES, RowGroups, _tables, answer_rows, scorer_of
+from seqclass.inference.scoring import ScoringSpec, score_data
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
@@ -32,7 +34,6 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import begun_workers
 from tasks.data.split_rows import split_of
-from tasks.inference.score import ScoringSpec, score_data
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
@@ -347,7 +348,8 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     path = tmp_path / "many.parquet"
     pq.write_table(many, path, row_group_size=300)
     script = (
-        "from seqclass.store.root import open_root; from tasks.inference.score import score_data\n"
+        "from seqclass.store.root import open_root\n"
+        "from seqclass.inference.scoring import score_data\n"
         "if __name__ == '__main__':\n"
         f"    score_data(open_root({scored.path!r}), 'toy@v1', {str(path)!r})\n"
     )
@@ -425,7 +427,7 @@ def test_scores_are_verified_with_their_model(
 
 
 def test_scoring_begins_without_scikit_learn() -> None:
-    script = "import sys, tasks.inference.assess; print('sklearn' in sys.modules)"
+    script = "import sys, seqclass.inference.assessment; print('sklearn' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                            cwd=REPOSITORY, check=True)  # fmt: skip
     assert found.stdout == "False\n"
@@ -442,3 +444,36 @@ def test_a_text_file_is_scored_into_a_bucket(scored: Root, bucket: Root, tmp_pat
     begun_workers.cache_clear()
     assert (found["rows"], found["scored"]) == (4, 4)
     assert read_csv(tmp_path / "out.csv")["prediction"].to_pylist() == ["up", "down"] * 2
+
+
+WITHOUT_PREFECT = """
+import sys
+
+class Closed:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "prefect":
+            raise AssertionError(f"{name} is imported")
+
+sys.meta_path.insert(0, Closed())
+from flows.__main__ import main
+main()
+"""
+
+
+def test_without_a_server_scoring_needs_no_prefect(scored: Root, tmp_path: Path) -> None:
+    """Its answers are those of the flow, whose task calls the same function."""
+    path = file_of_series(tmp_path, scored)
+    pq.write_table(pq.read_table(path).slice(0, 50), path)
+    kept = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+    environment = {**kept, "PREFECT_HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    words = ["score", "toy@v2", str(path), "--root", scored.path, "--json"]
+    found = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PREFECT, *words], env=environment, cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    said = json.loads(found.stdout)
+    assert (said["rows"], said["scored"], said["metrics"]) == (50, 50, None)
+    assert set(SURENESS) < set(pq.read_schema(said["out"]).names)
+    own = pq.read_table(score_data(scored, "toy@v2", "toy")["out"]).drop_columns("label")
+    assert pq.read_table(said["out"]).drop_columns("label").equals(own.slice(0, 50))
