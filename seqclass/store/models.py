@@ -35,6 +35,9 @@ REPORT = "report.html"
 """The page of a version: rewritten when its standing changes, so no manifest names it."""
 ANSWERS, COMPARISON = "predictions.parquet", "comparison.json"
 """A version's answers to its test rows, and its comparison with the champion of that time."""
+HELD = "held.parquet"
+"""Answers to training rows, each by members that were not fitted to it; the first releases lack
+them."""
 CLAIM = "claim"
 """A file that reserves a number in stores without an atomic rename of folders."""
 

@@ -1,17 +1,24 @@
 """Training rows that decided nothing about the model that predicts them.
 
-They are used as evidence if test rows are few.
+They are used as evidence if test rows are few, and to find labels that may be wrong.
 """
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import softmax
 
-from seqclass.evaluation.calibration import mean_log_probabilities
+from seqclass.evaluation.calibration import mean_log_probabilities, soften
 from seqclass.evaluation.metrics import row_losses
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
 from seqclass.training.splits import Part
-from tasks.compute.candidates import Candidate
-from tasks.compute.replicas import folds_of, held_back_baselines, nested_scores
+from tasks.compute.candidates import Assembled, Candidate
+from tasks.compute.replicas import (
+    folds_of,
+    held_back_baselines,
+    nested_scores,
+    out_of_fold_logits,
+    out_of_fold_rows,
+)
 from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 
@@ -43,6 +50,25 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
         [part.argmax(axis=1) for part in scores],
         np.full(n, worth_of_held_rows(len(folds))),
     )
+
+
+def held_back_table(candidate: Candidate, assembled: Assembled) -> pa.Table:
+    """Return id, label and probabilities of training rows, by members that were not fitted to them.
+
+    The members are those of the registered seed, or of all seeds of an ensemble.
+    """
+    chosen, root, ensemble = candidate.read_split(), candidate.root, assembled.ensemble
+    seeds = assembled.seeds if ensemble else [assembled.best]
+    scores = [
+        out_of_fold_logits(root, candidate.seed_path(own["seed"])) / own["temperature"]
+        for own in seeds
+    ]
+    mean = mean_log_probabilities(scores) if ensemble else scores[0]
+    probabilities = soften(mean, ensemble["temperature"] if ensemble else 1.0)
+    rows = chosen.train[out_of_fold_rows(chosen, candidate.training, len(mean))]
+    table = candidate.read_rows().labels().take(pa.array(rows)).select(["series_id", "label"])
+    shares = pa.array(list(probabilities.astype(np.float32)), pa.list_(pa.float32()))
+    return table.append_column("probabilities", shares)
 
 
 def by_others(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.ndarray:

@@ -41,14 +41,14 @@ from seqclass.monitoring.gate import stability_gate
 from seqclass.monitoring.seed_spread import SeedAnswers, Stability, stability_of
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import DecisionRecord
-from seqclass.store.models import ANSWERS
+from seqclass.store.models import ANSWERS, HELD
 from seqclass.store.root import Root
 from seqclass.store.split import Split
 from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Assembled, Candidate, best_record
 from tasks.compute.explain import Answers, Explained, answer_in_full, explain
-from tasks.compute.held_rows import answered_held_back
+from tasks.compute.held_rows import answered_held_back, held_back_table
 from tasks.compute.replicas import (
     baseline_rows,
     out_of_fold_logits,
@@ -162,6 +162,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     _write_table(root.fs, candidate.path(REFERENCES), references)
     table = predictions(dataset, chosen, answers, decision, codes, references)
     _write_table(root.fs, candidate.path(ANSWERS), table)
+    _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, assembled))
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     of_seeds = SeedAnswers(by_row, y, names, n_classes)
     restarts = [seed["restarts"] for seed in seeds]
