@@ -21,6 +21,7 @@ from flows.cli import (
     export_commands,
     history_commands,
     inspection_commands,
+    label_commands,
     model_commands,
     policy_commands,
     prune_commands,
@@ -77,6 +78,8 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         dataset_commands.inspect,
         dataset_commands.import_files,
         arrival_commands.ingest,
+        label_commands.queue,
+        label_commands.label,
         inspection_commands.datasets,
     ),
     "Train": (

@@ -25,7 +25,8 @@ SEQCLASS = {
     "inference": "store networks evaluation runtime series monitoring",
     "serving": "inference store evaluation runtime series",
     "export": "store inference runtime series",
-    "pages": "store monitoring evaluation",
+    "labelling": "store screening inference monitoring evaluation",
+    "pages": "store monitoring evaluation labelling",
     "ragas": "store synthesis pages",
 }
 """Rooms of the library, and what each may import beside itself."""

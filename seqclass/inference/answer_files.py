@@ -1,5 +1,6 @@
 """Files of answers in the user's format: Parquet, CSV or JSON lines."""
 
+import contextlib
 import json
 import os
 import uuid
@@ -34,14 +35,15 @@ def check_ending(out: str) -> str:
 
 def check_out(root: Root, out: str) -> str:
     """Return the ending of a file for answers; ValueError if the file can't be written."""
-    target = os.path.abspath(out)
-    check_free(root, "--out", target)
-    _check_writable(target)
+    check_target(root, out)
     return check_ending(out)
 
 
-def _check_writable(target: str) -> None:
-    """Refuse a folder, and a file whose folder can't be created or written to."""
+def check_target(root: Root, out: str) -> None:
+    """Refuse a place of the store, a folder, and a file whose folder can't be created or written
+    to."""
+    target = os.path.abspath(out)
+    check_free(root, "--out", target)
     folder = os.path.dirname(target)
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
@@ -56,16 +58,23 @@ def _check_writable(target: str) -> None:
 def write_out(root: Root, tables: list[str], out: str) -> str:
     """Write scores to the user's file, in the format of its ending, whole or not at all."""
     ending, target = check_out(root, out), os.path.abspath(out)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with written_whole(target) as file:
+        write_answers(root, tables, file, ending)
+    return target
+
+
+@contextlib.contextmanager
+def written_whole(target: str) -> Iterator[BinaryIO]:
+    """Provide a file that appears under its name once the block has ended without an error."""
+    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     written = f"{target}.{uuid.uuid4().hex[:8]}"
     try:
         with open(written, "wb") as file:
-            write_answers(root, tables, file, ending)
+            yield file
         os.replace(written, target)
     finally:
         if os.path.exists(written):
             os.remove(written)
-    return target
 
 
 def write_answers(root: Root, tables: list[str], file: BinaryIO, ending: str) -> None:

@@ -89,10 +89,13 @@ def _is_path(data: str) -> bool:
     )
 
 
-def read_labels(path: str, limits: Limits | None = None) -> pa.Table:
-    """Read ``series_id`` and ``label`` from a Parquet or CSV file, in which each id occurs once."""
+def read_labels(path: str, limits: Limits | None = None, argument: str = "--labels") -> pa.Table:
+    """Read ``series_id`` and ``label`` from a Parquet or CSV file, each id once.
+
+    Rows without a label are left out, so that a file with a row for each step needs only one.
+    """
     if not os.path.isfile(path):
-        raise ValueError(f"--labels: expected an existing file, got {path!r}; check the path")
+        raise ValueError(f"{argument}: expected an existing file, got {path!r}; check the path")
     try:
         is_parquet = path.lower().endswith(".parquet")
         if is_parquet:
@@ -103,20 +106,21 @@ def read_labels(path: str, limits: Limits | None = None) -> pa.Table:
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).split("\n")[0]
         raise ValueError(
-            f"--labels: expected a Parquet or CSV file, got {path!r} ({reason}); write it again"
+            f"{argument}: expected a Parquet or CSV file, got {path!r} ({reason}); write it again"
         ) from error
     if missing := {"series_id", "label"} - set(table.column_names):
         raise ValueError(
-            f"--labels: expected the columns series_id and label, {path!r} has no "
+            f"{argument}: expected the columns series_id and label, {path!r} has no "
             f"{', '.join(sorted(missing))}; rename the columns"
         )
     pairs = table.select(["series_id", "label"]).cast(
         pa.schema({"series_id": pa.string(), "label": pa.string()})
     )
-    distinct = pairs.group_by(["series_id", "label"]).aggregate([])
+    pairs = pairs.filter(pc.not_equal(pairs["label"], ""))
+    distinct = pairs.group_by(["series_id", "label"], use_threads=False).aggregate([])
     if pc.count_distinct(distinct["series_id"], mode="all").as_py() < len(distinct):
         raise ValueError(
-            f"--labels: expected one label for every series, {path!r} gives some of them two; "
+            f"{argument}: expected one label for every series, {path!r} gives some of them two; "
             "correct the file"
         )
     return distinct

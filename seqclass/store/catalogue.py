@@ -9,6 +9,7 @@ from seqclass.store.layout import sealed_folders, strangers
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import model_versions
 from seqclass.store.quarantine import damaged_quarantines
+from seqclass.store.queues import LABELS, QUEUES
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.retrainings import RETRAININGS
@@ -141,7 +142,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
     kind_wanted, name_wanted, version_wanted = _parts(ref)
     return [
         root.join(kind, name, version)
-        for kind in ("datasets", "models", STUDIES, SEARCHES, RETRAININGS)
+        for kind in ("datasets", "models", STUDIES, SEARCHES, RETRAININGS, QUEUES, LABELS)
         if kind_wanted in ("", kind)
         for _, name, version in sealed_folders(root, kind)
         if name_wanted in ("", name)

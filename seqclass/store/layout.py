@@ -60,6 +60,8 @@ LAYOUT = (
     Place("(studies|searches)/NAME/runs/RECORD", KEPT, "stability, search"),
     Place("retrainings/NAME/TIME", SEALED, "retrain"),
     Place(r"retrainings/NAME/(attempt|overdue)\.json", WORK, "retrain"),
+    Place("queues/NAME/TIME", SEALED, "queue"),
+    Place("labels/NAME/DIGEST", SEALED, "label"),
     Place("scores/NAME/VERSION/NAME/DIGEST", SEALED, "score"),
     Place(r"scores/NAME/VERSION/votes-[0-9a-f]{16}\.json", KEPT, "vote"),
     Place("(comparisons|digests)/PAGE", AGAIN, "compare, digest"),

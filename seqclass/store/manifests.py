@@ -155,13 +155,18 @@ class StudyManifest(Manifest, StudyDescription):
 
 
 class ScoresManifest(Manifest):
-    """The manifest of the scores of one partition by one model's version."""
+    """The manifest of the scores of one partition by one model's version.
+
+    path: of the scored file; reading: the options by which it was read.
+    """
 
     model: str
     source: str
     partition: str
     rows: int
     unknown: int
+    path: NotRequired[str]
+    reading: NotRequired[ReadingRecord]
 
 
 class AuditOrder(TypedDict):

@@ -23,9 +23,9 @@ from tests.support.stored import store_series
 from tests.support.waiting import until
 
 ARTIFACTS = {
-    "comparison.json", "evidence.parquet", "held.parquet", "history.parquet", "manifest.json", "metrics.json",
-    "model.keras", "predictions.parquet", "references.parquet", "report.html", "report.json",
-    "split.parquet", "stability.json",
+    "comparison.json", "evidence.parquet", "held.parquet", "history.parquet", "manifest.json",
+    "metrics.json", "model.keras", "predictions.parquet", "references.parquet", "report.html",
+    "report.json", "split.parquet", "stability.json",
 }  # fmt: skip
 
 

@@ -5,12 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.rendering import keep_pages
 from seqclass.policies import set_policy
 from seqclass.store.inventory import digest_of, keep, listing
 from seqclass.store.quarantine import Quarantine
+from seqclass.store.queues import write_labels, write_queue
 from seqclass.store.references import StudyRef
 from seqclass.store.registry import MoveReason, write_refusal
 from seqclass.store.retrainings import commit_retraining
@@ -25,7 +27,8 @@ from tests.support.stored import SCORES, make_champion, store_series, store_vers
 
 def store_all(root: Root) -> None:
     """Two versions of a dataset and three of a model, of which the second is champion and the
-    third refused; a policy, a retraining, scores, votes, a study with a run, rows set aside."""
+    third refused; a policy, a retraining, scores, votes, a study with a run, rows set aside, a
+    queue with an answer."""
     old, new = store_series(root, n=20), store_series(root, n=24)
     for number, dataset in enumerate((old, new, new)):
         known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
@@ -54,6 +57,10 @@ def _store_records(root: Root, dataset: str) -> None:
     with staging(root, "scores") as folder:
         _put(root, folder, TABLE, np.arange(9).tobytes())
         ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {}, NOW)
+    asked = pa.table({"series_id": ["t0000"]}), rows(0)
+    write_queue(root, "m", asked, {"model": "models/m@v2", "dataset": dataset}, NOW)
+    given = pa.table({"series_id": ["t0000"], "label": ["up"]})
+    write_labels(root, ("m", "0" * 16), given, {"model": "models/m@v2", "dataset": dataset}, NOW)
     with staging(root, "retraining") as folder:
         _put(root, folder, "drift.parquet", b"drift")
         known = {"dataset": dataset, "decision": "refused", "reasons": ["worse"], "audit": None,

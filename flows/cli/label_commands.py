@@ -1,0 +1,83 @@
+"""Commands that ask people for labels and take them in: queue, label."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from flows.cli.command_line import LimitOption, ModelArgument, name_damaged, prepare_prefect
+from flows.cli.option_groups import Place
+from flows.cli.printing import print_json
+from seqclass.store.root import Damages
+
+
+def queue(
+    model: ModelArgument,
+    out: Annotated[
+        str,
+        typer.Option(help="File of questions: .csv, to fill in; .json, tasks of Label Studio."),
+    ],
+    place: Place,
+    limit: Annotated[int, typer.Option(help="Most questions.")] = 100,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask again what was asked and has no answer.")
+    ] = False,
+) -> None:
+    """Write the rows that a person should label, least sure first."""
+    from seqclass.labelling.label_queue import check_limit, keep_queue, queue_of
+    from seqclass.labelling.sheets import check_sheet, write_sheet
+    from seqclass.store.registry import open_model
+
+    store, bad = place.store(), Damages()
+    version, most = open_model(store, model), check_limit(limit)
+    ending = check_sheet(store, out)
+    found = queue_of(version, most, again, bad)
+    written = list[str]()
+    if found.questions:
+        written = write_sheet(found, ending, out)
+        keep_queue(version, found, datetime.now(UTC))
+    name_damaged(bad)
+    told = {"model": found.model, "questions": len(found.questions), "reasons": found.reasons,
+            "left": found.left, "written": written}  # fmt: skip
+    if place.as_json:
+        print_json(told)
+        return
+    if not found.questions:
+        typer.echo(f"{version.name}: nothing to ask; --again asks what has no answer yet")
+        return
+    why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
+    typer.echo(f"{len(found.questions)} questions ({why}), {found.left} more are left")
+    typer.echo(f"written: {', '.join(written)}")
+    typer.echo(f"next: label them, then seqclass label {version.name} FILE")
+
+
+def label(
+    model: ModelArgument,
+    answers: Annotated[
+        str,
+        typer.Argument(help="The CSV with its labels filled in, or Label Studio's export (.json)."),
+    ],
+    place: Place,
+    by: Annotated[
+        str | None, typer.Option(help="Who gave the labels (default: the file's word, or you).")
+    ] = None,
+    limit: LimitOption = None,
+) -> None:
+    """Take labels in: a new version of the model's dataset has them."""
+    from seqclass.store.formats import limits_of
+    from seqclass.store.registry import open_model
+
+    store, limits = place.store(), limits_of(limit or [])
+    version = open_model(store, model)
+    from seqclass.labelling.incoming import LabelsSpec, read_given, words_of
+
+    spec = LabelsSpec(answers, by, limits)
+    read_given(version, spec, datetime.now(UTC))
+    prepare_prefect("label", "flows.labelling", store)
+    from flows.labelling import take_labels as flow
+
+    outcome = flow(version.ref, spec, store.url)
+    if place.as_json:
+        print_json(outcome)
+        return
+    typer.echo(f"{outcome['dataset']}: {words_of(outcome)}")

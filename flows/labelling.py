@@ -1,0 +1,31 @@
+"""Flow: take labels that people gave into the dataset of a model."""
+
+from prefect import flow
+
+from flows.place import resolve_root
+from seqclass.labelling.incoming import LabelsSpec, Relabelled, dataset_name
+from seqclass.store.references import DatasetRef
+from seqclass.store.registry import open_model
+from tasks.compute.assets import materializing
+from tasks.data.leftovers import collect_leftovers
+from tasks.data.notify import notify
+from tasks.data.relabel import take_labels as take
+from tasks.registry.refresh import refresh_catalogue
+
+
+@flow(name="take-labels", flow_run_name="labels of {model}")
+def take_labels(model: str, spec: LabelsSpec, root: str | None = None) -> Relabelled:
+    """Correct labels in a new version of the model's dataset, and add series that got one.
+
+    Args:
+        model: The model whose queue was asked, NAME or NAME@vN.
+        spec: The file of labels, and who gave them.
+    """
+    store = resolve_root(root)
+    collect_leftovers(store.url)
+    name = dataset_name(open_model(store, model))
+    outcome = materializing(take, DatasetRef(name), store.url)(model, spec, store.url)
+    if added := outcome["changed"] + outcome["added"]:
+        notify(outcome["dataset"], added, store.url)
+    refresh_catalogue(store.url, outcome["dataset"], outcome["model"])
+    return outcome

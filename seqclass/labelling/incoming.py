@@ -1,0 +1,186 @@
+"""Labels that people gave on their way into a dataset, with who gave them and when."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple, TypedDict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.labelling.answers import COLUMNS, Answer, check_answers, read_answers
+from seqclass.labelling.series import as_rows, schema_of
+from seqclass.screening.contract import Profile
+from seqclass.screening.incoming import profiled
+from seqclass.store.audit import actor, read_audit
+from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
+from seqclass.store.formats import Limits
+from seqclass.store.leases import locked
+from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
+from seqclass.store.models import Model
+from seqclass.store.queues import SERIES, read_queued, write_labels
+from seqclass.store.references import DatasetRef
+from seqclass.store.registry import MoveReason, write_remark
+from seqclass.store.root import Root
+
+DIGITS, LABELLED = 16, "label"
+
+
+@dataclass(frozen=True)
+class LabelsSpec:
+    """A file of labels: ``series_id`` and ``label`` as CSV or Parquet, or Label Studio's export.
+
+    by: who gave them, where the file does not say so; the account by default.
+    limits: bounds on what a file may hold.
+    """
+
+    path: str
+    by: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class Relabelled(TypedDict):
+    """What became of labels: of a model's newest dataset so many were changed, confirmed, or given
+    to series that it did not have yet."""
+
+    model: str
+    dataset: str
+    parent: str
+    changed: int
+    confirmed: int
+    added: int
+
+
+class Given(NamedTuple):
+    """Checked answers, the rows that they are about, and the series that the dataset lacks."""
+
+    answers: list[Answer]
+    digest: str
+    parent: Dataset
+    before: dict[str, str | None]
+    added: pa.Table
+
+
+def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
+    """Correct labels in a new version of the model's dataset, and add series that got one."""
+    with locked(model.root, "datasets", dataset_name(model)):
+        given = read_given(model, spec, now)
+        outcome = _outcome(model, given)
+        if outcome["changed"] or outcome["added"]:
+            outcome["dataset"] = _write(given, spec).ref
+    _record(model, given, outcome, now)
+    return outcome
+
+
+def dataset_name(model: Model) -> str:
+    """Return the name of the dataset that a model learns from."""
+    return DatasetRef.parse(known_dataset(model.manifest)).name
+
+
+def words_of(outcome: Relabelled) -> str:
+    """Say in a line what became of labels."""
+    return (
+        f"{outcome['changed']} labels changed, {outcome['confirmed']} confirmed, "
+        f"{outcome['added']} series added"
+    )
+
+
+def read_given(model: Model, spec: LabelsSpec, now: datetime) -> Given:
+    """Read and check a file of labels; ValueError for one that can't be taken in whole.
+
+    Of a file that a killed run has brought into the newest version, that version's parent is the
+    one that is corrected, so that the repetition ends as the first run would have.
+    """
+    answers = read_answers(spec.path, spec.by or actor(), now, spec.limits)
+    with open(spec.path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    parent = open_dataset(model.root, dataset_name(model))
+    own: Mapping[str, Any] = parent.manifest["source"].get("labels", {})
+    if own.get("sha256") == digest and parent.manifest["parents"]:
+        parent = open_dataset(model.root, parent.manifest["parents"][0])
+    table = parent.labels()
+    pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
+    before = dict(pairs)
+    others = _queued(model, parent, before)
+    known = {*before, *others["series_id"].to_pylist()}
+    classes = {*parent.manifest["classes"], *model.manifest["classes"]}
+    checked = check_answers(answers, known, classes)
+    ids = pa.array([own.series_id for own in checked], pa.string())
+    added = others.filter(pc.is_in(others["series_id"], ids))
+    return Given(checked, digest, parent, before, added)
+
+
+def _queued(model: Model, parent: Dataset, before: Mapping[str, str | None]) -> pa.Table:
+    """Return the series that queues have asked about and the dataset lacks, each once."""
+    schema, seen, parts = schema_of(parent), set(before), list[pa.Table]()
+    for _, table in read_queued(model.root, model.name, SERIES):
+        rows = [k for k, own in enumerate(table["series_id"].to_pylist()) if own not in seen]
+        parts.append(as_rows(table.take(pa.array(rows, pa.int64())), schema))
+        seen.update(parts[-1]["series_id"].to_pylist())
+    return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def _outcome(model: Model, given: Given) -> Relabelled:
+    there = [own for own in given.answers if own.series_id in given.before]
+    same = sum(given.before[own.series_id] == own.label for own in there)
+    return {
+        "model": model.ref,
+        "dataset": given.parent.ref,
+        "parent": given.parent.ref,
+        "changed": len(there) - same,
+        "confirmed": same,
+        "added": len(given.added),
+    }
+
+
+def _write(given: Given, spec: LabelsSpec) -> Dataset:
+    """Write the rows with their new labels, then those that are new, as the newest version."""
+    parent, profile = given.parent, Profile()
+    labels = {own.series_id: own.label for own in given.answers}
+    added = given.added
+    if "split" in added.column_names:
+        place = added.column_names.index("split")
+        added = added.set_column(place, "split", pa.array(["train"] * len(added), pa.string()))
+    tables = chain(parent.tables(), [added] if len(added) else [])
+
+    def remarks() -> ImportSummary:
+        return {
+            "parents": [parent.ref],
+            "contract": asdict(profile.contract()),
+            "reading": reading_of(parent.manifest),
+        }
+
+    source = {"labels": {"path": spec.path, "sha256": given.digest, "of": len(labels)}}
+    every = profiled(_relabelled(tables, labels), profile)
+    provenance = Provenance(source, remarks=remarks)
+    return write_rows(parent.root, parent.manifest["name"], every, provenance)
+
+
+def _relabelled(tables: Iterator[pa.Table], labels: Mapping[str, str]) -> Iterator[pa.Table]:
+    for table in tables:
+        pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
+        new = pa.array([labels.get(own, label) for own, label in pairs], pa.string())
+        yield table.set_column(table.column_names.index("label"), "label", new)
+
+
+def _record(model: Model, given: Given, outcome: Relabelled, now: datetime) -> None:
+    """Leave an entry in the model's audit, and keep the answers, both once for each file."""
+    root, digest = model.root, given.digest[:DIGITS]
+    people = sorted({own.by for own in given.answers})
+    evidence = {"by": "hand", "answers": digest, "people": people[:20], **outcome}
+    with locked(root, "models", model.name):
+        if not _is_told(root, model.name, digest):
+            grounds = MoveReason(actor(), f"labels taken in: {words_of(outcome)}", evidence)
+            write_remark(root, model.name, LABELLED, grounds)
+    rows = [{**own._asdict(), "before": given.before.get(own.series_id)} for own in given.answers]
+    table = pa.Table.from_pylist(rows, COLUMNS)
+    write_labels(root, (model.name, digest), table, {**outcome, "sha256": given.digest}, now)
+
+
+def _is_told(root: Root, name: str, digest: str) -> bool:
+    entries = read_audit(root, name)
+    return any(
+        own["what"] == LABELLED and own["evidence"].get("answers") == digest for own in entries
+    )

@@ -1,0 +1,119 @@
+"""Files of questions for people: long CSV, in which a label is filled in, and Label Studio."""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from seqclass.inference.answer_files import FORMULA, NUMBER, check_target, written_whole
+from seqclass.labelling.label_queue import Queue
+from seqclass.labelling.questions import Question
+from seqclass.store.root import Root
+
+ENDINGS = {".csv": "CSV", ".json": "tasks of Label Studio"}
+SAID = ("why", "present_label", "answer", "probability", "nearest")
+"""Columns of the CSV beside those of the series; they are filled in its first row."""
+TIME, LABEL, SERIES = "step", "label", "series"
+"""Names in Label Studio's configuration."""
+
+
+def check_sheet(root: Root, out: str) -> str:
+    """Return the ending of a file of questions; ValueError if the file can't be written."""
+    ending = PurePath(out).suffix.lower()
+    if ending not in ENDINGS:
+        raise ValueError(
+            f"--out: expected a name ending in {' or '.join(ENDINGS)}, got {out!r}; rename it"
+        )
+    check_target(root, out)
+    return ending
+
+
+def write_sheet(queue: Queue, ending: str, out: str) -> list[str]:
+    """Write the questions whole or not at all; returns the paths of what was written."""
+    if ending == ".csv":
+        contents = {out: "".join(_csv(queue))}
+    else:
+        tasks = [json.dumps(_task(queue, own, row), ensure_ascii=False, allow_nan=False)
+                 for own, row in _rows(queue)]  # fmt: skip
+        written = "[\n" + ",\n".join(tasks) + "\n]\n"
+        contents = {str(PurePath(out).with_suffix(".xml")): configuration(queue), out: written}
+    for path, content in contents.items():
+        with written_whole(path) as file:
+            file.write(content.encode())
+    return list(contents)
+
+
+def _rows(queue: Queue) -> Iterator[tuple[Question, dict[str, Any]]]:
+    for number, own in enumerate(queue.questions):
+        [row] = queue.series.slice(number, 1).to_pylist()
+        yield own, row
+
+
+def _csv(queue: Queue) -> Iterator[str]:
+    """Yield lines of a row for each step, with an empty label."""
+    buffer = io.StringIO()
+    out = csv.writer(buffer, lineterminator="\n")
+    said = [f"{name}_" if name in queue.channels else name for name in SAID]
+    out.writerow(["series_id", "label", "step", *queue.channels, *said])
+    for own, row in _rows(queue):
+        told, name = [*map(inert, _told(own))], inert(own.series_id)
+        for step in range(row["n_steps"]):
+            values = [_number(row[channel][step]) for channel in queue.channels]
+            out.writerow([name, "", step, *values, *(told if step == 0 else [""] * len(told))])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _told(own: Question) -> list[str]:
+    known = own.known
+    answer = ["", "", ""]
+    if known is not None:
+        answer = [known.answer, f"{known.probability:.4f}", known.nearest or ""]
+    return [own.why, own.label or "", *answer]
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.9g}"
+
+
+def inert(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
+    runs = re.match(FORMULA, text) and not re.match(NUMBER, text)
+    return f"'{text}" if runs else text
+
+
+def _task(queue: Queue, own: Question, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a task of Label Studio; a missing value is null."""
+    series: dict[str, list[float | None]] = {TIME: list(range(row["n_steps"]))}
+    for channel in queue.channels:
+        series[channel] = [None if math.isnan(v) else v for v in row[channel]]
+    told = dict(zip(SAID, _told(own), strict=True))
+    task: dict[str, Any] = {"data": {"series_id": own.series_id, **told, SERIES: series}}
+    if own.known is not None:
+        choice = {"from_name": LABEL, "to_name": SERIES, "type": "choices",
+                  "value": {"choices": [own.known.answer]}}  # fmt: skip
+        task["predictions"] = [
+            {"model_version": queue.model.removeprefix("models/"), "score": own.known.probability,
+             "result": [choice]}
+        ]  # fmt: skip
+    return task
+
+
+def configuration(queue: Queue) -> str:
+    """Return Label Studio's labelling configuration for the tasks of a queue."""
+    channels = "".join(f"\n    <Channel column={quoteattr(name)}/>" for name in queue.channels)
+    choices = "".join(f"\n    <Choice value={quoteattr(name)}/>" for name in queue.classes)
+    return f"""<View>
+  <Header value="$why"/>
+  <TimeSeries name="{SERIES}" valueType="json" value="${SERIES}" timeColumn="{TIME}">{channels}
+  </TimeSeries>
+  <Choices name="{LABEL}" toName="{SERIES}" choice="single" showInline="true">{choices}
+  </Choices>
+</View>
+"""

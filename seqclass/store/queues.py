@@ -1,0 +1,109 @@
+"""Questions to people about labels, and their answers; both are written once.
+
+``queues/<model>/<time>-<number>/`` holds ``questions.parquet`` (a row is a series that was asked
+about, and why) and ``series.parquet`` (the series as they were shown). ``labels/<model>/<digest>/``
+holds ``answers.parquet`` (a row is a label, with who gave it and when); the digest is that of the
+answers.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqclass.store.audit import STAMP
+from seqclass.store.root import (
+    MANIFEST,
+    DamagedError,
+    Damages,
+    Record,
+    Root,
+    check_file,
+    describe_folder,
+    note,
+    readable,
+    write_manifest,
+)
+from seqclass.store.staging import commit, staging
+
+QUEUES, LABELS = "queues", "labels"
+QUESTIONS, SERIES, ANSWERS = "questions.parquet", "series.parquet", "answers.parquet"
+
+
+def write_queue(
+    root: Root,
+    name: str,
+    tables: tuple[pa.Table, pa.Table],
+    description: Mapping[str, Any],
+    now: datetime,
+) -> str:
+    """Seal questions and the series that they are about; returns the folder."""
+    entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
+    files = dict(zip((QUESTIONS, SERIES), tables, strict=True))
+    _seal(root, (QUEUES, name, entry), files, {"kind": "queue", "name": name, **description}, now)
+    return root.join(QUEUES, name, entry)
+
+
+def write_labels(
+    root: Root,
+    place: tuple[str, str],
+    answers: pa.Table,
+    description: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Seal the answers of people under a model's name and their digest; the first ones stay."""
+    name, digest = place
+    said = {"kind": "labels", "name": name, **description}
+    _seal(root, (LABELS, name, digest), {ANSWERS: answers}, said, now)
+
+
+def _seal(
+    root: Root,
+    parts: tuple[str, str, str],
+    files: Mapping[str, pa.Table],
+    description: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    with staging(root, parts[0]) as folder:
+        root.fs.makedirs(folder, exist_ok=True)
+        for file, table in files.items():
+            with root.fs.open(f"{folder}/{file}", "wb") as sink:
+                pq.write_table(table, sink, compression="zstd")
+        manifest = {**description, "created": now.isoformat()}
+        write_manifest(root, folder, {**manifest, "files": describe_folder(root, folder)})
+        commit(root, folder, *parts)
+
+
+def read_queued(
+    root: Root, name: str, file: str, bad: Damages | None = None
+) -> Iterator[tuple[Record, pa.Table]]:
+    """Yield manifest and a file of every queue of a model, oldest first."""
+    return _read(root, (QUEUES, name), file, bad)
+
+
+def read_labels(
+    root: Root, name: str, bad: Damages | None = None
+) -> Iterator[tuple[Record, pa.Table]]:
+    """Yield manifest and answers of every file of labels that was taken in for a model."""
+    return _read(root, (LABELS, name), ANSWERS, bad)
+
+
+def _read(
+    root: Root, home: tuple[str, str], file: str, bad: Damages | None
+) -> Iterator[tuple[Record, pa.Table]]:
+    """Yield manifests and tables; damaged ones are left out and added to ``bad``."""
+    for entry in root.names(*home):
+        folder = root.join(*home, entry)
+        manifest = readable(root, folder, bad) if root.exists(*home, entry, MANIFEST) else None
+        if manifest is None:
+            continue
+        try:
+            [found] = [own for own in manifest["files"] if own["path"] == file]
+            with root.fs.open(check_file(root, folder, found), "rb") as source:
+                yield manifest, pq.read_table(source)
+        except (ValueError, KeyError, OSError) as error:
+            problem = error if isinstance(error, DamagedError) else DamagedError(str(error))
+            note(bad, folder, problem)

@@ -1,0 +1,108 @@
+"""Labels that people gave: what becomes of the dataset, who is named, and what a kill leaves."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from seqclass.labelling import incoming
+from seqclass.labelling.incoming import LabelsSpec, take_in
+from seqclass.labelling.label_queue import keep_queue, queue_of
+from seqclass.store.audit import read_audit
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import committed_versions, open_dataset
+from seqclass.store.models import Model
+from seqclass.store.queues import read_labels
+from seqclass.store.root import Root
+from tests.support.labelled import ASIDE, store_doubts
+from tests.support.places import NOW
+
+GIVEN = f"series_id,label\ns003,down\ns010,down\nt0101,up\n{ASIDE},up\n"
+"""One is changed, one confirmed, one was unknown, one set aside."""
+
+
+@pytest.fixture
+def asked(root: Root, tmp_path: Path) -> Model:
+    model = store_doubts(root, tmp_path / "given")
+    keep_queue(model, queue_of(model, 50, False, []), NOW)
+    return model
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> LabelsSpec:
+    path = tmp_path / "answers.csv"
+    path.write_text(GIVEN)
+    return LabelsSpec(str(path), "ann")
+
+
+def labels_of(root: Root) -> dict[str, str]:
+    table = open_dataset(root, "toy").labels()
+    return dict(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def test_labels_make_a_new_version_and_leave_who_gave_them(asked: Model, spec: LabelsSpec) -> None:
+    before = open_dataset(asked.root, "toy")
+    outcome = take_in(asked, spec, NOW)
+    assert (outcome["changed"], outcome["confirmed"], outcome["added"]) == (1, 1, 2)
+    after = open_dataset(asked.root, "toy")
+    assert after.manifest["parents"] == [before.ref]
+    assert after.manifest["contract"]
+    found = labels_of(asked.root)
+    assert (found["s003"], found["s010"], found["t0101"], found[ASIDE]) == (
+        "down", "down", "up", "up",
+    )  # fmt: skip
+    assert len(found) == before.manifest["n_series"] + 2
+    [(manifest, table)] = read_labels(asked.root, "toy")
+    rows = {row["series_id"]: row for row in table.to_pylist()}
+    assert rows["s003"]["before"] == "up"
+    assert {row["by"] for row in rows.values()} == {"ann"}
+    assert manifest["dataset"] == after.ref
+    last = read_audit(asked.root, "toy")[-1]
+    assert (last["what"], last["to"]) == ("label", "v1")
+    assert last["evidence"]["people"] == ["ann"]
+    assert verify_tree(asked.root, None)["bad"] == []
+
+
+def test_what_was_answered_is_not_asked_again(asked: Model, spec: LabelsSpec) -> None:
+    take_in(asked, spec, NOW)
+    again = {own.series_id for own in queue_of(asked, 50, True, []).questions}
+    assert not again & {"s003", "s010", "t0101", ASIDE}
+
+
+def test_the_same_file_again_changes_nothing(asked: Model, spec: LabelsSpec) -> None:
+    first = take_in(asked, spec, NOW)
+    known = read_audit(asked.root, "toy")
+    assert take_in(asked, spec, NOW + timedelta(days=1)) == first
+    assert read_audit(asked.root, "toy") == known
+    assert len(committed_versions(asked.root, "toy")) == 2
+
+
+def test_a_kill_after_the_rows_is_ended_by_the_repetition(
+    asked: Model, spec: LabelsSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(incoming, "_record", die)
+        with pytest.raises(Killed):
+            take_in(asked, spec, NOW)
+    assert list(read_labels(asked.root, "toy")) == []
+    outcome = take_in(asked, spec, NOW)
+    assert (outcome["changed"], outcome["confirmed"], outcome["added"]) == (1, 1, 2)
+    assert len(committed_versions(asked.root, "toy")) == 2
+    assert [own["what"] for own in read_audit(asked.root, "toy")].count("label") == 1
+
+
+@pytest.mark.parametrize("line", ["nobody,up", "s003,sideways"])
+def test_a_file_with_a_wrong_line_is_refused_whole(
+    asked: Model, spec: LabelsSpec, line: str
+) -> None:
+    Path(spec.path).write_text(f"{GIVEN}{line}\n")
+    with pytest.raises(ValueError, match="ANSWERS: expected"):
+        take_in(asked, spec, NOW)
+    assert len(committed_versions(asked.root, "toy")) == 1
+    assert list(read_labels(asked.root, "toy")) == []

@@ -1,0 +1,101 @@
+"""The queue: what is asked, in which order, and that nothing is asked twice."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from seqclass.labelling.label_queue import Queue, keep_queue, queue_of
+from seqclass.labelling.series import apart
+from seqclass.labelling.suspects import held_answers
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.models import Model
+from seqclass.store.root import Damages, Root
+from seqclass.store.rows import from_dense
+from tests.support.labelled import ASIDE, DOUBTED, TURNED, store_doubts
+from tests.support.places import NOW
+
+
+@pytest.fixture
+def doubting(root: Root, tmp_path: Path) -> Model:
+    return store_doubts(root, tmp_path / "given")
+
+
+def asked(model: Model, limit: int = 50, again: bool = False) -> Queue:
+    bad = Damages()
+    found = queue_of(model, limit, again, bad)
+    assert bad == []
+    return found
+
+
+def test_all_that_is_in_doubt_is_asked_the_least_sure_first(doubting: Model) -> None:
+    queue = asked(doubting)
+    ids = [own.series_id for own in queue.questions]
+    assert set(ids[:2]) == TURNED
+    assert {DOUBTED, ASIDE} <= set(ids)
+    sureness = [own.sureness for own in queue.questions]
+    assert sureness == sorted(sureness)
+    assert queue.reasons == {
+        "label doubted": 2, "label doubted by a retraining": 1, "set aside": 1, "unknown": 5,
+    }  # fmt: skip
+    assert queue.series["series_id"].to_pylist() == ids
+    assert queue.left == 1
+
+
+def test_of_two_series_alike_one_is_asked(doubting: Model) -> None:
+    ids = {own.series_id for own in asked(doubting).questions}
+    assert len(ids & {"t0100", "twin"}) == 1
+
+
+def test_each_question_says_what_is_known(doubting: Model) -> None:
+    found = {own.series_id: own for own in asked(doubting).questions}
+    turned, unknown = found["s003"], found["t0101"]
+    assert turned.label == "up"
+    assert turned.known is not None
+    assert (turned.known.answer, turned.known.nearest) == ("down", "s050")
+    assert turned.known.probability == pytest.approx(0.98)
+    assert turned.sureness == pytest.approx(0.02)
+    assert unknown.label is None
+    assert unknown.known is not None
+    assert (unknown.why, unknown.known.nearest) == ("unknown: ambiguous", "s001")
+    assert found[DOUBTED].sureness == 0.5
+
+
+def test_nothing_is_asked_twice_but_on_request(doubting: Model) -> None:
+    first = asked(doubting, limit=3)
+    assert asked(doubting, limit=3).questions == first.questions  # looking asks nobody
+    keep_queue(doubting, first, NOW)
+    second = asked(doubting)
+    known = {own.series_id for own in first.questions}
+    assert not known & {own.series_id for own in second.questions}
+    keep_queue(doubting, second, NOW + timedelta(seconds=1))
+    third = asked(doubting)
+    assert {own.series_id for own in third.questions} <= {"t0100", "twin"}
+    assert len(asked(doubting, again=True).questions) == 9
+    assert verify_tree(doubting.root, None)["bad"] == []
+
+
+def test_a_file_that_changed_is_named_and_its_rows_are_left_out(
+    doubting: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "given" / "new.parquet").write_bytes(b"other")
+    bad = Damages()
+    found = queue_of(doubting, 50, False, bad)
+    assert {own.series_id for own in found.questions} == TURNED | {DOUBTED, ASIDE}
+    assert "new.parquet" in bad[0]["path"]
+
+
+def test_suspects_are_told_by_class(doubting: Model) -> None:
+    assert held_answers(doubting).taken_for == {"down": {"up": 1}, "up": {"down": 1}}
+
+
+def test_series_that_only_noise_tells_apart_are_alike_and_others_are_not() -> None:
+    rng = np.random.default_rng(0)
+    line = np.linspace(0, 5, 40, dtype=np.float32)
+    rising, falling = line, line[::-1]
+    drawn = [rising, rising + rng.normal(0, 0.01, 40), falling, rising + rng.normal(0, 1, 40)]
+    table = pa.table({"x": from_dense(np.stack(drawn).astype(np.float32)), "y": from_dense(
+        np.full((4, 40), np.nan, np.float32))})  # fmt: skip
+    assert apart(table, ["x", "y"]).tolist() == [0, 2, 3]

@@ -1,0 +1,142 @@
+"""Files of questions: what people and Label Studio get, and what comes back of it."""
+
+import csv
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from seqclass.labelling.answers import Answer, check_answers, read_answers
+from seqclass.labelling.label_queue import Queue, queue_of
+from seqclass.labelling.sheets import SAID, check_sheet, write_sheet
+from seqclass.store.formats import ColumnNames, Limits
+from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.root import Root
+from tests.support.labelled import store_doubts
+
+THEN = datetime(2026, 5, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def queue(root: Root, tmp_path: Path) -> Queue:
+    return queue_of(store_doubts(root, tmp_path / "given"), 50, False, [])
+
+
+def test_import_reads_the_csv_with_its_series(queue: Queue, tmp_path: Path) -> None:
+    path = str(tmp_path / "queue.csv")
+    assert write_sheet(queue, ".csv", path) == [path]
+    with IsolatedReader() as reader:
+        names = ColumnNames(ignore=SAID, unlabelled=True)
+        [table] = reader.read_files([path], names)
+    assert table["series_id"].to_pylist() == [own.series_id for own in queue.questions]
+    assert table["value"].to_pylist() == queue.series["value"].to_pylist()
+
+
+def test_a_label_in_one_of_its_rows_is_a_series_answer(queue: Queue, tmp_path: Path) -> None:
+    path = tmp_path / "queue.csv"
+    write_sheet(queue, ".csv", str(path))
+    with path.open(newline="") as file:
+        lines = list(csv.reader(file))
+    assert lines[1][0] == queue.questions[0].series_id
+    lines[1][1] = "down"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+    found = read_answers(str(path), "ann", THEN, Limits())
+    assert found == [Answer(queue.questions[0].series_id, "down", "ann", THEN.isoformat())]
+
+
+def test_label_studio_gets_tasks_answers_and_a_configuration(queue: Queue, tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    assert write_sheet(queue, ".json", str(path)) == [str(tmp_path / "tasks.xml"), str(path)]
+    tasks = json.loads(path.read_text())
+    assert [task["data"]["series_id"] for task in tasks] == [q.series_id for q in queue.questions]
+    first = tasks[0]
+    assert set(first["data"]["series"]) == {"step", "value"}
+    assert not any(math.isnan(v) for v in first["data"]["series"]["value"])
+    [said] = first["predictions"]
+    assert said["model_version"] == "toy@v1"
+    assert said["score"] == pytest.approx(queue.questions[0].known.probability)
+    view = ElementTree.parse(tmp_path / "tasks.xml").getroot()  # noqa: S314 - our own file
+    drawn, choices = view.find("TimeSeries"), view.find("Choices")
+    assert drawn is not None
+    assert choices is not None
+    [result] = said["result"]
+    assert (result["from_name"], result["to_name"]) == (choices.get("name"), drawn.get("name"))
+    assert result["value"]["choices"][0] in {own.get("value") for own in choices}
+    assert [own.get("column") for own in drawn] == ["value"]
+
+
+def annotation(label: str, **known: object) -> dict:
+    choice = {"from_name": "label", "to_name": "series", "type": "choices"}
+    return {"result": [{**choice, "value": {"choices": [label]}}], **known}
+
+
+def task(name: object, *annotations: dict) -> dict:
+    return {"id": 7, "data": {"series_id": name}, "annotations": list(annotations)}
+
+
+def test_an_export_says_who_labelled_and_when(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    made = {"completed_by": {"email": "ann@x.org"}, "updated_at": "2026-05-04T10:00:00.000Z"}
+    path.write_text(json.dumps([
+        task("a", annotation("up", **made)),
+        task("b", annotation("down", completed_by=3, created_at="2026-05-05T10:00:00+02:00")),
+        task("c", annotation("up", was_cancelled=True)),
+        task("d"),
+    ]))  # fmt: skip
+    assert read_answers(str(path), "me", THEN, Limits()) == [
+        Answer("a", "up", "ann@x.org", "2026-05-04T10:00:00+00:00"),
+        Answer("b", "down", "3", "2026-05-05T08:00:00+00:00"),
+    ]
+    path.write_text(json.dumps([{"series_id": "a", "label": "up", "annotator": 2}, {"id": 3}]))
+    assert read_answers(str(path), "me", THEN, Limits()) == [
+        Answer("a", "up", "2", THEN.isoformat())
+    ]
+
+
+HOSTILE: dict[str, tuple[str, str | bytes]] = {
+    "one label for every series": ("a.json", json.dumps([task("a", annotation("up")),
+                                                          task("a", annotation("down"))])),
+    "gives some of them two": ("a.csv", "series_id,label\na,up\na,down\n"),
+    "a series_id and a label as text": ("a.json", json.dumps([task(["a"], annotation("up"))])),
+    "no list of objects": ("a.json", '{"a": 1}'),
+    "that Label Studio exports": ("a.json", b"\x00\xff\x00"),
+    "recursion": ("a.json", "[" * 200_000),
+    "at least one label": ("a.csv", "series_id,label\na,\n"),
+    "has no label": ("a.csv", "id,x\na,1\n"),
+    "expected a Parquet": ("a.parquet", b"\x00" * 50),
+    "a file ending in": ("a.xlsx", b""),
+    "existing file": ("none.json", b""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", HOSTILE)
+def test_hostile_answers_are_one_line(says: str, tmp_path: Path) -> None:
+    name, content = HOSTILE[says]
+    path = tmp_path / name
+    if not name.startswith("none"):
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ValueError, match="expected") as refused:
+        read_answers(str(path), "me", THEN, Limits())
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_only_ids_that_were_asked_and_classes_that_there_are() -> None:
+    def given(name: str, label: str) -> list[Answer]:
+        return [Answer(name, label, "me", "")]
+
+    assert check_answers(given("'=a", "up"), {"=a"}, {"up"}) == given("=a", "up")
+    with pytest.raises(ValueError, match="ids of the dataset or of a queue, got 'b'"):
+        check_answers(given("b", "up"), {"a"}, {"up"})
+    with pytest.raises(ValueError, match="labels out of up, got 'unknown'"):
+        check_answers(given("a", "unknown"), {"a"}, {"up"})
+
+
+@pytest.mark.parametrize("out", ["q.txt", "q", "models/m/q.csv"])
+def test_a_place_for_questions_is_checked(out: str, root: Root) -> None:
+    with pytest.raises(ValueError, match="--out: expected"):
+        check_sheet(root, root.join(out) if "/" in out else out)
