@@ -1,5 +1,6 @@
 """Output of the commands on trainings and models."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from flows.training import Trained
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
+    from seqclass.labelling.truth import Truth
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.seed_spread import Stability
     from tasks.data.split_rows import SplitSummary
@@ -77,6 +79,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
 
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
+    from seqclass.labelling.truth import truth_of
     from seqclass.store.approvals import how_to_answer, open_question
     from seqclass.store.audit import read_audit
     from seqclass.store.models import COMPARISON
@@ -91,10 +94,11 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     audit = read_audit(store, model.name, bad)
     name_damaged(bad)
     question = None if bad else open_question(store, model.name)
+    truth = truth_of(store, model.name, None, Damages())
     waits = question and {"version": question.version, "until": question.until.isoformat()}
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
-                     "awaits_approval": waits,
+                     "awaits_approval": waits, "truth": truth and asdict(truth),
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip
         return
     print_lstm(model.ref, spread)
@@ -112,6 +116,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     print_leaks(found)
     if where := found.get("where"):
         typer.echo(where_line(where))
+    print_truth(model.version, truth)
     then = f"when it was trained: {model.read_json(COMPARISON)['reason']}"
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     if question and not decision:
@@ -119,6 +124,18 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
+
+
+def print_truth(version: str, truth: "Truth | None") -> None:
+    """Print the estimated accuracy of a version's answers beside the one that labels showed."""
+    for own in truth.versions if truth else ():
+        if own.version == version and own.like:
+            every = own.like.every
+            low, high = every.interval
+            typer.echo(
+                f"answers whose labels came later: {every.rows:,}, accuracy {every.realised:.4f} "
+                f"(95%: {low:.4f} to {high:.4f}), {every.estimated:.4f} was estimated"
+            )
 
 
 def print_lstm(ref: str, spread: "Stability") -> None:

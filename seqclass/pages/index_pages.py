@@ -14,7 +14,9 @@ from seqclass.pages.rendering import read_page_record, record_bytes, render, wri
 from seqclass.store.catalogue import showable
 from seqclass.store.leases import locked
 from seqclass.store.manifests import StudyManifest
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Damages, Root, readable
+from seqclass.store.scores import SCORES
 from seqclass.store.studies import SEARCHES, STUDIES, study_versions
 
 INDEX, PAGE = "index.json", "index.html"
@@ -46,7 +48,18 @@ def refresh(root: Root, refs: Iterable[str]) -> str:
         known = known or Catalogue()
         listed = {(kind, name) for kind in (*KINDS, COMPARISONS) for name in getattr(known, kind)}
         listed |= {(kind, name) for kind, _, name in (key.partition("/") for key in known.damaged)}
-        return _write(root, known, (listed ^ there) | {_key(ref) for ref in refs}, anew=False)
+        changed = (listed ^ there) | {_key(ref) for ref in refs}
+        return _write(root, known, changed | _answered(root, known, changed), anew=False)
+
+
+def _answered(root: Root, known: Catalogue, changed: set[Key]) -> set[Key]:
+    """Return models with stored answers to rows whose labels a changed dataset may hold."""
+    names = {name for kind, name in changed if kind == "datasets"}
+    models = {
+        name for name, own in known.models.items()
+        if own.champion and DatasetRef.parse(own.champion.dataset).name in names
+    }  # fmt: skip
+    return {("models", name) for name in models if root.names(SCORES, name)}
 
 
 def _names(root: Root) -> set[Key]:

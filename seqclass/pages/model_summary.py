@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet as pq
 
+from seqclass.labelling.suspects import held_answers
+from seqclass.labelling.truth import truth_of
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.records import Awaited, Damage, ModelSummary, Move, Retraining, Shift, Version
 from seqclass.pages.trust import (
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     from seqclass.monitoring.seed_spread import Stability
 
 SUMMARY = "index.json"
-MAX_SHIFTS, MAX_SUSPECTS = 8, 200
+MAX_SHIFTS, MAX_SUSPECTS, MAX_SUSPECTED = 8, 200, 20
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """Errors raised by a record of an unexpected form; the version is shown without it."""
 
@@ -79,6 +81,7 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         retrainings=tuple(_retrainings(root, known, bad)),
         policy=policy_shown(root, name, bad),
         awaits=_awaits(root, name),
+        truth=truth_of(root, name, known.truth, bad),
         damaged=tuple(Damage(**item) for item in bad),
     )
 
@@ -143,7 +146,7 @@ def _with_tests(version: Version, model: Model) -> Version:
     metrics = cast(Tests, model.read_json("metrics.json"))
     stability = cast("Stability", model.read_json("stability.json"))
     retrained = cast(Retrained, model.read_json(COMPARISON) if model.has(COMPARISON) else {})
-    best = best_baseline(metrics)
+    best, held = best_baseline(metrics), held_answers(model)
     low, high = metrics["metrics"]["intervals"]["macro_f1"]
     return replace(
         version,
@@ -156,6 +159,8 @@ def _with_tests(version: Version, model: Model) -> Version:
         trust=trust_of(metrics, stability, version.refused, retrained),
         weakest=weakest_class(metrics),
         lstm=committee["lstm"] if (committee := metrics.get("committee")) else None,
+        taken_for=held.taken_for,
+        suspected=tuple(held.ids[row] for row in held.suspected[:MAX_SUSPECTED].tolist()),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqclass.labelling.truth import Truth
 from seqclass.pages.trust import UNKNOWN, Trust, Weakest
 
 Ends = tuple[float, float]
@@ -14,6 +15,8 @@ class Version:
     """A model version in one line.
 
     interval: of macro F1, 95%. sd: of macro F1 over seeds. lstm: a sentence on what the LSTM adds.
+    taken_for: numbers of rows whose label is doubted, by it and the class they are taken for.
+    suspected: ids of some of these rows.
     """
 
     version: str
@@ -32,6 +35,8 @@ class Version:
     trust: Trust = UNKNOWN
     weakest: Weakest | None = None
     lstm: str | None = None
+    taken_for: dict[str, dict[str, int]] = field(default_factory=dict)
+    suspected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ class ModelSummary:
     """The summary of a model, stored as ``models/<name>/index.json``.
 
     policy: fields of its policy that differ from the defaults, as JSON; None without one. awaits:
-    the version that awaits approval, if there is one.
+    the version that awaits approval, if there is one. truth: what labels that came later showed of
+    its answers.
     """
 
     name: str
@@ -133,6 +139,7 @@ class ModelSummary:
     retrainings: tuple[Retraining, ...] = ()
     policy: dict[str, str] | None = None
     awaits: Awaited | None = None
+    truth: Truth | None = None
     damaged: tuple[Damage, ...] = ()
 
     def version(self, number: str | None) -> Version | None:

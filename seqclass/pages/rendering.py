@@ -41,7 +41,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"score": score, "share": share, "day": day, "minute": minute, "href": quote,
-                     "pretty": pretty, "words": words,
+                     "pretty": pretty, "span": span, "words": words,
                      "dataset": DatasetRef.parse, "model": ModelRef.parse}  # fmt: skip
     made.globals["draw"] = drawing
     return made
@@ -72,6 +72,14 @@ def day(moment: str | None) -> str:
 def minute(moment: str | None) -> str:
     """Return the date and minute of an ISO time."""
     return (moment or "")[:16].replace("T", " ")
+
+
+def span(seconds: float) -> str:
+    """Format seconds in the unit in which they are at least one, or in seconds."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def words(name: str) -> str:

@@ -13,11 +13,15 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 
+from seqclass.labelling.truth import truth_of
+from seqclass.pages.model_summary import SUMMARY
+from seqclass.pages.records import ModelSummary
+from seqclass.pages.rendering import read_page_record
 from seqclass.store.inbox import INBOX, QUARANTINE, arrivals, inbox_url, inboxes
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_since
 from seqclass.store.retrainings import RETRAININGS, read_attempt, retrainings_of
-from seqclass.store.root import DamagedError, Root, open_root, read_record, replace_file
+from seqclass.store.root import DamagedError, Damages, Root, open_root, read_record, replace_file
 
 METRICS = "metrics.prom"
 REASON = ".reason.txt"
@@ -34,7 +38,8 @@ def write_metrics(now: datetime, root_url: str) -> str:
 def metrics_text(root: Root, now: datetime) -> bytes:
     """Return all metrics in Prometheus's text format."""
     registry = CollectorRegistry()
-    registry.register(_Stored([*_of_models(root, now), *_of_retrainings(root), *_of_inboxes(root)]))
+    found = (_of_models(root, now), _of_truth(root), _of_retrainings(root), _of_inboxes(root))
+    registry.register(_Stored([own for part in found for own in part]))
     return generate_latest(registry)
 
 
@@ -65,6 +70,39 @@ def _of_models(root: Root, now: datetime) -> list[Metric]:
             age.add_metric([name], known_s)
         training.add_metric([name], seconds)
     return [age, training]
+
+
+def _of_truth(root: Root) -> list[Metric]:
+    """Return what labels showed of answers to series like the test series, by version and answer;
+    the answer is empty for all of them together."""
+    by = ["model", "version", "answer"]
+    rows = GaugeMetricFamily(
+        "seqclass_labelled_answers", "Answers whose labels came later.", labels=by
+    )
+    realised = GaugeMetricFamily(
+        "seqclass_realised_accuracy", "Their accuracy by these labels.", labels=by
+    )
+    estimated = GaugeMetricFamily(
+        "seqclass_estimated_accuracy", "Their accuracy as it was estimated.", labels=by
+    )
+    delay = GaugeMetricFamily(
+        "seqclass_label_delay_seconds", "From the answer to the label.",
+        labels=["model", "version", "quantile"],
+    )  # fmt: skip
+    for name in root.names("models"):
+        page = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
+        truth = truth_of(root, name, page.truth if page else None, Damages())
+        for version, own in ((v.version, v.like) for v in (truth.versions if truth else ())):
+            if own is None:
+                continue
+            for answer, one in {"": own.every, **own.by_answer}.items():
+                rows.add_metric([name, version, answer], one.rows)
+                realised.add_metric([name, version, answer], one.realised)
+                if one.estimated is not None:
+                    estimated.add_metric([name, version, answer], one.estimated)
+            delay.add_metric([name, version, "0.5"], own.delay_median_s)
+            delay.add_metric([name, version, "0.9"], own.delay_90_s)
+    return [rows, realised, estimated, delay]
 
 
 def _trained_s(root: Root, name: str) -> float:

@@ -1,0 +1,184 @@
+"""Labels of rows that a model had answered without them: what they say of its estimates."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqclass.monitoring.estimate import Confidence, drift_of
+from seqclass.monitoring.realised import Outcomes, Realised, Tally, realised_of
+from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
+from seqclass.store.manifests import known_dataset
+from seqclass.store.models import ANSWERS, Model, model_versions, read_model
+from seqclass.store.references import DatasetRef
+from seqclass.store.root import DamagedError, Damages, Root, note
+from seqclass.store.scores import ScoreSet, score_folders
+
+COLUMNS = ["series_id", "label", "prediction", "confidence", "familiarity"]
+
+
+@dataclass(frozen=True)
+class VersionTruth:
+    """What labels showed of a version's answers: those to series like its test series, and those
+    to others, for which nothing was estimated; None with too few labels."""
+
+    version: str
+    like: Realised | None = None
+    unlike: Realised | None = None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What labels showed of a model's answers; ``of``: a digest of what it was made of."""
+
+    of: str = ""
+    versions: tuple[VersionTruth, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The answers of a partition to rows that had no label, and when they were given."""
+
+    version: str
+    at: datetime
+    table: pa.Table
+
+
+@dataclass
+class _Came:
+    """Labels by id: the newest one, and when the first one came."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    since: dict[str, datetime] = field(default_factory=dict)
+
+
+def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth | None:
+    """Compare a model's answers with labels that came later; None if it has answered nothing.
+
+    The known truth is returned if there are neither new answers nor new versions of its dataset.
+    """
+    folders = score_folders(root, name)
+    if not folders:
+        return None
+    newest = _newest_version(root, name)
+    dataset = DatasetRef.parse(known_dataset(newest.manifest)).name if newest else ""
+    made_of = json.dumps([folders, sorted(root.names("datasets", dataset)) if dataset else []])
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    if known is not None and known.of == digest:
+        return known
+    scored = list(_scored(root, folders, bad))
+    came = _came(root, dataset, scored)
+    versions = dict.fromkeys(own.version for own in scored)
+    found = [_of_version(root, name, v, [o for o in scored if o.version == v], came)
+             for v in sorted(versions, key=lambda v: int(v[1:]))]  # fmt: skip
+    return Truth(digest, tuple(own for own in found if own.like or own.unlike))
+
+
+def _newest_version(root: Root, name: str) -> Model | None:
+    for version in reversed(model_versions(root, name)):
+        try:
+            return read_model(root, name, version)
+        except DamagedError:  # verify names it
+            continue
+    return None
+
+
+def _scored(root: Root, folders: Iterable[str], bad: Damages) -> Iterator[_Scored]:
+    for folder in folders:
+        _, name, version, source, digest = root.parts_of(folder)
+        scores = ScoreSet(root, name, version, source, digest)
+        try:
+            at = datetime.fromisoformat(scores.manifest()["created"])
+            with root.fs.open(scores.table(), "rb") as file:
+                table = pq.read_table(file, columns=COLUMNS)
+        except (KeyError, ValueError, OSError) as error:
+            note(bad, folder, DamagedError(str(error)))
+            continue
+        yield _Scored(version, at, table.filter(pc.is_null(table["label"])).drop(["label"]))
+
+
+def _came(root: Root, dataset: str, scored: list[_Scored]) -> _Came:
+    """Read from the dataset's versions when each scored row got its first label, and the newest."""
+    came = _Came()
+    if not dataset or not scored:
+        return came
+    ids = pa.chunked_array(
+        [c for own in scored for c in own.table["series_id"].chunks], pa.string()
+    )
+    for version in dataset_versions(root, dataset):
+        try:
+            own = open_dataset(root, str(DatasetRef(dataset, version)))
+            pairs = _labels(own, ids.unique())
+        except (ValueError, OSError):  # verify names it
+            continue
+        moment = datetime.fromisoformat(own.manifest["created"])
+        came.labels |= pairs
+        came.since = {**dict.fromkeys(pairs, moment), **came.since}
+    return came
+
+
+def _labels(dataset: Dataset, ids: pa.Array) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for table in dataset.tables(["series_id", "label"]):
+        known = pc.and_(pc.is_in(table["series_id"], ids), pc.is_valid(table["label"]))
+        own = table.filter(known)
+        found |= zip(own["series_id"].to_pylist(), own["label"].to_pylist(), strict=True)
+    return found
+
+
+def _of_version(
+    root: Root, name: str, version: str, scored: list[_Scored], came: _Came
+) -> VersionTruth:
+    """Add up the partitions that are like the version's test rows, and those that are not."""
+    tested = _tested(root, name, version)
+    like, unlike = Outcomes(), Outcomes()
+    for own in scored:
+        doubted = tested is None or drift_of(tested[1], _confidence(own.table)) is not None
+        found = _outcomes(own, came)
+        like, unlike = (like, unlike + found) if doubted else (like + found, unlike)
+    shift = tested[0] if tested else None
+    return VersionTruth(version, realised_of(like, shift), realised_of(unlike, None))
+
+
+def _tested(root: Root, name: str, version: str) -> tuple[float, Confidence] | None:
+    """Return by how much a version's accuracy on test rows exceeds its confidence, and the latter.
+
+    None without stored answers to test rows.
+    """
+    try:
+        model = read_model(root, name, version)
+        with root.fs.open(model.path(ANSWERS), "rb") as file:
+            table = pq.read_table(file, columns=COLUMNS)
+    except (ValueError, OSError):
+        return None
+    if not len(table):
+        return None
+    right = pc.equal(table["label"], table["prediction"]).to_numpy()
+    sure = _confidence(table)
+    return float(right.mean() - sure.confidence.mean()), sure
+
+
+def _confidence(table: pa.Table) -> Confidence:
+    confidence, familiarity = (table[n].to_numpy() for n in ("confidence", "familiarity"))
+    return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
+
+
+def _outcomes(own: _Scored, came: _Came) -> Outcomes:
+    """Tally a partition's answers whose first label came after them."""
+    known = own.table.filter(pc.is_in(own.table["series_id"], pa.array([*came.since], pa.string())))
+    tallies, delays = dict[str, Tally](), Counter[int]()
+    columns = (known[name].to_pylist() for name in ("series_id", "prediction", "confidence"))
+    for name, answer, confidence in zip(*columns, strict=True):
+        delay_s = (came.since[name] - own.at).total_seconds()
+        if delay_s >= 0:
+            one = Tally(1, int(came.labels[name] == answer), confidence)
+            tallies[answer] = tallies.get(answer, Tally()) + one
+            delays[round(delay_s)] += 1
+    return Outcomes(tallies, delays, len(own.table) - len(known))

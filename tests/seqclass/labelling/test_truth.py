@@ -1,0 +1,118 @@
+"""Labels that come after the answers: what they say, where it is shown, and what does not count."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from seqclass.labelling.truth import Truth, truth_of
+from seqclass.pages.index_pages import refresh
+from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
+from seqclass.store.models import Model
+from seqclass.store.root import Damages, Root
+from tasks.retraining.prometheus import metrics_text
+from tests.support.labelled import noisy, store_scores, store_version_that_doubts
+from tests.support.places import NOW
+from tests.support.stored import store_series
+
+WEEK = timedelta(days=7)
+N = 40
+
+
+@pytest.fixture
+def answered(root: Root, tmp_path: Path) -> Model:
+    """A version that has said ``up``, surely, of series whose labels are not known."""
+    model = store_version_that_doubts(root, store_series(root, n=60))
+    store_scores(model, tmp_path / "given" / "new.parquet", noisy(100, N), 0)
+    return model
+
+
+Come = Callable[[list[str | None], timedelta], Dataset]
+
+
+@pytest.fixture
+def come(root: Root) -> Come:
+    """Add the answered series to the dataset, with these labels, so long after the answer."""
+
+    def labelled(labels: list[str | None], after: timedelta) -> Dataset:
+        table = noisy(100, N).slice(0, len(labels))
+        table = table.set_column(1, "label", pa.array(labels, pa.string()))
+        parent = open_dataset(root, "toy")
+        every = [
+            own.filter(pa.array([name[0] == "s" for name in own["series_id"].to_pylist()]))
+            for own in parent.tables()
+        ]
+        return write_rows(root, "toy", [*every, table], Provenance({}, now=NOW + after))
+
+    return labelled
+
+
+def found(root: Root, known: Truth | None = None) -> Truth:
+    bad = Damages()
+    truth = truth_of(root, "toy", known, bad)
+    assert bad == []
+    assert truth is not None
+    return truth
+
+
+def test_late_labels_show_the_accuracy_and_their_delay(answered: Model, come: Come) -> None:
+    assert found(answered.root).versions == ()
+    come(["up"] * 15 + ["down"] * 5, WEEK)
+    come(["up"] * 24 + ["down"] * 6, 2 * WEEK)
+    [own] = found(answered.root).versions
+    like = own.like or own.unlike
+    assert like is not None
+    assert (like.every.rows, like.waiting, like.every.realised) == (30, 10, 0.8)
+    assert (like.delay_median_s, like.delay_90_s) == (7 * 86400, 14 * 86400)
+    assert like.by_answer["up"].rows == 30
+
+
+def test_labels_from_before_the_answer_do_not_count(answered: Model, come: Come) -> None:
+    come(["up"] * 30, -WEEK)
+    come(["up"] * 35, WEEK)
+    assert found(answered.root).versions == ()  # five labels are too few
+
+
+def test_nothing_is_read_again_until_something_changes(answered: Model, come: Come) -> None:
+    come(["up"] * 25, WEEK)
+    known = found(answered.root)
+    assert found(answered.root, known) is known
+    come(["up"] * 26, 2 * WEEK)
+    assert found(answered.root, known) != known
+
+
+def test_answers_to_series_unlike_the_test_series_are_told_apart(
+    answered: Model, come: Come
+) -> None:
+    """The confidence of these answers is not that of the test rows."""
+    come(["up"] * 25, WEEK)
+    [own] = found(answered.root).versions
+    assert (own.like is None) != (own.unlike is None)
+    told = own.like or own.unlike
+    assert told is not None
+    assert (told.every.estimated is None) == (own.like is None)
+
+
+def test_page_and_prometheus_show_it(answered: Model, come: Come) -> None:
+    root = answered.root
+    refresh(root, [answered.ref])
+    dataset = come(["up"] * 25 + ["down"] * 5, WEEK)
+    refresh(root, [dataset.ref])
+    stored = json.loads(Path(root.join("models", "toy", "index.json")).read_text())
+    [told] = stored["truth"]["versions"]
+    page = Path(root.join("models", "toy", "index.html")).read_text()
+    assert "Estimates against labels" in page
+    assert "7.0 days" in page
+    text = metrics_text(root, NOW).decode()
+    if told["like"]:
+        assert 'seqclass_labelled_answers{answer="",model="toy",version="v1"} 30.0' in text
+        assert 'quantile="0.9",version="v1"} 604800.0' in text
+
+
+def test_the_page_says_which_class_is_taken_for_which(answered: Model) -> None:
+    refresh(answered.root, [answered.ref])
+    page = Path(answered.root.join("models", "toy", "index.html")).read_text()
+    assert "Labels in doubt" not in page  # this version has no metrics.json: its tests are unknown
