@@ -72,6 +72,11 @@ bench-peers: install .venv-peers/installed
 	$(PEERS)/python -m pip install --quiet --disable-pip-version-check aeon==1.6.0 'torch>=2.6'
 	@touch $@
 
+.venv-cleanlab/installed:
+	$(PYTHON) -m venv .venv-cleanlab
+	.venv-cleanlab/bin/python -m pip install --quiet --disable-pip-version-check cleanlab==2.9.0
+	@touch $@
+
 lock: install
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --extra cpu --extra s3 --extra excel --extra dev pyproject.toml --output-file requirements.lock

@@ -214,6 +214,14 @@ def pages() -> list[Row]:
     return measure()
 
 
+def labels() -> list[Row]:
+    """A twentieth of the labels turned: share found in the first tenth of the queue, beside
+    cleanlab's rankings of the same answers."""
+    from benchmarks.labels import measure
+
+    return measure()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -225,6 +233,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "eight_seeds": eight_seeds,
     "scoring": scoring,
     "pages": pages,
+    "labels": labels,
     "peer": peer,
     "unknown": unknown,
     "imbalance": imbalance,
