@@ -179,7 +179,7 @@ def _score_partition(
         counted = run([(score_part, (root.url, part, scorer, target)) for part, target in pairs])
         [unknown] = run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
         description = {"rows": sum(counted), "path": partition.path, "unknown": unknown,
-                       "reading": names.to_record()}  # fmt: skip
+                       "reading": share.columns.to_record()}  # fmt: skip
         for extra in {*targets, path} - {partition.path}:
             root.fs.rm(extra)
         scores.write(workspace, description, datetime.now(UTC))

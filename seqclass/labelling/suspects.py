@@ -63,7 +63,8 @@ def held_answers(model: Model) -> HeldAnswers:
     classes, empty = list(model.manifest["classes"]), pa.schema(
         {"series_id": pa.string(), "label": pa.string(), "probabilities": pa.list_(pa.float32())}
     ).empty_table()  # fmt: skip
-    found = [_read(model, artifact) for artifact in (HELD, ANSWERS) if model.has(artifact)]
+    read = (_read(model, artifact) for artifact in (HELD, ANSWERS))
+    found = [own for own in read if own is not None]
     table = pa.concat_tables([empty, *found])
     codes = pc.fill_null(pc.index_in(table["label"], pa.array(classes, pa.string())), -1)
     table, y = table.filter(pc.greater_equal(codes, 0)), codes.to_numpy()
@@ -76,6 +77,11 @@ def held_answers(model: Model) -> HeldAnswers:
     )
 
 
-def _read(model: Model, artifact: str) -> pa.Table:
-    with model.root.fs.open(model.path(artifact), "rb") as file:
-        return pq.read_table(file, columns=COLUMNS)
+def _read(model: Model, artifact: str) -> pa.Table | None:
+    """Return answers of a version; None of one whose release kept them without probabilities."""
+    if not model.has(artifact):
+        return None
+    with model.root.fs.open(model.path(artifact), "rb") as file, pq.ParquetFile(file) as parquet:
+        if not set(COLUMNS) <= set(parquet.schema_arrow.names):
+            return None
+        return parquet.read(COLUMNS)

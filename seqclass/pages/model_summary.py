@@ -10,7 +10,16 @@ import pyarrow.parquet as pq
 from seqclass.labelling.suspects import held_answers
 from seqclass.labelling.truth import truth_of
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.pages.records import Awaited, Damage, ModelSummary, Move, Retraining, Shift, Version
+from seqclass.pages.records import (
+    Awaited,
+    Damage,
+    LabelDoubts,
+    ModelSummary,
+    Move,
+    Retraining,
+    Shift,
+    Version,
+)
 from seqclass.pages.trust import (
     UNKNOWN,
     Retrained,
@@ -23,7 +32,7 @@ from seqclass.store.approvals import open_question
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
 from seqclass.store.manifests import ListedModel
-from seqclass.store.models import COMPARISON, Model, model_versions
+from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.policy_file import POLICY
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
@@ -82,8 +91,23 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         policy=policy_shown(root, name, bad),
         awaits=_awaits(root, name),
         truth=truth_of(root, name, known.truth, bad),
+        label_doubts=_label_doubts(root, name, champion, known.label_doubts),
         damaged=tuple(Damage(**item) for item in bad),
     )
+
+
+def _label_doubts(
+    root: Root, name: str, champion: str | None, known: LabelDoubts | None
+) -> LabelDoubts | None:
+    """Return the labels that a champion doubts; None if its answers can't be read."""
+    if champion is None or (known is not None and known.version == champion):
+        return known if champion else None
+    try:
+        held = held_answers(read_model(root, name, champion))
+    except (OSError, *ODD):  # verify tells of it
+        return None
+    suspected = tuple(held.ids[row] for row in held.suspected[:MAX_SUSPECTED].tolist())
+    return LabelDoubts(champion, held.taken_for, suspected)
 
 
 def _champion(root: Root, name: str, bad: Damages) -> str | None:
@@ -146,7 +170,7 @@ def _with_tests(version: Version, model: Model) -> Version:
     metrics = cast(Tests, model.read_json("metrics.json"))
     stability = cast("Stability", model.read_json("stability.json"))
     retrained = cast(Retrained, model.read_json(COMPARISON) if model.has(COMPARISON) else {})
-    best, held = best_baseline(metrics), held_answers(model)
+    best = best_baseline(metrics)
     low, high = metrics["metrics"]["intervals"]["macro_f1"]
     return replace(
         version,
@@ -159,8 +183,6 @@ def _with_tests(version: Version, model: Model) -> Version:
         trust=trust_of(metrics, stability, version.refused, retrained),
         weakest=weakest_class(metrics),
         lstm=committee["lstm"] if (committee := metrics.get("committee")) else None,
-        taken_for=held.taken_for,
-        suspected=tuple(held.ids[row] for row in held.suspected[:MAX_SUSPECTED].tolist()),
     )
 
 

@@ -15,8 +15,6 @@ class Version:
     """A model version in one line.
 
     interval: of macro F1, 95%. sd: of macro F1 over seeds. lstm: a sentence on what the LSTM adds.
-    taken_for: numbers of rows whose label is doubted, by it and the class they are taken for.
-    suspected: ids of some of these rows.
     """
 
     version: str
@@ -35,8 +33,6 @@ class Version:
     trust: Trust = UNKNOWN
     weakest: Weakest | None = None
     lstm: str | None = None
-    taken_for: dict[str, dict[str, int]] = field(default_factory=dict)
-    suspected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,12 +119,25 @@ class Damage:
 
 
 @dataclass(frozen=True)
+class LabelDoubts:
+    """Labels that a version's held-back answers doubt.
+
+    taken_for: numbers of rows by their label and the class that they are taken for. suspected: ids
+    of some of them, the least likely label first.
+    """
+
+    version: str
+    taken_for: dict[str, dict[str, int]]
+    suspected: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModelSummary:
     """The summary of a model, stored as ``models/<name>/index.json``.
 
     policy: fields of its policy that differ from the defaults, as JSON; None without one. awaits:
     the version that awaits approval, if there is one. truth: what labels that came later showed of
-    its answers.
+    its answers. label_doubts: of the champion.
     """
 
     name: str
@@ -140,6 +149,7 @@ class ModelSummary:
     policy: dict[str, str] | None = None
     awaits: Awaited | None = None
     truth: Truth | None = None
+    label_doubts: LabelDoubts | None = None
     damaged: tuple[Damage, ...] = ()
 
     def version(self, number: str | None) -> Version | None:

@@ -115,4 +115,10 @@ def test_page_and_prometheus_show_it(answered: Model, come: Come) -> None:
 def test_the_page_says_which_class_is_taken_for_which(answered: Model) -> None:
     refresh(answered.root, [answered.ref])
     page = Path(answered.root.join("models", "toy", "index.html")).read_text()
-    assert "Labels in doubt" not in page  # this version has no metrics.json: its tests are unknown
+    stored = json.loads(Path(answered.root.join("models", "toy", "index.json")).read_text())
+    assert stored["label_doubts"] == {
+        "version": "v1", "taken_for": {"down": {"up": 1}, "up": {"down": 1}},
+        "suspected": ["s003", "s010"],
+    }  # fmt: skip
+    assert "Labels in doubt" in page
+    assert "<code>s003</code>" in page
