@@ -69,10 +69,10 @@ class Trainings:
     begin.
     """
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, what: str) -> None:
         self.progress, self.total = progress, total
         self.done, self.is_called_off = 0, False
-        self._all = progress.add_task("trainings", total=total, note="")
+        self._all = progress.add_task(what, total=total, note="")
 
     def call_off(self) -> None:
         self.is_called_off = True
@@ -168,10 +168,13 @@ _shown: ContextVar[Trainings | None] = ContextVar("trainings", default=None)
 
 
 @contextmanager
-def trainings(total: int) -> Iterator[Trainings]:
-    """Show the trainings of the block, in this thread or in those that it starts."""
+def trainings(total: int, what: str = "trainings") -> Iterator[Trainings]:
+    """Show the trainings of the block, in this thread or in those that it starts.
+
+    what: another name for what is counted.
+    """
     with bars() as progress:
-        before = _shown.set(shown := Trainings(progress, total))
+        before = _shown.set(shown := Trainings(progress, total, what))
         try:
             yield shown
         finally:

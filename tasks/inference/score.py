@@ -29,7 +29,7 @@ def predict(model_ref: str, data: str, spec: ScoringSpec, root_url: str) -> Answ
 def _spread(shares: list[Share]) -> None:
     """Score every share as a task run on the flow's task runner."""
     labels = [f"share {number} of {len(shares)}" for number in range(1, len(shares) + 1)]
-    with trainings(len(shares)) as shown:
+    with trainings(len(shares), "shares of the files") as shown:
         results_of(score_in_task.map(labels, shares), shown)
 
 
