@@ -38,6 +38,9 @@ class ServingOptions:
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Answer whoever asks from this machine.")
     ] = False
+    log_requests: Annotated[
+        bool, typer.Option("--log-requests", help="Keep series and answers in the root.")
+    ] = False
     limit: Annotated[
         list[str] | None,
         typer.Option("--limit", help="NAME=NUMBER where requests may bring more; repeatable."),
@@ -88,11 +91,14 @@ def serve(
     remark("serve", f"loading {', '.join(models)}")
     from seqclass.serving.access import Access
     from seqclass.serving.app import ServingSettings, create_app
+    from seqclass.serving.request_log import RequestLog
     from seqclass.serving.versions import ServedModels
 
     served = ServedModels(store, models)
     access = Access(token, LOCAL_NAMES if options.is_local else None)
-    app = create_app(served, ServingSettings(access, limits), lambda line: remark("serve", line))
+    log = RequestLog(store) if options.log_requests else None
+    settings = ServingSettings(access, limits, log=log)
+    app = create_app(served, settings, lambda line: remark("serve", line))
     _run(app, listener, lambda: _show_ready(served, listener, token_file, began, place.as_json))
 
 

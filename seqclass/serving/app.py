@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -20,10 +20,13 @@ from seqclass.serving.measures import Measures
 from seqclass.serving.outputs import answers_in_words, tensors_of
 from seqclass.serving.protocol import read_request, response
 from seqclass.serving.refusal import Refusal
+from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels, ServedVersion
 
 FOLLOW_S = 2.0
 """How often the champions are looked up."""
+LOG_S = 10.0
+"""How often answered requests are written, where they are kept."""
 JSON = "application/json"
 FAULT = Refusal(500, "a fault of this server; its output says more")
 Say = Callable[[str], None]
@@ -31,17 +34,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ServingSettings:
-    """Settings of a server: who may ask, how much, and how often champions are looked up."""
+    """Settings of a server: who may ask, how much, how often champions are looked up, and what
+    keeps requests, if they are kept."""
 
     access: Access
     limits: RequestLimits = field(default_factory=RequestLimits)
     follow_s: float = FOLLOW_S
+    log: RequestLog | None = None
 
 
 def create_app(models: ServedModels, settings: ServingSettings, say: Say = print) -> FastAPI:
     """Return an application that answers with these models by the Open Inference Protocol.
 
-    say: is told each change of a champion.
+    say: is told each change of a champion, and requests that could not be logged.
     """
     server = _Server(models, settings, say)
     app = FastAPI(
@@ -69,30 +74,38 @@ class _Server:
     def __init__(self, models: ServedModels, settings: ServingSettings, say: Say) -> None:
         self.measures = Measures()
         self._models, self._settings, self._say = models, settings, say
+        self._log = settings.log
         self._batches = Batches(settings.limits.waiting, self.measures.saw_batch)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work) for work in (self._batches.run(), self._follow())]
+        work = (
+            self._batches.run(),
+            self._again(self._settings.follow_s, self._models.refresh),
+            *([] if self._log is None else [self._again(LOG_S, self._log.flush)]),
+        )
+        tasks = [asyncio.create_task(one) for one in work]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             self._batches.close()
+            if self._log is not None:
+                self._tell(self._log.flush)
 
-    async def _follow(self) -> None:
-        """Look the champions up, again and again."""
+    async def _again(self, every_s: float, lines: Callable[[], Iterator[str]]) -> None:
+        """Do something in a thread again and again, and say the lines that it yields."""
         while True:
-            await asyncio.sleep(self._settings.follow_s)
-            try:
-                await asyncio.to_thread(self._refresh)
-            except Exception as error:
-                self._say(f"champions: {type(error).__name__}: {error}")
+            await asyncio.sleep(every_s)
+            await asyncio.to_thread(self._tell, lines)
 
-    def _refresh(self) -> None:
-        for line in self._models.refresh():
-            self._say(line)
+    def _tell(self, lines: Callable[[], Iterator[str]]) -> None:
+        try:
+            for line in lines():
+                self._say(line)
+        except Exception as error:
+            self._say(f"a fault of this server: {type(error).__name__}: {error}")
 
     async def about(self) -> Response:
         version = metadata.version("sequence-classification")
@@ -128,7 +141,8 @@ class _Server:
         asked = read_request(body, scorer.channels, served.outputs, self._settings.limits)
         found = await self._batches.answer(served, asked.series, asked.lengths)
         tensors = tensors_of(found, asked.outputs or served.outputs, scorer)
-        content = response(served.name, served.label, asked.id, tensors)
+        logged = None if self._log is None else self._log.add(served, asked, found)
+        content = response((served.name, served.label), asked.id, logged, tensors)
         return content, answers_in_words(scorer, found)
 
     async def _body(self, request: Request) -> bytes:

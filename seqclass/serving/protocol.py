@@ -204,13 +204,20 @@ def _kind(value: Any) -> str:
     return f"the {'text' if isinstance(value, str) else 'number'} {value!r:.60}"
 
 
-def response(name: str, version: str, id_: str | None, outputs: Mapping[str, Tensor]) -> bytes:
-    """Return an answer's body."""
+def response(
+    model: tuple[str, str], id_: str | None, logged: str | None, outputs: Mapping[str, Tensor]
+) -> bytes:
+    """Return an answer's body.
+
+    model: its name and version. logged: the name under which the request is kept, if it is.
+    """
     tensors = [
         {"name": key, "datatype": one.datatype, "shape": one.shape, "data": one.data}
         for key, one in outputs.items()
     ]
-    said = {"model_name": name, "model_version": version, "outputs": tensors}
+    said: dict[str, Any] = {"model_name": model[0], "model_version": model[1], "outputs": tensors}
     if id_ is not None:
         said["id"] = id_
+    if logged is not None:
+        said["parameters"] = {"logged_as": logged}
     return orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,11 +1,11 @@
 """Scores: a model version's answers to a partition, written once.
 
-``scores/<model>/<version>/<source>/<digest>/`` holds ``scores.parquet`` (a row is a series) and the
-manifest; the digest is that of the scored file's content, so that the same rows are scored only
-once per model version.
+``scores/<model>/<version>/<source>/<digest>/`` holds ``scores.parquet`` (a row is a series), the
+manifest, and ``series.parquet`` where ``seqclass serve`` answered. The digest is that of the scored
+file's content, so that the same rows are scored only once per model version.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -63,8 +63,17 @@ class ScoreSet:
             raise DamagedError(f"{self.folder}/{MANIFEST}: expected {TABLE}, it was forged")
         return check_file(self.root, self.folder, entries[0])
 
-    def write(self, workspace: str, description: Mapping[str, Any], now: datetime) -> bool:
-        """Seal a staged ``scores.parquet``; False if another run was first, whose scores stay."""
+    def write(
+        self,
+        workspace: str,
+        description: Mapping[str, Any],
+        now: datetime,
+        beside: Sequence[str] = (),
+    ) -> bool:
+        """Seal a staged ``scores.parquet``; False if another run was first, whose scores stay.
+
+        beside: further files that are sealed with it.
+        """
         manifest = {
             "kind": "scores",
             "model": str(ModelRef(self.model, self.version)),
@@ -72,7 +81,7 @@ class ScoreSet:
             "partition": self.digest,
             "created": now.isoformat(),
             **description,
-            "files": [describe_file(self.root, workspace, TABLE)],
+            "files": [describe_file(self.root, workspace, file) for file in (TABLE, *beside)],
             "software": software_versions(),
         }
         write_manifest(self.root, workspace, manifest)

@@ -11,6 +11,7 @@ import uvicorn
 from seqclass.serving.access import Access
 from seqclass.serving.app import ServingSettings, create_app
 from seqclass.serving.limits import RequestLimits
+from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
 from tests.support.waiting import until
 
@@ -20,13 +21,16 @@ LOCAL = ("127.0.0.1", "localhost")
 
 @contextlib.contextmanager
 def answering(
-    models: ServedModels, limits: RequestLimits | None = None, said: list[str] | None = None
+    models: ServedModels,
+    limits: RequestLimits | None = None,
+    said: list[str] | None = None,
+    log: RequestLog | None = None,
 ) -> Iterator[httpx.Client]:
     """Serve models on a free port; gives a client that brings the token.
 
     said: takes what the server says of champions, which it looks up every twentieth of a second.
     """
-    settings = ServingSettings(Access(TOKEN, LOCAL), limits or RequestLimits(), 0.05)
+    settings = ServingSettings(Access(TOKEN, LOCAL), limits or RequestLimits(), 0.05, log)
     app = create_app(models, settings, [].append if said is None else said.append)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     with socket.socket() as listener:

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from seqclass.inference.scoring import score_data
 from seqclass.loading import StoredClassifier, load_model
 from seqclass.serving.limits import RequestLimits
+from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
+from seqclass.store.catalogue import verify_tree
 from seqclass.store.root import Root, open_root
+from seqclass.store.scores import score_folders
 from tests.support.answering_server import answering, asked, outputs
 from tests.support.hostile_requests import HOSTILE
 from tests.support.stored import make_champion
@@ -339,3 +344,25 @@ def test_a_damaged_champion_leaves_the_one_before_answering(own_root: Root) -> N
         pointer.write_text('{"version": "v2"}')
         until(lambda: "v2-" in said[-1])
     assert len(said) == 3
+
+
+def test_logged_requests_are_scores_that_labels_find_later(own_root: Root) -> None:
+    """What is kept is what scoring the kept file would store, so nothing is answered again."""
+    series = drawn(7, seed=4)
+    with answering(ServedModels(own_root, ["toy"]), log=RequestLog(own_root)) as client:
+        replies = [client.post(INFER, json=asked([one])) for one in series]
+        assert score_folders(own_root, "toy") == []
+    names = [reply.json()["parameters"]["logged_as"] for reply in replies]
+    [folder] = score_folders(own_root, "toy")
+    found = score_data(own_root, "toy@v1", f"{folder}/series.parquet")
+    assert (found["rows"], found["scored"]) == (7, 0)
+    kept = pq.read_table(found["out"])
+    assert kept["series_id"].to_pylist() == [f"{name}-0" for name in names]
+    assert kept["answer"].to_pylist() == [outputs(reply)["answer"][0] for reply in replies]
+    values = pq.read_table(f"{folder}/series.parquet")["value"].to_pylist()
+    for one, own in zip(values, arrays(series), strict=True):
+        np.testing.assert_array_equal(np.array(one, np.float32), own[: len(one), 0])
+    assert verify_tree(own_root)["bad"] == []
+    again = score_data(own_root, "toy@v2", f"{folder}/series.parquet")  # the same network
+    assert again["scored"] == 7
+    assert pq.read_table(again["out"])["answer"].equals(kept["answer"])
