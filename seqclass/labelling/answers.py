@@ -161,7 +161,8 @@ def check_answers(
     if strange:
         raise ValueError(
             "ANSWERS: expected ids of the dataset or of a queue, got "
-            f"{printable(strange[0])!r} ({len(strange)} of {len(found)}); correct them"
+            f"{printable(strange[0])!r} ({len(strange)} of {len(found)}); correct them, "
+            "or import the series of the others"
         )
     others = sorted({own.label for own in found} - set(classes))
     if others:

@@ -6,7 +6,6 @@ from typing import NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.labelling.suspects import held_answers
@@ -19,6 +18,7 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.retrainings import retrainings_of, suspect_labels
 from seqclass.store.root import DamagedError, Damages, note
 from seqclass.store.scores import ScoreSet, score_folders
+from seqclass.store.tables import read_table
 
 DATASET, FILE, ASIDE = "dataset", "file", "quarantine"
 UNSTORABLE = ("duplicate_id", "infinite")
@@ -116,8 +116,7 @@ def _scores(model: Model, bad: Damages) -> Iterator[tuple[Origin, pa.Table]]:
         scores = ScoreSet(model.root, name, version, source, digest)
         try:
             manifest = scores.manifest()
-            with model.root.fs.open(scores.table(), "rb") as file:
-                table = pq.read_table(file, columns=columns)
+            table = read_table(model.root, scores.table(), columns)
         except (ValueError, OSError) as error:
             note(bad, folder, DamagedError(str(error)))
             continue
@@ -171,8 +170,7 @@ def _nearest_of_tests(model: Model) -> dict[str, str | None]:
     """Return the nearest training series of each test row."""
     if not model.has(ANSWERS):
         return {}
-    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
-        rows = pq.read_table(file, columns=["series_id", "nearest"]).to_pylist()
+    rows = read_table(model.root, model.path(ANSWERS), ["series_id", "nearest"]).to_pylist()
     return {row["series_id"]: next(iter(row["nearest"] or []), None) for row in rows}
 
 
@@ -195,8 +193,7 @@ def _set_aside(sources: Sources, bad: Damages) -> Iterator[Question]:
     for file in root.names("datasets", name, QUARANTINE):
         path = root.join("datasets", name, QUARANTINE, file)
         try:
-            with root.fs.open(path, "rb") as opened:
-                table = pq.read_table(opened, columns=["series_id", "label", REASON])
+            table = read_table(root, path, ["series_id", "label", REASON])
         except (ValueError, OSError) as error:
             note(bad, path, DamagedError(str(error)))
             continue

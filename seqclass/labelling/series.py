@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.inference.partitions import partitions_of
 from seqclass.inference.scoring import as_meant
@@ -17,6 +16,7 @@ from seqclass.store.formats import Limits, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.root import DamagedError, Damages, Root, note
 from seqclass.store.rows import KNOWN_COLUMNS, SERIES, dataset_schema
+from seqclass.store.tables import read_table
 
 POINTS = 32
 """Points of each channel at which series are compared."""
@@ -75,8 +75,7 @@ def _tables(root: Root, origin: Origin) -> Iterable[pa.Table]:
         return open_dataset(root, origin.place).tables()
     if origin.kind == FILE:
         return _tables_of_file(root, origin)
-    with root.fs.open(origin.place, "rb") as file:
-        return [pq.read_table(file)]
+    return [read_table(root, origin.place)]
 
 
 def _tables_of_file(root: Root, origin: Origin) -> Iterator[pa.Table]:

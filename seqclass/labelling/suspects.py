@@ -84,4 +84,4 @@ def _read(model: Model, artifact: str) -> pa.Table | None:
     with model.root.fs.open(model.path(artifact), "rb") as file, pq.ParquetFile(file) as parquet:
         if not set(COLUMNS) <= set(parquet.schema_arrow.names):
             return None
-        return parquet.read(COLUMNS)
+        return parquet.read(COLUMNS, use_threads=False)

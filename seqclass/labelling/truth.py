@@ -10,7 +10,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.monitoring.estimate import Confidence, drift_of
 from seqclass.monitoring.realised import Outcomes, Realised, Tally, realised_of
@@ -20,6 +19,7 @@ from seqclass.store.models import ANSWERS, Model, model_versions, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, note
 from seqclass.store.scores import ScoreSet, score_folders
+from seqclass.store.tables import read_table
 
 COLUMNS = ["series_id", "label", "prediction", "confidence", "familiarity"]
 
@@ -96,8 +96,7 @@ def _scored(root: Root, folders: Iterable[str], bad: Damages) -> Iterator[_Score
         scores = ScoreSet(root, name, version, source, digest)
         try:
             at = datetime.fromisoformat(scores.manifest()["created"])
-            with root.fs.open(scores.table(), "rb") as file:
-                table = pq.read_table(file, columns=COLUMNS)
+            table = read_table(root, scores.table(), COLUMNS)
         except (KeyError, ValueError, OSError) as error:
             note(bad, folder, DamagedError(str(error)))
             continue
@@ -153,9 +152,7 @@ def _tested(root: Root, name: str, version: str) -> tuple[float, Confidence] | N
     None without stored answers to test rows.
     """
     try:
-        model = read_model(root, name, version)
-        with root.fs.open(model.path(ANSWERS), "rb") as file:
-            table = pq.read_table(file, columns=COLUMNS)
+        table = read_table(root, read_model(root, name, version).path(ANSWERS), COLUMNS)
     except (ValueError, OSError):
         return None
     if not len(table):

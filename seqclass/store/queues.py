@@ -28,6 +28,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import commit, staging
+from seqclass.store.tables import read_table
 
 QUEUES, LABELS = "queues", "labels"
 QUESTIONS, SERIES, ANSWERS = "questions.parquet", "series.parquet", "answers.parquet"
@@ -102,8 +103,7 @@ def _read(
             continue
         try:
             [found] = [own for own in manifest["files"] if own["path"] == file]
-            with root.fs.open(check_file(root, folder, found), "rb") as source:
-                yield manifest, pq.read_table(source)
+            yield manifest, read_table(root, check_file(root, folder, found))
         except (ValueError, KeyError, OSError) as error:
             problem = error if isinstance(error, DamagedError) else DamagedError(str(error))
             note(bad, folder, problem)

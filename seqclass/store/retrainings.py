@@ -42,6 +42,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import commit
+from seqclass.store.tables import read_table
 
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
 DRIFT_TABLE = "drift.parquet"
@@ -120,8 +121,7 @@ def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
 
 def _read_suspect_labels(root: Root, record: RetrainingRecord, path: str) -> set[Pair]:
     """Read the doubted rows of a record; older ones without labels mean those of the dataset."""
-    with root.fs.open(path, "rb") as file:
-        table = pq.read_table(file)
+    table = read_table(root, path)
     if "label" not in table.column_names:
         labels = open_dataset(root, record["dataset"]).labels().select(["series_id", "label"])
         table = labels.filter(pc.is_in(labels["series_id"], table["series_id"]))

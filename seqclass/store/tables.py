@@ -1,0 +1,18 @@
+"""Reading of whole Parquet files of a root."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqclass.store.root import Root
+
+
+def read_table(root: Root, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the table in a Parquet file, or these of its columns.
+
+    It is read by this thread alone. Arrow's own threads may still hold the file when a short
+    command ends, and then abort it.
+    """
+    with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+        return parquet.read(columns, use_threads=False)
