@@ -21,7 +21,7 @@ from seqclass.inference.prediction import as_scores
 from seqclass.inference.scoring import as_meant
 from seqclass.serving.protocol import InferenceRequest
 from seqclass.serving.versions import ServedVersion
-from seqclass.store.formats import names_of
+from seqclass.store.formats import ColumnNames, names_of
 from seqclass.store.models import read_model
 from seqclass.store.root import Root, sha256_of
 from seqclass.store.rows import from_dense
@@ -86,15 +86,16 @@ class RequestLog:
             for file, table in ((SERIES_FILE, pa.concat_tables(parts)), (TABLE, scores)):
                 with root.fs.open(f"{workspace}/{file}", "wb") as sink:
                     pq.write_table(table, sink, compression="zstd")
-            place = self._place(served, f"{workspace}/{SERIES_FILE}")
+            names = names_of(read_model(root, served.name, served.version).manifest)
+            place = self._place(served, f"{workspace}/{SERIES_FILE}", names)
             unknown = pc.sum(pc.equal(scores["answer"], UNKNOWN)).as_py() or 0
             path = root.join(*place.parts, SERIES_FILE)
-            description = {"rows": len(scores), "path": path, "unknown": unknown}
+            description = {"rows": len(scores), "path": path, "unknown": unknown,
+                           "reading": names.to_record()}  # fmt: skip
             place.write(workspace, description, datetime.now(UTC), [SERIES_FILE])
 
-    def _place(self, served: ServedVersion, path: str) -> ScoreSet:
+    def _place(self, served: ServedVersion, path: str, names: ColumnNames) -> ScoreSet:
         """Return where the scores of a file lie, once it is scored."""
-        names = names_of(read_model(self._root, served.name, served.version).manifest)
         digest = sha256_of(self._root, path)[:DIGITS]
         partition = as_meant(Partition("files", digest, path, is_stored=False), names)
         source, name, version = partition.source, served.name, served.version
