@@ -17,6 +17,14 @@ STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", 
               "sample", "date", "datetime", "tick", "n", "i"}  # fmt: skip
 """Usual names of a step column; other columns are asked about if they rise evenly."""
 
+USUAL_NAMES = {
+    "series_id": {"id", "series", "seriesid", "sequence", "sequence_id", "sequenceid", "sample_id",
+                  "sampleid", "uid"},
+    "label": {"class", "class_id", "class_name", "classname", "target", "category", "activity"},
+    "step": STEP_NAMES,
+}  # fmt: skip
+"""Usual names of columns by role, which an error suggests and nothing takes for granted."""
+
 TELLING = 8
 """Number of rows from which on even steps in another order are no coincidence."""
 
@@ -57,11 +65,17 @@ def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]
 
 
 def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> str:
-    roles = [option(f"--{own.replace('_', '-')}-column", NAME) for own in missing.values()]
+    likely = _likely(missing.values(), columns)
+    roles = [
+        option(f"--{own.replace('_', '-')}-column", likely.get(own, NAME))
+        for own in missing.values()
+    ]
     cure = f"say which {'they are' if len(roles) > 1 else 'it is'}: {' '.join(roles)}"
     is_long = names.layout != "wide" and "step" not in missing.values()
     if is_long and step_of(columns, names) is None:
-        cure += f", with {option('--step-column', NAME)} where a column orders the rows"
+        step = _likely(["step"], columns).get("step")
+        which = "it" if step else "a column"
+        cure += f", with {option('--step-column', step or NAME)} where {which} orders the rows"
     if names.layout is None:
         cure += f", or say {option('--layout', 'wide')} where every row is a series"
     if names.layout is None and "series_id" in missing.values():
@@ -69,6 +83,15 @@ def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> s
     if any(content_of_texts([name]).kind in ("number", "time") for name in columns):
         cure += ", or write the names of the columns above where these are values"
     return cure
+
+
+def _likely(roles: Iterable[str], columns: list[str]) -> dict[str, str]:
+    """Return, by role, the only column with a usual name for it."""
+    fitting = {
+        role: [name for name in columns if name.lower() in USUAL_NAMES.get(role, ())]
+        for role in roles
+    }
+    return {role: names[0] for role, names in fitting.items() if len(names) == 1}
 
 
 def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
@@ -80,7 +103,9 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
     yield from _times_to_read(table, step, names, first_row)
     if missing := list(role_questions(columns, names)):
         yield from missing
-        yield from _beside_missing_roles(contents, names)
+        likely = _likely(("series_id", "label"), columns).values()
+        beside = {name: content for name, content in contents.items() if name not in likely}
+        yield from _beside_missing_roles(beside, names)
     else:
         codes = _codes_of(table, names)
         yield from _layouts(contents, codes, step, names)

@@ -43,12 +43,22 @@ def test_no_sign_of_the_sentence_sticks_to_a_value(value: str) -> None:
 def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
     text = "unit;kind;t;note;x\nu;a;01.02.2026 08:00:00;ok;1,5\nu;a;02.02.2026 08:00:00;ok;2,25\n"
     told = refused(tmp_path, text)
-    for words in ("--series-id-column NAME", "--label-column NAME", "--step-column NAME",
+    for words in ("--series-id-column NAME", "--label-column NAME", "--step-column t",
                   "--ignore NAME", "--layout wide", "--layout folders"):  # fmt: skip
         assert words in told
     rest = refused(tmp_path, text, series_id="unit", label="kind")
     assert "--step-column t --dates dd.mm.yyyy" in rest
     assert "--ignore note" in rest
+
+
+def test_a_missing_column_is_suggested_by_its_usual_name_alone(tmp_path: Path) -> None:
+    told = refused(tmp_path, "ID;class;t;value\na;up;0;1.5\na;up;1;2.5\n")
+    assert "--series-id-column ID --label-column class" in told
+    assert "--step-column t" in told
+    assert "--ignore" not in told
+    unsure = refused(tmp_path, "id;class;target;t;value\na;up;no;0;1.5\n")
+    assert "--series-id-column id --label-column NAME" in unsure
+    assert "--ignore NAME" in unsure
 
 
 def test_signs_and_names_are_asked_together(tmp_path: Path) -> None:
