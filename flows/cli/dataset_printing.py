@@ -77,6 +77,8 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         old = outcome["parent"]
         added = f"{outcome['added']:,} series" if outcome["added"] else "nothing new"
         typer.echo(f"added to {old}: {added}")
+    elif outcome["existed"]:
+        typer.echo("there already: this version, with the same series; nothing was written")
     _print_amiss(outcome["amiss"])
     show_dataset(store, outcome["dataset"], as_json)
 

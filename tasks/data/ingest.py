@@ -20,7 +20,13 @@ from seqclass.screening.incoming import (
     terms_of,
 )
 from seqclass.screening.screening import Screening, counts_of
-from seqclass.store.datasets import Dataset, Provenance, check_parent, write_rows
+from seqclass.store.datasets import (
+    Dataset,
+    Provenance,
+    check_parent,
+    committed_versions,
+    write_rows,
+)
 from seqclass.store.formats import ColumnNames
 from seqclass.store.formats.overview import Overview
 from seqclass.store.leases import locked
@@ -35,10 +41,11 @@ from tasks.compute.progress import counted
 class Imported(SetAside):
     """A dataset's version, the one that it continues, and the number of added series.
 
-    amiss: likely problems of a first version.
+    existed: whether the version was stored before. amiss: likely problems of a first version.
     """
 
     dataset: str
+    existed: bool
     parent: str | None
     added: int
     amiss: list[str]
@@ -61,6 +68,7 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         rows = screening.passing(counted(tables_of(paths, test_paths, spec), None))
         seen, profile = Overview(), Profile()
         rows = rows if parent else seen.watch(rows)
+        known = committed_versions(root, name)
         dataset = _store(root, goal, rows, screening, profile)
     describe_asset(root, dataset.ref, added=screening.kept)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
@@ -69,6 +77,7 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         get_run_logger().warning("look: %s", line)
     return {
         "dataset": dataset.ref,
+        "existed": dataset.manifest["version"] in known,
         "parent": parent.ref if parent else None,
         "added": screening.kept,
         "amiss": amiss,

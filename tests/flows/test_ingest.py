@@ -390,3 +390,19 @@ def test_what_an_import_was_told_counts_for_what_is_appended(
     assert stored.channels == ["x"]
     reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
     assert stored.manifest["reading"] == reading
+
+
+def test_an_import_says_whether_its_rows_were_stored_before(
+    mine: Dataset, root: Root, tmp_path: Path
+) -> None:
+    from flows.ingestion import import_dataset
+    from tasks.data.ingest import ImportSpec
+
+    same, other = (
+        ImportSpec((str(write(tmp_path, rows, name)),))
+        for name, rows in (("same.csv", frame()), ("other.csv", frame(seed=1)))
+    )
+    again = import_dataset("mine", same, root.url)
+    assert again["existed"]
+    assert again["dataset"] == mine.ref
+    assert not import_dataset("mine", other, root.url)["existed"]
