@@ -35,6 +35,12 @@ SCORE_NAMES = {
     "brier": "Brier score",
     "ece": "calibration error",
 }
+MEMBER_NOTES = {
+    "convolutions": "ridge regression on features of fixed convolutions (MiniRocket)",
+    "steps": "kernel ridge regression on the values of the steps",
+    "frozen-lstm": "LSTM on features of fixed convolutions",
+    "conv-lstm": "the LSTM: a trained convolution and LSTM, in both directions",
+}
 
 
 def has_report(root: Root, name: str, version: str) -> bool:
@@ -90,6 +96,7 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         drawings=drawings,
         loading=loading_lines(model),
         score_names=SCORE_NAMES,
+        member_notes=MEMBER_NOTES,
         **links,
         **_scores(metrics),
         **_curves(drawings),

@@ -113,7 +113,7 @@ class Followed:
         if told.member == LSTM and told.network == 1 and told.loss <= self._halved / 2:
             self._halved = told.loss
             self._say(
-                f"{self._label}: LSTM at update {told.update} of {told.of} at most, "
+                f"{self._label}: LSTM, network 1, at update {told.update} of {told.of} at most, "
                 f"training loss {told.loss:.4f}"
             )
 
@@ -158,9 +158,11 @@ def _note(told: Training) -> str:
 
 def summary(record: "SeedRecord") -> str:
     """Return a line about a training, from its record by ``tasks.compute.replicas``."""
+    n = sum(member["networks"] for member in record["members"])
+    networks = f"{n} network{'s' * (n != 1)}"
     return (
-        f"{record['label']}: {record['updates']} updates in {record['seconds']:.1f} s, "
-        f"validation log-loss {record['validation']['log_loss']:.4f}"
+        f"{record['label']}: {record['updates']} updates of {networks} in "
+        f"{record['seconds']:.1f} s, validation log-loss {record['validation']['log_loss']:.4f}"
     )
 
 

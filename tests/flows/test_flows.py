@@ -203,7 +203,7 @@ def test_prefect_s_log_follows_every_seed(trained: tuple[Root, dict], prefect: s
     said = lines()
     for seed in (0, 1):
         losses = [float(line.rpartition(" ")[2]) for line in said
-                  if line.startswith(f"seed {seed}: LSTM at update")]  # fmt: skip
+                  if line.startswith(f"seed {seed}: LSTM, network 1, at update")]  # fmt: skip
         assert losses, "the losses of the LSTM on its way"
 
 
