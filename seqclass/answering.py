@@ -1,7 +1,7 @@
 """The prediction methods of a trained classifier, whether it was fitted here or loaded."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from seqclass.inference.blocks import predict_block
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded, observed_lengths
 from seqclass.store.keras_files import keras_bytes, keras_model
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Network:
@@ -57,6 +60,7 @@ class Answering:
     n_channels_: int
     channels_: list[str] | None = None
     decision_: Decision
+    losses_: list[list[float]]
     _network: Network
 
     @property
@@ -182,6 +186,74 @@ class Answering:
         codes = np.searchsorted(self.classes_, labels)
         gradient = score_gradient(self._network.fast, n_batches(*x.shape[:2]))
         return find_attributions(gradient, x, codes)
+
+    def plot_explained(self, X: Series, y: np.ndarray | None = None) -> "Figure":  # noqa: N803
+        """Draw series with the steps that speak for an answer and against it.
+
+        Parameters
+        ----------
+        X : series
+            At most 24, as for ``predict_proba``, with the same errors.
+        y : array (n,), optional
+            The classes to explain; by default the predicted ones.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A panel per series and channel. Blue steps speak for the class in the title, orange ones
+            against it, as ``explain`` finds.
+
+        Raises
+        ------
+        ValueError
+            If there are more than 24 series, and as ``explain`` does.
+
+        Examples
+        --------
+        >>> figure = clf.plot_explained(X[[0, -1]])
+        >>> [axes.get_title(loc="left").split()[0] for axes in figure.axes]
+        ['falls', 'rises']
+        """
+        from seqclass.plots import explained_figure
+
+        x = self._padded(X)
+        probabilities = self.predict_proba(x)
+        labels = self.predict(x) if y is None else np.asarray(y)
+        contributions = self.explain(x, labels)
+        of_label = probabilities[np.arange(len(x)), np.searchsorted(self.classes_, labels)]
+        titles = [f"{label} ({p:.3f})" for label, p in zip(labels, of_label, strict=True)]
+        numbers = range(1, self.n_channels_ + 1)
+        channels = self.channels_ or [f"channel {k}" for k in numbers]
+        return explained_figure(x, contributions, titles, channels)
+
+    def plot_losses(self) -> "Figure":
+        """Draw the training loss of every update of the LSTM.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A line per network of the LSTM, one for each fold that it was trained on: log-loss
+            (nats) on the batch of each update.
+
+        Raises
+        ------
+        ValueError
+            If no LSTM was trained, or an older release did not keep its losses.
+
+        Examples
+        --------
+        >>> lstm = SequenceClassifier(members=("conv-lstm",), budget_s=1).fit(X, y)
+        >>> len(lstm.plot_losses().axes)
+        1
+        """
+        from seqclass.plots import losses_figure
+
+        if not self.losses_:
+            raise ValueError(
+                "plot_losses: expected the losses of an LSTM, got a classifier without any; train "
+                "it with the member 'conv-lstm'"
+            )
+        return losses_figure(self.losses_)
 
     def _padded(self, x: Series) -> np.ndarray:
         return as_padded(unframed(x, self.channels_).series, self.n_channels_)

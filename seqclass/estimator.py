@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from seqclass.answering import Answering, Network
+from seqclass.evaluation.contribution import LSTM
 from seqclass.frames import unframed
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
@@ -18,12 +19,13 @@ MIN_PER_CLASS = 2
 
 
 class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A scikit-learn classifier of series, with the committee that ``seqclass train`` trains.
+    """A scikit-learn classifier of series: the LSTM that ``seqclass train`` trains.
 
-    The committee averages fixed convolutions, a kernel between series and two LSTM networks. Rows
-    that are held back decide the weights, calibrate the probabilities and set the threshold below
-    which the answer is ``"unknown"``. Series may have any lengths, several channels and missing
-    values.
+    The LSTM is trained in any case. Up to three other members help it: fixed convolutions, a kernel
+    between series, and an LSTM on fixed convolutions. Rows that are held back decide whether the
+    LSTM alone answers or a weighted average, calibrate the probabilities and set the threshold
+    below which the answer is ``"unknown"``. Series may have any lengths, several channels and
+    missing values.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         (``ece``) on the rows held back.
     members_ : list of dict
         A report of each member: its weight, accuracy, log-loss (nats) and seconds.
+    losses_ : list of list of float
+        Training loss (nats) of every update of each network of the LSTM.
 
     Examples
     --------
@@ -134,6 +138,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         self._network, self.decision_ = Network(replica.classifier), replica.decision
         self.validation_ = replica.validation
         self.members_ = [member._asdict() for member in replica.members]
+        self.losses_ = _lstm_losses(replica)
         return self
 
     def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
@@ -194,6 +199,13 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     def _padded(self, x: Series) -> np.ndarray:
         check_is_fitted(self)
         return super()._padded(x)
+
+
+def _lstm_losses(replica: Any) -> list[list[float]]:
+    """Return the losses of the LSTM's networks, which follow one another by member."""
+    owners = [own.name for own in replica.members for _ in range(own.networks)]
+    fits = zip(owners, replica.fits, strict=True)
+    return [fit.losses.tolist() for owner, fit in fits if owner == LSTM]
 
 
 def _checked(what: str, values: Any, n: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Conversion of a fitted classifier to the content of its file, and back."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,6 +43,7 @@ class FittedRecord:
     decision: Decision
     validation: dict[str, float]
     members: list[dict[str, Any]]
+    losses: list[list[float]] = field(default_factory=list)
 
 
 def to_file(fitted: Any) -> ClassifierFile:
@@ -62,6 +63,7 @@ def to_file(fitted: Any) -> ClassifierFile:
     record = FittedRecord(
         Parameters(**fitted.get_params()), values, kind, fitted.n_features_in_, fitted.n_channels_,
         fitted.channels_, fitted.decision_, fitted.validation_, fitted.members_,
+        fitted.losses_,
     )  # fmt: skip
     return ClassifierFile(asdict(record), fitted.keras_model_)
 
@@ -87,6 +89,7 @@ def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]
     fitted.channels_ = record.channels
     fitted._network, fitted.decision_ = Network(content.network), _as_decided(record.decision)
     fitted.validation_, fitted.members_ = record.validation, record.members
+    fitted.losses_ = record.losses
     return fitted
 
 

@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from seqclass.answering import Answering, Network
+from seqclass.evaluation.contribution import LSTM
 from seqclass.inference.prediction import scorer_of
 from seqclass.runtime import start_tensorflow
 from seqclass.store.datasets import dataset_versions, open_dataset
-from seqclass.store.models import Model, load_keras, model_versions
+from seqclass.store.models import HISTORY, Model, load_keras, model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 class StoredClassifier(Answering):
     """A registered model version that predicts, as ``load_model`` and ``Store.model`` return it.
 
-    It has the methods ``predict``, ``predict_proba``, ``predict_or_unknown`` and ``explain`` of
-    ``SequenceClassifier``.
+    It has the methods ``predict``, ``predict_proba``, ``predict_or_unknown``, ``explain``,
+    ``plot_explained`` and ``plot_losses`` of ``SequenceClassifier``.
 
     Attributes
     ----------
@@ -35,6 +39,8 @@ class StoredClassifier(Answering):
         Names of the channels that it takes, in order.
     n_channels_ : int
         Number of these channels.
+    losses_ : list of list of float
+        Training loss (nats) of every update of each network of the LSTM, of the registered seed.
 
     Examples
     --------
@@ -54,10 +60,26 @@ class StoredClassifier(Answering):
         self.classes_ = np.array(scorer.classes)
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
+        self.losses_ = _losses_of(model)
         self._network = Network(load_keras(model.root, scorer.path))
 
     def __repr__(self) -> str:
         return f"StoredClassifier({self.ref!r})"
+
+
+def _losses_of(model: Model) -> list[list[float]]:
+    """Return the losses of each network of the LSTM of the registered seed, or of all seeds."""
+    if not model.has(HISTORY):
+        return []
+    table = pq.read_table(pa.BufferReader(model.read(HISTORY)))
+    found = table.filter(pc.field("member") == LSTM)
+    seed = model.manifest.get("registered_seed")
+    if seed is not None:
+        found = found.filter(pc.field("seed") == seed)
+    by_network = dict[tuple[int, int], list[float]]()
+    for row in found.to_pylist():
+        by_network.setdefault((row["seed"], row["network"]), []).append(row["training_loss"])
+    return list(by_network.values())
 
 
 def load_model(

@@ -33,8 +33,9 @@ KINDS = {"created": str, "dataset": str, "dataset_source": dict, "classes": list
 """Types of a manifest's optional fields."""
 REPORT = "report.html"
 """The page of a version: rewritten when its standing changes, so no manifest names it."""
-ANSWERS, COMPARISON = "predictions.parquet", "comparison.json"
-"""A version's answers to its test rows, and its comparison with the champion of that time."""
+ANSWERS, COMPARISON, HISTORY = "predictions.parquet", "comparison.json", "history.parquet"
+"""A version's answers to its test rows, its comparison with the champion of that time, and the loss
+of every update of its training."""
 HELD = "held.parquet"
 """Answers to training rows, each by members that were not fitted to it; the first releases lack
 them."""

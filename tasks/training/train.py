@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 
 from seqclass.store.datasets import open_dataset
+from seqclass.store.models import HISTORY
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from seqclass.store.seeds import keep_seed, restore_seed
@@ -28,8 +29,6 @@ from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 from tasks.data.split_rows import spec_of, split_of
-
-HISTORY = "history.parquet"
 
 
 def train_seeds(
