@@ -207,6 +207,13 @@ def scoring() -> list[Row]:
         return measure(MILLION, folder)
 
 
+def bucket() -> list[Row]:
+    """Lists of 5,000 model versions in a bucket."""
+    from benchmarks.bucket import measure
+
+    return measure()
+
+
 def pages() -> list[Row]:
     """The pages of 200 datasets and 1,000 versions, and the report of 10,000 test rows."""
     from benchmarks.pages import measure
@@ -234,6 +241,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "scoring": scoring,
     "pages": pages,
     "labels": labels,
+    "bucket": bucket,
     "peer": peer,
     "unknown": unknown,
     "imbalance": imbalance,

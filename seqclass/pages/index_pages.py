@@ -11,7 +11,7 @@ from seqclass.pages.dataset_pages import write_dataset_pages
 from seqclass.pages.model_pages import entry_of, write_model_pages
 from seqclass.pages.records import Catalogue, ComparisonEntry, Damage, StudyEntry
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
-from seqclass.store.catalogue import showable
+from seqclass.store.catalogue import keep_list, showable
 from seqclass.store.leases import locked
 from seqclass.store.manifests import StudyManifest
 from seqclass.store.references import DatasetRef
@@ -82,6 +82,7 @@ def _write(root: Root, known: Catalogue, changed: set[Key], anew: bool) -> str:
     known, models = _with_comparisons(root, known, {name for _, name in compared})
     for key in sorted((changed - compared) | models):
         known = _updated(root, known, key, anew)
+    keep_list(root)
     page = render("index", "", all=known, digests=_files(root, DIGESTS, ".html"))
     write_pages(root, [(root.join(INDEX), record_bytes(known)), (root.join(PAGE), page)])
     return root.join(PAGE)

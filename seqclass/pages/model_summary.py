@@ -31,7 +31,7 @@ from seqclass.pages.trust import (
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.catalogue import showable
-from seqclass.store.manifests import ListedModel
+from seqclass.store.manifests import ListedModel, ModelManifest
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.policy_file import POLICY
 from seqclass.store.registry import champion_of
@@ -147,7 +147,7 @@ def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | 
     listed = cast(ListedModel, {**manifest, "version": number, "champion": False})
     if not showable(root, "models", [listed], bad):
         return None
-    model, scores = Model(root, name, number, listed), listed["metrics"]
+    model, scores = Model(root, name, number, cast(ModelManifest, manifest)), listed["metrics"]
     plain = Version(
         version=number,
         made=manifest["created"],

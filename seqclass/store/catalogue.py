@@ -1,10 +1,12 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
+import json
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypedDict, TypeVar, cast
 
 from seqclass.store.datasets import committed_versions, odd_fields
-from seqclass.store.inventory import area_of, inventory_problems
+from seqclass.store.inventory import INVENTORY, area_of, inventory_problems
 from seqclass.store.layout import sealed_folders, strangers
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import model_versions
@@ -19,7 +21,9 @@ from seqclass.store.root import (
     Damages,
     Root,
     note,
+    read_record,
     readable,
+    replace_file,
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.signatures import unsigned_versions
@@ -35,6 +39,8 @@ SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
     SEARCHES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT, "chosen": TEXT},
 }  # fmt: skip
 """Fields of a manifest that a list shows, with their types."""
+LIST, LIST_KEYS = "models.json", tuple(ListedModel.__annotations__)
+"""The file of an object store that lists all model versions, and the fields of each."""
 SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
 
 
@@ -52,18 +58,77 @@ def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifes
 
 
 def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
-    """List manifests of all sound model versions, with ``version`` and ``champion``.
+    """List all sound model versions with the fields in ``LIST_KEYS``; damaged ones go to ``bad``.
 
-    Damaged ones are added to ``bad``.
+    In an object store, models that ``keep_list`` has listed and that have not changed since are
+    taken from its list.
     """
-    found = []
+    known = {} if root.is_local else _kept(root, _inventory_tags(root))
+    found = list[ListedModel]()
     for name in root.names("models"):
-        champion = _champion_if_readable(root, name, bad)
-        for version in model_versions(root, name):
-            manifest = readable(root, root.join("models", name, version), bad)
-            if manifest is not None:
-                own = {"name": name, "version": version, "champion": version == champion}
-                found.append(cast(ListedModel, {**manifest, **own}))
+        found += known[name] if name in known else _list_versions(root, name, bad)
+    return found
+
+
+def keep_list(root: Root) -> None:
+    """Store a list of all model versions in an object store, so that few requests read it.
+
+    A folder of this machine needs none.
+    """
+    if root.is_local:
+        return
+    tags, bad = _inventory_tags(root), Damages()
+    models = groupby(list_models(root, bad), key=lambda model: model["name"])
+    damaged = {root.parts_of(own["path"])[1] for own in bad}
+    kept = {
+        name: {"tag": tags[name], "versions": list(versions)}
+        for name, versions in models
+        if name in tags and name not in damaged
+    }
+    replace_file(root, root.join(LIST), json.dumps(kept).encode(), durable=False)
+
+
+def _inventory_tags(root: Root) -> dict[str, str]:
+    """Return the tag of each model's inventory, which changes with its versions and champion."""
+    try:
+        files = root.fs.ls(root.join(INVENTORY, "models"), detail=True)
+    except FileNotFoundError:
+        return {}
+    return {
+        own["name"].rpartition("/")[2].removesuffix(".json"): own["ETag"]
+        for own in files
+        if own["type"] == "file"
+    }
+
+
+def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
+    """Return the listed versions of each model that has not changed since."""
+    try:
+        record = read_record(root, root.join(LIST))
+    except DamagedError:
+        return {}
+    return {
+        name: own["versions"]
+        for name, own in record.items()
+        if _is_kept(name, own) and own["tag"] == tags.get(name)
+    }
+
+
+def _is_kept(name: str, own: Any) -> bool:
+    versions = own.get("versions") if isinstance(own, dict) else None
+    return isinstance(versions, list) and all(
+        isinstance(version, dict) and version.keys() == {*LIST_KEYS} and version["name"] == name
+        for version in versions
+    )
+
+
+def _list_versions(root: Root, name: str, bad: Damages | None) -> list[ListedModel]:
+    champion, found = _champion_if_readable(root, name, bad), []
+    for version in model_versions(root, name):
+        manifest = readable(root, root.join("models", name, version), bad)
+        if manifest is not None:
+            own = {**manifest, "name": name, "version": version, "champion": version == champion}
+            found.append(cast(ListedModel, {key: own.get(key) for key in LIST_KEYS}))
     return found
 
 

@@ -212,8 +212,7 @@ def _created(root: Root, name: str, version: str) -> str:
 
 def committed_versions(root: Root, name: str) -> list[str]:
     """Return the versions of a name by their digests, unsorted; no manifest is read."""
-    found = root.names("datasets", name) if is_name(name) else []
-    return [v for v in found if root.exists("datasets", name, v, MANIFEST)]
+    return root.sealed_names("datasets", name) if is_name(name) else []
 
 
 def check_parent(root: Root, name: str, append: bool) -> None:

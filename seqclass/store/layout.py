@@ -71,6 +71,7 @@ LAYOUT = (
     Place("inventory/NAME/NAME/RECORD", CHECKED, "whatever seals or keeps"),
     Place("unfinished/**", WORK, "train, retrain"),
     Place("INDEX", AGAIN, "pages"),
+    Place(r"models\.json", AGAIN, "pages"),
     Place(r"metrics\.prom", AGAIN, "upkeep"),
     Place("inbox/**", OTHERS, "the user, ingest"),
 )

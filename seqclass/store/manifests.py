@@ -131,11 +131,16 @@ class ModelManifest(Manifest, ModelDescription):
     machine: "Machine"
 
 
-class ListedModel(ModelManifest):
+class ListedModel(TypedDict):
     """A model's version as lists show it."""
 
+    name: str
     version: str
     champion: bool
+    refused: str | None
+    metrics: dict[str, float]
+    dataset: str
+    created: str
 
 
 class StudyDescription(TypedDict, total=False):

@@ -57,11 +57,7 @@ def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[R
 
     Damaged ones are left out, and added to ``bad``.
     """
-    folders = [
-        root.join(RETRAININGS, model, entry)
-        for entry in root.names(RETRAININGS, model)
-        if root.exists(RETRAININGS, model, entry, MANIFEST)
-    ]
+    folders = [root.join(RETRAININGS, model, own) for own in root.sealed_names(RETRAININGS, model)]
     found = [read_retraining(root, folder, bad) for folder in folders]
     return [record for record in found if record is not None]
 
@@ -80,11 +76,10 @@ def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> Retr
 
 def last_settled(root: Root, model: str) -> RetrainingRecord | None:
     """Return the newest settled retraining; only as many as needed are read."""
-    for entry in reversed(root.names(RETRAININGS, model)):
-        if root.exists(RETRAININGS, model, entry, MANIFEST):
-            record = read_retraining(root, root.join(RETRAININGS, model, entry))
-            if record and is_settled(record):
-                return record
+    for entry in reversed(root.sealed_names(RETRAININGS, model)):
+        record = read_retraining(root, root.join(RETRAININGS, model, entry))
+        if record and is_settled(record):
+            return record
     return None
 
 

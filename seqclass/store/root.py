@@ -56,6 +56,16 @@ class Root:
         found = (path.rpartition("/")[2] for path in entries(self, self.join(*parts)))
         return sorted(name for name in found if not name.startswith("."))
 
+    def sealed_names(self, *parts: str) -> list[str]:
+        """Return the folders in a folder that have a manifest, sorted.
+
+        An object store is asked for all files at once, since each question takes its time.
+        """
+        if self.is_local:
+            return [name for name in self.names(*parts) if self.exists(*parts, name, MANIFEST)]
+        below = [self.parts_of(path)[len(parts) :] for path in self.fs.find(self.join(*parts))]
+        return sorted(own[0] for own in below if own[1:] == [MANIFEST] and own[0][0] != ".")
+
 
 def open_root(url: str | os.PathLike[str] | None = None) -> Root:
     """Open a root by path or URL; the default is ``SEQCLASS_STORAGE``, else

@@ -16,7 +16,6 @@ from seqclass.store.inventory import discard
 from seqclass.store.manifests import StudyDescription, StudyManifest
 from seqclass.store.references import SearchRef, StudyRef
 from seqclass.store.root import (
-    MANIFEST,
     DamagedError,
     Record,
     Root,
@@ -88,8 +87,7 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | N
 
 def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
     """Return the digests of sealed studies on a dataset; other names are left out."""
-    found = root.names(kind, name) if is_name(name) else []
-    return [v for v in found if root.exists(kind, name, v, MANIFEST)]
+    return root.sealed_names(kind, name) if is_name(name) else []
 
 
 def open_study(root: Root, ref: str) -> Study:

@@ -5,9 +5,10 @@ from typing import Any
 
 from prefect import task
 
-from seqclass.store.catalogue import list_models
 from seqclass.store.manifests import known_dataset
+from seqclass.store.models import read_model
 from seqclass.store.references import DatasetRef
+from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
 
 ARRIVED, REFUSED = "seqclass.data.arrived", "seqclass.data.refused"
@@ -23,9 +24,16 @@ def notify(dataset: str, added: int, root_url: str) -> None:
 
 def models_of(root: Root, dataset: str) -> list[str]:
     """Return names of the models whose champion was trained on a version of a dataset's name."""
-    name = _name(dataset)
-    return sorted({m["name"] for m in list_models(root)
-                   if m["champion"] and _name(known_dataset(m)) == name})  # fmt: skip
+    return [name for name in root.names("models") if _learnt_from(root, name) == _name(dataset)]
+
+
+def _learnt_from(root: Root, name: str) -> str | None:
+    """Return the name of the dataset that a champion was trained on; None if that can't be read."""
+    try:
+        version = champion_of(root, name)
+        return version and _name(known_dataset(read_model(root, name, version).manifest))
+    except (ValueError, KeyError):
+        return None
 
 
 def _name(dataset: str) -> str:

@@ -1,0 +1,103 @@
+"""Requests and seconds of lists of 5,000 model versions in a bucket, on moto's server."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from seqclass.store.catalogue import keep_list
+from seqclass.store.manifests import ModelDescription
+from seqclass.store.models import commit_model
+from seqclass.store.registry import MoveReason, move_champion
+from seqclass.store.root import Root, open_root
+from seqclass.store.staging import staging
+
+MODELS, VERSIONS = 500, 10
+COMMANDS = ("models", "models --json", "history model-7", "metrics")
+KNOWN = {
+    "dataset": "datasets/signals@0123456789abcdef",
+    "refused": None,
+    "metrics": {"macro_f1": 0.99, "accuracy": 0.99, "log_loss": 0.03},
+}
+ACCESS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+class Requests:
+    """A WSGI application that counts the requests that another answers, one at a time."""
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self.count, self._app, self._turn = 0, app, threading.Lock()
+
+    def __call__(self, *words: Any) -> Any:
+        with self._turn:
+            self.count += 1
+            return self._app(*words)
+
+
+def measure() -> list[dict[str, Any]]:
+    """A row per command: its requests, and its seconds beside those of an empty store."""
+    with _endpoint() as (requests, url):
+        os.environ.update({**ACCESS, "AWS_ENDPOINT_URL_S3": url})
+        import s3fs
+
+        s3fs.S3FileSystem().mkdir("lists")
+        root = open_root("s3://lists/tree")
+        _fill(root)
+        plain = _run(requests, "models", root)
+        keep_list(root)
+        rows = [_run(requests, command, root) for command in COMMANDS]
+        return [{**plain, "what": "models, without its list"}, *rows]
+
+
+@contextlib.contextmanager
+def _endpoint() -> Iterator[tuple[Requests, str]]:
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    requests = Requests(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, requests, True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield requests, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def _fill(root: Root) -> None:
+    """Register the versions of one model, and copy its objects for the others."""
+    for number in range(1, VERSIONS + 1):
+        with staging(root, "version") as folder:
+            root.fs.pipe_file(f"{folder}/metrics.json", b"{}")
+            known = cast(ModelDescription, KNOWN)
+            commit_model(root, folder, "model-0", known, datetime.now(UTC))
+        move_champion(root, "model-0", f"v{number}", MoveReason("bench", "newer", {}))
+    inventory = root.join("inventory", "models", "model-0.json")
+    paths = [*root.fs.find(root.join("models", "model-0")), inventory]
+    made = {path: root.fs.cat_file(path) for path in paths}
+    for number in range(1, MODELS):
+        root.fs.pipe({
+            path.replace("model-0", f"model-{number}"): content for path, content in made.items()
+        })  # fmt: skip
+
+
+def _run(requests: Requests, command: str, root: Root) -> dict[str, Any]:
+    before, began = requests.count, time.perf_counter()
+    words = [sys.executable, "-m", "flows", *command.split(), "--root", root.url]
+    found = subprocess.run(words, check=True, capture_output=True, text=True)
+    return {
+        "what": command,
+        "requests": requests.count - before,
+        "seconds": time.perf_counter() - began,
+        "lines": found.stdout.count("\n"),
+    }

@@ -1,0 +1,101 @@
+"""Lists of a bucket's models: how many requests they take, and that they are up to date."""
+
+from collections.abc import Callable
+
+import pytest
+
+from seqclass.pages.index_pages import refresh
+from seqclass.store.catalogue import LIST, keep_list, list_models, verify_tree
+from seqclass.store.registry import champion_of
+from seqclass.store.root import Damages, Root, replace_file
+from tests.support.stored import make_champion, store_champion, store_version
+
+SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.0}
+MODELS = 12
+
+
+@pytest.fixture
+def filled(bucket: Root) -> Root:
+    for number in range(MODELS):
+        store_champion(
+            bucket, f"m{number:02}", metrics=SCORES, dataset="datasets/d@1", refused=None
+        )
+    return bucket
+
+
+@pytest.fixture
+def requests_of(filled: Root) -> Callable[[Callable[[], object]], int]:
+    """The number of requests that a call sends to the bucket."""
+    sent = 0
+
+    def count_one(**_: object) -> None:
+        nonlocal sent
+        sent += 1
+
+    filled.fs.connect()
+    filled.fs.s3.meta.events.register("before-send.s3", count_one)
+
+    def count(call: Callable[[], object]) -> int:
+        before = sent
+        call()
+        return sent - before
+
+    return count
+
+
+def test_a_kept_list_is_read_in_a_few_requests(
+    filled: Root, requests_of: Callable[[Callable[[], object]], int]
+) -> None:
+    plain = list_models(filled)
+    assert requests_of(lambda: list_models(filled)) > 2 * MODELS
+    keep_list(filled)
+    assert requests_of(lambda: list_models(filled)) <= 4
+    assert list_models(filled) == plain
+
+
+def test_a_change_reads_the_changed_model_alone(
+    filled: Root, requests_of: Callable[[Callable[[], object]], int]
+) -> None:
+    keep_list(filled)
+    second = store_version(filled, "m03", metrics=SCORES, dataset="datasets/d@1", refused=None)
+    make_champion(filled, "m03", second.version, 1)
+    assert requests_of(lambda: list_models(filled)) <= 10
+    own = {m["version"]: m["champion"] for m in list_models(filled) if m["name"] == "m03"}
+    assert own == {"v1": False, "v2": True}
+    assert champion_of(filled, "m03") == "v2"
+
+
+def test_a_removed_model_is_listed_no_more(filled: Root) -> None:
+    keep_list(filled)
+    filled.fs.rm(filled.join("models", "m03"), recursive=True)
+    filled.fs.rm(f"{filled.join('inventory', 'models', 'm03')}.json")
+    assert "m03" not in {m["name"] for m in list_models(filled)}
+    assert len(list_models(filled)) == MODELS - 1
+
+
+def test_a_damaged_model_is_told_each_time(filled: Root) -> None:
+    filled.fs.pipe_file(filled.join("models", "m03", "v1", "manifest.json"), b"{}")
+    for _ in range(2):
+        keep_list(filled)
+        bad = Damages()
+        assert len(list_models(filled, bad)) == MODELS - 1
+        assert "m03" in bad[0]["path"]
+
+
+OTHERS = (b"", b"[]", b"{", b'{"m00": 1}', b'{"m00": {"tag": 1, "versions": 1}}',
+          b'{"m00": {"tag": "x", "versions": [{"name": "m01"}]}}')  # fmt: skip
+
+
+@pytest.mark.parametrize("content", OTHERS)
+def test_a_list_of_another_form_is_not_used(filled: Root, content: bytes) -> None:
+    plain = list_models(filled)
+    replace_file(filled, filled.join(LIST), content)
+    assert list_models(filled) == plain
+    assert verify_tree(filled)["bad"] == []
+
+
+def test_flows_keep_the_list(filled: Root, root: Root) -> None:
+    refresh(filled, ["models/m00@v1"])
+    assert filled.exists(LIST)
+    refresh(root, [])
+    assert not root.exists(LIST)
