@@ -1,4 +1,4 @@
-"""Which layers the trained networks have, and of what size."""
+"""Layers and sizes of the trained networks."""
 
 import math
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Architecture:
 
     kind: ``conv-lstm`` (a convolution, then an LSTM in both directions), ``bilstm`` (both
     directions, no convolution) or ``lstm`` (forwards only); the last two run over every step.
-    filters, width: of the convolution; units: LSTM units per direction; longest_recurrence: steps
-    that the LSTM sees at most for a series of typical length (in longer ones neighbouring steps
-    are averaged); dropout: share in [0, 1), before the head.
+    filters, width: those of the convolution. units: LSTM units per direction. longest_recurrence:
+    the most steps that the LSTM sees of a series of typical length; in longer ones neighbouring
+    steps are averaged. dropout: share in [0, 1), before the head.
     """
 
     kind: Kind = "conv-lstm"

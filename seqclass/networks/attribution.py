@@ -1,15 +1,15 @@
-"""Which steps of a series speak for the answer that a classifier gave.
+"""Evidence of each step of a series for the answer that a classifier gave.
 
 Evidence is an integrated gradient (Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep
-Networks", ICML 2017, equation 1): what every step adds to the score of a class on the straight
-way from a series that stays at its opening level to the series itself. Measured from the opening,
-a change of level counts from where it happens on, which an average of the whole series as the
-starting point does not tell from the steps before.
+Networks", ICML 2017, equation 1): the amount that each step adds to the score of a class along the
+straight line from a baseline to the series. The baseline is a series that stays at its opening
+level, so that a change of level counts from the step where it happens. With the mean of the whole
+series as baseline, the steps before the change would count as well.
 
-Hiding windows of steps from the classifier (Zeiler and Fergus 2014), reading the series step by
-step, and starting from its median were tried on training rows: each finds some events, none
-finds bursts and changes alike. No gradient passes a missing value and a value that does not move
-has little, so stuck sensors and dropouts are found no better than by chance, or worse.
+Three other ways were tried on training rows: hiding windows of steps from the classifier (Zeiler
+and Fergus 2014), reading the series step by step, and the series' median as baseline. Each finds
+some events, but none finds both bursts and changes. A missing value has no gradient, and a constant
+value has little, so stuck sensors and dropouts are found no better than by chance, or worse.
 """
 
 import math
@@ -20,26 +20,26 @@ import numpy as np
 from seqclass.series import series_lengths
 
 Gradient = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Series ``(n, steps, channels)`` with NaN and class codes ``(n,)`` to the gradient of each
-class's score with respect to its series, of the same shape."""
+"""Function from series ``(n, steps, channels)``, NaN where missing, and class codes ``(n,)`` to the
+gradient of each class's score with respect to its series, of the same shape as the series."""
 
 NODES = 8
-"""Gradients taken per series: points of the Gauss-Legendre quadrature of the way."""
+"""Gradients per series: points of a Gauss-Legendre quadrature from the baseline to the series."""
 OPENING = 0.1
-"""Share of a channel's values, from its first on, whose median is the opening level."""
+"""Share of a channel's values, from the first on, whose median is the opening level."""
 BLUR = 0.05
-"""Half-width of the triangular window that evens out single steps, as a share of the series."""
+"""Half-width of the triangular window that smooths the evidence, as a share of the series."""
 BATCH_STEPS = 2**13
-"""Steps of all series in a batch: what is in between then stays in the processor's cache."""
+"""Steps of all series in a batch; intermediate results of so many fit the processor's cache."""
 
 
 def find_attributions(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Evidence ``(n, steps)`` float32 of every step for the class ``codes (n,)`` of its series.
+    """Return the evidence ``(n, steps)`` float32 of each step for the class of its series.
 
-    x: series ``(n, steps, channels)``, NaN where missing. Evidence is in units of the score,
-    above 0 for the class and below 0 against it, and exactly 0 at steps where nothing is observed.
-    Before it is evened out, a series' evidence adds up to what its score exceeds that of its
-    opening level by. Padding does not change it beyond rounding.
+    x: series ``(n, steps, channels)``, NaN where missing; codes: class codes ``(n,)``. Evidence is
+    in units of the score: above 0 for the class, below 0 against it, and exactly 0 at steps where
+    nothing is observed. Before it is smoothed, the evidence of a series adds up to its score minus
+    the score of its baseline. Padding changes it by rounding errors only.
     """
     evidence = np.zeros(x.shape[:2], dtype=np.float32)
     for rows in _batches(*x.shape[:2]):
@@ -50,7 +50,7 @@ def find_attributions(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -> n
 
 
 def n_batches(n: int, n_steps: int) -> int:
-    """How often ``find_attributions`` asks for gradients of so many series."""
+    """Return how often ``find_attributions`` asks for gradients of a batch, for ``n`` series."""
     full, rest = divmod(n, _batch_rows(n_steps))
     return NODES * full + math.ceil(NODES * rest / _batch_rows(n_steps))
 
@@ -78,7 +78,7 @@ def _integrated_gradient(gradient: Gradient, x: np.ndarray, codes: np.ndarray) -
 
 
 def opening_level(x: np.ndarray) -> np.ndarray:
-    """Median ``(n, 1, channels)`` of each channel's opening; 0 where it has no value at all."""
+    """Return the median ``(n, 1, channels)`` of each channel's opening; 0 if it has no value."""
     observed = np.isfinite(x)
     order = observed.cumsum(axis=1)
     opening = observed & (order <= np.ceil(OPENING * order[:, -1:]))
@@ -98,7 +98,7 @@ def _evened_out(added: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def strongest_steps(evidence: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The observed step ``(n,)`` of highest evidence; -1 where a series has no observed step."""
+    """Return the observed step ``(n,)`` of highest evidence; -1 if nothing is observed."""
     observed = np.isfinite(x).any(axis=-1)
     strongest = np.where(observed, evidence, -np.inf).argmax(axis=1)
     return np.where(observed.any(axis=1), strongest, -1)
@@ -107,10 +107,11 @@ def strongest_steps(evidence: np.ndarray, x: np.ndarray) -> np.ndarray:
 def hit_rates(
     steps: np.ndarray, events: np.ndarray, lengths: np.ndarray, labels: np.ndarray
 ) -> dict[str, dict[str, float]]:
-    """How often a step lies within the event of its series, by label, in the labels' order.
+    """Return, by sorted label, the share of rows whose step lies within the event of its series.
 
-    steps, lengths, labels: ``(n,)``; events: first step and end ``(n, 2)``. ``chance``: the mean
-    share of a series that its event fills, which any step hits.
+    steps, lengths, labels: ``(n,)``; events: first step and end ``(n, 2)``. ``rows``: number of
+    rows; ``hits``: the share; ``chance``: the share that random steps would reach, which is the
+    mean share of a series that its event fills.
     """
     start, stop = events.T
     hits = (start <= steps) & (steps < stop)

@@ -1,4 +1,4 @@
-"""The LSTM networks: a convolution, trained or fixed, an LSTM, masked pooling over time."""
+"""The LSTM networks: a trained or fixed convolution, an LSTM, and masked pooling over time."""
 
 from dataclasses import dataclass
 
@@ -23,36 +23,37 @@ from seqclass.networks.scaling import Scaling
 from seqclass.networks.symbols import Alphabets, symbol_features
 
 Ends = tuple[keras.KerasTensor, keras.KerasTensor]
-"""Where a network begins and where it ends."""
+"""Input and output of a network."""
 STRETCH = 8
-"""How many times as long a recurrence the longest series may have as ``Architecture`` says."""
+"""Most LSTM steps of the longest series, as a multiple of ``Architecture.longest_recurrence``."""
 FINE_POOLING = 4
-"""Steps for one of the recurrence from which on the convolution leaves every second out."""
+"""Pooling factor from which on the convolution skips every second step."""
 SLIGHT = 1e-3
-"""Standard deviation of a feature up to which it is not scaled."""
+"""Standard deviation up to which a feature is not scaled."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
-    """How many steps to pool into one.
+    """Return the number of neighbouring steps that are pooled into one.
 
-    A series of ``typical`` length becomes at most ``longest_recurrence`` steps, the ``longest`` of
-    all at most ``STRETCH`` times as many, so that a few long series do not decide what all cost.
+    A series of ``typical`` length becomes at most ``longest_recurrence`` steps. The ``longest`` of
+    all becomes at most ``STRETCH`` times as many, so that a few long series do not decide the
+    pooling of all.
     """
     return max(1, -(-typical // longest_recurrence), -(-longest // (STRETCH * longest_recurrence)))
 
 
 @dataclass(frozen=True)
 class ViewsBuilder:
-    """All views of raw series ``(B, T, channels)`` side by side, and their mask as last feature.
+    """Builder of the network that computes all views of raw series, with the mask as last feature.
 
-    Channels with an alphabet are seen as numbers and as symbols. Nothing of it is trained.
+    Channels with an alphabet are given as numbers and as symbols. Nothing of it is trained.
     """
 
     scaling: Scaling
     alphabets: Alphabets = ()
 
     def __call__(self) -> keras.Model:
-        """Raw series ``(B, T, channels)`` to the views and the mask ``(B, T, F + 1)``."""
+        """Return the network from series ``(B, T, C)`` to views and mask ``(B, T, F + 1)``."""
         raw = keras.Input((None, len(self.scaling.center)), name="series")
         x, inside = series_features(raw, self.scaling)
         symbols = symbol_features(raw, self.alphabets)
@@ -61,8 +62,11 @@ class ViewsBuilder:
 
 @dataclass(frozen=True)
 class NetworkBuilder:
-    """Builds networks from views of series ``(B, T, F)``, their mask the last, to logits
-    ``(B, classes)``, that differ in their weights alone; equal ones build the same."""
+    """Builder of networks from views of series to logits ``(B, classes)``.
+
+    The views are ``(B, T, n_features + 1)``, the last of which is the mask. Networks of one builder
+    differ only in their weights; equal builders build equal networks.
+    """
 
     n_classes: int
     n_features: int
@@ -70,9 +74,11 @@ class NetworkBuilder:
     architecture: Architecture
 
     def __call__(self, seed: int) -> keras.Model:
-        """The head sees mean and maximum over time of what the LSTM makes of the features, and
-        with a convolution the mean of its outputs (after the two arms of LSTM-FCN, Karim et al.
-        2018). Every initial weight and every dropout mask follows from ``seed``.
+        """Return a network with initial weights and dropout masks that follow from ``seed``.
+
+        Its head sees the mean and the maximum over time of the LSTM's outputs, and with a
+        convolution also the mean of the convolution's outputs (after the two arms of LSTM-FCN,
+        Karim et al. 2018).
         """
         seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
         raw, x, inside = _masked_input(self.n_features)
@@ -85,7 +91,7 @@ class NetworkBuilder:
         return keras.Model(raw, head, name="network")
 
     def _stem(self, x: keras.KerasTensor, inside: keras.KerasTensor, seed: int) -> Masked:
-        """A convolution of every step, or of every second where many are pooled; their means."""
+        """Convolve every step, or every second one if many are pooled, and pool the outputs."""
         arch, stride = self.architecture, 2 if self.pooling >= FINE_POOLING else 1
         x, inside = masked_conv(x, inside, Kernels(arch.filters, arch.width, seed, stride))
         return pool_steps(x, inside, -(-self.pooling // stride))
@@ -93,15 +99,18 @@ class NetworkBuilder:
 
 @dataclass(frozen=True)
 class FrozenBuilder:
-    """Builds networks from windows of fixed convolutions ``(B, W, F)``, their mask the last
-    feature, the others standardised, to logits ``(B, classes)``; equal ones build the same."""
+    """Builder of networks from windows of fixed convolutions to logits ``(B, classes)``.
+
+    The windows are ``(B, W, n_features + 1)``: standardised features, and the mask as the last one.
+    Equal builders build equal networks.
+    """
 
     n_classes: int
     n_features: int
     architecture: Architecture
 
     def __call__(self, seed: int) -> keras.Model:
-        """A projection of each window's features, an LSTM over the windows, a head on both.
+        """Return a network: a projection of each window, an LSTM over the windows, a head on both.
 
         Every initial weight and every dropout mask follows from ``seed``.
         """
@@ -116,9 +125,11 @@ class FrozenBuilder:
 
 
 def standardizer(windows: np.ndarray) -> keras.Model:
-    """Windows of fixed convolutions ``(B, W, F)``, their mask the last feature, to the same with
-    mean 0 and deviation 1 over the given ones inside the mask; features that hardly vary are not
-    scaled."""
+    """Return a network that standardises windows of fixed convolutions ``(B, W, F)``.
+
+    The last feature is the mask and stays as it is. The others get mean 0 and deviation 1 over the
+    given windows inside the mask; a feature that hardly varies is only centred.
+    """
     inside = windows[windows[..., -1] > 0][:, :-1]
     scale = inside.std(axis=0)
     scale = np.where(scale > SLIGHT, scale, 1.0)
@@ -130,7 +141,7 @@ def standardizer(windows: np.ndarray) -> keras.Model:
 def build_network(
     n_classes: int, scaling: Scaling, pooling: int, arch: Architecture, seed: int
 ) -> keras.Model:
-    """One network with what comes before it: raw series to logits ``(B, classes)``."""
+    """Return one network that includes the views: raw series to logits ``(B, classes)``."""
     views = ViewsBuilder(scaling)()
     network = NetworkBuilder(n_classes, views.output_shape[-1] - 1, pooling, arch)(seed)
     return keras.Model(views.input, network(views.output), name="network")
@@ -146,7 +157,7 @@ def _masked_input(
 def _recurrence(
     x: keras.KerasTensor, inside: keras.KerasTensor, arch: Architecture, seeds: list[int]
 ) -> keras.KerasTensor:
-    """Mean and maximum over time of an LSTM's normalised outputs."""
+    """Return the mean and the maximum over time of an LSTM's normalised outputs."""
     recurrence: keras.Layer = _lstm(arch.units, seeds[0])
     if arch.kind != "lstm":
         backwards = _lstm(arch.units, seeds[1], backwards=True)
@@ -176,14 +187,17 @@ def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
 
 
 def probabilities_of(classifier: keras.Model) -> keras.Model:
-    """A classifier whose only output are its probabilities, as they were before there were more."""
+    """Return a classifier with its probabilities as the only output, as older models have it."""
     if not isinstance(classifier.output, dict):
         return classifier
     return keras.Model(classifier.input, classifier.output["probabilities"], name="classifier")
 
 
 def with_familiarity(classifier: keras.Model, donor: keras.Model) -> keras.Model:
-    """A classifier with the other outputs of one that was made from the same training rows."""
+    """Return the classifier with the donor's outputs other than the probabilities.
+
+    donor: a classifier that was made from the same training rows.
+    """
     if not isinstance(donor.output, dict):
         return classifier
     others = {name: part for name, part in donor.output.items() if name != "probabilities"}
@@ -193,10 +207,10 @@ def with_familiarity(classifier: keras.Model, donor: keras.Model) -> keras.Model
 
 
 def average_classifiers(members: list[keras.Model], temperature: float) -> keras.Model:
-    """One classifier out of several: the mean of their log-probabilities, divided by a temperature.
+    """Return one classifier: the mean of the members' log-probabilities, divided by a temperature.
 
-    What each log-softmax subtracts is one number per series, which the last softmax cancels; so
-    the means are taken of the logits.
+    The mean is taken of the logits: they differ from log-probabilities by one number per series,
+    which the last softmax cancels.
     """
     ends = [(member.input, member.get_layer("logits").output) for member in members]
     raw, mean = mean_logits(ends, "mean")
@@ -205,7 +219,7 @@ def average_classifiers(members: list[keras.Model], temperature: float) -> keras
 
 
 def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
-    """Weights of each trained network that a classifier, or an average of some, consists of."""
+    """Return the weights of each trained network in a classifier, or in an average of some."""
     members = [layer for layer in classifier.layers if isinstance(layer, keras.Model)]
     if not members:
         return [classifier.get_weights()] if classifier.trainable_weights else []
@@ -213,7 +227,10 @@ def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
 
 
 def mean_logits(ends: list[Ends], name: str) -> Ends:
-    """A new input and the mean of what the networks between these inputs and outputs say of it."""
+    """Return a new input and the mean of the networks' logits for it.
+
+    ends: input and output of each network.
+    """
     raw = keras.Input(ends[0][0].shape[1:], name="series")
     logits = [
         keras.Model(start, end, name=f"member_{number}")(raw)
@@ -223,11 +240,11 @@ def mean_logits(ends: list[Ends], name: str) -> Ends:
 
 
 def score_gradient(classifier: keras.Model, n_batches: int) -> Gradient:
-    """Gradient of a class's score with respect to raw series, for ``find_attributions``.
+    """Return the gradient of a class's score with respect to raw series, for ``find_attributions``.
 
-    The score is the logit of the class minus the mean of all logits: what they have in common
-    says nothing, and unlike a probability a logit does not flatten out. n_batches: how many will
-    be asked for; few are answered without compiling, which takes longer.
+    The score is the logit of the class minus the mean of all logits, because a constant that all
+    logits share has no effect; unlike a probability, a logit does not saturate. n_batches: number
+    of batches to come; a few are answered without compiling, which takes longer.
     """
     logits = keras.Model(classifier.input, classifier.get_layer("probabilities").input)
 

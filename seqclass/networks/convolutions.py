@@ -1,11 +1,11 @@
 """Fixed random convolutions, pooled over a series or its windows.
 
-The 84 kernels of MiniRocket (Dempster, Schmidt and Webb 2021): nine weights, three of them 2 and
-six -1, at dilations that double up to the length of a series. Each view of a series has its own
-kernels (MultiRocket, Tan et al. 2022, has two), of several channels a random few. Two kinds of
-features are pooled: the share of steps above a threshold, taken with a ramp instead of a step, so
-that gradients pass; and how often which kernel of a group has the highest or the lowest output
-(Hydra: Dempster, Schmidt and Webb 2023).
+The 84 kernels of MiniRocket (Dempster, Schmidt and Webb 2021) have nine weights, three of them 2
+and six -1, and dilations that double up to the length of a series. Each view of a series has its
+own kernels (MultiRocket, Tan et al. 2022, has two views); each kernel sees a few random channels.
+Two kinds of features are pooled. One is the share of steps above a threshold, computed with a ramp
+instead of a step function, so that gradients pass. The other counts how often each kernel of a
+group has the highest or the lowest output (Hydra: Dempster, Schmidt and Webb 2023).
 """
 
 import math
@@ -29,27 +29,27 @@ KERNELS = np.array(
     dtype=np.float32,
 )
 POOLED = 1000
-"""About how many shares of steps above a threshold are pooled."""
+"""Approximate number of pooled features that are shares of steps above a threshold."""
 GROUP = 12
-"""Kernels that compete with each other at every step."""
+"""Kernels of a group, which compete with each other at every step."""
 ORDER = np.random.default_rng(0).permutation(len(KERNELS))
-"""Of kernels in groups: neighbours are alike, so that groups are drawn."""
+"""Random order in which kernels are put into groups, because neighbouring kernels are alike."""
 WINDOWS = 32
-"""Windows that a series of typical length has."""
+"""Windows of a series of typical length."""
 RAMP = 0.5
 """Width of the ramp around a threshold, in standard deviations of a kernel's outputs."""
 SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
-"""Training rows, and steps of all of them, whose outputs the thresholds are quantiles of, at most;
-and rows at least."""
+"""Limits of the sample of training rows whose outputs give the thresholds as quantiles: the most
+rows, the most steps of all rows together, and the fewest rows."""
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Kernels of one dilation on one view: weights ``(9, channels, 84)``, whose outputs have a
-    spread of one.
+    """Kernels of one dilation on one view.
 
-    thresholds: of these outputs, ``(84, several)`` for a whole series, in_windows ``(84, 1)`` for
-    windows. counts_highest: whether wins are those of the highest output, else of the lowest.
+    weights: ``(9, channels, 84)``, scaled so that each kernel's outputs have a spread of one.
+    thresholds: ``(84, several)``, of these outputs over a whole series; in_windows: ``(84, 1)``,
+    over windows. counts_highest: True if the highest output of a group wins, False if the lowest.
     """
 
     view: int
@@ -69,17 +69,20 @@ class Convolutions:
     banks: tuple[Bank, ...]
 
     def pooled(self) -> keras.Model:
-        """Raw series ``(B, T, C)`` to the share of steps above each threshold, and the counts of
-        ``_wins`` ``(B, p)``."""
+        """Return the network from raw series ``(B, T, C)`` to pooled features ``(B, p)``.
+
+        They are the share of steps above each threshold, and the counts of ``_wins``.
+        """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
         shares = [masked_mean(_above(views, bank), inside) for bank in self.banks]
         counts = [_wins(views, bank, inside) for bank in self.banks]
         return keras.Model(raw, ops.concatenate([*shares, *counts], axis=-1), name="convolutions")
 
     def windows(self, n_steps: int) -> keras.Model:
-        """Raw series to windows of ``n_steps`` ``(B, W, F)``; last the mask of the windows.
+        """Return the network from raw series to features ``(B, W, F)`` of windows of ``n_steps``.
 
-        Every kernel has one dilation and one threshold; the views are there too.
+        Each kernel has one dilation and one threshold here. The views are features too, and the
+        mask of the windows is the last one.
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
         dilations = sorted({bank.dilation for bank in self.banks})
@@ -96,9 +99,9 @@ class Convolutions:
 def fit_convolutions(
     x: np.ndarray, typical: int, scaling: Scaling, alphabets: Alphabets, seed: int
 ) -> Convolutions:
-    """Draw channels for each kernel and thresholds from outputs for ``x (n, steps, channels)``.
+    """Draw the channels of each kernel, and take thresholds from its outputs for training rows.
 
-    typical: length that most series have at most.
+    x: ``(n, steps, channels)``, NaN where missing; typical: length that few series exceed.
     """
     rng = np.random.default_rng(seed)
     n_sampled = max(min(SAMPLE_ROWS, SAMPLE_STEPS // x.shape[1]), MIN_SAMPLED)
@@ -132,7 +135,7 @@ def fit_convolutions(
 def _inputs(
     scaling: Scaling, alphabets: Alphabets
 ) -> tuple[keras.KerasTensor, list[keras.KerasTensor], keras.KerasTensor]:
-    """Raw series, the views that kernels see, and the mask."""
+    """Return the input for raw series, the views that kernels see, and the mask."""
     raw = keras.Input((None, len(scaling.center)), name="series")
     found = series_views(raw, scaling)
     views = [found.level, found.within, found.difference]
@@ -142,7 +145,7 @@ def _inputs(
 
 
 def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
-    """``(9, channels, 84)``: each kernel sees a few channels, drawn as MiniRocket draws them."""
+    """Return weights ``(9, channels, 84)``; the few channels of each are drawn as in MiniRocket."""
     weights = np.zeros((WIDTH, n_channels, len(KERNELS)), np.float32)
     for k, kernel in enumerate(KERNELS):
         size = int(2 ** rng.uniform(0, math.log2(min(n_channels, WIDTH) + 1)))
@@ -152,9 +155,9 @@ def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _above(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
-    """How far a bank's outputs are above each threshold, from 0 to 1 over the ramp.
+    """Return how far a bank's outputs are above each threshold, from 0 to 1 over the ramp.
 
-    The ramp is part of the kernels: what costs here is to go through all steps once more.
+    The weights and offsets contain the ramp, because another pass over all steps takes time.
     """
     several = bank.thresholds.shape[1]
     offsets = 6 * (0.5 - bank.thresholds.T.ravel() / RAMP)
@@ -165,8 +168,11 @@ def _above(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
 def _wins(
     views: Sequence[keras.KerasTensor], bank: Bank, inside: keras.KerasTensor
 ) -> keras.KerasTensor:
-    """Roots of a mean over the steps for each kernel of a bank ``(B, 84)``: of its output where it
-    is the highest of its group (0 elsewhere, 6 at most), or of whether it is the lowest."""
+    """Return the square root of each kernel's mean win over the steps ``(B, 84)``.
+
+    If the highest output of a group wins, a win is this output, from 0 to 6; if the lowest wins, it
+    is 1. A step at which a kernel does not win counts 0.
+    """
     outputs = _convolved(views, bank, bank.weights[..., ORDER], None)
     groups = len(KERNELS) // GROUP
     rivals = [outputs[..., start : start + groups] for start in range(0, len(KERNELS), groups)]
@@ -179,8 +185,10 @@ def _wins(
 def _convolved(
     views: Sequence[keras.KerasTensor], bank: Bank, weights: np.ndarray, offsets: np.ndarray | None
 ) -> keras.KerasTensor:
-    """A bank's view ``(B, T, channels)`` by kernels ``(9, channels, n)``, as a product with the
-    steps beside each: TensorFlow's dilated convolution of a few channels takes five times as long.
+    """Return the outputs of kernels ``(9, channels, n)`` for a bank's view ``(B, T, channels)``.
+
+    They are one product with the nine steps side by side: TensorFlow's dilated convolution of a few
+    channels takes five times as long.
     """
     around = WIDTH // 2 * bank.dilation
     padded = layers.ZeroPadding1D(around)(views[bank.view])

@@ -3,11 +3,12 @@
 Equations: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, as in
 ``keras.layers.LSTM``; the backward pass is backpropagation through time (Werbos 1990). With
 ``z = W [h'; x; 1]``, gates ``i, f, o = sigmoid(z)`` and ``g = tanh(z)``, a step is
-``c = f c' + i g`` and ``h = o tanh(c)``; a masked step keeps ``h'`` and ``c'``.
+``c = f c' + i g`` and ``h = o tanh(c)``, where ``h'`` and ``c'`` are those of the step before; a
+masked step keeps ``h'`` and ``c'``.
 
-A block holds ``LANES`` series, and the lane is the innermost axis of every array, so that the
-loops are vector instructions and each product of matrices is one call of BLAS. Blocks share
-nothing: their results do not depend on which thread computes which.
+A block holds ``LANES`` series, and the lane is the innermost axis of every array, so that the loops
+are vector instructions and each product of matrices is one call of BLAS. Blocks share nothing, so
+their results do not depend on the thread that computes them.
 Sizes: L lanes, T steps, F inputs, U units, K = U + F + 1.
 """
 
@@ -19,7 +20,7 @@ from numba.extending import get_cython_function_address
 
 LANES = 16
 SMALL = 1_000_000
-"""Multiplications up to which OpenBLAS takes a product for small and does not copy it first."""
+"""Multiplications up to which OpenBLAS treats a product as small and does not copy its matrices."""
 F32 = np.float32
 HALF, ONE = F32(0.5), F32(1)
 UNIT, ZERO = np.ones(1, F32), np.zeros(1, F32)
@@ -46,7 +47,7 @@ class Sgemm(types.WrapperAddressProtocol):  # type: ignore[misc]
         return self.address
 
     def signature(self) -> types.Type:
-        """Of the compiled function: Numba asks for it."""
+        """Return the signature of the compiled function, for Numba."""
         return self._numba_type_.signature
 
 
@@ -58,7 +59,10 @@ compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract
 def _sizes(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
     m, n, k, lead_a, lead_b, lead_c
 ):
-    """Of a product, its columns cut so that each part is small; last, the rest's columns."""
+    """Return the sizes of a matrix product whose columns are cut into parts that are small.
+
+    They are m, columns of a part, k, three leading dimensions, n, and columns of the last part.
+    """
     width = -(-n // -(-m * n * k // SMALL))
     rest = n - (n - 1) // width * width
     return np.array([m, width, k, lead_a, lead_b, lead_c, n, rest], np.int32)
@@ -68,7 +72,7 @@ def _sizes(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain
 def _multiply(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
     sgemm, transpose, sizes, a, b, beta, c
 ):
-    """``c = a b + beta c``, column-major, of flat arrays."""
+    """Compute ``c = a b + beta c`` of flat arrays in column-major order."""
     for start in range(0, sizes[6], sizes[1]):
         is_last = start + sizes[1] >= sizes[6]
         sgemm(
@@ -119,7 +123,7 @@ def _output(o, c, h):  # type: ignore[no-untyped-def]
 
 @compiled
 def _choose(mask, inside, outside):  # type: ignore[no-untyped-def]
-    """Where a lane is masked, its values ``inside (U L,)`` become those ``outside``."""
+    """Replace the values ``inside (U L,)`` of lanes whose mask is False by those of ``outside``."""
     for start in range(0, len(inside), LANES):
         new, old = inside[start : start + LANES], outside[start : start + LANES]
         for lane in range(LANES):
@@ -140,7 +144,7 @@ def _output_gradient(dh, o, tanh_c):  # type: ignore[no-untyped-def]
 
 @compiled
 def _gate_gradients(dc, i, f, g, before):  # type: ignore[no-untyped-def]
-    """Put the gradients of ``z`` in the gates' places and ``dc`` a step back."""
+    """Overwrite the gates with the gradients of ``z``, and move ``dc`` one step back."""
     for k in range(len(dc)):
         d, ik, fk, gk = dc[k], i[k], f[k], g[k]
         i[k] = d * gk * ik * (ONE - ik)
@@ -156,8 +160,8 @@ def forward(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plai
     """Run a block ``x (lanes, T, F)`` with ``mask (T, L)``, ``w (4U, K)`` into ``h (lanes, N, U)``.
 
     ``inputs (T+1, K L)``, ``gates (T+1, 4U L)`` and ``c (T+1, U L)`` are kept for ``backward``;
-    without ``keep`` their first axis is 2. ``h`` holds the last N steps in the order of
-    processing, which ``backwards`` begins at the last step.
+    without ``keep`` their first axis is 2. ``h`` holds the last N steps in the order of processing;
+    with ``backwards``, processing begins at the last step.
     """
     lanes, n_steps, n_inputs = x.shape
     n_units, first = h.shape[2], n_steps - h.shape[1]
@@ -192,9 +196,10 @@ def forward(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plai
 def backward(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
     sgemm, dh_out, mask, w, backwards, inputs, gates, c, dx, dw
 ):
-    """Gradients of a block: ``dh_out (lanes, N, U)`` to ``dx (lanes, T, F)`` and ``dw (4U, K)``.
+    """Compute the gradients of a block from ``dh_out (lanes, N, U)``.
 
-    ``w`` is ``(K, 4U)``; the gates are overwritten.
+    They are written to ``dx (lanes, T, F)`` and ``dw (4U, K)``. ``w`` is ``(K, 4U)``; the gates are
+    overwritten.
     """
     lanes, n_steps, n_inputs = dx.shape
     n_units, first = dh_out.shape[2], n_steps - dh_out.shape[1]

@@ -1,6 +1,6 @@
-"""Symbolic building blocks out of stock Keras layers and ``keras.ops``.
+"""Symbolic building blocks made of stock Keras layers and ``keras.ops``.
 
-Everything here ends inside one ``.keras`` file that plain Keras loads in safe mode.
+Everything here ends up in one ``.keras`` file that plain Keras loads in safe mode.
 Shapes: B series, T steps, C channels, F features. Masks are float32, 1 inside a series.
 """
 
@@ -12,7 +12,7 @@ from keras import layers, ops
 from seqclass.networks.scaling import Scaling
 
 CLIP = 1e6
-"""Scaled values beyond this are cut, so that squares stay finite in float32."""
+"""Limit of scaled values, either side of 0; larger ones are cut, so that squares fit float32."""
 
 
 Masked = tuple[keras.KerasTensor, keras.KerasTensor]
@@ -20,7 +20,7 @@ Masked = tuple[keras.KerasTensor, keras.KerasTensor]
 
 
 class Views(NamedTuple):
-    """What is seen of a series at each step: ``(B, T, C)`` each, and the mask ``(B, T, 1)``."""
+    """Views of a series at each step, ``(B, T, C)`` each, and the mask ``inside (B, T, 1)``."""
 
     level: keras.KerasTensor
     within: keras.KerasTensor
@@ -31,13 +31,14 @@ class Views(NamedTuple):
 
 
 def series_views(raw: keras.KerasTensor, scaling: Scaling) -> Views:
-    """Views of raw series ``(B, T, C)`` with NaN.
+    """Return the views of raw series ``(B, T, C)``, NaN where missing.
 
     A step is inside a series up to the last step with any observed value. Each channel has five
-    views: its value on the scale of the training rows, compressed by asinh; its value standardised
-    within the series; how that differs from the step before, in units of the series' typical
-    difference and compressed too; whether the value is the same as in the step before, bit by bit;
-    and whether it was observed. Beside a missing value there is no difference.
+    views. ``level``: its value on the scale of the training rows, compressed by asinh. ``within``:
+    its value standardised within the series. ``difference``: the change of ``within`` since the
+    step before, in units of the series' typical difference, compressed too; 0 beside a missing
+    value. ``repeated``: 1 if the value is the same as in the step before, bit by bit. ``observed``:
+    1 if there is a value.
     """
     observed = ops.cast(ops.logical_not(ops.isnan(raw)), "float32")
     inside = _up_to_last_observation(ops.max(observed, axis=-1, keepdims=True))
@@ -53,7 +54,7 @@ def series_views(raw: keras.KerasTensor, scaling: Scaling) -> Views:
 
 
 def series_features(raw: keras.KerasTensor, scaling: Scaling) -> Masked:
-    """All views of raw series side by side ``(B, T, 5C)``, and the mask ``(B, T, 1)``."""
+    """Return all views of raw series side by side ``(B, T, 5C)``, and the mask ``(B, T, 1)``."""
     *views, inside = series_views(raw, scaling)
     return ops.concatenate(views, axis=-1), inside
 
@@ -84,7 +85,7 @@ def _in_own_units(difference: keras.KerasTensor, both: keras.KerasTensor) -> ker
 
 
 class Kernels(NamedTuple):
-    """How many kernels a convolution has, of how many steps, and from which seed.
+    """Kernels of a convolution: their number, their width in steps, the seed of their weights.
 
     Every ``stride``-th step is kept.
     """
@@ -96,9 +97,9 @@ class Kernels(NamedTuple):
 
 
 def masked_conv(x: keras.KerasTensor, inside: keras.KerasTensor, kernels: Kernels) -> Masked:
-    """Convolve, normalise and rectify ``(B, T, F)``; and the mask of the steps that are left.
+    """Convolve, normalise and rectify ``(B, T, F)``; also return the mask of the kept steps.
 
-    Steps are kept from step 0 on however long the padding is. Steps outside stay exactly 0.
+    The first kept step is step 0, however long the padding is. Steps outside stay exactly 0.
     """
     width, stride = kernels.width, kernels.stride
     before = (width - 1) // 2
@@ -110,10 +111,11 @@ def masked_conv(x: keras.KerasTensor, inside: keras.KerasTensor, kernels: Kernel
 
 
 def _normalised(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
-    """Over steps and features together, so that quiet steps stay quiet beside loud ones.
+    """Normalise over steps and features together, so that quiet steps stay quiet beside loud ones.
 
-    Group normalisation of one group (Wu & He 2018, "Group Normalization", equation 7), without
-    its gains and offsets: the convolution before has them for each feature. 0 outside a series.
+    Group normalisation with one group (Wu & He 2018, "Group Normalization", equation 7), without
+    its gains and offsets, since the convolution before has them for each feature. The result is 0
+    outside a series.
     """
     count = ops.maximum(ops.sum(inside, axis=1, keepdims=True), 1.0) * x.shape[-1]
     centred = (x - _total(x * inside) / count) * inside
@@ -125,10 +127,10 @@ def _total(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def pool_steps(x: keras.KerasTensor, inside: keras.KerasTensor, factor: int) -> Masked:
-    """Mean of every ``factor`` steps of ``(B, T, F)``, of those inside a series; and the new mask.
+    """Return the mean of every ``factor`` steps of ``(B, T, F)``, and the new mask.
 
-    Windows begin at step 0 however long the padding is, which ``padding="same"`` does not
-    promise. Steps outside stay exactly 0.
+    Only steps inside a series count. Windows begin at step 0 however long the padding is, which
+    ``padding="same"`` does not promise. Steps outside stay exactly 0.
     """
     if factor == 1:
         return x, inside
@@ -138,13 +140,13 @@ def pool_steps(x: keras.KerasTensor, inside: keras.KerasTensor, factor: int) -> 
 
 
 def masked_mean(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean over the steps inside a series: ``(B, T, F)`` to ``(B, F)``."""
+    """Return the mean over the steps inside a series: ``(B, T, F)`` to ``(B, F)``."""
     total = ops.matmul(ops.transpose(inside, (0, 2, 1)), x)[:, 0]
     return total / ops.maximum(ops.sum(inside, axis=1), 1.0)
 
 
 def masked_pool(x: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean and maximum over the steps inside a series: ``(B, T, F)`` to ``(B, 2F)``."""
+    """Return the mean and maximum over the steps inside a series: ``(B, T, F)`` to ``(B, 2F)``."""
     largest = ops.max(ops.where(inside > 0, x, -CLIP), axis=1)
     seen = ops.sum(inside, axis=1) > 0
     return ops.concatenate([masked_mean(x, inside), ops.where(seen, largest, 0.0)], axis=-1)

@@ -1,4 +1,4 @@
-"""What a network says of many series: in batches of one shape, which are small for long series."""
+"""Outputs of a network for many series, in batches of one shape; of long series in small ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,18 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 Infer = Callable[[tf.Tensor], Any]
-"""Rows to the outputs of a network."""
+"""Function from rows to the outputs of a network."""
 BATCH_STEPS, MAX_BATCH_STEPS = 2**13, 2**18
-"""Steps of a batch of predictions, so that what is in between stays in the processor's cache; and
-of one of ``SMALL_BATCH`` long series, which bounds its memory to some 400 MB."""
+"""Steps in a batch of predictions, whose intermediate results then fit the processor's cache; and
+the most steps in a batch of ``SMALL_BATCH`` long series, which limits its memory to some 400 MB."""
 SMALL_BATCH, MAX_BATCH = 16, 256
-"""Rows of a batch of long series, and of short ones, at most."""
+"""Most rows in a batch of long series, and of short ones."""
 FEW_BATCHES = 8
-"""Batches that a network has answered before it would be compiled."""
+"""Number of batches that a network answers in less time than it takes to compile it."""
 
 
 class Predictor:
-    """A Keras network for many series, compiled no more than once, and only where that pays."""
+    """A Keras network for many series, compiled at most once, and only if that saves time."""
 
     def __init__(self, network: keras.Model) -> None:
         self.network = network
@@ -29,21 +29,21 @@ class Predictor:
         return self.network(rows, training=False)
 
     def __call__(self, x: np.ndarray) -> Any:
-        """The outputs for ``(n, steps, channels)``, as the network gives them: one, or by name."""
+        """Return the outputs for ``(n, steps, channels)``: one array, or arrays by name."""
         few = len(x) <= FEW_BATCHES * _batch_rows(x.shape[1])
         return answer_in_batches(self._infer if few else self._compiled, x)
 
 
 def predict_all(network: keras.Model, x: np.ndarray) -> Any:
-    """The outputs of a network that is asked once; see ``Predictor``."""
+    """Return the outputs of a network that is used only once; see ``Predictor``."""
     return Predictor(network)(x)
 
 
 def answer_in_batches(infer: Infer, x: np.ndarray) -> Any:
-    """What ``infer`` says of ``(n, steps, channels)``, as NumPy arrays.
+    """Return the outputs of ``infer`` for ``(n, steps, channels)`` as NumPy arrays.
 
-    Batches have one shape, the last is filled up with its own first row; those of long series are
-    smaller.
+    All batches have one shape; the last is filled up with its own first row. Batches of long series
+    are smaller.
     """
     size = min(_batch_rows(x.shape[1]), max(len(x), 1))
     starts = range(0, max(len(x), 1), size)

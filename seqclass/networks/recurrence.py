@@ -1,6 +1,6 @@
 """``keras.layers.LSTM`` on the compiled kernel: the same weights, faster on a CPU.
 
-TensorFlow reaches it through ``tf.numpy_function``; where it can't run, the stock layer does.
+TensorFlow calls the kernel through ``tf.numpy_function``; where it can't run, the stock layer does.
 """
 
 import time
@@ -20,9 +20,9 @@ except ImportError:
     kernel = None  # type: ignore[assignment]
 
 MAX_STATES = 16
-"""Saved states that wait for their gradients at most; what is older was never asked for."""
+"""Most saved states that wait for a backward pass; older ones never get one and are dropped."""
 MAX_SHAPES = 8
-"""Shapes of which used arrays are kept."""
+"""Most shapes of which used arrays are kept to be used again."""
 
 
 Shape = tuple[int, ...]
@@ -31,7 +31,7 @@ State = tuple[np.ndarray, ...]
 
 
 class Engine:
-    """Runs the kernel over batches, a block of series at a time, on some threads."""
+    """The kernel on batches: it computes blocks of series on several threads."""
 
     def __init__(self, threads: int) -> None:
         self._helpers, self._threads = ThreadPoolExecutor(threads), threads
@@ -43,9 +43,10 @@ class Engine:
         self, x: np.ndarray, mask: np.ndarray, w: np.ndarray, backwards: bool, keep: bool,
         every_step: bool = True,
     ) -> tuple[np.ndarray, np.int64]:  # fmt: skip
-        """``x (B, T, F)``, ``mask (B, T)`` and ``w (K, 4U)`` to ``h (B, T, U)`` and a handle.
+        """Return hidden states ``h (B, T, U)`` and, with ``keep``, a handle for ``backward``.
 
-        Without ``every_step`` only the last one processed is given: ``h (B, 1, U)``.
+        x: ``(B, T, F)``; mask: ``(B, T)``; w: ``(K, 4U)``. Without ``every_step`` only the step
+        that is processed last is returned: ``h (B, 1, U)``.
         """
         n_out = x.shape[1] if every_step else 1
         h = np.empty((len(x), n_out, w.shape[1] // 4), np.float32)
@@ -68,7 +69,7 @@ class Engine:
     def backward(
         self, handle: np.ndarray, dh: np.ndarray, w: np.ndarray, backwards: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Gradients of ``x`` and of ``w (K, 4U)``; blocks are summed in their order."""
+        """Return the gradients of ``x`` and of ``w (K, 4U)``; blocks are summed in their order."""
         shape, state, masks, x_shape = self._waiting.pop(int(handle))
         dx, dw = np.empty(x_shape, np.float32), np.empty((len(masks), *w.T.shape), np.float32)
         self._each_block(len(masks), lambda b, rows: kernel.backward(
@@ -78,7 +79,10 @@ class Engine:
         return dx, np.ascontiguousarray(dw.sum(axis=0).T)
 
     def _state(self, shape: Shape) -> State:
-        """Arrays for inputs, gates and cells of ``(blocks, slots, K, 4U)``, used ones if any."""
+        """Return arrays for inputs, gates and cells, used ones if there are some.
+
+        shape: ``(blocks, slots, K, 4U)``.
+        """
         if shape not in self._spare and len(self._spare) == MAX_SHAPES:
             self._spare.pop(next(iter(self._spare)))
         spare = self._spare.setdefault(shape, [])
@@ -103,7 +107,7 @@ class Engine:
 
 
 def _blocks_of(mask: np.ndarray) -> np.ndarray:
-    """``(B, T)`` to ``(blocks, T, LANES)``; lanes without a series are masked throughout."""
+    """Divide a mask ``(B, T)`` into ``(blocks, T, LANES)``; lanes without a series are masked."""
     full = np.zeros((-(-len(mask) // kernel.LANES) * kernel.LANES, mask.shape[1]), bool)
     full[: len(mask)] = mask
     return np.ascontiguousarray(full.reshape(-1, kernel.LANES, mask.shape[1]).swapaxes(1, 2))
@@ -113,21 +117,24 @@ engine: Engine | None = Engine(threads=1) if kernel else None
 
 
 def use_kernel(threads: int | None) -> None:
-    """Run recurrences that are built from now on on so many threads, or for None on stock layers.
+    """Run recurrences that are built from now on with ``threads`` threads; None: as stock layers.
 
-    The number of threads does not change a bit of the outcome.
+    The number of threads does not change a bit of the result.
     """
     global engine
     engine = Engine(threads) if kernel and threads else None
 
 
 class KernelLSTM(layers.LSTM):  # type: ignore[misc]
-    """A stock LSTM whose recurrence the kernel computes, where it can."""
+    """A stock LSTM whose recurrence the kernel computes where it can."""
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False
     ) -> Any:
-        """``(B, T, F)`` and a mask ``(B, T)`` to ``(B, T, U)`` or ``(B, U)``."""
+        """Return hidden states ``(B, T, U)``, or the last one ``(B, U)``, of ``(B, T, F)``.
+
+        mask: ``(B, T)``, or None if all steps are inside.
+        """
         if initial_state is not None or engine is None or not self._fits_kernel():
             return super().call(sequences, initial_state, mask, training)
         mask = tf.ones(tf.shape(sequences)[:2], tf.bool) if mask is None else mask
@@ -145,9 +152,9 @@ class KernelLSTM(layers.LSTM):  # type: ignore[misc]
 
 
 def accelerate(model: keras.Model) -> keras.Model:
-    """Let the kernel compute a model's LSTMs from now on; the model itself, not to be stored.
+    """Let the kernel compute a model's LSTMs from now on, and return this model; do not store it.
 
-    Layers change their class where they are: to build a model again takes as long as to load it.
+    The layers change their class in place: building a model again takes as long as loading it.
     """
     for layer in model._flatten_layers():
         if type(layer) is layers.LSTM:
@@ -159,7 +166,7 @@ def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
     x: tf.Tensor, mask: tf.Tensor, w: tf.Tensor, backwards: bool, training: bool,
     every_step: bool, engine: Engine,
 ) -> tf.Tensor:  # fmt: skip
-    """``x (B, T, F)`` with weights ``w (U + F + 1, 4U)`` to ``h (B, T, U)`` or ``(B, 1, U)``."""
+    """Return ``h (B, T, U)``, or ``(B, 1, U)``, of ``x (B, T, F)`` by ``w (U + F + 1, 4U)``."""
 
     def ahead(x: np.ndarray, mask: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.int64]:
         return engine.forward(x, mask, w, backwards, training, every_step)

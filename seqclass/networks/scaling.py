@@ -9,17 +9,17 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class Scaling:
-    """Per channel: ``center`` (median) and ``scale`` (positive), in the channel's own unit."""
+    """The ``center`` (median) and ``scale`` (positive) of each channel, in its own unit."""
 
     center: tuple[float, ...]
     scale: tuple[float, ...]
 
 
 def fit_scaling(x: np.ndarray) -> Scaling:
-    """Median and interquartile range / 1.349 of each channel of ``(n, steps, channels)``.
+    """Return median and interquartile range / 1.349 of each channel of ``(n, steps, channels)``.
 
-    NaN is left out. Where more than half of the values are equal, the standard deviation
-    stands in for the range; a channel without any spread has scale 1.
+    NaN is left out. If the range is 0, because at least half of the values are equal, the standard
+    deviation replaces it; a channel without any spread has scale 1.
     """
     flat = x.reshape(-1, x.shape[-1]).astype(np.float64)
     center, scale = [], []

@@ -8,20 +8,20 @@ import numpy as np
 from keras import layers, ops
 
 FAR = 1e6
-"""A symbol that is in no alphabet."""
+"""Symbol in place of a missing value; it is in no alphabet."""
 
 
 MAX_SYMBOLS = 64
-"""Whole numbers from a channel's lowest to its highest value, beyond which it is a measurement."""
+"""Most whole numbers from a channel's lowest to highest value; a measurement has more."""
 CENTS, PITCH = "cents", "pitch"
 UNITS = {CENTS: 100.0, PITCH: 1.0}
-"""Channels that may be rounded, and how much of them makes a symbol, here a semitone. Cents are a
-unit by their name, 100 to an equal-tempered one. A pitch may be counted in anything: it is taken
-for semitones where each series has whole ones between its values."""
+"""Names of channels that may be rounded, and the amount that makes one symbol, here a semitone.
+Cents are always a unit, 100 to an equal-tempered semitone. A pitch may be counted in anything; it
+is taken as semitones if the differences between the values of each series are whole numbers."""
 WHOLE = 1e-3
-"""How far from a whole number a float32 may lie that is one."""
+"""Distance up to which a float32 counts as a whole number."""
 SAMPLED = (CENTS,)
-"""Units of contours, in which a symbol lasts for many steps."""
+"""Units of sampled contours, in which one symbol lasts for many steps."""
 MISSING = -1
 
 
@@ -29,7 +29,7 @@ MISSING = -1
 class Alphabet:
     """The symbols ``low .. low + size - 1`` of a channel.
 
-    width: how much of the channel's unit makes a symbol; values are rounded to the nearest.
+    width: amount of the channel's unit that makes one symbol; values are rounded to the nearest.
     """
 
     low: int
@@ -43,15 +43,15 @@ class Alphabet:
 
 
 Alphabets = tuple[Alphabet | None, ...]
-"""For each channel its alphabet, or None where it holds no symbols."""
+"""The alphabet of each channel, or None where the channel holds no symbols."""
 
 
 def find_alphabets(x: np.ndarray, channels: Sequence[str] = ()) -> Alphabets:
-    """What the values of training rows ``(n, steps, channels)`` say of each channel.
+    """Return the alphabet of each channel of training rows ``(n, steps, channels)``, or None.
 
-    A channel holds symbols where all its values are whole, not all alike, and from the lowest to
-    the highest there are ``MAX_SYMBOLS`` at most. NaN is left out. Channels of a known unit are
-    rounded before.
+    A channel holds symbols if all its values are whole, not all are equal, and there are at most
+    ``MAX_SYMBOLS`` whole numbers from the lowest to the highest. NaN is left out. Channels of a
+    known unit are rounded before.
     """
     values = quantised(x, channels)
     names = channels or [""] * x.shape[-1]
@@ -64,9 +64,10 @@ def find_alphabets(x: np.ndarray, channels: Sequence[str] = ()) -> Alphabets:
 
 
 def counts_semitones(pitch: np.ndarray) -> bool:
-    """Whether there are whole numbers between the values of each series ``(n, steps)``.
+    """Check whether the values of each series ``(n, steps)`` are whole numbers apart.
 
-    So it is with semitones above any reference, such as a fixed tone where Sa is not known.
+    Semitones are whole numbers apart above any reference, such as a fixed tone where Sa is not
+    known.
     """
     seen = np.isfinite(pitch)
     some = seen.any(axis=1)
@@ -86,9 +87,9 @@ def _alphabet(values: np.ndarray, width: float) -> Alphabet | None:
 
 
 def quantised(x: np.ndarray, channels: Sequence[str]) -> np.ndarray:
-    """``(n, steps, channels)`` with channels of a known unit rounded to the nearest symbol.
+    """Return ``(n, steps, channels)`` with channels of a known unit rounded to the nearest symbol.
 
-    Those that have no alphabet are rounded too, and count for nothing.
+    Channels that have no alphabet are rounded too; ``tokens_of`` ignores them.
     """
     widths = np.array([UNITS.get(name, 0.0) for name in channels], dtype=np.float32)
     if not widths.any():
@@ -97,10 +98,10 @@ def quantised(x: np.ndarray, channels: Sequence[str]) -> np.ndarray:
 
 
 def tokens_of(x: np.ndarray, alphabets: Alphabets) -> np.ndarray:
-    """One number per step, ``(n, steps)`` int64, for what all channels of symbols say there.
+    """Return one number per step, ``(n, steps)`` int64, for the symbols of all channels together.
 
-    x: as ``quantised`` gives it. ``MISSING`` where any channel of symbols has no value, or one
-    outside its alphabet.
+    x: as ``quantised`` returns it. A step is ``MISSING`` if any channel of symbols has no value
+    there, or one outside its alphabet.
     """
     tokens = np.zeros(x.shape[:2], dtype=np.int64)
     known = np.ones(x.shape[:2], dtype=bool)
@@ -114,14 +115,14 @@ def tokens_of(x: np.ndarray, alphabets: Alphabets) -> np.ndarray:
 
 
 def folded(x: np.ndarray, period: int) -> np.ndarray:
-    """Symbols of ``(n, steps, channels)`` taken modulo a period, as octaves are by 12 semitones."""
+    """Return symbols ``(n, steps, channels)`` modulo a period, such as 12 semitones (an octave)."""
     return np.mod(x, period)
 
 
 def without_repeats(tokens: np.ndarray) -> np.ndarray:
-    """Runs of one token ``(n, steps)`` as a single step; rows filled up with ``MISSING``.
+    """Return tokens ``(n, steps)`` with runs of one token as a single step.
 
-    What is missing between two tokens stays, as one step.
+    Rows are filled up with ``MISSING``. Missing steps between two tokens stay as one step.
     """
     begins = np.ones(tokens.shape, dtype=bool)
     begins[:, 1:] = tokens[:, 1:] != tokens[:, :-1]
@@ -134,7 +135,7 @@ def without_repeats(tokens: np.ndarray) -> np.ndarray:
 
 
 def symbol_features(raw: keras.KerasTensor, alphabets: Alphabets) -> list[keras.KerasTensor]:
-    """Symbols ``(B, T, size)`` for each channel of ``(B, T, C)`` that has an alphabet."""
+    """Return ``soft_one_hot (B, T, size)`` of each channel of ``(B, T, C)`` with an alphabet."""
     return [
         soft_one_hot(raw[..., channel : channel + 1], alphabet)
         for channel, alphabet in enumerate(alphabets)
@@ -143,10 +144,10 @@ def symbol_features(raw: keras.KerasTensor, alphabets: Alphabets) -> list[keras.
 
 
 def soft_one_hot(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTensor:
-    """``(B, T, 1)`` to ``(B, T, size)``: 1 at its symbol, and shared out between two neighbours.
+    """Return ``(B, T, size)`` for ``(B, T, 1)``: 1 at the symbol, shared between two neighbours.
 
-    All 0 where a value is missing or outside the alphabet. Being linear between symbols, it lets a
-    gradient pass, which ``find_attributions`` lives by.
+    All are 0 if a value is missing or outside the alphabet. The features are linear between
+    symbols, so that gradients pass, which ``find_attributions`` needs.
     """
     place = ops.where(ops.isnan(values), FAR * alphabet.width, values) / alphabet.width
     symbols = range(alphabet.low, alphabet.low + alphabet.size)
