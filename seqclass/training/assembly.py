@@ -1,4 +1,4 @@
-"""The committee in Keras: from members to one classifier of raw series, in stock layers."""
+"""The committee as one Keras classifier of raw series, in stock layers."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,9 +12,10 @@ from seqclass.training.familiarity import Familiarity, familiarity_outputs
 
 
 class Branch(NamedTuple):
-    """A member in Keras: raw series to scores ``(B, classes)``.
+    """A member in Keras, from raw series to scores ``(B, classes)``.
 
-    frozen: what comes first and is not trained, which several may share; head: the rest.
+    frozen: the first part, which is not trained and which several members may share. head: the
+    rest.
     """
 
     frozen: keras.Model
@@ -24,8 +25,11 @@ class Branch(NamedTuple):
 def committee_classifier(
     members: Sequence[Branch], mixture: Mixture, familiarity: Familiarity | None = None
 ) -> keras.Model:
-    """Raw series to ``probabilities (B, classes)`` out of members' scores, in stock layers; and to
-    what ``familiarity_outputs`` gives. Without that the probabilities are the only output."""
+    """Return the Keras classifier from raw series to ``probabilities (B, classes)``.
+
+    It mixes the members' scores, in stock layers. With ``familiarity`` it has the outputs of
+    ``familiarity_outputs`` as well; without, the probabilities are its only output.
+    """
     raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
     seen = _Seen(raw)
     answers = _answers(members, mixture.temperatures, seen)
@@ -44,14 +48,14 @@ def committee_classifier(
 def members_alone(
     names: Sequence[str], members: Sequence[Branch], temperatures: Sequence[float]
 ) -> keras.Model:
-    """Raw series to the probabilities ``(B, classes)`` of each member by itself, by its name."""
+    """Return a network from raw series to each member's probabilities ``(B, classes)``, by name."""
     raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
     parts = _answers(members, temperatures, _Seen(raw))
     return keras.Model(raw, dict(zip(names, parts, strict=True)), name="members")
 
 
 class _Seen:
-    """What frozen parts make of raw series, each of them once."""
+    """Outputs of frozen parts for raw series, each computed once."""
 
     def __init__(self, raw: keras.KerasTensor) -> None:
         self._raw = raw
@@ -66,7 +70,7 @@ class _Seen:
 def _answers(
     members: Sequence[Branch], temperatures: Sequence[float], seen: _Seen
 ) -> list[keras.KerasTensor]:
-    """Each member's probabilities at its own temperature."""
+    """Return each member's probabilities at its own temperature."""
     found = []
     for number, (member, temperature) in enumerate(zip(members, temperatures, strict=True)):
         start, end = member.head.input, layers.Rescaling(1 / temperature)(member.head.output)

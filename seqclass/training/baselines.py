@@ -1,4 +1,4 @@
-"""Plain classifiers that show what an LSTM adds."""
+"""Plain classifiers, with which an LSTM is compared."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,14 +15,15 @@ from seqclass.training.ngrams import fit_symbol_models
 from seqclass.training.splits import Part
 
 MAX_ROWS = 20_000
-"""Training rows that a baseline sees at most."""
+"""Most training rows that a baseline sees."""
 
 
 def summary_features(x: np.ndarray) -> np.ndarray:
-    """Summaries of each channel of ``(n, steps, channels)``, order-free but for three of them.
+    """Return summaries of each channel of ``(n, steps, channels)``, as ``(n, 11 channels)``.
 
-    Per channel: mean, standard deviation, minimum, quartiles, maximum, share missing, mean
-    absolute step, correlation with time, lag-1 autocorrelation. NaN is left out.
+    Per channel: mean, standard deviation, minimum, quartiles, maximum, share missing, mean absolute
+    difference of neighbouring steps, correlation with time, lag-1 autocorrelation. Only the last
+    three depend on the order of steps. NaN is left out.
     """
     time = np.linspace(-1.0, 1.0, x.shape[1])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -56,11 +57,11 @@ def baseline_predictions(
     seed: int,
     channels: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Class codes ``(n_test,)`` by each baseline, fitted on ``x (n, steps, channels)``.
+    """Return class codes ``(n_test,)`` by each baseline, fitted to ``x (n, steps, channels)``.
 
-    ``nearest_neighbour`` is 1-NN by Euclidean distance on channels scaled over the training
-    rows, missing values taken as the channel's median. Where channels hold symbols (their names
-    may be units), ``histogram`` and ``bigram`` count them.
+    ``nearest_neighbour`` is 1-NN by Euclidean distance on channels scaled over the training rows; a
+    missing value counts as the channel's median. If channels hold symbols, ``histogram`` and
+    ``bigram`` count them. channels: their names, which may be units of symbols.
     """
     if len(x) > MAX_ROWS:
         rows = np.random.default_rng(seed).permutation(len(x))[:MAX_ROWS]
@@ -86,8 +87,11 @@ def baseline_predictions(
 def held_back_predictions(
     rows: tuple[np.ndarray, np.ndarray], folds: Sequence[Part], seed: int, channels: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Class codes by each baseline of the rows that the folds hold back, in the folds' order, each
-    fitted to the rows that its fold keeps. rows: series and class codes."""
+    """Return class codes by each baseline for the held-back rows, in the folds' order.
+
+    Each row is answered by baselines that are fitted to the rows that its fold keeps. rows: series
+    and class codes.
+    """
     x, y = rows
     parts = [
         baseline_predictions(x[kept], y[kept], x[held], seed, channels) for kept, held in folds

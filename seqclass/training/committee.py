@@ -1,9 +1,9 @@
-"""What members answer together: a mixture whose weights come from rows that none of them saw.
+"""The mixture of members, with weights from rows that none of them was fitted to.
 
 A member's probabilities are its scores at its own temperature; the committee's are their weighted
 mean, at a temperature of its own. The weights have the lowest log-loss (the linear opinion pool,
-Genest and Zidek 1986), found by expectation maximisation, so that one which adds nothing gets next
-to none.
+Genest and Zidek 1986). They are found by expectation maximisation, so that a member which adds
+nothing gets a weight close to 0.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,10 +14,10 @@ import numpy as np
 from seqclass.evaluation.calibration import fit_temperature, soften
 
 MIN_WEIGHT = 0.02
-"""Share of the mixture below which a member is left out: it would cost more than it tells."""
+"""Weight below which a member is left out, as it takes more time than its answers are worth."""
 PSEUDO_ROWS = 1
-"""Rows whose trust is divided evenly between the members, beside the rows held back (a symmetric
-Dirichlet prior of the weights)."""
+"""Rows added to the held-back rows and divided evenly between the members (a symmetric Dirichlet
+prior of the weights)."""
 ROUNDS = 500
 
 
@@ -30,10 +30,10 @@ class Mixture:
     temperature: float
 
     def logits(self, scores: Sequence[np.ndarray]) -> np.ndarray:
-        """Log of the mixed probabilities ``(n, classes)``, before its own temperature.
+        """Return the log of mixed probabilities ``(n, classes)``, before the mixture's temperature.
 
-        scores: of each member, ``(n, classes)``. A member may have answered the first rows alone;
-        the others answer the rest without it.
+        scores: ``(n, classes)`` of each member. A member may have answered only the first rows; the
+        others answer the rest without it.
         """
         parts = zip(self.weights, self.temperatures, scores, strict=True)
         answered = [(weight, soften(own, t)) for weight, t, own in parts if weight]
@@ -46,18 +46,17 @@ class Mixture:
 
 
 def pooled_logits(mixed: np.ndarray) -> np.ndarray:
-    """Logits of mixed probabilities, as the committee's classifier takes them."""
+    """Return logits of mixed probabilities, computed as in the committee's classifier."""
     return np.log(np.maximum(mixed, np.finfo(np.float32).tiny))
 
 
 def fit_mixture(
     scores: Sequence[np.ndarray], y: np.ndarray, always: Collection[int] = ()
 ) -> Mixture:
-    """Mix members by their scores ``(n, classes)`` for rows of class codes ``(n,)``, which they
-    were not fitted to.
+    """Return the mixture of members that fits rows which they were not fitted to.
 
-    A member may have answered the first rows alone. always: numbers of the members that keep their
-    weight however small it is.
+    scores: ``(n, classes)`` of each member; it may have answered only the first rows. y: class
+    codes ``(n,)``. always: numbers of the members that keep their weight however small it is.
     """
     temperatures = tuple(fit_temperature(own, y[: len(own)]) for own in scores)
     likelihoods = np.full((len(scores), len(y)), np.nan)
@@ -74,9 +73,10 @@ def fit_mixture(
 
 
 def _weights(likelihoods: np.ndarray) -> np.ndarray:
-    """Weights ``(members,)`` under which the rows ``(members, n)`` are most likely.
+    """Return the weights ``(members,)`` under which the rows are most likely.
 
-    NaN where a member has not answered a row, which then says nothing about its weight.
+    likelihoods: ``(members, n)``, NaN where a member has not answered a row. Such a row does not
+    count for its weight.
     """
     answered = np.isfinite(likelihoods)
     likelihoods, answered = (part[:, answered.any(axis=0)] for part in (likelihoods, answered))

@@ -1,9 +1,10 @@
-"""How far a series is from all training series: whether it may be of a class that none of them is.
+"""Distance of a series from all training series, to find series of a class that none of them has.
 
-Confidence can't tell: a classifier may be sure of its answer for what it has never seen. Distances
-in fixed features can ("k nearest neighbours", Sun et al. 2022, "Out-of-Distribution Detection with
-Deep Nearest Neighbors"). The p-value is conformal (Vovk et al. 2005; Bates et al. 2023, "Testing
-for Outliers with Conformal p-values"): of a series like the training rows it is evenly spread.
+Confidence does not show this, since a classifier may be sure of its answer to a series unlike any
+that it has seen. Distances in fixed features do ("k nearest neighbours", Sun et al. 2022,
+"Out-of-Distribution Detection with Deep Nearest Neighbors"). The p-value is conformal (Vovk et al.
+2005; Bates et al. 2023, "Testing for Outliers with Conformal p-values"): for series like the
+training rows it is uniformly distributed.
 """
 
 from dataclasses import dataclass
@@ -22,18 +23,18 @@ NEIGHBOURS = 3
 BINS = 16
 """Equal parts of a series whose means are compared."""
 SCORE_WEIGHT = 2.0
-"""How far apart the scores of training rows are, in typical distances of their features."""
+"""Spread of the training rows' scores, as a multiple of the spread of their features."""
 MAX_REFERENCES = 1000
-"""Training rows at most that series are compared with."""
+"""Most training rows that series are compared with."""
 
 
 @dataclass(frozen=True)
 class Familiarity:
-    """Training rows to compare with, and how far each of them is from the others.
+    """Training rows that series are compared with, and the distance of each from the others.
 
-    convolutions: raw series to pooled features; embed: raw series and these to a place ``(B, d)``;
-    rows: numbers ``(n,)`` of the training rows; places:
-    ``(n, d)``; distances: ``(n,)``, ascending.
+    convolutions: raw series to pooled features. embed: raw series and pooled features to a place
+    ``(B, d)``. rows: numbers ``(n,)`` of the training rows. places: ``(n, d)``. distances:
+    ``(n,)``, ascending.
     """
 
     convolutions: keras.Model
@@ -46,9 +47,10 @@ class Familiarity:
 def fit_familiarity(
     rows: Rows, n_classes: int, convolutions: Predictor, scaling: Scaling, seed: int
 ) -> Familiarity:
-    """Place training rows by what they look like and are scored.
+    """Place training rows by their features and scores, and measure their distances.
 
-    A row's own place has the scores that it gets when left out, as a new row's are unseen.
+    The scores are those that a row gets when it is left out, since a new row takes no part in the
+    fit.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_REFERENCES])
     own = rows.take(chosen)
@@ -79,7 +81,10 @@ def fit_familiarity(
 
 
 def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTensor]:
-    """Mean, spread and limits of each level, and the views' means in ``BINS`` parts of a series."""
+    """Return summaries of each channel's level, and the views' means in ``BINS`` parts of a series.
+
+    The summaries are mean, spread, maximum and minimum.
+    """
     found = series_views(raw, scaling)
     level, inside = found.level, found.inside
     mean = masked_mean(level, inside)
@@ -96,7 +101,7 @@ def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTens
 
 
 def _standard(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and factors of columns, with which a block has a total variance of one."""
+    """Return means and factors of columns that give a block a total variance of one."""
     spread = block.std(axis=0)
     varying = spread > 1e-6
     factor = np.where(varying, 1 / np.where(varying, spread, 1), 0) / np.sqrt(max(varying.sum(), 1))
@@ -116,11 +121,15 @@ def _mean_nearest(apart: np.ndarray) -> np.ndarray:
 def familiarity_outputs(
     place: keras.KerasTensor, fitted: Familiarity
 ) -> dict[str, keras.KerasTensor]:
-    """Of a place, in stock layers: ``p_value (B,)`` that a series as far away is like the training
-    rows; ``nearest (B, 3)``, which ``rows`` are nearest, the nearest first; ``distance (B,)``."""
+    """Return outputs for a place, in stock layers.
+
+    ``p_value (B,)``: that a series as far away is like the training rows; ``nearest (B, 3)``:
+    indices into ``rows`` of the nearest training rows, the nearest first; ``distance (B,)``: the
+    mean distance from these.
+    """
     compare = layers.Dense(len(fitted.rows), trainable=False, name="references")
-    # In this order: Keras takes a second operand of one column for a bias where B rows are compared
-    # with B, and adds it along the wrong axis.
+    # The order matters: if B rows are compared with B references, Keras takes a second operand of
+    # one column for a bias, and adds it along the wrong axis.
     products = ops.sum(ops.square(place), axis=-1, keepdims=True) + compare(place)
     compare.set_weights([-2 * fitted.places.T, np.square(fitted.places).sum(axis=1)])
     count = min(NEIGHBOURS, len(fitted.rows) - 1)

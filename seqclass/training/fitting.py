@@ -1,4 +1,4 @@
-"""Train one network to convergence, the same way every time."""
+"""Training of one network to convergence, with the same result every time."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from seqclass.training.recipe import CHUNK, Recipe
 Build = Callable[[int], keras.Model]
 Frozen = Callable[[], keras.Model]
 ProgressCallback = Callable[[int, int, float], None]
-"""Is told the updates that are done, how many there are at most, and the latest mean loss."""
+"""Callback with the updates done, the most there may be, and the latest mean loss (nats)."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,17 @@ class Rows:
         return len(self.x)
 
     def take(self, index: np.ndarray) -> "Rows":
-        """Those of the row numbers ``index``, in that order."""
+        """Return the rows with the numbers ``index``, in that order."""
         return Rows(self.x[index], self.y[index])
 
 
 @dataclass
 class Fit:
-    """A trained network, its training loss (nats) of every update ``(updates,)``, and its logits
-    ``(n, classes)`` of the held-back rows."""
+    """A trained network and its training.
+
+    losses: training loss (nats) of every update ``(updates,)``. held_back_logits: ``(n, classes)``,
+    for the held-back rows.
+    """
 
     network: keras.Model
     restarts: int
@@ -47,11 +50,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Learner:
-    """The network that is trained: ``build(seed)``.
+    """The network to train, which ``build(seed)`` returns.
 
-    ``frozen()`` is what comes before it and is not trained: it is taken of all the rows of a chunk
-    at once, since small networks spend more time on calling operations than in them. ``begin`` may
-    set the weights that the first attempt begins with.
+    ``frozen()`` returns the part before it, which is not trained. It is computed for all rows of a
+    chunk at once, since small networks spend more time on calling operations than in them.
+    ``begin`` may set the weights that the first attempt begins with.
     """
 
     build: Build
@@ -61,12 +64,11 @@ class Learner:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How a network is trained, and who is told of it.
+    """The way a network is trained, and the callback that is told of it.
 
-    ``stop(update)``, where it is given, ends the training early.
-    ``log_prior (classes,)`` is added to the logits in the loss, so that the network learns what
-    speaks for a class apart from how frequent it is (Menon et al. 2021, "Long-tail learning via
-    logit adjustment", equation 10).
+    ``stop(update)``, if given, ends the training early. ``log_prior (classes,)`` is added to the
+    logits in the loss, so that the network learns the evidence for a class apart from the class's
+    frequency (Menon et al. 2021, "Long-tail learning via logit adjustment", equation 10).
     """
 
     recipe: Recipe
@@ -77,12 +79,11 @@ class FitConfig:
 
 
 def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: FitConfig) -> Fit:
-    """Train a network, leave its averaged weights in it, and answer ``held_back`` rows.
+    """Train a network, leave its averaged weights in it, and answer the ``held_back`` rows.
 
-    Nothing that is learnt, and when it ends, depends on the rows held back.
-    A run that fails to learn is begun again from another seed, derived from the course's.
-    Calls whose ``build`` and ``frozen`` are equal, as frozen dataclasses are, share what is
-    compiled.
+    The held-back rows influence neither the weights nor the end of the training. A run that fails
+    to learn is begun again from another seed, derived from the course's. Calls whose ``build`` and
+    ``frozen`` are equal, as frozen dataclasses are, share compiled code.
     """
     recipe, trainer = course.recipe, _trainer(_compilation(learner, train, course))
     for restart in range(recipe.restarts + 1):
@@ -99,8 +100,11 @@ def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: FitConfig)
 
 @dataclass(frozen=True)
 class Compilation:
-    """What a compiled training depends on; ``limit``: of the updates; ``batch``: its rows;
-    ``rate``: the peak of the learning rate; ``shape``: of a series."""
+    """Everything that a compiled training depends on.
+
+    limit: most updates; batch: its rows; rate: peak of the learning rate; decay: weight decay;
+    shape: ``(steps, channels)`` of a series; prior: log-prior of the classes.
+    """
 
     build: Build
     recipe: Recipe
@@ -125,9 +129,9 @@ def _compilation(learner: Learner, train: Rows, course: FitConfig) -> Compilatio
 class CompiledTrainer:
     """A network on the fast recurrence, its optimizer and averaged weights, compiled once.
 
-    A run begins by ``reset``, after which nothing of an earlier one is left. The optimizer and the
-    average see two long vectors, kernels and the rest, since small networks spend more time on
-    calling operations than in them.
+    A run begins with ``reset``, after which nothing of an earlier run is left. The optimizer and
+    the average see two long vectors, the kernels and the rest, since small networks spend more time
+    on calling operations than in them.
     """
 
     def __init__(self, work: Compilation) -> None:
@@ -154,7 +158,7 @@ class CompiledTrainer:
         )
 
     def reset(self, network: keras.Model) -> None:
-        """Begin from the weights and the random states of a network of the same layers."""
+        """Begin from the weights and the random states of a network with the same layers."""
         for own, given in zip(self.network.variables, network.variables, strict=True):
             own.assign(given.value)
         flat = self._flat([v.value for v in self.variables])
@@ -165,7 +169,7 @@ class CompiledTrainer:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def unflatten(self, flat: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> None:
-        """Set the variables of this network, or of one of the same layers, from long vectors."""
+        """Set the variables of this network, or of one with the same layers, from long vectors."""
         for group, part in zip(self.groups, flat, strict=True):
             pieces = tf.split(part, [math.prod(variables[k].shape) for k in group])
             for k, piece in zip(group, pieces, strict=True):
@@ -177,7 +181,7 @@ class CompiledTrainer:
         ]
 
     def logits(self, weights: Sequence[tf.Tensor], x: np.ndarray) -> np.ndarray:
-        """Of ``x (n, steps, channels)`` under other weights; its own stay as they are."""
+        """Return logits of ``x (n, steps, channels)`` by other weights, and keep its own."""
         self.unflatten(weights, self.variables)
         found = answer_in_batches(self._infer, x)
         self.unflatten([part.value for part in self.weights], self.variables)
@@ -202,7 +206,7 @@ class CompiledTrainer:
         return losses.stack()
 
     def _average(self) -> None:
-        """Exponential average whose window grows with the run, so that it forgets the start."""
+        """Update an exponential average whose window grows with the run, to forget the start."""
         t = tf.cast(self.optimizer.iterations.value, tf.float32)
         rate = 1.0 - tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
         for average, weights in zip(self.averages, self.weights, strict=True):
@@ -215,7 +219,7 @@ def _trainer(work: Compilation) -> CompiledTrainer:
 
 
 class _Run:
-    """One attempt: what the trainer learned from its rows, and the losses on the way."""
+    """One attempt: the trainer's latest averaged weights, and the losses of its updates."""
 
     def __init__(
         self,
@@ -233,7 +237,7 @@ class _Run:
         self.kept = [v.numpy() for v in trainer.averages]
 
     def learn(self, course: FitConfig, last_chance: bool) -> bool:
-        """Run to the end; False where the attempt should be begun again."""
+        """Train to the end; return False if the attempt should be begun again."""
         end = self.recipe.update_limit(self.n_rows)
         for update, order in self._chunks(end):
             losses = self.trainer.train_chunk(self.x, self.y, tf.constant(order)).numpy()
@@ -250,7 +254,7 @@ class _Run:
         return True
 
     def _chunks(self, end: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Row numbers ``(CHUNK, batch)`` out of one shuffled pass after another."""
+        """Yield update numbers and row numbers ``(CHUNK, batch)`` of successive shuffled passes."""
         rng = np.random.Generator(np.random.Philox(self.seed))
         batch = self.recipe.batch(self.n_rows)
         stream = np.empty(0, dtype=np.int32)

@@ -1,20 +1,23 @@
-"""Test rows out of whole keys (groups): the wanted share, with every class on both sides."""
+"""Choice of test rows as whole keys (groups): the wanted share, with every class on both sides."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 MAX_KEYS = 64
-"""Keys of which pairs change sides together; of more of them one goes at a time."""
+"""Most keys of which pairs change sides together; with more keys, one changes at a time."""
 MAX_MOVES = 1000
 SHARE, UNTESTED, UNTRAINED = 1e3, 1e6, 1e9
-"""Costs: of a share that is off, of a class that does not test, and of one of which too few keys
-train. Each outweighs those before it; all moves together cost 1."""
+"""Costs of a share that is off, of a class without test rows, and of a class with too few keys in
+training. Each outweighs those before it; all moves together cost 1."""
 
 
 class _Keys(NamedTuple):
-    """Keys as the rule has them: which test ``(keys,)``, rows of every class ``(keys, classes)``,
-    and how dear each is to move ``(keys,)``; the last key is none. fraction: of test rows."""
+    """Keys as hash or time divide them; the last one is a placeholder for no key.
+
+    held: True for the keys that test ``(keys,)``; rows: rows of every class ``(keys, classes)``;
+    dear: cost of moving each key ``(keys,)``; fraction: wanted share of test rows.
+    """
 
     held: np.ndarray
     rows: np.ndarray
@@ -23,19 +26,19 @@ class _Keys(NamedTuple):
 
 
 def tolerance(fraction: float) -> float:
-    """How far the share of test rows may be from ``fraction``: a twentieth at a fifth."""
+    """Return how far the share of test rows may be from ``fraction``: a quarter of it."""
     return fraction / 4
 
 
 def rebalance(
     held: np.ndarray, pull: np.ndarray, number: np.ndarray, y: np.ndarray, fraction: float
 ) -> np.ndarray:
-    """Which keys test ``(keys,)``: ``held``, but for the moves that share and classes ask for.
+    """Return True for the keys that test ``(keys,)``: ``held`` after moves that mend the split.
 
-    pull: how dear it is to move each key, from 0 on; number: key of every row ``(n,)``; y: class
-    codes ``(n,)``. Classes come first: two keys of each train, and one tests where it has three;
-    then the share of test rows, within ``tolerance`` of ``fraction``. A split that is right stays
-    as it is, so that sides change rarely where a dataset grows.
+    pull: cost of moving each key, from 0 on; number: key of every row ``(n,)``; y: class codes
+    ``(n,)``. Classes come first: two keys of each train, and one tests if the class has three. Then
+    comes the share of test rows, within ``tolerance`` of ``fraction``. A split that is right stays
+    as it is, so that rows rarely change sides when a dataset grows.
     """
     rows = np.zeros((len(held) + 1, int(y.max()) + 1), dtype=np.int64)
     np.add.at(rows, (number, y), 1)
@@ -56,14 +59,14 @@ def rebalance(
 
 
 def _moves(n_keys: int) -> np.ndarray:
-    """Keys ``(moves, 2)`` that change sides at once; the one beyond the last is none."""
+    """Return pairs of keys ``(moves, 2)`` that change sides together; the last number is no key."""
     if n_keys > MAX_KEYS:
         return np.stack([np.arange(n_keys), np.full(n_keys, n_keys)], axis=1)
     return np.stack(np.triu_indices(n_keys + 1, 1), axis=1)
 
 
 def _costs(keys: _Keys, now: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """What the split ``now`` would cost ``(moves,)`` after each move."""
+    """Return the cost ``(moves,)`` of the split ``now`` after each move."""
     held, rows, dear, fraction = keys
     some = (rows > 0).astype(np.int64)
     side, back = np.where(now, -1, 1)[:, None], np.where(now != held, -dear, dear)

@@ -1,7 +1,7 @@
-"""Architecture search: a fixed ladder of networks, which of them to train next, and which to take.
+"""Architecture search: a fixed ladder of candidates, the order of their training, and the choice.
 
-What to train follows from the ladder, the budget and the seconds that finished trainings took, so
-that a search which goes on from its records does what it would have done undisturbed.
+The next training follows from the ladder, the budget and the seconds that finished trainings took.
+So a search that resumes from its records does the same as one that was not stopped.
 """
 
 import math
@@ -30,17 +30,18 @@ LADDER: tuple[tuple[Kind, int, int], ...] = (
     ("lstm", 128, 0),
     ("bilstm", 128, 0),
 )
-"""Kind, LSTM units, filters of the stem (0: no stem); the cheap and telling ones come early."""
+"""Kind, LSTM units, filters of the convolution (0: none); cheap and informative ones come early."""
 
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """How to look for an architecture.
+    """The way to look for an architecture.
 
-    seconds: budget of training time, above 0, with that of an earlier start of the same search;
-    no training starts after it, but for those that always run.
-    folds: of the training rows, 2 to 20. training: how each network is trained; its architecture
-    is the default, which is kept unless another is clearly better; its lowest seed is the one used.
+    seconds: budget of training time, above 0, which includes an earlier start of the same search;
+    no training starts after it, except those that always run.
+    folds: those of the training rows, 2 to 20.
+    training: the spec of each network; its architecture is the default, which is kept unless
+    another is clearly better; only its lowest seed is used.
     """
 
     seconds: float = 600.0
@@ -56,7 +57,7 @@ class SearchSpec:
             raise ValueError(f"folds: expected 2 to 20, got {self.folds}; correct the value")
 
     def candidates(self) -> list[Architecture]:
-        """The default, then the rest of the ladder; all else is as in the default."""
+        """Return the default, then the rest of the ladder; other settings are as in the default."""
         default = self.training.architecture
         rungs = [
             replace(default, kind=kind, units=units, filters=filters or default.filters)
@@ -65,25 +66,25 @@ class SearchSpec:
         return [default, *(rung for rung in rungs if rung != default)]
 
     def spec_of(self, candidate: int) -> TrainingSpec:
-        """How a candidate is trained."""
+        """Return the training spec of a candidate."""
         return replace(self.training, architecture=self.candidates()[candidate])
 
 
 def title(architecture: Architecture) -> str:
-    """An architecture in a few words."""
+    """Return an architecture in a few words."""
     stem = f", {architecture.filters} filters" if architecture.kind == "conv-lstm" else ""
     return f"{architecture.kind}, {architecture.units} units{stem}"
 
 
 class Job(NamedTuple):
-    """Train a candidate (its place on the ladder) without one fold of the training rows."""
+    """The training of a candidate (its place on the ladder) without one fold of training rows."""
 
     candidate: int
     fold: int
 
 
 class Found(NamedTuple):
-    """What a job gave: mean log-loss (nats) on its fold, and how long it took."""
+    """The outcome of a job: mean log-loss (nats) on its fold, and seconds."""
 
     log_loss: float
     seconds: float
@@ -93,7 +94,7 @@ Train = Callable[[list[Job]], list[Found]]
 
 
 class Halving:
-    """What a search has trained, and the seconds that went by."""
+    """Finished jobs of a search, and the seconds spent."""
 
     def __init__(self, at_once: int, train: Train) -> None:
         self.at_once, self.train = at_once, train
@@ -101,7 +102,7 @@ class Halving:
         self.spent = 0.0
 
     def take(self, jobs: list[Job], until: float) -> None:
-        """Train in waves of ``at_once``; none begins when ``until`` seconds are spent."""
+        """Train in waves of ``at_once`` jobs; no wave begins once ``until`` seconds are spent."""
         for start in range(0, len(jobs), self.at_once):
             if self.spent >= until:
                 return
@@ -113,10 +114,10 @@ class Halving:
 def successive_halving(n_candidates: int, spec: SearchSpec, at_once: int, train: Train) -> Halving:
     """Train as many candidates as the budget allows, by successive halving in two rounds.
 
-    The default and the next candidate are trained on every fold, whatever that takes. Then, for
-    half of what is left of the budget, candidate after candidate is trained on the first fold;
-    the better half of all goes on to the other folds, the best first.
-    After Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification".
+    The default and the next candidate are trained on every fold, however long that takes. Then, for
+    half of the remaining budget, one candidate after another is trained on the first fold. The
+    better half of all candidates goes on to the other folds, the best first. After Jamieson and
+    Talwalkar 2016, "Non-stochastic Best Arm Identification".
     """
     state, folds = Halving(at_once, train), range(spec.folds)
     state.take([Job(candidate, fold) for candidate in (0, 1) for fold in folds], math.inf)
@@ -129,36 +130,37 @@ def successive_halving(n_candidates: int, spec: SearchSpec, at_once: int, train:
 
 
 def better_half(done: dict[Job, Found]) -> list[int]:
-    """The candidates with the lower log-loss on the first fold, the lowest first."""
+    """Return the half of the candidates with the lower log-loss on the first fold, lowest first."""
     first = {job.candidate: found.log_loss for job, found in done.items() if job.fold == 0}
     order = sorted(first, key=lambda candidate: (first[candidate], candidate))
     return order[: math.ceil(len(order) / 2)]
 
 
 def max_jobs(n_candidates: int, folds: int) -> int:
-    """Trainings of a search that is never short of time, at most."""
+    """Return the number of trainings of a search that has time for all of them."""
     return 2 * folds + (n_candidates - 2) + math.ceil(n_candidates / 2) * (folds - 1)
 
 
 class Difference(NamedTuple):
-    """By how much a candidate's mean log-loss (nats) is below the default's."""
+    """The default's mean log-loss (nats) minus a candidate's, and its standard error."""
 
     gain: float
     standard_error: float
 
 
 def difference(default: np.ndarray, candidate: np.ndarray, groups: np.ndarray | None) -> Difference:
-    """Compare log-losses ``(n,)`` of the same rows; rows of a group count as one draw."""
+    """Return the difference of log-losses ``(n,)`` on the same rows; a group counts as one draw."""
     gains = default - candidate
     return Difference(float(gains.mean()), clustered_error(gains, groups)[0])
 
 
 def choose(differences: dict[int, Difference]) -> tuple[int, str]:
-    """The candidate to take, and why; candidate 0 is the default and has no difference.
+    """Return the candidate to take, and the reason.
 
-    The one-standard-error rule (Breiman et al. 1984, "Classification and Regression Trees"),
-    on the paired differences of rows: the lowest mean log-loss among those that are below the
-    default's by more than one standard error; the default where there are none.
+    Candidate 0 is the default and has no difference. The choice follows the one-standard-error rule
+    (Breiman et al. 1984, "Classification and Regression Trees"), on the paired differences of rows:
+    of the candidates whose mean log-loss is below the default's by more than one standard error,
+    the lowest is taken; if there are none, the default.
     """
     clear = {c: d for c, d in differences.items() if d.gain > d.standard_error}
     if clear:
@@ -178,7 +180,10 @@ def choose(differences: dict[int, Difference]) -> tuple[int, str]:
 
 
 def state_of(candidate: int, done: dict[Job, Found], folds: int) -> str:
-    """How far a candidate came: complete, dropped after the first fold, unfinished, not reached."""
+    """Return the state of a candidate: complete, dropped, unfinished or not reached.
+
+    It is dropped if it is not in the better half after the first fold.
+    """
     n = sum(job.candidate == candidate for job in done)
     if n == folds:
         return "complete"
@@ -188,7 +193,7 @@ def state_of(candidate: int, done: dict[Job, Found], folds: int) -> str:
 
 
 def changes(spec: Any, default: Any) -> dict[str, object]:
-    """The fields of a dataclass that differ from ``default``'s, nested as they are."""
+    """Return the fields of a dataclass that differ from those of ``default``, nested likewise."""
     found = {}
     for name in (part.name for part in fields(spec)):
         value, usual = getattr(spec, name), getattr(default, name)

@@ -1,4 +1,4 @@
-"""The members of a committee: what each sees of a series, frozen, and what of it is trained."""
+"""The members of a committee: the frozen features that each sees, and the part that is trained."""
 
 import math
 import time
@@ -33,19 +33,19 @@ from seqclass.training.splits import Part, nested_folds
 from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
 
 FOLD_STRIDE = 1_000_000_007
-"""Between the seeds of a member's networks."""
+"""Difference between the seeds of a member's successive networks."""
 
 MemberProgress = Callable[[str, int, int, float], None]
-"""Is told a member's name and what ``fitting.ProgressCallback`` is told of its network."""
+"""Callback with a member's name, then the arguments of ``fitting.ProgressCallback``."""
 
 
 @dataclass(frozen=True)
 class MemberConfig:
     """A member of a committee.
 
-    sees: what is frozen: views of each step, fixed convolutions pooled over the series or over
-    its windows, or steps on their own scales. learns: ``ridge`` and ``kernel`` in closed
-    form, once for all rows; ``network`` by gradients, once for every fold.
+    sees: its frozen features: views of each step, fixed convolutions pooled over the series or over
+    its windows, or steps on their own scales. learns: ``ridge`` and ``kernel`` in closed form, once
+    for all rows; ``network`` by gradients, once for every fold.
     """
 
     name: Member
@@ -59,16 +59,16 @@ COMMITTEE = (
     MemberConfig("frozen-lstm", "windows", "network"),
     MemberConfig("conv-lstm", "views", "network"),
 )
-"""From cheap to dear."""
+"""The members, from cheap to dear."""
 
 
 class Trained(NamedTuple):
-    """A member that has answered the rows that some folds hold back.
+    """A member that has answered the held-back rows of some folds.
 
-    branch: it in Keras; scores: ``(n, classes)`` of these rows, in the folds' order. why: in a
-    word, why it has not answered all folds, else None. unseen: scores whose penalty, too, was
-    chosen without each fold, where rows are few; None of networks, which choose nothing by rows
-    held back.
+    branch: the member in Keras. scores: ``(n, classes)`` of these rows, in the folds' order. why: a
+    short reason that it has not answered all folds, or None. unseen: if rows are few, scores for
+    which the penalty was chosen without each fold, too; else None. Networks have none, since they
+    choose nothing by held-back rows.
     """
 
     config: MemberConfig
@@ -82,7 +82,7 @@ class Trained(NamedTuple):
 
 @dataclass(frozen=True)
 class FrozenFeatures:
-    """What is known of training series ``x`` without learning from labels."""
+    """Features of the training series ``x`` that do not depend on labels."""
 
     x: np.ndarray
     channels: Sequence[str]
@@ -95,7 +95,7 @@ class FrozenFeatures:
 
     @cached_property
     def alphabets(self) -> Alphabets:
-        """The symbols of each channel that holds some."""
+        """The alphabet of each channel, None where it holds no symbols."""
         return find_alphabets(self.x, self.channels)
 
     @cached_property
@@ -110,18 +110,18 @@ class FrozenFeatures:
 
     @cached_property
     def pooled(self) -> Predictor:
-        """Raw series to what the convolutions exceed over a whole series."""
+        """Network from raw series to features of the convolutions, pooled over a whole series."""
         return Predictor(self.convolutions.pooled())
 
     @cached_property
     def windows(self) -> keras.Model:
-        """Raw series to what they exceed in each window."""
+        """Network from raw series to features of the convolutions, pooled in each window."""
         return self.convolutions.windows(pooling_factor(*self.lengths, WINDOWS))
 
 
 @dataclass(frozen=True)
 class Training:
-    """Training rows and what every member makes of them; everything follows from ``seed``."""
+    """Training rows and the other inputs of every member; everything follows from ``seed``."""
 
     rows: Rows
     n_classes: int
@@ -142,16 +142,16 @@ class Training:
 
     @property
     def held(self) -> np.ndarray:
-        """The same, in the folds' order."""
+        """Numbers of all held-back rows, in the folds' order."""
         return np.concatenate(self.held_by_fold)
 
     def is_late(self, seconds: float) -> bool:
-        """Whether so many more would be past the budget."""
+        """Check whether this many more seconds would exceed the budget."""
         budget = self.spec.budget_s
         return budget is not None and time.monotonic() - self.began + seconds > budget
 
     def subsample(self) -> "Training":
-        """The same with as many rows as frozen features are made of; those held back stay."""
+        """Return the training with at most ``MAX_FROZEN`` drawn rows, and all held-back rows."""
         n = len(self.rows)
         if n <= MAX_FROZEN:
             return self
@@ -165,13 +165,13 @@ class Training:
 
 
 def usual_steps(x: np.ndarray) -> tuple[int, int]:
-    """Length that 95 of 100 series do not exceed, and the longest; trailing NaN does not count."""
+    """Return the length that 95 of 100 series do not exceed, and the longest, without NaN tails."""
     lengths = series_lengths(np.isfinite(x).any(axis=-1))
     return int(np.ceil(np.percentile(lengths, 95))), int(lengths.max())
 
 
 def train_closed(config: MemberConfig, training: Training) -> Trained:
-    """Fit a member in closed form to all rows, which tells what it is without each fold."""
+    """Fit a member in closed form to all rows; scores without each fold follow from the fit."""
     began = time.monotonic()
     fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
     scores = np.concatenate(fitted.head.held)
@@ -181,8 +181,12 @@ def train_closed(config: MemberConfig, training: Training) -> Trained:
 
 
 class Closed(NamedTuple):
-    """A fit in closed form, how it becomes a member, and what the same way of fitting gives for a
-    fold's rows when it is fitted to those that the fold keeps."""
+    """A fit in closed form.
+
+    head: its scores. branch: the member in Keras. unseen: function of the rows that a fold keeps
+    and those that it holds back, which fits in the same way to the former and returns scores of the
+    latter.
+    """
 
     head: Ridge
     branch: Callable[[], Branch]
@@ -220,7 +224,7 @@ def _kernel(training: Training) -> Closed:
 
 
 class NetworkMember:
-    """Trains a member's networks, fold by fold."""
+    """A member whose networks are trained fold by fold."""
 
     def __init__(self, config: MemberConfig, training: Training) -> None:
         self.config, self.training = config, training
@@ -229,23 +233,23 @@ class NetworkMember:
 
     @cached_property
     def views(self) -> ViewsBuilder | None:
-        """What comes before the network and is taken anew for every chunk of updates."""
+        """The views before the network, computed anew for every chunk; None if it sees windows."""
         known = self.training.frozen
         return ViewsBuilder(known.scaling, known.alphabets) if self.config.sees == "views" else None
 
     @cached_property
     def frozen(self) -> keras.Model:
-        """What comes before the trained part: raw series to what it sees."""
+        """The part before the trained one: raw series to views or windows."""
         return self.views() if self.views else self.windows[0]
 
     @cached_property
     def seen(self) -> np.ndarray:
-        """Training rows as the trained part sees them; raw where views are taken anew."""
+        """Input of the trained part for the training rows: windows, or raw series for views."""
         return self.training.rows.x if self.views else self.windows[1]
 
     @cached_property
     def windows(self) -> tuple[keras.Model, np.ndarray]:
-        """Raw series to windows of fixed convolutions on one scale, and those of training rows."""
+        """Network from raw series to standardised windows, and the windows of the training rows."""
         windows = self.training.frozen.windows
         found = predict_all(windows, self.training.rows.x)
         scaled = standardizer(found)
@@ -254,7 +258,7 @@ class NetworkMember:
 
     @cached_property
     def build(self) -> Build:
-        """How a network of this member is built from a seed."""
+        """The builder of a network of this member from a seed."""
         training, architecture = self.training, self.training.spec.architecture
         n_features = self.frozen.output_shape[-1] - 1
         if self.views:
@@ -263,7 +267,7 @@ class NetworkMember:
         return FrozenBuilder(training.n_classes, n_features, architecture)
 
     def next_fold(self) -> None:
-        """Train one network more and let it answer the rows that its fold holds back."""
+        """Train one more network and let it answer the rows that its fold holds back."""
         began, training, number = time.monotonic(), self.training, len(self.fits)
         kept, held = training.folds[number]
         begin = None
@@ -286,7 +290,10 @@ class NetworkMember:
         self.seconds += time.monotonic() - began
 
     def _stop(self) -> Callable[[int], bool] | None:
-        """When the LSTM's first network ends early, since it is trained however short time is."""
+        """Return the rule that ends the LSTM's first network early, or None.
+
+        This network is trained even if no time is left.
+        """
         spec, training = self.training.spec, self.training
         if self.config.name != LSTM or self.fits or (spec.lstm_updates or spec.budget_s) is None:
             return None
@@ -294,7 +301,10 @@ class NetworkMember:
         return lambda update: update >= most or (update >= shortest and training.is_late(0.0))
 
     def trained(self, why: str | None = None) -> Trained:
-        """The member by the folds so far; ``why``: in a word, why it ends before the last."""
+        """Return the member with the folds so far.
+
+        why: a short reason that it ends before the last fold, or None.
+        """
         scores = np.concatenate([one.held_back_logits for one in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior
@@ -313,8 +323,7 @@ class NetworkMember:
 
 
 def add_to_bias(network: keras.Model, prior: np.ndarray | None) -> None:
-    """Add the classes' log shares to the logits, which are then of classes as frequent as in
-    training."""
+    """Add the classes' log shares to the logits, which undoes the logit adjustment of the loss."""
     if prior is not None:
         head = network.get_layer("logits")
         kernel, bias = head.get_weights()
@@ -326,7 +335,7 @@ def load_matching_weights(
 ) -> None:
     """Set the weights of network ``number`` to those of a classifier's network of the same form.
 
-    weights: of each network. A form that none of them has begins fresh.
+    weights: those of each network of the classifier. If none has this form, nothing is set.
     """
     wanted = [w.shape for w in network.get_weights()]
     alike = [own for own in weights if [w.shape for w in own] == wanted]

@@ -1,4 +1,4 @@
-"""What a committee answers to rows that decided nothing of it: no member, weight or offset."""
+"""Answers of a committee to rows that took no part in it: in no member, weight or offset."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,16 +12,16 @@ from seqclass.training.members import Trained, Training
 from seqclass.training.splits import nested_folds
 
 Choose = Callable[[list[Trained], Training], Mixture]
-"""Mixes members by the rows of all folds of a training, as what is registered is mixed."""
+"""Function that mixes members by the rows of all folds, as for the registered model."""
 
 
 def nested_scores(trained: list[Trained], training: Training, choose: Choose) -> np.ndarray:
-    """Log-probabilities ``(n, classes)``, offsets counted in, of rows held back, in the folds'
-    order: members are mixed, tempered and offset by all other folds and then answer this one
-    (Varma and Simon 2006, "Bias in error estimation when using cross-validation").
+    """Return log-probabilities ``(n, classes)``, with offsets, of held-back rows by fold.
 
-    Of the folds that every member has answered; none of a single fold, of many rows, or where
-    networks began with weights that may have seen them.
+    For each fold, members are mixed, tempered and offset by all other folds and then answer this
+    one (Varma and Simon 2006, "Bias in error estimation when using cross-validation"). The rows are
+    those of the folds that every member has answered. There are none if there is a single fold, if
+    rows are many, or if networks began with weights that may have seen these rows.
     """
     n = min(len(one.scores) for one in trained)
     ends = np.cumsum([len(held) for held in training.held_by_fold])
@@ -42,7 +42,7 @@ def nested_scores(trained: list[Trained], training: Training, choose: Choose) ->
 def _fold(
     k: int, part: slice, trained: list[Trained], training: Training, choose: Choose
 ) -> np.ndarray:
-    """Scores of the rows ``part`` of fold ``k``, by what the other folds say of the members."""
+    """Return scores of the rows ``part`` of fold ``k``, with members mixed by the other folds."""
     others = replace(training, folds=[*training.folds[:k], *training.folds[k + 1 :]])
     rest = [one._replace(scores=np.delete(one.scores, part, axis=0)) for one in trained]
     mixture = choose(rest, others)

@@ -1,7 +1,7 @@
-"""Baselines for sequences of symbols: how often each comes, and which follows which.
+"""Baselines for sequences of symbols: the counts of each symbol, and of each pair of neighbours.
 
-On melodies the first is the pitch-class histogram, which hears no order at all, and the second
-hears an order of two notes. What an LSTM adds is what it knows beyond them.
+On melodies the first is the pitch-class histogram, which knows no order, and the second knows the
+order of two notes. The lead of an LSTM over both comes from longer orders.
 """
 
 import math
@@ -30,22 +30,22 @@ from seqclass.networks.symbols import (
 
 FOLDS = 3
 CHOOSING_ROWS = 12_000
-"""Training rows, drawn by the seed, that a choice is made on at most; all of them are fitted."""
+"""Most training rows, drawn by the seed, that choose a model; it is then fitted to all."""
 MAX_TOKENS = 2**24
-"""Different symbols of all channels together, beyond which nothing is counted."""
+"""Most combinations of symbols of all channels; with more, nothing is counted."""
 OCTAVE = 12
 SMOOTHING = (0.01, 0.1, 1.0)
-"""Pseudo-counts of the bigrams that are tried."""
+"""Pseudo-counts that are tried for the bigrams."""
 PENALTIES = (1.0, 100.0)
-"""Inverse strengths of the histogram regression's penalty that are tried."""
+"""Inverse strengths of the penalty that are tried for the histogram's regression."""
 
 
 @dataclass(frozen=True)
 class NgramConfig:
-    """How series become features: which symbols, or pairs of neighbours, a series has.
+    """The way series become features: counts of symbols, or of pairs of neighbours.
 
-    alphabets: of the channels, of the training rows; channels: their names. period: symbols are
-    taken modulo it, 0 for not at all. order: symbols that are counted together, 1 or 2.
+    channels: their names; alphabets: theirs, in the training rows. period: symbols are taken modulo
+    it; 0: as they are. order: symbols that are counted together, 1 or 2.
     """
 
     channels: tuple[str, ...]
@@ -54,7 +54,7 @@ class NgramConfig:
     order: int
 
     def grams(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers and features, one of each for every gram of ``(n, steps, channels)``."""
+        """Return row numbers and features, one each per gram of ``(n, steps, channels)``."""
         values = quantised(x, self.channels)
         tokens = tokens_of(folded(values, self.period) if self.period else values, self.alphabets)
         if self.order == 1:
@@ -67,12 +67,12 @@ class NgramConfig:
 
 
 def n_tokens(alphabets: Alphabets) -> int:
-    """How many different tokens channels of symbols have together."""
+    """Return the number of different tokens of all channels of symbols together."""
     return math.prod(a.size for a in alphabets if a is not None)
 
 
 def count(reading: NgramConfig, x: np.ndarray, vocabulary: np.ndarray) -> csr_matrix:
-    """Counts ``(n, features)`` of the grams in a sorted vocabulary; others are left out."""
+    """Return counts ``(n, features)`` of the grams in a sorted vocabulary; others are left out."""
     rows, grams = reading.grams(x)
     place = np.minimum(np.searchsorted(vocabulary, grams), len(vocabulary) - 1)
     known = vocabulary[place] == grams
@@ -81,21 +81,21 @@ def count(reading: NgramConfig, x: np.ndarray, vocabulary: np.ndarray) -> csr_ma
 
 
 class LinearModel(Protocol):
-    """What scikit-learn's naive Bayes and regression have in common."""
+    """The methods that scikit-learn's naive Bayes and regression share."""
 
     def fit(self, x: csr_matrix, y: np.ndarray) -> "LinearModel":
-        """Fit counts ``(n, p)`` to class codes ``(n,)``."""
+        """Fit the model to counts ``(n, p)`` and class codes ``(n,)``, and return it."""
 
     def predict(self, x: csr_matrix) -> np.ndarray:
-        """Class codes ``(n,)``."""
+        """Return class codes ``(n,)``."""
 
     def predict_log_proba(self, x: csr_matrix) -> np.ndarray:
-        """Log-probabilities ``(n, classes)``."""
+        """Return log-probabilities ``(n, classes)``."""
 
 
 @dataclass(frozen=True)
 class SymbolModel:
-    """A fitted baseline: how it reads series, what it counts, and what was chosen for it."""
+    """A fitted baseline: its features, its vocabulary, and the title of the chosen candidate."""
 
     reading: NgramConfig
     vocabulary: np.ndarray
@@ -103,13 +103,13 @@ class SymbolModel:
     choice: str
 
     def log_scores(self, x: np.ndarray) -> np.ndarray:
-        """Log-probabilities ``(n, classes)`` of series ``(n, steps, channels)``."""
+        """Return log-probabilities ``(n, classes)`` of series ``(n, steps, channels)``."""
         counts = count(self.reading, x, self.vocabulary)
         return self.fitted.predict_log_proba(_seen(self.fitted, counts))
 
 
 def _seen(model: LinearModel, counts: csr_matrix) -> csr_matrix:
-    """A regression sees each feature's share of a series, naive Bayes its counts."""
+    """Return a model's input: each feature's share of a series, or its counts for naive Bayes."""
     return counts if isinstance(model, MultinomialNB) else Normalizer("l1").transform(counts)
 
 
@@ -125,10 +125,10 @@ class Candidate:
 def fit_symbol_models(
     x: np.ndarray, y: np.ndarray, channels: Sequence[str], seed: int
 ) -> dict[str, SymbolModel]:
-    """Fit both baselines on training rows ``(n, steps, channels)``; none where no symbols are.
+    """Fit both baselines to training rows ``(n, steps, channels)``.
 
-    Whether symbols are taken modulo the octave, and which model or smoothing, is chosen by the
-    accuracy of three-fold cross-validation on these rows.
+    None is fitted if no channel holds symbols. Three-fold cross-validation on these rows chooses,
+    by accuracy, the model or its smoothing, and whether symbols are taken modulo the octave.
     """
     alphabets = find_alphabets(x, channels)
     if not any(alphabets) or n_tokens(alphabets) > MAX_TOKENS:
@@ -209,7 +209,7 @@ def _best(
 def _validated(
     make: Callable[[], LinearModel], counts: csr_matrix, y: np.ndarray, seed: int
 ) -> float:
-    """Accuracy over the folds; 0 where a class has fewer rows than there are folds."""
+    """Return the accuracy over the folds; 0 if a class has fewer rows than there are folds."""
     if np.unique(y, return_counts=True)[1].min() < FOLDS:
         return 0.0
     right = 0

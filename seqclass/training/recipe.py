@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""The settings by which a network is trained."""
 
 import math
 from collections.abc import Sequence
@@ -8,30 +8,32 @@ from typing import Literal
 from seqclass.series import check_ranges
 
 MAX_FROZEN = 20_000
-"""Training rows at most that members with frozen features are fitted to."""
+"""Most training rows that members with frozen features are fitted to."""
 CHUNK = 50
-"""Updates between two looks at the losses; budgets are rounded up to a multiple of it."""
+"""Updates between two checks of the losses; budgets are rounded up to a multiple of it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; one recipe for all data sets, chosen on training rows.
+    """The settings of a network's training, the same for all data sets, chosen on training rows.
 
-    updates: gradient steps at most, or ``epochs`` passes over the rows where that is more.
+    updates: most gradient steps, or ``epochs`` passes over the rows if that is more.
     smallest_batch, largest_batch: limits of the batch, which is a tenth of the rows, rounded down
     to a multiple of the smallest: the kernel takes as long for 17 rows as for 32.
-    learning_rate: peak with batches of the smallest size, and as many times as much as larger ones
-    are larger (the linear scaling rule of Goyal et al. 2017, "Accurate, Large Minibatch SGD");
-    reached after ``warm_up`` updates and followed by a cosine to zero.
-    weight_decay: of kernels only (AdamW), in a network of at most ``few_rows`` rows; of more rows
-    less, as their reciprocal: it stands for a prior, which counts the less the more is seen.
+    learning_rate: its peak with batches of the smallest size; it grows in proportion to the batch
+    (the linear scaling rule of Goyal et al. 2017, "Accurate, Large Minibatch SGD"). It is reached
+    after ``warm_up`` updates and followed by a cosine to zero.
+    weight_decay: of kernels only (AdamW), for at most ``few_rows`` training rows. With more rows it
+    falls in proportion to their reciprocal, since it stands for a prior, which counts less with
+    more rows.
     clip: global norm of the gradient. ema_decay: momentum of the averaged weights, which are kept.
-    solved: mean loss (nats) at which nothing is left to learn: a network stops there once it has
+    solved: mean loss (nats) at which nothing is left to learn. A network stops there once it has
     had ``shortest`` updates, and members that cost more are not trained.
-    restarts: new beginnings at most, when the loss is not finite, or not below
-    ``0.9 ln(classes)`` after ``restart_check_step`` updates.
-    balance: whether rare classes get the logit-adjusted loss and answer below their share:
-    ``auto`` where the largest class has at least ``imbalance`` times the rows of the smallest.
+    restarts: most new beginnings, if the loss is not finite, or not below ``0.9 ln(classes)`` after
+    ``restart_check_step`` updates.
+    balance: whether rare classes get the logit-adjusted loss and are answered below a probability
+    of one half; ``auto``: if the largest class has at least ``imbalance`` times the rows of the
+    smallest.
     """
 
     updates: int = 400
@@ -64,27 +66,27 @@ class Recipe:
         )
 
     def balances(self, rows_per_class: Sequence[int]) -> bool:
-        """Whether rare classes are balanced, by the rows of each class."""
+        """Check whether rare classes are balanced, by the rows of each class."""
         rare, frequent = min(rows_per_class), max(rows_per_class)
         return self.balance == "always" or (
             self.balance == "auto" and frequent >= self.imbalance * rare
         )
 
     def batch(self, n_rows: int) -> int:
-        """Rows of a batch out of so many."""
+        """Return the rows of a batch, out of ``n_rows``."""
         least = self.smallest_batch
         wanted = min(self.largest_batch, n_rows // 10 // least * least)
         return min(n_rows, max(least, wanted))
 
     def rate(self, n_rows: int) -> float:
-        """Peak learning rate of a network that is fitted to so many rows."""
+        """Return the peak learning rate of a network that is fitted to ``n_rows``."""
         return self.learning_rate * max(1.0, self.batch(n_rows) / self.smallest_batch)
 
     def update_limit(self, n_rows: int) -> int:
-        """Updates at most, a multiple of ``CHUNK``."""
+        """Return the limit of updates, a multiple of ``CHUNK``."""
         passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
         return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
 
     def decay(self, n_rows: int) -> float:
-        """Weight decay of a network that is fitted to so many rows."""
+        """Return the weight decay of a network that is fitted to ``n_rows``."""
         return self.weight_decay * min(1.0, self.few_rows / n_rows)

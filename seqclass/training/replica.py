@@ -1,4 +1,4 @@
-"""One seed replica: its members answer rows that they have not seen, which decides the rest."""
+"""One seed replica: its members answer held-back rows, which decide everything else."""
 
 import time
 from collections.abc import Sequence
@@ -34,21 +34,21 @@ from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import holdout_folds
 
 MIN_GAIN = 0.05
-"""Share by which a network must lower the loss of rows held back to be given further folds."""
+"""Share by which a network must lower the loss on held-back rows to be trained on more folds."""
 MIN_ROWS = 100
-"""Rows held back that can tell so, at least: the standard error of an accuracy is five points."""
+"""Fewest held-back rows that can show a gain; an accuracy on them has a standard error of 0.05."""
 
 SOLVED, NO_GAIN, NO_TIME, NOT_NEEDED = "solved", "no gain", "no time", "not needed"
-"""Why a member was not trained, not to the end, or is not registered."""
+"""Reasons that a member was not trained, was not trained to the end, or is not registered."""
 
 
 class MemberReport(NamedTuple):
-    """A member of a committee and how it came about.
+    """A member of a committee and its training.
 
-    weight: its share of the committee's answer. registered: its share of the answer of what is
-    registered. rows: how many of those held back it has answered; accuracy, log_loss (nats): of
-    these, at its own temperature, None where it was not trained. networks: how many it has;
-    updates: of all of them. why: in a word, why it was left out or ended early, else None.
+    weight: its share of the committee's answer. registered: its share of the registered answer.
+    rows: number of held-back rows that it has answered; accuracy, log_loss (nats): on these, at its
+    own temperature, None if it was not trained. networks: their number; updates: of all of them.
+    why: a short reason that it was left out or ended early, or None.
     """
 
     name: str
@@ -65,12 +65,12 @@ class MemberReport(NamedTuple):
 
 @dataclass
 class Replica:
-    """A trained seed: its classifier (raw series to probabilities) and how it came about.
+    """A trained seed: its classifier (raw series to probabilities) and its training.
 
-    members_alone: raw series to the probabilities ``(B, classes)`` of each trained member, by its
-    name. references: numbers of the training rows that series are compared with. fits: networks,
-    in the members' order. temperature: of the classifier; committee_temperature: of the mixture of
-    all members. validation_logits: ``(n, classes)`` of the rows held back, in the folds' order;
+    members_alone: raw series to the probabilities ``(B, classes)`` of each trained member, by name.
+    references: numbers of the training rows that series are compared with. fits: networks, in the
+    members' order. temperature: that of the classifier; committee_temperature: that of the mixture
+    of all members. validation_logits: ``(n, classes)`` of the held-back rows, in the folds' order;
     nested: scores of the first of them, see ``nested_scores``.
     """
 
@@ -92,9 +92,9 @@ class Replica:
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What a replica learns from.
+    """The rows that a replica learns from.
 
-    groups ``(n,)``: rows of one are held back together; None where nothing groups them. channels:
+    groups ``(n,)``: rows of a group are held back together; None if there are no groups. channels:
     names, which may be units of symbols.
     """
 
@@ -128,7 +128,7 @@ def train_replica(
 
 
 def _replica(training: Training, trained: list[Trained], left_out: list[MemberReport]) -> Replica:
-    """Put members together by the rows that they have not seen."""
+    """Put members together by the rows that they were not fitted to."""
     frozen, seed = training.frozen, training.seed
     committee = mix(trained, training)
     mixture = select_registered(trained, committee, training)
@@ -159,9 +159,9 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
 
 
 def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
-    """Train members from cheap to dear, as long as rows held back say that there is need.
+    """Train members from cheap to dear, as long as held-back rows show that more are needed.
 
-    The LSTM is trained in any case, on one fold at least: it is what a training is for.
+    The LSTM is always trained, on one fold at least, since it is the purpose of a training.
     """
     trained: list[Trained] = []
     left_out: list[MemberReport] = []
@@ -179,10 +179,11 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]
 
 
 def why_not(trained: list[Trained], training: Training) -> str | None:
-    """Why a member is not trained: nothing is left to learn, or no time is left; else None.
+    """Return the reason that a member is not trained, ``SOLVED`` or ``NO_TIME``; else None.
 
-    Where none of n rows is wrong, up to 3 of n may be (Hanley and Lippman-Hand 1983, "If Nothing
-    Goes Wrong, Is Everything All Right?").
+    ``3 / n`` is added to the mean loss of n rows: if none of them is wrong, the true share of
+    errors may still be ``3 / n`` (Hanley and Lippman-Hand 1983, "If Nothing Goes Wrong, Is
+    Everything All Right?").
     """
     if not trained:
         return None
@@ -197,9 +198,9 @@ def why_not(trained: list[Trained], training: Training) -> str | None:
 def train_network(
     config: MemberConfig, training: Training, others: list[Trained], why: str | None = None
 ) -> Trained:
-    """Train a network for every fold, until rows held back tell that it adds nothing.
+    """Train a network for every fold, until held-back rows show that it adds nothing.
 
-    why: in a word, why one fold is enough, where it is.
+    why: a short reason that one fold is enough, or None.
     """
     member, most = NetworkMember(config, training), len(training.folds)
     limit = (training.spec.networks or {}).get(config.name, most)
@@ -216,7 +217,7 @@ def train_network(
 
 
 def adds_nothing(member: NetworkMember, others: list[Trained], training: Training) -> bool:
-    """Whether enough rows tell that a member lowers their loss by too small a share."""
+    """Check whether enough rows show that a member lowers their loss by too small a share."""
     scores = [one.scores for one in others if one.why != NO_GAIN]
     own = member.trained().scores
     n = min(map(len, [*scores, own]))
@@ -230,15 +231,15 @@ def adds_nothing(member: NetworkMember, others: list[Trained], training: Trainin
 
 
 def mixed_losses(scores: list[np.ndarray], y: np.ndarray) -> np.ndarray:
-    """Losses (nats) ``(n,)`` of the best mixture of members' scores ``(n, classes)``."""
+    """Return losses (nats) ``(n,)`` of the best mixture of members' scores ``(n, classes)``."""
     mixture = fit_mixture(scores, y)
     return row_losses(soften(mixture.logits(scores), mixture.temperature), y)
 
 
 def mix(trained: list[Trained], training: Training) -> Mixture:
-    """Mix members by the rows that they have not seen.
+    """Mix members by the rows that they were not fitted to.
 
-    A member without a gain is left out, but for the LSTM.
+    A member without a gain gets weight 0, except the LSTM.
     """
     y, names = training.rows.y[training.held], [one.config.name for one in trained]
     useful = [k for k, one in enumerate(trained) if one.why != NO_GAIN or names[k] == LSTM]
@@ -254,18 +255,18 @@ def mix(trained: list[Trained], training: Training) -> Mixture:
 
 
 def registered(trained: list[Trained], training: Training) -> Mixture:
-    """What a seed registers, mixed by the rows that its members have not seen."""
+    """Return the mixture that a seed registers, chosen by rows that members were not fitted to."""
     return select_registered(trained, mix(trained, training), training)
 
 
 def select_registered(trained: list[Trained], committee: Mixture, training: Training) -> Mixture:
-    """Choose what a seed registers: the LSTM alone, or the committee with the LSTM in it.
+    """Choose the mixture that a seed registers: the LSTM alone, or the committee with it.
 
-    The LSTM alone where at least ``MIN_ROWS`` rows held back can't tell it from the committee: its
-    log-loss is higher by no more than one standard error of the paired differences (the rule of
-    Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3), or than what half a
-    row in doubt costs, since rows without an error have next to no standard error. Both are fitted
-    to the rows that the LSTM has answered.
+    The LSTM alone is chosen if at least ``MIN_ROWS`` held-back rows can't tell it from the
+    committee. This is so if its log-loss is higher by no more than one standard error of the paired
+    differences (the rule of Breiman et al. 1984, "Classification and Regression Trees", section
+    3.4.3), or by no more than half a row in doubt costs, since rows without an error have next to
+    no standard error. Both are fitted to the rows that the LSTM has answered.
     """
     names = [one.config.name for one in trained]
     n = len(trained[names.index(LSTM)].scores) if LSTM in names else 0
@@ -287,7 +288,7 @@ def select_registered(trained: list[Trained], committee: Mixture, training: Trai
 def reports(
     trained: list[Trained], committee: Mixture, registered: Mixture, training: Training
 ) -> list[MemberReport]:
-    """Report on each trained member, by the rows held back that it has answered."""
+    """Return a report on each trained member, by the held-back rows that it has answered."""
     y, found = training.rows.y[training.held], []
     for k, one in enumerate(trained):
         own = seed_scores(soften(one.scores, committee.temperatures[k]), y[: len(one.scores)])
@@ -304,6 +305,6 @@ def reports(
 
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:
-    """The classes' log shares where the recipe wants rare ones balanced, else None."""
+    """Return the classes' log shares if the recipe balances rare classes, else None."""
     rows_per_class = np.bincount(y, minlength=n_classes)
     return log_prior_of(y, n_classes) if recipe.balances(rows_per_class.tolist()) else None

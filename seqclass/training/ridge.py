@@ -1,8 +1,8 @@
 """A linear head in closed form: ridge regression on class indicators, penalty by leave-one-out.
 
-Hoerl and Kennard 1970, "Ridge Regression"; the answer for a row that a fit leaves out follows from
-that fit (Cook and Weisberg 1982, "Residuals and Influence in Regression", equation 2.2.23), and so
-do those for all rows of a fold.
+Source: Hoerl and Kennard 1970, "Ridge Regression". The answer to a row that is left out follows
+from the fit to all rows (Cook and Weisberg 1982, "Residuals and Influence in Regression", equation
+2.2.23), and so do the answers to all rows of a fold.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from keras import layers
 from seqclass.evaluation.calibration import tempered_loss
 
 PENALTIES = tuple(np.logspace(-5, 3, 9))
-"""Shares of the mean eigenvalue of the rows' products that are tried."""
+"""Penalties that are tried, as multiples of the mean eigenvalue of the rows' products."""
 MAX_LEFT_OUT = 2000
-"""Rows at most that choose the penalty, each answered as if it had been left out."""
+"""Most rows that choose the penalty; each is answered as if it had been left out."""
 
 
 class Ridge(NamedTuple):
@@ -35,7 +35,7 @@ class Ridge(NamedTuple):
     held: list[np.ndarray]
 
     def layer(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """The scores in Keras."""
+        """Return the scores in Keras."""
         dense = layers.Dense(len(self.bias), name="logits")
         scores = dense(features)
         dense.set_weights([self.kernel, self.bias])
@@ -49,10 +49,11 @@ def fit_ridge(
     standardise: bool = True,
     folds: Sequence[np.ndarray] = (),
 ) -> Ridge:
-    """Fit ``features (n, p)`` to class codes ``(n,)``; columns may be of unlike spread.
+    """Fit a ridge regression of class codes ``(n,)`` on ``features (n, p)``.
 
-    folds: numbers of the rows that each holds back; scale and penalty are those of all rows. Of
-    more columns than rows the rows' products are decomposed, else the columns'.
+    standardise: scale the columns, which may differ in spread. folds: numbers of the rows that each
+    holds back; scale and penalty are those of all rows. The smaller product matrix is decomposed:
+    of the rows or of the columns.
     """
     center, scale = _standard(features) if standardise else (features.mean(axis=0), 1.0)
     z = (features - center) / scale
@@ -75,13 +76,13 @@ def fit_ridge(
 
 
 def _standard(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of each column; a column that does not vary counts for nothing."""
+    """Return mean and spread of each column; an infinite spread removes one that does not vary."""
     center, scale = features.mean(axis=0), features.std(axis=0)
     return center, np.where(scale > 1e-6, scale, np.inf)
 
 
 def _decomposed(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Squared singular values above zero of ``z (n, p)``, left and right vectors."""
+    """Return the squared singular values above zero of ``z (n, p)``, left and right vectors."""
     n, p = z.shape
     products = (z @ z.T if n <= p else z.T @ z).astype(np.float64)
     values, vectors = np.linalg.eigh(products)
@@ -94,7 +95,7 @@ def _decomposed(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _left_out(
     left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, n: int
 ) -> np.ndarray:
-    """Scores ``(rows, classes)`` of centred targets, each row's by a fit without it."""
+    """Return scores ``(rows, classes)`` of centred targets, each row's by a fit without it."""
     leverage = np.square(left) @ kept + 1 / n
     residuals = targets - left @ (kept[:, None] * projected)
     return targets - residuals / np.maximum(1 - leverage, 1e-9)[:, None]
@@ -103,7 +104,7 @@ def _left_out(
 def _without(
     left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, held: np.ndarray
 ) -> np.ndarray:
-    """Scores ``(held, classes)`` of centred targets, by a fit without all the rows ``held``."""
+    """Return scores ``(held, classes)`` of centred targets, by a fit without the rows ``held``."""
     own = left[held] * kept
     leverage = own @ left[held].T + 1 / len(left)
     residuals = targets[held] - own @ projected

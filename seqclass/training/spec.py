@@ -1,4 +1,4 @@
-"""Everything that decides how a classifier is made; free of TensorFlow, so that it imports fast."""
+"""Everything that decides how a classifier is made; free of TensorFlow, so it imports fast."""
 
 import math
 from collections.abc import Mapping
@@ -11,24 +11,23 @@ from seqclass.series import check_ranges
 from seqclass.training.recipe import Recipe
 
 LARGEST_SEED = 2**31 - 1
-"""A seed has to fit the 32 bits that every library takes."""
+"""Largest seed, which fits the 32 bits that every library takes."""
 
 Member = Literal["convolutions", "steps", "frozen-lstm", "conv-lstm"]
 MEMBERS: tuple[Member, ...] = get_args(Member)
-"""What a committee may consist of, from cheap to dear (``members.py``)."""
+"""Possible members of a committee, from cheap to dear (``members.py``)."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a champion must keep to.
+    """Limits that a champion must keep to.
 
-    above_chance: how much the worst seed's balanced accuracy must exceed that of guessing, which
-    is one over the number of classes. spread: standard deviation of macro F1 over seeds at
-    most. restarts: new beginnings per seed at most, on average.
-    Of a first champion, which no other is compared with: min_test_rows: rows at least that it has
-    not learnt from; training rows held back count among them where test rows are fewer.
-    significance: error in (0, 1) with which its interval lies above chance, and with which no
-    baseline is better.
+    above_chance: how much the worst seed's balanced accuracy must exceed that of guessing, which is
+    one over the number of classes. spread: largest standard deviation of macro F1 over seeds.
+    restarts: most new beginnings per seed, on average.
+    For a first champion, which is compared with no other: min_test_rows: fewest rows that it has
+    not learnt from; held-back training rows count among them if test rows are fewer. significance:
+    error in (0, 1) with which its interval lies above chance, and with which no baseline is better.
     """
 
     above_chance: float = 0.1
@@ -44,21 +43,22 @@ class Limits:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How a classifier is made from a dataset.
+    """The way a classifier is made from a dataset.
 
     seeds: replicas to train, at least 1. first_seed: the lowest of them, not negative.
-    test_fraction: share of rows kept for evaluation where the dataset names none.
-    validation_fraction: share of training rows that a network holds back at most; together the
-    networks of a member hold back as many rows as ``splits.holdout_folds`` says.
-    members: what a replica's committee is chosen from.
-    budget_s: seconds after which a replica begins no further network and its LSTM's first one,
+    test_fraction: share of rows kept for evaluation if the dataset names no test rows.
+    validation_fraction: largest share of training rows that a network holds back; the networks of a
+    member together hold back as many rows as ``splits.holdout_folds`` says.
+    members: those that a replica's committee is chosen from.
+    budget_s: seconds after which a replica begins no further network, and its LSTM's first one,
     which is always trained, ends with ``recipe.shortest`` updates or more (None: no bound).
-    networks: how many networks of each LSTM member at most, by its name; lstm_updates: updates of
-    the LSTM's first network at most. By both, as its record names them, a training that a budget
-    has shortened is trained again to the bit (None: no bound).
-    split_seed: of the test rows. split_by: what chooses them where the dataset names none: a hash
-    of each row's key, or the time of the newest rows. split_rule: 1 moves no group for the sake
-    of share or classes, as models of old specs do, 2 does; see ``recorded``.
+    networks: most networks of each LSTM member, by its name; lstm_updates: most updates of the
+    LSTM's first network (None: no bound). With both, as its record names them, a training that a
+    budget has shortened is repeated to the bit.
+    split_seed: seed of the choice of test rows and of folds. split_by: rule that chooses test rows
+    if the dataset names none: a hash of each row's key, or the time, for the newest rows.
+    split_rule: 1 moves no group to mend the share or the classes, as in models of old specs; 2
+    does; see ``recorded``.
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     """
@@ -129,5 +129,5 @@ class TrainingSpec:
 
 
 def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A stored spec with the rules of its time: one that names no rule for splits has the first."""
+    """Return a stored spec with the rules of its time: without a split rule it gets rule 1."""
     return {"split_rule": 1, **stored}

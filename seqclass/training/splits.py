@@ -1,4 +1,4 @@
-"""Splits of rows that leave no class out and never cut through a group."""
+"""Splits of rows that train on every class and never divide a group."""
 
 import math
 import warnings
@@ -20,10 +20,10 @@ def assign_test(
     """Divide row numbers into training and test rows by a hash of each row's key.
 
     keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``. balanced:
-    move keys until share and classes are right, see ``groupsplit``.
-    A row keeps its side when a dataset grows, so that a model is not tested on rows that an
-    earlier one trained on. Only keys of classes with few of them change sides: at least two keys
-    of a class train, and one tests where it has three.
+    move keys until share and classes are right, see ``group_splits``. A row keeps its side when a
+    dataset grows, so that a model is not tested on rows that an earlier one was trained on. Only
+    keys of classes with few keys change sides: at least two keys of a class train, and one tests if
+    the class has three.
     """
     names, number = np.unique(keys, return_inverse=True)
     place = pd.util.hash_array(names.astype(object), hash_key=f"{seed:016d}") / 2.0**64
@@ -45,11 +45,11 @@ def assign_newest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training rows and the newest rows, which test.
 
-    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``; time:
-    numbers ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the
-    newest keys test until they hold ``fraction`` of the rows. Two keys of every class train, the
-    oldest ones: a class that is seen only lately is not tested before that. balanced: move keys
-    until share and classes are right, those first that are nearest in time to the others.
+    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``; time: numbers
+    ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the newest keys
+    test until they hold ``fraction`` of the rows. The two oldest keys of every class train, so that
+    a class which is new is not tested before it is trained on. balanced: move keys until share and
+    classes are right, beginning with those nearest in time to the other side.
     """
     names, number = np.unique(keys, return_inverse=True)
     newest = np.full(len(names), np.iinfo(np.int64).min)
@@ -69,18 +69,19 @@ def assign_newest(
 
 
 HELD_ROWS, HELD_RAREST = 2000, 10
-"""An accuracy of four in five, counted on 2,000 rows, has a standard error of one point."""
+"""Wanted held-back rows, of all classes and of the rarest class. With 2,000 rows, an accuracy of
+four in five has a standard error of one point."""
 
 Part = tuple[np.ndarray, np.ndarray]
 """Row numbers that a network is fitted to, and those that it holds back; both ascending."""
 
 
 def hold_back(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> Part:
-    """Divide row numbers into kept and held back.
+    """Divide row numbers into kept and held-back ones.
 
-    y: class codes ``(n,)``; groups: ``(n,)`` or None; fraction: share held back, in (0, 0.5].
-    Every class keeps at least one row. ValueError where a class has a single row, or where
-    groups leave a class on one side only.
+    y: class codes ``(n,)``; groups: ``(n,)`` or None; fraction: share held back, in (0, 0.5]. Every
+    class keeps at least one row. ValueError if a class has a single row, or if groups leave a class
+    on one side only.
     """
     counts = np.bincount(y)
     if counts.min() < 2:
@@ -97,11 +98,12 @@ def hold_back(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: i
 def stratified_folds(
     y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, most: int
 ) -> list[Part]:
-    """Divide row numbers into kept and held back, once per fold; no row is held back twice.
+    """Divide row numbers into kept and held-back ones, once per fold; no row is held back twice.
 
-    Arguments, promises and errors of ``hold_back``; a fold is about ``fraction`` of the rows.
-    Folds of groups that would hold back the whole of a class are left out, and of more than
-    ``most`` those are taken that hold back the more classes between them.
+    The arguments, guarantees and errors are those of ``hold_back``; a fold is about ``fraction`` of
+    the rows. Folds of groups that would hold back the whole of a class are left out. If more than
+    ``most`` remain, they are taken one after another, each the one that adds the most classes to
+    those held back.
     """
     hold_back(y, groups, fraction, seed)
     n_folds = _folds(y, groups, fraction)
@@ -125,11 +127,12 @@ def stratified_folds(
 def holdout_folds(
     y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
 ) -> list[Part]:
-    """The rows that a member is fitted to and those that it answers unseen, fold by fold.
+    """Return the rows that a member is fitted to and those that it answers unseen, fold by fold.
 
-    As many are held back as weights and thresholds need to be told apart: ``HELD_ROWS``, or
-    ``HELD_RAREST`` of the rarest class where that takes more, or all there are; ``fraction`` of
-    the rows at most in one fold. Arguments, promises and errors of ``hold_back``.
+    As many rows are held back as the choice of weights and thresholds needs: ``HELD_ROWS``, or
+    ``HELD_RAREST`` of the rarest class if that takes more, or all rows if there are fewer; at most
+    ``fraction`` of the rows in one fold. The arguments, guarantees and errors are those of
+    ``hold_back``.
     """
     rarest = np.bincount(y).min() / len(y)
     wanted = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
@@ -138,17 +141,20 @@ def holdout_folds(
 
 
 MAX_NESTED = 300
-"""Training rows at most that count beside few test rows; of more, a fifth tells enough."""
+"""Most training rows that count as evidence beside few test rows; with more, test rows suffice."""
 
 
 def nested_folds(folds: list[Part], n_rows: int) -> list[Part]:
-    """Those of the folds of so many training rows that count beside few test rows: what answers
-    the rows of one is chosen by the others, so at least two. None where rows are many."""
+    """Return the folds that count as evidence beside few test rows, at least two; else none.
+
+    Everything that answers the rows of one fold is chosen by the others, so one fold is too few.
+    None counts if there are more than ``MAX_NESTED`` training rows.
+    """
     return folds if n_rows <= MAX_NESTED and len(folds) > 1 else []
 
 
 def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
-    """How many folds of about ``fraction`` the largest class and the groups allow."""
+    """Return the number of folds of about ``fraction`` that largest class and groups allow."""
     limits = [round(1 / fraction), int(np.bincount(y).max())]
     return min(limits if groups is None else [*limits, len(np.unique(groups))])
 
@@ -183,10 +189,10 @@ def _by_group(y: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> 
 
 
 def assign_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, seed: int) -> np.ndarray:
-    """Fold number ``(n,)`` of every row, in ``0 .. n_folds - 1``, for cross-validation.
+    """Return the fold number ``(n,)`` of every row, in ``0 .. n_folds - 1``, for cross-validation.
 
-    y: class codes ``(n,)``; groups: ``(n,)`` or None; n_folds: at least 2.
-    Every fold leaves rows of every class. ValueError where a class has too few rows or groups.
+    y: class codes ``(n,)``; groups: ``(n,)`` or None; n_folds: at least 2. Every fold leaves rows
+    of every class. ValueError if a class has too few rows or groups.
     """
     counts, least = np.bincount(y), max(n_folds, 4)
     if counts.min() < least:

@@ -1,8 +1,8 @@
-"""What steps that mean the same tell: a radial kernel between series, step by step.
+"""A radial kernel between series, for series whose steps have the same meaning.
 
-Where series are a day, a cycle or an experiment, their steps have something in common. Each value
-is taken on the scale of its own step, and series are compared as a whole with training series
-(Schoelkopf and Smola 2002, "Learning with Kernels", section 2.3).
+This is so if series are a day, a cycle or an experiment. Each value is taken on the scale of its
+own step, and whole series are compared with training series (Schoelkopf and Smola 2002, "Learning
+with Kernels", section 2.3).
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,12 @@ from seqclass.networks.scaling import Scaling
 from seqclass.training.ridge import Ridge, fit_ridge
 
 MAX_INPUTS = 4096
-"""Numbers that a series is compared by at most; where there are more, steps are averaged."""
+"""Most numbers that a series is compared by; if there are more, steps are averaged."""
 MAX_LANDMARKS = 1000
-"""Training rows at most that series are compared with."""
+"""Most training rows (landmarks) that series are compared with."""
 STEEPNESS = (0.0625, 0.25, 1.0, 4.0)
-"""Steepness of the kernel that is tried: 1 halves it where series are 1.2 spreads apart a step."""
+"""Values of the kernel's steepness that are tried; with 1, the similarity of series that differ by
+1.2 spreads at every step is one half."""
 
 
 class Steps(NamedTuple):
@@ -33,9 +34,9 @@ class Steps(NamedTuple):
 
 
 def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling) -> Steps:
-    """Standardise each step of ``x (n, steps, channels)`` over its rows; later steps are left out.
+    """Standardise each step of ``x (n, steps, channels)`` over its rows.
 
-    A missing value counts as the mean of its step.
+    n_steps: later steps are left out. A missing value counts as the mean of its step.
     """
     raw = keras.Input((None, len(scaling.center)), name="series")
     views = series_views(raw, scaling)
@@ -56,20 +57,20 @@ def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling) -> Steps:
 
 
 def _flattened(x: keras.KerasTensor, n_steps: int) -> keras.KerasTensor:
-    """``(B, T, F)`` cut or filled up with 0 to ``(B, n_steps * F)``."""
+    """Return ``(B, T, F)`` as ``(B, n_steps * F)``, cut or filled up with 0."""
     x = layers.ZeroPadding1D((0, n_steps))(x)[:, :n_steps]
     return layers.Reshape((n_steps * x.shape[-1],))(x)
 
 
 class KernelRidge(NamedTuple):
-    """Which training rows series are compared with, how steeply, and the head upon it."""
+    """The landmarks that series are compared with, the steepness, and the head on the result."""
 
     landmarks: np.ndarray
     steepness: float
     head: Ridge
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Scores ``(n, classes)`` of standardised steps ``(n, p)``."""
+        """Return scores ``(n, classes)`` of standardised steps ``(n, p)``."""
         near = _similarity(rows, self.landmarks, self.steepness)
         return near @ self.head.kernel + self.head.bias
 
@@ -77,10 +78,11 @@ class KernelRidge(NamedTuple):
 def fit_kernel(
     rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, folds: Sequence[np.ndarray] = ()
 ) -> KernelRidge:
-    """Fit standardised steps ``(n, p)`` to class codes.
+    """Fit a kernel ridge regression of class codes on standardised steps ``(n, p)``.
 
-    Of the steepnesses the best for landmarks left out. Of many rows ``MAX_LANDMARKS`` stand for
-    all (Williams and Seeger 2001, "Using the Nystroem Method to Speed Up Kernel Machines").
+    The steepness is the one with the lowest leave-one-out loss on the landmarks. If rows are many,
+    ``MAX_LANDMARKS`` stand for all (Williams and Seeger 2001, "Using the Nystroem Method to Speed
+    Up Kernel Machines").
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_LANDMARKS])
     landmarks = rows[chosen]
@@ -110,8 +112,8 @@ def _whitening(products: np.ndarray) -> np.ndarray:
 
 
 def kernel_scores(fitted: KernelRidge) -> keras.Model:
-    """Standardised steps ``(B, p)`` to the scores ``(B, classes)`` of a fitted kernel, in stock
-    layers."""
+    """Return the network from standardised steps ``(B, p)`` to the scores ``(B, classes)`` of a
+    fitted kernel, in stock layers."""
     landmarks, steepness = fitted.landmarks, fitted.steepness
     x = keras.Input(landmarks.shape[1:], name="steps")
     compare = layers.Dense(len(landmarks), trainable=False)

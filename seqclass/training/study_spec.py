@@ -1,4 +1,4 @@
-"""What a stability study trains."""
+"""The trainings of a stability study."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,15 +16,15 @@ class Variant:
     spec: TrainingSpec
 
     def label(self, seed: int) -> str:
-        """What a run is called in progress and messages."""
+        """Return the name of a run in progress and messages."""
         return f"{self.recipe}, {self.architecture}, seed {seed}"
 
 
 @dataclass(frozen=True)
 class StudySpec:
-    """What to train in a stability study: every seed of every recipe with every architecture.
+    """A stability study: every seed of every recipe with every architecture.
 
-    seeds: how many, at least 1; first_seed: the lowest of them, not negative.
+    seeds: their number, at least 1; first_seed: the lowest of them, not negative.
     architectures: kinds that each recipe is tried with (empty: its own).
     recipes: training specs by name; their own seeds do not count.
     """
@@ -44,7 +44,7 @@ class StudySpec:
             )
 
     def variants(self) -> Iterator[Variant]:
-        """Every recipe with every architecture, in the spec's order."""
+        """Yield every recipe with every architecture, in the spec's order."""
         for name, recipe in self.recipes.items():
             for kind in self.architectures or (recipe.architecture.kind,):
                 architecture = replace(recipe.architecture, kind=kind)
