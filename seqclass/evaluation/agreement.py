@@ -1,4 +1,4 @@
-"""How far the seeds of one recipe agree, score by score and row by row."""
+"""Agreement of the seeds of one recipe, score by score and row by row."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -12,7 +12,7 @@ SPREAD_SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
 class Spread(TypedDict):
-    """How a score spreads over seeds; one seed has no deviation."""
+    """The spread of a score over seeds; the deviation of a single seed is None."""
 
     mean: float
     min: float
@@ -21,19 +21,19 @@ class Spread(TypedDict):
 
 
 class WorstCase(TypedDict):
-    """Which seed, counted from 0, has the most errors, and the intervals of its scores."""
+    """The seed with the most errors, counted from 0, and the intervals of its scores."""
 
     position: int
     intervals: dict[str, list[float]]
 
 
 def spread_of(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
-    """Mean, lowest, highest and standard deviation of each score over seeds."""
+    """Return mean, lowest, highest and standard deviation of each score over seeds."""
     return {name: spread_of_values([seed[name] for seed in seeds]) for name in SPREAD_SCORES}
 
 
 def spread_of_values(values: Sequence[float]) -> Spread:
-    """Mean, lowest, highest and standard deviation; None as the deviation of a single value."""
+    """Return mean, lowest, highest and standard deviation, which is None for a single value."""
     return {
         "mean": float(np.mean(values)),
         "min": float(min(values)),
@@ -43,7 +43,7 @@ def spread_of_values(values: Sequence[float]) -> Spread:
 
 
 def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> WorstCase:
-    """Position of the seed with the most errors and the 95% intervals of its scores.
+    """Return the position of the seed with the most errors and the 95% intervals of its scores.
 
     answers: class codes ``(seeds, n)``; y: true codes ``(n,)``.
     """
@@ -53,7 +53,10 @@ def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) ->
 
 
 def flips(answers: np.ndarray) -> np.ndarray:
-    """For each row, the share of seeds ``(seeds, n)`` that do not answer as most of them do."""
+    """Return, for each row, the share of seeds that do not answer as most of them do.
+
+    answers: class codes ``(seeds, n)``.
+    """
     n_seeds = len(answers)
     votes = np.stack([(answers == code).sum(axis=0) for code in np.unique(answers)])
     return 1 - votes.max(axis=0) / n_seeds

@@ -9,15 +9,16 @@ COLDEST, HOTTEST = 1e-3, 20.0
 
 
 def half_a_row(n: int) -> float:
-    """Share that half a row has beside ``n`` others: what stays in doubt where none was wrong."""
+    """Return the share of half a row beside ``n`` others: the doubt that remains without errors."""
     return 0.5 / (n + 0.5)
 
 
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
-    """Temperature that minimises the log-loss of ``logits (n, classes)``.
+    """Return the temperature that minimises the log-loss of ``logits (n, classes)``.
 
-    As if half a row more had been answered, by chance: rows without an error would ask for
-    infinite confidence (Krichevsky and Trofimov 1981; Platt 1999 smooths targets likewise).
+    Half a row is added that is answered by chance, since rows without an error would ask for
+    infinite confidence (Krichevsky and Trofimov 1981; Platt 1999 smooths targets likewise). y:
+    class codes ``(n,)``.
     """
     chance = half_a_row(len(y))
 
@@ -36,9 +37,10 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
 
 
 def mean_log_probabilities(logits: list[np.ndarray]) -> np.ndarray:
-    """Mean log-softmax ``(n, classes)`` of several members' logits, of the rows that all have.
+    """Return the mean log-softmax ``(n, classes)`` of several members' logits.
 
-    logits: of the same rows in the same order, ``(n or more, classes)`` each.
+    logits: of the same rows in the same order, ``(n or more, classes)`` each; only rows that all
+    have count.
     """
     shared = min(map(len, logits))
     return np.mean([log_softmax(own[:shared], axis=1) for own in logits], axis=0)
@@ -49,28 +51,31 @@ def _loss(logits: np.ndarray, y: np.ndarray) -> float:
 
 
 def tempered_loss(logits: np.ndarray, y: np.ndarray) -> float:
-    """Log-loss (nats) of ``logits (n, classes)`` at the temperature that suits them best.
+    """Return the log-loss (nats) of ``logits (n, classes)`` at their best temperature.
 
-    What is left of the loss once the temperature is right tells how well classes are told apart,
-    which goes on getting better while a network is already too sure of itself.
+    It measures how well classes are told apart, which may still improve when a network is already
+    overconfident.
     """
     return _loss(logits / fit_temperature(logits, y), y)
 
 
 def soften(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities ``(n, classes)`` of logits at a temperature: above 1 they are less sure."""
+    """Return probabilities ``(n, classes)`` at a temperature; above 1 they are less confident."""
     return softmax(logits / temperature, axis=1)
 
 
 def without_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """The probabilities ``(n, classes)`` that ``soften`` would have given at a temperature of 1."""
+    """Return the probabilities ``(n, classes)`` that ``soften`` returns at a temperature of 1."""
     floor = np.finfo(np.float32).tiny
     return softmax(temperature * np.log(np.maximum(probabilities, floor)), axis=1)
 
 
 def calibration_error(probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15) -> float:
-    """Expected calibration error, in [0, 1]: mean gap of confidence and accuracy over bins of
-    equal width, weighted by their rows."""
+    """Return the expected calibration error, in [0, 1].
+
+    It is the mean gap between confidence and accuracy over bins of equal width, weighted by their
+    rows.
+    """
     rows, confidence, accuracy = np.array(reliability_table(probabilities, y, n_bins)).T
     return float((rows * np.abs(confidence - accuracy)).sum() / len(y))
 
@@ -78,7 +83,7 @@ def calibration_error(probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15
 def reliability_table(
     probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15
 ) -> list[list[float]]:
-    """Rows, mean confidence and accuracy of each bin of confidence that has rows, ascending."""
+    """Return rows, mean confidence and accuracy of each bin that is not empty, by confidence."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == y
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)

@@ -1,4 +1,4 @@
-"""The LSTM alone beside the committee: what the other members add to it, row by row."""
+"""The LSTM alone compared with the committee: the gain from the other members, row by row."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
@@ -9,11 +9,11 @@ from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.evaluation.votes import Lead, lead_of, mean_lead
 
 CONVOLUTIONS, LSTM = "convolutions", "conv-lstm"
-"""Members that reports name: fixed convolutions, and the LSTM that every training trains."""
+"""Members that reports name: fixed convolutions, and the LSTM, which every training trains."""
 
 
 class MemberRecord(TypedDict):
-    """What a training keeps of a member (``training.replica.MemberReport``)."""
+    """The record that a training keeps of a member (``training.replica.MemberReport``)."""
 
     name: str
     weight: float
@@ -34,10 +34,10 @@ class TestedMember(MemberRecord):
 
 
 class Addition(TypedDict):
-    """By how much the committee is ahead of the LSTM alone on the same test rows.
+    """The lead of the committee over the LSTM alone on the same test rows.
 
-    test: the committee's scores. accuracy, log_loss (nats): the lead, positive where the committee
-    is better, with its 95% interval.
+    test: the committee's scores. accuracy, log_loss (nats): the lead, positive if the committee is
+    better, with its 95% interval.
     """
 
     test: dict[str, float]
@@ -46,10 +46,10 @@ class Addition(TypedDict):
 
 
 class Contribution(TypedDict):
-    """Every trained member alone and the lead of what is registered over each.
+    """Every trained member alone, and the lead of the registered classifier over each.
 
-    adds: what the committee adds to the LSTM alone, None without an LSTM; lstm: the same and what
-    is registered, in a sentence or two.
+    adds: the lead of the committee over the LSTM alone, None without an LSTM. lstm: the same in
+    words, and the registered classifier, in a sentence or two.
     """
 
     members: list[TestedMember]
@@ -59,8 +59,12 @@ class Contribution(TypedDict):
 
 
 class Answered(TypedDict):
-    """Answers to the same test rows: probabilities ``(n, classes)`` of each member alone by its
-    name, and of the committee; class codes ``(n,)`` of what is registered; true codes ``(n,)``."""
+    """Answers to the same test rows.
+
+    alone: probabilities ``(n, classes)`` of each member, by its name; committee: those of the
+    committee; registered: class codes ``(n,)`` of the registered classifier; y: true codes
+    ``(n,)``.
+    """
 
     alone: Mapping[str, np.ndarray]
     committee: np.ndarray
@@ -69,12 +73,12 @@ class Answered(TypedDict):
 
 
 def trained_members(members: Sequence[MemberRecord]) -> list[MemberRecord]:
-    """Records of the members that answer."""
+    """Return the records of the members that were trained."""
     return [member for member in members if member["accuracy"] is not None]
 
 
 def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Contribution:
-    """Score each trained member alone on the test rows, and what is registered beside each."""
+    """Score each trained member alone on the test rows, beside the registered classifier."""
     y, alone = answered["y"], answered["alone"]
     right = answered["registered"] == y
     trained = trained_members(members)

@@ -1,4 +1,4 @@
-"""From probabilities to answers: offsets for rare classes, and when to answer ``unknown``."""
+"""Decisions from probabilities: offsets for rare classes, and the answer ``unknown``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from seqclass.series import check_ranges
 
 @dataclass(frozen=True)
 class Abstention:
-    """When to answer ``unknown``; the threshold is chosen on held-back training rows.
+    """Limits for the answer ``unknown``; the threshold is chosen on held-back training rows.
 
-    risk: share of wrong answers among answered rows at most, in [0, 1). coverage: share of rows
-    that are confident enough at most, in (0, 1]; below 1, so that series unlike all that were seen,
-    which no held-back row stands for, find a threshold to fall below. unfamiliar: share of series
-    like the training rows that are taken for unlike them, in [0, 1). set_coverage: share of each
-    class's series whose set of possible classes holds it, in (0, 1).
+    risk: largest share of wrong answers among answered rows, in [0, 1). coverage: largest share of
+    rows that are confident enough, in (0, 1]; below 1 it forces a threshold even without errors,
+    for series unlike all that were seen, which held-back rows do not include. unfamiliar: share of
+    series like the training rows that are taken for unlike them, in [0, 1). set_coverage: share of
+    each class's series whose set of possible classes contains it, in (0, 1).
     """
 
     risk: float = 0.1
@@ -40,19 +40,20 @@ class Abstention:
 
 UNKNOWN, AMBIGUOUS, UNFAMILIAR = "unknown", "ambiguous", "unfamiliar"
 STRENGTHS = (1.0, 0.75, 1.25, 0.5)
-"""Shares of the full offset that are tried, the safest first; of equals the first is taken."""
+"""Shares of the full offset that are tried, the safest first; of equal ones the first is taken."""
 
 
 def log_prior_of(y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Logarithm of each class's share of the rows ``(n,)``, as ``(classes,)``."""
+    """Return the logarithm ``(classes,)`` of each class's share of the class codes ``(n,)``."""
     return np.log(np.bincount(y, minlength=n_classes) / len(y))
 
 
 def fit_offsets(probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
-    """What to add to each class's log-probability, ``(classes,)``, before the largest is taken.
+    """Return the offset of each class, ``(classes,)``, which is added to its log-probability.
 
-    The full offset takes the classes' shares out again, so that rare classes answer below one
-    half; the strength that reaches the best balanced accuracy on these rows is chosen.
+    The class with the largest sum is the answer. The full offset cancels the classes' shares, so
+    that rare classes are answered below one half. The strength with the best balanced accuracy on
+    these rows is chosen.
     """
     from sklearn.metrics import balanced_accuracy_score  # scoring has no need of it
 
@@ -65,14 +66,14 @@ def fit_offsets(probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray)
 
 @dataclass(frozen=True)
 class Decision:
-    """How a classifier's probabilities become answers; chosen on held-back training rows.
+    """The rule from a classifier's probabilities to answers, chosen on held-back training rows.
 
-    offsets: per class, added to the log-probabilities before the largest is taken; None where
-    classes are not rare. threshold: confidence, in [0, 1], below which the answer is unknown.
-    coverage, risk: share of the held-back rows that are answered, and of wrong ones among them.
+    offsets: per class, added to the log-probabilities before the largest is taken; None if classes
+    are not rare. threshold: confidence, in [0, 1], below which the answer is unknown. coverage,
+    risk: share of the held-back rows that are answered, and share of wrong answers among these.
     unfamiliar: p-value up to which a series counts as unlike all that were seen. possible: per
-    class the probability from which on it is in the set of possible classes, 0 where rows are too
-    few to promise any; None in models made before there were sets.
+    class the probability from which on it is in the set of possible classes, 0 if rows are too few
+    to guarantee one; None in models made before there were sets.
     """
 
     offsets: Sequence[float] | None
@@ -86,7 +87,11 @@ class Decision:
 def decide(
     probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray | None, wanted: Abstention
 ) -> Decision:
-    """Choose offsets and threshold on held-back rows ``(n, classes)`` and ``(n,)``."""
+    """Return offsets, threshold and sets chosen on held-back rows.
+
+    probabilities: ``(n, classes)``; y: class codes ``(n,)``; log_prior: None if classes are not
+    rare.
+    """
     offsets = None if log_prior is None else fit_offsets(probabilities, y, log_prior)
     right = predict_labels(probabilities, offsets) == y
     confidence = confidence_of(probabilities, offsets)
@@ -103,10 +108,11 @@ def decide(
 
 
 def possible_from(probabilities: np.ndarray, y: np.ndarray, coverage: float) -> tuple[float, ...]:
-    """Per class the probability that a share ``coverage`` of its held-back rows reach.
+    """Return per class the probability that a share ``coverage`` of its held-back rows reaches.
 
     Class-conditional split conformal prediction (Vovk et al. 2005, section 4.5): of n rows of a
-    class the one at place ``floor((n + 1) (1 - coverage))`` from below; 0 where there is none.
+    class, the probability at place ``floor((n + 1) (1 - coverage))`` from below; 0 if that place is
+    0.
     """
     found = []
     for code in range(probabilities.shape[1]):
@@ -119,9 +125,10 @@ def possible_from(probabilities: np.ndarray, y: np.ndarray, coverage: float) -> 
 def reasons_of(
     confidence: np.ndarray, p_value: np.ndarray | None, decision: Decision
 ) -> list[str | None]:
-    """Why each row is answered with ``unknown``, None where it is not.
+    """Return the reason that each row is answered with ``unknown``, or None.
 
-    ``unfamiliar``: unlike all that were seen; else ``ambiguous``: below the confidence.
+    ``unfamiliar``: unlike all that were seen; otherwise ``ambiguous``: below the confidence
+    threshold.
     """
     doubtful = confidence < decision.threshold
     strange = np.zeros(len(confidence), bool) if p_value is None else p_value <= decision.unfamiliar
@@ -132,12 +139,13 @@ def reasons_of(
 
 
 def fit_threshold(confidence: np.ndarray, right: np.ndarray, wanted: Abstention) -> float:
-    """The lowest confidence ``(n,)`` from which on rows are answered.
+    """Return the lowest confidence with which rows are answered.
 
-    A further row of a known class falls below it with a probability of ``1 - coverage`` at most
-    (split conformal prediction, Vovk et al. 2005), which few rows can't promise of any confidence
-    but 0. Where more than the stated risk of the answers would be wrong, it is higher (El-Yaniv
-    and Wiener 2010, "On the Foundations of Noise-free Selective Classification").
+    A further row of a known class falls below it with a probability of at most ``1 - coverage``
+    (split conformal prediction, Vovk et al. 2005). With few rows, only a threshold of 0 guarantees
+    this. The threshold is higher if more than the stated risk of the answers would be wrong
+    (El-Yaniv and Wiener 2010, "On the Foundations of Noise-free Selective Classification").
+    confidence: ``(n,)``; right: True for the right answers ``(n,)``.
     """
     n_below = int((len(confidence) + 1) * (1 - wanted.coverage) + 1e-9)
     least = float(np.sort(confidence)[n_below - 1]) if n_below else 0.0
@@ -154,14 +162,14 @@ def fit_threshold(confidence: np.ndarray, right: np.ndarray, wanted: Abstention)
 def confidence_of(
     probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
 ) -> np.ndarray:
-    """Probability ``(n,)`` of what is answered, with the offsets counted in."""
+    """Return the probability ``(n,)`` of the answer, with the offsets included."""
     return softmax(with_offsets(probabilities, offsets), axis=1).max(axis=1)
 
 
 def predict_labels(
     probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
 ) -> np.ndarray:
-    """Class codes ``(n,)`` of ``probabilities (n, classes)``."""
+    """Return the class codes ``(n,)`` that ``probabilities (n, classes)`` and offsets give."""
     if offsets is None:
         return probabilities.argmax(axis=1)
     return with_offsets(probabilities, offsets).argmax(axis=1)
@@ -170,14 +178,14 @@ def predict_labels(
 def with_offsets(
     probabilities: np.ndarray, offsets: np.ndarray | Sequence[float] | None
 ) -> np.ndarray:
-    """Log-probabilities ``(n, classes)`` with each class's offset, of which the largest answers."""
+    """Return log-probabilities ``(n, classes)`` plus offsets; the largest is the answer."""
     floor = np.finfo(np.float32).tiny
     logarithms = np.log(np.maximum(probabilities.astype(np.float64), floor))
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
 
 class AbstentionScores(TypedDict):
-    """How many rows are unknown, how good the others are; ``curve``: coverages and accuracies."""
+    """Number of unknown rows, scores of the others, and a ``curve`` of coverages and accuracies."""
 
     threshold: float
     unknown: int
@@ -189,7 +197,7 @@ class AbstentionScores(TypedDict):
 def abstention_scores(
     probabilities: np.ndarray, y: np.ndarray, decision: Decision
 ) -> AbstentionScores:
-    """What the threshold does on rows of known classes, and accuracy at other coverages."""
+    """Return scores of the threshold on rows of known classes, and a curve over coverages."""
     right = predict_labels(probabilities, decision.offsets) == y
     confidence = confidence_of(probabilities, decision.offsets)
     answered = confidence >= decision.threshold

@@ -1,4 +1,4 @@
-"""Test series that training rows give away: copies, and copies of another level and scale."""
+"""Test series with a copy among the training rows: exact, or of another level and scale."""
 
 import hashlib
 from typing import TypedDict
@@ -8,24 +8,28 @@ import numpy as np
 from seqclass.series import series_lengths
 
 DECIMALS = 1
-"""Digits of a standardised value that near copies share. A difference of 1e-4 is then
-missed in one of 500 values, so near copies with noise are found only where series are short."""
+"""Decimals in which the standardised values of near copies agree. A difference of 1e-4 is then
+missed in one of 500 values, so near copies with noise are found only if series are short."""
 EXAMPLES = 5
 NOTHING = b""
 
 
 def exact_keys(x: np.ndarray) -> list[bytes]:
-    """A digest of each series' float32 values, NaN tail cut off; x: ``(n, steps, channels)``."""
+    """Return a digest of each series' float32 values, without NaN tails.
+
+    x: ``(n, steps, channels)``.
+    """
     return [_digest(series) for series in _observed(x.astype(np.float32))]
 
 
 def near_keys(x: np.ndarray) -> list[bytes]:
-    """A digest of each series whatever its level and scale; x: ``(n, steps, channels)``.
+    """Return a digest of each series that does not depend on level and scale.
 
-    Every channel loses its median and is divided by the range between its quartiles, so that one
-    burst does not hide all else (by its standard deviation where they are equal), and is rounded
-    to ``DECIMALS`` digits; NaN tails are cut off. Empty where no channel changes: such series
-    have no shape to share.
+    x: ``(n, steps, channels)``. The median of every channel is subtracted. Then it is divided by
+    the range between its quartiles, so that one burst does not hide everything else, or by its
+    standard deviation if the quartiles are equal. Values are rounded to ``DECIMALS`` decimals; NaN
+    tails are cut off. The digest is empty if no channel changes, since such series have no shape to
+    share.
     """
     z = _standard(x.astype(np.float64))
     flat = ~(np.nan_to_num(z) != 0).any(axis=(1, 2))
@@ -61,7 +65,7 @@ def _digest(series: np.ndarray) -> bytes:
 
 
 class Copy(TypedDict):
-    """A test series that a training series gives away: ``exact`` or ``near``, by their ids."""
+    """A test series and its copy in training, by their ids; kind: ``exact`` or ``near``."""
 
     kind: str
     test: str
@@ -69,7 +73,7 @@ class Copy(TypedDict):
 
 
 class Leaks(TypedDict):
-    """How many test series have a copy among the training rows, and some of them."""
+    """Number of test series that have a copy among the training rows, and some examples."""
 
     exact: int
     near: int
@@ -79,7 +83,7 @@ class Leaks(TypedDict):
 def find_leaks(
     ids: list[str], exact: list[bytes], near: list[bytes], train: np.ndarray, test: np.ndarray
 ) -> Leaks:
-    """How many test series have a copy among the training rows, and some pairs.
+    """Return the number of test series that have a copy among the training rows, and some pairs.
 
     ids, exact, near: of all rows; train, test: row numbers. ``near`` counts the test series that
     have a near copy and no exact one.
@@ -96,7 +100,7 @@ def find_leaks(
 
 
 def _matches(keys: list[bytes], train: np.ndarray, test: np.ndarray) -> dict[int, int]:
-    """The first training row with the key of each test row that has one."""
+    """Return the first training row with the key of each test row, for those that have one."""
     first: dict[bytes, int] = {}
     for row in train.tolist():
         first.setdefault(keys[row], row)

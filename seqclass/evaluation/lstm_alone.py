@@ -1,4 +1,4 @@
-"""The LSTM alone on the test rows: every seed's precision, recall and F1, and how they spread."""
+"""The LSTM alone on the test rows: every seed's precision, recall and F1, and their spread."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -27,9 +27,9 @@ class LstmScores(TypedDict):
 
 
 class LstmSpread(TypedDict):
-    """How the scores of the LSTM alone spread over seeds, each score by its name.
+    """The spread of the LSTM's scores over seeds, by score.
 
-    per_class: the same of precision, recall and F1 of each class.
+    per_class: the spread of precision, recall and F1 of each class.
     """
 
     spread: dict[str, Spread]
@@ -37,8 +37,10 @@ class LstmSpread(TypedDict):
 
 
 def lstm_scores(probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> LstmScores:
-    """Score probabilities ``(n, classes)`` of an LSTM against class codes ``(n,)``; the answer is
-    the most probable class."""
+    """Return the scores of an LSTM's probabilities ``(n, classes)`` for class codes ``(n,)``.
+
+    The answer is the most probable class.
+    """
     per_class = class_scores(probabilities.argmax(axis=1), y, classes)
     tested = [own for own in per_class.values() if own["support"]]
     return {
@@ -52,7 +54,7 @@ def lstm_scores(probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str]
 
 
 def lstm_spread(seeds: Sequence[Mapping[str, Any]]) -> LstmSpread | None:
-    """Summarise the LSTM alone over the records of seeds; None where no LSTM was trained."""
+    """Return the spread of the LSTM's scores over records of seeds; None without an LSTM."""
     found: list[LstmScores] = [seed["lstm"] for seed in seeds if seed.get("lstm")]
     if not found:
         return None

@@ -17,7 +17,7 @@ N_RESAMPLES = 1000
 
 
 class ClassScores(TypedDict):
-    """Of one class, each in [0, 1]; ``support``: its rows."""
+    """Scores of one class, each in [0, 1]; ``support``: number of its rows."""
 
     precision: float
     recall: float
@@ -26,7 +26,7 @@ class ClassScores(TypedDict):
 
 
 class FullScores(TypedDict):
-    """Everything that a report says of probabilities; ``log_loss`` in nats."""
+    """All scores of probabilities in a report; ``log_loss`` in nats."""
 
     accuracy: float
     macro_f1: float
@@ -43,35 +43,38 @@ class FullScores(TypedDict):
 
 
 def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Mean negative log-probability (nats) of the true class; probabilities ``(n, classes)``."""
+    """Return the mean negative log-probability (nats) of the true class.
+
+    probabilities: ``(n, classes)``; y: class codes ``(n,)``.
+    """
     return float(row_losses(probabilities, y).mean())
 
 
 def brier(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Mean squared distance, in [0, 2], of the probabilities from the truth (Brier 1950)."""
+    """Return the mean squared distance, in [0, 2], of probabilities from the truth (Brier 1950)."""
     return float(np.square(probabilities - np.eye(probabilities.shape[1])[y]).sum(axis=1).mean())
 
 
 def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Negative log-probability (nats) of each row's true class ``(n,)`` float64; at most 16.2."""
+    """Return each true class's negative log-probability (nats) ``(n,)`` float64, at most 16.2."""
     true = probabilities[np.arange(len(y)), y].astype(np.float64)
     return 0.0 - np.log(np.maximum(true, FLOOR))
 
 
 def hardest_rows(probabilities: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
-    """Row numbers, ascending, of the ``n`` highest losses; the earlier row where two are equal."""
+    """Return row numbers, ascending, of the ``n`` highest losses; of equal ones the earlier row."""
     return np.sort(np.argsort(-row_losses(probabilities, y), kind="stable")[:n])
 
 
 def scores(probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None) -> dict[str, float]:
-    """Accuracy, macro F1 and balanced accuracy, each in [0, 1], of answers with these offsets."""
+    """Return accuracy, macro F1 and balanced accuracy of the answers, each in [0, 1]."""
     return label_scores(predict_labels(probabilities, offsets), y, probabilities.shape[1])
 
 
 def seed_scores(
     probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None
 ) -> dict[str, float]:
-    """What is kept of every seed: the scores, log-loss (nats) and calibration error."""
+    """Return the scores that are kept of every seed, with log-loss (nats) and calibration error."""
     return {
         **scores(probabilities, y, offsets),
         "log_loss": log_loss(probabilities, y),
@@ -80,7 +83,7 @@ def seed_scores(
 
 
 def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
-    """The same scores of guessed class codes ``(n,)``."""
+    """Return accuracy, macro F1 and balanced accuracy of guessed class codes ``(n,)``."""
     table = confusion_matrix(y, guessed, labels=np.arange(n_classes))
     return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
 
@@ -92,7 +95,8 @@ def evaluate(
     seed: int,
     offsets: Offsets = None,
 ) -> FullScores:
-    """All scores of ``probabilities (n, classes)``, with 95% bootstrap intervals over rows."""
+    """Return all scores of ``probabilities (n, classes)``, with 95% intervals bootstrapped over
+    rows."""
     codes = np.arange(len(classes))
     guessed = predict_labels(probabilities, offsets)
     table = confusion_matrix(y, guessed, labels=codes)
@@ -121,7 +125,7 @@ def evaluate(
 def class_scores(
     guessed: np.ndarray, y: np.ndarray, classes: Sequence[str]
 ) -> dict[str, ClassScores]:
-    """Precision, recall and F1 of each class, by guessed and true class codes ``(n,)``."""
+    """Return precision, recall and F1 of each class, by guessed and true class codes ``(n,)``."""
     found = precision_recall_fscore_support(
         y, guessed, labels=np.arange(len(classes)), zero_division=0.0
     )
@@ -133,12 +137,11 @@ def class_scores(
 
 
 def score_intervals(table: np.ndarray, seed: int) -> dict[str, list[float]]:
-    """95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
+    """Return 95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
 
-    Resampling rows with replacement changes only the counts in the cells, which are then
-    multinomial; so the rows themselves need not be drawn. Without any error there is nothing to
-    resample: the lower end is then the exact binomial one, ``0.025 ** (1 / n)`` (Clopper and
-    Pearson 1934).
+    Resampling rows with replacement only changes the counts in the cells, which are then
+    multinomial, so the rows themselves are not drawn. Without any error, all draws are the same;
+    the lower end is then the exact binomial one, ``0.025 ** (1 / n)`` (Clopper and Pearson 1934).
     """
     n = int(table.sum())
     if np.trace(table) == n:
@@ -152,7 +155,7 @@ def score_intervals(table: np.ndarray, seed: int) -> dict[str, list[float]]:
 
 
 def table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores of confusion matrices ``(k, classes, classes)``; classes without rows don't count."""
+    """Return scores of confusion matrices ``(k, classes, classes)``, by classes that have rows."""
     right = np.diagonal(tables, axis1=1, axis2=2).astype(float)
     true, guessed = tables.sum(axis=2), tables.sum(axis=1)
     return {
@@ -163,13 +166,16 @@ def table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def macro_f1(right: np.ndarray, true: np.ndarray, guessed: np.ndarray) -> np.ndarray:
-    """Of counts ``(..., classes)``: right answers, rows, and answers of each class."""
+    """Return the macro F1 ``(...,)`` of counts ``(..., classes)``.
+
+    right: right answers of each class; true: its rows; guessed: its answers.
+    """
     total = true + guessed
     return _over_present(2 * right / np.where(total > 0, total, 1), true)
 
 
 def _over_present(values: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Mean over the classes that have rows ``(...,)``."""
+    """Return the mean ``(...,)`` over the classes that have rows."""
     present = true > 0
     return (values * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
 

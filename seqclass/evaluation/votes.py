@@ -1,4 +1,4 @@
-"""Windows of one piece vote for its answer, and how well classes of a named set are told apart."""
+"""Votes of a piece's windows for its answer, and accuracy within a named set of classes."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -14,7 +14,7 @@ UNDECIDED = -1
 
 
 class Accuracy(TypedDict):
-    """A share of right answers with its 95% interval; of no rows there is neither."""
+    """A share of right answers with its 95% interval; both are None if there are no rows."""
 
     rows: int
     accuracy: float | None
@@ -22,7 +22,7 @@ class Accuracy(TypedDict):
 
 
 class SetAccuracy(Accuracy):
-    """The same where only a few classes may be answered; ``open``: where all may."""
+    """An accuracy if only a few classes may be answered; ``open``: the accuracy if all may be."""
 
     classes: int
     chance: float
@@ -30,7 +30,7 @@ class SetAccuracy(Accuracy):
 
 
 class Lead(TypedDict):
-    """By how much one accuracy exceeds another, with a 95% interval."""
+    """The lead of one classifier over another, with its 95% interval."""
 
     lead: float
     interval: list[float]
@@ -38,12 +38,12 @@ class Lead(TypedDict):
 
 @dataclass(frozen=True)
 class VotingSpec:
-    """How pieces are cut and answered.
+    """The way pieces are cut into windows and answered.
 
     window: steps of a window, at least 2; a shorter piece is one window. hop: steps from one
-    window's start to the next, at least 1; what is left at the end of a piece is covered by a last
-    window that ends with it. agreement: share of a piece's windows, in [0, 1], that the answer
-    needs, else it is unknown; 0.6 is the rule of DeepSRGM (Madhusudhan and Chowdhary 2019).
+    window's start to the next, at least 1; the end of a piece is covered by a last window that ends
+    with it. agreement: share of a piece's windows, in [0, 1], that must agree with the answer, else
+    it is unknown; 0.6 is the rule of DeepSRGM (Madhusudhan and Chowdhary 2019).
     """
 
     window: int = 64
@@ -64,8 +64,10 @@ class VotingSpec:
 
 
 def sliding_windows(x: np.ndarray, spec: VotingSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Windows ``(windows, window, channels)`` of series ``(n, steps, channels)``, NaN-padded, and
-    the series ``(windows,)`` that each is of."""
+    """Return the windows of series ``(windows, window, channels)`` and their series ``(windows,)``.
+
+    x: ``(n, steps, channels)``, NaN where missing. Windows of shorter series end in NaN.
+    """
     lengths, width = series_lengths(np.isfinite(x).any(axis=-1)), spec.window
     windows, owners = [], []
     for piece, (series, length) in enumerate(zip(x, lengths, strict=True)):
@@ -81,10 +83,10 @@ def sliding_windows(x: np.ndarray, spec: VotingSpec) -> tuple[np.ndarray, np.nda
 def vote(
     answers: np.ndarray, owners: np.ndarray, n_classes: int, agreement: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Answer of each owner, ``UNDECIDED`` where too few of its votes agree, and their share.
+    """Return the answer of each owner, and the share of its votes that agree with it.
 
-    answers: class codes ``(votes,)``; owners: ``(votes,)`` in ``0 .. n - 1``. Of equally many
-    votes the lower code counts.
+    answers: class codes ``(votes,)``; owners: ``(votes,)`` in ``0 .. n - 1``. If too small a share
+    agrees, the answer is ``UNDECIDED``. If classes have equally many votes, the lower code wins.
     """
     ballots = np.zeros((int(owners.max()) + 1, n_classes), dtype=np.int64)
     np.add.at(ballots, (owners, answers), 1)
@@ -93,7 +95,7 @@ def vote(
 
 
 def within_set(log_scores: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Class codes ``(n,)`` where only the classes ``members`` may be answered."""
+    """Return class codes ``(n,)`` if only the classes ``members`` may be answered."""
     return members[log_scores[:, members].argmax(axis=1)]
 
 
@@ -103,11 +105,11 @@ def set_scores(
     sets: dict[str, np.ndarray],
     owners: np.ndarray | None = None,
 ) -> dict[str, SetAccuracy]:
-    """Accuracy on the rows of each named set of classes, when only these may be answered.
+    """Return the accuracy on the rows of each named set of classes, if only these may be answered.
 
-    log_scores: ``(n, classes)``; sets: class codes by name; owners: as for ``accuracy_of``. Rows of
-    the set, chance, accuracy with its interval; ``open`` is the accuracy when all classes may be
-    answered.
+    log_scores: ``(n, classes)``; sets: class codes by name; owners: as for ``accuracy_of``. Each
+    result has the rows of the set, chance, accuracy with its interval, and ``open``, the accuracy
+    if all classes may be answered. A set without rows is left out.
     """
     found: dict[str, SetAccuracy] = {}
     for name, members in sets.items():
@@ -125,11 +127,11 @@ def set_scores(
 
 
 def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> Accuracy:
-    """Rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool.
+    """Return rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool.
 
-    owners: ``(n,)``, what each row is a part of, such as a window of a piece (None: every row
-    stands for itself). Parts of one piece are right or wrong together, so the interval is that of
-    as many single rows as tell as much (Korn and Graubard 1998).
+    owners: ``(n,)``, the thing that each row is part of, such as the piece of a window (None: rows
+    are independent). Parts of one piece are right or wrong together, so the interval is that of the
+    effective sample size (Korn and Graubard 1998).
     """
     n = len(right)
     if n == 0:
@@ -140,11 +142,11 @@ def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> Accuracy
 
 
 def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = None) -> Lead:
-    """By how much the one's accuracy exceeds the other's on the same rows, with a 95% interval.
+    """Return the accuracy of ``right`` minus that of ``other``, with a 95% interval.
 
-    right, other: ``(n,)`` bool; owners: as for ``accuracy_of``. The interval is that of the mean
-    of paired differences, with Student's t of as many degrees of freedom as there are owners but
-    one; of a single owner nothing is known, so it holds every lead.
+    right, other: ``(n,)`` bool, of the same rows; owners: as for ``accuracy_of``. The interval is
+    that of the mean of paired differences, by Student's t with one degree of freedom less than
+    there are owners. A single owner shows nothing, so its interval includes every lead.
     """
     found = mean_lead(right.astype(float) - other.astype(float), owners)
     low, high = found["interval"]
@@ -152,16 +154,16 @@ def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = No
 
 
 def mean_lead(gaps: np.ndarray, owners: np.ndarray | None = None) -> Lead:
-    """Mean of paired differences ``(n,)`` with its 95% interval, as in ``lead_of``."""
+    """Return the mean of paired differences ``(n,)`` with its 95% interval, as in ``lead_of``."""
     error, freedom = clustered_error(gaps, owners)
     lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else np.inf
     return {"lead": lead, "interval": [lead - margin, lead + margin]}
 
 
 def effective_sample_size(right: np.ndarray, owners: np.ndarray) -> float:
-    """How many single rows would tell as much about the share of right ones.
+    """Return the number of independent rows that estimate the share of right ones as precisely.
 
-    At most the rows; as many as there are owners where all are right or all wrong.
+    It is at most the number of rows, and at most that of owners if all rows are right or all wrong.
     """
     n, share = len(right), float(np.mean(right))
     error, freedom = clustered_error(right.astype(float), owners)
@@ -177,5 +179,5 @@ def _quantile(freedom: float) -> float:
 
 
 def names_of(codes: np.ndarray, classes: list[str]) -> list[str]:
-    """Class names, ``unknown`` for ``UNDECIDED``."""
+    """Return class names, and ``unknown`` for ``UNDECIDED``."""
     return [UNKNOWN if code == UNDECIDED else classes[code] for code in codes]
