@@ -127,8 +127,9 @@ def _agreement(
     settled = rows[_own_gaps(original, x[rows]) <= TOLERANCE]
     if len(settled):
         raise DiffersError(
-            f"{len(settled)} of {len(x)} series are answered otherwise, the probabilities of one "
-            f"are {gaps[settled].max():.2g} apart"
+            f"MODEL: expected an export with the version's answers, {len(settled)} of {len(x)} "
+            f"series are answered otherwise, probabilities up to {gaps[settled].max():.2g} apart; "
+            "nothing was written"
         )
     return Agreement(
         len(x), float(gaps[~apart].max(initial=0.0)), len(rows), float(gaps[rows].max())

@@ -17,6 +17,7 @@ import numpy as np
 from seqclass.export import decide
 from seqclass.export.agreement import (
     Agreement,
+    Tested,
     asked,
     check_agreement,
     made_up_series,
@@ -81,15 +82,14 @@ def export_model(root: Root, model: Model, kind: Kind, out: str) -> Exported:
     ValueError names a layer that has no ONNX form, or how the answers differ.
     """
     check_export(root, kind, out)
-    target = os.path.abspath(out)
-    start_tensorflow()
-    classifier = load_keras(root, model.path("model.keras"))
-    record = _record(model)
+    target, record, tested = os.path.abspath(out), _record(model), tested_rows(model)
     with _staged(target) as folder:
+        start_tensorflow()
+        classifier = load_keras(root, model.path("model.keras"))
         _write(folder / "model.json", record)
         shutil.copyfile(decide.__file__, folder / "decide.py")
         _write_network(folder, classifier, record, kind)
-        agreement = _checked(model, folder, record, classifier)
+        agreement = _checked(tested, folder, record, classifier)
         if kind == "mlflow":
             write_mlflow(folder, record, model.manifest["created"])
         (folder / "README.md").write_text(card_of(model, kind, agreement), "utf-8")
@@ -135,10 +135,9 @@ def _write_network(folder: Path, classifier: Any, record: dict[str, Any], kind: 
     (folder / "model.onnx").write_bytes(network.SerializeToString())
 
 
-def _checked(model: Model, folder: Path, record: dict[str, Any], classifier: Any) -> Agreement:
+def _checked(tested: Tested, folder: Path, record: dict[str, Any], classifier: Any) -> Agreement:
     """Compare the exported network with the version, and write examples of Keras's answers."""
     exported, original = decide.Classifier(folder).ask, outputs_of(classifier)
-    tested = tested_rows(model)
     agreement = check_agreement(tested, record, exported, original)
     series = made_up_series(tested.x, EXAMPLES)
     found = decide.decide(asked(original, series), record)

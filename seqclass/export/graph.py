@@ -14,6 +14,11 @@ Attribute = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
 class NoOnnxFormError(ValueError):
     """A layer or an option of it that the exporter can't write as ONNX."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"MODEL: expected layers that have a form in ONNX, got {what}; take --to savedmodel"
+        )
+
 
 @dataclass(frozen=True)
 class Wire:
