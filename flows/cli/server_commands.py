@@ -51,7 +51,6 @@ from flows.service.worker import (
     online_workers,
     worker_name,
 )
-from seqclass.monitoring.policy import ModelPolicy
 from seqclass.store.capacity import capacity
 from seqclass.store.root import Root
 from tasks.compute.workers import at_once
@@ -76,7 +75,7 @@ def up(
     """
     if limit < 1:
         raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
-    ModelPolicy(queue=queue)
+    _check_queue(queue)
     store = writable(root)
     home = home_of(store)
     with only_one(home) as first:
@@ -86,6 +85,13 @@ def up(
         code = _serve(store, home, port, Share(LARGE, limit, queue), as_json)
     if code:
         raise typer.Exit(code)
+
+
+def _check_queue(queue: str) -> None:
+    """Refuse a queue that no policy can name."""
+    from seqclass.monitoring.policy import ModelPolicy
+
+    ModelPolicy(queue=queue)
 
 
 def _show_other(store: Root, as_json: bool) -> None:

@@ -75,7 +75,7 @@ def test_a_policy_is_set_shown_removed_and_audited(
     [
         (
             {"onwer": "ann"},
-            "expected fields out of retraining, priority, owner, due_s, pins, got 'onwer'",
+            "expected fields out of retraining, priority, owner, due_s, pins, queue, got 'onwer'",
         ),
         ({"retraining": {"aproval": True}}, "field retraining.aproval: Unexpected"),
         ({"retraining": {"gate": {"floor": 2}}}, "floor: expected a number from 0 to 1, got 2"),
