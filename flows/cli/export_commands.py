@@ -34,6 +34,6 @@ def export(
     typer.echo(f"{near.series} series answered alike, probabilities at most {near.gap:.2g} apart")
     if near.unsettled:
         typer.echo(
-            f"not counted: {near.unsettled} series that the model itself answers otherwise when a "
-            f"value changes in its last bit, at most {near.unsettled_gap:.2g} apart"
+            f"not counted: {near.unsettled} series whose answers hang on rounding, at most "
+            f"{near.unsettled_gap:.2g} apart"
         )

@@ -115,7 +115,7 @@ def _told(agreement: Agreement) -> str:
     if not agreement.unsettled:
         return text
     return (
-        f"{text} Not among them are {agreement.unsettled} series that the original itself answers "
-        "otherwise when a value changes in its last bit, as with stretches of one value; they are "
-        f"at most {agreement.unsettled_gap:.2g} apart."
+        f"{text} Not among them are {agreement.unsettled} series whose answers hang on rounding, "
+        "as with stretches of one value: the last bits of their values move the original's own "
+        f"probabilities too. They are at most {agreement.unsettled_gap:.2g} apart."
     )
