@@ -27,7 +27,7 @@ from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of, champions_before, open_model
 from seqclass.store.retrainings import last_settled, read_attempt, retrainings_of, suspect_labels
-from seqclass.store.root import Damages, Root, _digest_of, open_root
+from seqclass.store.root import Damages, Root, manifest_digest, open_root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.studies import open_study
 from seqclass.store.tenures import tenures_of
@@ -111,7 +111,7 @@ def _sealed(content: bytes) -> bytes:
     try:
         record = json.loads(content)
         record.pop("manifest_sha256", None)
-        return json.dumps({**record, "manifest_sha256": _digest_of(record)}).encode()
+        return json.dumps({**record, "manifest_sha256": manifest_digest(record)}).encode()
     except (AttributeError, RecursionError, ValueError):
         return content
 

@@ -15,7 +15,7 @@ import pytest
 from flows.__main__ import main
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import load_keras
-from seqclass.store.root import DamagedError, Root, _digest_of, open_root, write_manifest
+from seqclass.store.root import DamagedError, Root, manifest_digest, open_root, write_manifest
 from seqclass.store.studies import open_study
 from tests.support.records import RECORDS, store_every_record
 from tests.support.stored import store_version
@@ -162,7 +162,7 @@ def test_a_sealed_record_with_odd_fields_breaks_no_command(
     [path] = Path(tree.path).glob(PLACES[place])
     manifest = {**json.loads(path.read_text()), **fields}
     del manifest["manifest_sha256"]
-    path.write_text(json.dumps({**manifest, "manifest_sha256": _digest_of(manifest)}))
+    path.write_text(json.dumps({**manifest, "manifest_sha256": manifest_digest(manifest)}))
     check_all(tree, tmp_path, capfd)
 
 
