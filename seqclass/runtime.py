@@ -1,10 +1,11 @@
 """Set-up of TensorFlow for repeatable results, and the settings that affect its numbers."""
 
-import ast
 import contextlib
 import hashlib
+import io
 import os
 import sys
+import tokenize
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -77,10 +78,13 @@ def _without_words(source: str) -> str:
     Better documentation does not make another training of it.
     """
     lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
-                lines[number] = ""
+    reader = tokenize.generate_tokens(io.StringIO(source).readline)
+    tokens = [token for token in reader if token.type not in (tokenize.COMMENT, tokenize.NL)]
+    before = [tokenize.NEWLINE, *(token.type for token in tokens)]
+    for token, previous, following in zip(tokens, before, tokens[1:], strict=False):
+        begins = previous in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+        if token.type == tokenize.STRING and begins and following.type == tokenize.NEWLINE:
+            lines[token.start[0] - 1 : token.end[0]] = [""] * (token.end[0] - token.start[0] + 1)
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
