@@ -3,6 +3,8 @@
 Prefect and TensorFlow are imported only by the commands that need them.
 """
 
+import atexit
+import contextlib
 import os
 import sys
 import traceback
@@ -133,8 +135,20 @@ app.add_typer(
 
 
 def main() -> None:
-    """Run a command; every failure that a user can cause is one line and exit code 2."""
-    sys.exit(_guarded(lambda: app(prog_name="seqclass", standalone_mode=False)))
+    """Run the command in ``sys.argv`` and end this process with its exit code."""
+    code = run_command()
+    if "prefect" in sys.modules:  # its threads send what is left as the interpreter ends
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)  # threads of Arrow and TensorFlow may abort while the interpreter ends
+
+
+def run_command() -> int:
+    """Return the exit code of a command: 2, after one line, for a failure that a user can cause."""
+    return _guarded(lambda: app(prog_name="seqclass", standalone_mode=False))
 
 
 def _guarded(command: Callable[[], Any]) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from flows.__main__ import main
+from flows.__main__ import run_command
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.runtime import environment
 from seqclass.store.root import Root, open_root
@@ -208,10 +208,9 @@ def seqclass(root: Root, capfd: pytest.CaptureFixture, monkeypatch: pytest.Monke
     def call(*arguments: object) -> tuple[int, str, str]:
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["seqclass", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        code = run_command()
         out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
+        return code, out, err
 
     return call
 

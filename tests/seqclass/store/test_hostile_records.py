@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import main
+from flows.__main__ import run_command
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import load_keras
 from seqclass.store.root import DamagedError, Root, manifest_digest, open_root, write_manifest
@@ -88,9 +88,7 @@ def call(root: Root, words: list[str], told: Path) -> tuple[int, str, str]:
                     os.open(told / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream.fileno()
                 )
             sys.argv = ["seqclass", *words, "--root", root.path]
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
+            code = run_command()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
