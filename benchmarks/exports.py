@@ -42,9 +42,9 @@ def train(name: str, root: Path, budget: float) -> None:
 
 
 def compared(name: str, root_url: str) -> dict[str, Any]:
-    from seqclass.export.agreement import asked, tested_rows
-    from seqclass.export.decide import Classifier
+    from seqclass.export.export_check import asked, tested_rows
     from seqclass.export.exporting import export_model
+    from seqclass.export.standalone import Classifier
     from seqclass.inference.prediction import outputs_of
     from seqclass.networks.recurrence import accelerate
     from seqclass.store.models import load_keras

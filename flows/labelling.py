@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.place import resolve_root
-from seqclass.labelling.incoming import LabelsSpec, Relabelled, dataset_name
+from seqclass.labelling.relabelling import LabelsSpec, Relabelled, dataset_name
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from tasks.compute.assets import materializing

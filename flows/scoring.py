@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.place import check_place, resolve_root
 from seqclass.inference.assessment import Assessed
-from seqclass.inference.scoring import ScoringSpec
+from seqclass.inference.score_data import ScoringSpec
 from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
 from tasks.inference.assess import assess

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seqclass.inference.assessment import Assessed
-    from seqclass.inference.scoring import Job, ScoringSpec
+    from seqclass.inference.score_data import Job, ScoringSpec
     from seqclass.store.models import Model
 
 
@@ -27,7 +27,7 @@ def needs_prefect(store: Root) -> bool:
 def answer_here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
     """Answer the rows of a dataset or file as the flow does, without Prefect."""
     from seqclass.inference.assessment import assess_answers
-    from seqclass.inference.scoring import in_turn, score_data
+    from seqclass.inference.score_data import in_turn, score_data
     from seqclass.runtime import set_environment
     from seqclass.store.garbage import collect_garbage
     from seqclass.store.registry import open_model
@@ -43,7 +43,7 @@ def answer_here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Asses
 def _run(jobs: "Sequence[Job]") -> list[Any]:
     """Run one job in this process, and several in workers, which load TensorFlow each."""
     if len(jobs) == 1:
-        from seqclass.inference.scoring import in_this_process
+        from seqclass.inference.score_data import in_this_process
 
         return in_this_process(jobs)
     from tasks.compute.workers import workers

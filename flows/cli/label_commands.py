@@ -69,7 +69,7 @@ def label(
 
     store, limits = place.store(), limits_of(limit or [])
     version = open_model(store, model)
-    from seqclass.labelling.incoming import LabelsSpec, read_given, words_of
+    from seqclass.labelling.relabelling import LabelsSpec, read_given, words_of
 
     spec = LabelsSpec(answers, by, limits)
     read_given(version, spec, datetime.now(UTC))

@@ -31,7 +31,7 @@ from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.inference.assessment import Assessed
-    from seqclass.inference.scoring import ScoringSpec
+    from seqclass.inference.score_data import ScoringSpec
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from tasks.registry.promote import Move
@@ -78,7 +78,7 @@ def score(
     if options.labels is not None:
         read_labels(options.labels, limits)
     _check_out(store, out, place.as_json)
-    from seqclass.inference.scoring import ScoringSpec
+    from seqclass.inference.score_data import ScoringSpec
 
     spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
     answer = _by_flow if needs_prefect(store) else answer_here

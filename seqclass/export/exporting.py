@@ -14,8 +14,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from seqclass.export import decide
-from seqclass.export.agreement import (
+from seqclass.export import standalone
+from seqclass.export.export_check import (
     Agreement,
     Tested,
     asked,
@@ -87,14 +87,14 @@ def export_model(root: Root, model: Model, kind: Kind, out: str) -> Exported:
         start_tensorflow()
         classifier = load_keras(root, model.path("model.keras"))
         _write(folder / "model.json", record)
-        shutil.copyfile(decide.__file__, folder / "decide.py")
+        shutil.copyfile(standalone.__file__, folder / "decide.py")
         _write_network(folder, classifier, record, kind)
         agreement = _checked(tested, folder, record, classifier)
         if kind == "mlflow":
             write_mlflow(folder, record, model.manifest["created"])
         (folder / "README.md").write_text(card_of(model, kind, agreement), "utf-8")
         _write_digests(folder, model)
-        decide.check(folder)
+        standalone.check(folder)
         os.rename(folder, target)
     size = sum(path.stat().st_size for path in Path(target).rglob("*") if path.is_file())
     return Exported(model.ref, kind, target, size, agreement)
@@ -137,10 +137,10 @@ def _write_network(folder: Path, classifier: Any, record: dict[str, Any], kind: 
 
 def _checked(tested: Tested, folder: Path, record: dict[str, Any], classifier: Any) -> Agreement:
     """Compare the exported network with the version, and write examples of Keras's answers."""
-    exported, original = decide.Classifier(folder).ask, outputs_of(classifier)
+    exported, original = standalone.Classifier(folder).ask, outputs_of(classifier)
     agreement = check_agreement(tested, record, exported, original)
     series = made_up_series(tested.x, EXAMPLES)
-    found = decide.decide(asked(original, series), record)
+    found = standalone.decide(asked(original, series), record)
     np.savez_compressed(
         folder / "examples.npz",
         series=series,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from seqclass.export.agreement import Agreement
+from seqclass.export.export_check import Agreement
 from seqclass.store.manifests import ModelDescription, decision_of
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.partitions import read_labels
-from seqclass.inference.scoring import Answered, ScoringSpec
+from seqclass.inference.score_data import Answered, ScoringSpec
 from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import Limits

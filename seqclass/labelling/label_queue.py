@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from seqclass.labelling.questions import Question, Sources, questions_of, sources_of
-from seqclass.labelling.series import apart, series_of
+from seqclass.labelling.doubtful_rows import Question, Sources, questions_of, sources_of
+from seqclass.labelling.queued_series import apart, series_of
 from seqclass.store.models import Model
 from seqclass.store.queues import write_queue
 from seqclass.store.root import Damages

@@ -11,8 +11,8 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from seqclass.inference.answer_files import FORMULA, NUMBER, check_target, written_whole
+from seqclass.labelling.doubtful_rows import Question
 from seqclass.labelling.label_queue import Queue
-from seqclass.labelling.questions import Question
 from seqclass.store.root import Root
 
 ENDINGS = {".csv": "CSV", ".json": "tasks of Label Studio"}

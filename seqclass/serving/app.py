@@ -17,10 +17,10 @@ from seqclass.serving.access import Access, Gate
 from seqclass.serving.batching import Batches
 from seqclass.serving.limits import RequestLimits
 from seqclass.serving.measures import Measures
-from seqclass.serving.outputs import answers_in_words, tensors_of
 from seqclass.serving.protocol import read_request, response
 from seqclass.serving.refusal import Refusal
 from seqclass.serving.request_log import RequestLog
+from seqclass.serving.tensors import answers_in_words, tensors_of
 from seqclass.serving.versions import ServedModels, ServedVersion
 
 FOLLOW_S = 2.0

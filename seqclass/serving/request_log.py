@@ -18,7 +18,7 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answers import Answers
 from seqclass.inference.partitions import DIGITS, Partition
 from seqclass.inference.prediction import as_scores
-from seqclass.inference.scoring import as_meant
+from seqclass.inference.score_data import as_meant
 from seqclass.serving.protocol import InferenceRequest
 from seqclass.serving.versions import ServedVersion
 from seqclass.store.formats import ColumnNames, names_of

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
-from seqclass.labelling.incoming import LabelsSpec, Relabelled, take_in, words_of
+from seqclass.labelling.relabelling import LabelsSpec, Relabelled, take_in, words_of
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from tasks.compute.assets import describe_asset

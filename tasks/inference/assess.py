@@ -6,7 +6,7 @@ import numpy as np
 from prefect import get_run_logger, task
 
 from seqclass.inference.assessment import Assessment, assess_answers
-from seqclass.inference.scoring import ScoringSpec
+from seqclass.inference.score_data import ScoringSpec
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root

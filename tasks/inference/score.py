@@ -2,7 +2,7 @@
 
 from prefect import get_run_logger, task
 
-from seqclass.inference.scoring import Answered, ScoringSpec, Share, score_data, score_share
+from seqclass.inference.score_data import Answered, ScoringSpec, Share, score_data, score_share
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from tasks.compute.progress import followed, trainings

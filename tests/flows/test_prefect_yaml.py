@@ -181,7 +181,7 @@ def test_a_run_of_a_worker_keeps_to_the_present_and_writes_within_its_root(
     from flows.place import check_place
     from flows.retraining import retrain_model
     from flows.scoring import score_dataset
-    from seqclass.inference.scoring import ScoringSpec
+    from seqclass.inference.score_data import ScoringSpec
 
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")
     monkeypatch.setenv("SEQCLASS_STORAGE", root.path)

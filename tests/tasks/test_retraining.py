@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 import tasks.retraining.detection
 from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
-from seqclass.inference.scoring import score_data
+from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture

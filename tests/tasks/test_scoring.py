@@ -26,7 +26,7 @@ from pyarrow.json import read_json
 from seqclass.inference.assessment import SURENESS
 from seqclass.inference.blocks import BATCH_ROWS, predict_block, spans
 from seqclass.inference.prediction import BLOCK_VALUES, RowGroups, _tables, answer_rows, scorer_of
-from seqclass.inference.scoring import ScoringSpec, score_data
+from seqclass.inference.score_data import ScoringSpec, score_data
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
@@ -349,7 +349,7 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     pq.write_table(many, path, row_group_size=300)
     script = (
         "from seqclass.store.root import open_root\n"
-        "from seqclass.inference.scoring import score_data\n"
+        "from seqclass.inference.score_data import score_data\n"
         "if __name__ == '__main__':\n"
         f"    score_data(open_root({scored.path!r}), 'toy@v1', {str(path)!r})\n"
     )

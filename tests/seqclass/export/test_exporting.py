@@ -13,7 +13,7 @@ import pytest
 
 from seqclass.evaluation.decisions import Decision
 from seqclass.export import agreement, decide
-from seqclass.export.agreement import DiffersError, check_agreement, made_up_series
+from seqclass.export.export_check import DiffersError, check_agreement, made_up_series
 from seqclass.export.exporting import Exported, check_export, export_model
 from seqclass.export.mlflow_files import write_mlflow
 from seqclass.export.model_card import card_of

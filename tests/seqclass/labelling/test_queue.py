@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from seqclass.labelling.doubtful_rows import questions_of, sources_of
 from seqclass.labelling.label_queue import Queue, keep_queue, queue_of
-from seqclass.labelling.series import apart
+from seqclass.labelling.queued_series import apart
 from seqclass.labelling.suspects import held_answers
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.models import Model
@@ -99,3 +100,12 @@ def test_series_that_only_noise_tells_apart_are_alike_and_others_are_not() -> No
     table = pa.table({"x": from_dense(np.stack(drawn).astype(np.float32)), "y": from_dense(
         np.full((4, 40), np.nan, np.float32))})  # fmt: skip
     assert apart(table, ["x", "y"]).tolist() == [0, 2, 3]
+
+
+def test_every_row_in_doubt_is_a_question_once_however_alike(doubting: Model) -> None:
+    bad = Damages()
+    found = questions_of(sources_of(doubting, bad), again=False, bad=bad)
+    ids = [own.series_id for own in found]
+    assert len(ids) == len(set(ids))
+    assert {"t0100", "twin"} <= set(ids), "alike rows are joined later, when their series are read"
+    assert bad == []

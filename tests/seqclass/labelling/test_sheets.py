@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seqclass.labelling.answers import Answer, check_answers, read_answers
+from seqclass.labelling.given_labels import Answer, check_answers, read_answers
 from seqclass.labelling.label_queue import Queue, queue_of
 from seqclass.labelling.sheets import SAID, check_sheet, write_sheet
 from seqclass.store.formats import ColumnNames, Limits

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.inference.scoring import score_data
+from seqclass.inference.score_data import score_data
 from seqclass.loading import StoredClassifier, load_model
 from seqclass.serving.limits import RequestLimits
 from seqclass.serving.request_log import RequestLog

@@ -115,7 +115,7 @@ def test_no_run_writes_or_moves_what_the_store_owns(
 ) -> None:
     from flows.arrivals import ingest_arrivals
     from flows.scoring import score_dataset
-    from seqclass.inference.scoring import ScoringSpec
+    from seqclass.inference.score_data import ScoringSpec
 
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")
     monkeypatch.setenv("SEQCLASS_STORAGE", linked.path)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.inference.partitions import partitions_of
-from seqclass.inference.scoring import as_meant
-from seqclass.labelling.questions import DATASET, FILE, Origin, Question
+from seqclass.inference.score_data import as_meant
+from seqclass.labelling.doubtful_rows import DATASET, FILE, Origin, Question
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.formats import Limits, names_of
 from seqclass.store.formats.isolated import IsolatedReader

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.labelling import incoming
-from seqclass.labelling.incoming import LabelsSpec, take_in
+from seqclass.labelling import relabelling
 from seqclass.labelling.label_queue import keep_queue, queue_of
+from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
@@ -87,7 +87,7 @@ def test_a_kill_after_the_rows_is_ended_by_the_repetition(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(incoming, "_record", die)
+        patch.setattr(relabelling, "_record", die)
         with pytest.raises(Killed):
             take_in(asked, spec, NOW)
     assert list(read_labels(asked.root, "toy")) == []

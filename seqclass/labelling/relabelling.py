@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.labelling.answers import COLUMNS, Answer, check_answers, read_answers
-from seqclass.labelling.series import as_rows, schema_of
+from seqclass.labelling.given_labels import COLUMNS, Answer, check_answers, read_answers
+from seqclass.labelling.queued_series import as_rows, schema_of
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import profiled
 from seqclass.store.audit import actor, read_audit

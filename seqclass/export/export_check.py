@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from seqclass.export.decide import TOLERANCE, decide
+from seqclass.export.standalone import TOLERANCE, decide
 from seqclass.inference.blocks import Infer, predict_block
 from seqclass.series import series_lengths
 from seqclass.store.datasets import open_dataset

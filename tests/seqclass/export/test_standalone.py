@@ -1,0 +1,34 @@
+"""The file that goes with an export decides as this project does."""
+
+import numpy as np
+import pytest
+
+from seqclass.evaluation.decisions import Decision
+from seqclass.export.standalone import decide
+from seqclass.inference.answers import answers_of
+
+CLASSES = ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("offsets", [None, (0.0, 1.5, -0.5)])
+@pytest.mark.parametrize("possible", [None, (0.1, 0.3, 0.0)])
+def test_answers_and_reasons_are_those_of_the_project(
+    offsets: tuple[float, ...] | None, possible: tuple[float, ...] | None
+) -> None:
+    rng = np.random.default_rng(0)
+    found = {
+        "probabilities": rng.dirichlet(np.ones(3), 200).astype(np.float32),
+        "p_value": rng.random(200).astype(np.float32),
+    }
+    rule = Decision(offsets, 0.6, 0.9, 0.1, 0.2, possible)
+    record = {
+        "classes": CLASSES, "references": [],
+        "decision": {"offsets": offsets, "threshold": 0.6, "unfamiliar": 0.2, "possible": possible},
+    }  # fmt: skip
+    mine, own = decide(found, record), answers_of(found, rule)
+    assert mine["label"] == [CLASSES[code] for code in own.codes]
+    assert mine["reason"] == list(own.reasons)
+    np.testing.assert_allclose(mine["confidence"], own.confidence, rtol=1e-6)
+    unknown = [answer == "unknown" for answer in mine["answer"]]
+    assert unknown == [reason is not None for reason in own.reasons]
+    assert 0 < sum(unknown) < 200
