@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.evaluation.decisions import Decision
-from seqclass.export import agreement, decide
+from seqclass.export import export_check, standalone
 from seqclass.export.export_check import DiffersError, check_agreement, made_up_series
 from seqclass.export.exporting import Exported, check_export, export_model
 from seqclass.export.mlflow_files import write_mlflow
@@ -87,8 +87,12 @@ def test_a_folder_says_what_it_is_and_checks_itself(
 ) -> None:
     made = exported(kind)
     folder = Path(made.folder)
-    assert (made.model, made.agreement.series, made.agreement.gap < 1e-5) == (model.ref, 40, True)
-    assert "16 examples: the same answers" in decide.check(folder)
+    assert (made.model, made.agreement.series, made.agreement.gap < 1e-5) == (
+        model.ref,
+        40,
+        True,
+    )
+    assert "16 examples: the same answers" in standalone.check(folder)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     listed = json.loads((folder / "digests.json").read_text())
     assert listed["files"].keys() == files - {"digests.json"}
@@ -119,7 +123,7 @@ def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> Non
     flavor = json.loads((folder / "MLmodel").read_text())["flavors"]["python_function"]
     assert (folder / flavor["code"] / f"{flavor['loader_module']}.py").is_file()
     frame = pd.DataFrame({"value": [[0.0, 1.0], [1.0, None, float("nan"), 3.0]]})
-    found = decide._load_pyfunc(str(folder / flavor["data"])).predict(frame)
+    found = standalone._load_pyfunc(str(folder / flavor["data"])).predict(frame)
     assert (found["probability_down"] + found["probability_up"]).round(5).tolist() == [1.0, 1.0]
     signature = json.loads((folder / "MLmodel").read_text())["signature"]
     assert {own["name"] for own in json.loads(signature["outputs"])} <= {*found.columns}
@@ -143,13 +147,13 @@ def test_a_changed_folder_is_seen(
             (copy / path.name).write_bytes(path.read_bytes())
         (copy / name).write_bytes(b"{}")
         with pytest.raises(ValueError, match=f"expected its digests, {name} has another"):
-            decide.check(copy)
+            standalone.check(copy)
 
 
 def test_another_network_gets_no_name(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = agreement.tested_rows(model)
+    other = export_check.tested_rows(model)
     other.answers["probabilities"][3] = [0.9, 0.1]
     with monkeypatch.context() as patched:
         patched.setattr("seqclass.export.exporting.tested_rows", lambda _: other)
@@ -160,7 +164,7 @@ def test_another_network_gets_no_name(
 
 def test_what_rounding_decides_is_told_apart(model: Model) -> None:
     """A network that tells by the last bit answers some series one way and its copy another."""
-    tested = agreement.tested_rows(model)
+    tested = export_check.tested_rows(model)
 
     def by_the_last_bit(x: np.ndarray) -> dict[str, np.ndarray]:
         top = np.where(np.isnan(x), np.float32(-9), x).max(axis=(1, 2))
@@ -171,8 +175,8 @@ def test_what_rounding_decides_is_told_apart(model: Model) -> None:
         return {"probabilities": np.full((len(x), 2), 0.5, np.float32)}
 
     record = {"classes": ["down", "up"], "decision": asdict(RULE), "references": []}
-    wanted = decide.decide(by_the_last_bit(tested.x), record)
-    known = agreement.Tested(np.nan_to_num(tested.x), wanted)
+    wanted = standalone.decide(by_the_last_bit(tested.x), record)
+    known = export_check.Tested(np.nan_to_num(tested.x), wanted)
     near = check_agreement(known, record, half, by_the_last_bit)
     assert near.unsettled >= 20
     assert near.unsettled_gap == pytest.approx(0.2, abs=1e-6)
@@ -180,7 +184,7 @@ def test_what_rounding_decides_is_told_apart(model: Model) -> None:
 
 
 def test_examples_hold_nothing_of_the_rows(model: Model) -> None:
-    x = agreement.tested_rows(model).x
+    x = export_check.tested_rows(model).x
     made = made_up_series(x, 16)
     assert made.shape == (16, *x.shape[1:])
     assert not np.isin(made[np.isfinite(made)], x).any()
@@ -200,7 +204,7 @@ def test_bad_places_and_kinds_are_refused(model: Model, tmp_path: Path) -> None:
 
 
 def test_bad_series_are_refused(exported: Callable[..., Exported]) -> None:
-    classifier = decide.Classifier(exported("onnx").folder)
+    classifier = standalone.Classifier(exported("onnx").folder)
     for series, said in (
         ([], "at least one"), ([np.zeros((3, 2))], r"expected \(steps, 1\)"),
         ([np.zeros((0, 1))], r"expected \(steps, 1\)"), ([np.array([np.inf])], "finite"),
