@@ -186,6 +186,6 @@ def _rivals(metrics: Tests) -> Iterator[str]:
     if ahead + behind and binomtest(ahead, ahead + behind, 0.5, "greater").pvalue < ALPHA:
         return
     yield (
-        f"It is not better than {name.replace('_', ' ')} beyond chance: {ahead} rows are right by "
-        f"it alone, {behind} by the baseline alone. The simpler model is enough here."
+        f"It is not better than {name.replace('_', ' ')} beyond chance (rows that only it answers "
+        f"rightly: {ahead}, only the baseline: {behind}). The simpler model is enough here."
     )
