@@ -1,6 +1,7 @@
 """Folders that work alone: what lies in them, who may read them, and what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def exported(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Callable
 def test_a_folder_answers_alone_as_is_stored(
     model: Model, exported: Callable[..., Exported], tmp_path: Path
 ) -> None:
-    folder = exported("onnx").folder
+    folder = shutil.copytree(exported("onnx").folder, tmp_path / "copy")
     stored = pq.read_table(model.path("predictions.parquet"))
     dataset = store_series(model.root)
     np.save(tmp_path / "x.npy", dataset.values(np.arange(0, 60, 3)))
@@ -141,10 +142,7 @@ def test_a_changed_folder_is_seen(
 ) -> None:
     folder = Path(exported("onnx").folder)
     for name in ("model.json", "README.md"):
-        copy = tmp_path / name
-        copy.mkdir()
-        for path in folder.iterdir():
-            (copy / path.name).write_bytes(path.read_bytes())
+        copy = shutil.copytree(folder, tmp_path / name)
         (copy / name).write_bytes(b"{}")
         with pytest.raises(ValueError, match=f"expected its digests, {name} has another"):
             standalone.check(copy)
