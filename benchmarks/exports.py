@@ -29,7 +29,7 @@ TIMES = 3
 
 
 def train(name: str, root: Path, budget: float) -> None:
-    """What the commands do, unless the root has a model of that name."""
+    """Import and train a set by the commands, unless the root has a model of its name."""
     if (root / "models" / name / "v1").is_dir():
         return
     root.mkdir(parents=True, exist_ok=True)

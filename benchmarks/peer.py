@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.author import train_author
 from benchmarks.oracle import oracle_answers
 from seqclass.evaluation.metrics import label_scores, scores
+from seqclass.row_split import select_rows
 from seqclass.runtime import environment
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, read_files
@@ -21,7 +22,6 @@ from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import baseline_rows, predict_rows, train_seed
 from tasks.compute.workers import workers
 from tasks.data.generate import signal_tables
-from tasks.data.split_rows import select_rows
 
 SHIPPED = Path(__file__).parent.parent.parent / "shared" / "data" / "author"
 PARTS = ("train", "test")

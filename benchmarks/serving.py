@@ -65,7 +65,7 @@ uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([
 
 @dataclass
 class Load:
-    """What clients saw: seconds of each answer, and what was wrong."""
+    """Seconds of each answer that clients had, and failures."""
 
     seconds: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)

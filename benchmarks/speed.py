@@ -218,6 +218,7 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     Prefect; the author's recipe runs once a process, on all cores, as his script did.
     """
     from benchmarks.peer import author_rows
+    from seqclass.row_split import select_rows
     from seqclass.store.datasets import write_dataset
     from seqclass.store.root import open_root
     from seqclass.synthesis.signals import SignalSpec
@@ -225,7 +226,6 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     from tasks.compute.replicas import train_seed
     from tasks.compute.workers import workers
     from tasks.data.generate import signal_tables
-    from tasks.data.split_rows import select_rows
 
     with TemporaryDirectory() as folder:
         root = open_root(folder)

@@ -10,11 +10,8 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-
     from seqclass.inference.assessment import Assessed
     from seqclass.inference.score_data import Job, ScoringSpec
-    from seqclass.store.models import Model
 
 
 def needs_prefect(store: Root) -> bool:
@@ -37,7 +34,7 @@ def answer_here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Asses
     set_environment()
     found = score_data(store, ref, data, spec, lambda shares: in_turn(shares, _run))
     model = open_model(store, ref)
-    return {**found, **assess_answers(model, found["tables"], spec, _training_rows)}
+    return {**found, **assess_answers(model, found["tables"], spec)}
 
 
 def _run(jobs: "Sequence[Job]") -> list[Any]:
@@ -49,9 +46,3 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
     from tasks.compute.workers import workers
 
     return workers().run(jobs)
-
-
-def _training_rows(model: "Model") -> "np.ndarray":
-    from tasks.data.split_rows import split_of
-
-    return split_of(model).train

@@ -103,8 +103,8 @@ def _expectation(rows: int, steps: int, channels: int, training: Any) -> str:
 
 def _checked(dataset: "Dataset", training: Any) -> int:
     """Return the number of training rows; print problems of the split, and refuse too few rows."""
+    from seqclass.row_split import describe_split, select_rows
     from seqclass.training.splits import holdout_folds, nested_folds
-    from tasks.data.split_rows import describe_split, select_rows
 
     chosen = select_rows(dataset, training)
     codes, groups = chosen.codes[chosen.train], chosen.train_groups

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seqclass.labelling.truth import Truth
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.seed_spread import Stability
-    from tasks.data.split_rows import SplitSummary
+    from seqclass.row_split import SplitSummary
     from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
 
 AUTHOR = (0.999, 0.493, 0.842)

@@ -35,7 +35,7 @@ WIDE = "2000"
 
 
 class Share(NamedTuple):
-    """What a worker takes: runs of a queue, and of a further one if it is named, ``limit`` at a
+    """The runs of a worker: those of a queue, and of a further one if it is named, ``limit`` at a
     time."""
 
     queue: str

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from seqclass.export.standalone import TOLERANCE, decide
 from seqclass.inference.blocks import Infer, predict_block
-from seqclass.series import series_lengths
+from seqclass.series import observed_lengths
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import ANSWERS, Model
+from seqclass.store.tables import read_table
 
 MOST_ROWS = 500
 """Test rows that are compared at most."""
@@ -20,8 +20,8 @@ LAST_BITS = (1, -1, 2, -2, 3, -3)
 STORED = {"label": "prediction", "answer": "answer", "reason": "reason"}
 """Columns of ``decide``, and of a version's stored answers."""
 ROUNDING = 10
-"""How many times as far as the last bits of a series' values do, rounding inside a network may move
-its probabilities: an export rounds at every operation, and in another order."""
+"""Largest difference that counts as rounding, in units of the one that the last bits of a series'
+values make in Keras: an export rounds at every operation, and in another order."""
 GAPS = 0.1
 """Share of values that is taken out of series."""
 
@@ -32,11 +32,12 @@ class DiffersError(ValueError):
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near an exported network is to its version.
+    """The differences between an exported network and its version.
 
-    series: how many were compared, half of them test rows. gap: largest difference of a
-    probability, but for ``unsettled`` series, whose answers hang on rounding: the last bits of
-    their values move Keras's own by a tenth as much or more; of these it is ``unsettled_gap``.
+    series: number compared, half of them test rows. gap: largest difference of a probability.
+    unsettled: number of further series whose answers depend on rounding, since the last bits of
+    their values move Keras's own probabilities by at least a tenth of the difference;
+    unsettled_gap: their largest difference.
     """
 
     series: int
@@ -55,8 +56,7 @@ class Tested:
 
 def tested_rows(model: Model) -> Tested:
     """Read ``MOST_ROWS`` test rows of a version, and its answers, by their stored ids."""
-    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
-        stored = pq.read_table(file).slice(0, MOST_ROWS)
+    stored = read_table(model.root, model.path(ANSWERS)).slice(0, MOST_ROWS)
     dataset = open_dataset(model.root, model.manifest["dataset"])
     place = {name: row for row, name in enumerate(dataset.labels()["series_id"].to_pylist())}
     rows = np.array([place[name] for name in stored["series_id"].to_pylist()])
@@ -114,8 +114,7 @@ def made_up_series(x: np.ndarray, n: int) -> np.ndarray:
 
 def asked(infer: Infer, x: np.ndarray) -> dict[str, np.ndarray]:
     """Return the outputs of a network for padded series, in batches of similar length."""
-    lengths = np.maximum(series_lengths(np.isfinite(x).any(axis=-1)), 1)
-    return predict_block(infer, x, lengths)
+    return predict_block(infer, x, observed_lengths(x))
 
 
 def _agreement(

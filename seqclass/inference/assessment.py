@@ -1,12 +1,10 @@
 """Accuracy of a version's answers where labels are known, and the expected one where not."""
 
-from collections.abc import Callable
 from typing import NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.partitions import read_labels
@@ -15,7 +13,7 @@ from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expecte
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import Limits
 from seqclass.store.models import ANSWERS, Model
-from seqclass.store.root import Root
+from seqclass.store.tables import read_table
 
 SURENESS = ["confidence", "familiarity"]
 """Columns of scores, and of a version's answers to its test rows."""
@@ -67,26 +65,14 @@ class Assessed(Answered, Assessment):
     """Answers and their assessment."""
 
 
-TrainingRows = Callable[[Model], np.ndarray]
-"""From a version to the numbers of the rows of its dataset that it learnt from."""
-
-
-def assess_answers(
-    model: Model, tables: list[str], spec: ScoringSpec, training_rows: TrainingRows
-) -> Assessment:
+def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assessment:
     """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
-    root, labels = model.root, spec.labels
+    labels = spec.labels
     classes = model.manifest["classes"]
-    wanted = [
-        "label",
-        "prediction",
-        "answer",
-        *SURENESS,
-        *(f"probability_{name}" for name in classes),
-    ]
-    wanted.append("series_id")
-    found = pa.concat_tables(_read_scores(root, path, wanted) for path in tables)
-    probabilities = np.stack([found[f"probability_{name}"].to_numpy() for name in classes], axis=1)
+    shares = [f"probability_{name}" for name in classes]
+    wanted = ["series_id", "label", "prediction", "answer", *SURENESS, *shares]
+    found = pa.concat_tables(read_table(model.root, path, wanted) for path in tables)
+    probabilities = np.stack([found[name].to_numpy() for name in shares], axis=1)
     answers = _codes(found["prediction"], classes)
     truth = (
         found["label"] if labels is None else _labels_of(found["series_id"], labels, spec.limits)
@@ -97,19 +83,20 @@ def assess_answers(
         answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
         metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
         if metrics is not None:
-            ids = found["series_id"].filter(known)
-            metrics["trained"] = _count_trained(model, ids, training_rows)
+            metrics["trained"] = _count_trained(model, found["series_id"].filter(known))
     expected = _estimate(model, found, probabilities, answers)
     return {"metrics": metrics, "estimate": expected}
 
 
-def _count_trained(model: Model, ids: pa.ChunkedArray, training_rows: TrainingRows) -> int:
+def _count_trained(model: Model, ids: pa.ChunkedArray) -> int:
     """Return how many of these ids are those of training rows; 0 if the dataset is gone."""
+    from seqclass.row_split import split_of  # with scikit-learn
+
     try:
         names = open_dataset(model.root, model.manifest["dataset"]).labels()["series_id"]
     except ValueError:
         return 0
-    trained = names.take(pa.array(training_rows(model)))
+    trained = names.take(pa.array(split_of(model).train))
     return pc.sum(pc.is_in(ids, trained.combine_chunks())).as_py() or 0
 
 
@@ -122,9 +109,9 @@ def _estimate(
         Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
     )
     if model.has(ANSWERS):
-        tested = _read_scores(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
+        tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
         right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, _sureness(tested), _sureness(scores))
+        found = estimate(right, sureness_of(tested), sureness_of(scores))
     return {
         "accuracy": found.accuracy,
         "accuracy_interval": found.accuracy_interval,
@@ -137,7 +124,8 @@ def _estimate(
     }
 
 
-def _sureness(table: pa.Table) -> Confidence:
+def sureness_of(table: pa.Table) -> Confidence:
+    """Return the confidence and familiarity of answers; older ones lack the latter."""
     confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
     return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
 
@@ -180,11 +168,6 @@ def quality(
         "coverage": float(kept.mean()),
         "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
     }
-
-
-def _read_scores(root: Root, path: str, columns: list[str]) -> pa.Table:
-    with root.fs.open(path, "rb") as file:
-        return pq.read_table(file, columns=columns)
 
 
 def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:

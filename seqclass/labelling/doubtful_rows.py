@@ -1,4 +1,4 @@
-"""Which rows a person should label: what the model did not know, or whose label is doubted."""
+"""Rows that a person should label: the model did not know them, or their label is doubted."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the questions about a version come from.
+    """The sources of the questions about a version.
 
     labels: of the newest version of its dataset, by id. scores: its answers without a label.
     """

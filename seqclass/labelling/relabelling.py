@@ -42,8 +42,8 @@ class LabelsSpec:
 
 
 class Relabelled(TypedDict):
-    """What became of labels: of a model's newest dataset so many were changed, confirmed, or given
-    to series that it did not have yet."""
+    """The outcome of taking labels in: the numbers of those that changed the newest dataset, that
+    confirmed it, and that came with series which it lacked."""
 
     model: str
     dataset: str

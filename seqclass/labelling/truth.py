@@ -1,4 +1,4 @@
-"""Labels of rows that a model had answered without them: what they say of its estimates."""
+"""Comparison of a model's answers, and their estimated accuracy, with labels that came later."""
 
 import hashlib
 import json
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqclass.inference.assessment import SURENESS, sureness_of
 from seqclass.monitoring.estimate import Confidence, drift_of
 from seqclass.monitoring.realised import Outcomes, Realised, Tally, realised_of
 from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
@@ -21,13 +21,15 @@ from seqclass.store.root import DamagedError, Damages, Root, note
 from seqclass.store.scores import ScoreSet, score_folders
 from seqclass.store.tables import read_table
 
-COLUMNS = ["series_id", "label", "prediction", "confidence", "familiarity"]
+COLUMNS = ["series_id", "label", "prediction", *SURENESS]
 
 
 @dataclass(frozen=True)
 class VersionTruth:
-    """What labels showed of a version's answers: those to series like its test series, and those
-    to others, for which nothing was estimated; None with too few labels."""
+    """Accuracy of a version's answers by labels that came later; None with too few labels.
+
+    like: of series like its test series; unlike: of others, for which nothing was estimated.
+    """
 
     version: str
     like: Realised | None = None
@@ -36,7 +38,10 @@ class VersionTruth:
 
 @dataclass(frozen=True)
 class Truth:
-    """What labels showed of a model's answers; ``of``: a digest of what it was made of."""
+    """Accuracy of a model's answers by labels that came later, by version.
+
+    of: a digest of the names of the answers and dataset versions that it was computed from.
+    """
 
     of: str = ""
     versions: tuple[VersionTruth, ...] = ()
@@ -139,7 +144,7 @@ def _of_version(
     tested = _tested(root, name, version)
     like, unlike = Outcomes(), Outcomes()
     for own in scored:
-        doubted = tested is None or drift_of(tested[1], _confidence(own.table)) is not None
+        doubted = tested is None or drift_of(tested[1], sureness_of(own.table)) is not None
         found = _outcomes(own, came)
         like, unlike = (like, unlike + found) if doubted else (like + found, unlike)
     shift = tested[0] if tested else None
@@ -158,13 +163,8 @@ def _tested(root: Root, name: str, version: str) -> tuple[float, Confidence] | N
     if not len(table):
         return None
     right = pc.equal(table["label"], table["prediction"]).to_numpy()
-    sure = _confidence(table)
+    sure = sureness_of(table)
     return float(right.mean() - sure.confidence.mean()), sure
-
-
-def _confidence(table: pa.Table) -> Confidence:
-    confidence, familiarity = (table[n].to_numpy() for n in ("confidence", "familiarity"))
-    return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
 
 
 def _outcomes(own: _Scored, came: _Came) -> Outcomes:

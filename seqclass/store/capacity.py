@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-"""Where Linux shows control groups (version 2), and the one of this process."""
+"""Paths of Linux's control groups (version 2), and of the one of this process."""
 GIB = 2**30
 
 

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from seqclass.store.audit import STAMP
 from seqclass.store.root import (
-    MANIFEST,
     DamagedError,
     Damages,
     Record,
@@ -96,9 +95,9 @@ def _read(
     root: Root, home: tuple[str, str], file: str, bad: Damages | None
 ) -> Iterator[tuple[Record, pa.Table]]:
     """Yield manifests and tables; damaged ones are left out and added to ``bad``."""
-    for entry in root.names(*home):
+    for entry in root.sealed_names(*home):
         folder = root.join(*home, entry)
-        manifest = readable(root, folder, bad) if root.exists(*home, entry, MANIFEST) else None
+        manifest = readable(root, folder, bad)
         if manifest is None:
             continue
         try:

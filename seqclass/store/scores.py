@@ -94,6 +94,5 @@ def score_folders(root: Root, model: str) -> list[str]:
         root.join(SCORES, model, version, source, digest)
         for version in root.names(SCORES, model)
         for source in root.names(SCORES, model, version)
-        for digest in root.names(SCORES, model, version, source)
-        if root.exists(SCORES, model, version, source, digest, MANIFEST)
+        for digest in root.sealed_names(SCORES, model, version, source)
     ]

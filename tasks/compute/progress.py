@@ -82,7 +82,7 @@ class Trainings:
             self.progress.console.print(line, highlight=False, soft_wrap=True)
 
     def reach(self, done: int) -> None:
-        """Show how many have ended, of which those on other machines have not shown themselves."""
+        """Count those that have ended on other machines, where they had no display."""
         while self.done < done:
             self.finish_one()
             self.say(f"{self.done} of {self.total} done")

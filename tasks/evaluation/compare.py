@@ -22,6 +22,7 @@ from seqclass.monitoring.decide import (
 from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.paired import Answers, Paired, Recalls, compare_paired, recalls_of
+from seqclass.row_split import split_of
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import decision_of, known_dataset
 from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
@@ -31,7 +32,6 @@ from seqclass.store.root import Root
 from seqclass.store.split import Split
 from tasks.compute.candidates import Candidate
 from tasks.compute.workers import workers
-from tasks.data.split_rows import split_of
 from tasks.evaluation.evaluate import Evaluated
 
 

@@ -39,6 +39,7 @@ from seqclass.inference.prediction import REFERENCES, nearest_names, possible_na
 from seqclass.monitoring.first_champion import Answered, FirstEvidence, evidence_of
 from seqclass.monitoring.gate import stability_gate
 from seqclass.monitoring.seed_spread import SeedAnswers, Stability, stability_of
+from seqclass.row_split import SplitSummary, describe_split, leaks_of
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import ANSWERS, HELD
@@ -57,7 +58,6 @@ from tasks.compute.replicas import (
 )
 from tasks.compute.seed_records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import workers
-from tasks.data.split_rows import SplitSummary, describe_split, leaks_of
 
 METRICS, STABILITY = "metrics.json", "stability.json"
 

@@ -22,6 +22,7 @@ from seqclass.evaluation.votes import (
     sliding_windows,
     vote,
 )
+from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.inventory import keep
@@ -33,7 +34,6 @@ from seqclass.store.root import Root, open_root
 from seqclass.training.ngrams import SymbolModel, fit_symbol_models
 from tasks.compute.replicas import load_fast
 from tasks.compute.workers import workers
-from tasks.data.split_rows import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"

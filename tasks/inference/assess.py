@@ -2,12 +2,10 @@
 
 import json
 
-import numpy as np
 from prefect import get_run_logger, task
 
 from seqclass.inference.assessment import Assessment, assess_answers
 from seqclass.inference.score_data import ScoringSpec
-from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 
@@ -16,12 +14,6 @@ from seqclass.store.root import open_root
 def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> Assessment:
     """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
     model = open_model(open_root(root_url), model_ref)
-    summary = assess_answers(model, tables, spec, _training_rows)
+    summary = assess_answers(model, tables, spec)
     get_run_logger().info("%s", json.dumps(summary))
     return summary
-
-
-def _training_rows(model: Model) -> np.ndarray:
-    from tasks.data.split_rows import split_of  # with scikit-learn
-
-    return split_of(model).train

@@ -7,10 +7,10 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.policy import spec_under, training_under
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of
+from seqclass.row_split import spec_of
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from tasks.data.split_rows import spec_of
 
 
 @task(name="apply policy")

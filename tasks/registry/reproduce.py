@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.metrics import scores
+from seqclass.row_split import spec_of, split_of
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.models import ANSWERS, Model
@@ -22,7 +23,6 @@ from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
-from tasks.data.split_rows import spec_of, split_of
 from tasks.evaluation.compare import offsets_of
 from tasks.training.train import assemble, train_seeds
 

@@ -10,13 +10,13 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.decide import LabelEvidence
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.row_split import times_of
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
-from tasks.data.split_rows import times_of
 from tasks.evaluation.compare import (
     Verdict,
     evidence_of,

@@ -24,6 +24,7 @@ from seqclass.monitoring.drift import (
 from seqclass.monitoring.quality import Hits, QualityChange, quality_change, quality_words
 from seqclass.monitoring.retrain_spec import DriftSpec, RetrainSpec
 from seqclass.pages.charts import drift_picture
+from seqclass.row_split import split_of
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import ANSWERS, Model
@@ -31,7 +32,6 @@ from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import workers
-from tasks.data.split_rows import split_of
 from tasks.retraining.detection import NewData
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
 
+from seqclass.row_split import select_rows
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.manifests import StudyDescription
@@ -49,7 +50,6 @@ from tasks.compute.replicas import search_fold
 from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.seed_records import RunRecord
 from tasks.compute.workers import at_once, workers
-from tasks.data.split_rows import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.studies.study import run_of
 from tasks.training.train import check_validation

@@ -15,6 +15,7 @@ from prefect.artifacts import create_table_artifact
 from seqclass.monitoring.seed_spread import Agreement, SeedAnswers, agreement_of
 from seqclass.pages import charts
 from seqclass.pages.rendering import render
+from seqclass.row_split import select_rows
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.references import StudyRef
@@ -29,7 +30,6 @@ from tasks.compute.replicas import study_seed
 from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.seed_records import RunRecord
 from tasks.compute.workers import workers
-from tasks.data.split_rows import select_rows
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 
+from seqclass.row_split import spec_of, split_of
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY
 from seqclass.store.registry import open_model
@@ -28,7 +29,6 @@ from tasks.compute.replicas import train_seed as train_in_process
 from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
-from tasks.data.split_rows import spec_of, split_of
 
 
 def train_seeds(

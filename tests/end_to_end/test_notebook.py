@@ -17,9 +17,9 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.delenv("SEQCLASS_STORAGE", raising=False)
     notebook = nbformat.read(REPOSITORY / "docs" / "notebook.ipynb", as_version=4)
-    shown = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     place = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=900, startup_timeout=300, resources=place).execute()
-    pictures = [out for cell in shown for out in cell.outputs if "image/png" in out.get("data", {})]
+    pictures = [out for cell in cells for out in cell.outputs if "image/png" in out.get("data", {})]
     assert len(pictures) == PICTURES
     assert (tmp_path / "machines-onnx" / "model.onnx").is_file()

@@ -99,9 +99,9 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
 
 
 def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
+    from seqclass.row_split import select_rows
     from seqclass.store.datasets import open_dataset
     from seqclass.training.spec import TrainingSpec
-    from tasks.data.split_rows import select_rows
 
     model, dataset = open_model(original, "toy"), open_dataset(original, "toy")
     stored = load_keras(original, model.path("model.keras"))

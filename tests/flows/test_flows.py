@@ -102,8 +102,8 @@ def test_test_rows_are_held_back_and_scored(trained: tuple[Root, dict]) -> None:
 def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dict]) -> None:
     import keras
 
+    from seqclass.row_split import select_rows
     from seqclass.training.spec import TrainingSpec
-    from tasks.data.split_rows import select_rows
 
     root, outcome = trained
     model, dataset = open_model(root, outcome["model"]), open_dataset(root, outcome["dataset"])
@@ -119,8 +119,8 @@ def test_the_stored_file_gives_the_recorded_predictions(trained: tuple[Root, dic
 def test_a_version_keeps_its_split_whatever_its_spec_would_say_now(
     trained: tuple[Root, dict],
 ) -> None:
+    from seqclass.row_split import split_of
     from seqclass.store.split import SPLIT
-    from tasks.data.split_rows import split_of
 
     model = open_model(trained[0], trained[1]["model"])
     assert [entry["path"] for entry in model.manifest["files"]].count(SPLIT) == 1
@@ -149,11 +149,11 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
 
 def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
     from seqclass.networks.architecture import Architecture
+    from seqclass.row_split import select_rows
     from seqclass.training.recipe import Recipe
     from seqclass.training.spec import TrainingSpec
     from tasks.compute.replicas import train_seed
     from tasks.compute.workers import Progress, workers
-    from tasks.data.split_rows import select_rows
 
     dataset = store_series(root, n=60)
     small = Architecture(filters=4, units=4)
@@ -250,7 +250,7 @@ def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> No
         f"spec, to = TrainingSpec(**{WHOLE}), {root.join('alone.keras')!r}\n"
         "from seqclass.store.datasets import open_dataset\n"
         "from seqclass.store.root import open_root\n"
-        "from tasks.data.split_rows import select_rows\n"
+        "from seqclass.row_split import select_rows\n"
         f"toy = open_dataset(open_root({root.path!r}), 'toy')\n"
         "r = train_seed(toy, select_rows(toy, spec), spec, 1, to)\n"
         "print(r['weights_sha256'])"

@@ -24,6 +24,7 @@ from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
+from seqclass.row_split import select_rows
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.leases import try_lock
@@ -41,7 +42,6 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tasks.data.split_rows import select_rows
 from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose
 from tests.support.commands import Command

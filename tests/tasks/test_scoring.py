@@ -27,13 +27,13 @@ from seqclass.inference.assessment import SURENESS
 from seqclass.inference.blocks import BATCH_ROWS, predict_block, spans
 from seqclass.inference.prediction import BLOCK_VALUES, RowGroups, _tables, answer_rows, scorer_of
 from seqclass.inference.score_data import ScoringSpec, score_data
+from seqclass.row_split import split_of
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from tasks.compute.workers import begun_workers
-from tasks.data.split_rows import split_of
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
@@ -467,13 +467,19 @@ def test_without_a_server_scoring_needs_no_prefect(scored: Root, tmp_path: Path)
     kept = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     environment = {**kept, "PREFECT_HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
     words = ["score", "toy@v2", str(path), "--root", scored.path, "--json"]
-    found = subprocess.run(
-        [sys.executable, "-c", WITHOUT_PREFECT, *words], env=environment, cwd=tmp_path,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    said = json.loads(found.stdout)
+
+    def answered(*words: str) -> dict:
+        found = subprocess.run(
+            [sys.executable, "-c", WITHOUT_PREFECT, *words], env=environment, cwd=tmp_path,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr
+        return json.loads(found.stdout)
+
+    said = answered(*words)
     assert (said["rows"], said["scored"], said["metrics"]) == (50, 50, None)
     assert set(SURENESS) < set(pq.read_schema(said["out"]).names)
     own = pq.read_table(score_data(scored, "toy@v2", "toy")["out"]).drop_columns("label")
     assert pq.read_table(said["out"]).drop_columns("label").equals(own.slice(0, 50))
+    labelled = answered("score", "toy@v2", "toy", "--root", scored.path, "--json")["metrics"]
+    assert labelled["trained"] > 0, "rows with labels are compared with the stored split"

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqclass.evaluation.leaks import exact_keys, find_leaks, near_keys
+from seqclass.row_split import leaks_of, select_rows
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest
-from tasks.data.split_rows import leaks_of, select_rows
 from tests.support.commands import Command
 from tests.support.stored import store_series
 

@@ -249,8 +249,8 @@ def test_where_is_told_in_the_report_and_by_show(
 def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from seqclass.row_split import select_rows
     from tasks.compute import explain
-    from tasks.data.split_rows import select_rows
 
     model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
     answers = pq.read_table(model.path("predictions.parquet"))

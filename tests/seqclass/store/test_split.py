@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from seqclass.row_split import select_rows, split_of
 from seqclass.store import root as storage
 from seqclass.store.datasets import open_checked
 from seqclass.store.root import Root
 from seqclass.store.split import SPLIT, read_split, write_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.replicas import baseline_rows, train_seed
-from tasks.data.split_rows import select_rows, split_of
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_series, store_version
 
@@ -69,7 +69,7 @@ def test_jobs_of_a_training_read_no_digest_again(
 def test_the_rule_is_asked_once_a_training() -> None:
     """Of what a training runs through, only the task that stores the split makes one."""
     asked = []
-    for room in ("tasks", "flows"):
+    for room in ("seqclass", "tasks", "flows"):
         for path in (REPOSITORY / room).rglob("*.py"):
             calls = [
                 node.func.id
@@ -78,7 +78,8 @@ def test_the_rule_is_asked_once_a_training() -> None:
             ]
             asked += [path.relative_to(REPOSITORY).as_posix()] * calls.count("select_rows")
     assert Counter(asked) == {
-        "tasks/data/split_rows.py": 2,  # the task, and versions made before splits were stored
+        "tasks/data/split_rows.py": 1,
+        "seqclass/row_split.py": 1,  # of versions made before splits were stored
         "tasks/studies/study.py": 3,  # before any run, in each, and for the table
         "tasks/studies/search.py": 1,
         "flows/cli/training_commands.py": 1,  # before a server is started

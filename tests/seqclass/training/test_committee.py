@@ -426,8 +426,8 @@ def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) 
 @pytest.fixture
 def unlike(root: Root) -> list[tuple[str, float]]:
     """Two stored seeds of a dataset, one of fixed convolutions and one of a network."""
+    from seqclass.row_split import select_rows
     from tasks.compute.replicas import train_seed
-    from tasks.data.split_rows import select_rows
 
     dataset = store_series(root, n=60)
     split, found = select_rows(dataset, TWO_FOLDS), []
@@ -444,9 +444,9 @@ def unlike(root: Root) -> list[tuple[str, float]]:
 def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:
+    from seqclass.row_split import select_rows
     from seqclass.store.datasets import open_dataset
     from tasks.compute.replicas import build_ensemble, load_fast, predict_rows
-    from tasks.data.split_rows import select_rows
 
     dataset = open_dataset(root, "toy")
     rows, path = np.arange(8), root.join("ensemble.keras")

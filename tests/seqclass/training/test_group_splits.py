@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqclass.row_split import describe_split, select_rows, spec_of
 from seqclass.store.models import Model
 from seqclass.store.root import Root
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest, assign_test
-from tasks.data.split_rows import describe_split, select_rows, spec_of
 from tests.support.commands import Command
 from tests.support.stored import store_series, store_version
 
