@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqclass.serving.versions import ServedModels
 
 GRACE_S = 10
-"""How long requests that came before the end may take."""
+"""Seconds that requests which came before the end may take."""
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -77,12 +77,13 @@ def serve(
 
     It speaks the Open Inference Protocol; a champion that changes answers without a restart.
     """
-    from seqclass.serving.limits import request_limits
+    from seqclass.serving.limits import RequestLimits
+    from seqclass.store.formats.table import chosen_limits
     from seqclass.store.registry import open_model
 
     began, store = time.monotonic(), place.store()
     options.check()
-    limits = request_limits(options.limit or [])
+    limits = chosen_limits(RequestLimits, options.limit or [])
     for ref in models:
         open_model(store, ref).check()
     token_file = None if options.no_token else _token_file(store, options)

@@ -1,4 +1,4 @@
-"""Who may ask a server: who knows its token, from no page of another site."""
+"""Access to a server: by its token, and from no page of another site."""
 
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from seqclass.serving.refusal import Refusal
 
 OPEN_PATHS = {"/v2/health/live", "/v2/health/ready"}
-"""What is answered without a token."""
+"""Paths that are answered without a token."""
 
 Scope = MutableMapping[str, Any]
 Messages = Callable[..., Awaitable[Any]]
@@ -18,7 +18,7 @@ Application = Callable[[Scope, Messages, Messages], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Access:
-    """What a request must bring: the token, and one of these hosts by name; None asks for none.
+    """The token and the host names that a request must bring; None asks for none.
 
     hosts keep out pages of other sites that have bound a name of theirs to this machine.
     """

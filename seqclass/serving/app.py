@@ -24,9 +24,9 @@ from seqclass.serving.tensors import answers_in_words, tensors_of
 from seqclass.serving.versions import ServedModels, ServedVersion
 
 FOLLOW_S = 2.0
-"""How often the champions are looked up."""
+"""Seconds between two looks for new champions."""
 LOG_S = 10.0
-"""How often answered requests are written, where they are kept."""
+"""Seconds between two writes of answered requests, if they are kept."""
 JSON = "application/json"
 FAULT = Refusal(500, "a fault of this server; its output says more")
 Say = Callable[[str], None]

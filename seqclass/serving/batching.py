@@ -15,7 +15,7 @@ from seqclass.serving.versions import ServedVersion
 BATCH_ROWS, BATCH_VALUES = 512, 262_144
 """Most series of a batch, and most values per channel, padding included."""
 WAIT_S = 0.002
-"""How long the first request of a batch waits for others."""
+"""Seconds that the first request of a batch waits for others."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Limits of a server: what one request may bring, and how long it may take."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -17,17 +17,3 @@ class RequestLimits:
     steps: int = 100_000
     seconds: int = 30
     waiting: int = 65_536
-
-
-def request_limits(choices: list[str]) -> RequestLimits:
-    """Return the limits with the given choices, each ``name=number``."""
-    names, chosen = [field.name for field in fields(RequestLimits)], {}
-    for choice in choices:
-        name, _, number = choice.partition("=")
-        if name not in names or not number.isdecimal() or not int(number):
-            raise ValueError(
-                f"--limit: expected NAME=NUMBER with a name out of {', '.join(names)}, "
-                f"got {choice!r}; correct it"
-            )
-        chosen[name] = int(number)
-    return RequestLimits(**chosen)

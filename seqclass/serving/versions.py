@@ -81,7 +81,7 @@ def load_version(model: Model) -> ServedVersion:
 
 @dataclass
 class _Served:
-    """What answers for a model: the champion or a version, and further versions.
+    """The versions that answer for a model: the champion or a named one first, and further ones.
 
     refused: a champion that is damaged; None if there is none. said: the last line about champions.
     """

@@ -1,9 +1,10 @@
 """Common parts of the readers: limits, column names, refusals, types of stored columns."""
 
+import inspect
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from typing import cast as typed
 
 import numpy as np
@@ -19,6 +20,7 @@ END_BYTES, MAX_DIRECTORY_BYTES = 2**16 + 98, 2**22
 """Bytes of an archive's end with the longest comment, and most bytes of its directory."""
 SPARED_BYTES = 2**28
 """Decoded bytes that any file may have, however small it is."""
+Chosen = TypeVar("Chosen")
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,13 @@ def check_directory(path: str) -> None:
 
 
 def limits_of(choices: list[str]) -> Limits:
-    """Return the limits with the given choices, each ``name=number``."""
-    names, chosen = [field.name for field in fields(Limits)], {}
+    """Return the limits of files with the given choices, each ``name=number``."""
+    return chosen_limits(Limits, choices)
+
+
+def chosen_limits(kind: Callable[..., Chosen], choices: list[str]) -> Chosen:
+    """Return a dataclass of limits with the given choices, each ``name=number``."""
+    names, chosen = list(inspect.signature(kind).parameters), {}
     for choice in choices:
         name, _, number = choice.partition("=")
         if name not in names or not number.isdecimal() or not int(number):
@@ -93,7 +100,7 @@ def limits_of(choices: list[str]) -> Limits:
                 f"got {choice!r}; correct it"
             )
         chosen[name] = int(number)
-    return Limits(**chosen)
+    return kind(**chosen)
 
 
 CHUNK_ROWS = 4096

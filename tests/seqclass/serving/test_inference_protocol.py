@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.serving.limits import RequestLimits, request_limits
+from seqclass.serving.limits import RequestLimits
 from seqclass.serving.protocol import InferenceRequest, read_request
 from seqclass.serving.refusal import Refusal
+from seqclass.store.formats.table import chosen_limits
 from tests.support.hostile_requests import HOSTILE, TENSOR, body
 
 
@@ -69,14 +70,14 @@ def test_more_than_a_limit_is_refused_as_too_large(limit: str) -> None:
     content = body()
     assert len(read(content).series) == 2
     with pytest.raises(Refusal, match="at most") as refused:
-        read(content, request_limits([limit]))
+        read(content, chosen_limits(RequestLimits, [limit]))
     assert refused.value.status == 413
 
 
 @pytest.mark.parametrize("choice", ["series", "series=0", "series=-1", "colour=1", "steps=1e3", ""])
 def test_a_limit_that_is_none_is_refused(choice: str) -> None:
     with pytest.raises(ValueError, match="--limit: expected NAME=NUMBER"):
-        request_limits([choice])
+        chosen_limits(RequestLimits, [choice])
 
 
 def test_every_hostile_body_is_another() -> None:
