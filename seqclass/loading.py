@@ -1,13 +1,12 @@
 """Access to registered models and to stores from Python."""
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.answering import Answering, Network
 from seqclass.evaluation.contribution import LSTM
@@ -18,6 +17,7 @@ from seqclass.store.models import HISTORY, Model, load_keras, model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
+from seqclass.store.tables import read_table
 
 if TYPE_CHECKING:
     from seqclass.estimator import SequenceClassifier
@@ -60,18 +60,29 @@ class StoredClassifier(Answering):
         self.classes_ = np.array(scorer.classes)
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
-        self.losses_ = _losses_of(model)
+        self._model = model
         self._network = Network(load_keras(model.root, scorer.path))
 
     def __repr__(self) -> str:
         return f"StoredClassifier({self.ref!r})"
+
+    @cached_property
+    def losses_(self) -> list[list[float]]:  # type: ignore[override]
+        """Training loss (nats) of every update of each network of the LSTM.
+
+        Examples
+        --------
+        >>> load_model("courses@v1", root="my-store").losses_  # this version keeps none
+        []
+        """
+        return _losses_of(self._model)
 
 
 def _losses_of(model: Model) -> list[list[float]]:
     """Return the losses of each network of the LSTM of the registered seed, or of all seeds."""
     if not model.has(HISTORY):
         return []
-    table = pq.read_table(pa.BufferReader(model.read(HISTORY)))
+    table = read_table(model.root, model.path(HISTORY))
     found = table.filter(pc.field("member") == LSTM)
     seed = model.manifest.get("registered_seed")
     if seed is not None:
