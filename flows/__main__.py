@@ -137,13 +137,13 @@ app.add_typer(
 def main() -> None:
     """Run the command in ``sys.argv`` and end this process with its exit code."""
     code = run_command()
-    if "prefect" in sys.modules:  # its threads send what is left as the interpreter ends
+    if "tensorflow" not in sys.modules:
         sys.exit(code)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code)  # threads of Arrow and TensorFlow may abort while the interpreter ends
+    os._exit(code)  # without TensorFlow's tidying up, which takes a second
 
 
 def run_command() -> int:

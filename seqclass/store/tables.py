@@ -11,8 +11,8 @@ from seqclass.store.root import Root
 def read_table(root: Root, path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the table in a Parquet file, or these of its columns.
 
-    It is read by this thread alone. Arrow's own threads may still hold the file when a short
-    command ends, and then abort it.
+    It is read by this thread alone: short commands that read by Arrow's threads have aborted as
+    they ended, on a busy machine.
     """
     with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
         return parquet.read(columns, use_threads=False)
