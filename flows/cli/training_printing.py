@@ -79,7 +79,6 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
 
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
-    from seqclass.labelling.truth import truth_of
     from seqclass.store.approvals import how_to_answer, open_question
     from seqclass.store.audit import read_audit
     from seqclass.store.models import COMPARISON
@@ -94,7 +93,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     audit = read_audit(store, model.name, bad)
     name_damaged(bad)
     question = None if bad else open_question(store, model.name)
-    truth = truth_of(store, model.name, None, Damages())
+    truth = _truth_told(store, model.name)
     waits = question and {"version": question.version, "until": question.until.isoformat()}
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
@@ -124,6 +123,16 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {model.folder}/model.keras")
     typer.echo(f"report:   {model.folder}/report.html")
+
+
+def _truth_told(store: Root, name: str) -> "Truth | None":
+    from seqclass.store.scores import SCORES
+
+    if not store.names(SCORES, name):
+        return None
+    from seqclass.pages.model_summary import truth_told  # with what draws pages, which takes 0.3 s
+
+    return truth_told(store, name)
 
 
 def print_truth(version: str, truth: "Truth | None") -> None:

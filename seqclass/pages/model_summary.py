@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow.parquet as pq
 
 from seqclass.labelling.suspects import held_answers
-from seqclass.labelling.truth import truth_of
+from seqclass.labelling.truth import Truth, truth_of
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.records import (
     Awaited,
@@ -20,6 +20,7 @@ from seqclass.pages.records import (
     Shift,
     Version,
 )
+from seqclass.pages.rendering import read_page_record
 from seqclass.pages.trust import (
     UNKNOWN,
     Retrained,
@@ -94,6 +95,15 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         label_doubts=_label_doubts(root, name, champion, known.label_doubts),
         damaged=tuple(Damage(**item) for item in bad),
     )
+
+
+def truth_told(root: Root, name: str) -> Truth | None:
+    """Compare a model's answers with labels that came later.
+
+    The record of the model's page is used if neither answers nor dataset versions have come since.
+    """
+    record = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
+    return truth_of(root, name, record.truth if record else None, Damages())
 
 
 def _label_doubts(

@@ -13,15 +13,12 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 
-from seqclass.labelling.truth import truth_of
-from seqclass.pages.model_summary import SUMMARY
-from seqclass.pages.records import ModelSummary
-from seqclass.pages.rendering import read_page_record
 from seqclass.store.inbox import INBOX, QUARANTINE, arrivals, inbox_url, inboxes
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_since
 from seqclass.store.retrainings import RETRAININGS, read_attempt, retrainings_of
-from seqclass.store.root import DamagedError, Damages, Root, open_root, read_record, replace_file
+from seqclass.store.root import DamagedError, Root, open_root, read_record, replace_file
+from seqclass.store.scores import SCORES
 
 METRICS = "metrics.prom"
 REASON = ".reason.txt"
@@ -89,9 +86,11 @@ def _of_truth(root: Root) -> list[Metric]:
         "seqclass_label_delay_seconds", "From the answer to the label.",
         labels=["model", "version", "quantile"],
     )  # fmt: skip
-    for name in root.names("models"):
-        page = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
-        truth = truth_of(root, name, page.truth if page else None, Damages())
+    scored = [name for name in root.names("models") if root.names(SCORES, name)]
+    if scored:
+        from seqclass.pages.model_summary import truth_told  # with what draws pages
+    for name in scored:
+        truth = truth_told(root, name)
         for version, own in ((v.version, v.like) for v in (truth.versions if truth else ())):
             if own is None:
                 continue

@@ -18,7 +18,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
-from tests.support.commands import Command
+from tests.support.commands import Command, modules_of
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
@@ -69,6 +69,14 @@ def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> Non
     assert model.manifest["dataset"] == open_dataset(root, "toy").ref
     assert champion_of(root, "toy") == "v1"
     assert [entry["to"] for entry in read_audit(root, "toy")] == ["v1"]
+
+
+def test_a_model_is_shown_without_statistics_where_it_has_answered_nothing(
+    trained: tuple[Root, dict],
+) -> None:
+    root, outcome = trained
+    name = outcome["model"].partition("@")[0].rpartition("/")[2]
+    assert modules_of(root, "show", name) & {"scipy", "jinja2", "tensorflow", "prefect"} == set()
 
 
 def test_the_run_is_called_by_what_it_worked_on(trained: tuple[Root, dict]) -> None:

@@ -19,7 +19,7 @@ from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tests.support.commands import Command, csv
+from tests.support.commands import Command, csv, modules_of
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series, store_version
 
@@ -466,13 +466,4 @@ def test_looking_imports_no_more_than_it_needs(
     root: Root, command: list[str], heavy: list[str]
 ) -> None:
     store_series(root)
-    script = (
-        "import sys; from flows.__main__ import _guarded, app\n"
-        f"_guarded(lambda: app(args={command!r}, standalone_mode=False))\n"
-        f"print(sorted({set(heavy)!r} & set(sys.modules)))"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "SEQCLASS_STORAGE": root.path},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert found.stdout.strip().splitlines()[-1] == "[]"
+    assert modules_of(root, *command) & set(heavy) == set()

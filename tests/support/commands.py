@@ -1,10 +1,14 @@
 """The command line: a type for its fixture, a file to import, processes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+from seqclass.store.root import Root
+from tests.support.places import REPOSITORY
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -37,3 +41,17 @@ def start(
         [sys.executable, "-m", "flows", *arguments], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=stderr,
     )  # fmt: skip
+
+
+def modules_of(root: Root, *command: str) -> set[str]:
+    """The modules that a process has imported after a command on a root."""
+    script = (
+        "import sys; from flows.__main__ import run_command\n"
+        "code = run_command(); print(); print(*sys.modules); sys.exit(code)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, *command],
+        env={**os.environ, "SEQCLASS_STORAGE": root.path}, cwd=REPOSITORY,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(found.stdout.splitlines()[-1].split())
