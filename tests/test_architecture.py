@@ -13,7 +13,8 @@ from tests.support.places import REPOSITORY
 
 SEQCLASS = {
     "series": "",
-    "store": "series",
+    "recordings": "",
+    "store": "series recordings",
     "synthesis": "",
     "networks": "series",
     "evaluation": "series",

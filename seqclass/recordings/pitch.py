@@ -1,0 +1,82 @@
+"""Pitch of a recording's leading voice, frame by frame, by the tracker swift-f0."""
+
+from typing import Any
+
+import numpy as np
+
+from seqclass.recordings.sound_files import audio_packages
+
+FRAMES_PER_S = 62.5
+"""Rate of the tracker's frames: 256 samples at 16 kHz."""
+LOW_HZ, HIGH_HZ = 70.0, 900.0
+CONFIDENT = 0.5
+SHORTEST_S = 0.1
+"""Shorter stretches of pitch are dropped: they are mostly drums and consonants."""
+SOFTER_DB = 7.0
+DRONE_CENTS = np.array([0.0, 498.0, 702.0])
+THREADS = 2
+
+
+class PitchTrack:
+    """The pitch of samples at 16 kHz that are added block by block, of any lengths."""
+
+    def __init__(self) -> None:
+        _, _, swift_f0 = audio_packages()
+        self._rate = swift_f0.SAMPLE_RATE
+        self._stream: Any = swift_f0.SwiftF0(threads=THREADS, spin=False).stream(LOW_HZ, HIGH_HZ)
+        self._parts: list[np.ndarray] = []
+        self._levels: list[np.ndarray] = []
+
+    def add(self, samples: np.ndarray) -> None:
+        """Track the next samples."""
+        self._keep(self._stream.push(samples, self._rate))
+
+    def end(self) -> tuple[np.ndarray, np.ndarray]:
+        """End the track; returns Hz, NaN where unvoiced, and dB, ``(frames,)`` float32."""
+        self._keep(self._stream.flush())
+        return without_islands(np.concatenate(self._parts)), np.concatenate(self._levels)
+
+    def _keep(self, found: Any) -> None:
+        hz = found.pitch_hz
+        is_sure = (found.confidence >= CONFIDENT) & (hz >= LOW_HZ) & (hz <= HIGH_HZ)
+        self._parts.append(np.where(is_sure, hz, np.nan).astype(np.float32))
+        self._levels.append(found.loudness_db.astype(np.float32))
+
+
+def stretches(marked: np.ndarray) -> np.ndarray:
+    """Return first and end of each run of True, ``(runs, 2)``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    return edges.reshape(-1, 2)
+
+
+def without_islands(hz: np.ndarray) -> np.ndarray:
+    """Return a track in which voiced stretches shorter than ``SHORTEST_S`` are NaN."""
+    kept = hz.copy()
+    for start, stop in stretches(np.isfinite(hz)):
+        if stop - start < SHORTEST_S * FRAMES_PER_S:
+            kept[start:stop] = np.nan
+    return kept
+
+
+def without_drone(hz: np.ndarray, level_db: np.ndarray, tonic_hz: float) -> np.ndarray:
+    """Return a track without frames in which the drone is heard while the voice rests.
+
+    They lie on Sa, Ma or Pa, and are much softer than most of the voice.
+    """
+    voiced = np.isfinite(hz)
+    if not voiced.any():
+        return hz
+    folded = np.mod(1200 * np.log2(hz / tonic_hz), 1200)
+    beside = np.abs((folded[:, None] - DRONE_CENTS + 600) % 1200 - 600).min(axis=1)
+    soft = level_db < np.quantile(level_db[voiced], 0.7) - SOFTER_DB
+    return without_islands(np.where(soft & (beside < 30), np.nan, hz))
+
+
+def level_share(hz: np.ndarray) -> float:
+    """Return the share of voiced frames in level stretches: within 20 cents for 64 ms."""
+    cents = 1200 * np.log2(hz / LOW_HZ)
+    if len(cents) < 4 or not np.isfinite(cents).any():
+        return 0.0
+    parts = np.lib.stride_tricks.sliding_window_view(cents, 4)
+    level = np.flatnonzero(np.ptp(parts, axis=1) < 20)
+    return len(np.unique(level[:, None] + np.arange(4))) / int(np.isfinite(cents).sum())
