@@ -18,7 +18,7 @@ from flows.cli.command_line import (
 )
 from flows.cli.dataset_printing import show_dataset, show_import, show_overview
 from flows.cli.option_groups import Place
-from flows.cli.reading_options import ReadingOptions
+from flows.cli.recording_options import RecordingOptions
 
 if TYPE_CHECKING:
     from seqclass.synthesis.signals import SignalSpec
@@ -117,11 +117,12 @@ class ImportOptions:
 
 def import_files(
     paths: Annotated[
-        list[str], typer.Argument(help="Parquet, CSV, .xlsx, .ts, .tsv, .npz or .npy files.")
+        list[str],
+        typer.Argument(help="Parquet, CSV, .xlsx, .ts, .tsv, .npz or .npy files, or recordings."),
     ],
     name: DatasetName,
     options: ImportOptions,
-    reading: ReadingOptions,
+    reading: RecordingOptions,
     place: Place,
 ) -> None:
     """Read your series into a new dataset, or add them to one."""
@@ -143,7 +144,7 @@ def import_files(
 
 def inspect(
     paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
-    reading: ReadingOptions,
+    reading: RecordingOptions,
     limit: LimitOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -153,10 +154,14 @@ def inspect(
     from seqclass.store.formats import expand, limits_of
     from seqclass.store.formats.isolated import IsolatedReader
     from seqclass.store.formats.overview import Overview
+    from seqclass.store.formats.recording import Listener, check_recordings
 
     files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
+    check_recordings(files, columns)
     seen, profile, unlabelled = Overview(), Profile(), replace(columns, unlabelled=True)
-    with IsolatedReader() as reader:
+    heard: list[Any] = []
+    listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
+    with IsolatedReader(listener) as reader:
         found = {path: reader.understood(path, columns, limits) for path in files}
         for table in reader.read_files(files, unlabelled, None, True, limits):
             seen.add(table)
@@ -165,4 +170,4 @@ def inspect(
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()
     described["amiss"] += stuck_lines(profile)
-    show_overview({"files": found, **described}, as_json)
+    show_overview({"files": found, **described}, as_json, heard)

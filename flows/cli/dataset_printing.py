@@ -1,8 +1,8 @@
 """Output of the commands on datasets and files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import typer
 
@@ -61,7 +61,7 @@ def _next(store: Root, manifest: DatasetManifest) -> str:
 
 
 def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
-    from seqclass.store.datasets import open_dataset
+    from seqclass.store.datasets import open_dataset, recordings_folder
 
     if as_json:
         manifest = open_dataset(store, outcome["dataset"]).manifest
@@ -79,6 +79,9 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         typer.echo(f"added to {old}: {added}")
     elif outcome["existed"]:
         typer.echo("there already: this version, with the same series; nothing was written")
+    print_heard(outcome["recordings"])
+    if outcome["recordings"]:
+        typer.echo(f"pages: {recordings_folder(store, DatasetRef.parse(outcome['dataset']).name)}")
     _print_amiss(outcome["amiss"])
     show_dataset(store, outcome["dataset"], as_json)
 
@@ -118,10 +121,12 @@ def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
     typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
 
 
-def show_overview(found: "Inspected", as_json: bool) -> None:
-    """Print how files are read, and likely problems."""
+def show_overview(
+    found: "Inspected", as_json: bool, heard: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Print how files are read, what was heard of recordings, and likely problems."""
     if as_json:
-        print_json(found)
+        print_json({**found, "recordings": heard} if heard else found)
         return
     for path, file in found["files"].items():
         table = new_table(printable(path), "")
@@ -147,7 +152,24 @@ def show_overview(found: "Inspected", as_json: bool) -> None:
         limits = "no value" if ends[0] is None else f"{ends[0]:g} to {ends[1]:g}"
         add_row(table, f"channel {printable(name)}", f"{limits}, {channel['missing']:.1%} missing")
     print_table(table)
+    print_heard(heard)
     _print_amiss(found["amiss"])
+
+
+def print_heard(heard: Sequence[Mapping[str, Any]]) -> None:
+    """Print what was heard of recordings: tonic with its runner-up, share of pitch, doubts."""
+    for own in heard:
+        table = new_table(printable(own["file"]), f"{own['seconds']:,.0f} s, {own['kind']}")
+        best, *others = own["candidates"]
+        score = "given" if own["tonic_by"] == "given" else f"score {best['score']:.2f}"
+        sure = "" if own["sure"] else "; not sure, name it with --tonic-hz"
+        add_row(table, "tonic", f"{best['hz']:.1f} Hz, {score}{sure}")
+        if others:
+            add_row(table, "runner-up", f"{others[0]['hz']:.1f} Hz, score {others[0]['score']:.2f}")
+        add_row(table, "with a pitch", f"{own['voiced']:.0%} of the time, {own['level']:.0%} held")
+        for said in own["doubts"]:
+            add_row(table, "doubt", said)
+        print_table(table)
 
 
 def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,9 @@
 """Pages of a dataset: one per version, and one whose address never changes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from seqclass.pages.records import (
     DatasetSummary,
     DatasetVersion,
     Example,
+    HeardRecording,
     Length,
     Sketch,
 )
@@ -140,6 +142,20 @@ def profile(dataset: Dataset) -> DatasetProfile:
         quarantined=manifest.get("quarantined") or {},
         quarantine=manifest.get("quarantine"),
         source=manifest.get("source") or {},
+        recordings=tuple(map(heard_of, manifest.get("recordings") or ())),
+    )
+
+
+def heard_of(record: Mapping[str, Any]) -> HeardRecording:
+    """Return the line of a recording from a manifest's record of it."""
+    others = [own["hz"] for own in record["candidates"][1:2]]
+    plain = {name: record[name] for name in ("file", "seconds", "voiced", "tonic_hz", "tonic_by")}
+    return HeardRecording(
+        **plain,
+        page=record["page"],
+        score=record["candidates"][0]["score"],
+        runner_up_hz=others[0] if others else None,
+        doubts=tuple(record["doubts"]),
     )
 
 

@@ -211,6 +211,21 @@ class Length:
 
 
 @dataclass(frozen=True)
+class HeardRecording:
+    """A recording in one line: its page, and how its tonic was found, with score and runner-up."""
+
+    file: str
+    page: str
+    seconds: float
+    voiced: float
+    tonic_hz: float
+    tonic_by: str
+    score: float
+    runner_up_hz: float | None
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DatasetProfile:
     """A dataset version, stored as ``datasets/<name>/<version>.json``.
 
@@ -233,6 +248,7 @@ class DatasetProfile:
     quarantined: dict[str, int]
     quarantine: str | None
     source: Mapping[str, Any]
+    recordings: tuple[HeardRecording, ...] = ()
 
 
 @dataclass(frozen=True)

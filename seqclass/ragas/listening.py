@@ -16,6 +16,7 @@ from seqclass.ragas.definitions import Raga, folded, ragas_from
 from seqclass.ragas.melody_pictures import melody_picture
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_table import known_ragas
+from seqclass.ragas.recording_page import USUAL
 from seqclass.ragas.sound import (
     SAMPLE_HZ,
     Line,
@@ -34,8 +35,6 @@ SVARA_S, TONIC_HZ = 0.4, 146.83
 MAX_SERIES = 100
 LONGEST_NAME = 100
 """Bytes of a label and of an id that a file name keeps: file systems allow 255 in all."""
-USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
-"""The usual name of each place, for melodies without a spelling of their own."""
 MAJOR = mela_svaras(29)
 """The svaras that letters mean if no raga is known."""
 KINDS = ("pitch", "letter", "cents")

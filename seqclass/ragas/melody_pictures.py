@@ -97,6 +97,11 @@ def _svara_lines(axes: Any, places: dict[int, str], low: float, high: float) -> 
 
 def _draw(axes: Any, line: Line, is_contour: bool) -> None:
     time = (np.arange(len(line.cents)) + 0.5) / line.rate_hz
+    if line.evidence is not None:
+        low, high = _limits(line)
+        strips = line.evidence[None, :]
+        ends = (0, len(line.cents) / line.rate_hz, low, high)
+        axes.imshow(strips, extent=ends, aspect="auto", cmap="Oranges", vmin=0, vmax=1.6, zorder=-1)
     if is_contour:
         axes.plot(time, line.cents, color=ACCENT, linewidth=1.7, solid_capstyle="round")
         return

@@ -24,10 +24,15 @@ _BREATH_S, _PLUCK_S, _RING_S = 0.02, 0.9, 3.2
 
 
 class Line(NamedTuple):
-    """A pitch line. cents: ``(frames,)`` above Sa, NaN where silent; rate_hz: frames a second."""
+    """A pitch line.
+
+    cents: ``(frames,)`` above Sa, NaN where silent; rate_hz: frames a second. evidence:
+    ``(frames,)``, in [0, 1], how much each speaks for an answer, if that is known.
+    """
 
     cents: np.ndarray
     rate_hz: float
+    evidence: np.ndarray | None = None
 
     @property
     def seconds(self) -> float:

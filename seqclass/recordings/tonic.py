@@ -24,14 +24,12 @@ MOST_DB = 24.0
 """Height above its surroundings from which on a partial counts no more."""
 FIFTH, FOURTH = 702, 498
 WIDTH_CENTS = 15.0
-DRONE, RANGE = 36.0, 0.8
-"""Weights of what is known of a candidate, in nats."""
-VOICE_BESIDE, VOICE_ALONE = 0.5, 1.0
-"""Weight of the voice where there is a drone, and where there is none."""
+DRONE, VOICE, RANGE = (8.0, 36.0), (1.0, 0.5), 0.8
+"""Weights of what is known of a candidate, in nats; of two the second is for a clear drone."""
 MIDDLE_CENTS, SPREAD_CENTS = 550.0, 350.0
 """Usual median of a voice above its tonic, and how far it strays."""
-HEARD = 0.35
-"""Likeness to a tanpura from which on there is a drone."""
+HEARD = 0.6
+"""Likeness to a tanpura from which on there is a drone: drums and voices alone reach 0.55."""
 SURE = 0.75
 """Score of a tonic that is taken without asking."""
 APART_CENTS = 60
@@ -113,11 +111,11 @@ def find_tonic(partials: np.ndarray, hz: np.ndarray) -> Tonic:
     drone = np.stack([_likeness(partials, bins, string) for string in (FIFTH, FOURTH)])
     tonics = LOWEST_HZ * 2 ** (bins * BIN_CENTS / 1200)
     voice = np.stack([_voice(hz, tonics, string) for string in (FIFTH, FOURTH)])
-    if drone.max() >= HEARD:
-        belief = (DRONE * drone + VOICE_BESIDE * voice).max(axis=0) + RANGE * _range(hz, tonics)
-        return Tonic(_peaks(tonics, belief, partials), "drone")
-    belief = VOICE_ALONE * voice.max(axis=0) + RANGE * _range(hz, tonics)
-    return Tonic(_peaks(tonics, belief, None), "voice")
+    is_heard = bool(drone.max() >= HEARD)
+    belief = (DRONE[is_heard] * drone + VOICE[is_heard] * voice).max(axis=0)
+    belief += RANGE * _range(hz, tonics)
+    by = "drone" if is_heard else "voice"
+    return Tonic(_peaks(tonics, belief, partials if is_heard else None), by)
 
 
 def _likeness(partials: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from seqclass.store.datasets import Dataset, check_parent, committed_versions, o
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.preview import SMALL_BYTES, preview
+from seqclass.store.formats.recording import Listener, check_recordings, is_recording
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, open_root
 
@@ -68,7 +69,10 @@ class ImportSpec:
 
     def files(self) -> tuple[list[str], list[str]]:
         """Return the files to read, with folders expanded, and those of the test split."""
-        return expand(list(self.paths), "PATH"), expand(list(self.test_paths), "--test")
+        paths = expand(list(self.paths), "PATH")
+        test_paths = expand(list(self.test_paths), "--test")
+        check_recordings([*paths, *test_paths], self.columns)
+        return paths, test_paths
 
     def beside(self, parent: Dataset | None) -> "ImportSpec":
         """Return the spec with the reading options of the version to which the rows are added."""
@@ -87,10 +91,12 @@ def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext
     return terms, latest if spec.append else None
 
 
-def tables_of(paths: list[str], test_paths: list[str], spec: ImportSpec) -> Iterator[pa.Table]:
+def tables_of(
+    paths: list[str], test_paths: list[str], spec: ImportSpec, listener: Listener | None = None
+) -> Iterator[pa.Table]:
     """Yield the rows of all files in order; if there are test files, each row names its split."""
     kept, train = spec.keeps_infinite, "train" if test_paths else None
-    with IsolatedReader() as reader:
+    with IsolatedReader(listener) as reader:
         yield from reader.read_files(paths, spec.columns, train, kept, spec.limits)
         yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)
 
@@ -122,12 +128,14 @@ def rehearse(root: Root, name: str, spec: ImportSpec) -> None:
     """Refuse with ValueError everything that an import would refuse; nothing is stored.
 
     Small files are read whole and checked as in an import; of large ones, or beside a large
-    dataset, only each file's beginning is read.
+    dataset, only each file's beginning is read. Recordings are read by the import alone.
     """
     check_parent(root, name, spec.append)
     paths, test_paths = spec.files()
     terms, parent = terms_of(root, name, spec)
     spec = spec.beside(parent)
+    are_heard = any(map(is_recording, (*paths, *test_paths)))
+    paths, test_paths = ([p for p in own if not is_recording(p)] for own in (paths, test_paths))
     sizes = [os.path.getsize(path) for path in (*paths, *test_paths)]
     sizes += [entry["bytes"] for entry in parent.manifest["files"]] if parent else []
     if sum(sizes) > SMALL_BYTES:
@@ -141,5 +149,5 @@ def rehearse(root: Root, name: str, spec: ImportSpec) -> None:
         profile = Profile()
         for _ in profiled(screening.passing(tables_of(paths, test_paths, spec)), profile):
             pass
-    if parent is None and screening.kept:
+    if parent is None and screening.kept and not are_heard:
         check_trainable(profile.contract(), screening.kept)

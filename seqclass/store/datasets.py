@@ -215,6 +215,11 @@ def committed_versions(root: Root, name: str) -> list[str]:
     return root.sealed_names("datasets", name) if is_name(name) else []
 
 
+def recordings_folder(root: Root, name: str) -> str:
+    """Return the folder of the pages of a dataset's recordings."""
+    return root.join("datasets", name, "recordings")
+
+
 def check_parent(root: Root, name: str, append: bool) -> None:
     """Refuse to add to a dataset that does not exist."""
     if append and not committed_versions(root, name):

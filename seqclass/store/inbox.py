@@ -22,6 +22,8 @@ DONE, QUARANTINE = "done", "quarantine"
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 """Endings that programs use while a file is incomplete."""
 PARQUET_MAGIC = b"PAR1"
+ENDLESS = 2**31
+"""Size in the header of a WAV file from which on it means nothing: it was streamed."""
 LONGEST_NAME = 160
 """Bytes of a file's name that are kept: file systems allow 255, with digest and endings."""
 
@@ -115,6 +117,10 @@ def missing_end(inbox: Root, name: str) -> str | None:
             return f"the directory at the end of an {ending} file"
         if ending in (".csv", ".tsv", ".ts") and not tail.endswith(b"\n"):
             return "a line break at its end"
+        file.seek(0)
+        head = file.read(8)
+    if head[:4] == b"RIFF" and size < int.from_bytes(head[4:], "little") < ENDLESS:
+        return "the samples that its header promises"
     return None
 
 

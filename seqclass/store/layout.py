@@ -47,6 +47,7 @@ LAYOUT = (
     Place("datasets/NAME/DIGEST", SEALED, "import, generate, ingest"),
     Place(r"datasets/NAME/latest\.json", KEPT, "import, generate, ingest, delete"),
     Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT, "import, ingest"),
+    Place(r"datasets/NAME/recordings/[0-9a-f]{16}\.html", KEPT, "import"),
     Place("datasets/NAME/INDEX", AGAIN, "pages"),
     Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN, "pages"),
     Place("models/NAME/VERSION", SEALED, "train, retrain"),

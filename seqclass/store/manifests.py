@@ -62,6 +62,8 @@ class ReadingRecord(TypedDict, total=False):
     encoding: str
     dates: str
     unlabelled: bool
+    rate_hz: float
+    window_seconds: float
 
 
 class DecisionRecord(TypedDict, total=False):
@@ -89,11 +91,12 @@ class SetAside(TypedDict, total=False):
 
 class ImportSummary(SetAside, total=False):
     """Description of an import beside its rows; ``contract``: of the rows; ``reading``: the options
-    by which the files were read."""
+    by which the files were read; ``recordings``: what was heard of those among them."""
 
     parents: list[str]
     contract: Mapping[str, Any]
     reading: ReadingRecord
+    recordings: list[Mapping[str, Any]]
 
 
 class DatasetManifest(Manifest, RowsDescription, ImportSummary):

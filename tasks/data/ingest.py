@@ -3,14 +3,15 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from prefect import get_run_logger, task
 
+from seqclass.ragas.recording_page import RecordingPages
 from seqclass.screening.contract import Profile, stuck_lines
 from seqclass.screening.incoming import (
     ImportSpec,
@@ -35,19 +36,21 @@ from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.staging import staging
 from tasks.compute.assets import describe_asset
-from tasks.compute.progress import counted
+from tasks.compute.progress import Recordings, bars, count_rows
 
 
 class Imported(SetAside):
     """A dataset's version, the one that it continues, and the number of added series.
 
     existed: whether the version was stored before. amiss: likely problems of a first version.
+    recordings: what was heard of each recording, and the name of its page.
     """
 
     dataset: str
     existed: bool
     parent: str | None
     added: int
+    recordings: Sequence[Mapping[str, Any]]
     amiss: list[str]
 
 
@@ -60,16 +63,19 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
     root = open_root(root_url)
     check_parent(root, name, spec.append)
     turn = locked(root, "datasets", name) if spec.append else contextlib.nullcontext()
-    with turn, staging(root, f"quarantine-{name}") as folder:
+    with turn, staging(root, f"quarantine-{name}") as folder, bars() as progress:
         terms, parent = terms_of(root, name, spec)
         spec = spec.beside(parent)
         screening = Screening(terms, Quarantine(root, folder))
-        goal = _Goal(name, source, parent, spec.columns)
-        rows = screening.passing(counted(tables_of(paths, test_paths, spec), None))
+        pages = RecordingPages(spec.columns.rate_hz, Recordings(progress))
+        goal = _Goal(name, source, parent, spec.columns, pages.records)
+        tables = tables_of(paths, test_paths, spec, pages.listener)
+        rows = screening.passing(count_rows(progress, tables, None))
         seen, profile = Overview(), Profile()
         rows = rows if parent else seen.watch(rows)
         known = committed_versions(root, name)
         dataset = _store(root, goal, rows, screening, profile)
+        pages.keep(root, name)
     describe_asset(root, dataset.ref, added=screening.kept)
     get_run_logger().info("%s: %d series taken in", dataset.ref, screening.kept)
     amiss = [] if parent else [*seen.describe()["amiss"], *stuck_lines(profile)]
@@ -80,18 +86,23 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         "existed": dataset.manifest["version"] in known,
         "parent": parent.ref if parent else None,
         "added": screening.kept,
+        "recordings": pages.records,
         "amiss": amiss,
         **counts_of(screening),
     }
 
 
 class _Goal(NamedTuple):
-    """The dataset to write: its name, its parent if rows are added, and the reading options."""
+    """The dataset to write: its name, its parent if rows are added, and the reading options.
+
+    heard: the records of its new recordings, which come while the rows are written.
+    """
 
     name: str
     source: Source
     parent: Dataset | None
     columns: ColumnNames
+    heard: list[Mapping[str, Any]]
 
 
 def _store(
@@ -101,7 +112,7 @@ def _store(
 
     The profile reads all of them.
     """
-    name, source, parent, columns = goal
+    name, source, parent, columns, heard = goal
     if parent is not None:
         screening.duplicates.learn(parent.tables())
     first = next(rows, None)
@@ -118,8 +129,10 @@ def _store(
             **counts_of(screening),
             "contract": asdict(profile.contract()),
             "reading": columns.to_record(),
+            **({"recordings": [*older_ones, *heard]} if older_ones or heard else {}),
         }
 
+    older_ones = parent.manifest.get("recordings", []) if parent else []
     older = parent.tables() if parent else iter(())
     every = chain(older, () if first is None else (first,), rows)
     provenance = Provenance(source, remarks=remarks)

@@ -160,3 +160,12 @@ def write_mp3(path: Path, samples: np.ndarray, rate: int = 44_100) -> float:
     resampled = soxr.resample(samples, RATE, rate)
     soundfile.write(path, resampled, rate, format="MP3", subtype="MPEG_LAYER_III", **KBIT_64)
     return path.stat().st_size * 8 / (len(samples) / RATE) / 1000
+
+
+def song(seconds: float, tonic_hz: float = 150.0, **of_singer: float) -> np.ndarray:
+    """Samples of a plain melody of Sri."""
+    steps = np.array([0, 200, 500, 700, 1000, 1200, 1000, 700, 500, 200, 300, 200, 0])
+    cents = np.repeat(np.tile(steps, int(seconds / 6) + 1), 12)[: int(seconds * 25)].astype(float)
+    cents[11::36] = np.nan
+    singer = Singer(**{"drum": 0.2, **of_singer})
+    return sung(cents, 25.0, tonic_hz, singer, np.random.default_rng(0))

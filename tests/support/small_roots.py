@@ -10,6 +10,7 @@ import pyarrow as pa
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.rendering import keep_pages
 from seqclass.policies import set_policy
+from seqclass.store.datasets import recordings_folder
 from seqclass.store.inventory import digest_of, keep, listing
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.queues import write_labels, write_queue
@@ -28,7 +29,7 @@ from tests.support.stored import SCORES, make_champion, store_series, store_vers
 def store_all(root: Root) -> None:
     """Two versions of a dataset and three of a model, of which the second is champion and the
     third refused; a policy, a retraining, scores, votes, a study with a run, rows set aside, a
-    queue with an answer."""
+    queue with an answer, the page of a recording."""
     old, new = store_series(root, n=20), store_series(root, n=24)
     for number, dataset in enumerate((old, new, new)):
         known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
@@ -48,6 +49,7 @@ def _store_records(root: Root, dataset: str) -> None:
     aside.close()
     aside.commit("toy")
     root.fs.rm(root.join(".staging", "aside"), recursive=True)
+    keep(root, f"{recordings_folder(root, 'toy')}/{'0' * 16}.html", b"<html>song</html>")
     keep(root, run_path(root, "toy", "0" * 16), b'{"seed": 0}')
     votes = root.join("scores", "m", "v2", f"votes-{'0' * 16}.json")
     keep(root, votes, json.dumps({"answers": []}).encode())

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import read_npy, read_npz
 from seqclass.store.formats.delimited import read_csv
-from seqclass.store.formats.filetypes import check_content
+from seqclass.store.formats.filetypes import SOUNDS, check_content
 from seqclass.store.formats.parquet import read_parquet
+from seqclass.store.formats.recording import is_recording, read_recording
 from seqclass.store.formats.table import (
     ColumnNames,
     Limits,
@@ -109,7 +110,7 @@ def expand(paths: list[str], argument: str) -> list[str]:
             readable = _readable(path) or [p for own in sorted(folders) for p in _readable(own)]
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
-            found += readable
+            found += _recordings_of(readable) or readable
         elif not os.path.isfile(path):
             raise ValueError(
                 f"{argument}: expected an existing file or folder, got {path!r}; check the path"
@@ -120,17 +121,30 @@ def expand(paths: list[str], argument: str) -> list[str]:
             _reader(path)
             found.append(path)
     for path in found:
-        check_content(path)
+        if not is_recording(path):
+            check_content(path)
     return found
 
 
 def _readable(folder: str) -> list[str]:
     """Return the files of a folder that a reader takes, sorted by name."""
     inside = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    found = [p for p in inside if _ending(p) in READERS and _ending(p) != ".npy"]
+    found = [p for p in inside if _is_taken(p) and _ending(p) != ".npy"]
     for path in found:
         _check_regular(path)
     return found
+
+
+def _recordings_of(paths: list[str]) -> list[str]:
+    """Return the recordings: a folder that has any holds nothing else but their labels."""
+    heard = [path for path in paths if is_recording(path)]
+    return [path for path in paths if path in heard or (heard and _ending(path) in SOUNDS)]
+
+
+def _is_taken(path: str) -> bool:
+    """Check whether a reader takes a file: by its ending, or for recordings by its content."""
+    is_file = os.path.isfile(path) and not os.path.islink(path)
+    return _ending(path) in READERS or (is_file and is_recording(path))
 
 
 def _check_regular(path: str) -> None:
@@ -143,6 +157,8 @@ def _check_regular(path: str) -> None:
 
 
 def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
+    if is_recording(path):
+        return read_recording
     try:
         return READERS[_ending(path)]
     except KeyError:
@@ -201,4 +217,5 @@ READERS: dict[str, Callable[..., Iterator[pa.Table]]] = {
     ".tsv": read_tsv,
     ".npz": read_npz,
     ".npy": read_npy,
+    **dict.fromkeys(SOUNDS, read_recording),
 }

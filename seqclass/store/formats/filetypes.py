@@ -8,6 +8,8 @@ import zipfile
 from seqclass.store.formats.table import RefusalError, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
 
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg")
+"""Endings of recordings, which are known by their content."""
 TEXTS = (".csv", ".tsv", ".ts")
 KINDS = {
     b"PAR1": ("a Parquet file", ".parquet"),
@@ -71,6 +73,8 @@ def _kind_of(path: str, head: bytes, ending: str) -> tuple[str, str]:
             return found
     if head.startswith(b"PK\x03\x04"):
         return _archive(path, ending)
+    if ending in SOUNDS and not head:
+        raise refusal(path, "a recording", "an empty file", "write it again")
     if head and ending not in TEXTS and not _has_controls(head):
         return "text", ".csv"
     return ending, ending

@@ -20,6 +20,12 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, file_groups
+from seqclass.store.formats.recording import (
+    Listener,
+    refuse_unsure,
+    seconds_to_read,
+    take_apart,
+)
 from seqclass.store.formats.table import refusal
 
 if TYPE_CHECKING:
@@ -48,8 +54,9 @@ class IsolatedReader:
     ...     tables = list(reader.read_files(["a.csv"], ColumnNames()))
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener | None = None) -> None:
         self._process: _Process | None = None
+        self._listener = listener or Listener()
 
     def __enter__(self) -> Self:
         self._process = _Process()
@@ -71,17 +78,30 @@ class IsolatedReader:
         keep_infinite: bool = False,
         limits: Limits | None = None,
     ) -> Iterator[pa.Table]:
-        """Yield rows of all files in order; RefusalError also for a file that breaks a limit."""
+        """Yield rows of all files in order; RefusalError also for a file that breaks a limit.
+
+        After the last file it is also raised for recordings whose tonic is not sure.
+        """
         limits = limits or Limits()
         request = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
-        serial = 0
+        serial, unsure = 0, list[Any]()
         for group in file_groups(paths):
             own = {**request, "paths": group, "serial": serial, "look": False}
             for reply, process in self._replies(own, limits):
                 if "table" in reply:
                     with pa.ipc.open_stream(process.content(reply["table"])) as stream:
-                        yield stream.read_all()
+                        yield self._passed_on(group[0], stream.read_all(), unsure)
                 serial = reply.get("done", serial)
+        if not self._listener.takes_unsure:
+            refuse_unsure(unsure)
+
+    def _passed_on(self, path: str, table: pa.Table, unsure: list[Any]) -> pa.Table:
+        """Return a table without what was heard of a recording, which the listener gets."""
+        table, facts, sound = take_apart(table)
+        if facts is not None:
+            self._listener.heard(path, facts, sound, table)
+            unsure += [] if facts["sure"] else [facts]
+        return table
 
     def understood(self, path: str, names: ColumnNames, limits: Limits) -> "Understood":
         """Return how one file is read: its form, and the role of each of its columns."""
@@ -95,7 +115,7 @@ class IsolatedReader:
     ) -> Iterator[tuple[dict[str, Any], "_Process"]]:
         """Yield all answers to a request; a process that has not given the last one is ended."""
         path, is_answered = request["paths"][0], False
-        seconds = limits.seconds + sum(map(os.path.getsize, request["paths"])) // 2**20
+        seconds = limits.seconds + sum(map(seconds_to_read, request["paths"]))
         if self._process is None:
             self._process = _Process()
         try:
@@ -108,7 +128,9 @@ class IsolatedReader:
             )
             while not is_answered:
                 reply = self._process.reply()
-                is_answered = not reply.keys() & {"table", "understood"}
+                is_answered = not reply.keys() & {"table", "understood", "progress"}
+                if "progress" in reply:
+                    self._listener.progress(path, reply["progress"])
                 _check(path, reply, limits)
                 yield reply, self._process
         except TimeoutError:

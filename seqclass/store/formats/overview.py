@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 
 from seqclass.store.formats.delimited import check_header
 from seqclass.store.formats.dialect import SHOWN, dialect_of
+from seqclass.store.formats.filetypes import SOUNDS
 from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.formats.recording import is_recording
 from seqclass.store.formats.table import ColumnNames, Limits, check_columns, kept_columns
 from seqclass.store.formats.widetext import step_columns
 from seqclass.store.formats.workbook import read_sheet
@@ -231,6 +233,8 @@ def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> I
 def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
     """Return how one file is read: its form, and the role of each of its columns."""
     ending = os.path.splitext(path)[1].lower()
+    if is_recording(path) or ending in SOUNDS:
+        return {"layout": "a window of the recording is a series", "columns": {}}
     if ending == ".csv":
         check_header(path, limits)
         found = dialect_of(path, names)

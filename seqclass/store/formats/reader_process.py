@@ -12,7 +12,8 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from threading import Thread
 from typing import Any
@@ -43,18 +44,28 @@ def main() -> None:
             request = json.loads(line)
             limits = Limits(**request["limits"])
             _limit_memory(before + limits.memory_bytes)
-            for reply, content in _answers(request, limits):
-                replies.write(json.dumps(reply).encode() + b"\n")
-                if content is not None:
-                    replies.write(content)
-                replies.flush()
+            send = partial(_send, replies)
+            for reply, content in _answers(request, limits, send):
+                send(reply, content)
 
 
-def _answers(request: dict[str, Any], limits: Limits) -> Iterator[tuple[dict[str, Any], Any]]:
+def _send(replies: Any, reply: dict[str, Any], content: Any = None) -> None:
+    replies.write(json.dumps(reply).encode() + b"\n")
+    if content is not None:
+        replies.write(content)
+    replies.flush()
+
+
+def _answers(
+    request: dict[str, Any], limits: Limits, send: Callable[[dict[str, Any]], None]
+) -> Iterator[tuple[dict[str, Any], Any]]:
     lists = {k: tuple(v) for k, v in request["names"].items() if isinstance(v, list)}
     names, path = ColumnNames(**{**request["names"], **lists}), request["paths"][0]
     serial = count(request["serial"])
-    reading = Reading(names, request["split"], serial, limits, request["keep_infinite"])
+    reading = Reading(
+        names, request["split"], serial, limits, request["keep_infinite"],
+        lambda share: send({"progress": share}),
+    )  # fmt: skip
     try:
         if request["look"]:
             with refusing(path):

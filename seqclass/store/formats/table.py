@@ -117,6 +117,9 @@ MISSING = pa.array(["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "
 """Texts that programs write for a missing label, and that are hardly ever a class."""
 
 
+TOLD_ANEW = ("tonic_hz", "recording_label", "told")
+
+
 @dataclass(frozen=True)
 class ColumnNames:
     """The meaning of a table: the roles of its columns, and how its text is written.
@@ -129,6 +132,9 @@ class ColumnNames:
     dates: notation of dates, such as ``dd/mm/yyyy``.
     sheet: of a workbook.
     unlabelled: a column of labels may be absent.
+    rate_hz, window_seconds: of recordings: steps a second, and the longest series.
+    tonic_hz, recording_label: of all recordings; told: path, label and tonic of each, where they
+        differ. These three are told anew of every recording: no manifest keeps them.
     """
 
     series_id: str | None = None
@@ -145,6 +151,11 @@ class ColumnNames:
     dates: str | None = None
     sheet: str | None = None
     unlabelled: bool = False
+    rate_hz: float | None = None
+    window_seconds: float | None = None
+    tonic_hz: float | None = None
+    recording_label: str | None = None
+    told: tuple[tuple[str, str | None, float | None], ...] = ()
 
     @property
     def roles(self) -> dict[str, str]:
@@ -169,7 +180,8 @@ class ColumnNames:
 
     def to_record(self) -> ReadingRecord:
         """Return the options for a manifest; ``names_of`` reads them."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
+        kept = [f.name for f in fields(self) if f.name not in TOLD_ANEW]
+        said = {name: value for name in kept if (value := getattr(self, name))}
         return typed(ReadingRecord, said)
 
 
@@ -189,6 +201,7 @@ class Reading:
     serial: numbers for series that have no ids in the files.
     limits: what the files may hold.
     keep_infinite: pass infinite values on instead of refusing them.
+    progress: called with the share of a recording that is done.
     """
 
     names: ColumnNames
@@ -196,6 +209,7 @@ class Reading:
     serial: Iterator[int]
     limits: "Limits"
     keep_infinite: bool = False
+    progress: Callable[[float], None] | None = None
 
 
 class RefusalError(ValueError):

@@ -1,0 +1,80 @@
+"""Recordings through the commands: a dataset with its pages, and what is asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from seqclass.ragas.raga_series import generate_ragas
+from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset, recordings_folder, write_dataset
+from seqclass.store.root import Root
+from tasks.data.generate import raga_tables
+from tests.support.commands import Command
+from tests.support.singers import RATE, song
+
+
+@pytest.fixture(scope="module")
+def concerts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("concerts")
+    for number, tonic_hz in enumerate((140.0, 150.0, 160.0)):
+        soundfile.write(folder / f"s{number}.flac", song(12.0, tonic_hz), RATE)
+    (folder / "labels.csv").write_text("file,label\ns0.flac,Sri\ns1.flac,Sri\ns2.flac,Revati\n")
+    return folder
+
+
+def test_a_folder_of_recordings_with_labels_is_a_dataset_with_pages(
+    seqclass: Command, concerts: Path, root: Root, prefect: str
+) -> None:
+    labels = str(concerts / "labels.csv")
+    code, out, err = seqclass(
+        "import", str(concerts), "--labels", labels, "--name", "songs", "--window-seconds", "4",
+        "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["channels"] == ["cents"]
+    assert [own["file"] for own in found["recordings"]] == ["s0.flac", "s1.flac", "s2.flac"]
+    assert all(len(own["candidates"]) > 1 for own in found["recordings"])
+    dataset = open_dataset(root, "songs")
+    assert dataset.manifest["recordings"] == found["recordings"]
+    assert dataset.manifest["classes"] == {"Revati": 3, "Sri": 6}
+    page = root.fs.cat_file(
+        f"{recordings_folder(root, 'songs')}/{found['recordings'][0]['page']}.html"
+    ).decode()
+    assert "data:audio/mpeg;base64," in page
+    assert "s0.flac" in root.fs.cat_file(root.join("datasets/songs/index.html")).decode()
+    assert verify_tree(root)["bad"] == []
+
+
+def test_recordings_join_generated_contours(
+    seqclass: Command, concerts: Path, root: Root, prefect: str
+) -> None:
+    spec = RagaSpec(ragas=("Sri", "Revati"), n_series=40, representation="contour", seconds=4.0)
+    assert next(generate_ragas(spec)).values.shape[1] == 100
+    write_dataset(root, "both", raga_tables(spec), {})
+    code, out, err = seqclass(
+        "import", str(concerts / "s0.flac"), "--label", "Sri", "--name", "both", "--append",
+        "--window-seconds", "4", "--policy", "out_of_range=accept", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["added"], found["n_series"]) == (3, 43)
+
+
+def test_an_unsure_tonic_is_asked_for_and_nothing_is_stored(
+    seqclass: Command, tmp_path: Path, root: Root, prefect: str
+) -> None:
+    soundfile.write(path := tmp_path / "alone.wav", song(6.0, drone=0.0), RATE)
+    code, _, err = seqclass("import", str(path), "--name", "alone")
+    assert code == 2
+    assert "alone.wav: " in err.splitlines()[-1]
+    assert "--tonic-hz" in err
+    assert not root.exists("datasets", "alone")
+    code, out, _ = seqclass("inspect", str(path), "--json")
+    assert code == 0
+    [heard] = json.loads(out)["recordings"]
+    assert not heard["sure"]
+    assert heard["doubts"]
