@@ -56,7 +56,7 @@ def predict(question: Question) -> dict:
     return {"probabilities": found.tolist()}
 
 import socket
-listener = socket.socket()
+listener = socket.socket(proto=socket.IPPROTO_TCP)
 listener.bind(("127.0.0.1", 0))
 print("{\\"url\\": \\"http://127.0.0.1:%d\\"}" % listener.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listener])

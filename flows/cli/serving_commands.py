@@ -88,7 +88,7 @@ def serve(
         open_model(store, ref).check()
     token_file = None if options.no_token else _token_file(store, options)
     token = None if token_file is None else read_token(token_file)
-    listener = _bound(options.host, options.port)
+    listener = bound(options.host, options.port)
     remark("serve", f"loading {', '.join(models)}")
     from seqclass.serving.access import Access
     from seqclass.serving.app import ServingSettings, create_app
@@ -113,13 +113,17 @@ def _token_file(store: Root, options: ServingOptions) -> Path:
     return home / TOKEN
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
     """Return a socket that holds the address, and does not listen yet."""
     try:
         if not 0 <= port < 2**16:
             raise OverflowError("a port is a number of 0 to 65535")
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.socket(family, kind)
+        [family, kind, tcp, _, address], *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )
+        # asyncio sends at once (TCP_NODELAY) only where the protocol is named; else an answer's
+        # body waits 40 ms for the client to acknowledge its head.
+        found = socket.socket(family, kind, tcp)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
     except (OSError, OverflowError, UnicodeError) as error:
