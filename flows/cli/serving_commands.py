@@ -1,5 +1,6 @@
 """Command that answers over HTTP: serve."""
 
+import contextlib
 import ipaddress
 import signal
 import socket
@@ -14,6 +15,7 @@ import typer
 from flows.cli.command_line import remark
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
+from flows.service.announcement import announced
 from flows.service.secrecy import TOKEN, make_token, private_folder, read_token
 from flows.service.server import home_of
 from seqclass.store.root import Root
@@ -53,6 +55,12 @@ class ServingOptions:
             return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def is_told(self) -> bool:
+        """True if commands of this root may ask: by its own token, and nothing is kept twice."""
+        own_token = self.token_file is None and not self.no_token
+        return self.is_local and own_token and not self.log_requests
 
     def check(self) -> None:
         """Refuse options that exclude each other."""
@@ -100,7 +108,10 @@ def serve(
     log = RequestLog(store) if options.log_requests else None
     settings = ServingSettings(access, limits, log=log)
     app = create_app(served, settings, lambda line: remark("serve", line))
-    _run(app, listener, lambda: _show_ready(served, listener, token_file, began, place.as_json))
+    url = _url_of(listener)
+    tell = announced(home_of(store), url, models) if options.is_told else contextlib.nullcontext()
+    with tell:
+        _run(app, listener, lambda: _show_ready(served, url, token_file, began, place.as_json))
 
 
 def _token_file(store: Root, options: ServingOptions) -> Path:
@@ -153,15 +164,14 @@ def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> N
     Announced(config).run(sockets=[listener])
 
 
-def _show_ready(
-    served: "ServedModels",
-    listener: socket.socket,
-    token_file: Path | None,
-    began: float,
-    as_json: bool,
-) -> None:
+def _url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _show_ready(
+    served: "ServedModels", url: str, token_file: Path | None, began: float, as_json: bool
+) -> None:
     versions = {one.name: one.label for one in served}
     seconds = time.monotonic() - began
     if as_json:

@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 from seqclass.evaluation.decisions import UNKNOWN, Decision
 from seqclass.inference.answers import Answers, answers_of, possible_classes
 from seqclass.inference.blocks import Infer, predict_block, spans
+from seqclass.inference.running_server import RunningServer
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, load_keras
+from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import check_rows, to_dense
 
@@ -73,15 +75,37 @@ def _references(model: Model) -> tuple[str, ...]:
         return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
 
 
-def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> int:
-    """Write the answers for a part's series to ``target``; returns the number of series."""
+def score_part(
+    root_url: str,
+    part: RowGroups,
+    scorer: Scorer,
+    target: str,
+    server: RunningServer | None = None,
+) -> int:
+    """Write the answers for a part's series to ``target``; returns the number of series.
+
+    server: is asked first; what it does not answer is answered here.
+    """
     root, n_rows = open_root(root_url), 0
     schema = schema_of(scorer)
     with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
         for table in _tables(root, part, scorer):
-            writer.write_table(answer(_classifier(root_url, scorer.path), table, scorer))
+            found = None if server is None else _ask(server, table, scorer)
+            if found is None:
+                found = answer(_classifier(root_url, scorer.path), table, scorer)
+            writer.write_table(found)
             n_rows += len(table)
     return n_rows
+
+
+def _ask(server: RunningServer, table: pa.Table, scorer: Scorer) -> pa.Table | None:
+    """Return the scores that a server gives; None where it gives none."""
+    try:
+        sent = table.select(["series_id", "label", "n_steps", *scorer.channels])
+        found = server.scores(ModelRef.parse(scorer.ref), sent).cast(schema_of(scorer))
+    except (ValueError, pa.ArrowException):
+        return None
+    return found if found["series_id"].equals(table["series_id"]) else None
 
 
 def join_parts(root_url: str, paths: list[str], target: str) -> int:
@@ -160,10 +184,14 @@ def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -
 
 def answer(infer: Infer, table: pa.Table, scorer: Scorer) -> pa.Table:
     """Return the scores of a table of series in the stored form, in its order."""
-    lengths = table["n_steps"].to_numpy()
-    x = np.stack([to_dense(table[name], int(lengths.max())) for name in scorer.channels], axis=-1)
-    found = answers_of(predict_block(infer, x, lengths), scorer.decision)
+    found = answers_of(predict_block(infer, *dense(table, scorer.channels)), scorer.decision)
     return as_scores(found, table, scorer)
+
+
+def dense(table: pa.Table, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return series ``(n, steps, channels)``, padded with NaN to the longest, and their lengths."""
+    lengths = table["n_steps"].to_numpy()
+    return np.stack([to_dense(table[c], int(lengths.max())) for c in channels], axis=-1), lengths
 
 
 def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
@@ -225,12 +253,12 @@ def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
         for group in part.groups:
             for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
                 table = pa.Table.from_batches([batch])
-                yield from _blocks(
+                yield from blocks_of(
                     table if part.is_stored else checked_rows(part.path, table, scorer)
                 )
 
 
-def _blocks(table: pa.Table) -> Iterator[pa.Table]:
+def blocks_of(table: pa.Table) -> Iterator[pa.Table]:
     """Yield blocks of neighbouring series that fit into memory when padded to the longest."""
     for start, stop in spans(table["n_steps"].to_numpy(), BLOCK_ROWS, BLOCK_VALUES):
         yield table.slice(start, stop - start)

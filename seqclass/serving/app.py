@@ -9,15 +9,19 @@ from importlib import metadata
 from typing import Any
 
 import orjson
+import pyarrow as pa
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from seqclass.inference.prediction import as_scores, blocks_of, dense
+from seqclass.inference.running_server import ARROW_STREAM, as_stream
 from seqclass.serving.access import Access, Gate
+from seqclass.serving.arrow_tables import read_series
 from seqclass.serving.batching import Batches
 from seqclass.serving.limits import RequestLimits
 from seqclass.serving.measures import Measures
-from seqclass.serving.protocol import read_request, response
+from seqclass.serving.protocol import InferenceRequest, read_request, response
 from seqclass.serving.refusal import Refusal
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.tensors import answers_in_words, tensors_of
@@ -124,20 +128,21 @@ class _Server:
 
     async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
         began, seconds = time.perf_counter(), self._settings.limits.seconds
-        served = self._models.find(name, version)
+        served, kind = self._models.find(name, version), _content_type(request)
+        answer = self._answer_table if kind == ARROW_STREAM else self._answer
         try:
             async with asyncio.timeout(seconds):
-                content, answers = await self._answer(request, served)
+                content, answers = await answer(await self._body(request), served)
         except TimeoutError:
             raise Refusal(
                 503, f"server: expected to answer within {seconds} s, it is busy"
             ) from None
         self.measures.saw_answers(served, answers, time.perf_counter() - began)
-        return Response(content, media_type=JSON)
+        return Response(content, media_type=kind)
 
-    async def _answer(self, request: Request, served: ServedVersion) -> tuple[bytes, list[str]]:
+    async def _answer(self, body: bytes, served: ServedVersion) -> tuple[bytes, list[str]]:
         """Return the body of the answer, and the answers themselves."""
-        body, scorer = await self._body(request), served.scorer
+        scorer = served.scorer
         asked = read_request(body, scorer.channels, served.outputs, self._settings.limits)
         found = await self._batches.answer(served, asked.series, asked.lengths)
         tensors = tensors_of(found, asked.outputs or served.outputs, scorer)
@@ -145,13 +150,27 @@ class _Server:
         content = response((served.name, served.label), asked.id, logged, tensors)
         return content, answers_in_words(scorer, found)
 
+    async def _answer_table(self, body: bytes, served: ServedVersion) -> tuple[bytes, list[str]]:
+        """Return a table of scores as the body of the answer, and the answers themselves."""
+        scorer, found, logged = served.scorer, [], []
+        rows = await asyncio.to_thread(read_series, body, scorer, self._settings.limits)
+        for block in blocks_of(rows):
+            asked = InferenceRequest(*dense(block, scorer.channels))
+            answers = await self._batches.answer(served, asked.series, asked.lengths)
+            found.append(as_scores(answers, block, scorer))
+            if self._log is not None:
+                logged.append(self._log.add(served, asked, answers))
+        said = {
+            "model_version": served.label,
+            **({"logged_as": ",".join(logged)} if logged else {}),
+        }
+        table = pa.concat_tables(found).replace_schema_metadata(said)
+        return as_stream(table).to_pybytes(), table["answer"].to_pylist()
+
     async def _body(self, request: Request) -> bytes:
-        """Read a body of JSON that is no longer than it may be."""
+        """Read a body that is no longer than it may be."""
         if "inference-header-content-length" in request.headers:
             raise Refusal(400, "body: expected JSON alone, got the binary data extension")
-        kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-        if kind != JSON:
-            raise Refusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refusal(400, "content-encoding: expected none, got a compressed body")
         most, body = self._settings.limits.body_bytes, bytearray()
@@ -163,6 +182,13 @@ class _Server:
             if len(body) > most:
                 raise too_long
         return bytes(body)
+
+
+def _content_type(request: Request) -> str:
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if kind not in (JSON, ARROW_STREAM):
+        raise Refusal(400, f"content-type: expected {JSON} or {ARROW_STREAM}, got {kind[:80]!r}")
+    return kind
 
 
 async def _fine() -> Response:

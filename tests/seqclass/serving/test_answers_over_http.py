@@ -1,6 +1,5 @@
 """A real server on a free port: the protocol's calls, and answers that are the library's own."""
 
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from seqclass.serving.limits import RequestLimits
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from seqclass.store.scores import score_folders
 from tests.support.answering_server import answering, asked, outputs
 from tests.support.hostile_requests import HOSTILE
@@ -287,13 +286,6 @@ def test_metrics_count_requests_and_answers(client: httpx.Client) -> None:
     assert 'seqclass_serve_answers_total{answer="' in text
     assert 'seqclass_serve_version{model="toy",version="v1-' in text
     assert 'seqclass_serve_seconds_count{model="toy"}' in text
-
-
-@pytest.fixture
-def own_root(versions: Root, tmp_path: Path) -> Root:
-    """A copy whose champion may move."""
-    shutil.copytree(versions.path, tmp_path / "tree")
-    return open_root(tmp_path / "tree")
 
 
 def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
