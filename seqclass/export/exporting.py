@@ -82,7 +82,7 @@ def export_model(root: Root, model: Model, kind: Kind, out: str) -> Exported:
     ValueError names a layer that has no ONNX form, or how the answers differ.
     """
     check_export(root, kind, out)
-    target, record, tested = os.path.abspath(out), _record(model), tested_rows(model)
+    target, record, tested = os.path.abspath(out), record_of(model), tested_rows(model)
     with _staged(target) as folder:
         start_tensorflow()
         classifier = load_keras(root, model.path("model.keras"))
@@ -100,7 +100,7 @@ def export_model(root: Root, model: Model, kind: Kind, out: str) -> Exported:
     return Exported(model.ref, kind, target, size, agreement)
 
 
-def _record(model: Model) -> dict[str, Any]:
+def record_of(model: Model) -> dict[str, Any]:
     """Return what ``decide.py`` needs to know of a version."""
     scorer = scorer_of(model)
     return {

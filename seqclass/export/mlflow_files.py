@@ -1,4 +1,4 @@
-"""The text files by which MLflow loads an exported folder as a Python function."""
+"""The text files by which MLflow loads a folder as a Python function."""
 
 import json
 import platform
@@ -20,30 +20,28 @@ def write_mlflow(folder: Path, record: Mapping[str, Any], created: str) -> None:
         "dependencies": ["-r requirements.txt"],
     }
     (folder / "python_env.yaml").write_text(_yaml(python))
-    (folder / "MLmodel").write_text(_yaml(_description(record, created)))
+    own = {"code": ".", "env": {"virtualenv": "python_env.yaml"}, "loader_module": "decide"}
+    (folder / "MLmodel").write_text(mlmodel(record, own, created))
 
 
-def _description(record: Mapping[str, Any], created: str) -> dict[str, Any]:
+def mlmodel(record: Mapping[str, Any], loader: Mapping[str, Any], created: str) -> str:
+    """Return the text of ``MLmodel`` for a model of the ``classes`` and ``channels`` of a record.
+
+    loader: the module with ``_load_pyfunc``, and what MLflow needs for it.
+    """
     values = {"type": "array", "items": {"type": "double"}}
     inputs = [{"name": name, "required": True, **values} for name in record["channels"]]
     texts = [{"name": name, "type": "string"} for name in ("label", "answer")]
     reason = {"name": "reason", "type": "string", "required": False}
     numbers = ["confidence", *(f"probability_{name}" for name in record["classes"])]
     outputs = [*texts, reason, *({"name": name, "type": "float"} for name in numbers)]
-    return {
-        "flavors": {
-            "python_function": {
-                "code": ".",
-                "data": ".",
-                "env": {"virtualenv": "python_env.yaml"},
-                "loader_module": "decide",
-                "python_version": platform.python_version(),
-            }
-        },
+    function = {"data": ".", "python_version": platform.python_version(), **loader}
+    return _yaml({
+        "flavors": {"python_function": function},
         "metadata": {"seqclass_model": record["model"]},
         "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs)},
         "utc_time_created": created,
-    }
+    })  # fmt: skip
 
 
 def _yaml(content: Mapping[str, Any]) -> str:

@@ -40,34 +40,50 @@ model.serve(series)  # float32 (n, steps, channels), NaN where missing and after
 is what TensorFlow Serving takes as a model's base path.""",
 }
 
+VERSION_USE = """```python
+from seqclass import load_model
+
+model = load_model("{name}")  # the champion of this root; "{name}@v3" is version 3
+model.predict([series])  # arrays (steps, channels), NaN where a value is missing
+```
+
+`mlflow.pyfunc.load_model` loads this folder where it lies, in an environment with seqclass; \
+`seqclass export` makes a folder that works alone."""
+
 
 def card_of(model: Model, kind: str, agreement: Agreement) -> str:
     """Return the text of ``README.md`` for an exported folder."""
-    manifest = model.manifest
-    use = USES[kind].replace("{version}", model.version.removeprefix("v"))
-    return "\n".join(
+    number = model.version.removeprefix("v")
+    return "\n\n".join(
         [
-            *_front_matter(model.name, manifest, "keras" if kind == "savedmodel" else "onnx"),
-            f"# {model.name}, version {model.version.removeprefix('v')}",
-            "",
+            _head(model.name, model.manifest, "keras" if kind == "savedmodel" else "onnx"),
+            f"# {model.name}, version {number}",
             f"An LSTM classifier of sequences, `{model.ref}`, exported by seqclass.",
-            "",
-            *_facts(manifest),
-            "",
+            _facts(model.manifest),
             "## Use",
-            "",
-            use,
-            "",
+            USES[kind].replace("{version}", number),
             "## Checked",
-            "",
-            _told(agreement),
-            "",
+            f"{_told(agreement)}\n",
         ]
     )
 
 
-def _front_matter(name: str, manifest: ModelDescription, library: str) -> list[str]:
-    """Lines of YAML, whose values are written as JSON, which is YAML too."""
+def card_of_version(name: str, description: ModelDescription) -> str:
+    """Return the text of ``README.md`` for a version that is about to get its number."""
+    return "\n\n".join(
+        [
+            _head(name, description, "keras"),
+            f"# {name}",
+            "An LSTM classifier of sequences, trained and judged by seqclass.",
+            _facts(description),
+            "## Use",
+            f"{VERSION_USE.replace('{name}', name)}\n",
+        ]
+    )
+
+
+def _head(name: str, manifest: ModelDescription, library: str) -> str:
+    """Return the front matter: YAML whose values are written as JSON, which is YAML too."""
     dataset = DatasetRef.parse(manifest["dataset"])
     scores = [
         {"type": kind, "value": manifest["metrics"][own]}
@@ -89,10 +105,10 @@ def _front_matter(name: str, manifest: ModelDescription, library: str) -> list[s
         "model-index": [{"name": name, "results": [result]}],
     }
     lines = [f"{key}: {json.dumps(own, ensure_ascii=False)}" for key, own in fields.items()]
-    return ["---", *lines, "---", ""]
+    return "\n".join(["---", *lines, "---"])
 
 
-def _facts(manifest: ModelDescription) -> list[str]:
+def _facts(manifest: ModelDescription) -> str:
     rule: Mapping[str, Any] = decision_of(manifest)
     scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
     rows = {
@@ -104,7 +120,7 @@ def _facts(manifest: ModelDescription) -> list[str]:
         f"{rule.get('unfamiliar', 0.0):g}",
     }
     cells = {name: text.replace("|", "\\|") for name, text in rows.items()}
-    return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in cells.items())]
+    return "\n".join(["| | |", "|---|---|", *(f"| {own} | {cells[own]} |" for own in cells)])
 
 
 def _told(agreement: Agreement) -> str:

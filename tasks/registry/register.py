@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
+from seqclass.export.version_files import version_files
 from seqclass.pages.index_pages import refresh
 from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset
@@ -47,7 +48,10 @@ def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
         "spec": asdict(candidate.training),
         "numerics": numerics(),
     }
-    model = commit_model(root, candidate.workspace, name, description, datetime.now(UTC))
+    now = datetime.now(UTC)
+    for file, text in version_files(name, description, now).items():
+        root.fs.pipe_file(f"{candidate.workspace}/{file}", text.encode())
+    model = commit_model(root, candidate.workspace, name, description, now)
     refresh(root, [dataset.ref, model.ref])
     report = address(root, *ModelRef.parse(model.ref).parts, REPORT)
     describe_asset(root, model.ref, digest=model.manifest["dataset_digest"], report=report)

@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import importlib
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,9 +25,9 @@ from tests.support.stored import store_series
 from tests.support.waiting import until
 
 ARTIFACTS = {
-    "comparison.json", "evidence.parquet", "held.parquet", "history.parquet", "manifest.json",
-    "metrics.json", "model.keras", "predictions.parquet", "references.parquet", "report.html",
-    "report.json", "split.parquet", "stability.json",
+    "MLmodel", "README.md", "comparison.json", "evidence.parquet", "held.parquet",
+    "history.parquet", "manifest.json", "metrics.json", "model.keras", "predictions.parquet",
+    "references.parquet", "report.html", "report.json", "split.parquet", "stability.json",
 }  # fmt: skip
 
 
@@ -69,6 +71,32 @@ def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> Non
     assert model.manifest["dataset"] == open_dataset(root, "toy").ref
     assert champion_of(root, "toy") == "v1"
     assert [entry["to"] for entry in read_audit(root, "toy")] == ["v1"]
+
+
+def test_a_version_is_a_model_of_mlflow_and_of_hugging_face(trained: tuple[Root, dict]) -> None:
+    yaml = pytest.importorskip("yaml")
+    root, outcome = trained
+    model = open_model(root, outcome["model"])
+    described = yaml.safe_load(Path(model.path("MLmodel")).read_text())
+    loader = importlib.import_module(described["flavors"]["python_function"]["loader_module"])
+    data = Path(model.folder, described["flavors"]["python_function"]["data"])
+    stored = pq.read_table(model.path("predictions.parquet"))
+    dataset = open_dataset(root, outcome["dataset"])
+    ids = dataset.labels()["series_id"].to_pylist()
+    rows = sorted(ids.index(name) for name in stored["series_id"].to_pylist())
+    x = dataset.values(np.array(rows))
+    found = loader._load_pyfunc(str(data)).predict(pd.DataFrame({"value": list(x[:, :, 0])}))
+    wanted = dict(zip(stored["series_id"].to_pylist(), stored["answer"].to_pylist(), strict=True))
+    assert found["answer"].tolist() == [wanted[ids[row]] for row in rows]
+    outputs = json.loads(described["signature"]["outputs"])
+    assert {own["name"] for own in outputs} <= {*found.columns}
+    _, front, _ = Path(model.path("README.md")).read_text().split("---\n", 2)
+    [result] = yaml.safe_load(front)["model-index"][0]["results"]
+    assert {own["type"]: own["value"] for own in result["metrics"]} == {
+        "accuracy": model.manifest["metrics"]["accuracy"],
+        "f1": model.manifest["metrics"]["macro_f1"],
+        "balanced_accuracy": model.manifest["metrics"]["balanced_accuracy"],
+    }
 
 
 def test_a_model_is_shown_without_statistics_where_it_has_answered_nothing(

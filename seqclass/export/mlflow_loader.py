@@ -1,0 +1,23 @@
+"""What MLflow calls to load the folder of a version where it lies in its root."""
+
+from pathlib import Path
+
+from seqclass.export.exporting import record_of
+from seqclass.export.standalone import Classifier, PythonFunction
+from seqclass.inference.prediction import load_classifier
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import open_root
+
+
+class _Version(Classifier):
+    def __init__(self, model: Model) -> None:
+        self.folder = Path(model.folder)
+        self.record = record_of(model)
+        self.ask = load_classifier(model.root.url, model.path("model.keras"))
+
+
+def _load_pyfunc(path: str) -> PythonFunction:
+    folder = Path(path).resolve()
+    root = open_root(folder.parents[2])
+    return PythonFunction(_Version(open_model(root, f"{folder.parent.name}@{folder.name}")))
