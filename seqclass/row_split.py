@@ -1,20 +1,40 @@
 """The split of a dataset's rows into training and test rows, chosen or as it was stored."""
 
-from collections import Counter
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
-from seqclass.evaluation.leaks import Leaks, exact_keys, find_leaks, near_keys
+from seqclass.evaluation.leaks import (
+    Keys,
+    Leaks,
+    as_numbers,
+    exact_keys,
+    find_leaks,
+    near_keys,
+)
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.models import Model
+from seqclass.store.repeats import numbered
 from seqclass.store.rows import to_dense
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec, recorded
+from seqclass.training.splits import Keys as SplitKeys
 from seqclass.training.splits import assign_newest, assign_test
+
+MAX_TEST_ROWS = 200_000
+"""Most test rows that are chosen, unless the dataset names its own."""
+NAMES_AT_ONCE = 65_536
+
+
+class _Labels(NamedTuple):
+    """The names of classes, sorted, and each row's code ``(n,)``, -1 without a label."""
+
+    names: list[str]
+    codes: np.ndarray
 
 
 class SplitSummary(TypedDict):
@@ -39,24 +59,42 @@ def spec_of(model: Model) -> TrainingSpec:
     return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
 
 
-def select_rows(dataset: Dataset, spec: TrainingSpec, labels: pa.Table | None = None) -> Split:
+def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = None) -> Split:
     """Use the dataset's own split if it names one, else select test rows by their ids.
 
-    labels: those of the dataset, if they have been read already.
+    table: the dataset's labels, if they have been read already.
     """
-    table = dataset.labels() if labels is None else labels
-    names = np.array(table["label"].to_pylist(), dtype=object)
+    table = dataset.labels() if table is None else table
+    labels = _coded(table["label"])
     keys = _keys(table)
-    groups = np.unique(keys, return_inverse=True)[1] if "group" in table.column_names else None
+    groups = _numbered(keys).number if "group" in table.column_names else None
     if dataset.manifest["splits"]:
-        train, test = _official_split(table, names, dataset.ref)
+        train, test = _official_split(table, labels, dataset.ref)
         _check_groups(groups, train, test, dataset.ref)
     else:
-        train, test = _own_split(table, names, keys, spec, dataset.ref)
-    classes = sorted(set(names[train]))
-    number = {name: code for code, name in enumerate(classes)}
-    codes = np.array([number.get(label, -1) for label in names], dtype=np.int32)
-    return Split(classes, codes, groups, train, test)
+        train, test = _own_split(table, labels, keys, spec, dataset.ref)
+    there = np.unique(labels.codes[train])
+    number = np.full(len(labels.names) + 1, -1, dtype=np.int32)  # the last is that of no label
+    number[there] = np.arange(len(there))
+    return Split([labels.names[c] for c in there], number[labels.codes], groups, train, test)
+
+
+def _coded(labels: pa.ChunkedArray) -> _Labels:
+    """Return the names of all classes, sorted, and the code of each row's."""
+    found = labels.combine_chunks().dictionary_encode()
+    names = found.dictionary.to_pylist()
+    order = np.argsort(np.array(names, dtype=object))
+    place = np.full(len(names) + 1, -1, dtype=np.int32)
+    place[order] = np.arange(len(names))
+    return _Labels(sorted(names), place[found.indices.fill_null(-1).to_numpy()])
+
+
+def tested_share(spec: TrainingSpec, n_rows: int) -> float:
+    """Return the share of ``n_rows`` labelled rows that test: the spec's, or less if rows are many.
+
+    ``MAX_TEST_ROWS`` tell an accuracy to a tenth of a point; what is above that trains.
+    """
+    return min(spec.test_fraction, MAX_TEST_ROWS / n_rows)
 
 
 def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> SplitSummary:
@@ -70,53 +108,57 @@ def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Split
         for name, count in zip(chosen.classes, counts, strict=True)
         if not count
     ]
-    own = bool(dataset.manifest["splits"])
-    if not own and abs(share - spec.test_fraction) > tolerance(spec.test_fraction) + 1e-9:
+    own, wanted = bool(dataset.manifest["splits"]), tested_share(spec, len(train) + len(test))
+    if not own and abs(share - wanted) > tolerance(wanted) + 1e-9:
         amiss.append(
             f"{len(test)} of {len(train) + len(test)} series test, {share:.0%} instead of "
-            f"{spec.test_fraction:.0%}; add groups, or smaller ones, or name a --test split"
+            f"{wanted:.0%}; add groups, or smaller ones, or name a --test split"
         )
     return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
             "official": own, "amiss": amiss}  # fmt: skip
 
 
-def _official_split(table: pa.Table, labels: np.ndarray, ref: str) -> tuple[np.ndarray, np.ndarray]:
-    split = np.array(table["split"].to_pylist(), dtype=object)
-    known = labels != None  # noqa: E711 - element by element
-    train, test = (np.flatnonzero(known & (split == part)) for part in ("train", "test"))
+def _official_split(table: pa.Table, labels: _Labels, ref: str) -> tuple[np.ndarray, np.ndarray]:
+    known = labels.codes >= 0
+    train, test = (np.flatnonzero(known & _is(table["split"], part)) for part in ("train", "test"))
     if not len(test):
         raise ValueError(f"DATASET: expected labelled rows with split 'test', {ref} has none")
-    _check_classes(labels[train], 2, ref)
-    unseen = sorted(set(labels[test]) - set(labels[train]))
-    if unseen:
+    _check_classes(labels, train, 2, ref)
+    unseen = np.setdiff1d(labels.codes[test], labels.codes[train])
+    if len(unseen):
         raise ValueError(
             f"DATASET: expected every label of the test rows among the training rows, got "
-            f"{', '.join(map(repr, unseen))} in test rows only; add training rows of that class"
+            f"{', '.join(repr(labels.names[code]) for code in unseen)} in test rows only; add "
+            "training rows of that class"
         )
     return train, test
 
 
+def _is(column: pa.ChunkedArray, text: str) -> np.ndarray:
+    return pc.equal(column, text).fill_null(False).to_numpy()
+
+
 def _own_split(
-    table: pa.Table, labels: np.ndarray, keys: np.ndarray, spec: TrainingSpec, ref: str
+    table: pa.Table, labels: _Labels, keys: pa.ChunkedArray, spec: TrainingSpec, ref: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    known = np.flatnonzero(labels != None)  # noqa: E711 - element by element
-    _check_classes(labels[known], 3, ref)
-    _, y = np.unique(labels[known].astype(str), return_inverse=True)
+    known = np.flatnonzero(labels.codes >= 0)
+    _check_classes(labels, known, 3, ref)
+    y, own = labels.codes[known], _numbered(keys.take(pa.array(known)))
+    share = tested_share(spec, len(known))
     if spec.split_by == "time":
         if "time" not in table.column_names:
             raise ValueError(
                 f"split_by: expected a dataset with a column 'time', {ref} has none; add the "
                 "column or split by hash"
             )
-        time = times_of(table)[known]
-        kept, held = assign_newest(keys[known], y, time, spec.test_fraction, spec.split_rule > 1)
+        kept, held = assign_newest(own, y, times_of(table)[known], share, spec.split_rule > 1)
     else:
         balanced = spec.split_rule > 1 and "group" in table.column_names
-        kept, held = assign_test(keys[known], y, spec.test_fraction, spec.split_seed, balanced)
+        kept, held = assign_test(own, y, share, spec.split_seed, balanced)
     if not len(held):
         raise ValueError(
             f"DATASET: expected enough groups to keep some of them for testing, {ref} has "
-            f"{len(set(keys[known]))}; add groups or leave out the column 'group'"
+            f"{own.number.max() + 1}; add groups or leave out the column 'group'"
         )
     return known[kept], known[held]
 
@@ -127,30 +169,37 @@ def times_of(table: pa.Table) -> np.ndarray:
     return numbers.to_numpy()
 
 
-def _check_classes(labels: np.ndarray, least: int, ref: str) -> None:
-    counts = Counter(labels)
-    if len(counts) < 2:
+def _check_classes(labels: _Labels, rows: np.ndarray, least: int, ref: str) -> None:
+    found, numbers = np.unique(labels.codes[rows], return_counts=True)
+    if len(found) < 2:
         raise ValueError(
             f"DATASET: expected at least 2 classes among the training rows, {ref} has "
-            f"{len(counts)} ({', '.join(counts) or 'no labels'}); add series of another class"
+            f"{len(found)} ({', '.join(labels.names[code] for code in found) or 'no labels'}); "
+            "add series of another class"
         )
-    name, count = min(counts.items(), key=lambda item: item[1])
-    if count < least:
+    rarest = int(numbers.argmin())
+    if numbers[rarest] < least:
         raise ValueError(
             f"DATASET: expected at least {least} series of every class to train and to check, "
-            f"{ref} has {count} of class {name!r}; add series or leave the class out"
+            f"{ref} has {numbers[rarest]} of class {labels.names[found[rarest]]!r}; add series or "
+            "leave the class out"
         )
 
 
-def _keys(table: pa.Table) -> np.ndarray:
+def _keys(table: pa.Table) -> pa.ChunkedArray:
     """Return the units that a split must keep together: each row's group, or its id without one."""
-    ids = table["series_id"].to_pylist()
+    ids = table["series_id"]
     if "group" not in table.column_names:
-        return np.array(ids)
-    groups = table["group"].to_pylist()
-    return np.array(
-        [f"series {i}" if g is None else f"group {g}" for i, g in zip(ids, groups, strict=True)]
-    )
+        return ids
+    named = pc.binary_join_element_wise("group", table["group"], " ")
+    return pc.coalesce(named, pc.binary_join_element_wise("series", ids, " "))
+
+
+def _numbered(keys: pa.ChunkedArray) -> SplitKeys:
+    """Return the number of each row's key, and the distinct keys in order."""
+    names, number = numbered(keys)
+    starts = range(0, len(names), NAMES_AT_ONCE)
+    return SplitKeys(number, (names[start : start + NAMES_AT_ONCE].to_pylist() for start in starts))
 
 
 def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, ref: str) -> None:
@@ -162,19 +211,21 @@ def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray
 
 
 ROWS = 1024
+"""Series that are compared with others at once."""
 
 
 def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
     """Count test series with exact and near copies among training rows, with examples."""
-    ids: list[str] = []
-    exact: list[bytes] = []
-    near: list[bytes] = []
+    ids: list[pa.Array] = []
+    exact: list[np.ndarray] = []
+    near: list[np.ndarray] = []
     for table in dataset.tables(["series_id", "n_steps", *dataset.channels]):
-        ids += table["series_id"].to_pylist()
+        ids += table["series_id"].chunks
         for start in range(0, len(table), ROWS):
             part = table.slice(start, ROWS)
             longest = max(part["n_steps"].to_pylist())
             x = np.stack([to_dense(part[name], longest) for name in dataset.channels], axis=-1)
-            exact += exact_keys(x)
-            near += near_keys(x)
-    return find_leaks(ids, exact, near, chosen.train, chosen.test)
+            exact.append(as_numbers(exact_keys(x)))
+            near.append(as_numbers(near_keys(x)))
+    keys = Keys(np.concatenate(exact), np.concatenate(near))
+    return find_leaks(pa.chunked_array(ids), keys, chosen.train, chosen.test)

@@ -1,7 +1,8 @@
 """Test series with a copy among the training rows: exact, or of another level and scale."""
 
 import hashlib
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -12,6 +13,8 @@ DECIMALS = 1
 missed in one of 500 values, so near copies with noise are found only if series are short."""
 EXAMPLES = 5
 NOTHING = b""
+Names = Sequence[Any]
+"""Ids of all rows, in a list or a column of Arrow; as text they are what ``str`` makes of one."""
 
 
 def exact_keys(x: np.ndarray) -> list[bytes]:
@@ -80,28 +83,43 @@ class Leaks(TypedDict):
     examples: list[Copy]
 
 
-def find_leaks(
-    ids: list[str], exact: list[bytes], near: list[bytes], train: np.ndarray, test: np.ndarray
-) -> Leaks:
+class Keys(NamedTuple):
+    """The keys of all rows as numbers ``(n,)`` uint64; 0 stands for no shape to share."""
+
+    exact: np.ndarray
+    near: np.ndarray
+
+
+def as_numbers(keys: list[bytes]) -> np.ndarray:
+    """Return the first 64 bits of each key; two differ in them if their series do.
+
+    Among ten million series and 200,000 test series, one in nine million data sets has a pair for
+    which this is wrong.
+    """
+    return np.frombuffer(b"".join(key[:8] or bytes(8) for key in keys), np.uint64)
+
+
+def find_leaks(ids: Names, keys: Keys, train: np.ndarray, test: np.ndarray) -> Leaks:
     """Return the number of test series that have a copy among the training rows, and some pairs.
 
-    ids, exact, near: of all rows; train, test: row numbers. ``near`` counts the test series that
-    have a near copy and no exact one.
+    ids, keys: of all rows; train, test: row numbers. ``near`` counts the test series that have a
+    near copy and no exact one.
     """
-    pairs = [("exact", _matches(exact, train, test)), ("near", _matches(near, train, test))]
+    pairs = [(kind, _matches(getattr(keys, kind), train, test)) for kind in ("exact", "near")]
     found: dict[int, tuple[str, int]] = {}
     for kind, matches in pairs:
         for row, twin in matches.items():
             found.setdefault(row, (kind, twin))
     kinds = [kind for kind, _ in found.values()]
-    examples: list[Copy] = [{"kind": kind, "test": ids[row], "train": ids[twin]}
+    examples: list[Copy] = [{"kind": kind, "test": str(ids[row]), "train": str(ids[twin])}
                 for row, (kind, twin) in list(found.items())[:EXAMPLES]]  # fmt: skip
     return {"exact": kinds.count("exact"), "near": kinds.count("near"), "examples": examples}
 
 
-def _matches(keys: list[bytes], train: np.ndarray, test: np.ndarray) -> dict[int, int]:
+def _matches(keys: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[int, int]:
     """Return the first training row with the key of each test row, for those that have one."""
-    first: dict[bytes, int] = {}
-    for row in train.tolist():
-        first.setdefault(keys[row], row)
-    return {row: first[keys[row]] for row in test.tolist() if keys[row] and keys[row] in first}
+    known, first = np.unique(keys[train], return_index=True)
+    wanted = keys[test]
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    there = (known[place] == wanted) & (wanted != 0)
+    return dict(zip(test[there].tolist(), train[first[place[there]]].tolist(), strict=True))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.root import Root
@@ -48,14 +49,13 @@ class Split:
 def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> None:
     """Write a row per row of the dataset, in order: id, class, group, ``train`` or ``test``."""
     n = len(split.codes)
-    part = np.full(n, None, dtype=object)
-    part[split.train], part[split.test] = TRAIN, TEST
+    part = np.full(n, -1, dtype=np.int8)
+    part[split.train], part[split.test] = 0, 1
     names = pa.array(split.classes, pa.string())
     classes = names.take(pa.array(split.codes, mask=split.codes < 0))
+    parts = pa.array([TRAIN, TEST]).take(pa.array(part, mask=part < 0))
     group = pa.nulls(n, pa.int32()) if split.groups is None else pa.array(split.groups, pa.int32())
-    table = pa.table(
-        {"series_id": ids, "class": classes, "group": group, "part": pa.array(part, pa.string())}
-    )
+    table = pa.table({"series_id": ids, "class": classes, "group": group, "part": parts})
     root.fs.makedirs(folder, exist_ok=True)
     with root.fs.open(f"{folder}/{SPLIT}", "wb") as file:
         pq.write_table(table, file, compression="zstd")
@@ -71,6 +71,6 @@ def read_split(root: Root, path: str) -> Split:
     found = known.indices.fill_null(-1).to_numpy()
     codes = np.where(found < 0, -1, order[found]).astype(np.int32)
     groups = None if table["group"].null_count else table["group"].to_numpy().astype(np.int64)
-    part = np.array(table["part"].to_pylist(), dtype=object)
-    train, test = (np.flatnonzero(part == name) for name in (TRAIN, TEST))
+    train, test = (np.flatnonzero(pc.equal(table["part"], own).fill_null(False))
+                   for own in (TRAIN, TEST))  # fmt: skip
     return Split(classes, codes, groups, train, test, is_stored=True)

@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,19 +16,39 @@ from sklearn.model_selection import (
 from seqclass.training.group_splits import rebalance
 
 
+class Keys(NamedTuple):
+    """The number of each row's key ``(n,)``, and the distinct keys in order, in lists of some."""
+
+    number: np.ndarray
+    names: Iterable[Sequence[str]]
+
+
+def keys_of(texts: np.ndarray) -> Keys:
+    """Return the keys of rows by their texts ``(n,)``."""
+    names, number = np.unique(texts, return_inverse=True)
+    return Keys(number, [names.tolist()])
+
+
+def _places(keys: Keys, seed: int) -> np.ndarray:
+    """Return the hash of each distinct key, in [0, 1)."""
+    parts = (np.array(own, dtype=object) for own in keys.names)
+    hashes = [pd.util.hash_array(own, hash_key=f"{seed:016d}") / 2.0**64 for own in parts]
+    return np.concatenate(hashes)
+
+
 def assign_test(
-    keys: np.ndarray, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
+    keys: Keys | np.ndarray, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training and test rows by a hash of each row's key.
 
-    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``. balanced:
-    move keys until share and classes are right, see ``group_splits``. A row keeps its side when a
-    dataset grows, so that a model is not tested on rows that an earlier one was trained on. Only
-    keys of classes with few keys change sides: at least two keys of a class train, and one tests if
-    the class has three.
+    keys: of series by their ids, or of their groups; y: class codes ``(n,)``. balanced: move keys
+    until share and classes are right, see ``group_splits``. A row keeps its side when a dataset
+    grows, so that a model is not tested on rows that an earlier one was trained on. Only keys of
+    classes with few keys change sides: at least two keys of a class train, and one tests if the
+    class has three.
     """
-    names, number = np.unique(keys, return_inverse=True)
-    place = pd.util.hash_array(names.astype(object), hash_key=f"{seed:016d}") / 2.0**64
+    keys = keys if isinstance(keys, Keys) else keys_of(keys)
+    number, place = keys.number, _places(keys, seed)
     held = place < fraction
     for code in np.unique(y):
         own = np.unique(number[y == code])
@@ -41,28 +63,32 @@ def assign_test(
 
 
 def assign_newest(
-    keys: np.ndarray, y: np.ndarray, time: np.ndarray, fraction: float, balanced: bool = False
+    keys: Keys | np.ndarray,
+    y: np.ndarray,
+    time: np.ndarray,
+    fraction: float,
+    balanced: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training rows and the newest rows, which test.
 
-    keys: text ``(n,)``, the series' id, or its group's name; y: class codes ``(n,)``; time: numbers
+    keys: of series by their ids, or of their groups; y: class codes ``(n,)``; time: numbers
     ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the newest keys
     test until they hold ``fraction`` of the rows. The two oldest keys of every class train, so that
     a class which is new is not tested before it is trained on. balanced: move keys until share and
     classes are right, beginning with those nearest in time to the other side.
     """
-    names, number = np.unique(keys, return_inverse=True)
-    newest = np.full(len(names), np.iinfo(np.int64).min)
+    number = (keys if isinstance(keys, Keys) else keys_of(keys)).number
+    newest = np.full(number.max() + 1, np.iinfo(np.int64).min)
     np.maximum.at(newest, number, time)
     order = np.argsort(-newest.astype(np.float64), kind="stable")
     before = np.cumsum(np.bincount(number)[order]) - np.bincount(number)[order]
-    held = np.zeros(len(names), dtype=bool)
+    held = np.zeros(len(newest), dtype=bool)
     held[order[before < round(fraction * len(y))]] = True
     for code in np.unique(y):
         own = np.unique(number[y == code])
         held[own[np.argsort(newest[own], kind="stable")[:2]]] = False
     if balanced:
-        age = np.empty(len(names))
+        age = np.empty(len(newest))
         age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
         held = rebalance(held, np.abs(age - fraction), number, y, fraction)
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
@@ -110,17 +136,23 @@ def stratified_folds(
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        parts = list(splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups))
-    n_classes = len(np.unique(y))
-    rest = [(k, h) for k, h in parts if len(h) and len(np.unique(y[k])) == n_classes]
-    if len(rest) <= most:
-        return rest
-    taken: list[Part] = []
+        parts = splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups)
+        every = [held for _, held in parts]  # without those kept, which are many times as many
+    counts = np.bincount(y)
+    left = [counts - np.bincount(y[held], minlength=len(counts)) for held in every]
+    rest = [h for h, others in zip(every, left, strict=True) if len(h) and others.all()]
+    taken = rest if len(rest) <= most else _most_classes(rest, y, most)
+    return [(np.delete(np.arange(len(y)), held), held) for held in taken]
+
+
+def _most_classes(parts: list[np.ndarray], y: np.ndarray, most: int) -> list[np.ndarray]:
+    """Take parts one after another, each the one that adds the most classes."""
+    taken: list[np.ndarray] = []
     seen: set[int] = set()
     while len(taken) < most:
-        adds = [len(set(y[h].tolist()) - seen) for _, h in rest]
-        taken.append(rest.pop(adds.index(max(adds))))
-        seen.update(y[taken[-1][1]].tolist())
+        adds = [len(set(y[held].tolist()) - seen) for held in parts]
+        taken.append(parts.pop(adds.index(max(adds))))
+        seen.update(y[taken[-1]].tolist())
     return taken
 
 

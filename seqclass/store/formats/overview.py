@@ -79,13 +79,12 @@ class Inspected(Described):
 class Overview:
     """Running statistics of series: lengths, classes, groups, and each channel's range and gaps."""
 
-    lengths: list[int] = field(default_factory=list)
+    parts: list[np.ndarray] = field(default_factory=list)
     classes: Counter[str | None] = field(default_factory=Counter)
     groups: dict[str | None, set[str]] = field(default_factory=dict)
     times: int = 0
     channels: dict[str, list[float]] = field(default_factory=dict)
-    seen: set[bytes] = field(default_factory=set)
-    copies: int = 0
+    digests: list[np.ndarray] = field(default_factory=list)
     flat: int = 0
     empty: int = 0
     infinite: int = 0
@@ -100,8 +99,8 @@ class Overview:
         """Add a table of series; ValueError if its rows are not of the stored form."""
         names = channels_of(table.schema)
         check_form(table, names)
-        lengths, labels = table["n_steps"].to_pylist(), table["label"].to_pylist()
-        self.lengths += lengths
+        lengths, labels = table["n_steps"].to_numpy().copy(), table["label"].to_pylist()
+        self.parts.append(lengths)
         self.classes.update(labels)
         if "group" in table.column_names:
             for label, group in zip(labels, table["group"].to_pylist(), strict=True):
@@ -111,7 +110,7 @@ class Overview:
         values = {n: pc.list_flatten(table[n]).to_numpy(zero_copy_only=False) for n in names}
         for name, flat in values.items():
             self._add_channel(name, flat)
-        self._add_series(np.stack(list(values.values()), axis=1), np.cumsum(lengths))
+        self._add_series(np.stack(list(values.values()), axis=1), lengths)
 
     def _add_channel(self, name: str, flat: np.ndarray) -> None:
         low, high, holes, n = self.channels.get(name, [np.inf, -np.inf, 0, 0])
@@ -120,23 +119,40 @@ class Overview:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
         self.channels[name] = [low, high, holes + len(flat) - len(known), n + len(flat)]
 
-    def _add_series(self, values: np.ndarray, ends: np.ndarray) -> None:
-        start = 0
-        for end in ends.tolist():
-            own, start = values[start:end], end
-            digest = hashlib.sha256(own.tobytes()).digest()
-            self.copies += digest in self.seen
-            self.seen.add(digest)
-            self.empty += bool(np.isnan(own).all())
-            self.infinite += bool(np.isinf(own).any())
-            self.flat += len(own) > 1 and _is_flat(own)
+    @property
+    def lengths(self) -> np.ndarray:
+        """Steps of every series ``(n,)``."""
+        return np.concatenate(self.parts)
+
+    @property
+    def copies(self) -> int:
+        """Number of series with the values of an earlier one, by 64 bits of their digests."""
+        digests = np.concatenate(self.digests)
+        return len(digests) - len(np.unique(digests))
+
+    def _add_series(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """Add series that are laid end to end, ``(steps of all, channels)``."""
+        ends = np.cumsum(lengths, dtype=np.int64)
+        starts = ends - lengths
+        steps = zip(starts.tolist(), ends.tolist(), strict=True)
+        digests = [hashlib.sha256(values[a:b].tobytes()).digest()[:8] for a, b in steps]
+        self.digests.append(np.frombuffer(b"".join(digests), np.uint64))
+        missing = np.isnan(values)
+        is_empty = np.logical_and.reduceat(missing.all(axis=1), starts)
+        is_same = ((values == np.repeat(values[starts], lengths, axis=0)) | missing).all(axis=1)
+        is_flat = np.logical_and.reduceat(is_same, starts) & ~is_empty & (lengths > 1)
+        is_infinite = np.logical_or.reduceat(np.isinf(values).any(axis=1), starts)
+        self.empty += int(is_empty.sum())
+        self.infinite += int(is_infinite.sum())
+        self.flat += int(is_flat.sum())
 
     def describe(self) -> Described:
         """Return sizes, classes, ranges and warnings, for people and as JSON."""
-        n_steps = [min(self.lengths), int(np.median(self.lengths)), max(self.lengths)]
+        lengths = self.lengths
+        n_steps = [int(lengths.min()), int(np.median(lengths)), int(lengths.max())]
         labelled = {name: n for name, n in sorted(self.classes.items(), key=str) if name}
         return {
-            "n_series": len(self.lengths),
+            "n_series": len(lengths),
             "n_steps": n_steps,
             "classes": labelled,
             "unlabelled": self.classes[None],
@@ -154,12 +170,6 @@ class Overview:
             "flat": self.flat,
             "amiss": [*_of_labels(self, labelled), *_of_values(self)],
         }
-
-
-def _is_flat(values: np.ndarray) -> bool:
-    """Check whether all channels ``(steps, channels)`` are constant, and one has a value."""
-    is_known = not np.isnan(values).all()
-    return is_known and bool(((values == values[0]) | np.isnan(values)).all())
 
 
 def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
@@ -201,8 +211,8 @@ def _of_names(classes: Iterable[str]) -> Iterable[str]:
 def _of_values(seen: Overview) -> Iterable[str]:
     for name, values in seen.channels.items():
         yield from _of_channel(name, *values)
-    if seen.copies:
-        yield f"{seen.copies:,} series are copies of others: repeats, or recordings taken twice?"
+    if copies := seen.copies:
+        yield f"{copies:,} series are copies of others: repeats, or recordings taken twice?"
     if seen.infinite:
         yield (
             f"{seen.infinite:,} series are infinite, or beyond float32, somewhere: 'import' "
@@ -213,9 +223,10 @@ def _of_values(seen: Overview) -> Iterable[str]:
         yield f"{seen.empty:,} series {what}"
     if seen.flat:
         yield f"{seen.flat:,} series never change: stuck, or left out of the recording?"
-    if max(seen.lengths) == 1:
+    lengths = seen.lengths
+    if lengths.max() == 1:
         yield "every series has one step: is a row a series (--layout wide)?"
-    elif max(seen.lengths) > 10 * np.median(seen.lengths):
+    elif lengths.max() > 10 * np.median(lengths):
         yield "the longest series is more than ten times the typical one: are two run together?"
 
 

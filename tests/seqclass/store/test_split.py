@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqclass.row_split import select_rows, split_of
+from seqclass import row_split
+from seqclass.row_split import describe_split, select_rows, split_of
 from seqclass.store import root as storage
 from seqclass.store.datasets import open_checked
 from seqclass.store.root import Root
@@ -84,3 +85,16 @@ def test_the_rule_is_asked_once_a_training() -> None:
         "tasks/studies/search.py": 1,
         "flows/cli/training_commands.py": 1,  # before a server is started
     }
+
+
+def test_of_many_rows_fewer_test_and_none_of_them_anew(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = store_series(root, n=600)
+    before = select_rows(dataset, TrainingSpec())
+    monkeypatch.setattr(row_split, "MAX_TEST_ROWS", 30)
+    after = select_rows(dataset, TrainingSpec())
+    assert 15 <= len(after.test) <= 45
+    assert set(after.test.tolist()) < set(before.test.tolist())
+    assert len(after.train) + len(after.test) == 600
+    assert describe_split(dataset, after, TrainingSpec())["official"] is False
