@@ -1,6 +1,6 @@
 """Accuracy of a version's answers where labels are known, and the expected one where not."""
 
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +11,9 @@ from seqclass.inference.partitions import read_labels
 from seqclass.inference.score_data import Answered, ScoringSpec
 from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
 from seqclass.store.datasets import open_dataset
-from seqclass.store.formats import Limits
 from seqclass.store.models import ANSWERS, Model
-from seqclass.store.tables import read_table
+from seqclass.store.repeats import name_digests
+from seqclass.store.tables import read_row_groups, read_table
 
 SURENESS = ["confidence", "familiarity"]
 """Columns of scores, and of a version's answers to its test rows."""
@@ -67,57 +67,75 @@ class Assessed(Answered, Assessment):
 
 def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assessment:
     """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
-    labels = spec.labels
+    found = _gathered(model, tables, spec)
+    metrics = None
+    if found.known.any():
+        metrics = quality(*found[:5])
+        if metrics is not None:
+            metrics["trained"] = _count_trained(model, found.ids[found.known])
+    return {"metrics": metrics, "estimate": _estimate(model, found)}
+
+
+class _Gathered(NamedTuple):
+    """What is read of all answers: see ``quality``; ids: their digests ``(n,)``."""
+
+    probabilities: np.ndarray
+    answers: np.ndarray
+    truth: np.ndarray
+    known: np.ndarray
+    answered: np.ndarray
+    confidence: np.ndarray
+    familiarity: np.ndarray
+    ids: np.ndarray
+
+
+def _gathered(model: Model, tables: list[str], spec: ScoringSpec) -> _Gathered:
+    """Read the answers row group by row group, since their texts take most of the memory."""
     classes = model.manifest["classes"]
     shares = [f"probability_{name}" for name in classes]
     wanted = ["series_id", "label", "prediction", "answer", *SURENESS, *shares]
-    found = pa.concat_tables(read_table(model.root, path, wanted) for path in tables)
-    probabilities = np.stack([found[name].to_numpy() for name in shares], axis=1)
-    answers = _codes(found["prediction"], classes)
-    truth = (
-        found["label"] if labels is None else _labels_of(found["series_id"], labels, spec.limits)
-    )
-    known = pc.is_valid(truth).to_numpy(zero_copy_only=False)
-    metrics = None
-    if known.any():
-        answered = pc.not_equal(found["answer"], UNKNOWN).to_numpy(zero_copy_only=False)
-        metrics = quality(probabilities, answers, _codes(truth, classes), known, answered)
-        if metrics is not None:
-            metrics["trained"] = _count_trained(model, found["series_id"].filter(known))
-    expected = _estimate(model, found, probabilities, answers)
-    return {"metrics": metrics, "estimate": expected}
+    labels = None if spec.labels is None else read_labels(spec.labels, spec.limits)
+    parts = []
+    for table in (own for path in tables for own in read_row_groups(model.root, path, wanted)):
+        truth = table["label"] if labels is None else _labels_of(table["series_id"], labels)
+        parts.append(_Gathered(
+            np.stack([table[name].to_numpy() for name in shares], axis=1),
+            _codes(table["prediction"], classes),
+            _codes(truth, classes),
+            pc.is_valid(truth).to_numpy(zero_copy_only=False),
+            pc.not_equal(table["answer"], UNKNOWN).to_numpy(zero_copy_only=False),
+            table["confidence"].to_numpy(),
+            table["familiarity"].to_numpy(),
+            name_digests(table["series_id"]),
+        ))  # fmt: skip
+    return _Gathered(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _count_trained(model: Model, ids: pa.ChunkedArray) -> int:
-    """Return how many of these ids are those of training rows; 0 if the dataset is gone."""
+def _count_trained(model: Model, ids: np.ndarray) -> int:
+    """Return how many of these digests of ids are of training rows; 0 if the dataset is gone."""
     from seqclass.row_split import split_of  # with scikit-learn
 
     try:
         names = open_dataset(model.root, model.manifest["dataset"]).labels()["series_id"]
     except ValueError:
         return 0
-    trained = names.take(pa.array(split_of(model).train))
-    return pc.sum(pc.is_in(ids, trained.combine_chunks())).as_py() or 0
+    return int(np.isin(ids, name_digests(names)[split_of(model).train]).sum())
 
 
-def _estimate(
-    model: Model, scores: pa.Table, probabilities: np.ndarray, answers: np.ndarray
-) -> Promise:
+def _estimate(model: Model, said: _Gathered) -> Promise:
     """Estimate the accuracy of the answers from the version's test rows."""
-    right, found = (
-        np.empty(0, bool),
-        Estimate(float(scores["confidence"].to_numpy().mean()), None, UNTESTED),
-    )
+    right = np.empty(0, bool)
+    found = Estimate(float(said.confidence.mean()), None, UNTESTED)
     if model.has(ANSWERS):
         tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
         right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, sureness_of(tested), sureness_of(scores))
+        found = estimate(right, sureness_of(tested), _sureness(said.confidence, said.familiarity))
     return {
         "accuracy": found.accuracy,
         "accuracy_interval": found.accuracy_interval,
         "doubt": found.doubt,
-        "macro_f1": expected_macro_f1(probabilities, answers),
-        "rows": len(answers),
+        "macro_f1": expected_macro_f1(said.probabilities, said.answers),
+        "rows": len(said.answers),
         "tested_rows": len(right),
         "is_estimate": True,
         "from": "test rows and calibrated confidence, no labels",
@@ -126,7 +144,10 @@ def _estimate(
 
 def sureness_of(table: pa.Table) -> Confidence:
     """Return the confidence and familiarity of answers; older ones lack the latter."""
-    confidence, familiarity = (table[name].to_numpy() for name in SURENESS)
+    return _sureness(*(table[name].to_numpy() for name in SURENESS))
+
+
+def _sureness(confidence: np.ndarray, familiarity: np.ndarray) -> Confidence:
     return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
 
 
@@ -175,8 +196,7 @@ def _codes(column: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
     return pc.fill_null(places, -1).to_numpy()
 
 
-def _labels_of(ids: pa.ChunkedArray, path: str, limits: Limits) -> pa.Array:
-    """Return the label of each id from a file of labels, null if it has none."""
-    table = read_labels(path, limits)
+def _labels_of(ids: pa.ChunkedArray, table: pa.Table) -> pa.Array:
+    """Return the label of each id from a table of labels, null if it has none."""
     places = pc.index_in(ids, table["series_id"].combine_chunks())
     return table["label"].combine_chunks().take(places.combine_chunks())

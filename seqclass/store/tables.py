@@ -1,6 +1,6 @@
 """Reading of whole Parquet files of a root."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,3 +16,12 @@ def read_table(root: Root, path: str, columns: Sequence[str] | None = None) -> p
     """
     with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
         return parquet.read(columns, use_threads=False)
+
+
+def read_row_groups(
+    root: Root, path: str, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the table in a Parquet file, or these of its columns, a row group at a time."""
+    with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+        for group in range(parquet.num_row_groups):
+            yield parquet.read_row_group(group, columns, use_threads=False)

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
@@ -85,8 +87,7 @@ def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
 def _examples(dataset: Dataset, names: set[str]) -> dict[str, tuple[str, Example]]:
     """Return label and drawn values of these series."""
     table = dataset.labels()
-    ids = table["series_id"].to_pylist()
-    rows = np.array([row for row, name in enumerate(ids) if name in names])
+    rows = np.flatnonzero(pc.is_in(table["series_id"], pa.array([*names], pa.string())))
     picked = table.take(rows).to_pylist()
     found = {}
     for one, values in zip(picked, dataset.values(rows), strict=True):
