@@ -140,7 +140,7 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
     from seqclass.runtime import tensorflow
 
     tensorflow()
-    from seqclass.training.fitting import Rows as Fitted
+    from seqclass.training.learnt_rows import Rows as Fitted
     from seqclass.training.replica import TrainingRows, train_replica
 
     fitted = Fitted(train.x, train.y)

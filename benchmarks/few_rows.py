@@ -79,7 +79,7 @@ def ours(draw: Draw, seed: int) -> np.ndarray:
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
-    from seqclass.training.fitting import Rows
+    from seqclass.training.learnt_rows import Rows
     from seqclass.training.replica import TrainingRows, train_replica
     from seqclass.training.spec import TrainingSpec
 

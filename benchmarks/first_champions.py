@@ -129,7 +129,7 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
     from seqclass.training.baselines import baseline_predictions
-    from seqclass.training.fitting import Rows
+    from seqclass.training.learnt_rows import Rows
     from seqclass.training.replica import TrainingRows, train_replica
 
     began, spec = time.monotonic(), TrainingSpec(seeds=1, members=members)

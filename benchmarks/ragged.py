@@ -34,7 +34,8 @@ def _measured(case: str) -> dict[str, Any]:
     from seqclass.networks.classifier import build_network, pooling_factor
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.scaling import fit_scaling
-    from seqclass.training.fitting import FitConfig, Learner, Rows, fit
+    from seqclass.training.fitting import FitConfig, Learner, fit
+    from seqclass.training.learnt_rows import Rows
     from seqclass.training.members import usual_steps
     from seqclass.training.recipe import Recipe
 

@@ -51,7 +51,7 @@ def _left_out(name: str, number: int) -> dict[str, Any]:
 
     tensorflow()
     from seqclass.networks.outputs import predict_all
-    from seqclass.training.fitting import Rows
+    from seqclass.training.learnt_rows import Rows
     from seqclass.training.replica import TrainingRows, train_replica
 
     with np.load(DATA / f"{name}.npz", allow_pickle=False) as file:

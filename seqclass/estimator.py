@@ -123,7 +123,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
         start_tensorflow()
-        from seqclass.training.fitting import Rows
+        from seqclass.training.learnt_rows import Rows
         from seqclass.training.replica import TrainingRows, train_replica
 
         rows = Rows(x, codes.astype(np.int32))

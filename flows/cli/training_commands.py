@@ -87,9 +87,11 @@ def train(
     training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
     n_rows, found = _checked(stored, training), stored.manifest
-    expected = _expectation(n_rows, found["n_steps"][1], len(found["channels"]), training)
+    size = n_rows, found["n_steps"][1], len(found["channels"])
+    expected, memory = _expectation(*size, training), _memory(*size, training)
     prepare_prefect("train", "flows.training", store, workers=True)
     remark("train", expected)
+    remark("train", memory)
     from flows.training import train_classifier as flow
 
     _conclude(store, flow(stored.ref, name, training, store.url), place.as_json)
@@ -101,19 +103,27 @@ def _expectation(rows: int, steps: int, channels: int, training: Any) -> str:
     return expectation(Size(rows, steps, channels), training)
 
 
+def _memory(rows: int, steps: int, channels: int, training: Any) -> str:
+    from seqclass.store.capacity import free_bytes
+    from tasks.compute.expectation import Size, fit_window, memory_line
+
+    size, free = Size(rows, steps, channels), free_bytes()
+    return memory_line(size, fit_window(size, training, free), free)
+
+
 def _checked(dataset: "Dataset", training: Any) -> int:
     """Return the number of training rows; print problems of the split, and refuse too few rows."""
     from seqclass.row_split import describe_split, select_rows
-    from seqclass.training.splits import holdout_folds, nested_folds
+    from seqclass.training.splits import nested_folds
+    from tasks.compute.replicas import folds_of
 
     chosen = select_rows(dataset, training)
-    codes, groups = chosen.codes[chosen.train], chosen.train_groups
-    folds = holdout_folds(codes, groups, training.validation_fraction, training.split_seed)
+    folds = folds_of(chosen, training)
     for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
     if len(chosen.test) < training.limits.min_test_rows:
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
-        judging = [] if training.warm_start else nested_folds(answered, len(codes))
+        judging = [] if training.warm_start else nested_folds(answered, len(chosen.train))
         _tell_few(len(chosen.test), sum(len(held) for _, held in judging), training)
     return len(chosen.train)
 

@@ -101,6 +101,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
                      "baselines": found["baselines"], "stability": spread})  # fmt: skip
         return
     print_lstm(model.ref, spread)
+    if line := seen_line(spread, found["train_rows"]):
+        typer.echo(line)
     if committee := found.get("committee"):
         typer.echo(committee["lstm"])
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
@@ -196,6 +198,16 @@ def answer_author(store: Root, ref: str) -> None:
     typer.echo(f"the LSTM alone on {len(lstm)} seeds, macro precision / recall / F1: {rows}")
     recorded = ", ".join(f"{value:.3f}" for value in AUTHOR)
     typer.echo(f"beside it, three runs of the original author's own LSTM, macro F1: {recorded}")
+
+
+def seen_line(spread: "Stability", train_rows: int) -> str | None:
+    """Return how many of the training rows the LSTMs saw, or None if they saw all of them."""
+    members = [own for seed in spread["seeds"] for own in seed.get("members", [])]
+    lstms = [own for own in members if own["name"] == "conv-lstm"]
+    least = min((own.get("seen", train_rows) for own in lstms), default=train_rows)
+    if all(own.get("seen", train_rows) + own["rows"] >= train_rows for own in lstms):
+        return None
+    return f"the LSTM saw {least:,} of {train_rows:,} training rows before its training ended"
 
 
 def split_line(split: "SplitSummary") -> str:

@@ -1,7 +1,7 @@
 """The LSTM alone compared with the committee: the gain from the other members, row by row."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class MemberRecord(TypedDict):
     updates: int
     seconds: float
     why: str | None
+    seen: NotRequired[int]
 
 
 class TestedMember(MemberRecord):

@@ -30,6 +30,8 @@ FINE_POOLING = 4
 """Pooling factor from which on the convolution skips every second step."""
 SLIGHT = 1e-3
 """Standard deviation up to which a feature is not scaled."""
+FEW_VALUES, FEATURES_AT_ONCE = 2**24, 32
+"""Values of windows up to which all features are copied at once, and features of more windows."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
@@ -130,12 +132,21 @@ def standardizer(windows: np.ndarray) -> keras.Model:
     The last feature is the mask and stays as it is. The others get mean 0 and deviation 1 over the
     given windows inside the mask; a feature that hardly varies is only centred.
     """
-    inside = windows[windows[..., -1] > 0][:, :-1]
-    scale = inside.std(axis=0)
+    mean, scale = _moments(windows)
     scale = np.where(scale > SLIGHT, scale, 1.0)
     raw = keras.Input((None, windows.shape[-1]), name="windows")
-    x = layers.Rescaling(1.0, offset=[*(-inside.mean(axis=0)).tolist(), 0.0])(raw)
+    x = layers.Rescaling(1.0, offset=[*(-mean).tolist(), 0.0])(raw)
     return keras.Model(raw, layers.Rescaling([*(1 / scale).tolist(), 1.0])(x), name="standardizer")
+
+
+def _moments(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of each feature inside the mask, from a few features at a time."""
+    inside, last = windows[..., -1] > 0, windows.shape[-1] - 1
+    width = FEATURES_AT_ONCE if windows.size > FEW_VALUES else last
+    parts = (windows[..., k : min(k + width, last)][inside] for k in range(0, last, width))
+    found = [(part.mean(axis=0), part.std(axis=0)) for part in parts]
+    mean, deviation = (np.concatenate(own) for own in zip(*found, strict=True))
+    return mean, deviation
 
 
 def build_network(

@@ -1,11 +1,26 @@
 """Outputs of a network for many series, in batches of one shape; of long series in small ones."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+
+class Source(Protocol):
+    """Series ``(n, steps, channels)``: an array, or what reads them from a dataset."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of series, of steps and of channels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, wanted: Any) -> np.ndarray:
+        """Return the series at a slice, or at places in any order."""
+
 
 Infer = Callable[[tf.Tensor], Any]
 """Function from rows to the outputs of a network."""
@@ -28,29 +43,47 @@ class Predictor:
     def _infer(self, rows: tf.Tensor) -> Any:
         return self.network(rows, training=False)
 
-    def __call__(self, x: np.ndarray) -> Any:
+    def __call__(self, x: Source) -> Any:
         """Return the outputs for ``(n, steps, channels)``: one array, or arrays by name."""
         few = len(x) <= FEW_BATCHES * _batch_rows(x.shape[1])
         return answer_in_batches(self._infer if few else self._compiled, x)
 
 
-def predict_all(network: keras.Model, x: np.ndarray) -> Any:
+def predict_all(network: keras.Model, x: Source) -> Any:
     """Return the outputs of a network that is used only once; see ``Predictor``."""
     return Predictor(network)(x)
 
 
-def answer_in_batches(infer: Infer, x: np.ndarray) -> Any:
+def replace_all(network: keras.Model, x: np.ndarray) -> np.ndarray:
+    """Overwrite an array with a network's output, which has the same shape, and return it."""
+    return answer_in_batches(partial(network, training=False), x, into=x)
+
+
+def answer_in_batches(infer: Infer, x: Source, into: np.ndarray | None = None) -> Any:
     """Return the outputs of ``infer`` for ``(n, steps, channels)`` as NumPy arrays.
+
+    into: an array for a single output, which may be ``x`` itself.
 
     All batches have one shape; the last is filled up with its own first row. Batches of long series
     are smaller.
     """
-    size = min(_batch_rows(x.shape[1]), max(len(x), 1))
-    starts = range(0, max(len(x), 1), size)
-    found = [infer(tf.constant(_filled(x[start : start + size], size))) for start in starts]
-    return tf.nest.map_structure(
-        lambda *parts: np.concatenate([part.numpy() for part in parts])[: len(x)], *found
-    )
+    n_rows = len(x)
+    size = min(_batch_rows(x.shape[1]), max(n_rows, 1))
+    whole: Any = into
+    for start in range(0, max(n_rows, 1), size):
+        part = infer(tf.constant(_filled(x[start : start + size], size)))
+        if whole is None:
+            whole = tf.nest.map_structure(lambda own: _empty(n_rows, own), part)
+        tf.nest.map_structure(partial(_fill, start), whole, part)
+    return whole
+
+
+def _empty(n_rows: int, like: tf.Tensor) -> np.ndarray:
+    return np.empty((n_rows, *like.shape[1:]), like.dtype.as_numpy_dtype)
+
+
+def _fill(start: int, whole: np.ndarray, part: tf.Tensor) -> None:
+    whole[start : start + len(part)] = part.numpy()[: len(whole) - start]
 
 
 def _batch_rows(n_steps: int) -> int:

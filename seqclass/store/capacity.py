@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 """Paths of Linux's control groups (version 2), and of the one of this process."""
+MACHINE = Path("/proc/meminfo")
 GIB = 2**30
 
 
@@ -35,6 +36,24 @@ def capacity(groups: Path = GROUPS, own: Path = OWN) -> Capacity:
     limit = min((_number(folder / "memory.max") for folder in folders), default=math.inf)
     allowed, held = max(1, int(min(cores, quota))), int(min(memory, limit))
     return Capacity(allowed, held, (allowed, held) != (cores, memory))
+
+
+def free_bytes(groups: Path = GROUPS, own: Path = OWN, machine: Path = MACHINE) -> int:
+    """Return the bytes of memory that are free for this process, without what caches would give up.
+
+    They are the machine's, or what the limits of control groups leave, if that is less.
+    """
+    free = [_entry(machine, "MemAvailable:") * 1024, capacity(groups, own).memory_bytes]
+    for folder in _folders(groups, own):
+        used = _number(folder / "memory.current") - _entry(folder / "memory.stat", "inactive_file")
+        free.append(max(_number(folder / "memory.max") - used, 0.0))
+    return int(min(number for number in free if not math.isnan(number)))
+
+
+def _entry(path: Path, name: str) -> float:
+    """Return the number beside a name in a file of names and numbers, not a number without one."""
+    lines = (line.split() for line in _text(path).splitlines())
+    return next((float(words[1]) for words in lines if words[0] == name), math.nan)
 
 
 def _cores() -> int:

@@ -43,6 +43,8 @@ FIELDS = {"name": str, "version": str, "created": str, "n_series": int, "n_steps
           "channels": list, "columns": dict, "classes": dict, "splits": dict}  # fmt: skip
 MAX_BYTES = 6 * 2**30
 """Largest size of the padded array of a dataset, in bytes."""
+PART_BYTES = 2**26
+"""Bytes of the series that are read at once where a dataset is gone through."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,22 @@ class Dataset:
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows, a row group at a time, after checking each file's digest once."""
+        for parquet, group, _ in self._row_groups():
+            yield parquet.read_row_group(group, columns=columns)
+
+    def group_sizes(self) -> list[int]:
+        """Return the number of rows of each row group, in the order of the rows."""
+        return [n_rows for _, _, n_rows in self._row_groups()]
+
+    def _row_groups(self) -> Iterator[tuple[pq.ParquetFile, int, int]]:
+        """Yield each row group: its file, its number there and its number of rows."""
         for entry in self.manifest["files"]:
             path = f"{self.folder}/{entry['path']}"
             if not self.is_checked:
                 check_file(self.root, self.folder, entry)
             with self.root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
                 for group in range(parquet.num_row_groups):
-                    yield parquet.read_row_group(group, columns=columns)
+                    yield parquet, group, parquet.metadata.row_group(group).num_rows
 
     def labels(self) -> pa.Table:
         """Return ``series_id``, ``label``, ``n_steps`` and optional columns of all rows.
@@ -90,7 +101,8 @@ class Dataset:
         """Return series of the given row numbers (ascending; all by default), padded with NaN.
 
         The result is ``(rows, longest, channels)`` float32, with these channels in this order (the
-        dataset's own by default); ``longest`` is that of the whole dataset.
+        dataset's own by default); ``longest`` is that of the whole dataset. Row groups without any
+        of these rows are not read.
         """
         channels = self.channels if channels is None else channels
         n, longest = self.manifest["n_series"], self.manifest["n_steps"][1]
@@ -104,13 +116,50 @@ class Dataset:
             )
         dense = np.full((len(rows), longest, len(channels)), np.nan, dtype=np.float32)
         start = filled = 0
-        for table in self.tables(["n_steps", *channels]):
-            stop = np.searchsorted(rows, start + len(table))
-            wanted = rows[filled:stop] - start
-            for k, name in enumerate(channels):
-                dense[filled:stop, :, k] = to_dense(table[name], longest)[wanted]
-            start, filled = start + len(table), int(stop)
+        for parquet, group, n_rows in self._row_groups():
+            stop = int(np.searchsorted(rows, start + n_rows))
+            if stop > filled:
+                table = parquet.read_row_group(group, columns=["n_steps", *channels])
+                wanted = rows[filled:stop] - start
+                for k, name in enumerate(channels):
+                    dense[filled:stop, :, k] = to_dense(table[name], longest)[wanted]
+            start, filled = start + n_rows, stop
         return dense
+
+    def series(self, rows: np.ndarray, channels: Sequence[str] | None = None) -> "SeriesReader":
+        """Return what ``values`` returns for rows (ascending), without holding many at once."""
+        return SeriesReader(self, rows, tuple(self.channels if channels is None else channels))
+
+
+class SeriesReader:
+    """Series of a dataset ``(rows, longest, channels)`` that are read as they are asked for.
+
+    Parts are taken as from an array. The latest part is kept with those that follow it, since most
+    readers go from the first row to the last.
+    """
+
+    def __init__(self, dataset: Dataset, rows: np.ndarray, channels: tuple[str, ...]) -> None:
+        self._dataset, self._rows, self._channels = dataset, rows, channels
+        self.shape = len(rows), dataset.manifest["n_steps"][1], len(channels)
+        self._at_once = max(1, PART_BYTES // (4 * self.shape[1] * self.shape[2]))
+        self._start, self._part = 0, np.empty((0, *self.shape[1:]), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, wanted: slice | np.ndarray) -> np.ndarray:
+        """Return the series at a slice without a step, or at places in any order."""
+        if isinstance(wanted, np.ndarray):
+            places, back = np.unique(wanted, return_inverse=True)
+            return self._read(places)[back]
+        start, stop, _ = wanted.indices(len(self))
+        if not self._start <= start <= stop <= self._start + len(self._part):
+            self._start = start
+            self._part = self._read(slice(start, max(stop, start + self._at_once)))
+        return self._part[start - self._start : stop - self._start]
+
+    def _read(self, wanted: slice | np.ndarray) -> np.ndarray:
+        return self._dataset.values(self._rows[wanted], self._channels)
 
 
 def open_dataset(root: Root, ref: str) -> Dataset:

@@ -10,12 +10,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from seqclass.networks.scaling import fit_scaling
+from seqclass.networks.outputs import Source
+from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.ngrams import fit_symbol_models
 from seqclass.training.splits import Part
 
 MAX_ROWS = 20_000
-"""Most training rows that a baseline sees."""
+"""Most training rows that a baseline sees, and most rows that it answers at once."""
 
 
 def summary_features(x: np.ndarray) -> np.ndarray:
@@ -51,9 +52,9 @@ def _channel_features(channel: np.ndarray, time: np.ndarray) -> np.ndarray:
 
 
 def baseline_predictions(
-    x: np.ndarray,
+    x: Source,
     y: np.ndarray,
-    x_test: np.ndarray,
+    x_test: Source,
     seed: int,
     channels: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
@@ -63,29 +64,34 @@ def baseline_predictions(
     missing value counts as the channel's median. If channels hold symbols, ``histogram`` and
     ``bigram`` count them. channels: their names, which may be units of symbols.
     """
+    rows = np.arange(len(x))
     if len(x) > MAX_ROWS:
         rows = np.random.default_rng(seed).permutation(len(x))[:MAX_ROWS]
-        x, y = x[rows], y[rows]
-    features, features_test = summary_features(x), summary_features(x_test)
+    known, y = x[rows], y[rows]
+    features, scaling = summary_features(known), fit_scaling(known)
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    scaling = fit_scaling(x)
-    flat, flat_test = (
-        np.nan_to_num((part - scaling.center) / scaling.scale).reshape(len(part), -1)
-        for part in (x, x_test)
-    )
-    fitted = {
-        "majority": DummyClassifier(strategy="most_frequent").fit(features, y),
-        "logistic_regression": _fit_quietly(regression, features, y),
-        "nearest_neighbour": KNeighborsClassifier(1, algorithm="brute").fit(flat, y),
-    }
-    seen = {"nearest_neighbour": flat_test}
-    answers = {name: m.predict(seen.get(name, features_test)) for name, m in fitted.items()}
-    counting = fit_symbol_models(x, y, channels, seed)
-    return answers | {name: m.log_scores(x_test).argmax(axis=1) for name, m in counting.items()}
+    majority = DummyClassifier(strategy="most_frequent").fit(features, y)
+    linear = _fit_quietly(regression, features, y)
+    nearest = KNeighborsClassifier(1, algorithm="brute").fit(_scaled(known, scaling), y)
+    counting = fit_symbol_models(known, y, channels, seed)
+
+    def answered(part: np.ndarray) -> dict[str, np.ndarray]:
+        seen = summary_features(part)
+        plain = {"majority": majority.predict(seen), "logistic_regression": linear.predict(seen),
+                 "nearest_neighbour": nearest.predict(_scaled(part, scaling))}  # fmt: skip
+        return plain | {n: m.log_scores(part).argmax(axis=1) for n, m in counting.items()}
+
+    starts = range(0, max(len(x_test), 1), MAX_ROWS)
+    parts = [answered(x_test[start : start + MAX_ROWS]) for start in starts]
+    return {name: np.concatenate([own[name] for own in parts]) for name in parts[0]}
+
+
+def _scaled(x: np.ndarray, scaling: Scaling) -> np.ndarray:
+    return np.nan_to_num((x - scaling.center) / scaling.scale).reshape(len(x), -1)
 
 
 def held_back_predictions(
-    rows: tuple[np.ndarray, np.ndarray], folds: Sequence[Part], seed: int, channels: Sequence[str]
+    rows: tuple[Source, np.ndarray], folds: Sequence[Part], seed: int, channels: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Return class codes by each baseline for the held-back rows, in the folds' order.
 

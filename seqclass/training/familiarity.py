@@ -16,7 +16,7 @@ from keras import layers, ops
 from seqclass.networks.layers import CLIP, masked_mean, series_views
 from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.ridge import fit_ridge
 
 NEIGHBOURS = 3

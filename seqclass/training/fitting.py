@@ -11,27 +11,16 @@ import tensorflow as tf
 
 from seqclass.networks.outputs import answer_in_batches
 from seqclass.networks.recurrence import accelerate
+from seqclass.training.learnt_rows import LearntRows, Rows
 from seqclass.training.recipe import CHUNK, Recipe
 
+HELD_TWICE = 2**26
+"""Bytes of series up to which TensorFlow holds all of them beside NumPy."""
+NO_ROWS = np.empty(0, dtype=np.int32)
 Build = Callable[[int], keras.Model]
 Frozen = Callable[[], keras.Model]
 ProgressCallback = Callable[[int, int, float], None]
 """Callback with the updates done, the most there may be, and the latest mean loss (nats)."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Series ``(n, steps, channels)`` float32 with NaN, and class codes ``(n,)`` int32."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def take(self, index: np.ndarray) -> "Rows":
-        """Return the rows with the numbers ``index``, in that order."""
-        return Rows(self.x[index], self.y[index])
 
 
 @dataclass
@@ -39,13 +28,14 @@ class Fit:
     """A trained network and its training.
 
     losses: training loss (nats) of every update ``(updates,)``. held_back_logits: ``(n, classes)``,
-    for the held-back rows.
+    for the held-back rows. seen: number of the rows that it learnt from.
     """
 
     network: keras.Model
     restarts: int
     losses: np.ndarray
     held_back_logits: np.ndarray
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class FitConfig:
     stop: Callable[[int], bool] | None = None
 
 
-def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: FitConfig) -> Fit:
+def fit(learner: Learner, train: LearntRows, held_back: np.ndarray, course: FitConfig) -> Fit:
     """Train a network, leave its averaged weights in it, and answer the ``held_back`` rows.
 
     The held-back rows influence neither the weights nor the end of the training. A run that fails
@@ -95,7 +85,8 @@ def fit(learner: Learner, train: Rows, held_back: np.ndarray, course: FitConfig)
         if run.learn(course, last_chance=restart == recipe.restarts):
             break
     trainer.unflatten(run.kept, network.trainable_variables)
-    return Fit(network, restart, np.array(run.losses), trainer.logits(run.kept, held_back))
+    seen = min(len(run.losses) * recipe.batch(len(train)), len(train))
+    return Fit(network, restart, np.array(run.losses), trainer.logits(run.kept, held_back), seen)
 
 
 @dataclass(frozen=True)
@@ -117,11 +108,11 @@ class Compilation:
     frozen: Frozen | None = None
 
 
-def _compilation(learner: Learner, train: Rows, course: FitConfig) -> Compilation:
+def _compilation(learner: Learner, train: LearntRows, course: FitConfig) -> Compilation:
     recipe, prior, n = course.recipe, course.log_prior, len(train)
     return Compilation(
-        learner.build, recipe, recipe.update_limit(n), recipe.batch(n), recipe.rate(n),
-        recipe.decay(n), train.x.shape[1:], None if prior is None else tuple(prior.tolist()),
+        learner.build, recipe, recipe.update_limit(train.counted), recipe.batch(n), recipe.rate(n),
+        recipe.decay(n), train.shape[1:], None if prior is None else tuple(prior.tolist()),
         learner.frozen,
     )  # fmt: skip
 
@@ -225,22 +216,21 @@ class _Run:
         self,
         trainer: CompiledTrainer,
         network: keras.Model,
-        train: Rows,
+        train: LearntRows,
         recipe: Recipe,
         seed: int,
     ) -> None:
         self.trainer, self.recipe, self.seed = trainer, recipe, seed
-        self.n_rows, self.n_classes = len(train), network.output_shape[-1]
+        self.train, self.n_classes = train, network.output_shape[-1]
         trainer.reset(network)
-        self.x, self.y = tf.constant(train.x), tf.constant(train.y, tf.int32)
         self.losses: list[float] = []
         self.kept = [v.numpy() for v in trainer.averages]
 
     def learn(self, course: FitConfig, last_chance: bool) -> bool:
         """Train to the end; return False if the attempt should be begun again."""
-        end = self.recipe.update_limit(self.n_rows)
-        for update, order in self._chunks(end):
-            losses = self.trainer.train_chunk(self.x, self.y, tf.constant(order)).numpy()
+        end = self.recipe.update_limit(self.train.counted)
+        for update, rows in self._chunks(end):
+            losses = self.trainer.train_chunk(*rows).numpy()
             loss = float(losses.mean())
             course.watch(update, end, loss)
             self.losses += losses.tolist()
@@ -253,15 +243,20 @@ class _Run:
                 break
         return True
 
-    def _chunks(self, end: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield update numbers and row numbers ``(CHUNK, batch)`` of successive shuffled passes."""
-        rng = np.random.Generator(np.random.Philox(self.seed))
-        batch = self.recipe.batch(self.n_rows)
-        stream = np.empty(0, dtype=np.int32)
+    def _chunks(self, end: int) -> Iterator[tuple[int, tuple[tf.Tensor, ...]]]:
+        """Yield update numbers, series and codes of rows, and their order ``(CHUNK, batch)``.
+
+        The order is that of successive passes. Of a window that is left, the rest is left out.
+        """
+        batch = self.recipe.batch(len(self.train))
+        passes, held, stream = self.train.windows(self.seed), None, NO_ROWS
         for update in range(CHUNK, end + 1, CHUNK):
             while len(stream) < CHUNK * batch:
-                stream = np.concatenate([stream, rng.permutation(self.n_rows).astype(np.int32)])
-            yield update, stream[: CHUNK * batch].reshape(CHUNK, batch)
+                rows, order = next(passes)
+                if rows is not held:
+                    held, stream, take = rows, NO_ROWS, _taken_from(rows)
+                stream = np.concatenate([stream, order])
+            yield update, take(stream[: CHUNK * batch].reshape(CHUNK, batch))
             stream = stream[CHUNK * batch :]
 
     def _is_hopeless(self, update: int, loss: float) -> bool:
@@ -270,6 +265,26 @@ class _Run:
     def _is_solved(self, update: int) -> bool:
         latest = max(np.reshape(self.losses, (-1, CHUNK)).mean(axis=1)[-2:])
         return update >= self.recipe.shortest and bool(latest < self.recipe.solved)
+
+
+def _taken_from(rows: Rows) -> Callable[[np.ndarray], tuple[tf.Tensor, ...]]:
+    """Return a function of an order, which returns series, codes and the order of them in tensors.
+
+    Few rows become tensors once. Many are not held twice: each order takes its own.
+    """
+    if rows.x.nbytes <= HELD_TWICE:
+        x, y = tf.constant(rows.x), tf.constant(rows.y, tf.int32)
+        return lambda order: (x, y, tf.constant(order))
+
+    def take(order: np.ndarray) -> tuple[tf.Tensor, ...]:
+        own, places = rows.take(order.ravel()), np.arange(order.size, dtype=np.int32)
+        return (
+            tf.constant(own.x),
+            tf.constant(own.y, tf.int32),
+            tf.constant(places.reshape(order.shape)),
+        )
+
+    return take
 
 
 def _optimizer(

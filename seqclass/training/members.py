@@ -20,12 +20,13 @@ from seqclass.networks.classifier import (
     standardizer,
 )
 from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
-from seqclass.networks.outputs import Predictor, predict_all
+from seqclass.networks.outputs import Predictor, predict_all, replace_all
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.series import series_lengths
 from seqclass.training.assembly import Branch
-from seqclass.training.fitting import Build, Fit, FitConfig, Learner, Rows, fit
+from seqclass.training.fitting import Build, Fit, FitConfig, Learner, fit
+from seqclass.training.learnt_rows import LearntRows, Rows, Subset, WindowedRows
 from seqclass.training.recipe import MAX_FROZEN
 from seqclass.training.ridge import Ridge, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
@@ -121,7 +122,10 @@ class FrozenFeatures:
 
 @dataclass(frozen=True)
 class Training:
-    """Training rows and the other inputs of every member; everything follows from ``seed``."""
+    """Training rows and the other inputs of every member; everything follows from ``seed``.
+
+    many: all training rows, of which ``rows`` are a sample, if they are too many to be held.
+    """
 
     rows: Rows
     n_classes: int
@@ -133,6 +137,7 @@ class Training:
     frozen: FrozenFeatures
     initial: list[list[np.ndarray]] | None = None
     groups: np.ndarray | None = None
+    many: WindowedRows | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -254,7 +259,7 @@ class NetworkMember:
         found = predict_all(windows, self.training.rows.x)
         scaled = standardizer(found)
         network = keras.Model(windows.input, scaled(windows.output), name="windows")
-        return network, predict_all(scaled, found)
+        return network, replace_all(scaled, found)
 
     @cached_property
     def build(self) -> Build:
@@ -276,7 +281,7 @@ class NetworkMember:
         seed = training.seed + FOLD_STRIDE * number
         made = fit(
             Learner(self.build, self.views, begin),
-            Rows(self.seen[kept], training.rows.y[kept]),
+            self._learnt(kept, held),
             self.seen[held],
             FitConfig(
                 training.spec.recipe,
@@ -288,6 +293,11 @@ class NetworkMember:
         )
         self.fits.append(made)
         self.seconds += time.monotonic() - began
+
+    def _learnt(self, kept: np.ndarray, held: np.ndarray) -> LearntRows:
+        """Return the rows that a network is fitted to; many ones only if it sees raw series."""
+        many = self.training.many if self.views else None
+        return many.without(held) if many else Subset(Rows(self.seen, self.training.rows.y), kept)
 
     def _stop(self) -> Callable[[int], bool] | None:
         """Return the rule that ends the LSTM's first network early, or None.
@@ -308,18 +318,20 @@ class NetworkMember:
         scores = np.concatenate([one.held_back_logits for one in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior
-        return Trained(self.config, self._branch, scores, self.fits, self.seconds, why)
+        branch = partial(_branch, self.frozen, self.fits, self.training.prior)
+        return Trained(self.config, branch, scores, self.fits, self.seconds, why)
 
-    def _branch(self) -> Branch:
-        for one in self.fits:
-            add_to_bias(one.network, self.training.prior)
-        seen = keras.Input(self.frozen.output_shape[1:], name="features")
-        ends = [
-            keras.Model(one.network.input, one.network.output, name=f"fold_{number}")(seen)
-            for number, one in enumerate(self.fits)
-        ]
-        mean = layers.Average(name="logits")(ends) if len(ends) > 1 else ends[0]
-        return Branch(self.frozen, keras.Model(seen, mean, name="network"))
+
+def _branch(frozen: keras.Model, fits: Sequence[Fit], prior: np.ndarray | None) -> Branch:
+    for one in fits:
+        add_to_bias(one.network, prior)
+    seen = keras.Input(frozen.output_shape[1:], name="features")
+    ends = [
+        keras.Model(one.network.input, one.network.output, name=f"fold_{number}")(seen)
+        for number, one in enumerate(fits)
+    ]
+    mean = layers.Average(name="logits")(ends) if len(ends) > 1 else ends[0]
+    return Branch(frozen, keras.Model(seen, mean, name="network"))
 
 
 def add_to_bias(network: keras.Model, prior: np.ndarray | None) -> None:

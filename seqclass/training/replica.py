@@ -17,7 +17,8 @@ from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.familiarity import fit_familiarity
-from seqclass.training.fitting import Fit, Rows
+from seqclass.training.fitting import Fit
+from seqclass.training.learnt_rows import Rows, WindowedRows
 from seqclass.training.members import (
     COMMITTEE,
     FrozenFeatures,
@@ -48,7 +49,8 @@ class MemberReport(NamedTuple):
     weight: its share of the committee's answer. registered: its share of the registered answer.
     rows: number of held-back rows that it has answered; accuracy, log_loss (nats): on these, at its
     own temperature, None if it was not trained. networks: their number; updates: of all of them.
-    why: a short reason that it was left out or ended early, or None.
+    why: a short reason that it was left out or ended early, or None. seen: number of the rows that
+    its first network learnt from.
     """
 
     name: str
@@ -61,6 +63,7 @@ class MemberReport(NamedTuple):
     updates: int = 0
     seconds: float = 0.0
     why: str | None = None
+    seen: int = 0
 
 
 @dataclass
@@ -95,13 +98,15 @@ class TrainingRows:
     """The rows that a replica learns from.
 
     groups ``(n,)``: rows of a group are held back together; None if there are no groups. channels:
-    names, which may be units of symbols.
+    names, which may be units of symbols. many: all training rows, if they are too many to be held
+    at once; the others are then a sample of them, ``many.sample``.
     """
 
     rows: Rows
     n_classes: int
     groups: np.ndarray | None = None
     channels: Sequence[str] = ()
+    many: WindowedRows | None = None
 
 
 def train_replica(
@@ -119,10 +124,11 @@ def train_replica(
     keras.utils.set_random_seed(seed)
     rows, n_classes = known.rows, known.n_classes
     folds = holdout_folds(rows.y, known.groups, spec.validation_fraction, spec.split_seed)
-    prior = log_prior(rows.y, n_classes, spec.recipe)
+    every = known.many.y if known.many else rows.y
+    prior = log_prior(every, n_classes, spec.recipe)
     frozen = FrozenFeatures(rows.x, known.channels, seed)
     training = Training(
-        rows, n_classes, spec, seed, watch, folds, prior, frozen, initial, known.groups
+        rows, n_classes, spec, seed, watch, folds, prior, frozen, initial, known.groups, known.many
     )
     return _replica(training, *train_members(training))
 
@@ -144,7 +150,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
         seed,
         committee_classifier(branches, mixture, familiarity),
         members_alone([one.config.name for one in trained], branches, mixture.temperatures),
-        familiarity.rows,
+        familiarity.rows if training.many is None else training.many.sample[familiarity.rows],
         [*reports(trained, committee, mixture, training), *left_out],
         [found for one in trained for found in one.fits],
         mixture.temperature,
@@ -299,6 +305,7 @@ def reports(
                 own["accuracy"], own["log_loss"], len(one.fits),
                 sum(len(fit.losses) for fit in one.fits), round(one.seconds, 2),
                 why or (None if registered.weights[k] else NOT_NEEDED),
+                one.fits[0].seen if one.fits else 0,
             )
         )  # fmt: skip
     return found

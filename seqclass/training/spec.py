@@ -8,10 +8,14 @@ from typing import Any, Literal, get_args
 from seqclass.evaluation.decisions import Abstention
 from seqclass.networks.architecture import Architecture
 from seqclass.series import check_ranges
-from seqclass.training.recipe import Recipe
+from seqclass.training.recipe import CHUNK, Recipe
+from seqclass.training.row_order import WINDOW
 
 LARGEST_SEED = 2**31 - 1
 """Largest seed, which fits the 32 bits that every library takes."""
+
+LEAST_WINDOW = 2 * CHUNK * 64
+"""Fewest rows of a window, which are two chunks of the largest batches."""
 
 Member = Literal["convolutions", "steps", "frozen-lstm", "conv-lstm"]
 MEMBERS: tuple[Member, ...] = get_args(Member)
@@ -59,6 +63,8 @@ class TrainingSpec:
     if the dataset names none: a hash of each row's key, or the time, for the newest rows.
     split_rule: 1 moves no group to mend the share or the classes, as in models of old specs; 2
     does; see ``recorded``.
+    window: most training rows that are held at once (None: all). If there are more, the LSTM learns
+    from one window after the other, and everything else from a sample; see ``row_order``.
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     """
@@ -76,6 +82,7 @@ class TrainingSpec:
     split_by: Literal["hash", "time"] = "hash"
     warm_start: str | None = None
     split_rule: int = 2
+    window: int | None = WINDOW
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
@@ -95,6 +102,11 @@ class TrainingSpec:
                 f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
             )
         self._check_split()
+        if self.window is not None and self.window < LEAST_WINDOW:
+            raise ValueError(
+                f"window: expected at least {LEAST_WINDOW:,} rows, got {self.window:,}; correct "
+                "the value"
+            )
         if not self.members or set(self.members) - set(MEMBERS):
             raise ValueError(
                 f"members: expected some of {', '.join(MEMBERS)}, got "
@@ -129,5 +141,8 @@ class TrainingSpec:
 
 
 def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored spec with the rules of its time: without a split rule it gets rule 1."""
-    return {"split_rule": 1, **stored}
+    """Return a stored spec with the rules of its time.
+
+    Without a split rule it gets rule 1; without a window all rows were held at once.
+    """
+    return {"split_rule": 1, "window": None, **stored}

@@ -1,15 +1,17 @@
-"""A rough estimate of how long a training will take, printed before it begins."""
+"""Rough estimates of the time and the memory that a training will take, made before it begins."""
 
 import math
 import statistics
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from seqclass.evaluation.contribution import LSTM
+from seqclass.store.capacity import GIB
 from seqclass.training.recipe import MAX_FROZEN, Recipe
-from seqclass.training.spec import TrainingSpec
+from seqclass.training.spec import LEAST_WINDOW, TrainingSpec
 from seqclass.training.splits import HELD_ROWS
 from tasks.compute.workers import at_once
 
@@ -22,6 +24,12 @@ CLOSED_S = (0.2, 4e-3, 6e-4, 3.5e-6)
 number of convolutions; per row; and per value of a row."""
 NETWORK_S = {"frozen-lstm": (1.0, 4e-4, 0.0), "conv-lstm": (1.5, 4e-4, 1.7e-6)}
 """Seconds to build a network; per row of an update; and per step of such a row."""
+
+
+PROCESS_BYTES, FROZEN_BYTES = 1.2e9, 24e3
+"""Bytes of a training process without series, and of a row that frozen features are made of."""
+COPIES = 7
+"""Most copies of the series that are held at once, scratch arrays included."""
 
 
 class Size(NamedTuple):
@@ -44,7 +52,7 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     least += min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
     shortest = spec.recipe.shortest if LSTM in spec.members else 0
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
-    limit = spec.recipe.update_limit(rows)
+    limit = spec.recipe.update_limit(min(rows, spec.window or rows))
     most = least + folds * sum(_network_s(name, size, spec.recipe, limit) for name in spec.members)
     least += _network_s(LSTM, size, spec.recipe, shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
@@ -77,6 +85,40 @@ def expectation(size: Size, spec: TrainingSpec) -> str:
     cure = "; --budget SECONDS lowers that" if spec.budget_s is None else ""
     bound = "" if usual == most else f" ({most} at most, where series are hard to tell{cure})"
     return f"expect about {usual}{bound}: seeds {spec.seeds}, {at_once()} at a time"
+
+
+def expected_bytes(size: Size, window: int | None) -> int:
+    """Return the most bytes of memory of a process that trains a seed, as far as rows decide it."""
+    frozen = FROZEN_BYTES * min(size.rows, MAX_FROZEN)
+    return int(PROCESS_BYTES + frozen + _series_bytes(size, window))
+
+
+def _series_bytes(size: Size, window: int | None) -> int:
+    return COPIES * 4 * min(size.rows, window or size.rows) * size.steps * size.channels
+
+
+def fit_window(size: Size, spec: TrainingSpec, free: int) -> TrainingSpec:
+    """Return the spec with its window halved until all processes fit into the free memory.
+
+    A window is large enough to be halved if its series take more than a process without any.
+    """
+    at_a_time, window = min(spec.seeds, at_once()), spec.window
+    while window is not None and window // 2 >= LEAST_WINDOW:
+        is_small = _series_bytes(size, window) < PROCESS_BYTES
+        if is_small or at_a_time * expected_bytes(size, window) <= free:
+            break
+        window //= 2
+    return replace(spec, window=window)
+
+
+def memory_line(size: Size, spec: TrainingSpec, free: int) -> str:
+    """Return in words the memory that a training takes, and whether it holds all rows."""
+    each, at_a_time = expected_bytes(size, spec.window), min(spec.seeds, at_once())
+    several = f"in each of {at_a_time} processes" if at_a_time > 1 else "in one process"
+    told = f"memory: about {each / GIB:.1f} GiB {several}, {free / GIB:.1f} GiB are free"
+    if spec.window is None or size.rows <= spec.window:
+        return told
+    return f"{told}; the LSTM reads {size.rows:,} rows in windows of {spec.window:,}"
 
 
 def _words(seconds: float) -> str:

@@ -61,17 +61,17 @@ def answer_in_full(
     from seqclass.networks.classifier import score_gradient
     from seqclass.networks.outputs import predict_all
 
-    x, classifier = dataset.values(chosen.test), load_fast(dataset.root, model_path)
+    x, classifier = dataset.series(chosen.test), load_fast(dataset.root, model_path)
     found = predict_all(classifier, x)
     probabilities = found["probabilities"]
     explained = explained_rows(probabilities, chosen.codes[chosen.test], x.shape[1])
     answers = predict_labels(probabilities, offsets)[explained]
-    x = x[explained]
-    gradient = score_gradient(classifier, n_batches(*x.shape[:2]))
-    evidence = find_attributions(gradient, x, answers)
+    shown = x[explained]
+    gradient = score_gradient(classifier, n_batches(*shown.shape[:2]))
+    evidence = find_attributions(gradient, shown, answers)
     return Answers(
         probabilities, found["p_value"], found["nearest"],
-        explained, evidence, strongest_steps(evidence, x),
+        explained, evidence, strongest_steps(evidence, shown),
     )  # fmt: skip
 
 

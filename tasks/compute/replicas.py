@@ -26,13 +26,14 @@ from seqclass.evaluation.decisions import decide, predict_labels
 from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
 from seqclass.runtime import tensorflow
-from seqclass.store.datasets import Dataset
+from seqclass.store.datasets import Dataset, SeriesReader
 from seqclass.store.inventory import digest_of, listing
 from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
 from seqclass.store.split import Split
+from seqclass.training.row_order import sampled
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
 from tasks.compute.seed_records import RunRecord, Scores, SeedRecord, TrainedRecord
@@ -98,18 +99,35 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
     tensorflow()
     import keras
 
-    from seqclass.training.fitting import Rows
-    from seqclass.training.replica import TrainingRows, train_replica
+    from seqclass.training.replica import train_replica
 
-    rows = Rows(dataset.values(chosen.train), chosen.codes[chosen.train])
     keras.utils.clear_session()
     return train_replica(
-        TrainingRows(rows, len(chosen.classes), chosen.train_groups, dataset.channels),
+        _training_rows(dataset, chosen, spec),
         spec,
         seed,
         _Reporter(label),
         None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
     )
+
+
+def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
+    """Return the training rows, or a sample of them and a way to read all, if they are many."""
+    from seqclass.training.learnt_rows import Rows, WindowedRows
+    from seqclass.training.replica import TrainingRows
+
+    y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    if sample is None or spec.window is None:
+        rows = Rows(dataset.values(chosen.train), y)
+        return TrainingRows(rows, len(chosen.classes), groups, dataset.channels)
+    many = WindowedRows(
+        lambda numbers: dataset.values(chosen.train[numbers]), y, groups,
+        np.searchsorted(chosen.train, np.cumsum(dataset.group_sizes())), spec.window,
+        dataset.series(chosen.train).shape, sample, np.arange(len(y)),
+    )  # fmt: skip
+    rows = Rows(many.read(sample), y[sample])
+    of_sample = None if groups is None else groups[sample]
+    return TrainingRows(rows, len(chosen.classes), of_sample, dataset.channels, many)
 
 
 class _Reporter:
@@ -211,7 +229,7 @@ def _answer(
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
 
-    x, y = dataset.values(chosen.test), chosen.codes[chosen.test]
+    x, y = dataset.series(chosen.test), chosen.codes[chosen.test]
     probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
     record = _record(replica, label)
     record["lstm"] = _lstm(replica, x, y, chosen.classes)
@@ -220,7 +238,7 @@ def _answer(
     return {**record, **own, "log_loss_untempered": log_loss(plain, y)}, probabilities
 
 
-def _lstm(replica: Any, x: np.ndarray, y: np.ndarray, classes: list[str]) -> LstmScores | None:
+def _lstm(replica: Any, x: SeriesReader, y: np.ndarray, classes: list[str]) -> LstmScores | None:
     """Return scores of a seed's LSTM alone; None if the spec names no LSTM."""
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
@@ -294,9 +312,20 @@ def out_of_fold_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
 
 
 def folds_of(chosen: Split, spec: TrainingSpec) -> list[Part]:
-    """Return the training rows, by number, that each network of a member keeps and holds back."""
-    y = chosen.codes[chosen.train]
-    return holdout_folds(y, chosen.train_groups, spec.validation_fraction, spec.split_seed)
+    """Return the training rows, by number, that each network of a member keeps and holds back.
+
+    Of rows that are too many to be held, those of the sample are divided.
+    """
+    y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    rows = np.arange(len(y)) if sample is None else sample
+    own = None if groups is None else groups[rows]
+    folds = holdout_folds(y[rows], own, spec.validation_fraction, spec.split_seed)
+    return [(rows[kept], rows[held]) for kept, held in folds]
+
+
+def sample_of(chosen: Split, spec: TrainingSpec) -> np.ndarray | None:
+    """Return numbers of training rows that stand for all, or None if all are held at once."""
+    return sampled(chosen.codes[chosen.train], spec.window, spec.split_seed)
 
 
 def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
@@ -338,7 +367,7 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
 
-    x = dataset.values(rows)
+    x = dataset.series(rows)
     models = (probabilities_of(load_fast(dataset.root, path)) for path in model_paths)
     return [predict_all(model, x) for model in models]
 
@@ -352,7 +381,7 @@ def predict_members(
     from seqclass.networks.recurrence import accelerate
 
     members = only(load_keras(dataset.root, members_path(model_path)), names)
-    return predict_all(accelerate(members), dataset.values(rows))
+    return predict_all(accelerate(members), dataset.series(rows))
 
 
 def load_fast(root: Root, path: str) -> Any:
@@ -366,7 +395,7 @@ def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.nd
     """Return each baseline's class codes for the dataset's test rows."""
     from seqclass.training.baselines import baseline_predictions
 
-    x, x_test = dataset.values(chosen.train), dataset.values(chosen.test)
+    x, x_test = dataset.series(chosen.train), dataset.series(chosen.test)
     y = chosen.codes[chosen.train]
     return baseline_predictions(x, y, x_test, seed, dataset.channels)
 
@@ -375,5 +404,5 @@ def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed
     """Return each baseline's class codes for the training rows that these folds hold back."""
     from seqclass.training.baselines import held_back_predictions
 
-    rows = dataset.values(chosen.train), chosen.codes[chosen.train]
+    rows = dataset.series(chosen.train), chosen.codes[chosen.train]
     return held_back_predictions(rows, folds, seed, dataset.channels)

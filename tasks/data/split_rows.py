@@ -3,11 +3,13 @@
 from prefect import get_run_logger, task
 
 from seqclass.row_split import describe_split, select_rows
+from seqclass.store.capacity import free_bytes
 from seqclass.store.datasets import open_dataset
 from seqclass.store.root import open_root
 from seqclass.store.split import write_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
+from tasks.compute.expectation import Size, fit_window
 
 
 @task(name="split")
@@ -15,6 +17,7 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
     """Store which rows train and which test, once; every later step of the candidate reads that.
 
     The digests of the dataset's files are checked here, so that later steps need not do it again.
+    The candidate's window is one for which the memory suffices that is free now.
     """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
@@ -23,4 +26,5 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
     write_split(root, workspace, split, table["series_id"])
     for amiss in describe_split(dataset, split, spec)["amiss"]:
         get_run_logger().warning("split: %s", amiss)
-    return Candidate(dataset_ref, spec, workspace, root_url)
+    size = Size(len(split.train), dataset.manifest["n_steps"][1], len(dataset.channels))
+    return Candidate(dataset_ref, fit_window(size, spec, free_bytes()), workspace, root_url)

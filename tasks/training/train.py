@@ -24,7 +24,7 @@ from tasks.compute.candidates import (
     seed_key,
 )
 from tasks.compute.progress import followed, summary, trainings
-from tasks.compute.replicas import build_ensemble, files_of_seed, history_path
+from tasks.compute.replicas import build_ensemble, files_of_seed, history_path, sample_of
 from tasks.compute.replicas import train_seed as train_in_process
 from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.seed_records import SeedRecord
@@ -103,6 +103,7 @@ def forget_finished(model_ref: str, root_url: str) -> None:
 
 def check_validation(chosen: Split, spec: TrainingSpec) -> None:
     """Refuse rows that can't be held back for validation, before any process is started."""
-    hold_back(
-        chosen.codes[chosen.train], chosen.train_groups, spec.validation_fraction, spec.split_seed
-    )
+    y, groups, rows = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    if rows is not None:
+        y, groups = y[rows], None if groups is None else groups[rows]
+    hold_back(y, groups, spec.validation_fraction, spec.split_seed)

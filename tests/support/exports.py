@@ -23,7 +23,7 @@ from seqclass.store.staging import staging
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture
 from seqclass.training.familiarity import fit_familiarity
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
 from tasks.evaluation.evaluate import Answers, predictions
 from tests.support.networks import SMALL

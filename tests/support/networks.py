@@ -16,7 +16,8 @@ from seqclass.networks.outputs import answer_in_batches
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture
-from seqclass.training.fitting import Fit, FitConfig, Learner, Rows, fit
+from seqclass.training.fitting import Fit, FitConfig, Learner, fit
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 

@@ -6,8 +6,18 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.training.spec import TrainingSpec
-from tasks.compute.expectation import AROUND_S, Size, expectation, expected_seconds
+from seqclass.store.capacity import GIB
+from seqclass.training.row_order import WINDOW
+from seqclass.training.spec import LEAST_WINDOW, TrainingSpec
+from tasks.compute.expectation import (
+    AROUND_S,
+    Size,
+    expectation,
+    expected_bytes,
+    expected_seconds,
+    fit_window,
+    memory_line,
+)
 
 SPEC = TrainingSpec(seeds=1)
 SIZES = st.builds(Size, st.integers(3, 60_000), st.integers(1, 2000), st.integers(1, 20))
@@ -46,3 +56,28 @@ def test_a_bound_is_told_only_where_it_is_another_time() -> None:
     said = expectation(Size(300, 100, 1), closed)
     assert re.fullmatch(rf"expect about {TIME}: seeds 1, \d+ at a time", said)
     assert "--budget" not in expectation(Size(300, 100, 1), replace(SPEC, budget_s=900.0))
+
+
+MANY = Size(10_000_000, 1000, 2)
+
+
+def test_the_window_is_as_large_as_memory_allows() -> None:
+    assert fit_window(MANY, SPEC, 100 * GIB).window == WINDOW
+    free = expected_bytes(MANY, WINDOW // 4)
+    assert fit_window(MANY, SPEC, free).window == WINDOW // 4
+    longest = fit_window(MANY._replace(steps=10**6), SPEC, 0).window
+    assert longest is not None
+    assert LEAST_WINDOW <= longest < 2 * LEAST_WINDOW
+    assert fit_window(MANY, replace(SPEC, window=None), 0).window is None
+
+
+def test_few_rows_are_held_at_once_however_little_is_free() -> None:
+    assert fit_window(Size(20_000, 100, 1), SPEC, 0) == SPEC
+
+
+def test_memory_is_told_with_the_window_that_it_holds() -> None:
+    said = memory_line(MANY, SPEC, 3 * GIB)
+    assert re.fullmatch(r"memory: about [\d.]+ GiB in one process, 3.0 GiB are free; .*", said)
+    assert said.endswith("the LSTM reads 10,000,000 rows in windows of 262,144")
+    assert "windows" not in memory_line(Size(300, 100, 1), SPEC, GIB)
+    assert expected_bytes(MANY, WINDOW) == expected_bytes(MANY._replace(rows=10**9), WINDOW)

@@ -20,7 +20,7 @@ from seqclass.export.mlflow_files import write_mlflow
 from seqclass.export.model_card import card_of
 from seqclass.store.models import Model
 from seqclass.store.root import open_root
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from tests.support.exports import store_answered, whole_committee
 from tests.support.stored import store_series
 

@@ -13,7 +13,7 @@ from seqclass.export.recurrent_forms import lstm_form
 from seqclass.networks.architecture import Architecture
 from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from tests.support.exports import views_branch, whole_committee
 from tests.support.series import gappy
 

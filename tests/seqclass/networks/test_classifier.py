@@ -29,7 +29,7 @@ from seqclass.networks.outputs import (
     predict_all,
 )
 from seqclass.networks.scaling import Scaling, fit_scaling
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import add_to_bias, load_matching_weights, usual_steps
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import TrainingRows, train_replica

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.capacity import Capacity, capacity
+from seqclass.store.capacity import Capacity, capacity, free_bytes
 
 CORES = len(os.sched_getaffinity(0))
 MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -57,3 +57,23 @@ def test_a_limited_process_says_so(tmp_path: Path) -> None:
 
 def test_a_system_without_groups_is_the_machine(tmp_path: Path) -> None:
     assert capacity(tmp_path, tmp_path / "none") == (CORES, MEMORY, False)
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, 900 * MIB),
+        ({"memory.max": "max\n", "memory.current": "5\n"}, 900 * MIB),
+        ({"memory.max": f"{512 * MIB}\n", "memory.current": f"{200 * MIB}\n",
+          "memory.stat": f"anon 7\ninactive_file {50 * MIB}\n"}, 362 * MIB),
+        ({"memory.max": f"{64 * MIB}\n", "memory.current": f"{70 * MIB}\n",
+          "memory.stat": "inactive_file 0\n"}, 0),
+    ],
+)  # fmt: skip
+def test_free_is_what_machine_and_container_leave(
+    tmp_path: Path, files: dict[str, str], free: int
+) -> None:
+    of(tmp_path, "0::/\n", files)
+    machine = tmp_path / "meminfo"
+    machine.write_text(f"MemTotal: {8 * 2**20} kB\nMemAvailable: {900 * 2**10} kB\n")
+    assert free_bytes(tmp_path / "cgroup", tmp_path / "own", machine) == free

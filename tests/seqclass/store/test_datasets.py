@@ -55,6 +55,39 @@ def test_values_are_padded_with_nan_and_can_be_picked(root: Root) -> None:
     np.testing.assert_array_equal(stored.values(np.array([1, 4])), whole[[1, 4]])
 
 
+def test_series_are_read_part_by_part_as_from_an_array(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 8)
+    monkeypatch.setattr(row_groups, "ROW_GROUPS_PER_FILE", 2)
+    monkeypatch.setattr(datasets, "PART_BYTES", 6 * 9 * 2 * 4)
+    stored = write_dataset(root, "r", [ragged([1 + i % 9 for i in range(70)])], {}, NOW)
+    rows = np.arange(3, 66, 2)
+    whole, parts = stored.values(rows), stored.series(rows)
+    assert (parts.shape, len(parts)) == (whole.shape, len(whole))
+    for start in range(0, len(rows), 4):
+        np.testing.assert_array_equal(parts[start : start + 4], whole[start : start + 4])
+    np.testing.assert_array_equal(parts[2:20], whole[2:20])
+    np.testing.assert_array_equal(parts[np.array([9, 1, 30, 1])], whole[[9, 1, 30, 1]])
+    assert stored.group_sizes() == [8] * 8 + [6]
+
+
+def test_row_groups_without_wanted_rows_are_not_read(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 4)
+    stored = write_dataset(root, "r", [ragged([3] * 20)], {}, NOW)
+    read, plain = list[int](), pq.ParquetFile.read_row_group
+
+    def counted(self: pq.ParquetFile, group: int, **options: object) -> pa.Table:
+        read.append(group)
+        return plain(self, group, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    stored.values(np.array([1, 2, 13]))
+    assert read == [0, 3]
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=40),

@@ -23,7 +23,7 @@ from seqclass.store.root import Root
 from seqclass.training import members as members_module
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import FrozenFeatures, NetworkMember, Trained, Training
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import (

@@ -11,7 +11,7 @@ from seqclass.networks.outputs import Predictor
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import familiarity as unfamiliar
 from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_familiarity
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import usual_steps
 from tests.support.networks import eager
 from tests.support.series import gappy

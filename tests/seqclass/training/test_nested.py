@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqclass.evaluation.decisions import log_prior_of
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import (
     COMMITTEE,
     FrozenFeatures,

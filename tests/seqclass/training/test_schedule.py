@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqclass.synthesis.iot import IotSpec, generate_iot
-from seqclass.training.fitting import Rows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.recipe import CHUNK, Recipe
 from seqclass.training.replica import NO_TIME, TrainingRows, train_replica
 from seqclass.training.spec import TrainingSpec

@@ -1,0 +1,127 @@
+"""Rows that a network is fitted to: in memory, some of them, or read one window after another."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from seqclass.training.row_order import permutations, windows
+
+
+class LearntRows(Protocol):
+    """The methods that a fit asks of its rows, wherever these are."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of series, of steps and of channels."""
+
+    @property
+    def counted(self) -> int:
+        """Number of rows by which updates are limited."""
+
+    def windows(self, seed: int) -> Iterator[tuple["Rows", np.ndarray]]:
+        """Yield rows without end, each time with the order in which they are learnt from."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Series ``(n, steps, channels)`` float32 with NaN, and class codes ``(n,)`` int32."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of series, of steps and of channels."""
+        return self.x.shape
+
+    @property
+    def counted(self) -> int:
+        """Number of rows by which updates are limited."""
+        return len(self)
+
+    def windows(self, seed: int) -> Iterator[tuple["Rows", np.ndarray]]:
+        """Yield the rows in one order ``(rows,)`` after the other, without end."""
+        return ((self, order) for order in permutations(len(self), seed))
+
+    def take(self, index: np.ndarray) -> "Rows":
+        """Return the rows with the numbers ``index``, in that order."""
+        return Rows(self.x[index], self.y[index])
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some of the rows, by their numbers ``index``; the series are not copied."""
+
+    rows: Rows
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of series, of steps and of channels."""
+        return len(self), *self.rows.shape[1:]
+
+    @property
+    def counted(self) -> int:
+        """Number of rows by which updates are limited."""
+        return len(self)
+
+    def windows(self, seed: int) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Yield the rows and one order of the numbers ``(index,)`` after the other, without end."""
+        index = self.index.astype(np.int32)
+        return ((self.rows, index[order]) for order in permutations(len(self), seed))
+
+
+@dataclass(frozen=True)
+class WindowedRows:
+    """Training rows that a network learns from by windows.
+
+    read: ascending numbers of training rows to their series. y: class codes of all training rows.
+    groups: ``(n,)`` of all training rows, or None. ends: number of the training row after the last
+    one of each row group. window: most rows that are held at once. shape: of all series together.
+    sample: ascending numbers of the training rows that stand for all of them. rows: ascending
+    numbers of those that are learnt from.
+    """
+
+    read: Callable[[np.ndarray], np.ndarray]
+    y: np.ndarray
+    groups: np.ndarray | None
+    ends: np.ndarray
+    window: int
+    shape: tuple[int, ...]
+    sample: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def counted(self) -> int:
+        """Number of rows by which updates are limited: with more rows each is seen fewer times."""
+        return self.window
+
+    def without(self, held: np.ndarray) -> "WindowedRows":
+        """Leave out rows that are held back, by their places in the sample, with their groups."""
+        if self.groups is None:
+            gone = np.isin(self.rows, self.sample[held])
+        else:
+            gone = np.isin(self.groups[self.rows], self.groups[self.sample[held]])
+        return replace(self, rows=self.rows[~gone])
+
+    def windows(self, seed: int) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Yield windows without end, each with the order ``(rows,)`` in which it is learnt from."""
+        row_groups = np.diff(np.searchsorted(self.rows, self.ends), prepend=0)
+        for places in windows(row_groups.tolist(), seed, self.window):
+            numbers = self.rows[places]
+            known = np.sort(numbers)
+            order = np.searchsorted(known, numbers).astype(np.int32)
+            yield Rows(self.read(known), self.y[known]), order

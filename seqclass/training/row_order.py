@@ -1,0 +1,65 @@
+"""The order in which training rows are learnt from, and the sample of them if they are many."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
+
+import numpy as np
+
+WINDOW = 2**18
+"""Most training rows that are held at once, unless a spec names another number."""
+MIXED_GROUPS = 32
+"""Row groups whose rows are shuffled together, since a file may be sorted by class."""
+SAMPLE_SHARE, FEWEST_OF_CLASS = 4, 40
+"""A sample is a window divided by this; of every class it has so many rows, or all."""
+
+
+def order(
+    row_groups: Sequence[int], seed: int, epoch: int, window: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield the row numbers of each window of an epoch, in the order in which they are learnt from.
+
+    row_groups: rows of each row group; they are numbered from the first group to the last. window:
+    most rows that are held at once (None: all). Everything follows from the arguments, so the epoch
+    and the number of its window say where a training is. A window that holds all rows has those of
+    the ``epoch``-th permutation of a generator. Else ``MIXED_GROUPS`` at a time, drawn anew in each
+    epoch, are shuffled together and cut into windows.
+    """
+    n_rows = sum(row_groups)
+    if window is None or n_rows <= window:
+        yield from islice(permutations(n_rows, seed), epoch, epoch + 1)
+        return
+    rng, ends = np.random.Generator(np.random.Philox([seed, epoch])), np.cumsum(row_groups)
+    drawn = rng.permutation(len(row_groups))
+    for start in range(0, len(drawn), MIXED_GROUPS):
+        groups = drawn[start : start + MIXED_GROUPS]
+        rows = np.concatenate([np.arange(ends[g] - row_groups[g], ends[g]) for g in groups])
+        rows = rng.permutation(rows)
+        yield from (rows[first : first + window] for first in range(0, len(rows), window))
+
+
+def windows(row_groups: Sequence[int], seed: int, window: int) -> Iterator[np.ndarray]:
+    """Yield the windows of one epoch after the other; there are more rows than fit into one."""
+    for epoch in count():
+        yield from order(row_groups, seed, epoch, window)
+
+
+def permutations(n_rows: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield the order of all rows in one epoch after the other."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    while True:
+        yield rng.permutation(n_rows).astype(np.int32)
+
+
+def sampled(y: np.ndarray, window: int | None, seed: int) -> np.ndarray | None:
+    """Return ascending numbers of rows that stand for all, or None if all fit into the window.
+
+    y: class codes ``(n,)``. Rows are drawn alike, and of rare classes more.
+    """
+    if window is None or len(y) <= window:
+        return None
+    drawn = np.random.default_rng(seed).permutation(len(y))
+    by_class = np.argsort(y[drawn], kind="stable")
+    begins = np.concatenate([[0], np.cumsum(np.bincount(y))])
+    rank = np.arange(len(y)) - begins[y[drawn[by_class]]]
+    rare = drawn[by_class[rank < FEWEST_OF_CLASS]]
+    return np.union1d(drawn[: window // SAMPLE_SHARE], rare)

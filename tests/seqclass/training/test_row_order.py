@@ -1,0 +1,74 @@
+"""The order of training rows: that of all at once where they fit, windows of mixed groups else."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqclass.training.row_order import (
+    FEWEST_OF_CLASS,
+    MIXED_GROUPS,
+    SAMPLE_SHARE,
+    order,
+    sampled,
+    windows,
+)
+from tests.support.networks import lines
+
+SIZES = st.lists(st.integers(0, 40), min_size=1, max_size=60).filter(any)
+
+
+@pytest.mark.parametrize("window", [None, 60, 1000])
+def test_a_window_that_holds_all_has_one_permutation_an_epoch(window: int | None) -> None:
+    rng = np.random.Generator(np.random.Philox(7))
+    for epoch in range(4):
+        [found] = order([20, 30, 10], 7, epoch, window)
+        np.testing.assert_array_equal(found, rng.permutation(60))
+
+
+def test_rows_in_memory_are_learnt_in_that_order() -> None:
+    rows = lines(50)
+    for epoch, (own, found) in enumerate(islice(rows.windows(3), 5)):
+        assert own is rows
+        np.testing.assert_array_equal(found, next(order([25, 25], 3, epoch)))
+
+
+@given(sizes=SIZES, seed=st.integers(0, 2**31 - 1), epoch=st.integers(0, 99),
+       window=st.integers(1, 300))  # fmt: skip
+def test_an_epoch_has_every_row_once(sizes: list[int], seed: int, epoch: int, window: int) -> None:
+    found = list(order(sizes, seed, epoch, window))
+    assert all(len(rows) <= max(window, 1) or len(found) == 1 for rows in found)
+    assert sorted(np.concatenate(found).tolist()) == list(range(sum(sizes)))
+    again = list(order(sizes, seed, epoch, window))
+    assert [rows.tolist() for rows in again] == [rows.tolist() for rows in found]
+
+
+def test_epoch_and_window_say_where_a_training_is() -> None:
+    sizes, whole = [10] * 40, windows([10] * 40, 5, 100)
+    for epoch in range(3):
+        for rows in order(sizes, 5, epoch, 100):
+            np.testing.assert_array_equal(next(whole), rows)
+
+
+def test_a_file_sorted_by_class_is_mixed() -> None:
+    group = np.repeat(np.arange(3 * MIXED_GROUPS), 100)
+    first = next(order([100] * 3 * MIXED_GROUPS, 0, 0, 1000))
+    assert len(np.unique(group[first])) == MIXED_GROUPS
+    is_late = group[first] >= 3 * MIXED_GROUPS // 2
+    assert 0.25 < is_late.mean() < 0.75
+
+
+def test_a_sample_stands_for_all_and_keeps_rare_classes() -> None:
+    y = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3], [40_000, 20_000, 50, 7]))
+    assert sampled(y, None, 0) is None
+    assert sampled(y, len(y), 0) is None
+    rows = sampled(y, 10_000, 0)
+    assert rows is not None
+    assert (np.diff(rows) > 0).all()
+    counts = np.bincount(y[rows])
+    assert abs(len(rows) - 10_000 / SAMPLE_SHARE) <= FEWEST_OF_CLASS + 7
+    assert counts[2] >= FEWEST_OF_CLASS
+    assert counts[3] == 7
+    assert 0.6 < counts[0] / len(rows) < 0.72

@@ -1,0 +1,84 @@
+"""Training on rows that are too many to be held at once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seqclass.evaluation.contribution import LSTM
+from seqclass.networks.outputs import predict_all
+from seqclass.training.learnt_rows import Rows, WindowedRows
+from seqclass.training.recipe import Recipe
+from seqclass.training.replica import TrainingRows, train_replica
+from seqclass.training.row_order import sampled
+from seqclass.training.spec import LEAST_WINDOW, TrainingSpec, recorded
+from tests.support.networks import lines, quiet
+
+WINDOW = LEAST_WINDOW
+GROUP_ROWS = 900
+
+
+def many(rows: Rows, read: list[np.ndarray], groups: np.ndarray | None = None) -> WindowedRows:
+    def values(numbers: np.ndarray) -> np.ndarray:
+        read.append(numbers)
+        return rows.x[numbers]
+
+    sample = sampled(rows.y, WINDOW, 0)
+    assert sample is not None
+    ends = np.append(np.arange(GROUP_ROWS, len(rows), GROUP_ROWS), len(rows))
+    every = np.arange(len(rows))
+    return WindowedRows(values, rows.y, groups, ends, WINDOW, rows.x.shape, sample, every)
+
+
+def test_windows_hold_the_series_and_codes_that_their_order_names() -> None:
+    rows, read = lines(20_000), list[np.ndarray]()
+    source = many(rows, read)
+    seen = list[np.ndarray]()
+    for window, order in source.windows(4):
+        assert len(window) <= WINDOW
+        assert (np.diff(read[-1]) > 0).all()
+        np.testing.assert_array_equal(window.x, rows.x[read[-1]])
+        np.testing.assert_array_equal(window.y, rows.y[read[-1]])
+        seen.append(read[-1][order])
+        if sum(map(len, seen)) == len(rows):
+            break
+    assert sorted(np.concatenate(seen).tolist()) == list(range(len(rows)))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_what_is_held_back_is_not_learnt_from(grouped: bool) -> None:
+    rows = lines(20_000)
+    groups = np.arange(len(rows)) // 10 if grouped else None
+    source = many(rows, [], groups)
+    held = np.array([0, 5, 17])
+    numbers = source.sample[held]
+    left = source.without(held)
+    gone = np.isin(groups, groups[numbers]) if groups is not None else np.isin(source.rows, numbers)
+    np.testing.assert_array_equal(left.rows, np.flatnonzero(~gone))
+    assert len(left) == len(rows) - (30 if grouped else 3)
+
+
+def test_an_lstm_learns_from_windows_and_all_else_from_a_sample() -> None:
+    rows, read = lines(20_000), list[np.ndarray]()
+    source = many(rows, read)
+    recipe = Recipe(updates=150, epochs=0, solved=0.0)
+    spec = TrainingSpec(members=("convolutions", LSTM), recipe=recipe, window=WINDOW)
+    own = Rows(rows.x[source.sample], rows.y[source.sample])
+    made = train_replica(TrainingRows(own, 2, many=source), spec, 0, quiet)
+    learnt = np.unique(np.concatenate(read))
+    assert 2 * WINDOW >= len(learnt) > WINDOW
+    assert np.isin(made.references, source.sample).all()
+    answers = predict_all(made.classifier, rows.x[:500])["probabilities"].argmax(axis=1)
+    assert (answers == rows.y[:500]).mean() > 0.9
+    again = train_replica(TrainingRows(own, 2, many=many(rows, [])), spec, 0, quiet)
+    for one, other in zip(
+        made.classifier.get_weights(), again.classifier.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_specs_without_a_window_held_all_rows() -> None:
+    assert recorded({})["window"] is None
+    assert recorded({"window": 9_000})["window"] == 9_000
+    with pytest.raises(ValueError, match="window: expected at least"):
+        replace(TrainingSpec(), window=10)
