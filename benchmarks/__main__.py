@@ -221,6 +221,13 @@ def pages() -> list[Row]:
     return measure()
 
 
+def growth() -> list[Row]:
+    """Seconds a row and peak memory of each step, from drawing series to drawing pages."""
+    from benchmarks.growth import growth as measure
+
+    return measure()
+
+
 def labels() -> list[Row]:
     """A twentieth of the labels turned: share found in the first tenth of the queue, beside
     cleanlab's rankings of the same answers."""
@@ -240,6 +247,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "eight_seeds": eight_seeds,
     "scoring": scoring,
     "pages": pages,
+    "growth": growth,
     "labels": labels,
     "bucket": bucket,
     "peer": peer,

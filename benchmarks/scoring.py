@@ -39,15 +39,20 @@ print(time.perf_counter() - began)
 
 def memory_mib(pid: int) -> float:
     """Proportional set size of a process and its descendants."""
+    return sum(map(_pss_kib, family(pid))) / 1024
+
+
+def family(pid: int) -> set[int]:
+    """A process and its descendants."""
     parents = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
             parents[int(name)] = int(fields[1])
-    family = {pid}
-    while more := {child for child, parent in parents.items() if parent in family} - family:
-        family |= more
-    return sum(map(_pss_kib, family)) / 1024
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
 
 
 def _pss_kib(pid: int) -> int:

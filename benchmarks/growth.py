@@ -1,0 +1,189 @@
+"""What a row costs as rows grow: seconds a row and the peak memory of a process, step by step.
+
+``python -m benchmarks.growth --rows 100000 1000000 10000000 --picture growth.png`` draws series of
+100 steps, imports them from Parquet, splits, trains, scores and draws pages, each as a command of
+its own. Ten million rows take some hours and 12 GB of disk. ``--folder`` keeps what was made and
+measured there, so that further runs add to it; ``--only`` names the steps of this run.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from benchmarks.scoring import family
+from benchmarks.tables import as_table
+from seqclass.store.rows import from_dense
+
+STEPS = ("generate", "import", "split", "train", "score", "pages")
+SIZES = (100_000, 1_000_000)
+BUDGET_S = 600
+SPLIT = """
+import sys
+from seqclass.row_split import select_rows
+from seqclass.store.datasets import open_dataset
+from seqclass.store.root import open_root
+from seqclass.store.split import read_split, write_split
+from seqclass.training.spec import TrainingSpec
+root = open_root(sys.argv[1])
+dataset = open_dataset(root, "rows")
+labels = dataset.labels()
+split = select_rows(dataset, TrainingSpec(), labels)
+write_split(root, sys.argv[2], split, labels["series_id"])
+read_split(root, sys.argv[2] + "/split.parquet")
+"""
+Row = dict[str, Any]
+
+
+def measure(n_rows: int, folder: str, ragged: bool = False, only: tuple[str, ...] = STEPS) -> None:
+    """Take the steps for so many rows, and add a line for each to ``measured.jsonl``."""
+    kind = "ragged" if ragged else "equal"
+    home = f"{folder}/{n_rows}-{kind}"
+    os.makedirs(home, exist_ok=True)
+    for step in (own for own in STEPS if own in only):
+        if step == "generate" and ragged:
+            _write_ragged(n_rows, f"{home}/ragged.parquet")
+            continue
+        if step == "pages":
+            for page in glob(f"{home}/tree/**/*.html", recursive=True):
+                os.remove(page)
+        found = _watched(_words(step, n_rows, home), f"{home}/{step}.out")
+        line = {"rows": n_rows, "series": kind, "step": step, **found,
+                "us_a_row": round(1e6 * found["seconds"] / n_rows, 2)}  # fmt: skip
+        with open(f"{folder}/measured.jsonl", "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _words(step: str, n_rows: int, home: str) -> list[str]:
+    tree = f"{home}/tree"
+    if step == "split":
+        return [sys.executable, "-c", SPLIT, tree, f"{home}/split"]
+    drawn = sorted(glob(f"{tree}/datasets/drawn/*/*.parquet")) or [f"{home}/ragged.parquet"]
+    words = {
+        "generate": ["generate", "signals", "--preset", "hard", "--n-series", str(n_rows),
+                     "--name", "drawn"],
+        "import": ["import", *drawn, "--name", "rows"],
+        "train": ["train", "rows", "--seeds", "1", "--budget", str(BUDGET_S)],
+        "score": ["score", "rows@v1", "rows"],
+        "pages": ["pages"],
+    }  # fmt: skip
+    return [sys.executable, "-m", "flows", *words[step], "--root", tree]
+
+
+def _watched(words: list[str], output: str) -> Row:
+    """Run a command; returns its seconds, and the largest peak of any of its processes."""
+    began, peaks = time.perf_counter(), dict[int, int]()
+    with open(output, "w") as sink, subprocess.Popen(words, stdout=sink, stderr=sink) as process:
+        while process.poll() is None:
+            for pid in family(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), _peak_kib(pid))
+            time.sleep(0.1)
+    if process.returncode:
+        raise ChildProcessError(f"{words[3]}: expected exit code 0, read {output}")
+    return {"seconds": round(time.perf_counter() - began, 1),
+            "peak_mib": max(peaks.values()) >> 10}  # fmt: skip
+
+
+def _peak_kib(pid: int) -> int:
+    """Return the largest resident set that a process has had, as the system has counted it."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _write_ragged(n_rows: int, path: str) -> None:
+    """Write series of 50 to 100 steps, one in fifty of whose values is missing."""
+    from seqclass.synthesis.signals import PRESETS, SignalSpec
+    from tasks.data.generate import signal_tables
+
+    rng, writer = np.random.default_rng(0), None
+    for table in signal_tables(SignalSpec(n_series=n_rows, **PRESETS["hard"])):
+        values = np.stack(table["value"].to_numpy())
+        values[rng.random(values.shape) < 0.02] = np.nan
+        lengths = rng.integers(50, 101, len(table))
+        cut = pa.table({"series_id": table["series_id"], "label": table["label"],
+                        "value": from_dense(values, lengths)})  # fmt: skip
+        writer = writer or pq.ParquetWriter(path, cut.schema)
+        writer.write_table(cut)
+    if writer:
+        writer.close()
+
+
+def read_measured(folder: str) -> list[Row]:
+    """Return the latest line of every step, by series, rows and the steps' order."""
+    lines = map(json.loads, Path(f"{folder}/measured.jsonl").read_text().splitlines())
+    latest = {(own["series"], own["rows"], STEPS.index(own["step"])): own for own in lines}
+    return [latest[key] for key in sorted(latest)]
+
+
+def picture(found: list[Row], path: str) -> None:
+    """Draw microseconds a row and the peak memory of each step over the number of rows."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from seqclass.pages.charts import STYLE
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.4), layout="constrained", dpi=120)
+        cost, memory = figure.subplots(1, 2)
+    for step, own in _curves(found):
+        rows = [line["rows"] for line in own]
+        cost.loglog(rows, [line["us_a_row"] for line in own], "o-", markersize=4, label=step)
+        memory.semilogx(rows, [line["peak_mib"] for line in own], "o-", markersize=4)
+    memory.axhline(2048, color="0.7", linewidth=0.8)
+    memory.set_ylim(0, None)
+    for axes, title in ((cost, "microseconds a row"), (memory, "peak of a process, MiB")):
+        axes.set_xlabel("rows of 100 steps")
+        axes.set_title(title, loc="left", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=len(STEPS), frameon=False, fontsize=8)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _curves(found: list[Row]) -> Iterator[tuple[str, list[Row]]]:
+    for step in STEPS:
+        own = [line for line in found if line["step"] == step and line["series"] == "equal"]
+        if own:
+            yield step, own
+
+
+def growth(sizes: tuple[int, ...] = SIZES) -> list[Row]:
+    """Take all steps for each number of rows in a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        for n_rows in sizes:
+            measure(n_rows, folder)
+        return read_measured(folder)
+
+
+def main() -> None:
+    """Measure, and print everything that the folder knows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="*", default=[])
+    parser.add_argument("--ragged", action="store_true", help="series of 50 to 100 steps, with NaN")
+    parser.add_argument("--only", nargs="*", choices=STEPS, default=STEPS)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--picture", help="file for a picture of all that was measured")
+    chosen = parser.parse_args()
+    for n_rows in chosen.rows:
+        measure(n_rows, chosen.folder, chosen.ragged, tuple(chosen.only))
+    found = read_measured(chosen.folder)
+    Console(width=None if sys.stdout.isatty() else 200).print(as_table("growth", found))
+    if chosen.picture:
+        picture(found, chosen.picture)
+
+
+if __name__ == "__main__":
+    main()
