@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
@@ -163,8 +165,9 @@ def pair_with(
     channels = open_dataset(root, candidate.dataset).channels
     if not set(theirs) & set(classes) or not set(champion.manifest["channels"]) <= set(channels):
         return {**UNPAIRED, "incomparable": _other(champion)}, _none()
-    known = pairs_of(open_dataset(root, known_dataset(champion.manifest)))
-    new = {i for i, _ in pairs_of(latest) - known}
+    known = open_dataset(root, known_dataset(champion.manifest))
+    is_same = known.manifest["digest"] == latest.manifest["digest"]
+    new = set() if is_same else {i for i, _ in pairs_of(latest) - pairs_of(known)}
     old_ids, new_ids = _frozen_ids(champion, new, candidate)
     wanted = (old_ids, new_ids, new_ids & set(fresh))
     every = sorted({*theirs, *classes})
@@ -205,30 +208,31 @@ def _frozen_ids(champion: Model, new: set[str], candidate: Candidate) -> tuple[s
     dataset is new: its old label is no evidence.
     """
     root = champion.root
-    learned = _trained_on(candidate.read_rows(), candidate.read_split())
     own = open_dataset(root, champion.manifest["dataset"])
-    old = set(ids_of(root, champion.path(ANSWERS))) - learned - new
+    tested = set(ids_of(root, champion.path(ANSWERS))) - new
     newest = set(ids_of(root, candidate.path(ANSWERS))) & new
-    return old, newest - _trained_on(own, split_of(champion))
+    learned = _trained_on(candidate.read_rows(), candidate.read_split(), tested)
+    return tested - learned, newest - _trained_on(own, split_of(champion), newest)
 
 
-def _trained_on(dataset: Dataset, split: Split) -> set[str]:
-    ids = dataset.labels()["series_id"].to_pylist()
-    return {ids[row] for row in split.train}
+def _trained_on(dataset: Dataset, split: Split, among: set[str]) -> set[str]:
+    """Return the ids of training rows that are among some."""
+    names = dataset.labels()["series_id"].take(pa.array(split.train))
+    return set(names.filter(pc.is_in(names, pa.array([*among], pa.string()))).to_pylist())
 
 
 def _answers(
     latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
 ) -> list[Answers]:
     """Predict the rows with each of these sets of ids by champion and challenger."""
-    table = latest.labels()
-    ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
+    table = latest.labels().select(["series_id", "label"])
     number = {name: code for code, name in enumerate(classes)}
-    every = set().union(*wanted)
-    kept = [r for r, i in enumerate(ids) if i in every and labels[r] in number]
-    rows = np.array(kept, dtype=np.int64)
+    every = pa.array([*set().union(*wanted)], pa.string())
+    named = pc.is_in(table["series_id"], every)
+    rows = np.flatnonzero(pc.and_(named, pc.is_in(table["label"], pa.array(classes))))
     if not len(rows):
         return [_none() for _ in wanted]
+    ids, labels = (column.to_pylist() for column in table.take(pa.array(rows)).columns)
     jobs = [(latest, rows, side.path, side.channels) for side in sides]
     found = workers().run([(answer_rows, job) for job in jobs])
     codes = [
@@ -239,8 +243,8 @@ def _answers(
         np.array([number[side.classes[code]] for code in own])
         for own, side in zip(codes, sides, strict=True)
     ]
-    truth = np.array([number[labels[row]] for row in rows])
-    parts = [np.array([ids[row] in some for row in rows]) for some in wanted]
+    truth = np.array([number[label] for label in labels])
+    parts = [np.array([name in some for name in ids]) for some in wanted]
     return [Answers(truth[part], said[0][part], said[1][part]) for part in parts]
 
 
