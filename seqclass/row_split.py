@@ -143,7 +143,8 @@ def _own_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(labels.codes >= 0)
     _check_classes(labels, known, 3, ref)
-    y, own = labels.codes[known], _numbered(keys.take(pa.array(known)))
+    is_whole = len(known) == len(keys)
+    y, own = labels.codes[known], _numbered(keys if is_whole else keys.take(pa.array(known)))
     share = tested_share(spec, len(known))
     if spec.split_by == "time":
         if "time" not in table.column_names:

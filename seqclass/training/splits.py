@@ -32,7 +32,8 @@ def keys_of(texts: np.ndarray) -> Keys:
 def _places(keys: Keys, seed: int) -> np.ndarray:
     """Return the hash of each distinct key, in [0, 1)."""
     parts = (np.array(own, dtype=object) for own in keys.names)
-    hashes = [pd.util.hash_array(own, hash_key=f"{seed:016d}") / 2.0**64 for own in parts]
+    key = f"{seed:016d}"
+    hashes = [pd.util.hash_array(own, hash_key=key, categorize=False) / 2.0**64 for own in parts]
     return np.concatenate(hashes)
 
 
