@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -47,26 +48,35 @@ read_split(root, sys.argv[2] + "/split.parquet")
 Row = dict[str, Any]
 
 
-def measure(n_rows: int, folder: str, ragged: bool = False, only: tuple[str, ...] = STEPS) -> None:
+@dataclass(frozen=True)
+class Course:
+    """The steps to take, the seconds of a training, and whether series are of unequal length."""
+
+    only: tuple[str, ...] = STEPS
+    budget_s: float = BUDGET_S
+    ragged: bool = False
+
+
+def measure(n_rows: int, folder: str, course: Course) -> None:
     """Take the steps for so many rows, and add a line for each to ``measured.jsonl``."""
-    kind = "ragged" if ragged else "equal"
+    kind = "ragged" if course.ragged else "equal"
     home = f"{folder}/{n_rows}-{kind}"
     os.makedirs(home, exist_ok=True)
-    for step in (own for own in STEPS if own in only):
-        if step == "generate" and ragged:
+    for step in (own for own in STEPS if own in course.only):
+        if step == "generate" and course.ragged:
             _write_ragged(n_rows, f"{home}/ragged.parquet")
             continue
         if step == "pages":
             for page in glob(f"{home}/tree/**/*.html", recursive=True):
                 os.remove(page)
-        found = _watched(_words(step, n_rows, home), f"{home}/{step}.out")
+        found = _watched(_words(step, n_rows, home, course.budget_s), f"{home}/{step}.out")
         line = {"rows": n_rows, "series": kind, "step": step, **found,
                 "us_a_row": round(1e6 * found["seconds"] / n_rows, 2)}  # fmt: skip
         with open(f"{folder}/measured.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
 
 
-def _words(step: str, n_rows: int, home: str) -> list[str]:
+def _words(step: str, n_rows: int, home: str, budget_s: float) -> list[str]:
     tree = f"{home}/tree"
     if step == "split":
         return [sys.executable, "-c", SPLIT, tree, f"{home}/split"]
@@ -75,7 +85,7 @@ def _words(step: str, n_rows: int, home: str) -> list[str]:
         "generate": ["generate", "signals", "--preset", "hard", "--n-series", str(n_rows),
                      "--name", "drawn"],
         "import": ["import", *drawn, "--name", "rows"],
-        "train": ["train", "rows", "--seeds", "1", "--budget", str(BUDGET_S)],
+        "train": ["train", "rows", "--seeds", "1", "--budget", str(budget_s)],
         "score": ["score", "rows@v1", "rows"],
         "pages": ["pages"],
     }  # fmt: skip
@@ -164,7 +174,7 @@ def growth(sizes: tuple[int, ...] = SIZES) -> list[Row]:
     """Take all steps for each number of rows in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         for n_rows in sizes:
-            measure(n_rows, folder)
+            measure(n_rows, folder, Course())
         return read_measured(folder)
 
 
@@ -172,13 +182,15 @@ def main() -> None:
     """Measure, and print everything that the folder knows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[])
+    parser.add_argument("--budget", type=float, default=BUDGET_S, help="seconds of the training")
     parser.add_argument("--ragged", action="store_true", help="series of 50 to 100 steps, with NaN")
     parser.add_argument("--only", nargs="*", choices=STEPS, default=STEPS)
     parser.add_argument("--folder", required=True)
     parser.add_argument("--picture", help="file for a picture of all that was measured")
     chosen = parser.parse_args()
     for n_rows in chosen.rows:
-        measure(n_rows, chosen.folder, chosen.ragged, tuple(chosen.only))
+        course = Course(tuple(chosen.only), chosen.budget, chosen.ragged)
+        measure(n_rows, chosen.folder, course)
     found = read_measured(chosen.folder)
     Console(width=None if sys.stdout.isatty() else 200).print(as_table("growth", found))
     if chosen.picture:
