@@ -56,7 +56,8 @@ def fit_ridge(
     of the rows or of the columns.
     """
     center, scale = _standard(features) if standardise else (features.mean(axis=0), 1.0)
-    z = (features - center) / scale
+    z = features - center
+    z /= scale
     targets = np.where(y[:, None] == np.arange(n_classes), 1.0, -1.0)
     middle = targets.mean(axis=0)
     directions, left, right = _decomposed(z)
@@ -88,7 +89,8 @@ def _decomposed(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh(products)
     above = values > values[-1] * max(n, p) * np.finfo(z.dtype).eps
     values, vectors = values[above], vectors[:, above]
-    others = (z.T @ vectors if n <= p else z @ vectors) / np.sqrt(values)
+    others = z.T @ vectors if n <= p else z @ vectors
+    others /= np.sqrt(values)
     return (values, vectors, others) if n <= p else (values, others, vectors)
 
 

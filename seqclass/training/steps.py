@@ -101,8 +101,11 @@ def fit_kernel(
 
 def _similarity(x: np.ndarray, landmarks: np.ndarray, steepness: float) -> np.ndarray:
     x, landmarks = x.astype(np.float64), landmarks.astype(np.float64)
-    apart = np.square(x).sum(1)[:, None] + np.square(landmarks).sum(1) - 2 * x @ landmarks.T
-    return np.exp(-steepness * np.maximum(apart, 0))
+    near = np.square(x).sum(1)[:, None] + np.square(landmarks).sum(1)
+    near -= 2 * x @ landmarks.T
+    np.maximum(near, 0, out=near)
+    near *= -steepness
+    return np.exp(near, out=near)
 
 
 def _whitening(products: np.ndarray) -> np.ndarray:
