@@ -1,4 +1,4 @@
-"""What a row costs as rows grow: seconds a row and the peak memory of a process, step by step.
+"""What a row costs as rows grow: processor time a row and the peak memory of a process, by step.
 
 ``python -m benchmarks.growth --rows 100000 1000000 10000000 --picture growth.png`` draws series of
 100 steps, imports them from Parquet, splits, trains, scores and draws pages, each as a command of
@@ -9,6 +9,7 @@ measured there, so that further runs add to it; ``--only`` names the steps of th
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -71,7 +72,7 @@ def measure(n_rows: int, folder: str, course: Course) -> None:
                 os.remove(page)
         found = _watched(_words(step, n_rows, home, course.budget_s), f"{home}/{step}.out")
         line = {"rows": n_rows, "series": kind, "step": step, **found,
-                "us_a_row": round(1e6 * found["seconds"] / n_rows, 2)}  # fmt: skip
+                "cpu_us_a_row": round(1e6 * found["cpu_s"] / n_rows, 2)}  # fmt: skip
         with open(f"{folder}/measured.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -93,8 +94,11 @@ def _words(step: str, n_rows: int, home: str, budget_s: float) -> list[str]:
 
 
 def _watched(words: list[str], output: str) -> Row:
-    """Run a command; returns its seconds, and the largest peak of any of its processes."""
-    began, peaks = time.perf_counter(), dict[int, int]()
+    """Run a command; returns its seconds, those of processors, and the largest peak of a process.
+
+    Processor time is that of the command and its processes; on a busy machine it says more.
+    """
+    began, busy, peaks = time.perf_counter(), _processor_s(), dict[int, int]()
     with open(output, "w") as sink, subprocess.Popen(words, stdout=sink, stderr=sink) as process:
         while process.poll() is None:
             for pid in family(process.pid):
@@ -103,7 +107,14 @@ def _watched(words: list[str], output: str) -> Row:
     if process.returncode:
         raise ChildProcessError(f"{words[3]}: expected exit code 0, read {output}")
     return {"seconds": round(time.perf_counter() - began, 1),
+            "cpu_s": round(_processor_s() - busy, 1),
             "peak_mib": max(peaks.values()) >> 10}  # fmt: skip
+
+
+def _processor_s() -> float:
+    """Return the processor time of all children that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _peak_kib(pid: int) -> int:
@@ -141,7 +152,7 @@ def read_measured(folder: str) -> list[Row]:
 
 
 def picture(found: list[Row], path: str) -> None:
-    """Draw microseconds a row and the peak memory of each step over the number of rows."""
+    """Draw processor time a row and the peak memory of each step over the number of rows."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -152,11 +163,14 @@ def picture(found: list[Row], path: str) -> None:
         cost, memory = figure.subplots(1, 2)
     for step, own in _curves(found):
         rows = [line["rows"] for line in own]
-        cost.loglog(rows, [line["us_a_row"] for line in own], "o-", markersize=4, label=step)
+        cost.loglog(rows, [line["cpu_us_a_row"] for line in own], "o-", markersize=4, label=step)
         memory.semilogx(rows, [line["peak_mib"] for line in own], "o-", markersize=4)
     memory.axhline(2048, color="0.7", linewidth=0.8)
     memory.set_ylim(0, None)
-    for axes, title in ((cost, "microseconds a row"), (memory, "peak of a process, MiB")):
+    for axes, title in (
+        (cost, "microseconds of a processor a row"),
+        (memory, "peak of a process, MiB"),
+    ):
         axes.set_xlabel("rows of 100 steps")
         axes.set_title(title, loc="left", fontsize=9)
     figure.legend(loc="outside lower center", ncols=len(STEPS), frameon=False, fontsize=8)
