@@ -34,16 +34,16 @@ SIZES = (100_000, 1_000_000)
 BUDGET_S = 600
 SPLIT = """
 import sys
-from seqclass.row_split import select_rows
+from seqclass.row_split import deciding_columns, select_rows
 from seqclass.store.datasets import open_dataset
 from seqclass.store.root import open_root
 from seqclass.store.split import read_split, write_split
 from seqclass.training.spec import TrainingSpec
 root = open_root(sys.argv[1])
 dataset = open_dataset(root, "rows")
-labels = dataset.labels()
-split = select_rows(dataset, TrainingSpec(), labels)
-write_split(root, sys.argv[2], split, labels["series_id"])
+table = deciding_columns(dataset)
+split = select_rows(dataset, TrainingSpec(), table)
+write_split(root, sys.argv[2], split, table["series_id"])
 read_split(root, sys.argv[2] + "/split.parquet")
 """
 Row = dict[str, Any]

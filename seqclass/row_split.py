@@ -28,6 +28,8 @@ from seqclass.training.splits import assign_newest, assign_test
 MAX_TEST_ROWS = 200_000
 """Most test rows that are chosen, unless the dataset names its own."""
 NAMES_AT_ONCE = 65_536
+DECIDING = ("series_id", "label", "group", "time", "split")
+"""Columns by which rows are split."""
 
 
 class _Labels(NamedTuple):
@@ -62,9 +64,9 @@ def spec_of(model: Model) -> TrainingSpec:
 def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = None) -> Split:
     """Use the dataset's own split if it names one, else select test rows by their ids.
 
-    table: the dataset's labels, if they have been read already.
+    table: what ``deciding_columns`` returns, if it has been read already.
     """
-    table = dataset.labels() if table is None else table
+    table = deciding_columns(dataset) if table is None else table
     labels = _coded(table["label"])
     keys = _keys(table)
     groups = _numbered(keys).number if "group" in table.column_names else None
@@ -77,6 +79,12 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = N
     number = np.full(len(labels.names) + 1, -1, dtype=np.int32)  # the last is that of no label
     number[there] = np.arange(len(there))
     return Split([labels.names[c] for c in there], number[labels.codes], groups, train, test)
+
+
+def deciding_columns(dataset: Dataset) -> pa.Table:
+    """Return what decides which rows test: ids, labels, groups, times and splits."""
+    names = [name for name in DECIDING if name in dataset.manifest["columns"]]
+    return pa.concat_tables(dataset.tables(names))
 
 
 def _coded(labels: pa.ChunkedArray) -> _Labels:

@@ -47,9 +47,11 @@ def numbered(names: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     ordered = names.take(pa.array(order)).combine_chunks()
     is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = pc.not_equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False)
+    place = np.cumsum(is_first)
+    place -= 1
     number = np.empty(len(order), dtype=np.int64)
-    number[order] = np.cumsum(is_first) - 1
-    return ordered.filter(pa.array(is_first)), number
+    number[order] = place
+    return ordered if is_first.all() else ordered.filter(pa.array(is_first)), number
 
 
 FRESH, REPEAT, CONFLICT = 0, 1, 2

@@ -2,7 +2,7 @@
 
 from prefect import get_run_logger, task
 
-from seqclass.row_split import describe_split, select_rows
+from seqclass.row_split import deciding_columns, describe_split, select_rows
 from seqclass.store.capacity import free_bytes
 from seqclass.store.datasets import open_dataset
 from seqclass.store.root import open_root
@@ -21,7 +21,7 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
     """
     root = open_root(root_url)
     dataset = open_dataset(root, dataset_ref)
-    table = dataset.labels()
+    table = deciding_columns(dataset)
     split = select_rows(dataset, spec, table)
     write_split(root, workspace, split, table["series_id"])
     for amiss in describe_split(dataset, split, spec)["amiss"]:
