@@ -2,7 +2,6 @@
 
 import hashlib
 import html
-import importlib
 import json
 import re
 import subprocess
@@ -16,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from seqclass.export import mlflow_loader
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of, open_model
@@ -78,14 +78,15 @@ def test_a_version_is_a_model_of_mlflow_and_of_hugging_face(trained: tuple[Root,
     root, outcome = trained
     model = open_model(root, outcome["model"])
     described = yaml.safe_load(Path(model.path("MLmodel")).read_text())
-    loader = importlib.import_module(described["flavors"]["python_function"]["loader_module"])
-    data = Path(model.folder, described["flavors"]["python_function"]["data"])
+    function = described["flavors"]["python_function"]
+    assert function["loader_module"] == mlflow_loader.__name__
+    data = Path(model.folder, function["data"])
     stored = pq.read_table(model.path("predictions.parquet"))
     dataset = open_dataset(root, outcome["dataset"])
     ids = dataset.labels()["series_id"].to_pylist()
     rows = sorted(ids.index(name) for name in stored["series_id"].to_pylist())
     x = dataset.values(np.array(rows))
-    found = loader._load_pyfunc(str(data)).predict(pd.DataFrame({"value": list(x[:, :, 0])}))
+    found = mlflow_loader._load_pyfunc(str(data)).predict(pd.DataFrame({"value": list(x[:, :, 0])}))
     wanted = dict(zip(stored["series_id"].to_pylist(), stored["answer"].to_pylist(), strict=True))
     assert found["answer"].tolist() == [wanted[ids[row]] for row in rows]
     outputs = json.loads(described["signature"]["outputs"])

@@ -1,5 +1,6 @@
 """``seqclass serve`` as a process: its start, its token, its end, and what its page shows."""
 
+import ast
 import asyncio
 import json
 import re
@@ -88,13 +89,14 @@ def test_it_answers_whoever_has_the_token_of_the_root(
 def test_what_the_page_shows_works(folder: Path, ready: tuple[subprocess.Popen, dict]) -> None:
     own = PAGE.replace("http://127.0.0.1:8080", ready[1]["url"]).replace("signals", "toy")
     [_, curl] = re.findall(r"```sh\n(.*?)```", own, re.DOTALL)
-    [python] = re.findall(r"```python\n(.*?)```", own, re.DOTALL)
+    python = "\n".join(re.findall(r"```python\n(.*?)```", own, re.DOTALL))
     if shutil.which("curl"):
         found = subprocess.run(["sh", "-c", curl], cwd=folder, capture_output=True, check=True)
         assert json.loads(found.stdout)["model_name"] == "toy"
     words = [sys.executable, "-c", python]
     found = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout[:3]) == (0, "v2-"), found.stderr
+    assert len(ast.literal_eval(found.stdout.splitlines()[-1])) == 2
 
 
 def test_the_page_names_every_output_and_limit(ready: tuple[subprocess.Popen, dict]) -> None:

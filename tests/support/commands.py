@@ -1,6 +1,5 @@
 """The command line: a type for its fixture, a file to import, processes."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import IO
 
 from seqclass.store.root import Root
 from tests.support.places import REPOSITORY
+from tests.support.service import surroundings
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -51,7 +51,7 @@ def modules_of(root: Root, *command: str) -> set[str]:
     )
     found = subprocess.run(
         [sys.executable, "-c", script, *command],
-        env={**os.environ, "SEQCLASS_STORAGE": root.path}, cwd=REPOSITORY,
+        env=surroundings(SEQCLASS_STORAGE=root.path), cwd=REPOSITORY,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return set(found.stdout.splitlines()[-1].split())

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from seqclass.export.export_check import DiffersError, check_agreement, made_up_
 from seqclass.export.exporting import Exported, check_export, export_model
 from seqclass.export.mlflow_files import write_mlflow
 from seqclass.export.model_card import card_of
+from seqclass.export.version_files import version_files
 from seqclass.store.models import Model
 from seqclass.store.root import open_root
 from seqclass.training.learnt_rows import Rows
@@ -117,6 +119,19 @@ def test_a_card_has_the_fields_that_hugging_face_reads(
     assert "down, up" in text
 
 
+def test_a_version_s_card_shows_names_as_they_are(model: Model) -> None:
+    yaml = pytest.importorskip("yaml")
+    odd = {**model.manifest, "classes": ["a|b", "c: #1"], "channels": ["x|y"]}
+    texts = version_files("it's", odd, datetime(2026, 5, 3, tzinfo=UTC))  # type: ignore[arg-type]
+    _, front, text = texts["README.md"].split("---\n", 2)
+    assert yaml.safe_load(front)["model-index"][0]["name"] == "it's"
+    assert "| classes | a\\|b, c: #1 |" in text.splitlines()
+    described = yaml.safe_load(texts["MLmodel"])
+    inputs = json.loads(described["signature"]["inputs"])
+    assert [own["name"] for own in inputs] == ["x|y"]
+    assert described["utc_time_created"] == "2026-05-03T00:00:00+00:00"
+
+
 def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> None:
     import pandas as pd
 
@@ -160,14 +175,30 @@ def test_another_network_gets_no_name(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_rounding_decides_is_told_apart(model: Model) -> None:
+NOTHING = np.float32(-9)
+
+
+def of_the_highest(x: np.ndarray) -> np.ndarray:
+    top = x.max(axis=1)
+    return np.where(top == NOTHING, 0.5, top.view(np.int32) % 2)
+
+
+def of_differences(x: np.ndarray) -> np.ndarray:
+    """A share that stays where all values move alike."""
+    bits = x.view(np.int32).astype(np.int64)
+    return ((bits - bits[:, :1]) @ np.arange(bits.shape[1]) % 7) / 6
+
+
+@pytest.mark.parametrize("share", [of_the_highest, of_differences])
+def test_what_rounding_decides_is_told_apart(
+    model: Model, share: Callable[[np.ndarray], np.ndarray]
+) -> None:
     """A network that tells by the last bit answers some series one way and its copy another."""
     tested = export_check.tested_rows(model)
 
     def by_the_last_bit(x: np.ndarray) -> dict[str, np.ndarray]:
-        top = np.where(np.isnan(x), np.float32(-9), x).max(axis=(1, 2))
-        odd = np.where(top == -9, 0.5, top.view(np.int32) % 2).astype(np.float32)
-        return {"probabilities": np.stack([0.3 + 0.4 * odd, 0.7 - 0.4 * odd], axis=1)}
+        own = share(np.where(np.isnan(x), NOTHING, x)[:, :, 0]).astype(np.float32)
+        return {"probabilities": np.stack([0.3 + 0.4 * own, 0.7 - 0.4 * own], axis=1)}
 
     def half(x: np.ndarray) -> dict[str, np.ndarray]:
         return {"probabilities": np.full((len(x), 2), 0.5, np.float32)}
