@@ -177,9 +177,10 @@ def test_every_raga_of_the_design_is_shipped_with_its_scale() -> None:
 
 KNOWN_TO_DIFFER = {
     "Bhairavi", "Brindavana Saranga", "Darbar", "Kanada", "Karnataka Devagandhari", "Manji",
-    "Narayanagowla", "Nata", "Navaroj", "Sahana",
+    "Narayanagowla", "Nata", "Navaroj", "Sahana", "Sindhubhairavi",
 }  # fmt: skip
-"""Where the list has another form than the design, which follows real notation."""
+"""Where the list has another form than the design, which follows real notation, or where its line
+does not begin on S (Sindhubhairavi)."""
 
 
 def test_the_table_agrees_with_the_list_of_929_where_they_share_a_name(shared_data: Path) -> None:
