@@ -2,6 +2,7 @@
 
 Prints a table and writes ``benchmarks/results/<time>.json`` with the machine's fingerprint.
 ``python -m benchmarks NAME …`` runs some of them; ``peer`` is the longest, and takes ``--seeds``.
+``python -m benchmarks contours PATH`` takes a file of other recordings.
 """
 
 import argparse
@@ -185,6 +186,20 @@ def raga_oracle() -> list[Row]:
     return rows + [compare((name,), "svara", n_train=4000) for name in SETS if name != "all"]
 
 
+def contours(path: Path | None = None) -> list[Row]:
+    """Real recordings of ragas told by pitch alone, from generated contours and from others."""
+    from benchmarks.contour_pictures import picture
+    from benchmarks.contours import measure
+    from benchmarks.recordings import DATA, read_recordings
+
+    if path is None and not DATA.is_file():
+        return [{"what": f"skipped: {DATA} is absent"}]
+    recordings = read_recordings(path or DATA)
+    RESULTS.mkdir(exist_ok=True)
+    picture(recordings, RESULTS / "contour-distributions.png")
+    return measure(recordings)
+
+
 def recurrences() -> list[Row]:
     """Training small LSTMs, by this product, stock Keras and PyTorch."""
     from benchmarks.speed import recurrences as measure
@@ -256,6 +271,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "ragged": ragged,
     "melodies": melodies,
     "raga_oracle": raga_oracle,
+    "contours": contours,
 }
 
 
@@ -281,11 +297,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=PEER_SEEDS, help="of the peer benchmark")
     parser.add_argument("--page", type=Path, help="write the tables in Markdown, too")
     chosen = parser.parse_args()
+    options: dict[str, list[Any]] = {"peer": [chosen.seeds]}
+    if chosen.names[:1] == ["contours"] and len(chosen.names) == 2:
+        options["contours"] = [Path(chosen.names.pop())]
     if strange := [name for name in chosen.names if name not in BENCHMARKS]:
         parser.error(f"NAME: expected some of {', '.join(BENCHMARKS)}, got {strange[0]!r}")
     found: dict[str, list[Row]] = {}
     for name in chosen.names or BENCHMARKS:
-        found[name] = BENCHMARKS[name](*([chosen.seeds] if name == "peer" else []))
+        try:
+            found[name] = BENCHMARKS[name](*options.get(name, []))
+        except ValueError as error:
+            parser.error(str(error))
         Console(width=None if sys.stdout.isatty() else 200).print(as_table(name, found[name]))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"

@@ -44,6 +44,7 @@ class MelodyConfig:
     reach: standard deviation around the arc, in semitones.
     phrase_notes: fewest and most svaras of a phrase.
     copied: share of phrases that repeat the one before, in a composition and in an alapana.
+    voice: smallest and largest factor on how far a composition ranges, for voices of less range.
     """
 
     repeat: float = 0.09
@@ -59,6 +60,7 @@ class MelodyConfig:
     reach: float = 4.7
     phrase_notes: tuple[int, int] = (5, 12)
     copied: tuple[float, float] = (0.3, 0.03)
+    voice: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         rates = ("repeat", "turn", "skip", "leap", "joint", "far", "phrase", "rare")
@@ -71,6 +73,11 @@ class MelodyConfig:
         if not 2 <= low <= high:
             raise ValueError(
                 f"phrase_notes: expected 2 <= fewest <= most, got {low}..{high}; correct the range"
+            )
+        if not 0.1 <= self.voice[0] <= self.voice[1] <= 2:
+            raise ValueError(
+                f"voice: expected 0.1 <= smallest <= largest <= 2, got {self.voice[0]}.."
+                f"{self.voice[1]}; correct the range"
             )
         factors = (self.reach, self.restless, self.dwelling)
         if not min(factors) > 0 or not all(0 <= share < 1 for share in self.copied):

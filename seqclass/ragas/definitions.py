@@ -13,7 +13,15 @@ from functools import cached_property
 from itertools import combinations, pairwise
 from typing import Any
 
-from seqclass.ragas.svaras import MELAS, PLACES, Note, mela_svaras, read_note, read_notes
+from seqclass.ragas.svaras import (
+    MELAS,
+    PLACES,
+    Note,
+    mela_svaras,
+    read_note,
+    read_notes,
+    read_sung,
+)
 
 MIN_SVARAS = 4
 COMPASS = "S, S''"
@@ -34,6 +42,7 @@ class Raga:
     phrases: characteristic phrases, with ``'`` and ``,`` for the octave above and below.
     turns: small ones that may break the direction of the lines, such as R2 G2 R2.
     compass: its lowest and its highest note.
+    sung: how contours sing its svaras, one ``read_sung`` each (without it: as in other ragas).
     """
 
     name: str
@@ -47,6 +56,7 @@ class Raga:
     phrases: tuple[str, ...] = ()
     turns: tuple[str, ...] = ()
     compass: str = COMPASS
+    sung: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w .'()-]{0,62}", self.name):
@@ -94,7 +104,9 @@ class Raga:
     @property
     def plain(self) -> "Raga":
         """The raga reduced to its lines, so that ragas equal on paper differ only in name."""
-        return Raga(self.name, self.arohana, self.avarohana, self.mela, compass=self.compass)
+        sung = tuple(text for text in self.sung if text.split()[0] in self.scale)
+        return Raga(self.name, self.arohana, self.avarohana, self.mela, compass=self.compass,
+                    sung=sung)  # fmt: skip
 
     def _madhyama(self) -> set[str]:
         return {svara for svara in self.scale if svara[0] == "M"}
@@ -116,6 +128,7 @@ class Raga:
             for phrase in getattr(self, what):
                 self._check_phrase(what.removesuffix("s"), phrase, fewest)
         self._check_compass()
+        self._check_sung()
 
     def _check_in_lines(self, what: str) -> None:
         for svara in getattr(self, what).split():
@@ -185,6 +198,14 @@ class Raga:
         if any(not {n.svara for n in line} >= {n.svara for n in notes} for line in self._lines()):
             raise ValueError(f"compass {self.compass!r} must end on svaras of both lines; widen it")
 
+    def _check_sung(self) -> None:
+        named = [read_sung(text).svara for text in self.sung]
+        if self.sung and sorted(named) != sorted(self.svaras):
+            raise ValueError(
+                f"sung must name each svara once, {' '.join(self.svaras)}, not {' '.join(named)}; "
+                "complete it, or leave it out"
+            )
+
     def _lines(self) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
         return self.ascent, self.descent
 
@@ -243,7 +264,11 @@ def _raga_from(entry: Mapping[str, Any]) -> Raga:
             meant = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(kinds)}"
             raise ValueError(f"{where}: there is no field {key!r}; {meant}")
         if not _fits(value, str(kinds[key])):
-            wanted = {"aliases": "a list of names", "mela": "a number from 1 to 72"}
+            wanted = {
+                "aliases": "a list of names",
+                "sung": "a list of texts",
+                "mela": "a number from 1 to 72",
+            }
             listed = "a list of phrases" if "tuple" in str(kinds[key]) else "a text of svaras"
             raise ValueError(
                 f"{where}: {key} must be {wanted.get(key, listed)}, not {value!r}; correct it"

@@ -2,10 +2,10 @@
 
 A svara is reached by a glide, dwelt on, and ornamented. Glides and ornaments keep their length when
 the tempo changes; only held notes stretch (Subramanian et al., arXiv 1711.02318). Kampita swings to
-a neighbour or between both, jaru glides over several svaras, sphurita touches the svara below when
-one is repeated, nokku comes from above, orikkai flicks up before a descent, ravai turns around the
-svara. Svaras held over half a second are hit within 10 cents, shorter ones within 23, the turning
-points of gamakas within 45.
+a neighbour or between both, as often as singers do it (``seqclass.ragas.singing``); jaru glides
+over several svaras, sphurita touches the svara below when one is repeated, nokku comes from above,
+orikkai flicks up before a descent, ravai turns around the svara. Svaras held over half a second are
+hit within 10 cents, shorter ones within 23, the turning points of gamakas within 45.
 """
 
 from typing import NamedTuple
@@ -15,26 +15,33 @@ import numpy as np
 from seqclass.ragas.chains import HEIGHTS, NAMES
 from seqclass.ragas.definitions import Raga
 from seqclass.ragas.melodies import Melodies, RagaRows
+from seqclass.ragas.singing import Voices, by_note
 
-PLAIN, KAMPITA, DEEP_KAMPITA, SPHURITA, NOKKU, ORIKKAI, RAVAI = range(7)
-GAMAKAS = ("plain", "kampita", "deep kampita", "sphurita", "nokku", "orikkai", "ravai")
+PLAIN, UP, DOWN, BOTH, SPHURITA, NOKKU, ORIKKAI, RAVAI = range(8)
+GAMAKAS = (
+    "plain", "kampita up", "kampita down", "kampita both ways", "sphurita", "nokku", "orikkai",
+    "ravai",
+)  # fmt: skip
 GLIDE_S, JARU_S = (0.05, 0.11), (0.2, 0.4)
 """Shortest and longest glide between neighbours, and over several svaras."""
 SWING_HZ = (4.0, 6.5)
-TREMOR = (25.0, 60.0)
+TREMOR = (4.0, 20.0)
 """Weakest and strongest tremor of a held svara, in cents."""
 TOUCH_S = 0.14
 """Seconds that a touch of another svara lasts."""
 HELD_S, HELD_SD, SHORT_SD, TURNING_SD = 0.5, 10.0, 23.0, 45.0
-SWUNG = ("R1", "G2", "D1", "N2", "M1")
-"""Svaras that swing between both neighbours where a raga dwells on them."""
+SWING_REACH = 0.8
+"""Share of the way to a neighbour that a swing goes."""
+SHORTEST_SWING_S = 0.2
+"""Seconds of the shortest svara that swings."""
 
 
 class Ornaments(NamedTuple):
     """Ornaments of every svara of the melodies, ``(rows, notes)`` each.
 
     kind: an index of ``GAMAKAS``; cents: the sung pitch above Sa; below, above: the svara's
-    neighbours, in cents from it; glide: seconds until it is reached; swing: cycles in a second.
+    neighbours, in cents from it; glide: seconds until it is reached; swing: cycles in a second;
+    upward: whether the first cycle of those that go both ways is upward.
     """
 
     kind: np.ndarray
@@ -43,6 +50,7 @@ class Ornaments(NamedTuple):
     above: np.ndarray
     glide: np.ndarray
     swing: np.ndarray
+    upward: np.ndarray
     tremor: np.ndarray
 
 
@@ -50,59 +58,64 @@ def ornaments(
     of: RagaRows,
     melodies: Melodies,
     seconds: np.ndarray,
-    with_gamaka: bool,
+    voices: Voices | None,
     rng: np.random.Generator,
 ) -> Ornaments:
     """Choose how each svara is sung; seconds: ``(rows, notes)`` lengths of the svaras.
 
-    The choice depends only on the lines and the jiva svaras.
+    Without voices each svara is plain and exactly on its place.
     """
-    shape, at = melodies.svara.shape, (of.codes[:, None], melodies.svara)
+    shape = melodies.svara.shape
     height = melodies.height.astype(float)
-    move = np.diff(height, axis=1, prepend=height[:, :1])
-    after = np.diff(height, axis=1, append=height[:, -1:])
-    below, above, swung, jiva = (table[at] for table in _neighbourhood(of.ragas))
-    fixed = np.isin(melodies.svara, [NAMES.index("S"), NAMES.index("P")])
-    often = np.where(jiva, 0.95, np.where(fixed, 0.2, 0.75)) * (seconds > 0.2)
-    chance, touch = rng.random(shape), rng.random(shape)
-    kind = np.full(shape, PLAIN)
-    kind = np.where(touch < 0.12, RAVAI, kind)
-    kind = np.where((after < 0) & (touch > 0.75), ORIKKAI, kind)
-    kind = np.where((move < 0) & (np.abs(touch - 0.5) < 0.12), NOKKU, kind)
-    kind = np.where(chance < often, np.where(swung, DEEP_KAMPITA, KAMPITA), kind)
-    kind = np.where((move == 0) & (chance < 0.8), SPHURITA, kind)
-    kind[:, 0] = np.where(kind[:, 0] == SPHURITA, PLAIN, kind[:, 0])
+    below, above = (table[of.codes[:, None], melodies.svara] for table in _neighbours(of.ragas))
     turning = 1 + rng.normal(0, TURNING_SD / 200, (2, *shape)).clip(-0.6, 0.6)
     spread = np.where(seconds > HELD_S, HELD_SD, SHORT_SD)
-    jaru = (np.abs(move) >= 5) & (rng.random(shape) < 0.6)
+    move = np.abs(np.diff(height, axis=1, prepend=height[:, :1]))
+    jaru = (move >= 5) & (rng.random(shape) < 0.6)
     quick, slow = rng.uniform(*GLIDE_S, shape), rng.uniform(*JARU_S, shape)
     glide = np.minimum(np.where(jaru, slow, quick), 0.6 * seconds)
-    met = 100 * height + rng.normal(0, 1, shape) * spread
-    if not with_gamaka:
-        kind[:], glide, met = PLAIN, quick / 5, 100 * height
-    swing, tremor = rng.uniform(*SWING_HZ, shape), rng.uniform(*TREMOR, shape) * with_gamaka
-    return Ornaments(kind, met, below * turning[0], above * turning[1], glide, swing, tremor)
+    kind, met = np.full(shape, PLAIN), 100 * height
+    swing, tremor = rng.uniform(*SWING_HZ, shape), rng.uniform(*TREMOR, shape)
+    upward = rng.random(shape) < 0.5
+    if voices is None:
+        glide, tremor = quick / 5, np.zeros(shape)
+    else:
+        kind = _kinds(melodies, seconds, voices, rng)
+        met = met + by_note(voices.cents, melodies.svara) + rng.normal(0, 1, shape) * spread
+    around = below * turning[0], above * turning[1]
+    return Ornaments(kind, met, *around, glide, swing, upward, tremor)
 
 
-def _neighbourhood(ragas: tuple[Raga, ...]) -> list[np.ndarray]:
-    """Return the surroundings of every svara in each raga, ``(ragas, 16)`` each.
+def _kinds(
+    melodies: Melodies, seconds: np.ndarray, voices: Voices, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the ornament of every note: touches by its moves, swings by its voice's numbers."""
+    shape, height = melodies.svara.shape, melodies.height
+    move = np.diff(height, axis=1, prepend=height[:, :1])
+    after = np.diff(height, axis=1, append=height[:, -1:])
+    chance, touch = rng.random((2, *shape))
+    kind = np.where(touch < 0.12, RAVAI, PLAIN)
+    kind = np.where((after < 0) & (touch > 0.75), ORIKKAI, kind)
+    kind = np.where((move < 0) & (np.abs(touch - 0.5) < 0.12), NOKKU, kind)
+    kind = np.where((move == 0) & (touch < 0.5), SPHURITA, kind)
+    kind[:, 0] = np.where(kind[:, 0] == SPHURITA, PLAIN, kind[:, 0])
+    up, down = (by_note(shares, melodies.svara) for shares in (voices.up, voices.down))
+    both = np.minimum(up, down)
+    way = np.select([chance < 2 * both, chance < up + both, chance < up + down], [BOTH, UP, DOWN])
+    return np.where((way != PLAIN) & (seconds > SHORTEST_SWING_S), way, kind)
 
-    They are cents to the next below and above, at most 300; whether it swings to both sides;
-    whether it is dwelt on.
-    """
-    below, above = np.zeros((len(ragas), 16)), np.zeros((len(ragas), 16))
-    swung, jiva = np.zeros((len(ragas), 16), bool), np.zeros((len(ragas), 16), bool)
+
+def _neighbours(ragas: tuple[Raga, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return cents from every svara to the next below and above, at most 300: ``(ragas, 16)``."""
+    below, above = np.zeros((2, len(ragas), len(NAMES)))
     for r, raga in enumerate(ragas):
         places = np.unique([HEIGHTS[NAMES.index(name)] for name in raga.scale])
-        for name in raga.svaras:
-            code = NAMES.index(name)
+        for code in map(NAMES.index, raga.svaras):
             steps = (places - HEIGHTS[code]) % 12
             around = steps[steps > 0]
             above[r, code] = min(around.min(), 3) * 100
             below[r, code] = -min(12 - around.max(), 3) * 100
-            jiva[r, code] = name in raga.jiva.split()
-            swung[r, code] = jiva[r, code] and name in SWUNG
-    return [below, above, swung, jiva]
+    return below, above
 
 
 def contours(
@@ -140,12 +153,13 @@ def _ornament(sung: Ornaments, at, since: np.ndarray, length: np.ndarray) -> np.
     share = np.clip((since - glide) / left, 0, 1)
     cycles = np.maximum(np.rint(at(sung.swing) * left), 1)
     phase = 2 * np.pi * cycles * share
-    wave = np.sin(phase)
-    deep = np.where(wave > 0, above, -below) * np.sign(wave) * np.sqrt(np.abs(wave))
+    swung = SWING_REACH * (0.5 - 0.5 * np.cos(phase))
+    upward = (np.floor(phase / (2 * np.pi)) % 2 == 0) == at(sung.upward)
     touch = np.minimum(TOUCH_S, 0.7 * length)
     shapes = {
-        KAMPITA: 0.8 * above * (0.5 - 0.5 * np.cos(phase)),
-        DEEP_KAMPITA: 0.9 * deep,
+        UP: swung * above,
+        DOWN: swung * below,
+        BOTH: swung * np.where(upward, above, below),
         SPHURITA: below * _bump(since / touch),
         NOKKU: above * _bump(since / touch) * 0.8,
         ORIKKAI: above * _bump((since - length + touch) / touch),
@@ -156,28 +170,56 @@ def _ornament(sung: Ornaments, at, since: np.ndarray, length: np.ndarray) -> np.
 
 
 class Tracker(NamedTuple):
-    """A pitch tracker: frames in a second, and the share of them that it loses."""
+    """A pitch tracker: frames in a second, and its errors.
+
+    lost: share of single frames without pitch; dropouts: share of the time in stretches without;
+    octave_errors: share of the time in stretches that are heard an octave off; jitter_cents:
+    standard deviation from frame to frame.
+    """
 
     rate_hz: float
     lost: float
+    dropouts: float
+    octave_errors: float
+    jitter_cents: float
+
+    def hear(self, cents: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the pitch ``(rows, frames)`` with the tracker's errors, NaN where it is lost."""
+        heard = cents + rng.normal(0, 1, cents.shape) * self.jitter_cents
+        off = self._stretches(self.octave_errors, cents.shape, rng)
+        octave = np.where(rng.random((len(cents), 1)) < 0.5, 1200.0, -1200.0)
+        heard = np.where(off, heard + octave, heard)
+        missed = self._stretches(self.dropouts, cents.shape, rng)
+        return np.where(missed | (rng.random(cents.shape) < self.lost), np.nan, heard)
+
+    def _stretches(
+        self, share: float, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> np.ndarray:
+        """Mark stretches that together last a share of the time."""
+        if not share:
+            return np.zeros(shape, bool)
+        frames = rng.uniform(*STRETCH_S, shape) * self.rate_hz
+        rate = -np.log1p(-share) / (self.rate_hz * sum(STRETCH_S) / 2)
+        time = np.arange(shape[1])
+        until = np.where(rng.random(shape) < rate, time + np.maximum(frames, 1), 0)
+        return np.maximum.accumulate(until, axis=1) > time
+
+
+STRETCH_S = (0.08, 0.5)
+"""Shortest and longest stretch of a tracker's error, in seconds."""
 
 
 def silences(
-    note: np.ndarray,
-    ends: np.ndarray,
-    seconds: np.ndarray,
-    tracker: Tracker,
+    note: np.ndarray, ends: np.ndarray, seconds: np.ndarray, rate_hz: float,
     rng: np.random.Generator,
-) -> np.ndarray:
-    """Mark frames without pitch ``(rows, n_frames)``: breaths, consonants, lost frames."""
-    rows, n_frames = note.shape
+) -> np.ndarray:  # fmt: skip
+    """Mark frames without voice ``(rows, n_frames)``: breaths and consonants."""
     at = np.take_along_axis
     stop = np.cumsum(seconds, axis=1)
-    time = (np.arange(n_frames) + 0.5) / tracker.rate_hz
+    time = (np.arange(note.shape[1]) + 0.5) / rate_hz
     breath = rng.uniform(0.15, 0.45, seconds.shape) * (ends & (rng.random(seconds.shape) < 0.7))
     breath = np.minimum(breath, 0.5 * seconds)
     consonant = rng.uniform(0.02, 0.06, seconds.shape) * (rng.random(seconds.shape) < 0.2)
     until_end = at(stop, note, axis=1) - time
     since = time - at(stop - seconds, note, axis=1)
-    silent = (until_end < at(breath, note, axis=1)) | (since < at(consonant, note, axis=1))
-    return silent | (rng.random((rows, n_frames)) < tracker.lost)
+    return (until_end < at(breath, note, axis=1)) | (since < at(consonant, note, axis=1))

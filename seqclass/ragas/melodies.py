@@ -72,7 +72,7 @@ def _next_weights(walk: _Walk, plan: "_Plan", states: np.ndarray, t: int) -> np.
     """Return weights ``(rows, most)`` of every successor."""
     chain, manner = walk.chain, walk.manner
     after = chain.successors[states]
-    away = (chain.height[after] - plan.centre[:, t, None]) / manner.reach
+    away = (chain.height[after] - plan.centre[:, t, None]) / plan.reach[:, None]
     left = np.minimum(plan.left[:, t], LOOKAHEAD)[:, None]
     reaching = np.where(plan.is_last[:, t, None], chain.home[left, after], chain.rest[left, after])
     joint = (plan.left[:, t - 1] == 0)[:, None] & chain.leaps[states]
@@ -115,7 +115,8 @@ class _Plan(NamedTuple):
     """The plan of a melody at each step, ``(rows, longest)`` each.
 
     left: steps to the end of the phrase; is_last: whether it is the last phrase; source: the step
-    that is copied, -1 where the melody walks; centre: of the arc, in semitones above Sa.
+    that is copied, -1 where the melody walks; centre: of the arc, in semitones above Sa; reach:
+    standard deviation around it, ``(rows,)``.
     """
 
     left: np.ndarray
@@ -123,6 +124,7 @@ class _Plan(NamedTuple):
     source: np.ndarray
     centre: np.ndarray
     unrest: np.ndarray
+    reach: np.ndarray
 
 
 def _plan(
@@ -152,7 +154,11 @@ def _plan(
     left = np.maximum(end - 1 - step, 0)
     unrest = np.where(rng.random((rows, most)) < 0.5, manner.restless, 1 / manner.restless)
     arc = _arc(rows, n_notes, longest, rng)
-    return _Plan(left, phrase >= last, source, arc, at(unrest, phrase, axis=1))
+    narrow, wide = manner.voice
+    voice = rng.uniform(narrow, wide, rows) if narrow < wide else np.full(rows, wide)
+    arc = MIDDLE + (arc - MIDDLE) * voice[:, None]
+    unrest = at(unrest, phrase, axis=1)
+    return _Plan(left, phrase >= last, source, arc, unrest, manner.reach * voice)
 
 
 def _within_compass(plan: _Plan, of: RagaRows) -> _Plan:
@@ -161,6 +167,8 @@ def _within_compass(plan: _Plan, of: RagaRows) -> _Plan:
     return plan._replace(centre=np.clip(plan.centre, low[:, None] + 3, high[:, None] - 3))
 
 
+MIDDLE = 5.0
+"""Semitones above the middle Sa around which voices of any range sing."""
 _ARC = (
     (0.0, 2.0, 7.0), (0.2, 1.0, 6.0), (0.45, 3.0, 9.0), (0.7, 6.0, 12.0), (0.9, 3.0, 9.0),
     (1.0, 1.0, 5.0),

@@ -13,9 +13,10 @@ import numpy as np
 
 from seqclass.ragas.chains import HEIGHTS, LETTER_CODES, NAMES
 from seqclass.ragas.definitions import Raga
-from seqclass.ragas.gamaka import Tracker, contours, ornaments, silences
+from seqclass.ragas.gamaka import Ornaments, Tracker, contours, ornaments, silences
 from seqclass.ragas.melodies import Melodies, RagaRows, author_melodies, honest_melodies
 from seqclass.ragas.raga_spec import AUTHOR, CONTOUR, LETTERS, RagaSpec
+from seqclass.ragas.singing import by_note, varied, voices
 from seqclass.ragas.svaras import ABOVE, BELOW
 from seqclass.synthesis.random_series import (
     Block,
@@ -130,32 +131,68 @@ def _symbols(
     return _Drawn(values, counts, svara, octave, counts)
 
 
+class Composition(NamedTuple):
+    """Melodies of ragas, and the seconds that the rhythm gives to each note."""
+
+    of: RagaRows
+    melodies: Melodies
+    seconds: np.ndarray
+
+
+class Performance(NamedTuple):
+    """What is heard of compositions.
+
+    seconds: of each note as it is sung; ornaments: of each note; cents: above Sa, ``(rows,
+    frames)``, NaN where nothing is sung; note: the one that sounds at each frame.
+    """
+
+    seconds: np.ndarray
+    ornaments: Ornaments
+    cents: np.ndarray
+    note: np.ndarray
+
+
+def compose(spec: RagaSpec, codes: np.ndarray, rng: np.random.Generator) -> Composition:
+    """Draw a composition of each raga that fills the spec's windows; codes: ``(rows,)``."""
+    total_s = spec.windows * spec.seconds
+    most = total_s / (MEAN_UNITS * spec.svara_s.low / max(spec.kalas))
+    longest = int(1.3 * most) + 12  # some more than are needed, whatever their lengths
+    unit = _units(spec, len(codes), rng)
+    n_notes = np.clip(total_s / (MEAN_UNITS * unit), 2, longest).astype(int)
+    of = RagaRows(spec.definitions, codes)
+    melodies = _melodies(spec, of, n_notes, longest, rng)
+    return Composition(of, melodies, _durations(of, melodies, unit, rng))
+
+
+def perform(spec: RagaSpec, composition: Composition, rng: np.random.Generator) -> Performance:
+    """Sing compositions, each in the voice of another singer, as a pitch tracker hears them."""
+    of, melodies, seconds = composition
+    sings = varied(voices(*of), spec.spread, spec.intonation_cents, rng)
+    seconds = seconds * by_note(sings.length, melodies.svara)
+    total_s = spec.windows * spec.seconds
+    seconds *= np.maximum(total_s / seconds.sum(axis=1, keepdims=True), 1)
+    chosen = ornaments(of, melodies, seconds, sings if spec.gamaka else None, rng)
+    frames = spec.windows * spec.n_frames
+    cents, note = contours(chosen, seconds, frames, spec.rate_hz)
+    silent = silences(note, melodies.ends, seconds, spec.rate_hz, rng)
+    heard = Tracker(*(getattr(spec, name) for name in Tracker._fields)).hear(cents, rng)
+    return Performance(seconds, chosen, np.where(silent, np.nan, heard), note)
+
+
 def _contours(
     spec: RagaSpec, codes: np.ndarray, shift: np.ndarray, rng: np.random.Generator
 ) -> _Drawn:
     """Draw series of cents: windows of contours, which are as long as their composition."""
-    total_s, frames = spec.windows * spec.seconds, spec.windows * spec.n_frames
-    shortest = 0.5 * spec.svara_s.low / max(spec.kalas)
-    unit = _units(spec, len(codes), rng)
-    longest = int(np.ceil(total_s / shortest)) + 1
-    n_notes = np.clip(total_s / (MEAN_UNITS * unit), 2, longest).astype(int)
-    of = RagaRows(spec.definitions, codes)
-    melodies = _melodies(spec, of, n_notes, longest, rng)
-    seconds = _durations(of, melodies, unit, rng)
-    sung = ornaments(of, melodies, seconds, spec.gamaka, rng)
-    cents, note = contours(sung, seconds, frames, spec.rate_hz)
-    cents += 100 * shift[:, None] + rng.normal(0, 1, cents.shape) * spec.jitter_cents
-    silent = silences(note, melodies.ends, seconds, Tracker(spec.rate_hz, spec.lost), rng)
-    cents = np.where(silent, np.nan, cents).astype(np.float32)
+    composition = compose(spec, codes, rng)
+    seconds, _, cents, note = perform(spec, composition, rng)
+    values = (cents + 100 * shift[:, None]).astype(np.float32).reshape(-1, spec.n_frames, 1)
     note = note.reshape(-1, spec.n_frames)
     first, counts = note[:, 0], note[:, -1] - note[:, 0] + 1
-    index = np.minimum(first[:, None] + np.arange(counts.max()), longest - 1)
+    index = np.minimum(first[:, None] + np.arange(counts.max()), seconds.shape[1] - 1)
     whole = np.repeat(np.arange(len(codes)), spec.windows)[:, None]
+    svara, octave = (a[whole, index] for a in composition.melodies[:2])
     steps = np.full(len(note), spec.n_frames, np.int32)
-    values = cents.reshape(-1, spec.n_frames, 1)
-    return _Drawn(
-        values, steps, melodies.svara[whole, index], melodies.octave[whole, index], counts
-    )
+    return _Drawn(values, steps, svara, octave, counts)
 
 
 def _melodies(

@@ -8,6 +8,7 @@ import numpy as np
 from seqclass.ragas.chains import MelodyConfig
 from seqclass.ragas.definitions import Raga
 from seqclass.ragas.raga_table import choose_ragas
+from seqclass.ragas.singing import as_sung
 from seqclass.synthesis.random_series import Uniform, check_at_least
 
 SVARA, LETTERS, CONTOUR = "svara", "letters", "contour"
@@ -43,7 +44,12 @@ class RagaSpec:
         neighbour, as transcripts have them.
     gamaka: whether contours have ornaments and are met as imprecisely as voices do.
     lost: share of a contour's frames that a tracker loses, beside breaths and consonants.
+    dropouts, octave_errors: shares of a contour's time in stretches that a tracker loses, or hears
+        an octave off.
     jitter_cents: standard deviation of a tracker's error from frame to frame.
+    spread: how far singers differ from their raga's usual lengths of svaras and shares of swings,
+        as a standard deviation of logarithms.
+    intonation_cents: standard deviation of a singer's places of the svaras.
     """
 
     ragas: tuple[str | Raga, ...] = ("author",)
@@ -69,11 +75,18 @@ class RagaSpec:
     rate_hz: float = 25.0
     gamaka: bool = True
     lost: float = 0.02
-    jitter_cents: float = 6.0
+    dropouts: float = 0.0
+    octave_errors: float = 0.0
+    jitter_cents: float = 11.0
+    spread: float = 0.1
+    intonation_cents: float = 4.0
     manner: MelodyConfig = field(default_factory=MelodyConfig)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ragas", choose_ragas(self.ragas))  # what is kept is complete
+        ragas = choose_ragas(self.ragas)  # what is kept is complete
+        if self.representation == CONTOUR:
+            ragas = tuple(as_sung(raga, self.phrases) for raga in ragas)
+        object.__setattr__(self, "ragas", ragas)
         check_at_least("n_series", self.n_series, 1)
         check_at_least("windows", self.windows, 1)
         check_at_least("seed", self.seed, 0)
@@ -143,11 +156,15 @@ class RagaSpec:
                 f"seconds, rate_hz: expected at least two frames, got {self.seconds} s at "
                 f"{self.rate_hz} Hz; raise them"
             )
-        if not (0 <= self.lost <= 0.5 and 0 <= self.jitter_cents <= 100):
-            raise ValueError(
-                f"lost, jitter_cents: expected a share up to 0.5 and at most 100 cents, got "
-                f"{self.lost} and {self.jitter_cents}; lower them"
-            )
+        for name, most in (
+            ("lost", 0.5), ("dropouts", 0.5), ("octave_errors", 0.5), ("jitter_cents", 100),
+            ("spread", 2), ("intonation_cents", 100),
+        ):  # fmt: skip
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(
+                    f"{name}: expected a number from 0 to {most}, got {getattr(self, name)}; "
+                    "correct it"
+                )
         if self.dropped or self.doubled or self.wrong:
             raise ValueError(
                 "dropped, doubled, wrong: expected with svara or letters, which are written down; "

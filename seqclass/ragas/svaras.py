@@ -75,6 +75,40 @@ def read_notes(text: str) -> tuple[Note, ...]:
     return tuple(read_note(word) for word in text.split())
 
 
+class Sung(NamedTuple):
+    """How a raga's singers sing one of its svaras.
+
+    cents: from its place; length: factor on the length that the rhythm gives to it; up, down:
+    shares of its notes that swing to the svara above and to the one below.
+    """
+
+    svara: str
+    cents: float
+    length: float
+    up: float
+    down: float
+
+    def __str__(self) -> str:
+        return f"{self.svara} {round(self.cents)} {self.length:.2f} {self.up:.2f} {self.down:.2f}"
+
+
+def read_sung(text: str) -> Sung:
+    """Read how a svara is sung: ``G3 -14 1.20 0.30 0.05``."""
+    svara, *figures = text.split() or [""]
+    try:
+        cents, length, up, down = map(float, figures)
+    except ValueError:
+        cents, length, up, down = (float("nan"),) * 4
+    shares = min(up, down) >= 0 and up + down <= 1
+    if not (abs(cents) <= 50 and 0.1 <= length <= 10 and shares):
+        raise ValueError(
+            f"sung {text!r} must be a svara, cents from its place (-50 to 50), a factor on its "
+            "length (0.1 to 10), and shares that swing up and down (1 together at most); write it "
+            "like 'G3 -14 1.2 0.3 0.05'"
+        )
+    return Sung(read_note(svara).svara, cents, length, up, down)
+
+
 def mela_svaras(number: int) -> tuple[str, ...]:
     """Return the seven svaras of melakarta 1 to 72.
 

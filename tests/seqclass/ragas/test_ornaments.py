@@ -18,8 +18,9 @@ from seqclass.ragas.gamaka import (
 )
 from seqclass.ragas.melodies import Melodies, RagaRows
 from seqclass.ragas.raga_table import find_raga
+from seqclass.ragas.singing import as_sung, voices
 
-RAGAS = (find_raga("Todi"), find_raga("Mohanam"))
+RAGAS = (as_sung(find_raga("Todi")), as_sung(find_raga("Mohanam")))
 RATE_HZ, HELD_S, NOTES = 100.0, 0.6, 12
 
 
@@ -37,9 +38,8 @@ def walked() -> tuple[np.ndarray, Melodies]:
 def sing(walked: tuple, with_gamaka: bool = True, seconds: float = HELD_S) -> Ornaments:
     codes, melodies = walked
     lengths = np.full(melodies.svara.shape, seconds)
-    return ornaments(
-        RagaRows(RAGAS, codes), melodies, lengths, with_gamaka, np.random.default_rng(0)
-    )
+    sings = voices(RAGAS, codes) if with_gamaka else None
+    return ornaments(RagaRows(RAGAS, codes), melodies, lengths, sings, np.random.default_rng(0))
 
 
 def test_without_gamaka_every_svara_is_met_and_held(walked: tuple) -> None:
@@ -64,7 +64,9 @@ def test_every_kind_of_gamaka_is_sung_where_it_belongs(walked: tuple) -> None:
 
 def test_svaras_are_met_within_some_cents_and_held_ones_better(walked: tuple) -> None:
     _, melodies = walked
-    off = {s: (sing(walked, seconds=s).cents - 100 * melodies.height).std() for s in (0.3, 0.6)}
+    own = np.take_along_axis(voices(RAGAS, walked[0]).cents, melodies.svara.astype(int), axis=1)
+    place = 100 * melodies.height + own
+    off = {s: (sing(walked, seconds=s).cents - place).std() for s in (0.3, 0.6)}
     assert off[0.6] == pytest.approx(10, rel=0.15)
     assert off[0.3] == pytest.approx(23, rel=0.15)
 
@@ -101,14 +103,23 @@ def test_breaths_come_after_phrases_and_lost_frames_as_often_as_said(walked: tup
     _, melodies = walked
     seconds = np.full((80, NOTES), HELD_S)
     _, note = contours(sing(walked), seconds, int(NOTES * HELD_S * RATE_HZ), RATE_HZ)
-    quiet = silences(note, melodies.ends, seconds, Tracker(RATE_HZ, 0.0), np.random.default_rng(0))
+    quiet = silences(note, melodies.ends, seconds, RATE_HZ, np.random.default_rng(0))
     late = np.arange(note.shape[1]) % 60 >= 45
     ends = np.take_along_axis(melodies.ends, note, axis=1)
     assert quiet[:, late][ends[:, late]].mean() > 0.4
     assert not quiet[:, late][~ends[:, late]].any()
-    none = silences(note, np.zeros_like(melodies.ends), seconds, Tracker(RATE_HZ, 0.0),
-                    np.random.default_rng(0))  # fmt: skip
-    lost = silences(note, np.zeros_like(melodies.ends), seconds, Tracker(RATE_HZ, 0.25),
-                    np.random.default_rng(0))  # fmt: skip
+    none = silences(note, np.zeros_like(melodies.ends), seconds, RATE_HZ, np.random.default_rng(0))
     assert none.mean() < 0.05
-    assert (lost & ~none).sum() / (~none).sum() == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("error", ["lost", "dropouts", "octave_errors"])
+def test_a_tracker_errs_as_often_as_said(error: str) -> None:
+    sung = np.zeros((40, 2000))
+    faultless = Tracker(RATE_HZ, lost=0.0, dropouts=0.0, octave_errors=0.0, jitter_cents=0.0)
+    np.testing.assert_array_equal(faultless.hear(sung, np.random.default_rng(0)), sung)
+    heard = faultless._replace(**{error: 0.25}).hear(sung, np.random.default_rng(0))
+    wrong = heard != 0
+    assert wrong.mean() == pytest.approx(0.25, abs=0.03)
+    changes = (wrong[:, 1:] != wrong[:, :-1]).sum() / 2
+    assert wrong.sum() / changes > 15 if error != "lost" else wrong.sum() / changes < 2
+    assert set(np.abs(heard[wrong & ~np.isnan(heard)])) <= {1200.0}
