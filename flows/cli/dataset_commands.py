@@ -166,7 +166,7 @@ def inspect(
         for table in reader.read_files(files, unlabelled, None, True, limits):
             seen.add(table)
             add_rows(profile, table)
-    if not seen.lengths:
+    if not seen.parts:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()
     described["amiss"] += stuck_lines(profile)
