@@ -112,7 +112,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         inspection_commands.pages,
     ),
     "Service": (server_commands.up, alert_commands.alerts, alert_commands.metrics),
-    "Ragas": (raga_commands.listen, voting_commands.vote),
+    "Ragas": (raga_commands.listen, raga_commands.name_raga, voting_commands.vote),
 }
 """The commands in the order of ``seqclass --help``."""
 NAMES = {dataset_commands.import_files: "import"}

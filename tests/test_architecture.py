@@ -29,7 +29,7 @@ SEQCLASS = {
     "export": "store inference runtime series",
     "labelling": "store screening inference monitoring evaluation",
     "pages": "store monitoring evaluation labelling",
-    "ragas": "store synthesis pages recordings",
+    "ragas": "store synthesis evaluation inference pages recordings",
 }
 """Rooms of the library, and what each may import beside itself."""
 STAGES = [

@@ -1,7 +1,7 @@
 """Commands for ragas: draw their melodies, hear and see them."""
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,16 +9,21 @@ from flows.cli.command_line import (
     DatasetName,
     SeedOption,
     WeightsOption,
+    existing,
     numbers,
     prepare_prefect,
     read_spec,
     span_of,
     words,
 )
-from flows.cli.dataset_printing import show_dataset
+from flows.cli.dataset_printing import print_heard, show_dataset
 from flows.cli.option_groups import Place
-from flows.cli.printing import print_json
-from seqclass.store.root import open_root
+from flows.cli.printing import add_row, new_table, print_json, print_table
+from flows.cli.recording_options import TonicOption, check_tonic
+from seqclass.store.root import open_root, printable
+
+if TYPE_CHECKING:
+    from seqclass.ragas.naming import Naming
 
 Ragas = Annotated[
     str,
@@ -39,6 +44,7 @@ Kala = Annotated[str, typer.Option(help="Tempo factors to draw from, such as 1,2
 Seconds = Annotated[float, typer.Option(help="contour: length of a series.")]
 Rate = Annotated[float, typer.Option(help="contour: frames a second.")]
 NoGamaka = Annotated[bool, typer.Option("--no-gamaka", help="contour: plain svaras.")]
+ModelOption = Annotated[str, typer.Option(help="A model of contours: NAME or NAME@vN.")]
 SpecFile = Annotated[
     str | None, typer.Option(help="JSON file of other fields of the spec (docs/ragas.md).")
 ]
@@ -117,6 +123,58 @@ def _whole_pair(argument: str, text: str) -> tuple[int, int]:
     if not (low.is_integer() and high.is_integer()):
         raise ValueError(f"{argument}: expected whole semitones, got {text!r}; round them")
     return int(low), int(high)
+
+
+def name_raga(
+    path: Annotated[str, typer.Argument(help="A recording: WAV, FLAC, MP3 or OGG.")],
+    model: ModelOption,
+    place: Place,
+    tonic_hz: TonicOption = None,
+    out: Annotated[
+        str | None, typer.Option(help="HTML page of it (default: NAME-raga.html here).")
+    ] = None,
+) -> None:
+    """Name the raga of a recording, by a model of contours."""
+    from seqclass.inference.answer_files import check_target, written_whole
+    from seqclass.ragas.naming import contours_of, default_page, hear_song, name_song, naming_page
+    from seqclass.store.formats import ColumnNames, Limits
+    from seqclass.store.formats.recording import Listener, check_recording
+    from seqclass.store.registry import open_model
+
+    store, page = existing(place.root), out or default_page(path)
+    check_tonic(tonic_hz)
+    chosen = open_model(store, model)
+    of = contours_of(chosen)
+    check_recording(path)
+    check_target(store, page)
+    names = ColumnNames(rate_hz=of.rate_hz, tonic_hz=tonic_hz)
+    from flows.cli.interruption import leave_on_interrupt
+    from tasks.compute.progress import Recordings, bars
+
+    leave_on_interrupt()
+    with bars() as progress:
+        song = hear_song(path, names, Limits(), Listener(Recordings(progress)))
+    from seqclass.inference.loaded_model import LoadedModel
+
+    classifier = LoadedModel(chosen)
+    named = name_song(classifier, of, song)
+    with written_whole(page) as file:
+        file.write(naming_page(classifier, of, song, named).encode())
+    show_named(named, page, place.as_json)
+
+
+def show_named(found: "Naming", page: str, as_json: bool) -> None:
+    """Print the raga of a recording with the first five, and its tonic."""
+    if as_json:
+        print_json({**found, "page": page})
+        return
+    typer.echo(f"{printable(found['recording']['file'])}: {found['why']}")
+    table = new_table("raga", "probability")
+    for own in found["ragas"]:
+        add_row(table, printable(own["raga"]), f"{own['probability']:.3f}")
+    print_table(table)
+    print_heard([found["recording"]])
+    typer.echo(f"page: {page}")
 
 
 def listen(

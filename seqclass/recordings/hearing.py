@@ -64,13 +64,28 @@ class Heard:
     sound: bytes
 
 
-def hear(
-    name: str, sound: SoundFile, spec: HearingSpec, progress: Callable[[float], None] | None = None
-) -> Heard:
-    """Return what is heard of a sound file; ValueError in plain words if that is nothing.
+@dataclass(frozen=True)
+class Trace:
+    """What follows from the samples alone: pitch and level of each frame, the drone's partials,
+    the first samples, and the seconds that the header promised."""
 
-    progress: called with the share that is done.
-    """
+    hz: np.ndarray
+    level_db: np.ndarray
+    partials: np.ndarray
+    opening: np.ndarray
+    promised_s: float
+
+    def tonic(self) -> Tonic:
+        """Return the tonic with its candidates."""
+        return find_tonic(self.partials, self.hz)
+
+    def voice(self, tonic_hz: float) -> np.ndarray:
+        """Return Hz of the voice, NaN where it rests, even if the drone is heard there."""
+        return without_drone(self.hz, self.level_db, tonic_hz)
+
+
+def trace(sound: SoundFile, progress: Callable[[float], None] | None = None) -> Trace:
+    """Follow pitch and drone of a sound file block by block; ValueError if it has no samples."""
     track, drone, opening = PitchTrack(), DroneSpectrum(), np.zeros(0, np.float32)
     promised, done = max(sound.seconds, 1e-9), 0
     for block in sound.blocks():
@@ -82,17 +97,27 @@ def hear(
             progress(min(done / SAMPLE_HZ / promised, 1.0))
     if not done:
         raise ValueError("no samples")
-    hz, level_db = track.end()
-    tonic = given(spec.tonic_hz) if spec.tonic_hz else find_tonic(drone.partials(), hz)
-    hz = without_drone(hz, level_db, tonic.hz)
+    return Trace(*track.end(), drone.partials(), opening, promised)
+
+
+def hear(
+    name: str, sound: SoundFile, spec: HearingSpec, progress: Callable[[float], None] | None = None
+) -> Heard:
+    """Return what is heard of a sound file; ValueError in plain words if that is nothing.
+
+    progress: called with the share that is done.
+    """
+    found = trace(sound, progress)
+    tonic = given(spec.tonic_hz) if spec.tonic_hz else found.tonic()
+    hz = found.voice(tonic.hz)
     voiced_s = float(np.isfinite(hz).sum()) / FRAMES_PER_S
     if voiced_s < LEAST_S:
         raise ValueError(f"{voiced_s:.1f} s with a pitch in {sound.seconds:.1f} s of sound")
     facts = _facts(name, sound, hz, tonic)
-    facts["doubts"] = list(_doubts(facts, sound, promised))
+    facts["doubts"] = list(_doubts(facts, sound, found.promised_s))
     cents = contour(hz, tonic.hz, spec.rate_hz)
     windows = cut(cents, max(round(spec.window_seconds * spec.rate_hz), 2))
-    return Heard(windows, facts, _excerpt(opening))
+    return Heard(windows, facts, _excerpt(found.opening))
 
 
 def _facts(name: str, sound: SoundFile, hz: np.ndarray, tonic: Tonic) -> RecordingFacts:

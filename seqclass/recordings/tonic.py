@@ -15,6 +15,8 @@ from seqclass.recordings.sound_files import SAMPLE_HZ
 BIN_CENTS = 10
 LOWEST_HZ, N_BINS = 48.0, 5 * 120
 """The spectrum's first bin, and five octaves of bins."""
+OCTAVE_BINS, NEAR_BINS = 120, 2
+"""Bins of an octave, and how far from a svara a voice may be to be at it."""
 TONIC_HZ = 95.0, 260.0
 """Lowest and highest tonic: of low male and of high female voices, and instruments."""
 FRAME, HOP = 2**14, 2**13
@@ -110,7 +112,7 @@ def find_tonic(partials: np.ndarray, hz: np.ndarray) -> Tonic:
     bins = np.arange(start, stop + 1)
     drone = np.stack([_likeness(partials, bins, string) for string in (FIFTH, FOURTH)])
     tonics = LOWEST_HZ * 2 ** (bins * BIN_CENTS / 1200)
-    voice = np.stack([_voice(hz, tonics, string) for string in (FIFTH, FOURTH)])
+    voice = np.stack([_voice(hz, bins, string) for string in (FIFTH, FOURTH)])
     is_heard = bool(drone.max() >= HEARD)
     belief = (DRONE[is_heard] * drone + VOICE[is_heard] * voice).max(axis=0)
     belief += RANGE * _range(hz, tonics)
@@ -133,14 +135,17 @@ def _likeness(partials: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray
     return np.array(found)
 
 
-def _voice(hz: np.ndarray, tonics: np.ndarray, string: int) -> np.ndarray:
+def _voice(hz: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray:
     """Return how much more often than elsewhere the voice is at Sa and the string, in nats."""
     known = hz[np.isfinite(hz)]
     if not len(known):
-        return np.zeros(len(tonics))
-    folded = np.mod(1200 * np.log2(known / tonics[:, None]), 1200)
-    share = [np.mean(np.abs((folded - at + 600) % 1200 - 600) < 30, axis=1) for at in (0, string)]
-    return 2 * np.log(0.03 + share[0]) + np.log(0.03 + share[1])
+        return np.zeros(len(bins))
+    place = np.rint(1200 * np.log2(known / LOWEST_HZ) / BIN_CENTS).astype(int) % OCTAVE_BINS
+    often = np.bincount(place, minlength=OCTAVE_BINS) / len(known)
+    shifts = range(-NEAR_BINS, NEAR_BINS + 1)
+    near = np.sum([np.roll(often, shift) for shift in shifts], axis=0)
+    sa, other = (near[(bins + round(at / BIN_CENTS)) % OCTAVE_BINS] for at in (0, string))
+    return 2 * np.log(0.03 + sa) + np.log(0.03 + other)
 
 
 def _range(hz: np.ndarray, tonics: np.ndarray) -> np.ndarray:

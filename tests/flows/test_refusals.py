@@ -129,6 +129,11 @@ REFUSED = {
     "vote m none": "DATASET: expected one of",
     "vote m toy --agreement 2": "agreement: expected",
     "vote m toy --sets torn.json": "--sets torn.json: expected",
+    "name-raga text.wav --model m": "MODEL: expected one that was trained on contours",
+    "name-raga text.wav --model x": "MODEL: expected one of",
+    "name-raga text.wav --model c": "PATH: expected a recording",
+    "name-raga none.wav --model c": "PATH: expected a recording",
+    "name-raga text.wav --model c --tonic-hz 0": "--tonic-hz: expected a number from 30",
     "listen none --out heard": "DATASET: expected one of",
     "ingest none": "DATASET: expected one of",
     "ingest toy --policy x=y": "--policy: expected KIND=ACTION",
@@ -145,6 +150,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = {"dataset": dataset.ref, "classes": ["down", "up"], "channels": ["value"], "spec": {}}
     store_champion(root, "m", **known)
     store_version(root, "n", **known)
+    store_champion(root, "c", **{**known, "channels": ["cents"]})
     text = CSV.replace("\ns0,a,0,0", "\ns0,a,0,high")
     files = {
         "bad.json": '{"retraining": {"gate": {"flor": 0.9}}}', "fields.json": '{"seedz": 5}',

@@ -97,7 +97,8 @@ def _voice(
 
 
 def _formants(hz: np.ndarray, vowel: tuple[tuple[int, int], ...]) -> np.ndarray:
-    return 0.15 + sum(1 / (1 + ((hz - centre) / (2 * width)) ** 2) for centre, width in vowel)
+    hills = [1 / (1 + ((hz - centre) / (2 * width)) ** 2) for centre, width in vowel]
+    return 0.15 + np.sum(hills, axis=0)
 
 
 def drone(tonic_hz: float, string: float, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -162,10 +163,10 @@ def write_mp3(path: Path, samples: np.ndarray, rate: int = 44_100) -> float:
     return path.stat().st_size * 8 / (len(samples) / RATE) / 1000
 
 
-def song(seconds: float, tonic_hz: float = 150.0, **of_singer: float) -> np.ndarray:
-    """Samples of a plain melody of Sri."""
+def song(seconds: float, tonic_hz: float = 150.0, drone: float = 0.25) -> np.ndarray:
+    """Samples of a plain melody of Sri. drone: its level."""
     steps = np.array([0, 200, 500, 700, 1000, 1200, 1000, 700, 500, 200, 300, 200, 0])
     cents = np.repeat(np.tile(steps, int(seconds / 6) + 1), 12)[: int(seconds * 25)].astype(float)
     cents[11::36] = np.nan
-    singer = Singer(**{"drum": 0.2, **of_singer})
+    singer = Singer(drum=0.2, drone=drone)
     return sung(cents, 25.0, tonic_hz, singer, np.random.default_rng(0))

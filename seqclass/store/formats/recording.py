@@ -120,13 +120,23 @@ def refuse_unsure(unsure: list[RecordingFacts]) -> None:
         cure = "name it with --tonic-hz" if len(unsure) == 1 else "name them"
         raise RefusalError(
             f"tonic: expected one that is sure, with a score of {SURE} from a drone, got {each}; "
-            f"{cure}, or in the column tonic_hz of --labels"
+            f"{cure}, or in the column tonic_hz of --labels; 'name-raga' asks for none"
         )
 
 
 def seconds_to_read(path: str) -> int:
     """Return how many seconds the size of a file adds to the time for reading it."""
     return os.path.getsize(path) // (BYTES_PER_S if is_recording(path) else 2**20)
+
+
+def check_recording(path: str) -> None:
+    """Refuse with ValueError what is no recording, or what nothing here can read."""
+    if not os.path.isfile(path) or not is_recording(path):
+        raise ValueError(
+            f"PATH: expected a recording (WAV, FLAC, MP3 or OGG, by its content), got {path!r}; "
+            "check the path, or convert the file"
+        )
+    audio_packages()
 
 
 def check_recordings(paths: list[str], names: ColumnNames) -> None:

@@ -1,0 +1,123 @@
+"""``seqclass name-raga``: the raga of a recording, its page, and an answer over several tonics."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from seqclass.inference.answers import Answers
+from seqclass.inference.loaded_model import LoadedModel
+from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
+from seqclass.ragas.raga_series import REFERENCE_HZ
+from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.sound import Line
+from seqclass.store.datasets import open_dataset, write_dataset
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from tasks.data.generate import raga_tables
+from tests.support.commands import Command
+from tests.support.singers import RATE, Singer, song, sung
+from tests.support.stored import QUICK
+
+RAGAS = ("Mohanam", "Vakulabharanam")
+SPEC = RagaSpec(ragas=RAGAS, n_series=120, representation="contour", seconds=6.0, seed=1)
+
+
+@pytest.fixture(scope="module")
+def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    from flows.training import train_classifier
+
+    root = open_root(tmp_path_factory.mktemp("contours") / "tree")
+    write_dataset(root, "contours", raga_tables(SPEC), {"generator": "ragas"})
+    train_classifier("contours", spec=QUICK, root=root.path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def melody(trained: Root) -> tuple[np.ndarray, str]:
+    """Contours of one raga, one after the other, and its name."""
+    table = next(open_dataset(trained, "contours").tables())
+    rows = [row for row in table.to_pylist() if row["label"] == RAGAS[1]][:4]
+    return np.concatenate([row["cents"] for row in rows]), RAGAS[1]
+
+
+def test_a_recording_has_a_raga_and_a_page(
+    trained: Root,
+    melody: tuple[np.ndarray, str],
+    seqclass_json: Callable[..., dict],
+    tmp_path: Path,
+) -> None:
+    samples = sung(melody[0], 25.0, 150.0, Singer(), np.random.default_rng(0))
+    soundfile.write(path := tmp_path / "song.ogg", samples, RATE)
+    page = tmp_path / "song.html"
+    found = seqclass_json(
+        "name-raga", path, "--model", "contours", "--out", page, "--root", trained.path
+    )
+    assert found["raga"] == melody[1]
+    assert found["probability"] > 0.5
+    assert [own["raga"] for own in found["ragas"]] == [RAGAS[1], RAGAS[0]]
+    assert abs(1200 * np.log2(found["recording"]["tonic_hz"] / 150)) < 25
+    text = page.read_text()
+    assert "data:audio/mpeg" in text
+    assert "what speaks for the first raga" in text
+
+
+def test_an_unsure_tonic_is_averaged_over(trained: Root, melody: tuple[np.ndarray, str]) -> None:
+    model = open_model(trained, "contours")
+    classifier, of = LoadedModel(model), contours_of(model)
+
+    def named(sure: bool, *candidates: tuple[float, float]) -> Any:
+        told = [{"hz": hz, "score": score} for hz, score in candidates]
+        facts: Any = {"sure": sure, "tonic_hz": candidates[0][0], "candidates": told}
+        return name_song(classifier, of, HeardSong(facts, b"", Line(melody[0], 25.0)))
+
+    right = named(True, (150.0, 1.0))
+    wrong = named(True, (225.0, 1.0))  # as if the same cents were above another tonic
+    assert right["ragas"] == wrong["ragas"]
+    both = named(False, (150.0, 0.7), (225.0, 0.3))
+    other = named(False, (225.0, 1.0), (150.0, 0.0))
+    assert other["ragas"] == wrong["ragas"]
+    assert both["ragas"] != right["ragas"]
+    total = sum(own["probability"] for own in both["ragas"])
+    assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_a_model_of_hidden_tonics_needs_none(melody: tuple[np.ndarray, str]) -> None:
+    seen = []
+
+    class Looking:
+        ref, classes = "looking", list(RAGAS)
+
+        def answers(self, x: np.ndarray) -> Answers:
+            seen.append(x)
+            n = len(x)
+            found = np.full((n, 2), 0.5)
+            return Answers(found, np.zeros(n, int), found[:, 0], [None] * n, None, None)
+
+    candidates = [{"hz": 2 * REFERENCE_HZ, "score": 0.6}, {"hz": 150.0, "score": 0.4}]
+    facts: Any = {"sure": False, "tonic_hz": 2 * REFERENCE_HZ, "candidates": candidates}
+    heard = HeardSong(facts, b"", Line(melody[0], 25.0))
+    name_song(Looking(), ContourModel(150, 25.0, False), heard)  # type: ignore[arg-type]
+    [windows] = seen
+    assert np.allclose(windows[0, :, 0], melody[0][:150] + 1200, equal_nan=True, atol=0.01)
+
+
+def test_what_is_not_sure_enough_is_unknown(
+    trained: Root, seqclass: Command, tmp_path: Path
+) -> None:
+    soundfile.write(path := tmp_path / "alone.wav", song(12.0, drone=0.0), RATE)
+    out = str(tmp_path / "a.html")
+    words = ["name-raga", str(path), "--model", "contours", "--out", out, "--root", trained.path]
+    code, said, err = seqclass(*words, "--json")
+    assert code == 0, err
+    found = json.loads(said)
+    assert not found["recording"]["sure"]
+    assert found["raga"] in ("unknown", *RAGAS)
+    assert found["why"]
+    code, said, _ = seqclass(*words)
+    assert code == 0
+    assert "runner-up" in said
