@@ -18,6 +18,9 @@ def show_votes(found: "Poll", path: str) -> None:
     print_answers(found)
     print_accuracies(found)
     print_sets(found)
+    for way, row in found["tonics"].items():
+        accuracy, interval = cells(row)
+        typer.echo(f"tonic {way}: {accuracy} of {row['rows']} recordings {interval}")
     if found["of_other_classes"]:
         names = ", ".join(found["of_other_classes"])
         typer.echo(f"of classes that the model does not know, so not scored: {names}")

@@ -22,6 +22,7 @@ from seqclass.evaluation.votes import (
     sliding_windows,
     vote,
 )
+from seqclass.ragas.distributions import DistributionModel, distribution_models
 from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
@@ -37,6 +38,7 @@ from tasks.compute.workers import workers
 from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"
+CONTOURS = ["cents"]
 BATCH = 2048
 """Number of windows whose baseline scores are in memory at once."""
 
@@ -75,7 +77,9 @@ class Poll(TypedDict):
     """The result of a vote.
 
     voting: its ``VotingSpec``. windows, pieces: their numbers; trained_rows: series that are left
-    out. of_other_classes: pieces by class, of classes that the model does not have. answers: a row
+    out. tonics: the model's accuracy on pieces that are recordings, by how their tonic is known:
+    given, or from the drone. of_other_classes: pieces by class, of classes that the model does not
+    have. answers: a row
     per piece, with the answer of each baseline under its name.
     """
 
@@ -90,6 +94,7 @@ class Poll(TypedDict):
     of_other_classes: dict[str, int]
     who: dict[str, Voter]
     leads: dict[str, Lead]
+    tonics: dict[str, Accuracy]
     answers: list[dict[str, Any]]
 
 
@@ -156,6 +161,7 @@ def poll(root_url: str, model_ref: str, dataset_ref: str, spec: PollSpec) -> Pol
         "of_other_classes": _others(labels, classes),
         "who": _summaries(scores, votes, _Truth(known, strange, owners), sets),
         "leads": _leads(scores, known, owners),
+        "tonics": tonic_accuracies(dataset, pieces, known, votes[OURS][0]),
         "answers": _answers(pieces, labels, votes, owners, classes),
     }
 
@@ -221,10 +227,14 @@ def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
 
-def _baselines(root: Root, model: Model) -> dict[str, SymbolModel]:
+def _baselines(root: Root, model: Model) -> dict[str, "SymbolModel | DistributionModel"]:
+    """Return baselines fitted to the training rows; contours have those of pitch alone, too."""
     dataset, chosen = open_dataset(root, model.manifest["dataset"]), split_of(model)
     x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
-    return fit_symbol_models(x, y, dataset.channels, spec_of(model).split_seed)
+    found = fit_symbol_models(x, y, dataset.channels, spec_of(model).split_seed)
+    if dataset.channels != CONTOURS:
+        return {**found}
+    return {**found, **distribution_models(x, y, model.manifest["classes"])}
 
 
 def _pieces(table: Any) -> tuple[list[str], np.ndarray]:
@@ -303,6 +313,19 @@ def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray)
     right = {who: s[rows].argmax(axis=1) == truth for who, s in scores.items()}
     others = [who for who in right if who != OURS]
     return {who: lead_of(right[OURS], right[who], pieces) for who in others if rows.any()}
+
+
+def tonic_accuracies(
+    dataset: Dataset, pieces: list[str], known: np.ndarray, answers: np.ndarray
+) -> dict[str, Accuracy]:
+    """Return the accuracy on recordings by how their tonic is known; none without recordings.
+
+    known, answers: class codes ``(pieces,)``, negative without one.
+    """
+    told = {row["file"]: row["tonic_by"] for row in dataset.manifest.get("recordings", [])}
+    ways = np.array([told.get(piece.rpartition("/")[2], "") for piece in pieces])
+    asked = {way: (ways == way) & (known >= 0) for way in sorted(set(ways.tolist()) - {""})}
+    return {way: accuracy_of((answers == known)[rows]) for way, rows in asked.items()}
 
 
 def _answers(

@@ -16,7 +16,16 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.vote import OURS, _labels, _leads, _moved, _summaries, _Truth, unseen_rows
+from tasks.evaluation.vote import (
+    OURS,
+    _labels,
+    _leads,
+    _moved,
+    _summaries,
+    _Truth,
+    tonic_accuracies,
+    unseen_rows,
+)
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import QUICK
@@ -213,3 +222,16 @@ def test_allied_sets_are_those_of_which_the_model_knows_two_ragas() -> None:
 
     found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
     assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}
+
+
+def test_recordings_are_told_apart_by_how_their_tonic_is_known(root: Root) -> None:
+    dataset = store_circles(root, "songs", 4, 10, ["fifths"])
+    told = [{"file": f"{name}.mp3", "tonic_by": way} for name, way in
+            (("a", "given"), ("b", "drone"), ("c", "drone"))]  # fmt: skip
+    dataset.manifest["recordings"] = told
+    pieces, known = ["a.mp3", "Sri/b.mp3", "c.mp3", "generated"], np.array([0, 1, 1, 1])
+    found = tonic_accuracies(dataset, pieces, known, np.array([0, 1, UNDECIDED, 1]))
+    shares = {way: (row["rows"], row["accuracy"]) for way, row in found.items()}
+    assert shares == {"given": (1, 1.0), "drone": (2, 0.5)}
+    dataset.manifest["recordings"] = []
+    assert tonic_accuracies(dataset, pieces, known, known) == {}

@@ -1,5 +1,6 @@
 """Recordings of known melodies, and bad ones: what is heard, and how far it is trusted."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from seqclass.recordings.pitch import FRAMES_PER_S, level_share, without_drone, 
 from seqclass.recordings.sound_files import mono, open_sound, recording_kind
 from seqclass.recordings.tonic import DroneSpectrum, find_tonic
 from seqclass.recordings.windows import contour, cut, without_rests
+from seqclass.store.formats import ColumnNames
+from seqclass.store.formats.recording import check_recordings
 from tests.support.singers import RATE, Singer, drone, speech, sung, write_mp3
 
 SECONDS = 20.0
@@ -180,3 +183,12 @@ def test_level_frames_are_told_from_gliding_ones() -> None:
     assert level_share(np.full(100, 200.0)) == 1
     assert level_share(200 * 2 ** (np.arange(100) / 12)) == 0
     assert level_share(np.full(3, np.nan)) == 0
+
+
+def test_without_the_packages_a_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "song.wav", np.zeros(RATE))
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    with pytest.raises(ValueError, match=r"install sequence-classification\[audio\]"):
+        check_recordings([str(path)], ColumnNames())
