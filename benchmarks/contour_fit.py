@@ -28,6 +28,7 @@ from seqclass.ragas.gamaka import BOTH, DOWN, SHORTEST_SWING_S, UP
 from seqclass.ragas.melodies import RagaRows
 from seqclass.ragas.raga_series import Composition, compose, perform
 from seqclass.ragas.raga_spec import CONTOUR, RagaSpec
+from seqclass.ragas.singing import usual
 from seqclass.ragas.svaras import Sung, read_sung
 
 OFFSETS = (-1, 0, 1)
@@ -41,6 +42,8 @@ ONE_VOICE = {"spread": 0.0, "intonation_cents": 0.0}
 EXPLORED = (0.08, 0.45)
 """Smallest and largest share of either swing while fitting, so that each is heard."""
 LENGTHS = (0.25, 3.0)
+PRIOR = 0.5
+"""Recordings of a raga that weigh as much as the numbers of the other ragas' svaras."""
 
 
 class Stage(NamedTuple):
@@ -74,16 +77,45 @@ class _Heard(NamedTuple):
     long: np.ndarray
 
 
-def fit_ragas(on: Stage, real: np.ndarray, rounds: int = ROUNDS) -> tuple[Raga, ...]:
-    """Return the stage's ragas, sung as in distributions ``(ragas, BINS)`` of real pitch."""
+def fit_ragas(on: Stage, real: np.ndarray, seen: float) -> tuple[Raga, ...]:
+    """Return the stage's ragas, sung as in distributions ``(ragas, BINS)`` of real pitch.
+
+    seen: recordings of each raga that a distribution is the mean of; the fewer, the more a raga's
+    numbers are drawn to those of the other ragas' svaras.
+    """
     ragas = on.spec.definitions
-    for seed in range(rounds):
+    for seed in range(ROUNDS):
         heard = _heard(on, tuple(map(_exploring, ragas)), seed)
         ragas = tuple(
             replace(raga, sung=_numbers(raga, q, _Heard(*(a[r] for a in heard))))
             for r, (raga, q) in enumerate(zip(ragas, real, strict=True))
         )
-    return ragas
+    return _drawn_together(ragas, seen / (seen + PRIOR))
+
+
+def _drawn_together(ragas: tuple[Raga, ...], own: float) -> tuple[Raga, ...]:
+    """Return ragas with means of their own numbers, by this weight, and of the other ragas'."""
+    if len(ragas) == 1:
+        return ragas
+    found = []
+    for raga in ragas:
+        others = tuple(other for other in ragas if other is not raga)
+        like = usual(replace(raga, sung=()), others)
+        pairs = zip(map(read_sung, raga.sung), map(read_sung, like.sung), strict=True)
+        found.append(replace(raga, sung=tuple(str(_between(*pair, own)) for pair in pairs)))
+    return tuple(found)
+
+
+def _between(one: Sung, other: Sung, weight: float) -> Sung:
+    cents, length, up, down = (
+        weight * a + (1 - weight) * b for a, b in zip(_plain(one), _plain(other), strict=True)
+    )
+    return Sung(one.svara, cents, float(np.exp(length)), up, down)
+
+
+def _plain(sung: Sung) -> tuple[float, float, float, float]:
+    """Return a svara's numbers, the length as its logarithm."""
+    return sung.cents, float(np.log(sung.length)), sung.up, sung.down
 
 
 def _heard(on: Stage, ragas: tuple[Raga, ...], seed: int) -> _Heard:
@@ -185,9 +217,8 @@ def table_text(ragas: tuple[Raga, ...], recordings: Recordings) -> str:
 
 def fit_table(recordings: Recordings) -> list[dict[str, Any]]:
     """Write the fitted table anew; returns a row of each raga."""
-    fitted = fit_ragas(
-        stage(recordings.ragas, COMPOSITIONS, seed=0, **ONE_VOICE), recordings.mean()
-    )
+    on = stage(recordings.ragas, COMPOSITIONS, seed=0, **ONE_VOICE)
+    fitted = fit_ragas(on, recordings.mean(), recordings.each)
     TABLE_FILE.write_text(table_text(fitted, recordings), encoding="utf-8")
     return [{"raga": raga.name, "sung": "; ".join(raga.sung)} for raga in fitted]
 

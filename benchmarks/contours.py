@@ -130,7 +130,7 @@ def _without(recordings: Recordings, stages: Stages) -> list[Row]:
 def _told(fold: Fold, stages: Stages) -> dict[str, np.ndarray]:
     """Return ranks of the right raga by who was asked, for the test recordings of a fold."""
     n, asked = len(fold.asked.ragas), fold.asked
-    fitted = fit_ragas(stages.fit, fold.known.mean())
+    fitted = fit_ragas(stages.fit, fold.known.mean(), fold.known.each)
     generated, real = stages.library(fitted), Library(fold.known.share, fold.known.label)
     blur = {"generated": BLUR, "real": BLUR}
     weight = WEIGHT
@@ -167,7 +167,7 @@ def _chosen(fold: Fold, stages: Stages) -> tuple[dict[str, float], float]:
     """Return the blurs and the weight by which held-back recordings are named best."""
     n, held = len(fold.held.ragas), fold.held
     libraries = {
-        "generated": stages.library(fit_ragas(stages.fit, fold.kept.mean())),
+        "generated": stages.library(fit_ragas(stages.fit, fold.kept.mean(), fold.kept.each)),
         "real": Library(fold.kept.share, fold.kept.label),
     }
     best, blurs = {}, {}

@@ -37,6 +37,11 @@ class Recordings(NamedTuple):
         """Return the mean distribution of each raga, ``(ragas, BINS)``."""
         return np.stack([self.share[self.label == r].mean(axis=0) for r in range(len(self.ragas))])
 
+    @property
+    def each(self) -> float:
+        """Recordings of each raga, on average."""
+        return len(self.label) / len(self.ragas)
+
     def only(self, chosen: np.ndarray) -> "Recordings":
         """Return some of the recordings, of the same ragas."""
         return self._replace(
@@ -49,10 +54,15 @@ def read_recordings(path: Path) -> Recordings:
     try:
         with np.load(path, allow_pickle=False) as file:
             pcd, channels, index, names = (file[name] for name in FIELDS)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise ValueError(
-            f"PATH: expected an .npz with {', '.join(FIELDS)}, got {str(path)!r} ({error}); see "
-            "benchmarks/recordings.py"
+            f"PATH: expected an .npz of distributions, got {str(path)!r} ({error.strerror}); name "
+            "another file"
+        ) from error
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"PATH: expected an .npz with {', '.join(FIELDS)}, got {str(path)!r} without "
+            "them; see benchmarks/recordings.py"
         ) from error
     if pcd.ndim != 3 or pcd.shape[2] != BINS or "duration" not in channels:
         raise ValueError(
