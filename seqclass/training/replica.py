@@ -40,6 +40,7 @@ MIN_ROWS = 100
 """Fewest held-back rows that can show a gain; an accuracy on them has a standard error of 0.05."""
 
 SOLVED, NO_GAIN, NO_TIME, NOT_NEEDED = "solved", "no gain", "no time", "not needed"
+MANY_ROWS = "many rows"
 """Reasons that a member was not trained, was not trained to the end, or is not registered."""
 
 
@@ -167,13 +168,16 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
 def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
     """Train members from cheap to dear, as long as held-back rows show that more are needed.
 
-    The LSTM is always trained, on one fold at least, since it is the purpose of a training.
+    The LSTM is always trained, on one fold at least, since it is the purpose of a training. If rows
+    are too many to be held, the network that sees windows is not, since it would learn from few.
     """
     trained: list[Trained] = []
     left_out: list[MemberReport] = []
     bounded = training.subsample()
     for config in (one for one in COMMITTEE if one.name in training.spec.members):
         why = why_not(trained, training)
+        if training.many and config.sees == "windows" and len(training.spec.members) > 1:
+            why = MANY_ROWS
         if why and config.name != LSTM:
             left_out.append(MemberReport(config.name, why=why))
         elif config.learns == "network":

@@ -9,9 +9,9 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.networks.outputs import predict_all
 from seqclass.training.learnt_rows import Rows, WindowedRows
 from seqclass.training.recipe import Recipe
-from seqclass.training.replica import TrainingRows, train_replica
+from seqclass.training.replica import MANY_ROWS, TrainingRows, train_replica
 from seqclass.training.row_order import sampled
-from seqclass.training.spec import LEAST_WINDOW, TrainingSpec, recorded
+from seqclass.training.spec import LEAST_WINDOW, Member, TrainingSpec, recorded
 from tests.support.networks import lines, quiet
 
 WINDOW = LEAST_WINDOW
@@ -62,9 +62,11 @@ def test_an_lstm_learns_from_windows_and_all_else_from_a_sample() -> None:
     rows, read = lines(20_000), list[np.ndarray]()
     source = many(rows, read)
     recipe = Recipe(updates=150, epochs=0, solved=0.0)
-    spec = TrainingSpec(members=("convolutions", LSTM), recipe=recipe, window=WINDOW)
+    members: tuple[Member, ...] = ("convolutions", "frozen-lstm", LSTM)
+    spec = TrainingSpec(members=members, recipe=recipe, window=WINDOW)
     own = Rows(rows.x[source.sample], rows.y[source.sample])
     made = train_replica(TrainingRows(own, 2, many=source), spec, 0, quiet)
+    assert [own.name for own in made.members if own.why == MANY_ROWS] == ["frozen-lstm"]
     learnt = np.unique(np.concatenate(read))
     assert 2 * WINDOW >= len(learnt) > WINDOW
     assert np.isin(made.references, source.sample).all()
