@@ -116,10 +116,13 @@ def _count_trained(model: Model, ids: np.ndarray) -> int:
     from seqclass.row_split import split_of  # with scikit-learn
 
     try:
-        names = open_dataset(model.root, model.manifest["dataset"]).labels()["series_id"]
+        tables = open_dataset(model.root, model.manifest["dataset"]).tables(["series_id"])
+        names = np.concatenate([name_digests(table["series_id"]) for table in tables])
     except ValueError:
         return 0
-    return int(np.isin(ids, name_digests(names)[split_of(model).train]).sum())
+    trained = np.sort(names[split_of(model).train])
+    places = np.minimum(np.searchsorted(trained, ids), len(trained) - 1)
+    return int((trained[places] == ids).sum())
 
 
 def _estimate(model: Model, said: _Gathered) -> Promise:

@@ -12,6 +12,7 @@ from seqclass.store.root import Root
 
 SPLIT = "split.parquet"
 TRAIN, TEST = "train", "test"
+COLUMNS = ["class", "group", "part"]
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,18 @@ def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> 
 def read_split(root: Root, path: str) -> Split:
     """Read the split that ``write_split`` has stored."""
     with root.fs.open(path, "rb") as file:
-        table = pq.read_table(file, columns=["class", "group", "part"])
-    known = table["class"].combine_chunks().dictionary_encode()
+        table = pq.read_table(file, columns=COLUMNS, read_dictionary=["class", "part"])
+    known, parts = (table[name].combine_chunks() for name in ("class", "part"))
     classes = sorted(known.dictionary.to_pylist())
     order = np.array([classes.index(name) for name in known.dictionary.to_pylist()], np.int32)
     found = known.indices.fill_null(-1).to_numpy()
     codes = np.where(found < 0, -1, order[found]).astype(np.int32)
     groups = None if table["group"].null_count else table["group"].to_numpy().astype(np.int64)
-    train, test = (np.flatnonzero(pc.equal(table["part"], own).fill_null(False))
-                   for own in (TRAIN, TEST))  # fmt: skip
+    train, test = (np.flatnonzero(_is(parts, own)) for own in (TRAIN, TEST))
     return Split(classes, codes, groups, train, test, is_stored=True)
+
+
+def _is(parts: pa.DictionaryArray, own: str) -> np.ndarray:
+    """Return which rows are of a part, bool ``(n,)``."""
+    number = parts.dictionary.index(own).as_py()
+    return pc.equal(parts.indices, number).fill_null(False).to_numpy(zero_copy_only=False)
