@@ -97,8 +97,9 @@ def test_the_page_of_commands_names_each_in_its_group() -> None:
     sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", COMMANDS, re.MULTILINE | re.DOTALL))
     assert list(sections)[: len(GROUPS)] == list(GROUPS)
     for group, commands in GROUPS.items():
-        named = re.findall(r"^\| `seqclass ([a-z]+)", sections[group], re.MULTILINE)
-        listed = [NAMES.get(command, command.__name__) for command in commands]
+        named = re.findall(r"^\| `seqclass ([a-z-]+)", sections[group], re.MULTILINE)
+        names = [NAMES.get(command, command.__name__) for command in commands]
+        listed = [name.replace("_", "-") for name in names]
         assert named == listed + ["generate"] * (group == "Data")
 
 
