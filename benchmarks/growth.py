@@ -46,6 +46,8 @@ split = select_rows(dataset, TrainingSpec(), table)
 write_split(root, sys.argv[2], split, table["series_id"])
 read_split(root, sys.argv[2] + "/split.parquet")
 """
+COLOURS = dict(zip(STEPS, ("#74c0c9", "#1c7ed6", "#868e96", "#e8590c", "#2b8a3e", "#ae3ec9"),
+                   strict=True))  # fmt: skip
 Row = dict[str, Any]
 
 
@@ -162,18 +164,27 @@ def picture(found: list[Row], path: str) -> None:
         figure = Figure(figsize=(9, 3.4), layout="constrained", dpi=120)
         cost, memory = figure.subplots(1, 2)
     for step, own in _curves(found):
-        rows = [line["rows"] for line in own]
-        cost.loglog(rows, [line["cpu_us_a_row"] for line in own], "o-", markersize=4, label=step)
-        memory.semilogx(rows, [line["peak_mib"] for line in own], "o-", markersize=4)
+        for axes, name in ((cost, "cpu_us_a_row"), (memory, "peak_mib")):
+            known = [line for line in own if name in line]
+            rows, values = ([line[key] for line in known] for key in ("rows", name))
+            axes.plot(rows, values, "o-", markersize=4, color=COLOURS[step], label=step)
+    cost.set_yscale("log")
     memory.axhline(2048, color="0.7", linewidth=0.8)
     memory.set_ylim(0, None)
     for axes, title in (
         (cost, "microseconds of a processor a row"),
         (memory, "peak of a process, MiB"),
     ):
+        axes.set_xscale("log")
         axes.set_xlabel("rows of 100 steps")
         axes.set_title(title, loc="left", fontsize=9)
-    figure.legend(loc="outside lower center", ncols=len(STEPS), frameon=False, fontsize=8)
+    figure.legend(
+        *memory.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(STEPS),
+        frameon=False,
+        fontsize=8,
+    )
     figure.savefig(path, metadata={"Software": None})
 
 
