@@ -45,7 +45,8 @@ def melody_picture(
             axes.set_xlim(k * row_s, (k + 1) * row_s)
             axes.set_ylim(low, high)
         grid[-1].set_xlabel("seconds" + _left_out(line, rows * row_s))
-        _headline(figure, title)
+        figure.suptitle(plain(title[0]), x=0.01, ha="left", fontsize=10, weight="bold", color=INK)
+        grid[0].set_title(plain(title[1]), loc="left", fontsize=9, color=INK)
         out = io.BytesIO()
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
@@ -53,13 +54,6 @@ def melody_picture(
 
 def _left_out(line: Line, shown_s: float) -> str:
     return f" (of {line.seconds:.0f})" if line.seconds > shown_s * 1.05 else ""
-
-
-def _headline(figure: Figure, title: tuple[str, str]) -> None:
-    figure.suptitle(
-        f"$\\bf{{{plain(title[0]).replace(' ', chr(92) + ' ')}}}$    {plain(title[1])}",
-        x=0.01, ha="left", fontsize=10, color=INK,
-    )  # fmt: skip
 
 
 def _limits(line: Line) -> tuple[float, float]:
