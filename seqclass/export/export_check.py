@@ -112,6 +112,12 @@ def made_up_series(x: np.ndarray, n: int) -> np.ndarray:
     return with_gaps((mean + spread * noise).astype(np.float32), seed=1)
 
 
+def steadiest(original: Infer, x: np.ndarray, n: int) -> np.ndarray:
+    """Return the ``n`` series whose probabilities rounding moves least, in their order."""
+    own = _own_gaps(original, x)
+    return x[np.sort(np.argsort(own, kind="stable")[:n])]
+
+
 def asked(infer: Infer, x: np.ndarray) -> dict[str, np.ndarray]:
     """Return the outputs of a network for padded series, in batches of similar length."""
     return predict_block(infer, x, observed_lengths(x))

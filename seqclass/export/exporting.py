@@ -21,6 +21,7 @@ from seqclass.export.export_check import (
     asked,
     check_agreement,
     made_up_series,
+    steadiest,
     tested_rows,
 )
 from seqclass.export.mlflow_files import write_mlflow
@@ -139,7 +140,7 @@ def _checked(tested: Tested, folder: Path, record: dict[str, Any], classifier: A
     """Compare the exported network with the version, and write examples of Keras's answers."""
     exported, original = standalone.Classifier(folder).ask, outputs_of(classifier)
     agreement = check_agreement(tested, record, exported, original)
-    series = made_up_series(tested.x, EXAMPLES)
+    series = steadiest(original, made_up_series(tested.x, 4 * EXAMPLES), EXAMPLES)
     found = standalone.decide(asked(original, series), record)
     np.savez_compressed(
         folder / "examples.npz",

@@ -240,3 +240,16 @@ def test_bad_series_are_refused(exported: Callable[..., Exported]) -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             classifier.answers(series)
+
+
+def test_examples_are_those_that_rounding_moves_least(model: Model) -> None:
+    def by_its_length(x: np.ndarray) -> dict[str, np.ndarray]:
+        """A network of which a value's last bit says more, the longer a series is."""
+        bits = np.where(np.isnan(x), np.float32(0), x)[:, 0, 0].copy().view(np.int32) % 2
+        moved = 1e-3 * bits * np.isfinite(x[:, :, 0]).sum(axis=1)
+        return {"probabilities": np.stack([0.5 + moved, 0.5 - moved], axis=1).astype(np.float32)}
+
+    lengths = np.array([9, 2, 30, 1, 4])
+    x = np.where(np.arange(30) < lengths[:, None], np.float32(0.7), np.float32(np.nan))[..., None]
+    kept = export_check.steadiest(by_its_length, x, 3)
+    assert np.isfinite(kept[:, :, 0]).sum(axis=1).tolist() == [2, 1, 4]
