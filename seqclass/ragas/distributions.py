@@ -12,7 +12,9 @@ from seqclass.ragas.svaras import PLACES
 BINS = 120
 """Bins of an octave, of ten cents each."""
 SPREAD = np.array([1, 2, 3, 2, 1]) / 9
-NEAREST, TEMPLATE = "nearest distribution", "scale template"
+NEAREST, TEMPLATE = "nearest_distribution", "scale_template"
+CONTOURS = ["cents"]
+"""Channels of a dataset of contours."""
 
 
 def distributions(x: np.ndarray) -> np.ndarray:

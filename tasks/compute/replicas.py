@@ -397,7 +397,28 @@ def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.nd
 
     x, x_test = dataset.series(chosen.train), dataset.series(chosen.test)
     y = chosen.codes[chosen.train]
-    return baseline_predictions(x, y, x_test, seed, dataset.channels)
+    plain = baseline_predictions(x, y, x_test, seed, dataset.channels)
+    return plain | _by_pitch_alone(dataset, chosen, seed)
+
+
+def _by_pitch_alone(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
+    """Return class codes for the test rows by baselines on contours that know nothing of order."""
+    from seqclass.ragas.distributions import CONTOURS, distribution_models
+    from seqclass.training.baselines import MAX_ROWS
+
+    if dataset.channels != CONTOURS:
+        return {}
+    train, test = dataset.series(chosen.train), dataset.series(chosen.test)
+    y = chosen.codes[chosen.train]
+    rows = np.sort(np.random.default_rng(seed).permutation(len(y))[:MAX_ROWS])
+    models = distribution_models(train[rows], y[rows], chosen.classes)
+    starts = range(0, len(chosen.test), MAX_ROWS)
+    return {
+        name: np.concatenate([
+            model.log_scores(test[start : start + MAX_ROWS]).argmax(axis=1) for start in starts
+        ])
+        for name, model in models.items()
+    }  # fmt: skip
 
 
 def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed: int) -> Any:

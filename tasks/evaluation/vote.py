@@ -22,7 +22,7 @@ from seqclass.evaluation.votes import (
     sliding_windows,
     vote,
 )
-from seqclass.ragas.distributions import DistributionModel, distribution_models
+from seqclass.ragas.distributions import CONTOURS, DistributionModel, distribution_models
 from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
@@ -38,7 +38,6 @@ from tasks.compute.workers import workers
 from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"
-CONTOURS = ["cents"]
 BATCH = 2048
 """Number of windows whose baseline scores are in memory at once."""
 

@@ -17,7 +17,7 @@ from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.ragas.sound import Line
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root, open_root, read_record
 from tasks.data.generate import raga_tables
 from tests.support.commands import Command
 from tests.support.singers import RATE, Singer, song, sung
@@ -43,6 +43,14 @@ def melody(trained: Root) -> tuple[np.ndarray, str]:
     table = next(open_dataset(trained, "contours").tables())
     rows = [row for row in table.to_pylist() if row["label"] == RAGAS[1]][:4]
     return np.concatenate([row["cents"] for row in rows]), RAGAS[1]
+
+
+def test_a_report_sets_pitch_alone_beside_the_model(trained: Root) -> None:
+    metrics = read_record(trained, open_model(trained, "contours@v1").path("metrics.json"))
+    found = {name: own["accuracy"] for name, own in metrics["baselines"].items()}
+    assert found["nearest_distribution"] > 0.8  # the two ragas share hardly a svara
+    assert found["scale_template"] > 0.8
+    assert found["majority"] < 0.6
 
 
 def test_a_recording_has_a_raga_and_a_page(

@@ -11,7 +11,7 @@ from seqclass.store.root import Damages, Root, replace_file
 from tests.support.stored import make_champion, store_champion, store_version
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.0}
-MODELS = 12
+MODELS = 6
 
 
 @pytest.fixture
@@ -86,12 +86,12 @@ OTHERS = (b"", b"[]", b"{", b'{"m00": 1}', b'{"m00": {"tag": 1, "versions": 1}}'
           b'{"m00": {"tag": "x", "versions": [{"name": "m01"}]}}')  # fmt: skip
 
 
-@pytest.mark.parametrize("content", OTHERS)
-def test_a_list_of_another_form_is_not_used(filled: Root, content: bytes) -> None:
+def test_a_list_of_another_form_is_not_used(filled: Root) -> None:
     plain = list_models(filled)
-    replace_file(filled, filled.join(LIST), content)
-    assert list_models(filled) == plain
-    assert verify_tree(filled)["bad"] == []
+    for content in OTHERS:
+        replace_file(filled, filled.join(LIST), content)
+        assert list_models(filled) == plain, content
+        assert verify_tree(filled)["bad"] == [], content
 
 
 def test_flows_keep_the_list(filled: Root, root: Root) -> None:

@@ -46,6 +46,7 @@ def test_a_hundred_files_are_read_rightly_after_two_hints_at_most(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 def test_a_command_does_what_its_hint_says(seqclass: Command, tmp_path: Path) -> None:
     """The same by the command line, whose words are those of the hint as a shell splits them."""
     followed = 0

@@ -136,6 +136,7 @@ def test_columns_are_told_by_what_they_are_taken_for(tmp_path: Path) -> None:
     only = ColumnNames("unit", "kind", channels=("x",))
     chosen = understood(str(tmp_path / "f.csv"), only, Limits())
     assert chosen["columns"]["note"] == "left out, not in --channels"
+    np.savez(tmp_path / "f.npz", x=np.zeros((2, 3, 1)))
     assert understood(str(tmp_path / "f.npz"), ColumnNames(), Limits())["columns"] == {}
 
 
