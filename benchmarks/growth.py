@@ -72,7 +72,7 @@ def measure(n_rows: int, folder: str, course: Course) -> None:
         if step == "pages":
             for page in glob(f"{home}/tree/**/*.html", recursive=True):
                 os.remove(page)
-        found = _watched(_words(step, n_rows, home, course.budget_s), f"{home}/{step}.out")
+        found = watched(_words(step, n_rows, home, course.budget_s), f"{home}/{step}.out")
         line = {"rows": n_rows, "series": kind, "step": step, **found,
                 "cpu_us_a_row": round(1e6 * found["cpu_s"] / n_rows, 2)}  # fmt: skip
         with open(f"{folder}/measured.jsonl", "a") as file:
@@ -95,7 +95,7 @@ def _words(step: str, n_rows: int, home: str, budget_s: float) -> list[str]:
     return [sys.executable, "-m", "flows", *words[step], "--root", tree]
 
 
-def _watched(words: list[str], output: str) -> Row:
+def watched(words: list[str], output: str) -> Row:
     """Run a command; returns its seconds, those of processors, and the largest peak of a process.
 
     Processor time is that of the command and its processes; on a busy machine it says more.

@@ -4,11 +4,9 @@ No voice, drone or drum of ``tests/support/singers.py`` was used to draw the con
 ``seqclass listen``. No real song is among them.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from benchmarks.growth import watched
 from seqclass.inference.loaded_model import LoadedModel
 from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
 from seqclass.ragas.raga_series import generate_ragas
@@ -186,9 +185,7 @@ def _hour(folder: Path) -> list[Row]:
     """Return seconds and memory of ``seqclass inspect`` of an hour of MP3."""
     path, minute = folder / "hour.mp3", song(60.0)
     write_mp3(path, np.tile(minute, 60))
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "flows", "inspect", str(path)], check=True,
-                   capture_output=True)  # fmt: skip
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return [{"what": "an hour of MP3", "seconds": round(seconds), "peak MiB of a process": peak}]
+    command = [sys.executable, "-m", "flows", "inspect", str(path)]
+    found = watched(command, str(folder / "hour.txt"))
+    return [{"what": "an hour of MP3", "seconds": round(found["seconds"]),
+             "peak MiB of a process": found["peak_mib"]}]  # fmt: skip
