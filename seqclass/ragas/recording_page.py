@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.pages.rendering import render
-from seqclass.ragas.melody_pictures import melody_picture
 from seqclass.ragas.sound import Line
 from seqclass.recordings.hearing import EXCERPT_S, RATE_HZ, RecordingFacts
 from seqclass.store.datasets import recordings_folder
@@ -39,6 +38,8 @@ class Shown(NamedTuple):
 
 def recording_page(facts: RecordingFacts, sound: bytes, shown: Shown) -> str:
     """Return a page in HTML that needs no other file."""
+    from seqclass.ragas.melody_pictures import melody_picture  # with Matplotlib, which takes 0.4 s
+
     tail = f"Sa = {facts['tonic_hz']:.1f} Hz"
     picture = melody_picture(shown.line, (), None, (facts["file"], tail), shown.places)
     return render(

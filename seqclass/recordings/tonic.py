@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter
 
 from seqclass.recordings.sound_files import SAMPLE_HZ
 
@@ -100,6 +99,8 @@ class DroneSpectrum:
 
     def partials(self) -> np.ndarray:
         """Return dB of each bin ``(N_BINS,)`` above those around it, at least 0."""
+        from scipy.ndimage import median_filter  # takes 0.3 s, which readers of tables would pay
+
         if not self._frames:
             return np.zeros(N_BINS)
         low = np.quantile(np.stack(self._frames).astype(np.float32), QUANTILE, axis=0)
@@ -161,6 +162,8 @@ def _peaks(
     tonics: np.ndarray, belief: np.ndarray, partials: np.ndarray | None
 ) -> tuple[Candidate, ...]:
     """Return the highest candidates that are apart, with shares of the belief in them."""
+    from scipy.ndimage import maximum_filter1d
+
     apart = APART_CENTS // BIN_CENTS
     tops = np.flatnonzero(belief >= maximum_filter1d(belief, 2 * apart + 1))
     tops = tops[np.argsort(-belief[tops], kind="stable")][:MOST]

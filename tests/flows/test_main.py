@@ -467,3 +467,16 @@ def test_looking_imports_no_more_than_it_needs(
 ) -> None:
     store_series(root)
     assert modules_of(root, *command) & set(heavy) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("seqclass.store.formats.reader_process", {"scipy"}), ("flows.ingestion", {"matplotlib"})],
+)
+def test_tables_are_read_without_what_recordings_need(module: str, heavy: set[str]) -> None:
+    heavy = heavy | {"soundfile", "soxr", "swift_f0"}
+    script = f"import sys, {module}; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert set(found.stdout.split()) & heavy == set()
