@@ -137,8 +137,8 @@ app.add_typer(
 def main() -> None:
     """Run the command in ``sys.argv`` and end this process with its exit code."""
     code = run_command()
-    if "tensorflow" not in sys.modules:
-        sys.exit(code)
+    if "tensorflow" not in sys.modules or "prefect" in sys.modules:
+        sys.exit(code)  # Prefect's threads send what is left as the interpreter ends
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
