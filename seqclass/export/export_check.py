@@ -157,10 +157,9 @@ def _moved(x: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the series with each value moved by some float32 numbers: all up or all down, and each
     in its own direction."""
     rng = np.random.default_rng(0)
-    ways = [np.full(x.shape, np.sign(steps), np.float32) for steps in LAST_BITS]
-    ways += [rng.choice([-1.0, 1.0], x.shape).astype(np.float32) for _ in LAST_BITS]
-    for steps, way in zip((*LAST_BITS, *LAST_BITS), ways, strict=True):
-        moved = x
-        for _ in range(abs(steps)):
-            moved = np.nextafter(moved, way * np.float32(np.inf))
-        yield np.where(np.isnan(x), x, moved)
+    for steps in LAST_BITS:
+        for signs in (np.sign(steps), rng.choice([-1, 1], x.shape)):
+            moved = x
+            for _ in range(abs(steps)):
+                moved = np.nextafter(moved, (signs * np.inf).astype(np.float32))
+            yield moved

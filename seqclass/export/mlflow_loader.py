@@ -1,4 +1,4 @@
-"""What MLflow calls to load the folder of a version where it lies in its root."""
+"""MLflow's loader of a version: its folder where it lies in a root."""
 
 from pathlib import Path
 

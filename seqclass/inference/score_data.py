@@ -180,7 +180,8 @@ def _score_partition(
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
-        pairs, server = zip(parts, targets, strict=True), share.server if len(parts) == 1 else None
+        server = share.server if len(parts) == 1 else None
+        pairs = zip(parts, targets, strict=True)
         counted = run([(score_part, (root.url, part, scorer, to, server)) for part, to in pairs])
         [unknown] = run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
         description = {"rows": sum(counted), "path": partition.path, "unknown": unknown,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import flatbuffers.encode
 import flatbuffers.number_types
 import pyarrow as pa
+import pyarrow.compute as pc
 from flatbuffers.table import Table as Flatbuffer
 
 from seqclass.inference.prediction import Scorer, checked_rows
@@ -26,7 +27,7 @@ def read_series(body: bytes, scorer: Scorer, limits: RequestLimits) -> pa.Table:
         rows = checked_rows("body", _table(body, limits), scorer)
     except (ValueError, OSError, pa.ArrowException) as error:
         raise bad(f"body: {str(error).removeprefix('body: ')}") from None
-    longest = max(rows["n_steps"].to_pylist())
+    longest = pc.max(rows["n_steps"]).as_py()
     if longest > limits.steps:
         raise Refusal(413, f"body: expected at most {limits.steps:,} steps, got {longest:,}")
     return rows

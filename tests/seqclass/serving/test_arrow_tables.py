@@ -1,7 +1,7 @@
 """Tables over HTTP: their scores are those that scoring stores, and hostile ones do no harm."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,42 +152,39 @@ def test_logged_tables_are_kept_as_requests_are(own_root: Root) -> None:
     assert kept["answer"].equals(found["answer"])
 
 
+def through(server: RunningServer) -> Callable[[list[Share]], None]:
+    """A way to score that asks a server first."""
+    return lambda shares: in_turn([replace(share, server=server) for share in shares])
+
+
 @pytest.mark.parametrize(
     ("served", "token", "limits", "answers"),
     [
-        ("toy", TOKEN, RequestLimits(), 2),
-        ("toy@v3", TOKEN, RequestLimits(), 0),
-        ("toy", "another-token-of-the-tests", RequestLimits(), 0),
-        ("toy", TOKEN, RequestLimits(series=2), 0),
+        ("toy", TOKEN, RequestLimits(), True),
+        ("toy@v3", TOKEN, RequestLimits(), False),
+        ("toy", "another-token-of-the-tests", RequestLimits(), False),
+        ("toy", TOKEN, RequestLimits(series=2), False),
     ],
 )
 def test_scoring_asks_a_running_server_and_answers_what_it_does_not(
-    own_root: Root, tmp_path: Path, served: str, token: str, limits: RequestLimits, answers: int
+    own_root: Root, tmp_path: Path, served: str, token: str, limits: RequestLimits, answers: bool
 ) -> None:
     for name in ("with", "without"):
         named = SERIES.append_column("note", pa.array([name] * 3))
         pq.write_table(named, tmp_path / f"{name}.parquet")
     alone = score_data(own_root, "toy@v1", str(tmp_path / "without.parquet"))
     with answering(ServedModels(own_root, [served]), limits) as client:
-        server = RunningServer(str(client.base_url), token)
-
-        def score(shares: list[Share]) -> None:
-            in_turn([replace(share, server=server) for share in shares])
-
-        spec = ScoringSpec()
-        found = score_data(own_root, "toy@v1", str(tmp_path / "with.parquet"), spec, score)
+        score = through(RunningServer(str(client.base_url), token))
+        path, spec = str(tmp_path / "with.parquet"), ScoringSpec()
+        found = score_data(own_root, "toy@v1", path, spec, score)
         told = client.get("/metrics").text
     assert pq.read_table(found["out"]).equals(pq.read_table(alone["out"]))
-    assert ('answer="' in told) == bool(answers)
+    assert ('answer="' in told) is answers
 
 
 def test_a_server_that_is_gone_is_no_failure(own_root: Root, tmp_path: Path) -> None:
     pq.write_table(SERIES, tmp_path / "series.parquet")
     with answering(ServedModels(own_root, ["toy"])) as client:
-        server = RunningServer(str(client.base_url), TOKEN)
-
-    def score(shares: list[Share]) -> None:
-        in_turn([replace(share, server=server) for share in shares])
-
+        score = through(RunningServer(str(client.base_url), TOKEN))
     found = score_data(own_root, "toy@v1", str(tmp_path / "series.parquet"), ScoringSpec(), score)
     assert (found["rows"], found["scored"]) == (3, 3)
