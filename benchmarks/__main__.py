@@ -190,7 +190,7 @@ def contours(path: Path | None = None) -> list[Row]:
     """Real recordings of ragas told by pitch alone, from generated contours and from others."""
     from benchmarks.contour_pictures import picture
     from benchmarks.contours import measure
-    from benchmarks.recordings import DATA, read_recordings
+    from benchmarks.pitch_distributions import DATA, read_recordings
 
     if path is None and not DATA.is_file():
         return [{"what": f"skipped: {DATA} is absent"}]
@@ -254,7 +254,7 @@ def labels() -> list[Row]:
 def recordings() -> list[Row]:
     """100 contours of the author's ragas, sung by other voices over a drone, heard from WAV and
     from MP3; bad recordings; an hour. A model of generated contours is trained first."""
-    from benchmarks.songs import measure, train_model
+    from benchmarks.recordings import measure, train_model
 
     with tempfile.TemporaryDirectory() as folder:
         train_model(folder)

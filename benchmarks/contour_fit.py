@@ -1,7 +1,7 @@
-"""``python -m benchmarks.contour_fit PATH``: how ragas are sung, found in recordings' pitch.
+"""``python -m benchmarks.contour_fit PATH``: fits how ragas are sung to recordings' pitch.
 
-PATH is a file of distributions (``benchmarks.recordings``); the command writes
-``seqclass/ragas/sung_table.py`` anew, from all recordings in it.
+PATH is a file of distributions (``benchmarks.pitch_distributions``). The command fits all of its
+recordings and writes ``seqclass/ragas/sung_table.py`` anew.
 
 A recording's distribution over the octave is taken as a mixture: for each svara, the pitches of its
 notes when they are held, when they swing up, and when they swing down, glides and touches included,
@@ -19,7 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
-from benchmarks.recordings import BINS, DATA, WIDTH, Recordings, folded_bins, read_recordings
+from benchmarks.pitch_distributions import (
+    BINS,
+    DATA,
+    WIDTH,
+    Recordings,
+    folded_bins,
+    read_recordings,
+)
 from benchmarks.tables import as_table
 from seqclass.ragas import sung_table
 from seqclass.ragas.chains import NAMES
@@ -66,8 +73,8 @@ def stage(ragas: tuple[Raga, ...], compositions: int, seed: int, **options: floa
     return Stage(spec, compose(spec, codes, np.random.default_rng(seed)))
 
 
-class _Heard(NamedTuple):
-    """What the generator sings of each raga and svara.
+class _Generated(NamedTuple):
+    """Pitches and lengths of the notes that the generator sings, by raga and svara.
 
     pitches: ``(ragas, 16, 3, BINS)`` counts of frames, held, swung up and swung down; long: the
     share ``(ragas, 16)`` of a svara's time in notes that are long enough to swing.
@@ -85,9 +92,9 @@ def fit_ragas(on: Stage, real: np.ndarray, seen: float) -> tuple[Raga, ...]:
     """
     ragas = on.spec.definitions
     for seed in range(ROUNDS):
-        heard = _heard(on, tuple(map(_exploring, ragas)), seed)
+        generated = _generate(on, tuple(map(_exploring, ragas)), seed)
         ragas = tuple(
-            replace(raga, sung=_numbers(raga, q, _Heard(*(a[r] for a in heard))))
+            replace(raga, sung=_numbers(raga, q, _Generated(*(a[r] for a in generated))))
             for r, (raga, q) in enumerate(zip(ragas, real, strict=True))
         )
     return _drawn_together(ragas, seen / (seen + PRIOR))
@@ -118,7 +125,7 @@ def _plain(sung: Sung) -> tuple[float, float, float, float]:
     return sung.cents, float(np.log(sung.length)), sung.up, sung.down
 
 
-def _heard(on: Stage, ragas: tuple[Raga, ...], seed: int) -> _Heard:
+def _generate(on: Stage, ragas: tuple[Raga, ...], seed: int) -> _Generated:
     composition = on.sung_by(ragas)
     codes, svara = composition.of.codes, composition.melodies.svara
     seconds, chosen, cents, note = perform(on.spec, composition, np.random.default_rng(seed))
@@ -134,7 +141,7 @@ def _heard(on: Stage, ragas: tuple[Raga, ...], seed: int) -> _Heard:
     pitches = _counts(place, shape)
     is_long = seconds[rows, note] > SHORTEST_SWING_S
     long = _counts(place[:2], shape[:2], is_long)
-    return _Heard(pitches, long / np.maximum(pitches.sum(axis=(2, 3)), 1))
+    return _Generated(pitches, long / np.maximum(pitches.sum(axis=(2, 3)), 1))
 
 
 def _counts(
@@ -154,19 +161,19 @@ def _exploring(raga: Raga) -> Raga:
     return replace(raga, sung=tuple(map(str, sung)))
 
 
-def _numbers(raga: Raga, real: np.ndarray, heard: _Heard) -> tuple[str, ...]:
-    """Return how each svara is sung, from one raga's distribution and what was heard of it."""
+def _numbers(raga: Raga, real: np.ndarray, generated: _Generated) -> tuple[str, ...]:
+    """Return how each svara is sung, from one raga's distribution and the generator's notes."""
     before = [read_sung(text) for text in raga.sung]
     codes = [NAMES.index(sung.svara) for sung in before]
-    parts = heard.pitches[codes]
-    usual = parts.sum(axis=(1, 2)) / heard.pitches.sum()
+    parts = generated.pitches[codes]
+    usual = parts.sum(axis=(1, 2)) / generated.pitches.sum()
     held = np.stack([np.roll(parts[:, 0], offset, axis=-1) for offset in OFFSETS], axis=1)
     share = _shares(np.concatenate([held, parts[:, 1:]], axis=1), real)
     held, swung = share[:, : len(OFFSETS)], share[:, len(OFFSETS) :]
     total = np.maximum(share.sum(axis=1), 1e-9)
     lengths = total / np.maximum(usual, 1e-9)
     offs = WIDTH * (held @ np.array(OFFSETS)) / total
-    ways = swung / (total * np.maximum(heard.long[codes], 1e-9))[:, None]
+    ways = swung / (total * np.maximum(generated.long[codes], 1e-9))[:, None]
     ways = ways / np.maximum(ways.sum(axis=1, keepdims=True), 1.0)
     found = zip(before, lengths, offs, ways, strict=True)
     return tuple(str(_changed(old, length, off, *way)) for old, length, off, way in found)

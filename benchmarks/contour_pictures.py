@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.contour_fit import stage
-from benchmarks.recordings import BINS, WIDTH, Recordings, distributions
+from benchmarks.pitch_distributions import BINS, WIDTH, Recordings, distributions
 from seqclass.pages.charts import ACCENT, INK, MUTED, STYLE
 from seqclass.ragas.raga_series import perform
 from seqclass.ragas.singing import as_sung

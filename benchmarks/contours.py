@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.contour_fit import COMPOSITIONS, ONE_VOICE, Stage, fit_ragas, stage
-from benchmarks.recordings import (
+from benchmarks.pitch_distributions import (
     Recordings,
     distributions,
     scale_templates,
@@ -95,10 +95,10 @@ def measure(recordings: Recordings) -> list[Row]:
     )
     found: dict[tuple[str, int], list[np.ndarray]] = {}
     for turn, count in product(range(min(FOLDS, recordings.turn.max() + 1)), COUNTS):
-        for who, rank in _told(fold_of(recordings, turn, count), stages).items():
+        for who, rank in _ranks_of(fold_of(recordings, turn, count), stages).items():
             found.setdefault((who, count), []).append(rank)
     rows = [_row(who, np.concatenate(parts), count) for (who, count), parts in found.items()]
-    return [*_without(recordings, stages), *sorted(rows, key=lambda row: row["what"])]
+    return [*_fixed_rows(recordings, stages), *sorted(rows, key=lambda row: row["what"])]
 
 
 def _row(who: str, rank: np.ndarray, count: int | None = None) -> Row:
@@ -111,8 +111,8 @@ def _row(who: str, rank: np.ndarray, count: int | None = None) -> Row:
     }
 
 
-def _without(recordings: Recordings, stages: Stages) -> list[Row]:
-    """Return rows of what has not learned from these recordings, or not in folds."""
+def _fixed_rows(recordings: Recordings, stages: Stages) -> list[Row]:
+    """Return rows of libraries that learn nothing from these recordings, or not in folds."""
     ragas, asked = recordings.ragas, recordings
     scale = Library(scale_templates(ragas), np.arange(len(ragas)))
     shipped = "shipped numbers" + (", fitted on these" if recordings.digest == FITTED_ON else "")
@@ -127,7 +127,7 @@ def _without(recordings: Recordings, stages: Stages) -> list[Row]:
     ]
 
 
-def _told(fold: Fold, stages: Stages) -> dict[str, np.ndarray]:
+def _ranks_of(fold: Fold, stages: Stages) -> dict[str, np.ndarray]:
     """Return ranks of the right raga by who was asked, for the test recordings of a fold."""
     n, asked = len(fold.asked.ragas), fold.asked
     fitted = fit_ragas(stages.fit, fold.known.mean(), fold.known.each)
@@ -141,16 +141,16 @@ def _told(fold: Fold, stages: Stages) -> dict[str, np.ndarray]:
         "real": real.nearest(asked.share, blur["real"], n),
     }
     mixed = weight * scores["real"] + (1 - weight) * scores["generated"]
-    told = {
+    named = {
         "generated contours": scores["generated"],
         "real recordings": scores["real"],
         "real beside generated": mixed,
     }
     if len(fold.known.label) == COUNTS[-1] * n:
-        told["contours, each raga left out of the fit"] = _left_out(fitted, stages).nearest(
+        named["contours, each raga left out of the fit"] = _left_out(fitted, stages).nearest(
             asked.share, blur["generated"], n
         )
-    return {who: ranks(score, asked.label) for who, score in told.items()}
+    return {who: ranks(score, asked.label) for who, score in named.items()}
 
 
 def _left_out(fitted: tuple[Raga, ...], stages: Stages) -> Library:

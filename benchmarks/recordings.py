@@ -1,128 +1,191 @@
-"""Distributions of pitch over the octave: of real recordings in a file, and of contours.
+"""Pitch, tonic and raga of recordings whose melody is known: generated contours, sung by voices.
 
-The file is that of ``shared/data/raga/README``: ``pcd (n, channels, 120)``, shares of the octave's
-bins of 10 cents from Sa, ``channels`` with ``duration`` among them, ``raga_index (n,)`` and
-``ragas``.
+The synthetic voices, drones and drums of ``tests/support/singers.py`` were used neither to draw the
+contours nor by ``seqclass listen``. No real song is among them.
 """
 
-import hashlib
-import zipfile
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+import soundfile
+import soxr
 
-from seqclass.ragas.definitions import Raga
-from seqclass.ragas.raga_table import find_raga
+from benchmarks.growth import watched
+from seqclass.inference.loaded_model import LoadedModel
+from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
+from seqclass.ragas.raga_series import generate_ragas
+from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.sound import Line
+from seqclass.recordings.hearing import Trace, trace
+from seqclass.recordings.pitch import FRAMES_PER_S
+from seqclass.recordings.sound_files import open_sound
+from seqclass.recordings.tonic import Tonic, given
+from seqclass.recordings.windows import contour
+from seqclass.store.registry import open_model
+from seqclass.store.root import open_root
+from tests.support.singers import RATE, any_singer, song, speech, sung, write_mp3
 
-BINS, WIDTH = 120, 10.0
-"""Bins of an octave, and their width in cents."""
-DATA = Path(__file__).parents[2] / "shared" / "data" / "raga" / "pitch_distributions.npz"
-FIELDS = ("pcd", "channels", "raga_index", "ragas")
-
-
-class Recordings(NamedTuple):
-    """Recordings of ragas: distributions ``(n, BINS)``, index of the raga, and a file's digest.
-
-    turn: ``(n,)`` number of a recording among those of its raga.
-    """
-
-    ragas: tuple[Raga, ...]
-    share: np.ndarray
-    label: np.ndarray
-    turn: np.ndarray
-    digest: str
-
-    def mean(self) -> np.ndarray:
-        """Return the mean distribution of each raga, ``(ragas, BINS)``."""
-        return np.stack([self.share[self.label == r].mean(axis=0) for r in range(len(self.ragas))])
-
-    @property
-    def each(self) -> float:
-        """Recordings of each raga, on average."""
-        return len(self.label) / len(self.ragas)
-
-    def only(self, chosen: np.ndarray) -> "Recordings":
-        """Return some of the recordings, of the same ragas."""
-        return self._replace(
-            share=self.share[chosen], label=self.label[chosen], turn=self.turn[chosen]
-        )
+NAME, RATE_HZ, SECONDS, N = "contours", 25.0, 20.0, 100
+Row = dict[str, Any]
 
 
-def read_recordings(path: Path) -> Recordings:
-    """Read a file of distributions; ValueError tells what is wrong with it."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            pcd, channels, index, names = (file[name] for name in FIELDS)
-    except OSError as error:
-        raise ValueError(
-            f"PATH: expected an .npz of distributions, got {str(path)!r} ({error.strerror}); name "
-            "another file"
-        ) from error
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"PATH: expected an .npz with {', '.join(FIELDS)}, got {str(path)!r} without "
-            "them; see benchmarks/recordings.py"
-        ) from error
-    if pcd.ndim != 3 or pcd.shape[2] != BINS or "duration" not in channels:
-        raise ValueError(
-            f"PATH: expected pcd (recordings, channels, {BINS}) with a channel duration, got "
-            f"{pcd.shape} with {', '.join(map(str, channels))}; correct the file"
-        )
-    share = pcd[:, list(channels).index("duration")].astype(float)
-    total = share.sum(axis=1, keepdims=True)
-    if not (np.isfinite(total) & (total > 0)).all() or (share < 0).any():
-        raise ValueError(
-            "PATH: expected positive shares for every recording, got others; correct the file"
-        )
-    label = index.astype(int)
-    if len(label) != len(share) or (label < 0).any() or (label >= len(names)).any():
-        raise ValueError(
-            f"PATH: expected {len(share)} numbers below {len(names)} as raga_index, got others; "
-            "correct the file"
-        )
-    counts = np.bincount(label, minlength=len(names))
-    if counts.min() < 2:
-        raise ValueError(
-            f"PATH: expected two recordings of each raga at least, got {counts.min()}; leave out "
-            "ragas with fewer"
-        )
-    turn = np.array([(label[:n] == own).sum() for n, own in enumerate(label)])
-    digest = hashlib.sha256(np.ascontiguousarray(pcd).tobytes()).hexdigest()[:16]
-    ragas = tuple(find_raga(str(name)) for name in names)
-    return Recordings(ragas, share / total, label, turn, digest)
+def train_model(root: str) -> None:
+    """Train a model with the defaults on generated contours of the author's ragas."""
+    for words in (
+        f"generate ragas --representation contour --n-series 420 --seconds 20 --name {NAME}",
+        f"train {NAME}",
+    ):
+        command = [sys.executable, "-m", "flows", *words.split(), "--root", root]
+        subprocess.run(command, check=True, capture_output=True)
 
 
-def folded_bins(cents: np.ndarray) -> np.ndarray:
-    """Return the bin of the octave that each pitch falls in."""
-    return (np.floor(cents / WIDTH).astype(int)) % BINS
+def measure(root: str, name: str = NAME, n: int = N) -> list[Row]:
+    """Return shares of what is right from WAV and MP3, bad recordings, and an hour."""
+    model = open_model(open_root(root), name)
+    classifier, of = LoadedModel(model), contours_of(model)
+    rows: dict[str, list[dict[str, float]]] = {"WAV": [], "MP3": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (cents, tonic_hz, samples) in enumerate(_songs(n)):
+            own = _name(classifier, of, cents, given(tonic_hz))
+            for kind, path, kbit in _files(Path(folder), samples):
+                found = trace(open_sound(str(path)))
+                told = _compare(found, cents, tonic_hz)
+                heard = contour(found.voice(found.tonic().hz), found.tonic().hz, RATE_HZ)
+                named = _name(classifier, of, heard, found.tonic())
+                told["same"] = named["ragas"][0]["raga"] == own["ragas"][0]["raga"]
+                told["answered"] = named["raga"] != "unknown"
+                rows[kind].append({**told, "kbit": kbit})
+            if (number + 1) % 10 == 0:
+                print(f"{number + 1} of {n}: {_row('MP3', rows['MP3'])}", file=sys.stderr)
+        return [*(_row(kind, own) for kind, own in rows.items()), *_bad(Path(folder)),
+                *_hour(Path(folder))]  # fmt: skip
 
 
-def distributions(cents: np.ndarray) -> np.ndarray:
-    """Return the share of each bin of the octave in contours ``(rows, frames)``."""
-    rows = np.broadcast_to(np.arange(len(cents))[:, None], cents.shape)
+def _songs(n: int) -> Iterator[tuple[np.ndarray, float, np.ndarray]]:
+    """Yield contours with their tonics and samples; half the drones have Ma instead of Pa."""
+    rng = np.random.default_rng(2026)
+    spec = RagaSpec(
+        ragas=("author",), n_series=n, representation="contour", seconds=SECONDS, seed=77
+    )
+    done = 0
+    for block in generate_ragas(spec):
+        for row in range(len(block.codes)):
+            if done == n:
+                return
+            cents, tonic_hz = block.values[row, :, 0].astype(float), float(block.tonic_hz[row])
+            singer = any_singer(rng, (7.0, 5.0)[done % 2])
+            yield cents, tonic_hz, sung(cents, RATE_HZ, tonic_hz, singer, rng)
+            done += 1
+
+
+def _files(folder: Path, samples: np.ndarray) -> Iterator[tuple[str, Path, float]]:
+    soundfile.write(folder / "song.wav", samples, RATE)
+    yield "WAV", folder / "song.wav", 16 * RATE / 1000
+    yield "MP3", folder / "song.mp3", write_mp3(folder / "song.mp3", samples)
+
+
+def _compare(found: Trace, cents: np.ndarray, tonic_hz: float) -> dict[str, float]:
+    tonic = found.tonic()
+    voice = found.voice(tonic.hz)
+    frames = np.rint((np.arange(len(cents)) + 0.5) / RATE_HZ * FRAMES_PER_S).astype(int)
+    heard = voice[np.clip(frames, 0, len(voice) - 1)]
     voiced = np.isfinite(cents)
-    index = rows[voiced] * BINS + folded_bins(cents[voiced])
-    counts = np.bincount(index, minlength=len(cents) * BINS).reshape(-1, BINS)
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    error = np.abs(1200 * np.log2(heard / tonic_hz) - cents)
+    return {
+        "tonic": abs(1200 * np.log2(tonic.hz / tonic_hz)) < 25,
+        "sure": tonic.is_sure,
+        "pitch": float((error[voiced] < 50).mean()),
+        "false": float(np.isfinite(heard[~voiced]).mean()) if (~voiced).any() else 0.0,
+    }
 
 
-def smoothed(share: np.ndarray, bins: float) -> np.ndarray:
-    """Return distributions blurred around the octave by a normal curve."""
-    if not bins:
-        return share
-    away = np.minimum(np.arange(BINS), BINS - np.arange(BINS))
-    curve = np.exp(-0.5 * (away / bins) ** 2)
-    blurred = np.fft.irfft(np.fft.rfft(share) * np.fft.rfft(curve / curve.sum()), BINS)
-    return np.maximum(blurred, 0)
+def _name(classifier: Any, of: ContourModel, cents: np.ndarray, tonic: Tonic) -> Any:
+    facts: Any = {"candidates": list(tonic.candidates), "sure": tonic.is_sure,
+                  "tonic_hz": tonic.hz}  # fmt: skip
+    return name_song(classifier, of, HeardSong(facts, b"", Line(cents, RATE_HZ)))
 
 
-def scale_templates(ragas: tuple[Raga, ...]) -> np.ndarray:
-    """Return distributions that know the scale alone: equal peaks on the svaras of the lines."""
-    from seqclass.ragas.svaras import PLACES
+def _row(kind: str, own: list[dict[str, float]]) -> Row:
+    def share(name: str) -> float:
+        return round(float(np.mean([row[name] for row in own])), 3)
 
-    peaks = np.zeros((len(ragas), BINS))
-    for row, raga in zip(peaks, ragas, strict=True):
-        for place in {PLACES[name] for name in raga.scale}:
-            row[[10 * place - 1, 10 * place]] = 1
-    return smoothed(peaks / peaks.sum(axis=1, keepdims=True), 1.0)
+    sure = [row["tonic"] for row in own if row["sure"]]
+    return {
+        "what": f"{kind}, {share('kbit'):.0f} kbit/s",
+        "songs": len(own),
+        "tonic within 25 cents": share("tonic"),
+        "sure": share("sure"),
+        "sure and wrong": len(sure) - int(sum(sure)),
+        "pitch within 50 cents": share("pitch"),
+        "rests with a pitch": share("false"),
+        "raga of the contour": share("same"),
+        "answered": share("answered"),
+    }
+
+
+def _bad(folder: Path) -> list[Row]:
+    """Return what ``seqclass inspect`` says of bad recordings, in a line."""
+    rows = []
+    for name, write in BAD.items():
+        path = folder / f"{name.replace(' ', '-')}.wav"
+        write(path)
+        command = [sys.executable, "-m", "flows", "inspect", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        lines = done.stdout.splitlines()
+        doubts = [line.split(None, 1)[1].strip() for line in lines if line.startswith("doubt")]
+        tonic = [line.split(None, 1)[1].strip() for line in lines if line.startswith("tonic")]
+        said = done.stderr.strip().replace(str(folder), "") or "; ".join(tonic + doubts)
+        rows.append({"what": name, "exit": done.returncode, "said": said})
+        path.unlink()
+    return rows
+
+
+def _samples(made: Callable[[], np.ndarray], rate: int = RATE) -> Callable[[Path], None]:
+    return lambda path: soundfile.write(path, made(), rate)
+
+
+def _broken_mp3(path: Path) -> None:
+    write_mp3(path, song(20.0))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3] + bytes(len(whole) // 3))
+
+
+def _four_hours(path: Path) -> None:
+    """Write a song of a minute, then silence; the file has holes where nothing sounds."""
+    samples = (30_000 * song(60.0)[::2]).astype("<i2").tobytes()
+    rate, size = RATE // 2, 4 * 3600 * (RATE // 2) * 2
+    header = b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    header += b"\1\0\1\0" + rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")
+    header += b"\2\0\x10\0data" + size.to_bytes(4, "little")
+    with open(path, "wb") as file:
+        file.write(header + samples)
+        file.truncate(len(header) + size)
+
+
+BAD: dict[str, Callable[[Path], Any]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "silence": _samples(lambda: np.zeros(20 * RATE)),
+    "speech": _samples(lambda: speech(20.0, np.random.default_rng(0))),
+    "8 kHz": _samples(lambda: soxr.resample(song(20.0), RATE, 8000), 8000),
+    "clipped": _samples(lambda: np.clip(6 * song(20.0), -1, 1)),
+    "no drone": _samples(lambda: song(20.0, drone=0.0)),
+    "one silent side": _samples(lambda: np.stack([song(20.0), np.zeros(20 * RATE)], axis=1)),
+    "broken MP3": _broken_mp3,
+    "text": lambda path: path.write_text("these are words\n"),
+    "four hours": _four_hours,
+}
+
+
+def _hour(folder: Path) -> list[Row]:
+    """Return seconds and memory of ``seqclass inspect`` of an hour of MP3."""
+    path, minute = folder / "hour.mp3", song(60.0)
+    write_mp3(path, np.tile(minute, 60))
+    command = [sys.executable, "-m", "flows", "inspect", str(path)]
+    found = watched(command, str(folder / "hour.txt"))
+    return [{"what": "an hour of MP3", "seconds": round(found["seconds"]),
+             "peak MiB of a process": found["peak_mib"]}]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.contour_fit import ONE_VOICE, fit_ragas, stage, table_text
 from benchmarks.contours import Library, Stages, fold_of, measure, ranks
-from benchmarks.recordings import BINS, distributions, read_recordings
+from benchmarks.pitch_distributions import BINS, distributions, read_recordings
 from seqclass.ragas import sung_table
 from seqclass.ragas.raga_series import perform
 from seqclass.ragas.raga_table import choose_ragas
