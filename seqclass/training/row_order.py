@@ -1,5 +1,6 @@
 """The order in which training rows are learnt from, and the sample of them if they are many."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
 
@@ -8,7 +9,7 @@ import numpy as np
 WINDOW = 2**18
 """Most training rows that are held at once, unless a spec names another number."""
 MIXED_GROUPS = 32
-"""Row groups whose rows are shuffled together, since a file may be sorted by class."""
+"""Fewest row groups that are shuffled together, since a file may be sorted by class."""
 SAMPLE_SHARE, FEWEST_OF_CLASS = 4, 40
 """A sample is a window divided by this; of every class it has so many rows, or all."""
 
@@ -21,8 +22,9 @@ def order(
     row_groups: rows of each row group; they are numbered from the first group to the last. window:
     most rows that are held at once (None: all). Everything follows from the arguments, so the epoch
     and the number of its window say where a training is. A window that holds all rows has those of
-    the ``epoch``-th permutation of a generator. Else ``MIXED_GROUPS`` at a time, drawn anew in each
-    epoch, are shuffled together and cut into windows.
+    the ``epoch``-th permutation of a generator. Else ``MIXED_GROUPS`` at a time, or as many as fill
+    a window, are drawn anew in each epoch, shuffled together and cut into windows. So at least one
+    window of an epoch is half full.
     """
     n_rows = sum(row_groups)
     if window is None or n_rows <= window:
@@ -30,8 +32,9 @@ def order(
         return
     rng, ends = np.random.Generator(np.random.Philox([seed, epoch])), np.cumsum(row_groups)
     drawn = rng.permutation(len(row_groups))
-    for start in range(0, len(drawn), MIXED_GROUPS):
-        groups = drawn[start : start + MIXED_GROUPS]
+    mixed = max(MIXED_GROUPS, math.ceil(window * len(row_groups) / n_rows))
+    for start in range(0, len(drawn), mixed):
+        groups = drawn[start : start + mixed]
         rows = np.concatenate([np.arange(ends[g] - row_groups[g], ends[g]) for g in groups])
         rows = rng.permutation(rows)
         yield from (rows[first : first + window] for first in range(0, len(rows), window))

@@ -60,6 +60,14 @@ def test_a_file_sorted_by_class_is_mixed() -> None:
     assert 0.25 < is_late.mean() < 0.75
 
 
+@given(sizes=st.lists(st.integers(0, 9), min_size=40, max_size=400), seed=st.integers(0, 99),
+       share=st.floats(0.01, 0.99))  # fmt: skip
+def test_row_groups_of_few_rows_fill_windows(sizes: list[int], seed: int, share: float) -> None:
+    window = max(1, int(share * sum(sizes)))
+    found = list(order(sizes, seed, 0, window))
+    assert 2 * max(map(len, found)) >= min(window, sum(sizes))
+
+
 def test_a_sample_stands_for_all_and_keeps_rare_classes() -> None:
     y = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3], [40_000, 20_000, 50, 7]))
     assert sampled(y, None, 0) is None
