@@ -198,7 +198,7 @@ def _shares(parts: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 
 TABLE_FILE = Path(sung_table.__file__)
-TABLE_DOC = '''"""How the ragas that were fitted are sung: numbers of ``read_sung`` for each svara.
+TABLE_DOC = '''"""Numbers of how the fitted ragas are sung: a text of ``read_sung`` for each svara.
 
 ``python -m benchmarks.contour_fit PATH`` wrote this module. It fitted the numbers on distributions
 of pitch of {n} recordings of the Carnatic raga recognition set of CompMusic (Zenodo 7278505, CC BY

@@ -12,14 +12,14 @@ from flows.cli.reading_options import ReadingOptions
 if TYPE_CHECKING:
     from seqclass.store.formats import ColumnNames
 
-Told = tuple[str, str | None, float | None]
-MOST_BYTES = 2**24
+LabelRow = tuple[str, str | None, float | None]
+MAX_BYTES = 2**24
 COLUMNS = ("file", "label", "tonic_hz")
-LEAST_HZ, MOST_HZ = 30.0, 1000.0
+MIN_HZ, MAX_HZ = 30.0, 1000.0
 
 
 TonicOption = Annotated[
-    float | None, typer.Option(help="Recordings: pitch of Sa, which is found if not said.")
+    float | None, typer.Option(help="Recordings: Sa in Hz (default: found in each).")
 ]
 
 
@@ -50,7 +50,7 @@ class RecordingOptions(ReadingOptions):
         return replace(
             ReadingOptions(**{own.name: getattr(self, own.name) for own in plain}).names(),
             recording_label=self.label or None,
-            told=read_told(self.labels) if self.labels is not None else (),
+            label_table=read_label_table(self.labels) if self.labels is not None else (),
             tonic_hz=self.tonic_hz,
             rate_hz=self.rate_hz,
             window_seconds=self.window_seconds,
@@ -59,7 +59,7 @@ class RecordingOptions(ReadingOptions):
 
 def check_tonic(given: float | None) -> None:
     """Refuse with ValueError a frequency that no singer calls Sa."""
-    check_span("--tonic-hz", given, LEAST_HZ, MOST_HZ)
+    check_span("--tonic-hz", given, MIN_HZ, MAX_HZ)
 
 
 def check_span(name: str, given: float | None, low: float, high: float) -> None:
@@ -70,12 +70,12 @@ def check_span(name: str, given: float | None, low: float, high: float) -> None:
         )
 
 
-def read_told(path: str) -> tuple[Told, ...]:
+def read_label_table(path: str) -> tuple[LabelRow, ...]:
     """Read labels and tonics of recordings; file names count from the folder of the labels."""
     if not os.path.isfile(path):
         raise ValueError(f"--labels: expected an existing file, got {path!r}; check the path")
-    if os.path.getsize(path) > MOST_BYTES:
-        raise ValueError(f"--labels: expected at most {MOST_BYTES:,} bytes, {path!r} has more")
+    if os.path.getsize(path) > MAX_BYTES:
+        raise ValueError(f"--labels: expected at most {MAX_BYTES:,} bytes, {path!r} has more")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))
@@ -90,21 +90,21 @@ def read_told(path: str) -> tuple[Told, ...]:
             f"{','.join(header) or 'none'}; rename the columns"
         )
     folder = os.path.dirname(os.path.abspath(path))
-    told = tuple(_row(path, folder, n, row) for n, row in enumerate(rows[1:], 2) if any(row))
-    if len({row[0] for row in told}) < len(told):
+    table = tuple(_row(path, folder, n, row) for n, row in enumerate(rows[1:], 2) if any(row))
+    if len({row[0] for row in table}) < len(table):
         raise ValueError(f"--labels: expected each file once, {path!r} has one twice; correct it")
-    return told
+    return table
 
 
-def _row(path: str, folder: str, number: int, row: list[str]) -> Told:
+def _row(path: str, folder: str, number: int, row: list[str]) -> LabelRow:
     file, label, tonic, *rest = [*(cell.strip() for cell in row), "", ""]
     try:
         hz = float(tonic) if tonic else None
-        if not file or any(rest) or not (hz is None or LEAST_HZ <= hz <= MOST_HZ):
+        if not file or any(rest) or not (hz is None or MIN_HZ <= hz <= MAX_HZ):
             raise ValueError
     except ValueError:
         raise ValueError(
-            f"--labels, row {number}: expected a file, a label and a tonic from {LEAST_HZ:g} to "
-            f"{MOST_HZ:g} Hz or nothing, got {','.join(row)!r} in {path!r}; correct it"
+            f"--labels, row {number}: expected a file, a label and a tonic from {MIN_HZ:g} to "
+            f"{MAX_HZ:g} Hz or nothing, got {','.join(row)!r} in {path!r}; correct it"
         ) from None
     return os.path.realpath(os.path.join(folder, file)), label or None, hz

@@ -21,8 +21,8 @@ from seqclass.pages.records import (
     DatasetSummary,
     DatasetVersion,
     Example,
-    HeardRecording,
     Length,
+    RecordingLine,
     Sketch,
 )
 from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes, render, write_pages
@@ -142,15 +142,15 @@ def profile(dataset: Dataset) -> DatasetProfile:
         quarantined=manifest.get("quarantined") or {},
         quarantine=manifest.get("quarantine"),
         source=manifest.get("source") or {},
-        recordings=tuple(map(heard_of, manifest.get("recordings") or ())),
+        recordings=tuple(map(recording_line, manifest.get("recordings") or ())),
     )
 
 
-def heard_of(record: Mapping[str, Any]) -> HeardRecording:
+def recording_line(record: Mapping[str, Any]) -> RecordingLine:
     """Return the line of a recording from a manifest's record of it."""
     others = [own["hz"] for own in record["candidates"][1:2]]
     plain = {name: record[name] for name in ("file", "seconds", "voiced", "tonic_hz", "tonic_by")}
-    return HeardRecording(
+    return RecordingLine(
         **plain,
         page=record["page"],
         score=record["candidates"][0]["score"],

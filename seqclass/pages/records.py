@@ -211,7 +211,7 @@ class Length:
 
 
 @dataclass(frozen=True)
-class HeardRecording:
+class RecordingLine:
     """A recording in one line: its page, and how its tonic was found, with score and runner-up."""
 
     file: str
@@ -248,7 +248,7 @@ class DatasetProfile:
     quarantined: dict[str, int]
     quarantine: str | None
     source: Mapping[str, Any]
-    recordings: tuple[HeardRecording, ...] = ()
+    recordings: tuple[RecordingLine, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.evaluation.votes import VotingSpec, sliding_windows
 from seqclass.inference.loaded_model import LoadedModel
 from seqclass.ragas.definitions import folded
+from seqclass.ragas.distributions import CONTOURS
 from seqclass.ragas.melody_pictures import MAX_ROWS, ROW_S
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_table import known_ragas
-from seqclass.ragas.recording_page import USUAL, Shown, line_of, recording_page
+from seqclass.ragas.recording_page import USUAL, PageContent, line_of, recording_page
 from seqclass.ragas.sound import Line
 from seqclass.ragas.svaras import PLACES
 from seqclass.recordings.hearing import RATE_HZ, RecordingFacts
@@ -23,18 +24,18 @@ from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.recording import Listener
 from seqclass.store.models import Model
 
-CHANNELS = ["cents"]
 WHOLE_S = 1e7
 """Seconds of a window that no recording fills."""
-LEAST_SCORE = 0.02
+MIN_SCORE = 0.02
 """Score of a tonic below which it is not tried."""
-LEAST_PROBABILITY = 0.5
-FIRST = 5
+MIN_PROBABILITY = 0.5
+N_LISTED = 5
+"""Ragas that an answer lists, the likeliest first."""
 
 
 @dataclass(frozen=True)
 class ContourModel:
-    """What is known of the contours that a model was trained on.
+    """The form of the contours that a model was trained on.
 
     width: steps of its longest series. rate_hz: steps a second. is_above_sa: whether cents are
     above the tonic or above ``REFERENCE_HZ``.
@@ -77,7 +78,7 @@ class HeardSong:
 
 def contours_of(model: Model) -> ContourModel:
     """Return what a model was trained on; ValueError if that were no contours."""
-    if model.manifest["channels"] != CHANNELS:
+    if model.manifest["channels"] != CONTOURS:
         raise ValueError(
             "MODEL: expected one that was trained on contours, with the channel cents, got "
             f"{', '.join(model.manifest['channels'])} of {model.ref}; train one on 'seqclass "
@@ -125,7 +126,7 @@ def name_song(classifier: LoadedModel, of: ContourModel, song: HeardSong) -> Nam
         "why": why or f"{named[0]}, with probability {best:.2f}",
         "ragas": [
             {"raga": raga, "probability": float(probabilities[k])}
-            for raga, k in zip(named[:FIRST], order, strict=False)
+            for raga, k in zip(named[:N_LISTED], order, strict=False)
         ],
         "windows": n,
         "unknown_windows": unknown,
@@ -135,8 +136,8 @@ def name_song(classifier: LoadedModel, of: ContourModel, song: HeardSong) -> Nam
 
 def _doubt(best: float, unknown: float) -> str:
     """Return why the raga is unknown; nothing if it is not."""
-    if best < LEAST_PROBABILITY:
-        return f"unknown: no raga has a probability of {LEAST_PROBABILITY}"
+    if best < MIN_PROBABILITY:
+        return f"unknown: no raga has a probability of {MIN_PROBABILITY}"
     if unknown > 0.5:
         return f"unknown: {unknown:.0%} of the windows are unlike what the model has learnt"
     return ""
@@ -147,16 +148,17 @@ def _tonics(of: ContourModel, facts: RecordingFacts) -> list[tuple[float, float]
     tried = [(own["hz"], own["score"]) for own in facts["candidates"]]
     if facts["sure"] or not of.is_above_sa:
         return tried[:1]
-    return [own for own in tried if own[1] >= LEAST_SCORE] or tried[:1]
+    return [own for own in tried if own[1] >= MIN_SCORE] or tried[:1]
 
 
 def _windows(of: ContourModel, song: HeardSong, tonic_hz: float) -> np.ndarray:
     """Return windows ``(windows, width, 1)`` above a tonic, half overlapping."""
-    cents = _meant(of, song, tonic_hz)[None, :, None].astype(np.float32)
+    cents = _model_cents(of, song, tonic_hz)[None, :, None].astype(np.float32)
     return sliding_windows(cents, VotingSpec(of.width, max(of.width // 2, 1)))[0]
 
 
-def _meant(of: ContourModel, song: HeardSong, tonic_hz: float) -> np.ndarray:
+def _model_cents(of: ContourModel, song: HeardSong, tonic_hz: float) -> np.ndarray:
+    """Return a recording's cents above the pitch from which the model's contours count."""
     above = tonic_hz if of.is_above_sa else REFERENCE_HZ
     return song.line.cents + 1200 * np.log2(song.facts["tonic_hz"] / above)
 
@@ -166,13 +168,13 @@ def naming_page(classifier: LoadedModel, of: ContourModel, song: HeardSong, name
     first = named["ragas"][0]["raga"]
     raga = known_ragas().get(folded(first))
     places = {PLACES[own]: own for own in raga.scale} if raga else dict(enumerate(USUAL))
-    shown = min(len(song.line.cents), int(MAX_ROWS * ROW_S * of.rate_hz))
-    cents = _meant(of, song, song.facts["tonic_hz"])[:shown]
+    drawn = min(len(song.line.cents), int(MAX_ROWS * ROW_S * of.rate_hz))
+    cents = _model_cents(of, song, song.facts["tonic_hz"])[:drawn]
     evidence = np.zeros(len(song.line.cents))
-    evidence[:shown] = _evidence(classifier, cents, of.width, classifier.classes.index(first))
+    evidence[:drawn] = _evidence(classifier, cents, of.width, classifier.classes.index(first))
     line = song.line._replace(evidence=evidence)
     guesses = [(own["raga"], own["probability"]) for own in named["ragas"]]
-    return recording_page(song.facts, song.sound, Shown(line, places, guesses, named["why"]))
+    return recording_page(song.facts, song.sound, PageContent(line, places, guesses, named["why"]))
 
 
 def _evidence(classifier: LoadedModel, cents: np.ndarray, width: int, code: int) -> np.ndarray:

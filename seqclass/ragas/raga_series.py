@@ -140,7 +140,7 @@ class Composition(NamedTuple):
 
 
 class Performance(NamedTuple):
-    """What is heard of compositions.
+    """Compositions as singers sing them and a pitch tracker hears them.
 
     seconds: of each note as it is sung; ornaments: of each note; cents: above Sa, ``(rows,
     frames)``, NaN where nothing is sung; note: the one that sounds at each frame.

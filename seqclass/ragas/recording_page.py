@@ -24,8 +24,8 @@ USUAL = ("S", "R1", "R2", "G2", "G3", "M1", "M2", "P", "D1", "D2", "N2", "N3")
 """The usual name of each place, where no raga says which of two names is meant."""
 
 
-class Shown(NamedTuple):
-    """What a page shows of a recording: its line of cents, the names of places, and answers.
+class PageContent(NamedTuple):
+    """Contents of a recording's page: its line of cents, the names of places, and answers.
 
     answers: ragas and their probabilities, the likeliest first. says: a sentence on them.
     """
@@ -36,17 +36,17 @@ class Shown(NamedTuple):
     says: str
 
 
-def recording_page(facts: RecordingFacts, sound: bytes, shown: Shown) -> str:
+def recording_page(facts: RecordingFacts, sound: bytes, content: PageContent) -> str:
     """Return a page in HTML that needs no other file."""
     from seqclass.ragas.melody_pictures import melody_picture  # with Matplotlib, which takes 0.4 s
 
     tail = f"Sa = {facts['tonic_hz']:.1f} Hz"
-    picture = melody_picture(shown.line, (), None, (facts["file"], tail), shown.places)
+    picture = melody_picture(content.line, (), None, (facts["file"], tail), content.places)
     return render(
         "recording",
         "",
         facts=facts,
-        shown=shown,
+        content=content,
         picture=base64.b64encode(picture).decode(),
         sound=base64.b64encode(sound).decode(),
         excerpt_s=min(EXCERPT_S, facts["seconds"]),
@@ -73,14 +73,14 @@ class RecordingPages:
 
     @property
     def listener(self) -> Listener:
-        """What hears the recordings."""
-        return Listener(self.progress, self._hear)
+        """The listener that makes a page of each recording that is read."""
+        return Listener(self.progress, self._add)
 
-    def _hear(self, path: str, facts: RecordingFacts, sound: bytes, table: pa.Table) -> None:
+    def _add(self, path: str, facts: RecordingFacts, sound: bytes, table: pa.Table) -> None:
         with open(path, "rb") as file:
             page = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         line = line_of(table, self.rate_hz or RATE_HZ)
-        text = recording_page(facts, sound, Shown(line, dict(enumerate(USUAL)), [], ""))
+        text = recording_page(facts, sound, PageContent(line, dict(enumerate(USUAL)), [], ""))
         with open(os.path.join(self.folder.name, f"{page}.html"), "w") as file:
             file.write(text)
         self.records.append({**facts, "page": page})

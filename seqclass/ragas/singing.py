@@ -1,4 +1,4 @@
-"""How singers sing the svaras of a raga: where, how long, and in what motion.
+"""Numbers of the svaras of a raga as they are sung: place, length and motion.
 
 A fitted raga has its own numbers in ``sung_table``; any other one has those of the fitted ragas'
 svaras of the same name, nearest where the neighbours lie as far.
@@ -48,7 +48,7 @@ def by_note(table: np.ndarray, svara: np.ndarray) -> np.ndarray:
 def varied(
     sung: Voices, spread: float, intonation_cents: float, rng: np.random.Generator
 ) -> Voices:
-    """Return what single singers make of it, each composition in its own way.
+    """Return the numbers of single singers, who differ: each composition has another one.
 
     spread: standard deviation of the logarithms of the lengths, and of the odds of a swing;
     intonation_cents: of the svaras' places.

@@ -1,4 +1,4 @@
-"""How the ragas that were fitted are sung: numbers of ``read_sung`` for each svara.
+"""Numbers of how the fitted ragas are sung: a text of ``read_sung`` for each svara.
 
 ``python -m benchmarks.contour_fit PATH`` wrote this module. It fitted the numbers on distributions
 of pitch of 240 recordings of the Carnatic raga recognition set of CompMusic (Zenodo 7278505, CC BY

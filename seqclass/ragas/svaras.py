@@ -76,7 +76,7 @@ def read_notes(text: str) -> tuple[Note, ...]:
 
 
 class Sung(NamedTuple):
-    """How a raga's singers sing one of its svaras.
+    """Numbers of a svara of a raga as it is sung.
 
     cents: from its place; length: factor on the length that the rhythm gives to it; up, down:
     shares of its notes that swing to the svara above and to the one below.

@@ -18,14 +18,14 @@ from seqclass.recordings.tonic import Candidate, DroneSpectrum, Tonic, find_toni
 from seqclass.recordings.windows import contour, cut
 
 RATE_HZ, WINDOW_S = 25.0, 60.0
-LEAST_S = 2.0
+MIN_PITCH_S = 2.0
 """Seconds of pitch without which nothing is said of a recording."""
 EXCERPT_S = 30
 LITTLE_VOICED, LITTLE_LEVEL, MUCH_CLIPPED = 0.3, 0.1, 0.001
 
 
 class RecordingFacts(TypedDict):
-    """What was heard of a recording.
+    """Facts of a recording: its file, its pitch and its tonic.
 
     voiced: share of its seconds in which a pitch is heard; level: share of these in which it is
     held. tonic_hz: the most likely of the candidates; tonic_by: ``given``, ``drone`` or ``voice``;
@@ -48,7 +48,7 @@ class RecordingFacts(TypedDict):
 
 @dataclass(frozen=True)
 class HearingSpec:
-    """How a recording becomes series: its tonic if known, steps a second, seconds of a window."""
+    """Settings of a recording's series: tonic if known, steps a second, seconds of a window."""
 
     tonic_hz: float | None = None
     rate_hz: float = RATE_HZ
@@ -66,7 +66,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Trace:
-    """What follows from the samples alone: pitch and level of each frame, the drone's partials,
+    """Measurements of the samples alone: pitch and level of each frame, the drone's partials,
     the first samples, and the seconds that the header promised."""
 
     hz: np.ndarray
@@ -111,7 +111,7 @@ def hear(
     tonic = given(spec.tonic_hz) if spec.tonic_hz else found.tonic()
     hz = found.voice(tonic.hz)
     voiced_s = float(np.isfinite(hz).sum()) / FRAMES_PER_S
-    if voiced_s < LEAST_S:
+    if voiced_s < MIN_PITCH_S:
         raise ValueError(f"{voiced_s:.1f} s with a pitch in {sound.seconds:.1f} s of sound")
     facts = _facts(name, sound, hz, tonic)
     facts["doubts"] = list(_doubts(facts, sound, found.promised_s))

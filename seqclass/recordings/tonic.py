@@ -21,7 +21,7 @@ TONIC_HZ = 95.0, 260.0
 FRAME, HOP = 2**14, 2**13
 """Samples of a spectrum, about a second, and from one spectrum to the next."""
 QUANTILE = 0.2
-MOST_DB = 24.0
+MAX_DB = 24.0
 """Height above its surroundings from which on a partial counts no more."""
 FIFTH, FOURTH = 702, 498
 WIDTH_CENTS = 15.0
@@ -34,7 +34,7 @@ HEARD = 0.6
 SURE = 0.75
 """Score of a tonic that is taken without asking."""
 APART_CENTS = 60
-MOST = 5
+MAX_CANDIDATES = 5
 
 
 class Candidate(TypedDict):
@@ -46,7 +46,7 @@ class Candidate(TypedDict):
 
 @dataclass(frozen=True)
 class Tonic:
-    """What is known of a recording's tonic.
+    """The tonic of a recording, with what it was found by.
 
     candidates: the most likely first; a given tonic is the only one. by: ``given``, ``drone`` (and
     voice) or ``voice``, where no drone is heard.
@@ -104,7 +104,7 @@ class DroneSpectrum:
         if not self._frames:
             return np.zeros(N_BINS)
         low = np.quantile(np.stack(self._frames).astype(np.float32), QUANTILE, axis=0)
-        return np.clip(low - median_filter(low, 41), 0, MOST_DB)
+        return np.clip(low - median_filter(low, 41), 0, MAX_DB)
 
 
 def find_tonic(partials: np.ndarray, hz: np.ndarray) -> Tonic:
@@ -166,7 +166,7 @@ def _peaks(
 
     apart = APART_CENTS // BIN_CENTS
     tops = np.flatnonzero(belief >= maximum_filter1d(belief, 2 * apart + 1))
-    tops = tops[np.argsort(-belief[tops], kind="stable")][:MOST]
+    tops = tops[np.argsort(-belief[tops], kind="stable")][:MAX_CANDIDATES]
     shares = np.exp(belief[tops] - belief[tops].max())
     shares /= shares.sum()
     hz = [tonics[top] if partials is None else _finer(tonics[top], partials) for top in tops]

@@ -321,8 +321,8 @@ def tonic_accuracies(
 
     known, answers: class codes ``(pieces,)``, negative without one.
     """
-    told = {row["file"]: row["tonic_by"] for row in dataset.manifest.get("recordings", [])}
-    ways = np.array([told.get(piece.rpartition("/")[2], "") for piece in pieces])
+    found_by = {row["file"]: row["tonic_by"] for row in dataset.manifest.get("recordings", [])}
+    ways = np.array([found_by.get(piece.rpartition("/")[2], "") for piece in pieces])
     asked = {way: (ways == way) & (known >= 0) for way in sorted(set(ways.tolist()) - {""})}
     return {way: accuracy_of((answers == known)[rows]) for way, rows in asked.items()}
 

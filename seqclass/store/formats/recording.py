@@ -36,7 +36,7 @@ BYTES_PER_S = 2**15
 
 @dataclass
 class Listener:
-    """What becomes of recordings while files are read.
+    """Callbacks for recordings while files are read, and whether their tonics must be sure.
 
     progress: called with a recording's path and the share of it that is done. heard: called with
     each recording's path, its facts, the MP3 of its beginning, and its rows. takes_unsure: an
@@ -58,7 +58,7 @@ def read_recording(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     """Yield the windows of a recording, with its facts and its beginning in the metadata."""
     path, names = paths[0], reading.names
     audio_packages()
-    label, tonic_hz = _told(path, names)
+    label, tonic_hz = _label_and_tonic(path, names)
     spec = HearingSpec(tonic_hz, names.rate_hz or RATE_HZ, names.window_seconds or WINDOW_S)
     try:
         sound = open_sound(path)
@@ -74,9 +74,9 @@ def read_recording(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     yield _table(path, names, label, heard)
 
 
-def _told(path: str, names: ColumnNames) -> tuple[str | None, float | None]:
-    """Return label and tonic of a recording, as far as the user has told them."""
-    own = next((row for row in names.told if row[0] == os.path.realpath(path)), None)
+def _label_and_tonic(path: str, names: ColumnNames) -> tuple[str | None, float | None]:
+    """Return label and tonic of a recording, as far as the user has given them."""
+    own = next((row for row in names.label_table if row[0] == os.path.realpath(path)), None)
     label, tonic_hz = (own[1], own[2]) if own else (names.recording_label, None)
     if label is None and names.layout == "folders":
         label = os.path.basename(os.path.dirname(os.path.abspath(path)))
@@ -107,10 +107,10 @@ def _table(path: str, names: ColumnNames, label: str | None, heard: Heard) -> pa
 
 def take_apart(table: pa.Table) -> tuple[pa.Table, RecordingFacts | None, bytes]:
     """Return a table without what was heard, the facts if it is of a recording, and the sound."""
-    told = table.schema.metadata or {}
-    if FACTS not in told:
+    metadata = table.schema.metadata or {}
+    if FACTS not in metadata:
         return table, None, b""
-    return table.replace_schema_metadata(None), json.loads(told[FACTS]), told[SOUND]
+    return table.replace_schema_metadata(None), json.loads(metadata[FACTS]), metadata[SOUND]
 
 
 def refuse_unsure(unsure: list[RecordingFacts]) -> None:
@@ -144,13 +144,13 @@ def check_recordings(paths: list[str], names: ColumnNames) -> None:
     found = {os.path.realpath(path) for path in paths if is_recording(path)}
     if found:
         audio_packages()
-    told = {row[0] for row in names.told}
-    if strange := sorted(told - found):
+    listed = {row[0] for row in names.label_table}
+    if strange := sorted(listed - found):
         raise ValueError(
             f"--labels: expected files among the recordings at PATH, got {strange[0]!r}; correct "
             "its name, which counts from the folder of the labels, or add the file"
         )
-    if told and (left := sorted(found - told)):
+    if listed and (left := sorted(found - listed)):
         raise ValueError(
             f"--labels: expected a row for each recording, got none for {left[0]!r}; add one, "
             "whose label may be empty"

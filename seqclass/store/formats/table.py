@@ -117,7 +117,8 @@ MISSING = pa.array(["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "
 """Texts that programs write for a missing label, and that are hardly ever a class."""
 
 
-TOLD_ANEW = ("tonic_hz", "recording_label", "told")
+PER_IMPORT = ("tonic_hz", "recording_label", "label_table")
+"""Options of single imports, which no manifest keeps."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ class ColumnNames:
     sheet: of a workbook.
     unlabelled: a column of labels may be absent.
     rate_hz, window_seconds: of recordings: steps a second, and the longest series.
-    tonic_hz, recording_label: of all recordings; told: path, label and tonic of each, where they
-        differ. These three are told anew of every recording: no manifest keeps them.
+    tonic_hz, recording_label: of all recordings; label_table: path, label and tonic of each, where
+        they differ. These three are given with each import.
     """
 
     series_id: str | None = None
@@ -155,7 +156,7 @@ class ColumnNames:
     window_seconds: float | None = None
     tonic_hz: float | None = None
     recording_label: str | None = None
-    told: tuple[tuple[str, str | None, float | None], ...] = ()
+    label_table: tuple[tuple[str, str | None, float | None], ...] = ()
 
     @property
     def roles(self) -> dict[str, str]:
@@ -180,7 +181,7 @@ class ColumnNames:
 
     def to_record(self) -> ReadingRecord:
         """Return the options for a manifest; ``names_of`` reads them."""
-        kept = [f.name for f in fields(self) if f.name not in TOLD_ANEW]
+        kept = [f.name for f in fields(self) if f.name not in PER_IMPORT]
         said = {name: value for name in kept if (value := getattr(self, name))}
         return typed(ReadingRecord, said)
 

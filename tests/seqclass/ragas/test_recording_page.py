@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqclass.ragas.recording_page import USUAL, Shown, recording_page
+from seqclass.ragas.recording_page import USUAL, PageContent, recording_page
 from seqclass.ragas.sound import Line
 from seqclass.recordings.hearing import RecordingFacts
 
@@ -17,8 +17,8 @@ FACTS: RecordingFacts = {
 def test_a_page_holds_sound_tonic_doubts_and_answers_and_asks_for_no_other_file() -> None:
     cents = 600 * np.sin(np.arange(500) / 40)
     line = Line(cents, 25.0, np.linspace(0, 1, 500))
-    shown = Shown(line, dict(enumerate(USUAL)), [("Sri", 0.7), ("Revati", 0.3)], "Sri.")
-    page = recording_page(FACTS, b"sound", shown)
+    content = PageContent(line, dict(enumerate(USUAL)), [("Sri", 0.7), ("Revati", 0.3)], "Sri.")
+    page = recording_page(FACTS, b"sound", content)
     assert "<b>song" not in page
     for part in ("data:audio/mpeg;base64,c291bmQ=", "data:image/png;base64,", "200.0", "0.700"):
         assert part in page

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from flows.cli.recording_options import read_told
+from flows.cli.recording_options import read_label_table
 from seqclass.recordings.hearing import RecordingFacts
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader
@@ -83,7 +83,7 @@ def test_labels_and_tonics_come_from_a_table_beside_the_recordings(tmp_path: Pat
     (labels := tmp_path / "in" / "labels.csv").write_text(
         "file,label,tonic_hz\na.wav,Sri,\nb.wav,,100\n"
     )
-    names = ColumnNames(told=read_told(str(labels)))
+    names = ColumnNames(label_table=read_label_table(str(labels)))
     paths = expand([str(tmp_path / "in")], "PATH")
     assert [Path(path).name for path in paths] == ["a.wav", "b.wav"]
     check_recordings(paths, names)
@@ -92,7 +92,7 @@ def test_labels_and_tonics_come_from_a_table_beside_the_recordings(tmp_path: Pat
     assert (one["label"][0].as_py(), other["label"][0].as_py()) == ("Sri", None)
     assert other["tonic_hz"][0].as_py() == 100
     with pytest.raises(ValueError, match="got none for"):
-        check_recordings(paths, ColumnNames(told=names.told[:1]))
+        check_recordings(paths, ColumnNames(label_table=names.label_table[:1]))
 
 
 BAD = {
