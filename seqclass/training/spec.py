@@ -14,9 +14,6 @@ from seqclass.training.row_order import WINDOW
 LARGEST_SEED = 2**31 - 1
 """Largest seed, which fits the 32 bits that every library takes."""
 
-LEAST_WINDOW = 2 * CHUNK * 64
-"""Fewest rows of a window, which are two chunks of the largest batches."""
-
 Member = Literal["convolutions", "steps", "frozen-lstm", "conv-lstm"]
 MEMBERS: tuple[Member, ...] = get_args(Member)
 """Possible members of a committee, from cheap to dear (``members.py``)."""
@@ -102,10 +99,10 @@ class TrainingSpec:
                 f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
             )
         self._check_split()
-        if self.window is not None and self.window < LEAST_WINDOW:
+        if self.window is not None and self.window < self.min_window:
             raise ValueError(
-                f"window: expected at least {LEAST_WINDOW:,} rows, got {self.window:,}; correct "
-                "the value"
+                f"window: expected at least {self.min_window:,} rows with batches of up to "
+                f"{self.recipe.largest_batch:,}, got {self.window:,}; correct the value"
             )
         if not self.members or set(self.members) - set(MEMBERS):
             raise ValueError(
@@ -133,6 +130,11 @@ class TrainingSpec:
                     f"{name}: expected a share above 0 and up to 0.5, got {value}; "
                     "correct the value"
                 )
+
+    @property
+    def min_window(self) -> int:
+        """Fewest rows of a window: those of two chunks of the largest batches."""
+        return 2 * CHUNK * self.recipe.largest_batch
 
     @property
     def replica_seeds(self) -> range:

@@ -11,7 +11,7 @@ import numpy as np
 from seqclass.evaluation.contribution import LSTM
 from seqclass.store.capacity import GIB
 from seqclass.training.recipe import MAX_FROZEN, Recipe
-from seqclass.training.spec import LEAST_WINDOW, TrainingSpec
+from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
 from tasks.compute.workers import at_once
 
@@ -103,7 +103,7 @@ def fit_window(size: Size, spec: TrainingSpec, free: int) -> TrainingSpec:
     A window is large enough to be halved if its series take more than a process without any.
     """
     at_a_time, window = min(spec.seeds, at_once()), spec.window
-    while window is not None and window // 2 >= LEAST_WINDOW:
+    while window is not None and window // 2 >= spec.min_window:
         is_small = _series_bytes(size, window) < PROCESS_BYTES
         if is_small or at_a_time * expected_bytes(size, window) <= free:
             break

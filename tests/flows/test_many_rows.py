@@ -9,8 +9,10 @@ from seqclass.row_split import split_of
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
-from seqclass.training.spec import LEAST_WINDOW
+from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
+
+WINDOW = TrainingSpec().min_window
 
 
 @pytest.mark.slow
@@ -19,7 +21,7 @@ def test_rows_beyond_the_window_are_learnt_from_and_reproduced(
 ) -> None:
     spec = tmp_path / "windows.json"
     spec.write_text(json.dumps({
-        "members": ["convolutions", "conv-lstm"], "window": LEAST_WINDOW,
+        "members": ["convolutions", "conv-lstm"], "window": WINDOW,
         "recipe": {"updates": 50, "epochs": 0, "shortest": 50},
     }))  # fmt: skip
     drawn = "generate", "signals", "--n-series", 9000, "--n-steps", 12, "--preset", "hard"
@@ -33,10 +35,10 @@ def test_rows_beyond_the_window_are_learnt_from_and_reproduced(
     split = split_of(model)
     assert f"the LSTM saw 3,200 of {len(split.train):,} training rows" in out
     assert "It saw 3,200 of" in Path(f"{model.folder}/report.html").read_text()
-    assert model.manifest["spec"]["window"] == LEAST_WINDOW
+    assert model.manifest["spec"]["window"] == WINDOW
     names = open_dataset(root, "many").labels()["series_id"].take(split.train).to_pylist()
     held = model.read_json("stability.json")["seeds"][0]["members"][0]["rows"]
     assert 0 < held < len(split.train) // 2
-    assert len(names) == len(split.train) > LEAST_WINDOW
+    assert len(names) == len(split.train) > WINDOW
     code, out, err = seqclass("reproduce", "many@v1", "--root", root.path)
     assert code == 0, err + out

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seqclass.store.capacity import GIB
 from seqclass.training.row_order import WINDOW
-from seqclass.training.spec import LEAST_WINDOW, TrainingSpec
+from seqclass.training.spec import TrainingSpec
 from tasks.compute.expectation import (
     AROUND_S,
     Size,
@@ -67,7 +67,7 @@ def test_the_window_is_as_large_as_memory_allows() -> None:
     assert fit_window(MANY, SPEC, free).window == WINDOW // 4
     longest = fit_window(MANY._replace(steps=10**6), SPEC, 0).window
     assert longest is not None
-    assert LEAST_WINDOW <= longest < 2 * LEAST_WINDOW
+    assert SPEC.min_window <= longest < 2 * SPEC.min_window
     assert fit_window(MANY, replace(SPEC, window=None), 0).window is None
 
 

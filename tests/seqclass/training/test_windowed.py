@@ -11,10 +11,10 @@ from seqclass.training.learnt_rows import Rows, WindowedRows
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import MANY_ROWS, TrainingRows, train_replica
 from seqclass.training.row_order import sampled
-from seqclass.training.spec import LEAST_WINDOW, Member, TrainingSpec, recorded
+from seqclass.training.spec import Member, TrainingSpec, recorded
 from tests.support.networks import lines, quiet
 
-WINDOW = LEAST_WINDOW
+WINDOW = TrainingSpec().min_window
 GROUP_ROWS = 900
 
 
@@ -84,3 +84,5 @@ def test_specs_without_a_window_held_all_rows() -> None:
     assert recorded({"window": 9_000})["window"] == 9_000
     with pytest.raises(ValueError, match="window: expected at least"):
         replace(TrainingSpec(), window=10)
+    with pytest.raises(ValueError, match="with batches of up to 128"):
+        replace(TrainingSpec(), window=WINDOW, recipe=Recipe(largest_batch=128))
