@@ -1,4 +1,4 @@
-"""What a row costs as rows grow: processor time a row and the peak memory of a process, by step.
+"""Processor time a row and the peak memory of a process, by step, as rows grow.
 
 ``python -m benchmarks.growth --rows 100000 1000000 10000000 --picture growth.png`` draws series of
 100 steps, imports them from Parquet, splits, trains, scores and draws pages, each as a command of
@@ -52,27 +52,27 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Course:
+class Settings:
     """The steps to take, the seconds of a training, and whether series are of unequal length."""
 
-    only: tuple[str, ...] = STEPS
+    steps: tuple[str, ...] = STEPS
     budget_s: float = BUDGET_S
     ragged: bool = False
 
 
-def measure(n_rows: int, folder: str, course: Course) -> None:
+def measure(n_rows: int, folder: str, settings: Settings) -> None:
     """Take the steps for so many rows, and add a line for each to ``measured.jsonl``."""
-    kind = "ragged" if course.ragged else "equal"
+    kind = "ragged" if settings.ragged else "equal"
     home = f"{folder}/{n_rows}-{kind}"
     os.makedirs(home, exist_ok=True)
-    for step in (own for own in STEPS if own in course.only):
-        if step == "generate" and course.ragged:
+    for step in (own for own in STEPS if own in settings.steps):
+        if step == "generate" and settings.ragged:
             _write_ragged(n_rows, f"{home}/ragged.parquet")
             continue
         if step == "pages":
             for page in glob(f"{home}/tree/**/*.html", recursive=True):
                 os.remove(page)
-        found = watched(_words(step, n_rows, home, course.budget_s), f"{home}/{step}.out")
+        found = watched(_words(step, n_rows, home, settings.budget_s), f"{home}/{step}.out")
         line = {"rows": n_rows, "series": kind, "step": step, **found,
                 "cpu_us_a_row": round(1e6 * found["cpu_s"] / n_rows, 2)}  # fmt: skip
         with open(f"{folder}/measured.jsonl", "a") as file:
@@ -96,9 +96,9 @@ def _words(step: str, n_rows: int, home: str, budget_s: float) -> list[str]:
 
 
 def watched(words: list[str], output: str) -> Row:
-    """Run a command; returns its seconds, those of processors, and the largest peak of a process.
+    """Return a command's seconds, those of processors, and the largest peak of its processes.
 
-    Processor time is that of the command and its processes; on a busy machine it says more.
+    Processor time is that of the command and its processes; a busy machine changes it less.
     """
     began, busy, peaks = time.perf_counter(), _processor_s(), dict[int, int]()
     with open(output, "w") as sink, subprocess.Popen(words, stdout=sink, stderr=sink) as process:
@@ -199,7 +199,7 @@ def growth(sizes: tuple[int, ...] = SIZES) -> list[Row]:
     """Take all steps for each number of rows in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         for n_rows in sizes:
-            measure(n_rows, folder, Course())
+            measure(n_rows, folder, Settings())
         return read_measured(folder)
 
 
@@ -213,9 +213,9 @@ def main() -> None:
     parser.add_argument("--folder", required=True)
     parser.add_argument("--picture", help="file for a picture of all that was measured")
     chosen = parser.parse_args()
+    settings = Settings(tuple(chosen.only), chosen.budget, chosen.ragged)
     for n_rows in chosen.rows:
-        course = Course(tuple(chosen.only), chosen.budget, chosen.ragged)
-        measure(n_rows, chosen.folder, course)
+        measure(n_rows, chosen.folder, settings)
     found = read_measured(chosen.folder)
     Console(width=None if sys.stdout.isatty() else 200).print(as_table("growth", found))
     if chosen.picture:

@@ -77,7 +77,7 @@ def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assess
 
 
 class _Gathered(NamedTuple):
-    """What is read of all answers: see ``quality``; ids: their digests ``(n,)``."""
+    """Columns of all answers; see ``quality``. ids: digests of their ids ``(n,)``."""
 
     probabilities: np.ndarray
     answers: np.ndarray
@@ -120,7 +120,7 @@ def _count_trained(model: Model, ids: np.ndarray) -> int:
         names = np.concatenate([name_digests(table["series_id"]) for table in tables])
     except ValueError:
         return 0
-    trained = np.sort(names[split_of(model).train])
+    trained = np.sort(names[split_of(model).train])  # np.isin takes twice as much memory
     places = np.minimum(np.searchsorted(trained, ids), len(trained) - 1)
     return int((trained[places] == ids).sum())
 

@@ -68,21 +68,21 @@ class FitConfig:
     stop: Callable[[int], bool] | None = None
 
 
-def fit(learner: Learner, train: LearntRows, held_back: np.ndarray, course: FitConfig) -> Fit:
+def fit(learner: Learner, train: LearntRows, held_back: np.ndarray, config: FitConfig) -> Fit:
     """Train a network, leave its averaged weights in it, and answer the ``held_back`` rows.
 
     The held-back rows influence neither the weights nor the end of the training. A run that fails
-    to learn is begun again from another seed, derived from the course's. Calls whose ``build`` and
+    to learn is begun again from another seed, derived from the config's. Calls whose ``build`` and
     ``frozen`` are equal, as frozen dataclasses are, share compiled code.
     """
-    recipe, trainer = course.recipe, _trainer(_compilation(learner, train, course))
+    recipe, trainer = config.recipe, _trainer(_compilation(learner, train, config))
     for restart in range(recipe.restarts + 1):
-        own_seed = course.seed + 1_000_003 * restart
+        own_seed = config.seed + 1_000_003 * restart
         network = learner.build(own_seed)
         if learner.begin and restart == 0:
             learner.begin(network)
         run = _Run(trainer, network, train, recipe, own_seed)
-        if run.learn(course, last_chance=restart == recipe.restarts):
+        if run.learn(config, last_chance=restart == recipe.restarts):
             break
     trainer.unflatten(run.kept, network.trainable_variables)
     seen = min(len(run.losses) * recipe.batch(len(train)), len(train))
@@ -108,8 +108,8 @@ class Compilation:
     frozen: Frozen | None = None
 
 
-def _compilation(learner: Learner, train: LearntRows, course: FitConfig) -> Compilation:
-    recipe, prior, n = course.recipe, course.log_prior, len(train)
+def _compilation(learner: Learner, train: LearntRows, config: FitConfig) -> Compilation:
+    recipe, prior, n = config.recipe, config.log_prior, len(train)
     return Compilation(
         learner.build, recipe, recipe.update_limit(train.counted), recipe.batch(n), recipe.rate(n),
         recipe.decay(n), train.shape[1:], None if prior is None else tuple(prior.tolist()),
@@ -226,20 +226,20 @@ class _Run:
         self.losses: list[float] = []
         self.kept = [v.numpy() for v in trainer.averages]
 
-    def learn(self, course: FitConfig, last_chance: bool) -> bool:
+    def learn(self, config: FitConfig, last_chance: bool) -> bool:
         """Train to the end; return False if the attempt should be begun again."""
         end = self.recipe.update_limit(self.train.counted)
         for update, rows in self._chunks(end):
             losses = self.trainer.train_chunk(*rows).numpy()
             loss = float(losses.mean())
-            course.watch(update, end, loss)
+            config.watch(update, end, loss)
             self.losses += losses.tolist()
             if not np.isfinite(losses).all():
                 return False
             self.kept = [v.numpy() for v in self.trainer.averages]
             if self._is_hopeless(update, loss) and not last_chance:
                 return False
-            if self._is_solved(update) or (course.stop and course.stop(update)):
+            if self._is_solved(update) or (config.stop and config.stop(update)):
                 break
         return True
 
