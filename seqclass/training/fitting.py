@@ -71,11 +71,12 @@ class FitConfig:
 def fit(learner: Learner, train: LearntRows, held_back: np.ndarray, config: FitConfig) -> Fit:
     """Train a network, leave its averaged weights in it, and answer the ``held_back`` rows.
 
-    The held-back rows influence neither the weights nor the end of the training. A run that fails
-    to learn is begun again from another seed, derived from the config's. Calls whose ``build`` and
-    ``frozen`` are equal, as frozen dataclasses are, share compiled code.
+    held_back: ``(n, steps, channels)``, with as many steps and channels as the training rows. They
+    influence neither the weights nor the end of the training. A run that fails to learn is begun
+    again from another seed, derived from the config's. Calls whose ``build`` and ``frozen`` are
+    equal, as frozen dataclasses are, share compiled code.
     """
-    recipe, trainer = config.recipe, _trainer(_compilation(learner, train, config))
+    recipe, trainer = config.recipe, _trainer(_compilation(learner, train, held_back, config))
     for restart in range(recipe.restarts + 1):
         own_seed = config.seed + 1_000_003 * restart
         network = learner.build(own_seed)
@@ -108,11 +109,13 @@ class Compilation:
     frozen: Frozen | None = None
 
 
-def _compilation(learner: Learner, train: LearntRows, config: FitConfig) -> Compilation:
+def _compilation(
+    learner: Learner, train: LearntRows, held_back: np.ndarray, config: FitConfig
+) -> Compilation:
     recipe, prior, n = config.recipe, config.log_prior, len(train)
     return Compilation(
         learner.build, recipe, recipe.update_limit(train.counted), recipe.batch(n), recipe.rate(n),
-        recipe.decay(n), train.shape[1:], None if prior is None else tuple(prior.tolist()),
+        recipe.decay(n), held_back.shape[1:], None if prior is None else tuple(prior.tolist()),
         learner.frozen,
     )  # fmt: skip
 

@@ -15,19 +15,16 @@ class LearntRows(Protocol):
     def __len__(self) -> int: ...
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of series, of steps and of channels."""
-
-    @property
     def counted(self) -> int:
         """Number of rows by which updates are limited."""
+        return len(self)
 
     def windows(self, seed: int) -> Iterator[tuple["Rows", np.ndarray]]:
         """Yield rows without end, each time with the order in which they are learnt from."""
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(LearntRows):
     """Series ``(n, steps, channels)`` float32 with NaN, and class codes ``(n,)`` int32."""
 
     x: np.ndarray
@@ -35,16 +32,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.x)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of series, of steps and of channels."""
-        return self.x.shape
-
-    @property
-    def counted(self) -> int:
-        """Number of rows by which updates are limited."""
-        return len(self)
 
     def windows(self, seed: int) -> Iterator[tuple["Rows", np.ndarray]]:
         """Yield the rows in one order ``(rows,)`` after the other, without end."""
@@ -56,7 +43,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Subset:
+class Subset(LearntRows):
     """Some of the rows, by their numbers ``index``; the series are not copied."""
 
     rows: Rows
@@ -65,16 +52,6 @@ class Subset:
     def __len__(self) -> int:
         return len(self.index)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of series, of steps and of channels."""
-        return len(self), *self.rows.shape[1:]
-
-    @property
-    def counted(self) -> int:
-        """Number of rows by which updates are limited."""
-        return len(self)
-
     def windows(self, seed: int) -> Iterator[tuple[Rows, np.ndarray]]:
         """Yield the rows and one order of the numbers ``(index,)`` after the other, without end."""
         index = self.index.astype(np.int32)
@@ -82,14 +59,13 @@ class Subset:
 
 
 @dataclass(frozen=True)
-class WindowedRows:
+class WindowedRows(LearntRows):
     """Training rows that a network learns from by windows.
 
     read: ascending numbers of training rows to their series. y: class codes of all training rows.
     groups: ``(n,)`` of all training rows, or None. ends: number of the training row after the last
-    one of each row group. window: most rows that are held at once. shape: of all series together.
-    sample: ascending numbers of the training rows that stand for all of them. rows: ascending
-    numbers of those that are learnt from.
+    one of each row group. window: most rows that are held at once. sample: ascending numbers of the
+    training rows that stand for all of them. rows: ascending numbers of those that are learnt from.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
@@ -97,7 +73,6 @@ class WindowedRows:
     groups: np.ndarray | None
     ends: np.ndarray
     window: int
-    shape: tuple[int, ...]
     sample: np.ndarray
     rows: np.ndarray
 

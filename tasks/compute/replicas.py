@@ -123,7 +123,7 @@ def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
     many = WindowedRows(
         lambda numbers: dataset.values(chosen.train[numbers]), y, groups,
         np.searchsorted(chosen.train, np.cumsum(dataset.group_sizes())), spec.window,
-        dataset.series(chosen.train).shape, sample, np.arange(len(y), dtype=np.int32),
+        sample, np.arange(len(y), dtype=np.int32),
     )  # fmt: skip
     rows = Rows(many.read(sample), y[sample])
     of_sample = None if groups is None else groups[sample]

@@ -27,7 +27,7 @@ def many(rows: Rows, read: list[np.ndarray], groups: np.ndarray | None = None) -
     assert sample is not None
     ends = np.append(np.arange(GROUP_ROWS, len(rows), GROUP_ROWS), len(rows))
     every = np.arange(len(rows))
-    return WindowedRows(values, rows.y, groups, ends, WINDOW, rows.x.shape, sample, every)
+    return WindowedRows(values, rows.y, groups, ends, WINDOW, sample, every)
 
 
 def test_windows_hold_the_series_and_codes_that_their_order_names() -> None:
