@@ -137,8 +137,8 @@ def _readable(folder: str) -> list[str]:
 
 def _recordings_of(paths: list[str]) -> list[str]:
     """Return the recordings: a folder that has any holds nothing else but their labels."""
-    heard = [path for path in paths if is_recording(path)]
-    return [path for path in paths if path in heard or (heard and _ending(path) in SOUNDS)]
+    known = set(filter(is_recording, paths))
+    return [path for path in paths if path in known or _ending(path) in SOUNDS] if known else []
 
 
 def _is_taken(path: str) -> bool:
