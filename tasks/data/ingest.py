@@ -124,15 +124,16 @@ def _store(
         if parent is None:
             check_trainable(profile.contract(), screening.kept)
         screening.quarantine.commit(name)
+        recordings = {own["page"]: own for own in (*older_recordings, *heard)}
         return {
             "parents": [parent.ref] if parent else [],
             **counts_of(screening),
             "contract": asdict(profile.contract()),
             "reading": columns.to_record(),
-            **({"recordings": [*older_ones, *heard]} if older_ones or heard else {}),
+            **({"recordings": list(recordings.values())} if recordings else {}),
         }
 
-    older_ones = parent.manifest.get("recordings", []) if parent else []
+    older_recordings = parent.manifest.get("recordings", []) if parent else []
     older = parent.tables() if parent else iter(())
     every = chain(older, () if first is None else (first,), rows)
     provenance = Provenance(source, remarks=remarks)

@@ -62,6 +62,13 @@ def test_recordings_join_generated_contours(
     assert code == 0, err
     found = json.loads(out)
     assert (found["added"], found["n_series"]) == (3, 43)
+    code, _, err = seqclass(
+        "import", str(concerts / "s0.flac"), str(concerts / "s1.flac"), "--label", "Sri", "--name",
+        "both", "--append", "--policy", "out_of_range=accept",
+    )  # fmt: skip
+    assert code == 0, err
+    files = [own["file"] for own in open_dataset(root, "both").manifest["recordings"]]
+    assert files == ["s0.flac", "s1.flac"]
 
 
 def test_an_unsure_tonic_is_asked_for_and_nothing_is_stored(
