@@ -149,11 +149,11 @@ def name_raga(
     check_target(store, page)
     names = ColumnNames(rate_hz=of.rate_hz, tonic_hz=tonic_hz)
     from flows.cli.interruption import leave_on_interrupt
-    from tasks.compute.progress import Recordings, bars
+    from tasks.compute.bars import RecordingBars, bars
 
     leave_on_interrupt()
     with bars() as progress:
-        song = hear_song(path, names, Limits(), Listener(Recordings(progress)))
+        song = hear_song(path, names, Limits(), Listener(RecordingBars(progress)))
     from seqclass.inference.loaded_model import LoadedModel
 
     classifier = LoadedModel(chosen)

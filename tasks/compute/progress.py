@@ -1,31 +1,21 @@
-"""Progress on standard error: bars on a terminal, a line per finished training in a log."""
+"""Progress of trainings on standard error: bars on a terminal, a line for each that ended in a log."""
 
 import contextlib
 import math
-import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 import httpx
-import pyarrow as pa
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TaskID
 
+from tasks.compute.bars import bars
 from tasks.compute.workers import Progress as Training
 
 if TYPE_CHECKING:
@@ -33,55 +23,6 @@ if TYPE_CHECKING:
 
 TELL_EVERY_S, DONE = 2.0, 100.0
 """Seconds between two reports of a training's progress to Prefect, which is in percent."""
-
-
-@contextmanager
-def bars() -> Iterator[Progress]:
-    """Provide progress bars, which are drawn only if standard error is a terminal."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        yield progress
-
-
-def counted(tables: Iterable[pa.Table], total: int | None) -> Iterator[pa.Table]:
-    """Pass tables on and count their rows in a bar."""
-    with bars() as progress:
-        yield from count_rows(progress, tables, total)
-
-
-def count_rows(
-    progress: Progress, tables: Iterable[pa.Table], total: int | None
-) -> Iterator[pa.Table]:
-    """Pass tables on and count their rows in a bar of these."""
-    task = progress.add_task("series", total=total, note="")
-    for table in tables:
-        yield table
-        progress.advance(task, len(table))
-
-
-class Recordings:
-    """A bar of its own for each recording that is read, in per cent."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._lines = progress, dict[str, TaskID]()
-
-    def __call__(self, path: str, share: float) -> None:
-        if path not in self._lines:
-            name = os.path.basename(path)
-            self._lines[path] = self._progress.add_task(name, total=100, note="%")
-        self._progress.update(self._lines[path], completed=round(100 * share))
-        if share >= 1:
-            self._progress.update(self._lines[path], visible=False)
 
 
 class Trainings:

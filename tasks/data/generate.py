@@ -18,7 +18,7 @@ from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
 from seqclass.synthesis.random_series import Block
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 from tasks.compute.assets import describe_asset
-from tasks.compute.progress import counted
+from tasks.compute.bars import counted
 
 Spec = SignalSpec | IotSpec | RagaSpec
 

@@ -36,7 +36,7 @@ from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.staging import staging
 from tasks.compute.assets import describe_asset
-from tasks.compute.progress import Recordings, bars, count_rows
+from tasks.compute.bars import RecordingBars, bars, count_rows
 
 
 class Imported(SetAside):
@@ -67,7 +67,7 @@ def ingest(spec: ImportSpec, name: str, root_url: str) -> Imported:
         terms, parent = terms_of(root, name, spec)
         spec = spec.beside(parent)
         screening = Screening(terms, Quarantine(root, folder))
-        pages = RecordingPages(spec.columns.rate_hz, Recordings(progress))
+        pages = RecordingPages(spec.columns.rate_hz, RecordingBars(progress))
         goal = _Goal(name, source, parent, spec.columns, pages.records)
         tables = tables_of(paths, test_paths, spec, pages.listener)
         rows = screening.passing(count_rows(progress, tables, None))

@@ -19,7 +19,7 @@ from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root, read_record
 from tasks.data.generate import raga_tables
-from tests.support.commands import Command
+from tests.support.commands import Command, modules_of
 from tests.support.singers import RATE, Singer, song, sung
 from tests.support.stored import QUICK
 
@@ -129,3 +129,4 @@ def test_what_is_not_sure_enough_is_unknown(
     code, said, _ = seqclass(*words)
     assert code == 0
     assert "runner-up" in said
+    assert "prefect" not in modules_of(trained, *words)
