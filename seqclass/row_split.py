@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from seqclass.evaluation.leaks import (
-    Keys,
     Leaks,
+    ShapeKeys,
     as_numbers,
     exact_keys,
     find_leaks,
@@ -22,12 +22,12 @@ from seqclass.store.rows import to_dense
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec, recorded
-from seqclass.training.splits import Keys as SplitKeys
-from seqclass.training.splits import assign_newest, assign_test
+from seqclass.training.splits import Keys, assign_newest, assign_test
 
 MAX_TEST_ROWS = 200_000
 """Most test rows that are chosen, unless the dataset names its own."""
-NAMES_AT_ONCE = 65_536
+NAMES_AT_ONCE, SERIES_AT_ONCE = 65_536, 1024
+"""Names of keys that are Python strings at once, and series of which keys are made at once."""
 DECIDING = ("series_id", "label", "group", "time", "split")
 """Columns by which rows are split."""
 
@@ -82,7 +82,7 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = N
 
 
 def deciding_columns(dataset: Dataset) -> pa.Table:
-    """Return what decides which rows test: ids, labels, groups, times and splits."""
+    """Return the columns that decide which rows test: ids, labels, groups, times and splits."""
     names = [name for name in DECIDING if name in dataset.manifest["columns"]]
     return pa.concat_tables(dataset.tables(names))
 
@@ -204,11 +204,11 @@ def _keys(table: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(named, pc.binary_join_element_wise("series", ids, " "))
 
 
-def _numbered(keys: pa.ChunkedArray) -> SplitKeys:
+def _numbered(keys: pa.ChunkedArray) -> Keys:
     """Return the number of each row's key, and the distinct keys in order."""
     names, number = numbered(keys)
     starts = range(0, len(names), NAMES_AT_ONCE)
-    return SplitKeys(number, (names[start : start + NAMES_AT_ONCE].to_pylist() for start in starts))
+    return Keys(number, (names[start : start + NAMES_AT_ONCE].to_pylist() for start in starts))
 
 
 def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, ref: str) -> None:
@@ -219,10 +219,6 @@ def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray
         )
 
 
-ROWS = 1024
-"""Series that are compared with others at once."""
-
-
 def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
     """Count test series with exact and near copies among training rows, with examples."""
     ids: list[pa.Array] = []
@@ -230,11 +226,11 @@ def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
     near: list[np.ndarray] = []
     for table in dataset.tables(["series_id", "n_steps", *dataset.channels]):
         ids += table["series_id"].chunks
-        for start in range(0, len(table), ROWS):
-            part = table.slice(start, ROWS)
+        for start in range(0, len(table), SERIES_AT_ONCE):
+            part = table.slice(start, SERIES_AT_ONCE)
             longest = max(part["n_steps"].to_pylist())
             x = np.stack([to_dense(part[name], longest) for name in dataset.channels], axis=-1)
             exact.append(as_numbers(exact_keys(x)))
             near.append(as_numbers(near_keys(x)))
-    keys = Keys(np.concatenate(exact), np.concatenate(near))
+    keys = ShapeKeys(np.concatenate(exact), np.concatenate(near))
     return find_leaks(pa.chunked_array(ids), keys, chosen.train, chosen.test)

@@ -83,7 +83,7 @@ class Leaks(TypedDict):
     examples: list[Copy]
 
 
-class Keys(NamedTuple):
+class ShapeKeys(NamedTuple):
     """The keys of all rows as numbers ``(n,)`` uint64; 0 stands for no shape to share."""
 
     exact: np.ndarray
@@ -99,7 +99,7 @@ def as_numbers(keys: list[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(key[:8] or bytes(8) for key in keys), np.uint64)
 
 
-def find_leaks(ids: Names, keys: Keys, train: np.ndarray, test: np.ndarray) -> Leaks:
+def find_leaks(ids: Names, keys: ShapeKeys, train: np.ndarray, test: np.ndarray) -> Leaks:
     """Return the number of test series that have a copy among the training rows, and some pairs.
 
     ids, keys: of all rows; train, test: row numbers. ``near`` counts the test series that have a

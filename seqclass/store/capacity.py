@@ -39,7 +39,7 @@ def capacity(groups: Path = GROUPS, own: Path = OWN) -> Capacity:
 
 
 def free_bytes(groups: Path = GROUPS, own: Path = OWN, machine: Path = MACHINE) -> int:
-    """Return the bytes of memory that are free for this process, without what caches would give up.
+    """Return the bytes of memory that are free for this process, or that caches would give up.
 
     They are the machine's, or what the limits of control groups leave, if that is less.
     """

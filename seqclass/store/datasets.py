@@ -127,15 +127,15 @@ class Dataset:
         return dense
 
     def series(self, rows: np.ndarray, channels: Sequence[str] | None = None) -> "SeriesReader":
-        """Return what ``values`` returns for rows (ascending), without holding many at once."""
+        """Return series of rows (ascending) as ``values`` does, but read as they are asked for."""
         return SeriesReader(self, rows, tuple(self.channels if channels is None else channels))
 
 
 class SeriesReader:
-    """Series of a dataset ``(rows, longest, channels)`` that are read as they are asked for.
+    """Series of a dataset ``(rows, longest, channels)``, of which a part at a time is held.
 
-    Parts are taken as from an array. The latest part is kept with those that follow it, since most
-    readers go from the first row to the last.
+    Slices and places are taken as from an array. What is read at a slice is kept with the rows that
+    follow it, ``PART_BYTES`` in all, since most readers go from the first row to the last.
     """
 
     def __init__(self, dataset: Dataset, rows: np.ndarray, channels: tuple[str, ...]) -> None:

@@ -115,10 +115,10 @@ def memory_line(size: Size, spec: TrainingSpec, free: int) -> str:
     """Return in words the memory that a training takes, and whether it holds all rows."""
     each, at_a_time = expected_bytes(size, spec.window), min(spec.seeds, at_once())
     several = f"in each of {at_a_time} processes" if at_a_time > 1 else "in one process"
-    told = f"memory: about {each / GIB:.1f} GiB {several}, {free / GIB:.1f} GiB are free"
+    line = f"memory: about {each / GIB:.1f} GiB {several}, {free / GIB:.1f} GiB are free"
     if spec.window is None or size.rows <= spec.window:
-        return told
-    return f"{told}; the LSTM reads {size.rows:,} rows in windows of {spec.window:,}"
+        return line
+    return f"{line}; the LSTM reads {size.rows:,} rows in windows of {spec.window:,}"
 
 
 def _words(seconds: float) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.evaluation.leaks import Keys, as_numbers, exact_keys, find_leaks, near_keys
+from seqclass.evaluation.leaks import ShapeKeys, as_numbers, exact_keys, find_leaks, near_keys
 from seqclass.row_split import leaks_of, select_rows
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
@@ -62,7 +62,7 @@ def test_nothing_observed_has_keys_too() -> None:
 def test_leaks_count_test_series_once_and_name_pairs() -> None:
     exact = [key * 8 for key in [b"p", b"q", b"p", b"p", b"s"]]
     near = [key * 8 for key in [b"1", b"2", b"1", b"1", b"2"]]
-    keys = Keys(as_numbers(exact), as_numbers(near))
+    keys = ShapeKeys(as_numbers(exact), as_numbers(near))
     found = find_leaks(list("abcde"), keys, np.array([0, 1]), np.array([2, 3, 4]))
     assert (found["exact"], found["near"]) == (2, 1)
     assert found["examples"] == [
