@@ -1,4 +1,4 @@
-"""Progress of trainings on standard error: bars on a terminal, a line for each that ended in a log."""
+"""Progress of trainings on standard error: bars on a terminal, a line for each end in a log."""
 
 import contextlib
 import math
