@@ -67,7 +67,7 @@ class Assessed(Answered, Assessment):
 
 def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assessment:
     """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
-    found = _gathered(model, tables, spec)
+    found = _read_answers(model, tables, spec)
     metrics = None
     if found.known.any():
         metrics = quality(*found[:5])
@@ -76,7 +76,7 @@ def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assess
     return {"metrics": metrics, "estimate": _estimate(model, found)}
 
 
-class _Gathered(NamedTuple):
+class _Answers(NamedTuple):
     """Columns of all answers; see ``quality``. ids: digests of their ids ``(n,)``."""
 
     probabilities: np.ndarray
@@ -89,7 +89,7 @@ class _Gathered(NamedTuple):
     ids: np.ndarray
 
 
-def _gathered(model: Model, tables: list[str], spec: ScoringSpec) -> _Gathered:
+def _read_answers(model: Model, tables: list[str], spec: ScoringSpec) -> _Answers:
     """Read the answers row group by row group, since their texts take most of the memory."""
     classes = model.manifest["classes"]
     shares = [f"probability_{name}" for name in classes]
@@ -98,7 +98,7 @@ def _gathered(model: Model, tables: list[str], spec: ScoringSpec) -> _Gathered:
     parts = []
     for table in (own for path in tables for own in read_row_groups(model.root, path, wanted)):
         truth = table["label"] if labels is None else _labels_of(table["series_id"], labels)
-        parts.append(_Gathered(
+        parts.append(_Answers(
             np.stack([table[name].to_numpy() for name in shares], axis=1),
             _codes(table["prediction"], classes),
             _codes(truth, classes),
@@ -108,7 +108,7 @@ def _gathered(model: Model, tables: list[str], spec: ScoringSpec) -> _Gathered:
             table["familiarity"].to_numpy(),
             name_digests(table["series_id"]),
         ))  # fmt: skip
-    return _Gathered(*map(np.concatenate, zip(*parts, strict=True)))
+    return _Answers(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _count_trained(model: Model, ids: np.ndarray) -> int:
@@ -125,20 +125,20 @@ def _count_trained(model: Model, ids: np.ndarray) -> int:
     return int((trained[places] == ids).sum())
 
 
-def _estimate(model: Model, said: _Gathered) -> Promise:
+def _estimate(model: Model, own: _Answers) -> Promise:
     """Estimate the accuracy of the answers from the version's test rows."""
     right = np.empty(0, bool)
-    found = Estimate(float(said.confidence.mean()), None, UNTESTED)
+    found = Estimate(float(own.confidence.mean()), None, UNTESTED)
     if model.has(ANSWERS):
         tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
         right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, sureness_of(tested), _sureness(said.confidence, said.familiarity))
+        found = estimate(right, sureness_of(tested), _sureness(own.confidence, own.familiarity))
     return {
         "accuracy": found.accuracy,
         "accuracy_interval": found.accuracy_interval,
         "doubt": found.doubt,
-        "macro_f1": expected_macro_f1(said.probabilities, said.answers),
-        "rows": len(said.answers),
+        "macro_f1": expected_macro_f1(own.probabilities, own.answers),
+        "rows": len(own.answers),
         "tested_rows": len(right),
         "is_estimate": True,
         "from": "test rows and calibrated confidence, no labels",
