@@ -114,6 +114,34 @@ def test_a_model_of_hidden_tonics_needs_none(melody: tuple[np.ndarray, str]) -> 
     assert np.allclose(windows[0, :, 0], melody[0][:150] + 1200, equal_nan=True, atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("shares", "reasons", "raga"),
+    [
+        ((0.6, 0.3, 0.1), (None, None), "a"),
+        ((0.4, 0.3, 0.3), (None, None), "unknown"),
+        ((0.6, 0.3, 0.1), ("unlike", None), "a"),
+        ((0.6, 0.3, 0.1), ("unlike", "unlike"), "unknown"),
+    ],
+)
+def test_a_raga_is_named_where_it_is_likely_and_most_windows_are_familiar(
+    shares: tuple[float, ...], reasons: tuple[str | None, ...], raga: str
+) -> None:
+    class Sure:
+        ref, classes = "sure", ["a", "b", "c"]
+
+        def answers(self, x: np.ndarray) -> Answers:
+            found = np.tile(shares, (len(x), 1))
+            return Answers(found, found.argmax(axis=1), found[:, 0], reasons, None, None)
+
+    candidates = [{"hz": 150.0, "score": 1.0}]
+    facts: Any = {"sure": True, "tonic_hz": 150.0, "candidates": candidates}
+    of, song = ContourModel(100, 25.0, True), HeardSong(facts, b"", Line(np.zeros(150), 25.0))
+    named = name_song(Sure(), of, song)  # type: ignore[arg-type]
+    assert named["raga"] == raga
+    assert named["windows"] == len(reasons)
+    assert named["ragas"][0] == {"raga": "a", "probability": pytest.approx(shares[0])}
+
+
 def test_what_is_not_sure_enough_is_unknown(
     trained: Root, seqclass: Command, tmp_path: Path
 ) -> None:
@@ -124,8 +152,9 @@ def test_what_is_not_sure_enough_is_unknown(
     assert code == 0, err
     found = json.loads(said)
     assert not found["recording"]["sure"]
-    assert found["raga"] in ("unknown", *RAGAS)
-    assert found["why"]
+    is_doubtful = found["probability"] < 0.5 or found["unknown_windows"] > 0.5
+    assert found["raga"] == ("unknown" if is_doubtful else found["ragas"][0]["raga"])
+    assert found["why"].startswith(found["raga"])
     code, said, _ = seqclass(*words)
     assert code == 0
     assert "runner-up" in said
