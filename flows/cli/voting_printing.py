@@ -29,20 +29,20 @@ def show_votes(found: "Poll", path: str) -> None:
     typer.echo(f"all answers: {path}")
 
 
-def words(name: str) -> str:
+def spaced(name: str) -> str:
     """Return the name of a baseline as text."""
     return name.replace("_", " ")
 
 
 def lead_line(who: str, lead: "Lead") -> str:
     low, high = lead["interval"]
-    ahead = f"windows: {lead['lead']:+.4f} against the {words(who)}"
+    ahead = f"windows: {lead['lead']:+.4f} against the {spaced(who)}"
     return f"{ahead}, 95% interval over pieces {low:+.4f} to {high:+.4f}"
 
 
 def print_answers(found: "Poll") -> None:
     baselines = [who for who in found["who"] if who != "this model"]
-    table = new_table("piece", "label", "windows", "answer", "agreement", *map(words, baselines))
+    table = new_table("piece", "label", "windows", "answer", "agreement", *map(spaced, baselines))
     for row in found["answers"]:
         add_row(table,
             row["piece"], row["label"] or "", str(row["windows"]), row["answer"],
@@ -57,7 +57,7 @@ def print_accuracies(found: "Poll") -> None:
                       "unknown", "of the answered")  # fmt: skip
     for who, row in found["who"].items():
         pieces = row["pieces"]
-        add_row(table, words(who), *cells(row["windows"]), *cells(pieces), str(pieces["unknown"]),
+        add_row(table, spaced(who), *cells(row["windows"]), *cells(pieces), str(pieces["unknown"]),
                 cells(pieces["answered"])[0])  # fmt: skip
     print_table(table)
 
@@ -66,7 +66,7 @@ def print_sets(found: "Poll") -> None:
     names = list(next(iter(found["who"].values()))["sets"])
     if not names:
         return
-    table = new_table("windows within a set", "rows", "chance", *map(words, found["who"]))
+    table = new_table("windows within a set", "rows", "chance", *map(spaced, found["who"]))
     for name in names:
         rows = [row["sets"][name] for row in found["who"].values()]
         add_row(table, name, f"{rows[0]['rows']:,}", f"{rows[0]['chance']:.2f}",

@@ -78,8 +78,7 @@ class Poll(TypedDict):
     voting: its ``VotingSpec``. windows, pieces: their numbers; trained_rows: series that are left
     out. tonics: the model's accuracy on pieces that are recordings, by how their tonic is known:
     given, or from the drone. of_other_classes: pieces by class, of classes that the model does not
-    have. answers: a row
-    per piece, with the answer of each baseline under its name.
+    have. answers: a row per piece, with the answer of each baseline under its name.
     """
 
     model: str
