@@ -143,8 +143,12 @@ def _recordings_of(paths: list[str]) -> list[str]:
 
 def _is_taken(path: str) -> bool:
     """Check whether a reader takes a file: by its ending, or for recordings by its content."""
-    is_file = os.path.isfile(path) and not os.path.islink(path)
-    return _ending(path) in READERS or (is_file and is_recording(path))
+    if _ending(path) in READERS:
+        return True
+    try:
+        return os.path.isfile(path) and not os.path.islink(path) and is_recording(path)
+    except PermissionError:  # most likely no file of series
+        return False
 
 
 def _check_regular(path: str) -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seqclass.store import formats
 from seqclass.store.formats import ColumnNames, expand, read_files
 from seqclass.store.rows import channels_of, check_form, dataset_schema
 
@@ -156,6 +157,21 @@ def test_a_folder_means_the_files_in_it(tmp_path: Path) -> None:
     first, second = text(tmp_path, "a.csv", LONG), text(tmp_path, "b.tsv", "1\t2\n")
     text(tmp_path, "notes.txt", "")
     assert expand([str(tmp_path)], "PATH") == [str(first), str(second)]
+
+
+def test_other_files_of_a_folder_need_not_be_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (table := tmp_path / "a.csv").write_text("series_id,step,value,label\na,0,1,x\n")
+    (tmp_path / "secret.key").write_text("x")
+
+    def is_recording(path: str) -> bool:
+        if path.endswith(".key"):
+            raise PermissionError(13, "Permission denied", path)
+        return False
+
+    monkeypatch.setattr(formats, "is_recording", is_recording)
+    assert expand([str(tmp_path)], "PATH") == [str(table)]
 
 
 def test_real_files_agree_in_every_format(shared_data: Path) -> None:
