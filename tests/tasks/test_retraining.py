@@ -42,13 +42,13 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
+from tasks.compute.candidates import Candidate
 from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
 from tests.support.stored import register, store_series, store_version
-from tests.support.waiting import until
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -167,17 +167,30 @@ def see_corrected_labels(root: Root, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
-    own: tuple[Root, Path],
+    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import flows.retraining
+
     root, folder = own
     bring(root, folder, series(3000, 120, shuffled=True))
+    judged_once, goes_on = threading.Event(), threading.Event()
+    write_report = flows.retraining.write_report
+
+    def hold_until_corrected(candidate: Candidate) -> Any:
+        judged_once.set()
+        assert goes_on.wait(300)
+        return write_report(candidate)
+
+    monkeypatch.setattr(flows.retraining, "write_report", hold_until_corrected)
     found: list[dict[str, Any]] = []
     copied = contextvars.copy_context()  # a thread has no settings of its own
     first = threading.Thread(target=lambda: found.append(copied.run(retrain, root)))
     first.start()
-    until(lambda: list(Path(root.join(".staging")).glob("*-model-toy-*/candidates")))
+    assert judged_once.wait(300)
     wrong = correct_labels(root, folder)
-    assert retrain(root)["reasons"][0].startswith("another retraining of this model is running")
+    second = retrain(root)
+    goes_on.set()
+    assert second["reasons"][0].startswith("another retraining of this model is running")
     first.join()
     assert (found[0]["decision"], found[0]["new_rows"]) == ("promoted", wrong)
     assert [record["decision"] for record in retrainings_of(root, "toy")] == ["refused", "promoted"]
