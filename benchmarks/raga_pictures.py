@@ -102,7 +102,7 @@ def confusions(cell: dict[str, Any]) -> Figure:
 
 
 def transfer(cells: dict[str, dict[str, Any]]) -> Figure:
-    """Windows of real pieces answered rightly, by what was changed in the generator."""
+    """Windows of real pieces answered correctly, by what was changed in the generator."""
     names = list(cells)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.2, 0.9 + 0.6 * len(names)), layout="constrained")
@@ -117,7 +117,7 @@ def transfer(cells: dict[str, dict[str, Any]]) -> Figure:
                 axes.plot(found["interval"], [height] * 2, color=INK, linewidth=0.8)
         axes.set_xlim(0, 1)
         axes.set_title(half, fontsize=10)
-        axes.set_xlabel("windows answered rightly")
+        axes.set_xlabel("windows answered correctly")
     panels[0].set_yticks(range(len(names)), [cells[n]["augmented"] for n in names[::-1]])
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)

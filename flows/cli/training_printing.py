@@ -273,9 +273,9 @@ def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
     """Return the out-of-fold accuracy on training rows, which helps if test rows are few."""
     low, high = cast("list[float]", found["interval"])
     return (
-        f"{n_test} test rows say little; of {found['rows']} training rows, each answered by "
-        f"members that were not fitted to it, {found['accuracy']:.4f} are right, 95% interval "
-        f"{low:.4f} to {high:.4f}; a little optimistic, since the same rows weigh the members"
+        f"{n_test} test rows say little. Members that were not fitted to them answer "
+        f"{found['accuracy']:.4f} of {found['rows']} training rows correctly, 95% interval "
+        f"{low:.4f} to {high:.4f}; this is a little optimistic, since these rows weigh the members"
     )
 
 
@@ -328,9 +328,9 @@ def where_line(where: dict[str, dict[str, float]]) -> str:
     )
     worst = min(where, key=lambda label: where[label]["hits"])
     return (
-        f"where: the step that speaks most for an answer lies within the event in {hits:.4f} of "
-        f"{n_rows} test rows answered rightly (chance {chance:.4f}), "
-        f"least of all {worst}: {where[worst]['hits']:.4f}"
+        f"where: the step that matters most lies within the event in {hits:.4f} of {n_rows} "
+        f"correctly answered test rows (chance {chance:.4f}; lowest for {worst}: "
+        f"{where[worst]['hits']:.4f})"
     )
 
 

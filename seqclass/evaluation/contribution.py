@@ -110,13 +110,13 @@ def lstm_sentence(members: Sequence[MemberRecord], adds: Addition | None) -> str
     if lstm["registered"] == 1:
         others = [own["name"] for own in trained_members(members) if own["name"] != LSTM]
         if not others:
-            return "Registered is the LSTM alone; no other member was trained beside it."
+            return "The LSTM alone is registered; no other member was trained."
         first = (
-            f"Registered is the LSTM alone: {lstm['rows']:,} training rows held back can't tell it "
+            f"The LSTM alone is registered: {lstm['rows']:,} held-back training rows can't tell it "
             "from the committee"
         )
     else:
-        first = f"Registered is the committee, in which the LSTM has {lstm['registered']:.0%}"
+        first = f"The committee is registered; the LSTM has {lstm['registered']:.0%} of its weight"
     lead, (low, high) = adds["accuracy"]["lead"], adds["accuracy"]["interval"]
     if low > 0:
         verdict = "so it is better than the LSTM alone"

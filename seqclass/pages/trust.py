@@ -92,7 +92,7 @@ def trust_of(
     low, high = found["intervals"]["accuracy"]
     sentence = (
         f"{OPENINGS[level]}: {found['accuracy']:.1%} of {metrics['test_rows']:,} series that it "
-        f"was not trained on are answered rightly (95%: {low:.1%} to {high:.1%}), "
+        f"was not trained on are answered correctly (95%: {low:.1%} to {high:.1%}), "
         f"{_beside(metrics)}; {_seeds(stability)}."
     )
     return Trust(level, sentence, (*grave, *doubts))
@@ -156,7 +156,7 @@ def _newest(retrained: Retrained) -> Iterator[str]:
     table = [[round(rows * share), round(rows * (1 - share))] for rows, share in shares]
     if now < before and fisher_exact(table, "less").pvalue < ALPHA:
         yield (
-            f"Of the {newest['rows']} newest test rows {now:.1%} are answered rightly, of the "
+            f"Of the {newest['rows']} newest test rows {now:.1%} are answered correctly, of the "
             f"{old['rows']} older ones {before:.1%}: what arrives now is harder."
         )
 
@@ -186,6 +186,6 @@ def _rivals(metrics: Tests) -> Iterator[str]:
     if ahead + behind and binomtest(ahead, ahead + behind, 0.5, "greater").pvalue < ALPHA:
         return
     yield (
-        f"It is not better than {name.replace('_', ' ')} beyond chance (rows that only it answers "
-        f"rightly: {ahead}, only the baseline: {behind}). The simpler model is enough here."
+        f"It is not significantly better than {name.replace('_', ' ')} (rows that only it answers "
+        f"correctly: {ahead}, only the baseline: {behind}). The simpler model is enough here."
     )

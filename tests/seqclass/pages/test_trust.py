@@ -32,7 +32,7 @@ STEADY = {"seeds": [{}] * 5, "spread": {"macro_f1": {"sd": 0.01}}}
         (
             scored(evidence={"interval": [0.9, 1.0], "chance": 0.5,
                              "baselines": {"nearest": {"won": 9, "lost": 10}}}),
-            STEADY, None, "care", "not better than nearest beyond chance",
+            STEADY, None, "care", "not significantly better than nearest",
         ),
         (
             scored(evidence={"interval": [0.4, 1.0], "chance": 0.5,
@@ -53,7 +53,7 @@ def test_trust_is_given_by_what_was_found(
 @pytest.mark.parametrize(
     ("newest", "doubted", "level", "said"),
     [
-        ((29, 25), False, "care", "Of the 29 newest test rows 86.2% are answered rightly"),
+        ((29, 25), False, "care", "Of the 29 newest test rows 86.2% are answered correctly"),
         ((29, 28), False, "yes", None),
         ((4, 3), False, "yes", None),
         ((29, 29), True, "no", "labels of the new rows that it learned from are doubted"),
@@ -76,12 +76,12 @@ def test_a_retrained_version_is_trusted_as_far_as_its_newest_rows_allow(
 
 
 def test_a_baseline_that_is_as_good_is_named_beside_what_the_committee_adds() -> None:
-    committee = {"lstm": "Registered is …"}
-    assert list(worth_of(scored(committee=committee))) == ["Registered is …"]
+    committee = {"lstm": "The committee is registered …"}
+    assert list(worth_of(scored(committee=committee))) == ["The committee is registered …"]
     beside = {"baselines": {"nearest": {"won": 9, "lost": 10}}}
     rivalled = list(worth_of(scored(committee=committee, evidence=beside)))
-    assert rivalled[0] == "Registered is …"
-    assert "not better than nearest beyond chance" in rivalled[1]
+    assert rivalled[0] == "The committee is registered …"
+    assert "not significantly better than nearest" in rivalled[1]
     assert list(worth_of(scored(evidence=beside))) == []
 
 

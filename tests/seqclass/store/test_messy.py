@@ -1,4 +1,4 @@
-"""Files as people have them: each is read rightly, or refused with the cure."""
+"""Files as people have them: each is read correctly, or refused with the cure."""
 
 import ast
 import io
@@ -168,7 +168,7 @@ def read(path: str, **words: object) -> list[tuple]:
 
 
 @pytest.mark.parametrize("case", READ)
-def test_it_is_read_rightly(tmp_path: Path, case: str) -> None:
+def test_it_is_read_correctly(tmp_path: Path, case: str) -> None:
     content, words = READ[case]
     assert read(write(tmp_path / "in.csv", content), **words) == RIGHT
 

@@ -1,4 +1,4 @@
-"""One hundred files as people have them: read rightly, at once or after two hints at most."""
+"""One hundred files as people have them: read correctly, at once or after two hints at most."""
 
 import os
 from collections import Counter
@@ -14,7 +14,7 @@ FILES, HINTS = 100, 2
 
 
 def hints_until_read(file: Messy) -> int:
-    """How many refusals its owner follows until a file is read; it must be rightly."""
+    """How many refusals its owner follows until a file is read; it must be correctly."""
     told: list[str] = []
     while True:
         try:
@@ -31,7 +31,7 @@ def hints_until_read(file: Messy) -> int:
 
 
 @pytest.mark.parametrize("seed", sorted({0, SEED}))
-def test_a_hundred_files_are_read_rightly_after_two_hints_at_most(
+def test_a_hundred_files_are_read_correctly_after_two_hints_at_most(
     tmp_path: Path, capsys: pytest.CaptureFixture, seed: int
 ) -> None:
     counts, wrong = Counter[int](), list[str]()
