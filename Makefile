@@ -30,10 +30,10 @@ run: install
 	$(BIN)/seqclass run
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 fuzz: install .venv-fuzz/installed
 	PYTHONPATH=$(CURDIR):$(wildcard $(CURDIR)/.venv/lib/python*/site-packages) $(FUZZ)/python -m tests.support.fuzz $(TARGET) $(SECONDS) .fuzz/$(TARGET)
