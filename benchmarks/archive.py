@@ -24,7 +24,7 @@ DATA = HERE.parent.parent / "shared" / "data" / "archive"
 ROOT = HERE / "results" / "archive"
 PAGE = HERE.parent / "docs" / "archive.md"
 SEEDS = 10
-BUSY = "those of FordA and ElectricDevices were taken beside other work, and are too many"
+BUSY = "Those of FordA and ElectricDevices are too high, as the machine had other work too"
 """A remark on the seconds of the stored runs."""
 CALM = 0.01
 """Standard deviation of accuracy over seeds at most."""
@@ -116,41 +116,42 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return (
         f"Floors are met on {count('floor')} sets, targets on {count('target')}, "
         f"a standard deviation of at most {CALM} on {count('sd')}.\n"
-        f"Mean accuracy {np.mean([row['mean'] for row in rows]):.4f}, of the LSTM alone "
+        f"The mean accuracy is {np.mean([row['mean'] for row in rows]):.4f}; the LSTM alone has "
         f"{np.mean([row['lstm_mean'] for row in rows]):.4f}. "
-        f"Mean log-loss {np.mean([row['log_loss'] for row in rows]):.3f}, mean calibration error "
-        f"{np.mean([row['ece'] for row in rows]):.3f}. The temperature lowers the log-loss on "
-        f"{better} of {len(rows)} sets and leaves its four digits on {same}.{unfinished}"
+        f"The mean log-loss is {np.mean([row['log_loss'] for row in rows]):.3f}, and the mean "
+        f"calibration error {np.mean([row['ece'] for row in rows]):.3f}. The temperature lowers "
+        f"the log-loss on {better} of {len(rows)} sets, and does not change its four digits on "
+        f"{same}.{unfinished}"
     )
 
 
 def learner() -> str:
-    """Whose figures ours are, and what their seconds are."""
+    """Return the learning code of our figures, and a description of their seconds."""
     return (
-        f"Ours are of learning code `{numerics()['learning_code']}`, which a model's manifest "
-        "names under `numerics`; our seconds are wall seconds of a seed beside another one; "
-        f"{BUSY}."
+        f"Our figures are of learning code `{numerics()['learning_code']}`; the manifest of a "
+        "model names its own under `numerics`. Our seconds are wall seconds of a seed while another "
+        f"one was trained. {BUSY}."
     )
 
 
 def page(rows: list[dict[str, Any]]) -> str:
-    """The tables in Markdown: ours, and the published figures beside our mean."""
+    """Return the page in Markdown: our table, and our means next to the published figures."""
     beside = [
         {"set": row["set"], "ours": row["mean"], **dict(zip(METHODS, BARS[row["set"]].published,
          strict=True))} for row in rows
     ]  # fmt: skip
     head = (
-        f"Made by `make bench-archive`; do not edit. {learner()} What these rows showed of BME and "
-        "DodgerLoopDay changed a rule ([decisions.md](decisions.md#evidence-ends-a-training)): "
-        "these two are not blind. Test accuracy on the official splits, every set at default "
-        "settings. `floor` is for the worst seed, `target` for the mean; `lstm_…` is the LSTM of "
-        "these seeds alone, `untempered` the log-loss without the temperature, `seconds` a seed's "
-        "median."
+        f"Made by `make bench-archive`; do not edit. {learner()} The tables show the test accuracy "
+        "on the official splits, with default settings on every set. BME and DodgerLoopDay are not "
+        "blind: their test rows led to a change of a rule "
+        "([decisions](decisions.md#when-members-are-not-trained)). `floor` is the aim for the "
+        "worst seed, `target` that for the mean. `lstm_…` is the LSTM of these seeds alone, "
+        "`untempered` the log-loss without the temperature, `seconds` the median of the seeds."
     )
     origin = (
         "ResNet: mean over seeds (Fawaz et al. 2019). LSTM-FCN: chosen on training loss. "
-        "InceptionTime: five\nnetworks together. DodgerLoopDay with its missing values. Data: Dau "
-        "et al. 2019, Bagnall et al. 2018,\nAlcock and Manolopoulos 1999."
+        "InceptionTime: an\nensemble of five networks. DodgerLoopDay has its missing values. Data: "
+        "Dau et al. 2019, Bagnall et\nal. 2018, Alcock and Manolopoulos 1999."
     )
     title = "# Thirteen sets of the UCR and UEA archives"
     parts = [
@@ -158,7 +159,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         textwrap.fill(head, 100, break_on_hyphens=False),
         as_markdown(rows),
         summary(rows),
-        "## Beside published figures",
+        "## Comparison with published figures",
     ]
     return "\n\n".join([*parts, as_markdown(beside), origin]) + "\n"
 
