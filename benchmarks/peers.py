@@ -104,47 +104,47 @@ def mean_rows(found: Figures) -> list[dict[str, str]]:
 
 
 def origin(peers: list[dict[str, Any]]) -> str:
-    """How the peers were measured, and by which versions on what machine."""
+    """Return how the peers were measured, with which versions and on what machine."""
     machines = " and ".join(dict.fromkeys(row["machine"] for row in peers))
     versions = [", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in peers]
     return (
-        f"Made by `make bench-peers`; do not edit. {archive.learner()} The peers are aeon's "
-        "classifiers at default settings, seed 0: official splits, holes interpolated linearly, "
-        "short series stretched to the longest by their last value, compiled kernels warm, one "
-        f"core ({machines}; {'; '.join(dict.fromkeys(versions))})."
+        f"Made by `make bench-peers`; do not edit. {archive.learner()} The other methods are "
+        "classifiers of aeon with default settings and seed 0, on the official splits. Missing "
+        "values are interpolated linearly, and shorter series are padded to the longest with their "
+        f"last value. Kernels are compiled before the timing. Each runs on one core ({machines}; "
+        f"{'; '.join(dict.fromkeys(versions))})."
     )
 
 
 def reading(found: Figures) -> str:
-    """What the columns are, and which sets the means leave out."""
+    """Return what the columns are, and which sets the means leave out."""
     absent = [name for name in SETS if OURS not in found.get(name, {})]
     return (
-        f"Means and sums are over the {len(shared_sets(found))} sets that every method shown has. "
-        "`seconds` are the peers' processor seconds of fitting and of answering all test rows, "
-        "ours those of training one seed, where a model of the default recipe has five; our "
-        "accuracy is the mean over seeds. Ahead are the best by the digits shown, equal ones "
-        f"together. Log-loss is natural, of probabilities of at least {CLIP:.0e}. The ridge "
-        "classifiers at the end of MiniRocket and MultiRocket-Hydra answer with 0 and 1, so that a "
-        "wrong row costs 34.5 (`log-loss as given`); `log-loss` and `calibration error` are of the "
-        f"softmax of their scores at a temperature fitted on training rows out of {FOLDS} folds, "
-        "which aeon does not offer."
-        + (f" Not yet measured: ours on {', '.join(absent)}." if absent else "")
+        f"Means and sums are over the {len(shared_sets(found))} sets that all methods shown have. "
+        "Our accuracy is the mean over seeds. `seconds` of the other methods are processor seconds "
+        "for fitting and for answering all test rows. Ours are for training one seed; a model of "
+        "the default recipe has five. A method is ahead on a set if none is better in the digits "
+        f"shown. Log-loss is in nats, with probabilities of at least {CLIP:.0e}. MiniRocket and "
+        "MultiRocket-Hydra end in ridge classifiers that answer with 0 and 1, so a wrong row costs "
+        "34.5 (`log-loss as given`). Their `log-loss` and `calibration error` use the softmax of "
+        f"the scores at a temperature fitted on training rows over {FOLDS} folds, which aeon does "
+        "not offer." + (f" Not yet measured: ours on {', '.join(absent)}." if absent else "")
     )
 
 
 def ruled_out(peers: list[dict[str, Any]]) -> str:
-    """Where probabilities, not votes, of a peer were 0 for the true class of test rows."""
+    """Return where probabilities, not votes, of a peer were 0 for the true class of test rows."""
     worst = [row for row in peers if row["clipped"] and not row["hard"]]
     return " ".join(
         f"{row['method']} gave 0 to the true class of {row['clipped']} test rows of {row['set']}, "
-        "by which its log-loss is what the clip makes of it."
+        "so its log-loss there depends on this smallest probability."
         for row in worst
     )
 
 
 def page(peers: list[dict[str, Any]], found: Figures) -> str:
     parts = [
-        "# Beside fast classifiers of the field",
+        "# Comparison with other fast classifiers",
         textwrap.fill(origin(peers), 100, break_on_hyphens=False),
         as_markdown(mean_rows(found)),
         textwrap.fill(f"{reading(found)} {ruled_out(peers)}", 100),
