@@ -129,8 +129,8 @@ def learner() -> str:
     """Return the learning code of our figures, and a description of their seconds."""
     return (
         f"Our figures are of learning code `{numerics()['learning_code']}`; the manifest of a "
-        "model names its own under `numerics`. Our seconds are wall seconds of a seed while another "
-        f"one was trained. {BUSY}."
+        "model names its own under `numerics`. Our seconds are wall seconds of a seed while "
+        f"another one was trained. {BUSY}."
     )
 
 
