@@ -13,6 +13,7 @@ from rich.console import Console
 
 from flows.cli.interruption import leave_on_interrupt
 from flows.cli.spec_files import read_spec_file
+from seqclass.store.objects import problem_of
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
 from tasks.compute.runner import RUNNER, scheduler_of
 
@@ -159,6 +160,11 @@ def existing(root: str | None) -> Root:
 def writable(root: str | None) -> Root:
     """Open a root and check that it can be written to before any work begins."""
     store = open_root(root)
+    if not store.is_local and (problem := problem_of(store.fs, store.path)):
+        raise ValueError(
+            f"storage root: expected a bucket that answers, got {store.url} ({problem}); check its "
+            "address, keys and name"
+        )
     if store.is_local:
         try:
             os.makedirs(store.path, exist_ok=True)

@@ -19,6 +19,7 @@ from flows.service.deployed import deployments_of_file
 from flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
 from flows.service.worker import job_template, online_workers
 from seqclass.store.capacity import capacity
+from seqclass.store.objects import problem_of
 from seqclass.store.root import Root, open_root
 
 MIN_FREE_BYTES = 2 * 10**9
@@ -85,7 +86,9 @@ def _prefect() -> Check:
 
 def _storage(store: Root) -> list[Check]:
     if not store.is_local:
-        return [("storage root", True, store.url, "")]
+        problem = problem_of(store.fs, store.path)
+        found = f"{store.url} ({problem})" if problem else store.url
+        return [("storage root", problem is None, found, "check its address, keys and name")]
     folder = store.path
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)

@@ -70,14 +70,33 @@ def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | Non
     return None
 
 
+def problem_of(fs: fsspec.AbstractFileSystem, path: str) -> str | None:
+    """Return why no name below a path can be asked for; None if the store answers.
+
+    A wrong address, key or bucket of a store shows at the first request only.
+    """
+    bucket, key = _place(fs, path)
+    try:
+        fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=f"{key}/", MaxKeys=1)
+    except Exception as error:  # those of the address and of the bucket have no other class
+        return " ".join(str(error).split()) or type(error).__name__
+    return None
+
+
 def _call(fs: fsspec.AbstractFileSystem, method: str, path: str, **words: Any) -> Any:
+    bucket, key = _place(fs, path)
+    return fs.call_s3(method, Bucket=bucket, Key=key, **words)
+
+
+def _place(fs: fsspec.AbstractFileSystem, path: str) -> tuple[str, str]:
+    """Return the bucket and the key of a path."""
     if not hasattr(fs, "call_s3"):
         raise ValueError(
             f"storage root: expected a folder or an s3:// URL, got {fs.unstrip_protocol(path)}, "
             "whose store is not known to compare before it writes; choose another root"
         )
     bucket, key, _ = fs.split_path(path)
-    return fs.call_s3(method, Bucket=bucket, Key=key, **words)
+    return bucket, key
 
 
 def _code(error: OSError) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import s3fs
 
 from flows.cli.command_line import PREFECT_SETTINGS
 from flows.service.automations import SILENT, STUCK, find, watch_runs
@@ -113,6 +114,22 @@ def test_a_root_that_can_not_be_written_is_found(
     found = {f["what"]: f for f in json.loads(out)["findings"]}
     assert (code, found["storage root"]["ok"]) == (1, False)
     assert "--root" in found["storage root"]["advice"]
+
+
+@pytest.mark.parametrize("wrong", ["bucket", "address"])
+def test_a_bucket_that_does_not_answer_is_found_and_starts_nothing(
+    seqclass: Command, bucket: Root, wrong: str, prefect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong == "address":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{free_port()}")
+        s3fs.S3FileSystem.clear_instance_cache()
+    place = ("--root", bucket.url if wrong == "address" else "s3://absent/tree")
+    _, out, _ = seqclass("doctor", *place, "--json")
+    found = {f["what"]: f for f in json.loads(out)["findings"]}
+    assert not found["storage root"]["ok"]
+    code, out, err = seqclass("up", *place)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("seqclass: storage root: expected a bucket that answers, got s3://")
 
 
 def test_a_port_in_use_is_refused_in_one_line(
