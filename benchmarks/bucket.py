@@ -1,12 +1,9 @@
 """Requests and seconds of lists of 5,000 model versions in a bucket, on moto's server."""
 
-import contextlib
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,6 +13,7 @@ from seqclass.store.models import commit_model
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
+from tests.support.buckets import ACCESS, Requests, endpoint
 
 MODELS, VERSIONS = 500, 10
 COMMANDS = ("models", "models --json", "history model-7", "metrics")
@@ -24,28 +22,11 @@ KNOWN = {
     "refused": None,
     "metrics": {"macro_f1": 0.99, "accuracy": 0.99, "log_loss": 0.03},
 }
-ACCESS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
-
-
-class Requests:
-    """A WSGI application that counts the requests that another answers, one at a time."""
-
-    def __init__(self, app: Callable[..., Any]) -> None:
-        self.count, self._app, self._turn = 0, app, threading.Lock()
-
-    def __call__(self, *words: Any) -> Any:
-        with self._turn:
-            self.count += 1
-            return self._app(*words)
 
 
 def measure() -> list[dict[str, Any]]:
     """A row per command: its requests, and its seconds beside those of an empty store."""
-    with _endpoint() as (requests, url):
+    with endpoint() as (requests, url):
         os.environ.update({**ACCESS, "AWS_ENDPOINT_URL_S3": url})
         import s3fs
 
@@ -56,22 +37,6 @@ def measure() -> list[dict[str, Any]]:
         keep_list(root)
         rows = [_run(requests, command, root) for command in COMMANDS]
         return [{**plain, "what": "models, without its list"}, *rows]
-
-
-@contextlib.contextmanager
-def _endpoint() -> Iterator[tuple[Requests, str]]:
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server
-
-    requests = Requests(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, requests, True, request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield requests, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
 
 
 def _fill(root: Root) -> None:

@@ -1,12 +1,10 @@
 """Parts that tests share: a storage root, a real Prefect server, small datasets."""
 
 import json
-import logging
 import os
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ from flows.__main__ import run_command
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.runtime import environment
 from seqclass.store.root import Root, open_root
+from tests.support import buckets
 from tests.support.chromium import Page, browse
 from tests.support.commands import Command
 from tests.support.places import SHARED
@@ -73,36 +72,11 @@ def root(tmp_path: Path) -> Root:
     return open_root(tmp_path / "tree")
 
 
-def in_turn(app: Callable) -> Callable:
-    """A WSGI application that answers one request after the other, so that moto's comparison and
-    its write are one step, as those of S3 are."""
-    lock = threading.Lock()
-
-    def answer(environ: dict, start_response: Callable) -> list[bytes]:
-        with lock:
-            return list(app(environ, start_response))
-
-    return answer
-
-
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     """An S3 endpoint of moto on loopback."""
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = in_turn(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, True, request_handler=MotoRequestHandler)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
-    serving.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    serving.join()
+    with buckets.endpoint() as (_, url):
+        yield url
 
 
 @pytest.fixture
@@ -110,10 +84,8 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Root:
     """A root in a bucket of its own."""
     import s3fs
 
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(key, "testing")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for key, value in {**buckets.ACCESS, "AWS_ENDPOINT_URL_S3": endpoint}.items():
+        monkeypatch.setenv(key, value)
     name = f"bucket-{uuid.uuid4().hex}"
     s3fs.S3FileSystem.clear_instance_cache()
     s3fs.S3FileSystem().mkdir(name)

@@ -1,51 +1,25 @@
 """Two machines on one bucket: together they train twice as much, and one is lost."""
 
 import json
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from flows.service.processes import marked, run_of, runs
 from flows.service.server import Service
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.leases import LEASE_S, locked
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root
+from tests.support.machines import in_hand, lose, machine
 from tests.support.servers import kept_server
-from tests.support.service import Up, command, ended, started
+from tests.support.service import command, ended, started
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 MODELS = ("one", "two")
-
-
-@contextmanager
-def machine(
-    root: Root, service: Service, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Up]:
-    """A ``seqclass up`` that has room for one training, and uses another's server."""
-    monkeypatch.setenv("HOME", str(home))
-    up = Up(root, 0, limit=1, **service.access)
-    up.service = replace(up.service, password=service.password)  # it keeps none of another's server
-    try:
-        yield up
-    finally:
-        if up.process.poll() is None:
-            up.stop()
-
-
-def lose(up: Up) -> None:
-    """As when its power fails: nothing of it says a word."""
-    for pid in {up.process.pid, *marked(up.service.mark)}:
-        os.kill(pid, signal.SIGKILL)
-    up.process.wait()
 
 
 def train_both(root: Root, service: Service, spec: Path) -> None:
@@ -58,14 +32,13 @@ def train_both(root: Root, service: Service, spec: Path) -> None:
 
 
 def test_two_machines_train_side_by_side_and_one_goes_on_for_the_other(
-    bucket: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    bucket: Root, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     with ExitStack() as stack:
         service = stack.enter_context(kept_server(tmp_path / "server"))
         train_both(bucket, service, tmp_path / "spec.json")
         first, second = (
-            stack.enter_context(machine(bucket, service, tmp_path / name, monkeypatch))
-            for name in MODELS
+            stack.enter_context(machine(bucket, service, tmp_path / name)) for name in MODELS
         )
         store_series(bucket, n=210)
         with locked(bucket, "models", "one"), locked(bucket, "models", "two"):
@@ -75,7 +48,7 @@ def test_two_machines_train_side_by_side_and_one_goes_on_for_the_other(
                 started(first, run)
             assert ended(first, first.ask("ingest/local"), 90).is_completed()
             assert all(first.run(run).state.is_running() for run in asked)
-            [lost] = {run_of(pid) for pid in runs(second.service.mark)} & set(asked)
+            [lost] = in_hand(second) & set(asked)
             lose(second)
         began = time.monotonic()
         until(lambda: retrainings_of(bucket, asked[lost]), LEASE_S + 240)

@@ -23,6 +23,13 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join(places))
 
 
+def needed(name: str) -> str:
+    """Path of a program that must be there."""
+    if (found := program(name)) is None:
+        raise FileNotFoundError(f"{name}: expected PostgreSQL, it is not installed; install it")
+    return found
+
+
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
     """Address of an empty database, as Prefect's server takes it.
@@ -33,10 +40,10 @@ def postgres() -> Iterator[str]:
     folder, port = tempfile.mkdtemp(prefix="postgres-"), free_port()
     if user:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    made = [program("initdb"), "-D", folder, "-U", "tester", "-A", "trust", "--no-sync"]
+    made = [needed("initdb"), "-D", folder, "-U", "tester", "-A", "trust", "--no-sync"]
     subprocess.run(made, check=True, capture_output=True, user=user, cwd=folder)
     process = subprocess.Popen(
-        [program("postgres"), "-D", folder, "-p", str(port), "-h", "127.0.0.1", "-k", folder],
+        [needed("postgres"), "-D", folder, "-p", str(port), "-h", "127.0.0.1", "-k", folder],
         user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -50,5 +57,5 @@ def postgres() -> Iterator[str]:
 
 
 def is_ready(port: int) -> bool:
-    words = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
+    words = [needed("pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
     return subprocess.run(words, capture_output=True).returncode == 0

@@ -109,7 +109,7 @@ def store_again(
         root.fs.makedirs(workspace, exist_ok=True)
         for artifact, content in texts.items():
             root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
-        return commit_model(root, workspace, name, own, NOW)  # type: ignore[arg-type]
+        return commit_model(root, workspace, name, own, NOW)
 
 
 def register(dataset: Dataset, **more: object) -> Iterator[Model]:
