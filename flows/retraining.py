@@ -9,7 +9,7 @@ from prefect.states import Completed
 from flows.dispatch import hand_over
 from flows.labels import label_run
 from flows.place import check_present, resolve_root
-from flows.training import make_candidate
+from flows.training import train_split
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.leases import run_exclusive
 from seqclass.store.references import DatasetRef, ModelRef
@@ -19,6 +19,7 @@ from seqclass.store.staging import staging
 from tasks.compute.assets import materializing
 from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
+from tasks.data.split_rows import split_rows
 from tasks.evaluation.report import write_report
 from tasks.registry.apply_policy import apply_policy
 from tasks.registry.refresh import refresh_catalogue
@@ -131,7 +132,8 @@ def _challenge(new_data: NewData, turn: RetrainRun) -> Outcome:
         if seen["resting"] is None:
             dataset = choose_rows(new_data, spec, root_url)
             training = training_of(new_data.champion, spec, root_url)
-            candidate, evaluated = make_candidate(dataset, training, bench, root_url)
+            candidate = split_rows(dataset, training, bench, root_url)
+            evaluated = train_split(candidate)
             verdict = evaluate_challenger(new_data, seen, candidate, evaluated, spec)
             write_report(candidate)
             made = materializing(register, ModelRef(name), root_url, DatasetRef.parse(dataset))

@@ -23,6 +23,7 @@ from tasks.registry.publish import publish
 from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce_question
+from tasks.training.curve import tell_curve
 from tasks.training.train import assemble, forget_finished, train_seeds
 
 
@@ -53,7 +54,8 @@ def train_classifier(
     spec = apply_training_policy(name, spec, store.url)
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
-        candidate, evaluated = make_candidate(dataset, spec, workspace, store.url)
+        candidate = tell_curve(split_rows(dataset, spec, workspace, store.url))
+        evaluated = train_split(candidate)
         compare(candidate, evaluated, name)
         write_report(candidate)
         made = materializing(register, ModelRef(name), store.url, DatasetRef.parse(dataset))
@@ -68,13 +70,9 @@ def train_classifier(
     return {"dataset": dataset, "model": model, **outcome}
 
 
-def make_candidate(
-    dataset: str, spec: TrainingSpec, workspace: str, root_url: str
-) -> tuple[Candidate, Evaluated]:
-    """Split, train, assemble and evaluate, as a training and a retraining both do."""
-    candidate = split_rows(dataset, spec, workspace, root_url)
-    assembled = assemble(candidate, train_seeds(candidate))
-    return candidate, evaluate(candidate, assembled)
+def train_split(candidate: Candidate) -> Evaluated:
+    """Train, assemble and evaluate, as a training and a retraining both do."""
+    return evaluate(candidate, assemble(candidate, train_seeds(candidate)))
 
 
 def _said(outcome: Promotion) -> str:

@@ -106,9 +106,13 @@ def tested_share(spec: TrainingSpec, n_rows: int) -> float:
 
 
 def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> SplitSummary:
-    """Compare the result of the split with its target."""
-    train, test = chosen.codes[chosen.train], chosen.codes[chosen.test]
-    share = len(test) / (len(train) + len(test))
+    """Compare the result of the split with its target.
+
+    Shares are those of all labelled rows, also where only a part of the others trains.
+    """
+    test, own = chosen.codes[chosen.test], bool(dataset.manifest["splits"])
+    n = len(chosen.train) + len(test) if own else int((chosen.codes >= 0).sum())
+    share = len(test) / n
     counts = np.bincount(test, minlength=len(chosen.classes)).tolist()
     amiss = [
         f"class {name!r} has no test row, so nothing is known of it; add "
@@ -116,10 +120,10 @@ def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Split
         for name, count in zip(chosen.classes, counts, strict=True)
         if not count
     ]
-    own, wanted = bool(dataset.manifest["splits"]), tested_share(spec, len(train) + len(test))
+    wanted = tested_share(spec, n)
     if not own and abs(share - wanted) > tolerance(wanted) + 1e-9:
         amiss.append(
-            f"{len(test)} of {len(train) + len(test)} series test, {share:.0%} instead of "
+            f"{len(test)} of {n} series test, {share:.0%} instead of "
             f"{wanted:.0%}; add groups, or smaller ones, or name a --test split"
         )
     return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),

@@ -11,6 +11,7 @@ from seqclass.store.root import Damages, Root
 
 if TYPE_CHECKING:
     from flows.training import Trained
+    from seqclass.evaluation.learning_curve import LearningCurve
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
     from seqclass.labelling.truth import Truth
@@ -38,6 +39,7 @@ class TrainingSummary(TypedDict):
     lstm: "LstmSpread | None"
     metrics: dict[str, float]
     seeds: list[dict[str, float | str]]
+    learning_curve: "LearningCurve | None"
     ensemble: "EnsembleRecord | None"
     baselines: dict[str, dict[str, float]]
     report: str
@@ -69,6 +71,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
         "lstm": model.read_json("stability.json")["lstm"],
         "metrics": model.manifest["metrics"],
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
+        "learning_curve": metrics.get("learning_curve"),
         "ensemble": metrics["ensemble"],
         "baselines": {
             name: {key: scores[key] for key in ("accuracy", "macro_f1")}
@@ -98,11 +101,16 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "awaits_approval": waits, "truth": truth and asdict(truth),
-                     "baselines": found["baselines"], "stability": spread})  # fmt: skip
+                     "baselines": found["baselines"], "stability": spread,
+                     "learning_curve": found.get("learning_curve")})  # fmt: skip
         return
     print_lstm(model.ref, spread)
     if line := seen_line(spread, found["train_rows"]):
         typer.echo(line)
+    if curve := found.get("learning_curve"):
+        from seqclass.evaluation.learning_curve import curve_line
+
+        typer.echo(curve_line(curve))
     if committee := found.get("committee"):
         typer.echo(committee["lstm"])
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)

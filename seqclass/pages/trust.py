@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seqclass.evaluation.contribution import Contribution
     from seqclass.evaluation.decisions import AbstentionScores
     from seqclass.evaluation.leaks import Leaks
+    from seqclass.evaluation.learning_curve import LearningCurve
     from seqclass.evaluation.metrics import FullScores
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.paired import Paired
@@ -31,7 +32,7 @@ OPENINGS: dict[Level, str] = {
 class Tests(TypedDict):
     """The parts of ``metrics.json`` that sentences and charts about test rows need.
 
-    The first releases had no evidence, leaks or committee.
+    The first releases had no evidence, leaks, committee or learning curve.
     """
 
     classes: list[str]
@@ -43,6 +44,7 @@ class Tests(TypedDict):
     evidence: NotRequired["FirstEvidence | None"]
     leaks: NotRequired["Leaks | None"]
     committee: NotRequired["Contribution | None"]
+    learning_curve: NotRequired["LearningCurve | None"]
 
 
 class Retrained(TypedDict, total=False):

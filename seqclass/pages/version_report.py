@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from seqclass.evaluation.learning_curve import curve_line
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
@@ -84,6 +85,7 @@ def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
     drawings = adapter(Drawings).validate_json(model.read(DRAWINGS))
     metrics = cast(Tests, model.read_json("metrics.json"))
+    of_rows = metrics.get("learning_curve")
     return render(
         "report",
         HOME,
@@ -91,6 +93,7 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         version=version,
         manifest=model.manifest,
         metrics=metrics,
+        of_rows=of_rows and curve_line(of_rows),
         stability=model.read_json("stability.json"),
         comparison=model.read_json(COMPARISON),
         drawings=drawings,

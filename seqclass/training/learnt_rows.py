@@ -82,7 +82,7 @@ class WindowedRows(LearntRows):
     @property
     def counted(self) -> int:
         """Number of rows by which updates are limited: with more rows each is seen fewer times."""
-        return self.window
+        return min(self.window, len(self))
 
     def without(self, held: np.ndarray) -> "WindowedRows":
         """Leave out rows that are held back, by their places in the sample, with their groups."""

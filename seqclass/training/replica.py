@@ -122,16 +122,27 @@ def train_replica(
     initial: weights of a classifier's networks to begin with; an attempt that fails is begun again
     with fresh ones.
     """
+    training = begun(known, spec, seed, watch, initial)
+    return _replica(training, *train_members(training))
+
+
+def begun(
+    known: TrainingRows,
+    spec: TrainingSpec,
+    seed: int,
+    watch: MemberProgress,
+    initial: list[list[np.ndarray]] | None = None,
+) -> Training:
+    """Begin a training: seed every generator, and choose the rows that are held back."""
     keras.utils.set_random_seed(seed)
     rows, n_classes = known.rows, known.n_classes
     folds = holdout_folds(rows.y, known.groups, spec.validation_fraction, spec.split_seed)
     every = known.many.y if known.many else rows.y
     prior = log_prior(every, n_classes, spec.recipe)
     frozen = FrozenFeatures(rows.x, known.channels, seed)
-    training = Training(
+    return Training(
         rows, n_classes, spec, seed, watch, folds, prior, frozen, initial, known.groups, known.many
     )
-    return _replica(training, *train_members(training))
 
 
 def _replica(training: Training, trained: list[Trained], left_out: list[MemberReport]) -> Replica:

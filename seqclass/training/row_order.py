@@ -11,7 +11,10 @@ WINDOW = 2**18
 MIXED_GROUPS = 32
 """Fewest row groups that are shuffled together, since a file may be sorted by class."""
 SAMPLE_SHARE, FEWEST_OF_CLASS = 4, 40
-"""A sample is a window divided by this; of every class it has so many rows, or all."""
+"""A sample is a window divided by this; of every class there are so many rows, or all."""
+
+PARTS = (10, 3)
+"""Divisors of the number of training rows: of many, a tenth is learnt from first, then a third."""
 
 
 def order(
@@ -56,13 +59,26 @@ def permutations(n_rows: int, seed: int) -> Iterator[np.ndarray]:
 def sampled(y: np.ndarray, window: int | None, seed: int) -> np.ndarray | None:
     """Return ascending numbers of rows that stand for all, or None if all fit into the window.
 
-    y: class codes ``(n,)``. Rows are drawn alike, and of rare classes more.
+    y: class codes ``(n,)``.
     """
     if window is None or len(y) <= window:
         return None
-    drawn = np.random.default_rng(seed).permutation(len(y))
-    by_class = np.argsort(y[drawn], kind="stable")
+    return drawn(y, window // SAMPLE_SHARE, seed)
+
+
+def drawn(y: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
+    """Return ascending numbers of ``n_rows`` rows that are drawn alike, and of rare classes more.
+
+    y: class codes ``(n,)``. More rows contain those that fewer rows with the same seed have.
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    by_class = np.argsort(y[order], kind="stable")
     begins = np.concatenate([[0], np.cumsum(np.bincount(y))])
-    rank = np.arange(len(y)) - begins[y[drawn[by_class]]]
-    rare = drawn[by_class[rank < FEWEST_OF_CLASS]]
-    return np.union1d(drawn[: window // SAMPLE_SHARE], rare)
+    rank = np.arange(len(y)) - begins[y[order[by_class]]]
+    rare = order[by_class[rank < FEWEST_OF_CLASS]]
+    return np.union1d(order[:n_rows], rare)
+
+
+def part_of(y: np.ndarray, part: int, seed: int) -> np.ndarray:
+    """Return ascending numbers of one row in ``part``, and of more rows of rare classes."""
+    return drawn(y, len(y) // part, seed)

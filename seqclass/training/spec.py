@@ -62,6 +62,8 @@ class TrainingSpec:
     does; see ``recorded``.
     window: most training rows that are held at once (None: all). If there are more, the LSTM learns
     from one window after the other, and everything else from a sample; see ``row_order``.
+    curve_above: training rows above which a training begins with a learning curve; see
+    ``part_fits`` (None: never).
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     """
@@ -80,15 +82,16 @@ class TrainingSpec:
     warm_start: str | None = None
     split_rule: int = 2
     window: int | None = WINDOW
+    curve_above: int | None = 100_000
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0)):
+        for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0), ("curve_above", 0)):
             value = getattr(self, name)
-            if value < low:
+            if value is not None and value < low:
                 raise ValueError(
                     f"{name}: expected a whole number of at least {low}, got {value}; "
                     "correct the value"

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from seqclass.evaluation.contribution import LSTM, trained_members
+from seqclass.evaluation.learning_curve import LearningCurve
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
@@ -22,13 +23,15 @@ FOLDER = "candidates"
 class Candidate:
     """The data and the spec of a model in training, and the folder for its files.
 
-    dataset: a reference. It holds only names, so that it can be passed to any task.
+    dataset: a reference. curve: of its rows, if they are many. It holds no rows, so that it can be
+    passed to any task.
     """
 
     dataset: str
     training: TrainingSpec
     workspace: str
     root_url: str
+    curve: LearningCurve | None = None
 
     @property
     def root(self) -> Root:

@@ -10,7 +10,8 @@ import numpy as np
 
 from seqclass.evaluation.contribution import LSTM
 from seqclass.store.capacity import GIB
-from seqclass.training.recipe import MAX_FROZEN, Recipe
+from seqclass.training.recipe import CURVE_SHARE, MAX_FROZEN, Recipe
+from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
 from tasks.compute.workers import at_once
@@ -56,8 +57,18 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     most = least + folds * sum(_network_s(name, size, spec.recipe, limit) for name in spec.members)
     least += _network_s(LSTM, size, spec.recipe, shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
-    turns = math.ceil(spec.seeds / at_once())
-    return AROUND_S + turns * least, AROUND_S + turns * most
+    turns, before = math.ceil(spec.seeds / at_once()), _curve_s(size, spec)
+    return AROUND_S + before + turns * least, AROUND_S + before + turns * most
+
+
+def _curve_s(size: Size, spec: TrainingSpec) -> float:
+    """Return the most seconds that the learning curve of many rows takes."""
+    if spec.curve_above is None or size.rows <= spec.curve_above or LSTM not in spec.members:
+        return 0.0
+    counted = min(size.rows, spec.window or size.rows)
+    fits = [spec.recipe.brief(counted, part) for part in PARTS]
+    seconds = sum(_network_s(LSTM, size, own, own.updates) for own in fits)
+    return min(seconds, CURVE_SHARE * (spec.budget_s or math.inf))
 
 
 def _network_s(member: str, size: Size, recipe: Recipe, updates: int) -> float:

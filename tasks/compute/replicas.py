@@ -130,6 +130,18 @@ def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
     return TrainingRows(rows, len(chosen.classes), of_sample, dataset.channels, many)
 
 
+def fit_parts(dataset: Dataset, split: Split, spec: TrainingSpec) -> list[np.ndarray] | None:
+    """Return losses (nats) of held-back rows by an LSTM of each part; see ``part_losses``."""
+    tensorflow()
+    import keras
+
+    from seqclass.training.part_fits import part_losses
+
+    keras.utils.clear_session()
+    rows, watch = _training_rows(dataset, split, spec), _Reporter("learning curve")
+    return part_losses(rows, spec, spec.first_seed, watch)
+
+
 class _Reporter:
     """Reporter of a seed's progress; an update that is not above the last begins a network."""
 

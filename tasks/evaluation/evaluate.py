@@ -31,6 +31,7 @@ from seqclass.evaluation.decisions import (
     reasons_of,
 )
 from seqclass.evaluation.leaks import Leaks
+from seqclass.evaluation.learning_curve import LearningCurve
 from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import FullScores, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
@@ -102,6 +103,7 @@ class Metrics(Decided, Committee, Explained):
 
     lstm: the LSTM alone of the registered seed; of an ensemble, that of the seed that validates
     best. symbols: the lowest and the highest symbol of each channel that holds symbols.
+    learning_curve: None if training rows are few.
     """
 
     registered_seed: int | None
@@ -113,6 +115,7 @@ class Metrics(Decided, Committee, Explained):
     split: SplitSummary
     leaks: Leaks
     symbols: dict[str, list[int]]
+    learning_curve: LearningCurve | None
     ensemble: EnsembleRecord | None
 
 
@@ -152,6 +155,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen),
         "symbols": _symbols(dataset.channels, records),
+        "learning_curve": candidate.curve,
         **explain(dataset, chosen, answers, labels, candidate.workspace),
         "ensemble": {**assembled.ensemble, "gain": _gain(scored["metrics"], seeds)}
         if assembled.ensemble

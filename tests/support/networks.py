@@ -17,8 +17,9 @@ from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture
 from seqclass.training.fitting import Fit, FitConfig, Learner, fit
-from seqclass.training.learnt_rows import Rows
+from seqclass.training.learnt_rows import Rows, WindowedRows
 from seqclass.training.recipe import Recipe
+from seqclass.training.row_order import sampled
 from seqclass.training.spec import TrainingSpec
 
 SMALL = Architecture(filters=8, units=8, longest_recurrence=16)
@@ -86,6 +87,22 @@ def lines(n: int = 120) -> Rows:
     y = (np.arange(n) % 2).astype(np.int32)
     x = np.linspace(-1, 1, 20) * np.where(y, 1, -1)[:, None] + rng.normal(0, 0.3, (n, 20))
     return Rows(x[..., None].astype(np.float32), y)
+
+
+WINDOW, GROUP_ROWS = TrainingSpec().min_window, 900
+
+
+def windowed(rows: Rows, read: list[np.ndarray], groups: np.ndarray | None = None) -> WindowedRows:
+    """The rows by the smallest windows; ``read`` receives the numbers of those that are read."""
+
+    def values(numbers: np.ndarray) -> np.ndarray:
+        read.append(numbers)
+        return rows.x[numbers]
+
+    sample = sampled(rows.y, WINDOW, 0)
+    assert sample is not None
+    ends = np.append(np.arange(GROUP_ROWS, len(rows), GROUP_ROWS), len(rows))
+    return WindowedRows(values, rows.y, groups, ends, WINDOW, sample, np.arange(len(rows)))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -7,32 +7,16 @@ import pytest
 
 from seqclass.evaluation.contribution import LSTM
 from seqclass.networks.outputs import predict_all
-from seqclass.training.learnt_rows import Rows, WindowedRows
+from seqclass.training.learnt_rows import Rows
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import MANY_ROWS, TrainingRows, train_replica
-from seqclass.training.row_order import sampled
 from seqclass.training.spec import Member, TrainingSpec, recorded
-from tests.support.networks import lines, quiet
-
-WINDOW = TrainingSpec().min_window
-GROUP_ROWS = 900
-
-
-def many(rows: Rows, read: list[np.ndarray], groups: np.ndarray | None = None) -> WindowedRows:
-    def values(numbers: np.ndarray) -> np.ndarray:
-        read.append(numbers)
-        return rows.x[numbers]
-
-    sample = sampled(rows.y, WINDOW, 0)
-    assert sample is not None
-    ends = np.append(np.arange(GROUP_ROWS, len(rows), GROUP_ROWS), len(rows))
-    every = np.arange(len(rows))
-    return WindowedRows(values, rows.y, groups, ends, WINDOW, sample, every)
+from tests.support.networks import WINDOW, lines, quiet, windowed
 
 
 def test_windows_hold_the_series_and_codes_that_their_order_names() -> None:
     rows, read = lines(20_000), list[np.ndarray]()
-    source = many(rows, read)
+    source = windowed(rows, read)
     seen = list[np.ndarray]()
     for window, order in source.windows(4):
         assert len(window) <= WINDOW
@@ -49,7 +33,7 @@ def test_windows_hold_the_series_and_codes_that_their_order_names() -> None:
 def test_what_is_held_back_is_not_learnt_from(grouped: bool) -> None:
     rows = lines(20_000)
     groups = np.arange(len(rows)) // 10 if grouped else None
-    source = many(rows, [], groups)
+    source = windowed(rows, [], groups)
     held = np.array([0, 5, 17])
     numbers = source.sample[held]
     left = source.without(held)
@@ -60,7 +44,7 @@ def test_what_is_held_back_is_not_learnt_from(grouped: bool) -> None:
 
 def test_an_lstm_learns_from_windows_and_all_else_from_a_sample() -> None:
     rows, read = lines(20_000), list[np.ndarray]()
-    source = many(rows, read)
+    source = windowed(rows, read)
     recipe = Recipe(updates=150, epochs=0, solved=0.0)
     members: tuple[Member, ...] = ("convolutions", "frozen-lstm", LSTM)
     spec = TrainingSpec(members=members, recipe=recipe, window=WINDOW)
@@ -72,7 +56,7 @@ def test_an_lstm_learns_from_windows_and_all_else_from_a_sample() -> None:
     assert np.isin(made.references, source.sample).all()
     answers = predict_all(made.classifier, rows.x[:500])["probabilities"].argmax(axis=1)
     assert (answers == rows.y[:500]).mean() > 0.9
-    again = train_replica(TrainingRows(own, 2, many=many(rows, [])), spec, 0, quiet)
+    again = train_replica(TrainingRows(own, 2, many=windowed(rows, [])), spec, 0, quiet)
     for one, other in zip(
         made.classifier.get_weights(), again.classifier.get_weights(), strict=True
     ):

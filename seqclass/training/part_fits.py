@@ -1,0 +1,50 @@
+"""Short fits of the LSTM to parts of many training rows, for their learning curve."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from seqclass.evaluation.calibration import fit_temperature, soften
+from seqclass.evaluation.contribution import LSTM
+from seqclass.evaluation.metrics import row_losses
+from seqclass.training.members import COMMITTEE, MemberProgress, NetworkMember, Training
+from seqclass.training.recipe import CURVE_SHARE
+from seqclass.training.replica import TrainingRows, begun
+from seqclass.training.row_order import PARTS, part_of
+from seqclass.training.spec import TrainingSpec
+
+
+def part_losses(
+    known: TrainingRows, spec: TrainingSpec, seed: int, watch: MemberProgress
+) -> list[np.ndarray] | None:
+    """Return losses (nats) ``(n,)`` of the rows of the first fold, by an LSTM after each part.
+
+    The parts hold the same rows for every seed, the larger one all rows of the smaller. None if the
+    time budget does not suffice.
+    """
+    timed = replace(spec, budget_s=spec.budget_s and CURVE_SHARE * spec.budget_s)
+    training, found = begun(known, timed, seed, watch), []
+    [lstm] = [config for config in COMMITTEE if config.name == LSTM]
+    for part in PARTS:
+        member = NetworkMember(lstm, _restricted(training, part))
+        member.next_fold()
+        if training.is_late(0.0):
+            return None
+        scores, y = member.trained().scores, training.rows.y[training.held_by_fold[0]]
+        found.append(row_losses(soften(scores, fit_temperature(scores, y)), y))
+    return found
+
+
+def _restricted(training: Training, part: int) -> Training:
+    """Return a training that learns from a part of the rows, in fewer passes over them."""
+    many, spec = training.many, training.spec
+    every = many.y if many else training.rows.y
+    rows = part_of(every, part, spec.split_seed)
+    brief = spec.recipe.brief(many.counted if many else len(every), part)
+    kept, held = training.folds[0]
+    return replace(
+        training,
+        spec=replace(spec, recipe=brief, lstm_updates=None),
+        folds=[(np.intersect1d(kept, rows), held)],
+        many=many and replace(many, rows=rows),
+    )

@@ -1,0 +1,69 @@
+"""The learning curve of many training rows, told before all of them are trained on."""
+
+import contextlib
+from dataclasses import replace
+
+from prefect import get_run_logger, task
+
+from seqclass.evaluation.contribution import LSTM
+from seqclass.evaluation.learning_curve import LearningCurve, curve_line, learning_curve
+from seqclass.store.split import Split, write_split
+from seqclass.training.row_order import PARTS, part_of
+from tasks.compute.candidates import Candidate
+from tasks.compute.progress import followed, trainings
+from tasks.compute.replicas import fit_parts, folds_of
+from tasks.compute.retries import AGAIN
+from tasks.compute.workers import log, workers
+from tasks.training.train import check_validation
+
+
+def tell_curve(candidate: Candidate) -> Candidate:
+    """Return the candidate with the learning curve of its rows, if they are many.
+
+    With a time budget and a flat curve, a third of the rows is what it trains on: the rest of them
+    is taken out of its split, and every later step of the candidate reads that.
+    """
+    chosen, spec = candidate.read_split(), candidate.training
+    least = spec.curve_above
+    if least is None or len(chosen.train) <= least or LSTM not in spec.members or spec.warm_start:
+        return candidate
+    check_validation(chosen, spec)
+    curve = fit_curve(candidate)
+    if curve is None:
+        log("learning curve: no time for it within the budget")
+        return candidate
+    fewer = _larger_part(chosen, spec.split_seed)
+    with contextlib.suppress(ValueError):  # too few of a class, or of its groups, to hold some back
+        if spec.budget_s is not None and curve["is_flat"]:
+            check_validation(fewer, spec)
+            names = candidate.read_rows().labels()["series_id"]
+            write_split(candidate.root, candidate.workspace, fewer, names)
+            curve = {**curve, "is_enough": True}
+    log(curve_line(curve))
+    return replace(candidate, curve=curve)
+
+
+@task(name="learning curve", **AGAIN)
+def fit_curve(candidate: Candidate) -> LearningCurve | None:
+    """Fit an LSTM to a tenth and to a third of the training rows, and extend the curve to all.
+
+    The test rows are not read. None if a fifth of the time budget does not suffice.
+    """
+    dataset, chosen, spec = candidate.read_rows(), candidate.read_split(), candidate.training
+    with trainings(1, "learning curve"), followed("learning curve") as watch:
+        losses = workers().call(fit_parts, dataset, chosen, spec, watch=watch)
+        if losses is None:
+            return None
+        y, groups = chosen.codes[chosen.train], chosen.train_groups
+        rows = [len(part_of(y, part, spec.split_seed)) for part in PARTS]
+        held = folds_of(chosen, spec)[0][1]
+        owners = None if groups is None else groups[held]
+        curve = learning_curve([*rows, len(y)], losses, owners)
+        get_run_logger().info(curve_line(curve))
+    return curve
+
+
+def _larger_part(chosen: Split, seed: int) -> Split:
+    """Return the split with the larger part of the training rows alone."""
+    rows = part_of(chosen.codes[chosen.train], PARTS[-1], seed)
+    return replace(chosen, train=chosen.train[rows])
