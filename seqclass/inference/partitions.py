@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
-from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.formats.parquet import check_parquet, check_parquets
 from seqclass.store.formats.preview import preview
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
@@ -49,9 +49,9 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
             for entry in dataset.manifest["files"]
         ]
     found: dict[str, Partition] = {}
-    for path in expand([data], "DATASET"):
-        if path.lower().endswith(".parquet"):
-            check_parquet(path, limits or Limits())
+    paths = expand([data], "DATASET")
+    list(check_parquets([path for path in paths if _is_parquet(path)], limits or Limits()))
+    for path in paths:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
         partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
@@ -89,6 +89,10 @@ def _is_path(data: str) -> bool:
     )
 
 
+def _is_parquet(path: str) -> bool:
+    return path.lower().endswith(".parquet")
+
+
 def read_labels(path: str, limits: Limits | None = None, argument: str = "--labels") -> pa.Table:
     """Read ``series_id`` and ``label`` from a Parquet or CSV file, each id once.
 
@@ -97,7 +101,7 @@ def read_labels(path: str, limits: Limits | None = None, argument: str = "--labe
     if not os.path.isfile(path):
         raise ValueError(f"{argument}: expected an existing file, got {path!r}; check the path")
     try:
-        is_parquet = path.lower().endswith(".parquet")
+        is_parquet = _is_parquet(path)
         if is_parquet:
             check_parquet(path, limits or Limits())
         text = {"series_id": pa.string(), "label": pa.string()}

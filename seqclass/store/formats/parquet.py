@@ -1,6 +1,6 @@
 """Reader of Parquet files, wide (a row is a series) or long (a row is a step)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.formats.columns import check_precision
-from seqclass.store.formats.footer import Footer, read_footer
+from seqclass.store.formats.footer import Footer, read_footers
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
 from seqclass.store.formats.questions import ask, role_questions
 from seqclass.store.formats.table import (
@@ -57,15 +57,22 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 def check_parquet(path: str, limits: Limits) -> Footer:
     """Check a file's footer against the limits, before anything is decoded."""
-    try:
-        footer = read_footer(path)
-    except ValueError as error:
-        raise refusal(path, "a Parquet file", str(error), "write it again") from error
-    limits.check(path, "channels", footer.n_columns - len(OWN_COLUMNS))
-    for _, n_values in footer.groups:
-        limits.check(path, "cells", n_values, "in a row group")
-    limits.check_ratio(path, footer.decoded_bytes)
-    return footer
+    return next(check_parquets([path], limits))
+
+
+def check_parquets(paths: Sequence[str], limits: Limits) -> Iterator[Footer]:
+    """Check the footers of many files in turn, and yield them."""
+    footers = read_footers(paths)
+    for path in paths:
+        try:
+            footer = next(footers)
+        except ValueError as error:
+            raise refusal(path, "a Parquet file", str(error), "write it again") from error
+        limits.check(path, "channels", footer.n_columns - len(OWN_COLUMNS))
+        for _, n_values in footer.groups:
+            limits.check(path, "cells", n_values, "in a row group")
+        limits.check_ratio(path, footer.decoded_bytes)
+        yield footer
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -1,5 +1,6 @@
 """What a Parquet file says of itself, looked at in a process of its own."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.store.formats.footer import Footer, _look, read_footer
-from seqclass.store.formats.parquet import check_parquet
+from seqclass.store.formats.footer import Footer, _look, read_footer, read_footers
+from seqclass.store.formats.parquet import check_parquet, check_parquets
 from seqclass.store.formats.table import Limits, RefusalError
 
 
@@ -43,6 +44,21 @@ def test_what_has_no_footer_says_why(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
     with pytest.raises(RefusalError, match="expected a Parquet file"):
         check_parquet(str(tmp_path / "f.parquet"), Limits())
+
+
+def test_one_process_looks_at_many_files_and_stops_at_the_bad_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, begin = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *w, **o: begun.append(w) or begin(*w, **o))
+    paths = [written(tmp_path / f"{n}.parquet", rows=n + 1) for n in range(9)]
+    assert [sum(rows for rows, _ in own.groups) for own in read_footers(paths)] == [*range(1, 10)]
+    assert len(begun) == 1
+    Path(paths[5]).write_bytes(b"PAR1 and no more")
+    found = check_parquets(paths, Limits())
+    assert [next(found).n_columns for _ in range(5)] == [2] * 5
+    with pytest.raises(RefusalError, match=r"5\.parquet: expected a Parquet file"):
+        next(found)
 
 
 def test_a_group_with_more_values_than_its_limit_is_refused(tmp_path: Path) -> None:
