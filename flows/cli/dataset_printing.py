@@ -81,7 +81,8 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         typer.echo("there already: this version, with the same series; nothing was written")
     print_heard(outcome["recordings"])
     if outcome["recordings"]:
-        typer.echo(f"pages: {recordings_folder(store, DatasetRef.parse(outcome['dataset']).name)}")
+        place = recordings_folder(store, DatasetRef.parse(outcome["dataset"]).name)
+        typer.echo(f"pages: {store.address(place)}")
     _print_amiss(outcome["amiss"])
     show_dataset(store, outcome["dataset"], as_json)
 
@@ -118,7 +119,8 @@ def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
         if share:
             add_row(table, f"missing in {channel}", f"{share:.2%} of the values")
     print_table(table)
-    typer.echo(f"files: {store.join('datasets', manifest['name'], manifest['version'])}")
+    folder = store.join("datasets", manifest["name"], manifest["version"])
+    typer.echo(f"files: {store.address(folder)}")
 
 
 def show_overview(

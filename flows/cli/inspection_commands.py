@@ -94,8 +94,8 @@ def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """Update all HTML pages."""
     from seqclass.pages.index_pages import write_all
 
-    path = write_all(existing_writable(root))
-    print_json({"index": path}) if as_json else typer.echo(f"catalogue: {path}")
+    path = write_all(store := existing_writable(root))
+    print_json({"index": path}) if as_json else typer.echo(f"catalogue: {store.address(path)}")
 
 
 def verify(

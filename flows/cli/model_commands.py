@@ -86,7 +86,7 @@ def score(
     if out == "-":
         _print_answers(store, found["tables"])
     else:
-        show_scores(found, place.as_json)
+        show_scores(store, found, place.as_json)
 
 
 def _by_flow(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from flows.cli.simulation import Week
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tasks.retraining.decision import Outcome
 
 
-def show_scores(found: "Assessed", as_json: bool) -> None:
+def show_scores(store: Root, found: "Assessed", as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
@@ -26,7 +27,7 @@ def show_scores(found: "Assessed", as_json: bool) -> None:
         typer.echo(quality_line(found["metrics"]))
     elif found["estimate"]:
         typer.echo(promise_line(found["estimate"]))
-    typer.echo(f"scores: {found['out']}")
+    typer.echo(f"scores: {store.address(found['out'])}")
 
 
 def quality_line(m: "Quality") -> str:

@@ -49,8 +49,9 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
             typer.echo(f"{v['recipe']}, {v['architecture']}: {v['refused']}")
     typer.echo(f"{study.ref} on {study.manifest['dataset']}")
     print_trained(trained, sum(v["n_seeds"] for v in variants))
-    typer.echo(f"table:  {study.folder}/runs.parquet")
-    typer.echo(f"report: {study.folder}/report.html")
+    folder = store.address(study.folder)
+    typer.echo(f"table:  {folder}/runs.parquet")
+    typer.echo(f"report: {folder}/report.html")
 
 
 def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
@@ -72,7 +73,7 @@ def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None
     typer.echo(f"{search.ref} on {dataset}: {found['rule']}")
     typer.echo(reach(found))
     print_trained(trained, sum(candidate["folds"] for candidate in found["candidates"]))
-    typer.echo(f"table: {search.folder}/runs.parquet")
+    typer.echo(f"table: {store.address(search.folder)}/runs.parquet")
     typer.echo(f"spec:  {spec}")
     typer.echo(f"next:  {following}")
 

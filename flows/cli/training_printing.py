@@ -51,7 +51,7 @@ def show_training(store: Root, outcome: "Trained", as_json: bool, by_author: boo
         print_json(training_summary(store, outcome))
         return
     show_model(store, outcome["model"], False, outcome["decision"])
-    typer.echo(f"catalogue: {store.join('index.html')}")
+    typer.echo(f"catalogue: {store.address(store.join('index.html'))}")
     if by_author:
         answer_author(store, outcome["model"])
 
@@ -130,9 +130,10 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"champion: {champion or 'none yet'}; {decision or then}")
     if question and not decision:
         typer.echo(how_to_answer(model.name, question))
-    typer.echo(f"dataset:  {store.path}/{model.manifest['dataset'].replace('@', '/')}")
-    typer.echo(f"model:    {model.folder}/model.keras")
-    typer.echo(f"report:   {model.folder}/report.html")
+    folder = store.address(model.folder)
+    typer.echo(f"dataset:  {store.url.rstrip('/')}/{model.manifest['dataset'].replace('@', '/')}")
+    typer.echo(f"model:    {folder}/model.keras")
+    typer.echo(f"report:   {folder}/report.html")
 
 
 def _truth_told(store: Root, name: str) -> "Truth | None":

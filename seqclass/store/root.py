@@ -38,6 +38,11 @@ class Root:
         """Return the path of a place in the tree."""
         return "/".join([self.path, *parts])
 
+    def address(self, path: str) -> str:
+        """Return a path as people name it: one in this bucket with its ``s3://``, others as is."""
+        below = path.removeprefix(f"{self.path}/")
+        return path if below == path else f"{self.url.rstrip('/')}/{below}"
+
     def parts_of(self, path: str) -> list[str]:
         """Return the folders that lead from the root to a path that ``join`` made."""
         return path.removeprefix(f"{self.path}/").split("/")

@@ -88,6 +88,13 @@ def test_lists_fit_a_terminal_of_80_columns(seqclass: Command, root: Root) -> No
         assert max(map(len, lines)) <= 80
 
 
+def test_a_dataset_in_a_bucket_says_where_it_lies(seqclass: Command, bucket: Root) -> None:
+    stored = store_series(bucket)
+    _, out, _ = seqclass("show", "toy", "--root", bucket.url)
+    folder = stored.ref.replace("@", "/")
+    assert f"files: {bucket.url}/{folder}" in out.splitlines()
+
+
 @pytest.mark.parametrize("words", [("show", "models/a-modle"), ("history", "a-modle"),
                                    ("promote", "a-modle@v1"), ("histroy", "a-model")])  # fmt: skip
 def test_what_was_meant_is_asked(seqclass: Command, root: Root, words: tuple[str, ...]) -> None:

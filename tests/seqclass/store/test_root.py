@@ -199,3 +199,9 @@ def test_what_is_missing_is_damage_as_on_disk(bucket: Root, root: Root) -> None:
     for place in (bucket, root):
         with pytest.raises(DamagedError, match="expected a file that can be read"):
             read_bytes(place, place.join("models", "m", "v1", "manifest.json"))
+
+
+def test_a_path_of_a_bucket_is_told_with_its_address(bucket: Root, root: Root) -> None:
+    assert bucket.address(bucket.join("models", "m")) == f"{bucket.url}/models/m"
+    assert bucket.address("/home/me/answers.csv") == "/home/me/answers.csv"
+    assert root.address(root.join("models", "m")) == root.join("models", "m")
