@@ -17,7 +17,7 @@ from seqclass.networks.layers import CLIP, masked_mean, series_views
 from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling
 from seqclass.training.learnt_rows import Rows
-from seqclass.training.ridge import fit_ridge
+from seqclass.training.ridge import RidgeConfig, fit_ridge
 
 NEIGHBOURS = 3
 BINS = 16
@@ -64,7 +64,7 @@ def fit_familiarity(
     found = [convolutions(own.x), summaries[:, :n_levels], summaries[:, n_levels:]]
     standard = [_standard(block) for block in found]
     z = np.concatenate([(f - m) * g for f, (m, g) in zip(found, standard, strict=True)], axis=1)
-    head = fit_ridge(z, own.y, n_classes, standardise=False)
+    head = fit_ridge(z, own.y, n_classes, RidgeConfig(standardise=False))
     spread = np.sqrt(np.square(head.left_out - head.left_out.mean(axis=0)).sum(axis=1).mean())
     weight = float(SCORE_WEIGHT * np.sqrt(len(blocks)) / max(float(spread), 1e-6))
     scaled = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -56,6 +56,58 @@ class Subset(LearntRows):
         """Yield the rows and one order of the numbers ``(index,)`` after the other, without end."""
         index = self.index.astype(np.int32)
         return ((self.rows, index[order]) for order in permutations(len(self), seed))
+
+
+class Auxiliary(NamedTuple):
+    """Auxiliary rows, which only train: those from number ``first`` on.
+
+    weight: what each counts for in a fit, in (0, 1]; a row before ``first`` counts for one.
+    """
+
+    first: int
+    weight: float
+
+    def weights(self, n_rows: int) -> np.ndarray:
+        """Return what each of the rows counts for ``(n_rows,)``."""
+        return np.where(np.arange(n_rows) < self.first, 1.0, self.weight)
+
+    def among(self, chosen: np.ndarray) -> "Auxiliary":
+        """Return the auxiliary rows among rows of these ascending numbers."""
+        return Auxiliary(int(np.searchsorted(chosen, self.first)), self.weight)
+
+
+@dataclass(frozen=True)
+class Mixed(LearntRows):
+    """Some of the rows, with auxiliary ones of which each pass takes the next few.
+
+    index: numbers of the former; others: numbers of auxiliary rows. weight: share of the latter in
+    a pass, so that over many passes each counts for this much.
+    """
+
+    rows: Rows
+    index: np.ndarray
+    others: np.ndarray
+    weight: float
+
+    def __len__(self) -> int:
+        return len(self.index) + self._drawn
+
+    @property
+    def _drawn(self) -> int:
+        return max(1, round(self.weight * len(self.others)))
+
+    def windows(self, seed: int) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Yield the rows and one order of the numbers ``(len(self),)`` after another, without end.
+
+        All auxiliary rows are drawn before one is drawn again.
+        """
+        passes, drawn = permutations(len(self.others), seed + 1), np.empty(0, np.int64)
+        for order in permutations(len(self), seed):
+            while len(drawn) < self._drawn:
+                drawn = np.concatenate([drawn, self.others[next(passes)]])
+            chosen = np.concatenate([self.index, drawn[: self._drawn]]).astype(np.int32)
+            drawn = drawn[self._drawn :]
+            yield self.rows, chosen[order]
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,16 @@ from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.series import series_lengths
 from seqclass.training.assembly import Branch
 from seqclass.training.fitting import Build, Fit, FitConfig, Learner, fit
-from seqclass.training.learnt_rows import LearntRows, Rows, Subset, WindowedRows
+from seqclass.training.learnt_rows import (
+    Auxiliary,
+    LearntRows,
+    Mixed,
+    Rows,
+    Subset,
+    WindowedRows,
+)
 from seqclass.training.recipe import MAX_FROZEN
-from seqclass.training.ridge import Ridge, fit_ridge
+from seqclass.training.ridge import Ridge, RidgeConfig, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import Part, nested_folds
 from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
@@ -125,6 +132,7 @@ class Training:
     """Training rows and the other inputs of every member; everything follows from ``seed``.
 
     many: all training rows, of which ``rows`` are a sample, if they are too many to be held.
+    auxiliary: those of the rows, the last ones, that only train: no fold holds any back.
     """
 
     rows: Rows
@@ -138,7 +146,20 @@ class Training:
     initial: list[list[np.ndarray]] | None = None
     groups: np.ndarray | None = None
     many: WindowedRows | None = None
+    auxiliary: Auxiliary | None = None
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def own(self) -> Rows:
+        """The rows that are not auxiliary."""
+        if self.auxiliary is None:
+            return self.rows
+        first = self.auxiliary.first
+        return Rows(self.rows.x[:first], self.rows.y[:first])
+
+    def ridge_among(self, rows: np.ndarray) -> RidgeConfig:
+        """Return how a ridge regression is fitted to rows of these ascending numbers."""
+        return RidgeConfig(auxiliary=self.auxiliary and self.auxiliary.among(rows))
 
     @property
     def held_by_fold(self) -> list[np.ndarray]:
@@ -162,11 +183,12 @@ class Training:
             return self
         drawn = np.random.default_rng(self.seed).permutation(n)[:MAX_FROZEN]
         chosen = np.union1d(drawn, self.held)
+        auxiliary = self.auxiliary and self.auxiliary.among(chosen)
         folds = [
             (np.flatnonzero(np.isin(chosen, kept)), np.flatnonzero(np.isin(chosen, held)))
             for kept, held in self.folds
         ]
-        return replace(self, rows=self.rows.take(chosen), folds=folds)
+        return replace(self, rows=self.rows.take(chosen), folds=folds, auxiliary=auxiliary)
 
 
 def usual_steps(x: np.ndarray) -> tuple[int, int]:
@@ -180,7 +202,7 @@ def train_closed(config: MemberConfig, training: Training) -> Trained:
     began = time.monotonic()
     fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
     scores = np.concatenate(fitted.head.held)
-    folds = nested_folds(training.folds, len(training.rows))
+    folds = nested_folds(training.folds, len(training.own))
     unseen = np.concatenate([fitted.unseen(*fold) for fold in folds]) if folds else None
     return Trained(config, fitted.branch, scores, [], time.monotonic() - began, unseen=unseen)
 
@@ -201,7 +223,8 @@ class Closed(NamedTuple):
 def _ridge(training: Training) -> Closed:
     pooled, rows = training.frozen.pooled, training.rows
     features, n_classes = pooled(rows.x), training.n_classes
-    head = fit_ridge(features, rows.y, n_classes, folds=training.held_by_fold)
+    config = RidgeConfig(folds=training.held_by_fold, auxiliary=training.auxiliary)
+    head = fit_ridge(features, rows.y, n_classes, config)
 
     def branch() -> Branch:
         frozen = pooled.network
@@ -209,21 +232,25 @@ def _ridge(training: Training) -> Closed:
         return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
 
     def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
-        own = fit_ridge(features[kept], rows.y[kept], n_classes)
+        own = fit_ridge(features[kept], rows.y[kept], n_classes, training.ridge_among(kept))
         return features[held] @ own.kernel + own.bias
 
     return Closed(head, branch, unseen)
 
 
 def _kernel(training: Training) -> Closed:
-    frozen, rows = training.frozen, training.rows
-    steps = fit_steps(rows.x, frozen.lengths[0], frozen.scaling)
-    n_classes, seed = training.n_classes, training.seed
-    fitted = fit_kernel(steps.rows, rows.y, n_classes, seed, training.held_by_fold)
+    frozen, y, auxiliary = training.frozen, training.rows.y, training.auxiliary
+    steps = fit_steps(training.own.x, frozen.lengths[0], frozen.scaling)
+    n_classes, seed, seen = training.n_classes, training.seed, steps.rows
+    if auxiliary is not None:
+        others = predict_all(steps.network, training.rows.x[auxiliary.first :])
+        seen = np.concatenate([seen, others])
+    config = RidgeConfig(folds=training.held_by_fold, auxiliary=auxiliary)
+    fitted = fit_kernel(seen, y, n_classes, seed, config)
 
     def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
-        own = fit_kernel(steps.rows[kept], rows.y[kept], n_classes, seed)
-        return own.scores(steps.rows[held])
+        own = fit_kernel(seen[kept], y[kept], n_classes, seed, training.ridge_among(kept))
+        return own.scores(seen[held])
 
     return Closed(fitted.head, lambda: Branch(steps.network, kernel_scores(fitted)), unseen)
 
@@ -257,7 +284,7 @@ class NetworkMember:
         """Network from raw series to standardised windows, and the windows of the training rows."""
         windows = self.training.frozen.windows
         found = predict_all(windows, self.training.rows.x)
-        scaled = standardizer(found)
+        scaled = standardizer(found[: len(self.training.own)])
         network = keras.Model(windows.input, scaled(windows.output), name="windows")
         return network, replace_all(scaled, found)
 
@@ -296,8 +323,14 @@ class NetworkMember:
 
     def _learnt(self, kept: np.ndarray, held: np.ndarray) -> LearntRows:
         """Return the rows that a network is fitted to; many ones only if it sees raw series."""
-        many = self.training.many if self.views else None
-        return many.without(held) if many else Subset(Rows(self.seen, self.training.rows.y), kept)
+        many, auxiliary = self.training.many if self.views else None, self.training.auxiliary
+        if many:
+            return many.without(held)
+        rows = Rows(self.seen, self.training.rows.y)
+        if auxiliary is None:
+            return Subset(rows, kept)
+        own = kept < auxiliary.first
+        return Mixed(rows, kept[own], kept[~own], auxiliary.weight)
 
     def _stop(self) -> Callable[[int], bool] | None:
         """Return the rule that ends the LSTM's first network early, or None.

@@ -26,7 +26,7 @@ def nested_scores(trained: list[Trained], training: Training, choose: Choose) ->
     n = min(len(one.scores) for one in trained)
     ends = np.cumsum([len(held) for held in training.held_by_fold])
     answered = training.folds[: int((ends <= n).sum())]
-    folds = [] if training.initial else nested_folds(answered, len(training.rows))
+    folds = [] if training.initial else nested_folds(answered, len(training.own))
     if not folds:
         return np.empty((0, training.n_classes))
     ends = ends[: len(folds)]

@@ -15,6 +15,7 @@ from seqclass.evaluation.intervals import clustered_error
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
+from seqclass.training.auxiliary_weight import with_auxiliary
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.familiarity import fit_familiarity
 from seqclass.training.fitting import Fit
@@ -73,7 +74,8 @@ class Replica:
 
     members_alone: raw series to the probabilities ``(B, classes)`` of each trained member, by name.
     references: numbers of the training rows that series are compared with. fits: networks, in the
-    members' order. temperature: that of the classifier; committee_temperature: that of the mixture
+    members' order. auxiliary_weight: what each auxiliary row counts for, 0 if none trained.
+    temperature: that of the classifier; committee_temperature: that of the mixture
     of all members. validation_logits: ``(n, classes)`` of the held-back rows, in the folds' order;
     nested: scores of the first of them, see ``nested_scores``.
     """
@@ -84,6 +86,7 @@ class Replica:
     references: np.ndarray
     members: list[MemberReport]
     fits: list[Fit]
+    auxiliary_weight: float
     temperature: float
     committee_temperature: float
     decision: Decision
@@ -100,7 +103,8 @@ class TrainingRows:
 
     groups ``(n,)``: rows of a group are held back together; None if there are no groups. channels:
     names, which may be units of symbols. many: all training rows, if they are too many to be held
-    at once; the others are then a sample of them, ``many.sample``.
+    at once; the others are then a sample of them, ``many.sample``. auxiliary: further rows, which
+    only train, if held-back rows show that they help; not beside ``many``.
     """
 
     rows: Rows
@@ -108,6 +112,7 @@ class TrainingRows:
     groups: np.ndarray | None = None
     channels: Sequence[str] = ()
     many: WindowedRows | None = None
+    auxiliary: Rows | None = None
 
 
 def train_replica(
@@ -123,6 +128,8 @@ def train_replica(
     with fresh ones.
     """
     training = begun(known, spec, seed, watch, initial)
+    if known.auxiliary is not None:
+        training = with_auxiliary(training, known.auxiliary)
     return _replica(training, *train_members(training))
 
 
@@ -136,7 +143,13 @@ def begun(
     """Begin a training: seed every generator, and choose the rows that are held back."""
     keras.utils.set_random_seed(seed)
     rows, n_classes = known.rows, known.n_classes
-    folds = holdout_folds(rows.y, known.groups, spec.validation_fraction, spec.split_seed)
+    folds = holdout_folds(
+        rows.y,
+        known.groups,
+        spec.validation_fraction,
+        spec.split_seed,
+        is_helped=known.auxiliary is not None,
+    )
     every = known.many.y if known.many else rows.y
     prior = log_prior(every, n_classes, spec.recipe)
     frozen = FrozenFeatures(rows.x, known.channels, seed)
@@ -156,7 +169,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     decision = decide(probabilities, y, training.prior, training.spec.abstention)
     branches = [one.branch() for one in trained]
     familiarity = fit_familiarity(
-        training.rows, training.n_classes, frozen.pooled, frozen.scaling, seed
+        training.own, training.n_classes, frozen.pooled, frozen.scaling, seed
     )
     return Replica(
         seed,
@@ -165,6 +178,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
         familiarity.rows if training.many is None else training.many.sample[familiarity.rows],
         [*reports(trained, committee, mixture, training), *left_out],
         [found for one in trained for found in one.fits],
+        training.auxiliary.weight if training.auxiliary else 0.0,
         mixture.temperature,
         committee.temperature,
         decision,

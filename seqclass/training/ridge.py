@@ -13,11 +13,27 @@ import numpy as np
 from keras import layers
 
 from seqclass.evaluation.calibration import tempered_loss
+from seqclass.training.learnt_rows import Auxiliary
 
 PENALTIES = tuple(np.logspace(-5, 3, 9))
 """Penalties that are tried, as multiples of the mean eigenvalue of the rows' products."""
 MAX_LEFT_OUT = 2000
 """Most rows that choose the penalty; each is answered as if it had been left out."""
+
+
+class RidgeConfig(NamedTuple):
+    """The way a ridge regression is fitted.
+
+    standardise: scale the columns, which may differ in spread. folds: numbers of the rows that each
+    holds back. auxiliary: the rows that only train; they are not left out to choose the penalty.
+    """
+
+    standardise: bool = True
+    folds: Sequence[np.ndarray] = ()
+    auxiliary: Auxiliary | None = None
+
+
+PLAIN = RidgeConfig()
 
 
 class Ridge(NamedTuple):
@@ -43,43 +59,83 @@ class Ridge(NamedTuple):
 
 
 def fit_ridge(
-    features: np.ndarray,
-    y: np.ndarray,
-    n_classes: int,
-    standardise: bool = True,
-    folds: Sequence[np.ndarray] = (),
+    features: np.ndarray, y: np.ndarray, n_classes: int, config: RidgeConfig = PLAIN
 ) -> Ridge:
     """Fit a ridge regression of class codes ``(n,)`` on ``features (n, p)``.
 
-    standardise: scale the columns, which may differ in spread. folds: numbers of the rows that each
-    holds back; scale and penalty are those of all rows. The smaller product matrix is decomposed:
-    of the rows or of the columns.
+    The scale and the penalty of a fold's fit are those of all rows. The smaller product matrix is
+    decomposed: of the rows or of the columns.
     """
-    center, scale = _standard(features) if standardise else (features.mean(axis=0), 1.0)
-    z = features - center
-    z /= scale
-    targets = np.where(y[:, None] == np.arange(n_classes), 1.0, -1.0)
-    middle = targets.mean(axis=0)
-    directions, left, right = _decomposed(z)
-    projected = left.T @ (targets - middle)
-    rows = np.sort(np.random.default_rng(0).permutation(len(y))[:MAX_LEFT_OUT])
+    rows = _centred(features, y, n_classes, config)
+    directions, left, right = _decomposed(rows.z)
+    targets, middle, total = rows.targets, rows.middle, rows.total
+    projected = left.T @ targets
+    drawn = np.sort(np.random.default_rng(0).permutation(rows.asked)[:MAX_LEFT_OUT])
     found = []
     for penalty in np.array(PENALTIES) * (directions.mean() if len(directions) else 1.0):
         kept = directions / (directions + penalty)
-        scores = _left_out(left[rows], kept, projected, targets[rows] - middle, len(y)) + middle
-        found.append((tempered_loss(scores, y[rows]), penalty, scores))
+        scores = _left_out(left[drawn], kept, projected, targets[drawn], total) + middle
+        found.append((tempered_loss(scores, y[drawn]), penalty, scores))
     loss, penalty, scores = min(found, key=lambda one: one[:2])
     kernel = right @ ((np.sqrt(directions) / (directions + penalty))[:, None] * projected)
-    kernel = kernel / np.broadcast_to(scale, len(center))[:, None]
+    kernel = kernel / np.broadcast_to(rows.scale, features.shape[1])[:, None]
     kept = directions / (directions + penalty)
-    held = [_without(left, kept, projected, targets - middle, own) + middle for own in folds]
-    return Ridge(kernel, middle - center @ kernel, scores, loss, held)
+    held = [_without(left[own], kept, projected, targets[own], total) + middle
+            for own in config.folds]  # fmt: skip
+    return Ridge(kernel, middle - rows.center @ kernel, scores, loss, held)
 
 
-def _standard(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+class _Centred(NamedTuple):
+    """Features ``z`` and targets less their means ``center`` and ``middle``, times square roots of
+    the rows' weights.
+
+    asked: number of the rows, the first ones, that are not auxiliary; total: sum of the weights.
+    """
+
+    z: np.ndarray
+    targets: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray | float
+    middle: np.ndarray
+    asked: int
+    total: float
+
+
+def _centred(features: np.ndarray, y: np.ndarray, n_classes: int, config: RidgeConfig) -> _Centred:
+    auxiliary, n = config.auxiliary, len(y)
+    weights = None if auxiliary is None else auxiliary.weights(n)
+    center, scale = _standard(features, weights, config.standardise)
+    z = features - center
+    z /= scale
+    targets = np.where(y[:, None] == np.arange(n_classes), 1.0, -1.0)
+    middle = _mean(targets, weights)
+    targets -= middle
+    if auxiliary is None or weights is None:
+        return _Centred(z, targets, center, scale, middle, n, n)
+    root = np.sqrt(weights)[:, None]
+    z *= root
+    targets *= root
+    return _Centred(z, targets, center, scale, middle, auxiliary.first, float(weights.sum()))
+
+
+def _standard(
+    features: np.ndarray, weights: np.ndarray | None, standardise: bool
+) -> tuple[np.ndarray, np.ndarray | float]:
     """Return mean and spread of each column; an infinite spread removes one that does not vary."""
-    center, scale = features.mean(axis=0), features.std(axis=0)
+    center = _mean(features, weights)
+    if not standardise:
+        return center, 1.0
+    if weights is None:
+        scale = features.std(axis=0)
+    else:
+        scale = np.sqrt(_mean(np.square(features - center), weights))
     return center, np.where(scale > 1e-6, scale, np.inf)
+
+
+def _mean(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    if weights is None:
+        return values.mean(axis=0)
+    return np.average(values, axis=0, weights=weights).astype(values.dtype)
 
 
 def _decomposed(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,19 +151,22 @@ def _decomposed(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _left_out(
-    left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, n: int
+    left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, total: float
 ) -> np.ndarray:
-    """Return scores ``(rows, classes)`` of centred targets, each row's by a fit without it."""
-    leverage = np.square(left) @ kept + 1 / n
+    """Return scores ``(rows, classes)`` of centred targets, each row's by a fit without it.
+
+    total: what all rows of the fit count for.
+    """
+    leverage = np.square(left) @ kept + 1 / total
     residuals = targets - left @ (kept[:, None] * projected)
     return targets - residuals / np.maximum(1 - leverage, 1e-9)[:, None]
 
 
 def _without(
-    left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, held: np.ndarray
+    left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, total: float
 ) -> np.ndarray:
-    """Return scores ``(held, classes)`` of centred targets, by a fit without the rows ``held``."""
-    own = left[held] * kept
-    leverage = own @ left[held].T + 1 / len(left)
-    residuals = targets[held] - own @ projected
-    return targets[held] - np.linalg.solve(np.eye(len(held)) - leverage, residuals)
+    """Return scores ``(held, classes)`` of centred targets, by a fit without all of these rows."""
+    own = left * kept
+    leverage = own @ left.T + 1 / total
+    residuals = targets - own @ projected
+    return targets - np.linalg.solve(np.eye(len(left)) - leverage, residuals)

@@ -133,17 +133,27 @@ def stratified_folds(
     those held back.
     """
     hold_back(y, groups, fraction, seed)
+    every, counts = _held_parts(y, groups, fraction, seed), np.bincount(y)
+    left = [counts - np.bincount(y[held], minlength=len(counts)) for held in every]
+    rest = [h for h, others in zip(every, left, strict=True) if len(h) and others.all()]
+    taken = rest if len(rest) <= most else _most_classes(rest, y, most)
+    return _with_kept(taken, len(y))
+
+
+def _held_parts(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
+) -> list[np.ndarray]:
+    """Return the rows that each fold holds back, whatever is left of their classes."""
     n_folds = _folds(y, groups, fraction)
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups)
-        every = [held for _, held in parts]  # without those kept, which are many times as many
-    counts = np.bincount(y)
-    left = [counts - np.bincount(y[held], minlength=len(counts)) for held in every]
-    rest = [h for h, others in zip(every, left, strict=True) if len(h) and others.all()]
-    taken = rest if len(rest) <= most else _most_classes(rest, y, most)
-    return [(np.delete(np.arange(len(y)), held), held) for held in taken]
+        return [held for _, held in parts]  # without those kept, which are many times as many
+
+
+def _with_kept(every: list[np.ndarray], n_rows: int) -> list[Part]:
+    return [(np.delete(np.arange(n_rows), held), held) for held in every]
 
 
 def _most_classes(parts: list[np.ndarray], y: np.ndarray, most: int) -> list[np.ndarray]:
@@ -158,19 +168,27 @@ def _most_classes(parts: list[np.ndarray], y: np.ndarray, most: int) -> list[np.
 
 
 def holdout_folds(
-    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, is_helped: bool = False
 ) -> list[Part]:
     """Return the rows that a member is fitted to and those that it answers unseen, fold by fold.
 
     As many rows are held back as the choice of weights and thresholds needs: ``HELD_ROWS``, or
     ``HELD_RAREST`` of the rarest class if that takes more, or all rows if there are fewer; at most
     ``fraction`` of the rows in one fold. The arguments, guarantees and errors are those of
-    ``hold_back``.
+    ``hold_back``. is_helped: whether auxiliary rows train in every fold. Then the whole of a class
+    may be held back where it has too few groups, and they alone speak for it.
     """
     rarest = np.bincount(y).min() / len(y)
     wanted = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
     share = min(fraction, wanted / len(y))
-    return stratified_folds(y, groups, share, seed, math.ceil(wanted / (share * len(y)) - 1e-9))
+    most = math.ceil(wanted / (share * len(y)) - 1e-9)
+    try:
+        return stratified_folds(y, groups, share, seed, most)
+    except ValueError:
+        if not is_helped or _folds(y, groups, share) < 2:
+            raise
+    every = [held for held in _held_parts(y, groups, share, seed) if len(held)]
+    return _with_kept(every[:most], len(y))
 
 
 MAX_NESTED = 300

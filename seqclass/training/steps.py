@@ -5,7 +5,6 @@ own step, and whole series are compared with training series (Schoelkopf and Smo
 with Kernels", section 2.3).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -15,7 +14,7 @@ from keras import layers, ops
 from seqclass.networks.layers import pool_steps, series_views
 from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import Scaling
-from seqclass.training.ridge import Ridge, fit_ridge
+from seqclass.training.ridge import PLAIN, Ridge, RidgeConfig, fit_ridge
 
 MAX_INPUTS = 4096
 """Most numbers that a series is compared by; if there are more, steps are averaged."""
@@ -76,26 +75,31 @@ class KernelRidge(NamedTuple):
 
 
 def fit_kernel(
-    rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, folds: Sequence[np.ndarray] = ()
+    rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, config: RidgeConfig = PLAIN
 ) -> KernelRidge:
     """Fit a kernel ridge regression of class codes on standardised steps ``(n, p)``.
 
     The steepness is the one with the lowest leave-one-out loss on the landmarks. If rows are many,
     ``MAX_LANDMARKS`` stand for all (Williams and Seeger 2001, "Using the Nystroem Method to Speed
-    Up Kernel Machines").
+    Up Kernel Machines"), auxiliary rows last.
     """
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_LANDMARKS])
+    config = config._replace(standardise=False)
+    drawn, auxiliary = np.random.default_rng(seed).permutation(len(rows)), config.auxiliary
+    if auxiliary is not None:
+        drawn = drawn[np.argsort(drawn >= auxiliary.first, kind="stable")]
+    chosen = np.sort(drawn[:MAX_LANDMARKS])
     landmarks = rows[chosen]
+    trial = RidgeConfig(False, auxiliary=auxiliary and auxiliary.among(chosen))
     varying = max(int((rows.std(axis=0) > 0).sum()), 1)
     tried = []
     for number, steepness in enumerate(np.array(STEEPNESS) / (2 * varying)):
         back = _whitening(_similarity(landmarks, landmarks, steepness))
         near = _similarity(landmarks, landmarks, steepness) @ back
-        loss = fit_ridge(near, y[chosen], n_classes, standardise=False).loss
+        loss = fit_ridge(near, y[chosen], n_classes, trial).loss
         tried.append((loss, number, float(steepness), back))
     _, _, steepness, back = min(tried, key=lambda one: one[:2])
     near = _similarity(rows, landmarks, steepness) @ back
-    head = fit_ridge(near, y, n_classes, standardise=False, folds=folds)
+    head = fit_ridge(near, y, n_classes, config)
     return KernelRidge(landmarks, steepness, head._replace(kernel=back @ head.kernel))
 
 

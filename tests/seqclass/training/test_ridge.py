@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqclass.training import ridge
-from seqclass.training.ridge import PENALTIES, Ridge, fit_ridge
+from seqclass.training.ridge import PENALTIES, Ridge, RidgeConfig, fit_ridge
 
 N_CLASSES = 3
 
@@ -41,7 +41,7 @@ def penalty_of(found: Ridge, features: np.ndarray, y: np.ndarray) -> float:
 @pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)], ids=["more rows", "more columns"])
 def test_left_out_scores_are_those_of_fits_without_the_row(n: int, p: int) -> None:
     features, y = problem(n, p)
-    found = fit_ridge(features, y, N_CLASSES, standardise=False)
+    found = fit_ridge(features, y, N_CLASSES, RidgeConfig(standardise=False))
     penalty = penalty_of(found, features, y)
     for row in range(n):
         others = np.arange(n) != row

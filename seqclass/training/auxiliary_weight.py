@@ -1,0 +1,85 @@
+"""The weight of auxiliary rows: how much another data set counts beside the training rows.
+
+All of its rows get one weight, as in Wu and Dietterich 2004, "Improving SVM Accuracy by Training on
+Auxiliary Data Sources". Rows that are held back choose it, by group.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from seqclass.evaluation.calibration import fit_temperature, soften
+from seqclass.evaluation.intervals import clustered_error
+from seqclass.evaluation.metrics import row_losses
+from seqclass.training.learnt_rows import Auxiliary, Rows
+from seqclass.training.members import Training
+from seqclass.training.ridge import RidgeConfig, fit_ridge
+
+RATIOS = (0.0, 1.0, 4.0, 16.0)
+"""What all auxiliary rows may count for, as multiples of the other training rows."""
+
+
+def with_auxiliary(training: Training, others: Rows) -> Training:
+    """Add auxiliary rows at the weight that held-back rows choose.
+
+    With weight 0 the training is returned as it is.
+    """
+    first = len(training.rows)
+    rows = _joined(training.rows, others)
+    numbers = np.arange(first, len(rows))
+    folds = [(np.concatenate([kept, numbers]), held) for kept, held in training.folds]
+    mixed = replace(training, rows=rows, folds=folds, auxiliary=Auxiliary(first, 1.0))
+    weight = choose_weight(mixed)
+    return replace(mixed, auxiliary=Auxiliary(first, weight)) if weight else training
+
+
+def choose_weight(mixed: Training) -> float:
+    """Return the weight of its auxiliary rows with which held-back rows are answered well.
+
+    It is 0 if no other is better by more than one standard error of the paired differences (the
+    rule of Breiman et al. 1984). Else it is the largest of those that this error can't tell from
+    the best, since networks need more rows than the ridge regression that compares weights. Where
+    a fold holds back the whole of a class, 0 is not tried: nothing else speaks for the class.
+    """
+    losses = _losses_by_weight(mixed)
+    groups = None if mixed.groups is None else mixed.groups[mixed.held]
+    best = min(filter(None, losses), key=lambda weight: float(losses[weight].mean()))
+    gaps = {weight: own - losses[best] for weight, own in losses.items()}
+    like = [w for w, gap in gaps.items() if gap.mean() <= clustered_error(gap, groups)[0]]
+    return 0.0 if 0.0 in like else max(like)
+
+
+def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
+    """Return the log-loss of each held-back row, by the weight of the auxiliary rows."""
+    some = mixed.subsample()
+    features, y, first = mixed.frozen.pooled(some.rows.x), some.rows.y, len(some.own)
+    found = {}
+    for weight in _weights(first, len(y) - first)[_is_held_whole(some) :]:
+        n = len(y) if weight else first
+        auxiliary = Auxiliary(first, weight) if weight else None
+        config = RidgeConfig(folds=some.held_by_fold, auxiliary=auxiliary)
+        head = fit_ridge(features[:n], y[:n], mixed.n_classes, config)
+        scores, truth = np.concatenate(head.held), y[some.held]
+        found[weight] = row_losses(soften(scores, fit_temperature(scores, truth)), truth)
+    return found
+
+
+def _is_held_whole(mixed: Training) -> bool:
+    """Check whether a fold keeps only auxiliary rows of a class."""
+    own, n = mixed.own.y, len(mixed.own)
+    return any(len(np.unique(own[kept[kept < n]])) < len(np.unique(own)) for kept, _ in mixed.folds)
+
+
+def _weights(n_own: int, n_others: int) -> list[float]:
+    """Return the weights to try, ascending; an auxiliary row counts for one at most."""
+    return sorted({min(1.0, ratio * n_own / n_others) for ratio in RATIOS})
+
+
+def _joined(rows: Rows, others: Rows) -> Rows:
+    """Return the rows of both, padded to the longest series."""
+    n_steps = max(rows.x.shape[1], others.x.shape[1])
+    parts = [
+        np.pad(x, ((0, 0), (0, n_steps - x.shape[1]), (0, 0)), constant_values=np.nan)
+        for x in (rows.x, others.x)
+    ]
+    return Rows(np.concatenate(parts), np.concatenate([rows.y, others.y]))
