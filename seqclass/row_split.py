@@ -1,5 +1,6 @@
 """The split of a dataset's rows into training and test rows, chosen or as it was stored."""
 
+from itertools import chain
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
+from seqclass.auxiliary_rows import AuxiliaryRows
 from seqclass.evaluation.leaks import (
     Leaks,
     ShapeKeys,
@@ -223,12 +225,17 @@ def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray
         )
 
 
-def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
+def leaks_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None = None) -> Leaks:
     """Count test series with exact and near copies among training rows, with examples."""
     ids: list[pa.Array] = []
     exact: list[np.ndarray] = []
     near: list[np.ndarray] = []
-    for table in dataset.tables(["series_id", "n_steps", *dataset.channels]):
+    columns, train = ["series_id", "n_steps", *dataset.channels], chosen.train
+    tables = dataset.tables(columns)
+    if auxiliary is not None:
+        tables = chain(tables, auxiliary.dataset.tables(columns))
+        train = np.concatenate([train, len(chosen.codes) + auxiliary.rows])
+    for table in tables:
         ids += table["series_id"].chunks
         for start in range(0, len(table), SERIES_AT_ONCE):
             part = table.slice(start, SERIES_AT_ONCE)
@@ -237,4 +244,4 @@ def leaks_of(dataset: Dataset, chosen: Split) -> Leaks:
             exact.append(as_numbers(exact_keys(x)))
             near.append(as_numbers(near_keys(x)))
     keys = ShapeKeys(np.concatenate(exact), np.concatenate(near))
-    return find_leaks(pa.chunked_array(ids), keys, chosen.train, chosen.test)
+    return find_leaks(pa.chunked_array(ids), keys, train, chosen.test)

@@ -22,13 +22,14 @@ SEQCLASS = {
     "training": "networks evaluation series",
     "monitoring": "training evaluation series",
     "policies": "store monitoring",
-    "row_split": "store training evaluation",
+    "row_split": "store training evaluation auxiliary_rows",
+    "auxiliary_rows": "store training",
     "screening": "store",
     "inference": "store networks evaluation runtime series monitoring row_split",
     "serving": "inference store evaluation runtime series",
     "export": "store inference runtime series",
     "labelling": "store screening inference monitoring evaluation",
-    "pages": "store monitoring evaluation labelling",
+    "pages": "store monitoring evaluation labelling auxiliary_rows",
     "ragas": "store synthesis evaluation inference pages recordings",
 }
 """Rooms of the library, and what each may import beside itself."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqclass.store.datasets import Dataset
     from seqclass.training.spec import TrainingSpec
     from seqclass.training.study_spec import StudySpec
+    from tasks.compute.expectation import Size
 
 
 def run(
@@ -65,11 +66,17 @@ class TrainingOptions:
     budget: Annotated[
         float | None, typer.Option(help="Seconds after which no further network is begun.")
     ] = None
+    auxiliary: Annotated[
+        str | None,
+        typer.Option(help="A dataset, such as a generated one, whose series only train."),
+    ] = None
 
     def chosen(self) -> "TrainingSpec":
         differing: dict[str, Any] = {"seeds": self.seeds, "first_seed": self.first_seed}
         if self.ensemble:
             differing["ensemble"] = True
+        if self.auxiliary is not None:
+            differing["auxiliary"] = self.auxiliary
         if self.budget is not None:
             differing["budget_s"] = _seconds_of_a_seed(self.budget, self.seeds)
         return training_spec(differing, self.spec)
@@ -86,8 +93,7 @@ def train(
 
     training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
-    n_rows, found = _checked(stored, training), stored.manifest
-    size = n_rows, found["n_steps"][1], len(found["channels"])
+    size = _checked(stored, training)
     expected, memory = _expectation(*size, training), _memory(*size, training)
     prepare_prefect("train", "flows.training", store, workers=True)
     remark("train", expected)
@@ -111,13 +117,18 @@ def _memory(rows: int, steps: int, channels: int, training: Any) -> str:
     return memory_line(size, fit_window(size, training, free), free)
 
 
-def _checked(dataset: "Dataset", training: Any) -> int:
-    """Return the number of training rows; print problems of the split, and refuse too few rows."""
+def _checked(dataset: "Dataset", training: Any) -> "Size":
+    """Return the size of the training; print problems of its rows, and refuse too few rows."""
+    from seqclass.auxiliary_rows import find_auxiliary
     from seqclass.row_split import describe_split, select_rows
     from seqclass.training.splits import nested_folds
+    from tasks.compute.expectation import size_of
     from tasks.compute.replicas import folds_of
 
     chosen = select_rows(dataset, training)
+    if auxiliary := find_auxiliary(dataset, chosen, training):
+        auxiliary.check_window(len(chosen.train), training.window)
+        remark("train", auxiliary.remark)
     folds = folds_of(chosen, training)
     for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
@@ -125,7 +136,7 @@ def _checked(dataset: "Dataset", training: Any) -> int:
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
         judging = [] if training.warm_start else nested_folds(answered, len(chosen.train))
         _tell_few(len(chosen.test), sum(len(held) for _, held in judging), training)
-    return len(chosen.train)
+    return size_of(dataset, chosen, auxiliary)
 
 
 def _tell_few(tested: int, held: int, training: Any) -> None:

@@ -82,6 +82,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
 
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
+    from seqclass.auxiliary_rows import auxiliary_line
     from seqclass.store.approvals import how_to_answer, open_question
     from seqclass.store.audit import read_audit
     from seqclass.store.models import COMPARISON
@@ -111,6 +112,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         from seqclass.evaluation.learning_curve import curve_line
 
         typer.echo(curve_line(curve))
+    if auxiliary := model.manifest.get("spec", {}).get("auxiliary"):
+        typer.echo(f"auxiliary: {auxiliary_line(auxiliary, spread['seeds'])}")
     if committee := found.get("committee"):
         typer.echo(committee["lstm"])
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)

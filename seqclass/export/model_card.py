@@ -110,11 +110,12 @@ def _head(name: str, manifest: ModelDescription, library: str) -> str:
 
 def _facts(manifest: ModelDescription) -> str:
     rule: Mapping[str, Any] = decision_of(manifest)
+    auxiliary = manifest.get("spec", {}).get("auxiliary")
     scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
     rows = {
         "classes": ", ".join(manifest["classes"]),
         "channels": ", ".join(manifest["channels"]),
-        "trained on": manifest["dataset"],
+        "trained on": manifest["dataset"] + (f"; auxiliary: {auxiliary}" if auxiliary else ""),
         "on test rows": scores,
         "`unknown`": f"confidence below {rule['threshold']:.4f}, or p-value up to "
         f"{rule.get('unfamiliar', 0.0):g}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from seqclass.auxiliary_rows import auxiliary_line
 from seqclass.evaluation.learning_curve import curve_line
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
@@ -86,6 +87,8 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
     drawings = adapter(Drawings).validate_json(model.read(DRAWINGS))
     metrics = cast(Tests, model.read_json("metrics.json"))
     of_rows = metrics.get("learning_curve")
+    stability = model.read_json("stability.json")
+    auxiliary = model.manifest.get("spec", {}).get("auxiliary")
     return render(
         "report",
         HOME,
@@ -94,7 +97,8 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         manifest=model.manifest,
         metrics=metrics,
         of_rows=of_rows and curve_line(of_rows),
-        stability=model.read_json("stability.json"),
+        stability=stability,
+        auxiliary=auxiliary and auxiliary_line(auxiliary, stability["seeds"]),
         comparison=model.read_json(COMPARISON),
         drawings=drawings,
         loading=loading_lines(model),

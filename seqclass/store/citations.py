@@ -20,9 +20,10 @@ def needs_of(manifest: ModelDescription) -> list[Reference]:
     """Return what a model's version depends on: the rows that it chose from and learned from, and
     the version whose weights it started with."""
     spec, source = manifest.get("spec"), manifest.get("dataset_source", {})
-    rows = (manifest.get("dataset"), known_dataset(manifest) if isinstance(source, dict) else None)
-    begun = spec.get("warm_start") if isinstance(spec, dict) else None
-    return _read(DatasetRef, *rows) + _read(ModelRef, begun)
+    known = known_dataset(manifest) if isinstance(source, dict) else None
+    spec = spec if isinstance(spec, dict) else {}
+    rows = _read(DatasetRef, manifest.get("dataset"), known, spec.get("auxiliary"))
+    return rows + _read(ModelRef, spec.get("warm_start"))
 
 
 def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import STAMP, actor, audit_problems
+from seqclass.store.citations import needs_of
 from seqclass.store.datasets import dataset_versions, forget_version, open_dataset
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.inventory import digest_of, discard, listing, lost_folders
 from seqclass.store.layout import sealed_folders
 from seqclass.store.leases import locked
-from seqclass.store.manifests import ModelDescription, known_dataset
+from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
@@ -145,10 +146,9 @@ def _needed(root: Root, kept: list[str]) -> Reasons:
         if settled := last_settled(root, name):
             found[settled["dataset"]] = f"the last retraining of {name} looked at it"
     for ref in kept:
-        manifest = _manifest(root, ref)
-        for dataset in (manifest.get("dataset"), known_dataset(manifest)):
-            if dataset:
-                found[dataset] = f"{ref} learned from it"
+        for need in needs_of(_manifest(root, ref)):
+            if need.kind == DATASETS:
+                found[str(need)] = f"{ref} learned from it"
     return found
 
 

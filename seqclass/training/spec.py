@@ -66,6 +66,7 @@ class TrainingSpec:
     ``part_fits`` (None: never).
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
+    auxiliary: a dataset whose rows only train, at a weight that held-back rows choose (None: none).
     """
 
     seeds: int = 5
@@ -80,6 +81,7 @@ class TrainingSpec:
     ensemble: bool = False
     split_by: Literal["hash", "time"] = "hash"
     warm_start: str | None = None
+    auxiliary: str | None = None
     split_rule: int = 2
     window: int | None = WINDOW
     curve_above: int | None = 100_000

@@ -7,7 +7,7 @@ from typing import Any
 from seqclass.evaluation.contribution import LSTM, trained_members
 from seqclass.evaluation.learning_curve import LearningCurve
 from seqclass.runtime import numerics
-from seqclass.store.datasets import Dataset, open_checked
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.root import Root, open_root
 from seqclass.store.seeds import forget_seed
@@ -78,6 +78,8 @@ def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
     """Return everything that decides a seed's outcome if the spec chooses the split."""
     decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
     del decided["limits"]
+    if spec.auxiliary is not None:
+        decided["auxiliary"] = open_dataset(dataset.root, spec.auxiliary).manifest["digest"]
     return [dataset.manifest["digest"], decided, seed, learning_fingerprint()]
 
 

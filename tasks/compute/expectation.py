@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqclass.auxiliary_rows import AuxiliaryRows
 from seqclass.evaluation.contribution import LSTM
 from seqclass.store.capacity import GIB
+from seqclass.store.datasets import Dataset
+from seqclass.store.split import Split
 from seqclass.training.recipe import CURVE_SHARE, MAX_FROZEN, Recipe
 from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
@@ -39,6 +42,15 @@ class Size(NamedTuple):
     rows: int
     steps: int
     channels: int
+
+
+def size_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None) -> Size:
+    """Return the size of a training with its auxiliary rows."""
+    rows, steps = len(chosen.train), dataset.manifest["n_steps"][1]
+    if auxiliary is not None:
+        rows += len(auxiliary.rows)
+        steps = max(steps, auxiliary.dataset.manifest["n_steps"][1])
+    return Size(rows, steps, len(dataset.channels))
 
 
 def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.evaluation.calibration import (
     fit_temperature,
     mean_log_probabilities,
@@ -118,8 +119,11 @@ def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
 
     y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
     if sample is None or spec.window is None:
-        rows = Rows(dataset.values(chosen.train), y)
-        return TrainingRows(rows, len(chosen.classes), groups, dataset.channels)
+        rows, found = Rows(dataset.values(chosen.train), y), find_auxiliary(dataset, chosen, spec)
+        others = None if found is None else Rows(found.values(dataset.channels), found.codes)
+        return TrainingRows(
+            rows, len(chosen.classes), groups, dataset.channels, auxiliary=others
+        )  # fmt: skip
     many = WindowedRows(
         lambda numbers: dataset.values(chosen.train[numbers]), y, groups,
         np.searchsorted(chosen.train, np.cumsum(dataset.group_sizes())), spec.window,
@@ -183,6 +187,7 @@ def _record(replica: Any, label: str) -> SeedRecord:
         "restarts": sum(fit.restarts for fit in replica.fits),
         "members": [member._asdict() for member in replica.members],
         "references": replica.references.tolist(),
+        "auxiliary_weight": replica.auxiliary_weight,
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
     }
@@ -331,7 +336,10 @@ def folds_of(chosen: Split, spec: TrainingSpec) -> list[Part]:
     y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
     rows = np.arange(len(y)) if sample is None else sample
     own = None if groups is None else groups[rows]
-    folds = holdout_folds(y[rows], own, spec.validation_fraction, spec.split_seed)
+    folds = holdout_folds(
+        y[rows], own, spec.validation_fraction, spec.split_seed,
+        is_helped=spec.auxiliary is not None,
+    )  # fmt: skip
     return [(rows[kept], rows[held]) for kept, held in folds]
 
 

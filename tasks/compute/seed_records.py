@@ -31,6 +31,7 @@ class SeedRecord(TrainedRecord, Scores, total=False):
 
     committee_temperature: of the mixture of all its members. lstm: its LSTM alone on the test rows.
     references: numbers of the training rows that it compares with.
+    auxiliary_weight: what each auxiliary row counted for, 0 if none trained.
     symbols: the lowest and the highest symbol of each channel that holds symbols.
     """
 
@@ -42,6 +43,7 @@ class SeedRecord(TrainedRecord, Scores, total=False):
     restarts: int
     members: list[MemberRecord]
     references: list[int]
+    auxiliary_weight: float
     seconds: float
     symbols: list[list[int] | None]
 

@@ -1,7 +1,10 @@
 """Task: split the rows of a dataset into training and test rows."""
 
+from dataclasses import replace
+
 from prefect import get_run_logger, task
 
+from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.row_split import deciding_columns, describe_split, select_rows
 from seqclass.store.capacity import free_bytes
 from seqclass.store.datasets import open_dataset
@@ -9,7 +12,7 @@ from seqclass.store.root import open_root
 from seqclass.store.split import write_split
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
-from tasks.compute.expectation import Size, fit_window
+from tasks.compute.expectation import fit_window, size_of
 
 
 @task(name="split")
@@ -26,5 +29,10 @@ def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root_url: s
     write_split(root, workspace, split, table["series_id"])
     for amiss in describe_split(dataset, split, spec)["amiss"]:
         get_run_logger().warning("split: %s", amiss)
-    size = Size(len(split.train), dataset.manifest["n_steps"][1], len(dataset.channels))
-    return Candidate(dataset_ref, fit_window(size, spec, free_bytes()), workspace, root_url)
+    auxiliary = find_auxiliary(dataset, split, spec)
+    spec = fit_window(size_of(dataset, split, auxiliary), spec, free_bytes())
+    if auxiliary is not None:
+        auxiliary.check_window(len(split.train), spec.window)
+        get_run_logger().info("%s", auxiliary.remark)
+        spec = replace(spec, auxiliary=auxiliary.dataset.ref)
+    return Candidate(dataset_ref, spec, workspace, root_url)

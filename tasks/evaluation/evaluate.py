@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
+from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import (
     LSTM,
@@ -153,7 +154,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "evidence": evidence,
         "split": describe_split(dataset, chosen, spec),
-        "leaks": leaks_of(dataset, chosen),
+        "leaks": leaks_of(dataset, chosen, find_auxiliary(dataset, chosen, spec)),
         "symbols": _symbols(dataset.channels, records),
         "learning_curve": candidate.curve,
         **explain(dataset, chosen, answers, labels, candidate.workspace),

@@ -102,8 +102,10 @@ def _dataset_of(model: Model) -> Dataset:
     dataset = open_dataset(model.root, ref)
     if dataset.manifest["digest"] != model.manifest["dataset_digest"]:
         raise DamagedError(f"{ref}: expected the digest that the model's manifest names")
-    for item in verify_tree(model.root, ref)["bad"]:
-        raise DamagedError(item["problem"])
+    auxiliary = model.manifest["spec"].get("auxiliary")
+    for own in (ref, *([auxiliary] if auxiliary else [])):
+        for item in verify_tree(model.root, own)["bad"]:
+            raise DamagedError(item["problem"])
     return dataset
 
 

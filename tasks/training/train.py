@@ -14,7 +14,7 @@ from seqclass.store.root import open_root
 from seqclass.store.seeds import keep_seed, restore_seed
 from seqclass.store.split import Split
 from seqclass.training.spec import TrainingSpec
-from seqclass.training.splits import hold_back
+from seqclass.training.splits import holdout_folds
 from tasks.compute.candidates import (
     Assembled,
     Candidate,
@@ -106,4 +106,5 @@ def check_validation(chosen: Split, spec: TrainingSpec) -> None:
     y, groups, rows = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
     if rows is not None:
         y, groups = y[rows], None if groups is None else groups[rows]
-    hold_back(y, groups, spec.validation_fraction, spec.split_seed)
+    is_helped = spec.auxiliary is not None
+    holdout_folds(y, groups, spec.validation_fraction, spec.split_seed, is_helped=is_helped)

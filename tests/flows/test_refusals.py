@@ -72,6 +72,8 @@ REFUSED = {
     "delete models/m@v9": "MODEL: expected one of",
     "train none": "DATASET: expected one of",
     "train toy --spec fields.json": "expected fields out of seeds",
+    "train toy --auxiliary none": "auxiliary: expected one of",
+    "train toy --auxiliary toy": "auxiliary: expected another dataset than",
     "train toy --name a/b": "--name: expected 1 to 64 letters",
     "train toy --budget 0": "--budget: expected seconds above 0",
     "train toy --runner http://h:1": "--runner: expected dask://HOST:PORT",

@@ -1,0 +1,120 @@
+"""Auxiliary rows: the series of another dataset that train beside those of a training's own.
+
+They never test and are never held back, so that no score and no choice rests on them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.split import Split
+from seqclass.training.spec import TrainingSpec
+
+MAX_NAMES = 5
+"""Most classes that a remark names."""
+
+
+@dataclass(frozen=True)
+class AuxiliaryRows:
+    """Rows of the dataset ``dataset`` that train beside those of another.
+
+    rows: their ascending numbers; codes: of the classes of the training. left_out: classes of
+    others, which the training has not; lacking: classes of the training that no row has.
+    """
+
+    dataset: Dataset
+    rows: np.ndarray
+    codes: np.ndarray
+    left_out: list[str]
+    lacking: list[str]
+
+    def values(self, channels: list[str]) -> np.ndarray:
+        """Return the series as ``Dataset.values`` does."""
+        return self.dataset.values(self.rows, channels)
+
+    def check_window(self, n_own: int, window: int | None) -> None:
+        """Refuse more rows, with ``n_own`` others, than are held at once."""
+        if window is not None and n_own + len(self.rows) > window:
+            raise ValueError(
+                f"auxiliary: expected at most {window:,} training rows, as many as are held at "
+                f"once, got {n_own:,} and {len(self.rows):,} of {self.dataset.ref}; take fewer"
+            )
+
+    @property
+    def remark(self) -> str:
+        """The number of these rows, and the classes that only one of both datasets has."""
+        said = [f"auxiliary: {len(self.rows):,} series of {self.dataset.ref}"]
+        if self.left_out:
+            said.append(f"those of other classes are left out: {_few(self.left_out)}")
+        if self.lacking:
+            said.append(f"it has none of {_few(self.lacking)}")
+        return "; ".join(said)
+
+
+def find_auxiliary(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> AuxiliaryRows | None:
+    """Return the auxiliary rows of a training, or None if its spec names none.
+
+    They are the labelled rows of the classes that train, except those that the auxiliary dataset
+    keeps for tests. ValueError if they can't train beside these.
+    """
+    if spec.auxiliary is None:
+        return None
+    other = _opened(dataset, spec.auxiliary)
+    table = other.labels()
+    codes = pc.index_in(table["label"], pa.array(chosen.classes, pa.string())).fill_null(-1)
+    codes = codes.to_numpy().astype(np.int32)
+    rows = np.flatnonzero((codes >= 0) & _trains(table))
+    if not len(rows):
+        raise ValueError(
+            f"auxiliary: expected series of the classes {_few(chosen.classes)}, {other.ref} has "
+            f"{_few(list(other.manifest['classes'])) or 'no labels'}; correct the labels"
+        )
+    left_out = sorted(set(other.manifest["classes"]) - set(chosen.classes))
+    there = set(np.unique(codes[rows]).tolist())
+    lacking = [name for code, name in enumerate(chosen.classes) if code not in there]
+    return AuxiliaryRows(other, rows, codes[rows], left_out, lacking)
+
+
+def _opened(dataset: Dataset, ref: str) -> Dataset:
+    """Open the auxiliary dataset of a training on ``dataset``."""
+    try:
+        other = open_dataset(dataset.root, ref)
+    except ValueError as error:
+        raise type(error)(str(error).replace("DATASET:", "auxiliary:", 1)) from error
+    if other.manifest["digest"] == dataset.manifest["digest"]:
+        raise ValueError(
+            f"auxiliary: expected another dataset than {dataset.ref}, got {ref!r}, which holds the "
+            "same rows; name another, or none"
+        )
+    if sorted(other.channels) != sorted(dataset.channels):
+        raise ValueError(
+            f"auxiliary: expected the channels {', '.join(dataset.channels)} of {dataset.ref}, "
+            f"{other.ref} has {', '.join(other.channels)}; name a dataset with the same"
+        )
+    return replace(other, is_checked=dataset.is_checked)
+
+
+def _trains(table: pa.Table) -> np.ndarray:
+    if "split" not in table.column_names:
+        return np.ones(len(table), dtype=bool)
+    return pc.not_equal(table["split"], "test").fill_null(True).to_numpy()
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def auxiliary_line(ref: str, seeds: Sequence[Mapping[str, Any]]) -> str:
+    """Return how much the series of an auxiliary dataset counted, by the records of the seeds."""
+    weights = sorted({f"{seed['auxiliary_weight']:.2g}" for seed in seeds}, key=float)
+    if weights == ["0"]:
+        return f"none of {ref} trained: it does not help to answer series held back"
+    least, most = weights[0], weights[-1]
+    span = least if least == most else f"{least} to {most}, by seed,"
+    return f"a series of {ref} counted {span} of one: so it helps to answer series held back"
