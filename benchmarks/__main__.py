@@ -261,6 +261,14 @@ def recordings() -> list[Row]:
         return measure(folder)
 
 
+def mixing() -> list[Row]:
+    """Contours of other singers, 0 to 6 recordings a raga, alone and beside generated ones: the
+    accuracy on other recordings, with two standard errors over the draws."""
+    from benchmarks.mixing import measure
+
+    return measure()
+
+
 BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "generation": generation,
     "command": command,
@@ -283,6 +291,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "raga_oracle": raga_oracle,
     "contours": contours,
     "recordings": recordings,
+    "mixing": mixing,
 }
 
 
