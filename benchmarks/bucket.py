@@ -1,4 +1,4 @@
-"""Requests and seconds of lists of 5,000 model versions in a bucket, on moto's server."""
+"""Requests and seconds of commands on 5,000 model versions in a bucket, on moto's server."""
 
 import os
 import subprocess
@@ -13,6 +13,7 @@ from seqclass.store.models import commit_model
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
+from tasks.retraining.prometheus import write_metrics
 from tests.support.buckets import ACCESS, Requests, endpoint
 
 MODELS, VERSIONS = 500, 10
@@ -34,9 +35,12 @@ def measure() -> list[dict[str, Any]]:
         root = open_root("s3://lists/tree")
         _fill(root)
         plain = _run(requests, "models", root)
+        unkept = _run(requests, "metrics", root)
         keep_list(root)
+        write_metrics.fn(datetime.now(UTC), root.url)
         rows = [_run(requests, command, root) for command in COMMANDS]
-        return [{**plain, "what": "models, without its list"}, *rows]
+        before = [{**own, "what": f"{own['what']}, nothing kept"} for own in (plain, unkept)]
+        return [*before, *rows]
 
 
 def _fill(root: Root) -> None:

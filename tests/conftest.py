@@ -21,7 +21,7 @@ from seqclass.runtime import environment
 from seqclass.store.root import Root, open_root
 from tests.support import buckets
 from tests.support.chromium import Page, browse
-from tests.support.commands import Command
+from tests.support.commands import Command, CountRequests
 from tests.support.places import SHARED
 from tests.support.servers import free_port, wait_until_healthy
 from tests.support.stored import store_series
@@ -90,6 +90,26 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Root:
     s3fs.S3FileSystem.clear_instance_cache()
     s3fs.S3FileSystem().mkdir(name)
     return open_root(f"s3://{name}/tree")
+
+
+@pytest.fixture
+def requests_of(bucket: Root) -> CountRequests:
+    """The number of requests that a call sends to the bucket."""
+    sent = 0
+
+    def count_one(**_: object) -> None:
+        nonlocal sent
+        sent += 1
+
+    bucket.fs.connect()
+    bucket.fs.s3.meta.events.register("before-send.s3", count_one)
+
+    def count(call: Callable[[], object]) -> int:
+        before = sent
+        call()
+        return sent - before
+
+    return count
 
 
 @pytest.fixture(scope="session")

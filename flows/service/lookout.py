@@ -1,37 +1,48 @@
 """The look-out for files in inboxes, so that they need not wait for the schedule."""
 
 import contextlib
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 from flows.service.crashes import has_crashed, has_lost
 from flows.service.server import Service, client_of, server_may_be_away
-from seqclass.store.inbox import arrivals, inbox_url, inboxes
-from seqclass.store.root import Root, open_root
+from seqclass.store.inbox import arrivals, inbox_of, inboxes
+from seqclass.store.root import Root
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
-AGAIN_S, MAX_ASKS, STALLED_S = 30.0, 3, 40.0
+AGAIN_S, MAX_ASKS, STALLED_S, LISTED_S = 30.0, 3, 40.0, 60.0
 """Seconds until a file that is still there is reported again, the most reports, and seconds between
-two reports of stalled retrainings."""
+two reports of stalled retrainings, and between two listings of an object store."""
 
 File = tuple[str, str, tuple[Any, ...]]
 
 
 class Lookout:
-    """Look-out for files that are complete in the inboxes of a local root."""
+    """Look-out for files that are complete in the inboxes of a root.
+
+    Folders are looked at with each call. An object store is listed once a minute, in a thread of
+    its own, since one that is away keeps its caller waiting; its files are complete once listed.
+    """
 
     def __init__(self, store: Root) -> None:
         self.store = store
         self.there: set[File] = set()
         self.told: dict[File, tuple[int, float]] = {}
         self.looked = self.looking = datetime.now(UTC)
-        self.asked_s = float("-inf")
+        self.asked_s = self.listed_s = float("-inf")
+        self.listing: threading.Thread | None = None
+        self.listed: list[File] = []
 
     def has_news(self, now_s: float) -> bool:
-        """Check whether a file is unchanged since the last look, and was not reported lately."""
-        before, self.there = self.there, set(self._files())
+        """Check whether a complete file is there that was not reported lately."""
+        if not self.store.is_local and not self._has_listed(now_s):
+            return False
+        files = self._files() if self.store.is_local else self.listed
+        before, self.there = self.there, set(files)
+        complete = self.there & before if self.store.is_local else self.there
         self.told = {file: asked for file, asked in self.told.items() if file in self.there}
-        due = [file for file in self.there & before if self._is_due(file, now_s)]
+        due = [file for file in complete if self._is_due(file, now_s)]
         for file in due:
             self.told[file] = (self.told.get(file, (0, 0.0))[0] + 1, now_s)
         return bool(due)
@@ -56,15 +67,28 @@ class Lookout:
         """Record that the findings of the last look were reported."""
         self.looked, self.asked_s = self.looking, now_s
 
+    def _has_listed(self, now_s: float) -> bool:
+        """Check whether a listing of an object store has ended; begin the next when it is time."""
+        if self.listing and not self.listing.is_alive():
+            self.listing = None
+            return True
+        if self.listing is None and now_s - self.listed_s >= LISTED_S:
+            self.listed_s, self.listing = now_s, threading.Thread(target=self._list, daemon=True)
+            self.listing.start()
+        return False
+
+    def _list(self) -> None:
+        self.listed = []
+        with contextlib.suppress(Exception):  # each store has errors of its own; the sweep tells
+            self.listed = self._files()
+
     def _files(self) -> list[File]:
-        """Return the files; None if a folder can't be read, which the sweep reports."""
-        if not self.store.is_local:
-            return []
+        """Return the files; none if a folder can't be read, which the sweep reports."""
         with contextlib.suppress(OSError):
             return [
                 (name, file.name, file.stamp)
                 for name in inboxes(self.store)
-                for file in arrivals(open_root(inbox_url(self.store, name)))
+                for file in arrivals(inbox_of(self.store, name))
             ]
         return []
 

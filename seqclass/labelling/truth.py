@@ -1,5 +1,6 @@
 """Comparison of a model's answers, and their estimated accuracy, with labels that came later."""
 
+import contextlib
 import hashlib
 import json
 from collections import Counter
@@ -15,7 +16,7 @@ from seqclass.monitoring.estimate import Confidence, drift_of
 from seqclass.monitoring.realised import Outcomes, Realised, Tally, realised_of
 from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
 from seqclass.store.manifests import known_dataset
-from seqclass.store.models import ANSWERS, Model, model_versions, read_model
+from seqclass.store.models import ANSWERS, model_versions, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, note
 from seqclass.store.scores import ScoreSet, score_folders
@@ -72,8 +73,7 @@ def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth 
     folders = score_folders(root, name)
     if not folders:
         return None
-    newest = _newest_version(root, name)
-    dataset = DatasetRef.parse(known_dataset(newest.manifest)).name if newest else ""
+    dataset = labelled_dataset(root, name)
     made_of = json.dumps([folders, sorted(root.names("datasets", dataset)) if dataset else []])
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     if known is not None and known.of == digest:
@@ -86,13 +86,12 @@ def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth 
     return Truth(digest, tuple(own for own in found if own.like or own.unlike))
 
 
-def _newest_version(root: Root, name: str) -> Model | None:
+def labelled_dataset(root: Root, name: str) -> str:
+    """Return the name of the dataset to which a model's labels come; empty if none is known."""
     for version in reversed(model_versions(root, name)):
-        try:
-            return read_model(root, name, version)
-        except DamagedError:  # verify names it
-            continue
-    return None
+        with contextlib.suppress(DamagedError):  # verify names it
+            return DatasetRef.parse(known_dataset(read_model(root, name, version).manifest)).name
+    return ""
 
 
 def _scored(root: Root, folders: Iterable[str], bad: Damages) -> Iterator[_Scored]:

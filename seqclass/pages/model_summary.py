@@ -97,13 +97,14 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
     )
 
 
-def truth_told(root: Root, name: str) -> Truth | None:
-    """Compare a model's answers with labels that came later.
+def truth_told(root: Root, name: str, bad: Damages | None = None) -> Truth | None:
+    """Compare a model's answers with labels that came later; damaged answers go to ``bad``.
 
     The record of the model's page is used if neither answers nor dataset versions have come since.
     """
     record = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
-    return truth_of(root, name, record.truth if record else None, Damages())
+    known = record.truth if record else None
+    return truth_of(root, name, known, Damages() if bad is None else bad)
 
 
 def _label_doubts(

@@ -1,12 +1,12 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypedDict, TypeVar, cast
 
 from seqclass.store.datasets import committed_versions, odd_fields
-from seqclass.store.inventory import INVENTORY, area_of, inventory_problems
+from seqclass.store.inventory import area_of, inventory_problems
+from seqclass.store.kept_facts import inventory_tags, keep_facts, read_facts
 from seqclass.store.layout import sealed_folders, strangers
 from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
 from seqclass.store.models import model_versions
@@ -21,9 +21,7 @@ from seqclass.store.root import (
     Damages,
     Root,
     note,
-    read_record,
     readable,
-    replace_file,
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.signatures import unsigned_versions
@@ -63,7 +61,7 @@ def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     In an object store, models that ``keep_list`` has listed and that have not changed since are
     taken from its list.
     """
-    known = {} if root.is_local else _kept(root, _inventory_tags(root))
+    known = {} if root.is_local else _kept(root, inventory_tags(root, "models"))
     found = list[ListedModel]()
     for name in root.names("models"):
         found += known[name] if name in known else _list_versions(root, name, bad)
@@ -77,40 +75,23 @@ def keep_list(root: Root) -> None:
     """
     if root.is_local:
         return
-    tags, bad = _inventory_tags(root), Damages()
+    tags, bad = inventory_tags(root, "models"), Damages()
     models = groupby(list_models(root, bad), key=lambda model: model["name"])
     damaged = {root.parts_of(own["path"])[1] for own in bad}
     kept = {
-        name: {"tag": tags[name], "versions": list(versions)}
+        name: {"tag": tags[f"models/{name}"], "versions": list(versions)}
         for name, versions in models
-        if name in tags and name not in damaged
+        if f"models/{name}" in tags and name not in damaged
     }
-    replace_file(root, root.join(LIST), json.dumps(kept).encode(), durable=False)
-
-
-def _inventory_tags(root: Root) -> dict[str, str]:
-    """Return the tag of each model's inventory, which changes with its versions and champion."""
-    try:
-        files = root.fs.ls(root.join(INVENTORY, "models"), detail=True)
-    except FileNotFoundError:
-        return {}
-    return {
-        own["name"].rpartition("/")[2].removesuffix(".json"): own["ETag"]
-        for own in files
-        if own["type"] == "file"
-    }
+    keep_facts(root, LIST, kept)
 
 
 def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
     """Return the listed versions of each model that has not changed since."""
-    try:
-        record = read_record(root, root.join(LIST))
-    except DamagedError:
-        return {}
     return {
         name: own["versions"]
-        for name, own in record.items()
-        if _is_kept(name, own) and own["tag"] == tags.get(name)
+        for name, own in read_facts(root, LIST).items()
+        if _is_kept(name, own) and own["tag"] == tags.get(f"models/{name}")
     }
 
 

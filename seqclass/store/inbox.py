@@ -10,20 +10,23 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from seqclass.store.manifests import SetAside
 from seqclass.store.root import Root, irregular, replace_file, sync_folder
 
 INBOX = "inbox"
-DONE, QUARANTINE = "done", "quarantine"
+DONE, QUARANTINE, REASON = "done", "quarantine", ".reason.txt"
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 """Endings that programs use while a file is incomplete."""
 PARQUET_MAGIC = b"PAR1"
 ENDLESS = 2**31
 """Size in the header of a WAV file from which on it means nothing: it was streamed."""
+AT_ONCE = 16
+"""Inboxes that are looked at at the same time."""
 LONGEST_NAME = 160
 """Bytes of a file's name that are kept: file systems allow 255, with digest and endings."""
 
@@ -62,7 +65,9 @@ class Sweep(TypedDict):
 
 def inboxes(root: Root) -> list[str]:
     """Return names of the datasets that have their own inbox in this root."""
-    return [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
+    if root.is_local:
+        return [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
+    return sorted(name for name, info in _listed(root, INBOX) if info["type"] == "directory")
 
 
 def inbox_url(root: Root, name: str) -> str:
@@ -70,10 +75,62 @@ def inbox_url(root: Root, name: str) -> str:
     return "/".join([root.url.rstrip("/"), INBOX, name])
 
 
+def inbox_of(root: Root, name: str) -> Root:
+    """Return a dataset's inbox as a root, on the same file system."""
+    return replace(root, path=root.join(INBOX, name), url=inbox_url(root, name))
+
+
 def arrivals(inbox: Root) -> list[Arrival]:
-    """List files in an inbox, by name, without hidden files and temporary names."""
-    names = [name for name in inbox.names() if not name.lower().endswith(UNFINISHED)]
-    return [found for name in names if (found := look_at(inbox, name)) is not None]
+    """List files in an inbox, by name, without hidden files and temporary names.
+
+    An object store lists them in one request for each thousand: those that were taken lie below
+    another prefix, which counts as one entry however many they are. No listing begins after a
+    marker, since names do not follow one another in the order in which files arrive.
+    """
+    return _files(_entries(inbox))
+
+
+def _files(entries: list[tuple[str, Arrival | None]]) -> list[Arrival]:
+    return [own for _, own in entries if own and not own.name.lower().endswith(UNFINISHED)]
+
+
+def _entries(inbox: Root) -> list[tuple[str, Arrival | None]]:
+    """Return the name of each visible entry, and the file; None for a folder."""
+    if inbox.is_local:
+        return [(name, _look_at_local(inbox.join(name), name)) for name in inbox.names()]
+    return [(name, _listed_arrival(inbox, name, info)) for name, info in sorted(_listed(inbox))]
+
+
+class InboxState(NamedTuple):
+    """The files that wait in an inbox, and the number of those that were set aside."""
+
+    files: list[Arrival]
+    aside: int
+
+
+def inbox_states(root: Root) -> dict[str, InboxState]:
+    """Look at each dataset's own inbox; several at a time, since a bucket takes its time."""
+    names = inboxes(root)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        states = pool.map(_state, [inbox_of(root, name) for name in names])
+        return dict(zip(names, states, strict=True))
+
+
+def _state(inbox: Root) -> InboxState:
+    entries = _entries(inbox)
+    has_aside = any(name == QUARANTINE and own is None for name, own in entries)
+    names = inbox.names(QUARANTINE) if has_aside else []
+    return InboxState(_files(entries), sum(not name.endswith(REASON) for name in names))
+
+
+def _listed(root: Root, *folder: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and properties of each visible entry of a folder in an object store."""
+    try:
+        found = root.fs.ls(root.join(*folder) if folder else root.path, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    named = ((info["name"].rstrip("/").rpartition("/")[2], info) for info in found)
+    return [(name, info) for name, info in named if not name.startswith(".")]
 
 
 def look_at(inbox: Root, name: str) -> Arrival | None:
@@ -81,13 +138,18 @@ def look_at(inbox: Root, name: str) -> Arrival | None:
     if inbox.is_local:
         return _look_at_local(inbox.join(name), name)
     try:
-        info = inbox.fs.info(inbox.join(name))
+        return _listed_arrival(inbox, name, inbox.fs.info(inbox.join(name)))
     except FileNotFoundError:
         return None
+
+
+def _listed_arrival(inbox: Root, name: str, info: dict[str, Any]) -> Arrival | None:
+    """Return a file by its properties; some stores list its time more exactly than they tell it."""
     if info["type"] != "file":
         return None
     modified = info.get("LastModified") or inbox.fs.modified(inbox.join(name))
-    return Arrival(name, modified, (info["size"], str(modified), info.get("ETag")))
+    second = str(modified.replace(microsecond=0))
+    return Arrival(name, modified, (info["size"], second, info.get("ETag")))
 
 
 def _look_at_local(path: str, name: str) -> Arrival | None:
@@ -161,10 +223,10 @@ def put_away(
     target = inbox.join(folder, f"{digest[:12]}-{end}")
     inbox.fs.makedirs(inbox.join(folder), exist_ok=True)
     if reason is not None:
-        replace_file(inbox, f"{target}.reason.txt", f"{reason}\n".encode(errors="replace"))
+        replace_file(inbox, f"{target}{REASON}", f"{reason}\n".encode(errors="replace"))
         if inbox.is_local:  # it may quote the file
             mode = os.lstat(inbox.join(arrival.name)).st_mode & 0o666
-            os.chmod(f"{target}.reason.txt", 0o600 if arrival.irregular else mode)
+            os.chmod(f"{target}{REASON}", 0o600 if arrival.irregular else mode)
     try:
         if inbox.is_local:
             os.replace(inbox.join(arrival.name), target)

@@ -73,7 +73,7 @@ LAYOUT = (
     Place("unfinished/**", WORK, "train, retrain"),
     Place("INDEX", AGAIN, "pages"),
     Place(r"models\.json", AGAIN, "pages"),
-    Place(r"metrics\.prom", AGAIN, "upkeep"),
+    Place(r"metrics\.(prom|json)", AGAIN, "upkeep"),
     Place("inbox/**", OTHERS, "the user, ingest"),
 )
 DRAFTED = sorted({"*/" * (len(own.steps) - 1) for own in LAYOUT if own.how != SEALED})

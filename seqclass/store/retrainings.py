@@ -261,13 +261,19 @@ def end_attempt(root: Root, model: str) -> None:
 
 
 def attempted(root: Root) -> list[str]:
-    """Return the models with an attempt, whose decision is pending or was not carried out."""
+    """Return the models with an attempt, whose decision is pending or was not carried out.
+
+    An object store is asked for all files at once, since each question takes its time.
+    """
+    if not root.is_local:
+        below = [root.parts_of(path)[1:] for path in root.fs.find(root.join(RETRAININGS))]
+        return sorted(own[0] for own in below if own[1:] == [ATTEMPT])
     return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
 
 
 def is_overdue(root: Root, now: datetime) -> bool:
     """Check whether a failed or dead retraining is due again and nobody works on it."""
-    attempts = ((name, read_attempt(root, name)) for name in root.names(RETRAININGS))
+    attempts = ((name, read_attempt(root, name)) for name in attempted(root))
     return any(
         attempt is not None
         and now >= attempt.next_try

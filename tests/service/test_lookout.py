@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.lookout import AGAIN_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
+from flows.service.lookout import AGAIN_S, LISTED_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
 from flows.service.server import new_service
 from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
@@ -48,6 +48,32 @@ def test_a_file_that_is_taken_and_comes_again_is_news(lookout: Lookout) -> None:
         assert lookout.has_news(moment + 1)
         os.remove(inbox.join("a.csv"))
         assert not lookout.has_news(moment + 2)
+
+
+def settled(lookout: Lookout, now_s: float) -> bool:
+    """Whether a look at a bucket has news, once its listing has ended."""
+    assert not lookout.has_news(now_s)
+    if lookout.listing:
+        lookout.listing.join(60)
+    return lookout.has_news(now_s)
+
+
+def test_a_bucket_is_listed_once_a_minute(bucket: Root) -> None:
+    lookout = Lookout(bucket)
+    assert not settled(lookout, 0)
+    bucket.fs.pipe_file(bucket.join("inbox", "toy", "a.csv"), b"x")
+    assert not settled(lookout, LISTED_S - 1)
+    assert settled(lookout, LISTED_S)
+    assert not settled(lookout, LISTED_S + 1)
+    bucket.fs.rm(bucket.join("inbox", "toy", "a.csv"))
+    assert not settled(lookout, 2 * LISTED_S)
+    bucket.fs.pipe_file(bucket.join("inbox", "toy", "a.csv"), b"x")
+    assert settled(lookout, 3 * LISTED_S)
+
+
+def test_a_bucket_that_is_away_stops_nobody(bucket: Root) -> None:
+    away = open_root("s3://no-such-bucket/tree")
+    assert not settled(Lookout(away), 0)
 
 
 def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:

@@ -11,6 +11,8 @@ from tests.support.places import REPOSITORY
 from tests.support.service import surroundings
 
 Command = Callable[..., tuple[int, str, str]]
+CountRequests = Callable[[Callable[[], object]], int]
+"""A call's number of requests to a bucket."""
 
 CSV = "series_id,label,step,x\n" + "".join(
     f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(6) for t in range(4)

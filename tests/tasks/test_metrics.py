@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from seqclass.pages.model_facts import FACTS
+from seqclass.store.catalogue import verify_tree
 from seqclass.store.retrainings import Attempt, commit_retraining, write_attempt
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tasks.retraining.prometheus import METRICS, metrics_text, write_metrics
-from tests.support.commands import Command
+from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
-from tests.support.stored import store_champion, store_series
+from tests.support.stored import make_champion, store_champion, store_series, store_version
 
 Samples = dict[tuple[str, str], float]
 
@@ -80,3 +82,77 @@ def test_an_empty_root_and_a_damaged_pointer_do_no_harm(root: Root, kept: Root) 
     assert not any(name == "seqclass_champion_age_seconds" for name, _ in found)
     empty = open_root(f"{root.path}-empty")
     assert parsed(metrics_text(empty, NOW).decode()) == {}
+
+
+MODELS = 4
+
+
+@pytest.fixture
+def many(bucket: Root) -> Root:
+    """Models with retrainings, one of which is under way, and inboxes."""
+    for number in range(MODELS):
+        name = f"m{number}"
+        store_champion(bucket, name)
+        for second, decision in enumerate(("refused", "promoted")):
+            decide(bucket, name, decision, second)
+        bucket.fs.pipe_file(bucket.join("inbox", name, "a.csv"), b"x")
+        bucket.fs.pipe_file(bucket.join("inbox", name, "done", "b.csv"), b"x")
+    write_attempt(bucket, "m1", Attempt("models/m1@v1", "d", 2, NOW.isoformat()))
+    return bucket
+
+
+def decide(root: Root, name: str, decision: str, second: int) -> None:
+    with staging(root, "retraining") as folder:
+        record = {"decision": decision, "dataset": "datasets/d@1", "waited_s": 10.0}
+        commit_retraining(root, folder, name, record, NOW + timedelta(seconds=second))
+
+
+def told(root: Root) -> Samples:
+    return parsed(metrics_text(root, NOW + timedelta(hours=1)).decode())
+
+
+def test_an_upkeep_leaves_few_requests_for_a_bucket_s_metrics(
+    many: Root, requests_of: CountRequests
+) -> None:
+    plain = told(many)
+    assert requests_of(lambda: told(many)) > 5 * MODELS
+    write_metrics.fn(NOW, many.url)
+    assert told(many) == plain
+    assert plain[("seqclass_tries", "m1")] == 2
+    assert plain[("seqclass_inbox_files", "m3")] == 1
+    assert requests_of(lambda: told(many)) <= 12 + MODELS
+
+
+def test_what_has_changed_since_the_upkeep_is_read_again(
+    many: Root, requests_of: CountRequests
+) -> None:
+    write_metrics.fn(NOW, many.url)
+    decide(many, "m2", "refused", 5)
+    newer = store_version(many, "m3")
+    make_champion(many, "m3", newer.version, 60)
+    found = told(many)
+    assert found[("seqclass_decisions_total", "refused m2")] == 2
+    assert found[("seqclass_champion_age_seconds", "m3")] == 3540
+    assert found[("seqclass_champion_age_seconds", "m0")] == 3600
+    assert requests_of(lambda: told(many)) <= 12 + MODELS + 20
+
+
+def test_facts_that_another_hand_has_written_are_not_told(many: Root) -> None:
+    plain = told(many)
+    write_metrics.fn(NOW, many.url)
+    path = many.join(FACTS)
+    kept = json.loads(many.fs.cat_file(path))
+    kept["facts"]["m0"]["decisions"] = {"promoted": 99}
+    many.fs.pipe_file(path, json.dumps(kept).encode())
+    assert told(many) == plain
+    assert verify_tree(many)["bad"] == []
+
+
+def test_a_damaged_model_is_looked_at_each_time(many: Root) -> None:
+    pointer = many.join("models", "m0", "aliases", "champion.json")
+    sound = many.fs.cat_file(pointer)
+    many.fs.pipe_file(pointer, b"{")
+    write_metrics.fn(NOW, many.url)
+    assert ("seqclass_champion_age_seconds", "m0") not in told(many)
+    many.fs.pipe_file(pointer, sound)
+    assert ("seqclass_champion_age_seconds", "m0") in told(many)

@@ -1,13 +1,14 @@
 """Lists of a bucket's models: how many requests they take, and that they are up to date."""
 
-from collections.abc import Callable
-
 import pytest
 
 from seqclass.pages.index_pages import refresh
 from seqclass.store.catalogue import LIST, keep_list, list_models, verify_tree
+from seqclass.store.kept_facts import keep_facts
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Damages, Root, replace_file
+from seqclass.store.tenures import tenures_of
+from tests.support.commands import CountRequests
 from tests.support.stored import make_champion, store_champion, store_version
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.0}
@@ -23,29 +24,7 @@ def filled(bucket: Root) -> Root:
     return bucket
 
 
-@pytest.fixture
-def requests_of(filled: Root) -> Callable[[Callable[[], object]], int]:
-    """The number of requests that a call sends to the bucket."""
-    sent = 0
-
-    def count_one(**_: object) -> None:
-        nonlocal sent
-        sent += 1
-
-    filled.fs.connect()
-    filled.fs.s3.meta.events.register("before-send.s3", count_one)
-
-    def count(call: Callable[[], object]) -> int:
-        before = sent
-        call()
-        return sent - before
-
-    return count
-
-
-def test_a_kept_list_is_read_in_a_few_requests(
-    filled: Root, requests_of: Callable[[Callable[[], object]], int]
-) -> None:
+def test_a_kept_list_is_read_in_a_few_requests(filled: Root, requests_of: CountRequests) -> None:
     plain = list_models(filled)
     assert requests_of(lambda: list_models(filled)) > 2 * MODELS
     keep_list(filled)
@@ -53,9 +32,7 @@ def test_a_kept_list_is_read_in_a_few_requests(
     assert list_models(filled) == plain
 
 
-def test_a_change_reads_the_changed_model_alone(
-    filled: Root, requests_of: Callable[[Callable[[], object]], int]
-) -> None:
+def test_a_change_reads_the_changed_model_alone(filled: Root, requests_of: CountRequests) -> None:
     keep_list(filled)
     second = store_version(filled, "m03", metrics=SCORES, dataset="datasets/d@1", refused=None)
     make_champion(filled, "m03", second.version, 1)
@@ -63,6 +40,14 @@ def test_a_change_reads_the_changed_model_alone(
     own = {m["version"]: m["champion"] for m in list_models(filled) if m["name"] == "m03"}
     assert own == {"v1": False, "v2": True}
     assert champion_of(filled, "m03") == "v2"
+
+
+def test_a_history_asks_for_each_decision_once(filled: Root, requests_of: CountRequests) -> None:
+    for second in range(1, 4):
+        newer = store_version(filled, "m02", metrics=SCORES, dataset="datasets/d@1", refused=None)
+        make_champion(filled, "m02", newer.version, second)
+    assert len(tenures_of(filled, "m02")) == 4
+    assert requests_of(lambda: tenures_of(filled, "m02")) <= 4 + 1
 
 
 def test_a_removed_model_is_listed_no_more(filled: Root) -> None:
@@ -82,8 +67,9 @@ def test_a_damaged_model_is_told_each_time(filled: Root) -> None:
         assert "m03" in bad[0]["path"]
 
 
-OTHERS = (b"", b"[]", b"{", b'{"m00": 1}', b'{"m00": {"tag": 1, "versions": 1}}',
-          b'{"m00": {"tag": "x", "versions": [{"name": "m01"}]}}')  # fmt: skip
+OTHERS = (b"", b"[]", b"{", b'{"facts": 1}', b'{"facts": {"m00": 1}, "sha256": "0"}')
+ODD = ({"m00": 1}, {"m00": {"tag": 1, "versions": 1}},
+       {"m00": {"tag": "x", "versions": [{"name": "m01"}]}})  # fmt: skip
 
 
 def test_a_list_of_another_form_is_not_used(filled: Root) -> None:
@@ -92,6 +78,17 @@ def test_a_list_of_another_form_is_not_used(filled: Root) -> None:
         replace_file(filled, filled.join(LIST), content)
         assert list_models(filled) == plain, content
         assert verify_tree(filled)["bad"] == [], content
+    for facts in ODD:
+        keep_facts(filled, LIST, facts)
+        assert list_models(filled) == plain, facts
+
+
+def test_a_list_that_another_hand_has_changed_is_not_used(filled: Root) -> None:
+    keep_list(filled)
+    plain = list_models(filled)
+    changed = filled.fs.cat_file(filled.join(LIST)).replace(b'"accuracy": 1.0', b'"accuracy": 0.5')
+    filled.fs.pipe_file(filled.join(LIST), changed)
+    assert list_models(filled) == plain
 
 
 def test_flows_keep_the_list(filled: Root, root: Root) -> None:

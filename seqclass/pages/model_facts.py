@@ -1,0 +1,126 @@
+"""The stored facts of models that metrics are made of."""
+
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from seqclass.store.kept_facts import Tags, inventory_tags, read_facts
+from seqclass.store.models import model_versions
+from seqclass.store.registry import champion_since
+from seqclass.store.retrainings import RETRAININGS, retrainings_of
+from seqclass.store.root import DamagedError, Damages, Root, note, read_record
+from seqclass.store.scores import SCORES
+
+FACTS = "metrics.json"
+"""The file of an object store that keeps them."""
+ODD = (DamagedError, KeyError, TypeError, ValueError)
+"""Errors of a damaged record, which verify names."""
+Answers = tuple[str, str, int, float, float | None]
+"""Version, answer (empty for all together), its rows, their accuracy, and the estimate of it."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Facts of a model that metrics tell.
+
+    since: when the champion moved last (ISO 8601). trained_s: seconds of the newest version's
+    training. decisions: their numbers. waited: number and sum of the seconds from rows to their
+    decision. answers: those whose labels came later, in a version of ``dataset``; delays: of these
+    labels, as version, quantile and seconds. tags: of the inventories that all of this follows
+    from, in an object store; none where a record is damaged.
+    """
+
+    since: str | None = None
+    trained_s: float | None = None
+    decisions: dict[str, int] = field(default_factory=dict)
+    waited: tuple[int, float] = (0, 0.0)
+    answers: tuple[Answers, ...] = ()
+    delays: tuple[tuple[str, str, float], ...] = ()
+    dataset: str = ""
+    tags: Tags = field(default_factory=dict)
+
+
+def facts_of_models(root: Root) -> dict[str, ModelFacts]:
+    """Return the facts of all models; those kept in an object store are used if nothing changed."""
+    tags = {} if root.is_local else inventory_tags(root)
+    known, by_name = {} if root.is_local else dict(_kept(root)), _by_name(tags)
+    scored, found = set(root.names(SCORES)), {}
+    for name in sorted({*root.names("models"), *root.names(RETRAININGS)}):
+        own = known.get(name)
+        if own is None or not own.tags or own.tags != _tags_of(by_name, tags, name, own.dataset):
+            bad = Damages()
+            own = _found(root, name, name in scored, bad)
+            of = {} if bad else _tags_of(by_name, tags, name, own.dataset)
+            own = replace(own, tags=of)
+        found[name] = own
+    return found
+
+
+def _kept(root: Root) -> Iterator[tuple[str, ModelFacts]]:
+    adapter = TypeAdapter(ModelFacts)
+    for name, own in read_facts(root, FACTS).items():
+        with contextlib.suppress(ValidationError):
+            yield name, adapter.validate_python(own)
+
+
+def _by_name(tags: Tags) -> dict[str, Tags]:
+    """Return the tags of the inventories of each model, of its retrainings and of its scores."""
+    found = defaultdict[str, Tags](dict)
+    for area, tag in tags.items():
+        kind, name, *_ = f"{area}/".split("/")
+        if kind in ("models", RETRAININGS, SCORES):
+            found[name][area] = tag
+    return found
+
+
+def _tags_of(by_name: dict[str, Tags], tags: Tags, name: str, dataset: str) -> Tags:
+    """Return the tags of all inventories that the facts of a model follow from."""
+    labels = f"datasets/{dataset}"
+    return by_name[name] | ({labels: tags[labels]} if labels in tags else {})
+
+
+def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:
+    """Read the facts of a model; what is damaged is left out and added to ``bad``."""
+    records = retrainings_of(root, name, bad)
+    times = [s for r in records if isinstance(s := r.get("waited_s"), int | float)]
+    decisions = Counter(str(record.get("decision")) for record in records)
+    own = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
+    try:
+        since, seconds = champion_since(root, name), _trained_s(root, name)
+        if since is not None:
+            datetime.fromisoformat(since)
+        own = replace(own, since=since, trained_s=seconds)
+    except ODD as error:
+        note(bad, root.join("models", name), error)
+    return _with_truth(root, name, own, bad) if is_scored else own
+
+
+def _trained_s(root: Root, name: str) -> float | None:
+    """Return the seconds of the newest version's training; 0 if unknown, None without a version."""
+    versions = model_versions(root, name)
+    if not versions:
+        return None
+    path = root.join("models", name, versions[-1], "stability.json")
+    if not root.fs.exists(path):
+        return 0.0
+    return float(sum(seed["seconds"] for seed in read_record(root, path)["seeds"]))
+
+
+def _with_truth(root: Root, name: str, facts: ModelFacts, bad: Damages) -> ModelFacts:
+    """Add what labels showed of answers to series like the test series, by version and answer."""
+    from seqclass.labelling.truth import labelled_dataset  # with what reads answers and draws pages
+    from seqclass.pages.model_summary import truth_told
+
+    truth, answers, delays = truth_told(root, name, bad), list[Answers](), []
+    for version, like in ((v.version, v.like) for v in (truth.versions if truth else ()) if v.like):
+        by_answer = {"": like.every, **like.by_answer}
+        answers += [(version, answer, one.rows, one.realised, one.estimated)
+                    for answer, one in by_answer.items()]  # fmt: skip
+        delays += [(version, "0.5", like.delay_median_s), (version, "0.9", like.delay_90_s)]
+    return replace(
+        facts, answers=tuple(answers), delays=tuple(delays), dataset=labelled_dataset(root, name)
+    )
