@@ -28,16 +28,19 @@ def tell_curve(candidate: Candidate) -> Candidate:
     if least is None or len(chosen.train) <= least or LSTM not in spec.members or spec.warm_start:
         return candidate
     check_validation(chosen, spec)
+    fewer, more, every = _sizes(chosen, spec.split_seed)
+    if not fewer < more < every:  # so many classes that both parts hold the rows of rare ones alone
+        return candidate
     curve = fit_curve(candidate)
     if curve is None:
         log("learning curve: no time for it within the budget")
         return candidate
-    fewer = _larger_part(chosen, spec.split_seed)
+    third = _larger_part(chosen, spec.split_seed)
     with contextlib.suppress(ValueError):  # too few of a class, or of its groups, to hold some back
         if spec.budget_s is not None and curve["is_flat"]:
-            check_validation(fewer, spec)
+            check_validation(third, spec)
             names = candidate.read_rows().labels()["series_id"]
-            write_split(candidate.root, candidate.workspace, fewer, names)
+            write_split(candidate.root, candidate.workspace, third, names)
             curve = {**curve, "is_enough": True}
     log(curve_line(curve))
     return replace(candidate, curve=curve)
@@ -54,13 +57,17 @@ def fit_curve(candidate: Candidate) -> LearningCurve | None:
         losses = workers().call(fit_parts, dataset, chosen, spec, watch=watch)
         if losses is None:
             return None
-        y, groups = chosen.codes[chosen.train], chosen.train_groups
-        rows = [len(part_of(y, part, spec.split_seed)) for part in PARTS]
-        held = folds_of(chosen, spec)[0][1]
+        groups, held = chosen.train_groups, folds_of(chosen, spec)[0][1]
         owners = None if groups is None else groups[held]
-        curve = learning_curve([*rows, len(y)], losses, owners)
+        curve = learning_curve(_sizes(chosen, spec.split_seed), losses, owners)
         get_run_logger().info(curve_line(curve))
     return curve
+
+
+def _sizes(chosen: Split, seed: int) -> list[int]:
+    """Return the number of rows of each part, and of all training rows."""
+    y = chosen.codes[chosen.train]
+    return [*(len(part_of(y, part, seed)) for part in PARTS), len(y)]
 
 
 def _larger_part(chosen: Split, seed: int) -> Split:
