@@ -5,7 +5,7 @@ They never test and are never held back, so that no score and no choice rests on
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.split import Split
-from seqclass.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from seqclass.training.spec import TrainingSpec
 
 MAX_NAMES = 5
 """Most classes that a remark names."""
@@ -56,7 +58,7 @@ class AuxiliaryRows:
         return "; ".join(said)
 
 
-def find_auxiliary(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> AuxiliaryRows | None:
+def find_auxiliary(dataset: Dataset, chosen: Split, spec: "TrainingSpec") -> AuxiliaryRows | None:
     """Return the auxiliary rows of a training, or None if its spec names none.
 
     They are the labelled rows of the classes that train, except those that the auxiliary dataset

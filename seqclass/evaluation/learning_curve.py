@@ -6,8 +6,6 @@ from typing import TypedDict
 
 import numpy as np
 
-from seqclass.evaluation.intervals import clustered_error
-
 
 class LearningCurve(TypedDict):
     """Log-losses (nats) of the same held-back rows, by the number of rows that were learnt from.
@@ -37,6 +35,8 @@ def learning_curve(
     promises too much rather than too little. Its standard error is that of the paired losses, by
     the derivatives of the gain.
     """
+    from seqclass.evaluation.intervals import clustered_error  # show needs no statistics
+
     fewer, more = (float(own.mean()) for own in losses)
     steps = math.log(rows[2] / rows[1]) / math.log(rows[1] / rows[0])
     share = (more / fewer) ** steps

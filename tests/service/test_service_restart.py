@@ -29,7 +29,7 @@ from tests.support.service import Up
 from tests.support.waiting import until
 
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-BASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
+BASES = ["sqlite", "postgres"]
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", BASES, indirect=True)
 def test_deploying_again_leaves_what_there_is(
     base: dict[str, str], prefect_home: Path, monkeypatch: pytest.MonkeyPatch

@@ -57,7 +57,7 @@ def test_only_an_interval_beside_zero_decides(interval: tuple[float, float], ver
 
 def test_what_is_registered_is_named() -> None:
     alone: Any = [member("convolutions", 0.0), member("conv-lstm", 1.0)]
-    assert "is the LSTM alone: 400" in lstm_sentence(alone, addition(-0.1, 0.1))
+    assert "LSTM alone is registered: 400" in lstm_sentence(alone, addition(-0.1, 0.1))
     assert "no other member" in lstm_sentence(alone[1:], addition(0, 0))
     assert "No LSTM was trained" in lstm_sentence(alone[:1], None)
 
