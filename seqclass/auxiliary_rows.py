@@ -113,10 +113,10 @@ def _few(names: list[str]) -> str:
 
 
 def auxiliary_line(ref: str, seeds: Sequence[Mapping[str, Any]]) -> str:
-    """Return how much the series of an auxiliary dataset counted, by the records of the seeds."""
+    """Return the weight of the series of an auxiliary dataset, by the records of the seeds."""
     weights = sorted({f"{seed['auxiliary_weight']:.2g}" for seed in seeds}, key=float)
     if weights == ["0"]:
-        return f"none of {ref} trained: it does not help to answer series held back"
+        return f"{ref} was not trained on: held-back series chose the weight 0"
     least, most = weights[0], weights[-1]
-    span = least if least == most else f"{least} to {most}, by seed,"
-    return f"a series of {ref} counted {span} of one: so it helps to answer series held back"
+    span = least if least == most else f"{least} to {most}, by seed"
+    return f"series of {ref} had the weight {span}, which held-back series chose"

@@ -73,7 +73,7 @@ def test_the_version_names_the_auxiliary_dataset_and_its_weight(
     shown = seqclass_json("show", "real@v1")
     assert shown["spec"]["auxiliary"] == ref
     [seed] = shown["stability"]["seeds"]
-    told = f"a series of {ref} counted {seed['auxiliary_weight']:.2g} of one"
+    told = f"series of {ref} had the weight {seed['auxiliary_weight']:.2g}"
     assert told in seqclass("show", "real@v1")[1]
     assert told in Path(trained.folder, "report.html").read_text()
     assert ref in Path(trained.folder, "README.md").read_text()

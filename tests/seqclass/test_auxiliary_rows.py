@@ -90,6 +90,6 @@ def test_the_weight_is_told_over_seeds() -> None:
     def line(*weights: float) -> str:
         return auxiliary_line("datasets/more@1", [{"auxiliary_weight": own} for own in weights])
 
-    assert "none of datasets/more@1 trained" in line(0.0, 0.0)
-    assert "counted 0.25 of one" in line(0.25, 0.25)
-    assert "counted 0 to 0.25, by seed, of one" in line(0.25, 0.0)
+    assert "datasets/more@1 was not trained on" in line(0.0, 0.0)
+    assert "weight 0.25, which" in line(0.25, 0.25)
+    assert "weight 0 to 0.25, by seed, which" in line(0.25, 0.0)
