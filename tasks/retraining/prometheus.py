@@ -112,9 +112,10 @@ def _of_retrainings(root: Root, facts: dict[str, ModelFacts]) -> list[Metric]:
     tries = GaugeMetricFamily(
         "seqclass_tries", "Tries at the decision that is still to come.", labels=["model"]
     )
-    under_way = attempted(root)
-    for name in root.names(RETRAININGS):
-        own = facts[name]
+    retrained, under_way = set(root.names(RETRAININGS)), set(attempted(root))
+    for name, own in facts.items():
+        if name not in retrained:
+            continue
         for decision, count in own.decisions.items():
             decided.add_metric([name, decision], count)
         waited.add_metric([name], *own.waited)

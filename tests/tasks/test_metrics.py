@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from seqclass.pages.model_facts import FACTS
+from seqclass.pages.model_facts import FACTS, facts_of_models
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.retrainings import Attempt, commit_retraining, write_attempt
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.retraining.prometheus import METRICS, metrics_text, write_metrics
+from tasks.retraining.prometheus import METRICS, _text, metrics_text, write_metrics
 from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
 from tests.support.stored import make_champion, store_champion, store_series, store_version
@@ -82,6 +82,13 @@ def test_an_empty_root_and_a_damaged_pointer_do_no_harm(root: Root, kept: Root) 
     assert not any(name == "seqclass_champion_age_seconds" for name, _ in found)
     empty = open_root(f"{root.path}-empty")
     assert parsed(metrics_text(empty, NOW).decode()) == {}
+
+
+def test_a_first_retraining_that_ends_meanwhile_is_told_the_next_time(root: Root) -> None:
+    facts = facts_of_models(root)
+    decide(root, "late", "refused", 0)
+    assert parsed(_text(root, facts, NOW).decode()) == {}
+    assert parsed(metrics_text(root, NOW).decode())[("seqclass_decisions_total", "refused late")]
 
 
 MODELS = 4
