@@ -23,7 +23,7 @@ from tasks.registry.publish import publish
 from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce_question
-from tasks.training.curve import tell_curve
+from tasks.training.curve import add_curve
 from tasks.training.train import assemble, forget_finished, train_seeds
 
 
@@ -54,7 +54,7 @@ def train_classifier(
     spec = apply_training_policy(name, spec, store.url)
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
-        candidate = tell_curve(split_rows(dataset, spec, workspace, store.url))
+        candidate = add_curve(split_rows(dataset, spec, workspace, store.url))
         evaluated = train_split(candidate)
         compare(candidate, evaluated, name)
         write_report(candidate)

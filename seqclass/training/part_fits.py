@@ -9,7 +9,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import row_losses
 from seqclass.training.members import COMMITTEE, MemberProgress, NetworkMember, Training
 from seqclass.training.recipe import CURVE_SHARE
-from seqclass.training.replica import TrainingRows, begun
+from seqclass.training.replica import TrainingRows, begin_training
 from seqclass.training.row_order import PARTS, part_of
 from seqclass.training.spec import TrainingSpec
 
@@ -23,7 +23,7 @@ def part_losses(
     time budget does not suffice.
     """
     timed = replace(spec, budget_s=spec.budget_s and CURVE_SHARE * spec.budget_s)
-    training, found = begun(known, timed, seed, watch), []
+    training, found = begin_training(known, timed, seed, watch), []
     [lstm] = [config for config in COMMITTEE if config.name == LSTM]
     for part in PARTS:
         member = NetworkMember(lstm, _restricted(training, part))
@@ -37,14 +37,11 @@ def part_losses(
 
 def _restricted(training: Training, part: int) -> Training:
     """Return a training that learns from a part of the rows, in fewer passes over them."""
-    many, spec = training.many, training.spec
+    many, spec, [kept, held] = training.many, training.spec, training.folds[0]
     every = many.y if many else training.rows.y
     rows = part_of(every, part, spec.split_seed)
-    brief = spec.recipe.brief(many.counted if many else len(every), part)
-    kept, held = training.folds[0]
-    return replace(
-        training,
-        spec=replace(spec, recipe=brief, lstm_updates=None),
-        folds=[(np.intersect1d(kept, rows), held)],
-        many=many and replace(many, rows=rows),
-    )
+    recipe = spec.recipe.brief(many.counted if many else len(every), part)
+    training = replace(training, spec=replace(spec, recipe=recipe, lstm_updates=None))
+    if many:
+        return replace(training, many=replace(many, rows=rows))
+    return replace(training, folds=[(np.intersect1d(kept, rows), held)])

@@ -127,13 +127,13 @@ def train_replica(
     initial: weights of a classifier's networks to begin with; an attempt that fails is begun again
     with fresh ones.
     """
-    training = begun(known, spec, seed, watch, initial)
+    training = begin_training(known, spec, seed, watch, initial)
     if known.auxiliary is not None:
         training = with_auxiliary(training, known.auxiliary)
     return _replica(training, *train_members(training))
 
 
-def begun(
+def begin_training(
     known: TrainingRows,
     spec: TrainingSpec,
     seed: int,

@@ -136,6 +136,11 @@ class TrainingSpec:
                     "correct the value"
                 )
 
+    def has_curve(self, n_rows: int) -> bool:
+        """Check whether a training on so many rows begins with a learning curve of its LSTM."""
+        many = self.curve_above is not None and n_rows > self.curve_above
+        return many and "conv-lstm" in self.members and self.warm_start is None
+
     @property
     def min_window(self) -> int:
         """Fewest rows of a window: those of two chunks of the largest batches."""

@@ -75,7 +75,7 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
 
 def _curve_s(size: Size, spec: TrainingSpec) -> float:
     """Return the most seconds that the learning curve of many rows takes."""
-    if spec.curve_above is None or size.rows <= spec.curve_above or LSTM not in spec.members:
+    if not spec.has_curve(size.rows):
         return 0.0
     counted = min(size.rows, spec.window or size.rows)
     fits = [spec.recipe.brief(counted, part) for part in PARTS]

@@ -1,11 +1,10 @@
-"""The learning curve of many training rows, told before all of them are trained on."""
+"""The learning curve of many training rows, which is fitted before all of them are trained on."""
 
 import contextlib
 from dataclasses import replace
 
 from prefect import get_run_logger, task
 
-from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.learning_curve import LearningCurve, curve_line, learning_curve
 from seqclass.store.split import Split, write_split
 from seqclass.training.row_order import PARTS, part_of
@@ -17,15 +16,14 @@ from tasks.compute.workers import log, workers
 from tasks.training.train import check_validation
 
 
-def tell_curve(candidate: Candidate) -> Candidate:
+def add_curve(candidate: Candidate) -> Candidate:
     """Return the candidate with the learning curve of its rows, if they are many.
 
     With a time budget and a flat curve, a third of the rows is what it trains on: the rest of them
     is taken out of its split, and every later step of the candidate reads that.
     """
     chosen, spec = candidate.read_split(), candidate.training
-    least = spec.curve_above
-    if least is None or len(chosen.train) <= least or LSTM not in spec.members or spec.warm_start:
+    if not spec.has_curve(len(chosen.train)):
         return candidate
     check_validation(chosen, spec)
     fewer, more, every = _sizes(chosen, spec.split_seed)
