@@ -1,4 +1,4 @@
-"""Auxiliary rows: the series of another dataset that train beside those of a training's own.
+"""Auxiliary rows: series of another dataset, which a training uses in addition to its own.
 
 They never test and are never held back, so that no score and no choice rests on them.
 """
@@ -23,7 +23,7 @@ MAX_NAMES = 5
 
 @dataclass(frozen=True)
 class AuxiliaryRows:
-    """Rows of the dataset ``dataset`` that train beside those of another.
+    """Rows of the dataset ``dataset`` that the training of another one uses.
 
     rows: their ascending numbers; codes: of the classes of the training. left_out: classes of
     others, which the training has not; lacking: classes of the training that no row has.
@@ -62,7 +62,7 @@ def find_auxiliary(dataset: Dataset, chosen: Split, spec: "TrainingSpec") -> Aux
     """Return the auxiliary rows of a training, or None if its spec names none.
 
     They are the labelled rows of the classes that train, except those that the auxiliary dataset
-    keeps for tests. ValueError if they can't train beside these.
+    keeps for tests. ValueError if they can't be used.
     """
     if spec.auxiliary is None:
         return None

@@ -1,4 +1,4 @@
-"""The weight of auxiliary rows: how much another data set counts beside the training rows.
+"""The weight of auxiliary rows: how much another dataset counts in a training.
 
 All of its rows get one weight, as in Wu and Dietterich 2004, "Improving SVM Accuracy by Training on
 Auxiliary Data Sources". Rows that are held back choose it, by group.
@@ -16,7 +16,7 @@ from seqclass.training.members import Training
 from seqclass.training.ridge import RidgeConfig, fit_ridge
 
 RATIOS = (0.0, 1.0, 4.0, 16.0)
-"""What all auxiliary rows may count for, as multiples of the other training rows."""
+"""Total weights of the auxiliary rows that are tried, as multiples of the other training rows."""
 
 
 def with_auxiliary(training: Training, others: Rows) -> Training:
@@ -43,7 +43,7 @@ def choose_weight(mixed: Training) -> float:
     """
     losses = _losses_by_weight(mixed)
     groups = None if mixed.groups is None else mixed.groups[mixed.held]
-    best = min(filter(None, losses), key=lambda weight: float(losses[weight].mean()))
+    best = min((own for own in losses if own), key=lambda weight: float(losses[weight].mean()))
     gaps = {weight: own - losses[best] for weight, own in losses.items()}
     like = [w for w, gap in gaps.items() if gap.mean() <= clustered_error(gap, groups)[0]]
     return 0.0 if 0.0 in like else max(like)
@@ -53,8 +53,10 @@ def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
     """Return the log-loss of each held-back row, by the weight of the auxiliary rows."""
     some = mixed.subsample()
     features, y, first = mixed.frozen.pooled(some.rows.x), some.rows.y, len(some.own)
-    found = {}
-    for weight in _weights(first, len(y) - first)[_is_held_whole(some) :]:
+    weights, found = _weights(first, len(y) - first), {}
+    if _is_held_whole(some):
+        weights.remove(0.0)
+    for weight in weights:
         n = len(y) if weight else first
         auxiliary = Auxiliary(first, weight) if weight else None
         config = RidgeConfig(folds=some.held_by_fold, auxiliary=auxiliary)

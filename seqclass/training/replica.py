@@ -104,7 +104,7 @@ class TrainingRows:
     groups ``(n,)``: rows of a group are held back together; None if there are no groups. channels:
     names, which may be units of symbols. many: all training rows, if they are too many to be held
     at once; the others are then a sample of them, ``many.sample``. auxiliary: further rows, which
-    only train, if held-back rows show that they help; not beside ``many``.
+    only train, if held-back rows show that they help; None if there are ``many``.
     """
 
     rows: Rows

@@ -51,7 +51,7 @@ def test_a_file_that_is_taken_and_comes_again_is_news(lookout: Lookout) -> None:
 
 
 def settled(lookout: Lookout, now_s: float) -> bool:
-    """Whether a look at a bucket has news, once its listing has ended."""
+    """The news of a bucket, once its listing has ended."""
     assert not lookout.has_news(now_s)
     if lookout.listing:
         lookout.listing.join(60)
