@@ -42,8 +42,10 @@ def run(
 ) -> None:
     """The main job: generate, train on five seeds, evaluate, report."""
     wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
+    from tasks.compute.expectation import Size, expectation
+
     rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
-    expected = _expectation(rows, wanted.n_steps, 1, training)
+    expected = expectation(Size(rows, wanted.n_steps, 1), training)
     prepare_prefect("run", "flows.demonstration", store, workers=True)
     remark("run", expected)
     from flows.demonstration import run as flow
@@ -93,8 +95,10 @@ def train(
 
     training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
+    from tasks.compute.expectation import expectation
+
     size = _checked(stored, training)
-    expected, memory = _expectation(*size, training), _memory(*size, training)
+    expected, memory = expectation(size, training), _memory(size, training)
     prepare_prefect("train", "flows.training", store, workers=True)
     remark("train", expected)
     remark("train", memory)
@@ -103,17 +107,11 @@ def train(
     _conclude(store, flow(stored.ref, name, training, store.url), place.as_json)
 
 
-def _expectation(rows: int, steps: int, channels: int, training: Any) -> str:
-    from tasks.compute.expectation import Size, expectation
-
-    return expectation(Size(rows, steps, channels), training)
-
-
-def _memory(rows: int, steps: int, channels: int, training: Any) -> str:
+def _memory(size: "Size", training: Any) -> str:
     from seqclass.store.capacity import free_bytes
-    from tasks.compute.expectation import Size, fit_window, memory_line
+    from tasks.compute.expectation import fit_window, memory_line
 
-    size, free = Size(rows, steps, channels), free_bytes()
+    free = free_bytes()
     return memory_line(size, fit_window(size, training, free), free)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.seed_spread import Stability
     from seqclass.row_split import SplitSummary
+    from seqclass.store.models import Model
     from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
 
 AUTHOR = (0.999, 0.493, 0.842)
@@ -82,7 +83,6 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
 
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
-    from seqclass.auxiliary_rows import auxiliary_line
     from seqclass.store.approvals import how_to_answer, open_question
     from seqclass.store.audit import read_audit
     from seqclass.store.models import COMPARISON
@@ -106,14 +106,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
                      "learning_curve": found.get("learning_curve")})  # fmt: skip
         return
     print_lstm(model.ref, spread)
-    if line := seen_line(spread, found["train_rows"]):
-        typer.echo(line)
-    if curve := found.get("learning_curve"):
-        from seqclass.evaluation.learning_curve import curve_line
-
-        typer.echo(curve_line(curve))
-    if auxiliary := model.manifest.get("spec", {}).get("auxiliary"):
-        typer.echo(f"auxiliary: {auxiliary_line(auxiliary, spread['seeds'])}")
+    _print_training_rows(model, found, spread)
     if committee := found.get("committee"):
         typer.echo(committee["lstm"])
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
@@ -137,6 +130,18 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.url.rstrip('/')}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {folder}/model.keras")
     typer.echo(f"report:   {folder}/report.html")
+
+
+def _print_training_rows(model: "Model", found: "Metrics", spread: "Stability") -> None:
+    from seqclass.auxiliary_rows import auxiliary_line
+    from seqclass.evaluation.learning_curve import curve_line
+
+    if line := seen_line(spread, found["train_rows"]):
+        typer.echo(line)
+    if curve := found.get("learning_curve"):
+        typer.echo(curve_line(curve))
+    if auxiliary := model.manifest.get("spec", {}).get("auxiliary"):
+        typer.echo(f"auxiliary: {auxiliary_line(auxiliary, spread['seeds'])}")
 
 
 def _truth_told(store: Root, name: str) -> "Truth | None":

@@ -36,11 +36,13 @@ class Lookout:
 
     def has_news(self, now_s: float) -> bool:
         """Check whether a complete file is there that was not reported lately."""
-        if not self.store.is_local and not self._has_listed(now_s):
+        if self.store.is_local:
+            before, self.there = self.there, set(self._files())
+            complete = self.there & before
+        elif self._has_listed(now_s):
+            self.there = complete = set(self.listed)
+        else:
             return False
-        files = self._files() if self.store.is_local else self.listed
-        before, self.there = self.there, set(files)
-        complete = self.there & before if self.store.is_local else self.there
         self.told = {file: asked for file, asked in self.told.items() if file in self.there}
         due = [file for file in complete if self._is_due(file, now_s)]
         for file in due:
