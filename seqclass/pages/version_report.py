@@ -86,7 +86,7 @@ def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
     drawings = adapter(Drawings).validate_json(model.read(DRAWINGS))
     metrics = cast(Tests, model.read_json("metrics.json"))
-    of_rows = metrics.get("learning_curve")
+    curve = metrics.get("learning_curve")
     stability = model.read_json("stability.json")
     auxiliary = model.manifest.get("spec", {}).get("auxiliary")
     return render(
@@ -96,7 +96,7 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         version=version,
         manifest=model.manifest,
         metrics=metrics,
-        of_rows=of_rows and curve_line(of_rows),
+        curve=curve and curve_line(curve),
         stability=stability,
         auxiliary=auxiliary and auxiliary_line(auxiliary, stability["seeds"]),
         comparison=model.read_json(COMPARISON),
