@@ -72,8 +72,10 @@ def test_make_run_is_the_main_job(prefect_url: str, tmp_path: Path) -> None:
         pytest.skip("the environment was not built by make")
     typed = re.findall(r"^\$ (.*)", SESSION, re.MULTILINE)
     assert typed == ["make run", "make test"]
+    (temporary := tmp_path / "temporary").mkdir()
     environment = {
         **os.environ, "PREFECT_API_URL": prefect_url, "SEQCLASS_STORAGE": str(tmp_path / "tree"),
+        "TMPDIR": str(temporary),
     }  # fmt: skip
     found = subprocess.run(
         ["make", "run"], cwd=REPOSITORY, env=environment, capture_output=True, text=True
@@ -86,6 +88,7 @@ def test_make_run_is_the_main_job(prefect_url: str, tmp_path: Path) -> None:
             assert re.split(r"\d\.", line)[0].rstrip() in found.stdout
     for path in re.findall(r"(/\S+\.(?:html|keras))", found.stdout):
         assert Path(path).exists()
+    assert not list(temporary.iterdir())
 
 
 def test_the_makefile_has_every_target_that_the_readme_names() -> None:

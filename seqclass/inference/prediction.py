@@ -237,7 +237,9 @@ def outputs_of(model: Any) -> Infer:
     import tensorflow as tf
 
     shape = tf.TensorSpec((None, None, model.input_shape[-1]), tf.float32)
-    infer = tf.function(lambda rows: model(rows, training=False), input_signature=[shape])
+    infer = tf.function(
+        lambda rows: model(rows, training=False), input_signature=[shape], autograph=False
+    )
 
     def outputs(rows: np.ndarray) -> dict[str, np.ndarray]:
         found = infer(tf.constant(rows))

@@ -38,7 +38,7 @@ class Predictor:
 
     def __init__(self, network: keras.Model) -> None:
         self.network = network
-        self._compiled = tf.function(self._infer)
+        self._compiled = tf.function(self._infer, autograph=False)
 
     def _infer(self, rows: tf.Tensor) -> Any:
         return self.network(rows, training=False)

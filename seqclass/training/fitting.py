@@ -145,10 +145,13 @@ class CompiledTrainer:
         rows = tf.TensorSpec([None, *work.shape], tf.float32)
         codes = tf.TensorSpec([None], tf.int32)
         order = tf.TensorSpec([CHUNK, work.batch], tf.int32)
-        self.train_chunk = tf.function(self._train_chunk, input_signature=[rows, codes, order])
+        self.train_chunk = tf.function(
+            self._train_chunk, input_signature=[rows, codes, order], autograph=False
+        )
         self._infer = tf.function(
             lambda x: self.network(self.frozen(x, training=False), training=False),
             input_signature=[rows],
+            autograph=False,
         )
 
     def reset(self, network: keras.Model) -> None:
@@ -182,22 +185,29 @@ class CompiledTrainer:
         return found
 
     def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-        losses = tf.TensorArray(tf.float32, CHUNK)
         chunk = self.frozen(tf.gather(all_x, tf.reshape(order, [-1])), training=False)
         chunk = tf.reshape(chunk, [*order.shape, *chunk.shape[1:]])
-        for step in tf.range(CHUNK):
-            x, y = chunk[step], tf.gather(all_y, order[step])
-            with tf.GradientTape() as tape:
-                logits = self.network(x, training=True)
-                if self.prior is not None:
-                    logits += self.prior
-                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
-            gradients = tape.gradient(loss, [v.value for v in self.variables])
-            self.optimizer.apply(self._flat(gradients), self.weights)
-            self.unflatten([part.value for part in self.weights], self.variables)
-            self._average()
-            losses = losses.write(step, loss)
+
+        def update(step: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            loss = self._update(chunk[step], tf.gather(all_y, order[step]))
+            return step + 1, losses.write(step, loss)
+
+        begun = tf.constant(0), tf.TensorArray(tf.float32, CHUNK)
+        _, losses = tf.while_loop(lambda step, _: step < CHUNK, update, begun)
         return losses.stack()
+
+    def _update(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Update the weights by the gradient of a batch, and return its mean loss in nats."""
+        with tf.GradientTape() as tape:
+            logits = self.network(x, training=True)
+            if self.prior is not None:
+                logits += self.prior
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        gradients = tape.gradient(loss, [v.value for v in self.variables])
+        self.optimizer.apply(self._flat(gradients), self.weights)
+        self.unflatten([part.value for part in self.weights], self.variables)
+        self._average()
+        return loss
 
     def _average(self) -> None:
         """Update an exponential average whose window grows with the run, to forget the start."""
