@@ -74,7 +74,8 @@ def _show(outcome: "Arrivals", as_json: bool) -> None:
         print_json(outcome)
     else:
         for file in files:
-            what = f"{file['added']:,} series" if file["became"] == "added" else file["reason"]
+            gained = f"{file['added']:,} series" if file["became"] == "added" else ""
+            what = gained + file["reason"]
             typer.echo(
                 f"{file['became']:<12} {printable(file['file'])}: {printable(what, LONGEST_LINE)}"
             )

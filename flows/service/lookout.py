@@ -85,13 +85,15 @@ class Lookout:
             self.listed = self._files()
 
     def _files(self) -> list[File]:
-        """Return the files; none if a folder can't be read, which the sweep reports."""
+        """Return the files; none of a folder that can't be read, which the sweep reports."""
         with contextlib.suppress(OSError):
-            return [
-                (name, file.name, file.stamp)
-                for name in inboxes(self.store)
-                for file in arrivals(inbox_of(self.store, name))
-            ]
+            return [file for name in inboxes(self.store) for file in self._files_of(name)]
+        return []
+
+    def _files_of(self, name: str) -> list[File]:
+        with contextlib.suppress(OSError):
+            found = arrivals(inbox_of(self.store, name))
+            return [(name, file.name, file.stamp) for file in found]
         return []
 
     def _is_due(self, file: File, now_s: float) -> bool:

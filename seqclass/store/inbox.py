@@ -109,18 +109,32 @@ class InboxState(NamedTuple):
 
 
 def inbox_states(root: Root) -> dict[str, InboxState]:
-    """Look at each dataset's own inbox; several at a time, since a bucket takes its time."""
-    names = inboxes(root)
+    """Look at each dataset's own inbox that may be read.
+
+    Several are looked at at a time, since a bucket takes its time.
+    """
+    try:
+        names = inboxes(root)
+    except PermissionError:
+        return {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         states = pool.map(_state, [inbox_of(root, name) for name in names])
-        return dict(zip(names, states, strict=True))
+        return {name: state for name, state in zip(names, states, strict=True) if state}
 
 
-def _state(inbox: Root) -> InboxState:
-    entries = _entries(inbox)
-    has_aside = any(name == QUARANTINE and own is None for name, own in entries)
-    names = inbox.names(QUARANTINE) if has_aside else []
+def _state(inbox: Root) -> InboxState | None:
+    """Return the state of an inbox; None if this account may not read it."""
+    try:
+        entries = _entries(inbox)
+        names = _names_set_aside(inbox, entries)
+    except PermissionError:
+        return None
     return InboxState(_files(entries), sum(not name.endswith(REASON) for name in names))
+
+
+def _names_set_aside(inbox: Root, entries: list[tuple[str, Arrival | None]]) -> list[str]:
+    has_aside = any(name == QUARANTINE and own is None for name, own in entries)
+    return inbox.names(QUARANTINE) if has_aside else []
 
 
 def _listed(root: Root, *folder: str) -> list[tuple[str, dict[str, Any]]]:

@@ -354,7 +354,14 @@ def _put_away(inbox: Root, file: _File) -> None:
             file.reason if refused else None,
         )  # fmt: skip
     except OSError as error:
-        file.reason += f" (not moved: {error.strerror or os.strerror(error.errno or 0)})"
+        _leave(file, error.strerror or os.strerror(error.errno or 0))
         return
     if not moved:
-        file.reason += " (not moved: removed or changed meanwhile)"
+        _leave(file, "removed or changed meanwhile")
+
+
+def _leave(file: _File, why: str) -> None:
+    """Say that a file stays in the inbox; one that was refused waits, and nobody is alerted."""
+    file.reason += f" (not moved: {why})"
+    if file.became == "quarantined":
+        file.became = "waiting"

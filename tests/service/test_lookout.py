@@ -10,6 +10,7 @@ from flows.service.server import new_service
 from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
+from tests.support.rights import ordinary_rights
 
 
 @pytest.fixture
@@ -48,6 +49,18 @@ def test_a_file_that_is_taken_and_comes_again_is_news(lookout: Lookout) -> None:
         assert lookout.has_news(moment + 1)
         os.remove(inbox.join("a.csv"))
         assert not lookout.has_news(moment + 2)
+
+
+def test_an_inbox_that_may_not_be_read_hides_no_file_of_another(lookout: Lookout) -> None:
+    for name in ("closed", "zeta"):
+        os.makedirs(lookout.store.join("inbox", name))
+    Path(lookout.store.join("inbox", "closed")).chmod(0)
+    with ordinary_rights():
+        write(lookout, "a.csv", "1")
+        assert [lookout.has_news(moment) for moment in (0, 1)] == [False, True]
+        Path(lookout.store.join("inbox")).chmod(0)
+        assert not lookout.has_news(AGAIN_S + 2)
+    Path(lookout.store.join("inbox")).chmod(0o755)
 
 
 def settled(lookout: Lookout, now_s: float) -> bool:

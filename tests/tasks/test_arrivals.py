@@ -28,6 +28,7 @@ from tasks.data.notify import announce_arrival
 from tests.support.arrivals import Told, drop, rows, sweep
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
+from tests.support.rights import ordinary_rights
 from tests.support.stored import store_series
 from tests.support.waiting import until
 from tests.support.workbooks import write_many_cells
@@ -323,6 +324,21 @@ def test_a_file_lost_after_its_rows_were_committed_is_reported(
     assert "not moved" in found["files"][0]["reason"]
     sweep(root, inbox)
     assert len(ids(root)) == (64 if deed is os.remove else 68)
+
+
+def test_files_that_another_account_keeps_are_told_of_and_left(root: Root, inbox: Root) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    drop(inbox, "b.parquet", rows(9, label=["down", "sideways"] * 2))
+    drop(inbox, "c.parquet", rows(20)).chmod(0)
+    Path(inbox.path).chmod(0o555)
+    with ordinary_rights():
+        found = sweep(root, inbox)
+    Path(inbox.path).chmod(0o755)
+    assert became(found) == {"a.parquet": "added", "b.parquet": "waiting", "c.parquet": "waiting"}
+    ends = ["(not moved: Permission denied)"] * 2 + ["unreadable (Permission denied)"]
+    assert all(f["reason"].endswith(end) for f, end in zip(found["files"], ends, strict=True))
+    assert "new_class" in found["files"][1]["reason"]
+    assert len(ids(root)) == 64
 
 
 def test_files_for_a_dataset_that_is_not_there_wait(root: Root) -> None:
