@@ -34,12 +34,14 @@ def alerts(
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        made = tell_through(client, block, deployed_flows(client)) if block else []
-        ended = [] if block else tell_nobody()
+        made = tell_through(client, block, deployed_flows(client)) if block is not None else []
+        ended = tell_nobody() if block is None else []
     if as_json:
         print_json({"block": block, "automations": made, "ended": ended})
+    elif block is None:
+        typer.echo("no alerts are sent any more")
     else:
-        typer.echo(f"alerts go through {block}" if block else "no alerts are sent any more")
+        typer.echo(f"alerts go through {block}")
 
 
 def metrics(root: RootOption = None) -> None:

@@ -43,16 +43,42 @@ def tell_nobody() -> list[str]:
 
 
 def _block_id(client: Any, block: str) -> Any:
-    from prefect.exceptions import ObjectNotFound
-
-    kind, _, name = block.partition("/")
-    try:
-        return client.read_block_document_by_name(name, kind).id
-    except ObjectNotFound:
+    document = _document(client, block)
+    if document is None or "notify" not in document.block_schema.capabilities:
         raise ValueError(
             f"BLOCK: expected TYPE/NAME of a notification block that the server has, such as "
             f"slack-webhook/ops, got {block!r}; make it in the UI, under Blocks"
-        ) from None
+        )
+    if block.startswith("custom-webhook/") and not _is_reachable(document.data["url"]):
+        raise ValueError(
+            f"BLOCK: expected a webhook whose address begins with http:// or https://, got "
+            f"{block!r} with another; correct it in the UI, under Blocks"
+        )
+    return document.id
+
+
+def _document(client: Any, block: str) -> Any:
+    """Return the block of the server that ``type/name`` names, or None."""
+    from prefect.exceptions import ObjectNotFound
+
+    kind, _, name = block.partition("/")
+    if not block.isprintable():
+        return None
+    try:
+        return client.read_block_document_by_name(name, kind)
+    except ObjectNotFound:
+        return None
+
+
+def _is_reachable(address: str) -> bool:
+    """Check the form of a webhook's address; one with ``{{`` gets parts of it from secrets."""
+    import httpx
+
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        return False
+    return "{{" in address or (url.scheme in ("http", "https") and bool(url.host))
 
 
 def _alert(name: str, event: dict[str, Any], block_id: Any, body: str) -> Any:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.service.outgoing import restrict_alerts
+
 LOCAL = "127.0.0.1"
 HOSTS = (LOCAL, "localhost")
 PRIVATE_UMASK = 0o077
@@ -98,6 +100,7 @@ def serve(port: int) -> None:
 
     close_database()
     queue_writers()
+    restrict_alerts()
     server = get_current_settings().server
     uvicorn.run(
         guarded(create_app(final=True), port), host=LOCAL, port=port,

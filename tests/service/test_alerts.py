@@ -122,3 +122,22 @@ def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
     assert "BLOCK: expected TYPE/NAME of a notification block" in err
     assert find(TOLD) is not None
     assert find(CRASHED) is not None
+
+
+@pytest.mark.slow
+def test_a_block_that_can_send_no_alert_is_refused_in_one_line(
+    told: Posts, root: Root, seqclass: Command
+) -> None:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+    from prefect.blocks.system import Secret
+
+    Secret(value="hush").save("hush", overwrite=True)
+    for name, url in {"file": "file:///hush", "lines": "http://x/a\nb", "none": "hush"}.items():
+        CustomWebhookNotificationBlock(name=name, url=url).save(name, overwrite=True)
+    before = find(TOLD)
+    for block in ("", "secret/hush", "custom-webhook/file", "custom-webhook/lines",
+                  "custom-webhook/none", "custom-webhook/a\nb"):  # fmt: skip
+        code, _, err = seqclass("alerts", block)
+        assert (code, err.count("\n")) == (2, 1), err
+        assert "BLOCK: expected" in err
+    assert find(TOLD) == before

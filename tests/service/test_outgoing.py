@@ -1,0 +1,117 @@
+"""Alerts go to the address that a person named, and the log of a server doesn't quote it."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.service.alerts import tell_through
+from flows.service.outgoing import ShortAddresses, shorten_addresses
+from flows.service.server import client_of
+from tests.support.servers import kept_server
+from tests.support.waiting import until
+
+EVENT = "seqclass.model.refused"
+
+
+@pytest.mark.parametrize(
+    ("address", "short"),
+    [
+        ("http://me:secret@127.0.0.1:80/hook?key=secret", "http://127.0.0.1:80/…"),
+        ("https://hooks.example.com/services/secret", "https://hooks.example.com/…"),
+        ("mmost://127.0.0.1#secret", "mmost://127.0.0.1/…"),
+    ],
+)
+def test_an_address_ends_after_its_host(address: str, short: str) -> None:
+    assert (
+        shorten_addresses(f"error for url '{address}', twice") == f"error for url '{short}', twice"
+    )
+
+
+def test_a_traceback_in_the_log_quotes_no_address(caplog: pytest.LogCaptureFixture) -> None:
+    own = logging.getLogger("alerts of a test")
+    own.addFilter(ShortAddresses())
+    with caplog.at_level(logging.ERROR, own.name):
+        try:
+            raise ValueError("no answer from http://me:secret@127.0.0.1/hook")
+        except ValueError:
+            own.exception("failed at %s", "http://127.0.0.1/secret")
+    assert "no answer from http://127.0.0.1/…" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@contextmanager
+def receiver(status: int, location: str = "") -> Iterator[tuple[int, list[str]]]:
+    """A server on loopback that answers posts with this status: its port, the paths of posts."""
+    paths: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            paths.append(self.path)
+            self.send_response(status)
+            self.send_header("Location", location)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep still."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, paths
+        server.shutdown()
+
+
+def alert(client: Any, block: Any) -> None:
+    """Send an alert through a block."""
+    from prefect.events import Event
+
+    block.save("ops", overwrite=True)
+    tell_through(client, f"{block.get_block_type_slug()}/ops", [])
+    resource = {"prefect.resource.id": "seqclass.model.toy", "prefect.resource.name": "toy"}
+    event = Event(event=EVENT, resource=resource, payload={"reason": "worse"})
+    client.request("POST", "/events", json=[event.model_dump(mode="json")])
+
+
+def results(client: Any) -> list[str]:
+    """The ends of all actions of automations."""
+    ends = [f"prefect.automation.action.{end}" for end in ("failed", "executed")]
+    found = client.request("POST", "/events/filter", json={"filter": {"event": {"name": ends}}})
+    return [event["event"] for event in found.json()["events"]]
+
+
+@pytest.mark.slow
+def test_an_alert_follows_no_redirect(tmp_path: Path) -> None:
+    from prefect.blocks.notifications import MattermostWebhook
+
+    with (
+        kept_server(tmp_path / "home") as service, client_of(service) as client,
+        receiver(200) as (other, elsewhere),
+        receiver(307, f"http://127.0.0.1:{other}/elsewhere") as (port, paths),
+    ):  # fmt: skip
+        alert(client, MattermostWebhook(hostname="127.0.0.1", port=port, token="secret"))  # noqa: S106
+        until(lambda: results(client), 60)
+        assert paths == ["/hooks/secret"]
+        assert elsewhere == []
+
+
+@pytest.mark.slow
+def test_the_log_of_a_server_holds_no_password_of_a_webhook(tmp_path: Path) -> None:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    log = tmp_path / "home" / "server.log"
+    with (
+        kept_server(tmp_path / "home") as service, client_of(service) as client,
+        receiver(500) as (port, paths),
+    ):  # fmt: skip
+        url = f"http://me:secret@127.0.0.1:{port}/hook?key=secret"
+        alert(client, CustomWebhookNotificationBlock(name="ops", url=url))
+        until(lambda: "dead letter" in log.read_text(), 60)
+        assert set(paths) == {"/hook?key=secret"}
+    assert f"for url 'http://127.0.0.1:{port}/…'" in log.read_text()
+    assert "secret" not in log.read_text()
