@@ -3,7 +3,7 @@ there; runs that hold a slot go on, those of long ago are removed."""
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from flows.service.deployed import deployments_of_file, drop_former_schedules
 from flows.service.secrecy import private_folder
 from flows.service.server import (
+    Service,
     await_server,
     choose_port,
     client_of,
@@ -30,6 +31,8 @@ from tests.support.waiting import until
 
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 BASES = ["sqlite", "postgres"]
+AGES = {"old": 91, "young": 89}
+"""Days since two runs have ended, by name."""
 
 
 @pytest.fixture
@@ -90,14 +93,6 @@ def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Pat
             assert deployed(client)["flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
 
 
-def test_a_deployment_that_is_refused_says_why_from_the_beginning(prefect_home: Path) -> None:
-    """There is no pool to deploy to: Prefect's sentence is longer than a line of its terminal."""
-    whole = r"^prefect deploy: [^\n]*work pool[^\n]*$"
-    with kept_server(prefect_home) as service, pytest.raises(ValueError, match=whole) as refused:
-        deploy(service, mark_environment(service))
-    assert "'local'" in str(refused.value)
-
-
 @pytest.mark.slow
 def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(prefect_home: Path) -> None:
     """Retrainings had a limit for all machines together, and all runs the same queue."""
@@ -129,52 +124,69 @@ def test_the_service_starts_again_on_its_root(base: dict[str, str], tmp_path: Pa
             assert up.stop() == 0
 
 
-def test_a_slot_outlives_the_server_that_gave_it(prefect_home: Path) -> None:
-    """Prefect's runs renew the lease of their slot; a server that knows none crashes them."""
-    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-
-    private_folder(prefect_home)
-    service = new_service(local_url(choose_port(0)), home=prefect_home)
-    first = start_server(prefect_home, service, dict(os.environ))
-    second = None
+@pytest.fixture(scope="module")
+def restarted(
+    tmp_path_factory: pytest.TempPathFactory, copy_database: Callable[[Path], None]
+) -> Iterator[tuple[Service, str]]:
+    """A server that follows a killed one on its database, and the lease of a slot that the killed
+    one gave. There are runs that ended as many days ago as ``AGES`` says."""
+    copy_database(home := tmp_path_factory.mktemp("home"))
+    private_folder(home)
+    service = new_service(local_url(choose_port(0)), home=home)
+    first = start_server(home, service, dict(os.environ))
     try:
-        await_server(service, first, prefect_home)
-        with client_of(service) as client:
-            client.create_global_concurrency_limit(
-                GlobalConcurrencyLimitCreate(name="one", limit=1)
-            )
-            taken = client.increment_concurrency_slots_with_lease(["one"], 1, "concurrency", 300)
+        await_server(service, first, home)
+        lease = take_slot_and_run(service)
+    finally:
         first.kill()
         first.wait(timeout=30)
-        second = start_server(prefect_home, service, dict(os.environ))
-        await_server(service, second, prefect_home)
-        with client_of(service) as client:
-            renewed = client.renew_concurrency_lease(taken.json()["lease_id"], 300)
-        assert renewed.status_code == 204
-    finally:
-        for process in (first, second):
-            if process is not None:
-                process.kill()
-                process.wait(timeout=30)
-
-
-def test_runs_that_ended_three_months_ago_go(prefect_home: Path) -> None:
-    from prefect import flow
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
-    from prefect.states import Completed
-
-    ages = {"old": 91, "young": 89}
-    # The copied database may hold runs of other tests.
-    chosen = FlowRunFilter(name=FlowRunFilterName(any_=list(ages)))
-    with kept_server(prefect_home) as service, client_of(service) as client:
-        for name in ages:
-            client.create_flow_run(flow(name=name)(print), name=name, state=Completed())
-    with closing(sqlite3.connect(prefect_home / "prefect.db")) as database, database:
-        for name, days in ages.items():
+    with closing(sqlite3.connect(home / "prefect.db")) as database, database:
+        for name, days in AGES.items():
             words = "UPDATE flow_run SET end_time = datetime('now', ?) WHERE name = ?"
             changed = database.execute(words, (f"-{days} days", name))
             assert changed.rowcount == 1
-    with kept_server(prefect_home) as service, client_of(service) as client:
+    with kept_server(home) as second:
+        yield second, lease
+
+
+def take_slot_and_run(service: Service) -> str:
+    """Take a slot, whose lease is returned, and let a run of each age be finished."""
+    from prefect import flow
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+    from prefect.states import Completed
+
+    with client_of(service) as client:
+        for name in AGES:
+            client.create_flow_run(flow(name=name)(print), name=name, state=Completed())
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name="one", limit=1))
+        taken = client.increment_concurrency_slots_with_lease(["one"], 1, "concurrency", 300)
+    return taken.json()["lease_id"]
+
+
+def test_a_slot_outlives_the_server_that_gave_it(restarted: tuple[Service, str]) -> None:
+    """Prefect's runs renew the lease of their slot; a server that knows none crashes them."""
+    service, lease = restarted
+    with client_of(service) as client:
+        assert client.renew_concurrency_lease(lease, 300).status_code == 204
+
+
+def test_runs_that_ended_three_months_ago_go(restarted: tuple[Service, str]) -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+
+    # The copied database may hold runs of other tests.
+    chosen = FlowRunFilter(name=FlowRunFilterName(any_=list(AGES)))
+    with client_of(restarted[0]) as client:
         until(
             lambda: [run.name for run in client.read_flow_runs(flow_run_filter=chosen)] == ["young"]
         )
+
+
+def test_a_deployment_that_is_refused_says_why_from_the_beginning(
+    restarted: tuple[Service, str],
+) -> None:
+    """There is no pool to deploy to: Prefect's sentence is longer than a line of its terminal."""
+    whole = r"^prefect deploy: [^\n]*work pool[^\n]*$"
+    service, _ = restarted
+    with pytest.raises(ValueError, match=whole) as refused:
+        deploy(service, mark_environment(service))
+    assert "'local'" in str(refused.value)
