@@ -45,8 +45,8 @@ def start(
     )  # fmt: skip
 
 
-def modules_of(root: Root, *command: str) -> set[str]:
-    """The modules that a process has imported after a command on a root."""
+def run_alone(root: Root, *command: str) -> tuple[str, set[str]]:
+    """Run a command on a root in a process of its own: its output, and the modules imported."""
     script = (
         "import sys; from flows.__main__ import run_command\n"
         "code = run_command(); print(); print(*sys.modules); sys.exit(code)"
@@ -56,4 +56,10 @@ def modules_of(root: Root, *command: str) -> set[str]:
         env=surroundings(SEQCLASS_STORAGE=root.path), cwd=REPOSITORY,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return set(found.stdout.splitlines()[-1].split())
+    out, modules = found.stdout.rstrip("\n").rsplit("\n", 1)
+    return out, set(modules.split())
+
+
+def modules_of(root: Root, *command: str) -> set[str]:
+    """The modules that a process has imported after a command on a root."""
+    return run_alone(root, *command)[1]
