@@ -113,7 +113,7 @@ LABELS = (
 """Types of a column that can hold labels."""
 
 
-MISSING = pa.array(["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?"])
+MISSING = ("NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?")
 """Texts that programs write for a missing label, and that are hardly ever a class."""
 
 
@@ -316,7 +316,7 @@ def _labels(path: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
             raise refusal(path, "a class in every label", "inf", "correct the label")
         column = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
     texts = column.cast(pa.string())
-    missing = pc.unique(texts.filter(pc.is_in(texts, MISSING))).to_pylist()
+    missing = pc.unique(texts.filter(pc.is_in(texts, pa.array(MISSING)))).to_pylist()
     if missing:
         raise refusal(
             path, "a class in every label, or nothing", f"{missing[0]!r}, a sign of a missing one",

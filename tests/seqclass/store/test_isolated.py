@@ -42,6 +42,20 @@ def test_rows_and_forms_are_those_of_this_process(tmp_path: Path) -> None:
             assert repr(found) == repr(list(read_files([path], NAMES, "test")))
 
 
+def test_pandas_is_imported_for_numbers_that_are_texts_alone(tmp_path: Path) -> None:
+    texts = {"series_id": ["a", "b"], "label": ["p", "q"], "step": [0, 0], "value": ["1.5", " 2"]}
+    pq.write_table(pa.table(texts), path := tmp_path / "texts.parquet")
+    (tmp_path / "whole").mkdir()
+    with IsolatedReader() as reader:
+        for file in whole_files(tmp_path / "whole"):
+            assert list(reader.read_files([str(file)], NAMES))
+        libraries = Path(f"/proc/{reader._process._popen.pid}/maps")
+        assert "/pandas/" not in libraries.read_text()
+        found = pa.concat_tables(reader.read_files([str(path)], NAMES))
+        assert found["value"].to_pylist() == [[1.5], [2.0]]
+        assert "/pandas/" in libraries.read_text()
+
+
 def test_series_without_ids_are_numbered_through_all_files(tmp_path: Path) -> None:
     files = [str(npz(tmp_path / f"{name}.npz")) for name in "ab"]
     with IsolatedReader() as reader:

@@ -125,7 +125,7 @@ def test_what_stands_for_no_label_is_none(missing: object) -> None:
 def test_labels_of_bytes_and_of_halves_are_texts() -> None:
     assert label_text("é".encode()) == "é"
     assert label_text(0.5) == "0.5"
-    assert set(MISSING.to_pylist()) >= {"NA", "NaN", "null", "?"}
+    assert set(MISSING) >= {"NA", "NaN", "null", "?"}
 
 
 def test_known_columns_get_their_stored_types_and_say_how_times_are_written() -> None:
