@@ -19,11 +19,6 @@ from tests.support.labelled import ASIDE, DOUBTED, TURNED, store_doubts
 from tests.support.places import NOW
 
 
-@pytest.fixture
-def doubting(root: Root, tmp_path: Path) -> Model:
-    return store_doubts(root, tmp_path / "given")
-
-
 def asked(model: Model, limit: int = 50, again: bool = False) -> Queue:
     bad = Damages()
     found = queue_of(model, limit, again, bad)
@@ -31,8 +26,7 @@ def asked(model: Model, limit: int = 50, again: bool = False) -> Queue:
     return found
 
 
-def test_all_that_is_in_doubt_is_asked_the_least_sure_first(doubting: Model) -> None:
-    queue = asked(doubting)
+def test_all_that_is_in_doubt_is_asked_the_least_sure_first(queue: Queue) -> None:
     ids = [own.series_id for own in queue.questions]
     assert set(ids[:2]) == TURNED
     assert {DOUBTED, ASIDE} <= set(ids)
@@ -45,13 +39,13 @@ def test_all_that_is_in_doubt_is_asked_the_least_sure_first(doubting: Model) -> 
     assert queue.left == 1
 
 
-def test_of_two_series_alike_one_is_asked(doubting: Model) -> None:
-    ids = {own.series_id for own in asked(doubting).questions}
+def test_of_two_series_alike_one_is_asked(queue: Queue) -> None:
+    ids = {own.series_id for own in queue.questions}
     assert len(ids & {"t0100", "twin"}) == 1
 
 
-def test_each_question_says_what_is_known(doubting: Model) -> None:
-    found = {own.series_id: own for own in asked(doubting).questions}
+def test_each_question_says_what_is_known(queue: Queue) -> None:
+    found = {own.series_id: own for own in queue.questions}
     turned, unknown = found["s003"], found["t0101"]
     assert turned.label == "up"
     assert turned.known is not None
@@ -78,9 +72,8 @@ def test_nothing_is_asked_twice_but_on_request(doubting: Model) -> None:
     assert verify_tree(doubting.root, None)["bad"] == []
 
 
-def test_a_file_that_changed_is_named_and_its_rows_are_left_out(
-    doubting: Model, tmp_path: Path
-) -> None:
+def test_a_file_that_changed_is_named_and_its_rows_are_left_out(root: Root, tmp_path: Path) -> None:
+    doubting = store_doubts(root, tmp_path / "given")
     (tmp_path / "given" / "new.parquet").write_bytes(b"other")
     bad = Damages()
     found = queue_of(doubting, 50, False, bad)
@@ -88,8 +81,8 @@ def test_a_file_that_changed_is_named_and_its_rows_are_left_out(
     assert "new.parquet" in bad[0]["path"]
 
 
-def test_suspects_are_told_by_class(doubting: Model) -> None:
-    assert held_answers(doubting).taken_for == {"down": {"up": 1}, "up": {"down": 1}}
+def test_suspects_are_told_by_class(doubts: Model) -> None:
+    assert held_answers(doubts).taken_for == {"down": {"up": 1}, "up": {"down": 1}}
 
 
 def test_series_that_only_noise_tells_apart_are_alike_and_others_are_not() -> None:
@@ -102,9 +95,9 @@ def test_series_that_only_noise_tells_apart_are_alike_and_others_are_not() -> No
     assert apart(table, ["x", "y"]).tolist() == [0, 2, 3]
 
 
-def test_every_row_in_doubt_is_a_question_once_however_alike(doubting: Model) -> None:
+def test_every_row_in_doubt_is_a_question_once_however_alike(doubts: Model) -> None:
     bad = Damages()
-    found = questions_of(sources_of(doubting, bad), again=False, bad=bad)
+    found = questions_of(sources_of(doubts, bad), again=False, bad=bad)
     ids = [own.series_id for own in found]
     assert len(ids) == len(set(ids))
     assert {"t0100", "twin"} <= set(ids), "alike rows are joined later, when their series are read"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqclass.labelling import relabelling
-from seqclass.labelling.label_queue import keep_queue, queue_of
+from seqclass.labelling.label_queue import Queue, keep_queue, queue_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
@@ -14,7 +14,7 @@ from seqclass.store.datasets import committed_versions, open_dataset
 from seqclass.store.models import Model
 from seqclass.store.queues import read_labels
 from seqclass.store.root import Root
-from tests.support.labelled import ASIDE, store_doubts
+from tests.support.labelled import ASIDE
 from tests.support.places import NOW
 
 GIVEN = f"series_id,label\ns003,down\ns010,down\nt0101,up\n{ASIDE},up\n"
@@ -22,10 +22,9 @@ GIVEN = f"series_id,label\ns003,down\ns010,down\nt0101,up\n{ASIDE},up\n"
 
 
 @pytest.fixture
-def asked(root: Root, tmp_path: Path) -> Model:
-    model = store_doubts(root, tmp_path / "given")
-    keep_queue(model, queue_of(model, 50, False, []), NOW)
-    return model
+def asked(doubting: Model, queue: Queue) -> Model:
+    keep_queue(doubting, queue, NOW)
+    return doubting
 
 
 @pytest.fixture

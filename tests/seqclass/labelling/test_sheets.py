@@ -10,19 +10,13 @@ from xml.etree import ElementTree
 import pytest
 
 from seqclass.labelling.given_labels import Answer, check_answers, read_answers
-from seqclass.labelling.label_queue import Queue, queue_of
+from seqclass.labelling.label_queue import Queue
 from seqclass.labelling.sheets import SAID, check_sheet, write_sheet
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.root import Root
-from tests.support.labelled import store_doubts
 
 THEN = datetime(2026, 5, 3, tzinfo=UTC)
-
-
-@pytest.fixture
-def queue(root: Root, tmp_path: Path) -> Queue:
-    return queue_of(store_doubts(root, tmp_path / "given"), 50, False, [])
 
 
 def test_import_reads_the_csv_with_its_series(queue: Queue, tmp_path: Path) -> None:

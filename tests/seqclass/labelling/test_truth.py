@@ -1,6 +1,7 @@
 """Labels that come after the answers: what they say, where it is shown, and what does not count."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ from seqclass.labelling.truth import Truth, truth_of
 from seqclass.pages.index_pages import refresh
 from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
 from seqclass.store.models import Model
-from seqclass.store.root import Damages, Root
+from seqclass.store.registry import open_model
+from seqclass.store.root import Damages, Root, open_root
 from tasks.retraining.prometheus import metrics_text
 from tests.support.labelled import noisy, store_scores, store_version_that_doubts
 from tests.support.places import NOW
@@ -22,12 +24,21 @@ WEEK = timedelta(days=7)
 N = 40
 
 
-@pytest.fixture
-def answered(root: Root, tmp_path: Path) -> Model:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A version that has said ``up``, surely, of series whose labels are not known."""
+    folder = tmp_path_factory.mktemp("answered")
+    root = open_root(folder / "tree")
     model = store_version_that_doubts(root, store_series(root, n=60))
-    store_scores(model, tmp_path / "given" / "new.parquet", noisy(100, N), 0)
+    store_scores(model, folder / "given" / "new.parquet", noisy(100, N), 0)
     return model
+
+
+@pytest.fixture
+def answered(stored: Model, root: Root) -> Model:
+    """A copy to change."""
+    shutil.copytree(stored.root.path, root.path)
+    return open_model(root, stored.ref)
 
 
 Come = Callable[[list[str | None], timedelta], Dataset]

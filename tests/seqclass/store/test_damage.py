@@ -12,7 +12,7 @@ from seqclass.store.catalogue import list_models
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Damages, Root
+from seqclass.store.root import Damages, Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -52,9 +52,10 @@ def damage(root: Root, content: bytes | None, *place: str) -> str:
     return str(path)
 
 
-@pytest.fixture
-def tree(root: Root) -> Root:
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """Datasets ``toy`` and ``other``, models ``toy`` of three versions and ``other`` of one."""
+    root = open_root(tmp_path_factory.mktemp("sound") / "tree")
     for name, n in (("toy", 20), ("toy", 24), ("other", 20)):
         store_series(root, name, n)
     for number, name in enumerate(("toy", "toy", "toy", "other")):
@@ -64,6 +65,13 @@ def tree(root: Root) -> Root:
         known = {"decision": "refused", "dataset": "datasets/toy@0", "challenger": None,
                  "audit": None, "trusted": False}  # fmt: skip
         commit_retraining(root, folder, "toy", known, NOW)
+    return root
+
+
+@pytest.fixture
+def tree(sound: Root, root: Root) -> Root:
+    """A copy to be damaged."""
+    shutil.copytree(sound.path, root.path)
     return root
 
 
