@@ -259,6 +259,7 @@ def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str
         assert part in text
 
 
+@pytest.mark.slow
 def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     trained: tuple[Root, dict], seqclass: Command, whole: Path
 ) -> None:

@@ -108,7 +108,14 @@ OF_SERIES = {
 }
 
 
-@pytest.mark.parametrize("kind", OF_SERIES)
+FEW = ("new_class", "out_of_range")
+"""What is set aside quickly: of every kind a quick test shows that it is seen, and why."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[pytest.mark.slow] * (kind not in FEW)) for kind in OF_SERIES],
+)
 def test_series_that_break_the_contract_are_set_aside_with_the_reason(
     mine: Dataset, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path, kind: str
 ) -> None:
@@ -195,7 +202,15 @@ def test_files_that_break_the_contract_are_refused(
     check_unharmed(root, mine)
 
 
-@pytest.mark.parametrize("kind", ["new_column", "missing_column", "other_unit", "missing_rate"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "new_column",
+        pytest.param("missing_column", marks=pytest.mark.slow),
+        "other_unit",
+        pytest.param("missing_rate", marks=pytest.mark.slow),
+    ],
+)
 def test_what_the_policy_accepts_becomes_the_contract(
     mine: Dataset, seqclass_json: Callable[..., dict], tmp_path: Path, kind: str
 ) -> None:

@@ -84,7 +84,9 @@ def test_a_folder_answers_alone_as_is_stored(
     assert np.allclose(found["p_value"], stored["familiarity"], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["onnx", "mlflow", "savedmodel"])
+@pytest.mark.parametrize(
+    "kind", ["onnx", "mlflow", pytest.param("savedmodel", marks=pytest.mark.slow)]
+)
 def test_a_folder_says_what_it_is_and_checks_itself(
     kind: str, model: Model, exported: Callable[..., Exported]
 ) -> None:

@@ -238,6 +238,7 @@ for turn in range(2):
 """
 
 
+@pytest.mark.slow
 def test_the_order_of_a_bucket_s_audit_is_the_order_of_its_moves(bucket: Root) -> None:
     """Two processes promote and roll back at once."""
     for number in range(3):
