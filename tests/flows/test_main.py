@@ -394,7 +394,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(prefect_url: str, tmp_path: 
         pytest.skip("a small tmpfs can't be mounted here")
     try:
         found = subprocess.run(
-            [sys.executable, "-m", "flows", "generate", "signals", "--n-series", "50000",
+            [sys.executable, "-m", "flows", "generate", "signals", "--n-series", "10000",
              "--root", disk / "tree"],
             env={**os.environ, "PREFECT_API_URL": prefect_url}, capture_output=True, text=True,
         )  # fmt: skip

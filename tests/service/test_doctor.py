@@ -122,6 +122,7 @@ def test_a_bucket_that_does_not_answer_is_found_and_starts_nothing(
 ) -> None:
     if wrong == "address":
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         s3fs.S3FileSystem.clear_instance_cache()
     place = ("--root", bucket.url if wrong == "address" else "s3://absent/tree")
     _, out, _ = seqclass("doctor", *place, "--json")

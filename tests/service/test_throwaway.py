@@ -11,7 +11,7 @@ import pytest
 
 from flows.service.processes import command_of, environment_of, is_dead
 from seqclass.store.root import Root
-from tests.support.commands import start
+from tests.support.commands import Command, start
 from tests.support.waiting import until
 
 FEW = ["generate", "signals", "--n-series", "30"]
@@ -72,15 +72,17 @@ def test_a_killed_command_takes_it_along(environment: dict[str, str]) -> None:
 
 
 def test_one_that_cannot_start_is_one_line(
-    environment: dict[str, str], root: Root, tmp_path: Path
+    seqclass: Command, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     nowhere = f"sqlite+aiosqlite:///{tmp_path}/nowhere/prefect.db"
-    environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = nowhere
-    found = subprocess.run(
-        [sys.executable, "-m", "flows", *FEW], env=environment, capture_output=True, text=True
-    )
-    assert found.returncode == 2
-    problem = found.stderr.splitlines()[-1]
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", nowhere)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with temporary_settings({PREFECT_API_URL: None}):
+        code, _, err = seqclass(*FEW)
+    assert code == 2
+    problem = err.splitlines()[-1]
     assert problem.startswith("seqclass: throw-away Prefect server: expected it to answer")
     assert "unable to open database file" in problem
     assert root.names("datasets") == []
