@@ -9,10 +9,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, settings
 
 from flows.__main__ import run_command
@@ -35,6 +37,8 @@ import_module("prefect.main")
 # How long drawing examples takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+# Commands are built once for all calls in this process, as the one call of a user builds them.
+typer.main.get_command = cache(typer.main.get_command)
 
 
 FIRST = {
@@ -47,6 +51,10 @@ FIRST = {
 """Modules whose proofs matter most: CI's time may end before the last."""
 
 
+MADE = "made.db"
+"""The database of the served home as its server made it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """What needs a server takes longest and comes before the rest, so that at the end no process
     of the run waits long for another. Of slow proofs CI takes one half of the modules."""
@@ -57,6 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
         config.hook.pytest_deselected(items=waiting)
         items[:] = [item for item in items if item not in set(waiting)]
     served = {item.path for item in items if "served_home" in item.fixturenames}  # type: ignore[attr-defined]
+    served |= {item.path for item in items if item.path.stem == "test_site"}  # takes as long
     items.sort(key=lambda item: (item.path.stem not in FIRST, item.path not in served))
 
 
@@ -132,16 +141,13 @@ def served_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def copy_database(prefect_url: str, served_home: Path) -> Callable[[Path], None]:
-    """Put a copy of the served database into another home: a server takes long to make one."""
+    """Put a database without runs into another home: a server takes long to make one."""
+    return lambda home: copy_to(home / "prefect.db", served_home / MADE)
 
-    def copy(home: Path) -> None:
-        with (
-            closing(sqlite3.connect(served_home / "prefect.db")) as made,
-            closing(sqlite3.connect(home / "prefect.db")) as own,
-        ):
-            made.backup(own)
 
-    return copy
+def copy_to(copy: Path, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as made, closing(sqlite3.connect(copy)) as own:
+        made.backup(own)
 
 
 @pytest.fixture
@@ -154,7 +160,7 @@ def prefect_home(copy_database: Callable[[Path], None], tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def prefect_url(served_home: Path) -> Iterator[str]:
-    """The API of a real Prefect server with a home of its own."""
+    """The API of a real Prefect server with a home of its own, and a copy of the new database."""
     port = free_port()
     environment = {**os.environ, **PREFECT_SETTINGS, "PREFECT_HOME": str(served_home)}
     server = subprocess.Popen(
@@ -166,6 +172,7 @@ def prefect_url(served_home: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/api"
     try:
         wait_until_healthy(f"{url}/health", server)
+        copy_to(served_home / MADE, served_home / "prefect.db")
         yield url
     finally:
         server.terminate()

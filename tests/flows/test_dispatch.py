@@ -3,11 +3,13 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
 
@@ -27,14 +29,18 @@ LEASE = ("retraining", "models", "toy")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, copy_database: Callable[[Path], None]
+) -> Iterator[Service]:
     """A server with the deployments, whose clients are those of this process."""
-    with kept_server(tmp_path_factory.mktemp("home")) as service:
+    copy_database(home := tmp_path_factory.mktemp("home"))
+    with kept_server(home) as service:
         with client_of(service) as client:
             make_pool(client)
         deploy(service, mark_environment(service))
         with temporary_settings(client_settings(service)):
             yield service
+            EventsWorker.drain_all()  # the next tests' events are for another server
 
 
 @pytest.fixture

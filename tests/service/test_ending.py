@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system s
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with kept_server(tmp_path_factory.mktemp("home")) as service:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, copy_database: Callable[[Path], None]
+) -> Iterator[Service]:
+    copy_database(home := tmp_path_factory.mktemp("home"))
+    with kept_server(home) as service:
         yield service
 
 

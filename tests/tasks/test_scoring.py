@@ -455,8 +455,11 @@ class Closed:
             raise AssertionError(f"{name} is imported")
 
 sys.meta_path.insert(0, Closed())
-from flows.__main__ import main
-main()
+from flows.__main__ import run_command
+for words in sys.argv[1:]:
+    sys.argv[1:] = words.split()
+    assert run_command() == 0
+    print("--")
 """
 
 
@@ -466,20 +469,17 @@ def test_without_a_server_scoring_needs_no_prefect(scored: Root, tmp_path: Path)
     pq.write_table(pq.read_table(path).slice(0, 50), path)
     kept = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     environment = {**kept, "PREFECT_HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
-    words = ["score", "toy@v2", str(path), "--root", scored.path, "--json"]
-
-    def answered(*words: str) -> dict:
-        found = subprocess.run(
-            [sys.executable, "-c", WITHOUT_PREFECT, *words], env=environment, cwd=tmp_path,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert found.returncode == 0, found.stderr
-        return json.loads(found.stdout)
-
-    said = answered(*words)
+    commands = [f"score toy@v2 {rows} --root {scored.path} --json" for rows in (path, "toy")]
+    found = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PREFECT, *commands], env=environment, cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    said, of_dataset = map(json.loads, found.stdout.split("--\n")[:2])
     assert (said["rows"], said["scored"], said["metrics"]) == (50, 50, None)
     assert set(SURENESS) < set(pq.read_schema(said["out"]).names)
     own = pq.read_table(score_data(scored, "toy@v2", "toy")["out"]).drop_columns("label")
     assert pq.read_table(said["out"]).drop_columns("label").equals(own.slice(0, 50))
-    labelled = answered("score", "toy@v2", "toy", "--root", scored.path, "--json")["metrics"]
-    assert labelled["trained"] > 0, "rows with labels are compared with the stored split"
+    assert of_dataset["metrics"]["trained"] > 0, (
+        "rows with labels are compared with the stored split"
+    )
