@@ -199,7 +199,7 @@ def _end(root: Root, name: str, entries: list[Entry]) -> tuple[int, str]:
 
 def _head(root: Root, name: str) -> tuple[int, str]:
     path = root.join("models", name, AUDIT, HEAD)
-    if not root.fs.exists(path):
+    if not root.exists("models", name, AUDIT, HEAD):
         return 0, BEFORE_THE_FIRST
     head = read_record(root, path)
     check_texts(path, head, "sha256")

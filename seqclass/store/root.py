@@ -53,8 +53,17 @@ class Root:
         return isinstance(self.fs, LocalFileSystem)
 
     def exists(self, *parts: str) -> bool:
-        """Check whether there is a file or a folder at a place in the tree."""
-        return self.fs.exists(self.join(*parts))
+        """Check whether there is a file or a folder at a place in the tree.
+
+        Also true if this account may not look there: such a place is damaged, not empty.
+        """
+        if not self.is_local:
+            return self.fs.exists(self.join(*parts))
+        try:
+            os.stat(self.join(*parts))
+        except OSError as error:
+            return isinstance(error, PermissionError)
+        return True
 
     def names(self, *parts: str) -> list[str]:
         """Return the visible entries of a folder, sorted; empty if there is no such folder."""
@@ -335,7 +344,8 @@ def replace_file(root: Root, path: str, content: bytes, durable: bool = True) ->
 def see_file(root: Root, path: str) -> tuple[bytes | None, str]:
     """Return a file's bytes (None without one) and the tag by which ``swap_file`` knows them."""
     if root.is_local:
-        return (read_bytes(root, path) if root.fs.exists(path) else None), ""
+        is_there = root.exists(*root.parts_of(path))
+        return (read_bytes(root, path) if is_there else None), ""
     seen = objects.see(root.fs, path)
     return (None, "") if seen is None else (seen.content, seen.tag)
 

@@ -12,10 +12,11 @@ from seqclass.store.catalogue import list_models
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import Damages, Root, open_root
+from seqclass.store.root import DamagedError, Damages, Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
+from tests.support.rights import ordinary_rights
 from tests.support.stored import store_series, store_version
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.1}
@@ -108,6 +109,29 @@ def test_one_damaged_record_is_named_and_hides_no_other(
         code, _, err = seqclass(*words)
         assert (code, "Traceback" in err) == (0, False), err
         assert champion_of(tree, "toy") == version
+
+
+@pytest.mark.parametrize("folder", ["aliases", "v3"])
+def test_a_folder_that_may_not_be_read_is_damaged_and_not_absent(
+    tree: Root, seqclass: Command, folder: str
+) -> None:
+    closed = Path(tree.join("models", "toy", folder))
+    closed.chmod(0)
+    with ordinary_rights():
+        code, out, err = seqclass("models")
+    closed.chmod(0o755)
+    assert (code, "other" in out) == (0, True)
+    assert "left out, damaged" in err
+    assert f"{closed}/" in err
+
+
+def test_a_pointer_that_may_not_be_read_is_not_replaced(tree: Root) -> None:
+    closed = Path(tree.join("models", "toy", "aliases"))
+    closed.chmod(0)
+    with ordinary_rights(), pytest.raises(DamagedError, match="Permission denied"):
+        move_champion(tree, "toy", "v1", MoveReason("me", "why", {}, NOW))
+    closed.chmod(0o755)
+    assert champion_of(tree, "toy") == "v3"
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
