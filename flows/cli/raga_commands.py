@@ -200,5 +200,6 @@ def listen(
     if place.as_json:
         print_json(written)
         return
+    folder = open_root(out)
     for entry in written["files"]:
-        typer.echo(f"{entry['label']}: {entry['wav']}, .mid and .png")
+        typer.echo(f"{entry['label']}: {folder.address(entry['wav'])}, .mid and .png")

@@ -269,9 +269,11 @@ def _heights(row: SeriesRow, notes: tuple[Note, ...], raga: Raga | None) -> np.n
 
 
 def folder_of(path: str) -> str:
-    """Return a folder to write into; it is created if it is missing."""
+    """Return a folder or URL to write into; a folder of this machine is created if missing."""
+    folder = open_root(path)
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        if folder.is_local:
+            Path(folder.path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(
             f"--out: expected a folder that can be made, got {path!r} ({error.strerror}); choose "

@@ -29,7 +29,7 @@ from seqclass.ragas.sound import (
 )
 from seqclass.ragas.svaras import read_notes
 from seqclass.store.datasets import Dataset, write_dataset
-from seqclass.store.root import Root
+from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.random_series import Uniform
 from tasks.data.generate import raga_tables
@@ -285,3 +285,18 @@ def test_what_cannot_be_heard_is_refused(
     assert (code, out) == (2, "")
     assert complaint in err
     assert not list((tmp_path / "heard").glob("*"))
+
+
+def test_a_url_to_write_into_makes_no_folder_of_that_name(
+    bucket: Root, tmp_path: Path, seqclass_json: Callable[..., dict], root: Root,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    store(root, "ragas", n_series=7, n_notes=(8, 8))
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    for out in (f"{bucket.url}/heard", f"file://{root.path}/heard"):
+        files = seqclass_json("listen", "ragas", "--series", "raga-000000", "--out", out)["files"]
+        folder = open_root(out)
+        assert len(folder.names()) == 3
+        assert folder.fs.size(files[0]["wav"]) > 0
+    assert sorted(tmp_path.iterdir()) == before
