@@ -60,7 +60,7 @@ def compare(
     if as_json:
         print_json({**asdict(found), "page": page})
     else:
-        show_comparison(found, page)
+        show_comparison(found, store.address(page))
 
 
 def digest(
@@ -80,4 +80,4 @@ def digest(
     if as_json:
         print_json({**asdict(found), "page": page})
     else:
-        show_digest(found, page)
+        show_digest(found, store.address(page))

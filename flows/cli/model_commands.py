@@ -160,7 +160,7 @@ def retrain(
     from flows.retraining import retrain_model as flow
 
     outcome: Outcome = flow(name, wanted, store.url)  # type: ignore[assignment]
-    show_retraining(outcome, place.as_json)
+    show_retraining(store, outcome, place.as_json)
     if outcome["decision"] == "refused":
         raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
 

@@ -51,7 +51,7 @@ def promise_line(e: "Promise") -> str:
     )
 
 
-def show_retraining(outcome: "Outcome", as_json: bool) -> None:
+def show_retraining(store: Root, outcome: "Outcome", as_json: bool) -> None:
     if as_json:
         print_json(outcome)
         return
@@ -62,7 +62,7 @@ def show_retraining(outcome: "Outcome", as_json: bool) -> None:
         typer.echo(f"challenger: {outcome['challenger']}")
     typer.echo(f"champion: {outcome['model']}")
     if outcome.get("folder"):
-        typer.echo(f"record: {outcome['folder']}")
+        typer.echo(f"record: {store.address(outcome['folder'])}")
 
 
 def show_move(outcome: "Move", as_json: bool) -> None:

@@ -93,6 +93,19 @@ def test_a_dataset_in_a_bucket_says_where_it_lies(seqclass: Command, bucket: Roo
     _, out, _ = seqclass("show", "toy", "--root", bucket.url)
     folder = stored.ref.replace("@", "/")
     assert f"files: {bucket.url}/{folder}" in out.splitlines()
+    _, out, _ = seqclass("digest", "--root", bucket.url)
+    assert f"page: {bucket.url}/digests/" in out
+
+
+def test_a_retraining_in_a_bucket_says_where_its_record_lies(
+    bucket: Root, capsys: pytest.CaptureFixture
+) -> None:
+    from flows.cli.model_printing import show_retraining
+
+    place = bucket.join("retrainings", "toy", "1")
+    show_retraining(bucket, {"decision": "refused", "reasons": ["worse"], "challenger": None,
+                             "model": "models/toy@v1", "folder": place}, False)  # fmt: skip
+    assert f"record: {bucket.url}/retrainings/toy/1" in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize("words", [("show", "models/a-modle"), ("history", "a-modle"),
