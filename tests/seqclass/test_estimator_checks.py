@@ -20,7 +20,9 @@ LEFT_OUT = {
 ROUNDED = ("check_methods_sample_order_invariance", "check_methods_subset_invariance")
 PLACES = "float32 rounds by the place of a row in its batch; tested below to six digits"
 MANY_FITS = {"check_classifiers_classes", "check_fit_idempotent", "check_estimators_dtypes",
-             "check_classifiers_train", "check_supervised_y_2d"}  # fmt: skip
+             "check_classifiers_train", "check_supervised_y_2d", "check_estimators_pickle",
+             "check_classifier_data_not_an_array", "check_dtype_object",
+             "check_fit_score_takes_y", "check_pipeline_consistency"}  # fmt: skip
 
 
 def checks() -> Iterator[Any]:

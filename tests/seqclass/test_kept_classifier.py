@@ -37,7 +37,7 @@ def fitted() -> SequenceClassifier:
     return found.fit([series[k] for k in chosen], y[chosen])
 
 
-@pytest.fixture(scope="module", params=["fitted", "asked", "stored"])
+@pytest.fixture(scope="module")
 def kept(
     request: pytest.FixtureRequest,
     fitted: SequenceClassifier,
@@ -77,7 +77,15 @@ def by_joblib(classifier: Any) -> Any:
     return joblib.load(file)
 
 
-@pytest.mark.parametrize("way", [by_pickle, by_joblib, copy.deepcopy])
+@pytest.mark.parametrize(
+    ("kept", "way"),
+    [
+        pytest.param(kept, way, marks=[pytest.mark.slow] * (place != number))
+        for place, kept in enumerate(("fitted", "asked", "stored"))
+        for number, way in enumerate((by_pickle, by_joblib, copy.deepcopy))
+    ],
+    indirect=["kept"],
+)
 def test_a_copy_answers_as_the_original_does(kept: Any, way: Callable[[Any], Any]) -> None:
     expected = answers(kept)
     again = way(kept)
