@@ -8,8 +8,8 @@ from seqclass.store.inbox import arrivals, inbox_of, inbox_states, inboxes, look
 from seqclass.store.root import Root, open_root
 from tests.support.commands import CountRequests
 
-TAKEN = 1001
-"""More files than one answer of a listing holds."""
+PAGE, TAKEN = 20, 50
+"""How many files one answer of a listing holds, and more of them than two answers hold."""
 DIGEST = "0123456789ab" * 5
 
 
@@ -23,9 +23,11 @@ def inbox(bucket: Root) -> Root:
 
 
 def test_however_many_were_taken_one_request_lists_what_waits(
-    inbox: Root, bucket: Root, requests_of: CountRequests
+    inbox: Root, bucket: Root, requests_of: CountRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(PAGE))
     inbox.fs.pipe({inbox.join("done", f"{number:05d}.csv"): b"x" for number in range(TAKEN)})
+    assert requests_of(lambda: inbox.fs.find(inbox.join("done"))) >= 3
     assert [own.name for own in arrivals(inbox)] == ["00000.csv", "new.csv"]
     assert requests_of(lambda: arrivals(inbox)) == 1
     for name in ("a", "b", "c"):

@@ -112,7 +112,13 @@ def damaged(whole: Path, folder: Path, parts: tuple[str, ...], damage: Callable)
     aside.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] * (one in (link_away, replace, cut)))
+        for one in DAMAGES
+    ],
+)
 def test_each_damage_of_each_file_and_folder_is_named(
     whole: Path, tmp_path: Path, damage: Callable
 ) -> None:
