@@ -31,9 +31,6 @@ from tests.support.stored import store_series
 os.environ.update(PREFECT_SETTINGS)
 # Tests that train in this process do as the worker processes: threads beside them only wait.
 os.environ.update(environment())
-# Before a test module imports TensorFlow: when Prefect sets logging up, the handler of absl closes
-# the stream that it began with, which is pytest's.
-import_module("prefect.main")
 # How long drawing examples takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -53,6 +50,14 @@ FIRST = {
 
 MADE = "made.db"
 """The database of the served home as its server made it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import Prefect before a test module imports TensorFlow: when Prefect sets logging up, the
+    handler of absl closes the stream that it began with, which is pytest's. The process that only
+    hands tests out needs neither."""
+    if not config.getoption("numprocesses", None):
+        import_module("prefect.main")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:

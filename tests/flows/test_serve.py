@@ -107,7 +107,9 @@ def test_the_page_names_every_output_and_limit(ready: tuple[subprocess.Popen, di
         assert f"\n| `{name}` |" in PAGE
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals) -> None:
     """A token of one's own is taken, and nothing but the token stays in the root."""
     own = folder / f"token-{number}"
