@@ -161,9 +161,9 @@ def through(server: RunningServer) -> Callable[[list[Share]], None]:
     ("served", "token", "limits", "answers"),
     [
         ("toy", TOKEN, RequestLimits(), True),
-        ("toy@v3", TOKEN, RequestLimits(), False),
+        pytest.param("toy@v3", TOKEN, RequestLimits(), False, marks=pytest.mark.slow),
         ("toy", "another-token-of-the-tests", RequestLimits(), False),
-        ("toy", TOKEN, RequestLimits(series=2), False),
+        pytest.param("toy", TOKEN, RequestLimits(series=2), False, marks=pytest.mark.slow),
     ],
 )
 def test_scoring_asks_a_running_server_and_answers_what_it_does_not(

@@ -30,6 +30,7 @@ def hints_until_read(file: Messy) -> int:
             return len(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", sorted({0, SEED}))
 def test_a_hundred_files_are_read_correctly_after_two_hints_at_most(
     tmp_path: Path, capsys: pytest.CaptureFixture, seed: int
