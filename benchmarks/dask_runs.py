@@ -29,7 +29,7 @@ from benchmarks.tables import as_table
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import read_model
-from seqclass.store.root import Root, open_root, read_record
+from seqclass.store.root import Record, Root, open_root, read_record
 from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.studies import RUNS, STUDIES
@@ -122,7 +122,7 @@ def is_begun(plan: Plan, root: Root, command: str) -> bool:
 def digests(root: Root) -> dict[str, Any]:
     """Return what must not depend on who did the work: rows, weights, runs and answers."""
     place = STUDIES, NAME, RUNS
-    records = {run: read_record(root, root.join(*place, run)) for run in root.names(*place)}
+    records = {run: read_record(root, root.join(*place, run), Record) for run in root.names(*place)}
     answers = sorted(root.fs.find(root.join(SCORES, NAME)))
     return {
         "rows": open_dataset(root, NAME).ref,

@@ -32,9 +32,10 @@ from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
 from seqclass.store.leases import is_claimed
+from seqclass.store.manifests import ScoresManifest
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.retrainings import RETRAINING, retrainings_of
-from seqclass.store.root import MANIFEST, Root, open_root, read_record
+from seqclass.store.root import MANIFEST, Root, open_root, read_manifest
 from seqclass.store.scores import SCORES, score_folders
 from tests.support.buckets import ACCESS, Requests, endpoint
 from tests.support.machines import fleet_server, in_hand, lose, machine
@@ -204,7 +205,7 @@ def digests(root: Root, plan: Plan) -> dict[str, Any]:
         for record in retrainings_of(root, name):
             found[f"{name} on {record['dataset']}"] = record["decision"], record["challenger"]
         for folder in score_folders(root, name):
-            files = read_record(root, f"{folder}/{MANIFEST}")["files"]
+            files = read_manifest(root, folder, ScoresManifest)["files"]
             found[folder.removeprefix(root.path)] = [file["sha256"] for file in files]
     return found
 

@@ -23,10 +23,10 @@ from seqclass.store.root import Damages, printable
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the datasets."""
-    from seqclass.store.catalogue import list_datasets, showable
+    from seqclass.store.catalogue import list_datasets
 
     store, bad = existing(root), Damages()
-    found = showable(store, "datasets", list_datasets(store, bad), bad)
+    found = list_datasets(store, bad)
     name_damaged(bad)
     if as_json:
         print_json({"datasets": [dataset_summary(m) for m in found], "damaged": bad})
@@ -42,18 +42,18 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the models and mark their champions."""
-    from seqclass.store.catalogue import list_models, showable
+    from seqclass.store.catalogue import list_models
 
     store, bad = existing(root), Damages()
-    found = showable(store, "models", list_models(store, bad), bad)
+    found = list_models(store, bad)
     name_damaged(bad)
     if as_json:
-        keys = ("name", "version", "champion", "refused", "metrics", "dataset", "created")
-        print_json({"models": [{key: dict(m)[key] for key in keys} for m in found], "damaged": bad})
+        print_json({"models": found, "damaged": bad})
         return
     table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
     for m in found:
-        scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
+        own = m["metrics"]
+        scores = [f"{x:.4f}" for x in (own["macro_f1"], own["accuracy"], own["log_loss"])]
         mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
         dataset, _, digest = m["dataset"].removeprefix("datasets/").partition("@")
         made = m["created"][:10]

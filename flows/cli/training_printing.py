@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.command_line import name_damaged
 from flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.store.manifests import ShownScores
 from seqclass.store.root import Damages, Root
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TrainingSummary(TypedDict):
     refused: str | None
     decision: str
     lstm: "LstmSpread | None"
-    metrics: dict[str, float]
+    metrics: ShownScores
     seeds: list[dict[str, float | str]]
     learning_curve: "LearningCurve | None"
     ensemble: "EnsembleRecord | None"

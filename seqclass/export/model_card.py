@@ -85,11 +85,8 @@ def card_of_version(name: str, description: ModelDescription) -> str:
 def _head(name: str, manifest: ModelDescription, library: str) -> str:
     """Return the front matter: YAML whose values are written as JSON, which is YAML too."""
     dataset = DatasetRef.parse(manifest["dataset"])
-    scores = [
-        {"type": kind, "value": manifest["metrics"][own]}
-        for own, kind in METRICS.items()
-        if own in manifest["metrics"]
-    ]
+    known: Mapping[str, object] = manifest["metrics"]
+    scores = [{"type": kind, "value": known[own]} for own, kind in METRICS.items() if own in known]
     result = {
         "task": {"type": "other", "name": "time series classification"},
         "dataset": {"type": dataset.name, "name": dataset.name, "split": "test",

@@ -30,13 +30,12 @@ from seqclass.store.datasets import (
     Dataset,
     committed_versions,
     latest_version,
-    odd_fields,
     open_dataset,
 )
-from seqclass.store.manifests import CHOSEN_FROM
+from seqclass.store.manifests import CHOSEN_FROM, DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import row_digests
-from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, readable
+from seqclass.store.root import DamagedError, Damages, Root, note, readable
 
 CANDIDATES, EXAMPLES = 30, 2
 """Series of a class that are considered as examples, evenly spaced, and how many are shown."""
@@ -257,19 +256,13 @@ def _versions(
 
 def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersion | None:
     folder = root.join("datasets", name, version)
-    manifest = readable(root, folder, bad)
+    manifest = readable(root, folder, DatasetManifest, bad)
     if manifest is None:
         return None
-    if wrong := odd_fields(manifest, version):
-        problem = f"expected {', '.join(wrong)}; 'seqclass verify' says more"
-        note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
-        return None
-    parents = [DatasetRef.parse(str(parent)).version for parent in manifest.get("parents") or ()]
-    counts = {label: int(count) for label, count in manifest["classes"].items()}
-    source = manifest["source"]
-    chosen = source.get(CHOSEN_FROM) if isinstance(source, dict) else None
+    parents = [DatasetRef.parse(parent).version for parent in manifest.get("parents", [])]
+    chosen = manifest["source"].get(CHOSEN_FROM)
     parent = None if chosen else next(iter(parents), None)
-    sizes = manifest["n_series"], counts
+    sizes = manifest["n_series"], manifest["classes"]
     return DatasetVersion(version, manifest["created"], *sizes, parent, chosen)
 
 

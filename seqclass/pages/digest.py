@@ -8,6 +8,7 @@ from seqclass.pages.index_pages import DIGESTS, refresh
 from seqclass.pages.model_summary import SUMMARY
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.store.manifests import ScoresManifest
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import MANIFEST, Root, readable
 from seqclass.store.scores import score_folders
@@ -105,7 +106,7 @@ def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered
         for folder in score_folders(root, name):
             if root.fs.modified(f"{folder}/{MANIFEST}") < since:
                 continue  # a manifest is never older than its file
-            manifest = readable(root, folder)
+            manifest = readable(root, folder, ScoresManifest)
             if manifest and since <= datetime.fromisoformat(manifest["created"]) < until:
                 version = ModelRef.parse(manifest["model"]).short
                 rows, unknown = counts.get(version, (0, 0))

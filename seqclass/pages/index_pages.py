@@ -5,13 +5,13 @@ Summaries of what has not changed are reused, so its files are not read again.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from seqclass.pages.dataset_pages import write_dataset_pages
 from seqclass.pages.model_pages import entry_of, write_model_pages
 from seqclass.pages.records import Catalogue, ComparisonEntry, Damage, StudyEntry
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
-from seqclass.store.catalogue import keep_list, showable
+from seqclass.store.catalogue import keep_list
 from seqclass.store.leases import locked
 from seqclass.store.manifests import StudyManifest
 from seqclass.store.references import DatasetRef
@@ -127,8 +127,7 @@ def _with(entries: dict[str, Any], name: str, found: Any) -> dict[str, Any]:
 def _studies(root: Root, kind: str, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
     bad = Damages()
     folders = [root.join(kind, name, version) for version in study_versions(root, name, kind)]
-    manifests = [found for folder in folders if (found := readable(root, folder, bad)) is not None]
-    good = showable(root, kind, cast(list[StudyManifest], manifests), bad)
+    good = filter(None, (readable(root, folder, StudyManifest, bad) for folder in folders))
     entries = [StudyEntry(m["version"], m["dataset"], m["created"], m.get("chosen")) for m in good]
     return (
         tuple(sorted(entries, key=lambda entry: entry.made)),

@@ -12,7 +12,7 @@ from seqclass.store.kept_facts import Tags, inventory_tags, read_facts
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_since
 from seqclass.store.retrainings import RETRAININGS, retrainings_of
-from seqclass.store.root import DamagedError, Damages, Root, note, read_record
+from seqclass.store.root import DamagedError, Damages, Record, Root, note, read_record
 from seqclass.store.scores import SCORES
 
 FACTS = "metrics.json"
@@ -107,7 +107,7 @@ def _trained_s(root: Root, name: str) -> float | None:
     path = root.join("models", name, versions[-1], "stability.json")
     if not root.fs.exists(path):
         return 0.0
-    return float(sum(seed["seconds"] for seed in read_record(root, path)["seeds"]))
+    return float(sum(seed["seconds"] for seed in read_record(root, path, Record)["seeds"]))
 
 
 def _with_truth(root: Root, name: str, facts: ModelFacts, bad: Damages) -> ModelFacts:

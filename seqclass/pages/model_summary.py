@@ -31,13 +31,21 @@ from seqclass.pages.trust import (
 )
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import AUDIT, MOVES, read_entry
-from seqclass.store.catalogue import showable
-from seqclass.store.manifests import ListedModel, ModelManifest
+from seqclass.store.manifests import ModelManifest
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.policy_file import POLICY
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
-from seqclass.store.root import MANIFEST, DamagedError, Damages, Root, note, read_record, readable
+from seqclass.store.root import (
+    MANIFEST,
+    DamagedError,
+    Damages,
+    Record,
+    Root,
+    note,
+    read_record,
+    readable,
+)
 
 
 def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
@@ -49,7 +57,7 @@ def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
     if not root.fs.exists(path):
         return None
     try:
-        stored = read_record(root, path)
+        stored = read_record(root, path, Record)
     except DamagedError as error:
         note(bad, path, error)
         return None
@@ -152,13 +160,10 @@ def _versions(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Version
 
 def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | None:
     """Read a version from its files; None if its manifest can't be shown."""
-    manifest = readable(root, root.join("models", name, number), bad)
+    manifest = readable(root, root.join("models", name, number), ModelManifest, bad)
     if manifest is None:
         return None
-    listed = cast(ListedModel, {**manifest, "version": number, "champion": False})
-    if not showable(root, "models", [listed], bad):
-        return None
-    model, scores = Model(root, name, number, cast(ModelManifest, manifest)), listed["metrics"]
+    model, scores = Model(root, name, number, manifest), manifest["metrics"]
     plain = Version(
         version=number,
         made=manifest["created"],

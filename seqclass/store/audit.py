@@ -17,15 +17,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import cast
 
 from seqclass.store.inventory import digest_of, listing
+from seqclass.store.kept_records import AuditEntry, AuditHead
 from seqclass.store.leases import check_held
-from seqclass.store.manifests import AuditEntry
 from seqclass.store.root import (
     DamagedError,
     Damages,
-    Record,
     Root,
     create_file,
     note,
@@ -43,7 +41,6 @@ STAMP = "%Y%m%dT%H%M%S.%fZ"
 NAME = re.compile(r"\d{6,}\.json")
 BEFORE_THE_FIRST = hashlib.sha256(b"").hexdigest()
 """The digest that the first entry holds in place of that of the one before it."""
-TEXTS = ("what", "from", "to", "time")
 
 
 @dataclass(frozen=True)
@@ -160,24 +157,13 @@ def read_entry(root: Root, name: str, file: str) -> Entry:
     """Read one entry by its file's name; DamagedError if it is not an entry."""
     path = root.join("models", name, AUDIT, file)
     content = read_bytes(root, path)
-    record = parse_record(path, content)
-    check_texts(path, record, *TEXTS)
-    return Entry(path, _digest(content), _number(path, record), cast(AuditEntry, record))
+    record = parse_record(path, content, AuditEntry)
+    return Entry(path, _digest(content), _number(path, record), record)
 
 
-def check_texts(path: str, record: Record, *names: str) -> None:
-    """Refuse a record in which one of these fields is neither text nor null."""
-    wrong = [name for name in names if not isinstance(record.get(name, 0), str | None)]
-    if wrong:
-        raise DamagedError(
-            f"{path}: expected a record of the registry with {wrong[0]!r} as text; restore the "
-            "file, or remove it"
-        )
-
-
-def _number(path: str, record: Record) -> int:
-    number = record.get("number")
-    if type(number) is not int or number < 1:
+def _number(path: str, record: AuditEntry | AuditHead) -> int:
+    number = record.get("number", 0)
+    if number < 1:
         raise DamagedError(f"{path}: expected a number of the entry, got {number!r:.40}")
     return number
 
@@ -201,9 +187,8 @@ def _head(root: Root, name: str) -> tuple[int, str]:
     path = root.join("models", name, AUDIT, HEAD)
     if not root.exists("models", name, AUDIT, HEAD):
         return 0, BEFORE_THE_FIRST
-    head = read_record(root, path)
-    check_texts(path, head, "sha256")
-    return _number(path, head), head["sha256"] or ""
+    head = read_record(root, path, AuditHead)
+    return _number(path, head), head["sha256"]
 
 
 def audit_problems(root: Root, name: str) -> Damages:

@@ -1,62 +1,44 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import groupby
-from typing import Any, TypedDict, TypeVar, cast
+from typing import TypedDict, cast
 
-from seqclass.store.datasets import committed_versions, odd_fields
+from seqclass.store.conformity import keys_of, problem_of
+from seqclass.store.datasets import committed_versions
 from seqclass.store.inventory import area_of, inventory_problems
 from seqclass.store.kept_facts import inventory_tags, keep_facts, read_facts
+from seqclass.store.kept_records import ListedVersions
 from seqclass.store.layout import sealed_folders, strangers
-from seqclass.store.manifests import DatasetManifest, ListedModel, StudyManifest
+from seqclass.store.manifests import DatasetManifest, ListedModel, ModelManifest
 from seqclass.store.models import model_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.queues import LABELS, QUEUES
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.retrainings import RETRAININGS
-from seqclass.store.root import (
-    MANIFEST,
-    DamagedError,
-    Damages,
-    Root,
-    note,
-    readable,
-)
+from seqclass.store.root import DamagedError, Damages, Root, note, readable
 from seqclass.store.scores import SCORES
 from seqclass.store.signatures import unsigned_versions
 from seqclass.store.soundness import beside, verify_citations, verify_folder, verify_registry
 from seqclass.store.studies import SEARCHES, STUDIES
 
-NUMBER, TEXT = (int, float), (str,)
-SHOWN: dict[str, dict[str, tuple[type, ...]]] = {
-    "datasets": {},
-    "models": {"name": TEXT, "created": TEXT, "dataset": TEXT, "metrics": (dict,),
-               "refused": (str, type(None))},
-    STUDIES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT},
-    SEARCHES: {"name": TEXT, "version": TEXT, "created": TEXT, "dataset": TEXT, "chosen": TEXT},
-}  # fmt: skip
-"""Fields of a manifest that a list shows, with their types."""
-LIST, LIST_KEYS = "models.json", tuple(ListedModel.__annotations__)
-"""The file of an object store that lists all model versions, and the fields of each."""
-SCORES_SHOWN = ("macro_f1", "accuracy", "log_loss")
+LIST = "models.json"
+"""The file of an object store that lists all model versions."""
 
 
 def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifest]:
     """List manifests of all sound dataset versions, by name, oldest first; others go to ``bad``."""
-    found = []
+    found = list[DatasetManifest]()
     for name in root.names("datasets"):
-        read = [
-            (str(manifest.get("created", "")), version, manifest)
-            for version in committed_versions(root, name)
-            if (manifest := readable(root, root.join("datasets", name, version), bad))
-        ]
-        found += [cast(DatasetManifest, manifest) for _, _, manifest in sorted(read)]
+        folders = [root.join("datasets", name, own) for own in committed_versions(root, name)]
+        read = filter(None, (readable(root, own, DatasetManifest, bad) for own in folders))
+        found += sorted(read, key=lambda own: (own["created"], own["version"]))
     return found
 
 
 def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
-    """List all sound model versions with the fields in ``LIST_KEYS``; damaged ones go to ``bad``.
+    """List all sound model versions; damaged ones go to ``bad``.
 
     In an object store, models that ``keep_list`` has listed and that have not changed since are
     taken from its list.
@@ -91,49 +73,20 @@ def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
     return {
         name: own["versions"]
         for name, own in read_facts(root, LIST).items()
-        if _is_kept(name, own) and own["tag"] == tags.get(f"models/{name}")
+        if problem_of(own, ListedVersions) is None
+        and own["tag"] == tags.get(f"models/{name}")
+        and all(version["name"] == name for version in own["versions"])
     }
 
 
-def _is_kept(name: str, own: Any) -> bool:
-    versions = own.get("versions") if isinstance(own, dict) else None
-    return isinstance(versions, list) and all(
-        isinstance(version, dict) and version.keys() == {*LIST_KEYS} and version["name"] == name
-        for version in versions
-    )
-
-
 def _list_versions(root: Root, name: str, bad: Damages | None) -> list[ListedModel]:
-    champion, found = _champion_if_readable(root, name, bad), []
+    champion, found = _champion_if_readable(root, name, bad), list[ListedModel]()
     for version in model_versions(root, name):
-        manifest = readable(root, root.join("models", name, version), bad)
-        if manifest is not None:
+        folder = root.join("models", name, version)
+        if manifest := readable(root, folder, ModelManifest, bad):
             own = {**manifest, "name": name, "version": version, "champion": version == champion}
-            found.append(cast(ListedModel, {key: own.get(key) for key in LIST_KEYS}))
+            found.append(cast(ListedModel, {key: own[key] for key in keys_of(ListedModel)}))
     return found
-
-
-Listed = TypeVar("Listed", DatasetManifest, ListedModel, StudyManifest)
-
-
-def showable(root: Root, kind: str, manifests: Sequence[Listed], bad: Damages) -> list[Listed]:
-    """Return the manifests that have the fields that a list shows; others go to ``bad``."""
-    good = []
-    for manifest in manifests:
-        own: Mapping[str, Any] = manifest
-        lacks = [key for key, types in SHOWN[kind].items() if not isinstance(own.get(key), types)]
-        if kind == "datasets":
-            lacks = odd_fields(own)
-        if kind == "models" and not lacks:
-            scores = own["metrics"]
-            lacks = [f"metrics.{k}" for k in SCORES_SHOWN if not isinstance(scores.get(k), NUMBER)]
-        if lacks:
-            folder = root.join(kind, *(str(own.get(key)) for key in ("name", "version")))
-            problem = f"expected {', '.join(lacks)}; 'seqclass verify' says more"
-            bad.append({"path": f"{folder}/{MANIFEST}", "problem": problem})
-        else:
-            good.append(manifest)
-    return good
 
 
 def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> str | None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from seqclass.store.audit import read_audit
+from seqclass.store.kept_records import Pruning
 from seqclass.store.layout import Parts
 from seqclass.store.manifests import ModelDescription, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef, Reference
@@ -19,11 +20,9 @@ VERSIONS = {DatasetRef.kind: r"[0-9a-f]{16}", ModelRef.kind: r"v\d+"}
 def needs_of(manifest: ModelDescription) -> list[Reference]:
     """Return what a model's version depends on: the rows that it chose from and learned from, and
     the version whose weights it started with."""
-    spec, source = manifest.get("spec"), manifest.get("dataset_source", {})
-    known = known_dataset(manifest) if isinstance(source, dict) else None
-    spec = spec if isinstance(spec, dict) else {}
-    rows = _read(DatasetRef, manifest.get("dataset"), known, spec.get("auxiliary"))
-    return rows + _read(ModelRef, spec.get("warm_start"))
+    rows = _read(DatasetRef, manifest["dataset"], known_dataset(manifest),
+                 manifest["spec"].get("auxiliary"))  # fmt: skip
+    return rows + _read(ModelRef, manifest["spec"].get("warm_start"))
 
 
 def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
@@ -32,7 +31,7 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
     if kind == ModelRef.kind:
         return needs_of(cast(ModelDescription, manifest))
     if kind == DatasetRef.kind:
-        return _read(DatasetRef, *_texts(manifest.get("parents")))
+        return _read(DatasetRef, *manifest.get("parents", []))
     found = _read(DatasetRef, manifest.get("dataset"))
     found += _read(ModelRef, manifest.get("challenger"), manifest.get("model"))
     champion = manifest.get("champion")
@@ -51,10 +50,6 @@ def _read(kind: type[Reference], *texts: object) -> list[Reference]:
     return [own for own in read if own.name and re.fullmatch(VERSIONS[kind.kind], own.version)]
 
 
-def _texts(found: object) -> Sequence[object]:
-    return found if isinstance(found, list) and all(isinstance(t, str) for t in found) else []
-
-
 def missing(root: Root, cited: Sequence[Reference], removed: set[str]) -> Iterator[str]:
     """Yield the references whose target is missing, unless it was removed on purpose."""
     for own in cited:
@@ -67,8 +62,7 @@ def removed_refs(root: Root) -> set[str]:
     found: set[str] = set()
     for file in root.names(PRUNINGS):
         with suppress(DamagedError):
-            gone = read_record(root, root.join(PRUNINGS, file)).get("removed")
-            found |= set(map(str, _texts(gone)))
+            found |= {*read_record(root, root.join(PRUNINGS, file), Pruning)["removed"]}
     return found
 
 

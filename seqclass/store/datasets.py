@@ -2,10 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +12,13 @@ import pyarrow.parquet as pq
 
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.inventory import discard, keep
+from seqclass.store.kept_records import Latest
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
-from seqclass.store.manifests import DatasetManifest, ImportSummary, Source
+from seqclass.store.manifests import DatasetManifest, ImportSummary, Manifest, Source
 from seqclass.store.parts import stage_rows
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
-    MANIFEST,
     DamagedError,
     Root,
     check_file,
@@ -39,8 +38,6 @@ from seqclass.store.rows import (
 from seqclass.store.staging import commit, staging
 
 LATEST = "latest.json"
-FIELDS = {"name": str, "version": str, "created": str, "n_series": int, "n_steps": list,
-          "channels": list, "columns": dict, "classes": dict, "splits": dict}  # fmt: skip
 MAX_BYTES = 6 * 2**30
 """Largest size of the padded array of a dataset, in bytes."""
 PART_BYTES = 2**26
@@ -178,24 +175,12 @@ def open_dataset(root: Root, ref: str) -> Dataset:
         )
     version = versions[0] if wanted.version else latest_version(root, name, versions)
     folder = root.join(*DatasetRef(name, version).parts)
-    manifest = read_manifest(root, folder)
-    if wrong := odd_fields(manifest, version):
-        raise DamagedError(f"{folder}/{MANIFEST}: expected another {wrong[0]}, it was forged")
-    return Dataset(root, folder, cast(DatasetManifest, manifest))
+    return Dataset(root, folder, read_manifest(root, folder, DatasetManifest))
 
 
 def open_checked(root: Root, ref: str) -> Dataset:
     """Open a dataset whose digests an earlier step of the same training has checked."""
     return replace(open_dataset(root, ref), is_checked=True)
-
-
-def odd_fields(manifest: Mapping[str, Any], version: str | None = None) -> list[str]:
-    """Return fields of a dataset's manifest with a wrong type, or that contradict ``version``."""
-    odd = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
-    texts = {name: manifest[name] for name in ("channels", "classes") if name not in odd}
-    odd += [n for n, found in texts.items() if not all(isinstance(t, str) for t in found)]
-    is_another = version is not None and manifest.get("version") != version
-    return odd + ["version"] * (is_another and "version" not in odd)
 
 
 def _unknown(root: Root, ref: str, name: str) -> str:
@@ -213,7 +198,7 @@ def latest_version(root: Root, name: str, versions: list[str]) -> str:
     path = root.join("datasets", name, LATEST)
     if root.fs.exists(path):
         with contextlib.suppress(DamagedError):
-            version = read_record(root, path).get("version")
+            version = read_record(root, path, Latest)["version"]
             if version in versions:
                 return version
     return dataset_versions(root, name)[-1]
@@ -254,7 +239,7 @@ def dataset_versions(root: Root, name: str) -> list[str]:
 def _created(root: Root, name: str, version: str) -> str:
     """Return the time of a version; a damaged one counts as the oldest."""
     try:
-        return str(read_manifest(root, root.join("datasets", name, version)).get("created", ""))
+        return read_manifest(root, root.join("datasets", name, version), Manifest)["created"]
     except DamagedError:
         return ""
 

@@ -4,9 +4,8 @@ import os
 import platform
 from functools import cache
 from importlib import metadata
-from typing import TypedDict
 
-from seqclass.store.manifests import Machine
+from seqclass.store.manifests import Fingerprint, Machine
 
 PACKAGES = (
     "tensorflow",
@@ -22,13 +21,6 @@ PACKAGES = (
     "prefect",
     "sequence-classification",
 )
-
-
-class Fingerprint(TypedDict):
-    """The entries of a manifest on the software and machine that made its artifact."""
-
-    software: dict[str, str]
-    machine: Machine
 
 
 def fingerprint() -> Fingerprint:

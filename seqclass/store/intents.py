@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seqclass.store.kept_records import IntentRecord
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
@@ -75,10 +76,8 @@ def intents(root: Root) -> list[Intent]:
 def _target(root: Root, path: str) -> tuple[str, ...]:
     """Return the folder of an intent; nothing if it can't be read, or has just been removed."""
     try:
-        target = read_record(root, path).get("target")
+        target = read_record(root, path, IntentRecord)["target"]
     except DamagedError:
-        return ()
-    if not isinstance(target, list) or not all(isinstance(name, str) for name in target):
         return ()
     return () if ".." in target else tuple(target)
 

@@ -13,7 +13,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from seqclass.store.kept_records import Inventory
 from seqclass.store.layout import KEPT, SEALED, Parts, is_sealed, owned_names, place_of, within
+from seqclass.store.manifests import Sealed
 from seqclass.store.root import (
     LISTED,
     MANIFEST,
@@ -119,7 +121,7 @@ def _update(root: Root, area: Parts, change: Callable[[Items], None]) -> None:
             if content is None:
                 items = {n: [_found(root, parts)] for n, parts in _present(root, area).items()}
             else:
-                items = _items(path, parse_record(path, content))
+                items = _items(path, parse_record(path, content, Inventory))
             change(items)
             if swap_file(root, path, _sealed(items), tag):
                 return
@@ -150,9 +152,9 @@ def _digest_of_items(items: Any) -> str:
     return digest_of(json.dumps(items, sort_keys=True).encode())
 
 
-def _items(path: str, record: dict[str, Any]) -> Items:
-    items = record.get("items")
-    if not isinstance(items, dict) or record.get("sha256") != _digest_of_items(items):
+def _items(path: str, record: Inventory) -> Items:
+    items = record["items"]
+    if record["sha256"] != _digest_of_items(items):
         raise DamagedError(f"{path}: expected the inventory as it was written, it was altered")
     return items
 
@@ -183,7 +185,7 @@ def lost_folders(root: Root, kind: str) -> list[Parts]:
     for area in _listed_areas(root, (kind,)):
         with contextlib.suppress(DamagedError):
             path = _path(root, area)
-            items = _items(path, read_record(root, path))
+            items = _items(path, read_record(root, path, Inventory))
             places = [(*area, *name.split("/")) for name, own in items.items() if ABSENT not in own]
             found += [parts for parts in places if is_sealed(parts) and not root.exists(*parts)]
     return found
@@ -204,7 +206,7 @@ def _problems(root: Root, area: Parts) -> Damages:
         lost = f"expected the inventory of {'/'.join(area)}, it is missing; restore it"
         return [{"path": path, "problem": lost}] if is_listed else []
     try:
-        items = _items(path, read_record(root, path))
+        items = _items(path, read_record(root, path, Inventory))
     except DamagedError as error:
         return [{"path": path, "problem": str(error)}]
     bad = Damages()
@@ -228,6 +230,6 @@ def _problem(sound: list[str], found: str) -> str | None:
 def _says_listed(root: Root, parts: Parts) -> bool:
     """Check whether a sealed folder is of a release that lists what it seals."""
     try:
-        return bool(read_record(root, root.join(*parts, MANIFEST)).get(LISTED))
+        return bool(read_record(root, root.join(*parts, MANIFEST), Sealed).get(LISTED))
     except DamagedError:
         return False

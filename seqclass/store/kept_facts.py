@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqclass.store.inventory import INVENTORY, digest_of
+from seqclass.store.kept_records import KeptFacts
 from seqclass.store.root import DamagedError, Root, read_record, replace_file
 
 Tags = dict[str, str]
@@ -30,11 +31,10 @@ def inventory_tags(root: Root, *area: str) -> Tags:
 def read_facts(root: Root, file: str) -> dict[str, Any]:
     """Return facts and their tags by model; none if there is no file as it was written."""
     try:
-        record = read_record(root, root.join(file))
+        record = read_record(root, root.join(file), KeptFacts)
     except DamagedError:
         return {}
-    facts = record.get("facts")
-    return facts if isinstance(facts, dict) and record.get("sha256") == _digest(facts) else {}
+    return record["facts"] if record["sha256"] == _digest(record["facts"]) else {}
 
 
 def keep_facts(root: Root, file: str, facts: Mapping[str, Any]) -> None:

@@ -1,11 +1,15 @@
-"""Types of the stored records; keys that were added later are ``NotRequired``.
+"""Types of the manifests of sealed folders; keys that were added later are ``NotRequired``.
 
-Old records are interpreted only here: these functions give a missing key its meaning.
+Old manifests are interpreted only here: these functions give a missing key its meaning.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from datetime import datetime
+from typing import Annotated, Any, NotRequired, TypedDict
 
+from seqclass.store.conformity import Form
+
+Time = Annotated[str, Form("a time (ISO 8601)", datetime.fromisoformat)]
 Source = Mapping[str, Any]
 """The origin of rows: a generator and its spec, files, or the dataset they were chosen from."""
 Spec = Mapping[str, Any]
@@ -15,23 +19,46 @@ CHOSEN_FROM = "chosen_from"
 
 
 class FileEntry(TypedDict):
-    """A file that a manifest names, in its own folder."""
+    """A file that a manifest names, in its own folder.
+
+    path: its name. sha256: digest of its content, hexadecimal. bytes: its size.
+    """
 
     path: str
     sha256: str
     bytes: int
 
 
-class Manifest(TypedDict):
-    """Fields of every manifest; ``created`` in ISO format."""
+class Sealed(TypedDict):
+    """Keys of every manifest.
+
+    kind: the kind of folder that is sealed. files: all files of the folder but this one and those
+    that are drawn again. listed: true if the inventory lists the folder. manifest_sha256: digest of
+    all other keys.
+    """
 
     kind: str
-    created: str
     files: list[FileEntry]
+    listed: NotRequired[bool]
+    manifest_sha256: NotRequired[str]
+
+
+class Manifest(Sealed):
+    """Keys of every manifest that has a time. created: when it was made."""
+
+    created: Time
 
 
 class RowsDescription(TypedDict):
-    """Description of a dataset's rows, which follows from the rows alone."""
+    """Description of a dataset's rows, which follows from the rows alone.
+
+    version: the first 16 digits of ``digest``, which is a SHA-256 of the rows. n_series: number of
+    series. n_steps: lowest and highest number of steps of a series. channels: names of the columns
+    with values. columns: the Arrow type of each column. classes: number of series of each class.
+    unlabelled: number of series without a label. groups: number of groups; 0 without groups.
+    missing: share of the values that are missing, by channel. splits: number of series in each part
+    that the column ``split`` names.
+    """
 
     version: str
     digest: str
@@ -47,7 +74,14 @@ class RowsDescription(TypedDict):
 
 
 class ReadingRecord(TypedDict, total=False):
-    """Options by which files were read, if any were given: see ``formats.table.ColumnNames``."""
+    """Options by which files were read, if any were given.
+
+    series_id, label, step, group, time: the column that holds it. channels: columns that are read
+    as values. ignore: columns that are not read. layout: ``long`` or ``wide``. delimiter, decimal,
+    encoding, dates: how the text is written. unlabelled: true if the files have no labels. rate_hz:
+    steps in a second of a recording. window_seconds: length of the windows that a recording is cut
+    into.
+    """
 
     series_id: str
     label: str
@@ -67,7 +101,13 @@ class ReadingRecord(TypedDict, total=False):
 
 
 class DecisionRecord(TypedDict, total=False):
-    """The rule that turns probabilities into answers: see ``evaluation.decisions.Decision``."""
+    """The rule that turns probabilities into answers.
+
+    offsets: added to the logarithm of each class's probability; null adds none. threshold: the
+    confidence below which the answer is unknown. coverage: the share of validation rows that are
+    answered, of which the share ``risk`` is wrong. unfamiliar: the p-value below which a series is
+    unfamiliar. possible: by class, the probability from which on it can't be ruled out.
+    """
 
     offsets: Sequence[float] | None
     threshold: float
@@ -80,7 +120,9 @@ class DecisionRecord(TypedDict, total=False):
 class SetAside(TypedDict, total=False):
     """Counts of series that an import did not keep.
 
-    rejected, repeats: number of series; quarantined: by violation; quarantine: where they lie.
+    rejected: number of series that could not be read. repeats: number of series that were there
+    already. quarantined: number of series that were set aside, by violation. quarantine: the file
+    that holds them.
     """
 
     rejected: int
@@ -90,8 +132,12 @@ class SetAside(TypedDict, total=False):
 
 
 class ImportSummary(SetAside, total=False):
-    """Description of an import beside its rows; ``contract``: of the rows; ``reading``: the options
-    by which the files were read; ``recordings``: what was heard of those among them."""
+    """Description of an import beside its rows.
+
+    parents: the versions that this one continues. contract: ranges and statistics of the rows, with
+    which later rows are compared. reading: the options by which the files were read. recordings:
+    what was heard of each recording.
+    """
 
     parents: list[str]
     contract: Mapping[str, Any]
@@ -99,64 +145,121 @@ class ImportSummary(SetAside, total=False):
     recordings: list[Mapping[str, Any]]
 
 
-class DatasetManifest(Manifest, RowsDescription, ImportSummary):
-    """The manifest of a dataset's version."""
+class Machine(TypedDict):
+    """Features of a machine that may change the bits of a result.
+
+    system: the operating system. architecture: of the processor, whose model is ``cpu``.
+    vector_flags: its vector instructions. cores: number of its cores.
+    """
+
+    system: str
+    architecture: str
+    cpu: str
+    vector_flags: list[str]
+    cores: int | None
+
+
+class Fingerprint(TypedDict):
+    """What made an artifact.
+
+    software: installed versions of the packages that can change a result. machine: the machine.
+    """
+
+    software: dict[str, str]
+    machine: Machine
+
+
+class DatasetManifest(Manifest, RowsDescription, ImportSummary, Fingerprint):
+    """The manifest of a dataset's version.
+
+    name: of the dataset. source: a generator with its spec, or the imported files, or the dataset
+    that the rows were chosen from.
+    """
 
     name: str
     source: Source
-    software: dict[str, str]
-    machine: "Machine"
 
 
-class ModelDescription(TypedDict, total=False):
-    """Description of a trained model; ``refused``: the stability gate's sentence, or null."""
+class ShownScores(TypedDict):
+    """Scores of the test rows that lists show.
+
+    accuracy: share of correct answers. macro_f1: mean F1 of the classes. balanced_accuracy: mean
+    recall of the classes. log_loss: mean negative log-probability of the label, in nats. ece:
+    expected calibration error.
+    """
+
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: NotRequired[float]
+    log_loss: float
+    ece: NotRequired[float]
+
+
+class ModelDescription(TypedDict):
+    """Description of a trained model.
+
+    dataset: the version whose rows trained and tested it, with its SHA-256 ``dataset_digest`` and
+    its source ``dataset_source``. reading: the options by which the dataset's files were read.
+    classes: in the order of the probabilities. channels: in the order of the input.
+    registered_seed: null if it is an average of seeds. metrics: scores of the test rows. decision:
+    the rule that turns probabilities into answers. symbols: the lowest and the highest symbol of
+    each channel that holds symbols. refused: the stability gate's reason, or null. spec: the
+    ``TrainingSpec``. numerics: settings that may change the bits of a result.
+    """
 
     dataset: str
-    dataset_digest: str
-    dataset_source: Source
-    reading: ReadingRecord
+    dataset_digest: NotRequired[str]
+    dataset_source: NotRequired[Source]
+    reading: NotRequired[ReadingRecord]
     classes: list[str]
     channels: list[str]
-    registered_seed: int | None
-    metrics: dict[str, float]
-    decision: DecisionRecord
-    symbols: dict[str, list[int]]
+    registered_seed: NotRequired[int | None]
+    metrics: ShownScores
+    decision: NotRequired[DecisionRecord]
+    symbols: NotRequired[dict[str, list[int]]]
     refused: str | None
     spec: Spec
-    numerics: Mapping[str, int | bool | str]
+    numerics: NotRequired[Mapping[str, int | bool | str]]
 
 
-class ModelManifest(Manifest, ModelDescription):
-    """The manifest of a model's version."""
+class ModelManifest(Manifest, ModelDescription, Fingerprint):
+    """The manifest of a model's version. name: of the model."""
 
     name: str
-    software: dict[str, str]
-    machine: "Machine"
 
 
 class ListedModel(TypedDict):
-    """A model's version as lists show it."""
+    """A model's version as lists show it.
+
+    name: of the model. version: its number, ``v1``. champion: true for the champion. refused,
+    metrics, dataset, created: as in the version's manifest.
+    """
 
     name: str
     version: str
     champion: bool
     refused: str | None
-    metrics: dict[str, float]
+    metrics: ShownScores
     dataset: str
-    created: str
+    created: Time
 
 
-class StudyDescription(TypedDict, total=False):
-    """Description of a study or a search; ``chosen``: a search's architecture."""
+class StudyDescription(TypedDict):
+    """Description of a study or a search.
+
+    dataset: the version whose rows were used. spec: the ``StudySpec`` or ``SearchSpec``. chosen:
+    the architecture that a search chose, in words. numerics: settings that may change the bits of a
+    result.
+    """
 
     dataset: str
     spec: Spec
-    chosen: str
+    chosen: NotRequired[str]
     numerics: Mapping[str, int | bool | str]
 
 
-class StudyManifest(Manifest, StudyDescription):
-    """A sealed study or search."""
+class StudyManifest(Manifest, StudyDescription, Fingerprint):
+    """A study or a search. name: of the dataset. version: the digest of its runs."""
 
     name: str
     version: str
@@ -165,7 +268,10 @@ class StudyManifest(Manifest, StudyDescription):
 class ScoresManifest(Manifest):
     """The manifest of the scores of one partition by one model's version.
 
-    path: of the scored file; reading: the options by which it was read.
+    model: the version that answered. source: the folder that the partition's scores are kept in.
+    partition: digest of the scored file's content. rows: number of series. unknown: number of
+    answers ``unknown``. path: the scored file. reading: the options by which it was read. software:
+    installed versions of the packages that can change a result.
     """
 
     model: str
@@ -175,10 +281,16 @@ class ScoresManifest(Manifest):
     unknown: int
     path: NotRequired[str]
     reading: NotRequired[ReadingRecord]
+    software: NotRequired[dict[str, str]]
 
 
 class AuditOrder(TypedDict):
-    """A retraining's decision about the champion, which has to be carried out."""
+    """A retraining's decision about the champion, which has to be carried out.
+
+    what: ``promote``, ``refuse`` or ``ask``. number: of the entry in the audit. version: the
+    challenger. champion: the champion that it was compared with. actor: who decided. reason: why.
+    evidence: the comparison.
+    """
 
     what: str
     number: NotRequired[int]
@@ -190,7 +302,15 @@ class AuditOrder(TypedDict):
 
 
 class RetrainingDescription(TypedDict):
-    """The data and the decision of a retraining; ``settled``: whether its rows count as seen."""
+    """The data and the decision of a retraining.
+
+    dataset: the version that was newest. decision: what was decided. reasons: why. champion: the
+    champion at that time. challenger: the version that was trained, if one was. trusted: true if
+    labels that were doubted before count again. audit: the entry for the audit, if the decision is
+    about the champion. settled: true if the new rows count as seen. new_rows: number of new rows.
+    seen: findings about these rows, in words, with the figures ``quality`` and ``drift``. doubted:
+    true if their labels are doubted. waited_s: seconds from the newest rows to the decision.
+    """
 
     dataset: str
     decision: str
@@ -200,46 +320,75 @@ class RetrainingDescription(TypedDict):
     trusted: bool
     audit: AuditOrder | None
     settled: NotRequired[bool]
+    new_rows: NotRequired[int]
+    quality: NotRequired[Mapping[str, Any] | None]
+    drift: NotRequired[Mapping[str, Any] | None]
+    seen: NotRequired[list[str]]
+    doubted: NotRequired[bool]
+    waited_s: NotRequired[float]
 
 
-class RetrainingRecord(Manifest, RetrainingDescription):
-    """The manifest of a sealed retraining, with its folder."""
+class RetrainingManifest(Manifest, RetrainingDescription):
+    """The manifest of a retraining. name: of the model."""
+
+    name: str
+
+
+class RetrainingRecord(RetrainingManifest):
+    """A retraining's manifest as it is read. folder: its path, which is not stored."""
 
     folder: str
 
 
-AuditEntry = TypedDict(
-    "AuditEntry",
-    {
-        "number": NotRequired[int],
-        "previous": NotRequired[str],
-        "what": str,
-        "alias": str,
-        "from": str | None,
-        "from_since": NotRequired[str | None],
-        "to": str | None,
-        "candidate": NotRequired[str],
-        "actor": str,
-        "reason": str,
-        "evidence": Mapping[str, Any],
-        "retraining": NotRequired[str],
-        "time": NotRequired[str],
-    },
-)
-"""A decision about a champion. number, previous, time: set by ``write_audit``.
+class QueueManifest(Manifest):
+    """The manifest of questions about labels.
 
-retraining: the folder of the retraining that decided.
-"""
+    name: of the model. model: the version that was asked about. dataset: the version of the rows.
+    reasons: number of questions by their reason.
+    """
+
+    name: str
+    model: str
+    dataset: str
+    reasons: NotRequired[dict[str, int]]
 
 
-class Machine(TypedDict):
-    """Features of a machine that may change the bits of a result."""
+class LabelsManifest(Manifest):
+    """The manifest of labels that people gave.
 
-    system: str
-    architecture: str
-    cpu: str
-    vector_flags: list[str]
-    cores: int | None
+    name: of the model. model: the version that asked. dataset: the version that the labels made, of
+    ``parent``. changed: number of labels that differ from those of the parent. confirmed: number of
+    those that don't. added: number of series that the parent lacks. sha256: digest of the file with
+    the labels.
+    """
+
+    name: str
+    model: str
+    dataset: str
+    parent: NotRequired[str]
+    changed: NotRequired[int]
+    confirmed: NotRequired[int]
+    added: NotRequired[int]
+    sha256: NotRequired[str]
+
+
+class SeedManifest(Sealed):
+    """A finished seed of a training that has not ended. record: its ``SeedRecord``."""
+
+    record: Mapping[str, Any]
+
+
+SEALED_TYPES: dict[str, type[Manifest]] = {
+    "datasets": DatasetManifest,
+    "models": ModelManifest,
+    "studies": StudyManifest,
+    "searches": StudyManifest,
+    "scores": ScoresManifest,
+    "retrainings": RetrainingManifest,
+    "queues": QueueManifest,
+    "labels": LabelsManifest,
+}
+"""The manifest's type in sealed folders of each kind."""
 
 
 def known_dataset(manifest: ModelDescription) -> str:

@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.intents import intending
@@ -14,8 +14,6 @@ from seqclass.store.keras_files import read_keras
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
-    MANIFEST,
-    DamagedError,
     Record,
     Root,
     check_file,
@@ -28,9 +26,6 @@ from seqclass.store.root import (
 )
 from seqclass.store.staging import commit
 
-KINDS = {"created": str, "dataset": str, "dataset_source": dict, "classes": list,
-         "channels": list, "metrics": dict, "spec": dict}  # fmt: skip
-"""Types of a manifest's optional fields."""
 REPORT = "report.html"
 """The page of a version: rewritten when its standing changes, so no manifest names it."""
 ANSWERS, COMPARISON, HISTORY = "predictions.parquet", "comparison.json", "history.parquet"
@@ -99,19 +94,16 @@ def model_versions(root: Root, name: str) -> list[str]:
 
 
 def read_model(root: Root, name: str, version: str) -> Model:
-    """Read a version by its number; DamagedError if its manifest is not credible."""
-    folder = root.join("models", name, version)
-    manifest = read_manifest(root, folder)
-    if odd := [n for n, kind in KINDS.items() if not isinstance(manifest.get(n, kind()), kind)]:
-        raise DamagedError(f"{folder}/{MANIFEST}: expected another {odd[0]}, it was forged")
-    return Model(root, name, version, cast(ModelManifest, manifest))
+    """Read a version by its number; DamagedError if its manifest is damaged."""
+    manifest = read_manifest(root, root.join("models", name, version), ModelManifest)
+    return Model(root, name, version, manifest)
 
 
 def commit_model(
     root: Root, workspace: str, name: str, description: ModelDescription, now: datetime
 ) -> Model:
     """Seal the artifacts in a staged folder and give them the next free version number."""
-    manifest: ModelManifest = {
+    manifest = {
         "kind": "model",
         "name": name,
         "created": now.isoformat(),
@@ -125,7 +117,7 @@ def commit_model(
         place = ModelRef(name, f"v{max(taken, default=0) + 1}")
         with intending(root, *place.parts):
             if _claim(root, place) and commit(root, workspace, *place.parts):
-                return Model(root, name, place.version, manifest)
+                return read_model(root, name, place.version)
 
 
 def _claim(root: Root, place: ModelRef) -> bool:

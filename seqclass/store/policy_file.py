@@ -7,7 +7,7 @@ from typing import Any
 from seqclass.store.audit import read_audit
 from seqclass.store.inventory import discard, keep
 from seqclass.store.registry import MoveReason, write_remark
-from seqclass.store.root import DamagedError, Root, read_record
+from seqclass.store.root import DamagedError, Record, Root, read_record
 
 POLICY, CHANGE = "policy.json", "policy"
 Stored = dict[str, Any]
@@ -23,7 +23,7 @@ def read_policy(root: Root, name: str) -> Stored | None:
     evidence = [e.get("evidence") for e in read_audit(root, name) if e["what"] == CHANGE]
     said = [known.get("policy") for known in evidence if isinstance(known, dict)]
     changes = [None, *(policy for policy in said if isinstance(policy, dict | None))]
-    stored = read_record(root, path) if root.exists("models", name, POLICY) else None
+    stored = read_record(root, path, Record) if root.exists("models", name, POLICY) else None
     if stored not in changes[-2:]:
         raise DamagedError(
             f"{path}: expected the policy that the audit names, got another; set it again with "

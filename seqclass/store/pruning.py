@@ -17,7 +17,7 @@ from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.inventory import digest_of, discard, listing, lost_folders
 from seqclass.store.layout import sealed_folders
 from seqclass.store.leases import locked
-from seqclass.store.manifests import ModelDescription
+from seqclass.store.manifests import Manifest, ModelManifest
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
@@ -120,7 +120,8 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
 
 
 def _began_with(root: Root, ref: str) -> str:
-    return str(_manifest(root, ref).get("spec", {}).get("warm_start"))
+    manifest = _manifest(root, ref)
+    return str(manifest["spec"].get("warm_start")) if manifest else ""
 
 
 def reasons_of_datasets(
@@ -146,24 +147,25 @@ def _needed(root: Root, kept: list[str]) -> Reasons:
         if settled := last_settled(root, name):
             found[settled["dataset"]] = f"the last retraining of {name} looked at it"
     for ref in kept:
-        for need in needs_of(_manifest(root, ref)):
+        manifest = _manifest(root, ref)
+        for need in needs_of(manifest) if manifest else ():
             if need.kind == DATASETS:
                 found[str(need)] = f"{ref} learned from it"
     return found
 
 
-def _manifest(root: Root, ref: str) -> ModelDescription:
+def _manifest(root: Root, ref: str) -> ModelManifest | None:
     wanted = ModelRef.parse(ref)
     try:
         return read_model(root, wanted.name, wanted.version).manifest
     except DamagedError:
-        return {}
+        return None
 
 
 def _created(root: Root, folder: str) -> datetime:
     """Return when a folder was sealed; a damaged one counts as new, and is left to ``verify``."""
     try:
-        return datetime.fromisoformat(read_manifest(root, folder)["created"])
+        return datetime.fromisoformat(read_manifest(root, folder, Manifest)["created"])
     except (DamagedError, KeyError, TypeError, ValueError):
         return datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 

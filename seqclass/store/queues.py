@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.audit import STAMP
+from seqclass.store.manifests import SEALED_TYPES, Manifest
 from seqclass.store.root import (
     DamagedError,
     Damages,
-    Record,
     Root,
     check_file,
     describe_folder,
@@ -79,25 +79,25 @@ def _seal(
 
 def read_queued(
     root: Root, name: str, file: str, bad: Damages | None = None
-) -> Iterator[tuple[Record, pa.Table]]:
+) -> Iterator[tuple[Manifest, pa.Table]]:
     """Yield manifest and a file of every queue of a model, oldest first."""
     return _read(root, (QUEUES, name), file, bad)
 
 
 def read_labels(
     root: Root, name: str, bad: Damages | None = None
-) -> Iterator[tuple[Record, pa.Table]]:
+) -> Iterator[tuple[Manifest, pa.Table]]:
     """Yield manifest and answers of every file of labels that was taken in for a model."""
     return _read(root, (LABELS, name), ANSWERS, bad)
 
 
 def _read(
     root: Root, home: tuple[str, str], file: str, bad: Damages | None
-) -> Iterator[tuple[Record, pa.Table]]:
+) -> Iterator[tuple[Manifest, pa.Table]]:
     """Yield manifests and tables; damaged ones are left out and added to ``bad``."""
     for entry in root.sealed_names(*home):
         folder = root.join(*home, entry)
-        manifest = readable(root, folder, bad)
+        manifest = readable(root, folder, SEALED_TYPES[home[0]], bad)
         if manifest is None:
             continue
         try:

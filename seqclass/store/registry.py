@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from seqclass.store.audit import MOVES, REFUSE, check_texts, read_audit, write_audit
+from seqclass.store.audit import MOVES, REFUSE, read_audit, write_audit
 from seqclass.store.inventory import digest_of, listing
-from seqclass.store.manifests import AuditEntry
+from seqclass.store.kept_records import AuditEntry, Pointer
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.no_champion import no_champion
 from seqclass.store.references import ModelRef
@@ -41,9 +41,8 @@ def _see_pointer(root: Root, name: str) -> tuple[tuple[str | None, str | None], 
     content, tag = see_file(root, path)
     if content is None:
         return (None, None), tag
-    found = {"since": None, **parse_record(path, content)}
-    check_texts(path, found, "version", "since")
-    return (found["version"], found["since"]), tag
+    found = parse_record(path, content, Pointer)
+    return (found["version"], found.get("since")), tag
 
 
 def _place(root: Root, name: str) -> str:

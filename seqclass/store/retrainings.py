@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from seqclass.store.audit import ASK, REFUSE, STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
+from seqclass.store.kept_records import Overdue
 from seqclass.store.leases import is_claimed
-from seqclass.store.manifests import RetrainingRecord, is_settled
+from seqclass.store.manifests import RetrainingManifest, RetrainingRecord, is_settled
 from seqclass.store.registry import (
     MoveReason,
     champion_of,
@@ -29,13 +30,12 @@ from seqclass.store.registry import (
     write_remark,
 )
 from seqclass.store.root import (
-    MANIFEST,
     DamagedError,
     Damages,
+    Record,
     Root,
     check_file,
     describe_folder,
-    note,
     read_record,
     readable,
     replace_file,
@@ -46,8 +46,6 @@ from seqclass.store.tables import read_table
 
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
 DRIFT_TABLE = "drift.parquet"
-KINDS = {"decision": str, "reasons": list, "champion": str, "trusted": bool, "settled": bool}
-"""Types of a record's optional fields."""
 Pair = tuple[str, str | None]
 """Id and label of a row; a label is doubted, not the row."""
 
@@ -64,14 +62,8 @@ def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[R
 
 def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> RetrainingRecord | None:
     """Return a retraining's manifest with its ``folder``; None, with a note in ``bad``, if bad."""
-    manifest = readable(root, folder, bad)
-    if manifest is None:
-        return None
-    if _is_decision(manifest):
-        return cast(RetrainingRecord, {**manifest, "folder": folder})
-    problem = "expected a retraining with its decision, it was forged"
-    note(bad, f"{folder}/{MANIFEST}", DamagedError(problem))
-    return None
+    manifest = readable(root, folder, RetrainingManifest, bad)
+    return None if manifest is None else {**manifest, "folder": folder}
 
 
 def last_settled(root: Root, model: str) -> RetrainingRecord | None:
@@ -81,24 +73,6 @@ def last_settled(root: Root, model: str) -> RetrainingRecord | None:
         if record and is_settled(record):
             return record
     return None
-
-
-def _is_decision(manifest: Mapping[str, Any]) -> bool:
-    audit = manifest.get("audit")
-    if not isinstance(manifest.get("dataset"), str):
-        return False
-    if not all(isinstance(manifest.get(name, kind()), kind) for name, kind in KINDS.items()):
-        return False
-    try:
-        datetime.fromisoformat(manifest["created"])
-    except (KeyError, TypeError, ValueError):
-        return False
-    return audit is None or (
-        isinstance(audit, dict)
-        and all(isinstance(audit.get(key), str) for key in ("what", "version", "actor", "reason"))
-        and {"champion", "evidence"} <= audit.keys()
-        and isinstance(audit.get("number", 0), int)
-    )
 
 
 def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
@@ -244,7 +218,7 @@ def read_attempt(root: Root, model: str) -> Attempt | None:
     """Return the attempt that waits for a decision; None if none can be read."""
     path = _path(root, model)
     with contextlib.suppress(DamagedError, TypeError, ValueError):
-        attempt = Attempt(**read_record(root, path)) if root.fs.exists(path) else None
+        attempt = Attempt(**read_record(root, path, Record)) if root.fs.exists(path) else None
         return attempt if attempt and attempt.next_try.tzinfo else None
     return None
 
@@ -285,7 +259,7 @@ def is_overdue(root: Root, now: datetime) -> bool:
 def is_told(root: Root, model: str, dataset: str) -> bool:
     """Check whether somebody was told that the decision on this dataset is overdue."""
     with contextlib.suppress(DamagedError):
-        return read_record(root, _path(root, model, TOLD)).get("dataset") == dataset
+        return read_record(root, _path(root, model, TOLD), Overdue)["dataset"] == dataset
     return False
 
 

@@ -12,12 +12,13 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from seqclass.store import objects
+from seqclass.store.conformity import problem_of
 from seqclass.store.manifests import FileEntry
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
@@ -130,7 +131,9 @@ class DamagedError(ValueError):
 
 
 Record = dict[str, Any]
-"""A JSON object as it was read; ``store.manifests`` has the types of its content."""
+"""A JSON object of any content."""
+Typed = TypeVar("Typed")
+"""A record whose keys a ``TypedDict`` declares."""
 Damages = list[dict[str, str]]
 """Items that were left out of a list, each with ``path`` and ``problem``."""
 
@@ -205,21 +208,24 @@ def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None
     create_file(root, f"{folder}/{MANIFEST}", content)
 
 
-def read_manifest(root: Root, folder: str) -> Record:
-    """Read a folder's manifest; DamagedError if it is none, or was changed."""
+def read_manifest(root: Root, folder: str, kind: type[Typed]) -> Typed:
+    """Read a folder's manifest; DamagedError if it was changed, or is none of this type."""
     path = f"{folder}/{MANIFEST}"
     check_unlinked(root, folder)
-    manifest = read_record(root, path)
+    manifest = read_record(root, path, Record)
     try:
         altered = manifest.pop("manifest_sha256", None) != manifest_digest(manifest)
     except RecursionError:
         altered = True
     if altered:
         raise DamagedError(f"{path}: expected the manifest as it was written, it was altered")
-    files = manifest.get("files")
-    if not isinstance(files, list) or not all(map(_is_listed, files)):
-        raise DamagedError(f"{path}: expected a list of files of this folder, got {files!r:.80}")
-    return manifest
+    found = _checked(path, manifest, kind)
+    for name in (entry["path"] for entry in manifest["files"]):
+        if name in ("", "..") or "/" in name:
+            raise DamagedError(f"{path}: expected files of this folder, got {name!r:.80}")
+    if manifest.get("version", own := folder.rpartition("/")[2]) != own:
+        raise DamagedError(f"{path}: expected version {own}, got {manifest['version']!r:.40}")
+    return found
 
 
 def check_unlinked(root: Root, folder: str) -> None:
@@ -233,18 +239,20 @@ def check_unlinked(root: Root, folder: str) -> None:
             )
 
 
-def readable(root: Root, folder: str, bad: Damages | None = None) -> Record | None:
+def readable(
+    root: Root, folder: str, kind: type[Typed], bad: Damages | None = None
+) -> Typed | None:
     """Read a manifest; None if it is damaged, so that one bad folder does not hide the others."""
     try:
-        return read_manifest(root, folder)
+        return read_manifest(root, folder, kind)
     except DamagedError as error:
         note(bad, f"{folder}/{MANIFEST}", error)
         return None
 
 
-def read_record(root: Root, path: str) -> Record:
-    """Read a JSON object; DamagedError for anything else."""
-    return parse_record(path, read_bytes(root, path))
+def read_record(root: Root, path: str, kind: type[Typed]) -> Typed:
+    """Read a record; DamagedError if it is none of this type."""
+    return parse_record(path, read_bytes(root, path), kind)
 
 
 def read_bytes(root: Root, path: str) -> bytes:
@@ -280,25 +288,22 @@ def _regular(path: str) -> Iterator[Any]:
         yield file
 
 
-def parse_record(path: str, content: bytes) -> Record:
-    """Parse the JSON object in ``content``; DamagedError for anything else."""
+def parse_record(path: str, content: bytes, kind: type[Typed]) -> Typed:
+    """Parse the record in ``content``; DamagedError if it is none of this type."""
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: expected a JSON object, got other text") from error
     if not isinstance(record, dict):
         raise DamagedError(f"{path}: expected a JSON object, got {type(record).__name__}")
-    return record
+    return _checked(path, record, kind)
 
 
-def _is_listed(entry: Any) -> bool:
-    """Check whether a manifest's entry names a file of its own folder, with a digest."""
-    if not isinstance(entry, dict):
-        return False
-    name, digest = entry.get("path"), entry.get("sha256")
-    return isinstance(name, str) and isinstance(digest, str) and name not in ("", "..") and (
-        "/" not in name
-    )  # fmt: skip
+def _checked(path: str, record: Record, kind: type[Typed]) -> Typed:
+    """Return the record that was read from a path; DamagedError if it is none of this type."""
+    if problem := problem_of(record, kind):
+        raise DamagedError(f"{path}: {problem}; restore the file from a copy")
+    return cast(Typed, record)
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ file's content, so that the same rows are scored only once per model version.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from seqclass.store.fingerprint import software_versions
 from seqclass.store.manifests import ScoresManifest
@@ -54,7 +54,7 @@ class ScoreSet:
 
     def manifest(self) -> ScoresManifest:
         """Return the manifest: model, rows and time; DamagedError if it was altered."""
-        return cast(ScoresManifest, read_manifest(self.root, self.folder))
+        return read_manifest(self.root, self.folder, ScoresManifest)
 
     def table(self) -> str:
         """Return the path of the scores after comparing their digest with the manifest's."""

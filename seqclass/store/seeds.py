@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from seqclass.store.manifests import SeedManifest
 from seqclass.store.root import (
     DamagedError,
     Root,
@@ -41,7 +42,7 @@ def restore_seed(root: Root, key: str, paths: list[str]) -> Any:
     """
     kept, places = root.join(UNFINISHED, key), {path.rpartition("/")[2]: path for path in paths}
     try:
-        manifest = read_manifest(root, kept) if root.fs.exists(kept) else None
+        manifest = read_manifest(root, kept, SeedManifest) if root.fs.exists(kept) else None
         if manifest and {entry["path"] for entry in manifest["files"]} != places.keys():
             raise DamagedError(f"{kept}: expected the files {', '.join(places)}")
         for entry in manifest["files"] if manifest else []:

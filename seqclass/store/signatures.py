@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from seqclass.store.inventory import keep
+from seqclass.store.kept_records import Signature
 from seqclass.store.models import Model, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -65,8 +66,8 @@ def _problem(root: Root, name: str, version: str, key: PublicKey) -> str | None:
     if not root.fs.exists(path):
         return "expected a signature, it has none; look at it, then 'seqclass sign' it"
     try:
-        model, signed = read_model(root, name, version), read_record(root, path)
-        signature = bytes.fromhex(str(signed.get("signature")))
+        model, signed = read_model(root, name, version), read_record(root, path, Signature)
+        signature = bytes.fromhex(signed["signature"])
         key.verify(signature, _message(model, _manifest_digest(model)))
     except (InvalidSignature, ValueError, DamagedError):
         return "expected what was signed with this key, it is other or was changed since"

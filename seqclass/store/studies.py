@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.inventory import discard
@@ -79,7 +79,7 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | N
     if not root.fs.exists(path):
         return None
     try:
-        return read_record(root, path)
+        return read_record(root, path, Record)
     except DamagedError:
         discard(root, path)
         return None
@@ -100,8 +100,7 @@ def open_study(root: Root, ref: str) -> Study:
         if version.startswith(wanted.version)
     ]
     found = [
-        Study(root, own, cast(StudyManifest, read_manifest(root, root.join(*own.parts))))
-        for own in places
+        Study(root, p, read_manifest(root, root.join(*p.parts), StudyManifest)) for p in places
     ]
     if not found:
         known = [
@@ -115,7 +114,7 @@ def open_study(root: Root, ref: str) -> Study:
             f"{', '.join(known) or f'the {kind} in this root (it has none)'}, got {ref!r}; "
             f"'seqclass {command}' makes one"
         )
-    return max(found, key=lambda study: str(study.manifest.get("created")))
+    return max(found, key=lambda study: study.manifest["created"])
 
 
 def commit_study(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -210,7 +210,7 @@ def _known_digests(newest: Dataset) -> set[str]:
         older = [parent for parent in parents if parent.version in versions]
         if not older:
             return known
-        manifest = cast(DatasetManifest, read_manifest(root, root.join(*older[0].parts)))
+        manifest = read_manifest(root, root.join(*older[0].parts), DatasetManifest)
 
 
 def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> None:

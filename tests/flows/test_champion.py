@@ -12,7 +12,7 @@ from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import make_champion, store_champion, store_version
+from tests.support.stored import DECIDED, make_champion, store_champion, store_version
 
 
 @pytest.fixture
@@ -63,8 +63,7 @@ def test_a_sealed_promotion_of_a_version_damaged_since_is_refused_once(two: Root
     audit = {"what": "promote", "champion": "v2", "version": "v3", "actor": "me",
              "reason": "better", "evidence": {}}  # fmt: skip
     with staging(two, "retraining") as folder:
-        sealed = {"decision": "promoted", "dataset": "datasets/toy@0",
-                  "challenger": "models/m@v3", "audit": audit}  # fmt: skip
+        sealed = {**DECIDED, "decision": "promoted", "challenger": "models/m@v3", "audit": audit}
         commit_retraining(two, folder, "m", {**sealed, "trusted": True}, NOW.replace(second=9))
     flip(two, "v3", "model.keras")
     assert len(replay_pending(two, "m")) == 1

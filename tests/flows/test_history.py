@@ -19,7 +19,7 @@ from seqclass.store.tenures import moments, tenures_of
 from tests.support.chromium import browse
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import DESCRIBED, store_series, store_version
 
 SCORES = {"macro_f1": 0.8, "accuracy": 0.8, "log_loss": 0.4}
 DAY = timedelta(days=1)
@@ -97,7 +97,7 @@ def answered(root: Root, dataset: str, said: list[str], rows: range, name: str =
         root.fs.makedirs(workspace, exist_ok=True)
         with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
             pq.write_table(pa.table(table), file)
-        known = {"dataset": dataset, "dataset_source": {}, "refused": None, "metrics": SCORES}
+        known = {**DESCRIBED, "dataset": dataset}
         return commit_model(root, workspace, name, known, NOW)
 
 

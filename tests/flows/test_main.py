@@ -21,7 +21,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command, csv, modules_of
 from tests.support.places import NOW
-from tests.support.stored import store_champion, store_series, store_version
+from tests.support.stored import DESCRIBED, store_champion, store_series, store_version
 
 
 @pytest.mark.parametrize(("tried", "called"), [("predict", "score"), ("fit", "train")])
@@ -122,7 +122,8 @@ def test_verify_names_what_is_damaged(seqclass: Command, root: Root) -> None:
     with staging(root, "model") as workspace:
         os.makedirs(workspace, exist_ok=True)
         Path(workspace, "metrics.json").write_text("{}")
-        model = commit_model(root, workspace, "toy", {}, NOW)
+        known = {**DESCRIBED, "dataset": stored.ref}
+        model = commit_model(root, workspace, "toy", known, NOW)
     assert json.loads(seqclass("verify", "--json")[1])["bad"] == []
     Path(stored.folder, "part-00000.parquet").write_bytes(b"other")
     Path(model.folder, "metrics.json").unlink()

@@ -19,7 +19,7 @@ from seqclass.store.root import open_root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from tests.support.places import NOW
-from tests.support.stored import make_champion
+from tests.support.stored import SCORES, make_champion
 
 FINDER = doctest.DocTestFinder(exclude_empty=False)
 READING = (StoredClassifier, load_model, open_store, Store)
@@ -47,7 +47,7 @@ def fill_store(names: dict[str, Any]) -> None:
     dataset = write_dataset(root, "courses", [table], {"test": "courses"}, NOW)
     description: Any = {
         "dataset": dataset.ref, "classes": clf.classes_.tolist(), "channels": ["value"],
-        "decision": asdict(clf.decision_), "refused": None,
+        "decision": asdict(clf.decision_), "refused": None, "metrics": SCORES, "spec": {},
     }  # fmt: skip
     with staging(root, "model-courses") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)

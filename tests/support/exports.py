@@ -91,8 +91,9 @@ def store_answered(dataset: Dataset, classifier: keras.Model) -> Model:
         "classes": classes,
         "channels": dataset.channels,
         "decision": vars(decision),
-        "metrics": {"accuracy": 0.5, "macro_f1": 0.5},
+        "metrics": {"accuracy": 0.5, "macro_f1": 0.5, "log_loss": 0.7},
         "refused": None,
+        "spec": {},
     }
     with staging(root, "model") as workspace:
         save_keras(classifier, root, f"{workspace}/model.keras")

@@ -19,7 +19,7 @@ import openpyxl
 import pyarrow as pa
 
 from seqclass.store import parts
-from seqclass.store.catalogue import list_datasets, list_models, showable, verify_tree
+from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.formats import ColumnNames, Limits, footer, parquet, read_files
 from seqclass.store.formats.overview import Overview, understood
 from seqclass.store.policy_file import read_policy
@@ -128,8 +128,8 @@ def look(root: Root) -> None:
 def _reads(root: Root) -> Iterator[Callable[[], object]]:
     bad = Damages()
     yield lambda: verify_tree(root)
-    yield lambda: showable(root, "datasets", list_datasets(root, bad), bad)
-    yield lambda: showable(root, "models", list_models(root, bad), bad)
+    yield lambda: list_datasets(root, bad)
+    yield lambda: list_models(root, bad)
     yield lambda: champion_of(root, "m")
     yield lambda: open_model(root, "m").check()
     yield lambda: list(champions_before(root, "m"))

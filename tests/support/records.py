@@ -31,11 +31,14 @@ def store_every_record(root: Root) -> None:
     with staging(root, "study") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/stability.json", b"{}")
-        commit_study(root, folder, StudyRef("toy", "0" * 16), {"dataset": "datasets/toy@0"}, NOW)
+        known = {"dataset": "datasets/toy@0", "spec": {}, "numerics": {}}
+        commit_study(root, folder, StudyRef("toy", "0" * 16), known, NOW)
     with staging(root, "scores") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/{TABLE}", b"")
-        ScoreSet(root, "m", "v1", "toy", "0" * 16).write(folder, {}, NOW)
+        ScoreSet(root, "m", "v1", "toy", "0" * 16).write(folder, {"rows": 0, "unknown": 0}, NOW)
     with staging(root, "retraining") as folder:
-        known = {"dataset": "datasets/toy@0", "challenger": None, "trusted": True, "audit": None}
-        commit_retraining(root, folder, "m", known, NOW)
+        told = {"dataset": "datasets/toy@0", "decision": "nothing new", "reasons": ["rest"],
+                "champion": "models/m@v2", "challenger": None, "trusted": True,
+                "audit": None}  # fmt: skip
+        commit_retraining(root, folder, "m", told, NOW)

@@ -55,10 +55,11 @@ def _store_records(root: Root, dataset: str) -> None:
     keep(root, votes, json.dumps({"answers": []}).encode())
     with staging(root, "study") as folder:
         _put(root, folder, "stability.json", b"{}")
-        commit_study(root, folder, StudyRef("toy", "0" * 16), {"dataset": dataset}, NOW)
+        told = {"dataset": dataset, "spec": {}, "numerics": {}}
+        commit_study(root, folder, StudyRef("toy", "0" * 16), told, NOW)
     with staging(root, "scores") as folder:
         _put(root, folder, TABLE, np.arange(9).tobytes())
-        ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {}, NOW)
+        ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {"rows": 9, "unknown": 0}, NOW)
     asked = pa.table({"series_id": ["t0000"]}), rows(0)
     write_queue(root, "m", asked, {"model": "models/m@v2", "dataset": dataset}, NOW)
     given = pa.table({"series_id": ["t0000"], "label": ["up"]})

@@ -39,7 +39,17 @@ SMALL = {
 
 
 SCORES = {"macro_f1": 0.9, "accuracy": 0.9, "log_loss": 0.3}
-"""What a manifest says of a version's test, without which no page shows it."""
+"""What a manifest says of a version's test."""
+DESCRIBED = {
+    "dataset": "datasets/toy@0", "dataset_source": {}, "classes": ["down", "up"],
+    "channels": ["value"], "metrics": SCORES, "refused": None, "spec": {},
+}  # fmt: skip
+"""What every version's manifest says of it."""
+DECIDED = {
+    "dataset": "datasets/toy@0", "decision": "refused", "reasons": ["worse"], "audit": None,
+    "champion": "models/m@v1", "challenger": None, "trusted": False,
+}  # fmt: skip
+"""What every retraining's manifest says of it."""
 
 
 def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) -> Dataset:
@@ -63,7 +73,7 @@ def store_version(
     root: Root, name: str, comparison: dict | None = None, **description: object
 ) -> Model:
     """A version of two files that no network can be read from."""
-    known = {"dataset": "datasets/toy@0", "dataset_source": {}, "refused": None, **description}
+    known = {**DESCRIBED, **description}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
         said = {"comparison.json": json.dumps(comparison or {}).encode(), "model.keras": b"{}"}
@@ -120,6 +130,7 @@ def register(dataset: Dataset, **more: object) -> Iterator[Model]:
         "classes": sorted(dataset.manifest["classes"]),
         "channels": dataset.channels,
         "decision": record["decision"],
+        "metrics": SCORES,
         "refused": None,
         "spec": asdict(QUICK),
         **more,

@@ -21,15 +21,14 @@ from seqclass.screening.actions import Policy
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.inbox import DONE, look_at, missing_end, put_away
-from seqclass.store.registry import MoveReason, move_champion
-from seqclass.store.root import Root, open_root, write_manifest
+from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from tasks.data.notify import announce_arrival
 from tests.support.arrivals import Told, drop, rows, sweep
 from tests.support.commands import Command
-from tests.support.places import NOW, REPOSITORY
+from tests.support.places import REPOSITORY
 from tests.support.rights import ordinary_rights
-from tests.support.stored import store_series
+from tests.support.stored import store_champion, store_series
 from tests.support.waiting import until
 from tests.support.workbooks import write_many_cells
 
@@ -496,9 +495,7 @@ def test_new_rows_are_announced_for_each_model_of_their_dataset(
     prefect: str, root: Root, inbox: Root
 ) -> None:
     for model, dataset in (("line", "toy"), ("other", "elsewhere"), ("second", "toy")):
-        manifest = {"name": model, "files": [], "dataset": f"datasets/{dataset}@0"}
-        write_manifest(root, root.join("models", model, "v1"), manifest)
-        move_champion(root, model, "v1", MoveReason("me", "why", {}, NOW))
+        store_champion(root, model, dataset=f"datasets/{dataset}@0")
     announce_arrival(root, "datasets/toy@1", 4)
     found = until(told_of(root, 2), 20)
     assert {event["payload"]["model"] for event in found} == {"line", "second"}

@@ -17,7 +17,7 @@ from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tasks.retraining.overdue import Due, find_due
 from tests.support.places import NOW
-from tests.support.stored import store_champion, store_series
+from tests.support.stored import DECIDED, store_champion, store_series
 
 LATER = NOW + timedelta(days=1)
 READS: Counter[str] = Counter()
@@ -73,7 +73,7 @@ def looked_at(root: Root, name: str, times: int) -> None:
     for number in range(times):
         with staging(root, "retraining") as folder:
             latest = f"datasets/{name}@{root.names('datasets', name)[0]}"
-            record = {"dataset": latest, "challenger": None, "trusted": False}
+            record = {**DECIDED, "dataset": latest}
             commit_retraining(root, folder, name, record, NOW + timedelta(minutes=number))
 
 

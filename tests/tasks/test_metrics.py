@@ -15,7 +15,7 @@ from seqclass.store.staging import staging
 from tasks.retraining.prometheus import METRICS, _text, metrics_text, write_metrics
 from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
-from tests.support.stored import make_champion, store_champion, store_series, store_version
+from tests.support.stored import DECIDED, make_champion, store_champion, store_series, store_version
 
 Samples = dict[tuple[str, str], float]
 
@@ -40,7 +40,7 @@ def kept(root: Root) -> Root:
     Path(model.folder, "stability.json").write_text(json.dumps(stability))
     for number, decision in enumerate(("promoted", "refused", "refused", "failed")):
         with staging(root, "retraining") as folder:
-            record = {"decision": decision, "dataset": known, "waited_s": 10.0 * number}
+            record = {**DECIDED, "decision": decision, "dataset": known, "waited_s": 10.0 * number}
             commit_retraining(root, folder, "toy", record, NOW + timedelta(seconds=number))
     write_attempt(root, "toy", Attempt("models/toy@v1", "d", 3, NOW.isoformat()))
     aside = Path(root.join("inbox", "toy", "quarantine"))
@@ -110,7 +110,7 @@ def many(bucket: Root) -> Root:
 
 def decide(root: Root, name: str, decision: str, second: int) -> None:
     with staging(root, "retraining") as folder:
-        record = {"decision": decision, "dataset": "datasets/d@1", "waited_s": 10.0}
+        record = {**DECIDED, "decision": decision, "dataset": "datasets/d@1", "waited_s": 10.0}
         commit_retraining(root, folder, name, record, NOW + timedelta(seconds=second))
 
 

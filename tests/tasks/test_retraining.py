@@ -48,7 +48,7 @@ from tasks.retraining.challenge import choose
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
-from tests.support.stored import register, store_series, store_version
+from tests.support.stored import DECIDED, register, store_series, store_version
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -209,7 +209,7 @@ def test_where_every_new_row_is_doubted_nothing_is_new(own: tuple[Root, Path]) -
     with staging(root, "retraining-toy") as folder_of_record:
         root.fs.makedirs(folder_of_record, exist_ok=True)
         write_suspect_labels(root, folder_of_record, pairs)
-        record = {"dataset": latest.ref, "challenger": None, "settled": False, "trusted": False}
+        record = {**DECIDED, "dataset": latest.ref, "settled": False}
         commit_retraining(root, folder_of_record, "toy", record, NOW)
     found = retrain(root)
     assert found["decision"] == "nothing new"

@@ -26,7 +26,7 @@ from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.page_trees import HOSTILE, PAGES, SCORES, page_path, text_of
 from tests.support.places import NOW
-from tests.support.stored import QUICK, store_again, store_series, store_version
+from tests.support.stored import DECIDED, QUICK, store_again, store_series, store_version
 
 
 def test_pages_name_what_they_are_of_and_say_why(tree: Root) -> None:
@@ -238,9 +238,8 @@ def test_a_retraining_shows_its_drift_and_the_labels_in_doubt(root: Root) -> Non
         {"what": "value: mean", "shift": 0.75, "adjusted_p": 1e-9, "drifted": True},
         {"what": "value: spread", "shift": 0.125, "adjusted_p": 0.4, "drifted": False},
     ]
-    said = {"decision": "refused", "reasons": ["worse on old rows"], "audit": None, "seen": [],
-            "challenger": "models/m@v2", "dataset": "datasets/toy@0", "new_rows": 40,
-            "trusted": False}  # fmt: skip
+    said = {**DECIDED, "reasons": ["worse on old rows"], "seen": [], "challenger": "models/m@v2",
+            "new_rows": 40}  # fmt: skip
     with staging(root, "retraining") as folder:
         pq.write_table(pa.Table.from_pylist(shifts), f"{folder}/drift.parquet")
         write_suspect_labels(root, folder, [("s1", "up"), ("s2", None)])

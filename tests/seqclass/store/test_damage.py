@@ -17,7 +17,7 @@ from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
-from tests.support.stored import store_series, store_version
+from tests.support.stored import DECIDED, store_series, store_version
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.1}
 
@@ -63,9 +63,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Root:
         version = store_version(root, name, metrics=SCORES, spec={}).version
         move_champion(root, name, version, MoveReason("me", "why", {}, NOW.replace(second=number)))
     with staging(root, "retraining") as folder:
-        known = {"decision": "refused", "dataset": "datasets/toy@0", "challenger": None,
-                 "audit": None, "trusted": False}  # fmt: skip
-        commit_retraining(root, folder, "toy", known, NOW)
+        commit_retraining(root, folder, "toy", DECIDED, NOW)
     return root
 
 

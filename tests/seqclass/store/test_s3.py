@@ -28,7 +28,13 @@ from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 from seqclass.store.staging import staging
 from tests.support.commands import HOLDER
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import make_champion, silent_since, store_champion, store_series
+from tests.support.stored import (
+    DESCRIBED,
+    make_champion,
+    silent_since,
+    store_champion,
+    store_series,
+)
 
 
 def run_each(scripts: list[list[str]]) -> list[int]:
@@ -54,7 +60,7 @@ def test_models_are_numbered_and_the_champion_moves(bucket: Root) -> None:
     for number in (1, 2):
         with staging(bucket, "model") as workspace:
             bucket.fs.pipe_file(f"{workspace}/metrics.json", b"{}")
-            model = commit_model(bucket, workspace, "toy", {}, NOW)
+            model = commit_model(bucket, workspace, "toy", DESCRIBED, NOW)
         assert model.version == f"v{number}"
         make_champion(bucket, "toy", model.version, number)
     assert champion_of(bucket, "toy") == "v2"

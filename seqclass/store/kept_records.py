@@ -1,0 +1,124 @@
+"""Types of the records that are kept beside sealed folders."""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+from seqclass.store.manifests import ListedModel, Time
+
+
+class Latest(TypedDict):
+    """The version that a dataset's name means. since: when it was made last."""
+
+    version: str
+    since: Time
+
+
+class Pointer(TypedDict):
+    """The champion of a model. version: null without one. since: from when on it is champion."""
+
+    version: str | None
+    since: NotRequired[str | None]
+
+
+_From = TypedDict("_From", {"from": str | None})
+
+
+class AuditEntry(_From):
+    """A decision about a champion.
+
+    number: of the entry, from 1 on. previous: SHA-256 of the entry before it. what: what was
+    decided, such as ``promote``, ``refuse`` or ``rollback``. alias: ``champion``. from: the
+    champion before the decision, which was champion from ``from_since`` on. to: the champion after
+    it. candidate: the version that the decision is about, if it stays a candidate. actor: who
+    decided. reason: why. evidence: the facts that the decision rests on. retraining: the folder of
+    the retraining that decided, if one did. time: of the decision.
+    """
+
+    number: NotRequired[int]
+    previous: NotRequired[str]
+    what: str
+    alias: str
+    from_since: NotRequired[str | None]
+    to: str | None
+    candidate: NotRequired[str]
+    actor: str
+    reason: str
+    evidence: Mapping[str, Any]
+    retraining: NotRequired[str]
+    time: NotRequired[str]
+
+
+class AuditHead(TypedDict):
+    """The last entry of an audit. number: of the entry. sha256: digest of the entry."""
+
+    number: int
+    sha256: str
+
+
+class Signature(TypedDict):
+    """A signature of a version. manifest_sha256: digest of the version's manifest. signature:
+    Ed25519, hexadecimal."""
+
+    manifest_sha256: str
+    signature: str
+
+
+class Attempt(TypedDict):
+    """The tries of a challenger of a champion on a dataset.
+
+    champion, dataset: their versions. tries: number of tries. began: when the last one began.
+    error: its error; null if it was killed.
+    """
+
+    champion: str
+    dataset: str
+    tries: int
+    began: Time
+    error: str | None
+
+
+class Overdue(TypedDict):
+    """A decision that is overdue, of which somebody was told. dataset: the version it is about."""
+
+    dataset: str
+
+
+class Pruning(TypedDict):
+    """A removal. time: when it was. actor: who removed. reason: why. removed: references and paths
+    of what was removed."""
+
+    time: Time
+    actor: str
+    reason: str
+    removed: list[str]
+
+
+class Inventory(TypedDict):
+    """The content of a folder of the store.
+
+    items: by path, the digest of each sealed folder's manifest or of each record; two digests while
+    it changes. sha256: digest of ``items``.
+    """
+
+    items: dict[str, list[str]]
+    sha256: str
+
+
+class ListedVersions(TypedDict):
+    """The versions of a model. tag: of the inventory of that time. versions: all of them."""
+
+    tag: str
+    versions: list[ListedModel]
+
+
+class KeptFacts(TypedDict):
+    """Facts of models. facts: by model. sha256: digest of ``facts``."""
+
+    facts: dict[str, Any]
+    sha256: str
+
+
+class IntentRecord(TypedDict):
+    """A folder that is being made or removed. target: the names that lead to it."""
+
+    target: list[str]
