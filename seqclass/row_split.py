@@ -42,8 +42,11 @@ class _Labels(NamedTuple):
 
 
 class SplitSummary(TypedDict):
-    """The result of a split. share: of the series that test; official: whether the dataset defines
-    the split; amiss: problems, one sentence each."""
+    """The result of a split.
+
+    share: of the series that test. test_rows: number of them by class. official: true if the
+    dataset defines the split. amiss: problems, one sentence each.
+    """
 
     share: float
     test_rows: dict[str, int]

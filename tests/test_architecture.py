@@ -24,12 +24,13 @@ SEQCLASS = {
     "policies": "store monitoring",
     "row_split": "store training evaluation auxiliary_rows",
     "auxiliary_rows": "store training",
+    "stored_records": "store evaluation monitoring row_split",
     "screening": "store",
     "inference": "store networks evaluation runtime series monitoring row_split",
     "serving": "inference store evaluation runtime series",
     "export": "store inference runtime series",
     "labelling": "store screening inference monitoring evaluation",
-    "pages": "store monitoring evaluation labelling auxiliary_rows",
+    "pages": "store monitoring evaluation labelling auxiliary_rows stored_records",
     "ragas": "store synthesis evaluation inference pages recordings",
 }
 """Rooms of the library, and what each may import beside itself."""

@@ -10,7 +10,7 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, open_root
 
 if TYPE_CHECKING:
-    from tasks.studies.search import SearchSummary
+    from seqclass.stored_records import SearchSummary
 
 
 def _four(value: float | None) -> str:

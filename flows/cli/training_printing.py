@@ -1,7 +1,8 @@
 """Output of the commands on trainings and models."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import typer
 
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from seqclass.evaluation.votes import Accuracy
     from seqclass.labelling.truth import Truth
     from seqclass.monitoring.first_champion import FirstEvidence
-    from seqclass.monitoring.seed_spread import Stability
     from seqclass.row_split import SplitSummary
     from seqclass.store.models import Model
-    from tasks.evaluation.evaluate import EnsembleRecord, Gain, Metrics
+    from seqclass.stored_records import EnsembleRecord, Gain, Metrics, Stability
 
 AUTHOR = (0.999, 0.493, 0.842)
 """Macro F1 of the runs that the author of the first repository recorded."""
@@ -141,7 +141,7 @@ def _print_training_rows(model: "Model", found: "Metrics", spread: "Stability") 
         typer.echo(line)
     if curve := found.get("learning_curve"):
         typer.echo(curve_line(curve))
-    if auxiliary := model.manifest.get("spec", {}).get("auxiliary"):
+    if auxiliary := model.manifest["spec"].get("auxiliary"):
         typer.echo(f"auxiliary: {auxiliary_line(auxiliary, spread['seeds'])}")
 
 
@@ -177,7 +177,8 @@ def print_lstm(ref: str, spread: "Stability") -> None:
     keys = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
     for seed in spread["seeds"]:
         [lstm] = [own for own in seed["members"] if own["name"] == "conv-lstm"]
-        scores = [f"{seed['lstm'][key]:.4f}" for key in keys]
+        alone: Mapping[str, Any] = seed["lstm"] or {}
+        scores = [f"{alone[key]:.4f}" for key in keys]
         add_row(table, f"seed {seed['seed']}", *scores, str(lstm["updates"]), str(lstm["networks"]))
     if len(spread["seeds"]) > 1:
         own = [found["spread"][key] for key in keys]
@@ -206,11 +207,11 @@ def answer_author(store: Root, ref: str) -> None:
     from seqclass.store.registry import open_model
 
     spread = cast("Stability", open_model(store, ref).read_json("stability.json"))
-    lstm = [seed["lstm"] for seed in spread["seeds"] if seed.get("lstm")]
+    lstm = [own for seed in spread["seeds"] if (own := seed.get("lstm"))]
     if not lstm:
         return
     rows = ", ".join(
-        " / ".join(f"{own[key]:.3f}" for key in ("macro_precision", "macro_recall", "macro_f1"))
+        f"{own['macro_precision']:.3f} / {own['macro_recall']:.3f} / {own['macro_f1']:.3f}"
         for own in lstm
     )
     typer.echo(f"the LSTM alone on {len(lstm)} seeds, macro precision / recall / F1: {rows}")

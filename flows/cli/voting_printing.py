@@ -8,7 +8,7 @@ from flows.cli.printing import add_row, new_table, print_table
 
 if TYPE_CHECKING:
     from seqclass.evaluation.votes import Accuracy, Lead
-    from tasks.evaluation.vote import Poll
+    from seqclass.stored_records import Poll
 
 
 def show_votes(found: "Poll", path: str) -> None:

@@ -12,7 +12,10 @@ SPREAD_SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
 class Spread(TypedDict):
-    """The spread of a score over seeds; the deviation of a single seed is None."""
+    """The spread of a score over seeds.
+
+    mean, min, max: over the seeds. sd: the standard deviation, null for a single seed.
+    """
 
     mean: float
     min: float

@@ -13,7 +13,14 @@ CONVOLUTIONS, LSTM = "convolutions", "conv-lstm"
 
 
 class MemberRecord(TypedDict):
-    """The record that a training keeps of a member (``training.replica.MemberReport``)."""
+    """The record that a training keeps of a member.
+
+    name: of the member. weight: its share of the committee's answer. registered: its share of the
+    registered answer. rows: number of held-back rows that it has answered. accuracy, log_loss: on
+    these, null if it was not trained. networks: number of its networks. updates: of all of them.
+    seconds: of its training. why: a reason that it was left out or ended early, or null. seen:
+    number of the rows that its first network learnt from.
+    """
 
     name: str
     weight: float
@@ -29,7 +36,7 @@ class MemberRecord(TypedDict):
 
 
 class TestedMember(MemberRecord):
-    """A member with its own scores on the test rows."""
+    """A member with its own scores on the test rows. test: these scores."""
 
     test: dict[str, float]
 
@@ -37,8 +44,7 @@ class TestedMember(MemberRecord):
 class Addition(TypedDict):
     """The lead of the committee over the LSTM alone on the same test rows.
 
-    test: the committee's scores. accuracy, log_loss (nats): the lead, positive if the committee is
-    better, with its 95% interval.
+    test: the committee's scores. accuracy, log_loss: the lead, positive if the committee is better.
     """
 
     test: dict[str, float]
@@ -49,8 +55,9 @@ class Addition(TypedDict):
 class Contribution(TypedDict):
     """Every trained member alone, and the lead of the registered classifier over each.
 
-    adds: the lead of the committee over the LSTM alone, None without an LSTM. lstm: the same in
-    words, and the registered classifier, in a sentence or two.
+    members: their scores. leads: the lead in accuracy over each. adds: the lead of the committee
+    over the LSTM alone, null without an LSTM. lstm: the same in words, and the registered
+    classifier, in a sentence or two.
     """
 
     members: list[TestedMember]

@@ -185,7 +185,12 @@ def with_offsets(
 
 
 class AbstentionScores(TypedDict):
-    """Number of unknown rows, scores of the others, and a ``curve`` of coverages and accuracies."""
+    """What a threshold of confidence does to rows of known classes.
+
+    threshold: the confidence below which the answer is unknown. unknown: number of unknown rows.
+    coverage: share of the others. accuracy_answered: accuracy of the others. curve: pairs of
+    coverage and accuracy.
+    """
 
     threshold: float
     unknown: int

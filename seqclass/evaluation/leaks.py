@@ -68,7 +68,10 @@ def _digest(series: np.ndarray) -> bytes:
 
 
 class Copy(TypedDict):
-    """A test series and its copy in training, by their ids; kind: ``exact`` or ``near``."""
+    """A test series and its copy in training.
+
+    kind: ``exact`` or ``near``. test, train: id of the series.
+    """
 
     kind: str
     test: str
@@ -76,7 +79,10 @@ class Copy(TypedDict):
 
 
 class Leaks(TypedDict):
-    """Number of test series that have a copy among the training rows, and some examples."""
+    """Test series that have a copy among the training rows.
+
+    exact, near: number of such series. examples: some of them.
+    """
 
     exact: int
     near: int

@@ -11,8 +11,9 @@ class LearningCurve(TypedDict):
     """Log-losses (nats) of the same held-back rows, by the number of rows that were learnt from.
 
     rows: two parts of the training rows, then all of them. log_loss: measured on the parts,
-    expected of all. gain: by how much all rows lower the loss of the larger part. is_flat: whether
-    that is within one standard error. is_enough: whether the larger part alone was trained on.
+    expected of all. gain: by how much all rows lower the loss of the larger part. standard_error:
+    of the gain. is_flat: whether the gain is within one standard error. is_enough: whether the
+    larger part alone was trained on.
     """
 
     rows: list[int]

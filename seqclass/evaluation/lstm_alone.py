@@ -13,9 +13,9 @@ OF_CLASS = ("precision", "recall", "f1")
 
 
 class LstmScores(TypedDict):
-    """Scores of a seed's LSTM alone on the test rows, each in [0, 1]; ``log_loss`` in nats.
+    """Scores of a seed's LSTM alone on the test rows; macro scores are of classes with test rows.
 
-    Macro scores are means over the classes that have test rows.
+    per_class: scores of each class.
     """
 
     accuracy: float
@@ -27,9 +27,9 @@ class LstmScores(TypedDict):
 
 
 class LstmSpread(TypedDict):
-    """The spread of the LSTM's scores over seeds, by score.
+    """The spread of the LSTM's scores over seeds.
 
-    per_class: the spread of precision, recall and F1 of each class.
+    spread: by score. per_class: the spread of precision, recall and F1 of each class.
     """
 
     spread: dict[str, Spread]

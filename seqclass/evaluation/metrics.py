@@ -17,7 +17,7 @@ N_RESAMPLES = 1000
 
 
 class ClassScores(TypedDict):
-    """Scores of one class, each in [0, 1]; ``support``: number of its rows."""
+    """Scores of one class, each in [0, 1]. support: number of its rows."""
 
     precision: float
     recall: float
@@ -26,7 +26,12 @@ class ClassScores(TypedDict):
 
 
 class FullScores(TypedDict):
-    """All scores of probabilities in a report; ``log_loss`` in nats."""
+    """All scores of probabilities in a report.
+
+    brier: mean squared error of the probabilities. per_class: scores of each class. confusion:
+    number of rows by true class (row) and answer (column). reliability: number of rows, mean
+    confidence and accuracy of each bin of confidence.
+    """
 
     accuracy: float
     macro_f1: float

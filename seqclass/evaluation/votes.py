@@ -14,7 +14,7 @@ UNDECIDED = -1
 
 
 class Accuracy(TypedDict):
-    """A share of right answers with its 95% interval; both are None if there are no rows."""
+    """A share of right answers with its 95% interval; both are null if there are no rows."""
 
     rows: int
     accuracy: float | None
@@ -22,7 +22,11 @@ class Accuracy(TypedDict):
 
 
 class SetAccuracy(Accuracy):
-    """An accuracy if only a few classes may be answered; ``open``: the accuracy if all may be."""
+    """An accuracy if only a few classes may be answered.
+
+    classes: their number. chance: accuracy of guessing. open: the accuracy if all classes may be
+    answered.
+    """
 
     classes: int
     chance: float
@@ -30,7 +34,7 @@ class SetAccuracy(Accuracy):
 
 
 class Lead(TypedDict):
-    """The lead of one classifier over another, with its 95% interval."""
+    """The lead of one classifier over another. lead: positive if it is better."""
 
     lead: float
     interval: list[float]

@@ -107,7 +107,7 @@ def _head(name: str, manifest: ModelDescription, library: str) -> str:
 
 def _facts(manifest: ModelDescription) -> str:
     rule: Mapping[str, Any] = decision_of(manifest)
-    auxiliary = manifest.get("spec", {}).get("auxiliary")
+    auxiliary = manifest["spec"].get("auxiliary")
     scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
     rows = {
         "classes": ", ".join(manifest["classes"]),

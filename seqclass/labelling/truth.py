@@ -39,9 +39,10 @@ class VersionTruth:
 
 @dataclass(frozen=True)
 class Truth:
-    """Accuracy of a model's answers by labels that came later, by version.
+    """Accuracy of a model's answers by labels that came later.
 
     of: a digest of the names of the answers and dataset versions that it was computed from.
+    versions: by version.
     """
 
     of: str = ""

@@ -23,7 +23,10 @@ NEEDED = ("champion", "seeds", "macro_f1", "first", "incomparable", "new_rows", 
 
 
 class SeedEvidence(TypedDict):
-    """Scores of each seed on the same test rows, and its number of restarts."""
+    """Scores of each seed on the same test rows.
+
+    balanced_accuracy, macro_f1, restarts: a number for each seed. n_classes: number of classes.
+    """
 
     balanced_accuracy: list[float]
     macro_f1: list[float]
@@ -32,36 +35,44 @@ class SeedEvidence(TypedDict):
 
 
 class LabelEvidence(TypedDict):
-    """The change of the champion's quality on new labelled rows, and the number of new test rows
-    that the challenger gets right."""
+    """Evidence about new labels.
+
+    change: the change of the champion's quality on new labelled rows. right: number of the new test
+    rows that the challenger gets right, of ``rows``.
+    """
 
     change: QualityChange
     right: int
     rows: int
 
 
-class Evidence(TypedDict):
+class PairedEvidence(TypedDict):
+    """Champion and candidate on the same rows, which neither was trained on.
+
+    incomparable: why the two can't be compared, null if they can. new_rows: number of rows that the
+    candidate could learn and the champion could not. old: on the champion's test rows. newest: on
+    newer ones. recalls: by class, under the same names. null without such rows.
+    """
+
+    incomparable: str | None
+    new_rows: int
+    old: Paired | None
+    newest: Paired | None
+    recalls: dict[str, Recalls]
+
+
+class Evidence(PairedEvidence):
     """The evidence about a version on which it is judged.
 
-    champion: the version that it is compared with, None if there is none.
-    macro_f1: on its own test rows.
-    first: results on these, beside chance and baselines.
-    incomparable: why it can't be compared with the champion.
-    new_rows: number of rows that it could learn and the champion could not.
-    old, newest: both models on rows that neither was trained on, with recalls by class under the
-        same names; None without such rows.
-    labels: None if new labels are trusted, or there are none.
+    champion: the version that it is compared with, null if there is none. seeds: scores of each
+    seed. macro_f1: on its own test rows. first: results on these, beside chance and baselines.
+    labels: null if new labels are trusted, or there are none.
     """
 
     champion: str | None
     seeds: SeedEvidence
     macro_f1: float
     first: FirstEvidence | None
-    incomparable: str | None
-    new_rows: int
-    old: Paired | None
-    newest: Paired | None
-    recalls: dict[str, Recalls]
     labels: LabelEvidence | None
 
 

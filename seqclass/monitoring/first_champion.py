@@ -17,7 +17,11 @@ N_DRAWS = 4000
 
 
 class BaselineEvidence(TypedDict):
-    """Counts of rows that only a baseline gets right, and that only the model gets right."""
+    """A baseline beside the model on the same rows.
+
+    won: number of rows that only the baseline gets right. lost: number of rows that only the model
+    gets right. better_p: p-value of the baseline being no better.
+    """
 
     balanced_accuracy: float
     won: int
@@ -26,7 +30,7 @@ class BaselineEvidence(TypedDict):
 
 
 class SeedScores(TypedDict):
-    """Scores of each seed on the same rows."""
+    """Scores of each seed on the same rows. balanced_accuracy, macro_f1: a number for each seed."""
 
     balanced_accuracy: list[float]
     macro_f1: list[float]
@@ -36,7 +40,8 @@ class FirstEvidence(TypedDict):
     """Evidence about a model that is not compared with a champion, from rows it was not fitted to.
 
     rows: all of them. held_rows: how many of these are training rows that were held back, which are
-    added if test rows are few. seeds: scores of each seed on all of them. Older releases counted
+    added if test rows are few. seeds: scores of each seed on all of them. balanced_accuracy: of the
+    model, with its ``interval``. baselines: each baseline on the same rows. Older releases counted
     test rows only.
     """
 

@@ -28,8 +28,13 @@ class Answers:
 
 
 class Paired(TypedDict):
-    """Comparison of two models on the same rows: scores of each, rows lost and won, p-values, and
-    the difference of macro F1 with its 95% interval."""
+    """Comparison of two models on the same rows.
+
+    champion, challenger: scores of each. lost: number of rows that only the champion gets right.
+    won: number of rows that only the challenger gets right. worse_p: p-value of the challenger
+    being no worse. better_p: p-value of it being no better. difference: of macro F1, with its 95%
+    ``interval``.
+    """
 
     rows: int
     champion: dict[str, float]
@@ -111,7 +116,7 @@ def allowance(on_newest: Paired | None, spec: GateSpec) -> float:
 
 
 class Recall(TypedDict):
-    """Recall of a class by each model, and its number of rows."""
+    """Recall of a class by each model. champion, challenger: its recall."""
 
     rows: int
     champion: float

@@ -20,7 +20,12 @@ class Hits(NamedTuple):
 
 
 class QualityChange(TypedDict):
-    """Accuracy before and now; the drop with its 95% interval, and whether it counts."""
+    """Accuracy on labelled rows, before and now.
+
+    accuracy_before: on ``rows_before`` held-out rows. accuracy_now: on ``rows_now`` new rows. drop:
+    by how much it fell, with its 95% ``interval``. p_value: of no fall. dropped: true if the fall
+    counts.
+    """
 
     accuracy_before: float
     rows_before: int

@@ -68,10 +68,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class Realised:
-    """The same for all answers and by the class of the answer, and how late labels came.
+    """Answers compared with labels that came later, and how late these came.
 
-    waiting: answers without a label. delay_median_s, delay_90_s: seconds within which half and nine
-    tenths of the labels came.
+    every: all answers. by_answer: by the class of the answer. waiting: answers without a label.
+    delay_median_s, delay_90_s: seconds within which half and nine tenths of the labels came.
     """
 
     every: Compared

@@ -26,24 +26,30 @@ class SeedAnswers(NamedTuple):
 
 
 class WorstSeed(TypedDict):
-    """The seed with the most errors, and the intervals of its scores."""
+    """The seed with the most errors. intervals: 95% intervals of its scores."""
 
     seed: int
     intervals: dict[str, list[float]]
 
 
 class FlippingRow(TypedDict):
-    """A test row on which seeds disagree."""
+    """A test row on which seeds disagree.
+
+    series_id: of the row. share_of_seeds_apart: share of the seeds that do not answer as most of
+    them do.
+    """
 
     series_id: str
     share_of_seeds_apart: float
 
 
 class Agreement(TypedDict):
-    """Agreement of the seeds; ``refused``: the gate's sentence, or null.
+    """Agreement of the seeds of a recipe.
 
     lstm: the spread of the LSTM alone, null if none was trained; everything else is about the
-    models that the seeds register.
+    models that the seeds register. spread: by score. worst_seed: the seed with the most errors.
+    flipping_rows: number of rows on which seeds disagree. most_flipping: those on which they
+    disagree most. refused: the stability gate's reason, or null.
     """
 
     lstm: LstmSpread | None
@@ -52,19 +58,6 @@ class Agreement(TypedDict):
     flipping_rows: int
     most_flipping: list[FlippingRow]
     refused: str | None
-
-
-class Stability(Agreement):
-    """The records of the seeds, and their agreement."""
-
-    seeds: Sequence[Mapping[str, Any]]
-
-
-def stability_of(
-    seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
-) -> Stability:
-    """Return the stability report; seeds: each seed's record with its scores."""
-    return {"seeds": seeds, **agreement_of(seeds, said, limits, bootstrap_seed)}
 
 
 def agreement_of(

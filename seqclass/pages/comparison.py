@@ -29,8 +29,9 @@ Pair = tuple[str, str]
 class Standing:
     """A version compared with the first one.
 
-    won, lost: number of rows that only this version gets right, or only the first one. difference,
-    interval: of macro F1, 95% by a paired bootstrap. recalls: by class.
+    won: number of rows that only this version gets right. lost: number of rows that only the first
+    one gets right. difference: of macro F1, with its 95% ``interval``. recalls: by class. verdict:
+    in words.
     """
 
     version: str
@@ -46,7 +47,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result of ``seqclass compare``. rows: by class, tested with every version."""
+    """The result of ``seqclass compare``.
+
+    versions: that are compared. rows: number of rows by class, tested with every version.
+    standings: each version beside the first.
+    """
 
     versions: tuple[str, ...]
     rows: dict[str, int]

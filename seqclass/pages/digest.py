@@ -45,7 +45,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Digest:
-    """The content of ``seqclass digest``; moves and looks are by model name."""
+    """What happened in some days.
+
+    arrived: dataset versions. answered: answers by version. trained: versions. decided: entries of
+    the audit, with the model's name. looked: checks of new rows, with the model's name.
+    """
 
     since: str
     until: str

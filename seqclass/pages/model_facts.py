@@ -86,8 +86,8 @@ def _tags_of(by_name: dict[str, Tags], tags: Tags, name: str, dataset: str) -> T
 def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:
     """Read the facts of a model; what is damaged is left out and added to ``bad``."""
     records = retrainings_of(root, name, bad)
-    times = [s for r in records if isinstance(s := r.get("waited_s"), int | float)]
-    decisions = Counter(str(record.get("decision")) for record in records)
+    times = [record["waited_s"] for record in records if "waited_s" in record]
+    decisions = Counter(record["decision"] for record in records)
     own = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
     try:
         since, seconds = champion_since(root, name), _trained_s(root, name)

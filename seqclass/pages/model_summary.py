@@ -24,14 +24,13 @@ from seqclass.pages.rendering import read_page_record
 from seqclass.pages.trust import (
     UNKNOWN,
     Retrained,
-    Tests,
     best_baseline,
     trust_of,
     weakest_class,
 )
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import AUDIT, MOVES, read_entry
-from seqclass.store.manifests import ModelManifest
+from seqclass.store.manifests import ModelManifest, RetrainingRecord
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.policy_file import POLICY
 from seqclass.store.registry import champion_of
@@ -76,7 +75,7 @@ def _differing(
 
 
 if TYPE_CHECKING:
-    from seqclass.monitoring.seed_spread import Stability
+    from seqclass.stored_records import Metrics, Stability
 
 SUMMARY = "index.json"
 MAX_SHIFTS, MAX_SUSPECTS, MAX_SUSPECTED = 8, 200, 20
@@ -183,7 +182,7 @@ def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | 
 
 
 def _with_tests(version: Version, model: Model) -> Version:
-    metrics = cast(Tests, model.read_json("metrics.json"))
+    metrics = cast("Metrics", model.read_json("metrics.json"))
     stability = cast("Stability", model.read_json("stability.json"))
     retrained = cast(Retrained, model.read_json(COMPARISON) if model.has(COMPARISON) else {})
     best = best_baseline(metrics)
@@ -215,21 +214,19 @@ def _moves(root: Root, known: ModelSummary, bad: Damages) -> tuple[Move, ...]:
 
 def _move(root: Root, name: str, entry: str) -> Move:
     found = read_entry(root, name, entry)
-    told = {key: str(value) for key, value in found.record.items() if value is not None}
-    stored = found.record.get("evidence")
-    evidence = stored if isinstance(stored, dict) else {}
+    record = found.record
     return Move(
         entry=entry,
         number=found.number,
-        time=told.get("time", ""),
-        what=told.get("what", ""),
-        before=told.get("from"),
-        after=told.get("to"),
-        candidate=told.get("candidate"),
-        actor=told.get("actor", ""),
-        reason=told.get("reason", ""),
-        by_hand=evidence.get("by") == "hand",
-        forced=bool(evidence.get("forced")),
+        time=record["time"],
+        what=record["what"],
+        before=record["from"],
+        after=record["to"],
+        candidate=record.get("candidate"),
+        actor=record["actor"],
+        reason=record["reason"],
+        by_hand=record["evidence"].get("by") == "hand",
+        forced=bool(record["evidence"].get("forced")),
     )
 
 
@@ -248,7 +245,7 @@ def _retrainings(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Retr
                 note(bad, folder, error)
 
 
-def _retraining(root: Root, entry: str, found: Mapping[str, Any]) -> Retraining:
+def _retraining(root: Root, entry: str, found: RetrainingRecord) -> Retraining:
     files = [file["path"] for file in found["files"]]
     doubted = _table(root, found, SUSPECTS) if SUSPECTS in files else []
     drift = _table(root, found, DRIFT_TABLE) if DRIFT_TABLE in files else []
@@ -256,19 +253,19 @@ def _retraining(root: Root, entry: str, found: Mapping[str, Any]) -> Retraining:
     return Retraining(
         entry=entry,
         time=found["created"],
-        decision=str(found.get("decision")),
-        reasons=tuple(map(str, found.get("reasons") or ())),
-        seen=tuple(map(str, found.get("seen") or ())),
-        dataset=str(found.get("dataset") or ""),
-        new_rows=found.get("new_rows") or 0,
-        challenger=found.get("challenger"),
+        decision=found["decision"],
+        reasons=tuple(found["reasons"]),
+        seen=tuple(found.get("seen", [])),
+        dataset=found["dataset"],
+        new_rows=found.get("new_rows", 0),
+        challenger=found["challenger"],
         doubted=len(doubted),
-        trusted=bool(found.get("trusted")),
+        trusted=found["trusted"],
         suspects=tuple((row["series_id"], row.get("label")) for row in doubted[:MAX_SUSPECTS]),
         shifts=tuple(Shift(**{key: row[key] for key in keys}) for row in drift[:MAX_SHIFTS]),
     )
 
 
-def _table(root: Root, found: Mapping[str, Any], file: str) -> list[dict[str, Any]]:
+def _table(root: Root, found: RetrainingRecord, file: str) -> list[dict[str, Any]]:
     with root.fs.open(f"{found['folder']}/{file}", "rb") as opened:
         return pq.read_table(opened).to_pylist()

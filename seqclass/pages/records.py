@@ -14,7 +14,10 @@ Ends = tuple[float, float]
 class Version:
     """A model version in one line.
 
-    interval: of macro F1, 95%. sd: of macro F1 over seeds. lstm: a sentence on what the LSTM adds.
+    macro_f1: on its test rows, with its 95% ``interval``. seeds: number of seeds. test_rows: number
+    of test rows. sd: standard deviation of macro F1 over seeds. baseline: the best baseline, with
+    its macro F1 ``baseline_f1``. trust: how far it may be trusted. weakest: the class of the lowest
+    recall. lstm: a sentence on what the LSTM adds.
     """
 
     version: str
@@ -37,8 +40,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Move:
-    """An entry of the audit; ``entry`` is the name of its file.
+    """An entry of the audit.
 
+    entry: the name of its file. number: of the entry. what: what was decided. before, after: the
+    champion before and after it. candidate: the version that it is about, if it stays a candidate.
     by_hand: a person decided, not a gate. forced: the decision overruled gate or approval.
     """
 
@@ -57,7 +62,10 @@ class Move:
 
 @dataclass(frozen=True)
 class Awaited:
-    """A version that awaits a person's approval, why it passed the gate, and the deadline."""
+    """A version that awaits a person's approval.
+
+    reason: why it passed the gate. until: the deadline.
+    """
 
     version: str
     reason: str
@@ -66,7 +74,11 @@ class Awaited:
 
 @dataclass(frozen=True)
 class Shift:
-    """The shift of a number of the rows, in [0, 1]."""
+    """The shift of a number of the rows.
+
+    what: the number. shift: its size, in [0, 1]. adjusted_p: p-value, adjusted for the number of
+    comparisons. drifted: true if it counts as drift.
+    """
 
     what: str
     shift: float
@@ -93,7 +105,10 @@ class Bar:
 class Retraining:
     """A retraining's check of new rows.
 
-    doubted: how many labels it called in question. suspects: some of these rows, by id and label.
+    entry: the name of its folder. decision: what was decided. seen: findings about the rows.
+    new_rows: number of new rows. doubted: how many labels it called in question. trusted: true if
+    labels that were doubted before count again. shifts: what was compared for drift. suspects: some
+    of the doubted rows, by id and label.
     """
 
     entry: str
@@ -112,7 +127,7 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that could not be read, and why."""
+    """A file that could not be read. path: of the file. problem: why."""
 
     path: str
     problem: str
@@ -133,11 +148,13 @@ class LabelDoubts:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """The summary of a model, stored as ``models/<name>/index.json``.
+    """The summary of a model.
 
-    policy: fields of its policy that differ from the defaults, as JSON; None without one. awaits:
-    the version that awaits approval, if there is one. truth: what labels that came later showed of
-    its answers. label_doubts: of the champion.
+    champion: its version, null without one. since: from when on it is champion. versions: oldest
+    first. moves: entries of the audit. retrainings: oldest first. policy: fields of its policy that
+    differ from the defaults, as JSON; null without one. awaits: the version that awaits approval,
+    if there is one. truth: what labels that came later showed of its answers. label_doubts: of the
+    champion.
     """
 
     name: str
@@ -173,7 +190,10 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class Channel:
-    """Statistics of a channel's finite values over all series; missing: share of all values."""
+    """Statistics of a channel's finite values over all series.
+
+    lowest, highest, mean, sd: of the values. missing: share of all values.
+    """
 
     name: str
     lowest: float | None
@@ -185,7 +205,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Example:
-    """A series as it is drawn: some of its values by channel, None where one is missing."""
+    """A series as it is drawn. values: some of its values by channel, null where one is missing."""
 
     series_id: str
     n_steps: int
@@ -194,7 +214,7 @@ class Example:
 
 @dataclass(frozen=True)
 class ClassProfile:
-    """Typical series of a class."""
+    """Typical series of a class. count: number of its series. examples: typical ones."""
 
     label: str
     count: int
@@ -203,7 +223,7 @@ class ClassProfile:
 
 @dataclass(frozen=True)
 class Length:
-    """The number of series with ``first`` to ``last`` steps."""
+    """The number of series with ``first`` to ``last`` steps. count: this number."""
 
     first: int
     last: int
@@ -212,7 +232,12 @@ class Length:
 
 @dataclass(frozen=True)
 class RecordingLine:
-    """A recording in one line: its page, and how its tonic was found, with score and runner-up."""
+    """A recording in one line.
+
+    file: its name. page: its page. voiced: share of its seconds in which a pitch is heard.
+    tonic_hz: its tonic, with the ``score`` of the most likely one and the next, ``runner_up_hz``.
+    tonic_by: how it was found. doubts: reasons not to trust it.
+    """
 
     file: str
     page: str
@@ -227,9 +252,13 @@ class RecordingLine:
 
 @dataclass(frozen=True)
 class DatasetProfile:
-    """A dataset version, stored as ``datasets/<name>/<version>.json``.
+    """A dataset version.
 
-    copies: series whose values occur in another series too.
+    lengths: number of series by length. channels: statistics of each. classes: typical series of
+    each. copies: number of series whose values occur in another series too. parents: the versions
+    that it continues. quarantined: number of series that were set aside, by violation. quarantine:
+    the file that holds them. source: a generator with its spec, or the imported files, or the
+    dataset that the rows were chosen from. recordings: the recordings among the files.
     """
 
     name: str
@@ -253,7 +282,11 @@ class DatasetProfile:
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """A version as lists show it. chosen_from: the dataset from which its rows were chosen."""
+    """A version as lists show it.
+
+    classes: number of series by class. parent: the version that it continues. chosen_from: the
+    dataset from which its rows were chosen.
+    """
 
     version: str
     made: str
@@ -274,7 +307,7 @@ class Change:
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """Versions of a dataset, oldest first, stored as ``datasets/<name>/index.json``."""
+    """Versions of a dataset. newest: the version made last. versions: oldest first."""
 
     name: str
     newest: str
@@ -284,7 +317,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A typical series of a class as the path of a small picture."""
+    """A typical series of a class as a small picture. path: the path of the picture."""
 
     label: str
     path: str
@@ -292,7 +325,12 @@ class Sketch:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model in the catalogue. scores: macro F1 of the newest versions, oldest first."""
+    """A model in the catalogue.
+
+    newest: the version made last. scores: macro F1 of the newest versions, oldest first. champion:
+    null without one. last: the last entry of the audit. doubted: number of doubted labels. drifted:
+    names of numbers that have drifted.
+    """
 
     name: str
     n_versions: int
@@ -307,7 +345,8 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A dataset in the catalogue, by its newest version."""
+    """A dataset in the catalogue, by its newest version. sketches: a typical series of each
+    class."""
 
     name: str
     version: str
@@ -322,7 +361,8 @@ class DatasetEntry:
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """A stability study, or a search with the architecture that it chose."""
+    """A stability study, or a search. version: its digest. chosen: the architecture that a search
+    chose."""
 
     version: str
     dataset: str
@@ -332,7 +372,7 @@ class StudyEntry:
 
 @dataclass(frozen=True)
 class ComparisonEntry:
-    """A comparison as lists show it; older ones have no date."""
+    """A comparison as lists show it; older ones have no date. versions: that were compared."""
 
     versions: tuple[str, ...]
     made: str = ""
@@ -345,9 +385,10 @@ class ComparisonEntry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The content of the first page except digests, stored as ``index.json``.
+    """The content of the first page except digests.
 
-    comparisons: by file name. damaged: by the item in which the damage was found.
+    models, datasets, studies, searches: by name. comparisons: by file name. damaged: by the item in
+    which the damage was found.
     """
 
     models: dict[str, ModelEntry] = field(default_factory=dict)
@@ -367,8 +408,10 @@ class Catalogue:
 class Row:
     """A test series as a report draws it.
 
-    speaks: how strongly each drawn step supports the answer, in [0, 1]. nearest: the most similar
-    training series, with their labels.
+    prediction: the most likely class. answer: the prediction, or ``unknown``. reason: why it is
+    unknown. confidence: of the prediction. possible: classes that can't be ruled out. series: its
+    values. speaks: how strongly each drawn step supports the answer, in [0, 1]. nearest: the most
+    similar training series, with their labels.
     """
 
     label: str
@@ -384,9 +427,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Drawings:
-    """The drawings of a report, stored with the version as ``report.json``.
+    """The drawings of a version's report.
 
-    curves: training log-loss by update of the LSTM of each seed. card: of the dataset.
+    curves: training log-loss by update of the LSTM of each seed. card: of the dataset. hardest: the
+    test series with the highest losses.
     """
 
     made: str

@@ -2,21 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from scipy.stats import binomtest, fisher_exact
 
-from seqclass.store.manifests import DecisionRecord
-
 if TYPE_CHECKING:
-    from seqclass.evaluation.contribution import Contribution
-    from seqclass.evaluation.decisions import AbstentionScores
-    from seqclass.evaluation.leaks import Leaks
-    from seqclass.evaluation.learning_curve import LearningCurve
-    from seqclass.evaluation.metrics import FullScores
-    from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.monitoring.paired import Paired
-    from seqclass.monitoring.seed_spread import Stability
+    from seqclass.stored_records import Metrics, Stability
 
 ALPHA = 0.05
 WIDE = 0.1
@@ -27,24 +19,6 @@ OPENINGS: dict[Level, str] = {
     "care": "Trust it with care",
     "no": "Do not trust it",
 }
-
-
-class Tests(TypedDict):
-    """The parts of ``metrics.json`` that sentences and charts about test rows need.
-
-    The first releases had no evidence, leaks, committee or learning curve.
-    """
-
-    classes: list[str]
-    test_rows: int
-    metrics: "FullScores"
-    baselines: dict[str, dict[str, float]]
-    decision: DecisionRecord
-    abstention: "AbstentionScores"
-    evidence: NotRequired["FirstEvidence | None"]
-    leaks: NotRequired["Leaks | None"]
-    committee: NotRequired["Contribution | None"]
-    learning_curve: NotRequired["LearningCurve | None"]
 
 
 class Retrained(TypedDict, total=False):
@@ -60,7 +34,10 @@ class Retrained(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Trust:
-    """The level of trust in a version, and the reasons."""
+    """How far a version may be trusted.
+
+    level: ``yes``, ``care`` or ``no``. sentence: the verdict. doubts: the reasons against it.
+    """
 
     level: Level
     sentence: str
@@ -69,7 +46,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class Weakest:
-    """The class of the lowest recall, with the recall and its number of test ``rows``."""
+    """The class of the lowest recall. rows: number of its test rows."""
 
     label: str
     recall: float
@@ -80,7 +57,7 @@ UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are n
 
 
 def trust_of(
-    metrics: Tests, stability: "Stability", refused: str | None, retrained: Retrained
+    metrics: "Metrics", stability: "Stability", refused: str | None, retrained: Retrained
 ) -> Trust:
     """Judge a version by its stored scores, its seeds and the gate's refusal.
 
@@ -100,20 +77,20 @@ def trust_of(
     return Trust(level, sentence, (*grave, *doubts))
 
 
-def best_baseline(metrics: Tests) -> tuple[str, dict[str, float]] | None:
+def best_baseline(metrics: "Metrics") -> tuple[str, dict[str, float]] | None:
     """Return the baseline of the highest accuracy with its scores, or None without baselines."""
     named = metrics["baselines"].items()
     return max(named, key=lambda item: item[1]["accuracy"], default=None)
 
 
-def weakest_class(metrics: Tests) -> Weakest | None:
+def weakest_class(metrics: "Metrics") -> Weakest | None:
     """Return the class of the lowest recall; None if every test series is found."""
     rows = metrics["metrics"]["per_class"].items()
     found = [Weakest(label, row["recall"], row["support"]) for label, row in rows if row["support"]]
     return min((own for own in found if own.recall < 1), key=lambda own: own.recall, default=None)
 
 
-def worth_of(metrics: Tests) -> Iterator[str]:
+def worth_of(metrics: "Metrics") -> Iterator[str]:
     """Yield what is registered, what the committee adds to the LSTM, and equal baselines."""
     committee = metrics.get("committee")
     if committee:
@@ -121,7 +98,7 @@ def worth_of(metrics: Tests) -> Iterator[str]:
         yield from _rivals(metrics)
 
 
-def _beside(metrics: Tests) -> str:
+def _beside(metrics: "Metrics") -> str:
     best = best_baseline(metrics)
     if best is None:
         return "with no baseline beside it"
@@ -135,7 +112,7 @@ def _seeds(stability: "Stability") -> str:
     return f"over {n} seeds macro F1 has a standard deviation of {sd:.3f}"
 
 
-def _grave(metrics: Tests, refused: str | None) -> Iterator[str]:
+def _grave(metrics: "Metrics", refused: str | None) -> Iterator[str]:
     if refused:
         yield f"The gate refused it: {refused}."
     evidence = metrics.get("evidence")
@@ -163,7 +140,7 @@ def _newest(retrained: Retrained) -> Iterator[str]:
         )
 
 
-def _doubts(metrics: Tests, stability: "Stability") -> Iterator[str]:
+def _doubts(metrics: "Metrics", stability: "Stability") -> Iterator[str]:
     yield from _rivals(metrics)
     leaks = metrics.get("leaks")
     if leaks and (copies := leaks["exact"] + leaks["near"]):
@@ -178,7 +155,7 @@ def _doubts(metrics: Tests, stability: "Stability") -> Iterator[str]:
         yield f"The test is small: its interval is {high - low:.0%} wide."
 
 
-def _rivals(metrics: Tests) -> Iterator[str]:
+def _rivals(metrics: "Metrics") -> Iterator[str]:
     """Yield a sentence for each baseline that the model does not beat significantly."""
     best, evidence = best_baseline(metrics), metrics.get("evidence")
     if best is None or not evidence:

@@ -12,7 +12,7 @@ from seqclass.evaluation.learning_curve import curve_line
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
-from seqclass.pages.trust import Tests, weakest_class, worth_of
+from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.audit import MOVES
 from seqclass.store.models import COMPARISON, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
@@ -20,6 +20,7 @@ from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.evaluation.decisions import AbstentionScores
+    from seqclass.stored_records import Metrics
 
 DRAWINGS = "report.json"
 HOME = "../../../"
@@ -85,10 +86,10 @@ def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
 
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
     drawings = adapter(Drawings).validate_json(model.read(DRAWINGS))
-    metrics = cast(Tests, model.read_json("metrics.json"))
+    metrics = cast("Metrics", model.read_json("metrics.json"))
     curve = metrics.get("learning_curve")
     stability = model.read_json("stability.json")
-    auxiliary = model.manifest.get("spec", {}).get("auxiliary")
+    auxiliary = model.manifest["spec"].get("auxiliary")
     return render(
         "report",
         HOME,
@@ -140,7 +141,7 @@ def loading_lines(model: Model) -> str:
     )
 
 
-def _scores(found: Tests) -> dict[str, Any]:
+def _scores(found: "Metrics") -> dict[str, Any]:
     metrics = found["metrics"]
     scores: Mapping[str, object] = metrics
     rows, confidence, accuracy = zip(*metrics["reliability"], strict=True)
@@ -173,7 +174,7 @@ class Mistake:
     support: int
 
 
-def _mistakes(found: Tests) -> list[Mistake]:
+def _mistakes(found: "Metrics") -> list[Mistake]:
     """Return the most frequent mistakes, for models whose whole matrix would not fit."""
     confusion, names = np.array(found["metrics"]["confusion"]), found["classes"]
     wrong = confusion - np.diag(np.diag(confusion))
@@ -183,7 +184,7 @@ def _mistakes(found: Tests) -> list[Mistake]:
             for row, column in pairs]  # fmt: skip
 
 
-def _bars(found: Tests) -> list[Bar]:
+def _bars(found: "Metrics") -> list[Bar]:
     own = found["metrics"]
     low, high = own["intervals"]["macro_f1"]
     said = f"{own['macro_f1']:.4f} ({low:.4f} to {high:.4f})"

@@ -50,7 +50,7 @@ def open_question(root: Root, name: str) -> Question | None:
     refused = set()
     for file in reversed(entry_files(root, name)):
         entry = read_entry(root, name, file)
-        what, candidate = entry.record.get("what"), entry.record.get("candidate")
+        what, candidate = entry.record["what"], entry.record.get("candidate")
         if what in MOVES:
             return None
         if what == REFUSE:

@@ -7,7 +7,10 @@ from seqclass.store.manifests import ListedModel, Time
 
 
 class Latest(TypedDict):
-    """The version that a dataset's name means. since: when it was made last."""
+    """The version that a dataset's name means.
+
+    version: the one made last. since: when it was made.
+    """
 
     version: str
     since: Time
@@ -45,7 +48,7 @@ class AuditEntry(_From):
     reason: str
     evidence: Mapping[str, Any]
     retraining: NotRequired[str]
-    time: NotRequired[str]
+    time: NotRequired[Time]
 
 
 class AuditHead(TypedDict):

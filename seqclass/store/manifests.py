@@ -397,7 +397,7 @@ def known_dataset(manifest: ModelDescription) -> str:
     Models of the first releases name no source.
     """
     source = manifest.get("dataset_source", {})
-    return str(source.get(CHOSEN_FROM, manifest.get("dataset", "")))
+    return str(source.get(CHOSEN_FROM, manifest["dataset"]))
 
 
 def decision_of(manifest: ModelDescription) -> DecisionRecord:

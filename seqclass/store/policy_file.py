@@ -20,8 +20,7 @@ def read_policy(root: Root, name: str) -> Stored | None:
     before, which an interrupted change may leave.
     """
     path = root.join("models", name, POLICY)
-    evidence = [e.get("evidence") for e in read_audit(root, name) if e["what"] == CHANGE]
-    said = [known.get("policy") for known in evidence if isinstance(known, dict)]
+    said = [e["evidence"].get("policy") for e in read_audit(root, name) if e["what"] == CHANGE]
     changes = [None, *(policy for policy in said if isinstance(policy, dict | None))]
     stored = read_record(root, path, Record) if root.exists("models", name, POLICY) else None
     if stored not in changes[-2:]:

@@ -188,7 +188,7 @@ def finish_move(root: Root, name: str) -> AuditEntry | None:
     counts: it was the first one, or the pointer was lost. The caller holds the model's folder.
     """
     pointer, tag = _see_pointer(root, name)
-    moves = [e for e in read_audit(root, name) if e.get("what") in MOVES and "from_since" in e]
+    moves = [e for e in read_audit(root, name) if e["what"] in MOVES and "from_since" in e]
     lost = pointer == (None, None)
     for entry in moves[-1:] if lost else moves:
         if lost or (entry["from"], entry["from_since"]) == pointer:

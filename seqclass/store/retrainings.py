@@ -79,7 +79,7 @@ def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
     """Return rows, by id and label, whose labels were doubted and not trusted since."""
     found: set[Pair] = set()
     for record in records:
-        if record.get("trusted"):
+        if record["trusted"]:
             found.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:
@@ -198,7 +198,8 @@ FIRST_WAIT_S = 15.0
 class Attempt:
     """The tries of a challenger of this champion on this dataset.
 
-    It holds their number, when the last began (ISO 8601), and its error (None: it was killed).
+    champion, dataset: their versions. tries: number of tries. began: when the last one began (ISO
+    8601). error: the error of the last one, null if it was killed.
     """
 
     champion: str

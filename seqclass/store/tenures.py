@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
-from seqclass.store.audit import AUDIT, MOVES, read_audit
-from seqclass.store.root import Damages, Root, note
+from seqclass.store.audit import MOVES, read_audit
+from seqclass.store.root import Damages, Root
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,13 @@ class Tenure:
 
 def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure]:
     """Return tenures of a model's champions, oldest first; damaged entries are added to ``bad``."""
-    moves = []
-    for entry in read_audit(root, name, bad):
-        try:
-            if entry.get("what") in MOVES:
-                moves.append((entry, datetime.fromisoformat(entry["time"]).astimezone(UTC)))
-        except (TypeError, ValueError) as error:
-            note(bad, root.join("models", name, AUDIT), error)
+    moves = [
+        (entry, datetime.fromisoformat(entry["time"]).astimezone(UTC))
+        for entry in read_audit(root, name, bad) if entry["what"] in MOVES
+    ]  # fmt: skip
     ends = [since for _, since in moves[1:]]
     return [
-        Tenure(str(entry["to"]), since, until, entry["what"], str(entry.get("actor", "")),
-             str(entry.get("reason", "")))
+        Tenure(str(entry["to"]), since, until, entry["what"], entry["actor"], entry["reason"])
         for (entry, since), until in zip_longest(moves, ends)
     ]  # fmt: skip
 

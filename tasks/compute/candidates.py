@@ -13,8 +13,8 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.seeds import forget_seed
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.store.studies import digest_of
+from seqclass.stored_records import SeedRecord, TrainedRecord
 from seqclass.training.spec import MEMBERS, TrainingSpec
-from tasks.compute.seed_records import SeedRecord, TrainedRecord
 
 FOLDER = "candidates"
 

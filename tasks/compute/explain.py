@@ -1,7 +1,7 @@
 """The registered classifier's answers to the test rows, and the steps that explain them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from seqclass.store.datasets import Dataset
 from seqclass.store.root import Root
 from seqclass.store.rows import EVENT, from_dense
 from seqclass.store.split import Split
+from seqclass.stored_records import Explained
 from tasks.compute.replicas import load_fast
 
 EVIDENCE = "evidence.parquet"
@@ -40,17 +41,6 @@ class Answers(NamedTuple):
     explained: np.ndarray
     evidence: np.ndarray
     steps: np.ndarray
-
-
-class Explained(TypedDict):
-    """Number of explained rows among the first test rows, and hit rates by label.
-
-    A hit is a highest attribution within the event, see ``networks.attribution.hit_rates``; None
-    without known events.
-    """
-
-    explained_rows: int
-    where: dict[str, dict[str, float]] | None
 
 
 def answer_in_full(

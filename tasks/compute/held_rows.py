@@ -10,6 +10,7 @@ from scipy.special import softmax
 from seqclass.evaluation.calibration import mean_log_probabilities, soften
 from seqclass.evaluation.metrics import row_losses
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
+from seqclass.stored_records import SeedRecord
 from seqclass.training.splits import Part
 from tasks.compute.candidates import Assembled, Candidate
 from tasks.compute.replicas import (
@@ -19,7 +20,6 @@ from tasks.compute.replicas import (
     out_of_fold_logits,
     out_of_fold_rows,
 )
-from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 
 

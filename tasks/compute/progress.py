@@ -19,7 +19,7 @@ from tasks.compute.bars import bars
 from tasks.compute.workers import Progress as Training
 
 if TYPE_CHECKING:
-    from tasks.compute.seed_records import SeedRecord
+    from seqclass.stored_records import SeedRecord
 
 TELL_EVERY_S, DONE = 2.0, 100.0
 """Seconds between two reports of a training's progress to Prefect, which is in percent."""

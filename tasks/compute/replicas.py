@@ -34,10 +34,10 @@ from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file, open_root
 from seqclass.store.split import Split
+from seqclass.stored_records import RunRecord, Scores, SeedRecord, TrainedRecord
 from seqclass.training.row_order import sampled
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
-from tasks.compute.seed_records import RunRecord, Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import Progress, report_progress
 
 HISTORY = pa.schema({

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from seqclass.inference.prediction import answer_rows
 from seqclass.monitoring.decide import (
     Evidence,
     LabelEvidence,
+    PairedEvidence,
     Refuse,
     SeedEvidence,
     decide,
@@ -23,7 +24,7 @@ from seqclass.monitoring.decide import (
 )
 from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
 from seqclass.monitoring.gate_spec import Rules
-from seqclass.monitoring.paired import Answers, Paired, Recalls, compare_paired, recalls_of
+from seqclass.monitoring.paired import Answers, compare_paired, recalls_of
 from seqclass.row_split import split_of
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import decision_of, known_dataset
@@ -32,33 +33,10 @@ from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import Pair
 from seqclass.store.root import Root
 from seqclass.store.split import Split
+from seqclass.stored_records import Verdict
 from tasks.compute.candidates import Candidate
 from tasks.compute.workers import workers
 from tasks.evaluation.evaluate import Evaluated
-
-
-class Verdict(Evidence):
-    """The evidence of a candidate, the rules and the verdict, stored as ``comparison.json``.
-
-    reasons: the objections. doubted: whether new labels are doubted.
-    """
-
-    rules: dict[str, Any]
-    better: bool
-    reason: str
-    reasons: list[str]
-    doubted: bool
-
-
-class PairedEvidence(TypedDict):
-    """Champion and candidate on the same rows: see ``Evidence``."""
-
-    incomparable: str | None
-    new_rows: int
-    old: Paired | None
-    newest: Paired | None
-    recalls: dict[str, Recalls]
-
 
 UNPAIRED: PairedEvidence = {
     "incomparable": None, "new_rows": 0, "old": None, "newest": None, "recalls": {},

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, TypedDict, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,6 @@ from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import (
     LSTM,
-    Contribution,
-    MemberRecord,
     contribution_of,
     trained_members,
 )
@@ -24,33 +22,39 @@ from seqclass.evaluation.decisions import (
     AMBIGUOUS,
     UNFAMILIAR,
     UNKNOWN,
-    AbstentionScores,
     Decision,
     abstention_scores,
     confidence_of,
     predict_labels,
     reasons_of,
 )
-from seqclass.evaluation.leaks import Leaks
-from seqclass.evaluation.learning_curve import LearningCurve
-from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
+from seqclass.evaluation.lstm_alone import lstm_scores
 from seqclass.evaluation.metrics import FullScores, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
-from seqclass.monitoring.first_champion import Answered, FirstEvidence, evidence_of
+from seqclass.monitoring.first_champion import Answered, evidence_of
 from seqclass.monitoring.gate import stability_gate
-from seqclass.monitoring.seed_spread import SeedAnswers, Stability, stability_of
-from seqclass.row_split import SplitSummary, describe_split, leaks_of
+from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
+from seqclass.row_split import describe_split, leaks_of
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import DecisionRecord
 from seqclass.store.models import ANSWERS, HELD
 from seqclass.store.root import Root
 from seqclass.store.split import Split
+from seqclass.stored_records import (
+    Committee,
+    Decided,
+    Gain,
+    Metrics,
+    Scores,
+    SeedRecord,
+    Stability,
+)
 from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Assembled, Candidate, best_record
-from tasks.compute.explain import Answers, Explained, answer_in_full, explain
+from tasks.compute.explain import Answers, answer_in_full, explain
 from tasks.compute.held_rows import answered_held_back, held_back_table
 from tasks.compute.replicas import (
     baseline_rows,
@@ -58,66 +62,9 @@ from tasks.compute.replicas import (
     out_of_fold_rows,
     predict_members,
 )
-from tasks.compute.seed_records import Scores, SeedRecord, TrainedRecord
 from tasks.compute.workers import workers
 
 METRICS, STABILITY = "metrics.json", "stability.json"
-
-
-class Decided(TypedDict):
-    """Scores of the registered classifier, its decision rule, and its reasons for unknown."""
-
-    unknown: dict[str, int]
-    classes: list[str]
-    train_rows: int
-    test_rows: int
-    metrics: FullScores
-    decision: DecisionRecord
-    abstention: AbstentionScores
-    without_offsets: dict[str, float] | None
-
-
-class Committee(TypedDict):
-    """The contribution of each member of the best seed, and the number of its ``references``."""
-
-    committee: Contribution
-    left_out: list[MemberRecord]
-    references: int
-
-
-class Gain(TypedDict):
-    """A score of the ensemble, of its seeds on average, and of the seed that validates best."""
-
-    ensemble: float
-    mean_of_seeds: float
-    best_validated_seed: float
-
-
-class EnsembleRecord(TrainedRecord):
-    """The record of an ensemble, with its gain by score."""
-
-    gain: dict[str, Gain]
-
-
-class Metrics(Decided, Committee, Explained):
-    """The content of ``metrics.json``; the first releases lack some of it.
-
-    lstm: the LSTM alone of the registered seed; of an ensemble, that of the seed that validates
-    best. symbols: the lowest and the highest symbol of each channel that holds symbols.
-    learning_curve: None if training rows are few.
-    """
-
-    registered_seed: int | None
-    lstm: LstmScores | None
-    out_of_fold: Accuracy
-    set_coverage: float
-    baselines: dict[str, dict[str, float]]
-    evidence: FirstEvidence
-    split: SplitSummary
-    leaks: Leaks
-    symbols: dict[str, list[int]]
-    learning_curve: LearningCurve | None
-    ensemble: EnsembleRecord | None
 
 
 @dataclass(frozen=True)
@@ -171,7 +118,9 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     of_seeds = SeedAnswers(by_row, y, names, n_classes)
     restarts = [seed["restarts"] for seed in seeds]
-    found = stability_of(seeds, of_seeds, spec.limits, spec.split_seed)
+    found: Stability = {
+        "seeds": seeds, **agreement_of(seeds, of_seeds, spec.limits, spec.split_seed)
+    }  # fmt: skip
     found["refused"] = stability_gate(
         **evidence["seeds"], restarts=restarts, n_classes=n_classes, limits=spec.limits
     )

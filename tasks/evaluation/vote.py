@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,6 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.votes import (
     Accuracy,
     Lead,
-    SetAccuracy,
     VotingSpec,
     accuracy_of,
     lead_of,
@@ -32,6 +31,7 @@ from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
+from seqclass.stored_records import Poll, Voter
 from seqclass.training.ngrams import SymbolModel, fit_symbol_models
 from tasks.compute.replicas import load_fast
 from tasks.compute.workers import workers
@@ -52,48 +52,6 @@ class PollSpec:
 
     voting: VotingSpec = field(default_factory=VotingSpec)
     sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-class PieceAccuracy(Accuracy):
-    """Accuracy on pieces, where unknown counts as wrong. unknown: number of unknowns. answered:
-    accuracy of the others."""
-
-    unknown: int
-    answered: Accuracy
-
-
-class Voter(TypedDict):
-    """Accuracy of the model or of a baseline. others_unknown: share of the pieces of other classes
-    that are unknown. sets: windows within each named set."""
-
-    windows: Accuracy
-    pieces: PieceAccuracy
-    others_unknown: Accuracy
-    sets: dict[str, SetAccuracy]
-
-
-class Poll(TypedDict):
-    """The result of a vote.
-
-    voting: its ``VotingSpec``. windows, pieces: their numbers; trained_rows: series that are left
-    out. tonics: the model's accuracy on pieces that are recordings, by how their tonic is known:
-    given, or from the drone. of_other_classes: pieces by class, of classes that the model does not
-    have. answers: a row per piece, with the answer of each baseline under its name.
-    """
-
-    model: str
-    dataset: str
-    trained_on: str
-    kind: str
-    voting: dict[str, float]
-    windows: int
-    pieces: int
-    trained_rows: int
-    of_other_classes: dict[str, int]
-    who: dict[str, Voter]
-    leads: dict[str, Lead]
-    tonics: dict[str, Accuracy]
-    answers: list[dict[str, Any]]
 
 
 @task(name="vote")

@@ -6,10 +6,10 @@ from typing import cast
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from seqclass.monitoring.seed_spread import Stability
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
+from seqclass.stored_records import Stability
 
 
 def artifact_key(name: str) -> str:

@@ -18,9 +18,9 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.split import write_split
 from seqclass.store.staging import staging
+from seqclass.stored_records import SeedRecord
 from tasks.compute.candidates import Candidate, learning_fingerprint
 from tasks.compute.replicas import predict_rows, stored_weights_digest
-from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
 from tasks.evaluation.compare import offsets_of

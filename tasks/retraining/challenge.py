@@ -15,10 +15,10 @@ from seqclass.store.datasets import Dataset, Provenance, open_checked, write_row
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
+from seqclass.stored_records import DataReport, Verdict
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
 from tasks.evaluation.compare import (
-    Verdict,
     evidence_of,
     pair_with,
     store_verdict,
@@ -27,7 +27,6 @@ from tasks.evaluation.compare import (
 from tasks.evaluation.evaluate import Evaluated
 from tasks.registry.apply_policy import training_within
 from tasks.retraining.detection import NewData
-from tasks.retraining.inspect_rows import DataReport
 
 
 @task(name="choose rows")

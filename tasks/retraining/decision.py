@@ -25,10 +25,10 @@ from seqclass.store.retrainings import (
 )
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.evaluation.compare import Verdict
+from seqclass.stored_records import DataReport, DriftCount, Verdict
 from tasks.registry.promote import policy_rules
 from tasks.retraining.detection import NewData, RetrainRun, attempt_at
-from tasks.retraining.inspect_rows import Compared, DataReport, rows_of
+from tasks.retraining.inspect_rows import rows_of
 
 PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
 AWAITS = "awaits approval"
@@ -51,7 +51,7 @@ class Outcome(TypedDict, total=False):
     dataset: str
     new_rows: int
     quality: QualityChange | None
-    drift: Compared | None
+    drift: DriftCount | None
     seen: list[str]
     doubted: bool
     settled: bool

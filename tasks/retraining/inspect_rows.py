@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,30 +31,11 @@ from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root, open_root
+from seqclass.stored_records import DataReport
 from tasks.compute.workers import workers
 from tasks.retraining.detection import NewData
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
-
-
-class Compared(TypedDict):
-    """The numbers that have drifted, and how many comparisons there were."""
-
-    drifted: list[str]
-    compared: int
-
-
-class DataReport(TypedDict):
-    """A report on new rows. changed: whether quality or rows changed; resting: why no challenger is
-    worth a training; words: the findings."""
-
-    rows: NotRequired[int]
-    labelled: NotRequired[int]
-    quality: QualityChange | None
-    drift: Compared | None
-    changed: NotRequired[bool]
-    resting: str | None
-    words: list[str]
 
 
 @dataclass(frozen=True)

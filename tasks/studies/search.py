@@ -28,6 +28,7 @@ from seqclass.store.studies import (
     read_run,
     run_path,
 )
+from seqclass.stored_records import CandidateProgress, CandidateSummary, RunRecord, SearchSummary
 from seqclass.training.halving import (
     Difference,
     Found,
@@ -48,7 +49,6 @@ from seqclass.training.splits import assign_folds
 from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import search_fold
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.seed_records import RunRecord
 from tasks.compute.workers import at_once, workers
 from tasks.registry.publish import artifact_key
 from tasks.studies.study import run_of
@@ -76,42 +76,6 @@ class SearchRow(TypedDict):
     seconds: float
     validation_log_loss: float
     weights_sha256: str
-
-
-class Progress(TypedDict):
-    """Progress of a candidate. state: see ``training.halving.state_of``; folds: number of folds it
-    was trained on, in ``seconds``."""
-
-    candidate: str
-    architecture: dict[str, float | str]
-    state: str
-    folds: int
-    first_fold_log_loss: float | None
-    seconds: float
-
-
-class CandidateSummary(Progress):
-    """A candidate beside the default. Incomplete ones have no mean ``log_loss`` (nats), and the
-    default has no ``gain``."""
-
-    chosen: bool
-    log_loss: float | None
-    gain: float | None
-    standard_error: float | None
-
-
-class SearchSummary(TypedDict):
-    """The choice and its reason. not_reached: candidates for which no time was left; spent: of the
-    ``seconds`` that were given."""
-
-    chosen: dict[str, float | str]
-    changed: bool
-    rule: str
-    candidates: list[CandidateSummary]
-    not_reached: int
-    folds: int
-    seconds: float
-    spent: float
 
 
 @dataclass(frozen=True)
@@ -289,7 +253,7 @@ def _summary(search: _Search, halved: Halving) -> tuple[SearchSummary, int]:
     }, chosen
 
 
-def _progress(search: _Search, halved: Halving, number: int) -> Progress:
+def _progress(search: _Search, halved: Halving, number: int) -> CandidateProgress:
     candidate = search.spec.candidates()[number]
     runs = [found for job, found in halved.done.items() if job.candidate == number]
     first = halved.done.get(Job(number, 0))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
 
-from seqclass.monitoring.seed_spread import Agreement, SeedAnswers, agreement_of
+from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
 from seqclass.pages import charts
 from seqclass.pages.rendering import render
 from seqclass.row_split import select_rows
@@ -22,26 +22,19 @@ from seqclass.store.references import StudyRef
 from seqclass.store.root import open_root
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, digest_of, open_study, read_run, run_path
+from seqclass.stored_records import Recipe, RunRecord, VariantSummary
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
 from tasks.compute.candidates import decisive
 from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import study_seed
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.seed_records import RunRecord
 from tasks.compute.workers import workers
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 
 TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
 SPREAD = ("mean", "sd", "min", "max")
-
-
-class Recipe(TypedDict):
-    """The recipe of a run."""
-
-    recipe: str
-    architecture: str
 
 
 class StudyRow(Recipe):
@@ -69,19 +62,6 @@ class StudyRow(Recipe):
     seconds: float
     weights_sha256: str
     predictions_sha256: str
-
-
-class VariantSummary(Recipe, Agreement):
-    """The spread of a recipe's seeds; ``farthest_from_mean``: a seed's macro F1."""
-
-    n_seeds: int
-    farthest_from_mean: float
-    restarts: int
-    log_loss_mean: float
-    log_loss_untempered_mean: float
-    ece_mean: float
-    validation_log_loss_mean: float
-    seconds_median: float
 
 
 class _Run(NamedTuple):

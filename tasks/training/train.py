@@ -13,6 +13,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from seqclass.store.seeds import keep_seed, restore_seed
 from seqclass.store.split import Split
+from seqclass.stored_records import SeedRecord
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.candidates import (
@@ -27,7 +28,6 @@ from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import build_ensemble, files_of_seed, history_path, sample_of
 from tasks.compute.replicas import train_seed as train_in_process
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.seed_records import SeedRecord
 from tasks.compute.workers import workers
 
 

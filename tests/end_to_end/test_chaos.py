@@ -27,6 +27,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
+from seqclass.store.manifests import SeedManifest
 from seqclass.store.registry import MoveReason, champion_of, move_champion, open_model
 from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root, read_manifest
@@ -133,7 +134,7 @@ def seconds_of(case: Case) -> dict[int, float]:
     """Seconds that each finished seed has taken: another training would take others."""
     found = {}
     for key in case.kept():
-        record = read_manifest(case.root, case.root.join(UNFINISHED, key))["record"]
+        record = read_manifest(case.root, case.root.join(UNFINISHED, key), SeedManifest)["record"]
         found[record["seed"]] = record["seconds"]
     return found
 

@@ -11,7 +11,14 @@ import pytest
 
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, describe_file, open_root, read_manifest, write_manifest
+from seqclass.store.root import (
+    Record,
+    Root,
+    describe_file,
+    open_root,
+    read_manifest,
+    write_manifest,
+)
 from tests.support.commands import Command
 from tests.support.small_roots import list_again
 from tests.support.stored import store_series
@@ -126,7 +133,7 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     weights[-1].flat[0] = np.nextafter(weights[-1].flat[0], np.float32(9))
     model.set_weights(weights)
     save_keras(model, copy, f"{folder}/model.keras")
-    manifest = read_manifest(copy, folder)
+    manifest = read_manifest(copy, folder, Record)
     others = [f for f in manifest["files"] if f["path"] != "model.keras"]
     manifest["files"] = [*others, describe_file(copy, folder, "model.keras")]
     Path(folder, "manifest.json").unlink()

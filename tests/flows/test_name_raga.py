@@ -17,7 +17,7 @@ from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.ragas.sound import Line
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root, read_record
+from seqclass.store.root import Record, Root, open_root, read_record
 from tasks.data.generate import raga_tables
 from tests.support.commands import Command, run_alone
 from tests.support.singers import RATE, Singer, song, sung
@@ -46,7 +46,7 @@ def melody(trained: Root) -> tuple[np.ndarray, str]:
 
 
 def test_a_report_sets_pitch_alone_beside_the_model(trained: Root) -> None:
-    metrics = read_record(trained, open_model(trained, "contours@v1").path("metrics.json"))
+    metrics = read_record(trained, open_model(trained, "contours@v1").path("metrics.json"), Record)
     found = {name: own["accuracy"] for name, own in metrics["baselines"].items()}
     assert found["nearest_distribution"] > 0.8  # the two ragas share hardly a svara
     assert found["scale_template"] > 0.8

@@ -12,6 +12,7 @@ from seqclass.networks.architecture import Architecture
 from seqclass.store.models import load_keras, save_keras
 from seqclass.store.root import (
     MANIFEST,
+    Record,
     Root,
     describe_file,
     open_root,
@@ -51,7 +52,7 @@ def copy(original: Path, tmp_path: Path) -> Root:
 
 def reseal(root: Root, folder: Path, change: Callable[[dict], object]) -> None:
     """What a careful forger would do: alter a manifest and seal it again."""
-    manifest = read_manifest(root, str(folder))
+    manifest = read_manifest(root, str(folder), Record)
     change(manifest)
     (folder / MANIFEST).unlink()
     write_manifest(root, str(folder), manifest)

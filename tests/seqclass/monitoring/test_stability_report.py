@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seqclass.evaluation.metrics import label_scores
-from seqclass.monitoring.seed_spread import MAX_FLIPPING, SeedAnswers, stability_of
+from seqclass.monitoring.seed_spread import MAX_FLIPPING, SeedAnswers, agreement_of
 from seqclass.training.spec import Limits
 
 Y = np.arange(30) % 3
@@ -21,7 +21,7 @@ def report(answers: np.ndarray, y: np.ndarray = Y, **limits: float) -> dict[str,
     ]
     names = [f"s{k}" for k in range(len(y))]
     said = SeedAnswers(answers, y, names, 3)
-    return stability_of(seeds, said, Limits(**limits), 0)  # type: ignore[arg-type]
+    return agreement_of(seeds, said, Limits(**limits), 0)  # type: ignore[arg-type]
 
 
 def test_seeds_that_agree_flip_nothing_and_pass() -> None:

@@ -72,7 +72,7 @@ def test_no_audit_is_no_problem(root: Root) -> None:
         (2, {"number": "two"}, "expected int as number, got 'two'"),
         (2, {"number": True}, "expected int as number, got True"),
         (2, {"number": -2}, "expected a number of the entry, got -2"),
-        (2, {"time": "noon"}, "expected a time, got 'noon'"),
+        (2, {"time": "noon"}, "expected a time (ISO 8601) as time, got 'noon'"),
         (3, {"what": 7}, "expected str as what, got 7"),
         (3, {"from": "v9"}, "expected a move from v1, where the one before led, got one from v9"),
     ],

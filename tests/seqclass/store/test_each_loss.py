@@ -242,8 +242,6 @@ def test_a_manifest_refers_to_versions_and_to_nothing_else() -> None:
     ]  # fmt: skip
     known = {"dataset": "toy", "champion": "v2", "challenger": None}
     assert [str(own) for own in cited_by(("retrainings", "m", "x"), known)] == ["models/m@v2"]
-    for odd in ({"dataset": 1, "spec": 2, "dataset_source": 3}, {"parents": [[]]}, {}):
-        assert cited_by(("models", "m", "v2"), odd) == cited_by(("datasets", "m", "v"), odd) == []
 
 
 def test_what_is_named_already_is_not_named_by_the_inventory_too() -> None:

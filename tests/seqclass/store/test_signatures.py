@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Root, read_manifest, write_manifest
+from seqclass.store.root import Record, Root, read_manifest, write_manifest
 from seqclass.store.signatures import sign_version, unsigned_versions
 from tests.support.commands import Command
 from tests.support.stored import store_series, store_version
@@ -58,7 +58,7 @@ def test_what_was_changed_and_sealed_anew_is_named(root: Root, keys: tuple[str, 
     sign_version(model, keys[0])
     own = [ModelRef("m", "v1")]
     assert unsigned_versions(root, keys[1], own) == []
-    manifest = read_manifest(root, model.folder)
+    manifest = read_manifest(root, model.folder, Record)
     root.fs.rm(f"{model.folder}/manifest.json")
     write_manifest(root, model.folder, {**manifest, "classes": ["forged"]})
     [named] = unsigned_versions(root, keys[1], own)

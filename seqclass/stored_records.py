@@ -1,0 +1,343 @@
+"""Types of the records that a version, a study, a search, a vote and a retraining store.
+
+Manifests are in ``store.manifests``; ``stored_files`` says which file holds which record.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+from seqclass.evaluation.contribution import Contribution, MemberRecord
+from seqclass.evaluation.decisions import AbstentionScores
+from seqclass.evaluation.leaks import Leaks
+from seqclass.evaluation.learning_curve import LearningCurve
+from seqclass.evaluation.lstm_alone import LstmScores
+from seqclass.evaluation.metrics import FullScores
+from seqclass.evaluation.votes import Accuracy, Lead, SetAccuracy
+from seqclass.monitoring.decide import Evidence
+from seqclass.monitoring.first_champion import FirstEvidence
+from seqclass.monitoring.quality import QualityChange
+from seqclass.monitoring.seed_spread import Agreement
+from seqclass.row_split import SplitSummary
+from seqclass.store.manifests import DecisionRecord
+
+
+class TrainedRecord(TypedDict):
+    """The record of a classifier, be it a seed or the average of several.
+
+    validation: scores of rows held back, by score.
+    """
+
+    temperature: float
+    decision: DecisionRecord
+    validation: dict[str, float]
+    weights_sha256: str
+
+
+class Scores(TypedDict, total=False):
+    """Scores of answers to test rows, see ``evaluation.metrics``."""
+
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    ece: float
+
+
+class SeedRecord(TrainedRecord, Scores, total=False):
+    """The record of a seed, with its scores once it is evaluated.
+
+    label: its name in lists. committee_temperature: of the mixture of all its members. lstm: its
+    LSTM alone on the test rows. members: the training of each member. references: numbers of the
+    training rows that it compares with. auxiliary_weight: what each auxiliary row counted for, 0 if
+    none trained. symbols: the lowest and the highest symbol of each channel that holds symbols.
+    """
+
+    label: str
+    seed: int
+    committee_temperature: float
+    lstm: LstmScores | None
+    updates: int
+    restarts: int
+    members: list[MemberRecord]
+    references: list[int]
+    auxiliary_weight: float
+    seconds: float
+    symbols: list[list[int] | None]
+
+
+class RunRecord(SeedRecord, total=False):
+    """The record of a seed of a study, or of a fold of a search, with its answers.
+
+    log_loss_untempered: the log-loss without calibration. predictions_sha256: digest of the
+    probabilities. answers: the class code of each test row. losses: the log-loss of each row of the
+    fold.
+    """
+
+    log_loss_untempered: float
+    predictions_sha256: str
+    answers: list[int]
+    losses: list[float]
+
+
+class Explained(TypedDict):
+    """How far explanations of the first test rows point at known events.
+
+    explained_rows: number of rows that were explained. where: share of hits by label, null without
+    known events. A hit is a highest attribution within the event, see
+    ``networks.attribution.hit_rates``.
+    """
+
+    explained_rows: int
+    where: dict[str, dict[str, float]] | None
+
+
+class Decided(TypedDict):
+    """Scores of the registered classifier, and its decision rule.
+
+    unknown: number of test rows that are unknown, by reason. classes: in the order of the
+    probabilities. train_rows, test_rows: number of rows. metrics: all scores of the test rows.
+    abstention: what the threshold does to the test rows. without_offsets: scores without the rule's
+    offsets, null if it has none.
+    """
+
+    unknown: dict[str, int]
+    classes: list[str]
+    train_rows: int
+    test_rows: int
+    metrics: FullScores
+    decision: DecisionRecord
+    abstention: AbstentionScores
+    without_offsets: dict[str, float] | None
+
+
+class Committee(TypedDict):
+    """The members of the best seed.
+
+    committee: each trained member alone, and what the committee adds. left_out: members that were
+    not trained. references: number of training rows that series are compared with.
+    """
+
+    committee: Contribution
+    left_out: list[MemberRecord]
+    references: int
+
+
+class Gain(TypedDict):
+    """A score of an average of seeds, beside those of its seeds.
+
+    ensemble: of the average. mean_of_seeds: the mean of the seeds' scores. best_validated_seed: of
+    the seed that validates best.
+    """
+
+    ensemble: float
+    mean_of_seeds: float
+    best_validated_seed: float
+
+
+class EnsembleRecord(TrainedRecord):
+    """The record of an average of seeds. gain: what averaging gained, by score."""
+
+    gain: dict[str, Gain]
+
+
+class Metrics(Decided, Committee, Explained):
+    """The evaluation of a version on its test rows; older releases lack some keys.
+
+    registered_seed: null if an average of seeds is registered. lstm: the LSTM alone of the
+    registered seed; of an ensemble, that of the seed that validates best. out_of_fold: accuracy on
+    training rows, each answered by members that were not fitted to it. set_coverage: share of the
+    true classes that the set of possible classes should contain. baselines: scores of simple
+    classifiers, by name. evidence: what the gate for a first champion judges. split: how the rows
+    were split. leaks: test series that have copies among the training series. symbols: the lowest
+    and the highest symbol of each channel that holds symbols. learning_curve: what more rows are
+    worth, null if training rows are few. ensemble: the average of the seeds, null if one seed is
+    registered.
+    """
+
+    registered_seed: int | None
+    lstm: LstmScores | None
+    out_of_fold: Accuracy
+    set_coverage: float
+    baselines: dict[str, dict[str, float]]
+    evidence: FirstEvidence
+    split: SplitSummary
+    leaks: Leaks
+    symbols: dict[str, list[int]]
+    learning_curve: LearningCurve | None
+    ensemble: EnsembleRecord | None
+
+
+class Stability(Agreement):
+    """The seeds of a version, and their agreement. seeds: their records."""
+
+    seeds: list[SeedRecord]
+
+
+class Verdict(Evidence):
+    """The comparison of a version with the champion of its time, and the gate's verdict.
+
+    rules: the rules that it was judged by. better: true if it passed. reason: the verdict in words.
+    reasons: the objections. doubted: true if new labels are doubted.
+    """
+
+    rules: dict[str, Any]
+    better: bool
+    reason: str
+    reasons: list[str]
+    doubted: bool
+
+
+class DriftCount(TypedDict):
+    """A comparison of new rows with old ones.
+
+    drifted: names of the numbers that have drifted. compared: number of comparisons.
+    """
+
+    drifted: list[str]
+    compared: int
+
+
+class DataReport(TypedDict):
+    """A report on new rows, before a challenger is trained.
+
+    rows: number of new rows. labelled: number of those with a label. quality: how the champion's
+    accuracy changed. drift: what has drifted. changed: true if quality or rows changed. resting:
+    why no challenger is worth a training. words: the findings.
+    """
+
+    rows: NotRequired[int]
+    labelled: NotRequired[int]
+    quality: QualityChange | None
+    drift: DriftCount | None
+    changed: NotRequired[bool]
+    resting: str | None
+    words: list[str]
+
+
+class Recipe(TypedDict):
+    """The recipe of a run. recipe: its name. architecture: of the LSTM, in words."""
+
+    recipe: str
+    architecture: str
+
+
+class VariantSummary(Recipe, Agreement):
+    """The spread of a recipe's seeds.
+
+    n_seeds: their number. farthest_from_mean: the largest distance of a seed's macro F1 from the
+    mean. restarts: sum over the seeds. log_loss_mean, log_loss_untempered_mean, ece_mean,
+    validation_log_loss_mean: mean over the seeds; untempered is without calibration.
+    seconds_median: of the trainings.
+    """
+
+    n_seeds: int
+    farthest_from_mean: float
+    restarts: int
+    log_loss_mean: float
+    log_loss_untempered_mean: float
+    ece_mean: float
+    validation_log_loss_mean: float
+    seconds_median: float
+
+
+class StudySummary(TypedDict):
+    """The result of a study. variants: the spread of each recipe's seeds."""
+
+    variants: list[VariantSummary]
+
+
+class CandidateProgress(TypedDict):
+    """Progress of a candidate of a search.
+
+    candidate: its name. architecture: its settings. state: how far it came, see
+    ``training.halving.state_of``. folds: number of folds that it was trained on, in ``seconds``.
+    first_fold_log_loss: the log-loss of the first fold.
+    """
+
+    candidate: str
+    architecture: dict[str, float | str]
+    state: str
+    folds: int
+    first_fold_log_loss: float | None
+    seconds: float
+
+
+class CandidateSummary(CandidateProgress):
+    """A candidate beside the default.
+
+    chosen: true for the one that was chosen. log_loss: mean over all rows, in nats; null for
+    incomplete ones. gain: by how much it is lower than that of the default, with its
+    ``standard_error``; null for the default.
+    """
+
+    chosen: bool
+    log_loss: float | None
+    gain: float | None
+    standard_error: float | None
+
+
+class SearchSummary(TypedDict):
+    """The choice of a search and its reason.
+
+    chosen: the architecture that was chosen. changed: true if it is not the default. rule: why it
+    was chosen. candidates: all of them. not_reached: number of candidates for which no time was
+    left. folds: number of folds. seconds: the time that was given. spent: how much of it was used.
+    """
+
+    chosen: dict[str, float | str]
+    changed: bool
+    rule: str
+    candidates: list[CandidateSummary]
+    not_reached: int
+    folds: int
+    seconds: float
+    spent: float
+
+
+class PieceAccuracy(Accuracy):
+    """Accuracy on pieces, where unknown counts as wrong.
+
+    unknown: number of unknowns. answered: accuracy of the others.
+    """
+
+    unknown: int
+    answered: Accuracy
+
+
+class Voter(TypedDict):
+    """Accuracy of the model or of a baseline.
+
+    windows: on single windows. pieces: on whole pieces. others_unknown: share of the pieces of
+    other classes that are unknown. sets: on windows within each named set.
+    """
+
+    windows: Accuracy
+    pieces: PieceAccuracy
+    others_unknown: Accuracy
+    sets: dict[str, SetAccuracy]
+
+
+class Poll(TypedDict):
+    """The result of a vote.
+
+    model: the version that voted. dataset: the version with the pieces. trained_on: the dataset
+    that trained the model. kind: what a piece is. voting: the ``VotingSpec``. windows, pieces:
+    their numbers. trained_rows: number of series that are left out, since they trained the model.
+    of_other_classes: number of pieces by class, of classes that the model does not have. who:
+    accuracy by voter. leads: lead of the model over each baseline. tonics: the model's accuracy on
+    pieces that are recordings, by how their tonic is known: given, or from the drone. answers: a
+    row per piece, with the answer of each baseline under its name.
+    """
+
+    model: str
+    dataset: str
+    trained_on: str
+    kind: str
+    voting: dict[str, float]
+    windows: int
+    pieces: int
+    trained_rows: int
+    of_other_classes: dict[str, int]
+    who: dict[str, Voter]
+    leads: dict[str, Lead]
+    tonics: dict[str, Accuracy]
+    answers: list[dict[str, Any]]
