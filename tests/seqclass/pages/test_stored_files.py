@@ -1,0 +1,97 @@
+"""Every stored JSON file holds the record that the docs say, with no key beside."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seqclass.pages import index_pages
+from seqclass.store.conformity import keys_of
+from seqclass.store.layout import AGAIN, CHECKED, KEPT, LAYOUT, SEALED, WORK, place_of
+from seqclass.store.registry import open_model
+from seqclass.store.retrainings import Attempt, note_told, write_attempt
+from seqclass.store.root import Root
+from seqclass.store.signatures import sign_version
+from tests.support.places import NOW
+from tests.support.small_roots import store_all
+from tests.support.stored_files import (
+    PAGE,
+    STORED_FILES,
+    inner_records,
+    meanings,
+    page,
+    summary_of,
+    type_of,
+    undeclared,
+)
+
+TYPES = [*dict.fromkeys([*STORED_FILES.values(), *inner_records()])]
+EXAMPLES = {"name": "toy", "model": "toy", "dataset": "toy", "source": "files", "version": "v1",
+            "digest": "0" * 16, "time": "20260101T000000.000000Z-abcd", "number": "000001",
+            "days": "2026-01-01-to-2026-01-02", "path": "models/toy"}  # fmt: skip
+
+
+def example(place: str) -> str:
+    return re.sub("<(.+?)>", lambda found: EXAMPLES[found[1]], place)
+
+
+def test_a_trained_and_studied_tree_holds_what_is_declared(tree: Root) -> None:
+    found = [own for own in undeclared(tree) if not own.startswith("models/bare/")]
+    assert found == []
+    names = {"/".join(tree.parts_of(path)) for path in tree.fs.find(tree.path)}
+    seen = {type_of(name) for name in names if name.endswith(".json")}
+    assert len(seen) >= 18
+
+
+def test_a_small_root_holds_what_is_declared(root: Root, tmp_path: Path) -> None:
+    store_all(root)
+    write_attempt(root, "m", Attempt("models/m@v2", "datasets/toy@0", 1, NOW.isoformat()))
+    note_told(root, "m", "datasets/toy@0")
+    key = tmp_path / "key.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    sign_version(open_model(root, "m@v2"), str(key))
+    index_pages.write_all(root)
+    made_up = ("votes-", "/stability.json", "comparison.json", "/runs/")
+    assert [own for own in undeclared(root) if not any(part in own for part in made_up)] == []
+
+
+def test_what_is_not_declared_is_found(root: Root) -> None:
+    store_all(root)
+    path = Path(root.join("datasets", "toy", "latest.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "since": 5, "more": 1}))
+    Path(root.join("models", "m", "new.json")).write_text("{}")
+    found = undeclared(root)
+    assert "models/m/new.json: a file that is not listed" in found
+    assert "datasets/toy/latest.json: expected a time (ISO 8601) as since, got 5" in found
+    assert "datasets/toy/latest.json: more: a key that is not declared" in found
+
+
+def test_every_file_of_the_list_is_at_a_place_of_the_layout() -> None:
+    for place in STORED_FILES:
+        parts = tuple(example(place).split("/"))
+        own, folder = place_of(parts), place_of(parts[:-1])
+        kept = own is not None and own.how in (KEPT, CHECKED, AGAIN, WORK)
+        assert kept or (folder is not None and folder.how == SEALED), place
+        assert type_of(example(place)) is STORED_FILES[place], place
+
+
+def test_every_place_of_the_layout_that_holds_a_record_is_in_the_list() -> None:
+    listed = {place_of(tuple(example(place).split("/"))) for place in STORED_FILES}
+    listed |= {place_of(tuple(example(place).split("/")[:-1])) for place in STORED_FILES}
+    lacking = [own.path for own in LAYOUT if own not in listed and "inventory" not in own.path]
+    assert not [path for path in lacking if "json" in path or "RECORD" in path]
+    assert not [own for own in LAYOUT if own.how == SEALED and own not in listed]
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_every_key_has_a_meaning(kind: type) -> None:
+    assert summary_of(kind)
+    assert not keys_of(kind).keys() - {key for key, said in meanings(kind).items() if said}
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text() == page(), "'python -m tests.support.stored_files' writes it"
+    names = [kind.__name__ for kind in TYPES]
+    assert sorted(set(names)) == sorted(names)

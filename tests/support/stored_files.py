@@ -1,0 +1,357 @@
+"""Every stored JSON file with the type of its record, and the page of the docs that lists them.
+
+``python -m tests.support.stored_files`` writes ``docs/stored-files.md``.
+"""
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import zip_longest
+from types import NoneType
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin
+
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pages.comparison import Comparison
+from seqclass.pages.digest import Digest
+from seqclass.pages.model_facts import ModelFacts
+from seqclass.pages.records import (
+    Catalogue,
+    DatasetProfile,
+    DatasetSummary,
+    Drawings,
+    ModelSummary,
+)
+from seqclass.store.conformity import LISTS, OBJECTS, UNIONS, is_record, keys_of, problem_of
+from seqclass.store.inbox import INBOX
+from seqclass.store.intents import STAGING
+from seqclass.store.kept_records import (
+    AuditEntry,
+    AuditHead,
+    Inventory,
+    Latest,
+    ListedVersions,
+    Overdue,
+    Pointer,
+    Pruning,
+    Signature,
+)
+from seqclass.store.manifests import SEALED_TYPES, SeedManifest
+from seqclass.store.retrainings import Attempt
+from seqclass.store.root import Root, read_bytes
+from seqclass.stored_records import (
+    DataReport,
+    Metrics,
+    Poll,
+    RunRecord,
+    SearchSummary,
+    Stability,
+    StudySummary,
+    Verdict,
+)
+from seqclass.training.spec import TrainingSpec
+from tests.support.places import REPOSITORY
+
+
+class ModelList(TypedDict):
+    """All versions of all models in a bucket. facts: by model. sha256: digest of ``facts``."""
+
+    facts: dict[str, ListedVersions]
+    sha256: str
+
+
+class FactsOfModels(TypedDict):
+    """What ``metrics.prom`` tells of all models in a bucket. facts: by model. sha256: digest of
+    ``facts``."""
+
+    facts: dict[str, ModelFacts]
+    sha256: str
+
+
+STORED_FILES: dict[str, Any] = {
+    "datasets/<name>/<digest>/manifest.json": SEALED_TYPES["datasets"],
+    "datasets/<name>/latest.json": Latest,
+    "datasets/<name>/index.json": DatasetSummary,
+    "datasets/<name>/<digest>.json": DatasetProfile,
+    "models/<name>/<version>/manifest.json": SEALED_TYPES["models"],
+    "models/<name>/<version>/metrics.json": Metrics,
+    "models/<name>/<version>/stability.json": Stability,
+    "models/<name>/<version>/comparison.json": Verdict,
+    "models/<name>/<version>/report.json": Drawings,
+    "models/<name>/aliases/champion.json": Pointer,
+    "models/<name>/audit/<number>.json": AuditEntry,
+    "models/<name>/audit/.head.json": AuditHead,
+    "models/<name>/policy.json": ModelPolicy,
+    "models/<name>/signatures/<version>.json": Signature,
+    "models/<name>/index.json": ModelSummary,
+    "scores/<model>/<version>/<source>/<digest>/manifest.json": SEALED_TYPES["scores"],
+    "scores/<model>/<version>/votes-<digest>.json": Poll,
+    "queues/<model>/<time>/manifest.json": SEALED_TYPES["queues"],
+    "labels/<model>/<digest>/manifest.json": SEALED_TYPES["labels"],
+    "retrainings/<model>/<time>/manifest.json": SEALED_TYPES["retrainings"],
+    "retrainings/<model>/<time>/seen.json": DataReport,
+    "retrainings/<model>/attempt.json": Attempt,
+    "retrainings/<model>/overdue.json": Overdue,
+    "studies/<dataset>/<digest>/manifest.json": SEALED_TYPES["studies"],
+    "studies/<dataset>/<digest>/stability.json": StudySummary,
+    "studies/<dataset>/runs/<digest>.json": RunRecord,
+    "searches/<dataset>/<digest>/manifest.json": SEALED_TYPES["searches"],
+    "searches/<dataset>/<digest>/search.json": SearchSummary,
+    "searches/<dataset>/<digest>/spec.json": TrainingSpec,
+    "searches/<dataset>/runs/<digest>.json": RunRecord,
+    "comparisons/<digest>.json": Comparison,
+    "digests/<days>.json": Digest,
+    "prunings/<time>.json": Pruning,
+    "inventory/<path>.json": Inventory,
+    "unfinished/<digest>/manifest.json": SeedManifest,
+    "index.json": Catalogue,
+    "models.json": ModelList,
+    "metrics.json": FactsOfModels,
+}
+"""The type of the record in each file; ``<…>`` stands for a name."""
+PATTERNS = {
+    "number": r"\d{6,}", "version": r"v\d+", "digest": "[0-9a-f]{16,}", "path": ".+",
+    "time": r"\d{8}T[^/]+", "days": "[0-9-]+to[0-9-]+",
+}  # fmt: skip
+COMMON = {
+    "abstention": "limits from which the threshold of confidence follows",
+    "accuracy": "share of correct answers",
+    "actor": "who decided",
+    "architecture": "of the LSTM",
+    "balanced_accuracy": "mean recall of the classes",
+    "challenger": "the version that was trained, if one was",
+    "chance": "the score of naming one class always",
+    "damaged": "files that could not be read",
+    "dataset": "the version of the dataset",
+    "decision": "the rule that turns probabilities into answers",
+    "drift": "limits from which on a difference counts as drift",
+    "ece": "expected calibration error",
+    "estimated": "the accuracy that was estimated before labels came",
+    "f1": "harmonic mean of precision and recall",
+    "gate": "limits that a challenger must keep",
+    "groups": "number of groups; 0 without groups",
+    "interval": "95% interval",
+    "intervals": "95% intervals by score",
+    "label": "the class",
+    "limits": "limits for seeds and for first champions",
+    "log_loss": "mean negative log-probability of the true class, in nats",
+    "macro_f1": "mean F1 of the classes",
+    "macro_precision": "mean precision of the classes",
+    "macro_recall": "mean recall of the classes",
+    "made": "when it was made (ISO 8601)",
+    "min_test_rows": "test rows below which training rows that were held back are added",
+    "n_channels": "number of channels",
+    "n_classes": "number of classes",
+    "n_series": "number of series",
+    "n_steps": "number of steps; of several series, the lowest and the highest number",
+    "n_versions": "number of versions",
+    "name": "the name",
+    "precision": "share of the answers with this class that are correct",
+    "realised": "the accuracy by the labels that came",
+    "reason": "why",
+    "reasons": "why",
+    "recall": "share of the rows of this class that are answered with it",
+    "recipe": "how networks are fitted",
+    "refused": "the stability gate's reason, or null",
+    "restarts": "how often a network was begun again",
+    "rows": "number of rows",
+    "seconds": "how long it took",
+    "seed": "the number of the seed",
+    "series_id": "id of the series",
+    "significance": "level of the tests",
+    "since": "from when on (ISO 8601)",
+    "splits": "number of series in each part that the column `split` names",
+    "temperature": "by which log-probabilities are divided",
+    "time": "when it was (ISO 8601)",
+    "unknown": "number of answers `unknown`",
+    "unlabelled": "number of series without a label",
+    "until": "until when (ISO 8601)",
+    "updates": "number of updates of the weights",
+    "version": "the version",
+    "weights_sha256": "digest of the weights",
+}
+"""What keys mean of which a type's docstring says no more than the name does."""
+OTHERS = (INBOX, STAGING, ".service")
+"""Folders whose JSON is the user's, or work in hand."""
+PAGE = REPOSITORY / "docs" / "stored-files.md"
+WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false",
+         NoneType: "null", Any: "anything"}  # fmt: skip
+
+
+def type_of(path: str) -> Any:
+    """The type of the record in a file of a root, by its path there; None for a file that is not
+    listed."""
+    for place, kind in STORED_FILES.items():
+        parts = re.split("<(.+?)>", place)
+        pattern = "".join(
+            PATTERNS.get(part, "[^/.][^/]*") if at % 2 else re.escape(part)
+            for at, part in enumerate(parts)
+        )
+        if re.fullmatch(pattern, path):
+            return kind
+    return None
+
+
+def undeclared(root: Root) -> list[str]:
+    """What no type declares in the stored JSON files of a root: a file, a key, or a value of
+    another type."""
+    found = list[str]()
+    for path in sorted(root.fs.find(root.path)):
+        parts = root.parts_of(path)
+        if not path.endswith(".json") or parts[0] in OTHERS:
+            continue
+        name, content = "/".join(parts), json.loads(read_bytes(root, path))
+        kind = type_of(name)
+        if kind is None:
+            found.append(f"{name}: a file that is not listed")
+        else:
+            problem = problem_of(content, kind)
+            keys = [f"{key}: a key that is not declared" for key in _unknown(content, kind, "")]
+            found += [f"{name}: {said}" for said in [problem, *keys] if said]
+    return found
+
+
+def _unknown(value: Any, kind: Any, at: str) -> Iterator[str]:
+    """The keys in a value that its type does not declare."""
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin in UNIONS:
+        fitting = [own for own in inner if _is_of(value, own)]
+        yield from _unknown(value, fitting[0], at) if fitting else ()
+    elif is_record(kind) and isinstance(value, dict):
+        known = keys_of(kind)
+        yield from (f"{at}{key}" for key in value.keys() - known.keys())
+        for key in value.keys() & known.keys():
+            yield from _unknown(value[key], known[key][0], f"{at}{key}.")
+    elif origin in OBJECTS and isinstance(value, dict):
+        for key, own in value.items():
+            yield from _unknown(own, inner[1], f"{at}{key}.")
+    elif origin in LISTS and isinstance(value, list):
+        types = inner if origin is tuple and ... not in inner else inner[:1] * len(value)
+        for own, part in zip(types, value, strict=False):
+            yield from _unknown(part, own, at)
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    if get_args(kind) or is_record(kind):
+        return isinstance(value, dict) == (is_record(kind) or get_origin(kind) in OBJECTS)
+    return value is None if kind is NoneType else not isinstance(value, dict | list)
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _line_of(kind: Any) -> Iterator[Any]:
+    """A type and those that it inherits from; a ``TypedDict`` does not remember them."""
+    yield kind
+    node = _classes(kind.__module__).get(kind.__name__)
+    for base in node.bases if node else []:
+        known = vars(sys.modules[kind.__module__]).get(ast.unparse(base))
+        if known is not None and is_record(known):
+            yield from _line_of(known)
+
+
+def meanings(kind: Any) -> dict[str, str]:
+    """What the docstrings of a type say of its keys: ``key: meaning.`` or ``key, other: meaning.``,
+    or a sentence with ````key````."""
+    known, found = keys_of(kind), dict[str, str]()
+    for own in _line_of(kind):
+        text = " ".join(inspect.getdoc(own).split())
+        name = rf"(?:{'|'.join(sorted(map(re.escape, known), key=len, reverse=True))})"
+        marks = list(re.finditer(rf"(?<=[.;] )({name}(?:, {name})*): ", text))
+        for mark, after in zip_longest(marks, marks[1:]):
+            meaning = text[mark.end() : after.start() if after else len(text)].strip(" ;")
+            for key in mark[1].split(", "):
+                found.setdefault(key, meaning.rstrip("."))
+        for key in known:
+            said = re.findall(rf"[^.:;]*``{re.escape(key)}``[^.;]*", text)
+            if said and key not in found:
+                found[key] = said[0].strip()
+    return {key: COMMON[key] for key in known if key in COMMON} | found
+
+
+def summary_of(kind: Any) -> str:
+    """The sentences of a type's docstring that come before those about its keys."""
+    text = " ".join(inspect.getdoc(kind).split())
+    names = "|".join(map(re.escape, keys_of(kind)))
+    return re.split(rf"(?<=[.;]) (?=(?:{names})(?:, (?:{names}))*: )", text)[0]
+
+
+def in_words(kind: Any) -> str:
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if is_record(kind):
+        return f"[{kind.__name__}](#{kind.__name__.lower()})"
+    if kind in WORDS:
+        return WORDS[kind]
+    if origin is Annotated:
+        return inner[1].words
+    if origin is Literal:
+        return " or ".join(f"`{own}`" for own in inner)
+    told = [in_words(own) for own in inner if own is not ...]
+    if origin in UNIONS:
+        return " or ".join(told)
+    if origin in OBJECTS:
+        return "object" if inner[1] is Any else f"object of {told[1]}"
+    assert origin in LISTS, kind
+    return f"list of {told[0] if len({*told}) == 1 else ', '.join(told)}"
+
+
+def parts_of(kind: Any) -> Iterator[Any]:
+    """The records that a type mentions, in order."""
+    if is_record(kind):
+        yield kind
+    else:
+        for own in get_args(kind):
+            yield from parts_of(own)
+
+
+def _table(kind: Any) -> Iterator[str]:
+    said = meanings(kind)
+    yield "| key | type | meaning |"
+    yield "|---|---|---|"
+    for key, (own, is_needed) in keys_of(kind).items():
+        kind_told = in_words(own) + ("" if is_needed else ", optional")
+        yield f"| `{key}` | {kind_told} | {said.get(key, '')} |"
+
+
+def page() -> str:
+    """The page of the docs."""
+    lines = [INTRODUCTION]
+    heads = dict[Any, list[str]]()
+    for place, kind in STORED_FILES.items():
+        heads.setdefault(kind, []).append(place)
+    for kind, places in heads.items():
+        lines += ["", "## " + ", ".join(f"`{place}`" for place in places), "", summary_of(kind), ""]
+        lines += _table(kind)
+    lines += ["", "## Parts of records", "", "Each is the value of a key above, or of one here."]
+    for kind in inner_records():
+        lines += ["", f"### {kind.__name__}", "", summary_of(kind), "", *_table(kind)]
+    return "\n".join(lines).replace("``", "`") + "\n"
+
+
+def inner_records() -> list[Any]:
+    """The records that others hold, by name."""
+    seen, left = set[Any](), list(STORED_FILES.values())
+    while left:
+        own = left.pop()
+        inner = {part for kind, _ in keys_of(own).values() for part in parts_of(kind)}
+        left += inner - seen
+        seen |= inner
+    return sorted(seen, key=lambda kind: kind.__name__)
+
+
+INTRODUCTION = """\
+# Stored files
+
+What each JSON file of a [root](../storage/README.md) holds. This page is made from the types by \
+which the code writes and reads these files: `python -m tests.support.stored_files` writes it, and \
+a test compares it with them. A file may hold further keys, which readers skip. Optional keys are \
+missing where they say nothing, or in files of older releases."""
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
