@@ -320,12 +320,12 @@ class Poll(TypedDict):
     """The result of a vote.
 
     model: the version that voted. dataset: the version with the pieces. trained_on: the dataset
-    that trained the model. kind: what a piece is. voting: the ``VotingSpec``. windows, pieces:
-    their numbers. trained_rows: number of series that are left out, since they trained the model.
-    of_other_classes: number of pieces by class, of classes that the model does not have. who:
-    accuracy by voter. leads: lead of the model over each baseline. tonics: the model's accuracy on
-    pieces that are recordings, by how their tonic is known: given, or from the drone. answers: a
-    row per piece, with the answer of each baseline under its name.
+    that trained the model. kind: what a piece is. voting: the ``VotingSpec``. windows: number of
+    windows. pieces: number of pieces. trained_rows: number of series that are left out, since they
+    trained the model. of_other_classes: number of pieces by class, of classes that the model does
+    not have. who: accuracy by voter. leads: lead of the model over each baseline. tonics: the
+    model's accuracy on pieces that are recordings, by how their tonic is known: given, or from the
+    drone. answers: a row per piece, with the answer of each baseline under its name.
     """
 
     model: str

@@ -29,7 +29,7 @@ _From = TypedDict("_From", {"from": str | None})
 class AuditEntry(_From):
     """A decision about a champion.
 
-    number: of the entry, from 1 on. previous: SHA-256 of the entry before it. what: what was
+    number: its number, from 1 on. previous: SHA-256 of the entry before it. what: what was
     decided, such as ``promote``, ``refuse`` or ``rollback``. alias: ``champion``. from: the
     champion before the decision, which was champion from ``from_since`` on. to: the champion after
     it. candidate: the version that the decision is about, if it stays a candidate. actor: who
@@ -52,7 +52,7 @@ class AuditEntry(_From):
 
 
 class AuditHead(TypedDict):
-    """The last entry of an audit. number: of the entry. sha256: digest of the entry."""
+    """The last entry of an audit. number: its number. sha256: its digest."""
 
     number: int
     sha256: str

@@ -172,8 +172,8 @@ class Fingerprint(TypedDict):
 class DatasetManifest(Manifest, RowsDescription, ImportSummary, Fingerprint):
     """The manifest of a dataset's version.
 
-    name: of the dataset. source: a generator with its spec, or the imported files, or the dataset
-    that the rows were chosen from.
+    name: the dataset's name. source: a generator with its spec, or the imported files, or the
+    dataset that the rows were chosen from.
     """
 
     name: str
@@ -223,7 +223,7 @@ class ModelDescription(TypedDict):
 
 
 class ModelManifest(Manifest, ModelDescription, Fingerprint):
-    """The manifest of a model's version. name: of the model."""
+    """The manifest of a model's version. name: the model's name."""
 
     name: str
 
@@ -231,7 +231,7 @@ class ModelManifest(Manifest, ModelDescription, Fingerprint):
 class ListedModel(TypedDict):
     """A model's version as lists show it.
 
-    name: of the model. version: its number, ``v1``. champion: true for the champion. refused,
+    name: the model's name. version: its number, ``v1``. champion: true for the champion. refused,
     metrics, dataset, created: as in the version's manifest.
     """
 
@@ -259,7 +259,7 @@ class StudyDescription(TypedDict):
 
 
 class StudyManifest(Manifest, StudyDescription, Fingerprint):
-    """A study or a search. name: of the dataset. version: the digest of its runs."""
+    """A study or a search. name: the dataset's name. version: the digest of its runs."""
 
     name: str
     version: str
@@ -329,7 +329,7 @@ class RetrainingDescription(TypedDict):
 
 
 class RetrainingManifest(Manifest, RetrainingDescription):
-    """The manifest of a retraining. name: of the model."""
+    """The manifest of a retraining. name: the model's name."""
 
     name: str
 
@@ -343,8 +343,8 @@ class RetrainingRecord(RetrainingManifest):
 class QueueManifest(Manifest):
     """The manifest of questions about labels.
 
-    name: of the model. model: the version that was asked about. dataset: the version of the rows.
-    reasons: number of questions by their reason.
+    name: the model's name. model: the version that was asked about. dataset: the version of the
+    rows. reasons: number of questions by their reason.
     """
 
     name: str
@@ -356,10 +356,10 @@ class QueueManifest(Manifest):
 class LabelsManifest(Manifest):
     """The manifest of labels that people gave.
 
-    name: of the model. model: the version that asked. dataset: the version that the labels made, of
-    ``parent``. changed: number of labels that differ from those of the parent. confirmed: number of
-    those that don't. added: number of series that the parent lacks. sha256: digest of the file with
-    the labels.
+    name: the model's name. model: the version that asked. dataset: the version that the labels
+    made, of ``parent``. changed: number of labels that differ from those of the parent. confirmed:
+    number of those that don't. added: number of series that the parent lacks. sha256: digest of the
+    file with the labels.
     """
 
     name: str

@@ -198,8 +198,8 @@ FIRST_WAIT_S = 15.0
 class Attempt:
     """The tries of a challenger of this champion on this dataset.
 
-    champion, dataset: their versions. tries: number of tries. began: when the last one began (ISO
-    8601). error: the error of the last one, null if it was killed.
+    champion: its version. dataset: its version. tries: number of tries. began: when the last one
+    began (ISO 8601). error: the error of the last one, null if it was killed.
     """
 
     champion: str

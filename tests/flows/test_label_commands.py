@@ -9,6 +9,7 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.root import Root
 from tests.support.commands import Command
 from tests.support.labelled import store_doubts
+from tests.support.stored_files import undeclared
 
 
 def test_a_filled_queue_becomes_a_version_of_the_dataset(
@@ -40,6 +41,7 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
     assert Path(root.join("datasets", "toy", f"{after.manifest['version']}.html")).exists()
     assert "labels taken in" in Path(root.join("models", "toy", "index.html")).read_text()
     assert verify_tree(root)["bad"] == []
+    assert [own for own in undeclared(root) if "comparison.json" not in own] == []
 
 
 def test_a_queue_that_has_nothing_to_ask_writes_nothing(

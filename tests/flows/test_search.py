@@ -41,6 +41,7 @@ from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_folds
 from tests.support.commands import Command
 from tests.support.stored import SMALL, store_series
+from tests.support.stored_files import undeclared
 from tests.support.waiting import until
 
 SPEC = SearchSpec(1, 2, TypeAdapter(TrainingSpec).validate_python(SMALL))
@@ -226,6 +227,7 @@ def test_a_finished_search_is_told_again_with_the_contract_s_keys(
     root, ref = searched
     found = seqclass_json(*words(root, small))
     assert (found["trained"], found["search"]) == (0, ref)
+    assert undeclared(root) == []
     assert found["dataset"] == open_dataset(root, "toy").ref
     assert found["not_reached"] == len(LADDER) - 1
     assert [c["state"] for c in found["candidates"][:3]] == ["complete", "complete", "not reached"]

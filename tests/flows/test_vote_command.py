@@ -29,6 +29,7 @@ from tasks.evaluation.vote import (
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import QUICK
+from tests.support.stored_files import undeclared
 
 STEPS = {"fifths": 7, "fourths": 5, "tones": 2}
 """Classes: twelve symbols (six for tones) in the order of a step."""
@@ -72,6 +73,7 @@ def test_windows_of_unseen_pieces_vote_beside_both_baselines(
     sets.write_text(json.dumps({"circles": ["fifths", "fourths"]}))
     found = seqclass_json("vote", "circles", "songs", "--sets", sets, "--root", trained.path)
     assert found["kind"] == "synthetic → real"
+    assert undeclared(trained) == []
     assert found["pieces"] == 8
     assert found["of_other_classes"] == {"chromatic": 2}
     assert set(found["who"]) == {"this model", "histogram", "bigram"}

@@ -49,6 +49,7 @@ from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
 from tests.support.stored import DECIDED, register, store_series, store_version
+from tests.support.stored_files import undeclared
 
 LIGHT = TrainingSpec(
     seeds=1,
@@ -143,6 +144,7 @@ def test_shuffled_labels_are_refused_and_left_out(own: tuple[Root, Path]) -> Non
     assert champion_of(root, "toy") == "v1"
     ids = pq.read_table(f"{found['folder']}/suspects.parquet")["series_id"].to_pylist()
     assert ids == [f"s{i:05d}" for i in range(3000, 3120)]
+    assert undeclared(root) == []
     assert "the last retraining looked at" in retrain(root)["reasons"][0]
     new_data = detect_new_data("toy", RetrainSpec(trust_labels=True), datetime.now(UTC), root)
     assert (new_data.rows, new_data.waiting) == (120, None)
