@@ -26,7 +26,7 @@ from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, write_refusal
-from seqclass.store.root import DamagedError, Root, open_root, parse_record
+from seqclass.store.root import DamagedError, Record, Root, open_root, parse_record
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW
 from tests.support.stored import store_version
@@ -147,7 +147,7 @@ JSON = st.recursive(
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_a_record_or_damage(content: bytes) -> None:
     with contextlib.suppress(DamagedError):
-        assert isinstance(parse_record("x.json", content), dict)
+        assert isinstance(parse_record("x.json", content, Record), dict)
 
 
 @pytest.mark.slow
