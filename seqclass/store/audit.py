@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from seqclass.store.inventory import digest_of, listing
-from seqclass.store.kept_records import AuditEntry, AuditHead
+from seqclass.store.kept_records import AuditDecision, AuditEntry, AuditHead
 from seqclass.store.leases import check_held
 from seqclass.store.root import (
     DamagedError,
@@ -54,7 +54,7 @@ class Entry:
 
 
 def write_audit(
-    root: Root, name: str, record: AuditEntry, simulated: datetime | None = None
+    root: Root, name: str, record: AuditDecision, simulated: datetime | None = None
 ) -> AuditEntry:
     """Append an entry, named by its number, with the present time; returns it.
 
@@ -105,7 +105,7 @@ def next_moment(root: Root, name: str, simulated: datetime | None = None) -> dat
     """
     now = simulated or datetime.now(UTC)
     for file in reversed(entry_files(root, name)):
-        with contextlib.suppress(DamagedError, KeyError):  # verify names it
+        with contextlib.suppress(DamagedError, TypeError):  # verify names it
             last = datetime.fromisoformat(read_entry(root, name, file).record["time"])
             return max(now, last + timedelta(microseconds=1))
     return now
@@ -160,7 +160,7 @@ def read_entry(root: Root, name: str, file: str) -> Entry:
 
 
 def _number(path: str, record: AuditEntry | AuditHead) -> int:
-    number = record.get("number", 0)
+    number = record["number"]
     if number < 1:
         raise DamagedError(f"{path}: expected a number of the entry, got {number!r:.40}")
     return number

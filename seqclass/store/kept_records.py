@@ -26,19 +26,16 @@ class Pointer(TypedDict):
 _From = TypedDict("_From", {"from": str | None})
 
 
-class AuditEntry(_From):
+class AuditDecision(_From):
     """A decision about a champion.
 
-    number: its number, from 1 on. previous: SHA-256 of the entry before it. what: what was
-    decided, such as ``promote``, ``refuse`` or ``rollback``. alias: ``champion``. from: the
-    champion before the decision, which was champion from ``from_since`` on. to: the champion after
-    it. candidate: the version that the decision is about, if it stays a candidate. actor: who
-    decided. reason: why. evidence: the facts that the decision rests on. retraining: the folder of
-    the retraining that decided, if one did. time: of the decision.
+    what: what was decided, such as ``promote``, ``refuse`` or ``rollback``. alias: ``champion``.
+    from: the champion before the decision, which was champion from ``from_since`` on. to: the
+    champion after it. candidate: the version that the decision is about, if it is not the champion.
+    actor: who decided. reason: why. evidence: the facts that the decision rests on. retraining: the
+    folder of the retraining that decided, if one did.
     """
 
-    number: NotRequired[int]
-    previous: NotRequired[str]
     what: str
     alias: str
     from_since: NotRequired[str | None]
@@ -48,7 +45,17 @@ class AuditEntry(_From):
     reason: str
     evidence: Mapping[str, Any]
     retraining: NotRequired[str]
-    time: NotRequired[Time]
+
+
+class AuditEntry(AuditDecision):
+    """An entry of the audit, a decision about a champion.
+
+    number: its number, from 1 on. previous: SHA-256 of the entry before it. time: of the decision.
+    """
+
+    number: int
+    previous: str
+    time: Time
 
 
 class AuditHead(TypedDict):

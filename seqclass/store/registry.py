@@ -8,7 +8,7 @@ from typing import Any
 
 from seqclass.store.audit import MOVES, REFUSE, read_audit, write_audit
 from seqclass.store.inventory import digest_of, listing
-from seqclass.store.kept_records import AuditEntry, Pointer
+from seqclass.store.kept_records import AuditDecision, AuditEntry, Pointer
 from seqclass.store.models import Model, model_versions, read_model
 from seqclass.store.no_champion import no_champion
 from seqclass.store.references import ModelRef
@@ -138,9 +138,9 @@ class MoveReason:
     now: datetime | None = None
     retraining: str | None = None
 
-    def entry(self, what: str, before: str | None, after: str | None) -> AuditEntry:
-        """Return the audit entry of this decision, without its time."""
-        record: AuditEntry = {
+    def entry(self, what: str, before: str | None, after: str | None) -> AuditDecision:
+        """Return this decision as the audit records it."""
+        record: AuditDecision = {
             "what": what,
             "alias": CHAMPION,
             "from": before,
@@ -169,7 +169,7 @@ def move_champion(
     """
     read_model(root, name, version).check()
     (before, since), tag = _see_pointer(root, name)
-    record: AuditEntry = {**grounds.entry(what, before, version), "from_since": since}
+    record: AuditDecision = {**grounds.entry(what, before, version), "from_since": since}
     _point(root, name, write_audit(root, name, record, grounds.now), tag)
 
 

@@ -17,6 +17,7 @@ from seqclass.store.audit import (
 )
 from seqclass.store.leases import locked
 from seqclass.store.root import Damages, Root
+from seqclass.store.tenures import tenures_of
 from tests.support.places import NOW
 
 
@@ -141,3 +142,14 @@ def test_an_entry_with_a_key_of_another_type_is_told_of(three: Root, key: str) -
     bad = Damages()
     assert [one["number"] for one in read_audit(three, "m", bad)] == [1, 3]
     assert f" as {key}, got 5" in bad[0]["problem"]
+
+
+@pytest.mark.parametrize("key", ["number", "previous", "time", "actor", "evidence"])
+def test_an_entry_that_lacks_a_key_is_told_of_and_moves_on(three: Root, key: str) -> None:
+    path = path_of(three, entry_name(3))
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({name: own for name, own in record.items() if name != key}))
+    bad = Damages()
+    assert [one["number"] for one in read_audit(three, "m", bad)] == [1, 2]
+    assert f" as {key}, got nothing" in bad[0]["problem"]
+    assert len(tenures_of(three, "m")) == 1
