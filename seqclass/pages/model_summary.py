@@ -23,7 +23,6 @@ from seqclass.pages.records import (
 from seqclass.pages.rendering import read_page_record
 from seqclass.pages.trust import (
     UNKNOWN,
-    Retrained,
     best_baseline,
     trust_of,
     weakest_class,
@@ -75,7 +74,7 @@ def _differing(
 
 
 if TYPE_CHECKING:
-    from seqclass.stored_records import Metrics, Stability
+    from seqclass.stored_records import Metrics, Stability, Verdict
 
 SUMMARY = "index.json"
 MAX_SHIFTS, MAX_SUSPECTS, MAX_SUSPECTED = 8, 200, 20
@@ -184,7 +183,7 @@ def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | 
 def _with_tests(version: Version, model: Model) -> Version:
     metrics = cast("Metrics", model.read_json("metrics.json"))
     stability = cast("Stability", model.read_json("stability.json"))
-    retrained = cast(Retrained, model.read_json(COMPARISON) if model.has(COMPARISON) else {})
+    retrained = cast("Verdict", model.read_json(COMPARISON) if model.has(COMPARISON) else {})
     best = best_baseline(metrics)
     low, high = metrics["metrics"]["intervals"]["macro_f1"]
     return replace(

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal
 
 from scipy.stats import binomtest, fisher_exact
 
 if TYPE_CHECKING:
-    from seqclass.monitoring.paired import Paired
-    from seqclass.stored_records import Metrics, Stability
+    from seqclass.stored_records import Metrics, Stability, Verdict
 
 ALPHA = 0.05
 WIDE = 0.1
@@ -19,17 +18,6 @@ OPENINGS: dict[Level, str] = {
     "care": "Trust it with care",
     "no": "Do not trust it",
 }
-
-
-class Retrained(TypedDict, total=False):
-    """Results of a retrained version on its old and newest test rows, from ``comparison.json``.
-
-    doubted: whether the new labels are doubted.
-    """
-
-    old: "Paired | None"
-    newest: "Paired | None"
-    doubted: bool
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,7 @@ UNKNOWN = Trust("care", "Nothing is known of how it was tested: its scores are n
 
 
 def trust_of(
-    metrics: "Metrics", stability: "Stability", refused: str | None, retrained: Retrained
+    metrics: "Metrics", stability: "Stability", refused: str | None, retrained: "Verdict"
 ) -> Trust:
     """Judge a version by its stored scores, its seeds and the gate's refusal.
 
@@ -120,12 +108,12 @@ def _grave(metrics: "Metrics", refused: str | None) -> Iterator[str]:
         yield "Its answers may be chance: the interval reaches down to naming one class always."
 
 
-def _doubted(retrained: Retrained) -> Iterator[str]:
+def _doubted(retrained: "Verdict") -> Iterator[str]:
     if retrained.get("doubted"):
         yield "The labels of the new rows that it learned from are doubted."
 
 
-def _newest(retrained: Retrained) -> Iterator[str]:
+def _newest(retrained: "Verdict") -> Iterator[str]:
     """Yield a sentence if significantly fewer of the newest test rows are right."""
     old, newest = retrained.get("old"), retrained.get("newest")
     if not old or not newest:
