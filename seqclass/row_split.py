@@ -87,14 +87,21 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = N
 
 
 def deciding_columns(dataset: Dataset) -> pa.Table:
-    """Return the columns that decide which rows test: ids, labels, groups, times and splits."""
+    """Return the columns that decide which rows test: ids, labels, groups, times and splits.
+
+    Labels are of a dictionary type, so that those of many rows take little memory.
+    """
     names = [name for name in DECIDING if name in dataset.manifest["columns"]]
-    return pa.concat_tables(dataset.tables(names))
+    at = names.index("label")
+    return pa.concat_tables(
+        table.set_column(at, "label", table["label"].dictionary_encode())
+        for table in dataset.tables(names)
+    )
 
 
 def _coded(labels: pa.ChunkedArray) -> _Labels:
     """Return the names of all classes, sorted, and the code of each row's."""
-    found = labels.combine_chunks().dictionary_encode()
+    found = labels.unify_dictionaries().combine_chunks()
     names = found.dictionary.to_pylist()
     order = np.argsort(np.array(names, dtype=object))
     place = np.full(len(names) + 1, -1, dtype=np.int32)
