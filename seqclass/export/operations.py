@@ -113,6 +113,14 @@ def _concatenate(g: GraphWriter, operation: Any, parts: Sequence[Wire]) -> str:
     return g("Concat", *(part.name for part in parts), axis=operation.axis)
 
 
+@form("Split")
+def _split(g: GraphWriter, operation: Any, x: Wire) -> tuple[str, ...]:
+    parts, axis = operation.indices_or_sections, operation.axis % x.rank
+    expect(isinstance(parts, int) and x.shape[axis], operation, "parts of unequal size")
+    sizes = g.integers(*[x.shape[axis] // parts] * parts)
+    return g.several("Split", parts, x.name, sizes, axis=axis)
+
+
 @form("Repeat")
 def _repeat(g: GraphWriter, operation: Any, x: Wire) -> str:
     axis = operation.axis % x.rank

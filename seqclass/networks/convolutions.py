@@ -74,8 +74,11 @@ class Convolutions:
         They are the share of steps above each threshold, and the counts of ``_wins``.
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
-        shares = [masked_mean(_above(views, bank), inside) for bank in self.banks]
-        counts = [_wins(views, bank, inside) for bank in self.banks]
+        seen = [_side_by_side(views, bank) for bank in self.banks]
+        shares = [
+            masked_mean(_above(x, own), inside) for x, own in zip(seen, self.banks, strict=True)
+        ]
+        counts = [_wins(x, own, inside) for x, own in zip(seen, self.banks, strict=True)]
         return keras.Model(raw, ops.concatenate([*shares, *counts], axis=-1), name="convolutions")
 
     def windows(self, n_steps: int) -> keras.Model:
@@ -91,7 +94,7 @@ class Convolutions:
             own = slice(dilations.index(bank.dilation), None, len(dilations))
             weights, thresholds = bank.weights[..., own], bank.in_windows[own]
             few = replace(bank, weights=weights, thresholds=thresholds)
-            parts.append(_above(views, few) * inside)
+            parts.append(_above(_side_by_side(views, few), few) * inside)
         pooled, mask = pool_steps(ops.concatenate(parts, axis=-1), inside, n_steps)
         return keras.Model(raw, ops.concatenate([pooled, mask], axis=-1), name="windows")
 
@@ -114,7 +117,8 @@ def fit_convolutions(
         for number, (d, v) in enumerate(product(dilations, range(len(views))))
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
-    everything = [inside, *(_convolved(views, bank, bank.weights, None) for bank in plain)]
+    convolved = [_convolved(_side_by_side(views, bank), bank.weights, None) for bank in plain]
+    everything = [inside, *convolved]
     outputs = predict_all(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
     by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(plain))
     banks = []
@@ -154,48 +158,51 @@ def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
     return weights
 
 
-def _above(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
+def _above(steps: keras.KerasTensor, bank: Bank) -> keras.KerasTensor:
     """Return how far a bank's outputs are above each threshold, from 0 to 1 over the ramp.
 
+    steps: what ``_side_by_side`` returns for the bank.
     The weights and offsets contain the ramp, because another pass over all steps takes time.
     """
     several = bank.thresholds.shape[1]
     offsets = 6 * (0.5 - bank.thresholds.T.ravel() / RAMP)
     weights = np.tile(6 * bank.weights / RAMP, several)
-    return ops.relu6(_convolved(views, bank, weights, offsets)) / 6
+    return ops.relu6(_convolved(steps, weights, offsets)) / 6
 
 
-def _wins(
-    views: Sequence[keras.KerasTensor], bank: Bank, inside: keras.KerasTensor
-) -> keras.KerasTensor:
+def _wins(steps: keras.KerasTensor, bank: Bank, inside: keras.KerasTensor) -> keras.KerasTensor:
     """Return the square root of each kernel's mean win over the steps ``(B, 84)``.
 
     If the highest output of a group wins, a win is this output, from 0 to 6; if the lowest wins, it
     is 1. A step at which a kernel does not win counts 0.
     """
-    outputs = _convolved(views, bank, bank.weights[..., ORDER], None)
-    groups = len(KERNELS) // GROUP
-    rivals = [outputs[..., start : start + groups] for start in range(0, len(KERNELS), groups)]
+    outputs = _convolved(steps, bank.weights[..., ORDER], None)
+    rivals = ops.split(outputs, GROUP, axis=-1)
     best = reduce(ops.maximum if bank.counts_highest else ops.minimum, rivals)
     wins = ops.cast(ops.equal(outputs, ops.concatenate([best] * GROUP, axis=-1)), "float32")
     counted = ops.relu6(outputs) * wins if bank.counts_highest else wins
     return ops.sqrt(ops.maximum(masked_mean(counted, inside), 1e-6))  # 0 has no gradient
 
 
-def _convolved(
-    views: Sequence[keras.KerasTensor], bank: Bank, weights: np.ndarray, offsets: np.ndarray | None
-) -> keras.KerasTensor:
-    """Return the outputs of kernels ``(9, channels, n)`` for a bank's view ``(B, T, channels)``.
-
-    They are one product with the nine steps side by side: TensorFlow's dilated convolution of a few
-    channels takes five times as long.
-    """
+def _side_by_side(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
+    """Return the nine steps that a kernel sees around each step, ``(B, T, 9 * channels)``."""
     around = WIDTH // 2 * bank.dilation
     padded = layers.ZeroPadding1D(around)(views[bank.view])
     starts = [k * bank.dilation for k in range(WIDTH)]
     beside = [padded[:, start : start - 2 * around or None] for start in starts]
+    return ops.concatenate(beside, axis=-1)
+
+
+def _convolved(
+    steps: keras.KerasTensor, weights: np.ndarray, offsets: np.ndarray | None
+) -> keras.KerasTensor:
+    """Return the outputs of kernels ``(9, channels, n)`` for steps side by side.
+
+    They are one product: TensorFlow's dilated convolution of a few channels takes five times as
+    long.
+    """
     layer = layers.Dense(weights.shape[-1], use_bias=offsets is not None, trainable=False)
-    found = layer(ops.concatenate(beside, axis=-1))
+    found = layer(steps)
     flat = weights.reshape(-1, weights.shape[-1])
     layer.set_weights([flat] if offsets is None else [flat, offsets])
     return found
