@@ -1,12 +1,13 @@
 """The split of a dataset's rows into training and test rows, chosen or as it was stored."""
 
 from itertools import chain
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from seqclass.auxiliary_rows import AuxiliaryRows
 from seqclass.evaluation.leaks import (
@@ -101,7 +102,7 @@ def deciding_columns(dataset: Dataset) -> pa.Table:
 
 def _coded(labels: pa.ChunkedArray) -> _Labels:
     """Return the names of all classes, sorted, and the code of each row's."""
-    found = labels.unify_dictionaries().combine_chunks()
+    found = labels.dictionary_encode().unify_dictionaries().combine_chunks()
     names = found.dictionary.to_pylist()
     order = np.argsort(np.array(names, dtype=object))
     place = np.full(len(names) + 1, -1, dtype=np.int32)
