@@ -1,11 +1,12 @@
 """Flow: take the files that have arrived in the inboxes into the datasets."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 from prefect import flow
 from prefect.futures import wait
 from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from typing_extensions import TypedDict
 
 from flows.labels import label_run
 from flows.place import check_place, resolve_root

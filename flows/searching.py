@@ -1,8 +1,7 @@
 """Flow: search an architecture that suits a dataset."""
 
-from typing import TypedDict
-
 from prefect import flow
+from typing_extensions import TypedDict
 
 from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset

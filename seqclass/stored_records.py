@@ -3,7 +3,9 @@
 Manifests are in ``store.manifests``; ``stored_files`` says which file holds which record.
 """
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.contribution import Contribution, MemberRecord
 from seqclass.evaluation.decisions import AbstentionScores
@@ -249,7 +251,7 @@ class CandidateProgress(TypedDict):
     """Progress of a candidate of a search.
 
     candidate: its name. architecture: its settings. state: how far it came, see
-    ``training.halving.state_of``. folds: number of folds that it was trained on, in ``seconds``.
+    ``training.halving.state_of``. folds: number of folds that it was trained on. seconds: of them.
     first_fold_log_loss: the log-loss of the first fold.
     """
 

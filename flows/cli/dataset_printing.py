@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typing_extensions import TypedDict
 
 from flows.cli.printing import add_row, new_table, print_json, print_table, span
 from seqclass.store.manifests import DatasetManifest

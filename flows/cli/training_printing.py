@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
+from typing_extensions import TypedDict
 
 from flows.cli.command_line import name_damaged
 from flows.cli.printing import add_row, new_table, print_json, print_table

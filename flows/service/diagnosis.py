@@ -12,7 +12,9 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
 from importlib import metadata, util
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 from flows.service.automations import SILENT, STUCK, find
 from flows.service.deployed import deployments_of_file

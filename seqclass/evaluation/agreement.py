@@ -1,10 +1,11 @@
 """Agreement of the seeds of one recipe, score by score and row by row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import score_intervals
 

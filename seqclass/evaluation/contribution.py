@@ -1,9 +1,10 @@
 """The LSTM alone compared with the committee: the gain from the other members, row by row."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.evaluation.votes import Lead, lead_of, mean_lead

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from scipy.special import softmax
+from typing_extensions import TypedDict
 
 from seqclass.series import check_ranges
 

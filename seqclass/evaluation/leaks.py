@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.series import series_lengths
 

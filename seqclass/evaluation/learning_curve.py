@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
+from typing_extensions import TypedDict
 
 
 class LearningCurve(TypedDict):

@@ -1,9 +1,10 @@
 """The LSTM alone on the test rows: every seed's precision, recall and F1, and their spread."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.agreement import Spread, spread_of_values
 from seqclass.evaluation.metrics import ClassScores, class_scores, log_loss

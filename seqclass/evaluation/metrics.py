@@ -1,11 +1,11 @@
 """Scores of probabilities against class codes, with bootstrap intervals."""
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.calibration import calibration_error, reliability_table
 from seqclass.evaluation.decisions import predict_labels

@@ -1,10 +1,10 @@
 """Votes of a piece's windows for its answer, and accuracy within a named set of classes."""
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from scipy.stats import norm, t
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.evaluation.intervals import clustered_error, wilson

@@ -1,10 +1,11 @@
 """Accuracy of a version's answers where labels are known, and the expected one where not."""
 
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.partitions import read_labels

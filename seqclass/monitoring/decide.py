@@ -5,7 +5,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, cast
+from typing import Any, cast
+
+from typing_extensions import TypedDict
 
 from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
 from seqclass.monitoring.gate import unstable
@@ -38,7 +40,7 @@ class LabelEvidence(TypedDict):
     """Evidence about new labels.
 
     change: the change of the champion's quality on new labelled rows. right: number of the new test
-    rows that the challenger gets right, of ``rows``.
+    rows that the challenger answers correctly. rows: number of these rows.
     """
 
     change: QualityChange

@@ -8,10 +8,10 @@ for all comparisons (Holm 1979), so that neither many numbers nor many rows caus
 """
 
 import warnings
-from typing import TypedDict
 
 import numpy as np
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
+from typing_extensions import TypedDict
 
 from seqclass.monitoring.retrain_spec import DriftSpec
 

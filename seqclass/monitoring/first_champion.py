@@ -5,10 +5,11 @@ everything that predicts them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired
 
 import numpy as np
 from scipy.stats import beta
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import label_scores
 from seqclass.training.spec import Limits

@@ -1,10 +1,10 @@
 """Comparison of a challenger and a champion on the same rows."""
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from scipy.stats import binomtest
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import label_scores, macro_f1
 from seqclass.monitoring.gate_spec import GateSpec

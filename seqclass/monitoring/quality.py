@@ -1,8 +1,9 @@
 """The champion's quality on new labelled rows, and whether their labels can be trusted."""
 
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from scipy.stats import fisher_exact
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.intervals import wilson
 
@@ -22,9 +23,9 @@ class Hits(NamedTuple):
 class QualityChange(TypedDict):
     """Accuracy on labelled rows, before and now.
 
-    accuracy_before: on ``rows_before`` held-out rows. accuracy_now: on ``rows_now`` new rows. drop:
-    by how much it fell, with its 95% ``interval``. p_value: of no fall. dropped: true if the fall
-    counts.
+    accuracy_before: on held-out rows. rows_before: their number. accuracy_now: on new rows.
+    rows_now: their number. drop: by how much it fell. interval: of the drop, 95%. p_value:
+    of no fall. dropped: true if the fall counts.
     """
 
     accuracy_before: float

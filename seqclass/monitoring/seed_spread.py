@@ -1,9 +1,10 @@
 """The stability report: how seeds spread, where they disagree, and the gate's refusal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.agreement import Spread, flips, spread_of, worst_case
 from seqclass.evaluation.lstm_alone import LstmSpread, lstm_spread

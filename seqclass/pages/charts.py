@@ -3,11 +3,12 @@
 import io
 import warnings
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from typing_extensions import TypedDict
 
 INK, ACCENT, MUTED = "#1f2933", "#0b7285", "#adb5bd"
 WRONG = "#c92a2a"

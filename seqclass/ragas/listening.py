@@ -5,12 +5,13 @@ import re
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Required, TypedDict
+from typing import Required
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.io import wavfile
+from typing_extensions import TypedDict
 
 from seqclass.ragas.definitions import Raga, folded, ragas_from
 from seqclass.ragas.melody_pictures import melody_picture

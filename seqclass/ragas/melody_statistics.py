@@ -1,8 +1,7 @@
 """Statistics of how melodies move, to compare generated melodies with real ones."""
 
-from typing import TypedDict
-
 import numpy as np
+from typing_extensions import TypedDict
 
 
 class MelodyFigures(TypedDict):

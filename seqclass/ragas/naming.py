@@ -2,9 +2,10 @@
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.evaluation.votes import VotingSpec, sliding_windows

@@ -3,9 +3,9 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.recordings.pitch import (
     FRAMES_PER_S,

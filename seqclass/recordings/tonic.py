@@ -5,9 +5,9 @@ compared with a tanpura's strings: Sa, the Sa below, and Pa or Ma between them.
 """
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from seqclass.recordings.sound_files import SAMPLE_HZ
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from itertools import groupby
-from typing import TypedDict, cast
+from typing import cast
+
+from typing_extensions import TypedDict
 
 from seqclass.store.conformity import keys_of, problem_of
 from seqclass.store.datasets import committed_versions

@@ -1,9 +1,12 @@
 """Types of the records that are kept beside sealed folders."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
-from seqclass.store.manifests import ListedModel, Time
+from typing_extensions import TypedDict
+
+from seqclass.store.conformity import Time
+from seqclass.store.manifests import ListedModel
 
 
 class Latest(TypedDict):
@@ -30,7 +33,7 @@ class AuditDecision(_From):
     """A decision about a champion.
 
     what: what was decided, such as ``promote``, ``refuse`` or ``rollback``. alias: ``champion``.
-    from: the champion before the decision, which was champion from ``from_since`` on. to: the
+    from: the champion before the decision. from_since: from when on it was champion. to: the
     champion after it. candidate: the version that the decision is about, if it is not the champion.
     actor: who decided. reason: why. evidence: the facts that the decision rests on. retraining: the
     folder of the retraining that decided, if one did.

@@ -4,12 +4,12 @@ Old manifests are interpreted only here: these functions give a missing key its 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
-from seqclass.store.conformity import Form
+from typing_extensions import TypedDict
 
-Time = Annotated[str, Form("a time (ISO 8601)", datetime.fromisoformat)]
+from seqclass.store.conformity import Time
+
 Source = Mapping[str, Any]
 """The origin of rows: a generator and its spec, files, or the dataset they were chosen from."""
 Spec = Mapping[str, Any]
@@ -52,7 +52,7 @@ class Manifest(Sealed):
 class RowsDescription(TypedDict):
     """Description of a dataset's rows, which follows from the rows alone.
 
-    version: the first 16 digits of ``digest``, which is a SHA-256 of the rows. n_series: number of
+    version: the first 16 digits of the digest. digest: SHA-256 of the rows. n_series: number of
     series. n_steps: lowest and highest number of steps of a series. channels: names of the columns
     with values. columns: the Arrow type of each column. classes: number of series of each class.
     unlabelled: number of series without a label. groups: number of groups; 0 without groups.
@@ -198,8 +198,8 @@ class ShownScores(TypedDict):
 class ModelDescription(TypedDict):
     """Description of a trained model.
 
-    dataset: the version whose rows trained and tested it, with its SHA-256 ``dataset_digest`` and
-    its source ``dataset_source``. reading: the options by which the dataset's files were read.
+    dataset: the version whose rows trained and tested it. dataset_digest: SHA-256 of these rows.
+    dataset_source: their origin. reading: the options by which the dataset's files were read.
     classes: in the order of the probabilities. channels: in the order of the input.
     registered_seed: null if it is an average of seeds. metrics: scores of the test rows. decision:
     the rule that turns probabilities into answers. symbols: the lowest and the highest symbol of
@@ -308,8 +308,9 @@ class RetrainingDescription(TypedDict):
     champion at that time. challenger: the version that was trained, if one was. trusted: true if
     labels that were doubted before count again. audit: the entry for the audit, if the decision is
     about the champion. settled: true if the new rows count as seen. new_rows: number of new rows.
-    seen: findings about these rows, in words, with the figures ``quality`` and ``drift``. doubted:
-    true if their labels are doubted. waited_s: seconds from the newest rows to the decision.
+    seen: findings about these rows, in words. quality: accuracy on these rows, and before. drift:
+    the figures of each tested statistic. doubted: true if their labels are doubted. waited_s:
+    seconds from the newest rows to the decision.
     """
 
     dataset: str

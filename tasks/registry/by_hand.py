@@ -3,9 +3,9 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict
 
 from prefect import get_run_logger, task
+from typing_extensions import TypedDict
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.index_pages import KINDS

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 from prefect import get_run_logger, task
+from typing_extensions import TypedDict
 
 from seqclass.monitoring.decide import Ask, Decision, Promote, Refuse, decide_stored
 from seqclass.monitoring.gate import refused_by

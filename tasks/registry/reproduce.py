@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import numpy as np
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
+from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import scores
 from seqclass.row_split import spec_of, split_of

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, cast
 
 from prefect import get_run_logger, task
+from typing_extensions import TypedDict
 
 from seqclass.monitoring.decide import Ask, Promote, Refuse, decide_stored
 from seqclass.monitoring.quality import QualityChange

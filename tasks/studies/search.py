@@ -4,13 +4,14 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypedDict, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
+from typing_extensions import TypedDict
 
 from seqclass.row_split import select_rows
 from seqclass.runtime import numerics

@@ -1,6 +1,6 @@
 """Every stored JSON file with the type of its record, and the page of the docs that lists them.
 
-``python -m tests.support.stored_files`` writes ``docs/stored-files.md``.
+``python -m tests.support.stored_files`` writes ``docs/stored-files.md`` and their JSON Schemas.
 """
 
 import ast
@@ -8,11 +8,14 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
-from types import NoneType
-from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.comparison import Comparison
@@ -25,7 +28,7 @@ from seqclass.pages.records import (
     Drawings,
     ModelSummary,
 )
-from seqclass.store.conformity import LISTS, OBJECTS, UNIONS, is_record, keys_of, problem_of
+from seqclass.store.conformity import Time, is_record, keys_of
 from seqclass.store.inbox import INBOX
 from seqclass.store.intents import STAGING
 from seqclass.store.kept_records import (
@@ -176,7 +179,9 @@ COMMON = {
 """What keys mean of which a type's docstring says no more than the name does."""
 OTHERS = (INBOX, STAGING, ".service")
 """Folders whose JSON is the user's, or work in hand."""
+LISTS, OBJECTS, UNIONS = (list, tuple, Sequence), (dict, Mapping), (Union, UnionType)
 PAGE = REPOSITORY / "docs" / "stored-files.md"
+SCHEMAS = PAGE.with_suffix(".schema.json")
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false",
          NoneType: "null", Any: "anything"}  # fmt: skip
 
@@ -203,41 +208,15 @@ def undeclared(root: Root) -> list[str]:
         parts = root.parts_of(path)
         if not path.endswith(".json") or parts[0] in OTHERS:
             continue
-        name, content = "/".join(parts), json.loads(read_bytes(root, path))
-        kind = type_of(name)
-        if kind is None:
+        name = "/".join(parts)
+        if (kind := type_of(name)) is None:
             found.append(f"{name}: a file that is not listed")
-        else:
-            problem = problem_of(content, kind)
-            keys = [f"{key}: a key that is not declared" for key in _unknown(content, kind, "")]
-            found += [f"{name}: {said}" for said in [problem, *keys] if said]
+            continue
+        try:
+            TypeAdapter(kind).validate_json(read_bytes(root, path), strict=True, extra="forbid")
+        except ValidationError as error:
+            found += [f"{name}: {own['loc']}: {own['msg']}" for own in error.errors()]
     return found
-
-
-def _unknown(value: Any, kind: Any, at: str) -> Iterator[str]:
-    """The keys in a value that its type does not declare."""
-    origin, inner = get_origin(kind) or kind, get_args(kind)
-    if origin in UNIONS:
-        fitting = [own for own in inner if _is_of(value, own)]
-        yield from _unknown(value, fitting[0], at) if fitting else ()
-    elif is_record(kind) and isinstance(value, dict):
-        known = keys_of(kind)
-        yield from (f"{at}{key}" for key in value.keys() - known.keys())
-        for key in value.keys() & known.keys():
-            yield from _unknown(value[key], known[key][0], f"{at}{key}.")
-    elif origin in OBJECTS and isinstance(value, dict):
-        for key, own in value.items():
-            yield from _unknown(own, inner[1], f"{at}{key}.")
-    elif origin in LISTS and isinstance(value, list):
-        types = inner if origin is tuple and ... not in inner else inner[:1] * len(value)
-        for own, part in zip(types, value, strict=False):
-            yield from _unknown(part, own, at)
-
-
-def _is_of(value: Any, kind: Any) -> bool:
-    if get_args(kind) or is_record(kind):
-        return isinstance(value, dict) == (is_record(kind) or get_origin(kind) in OBJECTS)
-    return value is None if kind is NoneType else not isinstance(value, dict | list)
 
 
 @cache
@@ -288,8 +267,8 @@ def in_words(kind: Any) -> str:
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
     if kind in WORDS:
         return WORDS[kind]
-    if origin is Annotated:
-        return inner[1].words
+    if kind == Time:
+        return "a time (ISO 8601)"
     if origin is Literal:
         return " or ".join(f"`{own}`" for own in inner)
     told = [in_words(own) for own in inner if own is not ...]
@@ -305,7 +284,7 @@ def parts_of(kind: Any) -> Iterator[Any]:
     """The records that a type mentions, in order."""
     if is_record(kind):
         yield kind
-    else:
+    elif kind != Time:
         for own in get_args(kind):
             yield from parts_of(own)
 
@@ -334,6 +313,17 @@ def page() -> str:
     return "\n".join(lines).replace("``", "`") + "\n"
 
 
+def schemas() -> str:
+    """The JSON Schema of each file, by its place."""
+    kinds = list(dict.fromkeys(STORED_FILES.values()))
+    found, shared = TypeAdapter.json_schemas(
+        [(str(at), "validation", TypeAdapter(kind)) for at, kind in enumerate(kinds)]
+    )
+    files = {place: found[str(kinds.index(kind)), "validation"]
+             for place, kind in STORED_FILES.items()}  # fmt: skip
+    return json.dumps({"files": files, **shared}, indent=1, ensure_ascii=False) + "\n"
+
+
 def inner_records() -> list[Any]:
     """The records that others hold, by name."""
     seen, left = set[Any](), list(STORED_FILES.values())
@@ -350,8 +340,10 @@ INTRODUCTION = """\
 
 What each JSON file of a [root](../storage/README.md) holds. This page is made from the types by \
 which the code writes and reads these files: `python -m tests.support.stored_files` writes it, and \
-a test compares it with them. A file may hold further keys, which readers skip. Optional keys are \
+a test compares it with them. [`stored-files.schema.json`](stored-files.schema.json) has the JSON \
+Schema of each file. A file may hold further keys, which readers skip. Optional keys are \
 missing where they say nothing, or in files of older releases."""
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    SCHEMAS.write_text(schemas(), encoding="utf-8")

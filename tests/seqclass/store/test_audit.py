@@ -105,7 +105,7 @@ TAMPERED: dict[str, tuple[Callable[[Root], object], str]] = {
     "renamed": (lambda r: entries(r)[1].rename(entries(r)[1].with_name("x.json")), "no file of"),
     "no entry": (
         lambda r: entries(r)[0].with_name("note.json").write_text(NOTE),
-        "expected str as alias, got nothing",
+        "expected alias, got nothing",
     ),
     "head taken away": (
         lambda r: entries(r)[0].with_name(".head.json").unlink(), "expected the digest of entry 5"
