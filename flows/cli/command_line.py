@@ -103,12 +103,11 @@ def read_spec(
     """Return a spec of this dataclass: defaults, overridden by options, then by a JSON file."""
     if path is None:
         return kind(**chosen)
-    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+    from pydantic import TypeAdapter, ValidationError
 
-    strict = with_config(ConfigDict(extra="forbid"))(kind)
     try:
         changes = read_spec_file(argument, path)
-        return TypeAdapter(strict).validate_python({**chosen, **changes})
+        return TypeAdapter(kind).validate_python({**chosen, **changes}, extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))

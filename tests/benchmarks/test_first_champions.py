@@ -7,7 +7,11 @@ from benchmarks.first_champions import CASES, drawn, summary
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "-" in case and "2000" not in case])
-def test_a_draw_has_as_many_series_as_its_name_says(case: str) -> None:
+def test_a_draw_has_as_many_series_as_its_name_says(
+    case: str, request: pytest.FixtureRequest
+) -> None:
+    if case.partition("-")[0] in ("BME", "Trace"):
+        request.getfixturevalue("shared_data")
     x, y, kept, held = drawn(case, 3)
     assert len(x) == len(y) == int(case.partition("-")[2])
     assert sorted([*kept, *held]) == list(range(len(y)))
