@@ -27,7 +27,7 @@ from seqclass.training.spec import TrainingSpec
 from tests.support.stored import SMALL, store_series
 from tests.support.waiting import until
 
-SPEC = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": 2})
+SPEC = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": 3})
 
 
 def training_of(root: Root) -> UUID:
@@ -62,9 +62,9 @@ def test_each_seed_is_a_task_run_with_its_own_times_log_and_progress(
     undisturbed: tuple[Root, UUID],
 ) -> None:
     _, flow_run = undisturbed
-    until(lambda: [run.state_name for run in seeds_of(flow_run)] == ["Completed"] * 2)
+    until(lambda: [run.state_name for run in seeds_of(flow_run)] == ["Completed"] * 3)
     runs = seeds_of(flow_run)
-    assert [run.name for run in runs] == ["seed 0", "seed 1"]
+    assert [run.name for run in runs] == ["seed 0", "seed 1", "seed 2"]
     for run in runs:
         assert run.start_time < run.end_time
         with get_client(sync_client=True) as client:
@@ -96,7 +96,7 @@ def test_a_version_is_an_asset_made_of_its_dataset(undisturbed: tuple[Root, UUID
     assert any(one.id.endswith(f"{root.url}/datasets/toy") for one in event.related)
 
 
-def test_a_seed_whose_process_is_killed_is_tried_again_and_the_other_is_not(
+def test_a_seed_whose_process_is_killed_is_tried_again_and_the_others_are_not(
     undisturbed: tuple[Root, UUID], tmp_path: Path
 ) -> None:
     root = open_root(tmp_path)
@@ -110,6 +110,6 @@ def test_a_seed_whose_process_is_killed_is_tried_again_and_the_other_is_not(
     killer.start()
     flow_run = training_of(root)
     killer.join()
-    until(lambda: [run.state_name for run in seeds_of(flow_run)] == ["Completed"] * 2)
-    assert sorted(run.run_count for run in seeds_of(flow_run)) == [1, 2]
+    until(lambda: [run.state_name for run in seeds_of(flow_run)] == ["Completed"] * 3)
+    assert sorted(run.run_count for run in seeds_of(flow_run)) == [1, 1, 2]
     assert weights(root) == weights(undisturbed[0])
