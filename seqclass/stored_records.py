@@ -1,6 +1,6 @@
 """Types of the records that a version, a study, a search, a vote and a retraining store.
 
-Manifests are in ``store.manifests``; ``stored_files`` says which file holds which record.
+Manifests are in ``store.manifests``; docs/stored-files.md says which file holds which record.
 """
 
 from typing import Any, NotRequired

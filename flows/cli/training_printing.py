@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 from typing_extensions import TypedDict
@@ -178,7 +178,7 @@ def print_lstm(ref: str, spread: "Stability") -> None:
     keys = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
     for seed in spread["seeds"]:
         [lstm] = [own for own in seed["members"] if own["name"] == "conv-lstm"]
-        alone: Mapping[str, Any] = seed["lstm"] or {}
+        alone = cast("Mapping[str, float]", seed["lstm"])
         scores = [f"{alone[key]:.4f}" for key in keys]
         add_row(table, f"seed {seed['seed']}", *scores, str(lstm["updates"]), str(lstm["networks"]))
     if len(spread["seeds"]) > 1:

@@ -49,7 +49,7 @@ def _block_id(client: Any, block: str) -> Any:
             f"BLOCK: expected TYPE/NAME of a notification block that the server has, such as "
             f"slack-webhook/ops, got {block!r}; make it in the UI, under Blocks"
         )
-    if block.startswith("custom-webhook/") and not _is_reachable(document.data["url"]):
+    if block.startswith("custom-webhook/") and not _is_web_address(document.data["url"]):
         raise ValueError(
             f"BLOCK: expected a webhook whose address begins with http:// or https://, got "
             f"{block!r} with another; correct it in the UI, under Blocks"
@@ -70,7 +70,7 @@ def _document(client: Any, block: str) -> Any:
         return None
 
 
-def _is_reachable(address: str) -> bool:
+def _is_web_address(address: str) -> bool:
     """Check the form of a webhook's address; one with ``{{`` gets parts of it from secrets."""
     import httpx
 

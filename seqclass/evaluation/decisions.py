@@ -185,7 +185,7 @@ def with_offsets(
 
 
 class AbstentionScores(TypedDict):
-    """What a threshold of confidence does to rows of known classes.
+    """The effect of a threshold of confidence on rows of known classes.
 
     threshold: the confidence below which the answer is unknown. unknown: number of unknown rows.
     coverage: share of the others. accuracy_answered: accuracy of the others. curve: pairs of

@@ -52,8 +52,8 @@ class PairedEvidence(TypedDict):
     """Champion and candidate on the same rows, which neither was trained on.
 
     incomparable: why the two can't be compared, null if they can. new_rows: number of rows that the
-    candidate could learn and the champion could not. old: on the champion's test rows. newest: on
-    newer ones. recalls: by class, under the same names. null without such rows.
+    candidate could learn and the champion could not. old: on the champion's test rows, null without
+    such rows. newest: on newer ones, null without such rows. recalls: by class, under these names.
     """
 
     incomparable: str | None

@@ -42,8 +42,8 @@ class FirstEvidence(TypedDict):
 
     rows: all of them. held_rows: how many of these are training rows that were held back, which are
     added if test rows are few. seeds: scores of each seed on all of them. balanced_accuracy: of the
-    model, with its ``interval``. baselines: each baseline on the same rows. Older releases counted
-    test rows only.
+    model. interval: of this accuracy, 95%. baselines: each baseline on the same rows. Older
+    releases counted test rows only.
     """
 
     rows: int

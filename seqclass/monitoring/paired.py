@@ -32,8 +32,8 @@ class Paired(TypedDict):
 
     champion, challenger: scores of each. lost: number of rows that only the champion gets right.
     won: number of rows that only the challenger gets right. worse_p: p-value of the challenger
-    being no worse. better_p: p-value of it being no better. difference: of macro F1, with its 95%
-    ``interval``.
+    being no worse. better_p: p-value of it being no better. difference: of macro F1. interval: of
+    the difference, 95%.
     """
 
     rows: int

@@ -268,6 +268,5 @@ def score_gradient(classifier: keras.Model, n_batches: int) -> Gradient:
 
     shapes = [tf.TensorSpec(classifier.input.shape), tf.TensorSpec([None], tf.int32)]
     few = n_batches <= FEW_BATCHES
-    compiled = tf.function(gradient, input_signature=shapes, autograph=False)
-    found = gradient if few else compiled
+    found = gradient if few else tf.function(gradient, input_signature=shapes, autograph=False)
     return lambda x, codes: found(tf.constant(x), tf.constant(codes, tf.int32)).numpy()

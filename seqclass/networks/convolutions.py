@@ -74,11 +74,9 @@ class Convolutions:
         They are the share of steps above each threshold, and the counts of ``_wins``.
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
-        seen = [_side_by_side(views, bank) for bank in self.banks]
-        shares = [
-            masked_mean(_above(x, own), inside) for x, own in zip(seen, self.banks, strict=True)
-        ]
-        counts = [_wins(x, own, inside) for x, own in zip(seen, self.banks, strict=True)]
+        seen = [(_side_by_side(views, bank), bank) for bank in self.banks]
+        shares = [masked_mean(_above(*own), inside) for own in seen]
+        counts = [_wins(*own, inside) for own in seen]
         return keras.Model(raw, ops.concatenate([*shares, *counts], axis=-1), name="convolutions")
 
     def windows(self, n_steps: int) -> keras.Model:
@@ -161,8 +159,8 @@ def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
 def _above(steps: keras.KerasTensor, bank: Bank) -> keras.KerasTensor:
     """Return how far a bank's outputs are above each threshold, from 0 to 1 over the ramp.
 
-    steps: what ``_side_by_side`` returns for the bank.
-    The weights and offsets contain the ramp, because another pass over all steps takes time.
+    steps: those that ``_side_by_side`` returns for the bank. The weights and offsets contain the
+    ramp, because another pass over all steps takes time.
     """
     several = bank.thresholds.shape[1]
     offsets = 6 * (0.5 - bank.thresholds.T.ravel() / RAMP)

@@ -30,8 +30,8 @@ class Standing:
     """A version compared with the first one.
 
     won: number of rows that only this version gets right. lost: number of rows that only the first
-    one gets right. difference: of macro F1, with its 95% ``interval``. recalls: by class. verdict:
-    in words.
+    one gets right. difference: of macro F1. interval: of the difference, 95%. recalls: by class.
+    verdict: in words.
     """
 
     version: str

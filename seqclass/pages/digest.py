@@ -45,7 +45,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Digest:
-    """What happened in some days.
+    """The events of some days.
 
     arrived: dataset versions. answered: answers by version. trained: versions. decided: entries of
     the audit, with the model's name. looked: checks of new rows, with the model's name.

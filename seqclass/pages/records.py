@@ -14,9 +14,9 @@ Ends = tuple[float, float]
 class Version:
     """A model version in one line.
 
-    macro_f1: on its test rows, with its 95% ``interval``. seeds: number of seeds. test_rows: number
-    of test rows. sd: standard deviation of macro F1 over seeds. baseline: the best baseline, with
-    its macro F1 ``baseline_f1``. trust: how far it may be trusted. weakest: the class of the lowest
+    macro_f1: on its test rows. interval: of macro F1, 95%. seeds: number of seeds. test_rows:
+    number of test rows. sd: standard deviation of macro F1 over seeds. baseline: the best baseline.
+    baseline_f1: its macro F1. trust: how far it may be trusted. weakest: the class of the lowest
     recall. lstm: a sentence on what the LSTM adds.
     """
 

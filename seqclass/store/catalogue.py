@@ -6,7 +6,7 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
-from seqclass.store.conformity import keys_of, problem_of
+from seqclass.store.conformity import problem_of
 from seqclass.store.datasets import committed_versions
 from seqclass.store.inventory import area_of, inventory_problems
 from seqclass.store.kept_facts import inventory_tags, keep_facts, read_facts
@@ -87,7 +87,7 @@ def _list_versions(root: Root, name: str, bad: Damages | None) -> list[ListedMod
         folder = root.join("models", name, version)
         if manifest := readable(root, folder, ModelManifest, bad):
             own = {**manifest, "name": name, "version": version, "champion": version == champion}
-            found.append(cast(ListedModel, {key: own[key] for key in keys_of(ListedModel)}))
+            found.append(cast(ListedModel, {key: own[key] for key in ListedModel.__annotations__}))
     return found
 
 

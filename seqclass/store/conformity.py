@@ -1,14 +1,12 @@
 """Comparison of records that were read with the types that declare them."""
 
 import reprlib
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from typing_extensions import is_typeddict
 
 
 def _check_time(text: str) -> str:
@@ -48,23 +46,3 @@ def _described(error: ErrorDetails) -> str:
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
-
-
-def is_record(kind: Any) -> bool:
-    """Check whether a type declares keys."""
-    return is_typeddict(kind) or is_dataclass(kind)
-
-
-@cache
-def keys_of(kind: Any) -> dict[str, tuple[Any, bool]]:
-    """Return the type of each key of a record, and True for a key that no record lacks."""
-    types = get_type_hints(kind, include_extras=True)
-    if is_typeddict(kind):
-        needed = kind.__required_keys__
-    else:
-        needed = {f.name for f in fields(kind) if f.default is f.default_factory is MISSING}
-    marks = (NotRequired, Required)
-    return {
-        key: (get_args(own)[0] if get_origin(own) in marks else own, key in needed)
-        for key, own in types.items()
-    }

@@ -76,20 +76,6 @@ class Signature(TypedDict):
     signature: str
 
 
-class Attempt(TypedDict):
-    """The tries of a challenger of a champion on a dataset.
-
-    champion, dataset: their versions. tries: number of tries. began: when the last one began.
-    error: its error; null if it was killed.
-    """
-
-    champion: str
-    dataset: str
-    tries: int
-    began: Time
-    error: str | None
-
-
 class Overdue(TypedDict):
     """A decision that is overdue, of which somebody was told. dataset: the version it is about."""
 

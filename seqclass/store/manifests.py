@@ -105,8 +105,8 @@ class DecisionRecord(TypedDict, total=False):
 
     offsets: added to the logarithm of each class's probability; null adds none. threshold: the
     confidence below which the answer is unknown. coverage: the share of validation rows that are
-    answered, of which the share ``risk`` is wrong. unfamiliar: the p-value below which a series is
-    unfamiliar. possible: by class, the probability from which on it can't be ruled out.
+    answered. risk: the share of these answers that is wrong. unfamiliar: the p-value below which a
+    series is unfamiliar. possible: by class, the probability from which on it can't be ruled out.
     """
 
     offsets: Sequence[float] | None
@@ -148,7 +148,7 @@ class ImportSummary(SetAside, total=False):
 class Machine(TypedDict):
     """Features of a machine that may change the bits of a result.
 
-    system: the operating system. architecture: of the processor, whose model is ``cpu``.
+    system: the operating system. architecture: of the processor. cpu: its model.
     vector_flags: its vector instructions. cores: number of its cores.
     """
 
@@ -160,7 +160,7 @@ class Machine(TypedDict):
 
 
 class Fingerprint(TypedDict):
-    """What made an artifact.
+    """The software and the machine that made an artifact.
 
     software: installed versions of the packages that can change a result. machine: the machine.
     """
@@ -358,9 +358,9 @@ class LabelsManifest(Manifest):
     """The manifest of labels that people gave.
 
     name: the model's name. model: the version that asked. dataset: the version that the labels
-    made, of ``parent``. changed: number of labels that differ from those of the parent. confirmed:
-    number of those that don't. added: number of series that the parent lacks. sha256: digest of the
-    file with the labels.
+    made. parent: the version that they changed. changed: number of labels that differ from those of
+    the parent. confirmed: number of those that don't. added: number of series that the parent
+    lacks. sha256: digest of the file with the labels.
     """
 
     name: str

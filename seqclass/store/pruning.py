@@ -166,7 +166,7 @@ def _created(root: Root, folder: str) -> datetime:
     """Return when a folder was sealed; a damaged one counts as new, and is left to ``verify``."""
     try:
         return datetime.fromisoformat(read_manifest(root, folder, Manifest)["created"])
-    except (DamagedError, KeyError, TypeError, ValueError):
+    except DamagedError:
         return datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
 

@@ -109,7 +109,7 @@ OF_SERIES = {
 
 
 FEW = ("new_class", "out_of_range")
-"""What is set aside quickly: of every kind a quick test shows that it is seen, and why."""
+"""Kinds that the quick tests try; the slow ones try the others."""
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import zip_longest
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, is_typeddict
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.comparison import Comparison
@@ -28,7 +29,7 @@ from seqclass.pages.records import (
     Drawings,
     ModelSummary,
 )
-from seqclass.store.conformity import Time, is_record, keys_of
+from seqclass.store.conformity import Time
 from seqclass.store.inbox import INBOX
 from seqclass.store.intents import STAGING
 from seqclass.store.kept_records import (
@@ -184,6 +185,26 @@ PAGE = REPOSITORY / "docs" / "stored-files.md"
 SCHEMAS = PAGE.with_suffix(".schema.json")
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false",
          NoneType: "null", Any: "anything"}  # fmt: skip
+
+
+def is_record(kind: Any) -> bool:
+    """Check whether a type declares keys."""
+    return is_typeddict(kind) or is_dataclass(kind)
+
+
+@cache
+def keys_of(kind: Any) -> dict[str, tuple[Any, bool]]:
+    """Return the type of each key of a record, and True for a key that no record lacks."""
+    types = get_type_hints(kind, include_extras=True)
+    if is_typeddict(kind):
+        needed = kind.__required_keys__
+    else:
+        needed = {f.name for f in fields(kind) if f.default is f.default_factory is MISSING}
+    marks = (NotRequired, Required)
+    return {
+        key: (get_args(own)[0] if get_origin(own) in marks else own, key in needed)
+        for key, own in types.items()
+    }
 
 
 def type_of(path: str) -> Any:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from seqclass.pages import index_pages
-from seqclass.store.conformity import keys_of
 from seqclass.store.layout import AGAIN, CHECKED, KEPT, LAYOUT, SEALED, WORK, place_of
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import Attempt, note_told, write_attempt
@@ -21,6 +20,7 @@ from tests.support.stored_files import (
     SCHEMAS,
     STORED_FILES,
     inner_records,
+    keys_of,
     meanings,
     page,
     schemas,

@@ -16,7 +16,7 @@ MODELS = 6
 
 
 OBJECTS: dict[str, bytes] = {}
-"""What lies in a bucket of six models, by its place: they are stored once and then copied."""
+"""The objects of a bucket with six models, by place: stored once, then copied."""
 
 
 @pytest.fixture
