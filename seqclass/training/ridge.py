@@ -17,6 +17,7 @@ from seqclass.training.learnt_rows import Auxiliary
 
 PENALTIES = tuple(np.logspace(-5, 3, 9))
 """Penalties that are tried, as multiples of the mean eigenvalue of the rows' products."""
+COLUMNS_AT_ONCE = 512
 MAX_LEFT_OUT = 2000
 """Most rows that choose the penalty; each is answered as if it had been left out."""
 
@@ -67,20 +68,20 @@ def fit_ridge(
     decomposed: of the rows or of the columns.
     """
     rows = _centred(features, y, n_classes, config)
-    directions, left, right = _decomposed(rows.z)
-    targets, middle, total = rows.targets, rows.middle, rows.total
-    projected = left.T @ targets
+    directions = _decomposed(rows.z)
+    values, targets, middle, total = directions.values, rows.targets, rows.middle, rows.total
+    projected = directions.projected(targets)
     drawn = np.sort(np.random.default_rng(0).permutation(rows.asked)[:MAX_LEFT_OUT])
-    found = []
-    for penalty in np.array(PENALTIES) * (directions.mean() if len(directions) else 1.0):
-        kept = directions / (directions + penalty)
-        scores = _left_out(left[drawn], kept, projected, targets[drawn], total) + middle
+    left, found = directions.of(drawn), []
+    for penalty in np.array(PENALTIES) * (values.mean() if len(values) else 1.0):
+        kept = values / (values + penalty)
+        scores = _left_out(left, kept, projected, targets[drawn], total) + middle
         found.append((tempered_loss(scores, y[drawn]), penalty, scores))
     loss, penalty, scores = min(found, key=lambda one: one[:2])
-    kernel = right @ ((np.sqrt(directions) / (directions + penalty))[:, None] * projected)
-    kernel = kernel / np.broadcast_to(rows.scale, features.shape[1])[:, None]
-    kept = directions / (directions + penalty)
-    held = [_without(left[own], kept, projected, targets[own], total) + middle
+    kernel = directions.kernel(projected, penalty)
+    kernel /= np.broadcast_to(rows.scale, features.shape[1])[:, None]
+    kept = values / (values + penalty)
+    held = [_without(directions.of(own), kept, projected, targets[own], total) + middle
             for own in config.folds]  # fmt: skip
     return Ridge(kernel, middle - rows.center @ kernel, scores, loss, held)
 
@@ -138,16 +139,51 @@ def _mean(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return np.average(values, axis=0, weights=weights).astype(values.dtype)
 
 
-def _decomposed(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the squared singular values above zero of ``z (n, p)``, left and right vectors."""
+class _Directions(NamedTuple):
+    """Singular values of ``z (n, p)`` that are above zero, squared, and one side's vectors.
+
+    is_of_rows: whether ``vectors`` are the left ones, ``(n, values)``; else the right ones,
+    ``(p, values)``. The other side would take as much memory as ``z`` twice, and is not needed
+    whole.
+    """
+
+    z: np.ndarray
+    values: np.ndarray
+    vectors: np.ndarray
+    is_of_rows: bool
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the left vectors of these rows, ``(rows, values)``."""
+        if self.is_of_rows:
+            return self.vectors[rows]
+        return self.z[rows] @ self.vectors / np.sqrt(self.values)
+
+    def projected(self, targets: np.ndarray) -> np.ndarray:
+        """Return the targets ``(n, classes)`` by left vectors, ``(values, classes)``."""
+        if self.is_of_rows:
+            return self.vectors.T @ targets
+        return self.vectors.T @ _by_columns(self.z, targets) / np.sqrt(self.values)[:, None]
+
+    def kernel(self, projected: np.ndarray, penalty: float) -> np.ndarray:
+        """Return the weight of each column, ``(p, classes)``."""
+        shrunk = projected / (self.values + penalty)[:, None]
+        if self.is_of_rows:
+            return _by_columns(self.z, self.vectors @ shrunk)
+        return self.vectors @ (np.sqrt(self.values)[:, None] * shrunk)
+
+
+def _decomposed(z: np.ndarray) -> _Directions:
     n, p = z.shape
     products = (z @ z.T if n <= p else z.T @ z).astype(np.float64)
     values, vectors = np.linalg.eigh(products)
     above = values > values[-1] * max(n, p) * np.finfo(z.dtype).eps
-    values, vectors = values[above], vectors[:, above]
-    others = z.T @ vectors if n <= p else z @ vectors
-    others /= np.sqrt(values)
-    return (values, vectors, others) if n <= p else (values, others, vectors)
+    return _Directions(z, values[above], vectors[:, above], n <= p)
+
+
+def _by_columns(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return ``z.T @ rows`` in double precision, without a copy of all of ``z`` in it."""
+    starts = range(0, z.shape[1], COLUMNS_AT_ONCE)
+    return np.concatenate([z[:, own : own + COLUMNS_AT_ONCE].T @ rows for own in starts])
 
 
 def _left_out(
