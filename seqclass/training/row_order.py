@@ -71,12 +71,11 @@ def drawn(y: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
 
     y: class codes ``(n,)``. More rows contain those that fewer rows with the same seed have.
     """
-    order = np.random.default_rng(seed).permutation(len(y))
-    by_class = np.argsort(y[order], kind="stable")
-    begins = np.concatenate([[0], np.cumsum(np.bincount(y))])
-    rank = np.arange(len(y)) - begins[y[order[by_class]]]
-    rare = order[by_class[rank < FEWEST_OF_CLASS]]
-    return np.union1d(order[:n_rows], rare)
+    order = np.arange(len(y), dtype=np.int32)
+    np.random.default_rng(seed).shuffle(order)
+    in_order = y[order]
+    rare = [order[np.flatnonzero(in_order == code)[:FEWEST_OF_CLASS]] for code in np.unique(y)]
+    return np.unique(np.concatenate([order[:n_rows], *rare])).astype(np.int64)
 
 
 def part_of(y: np.ndarray, part: int, seed: int) -> np.ndarray:
