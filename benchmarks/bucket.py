@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from seqclass.store.catalogue import keep_list
 from seqclass.store.manifests import ModelDescription
@@ -18,10 +18,13 @@ from tests.support.buckets import ACCESS, Requests, endpoint
 
 MODELS, VERSIONS = 500, 10
 COMMANDS = ("models", "models --json", "history model-7", "metrics")
-KNOWN = {
+KNOWN: ModelDescription = {
     "dataset": "datasets/signals@0123456789abcdef",
+    "classes": ["a", "b"],
+    "channels": ["value"],
     "refused": None,
     "metrics": {"macro_f1": 0.99, "accuracy": 0.99, "log_loss": 0.03},
+    "spec": {},
 }
 
 
@@ -48,8 +51,7 @@ def _fill(root: Root) -> None:
     for number in range(1, VERSIONS + 1):
         with staging(root, "version") as folder:
             root.fs.pipe_file(f"{folder}/metrics.json", b"{}")
-            known = cast(ModelDescription, KNOWN)
-            commit_model(root, folder, "model-0", known, datetime.now(UTC))
+            commit_model(root, folder, "model-0", KNOWN, datetime.now(UTC))
         move_champion(root, "model-0", f"v{number}", MoveReason("bench", "newer", {}))
     inventory = root.join("inventory", "models", "model-0.json")
     paths = [*root.fs.find(root.join("models", "model-0")), inventory]
