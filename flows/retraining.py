@@ -26,7 +26,12 @@ from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce
 from tasks.retraining.begin_try import begin_try
-from tasks.retraining.challenge import choose_rows, evaluate_challenger, training_of
+from tasks.retraining.challenge import (
+    choose_rows,
+    evaluate_challenger,
+    registered_before,
+    training_of,
+)
 from tasks.retraining.decision import (
     AWAITS,
     NOTHING_NEW,
@@ -137,7 +142,7 @@ def _challenge(new_data: NewData, turn: RetrainRun) -> Outcome:
             verdict = evaluate_challenger(new_data, seen, candidate, evaluated, spec)
             write_report(candidate)
             made = materializing(register, ModelRef(name), root_url, DatasetRef.parse(dataset))
-            challenger = made(candidate, evaluated, name)
+            challenger = registered_before(candidate, name) or made(candidate, evaluated, name)
             challenge = Challenge(challenger, verdict)
         outcome = apply_decision(new_data, seen, challenge, folder, turn)
     if challenge:

@@ -13,8 +13,10 @@ from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.row_split import times_of
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
+from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, model_versions, read_model
 from seqclass.store.registry import open_model
-from seqclass.store.root import open_root
+from seqclass.store.retrainings import retrainings_of
+from seqclass.store.root import describe_file, open_root
 from seqclass.stored_records import DataReport, Verdict
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
@@ -27,6 +29,9 @@ from tasks.evaluation.compare import (
 from tasks.evaluation.evaluate import Evaluated
 from tasks.registry.apply_policy import training_within
 from tasks.retraining.detection import NewData
+
+SAME_IN_EVERY_TRY = (ANSWERS, COMPARISON, HISTORY)
+"""Files of a challenger that a second training of the same rows, from kept seeds, makes again."""
 
 
 @task(name="choose rows")
@@ -106,3 +111,17 @@ def evaluate_challenger(
     store_verdict(candidate, verdict)
     get_run_logger().info("%s", verdict["reason"])
     return verdict
+
+
+def registered_before(candidate: Candidate, name: str) -> str | None:
+    """Return the version that an earlier try registered and that nothing was decided on; else None.
+
+    It is the newest one, and its answers, losses and comparison are those of the candidate.
+    """
+    root = candidate.root
+    newest = read_model(root, name, model_versions(root, name)[-1])
+    made = [describe_file(root, candidate.workspace, file) for file in SAME_IN_EVERY_TRY]
+    if not all(entry in newest.manifest["files"] for entry in made):
+        return None
+    judged = any(record["challenger"] == newest.ref for record in retrainings_of(root, name))
+    return None if judged else newest.ref

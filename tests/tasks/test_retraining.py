@@ -17,6 +17,7 @@ import pytest
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+import tasks.retraining.decision
 import tasks.retraining.detection
 from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
@@ -165,6 +166,29 @@ def see_corrected_labels(root: Root, folder: Path) -> None:
     new_data = detect_new_data("toy", RetrainSpec(), datetime.now(UTC), root)
     assert (new_data.rows, new_data.waiting) == (wrong, None)
     assert len(new_data.doubted) == 120 - wrong
+
+
+def test_a_try_that_fails_after_registering_leaves_no_second_version(
+    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.retraining import retrain_model
+
+    root, folder = own
+    bring(root, folder, series(4000, 60))
+
+    def full(*_: Any) -> str:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(tasks.retraining.decision, "commit_retraining", full)
+        with pytest.raises(OSError, match="No space left"):
+            retrain(root)
+    assert model_versions(root, "toy") == ["v1", "v2"]
+    assert retrainings_of(root, "toy") == []
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    found: Any = retrain_model("toy", RetrainSpec(), root.url, now=later)
+    assert found["challenger"] == "models/toy@v2"
+    assert model_versions(root, "toy") == ["v1", "v2"]
 
 
 @pytest.mark.slow
