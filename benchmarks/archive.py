@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.tables import as_markdown, as_table
-from flows.cli.command_line import set_prefect_defaults
+from flows.cli.command_line import set_defaults
 from seqclass.runtime import numerics
 
 HERE = Path(__file__).parent
@@ -173,7 +173,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if strange := [name for name in chosen.sets if name not in BARS]:
         parser.error(f"SET: expected some of {', '.join(BARS)}, got {strange[0]!r}; correct it")
-    set_prefect_defaults()
+    set_defaults()
     Path(chosen.root).mkdir(parents=True, exist_ok=True)
     stored = Path(chosen.root, f"archive-{numerics()['learning_code']}.json")
     rows = json.loads(stored.read_text()) if stored.exists() else {}

@@ -27,6 +27,7 @@ from rich.console import Console
 
 from benchmarks.scoring import family
 from benchmarks.tables import as_table
+from flows.cli.command_line import ARROW_SETTINGS
 from seqclass.store.rows import from_dense
 
 STEPS = ("generate", "import", "split", "train", "score", "pages")
@@ -101,7 +102,11 @@ def watched(words: list[str], output: str) -> Row:
     Processor time is that of the command and its processes; a busy machine changes it less.
     """
     began, busy, peaks = time.perf_counter(), _processor_s(), dict[int, int]()
-    with open(output, "w") as sink, subprocess.Popen(words, stdout=sink, stderr=sink) as process:
+    environment = ARROW_SETTINGS | os.environ
+    with (
+        open(output, "w") as sink,
+        subprocess.Popen(words, stdout=sink, stderr=sink, env=environment) as process,
+    ):
         while process.poll() is None:
             for pid in family(process.pid):
                 peaks[pid] = max(peaks.get(pid, 0), _peak_kib(pid))

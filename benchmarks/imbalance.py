@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import replace
 from typing import Any
 
-from flows.cli.command_line import set_prefect_defaults
+from flows.cli.command_line import set_defaults
 
 N_SERIES, SHARES, SEEDS = 4000, (100.0, 1.0, 1.0), 5
 
@@ -15,7 +15,7 @@ def balanced_against_plain(seeds: int = SEEDS) -> list[dict[str, Any]]:
     ``margin`` is the gain in mean balanced accuracy, ``spread`` the larger of both standard
     deviations over seeds.
     """
-    set_prefect_defaults()
+    set_defaults()
     from flows.generation import generate_signals
     from flows.stability import study_stability
     from seqclass.store.root import open_root

@@ -33,7 +33,7 @@ from flows.cli import (
     training_commands,
     voting_commands,
 )
-from flows.cli.command_line import BAD_INPUT, FAULT, complain, set_prefect_defaults
+from flows.cli.command_line import BAD_INPUT, FAULT, complain, set_defaults
 from flows.cli.interruption import INTERRUPTED, INTERRUPTION
 from flows.cli.option_groups import flat
 
@@ -66,7 +66,7 @@ def about(
     ] = False,
 ) -> None:
     """Turn labelled sequences into a trusted LSTM classifier."""
-    set_prefect_defaults()
+    set_defaults()
 
 
 generate = typer.Typer(no_args_is_help=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from seqclass.runtime import return_memory
 from seqclass.training.row_order import permutations, windows
 
 
@@ -151,4 +152,5 @@ class WindowedRows(LearntRows):
             numbers = self.rows[places]
             known = np.sort(numbers)
             order = np.searchsorted(known, numbers).astype(np.int32)
+            return_memory()
             yield Rows(self.read(known), self.y[known]), order

@@ -14,6 +14,7 @@ from seqclass.evaluation.decisions import Decision, decide, log_prior_of
 from seqclass.evaluation.intervals import clustered_error
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.networks.symbols import Alphabets
+from seqclass.runtime import return_memory
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.auxiliary_weight import with_auxiliary
 from seqclass.training.committee import Mixture, fit_mixture
@@ -200,6 +201,7 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]
     left_out: list[MemberReport] = []
     bounded = training.subsample()
     for config in (one for one in COMMITTEE if one.name in training.spec.members):
+        return_memory()
         why = why_not(trained, training)
         if training.many and config.sees == "windows" and len(training.spec.members) > 1:
             why = MANY_ROWS

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from seqclass.runtime import environment, kernel, tensorflow, threads
+from seqclass.runtime import environment, kernel, return_memory, tensorflow, threads
 from seqclass.store.capacity import GIB, capacity
 
 PROCESS_BYTES = GIB
@@ -229,6 +229,8 @@ def _serve(pipe: connection.Connection, environment: dict[str, str], loads: bool
             except Exception as error:
                 failed = _portable(error)
             pipe.send((failed, result))
+            del arguments, result
+            return_memory()
 
 
 def _import_training() -> None:

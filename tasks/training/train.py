@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 
 from seqclass.row_split import spec_of, split_of
+from seqclass.runtime import return_memory
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY
 from seqclass.store.registry import open_model
@@ -43,6 +44,7 @@ def train_seeds(
     check_validation(candidate.read_split(), candidate.training)
     seeds = candidate.training.replica_seeds
     earlier = [recorded and recorded[seed] for seed in seeds]
+    return_memory()
     with trainings(len(seeds)) as shown:
         return results_of(train_seed.map(unmapped(candidate), seeds, earlier), shown)
 
