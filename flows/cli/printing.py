@@ -30,8 +30,8 @@ def print_table(table: Table) -> None:
     console = Console(width=None if sys.stdout.isatty() else 200)
     columns = [[str(cell) for cell in (own.header, *own.cells)] for own in table.columns]
     widths = [max(map(cell_len, own)) for own in columns]
-    has_lines = any("\n" in cell for own in columns for cell in own)
-    if has_lines or sum(widths) + 2 * len(widths) > console.width:
+    is_plain = all(cell.isprintable() for own in columns for cell in own)
+    if not is_plain or sum(widths) + 2 * len(widths) > console.width:
         console.print(table)
         return
     padded = [[cell + " " * (width - cell_len(cell)) for cell in own]

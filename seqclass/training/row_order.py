@@ -73,9 +73,13 @@ def drawn(y: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
     """
     order = np.arange(len(y), dtype=np.int32)
     np.random.default_rng(seed).shuffle(order)
-    in_order = y[order]
-    rare = [order[np.flatnonzero(in_order == code)[:FEWEST_OF_CLASS]] for code in np.unique(y)]
-    return np.unique(np.concatenate([order[:n_rows], *rare])).astype(np.int64)
+    is_short = np.bincount(y[order[:n_rows]], minlength=y.max() + 1) < FEWEST_OF_CLASS
+    short = order[is_short[y[order]]]
+    by_class = short[np.argsort(y[short], kind="stable")]
+    codes, begins = np.unique(y[by_class], return_index=True)
+    rank = np.arange(len(by_class)) - begins[np.searchsorted(codes, y[by_class])]
+    rare = by_class[rank < FEWEST_OF_CLASS]
+    return np.union1d(order[:n_rows], rare).astype(np.int64)
 
 
 def part_of(y: np.ndarray, part: int, seed: int) -> np.ndarray:

@@ -229,7 +229,7 @@ def _serve(pipe: connection.Connection, environment: dict[str, str], loads: bool
             except Exception as error:
                 failed = _portable(error)
             pipe.send((failed, result))
-            del arguments, result
+            del arguments, failed, result
             return_memory()
 
 

@@ -10,13 +10,14 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.decide import LabelEvidence
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retrain_spec import RetrainSpec
-from seqclass.row_split import times_of
+from seqclass.row_split import spec_of, times_of
+from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
-from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, model_versions, read_model
+from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import retrainings_of
-from seqclass.store.root import describe_file, open_root
+from seqclass.store.root import DamagedError, Damages, describe_file, open_root
 from seqclass.stored_records import DataReport, Verdict
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
@@ -114,14 +115,31 @@ def evaluate_challenger(
 
 
 def registered_before(candidate: Candidate, name: str) -> str | None:
-    """Return the version that an earlier try registered and that nothing was decided on; else None.
+    """Return the version that a try registered before it ended without a decision; else None.
 
-    It is the newest one, and its answers, losses and comparison are those of the candidate.
+    It is sound, the newest one, made of the same rows by the same spec, with the candidate's
+    answers, losses and comparison. No record of a decision names it, and none is damaged.
     """
-    root = candidate.root
-    newest = read_model(root, name, model_versions(root, name)[-1])
-    made = [describe_file(root, candidate.workspace, file) for file in SAME_IN_EVERY_TRY]
-    if not all(entry in newest.manifest["files"] for entry in made):
+    root, bad = candidate.root, Damages()
+    try:
+        newest = read_model(root, name, model_versions(root, name)[-1])
+        if not _is_same(newest, candidate):
+            return None
+        newest.check()
+    except DamagedError:
         return None
-    judged = any(record["challenger"] == newest.ref for record in retrainings_of(root, name))
-    return None if judged else newest.ref
+    decided = {record["challenger"] for record in retrainings_of(root, name, bad)}
+    for entry in read_audit(root, name, bad):
+        decided |= {f"models/{name}@{entry.get(key)}" for key in ("to", "candidate")}
+    if bad or newest.ref in decided:
+        return None
+    get_run_logger().info("an earlier try has registered it as %s", newest.ref)
+    return newest.ref
+
+
+def _is_same(version: Model, candidate: Candidate) -> bool:
+    files, spec = version.manifest["files"], spec_of(version)
+    if (version.manifest["dataset"], spec) != (candidate.dataset, candidate.training):
+        return False
+    root, made = candidate.root, candidate.workspace
+    return all(describe_file(root, made, own) in files for own in SAME_IN_EVERY_TRY)

@@ -7,7 +7,19 @@ from rich.console import Console
 
 from flows.cli.printing import add_row, new_table, print_table
 
-WORDS = ("", "a", "日本語", "x" * 30, "[bold]", "0.99", "ä é", "🙂 smile", "two\nlines", "y" * 90)
+WORDS = (
+    "",
+    "a",
+    "日本語",
+    "x" * 30,
+    "[bold]",
+    "0.99",
+    "ä é",
+    "🙂 smile",
+    "two\nlines",
+    "a\ttab",
+    "y" * 90,
+)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -168,8 +168,9 @@ def see_corrected_labels(root: Root, folder: Path) -> None:
     assert len(new_data.doubted) == 120 - wrong
 
 
-def test_a_try_that_fails_after_registering_leaves_no_second_version(
-    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("left", "chosen"), [("sound", "v2"), ("damaged", "v3")])
+def test_a_try_goes_on_with_what_an_earlier_one_registered(
+    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch, left: str, chosen: str
 ) -> None:
     from flows.retraining import retrain_model
 
@@ -185,10 +186,13 @@ def test_a_try_that_fails_after_registering_leaves_no_second_version(
             retrain(root)
     assert model_versions(root, "toy") == ["v1", "v2"]
     assert retrainings_of(root, "toy") == []
+    if left == "damaged":
+        with root.fs.open(root.join("models", "toy", "v2", "model.keras"), "ab") as file:
+            file.write(b"more")
     later = datetime.now(UTC) + timedelta(minutes=1)
     found: Any = retrain_model("toy", RetrainSpec(), root.url, now=later)
-    assert found["challenger"] == "models/toy@v2"
-    assert model_versions(root, "toy") == ["v1", "v2"]
+    assert found["challenger"] == f"models/toy@{chosen}"
+    assert champion_of(root, "toy") == model_versions(root, "toy")[-1] == chosen
 
 
 @pytest.mark.slow
