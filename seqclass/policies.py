@@ -19,7 +19,7 @@ def policy_of(root: Root, name: str) -> ModelPolicy | None:
     except ValueError as error:
         raise DamagedError(
             f"{root.join('models', name, POLICY)}: expected a policy, its fields are others; set "
-            "it again with 'seqclass policy'"
+            f"it again with 'seqclass policy {name} --set FILE'"
         ) from error
 
 

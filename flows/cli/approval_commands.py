@@ -24,7 +24,8 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
     store = place.store()
     move = _answer(store, model, True, reason)
     if not move["moved"]:
-        raise typer.Exit(complain(f"{move['refused']}; 'seqclass decline' declines it", REFUSED))
+        command = f"'seqclass decline {model} --reason WHY'"
+        raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
     _show(f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}",
           move, place.as_json)  # fmt: skip

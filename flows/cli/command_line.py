@@ -41,8 +41,8 @@ def no_file(given: str) -> str:
     """Return the argument that names a dataset; ValueError for a file, which is imported first."""
     if os.path.isfile(given):
         raise ValueError(
-            f"DATASET: expected a dataset, got the file {given!r}; make one of it with 'seqclass "
-            f"import {shlex.quote(given)} --name NAME'"
+            f"DATASET: expected a dataset, got the file {given!r}; make one of it: seqclass import "
+            f"{shlex.quote(given)} --name NAME"
         )
     return given
 
@@ -153,7 +153,7 @@ def existing(root: str | None) -> Root:
     if root is not None and not store.exists():
         raise ValueError(
             f"--root: expected a storage root that is there, got {root!r}; correct it, or let "
-            "'seqclass run' or 'seqclass import' make one"
+            "'seqclass import PATH --name NAME' make one, with the same --root"
         )
     return store
 

@@ -62,7 +62,7 @@ def spec_under(policy: ModelPolicy | None, given: RetrainSpec | None) -> Retrain
         if getattr(given, name) not in (getattr(own, name), getattr(RetrainSpec(), name)):
             raise ValueError(
                 f"{name}: expected that of the model's policy, got another; leave it out, or "
-                "change the policy with 'seqclass policy'"
+                "change the policy with 'seqclass policy MODEL --set FILE'"
             )
     judged = replace(given, **{name: getattr(own, name) for name in JUDGING})
     return replace(judged, approval=True, approval_s=own.approval_s) if own.approval else judged
@@ -95,7 +95,7 @@ def training_under(
         if given is not None and getattr(given, name) not in usual:
             raise ValueError(
                 f"training.{name}: expected that of the model's policy, got another; leave it "
-                "out, or change the policy with 'seqclass policy'"
+                "out, or change the policy with 'seqclass policy MODEL --set FILE'"
             )
     training = given or policy.retraining.training or known
     return replace(training, limits=own.limits, split_seed=own.split_seed)

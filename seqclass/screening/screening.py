@@ -316,7 +316,7 @@ class Screening:
             keep = f"series that keep the contract of {self.terms.ref}"
             raise ValueError(
                 f"PATH: expected {EXPECTED.get(kind, keep)}, got {self.refused}; correct them, or "
-                f"set them aside with --policy {kind}=quarantine"
+                f"set them aside with {_policies(self.refused.counts, 'quarantine')}"
             )
         new = self.seen - self.repeats
         if self.rejected > self.terms.policy.most_quarantined * new:
@@ -336,12 +336,12 @@ def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
     wrong = [(kind, name) for kind, name in column_violations(known, columns)
              if terms.append or terms.policy.action(kind) == "refuse"]  # fmt: skip
     if wrong:
-        kind = wrong[0][0]
-        accept = "" if terms.append else f", or say --policy {kind}=accept"
+        say = f", or say {_policies(dict(wrong), 'accept')}"
+        others = " without --append" if terms.append else say
         raise ValueError(
             f"PATH: expected the columns {', '.join(known)} of {terms.ref}, got "
-            f"{', '.join(f'{kind} {name!r}' for kind, name in wrong)}; correct the files, "
-            f"import under another --name{accept}"
+            f"{', '.join(f'{kind} {name!r}' for kind, name in wrong)}; correct the files, or "
+            f"import under another --name{others}"
         )
 
 
@@ -354,8 +354,13 @@ def _check_whole(terms: ValidationContext, found: Contract) -> None:
         raise ValueError(
             f"PATH: expected values like those of {terms.ref}, got "
             f"{', '.join(f'{kind}: {what}' for kind, what in wrong)}; correct the files, or say "
-            f"--policy {wrong[0][0]}=accept"
+            f"{_policies(dict(wrong), 'accept')}"
         )
+
+
+def _policies(kinds: Iterable[str], action: str) -> str:
+    """Return the options that answer all these kinds of violations."""
+    return " ".join(f"--policy {kind}={action}" for kind in kinds)
 
 
 def _check_names(terms: ValidationContext, classes: set[str]) -> None:

@@ -26,7 +26,7 @@ def read_policy(root: Root, name: str) -> Stored | None:
     if stored not in changes[-2:]:
         raise DamagedError(
             f"{path}: expected the policy that the audit names, got another; set it again with "
-            "'seqclass policy'"
+            f"'seqclass policy {name} --set FILE'"
         )
     return changes[-1]
 

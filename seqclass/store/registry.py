@@ -71,12 +71,12 @@ def open_model(root: Root, ref: str) -> Model:
         version = need_champion(root, name, takes_version=True)
     if version in versions:
         return read_model(root, name, version)
-    raise _unknown(root, ref)
+    raise _unknown(root, ref, takes_version=True)
 
 
 def need_champion(root: Root, name: str, takes_version: bool = False) -> str:
     """Return the champion's version; without one, ValueError says why, and how to go on."""
-    version = champion_of(root, check_model(root, name))
+    version = champion_of(root, check_model(root, name, takes_version))
     if version is None:
         raise no_champion(root, name, takes_version)
     return version
@@ -108,15 +108,16 @@ def plain_name(ref: str, instead: str) -> str:
     return name
 
 
-def check_model(root: Root, name: str) -> str:
+def check_model(root: Root, name: str, takes_version: bool = False) -> str:
     """Return the name of a model that has a version, sound or not."""
     if not model_versions(root, name):
-        raise _unknown(root, name)
+        raise _unknown(root, name, takes_version)
     return name
 
 
-def _unknown(root: Root, ref: str) -> ValueError:
-    known = [ModelRef(n, v).short for n in root.names("models") for v in model_versions(root, n)]
+def _unknown(root: Root, ref: str, takes_version: bool) -> ValueError:
+    found = [ModelRef(n, v) for n in root.names("models") for v in model_versions(root, n)]
+    known = dict.fromkeys(own.short if takes_version else own.name for own in found)
     meant = did_you_mean(ModelRef.parse(ref).name, root.names("models"))
     every = ", ".join(known) or f"the models in {root.url}, which has none (--root names another)"
     return ValueError(

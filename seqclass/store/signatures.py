@@ -64,7 +64,8 @@ def _problem(root: Root, name: str, version: str, key: PublicKey) -> str | None:
 
     path = _path(root, name, version)
     if not root.fs.exists(path):
-        return "expected a signature, it has none; look at it, then 'seqclass sign' it"
+        command = f"'seqclass sign {name}@{version} --key FILE'"
+        return f"expected a signature, it has none; look at it, then {command} signs it"
     try:
         model, signed = read_model(root, name, version), read_record(root, path, Signature)
         signature = bytes.fromhex(signed["signature"])

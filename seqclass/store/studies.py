@@ -112,7 +112,7 @@ def open_study(root: Root, ref: str) -> Study:
         raise ValueError(
             f"{what.upper()}: expected one of "
             f"{', '.join(known) or f'the {kind} in this root (it has none)'}, got {ref!r}; "
-            f"'seqclass {command}' makes one"
+            f"'seqclass {command} DATASET' makes one"
         )
     return max(found, key=lambda study: study.manifest["created"])
 

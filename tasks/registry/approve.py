@@ -55,7 +55,7 @@ def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = N
     the version, it is not approved, and the question stays open.
     """
     wanted = ModelRef.parse(ref)
-    name = check_model(root, wanted.name)
+    name = check_model(root, wanted.name, takes_version=True)
     with locked(root, "models", name):
         replay_pending(root, name)
         moment = next_moment(root, name, now)

@@ -185,7 +185,7 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
         if before is None:
             raise ValueError(
                 f"MODEL: expected a model with an earlier champion, {name} has had "
-                f"only {current}; 'seqclass promote' takes a version"
+                f"only {current}; 'seqclass promote {name}@vN' takes a version"
             )
         grounds = MoveReason(actor(), reason, {"by": "hand"}, now)
         move_champion(root, name, before, grounds, what="rollback")

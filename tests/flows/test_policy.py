@@ -97,7 +97,7 @@ def test_a_bad_policy_is_one_line_and_changes_nothing(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nobody"], "MODEL: expected one of toy@v1, got 'nobody'"),
+        (["nobody"], "MODEL: expected one of toy, got 'nobody'"),
         (["toy@v1"], "MODEL: expected a name without a version"),
         (["toy", "--clear", "--set", "x.json"], "--clear: expected it without --set"),
     ],

@@ -3,6 +3,9 @@ importing Prefect, its server or TensorFlow."""
 
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +16,12 @@ from seqclass.screening.incoming import ImportSpec, rehearse
 from seqclass.store.formats.preview import preview
 from seqclass.store.root import Root, open_root
 from tests.support.commands import CSV
+from tests.support.hints import instead, leads_on, tries_after
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_champion, store_series, store_version
 
 ASKED = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
 
 class Closed:
     def find_spec(self, name, path=None, target=None):
@@ -28,12 +32,13 @@ sys.meta_path.insert(0, Closed())
 from flows import __main__ as seqclass
 
 told = []
-for words in json.load(sys.stdin):
+for folder, words in json.load(sys.stdin):
+    os.chdir(folder)
     sys.argv = ["seqclass", *words]
     err, out = io.StringIO(), io.StringIO()
     with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
         code = seqclass._guarded(lambda: seqclass.app(prog_name="seqclass", standalone_mode=False))
-    told.append([code, err.getvalue()])
+    told.append([code, err.getvalue(), out.getvalue()])
 json.dump(told, sys.stdout)
 """
 """Runs commands one after the other in a process that can't import what is heavy."""
@@ -46,6 +51,7 @@ REFUSED = {
     "policy x": "MODEL: expected one of",
     "policy m@v1 --clear": "MODEL: expected a name without a version",
     "import one.csv --name new": "PATH: expected at least 3 series of at least 2 classes",
+    "import holes.csv --name new": "PATH: expected numbers, got no value in x",
     "import none.csv --name new": "PATH: expected an existing file",
     "import bad.json --name new": "PATH: expected a file ending in",
     "import good.csv --name a/b": "--name: expected 1 to 64 letters",
@@ -67,10 +73,13 @@ REFUSED = {
     "import good.csv --name new --window-seconds 0": "--window-seconds: expected a number",
     "import text.wav --name new": "text.wav: expected a .wav file, got text",
     "import void.wav --name new": "void.wav: expected a recording, got an empty file",
+    "delete x": "REF: expected a version as NAME@vN or NAME@DIGEST",
     "delete x@y": "expected",
     "delete models/m@v1": "REF: expected what nothing needs",
     "delete models/m@v9": "MODEL: expected one of",
     "train none": "DATASET: expected one of",
+    "train good.csv": "DATASET: expected a dataset, got the file 'good.csv'",
+    "train 'my songs.csv'": "DATASET: expected a dataset, got the file 'my songs.csv'",
     "train toy --spec fields.json": "expected fields out of seeds",
     "train toy --auxiliary none": "auxiliary: expected one of",
     "train toy --auxiliary toy": "auxiliary: expected another dataset than",
@@ -88,6 +97,7 @@ REFUSED = {
     "stability toy --recipes fields.json": "expected fields out of seeds",
     "search none": "DATASET: expected one of",
     "search toy --folds 0": "folds: expected 2 to 20",
+    "score n toy": "MODEL: expected a model with a champion",
     "score x toy": "MODEL: expected one of",
     "score m none": "DATASET: expected one of",
     "score m text.csv": "text.csv: expected a number in column 'value'",
@@ -119,6 +129,7 @@ REFUSED = {
     "label m good.csv": "ANSWERS: expected ids of the dataset or of a queue, got 's0'",
     "label m good.json": "ANSWERS: expected the JSON that Label Studio exports",
     "label m torn.json": "ANSWERS: expected the JSON that Label Studio exports",
+    "retrain n": "MODEL: expected a model with a champion",
     "retrain x": "MODEL: expected one of",
     "retrain m --spec fields.json": "expected fields out of least_rows",
     "retrain m --window-rows 0": "window_rows",
@@ -136,11 +147,23 @@ REFUSED = {
     "name-raga text.wav --model c": "PATH: expected a recording",
     "name-raga none.wav --model c": "PATH: expected a recording",
     "name-raga text.wav --model c --tonic-hz 0": "--tonic-hz: expected a number from 30",
+    "listen toy --out heard": "DATASET: expected melodies",
     "listen none --out heard": "DATASET: expected one of",
     "ingest none": "DATASET: expected one of",
     "ingest toy --policy x=y": "--policy: expected KIND=ACTION",
+    "models --root none": "--root: expected a storage root that is there",
+    "--json models": "No such option",
+    "predict m toy": "No such command",
+    "show studies/x": "expected",
+    "show searches/x": "expected",
+    "compare m@v1 x": "expected",
+    "history m@v1": "MODEL: expected a name without a version",
+    "verify x": "expected",
     "ingest --inbox here": "DATASET: expected a name",
 }
+
+
+HOLES = re.sub(r",\d+$", ",", CSV, flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +181,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bad.json": '{"retraining": {"gate": {"flor": 0.9}}}', "fields.json": '{"seedz": 5}',
         "torn.json": "{", "good.json": "{}", "good.csv": CSV, "one.csv": CSV.replace(",b,", ",a,"),
         "text.csv": text.replace("step,x", "step,value"),
+        "my songs.csv": CSV, "holes.csv": HOLES,
         "songs.csv": "file,label\na.wav,x\n", "low.csv": "file,label,tonic_hz\na.wav,x,3\n",
         "text.wav": "no sound\n", "void.wav": "",
         "unknown.csv": CSV.replace(",b,", ",unknown,"),
@@ -167,24 +191,67 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
-def told(folder: Path) -> dict[str, tuple[int, str]]:
-    """What each command says, asked in one process."""
-    asked = [command.split() for command in REFUSED]
+def ask(asked: list[tuple[Path, list[str]]]) -> list[tuple[int, str, str]]:
+    """What each command says in its folder, asked in one process: code, errors, output."""
     done = subprocess.run(
-        [sys.executable, "-c", ASKED], input=json.dumps(asked), cwd=folder, text=True,
+        [sys.executable, "-c", ASKED], input=json.dumps(asked, default=str), text=True,
         capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SEQCLASS_STORAGE": str(folder / "root")},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SEQCLASS_STORAGE": "root"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return dict(zip(REFUSED, json.loads(done.stdout), strict=True))
+    return [tuple(own) for own in json.loads(done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def told(folder: Path) -> dict[str, tuple[int, str, str]]:
+    """What each command says."""
+    return dict(zip(REFUSED, ask([(folder, shlex.split(own)) for own in REFUSED]), strict=True))
 
 
 @pytest.mark.parametrize("command", REFUSED)
-def test_a_refusal_starts_nothing(command: str, told: dict[str, tuple[int, str]]) -> None:
-    code, err = told[command]
+def test_a_refusal_starts_nothing(command: str, told: dict[str, tuple[int, str, str]]) -> None:
+    code, err, _ = told[command]
     assert (code, err.count("\n")) == (2, 1), err
     assert REFUSED[command] in err
+
+
+LISTED = re.compile(r"^\s*([\w.-]+@\w+)", re.MULTILINE)
+"""Names in the first column of a list."""
+
+
+def test_what_a_refusal_names_leads_on(
+    folder: Path, told: dict[str, tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """Each command and option that it names is tried in a copy of the folder; where names are
+    listed, each in the place of the one that was refused."""
+    places = {own: shutil.copytree(folder, tmp_path / str(k)) for k, own in enumerate(REFUSED)}
+
+    def outcomes(tries: list[tuple[str, list[str]]]) -> list[tuple[int, str, str]]:
+        return ask([(places[refused], words) for refused, words in tries])
+
+    lines = {own: line.replace(str(folder), str(places[own])) for own, (_, line, _) in told.items()}
+    lists = {own for own, line in lines.items() if re.search("' lists? them$", line)}
+    tries = [
+        (refused, words)
+        for refused, line in lines.items()
+        for words in tries_after(shlex.split(refused), line, places[refused])
+    ]
+    found = outcomes(tries)
+    named = [
+        (refused, instead(shlex.split(refused), lines[refused], name))
+        for (refused, _), (_, _, out) in zip(tries, found, strict=True)
+        if refused in lists
+        for name in LISTED.findall(out)
+    ]
+    tries, found = [*tries, *named], [*found, *outcomes(named)]
+    dead = [
+        (lines[refused], words, err)
+        for (refused, words), (code, err, _) in zip(tries, found, strict=True)
+        if not leads_on(lines[refused], code, err)
+    ]
+    assert dead == []
+    assert {refused for refused, _ in named} == lists
+    assert len(tries) > 100
 
 
 def test_a_rehearsal_stores_nothing(folder: Path, root: Root) -> None:

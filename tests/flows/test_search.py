@@ -346,4 +346,4 @@ def test_an_unknown_search_is_one_line(root: Root, seqclass: Command) -> None:
     code, _, err = seqclass("show", "searches/toy")
     assert code == 2
     assert "SEARCH: expected one of the searches in this root (it has none)" in err
-    assert "'seqclass search' makes one" in err
+    assert "'seqclass search DATASET' makes one" in err

@@ -7,8 +7,6 @@ of what it says to correct what is wrong there, and of commands each.
 import csv
 import gzip
 import io
-import re
-import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ import pyarrow.parquet as pq
 
 from flows.cli.reading_options import ReadingOptions
 from seqclass.store.formats import expand, read_files
+from tests.support.hints import SHELL, options_in
 
 Cell = str | float | int | datetime | None
 Series = tuple[str, str, dict[str, list[float]]]
@@ -130,7 +129,7 @@ class Messy:
             self.options[option] = "cp1252"
 
     def _run(self, hint: str) -> None:
-        command = re.search(r"(?:rename it|unpack it): (.*)$", hint)
+        command = SHELL.search(hint)
         if command is None:
             return
         before = {*self.folder.iterdir()}
@@ -142,14 +141,6 @@ def joined(names: list[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return line.getvalue()
-
-
-WORD = re.compile(r"""(--[a-z-]+) ((?:'[^']*'|"[^"]*"|[^\s'"])+)""")
-
-
-def options_in(hint: str) -> list[tuple[str, str]]:
-    """Options and their values in a sentence, as a shell would split it."""
-    return [(name, shlex.split(raw.rstrip(",;"))[0]) for name, raw in WORD.findall(hint)]
 
 
 def _equal(own: Series, row: dict) -> bool:

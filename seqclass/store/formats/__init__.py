@@ -6,7 +6,6 @@ A refusal names the file, the row if there is one, what was expected and what ca
 import contextlib
 import errno
 import os
-import shlex
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import read_npy, read_npz
 from seqclass.store.formats.delimited import read_csv
-from seqclass.store.formats.filetypes import SOUNDS, check_content
+from seqclass.store.formats.filetypes import SOUNDS, check_content, renaming
 from seqclass.store.formats.parquet import read_parquet
 from seqclass.store.formats.recording import is_recording, read_recording
 from seqclass.store.formats.table import (
@@ -181,7 +180,7 @@ def _cure(path: str) -> str:
     if ending.lower() in (".feather", ".arrow"):
         return f"convert it: pandas.read_feather({path!r}).to_parquet({stem + '.parquet'!r})"
     if ending.lower() in (".txt", ".dat", ".tab", ".log"):
-        return f"rename it: mv {shlex.quote(path)} {shlex.quote(stem + '.csv')}"
+        return renaming(path, ".csv")
     return "save it as .xlsx" if ending.lower() == ".xls" else "convert the file"
 
 

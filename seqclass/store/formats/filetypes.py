@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import zipfile
+from itertools import count
 
 from seqclass.store.formats.table import RefusalError, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
@@ -43,7 +44,7 @@ def check_content(path: str) -> None:
     for magic, (kind, command) in PACKED.items():
         if head.startswith(magic):
             stem, own = os.path.splitext(path)
-            plain = shlex.quote(f"{stem}-plain{own}")
+            plain = shlex.quote(unused(f"{stem}-plain", own))
             cure = f"unpack it: {command} < {shlex.quote(path)} > {plain}"
             raise refusal(path, f"a plain {ending} file", f"one packed with {kind}", cure)
     for magic, (kind, cure) in OTHERS.items():
@@ -106,6 +107,16 @@ def _has_controls(head: bytes) -> bool:
 
 
 def _misnamed(path: str, ending: str, kind: str, right: str) -> RefusalError:
-    new = os.path.splitext(path)[0] + right
-    cure = f"rename it: mv {shlex.quote(path)} {shlex.quote(new)}"
-    return refusal(path, f"a {ending} file", kind, cure)
+    return refusal(path, f"a {ending} file", kind, renaming(path, right))
+
+
+def renaming(path: str, ending: str) -> str:
+    """Return the command that gives a file another ending, and no other file's name."""
+    new = unused(os.path.splitext(path)[0], ending)
+    return f"rename it: mv {shlex.quote(path)} {shlex.quote(new)}"
+
+
+def unused(stem: str, ending: str) -> str:
+    """Return a path that no file has yet; a number follows the stem if one has it."""
+    names = (f"{stem}{f'-{n}' * (n > 1)}{ending}" for n in count(1))
+    return next(name for name in names if not os.path.lexists(name))

@@ -143,7 +143,7 @@ def test_columns_of_appended_rows_can_not_be_others(root: Root, contract: Contra
     accept = policy_of(["new_column=accept"])
     more = rows(waves(4, 1)).append_column("speed", rows(waves(4))["value"])
     assert len(ids(screen(root, contract, policy=accept).passing([more]))) == 4
-    with pytest.raises(ValueError, match=r"import under another --name$"):
+    with pytest.raises(ValueError, match=r"import under another --name without --append$"):
         list(screen(root, contract, policy=accept, append=True).passing([more]))
 
 

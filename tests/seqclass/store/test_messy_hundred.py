@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import Command
-from tests.support.messy_files import Messy, draw, options_in
+from tests.support.hints import options_in
+from tests.support.messy_files import Messy, draw
 
 SEED = int(os.environ.get("SEQCLASS_MESSY_SEED", "0"))
 FILES, HINTS = 100, 2

@@ -42,7 +42,7 @@ def test_a_signed_version_is_sound_and_another_is_named(
     assert code == 1
     assert [line for line in out.splitlines() if "signature" in line] == [
         f"{root.join('models', 'm', 'v2', 'manifest.json')}: expected a signature, it has none; "
-        "look at it, then 'seqclass sign' it"
+        "look at it, then 'seqclass sign m@v2 --key FILE' signs it"
     ]
     assert seqclass("sign", "m@v2", "--key", keys[0])[0] == 0
     assert seqclass("verify", "m", "--key", keys[1])[0] == 0
