@@ -5,7 +5,6 @@ of what it says to correct what is wrong there, and of commands each.
 """
 
 import csv
-import gzip
 import io
 import subprocess
 from collections.abc import Callable
@@ -15,15 +14,13 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-import openpyxl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flows.cli.reading_options import ReadingOptions
 from seqclass.store.formats import expand, read_files
 from tests.support.hints import SHELL, options_in
+from tests.support.messy_writing import Cell, write_text, write_typed
 
-Cell = str | float | int | datetime | None
 Series = tuple[str, str, dict[str, list[float]]]
 BEGIN = datetime(2026, 1, 28, 22, 50)
 STAMPS: dict[str, tuple[str | None, str]] = {
@@ -53,8 +50,13 @@ FLAWS = {
     "clock alone": "add the date",
     "spaces around": "remove the spaces",
     "repeated row": "drop the repeat",
+    "no results": "open it in a spreadsheet program",
 }
 """What may be wrong with a file, and the words by which its owner corrects it."""
+
+
+UNLIKELY = ("columns in no order", "unreadable stamps", "clock alone", "no names", "no results")
+"""Flaws of long files that come by other ways."""
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Messy:
     path: Path = Path()
     kind: str = ""
     has_ids: bool = True
+    row_names: str = ""
     sound: bool = False
 
     def make(self) -> None:
@@ -195,51 +198,6 @@ def _name(own: Messy, option: str, plain: str, others: list[str]) -> str:
     return name
 
 
-def _write_text(own: Messy, rows: list[list[Cell]], dialect: dict[str, str]) -> Path:
-    """Rows as text, in this dialect, with the flaws that are left."""
-    sign, decimal, encoding = dialect["sign"], dialect["decimal"], dialect["encoding"]
-    text = io.StringIO()
-    table = csv.writer(text, delimiter=sign, lineterminator=dialect["end"])
-    for row in _flawed(own, rows):
-        table.writerow([_as_text(cell, decimal) for cell in row])
-    content = text.getvalue()
-    if "separators at the ends" in own.flaws:
-        content = content.replace(dialect["end"], sign + dialect["end"])
-    if "preamble" in own.flaws:
-        content = f"Logger 7{dialect['end']}" + content
-    if dialect.get("sep"):
-        content = f"sep={sign}{dialect['end']}" + content
-    data = content.encode(encoding)
-    path = own.folder / f"{dialect['name']}{dialect['ending']}"
-    path.write_bytes(gzip.compress(data) if dialect.get("packed") else data)
-    return path
-
-
-def _as_text(cell: Cell, decimal: str) -> str:
-    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
-        return ""
-    return repr(cell).replace(".", decimal) if isinstance(cell, float) else str(cell)
-
-
-def _flawed(own: Messy, rows: list[list[Cell]]) -> list[list[Cell]]:
-    head, *body = [list(row) for row in rows]
-    if "odd cell" in own.flaws:
-        body[-1][-1] = "err"
-    if "no label" in own.flaws:
-        body[0][1] = "N/A"
-    if "spaces around" in own.flaws:
-        body[0][0] = f"{body[0][0]} "
-    if "repeated row" in own.flaws:
-        body.append(list(body[-1]))
-    if "row names" in own.flaws:
-        head, body = ["", *head], [[k, *row] for k, row in enumerate(body)]
-    if "repeated name" in own.flaws:
-        head, body = [*head, head[-1]], [[*row, 1.5] for row in body]
-    if "units" in own.flaws:
-        body.insert(0, [*[None] * (len(head) - 1), "mV"])
-    return body if "no names" in own.flaws else [head, *body]
-
-
 def _dialect(own: Messy, decimals: bool = True) -> dict[str, str]:
     """Signs, encoding, name and ending of a text; what can't be found in it its owner knows."""
     random = own.random
@@ -286,8 +244,7 @@ def _long(own: Messy) -> None:
         own.flaws.add("unreadable stamps")
     if form == "clock":
         own.flaws.add("clock alone")
-    likely = [flaw for flaw in FLAWS if flaw not in (
-        "columns in no order", "unreadable stamps", "clock alone", "no names")]  # fmt: skip
+    likely = [flaw for flaw in FLAWS if flaw not in UNLIKELY]
     if random.random() < 0.4 and not own.flaws:
         own.flaws.add(random.choice(likely))
     if "repeated row" in own.flaws and form in ("none", "clock"):
@@ -314,11 +271,11 @@ def _long(own: Messy) -> None:
     own.sound = bool(own.flaws)
     kind = random.choice(["text"] * 6 + ["sheet", "parquet"])
     if kind == "text":
-        own.write = lambda own: _write_text(own, rows(own), dialect)
+        own.write = lambda own: write_text(own, rows(own), dialect)
     else:
         own.flaws -= {"units", "separators at the ends", "preamble", "repeated name", "row names",
                       "odd cell"}  # fmt: skip
-        own.write = lambda own: _write_typed(own, rows(own), kind)
+        own.write = lambda own: write_typed(own, rows(own), kind)
 
 
 def _stamp(own: Messy, form: str, t: int) -> Cell:
@@ -332,25 +289,7 @@ def _stamp(own: Messy, form: str, t: int) -> Cell:
     return (BEGIN + t * step).strftime(STAMPS[form][1])
 
 
-def _write_typed(own: Messy, rows: list[list[Cell]], kind: str) -> Path:
-    """Rows as a workbook or long Parquet, perhaps with the ending of text."""
-    head, *body = _flawed(own, rows)
-    right = ".xlsx" if kind == "sheet" else ".parquet"
-    ending = right if own.sound else Random(own.number).choice([right, ".csv"])
-    path = own.folder / f"table{ending}"
-    body = [[None if isinstance(c, float) and np.isnan(c) else c for c in row] for row in body]
-    if kind == "sheet":
-        book = openpyxl.Workbook()
-        for row in (head, *body):
-            book.active.append(row)
-        book.save(path)
-    else:
-        columns = dict(zip(map(str, head), map(list, zip(*body, strict=True)), strict=True))
-        pq.write_table(pa.table(columns), path)
-    return path
-
-
-WIDE_NAMES: dict[str, Callable[[str, int], str]] = {
+WIDE_NAMES: dict[str, Callable[[str, int], Cell]] = {
     "x_0": lambda channel, t: f"{channel}_{t}",
     "t0_x": lambda channel, t: f"t{t}_{channel}",
     "V1": lambda channel, t: f"V{t + 1}",
@@ -362,47 +301,94 @@ WIDE_NAMES: dict[str, Callable[[str, int], str]] = {
 }
 
 
+TYPED_NAMES: dict[str, Callable[[str, int], Cell]] = {
+    "0": lambda _, t: t,
+    "0.5": lambda _, t: 0.5 * t,
+    "08:50": lambda _, t: (BEGIN + timedelta(minutes=20 * t)).time(),
+    "days": lambda _, t: datetime(BEGIN.year, BEGIN.month, BEGIN.day) + timedelta(days=t),
+}
+"""Names of steps that are numbers, times or days in a sheet's cells, rather than text."""
+WIDE_FLAWS = {
+    "text": ["preamble", "separators at the ends", "repeated name", "odd cell", "no names"],
+    "sheet": ["preamble", "repeated name", "odd cell", "no names", "row names", "no results"],
+    "parquet": ["odd cell", "row names"],
+}
+
+
 def _wide(own: Messy) -> None:
-    """A row per series: names of steps, ids, notes, signs, flaws."""
+    """A row per series: names of steps, ids, notes, signs, types, lengths, flaws."""
     random = own.random
-    form = random.choice([*WIDE_NAMES])
+    kind, form = random.choice(["text", "text", "sheet", "parquet"]), random.choice([*WIDE_NAMES])
     channels = random.choice([["x"], ["x", "y"]]) if form in ("x_0", "t0_x") else ["value"]
+    n_steps = 3 if form == "08:50" else 6
     _draw_series(own, channels, equal=True)
+    _cut(own, n_steps, random.random() < 0.3)
     own.knows["--layout"] = "wide"
     own.has_ids = random.random() < 0.7
-    head: list[str] = []
-    if own.has_ids:
-        head = [_name(own, "--series-id-column", "series_id", ["subject", "Nr #"])]
-    head.append(_name(own, "--label-column", "label", ["kind", "class"]))
-    notes = random.choice([[], [], ["note"]])
-    own.idle |= {*notes}
-    steps = [(name, t) for name in channels for t in range(6)]
-    if form == "08:50":
-        steps = steps[:3]
-        for _, _, values in own.series:
-            values["value"] = values["value"][:3]
+    head = _roles(own)
     if random.random() < 0.25 and form != "words":
         own.flaws.add("columns in no order")
     elif random.random() < 0.3:
-        own.flaws.add(random.choice(["preamble", "separators at the ends", "repeated name",
-                                     "odd cell", "no names"]))  # fmt: skip
+        own.flaws.add(random.choice(WIDE_FLAWS[kind]))
+    if kind == "parquet" and "row names" in own.flaws:
+        own.row_names = "__index_level_0__"
+        own.idle |= {own.row_names}
+    own.sound = bool(own.flaws)
+    is_typed, corner = kind != "text" and random.random() < 0.5, random.choice([0, 0, 2])
+    named = WIDE_NAMES[form]
+    if is_typed and kind == "sheet":
+        named = TYPED_NAMES.get(form, named)
+    steps = [(name, t) for name in channels for t in range(n_steps)]
+    if len(channels) == 1:
+        own.series = [(i, label, {"value": v[channels[0]]}) for i, label, v in own.series]
+        places = [("value", t) for _, t in steps]
+    else:
+        places = steps
 
     def rows(own: Messy) -> list[list[Cell]]:
-        order = steps[::-1] if "columns in no order" in own.flaws else steps
-        columns = [*head, *notes, *(WIDE_NAMES[form](name, t) for name, t in order)]
-        return [[*columns]] + [
-            [*([i] if own.has_ids else []), label, *(["fine"] * len(notes)),
-             *(values[name][t] for name, t in order)]
-            for i, label, values in own.series
-        ]  # fmt: skip
+        turn = slice(None, None, -1 if "columns in no order" in own.flaws else 1)
+        columns = [*head, *(named(name, t) for name, t in steps[turn])]
+        return [columns, *(_wide_row(own, one, places[turn], is_typed) for one in own.series)]
 
-    renamed = len(channels) == 1
-    if renamed and channels != ["value"]:
-        own.series = [(i, label, {"value": v[channels[0]]}) for i, label, v in own.series]
-        channels[:] = ["value"]
-        steps = [("value", t) for _, t in steps]
-    dialect = _dialect(own)
-    own.write = lambda own: _write_text(own, rows(own), dialect)
+    if kind == "text":
+        dialect = _dialect(own)
+        own.write = lambda own: write_text(own, rows(own), dialect)
+        return
+    if kind == "sheet" and not own.flaws and random.random() < 0.4:
+        own.knows["--sheet"], own.sound = "Data", True
+    own.write = lambda own: write_typed(own, rows(own), kind, corner)
+
+
+def _cut(own: Messy, n_steps: int, is_ragged: bool) -> None:
+    """Shorten series to so many steps, or to different lengths and with a hole."""
+    for number, (_, _, channels) in enumerate(own.series):
+        n = n_steps - number % 2 * is_ragged
+        for name, values in channels.items():
+            hole = [float("nan")] if is_ragged and n > 4 else values[1:2]
+            channels[name] = [values[0], *hole, *values[2:n]]
+
+
+def _roles(own: Messy) -> list[str]:
+    """The names of what stands before the steps: ids, labels, notes."""
+    head = list[str]()
+    if own.has_ids:
+        head.append(_name(own, "--series-id-column", "series_id", ["subject", "Nr #"]))
+    head.append(_name(own, "--label-column", "label", ["kind", "class"]))
+    notes = own.random.choice([[], [], ["note"]])
+    own.idle |= {*notes}
+    return [*head, *notes]
+
+
+def _wide_row(own: Messy, one: Series, places: list[tuple[str, int]], is_typed: bool) -> list[Cell]:
+    name, label, values = one
+    roles = [_as_typed(text, is_typed) for text in [name, label][not own.has_ids :]]
+    notes: list[Cell] = ["fine"] * ("note" in own.idle)
+    steps = (values[channel][t : t + 1] for channel, t in places)
+    return [*roles, *notes, *(cell[0] if cell else None for cell in steps)]
+
+
+def _as_typed(text: str, is_typed: bool) -> Cell:
+    return int(text) if is_typed and text.isdigit() else text
 
 
 def _lines(own: Messy) -> None:

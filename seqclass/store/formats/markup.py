@@ -1,7 +1,7 @@
 """Checks of a workbook's XML, before a reader builds cells from it.
 
 A cell names its own place, and a reader fills every place before it: a few bytes can ask for
-billions of empty cells.
+billions of empty cells. A formula whose result was never stored would be read as an empty cell.
 """
 
 import re
@@ -46,6 +46,7 @@ class _Part:
         self.most = 0
         self.elements = self.depth = self.row = self.column = self.rows = self.widest = 0
         self.is_known = self.is_filled = False
+        self.open_formula, self.has_text = "", False
         self.parser = expat.ParserCreate()
         self.parser.StartDoctypeDeclHandler = self._refuse_doctype
         self.parser.StartElementHandler = self._begin_root
@@ -78,7 +79,8 @@ class _Part:
             self.most = MAX_OBJECTS
         begin = self._begin_in_sheet if name == SHEET else self._begin
         self.parser.StartElementHandler = begin if self.most else None
-        self.parser.EndElementHandler = self._end if self.most else None
+        end = self._end_in_sheet if name == SHEET else self._end
+        self.parser.EndElementHandler = end if self.most else None
 
     def _begin(self, _: str, __: dict[str, str]) -> None:
         self.elements += 1
@@ -93,10 +95,27 @@ class _Part:
         self._begin(name, attributes)
         if name not in PLAIN:
             name = _local(name)
-            if name == "c":
-                self._begin_cell(attributes.get("r"))
-            elif name == "row":
-                self._begin_row(attributes.get("r"))
+        if name == "c":
+            self._begin_cell(attributes.get("r"))
+            self.has_text = attributes.get("t") == "str"
+        elif name == "row":
+            self._begin_row(attributes.get("r"))
+        elif name == "f" and not self.has_text:
+            self.open_formula = f"row {self.row}, column {self.column}"
+        elif name == "v" and self.open_formula:
+            self.parser.CharacterDataHandler = self._see_result
+
+    def _see_result(self, text: str) -> None:
+        if text.strip():
+            self.open_formula, self.parser.CharacterDataHandler = "", None
+
+    def _end_in_sheet(self, name: str) -> None:
+        self._end(name)
+        if self.open_formula and _local(name) == "c":
+            self._refuse(
+                "the result of every formula", f"none in {self.open_formula}",
+                "open it in a spreadsheet program and save it there",
+            )  # fmt: skip
 
     def _begin_row(self, reference: str | None) -> None:
         row = self.row + 1 if reference is None else _number(reference)

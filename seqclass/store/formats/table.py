@@ -278,6 +278,8 @@ def check_columns(path: str, present: list[str], names: ColumnNames) -> None:
         cure = "name it, or write the file without it (pandas: index=False; R: row.names = FALSE)"
         if present.index("") == len(present) - 1:
             cure = "name the last column, or remove the separators at the ends of the lines"
+        if 2 * present.count("") > len(present):
+            cure = "remove the lines above the header"
         raise refusal(path, "a name for every column", ", ".join(map(repr, present)), cure)
     if again := next((name for at, name in enumerate(present) if name in present[:at]), None):
         raise refusal(

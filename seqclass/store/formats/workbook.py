@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.longform import gather, survey_rows
 from seqclass.store.formats.markup import check_markup
 from seqclass.store.formats.table import (
@@ -76,7 +77,7 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
         if wanted is None and len(filled) != 1:
             raise refusal(
                 path, "one sheet with cells", ", ".join(map(repr, filled)) or "none",
-                "say which with --sheet",
+                f"say which with {option('--sheet', NAME)}",
             )  # fmt: skip
         if wanted is not None and wanted not in filled:
             known = ", ".join(map(repr, filled))
@@ -98,8 +99,8 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
-    while header and not header[-1] and not any(c is not None for c in columns[-1]):
-        header, columns = header[:-1], columns[:-1]
+    used = [k for k, name in enumerate(header) if name or any(c is not None for c in columns[k])]
+    header, columns = [header[k] for k in used], [columns[k] for k in used]
     if not columns or not columns[0]:
         raise refusal(path, "at least one row below the names", "none", "check the sheet")
     arrays = []

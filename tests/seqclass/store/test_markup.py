@@ -92,3 +92,20 @@ def test_a_larger_sheet_is_read_where_the_limit_is_raised(tmp_path: Path) -> Non
         read(path, sheet_cells=1000)
     with pytest.raises(RefusalError, match="name for every column"):
         read(path, sheet_cells=8000)
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_read"),
+    [("<c><f>1+1</f><v>2</v></c>", True), ('<c t="str"><f>""</f><v></v></c>', True),
+     ("<c><f>1+1</f><v/></c>", False), ("<c><f>1+1</f></c>", False),
+     ("<c>\n<f>1+1</f>\n<v>\n</v>\n</c>", False)],
+)  # fmt: skip
+def test_a_formula_needs_its_result(tmp_path: Path, cell: str, is_read: bool) -> None:
+    ids = '<c t="inlineStr"><is><t>p</t></is></c>' * 2
+    rows = f"<row>{ids}{cell}</row><row>{ids}<c><v>3</v></c></row>"
+    path = write_book(tmp_path / "a.xlsx", {SHEET: sheet(rows)})
+    if is_read:
+        assert read(path)["x"].to_pylist()[0][-1] == 3
+        return
+    with pytest.raises(RefusalError, match="got none in row 2, column 3; open it"):
+        read(path)

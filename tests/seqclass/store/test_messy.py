@@ -275,6 +275,8 @@ def test_a_sheet_is_a_table(tmp_path: Path) -> None:
         *([*r[:2], datetime(2024, 2, 1 + int(str(r[2]))), r[3]] for r in LONG_SHEET[1:]),
     ]
     assert read(workbook(tmp_path / "c.xlsx", rows=days, empty=[])) == RIGHT
+    apart = [[], [], *([None, None, *row] for row in WIDE_SHEET)]
+    assert read(workbook(tmp_path / "f.xlsx", rows=apart), layout="wide") == RIGHT
     two = workbook(tmp_path / "d.xlsx", notes=[["made by", "me"]], rows=LONG_SHEET)
     assert read(two, sheet="rows") == RIGHT
 
@@ -282,7 +284,6 @@ def test_a_sheet_is_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sheets", "words", "cure"),
     [
-        ({"a": LONG_SHEET, "b": LONG_SHEET}, {}, "--sheet"),
         ({"a": LONG_SHEET}, {"sheet": "b"}, "correct --sheet"),
         ({"a": [LONG_SHEET[0]]}, {}, "check the sheet"),
         ({"a": [["x"]]}, {}, "check the sheet"),
@@ -290,6 +291,9 @@ def test_a_sheet_is_a_table(tmp_path: Path) -> None:
         ({"a": [*LONG_SHEET, ["p", "up", 3, "ok"]]}, {}, "--ignore x"),
         ({"a": [*LONG_SHEET, ["p", "up", 3, time(1)]]}, {}, "--ignore x"),
         ({"a": [["series_id", "series_id"], ["p", "q"]]}, {}, "rename one of the two"),
+        ({"a": LONG_SHEET, "b": LONG_SHEET}, {}, "--sheet NAME"),
+        ({"a": [["Logger 7"], *LONG_SHEET]}, {}, "remove the lines above the header"),
+        ({"a": [*LONG_SHEET, ["q", "down", 3, "=1+1"]]}, {}, "open it in a spreadsheet program"),
     ],
 )
 def test_a_sheet_that_is_none_is_refused_with_the_cure(
