@@ -92,18 +92,25 @@ def queue_writers() -> None:
         dependencies.MODELS_DEPENDENCIES["database_config"] = Queued(url)
 
 
-def serve(port: int) -> None:
-    """Run a server on loopback until it is stopped."""
-    import uvicorn
+def application(port: int, ephemeral: bool = False) -> Any:
+    """Return the guarded application of a server, whose database is closed to other accounts and
+    lets writers wait for each other."""
     from prefect.server.api.server import create_app
-    from prefect.settings import get_current_settings
 
     close_database()
     queue_writers()
+    return guarded(create_app(ephemeral=ephemeral, final=True), port)
+
+
+def serve(port: int) -> None:
+    """Run a server on loopback until it is stopped."""
+    import uvicorn
+    from prefect.settings import get_current_settings
+
     restrict_alerts()
     server = get_current_settings().server
     uvicorn.run(
-        guarded(create_app(final=True), port), host=LOCAL, port=port,
+        application(port), host=LOCAL, port=port,
         timeout_keep_alive=server.api.keepalive_timeout,
         ws_ping_interval=server.api.websocket_ping_interval,
         ws_ping_timeout=server.api.websocket_ping_timeout,

@@ -17,14 +17,7 @@ from typing import IO
 from flows.service.processes import cause_in
 from flows.service.secrecy import new_password
 from flows.service.server import Service, answers, local_url, prefect_url
-from flows.service.serving import (
-    LOCAL,
-    PRIVATE_UMASK,
-    close_database,
-    guarded,
-    queue_writers,
-    server_settings,
-)
+from flows.service.serving import LOCAL, PRIVATE_UMASK, application, server_settings
 from seqclass.store.leases import locked
 from seqclass.store.root import open_root
 
@@ -84,11 +77,8 @@ def prepare() -> None:
 
 def _serve(listener: socket.socket) -> None:
     import uvicorn
-    from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
-    close_database()
-    queue_writers()
     home, port = open_root(get_current_settings().home), listener.getsockname()[1]
 
     class Server(uvicorn.Server):
@@ -97,7 +87,7 @@ def _serve(listener: socket.socket) -> None:
             with locked(home, "throwaway"):
                 await super().startup(sockets)
 
-    app = guarded(create_app(ephemeral=True, final=True), port)
+    app = application(port, ephemeral=True)
     server = Server(uvicorn.Config(app, log_level="error", lifespan="on"))
 
     def end_with_parent() -> None:

@@ -1,15 +1,35 @@
-"""Writers of a SQLite database, as the service's server runs them: each waits for its turn."""
+"""Writers of a SQLite database, as the project's servers run them: each waits for its turn."""
 
 import asyncio
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from flows.service.serving import queue_writers
+from flows.service.serving import application, queue_writers
 
 WRITERS = 4
 UPDATE = text("UPDATE counter SET number = :next")
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file for the database of a server that has not begun yet."""
+    from prefect.server.database.dependencies import MODELS_DEPENDENCIES
+    from prefect.settings import (
+        PREFECT_HOME,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL,
+        temporary_settings,
+    )
+
+    for name in MODELS_DEPENDENCIES:
+        monkeypatch.setitem(MODELS_DEPENDENCIES, name, None)
+    path = tmp_path / "prefect.db"
+    url = f"sqlite+aiosqlite:///{path}"
+    with temporary_settings({PREFECT_HOME: tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL: url}):
+        yield path
 
 
 async def count_up() -> int:
@@ -32,16 +52,17 @@ async def count_up() -> int:
         return int((await session.execute(text("SELECT number FROM counter"))).scalar_one())
 
 
-def test_transactions_that_read_and_write_wait_for_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_transactions_that_read_and_write_wait_for_each_other(database: Path) -> None:
     """Prefect's own are refused: 'database is locked', at once."""
-    from prefect.server.database.dependencies import MODELS_DEPENDENCIES
-    from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
+    queue_writers()
+    assert asyncio.run(count_up()) == WRITERS
 
-    for name in MODELS_DEPENDENCIES:
-        monkeypatch.setitem(MODELS_DEPENDENCIES, name, None)
-    url = f"sqlite+aiosqlite:///{tmp_path}/prefect.db"
-    with temporary_settings({PREFECT_SERVER_DATABASE_CONNECTION_URL: url}):
-        queue_writers()
-        assert asyncio.run(count_up()) == WRITERS
+
+@pytest.mark.parametrize("ephemeral", [False, True], ids=["service", "throw-away"])
+def test_the_application_of_every_server_queues_them_and_closes_the_database(
+    database: Path, ephemeral: bool
+) -> None:
+    database.touch(0o644)
+    application(4200, ephemeral)
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert asyncio.run(count_up()) == WRITERS
