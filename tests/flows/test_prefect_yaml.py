@@ -71,6 +71,24 @@ def test_trainings_have_no_limit_but_their_machine_s_and_hold_up_no_sweep() -> N
     ]  # fmt: skip
 
 
+def test_slow_files_in_some_inboxes_cancel_no_sweep_of_the_others() -> None:
+    """Such files keep as many runs busy as a single run would have inboxes at a time, and beside
+    them and whatever else has a limit an answer to an approval finds a place."""
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    from flows.arrivals import BESIDE_EACH_OTHER
+    from flows.service.worker import SMALL, SMALL_LIMIT
+
+    limits = {
+        deployment["entrypoint"]: deployment["concurrency_limit"]["limit"]
+        for deployment in FILE["deployments"]
+        if "concurrency_limit" in deployment and deployment["work_pool"]["work_queue_name"] == SMALL
+    }
+    assert isinstance(BESIDE_EACH_OTHER, ThreadPoolTaskRunner)
+    assert limits["flows.arrivals.ingest_arrivals"] >= BESIDE_EACH_OTHER._max_workers > 1
+    assert sum(limits.values()) < SMALL_LIMIT
+
+
 def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> None:
     from prefect.cli.deploy._triggers import DeploymentTriggerAdapter
     from prefect.flows import load_flow_from_entrypoint
