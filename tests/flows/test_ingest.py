@@ -112,6 +112,18 @@ FEW = ("new_class", "out_of_range")
 """Kinds that the quick tests try; the slow ones try the others."""
 
 
+def test_a_first_import_says_which_channel_is_frozen_and_keeps_its_series(
+    prefect: str, seqclass: Command, root: Root, tmp_path: Path
+) -> None:
+    rows = frame()
+    rows.loc[of(rows, ["s000"]), "y"] = 0.25
+    code, out, err = seqclass("import", write(tmp_path, rows), "--name", "new")
+    assert code == 0, err
+    [said] = [line for line in out.splitlines() if line.startswith("look: ") and "channel" in line]
+    assert "'y'" in said
+    assert open_dataset(root, "new").manifest["n_series"] == N_SERIES
+
+
 @pytest.mark.parametrize(
     "kind",
     [pytest.param(kind, marks=[pytest.mark.slow] * (kind not in FEW)) for kind in OF_SERIES],

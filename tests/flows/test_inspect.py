@@ -61,6 +61,19 @@ def test_what_looks_wrong_is_said(seqclass: Command, tmp_path: Path) -> None:
         assert said in out
 
 
+def test_a_channel_that_stays_constant_in_few_series_is_said(
+    seqclass: Command, tmp_path: Path
+) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "in.csv"
+    lines = [f"s{i},{'ab'[i % 2]},{t},{rng.normal():.3f},{rng.normal() if i else 7.5:.3f}"
+             for i in range(40) for t in range(20)]  # fmt: skip
+    path.write_text("\n".join(["series_id,label,step,x,y", *lines, ""]))
+    code, out, err = seqclass("inspect", path, "--json")
+    assert code == 0, err
+    [said] = [line for line in json.loads(out)["amiss"] if "channel" in line]
+    assert "'y'" in said
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "a.parquet"])
 def test_a_file_that_no_reader_takes_is_refused_in_one_line(
     seqclass: Command, tmp_path: Path, name: str
