@@ -1,7 +1,7 @@
 """Small datasets and versions in a root."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -70,15 +70,16 @@ def store_series(root: Root, name: str = "toy", n: int = 60, **columns: list) ->
 
 
 def store_version(
-    root: Root, name: str, comparison: dict | None = None, **description: object
-) -> Model:
-    """A version of two files that no network can be read from."""
+    root: Root, name: str, comparison: dict | None = None,
+    records: Mapping[str, object] | None = None, **description: object,
+) -> Model:  # fmt: skip
+    """A version of two files that no network can be read from, and of further records."""
     known = {**DESCRIBED, **description}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
-        said = {"comparison.json": json.dumps(comparison or {}).encode(), "model.keras": b"{}"}
+        said = {"comparison.json": comparison or {}, "model.keras": {}, **(records or {})}
         for artifact, content in said.items():
-            root.fs.pipe_file(f"{workspace}/{artifact}", content)
+            root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
         return commit_model(root, workspace, name, known, NOW)
 
 

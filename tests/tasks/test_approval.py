@@ -35,6 +35,18 @@ from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store
 
 DAY = RetrainSpec(approval=True, approval_s=86400)
 SOON = LATER + timedelta(minutes=1)
+OF_TEST = {
+    "metrics.json": {
+        "metrics": {**SCORES, "balanced_accuracy": 0.9, "ece": 0.1,
+                    "intervals": {"macro_f1": [0.8, 1.0]}},
+        "baselines": {}, "registered_seed": 0, "train_rows": 48, "test_rows": 12,
+    },
+    "stability.json": {
+        "seeds": [{"seed": 0, "macro_f1": 0.9, "validation": {"log_loss": 0.3}, "updates": 100,
+                   "restarts": 0, "seconds": 1.0}],
+    },
+}  # fmt: skip
+"""What ``show`` reads of a version that one seed trained."""
 YES, NO = Answer(True, "I looked", "ann"), Answer(False, "labels are odd", "ann")
 
 
@@ -140,6 +152,25 @@ def test_the_page_shows_what_waits_until_it_is_answered(asked: Root) -> None:
     assert "seqclass approve toy@v2" in page()
     answer_question(asked, "toy@v2", YES, SOON)
     assert "awaits approval</strong>" not in page()
+
+
+def test_show_tells_what_waits_until_it_is_answered(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    store_two(root)
+    known = {"dataset": "datasets/toy@0", "metrics": SCORES}
+    ref = store_version(root, "toy", VERDICT, OF_TEST, **known).ref
+    apply_verdict(root, VERDICT, None, DAY, "v3")
+    question = open_question(root, "toy")
+    assert question is not None
+    waits = {"version": "v3", "until": question.until.isoformat()}
+    assert seqclass_json("show", ref)["awaits_approval"] == waits
+    answer = "seqclass approve toy@v3"
+    code, out, err = seqclass("show", ref)
+    assert (code, answer in out) == (0, True), err
+    answer_question(root, "toy@v3", YES)
+    assert seqclass_json("show", ref)["awaits_approval"] is None
+    assert answer not in seqclass("show", ref)[1]
 
 
 @pytest.fixture
