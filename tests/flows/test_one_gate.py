@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.policy import ModelPolicy
@@ -15,10 +16,12 @@ from seqclass.pages.index_pages import refresh
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import read_audit
+from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits, TrainingSpec
 from tasks.registry.apply_policy import training_within
+from tasks.registry.promote import promote
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, stored
 from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version
@@ -113,6 +116,26 @@ def test_a_run_s_own_limits_and_split_seed_loosen_nothing(two: Root) -> None:
     under(two, replace(HIGH, training=own))
     found = training_within(two, "toy", TrainingSpec(seeds=2))
     assert (found.limits, found.split_seed) == (own.limits, 8)
+
+
+def test_a_training_promotes_nothing_below_the_floor_of_the_policy(two: Root) -> None:
+    under(two, HIGH)
+    with disable_run_logger():
+        found: Any = promote.fn("toy@v2", TrainingSpec(), two.url)
+    assert (found["promoted"], champion_of(two, "toy")) == (False, "v1")
+    assert "below the floor of 0.95" in found["refused"]
+
+
+def test_a_training_under_another_spec_than_the_policy_s_does_not_begin(
+    two: Root, prefect: str
+) -> None:
+    from flows.training import train_classifier
+
+    store_series(two)
+    under(two, HIGH)
+    with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
+        train_classifier("toy", spec=replace(QUICK, split_seed=8), root=two.url)
+    assert model_versions(two, "toy") == ["v1", "v2"]
 
 
 @pytest.mark.slow
