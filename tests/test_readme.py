@@ -1,5 +1,6 @@
 """The README and the commands of the docs: what they show is run, and what they name exists."""
 
+import inspect
 import os
 import re
 import shlex
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from flows.__main__ import GROUPS, NAMES
+from flows.cli.dataset_commands import SignalOptions
+from flows.cli.training_commands import expectation_of_run
+from flows.cli.training_commands import run as main_job
 from tests.support.commands import csv
 from tests.support.places import REPOSITORY
 from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
@@ -47,6 +51,17 @@ def test_the_readme_is_short() -> None:
     said = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
     assert len(README.splitlines()) <= MOST_LINES
     assert len(said.split()) <= MOST_WORDS
+
+
+def test_the_first_run_takes_as_long_as_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On two cores as fast as those that the program's estimate was made on."""
+    from seqclass.training.spec import TrainingSpec
+
+    monkeypatch.setattr("tasks.compute.expectation.at_once", lambda: 2)
+    monkeypatch.setattr("tasks.compute.expectation._slowness", lambda: 1.0)
+    [promised] = re.findall(r"about \[(\d+ s) on two idle cores\]", README)
+    training = TrainingSpec(seeds=inspect.signature(main_job).parameters["seeds"].default)
+    assert f"about {promised} " in expectation_of_run(SignalOptions().spec(), training)
 
 
 @pytest.mark.slow

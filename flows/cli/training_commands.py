@@ -27,6 +27,7 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from flows.training import Trained
     from seqclass.store.datasets import Dataset
+    from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
     from seqclass.training.study_spec import StudySpec
     from tasks.compute.expectation import Size
@@ -42,15 +43,20 @@ def run(
 ) -> None:
     """The main job: generate, train on five seeds, evaluate, report."""
     wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
-    from tasks.compute.expectation import Size, expectation
-
-    rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
-    expected = expectation(Size(rows, wanted.n_steps, 1), training)
+    expected = expectation_of_run(wanted, training)
     prepare_prefect("run", "flows.demonstration", store, workers=True)
     remark("run", expected)
     from flows.demonstration import run as flow
 
     _conclude(store, flow(name, wanted, training, store.url), place.as_json, by_author=True)
+
+
+def expectation_of_run(wanted: "SignalSpec", training: "TrainingSpec") -> str:
+    """Return the expected time of ``run`` in words, before its series are drawn."""
+    from tasks.compute.expectation import Size, expectation
+
+    rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
+    return expectation(Size(rows, wanted.n_steps, 1), training)
 
 
 @dataclass(frozen=True)

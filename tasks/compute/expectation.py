@@ -146,5 +146,5 @@ def memory_line(size: Size, spec: TrainingSpec, free: int) -> str:
 
 def _words(seconds: float) -> str:
     if seconds < 90:
-        return f"{math.ceil(seconds / 10) * 10} s"
-    return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
