@@ -48,7 +48,7 @@ class ScoringOptions:
     ] = None
     labels: Annotated[
         str | None,
-        typer.Option(help="Parquet or CSV file of series_id and label, where they came later."),
+        typer.Option(help="Labels that came later: CSV, Parquet or Label Studio's export."),
     ] = None
     limit: LimitOption = None
 

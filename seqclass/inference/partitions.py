@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
-from seqclass.store.formats.parquet import check_parquet, check_parquets
+from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats.parquet import check_parquets
 from seqclass.store.formats.preview import preview
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
@@ -94,37 +92,8 @@ def _is_parquet(path: str) -> bool:
 
 
 def read_labels(path: str, limits: Limits | None = None, argument: str = "--labels") -> pa.Table:
-    """Read ``series_id`` and ``label`` from a Parquet or CSV file, each id once.
-
-    Rows without a label are left out, so that a file with a row for each step needs only one.
-    """
+    """Return the labels in a file, each id once, as ``read_label_file`` reads them."""
     if not os.path.isfile(path):
         raise ValueError(f"{argument}: expected an existing file, got {path!r}; check the path")
-    try:
-        is_parquet = _is_parquet(path)
-        if is_parquet:
-            check_parquet(path, limits or Limits())
-        text = {"series_id": pa.string(), "label": pa.string()}
-        options = pacsv.ConvertOptions(column_types=text)
-        table = pq.read_table(path) if is_parquet else pacsv.read_csv(path, convert_options=options)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).split("\n")[0]
-        raise ValueError(
-            f"{argument}: expected a Parquet or CSV file, got {path!r} ({reason}); write it again"
-        ) from error
-    if missing := {"series_id", "label"} - set(table.column_names):
-        raise ValueError(
-            f"{argument}: expected the columns series_id and label, {path!r} has no "
-            f"{', '.join(sorted(missing))}; rename the columns"
-        )
-    pairs = table.select(["series_id", "label"]).cast(
-        pa.schema({"series_id": pa.string(), "label": pa.string()})
-    )
-    pairs = pairs.filter(pc.not_equal(pairs["label"], ""))
-    distinct = pairs.group_by(["series_id", "label"], use_threads=False).aggregate([])
-    if pc.count_distinct(distinct["series_id"], mode="all").as_py() < len(distinct):
-        raise ValueError(
-            f"{argument}: expected one label for every series, {path!r} gives some of them two; "
-            "correct the file"
-        )
-    return distinct
+    with IsolatedReader() as reader:
+        return pa.concat_tables(reader.read_labels(path, limits or Limits()))

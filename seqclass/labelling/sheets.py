@@ -13,12 +13,13 @@ from xml.sax.saxutils import quoteattr
 from seqclass.inference.answer_files import FORMULA, NUMBER, check_target, written_whole
 from seqclass.labelling.doubtful_rows import Question
 from seqclass.labelling.label_queue import Queue
+from seqclass.store.formats.label_studio import LABEL
 from seqclass.store.root import Root
 
 ENDINGS = {".csv": "CSV", ".json": "tasks of Label Studio"}
 SAID = ("why", "present_label", "answer", "probability", "nearest")
 """Columns of the CSV beside those of the series; they are filled in its first row."""
-TIME, LABEL, SERIES = "step", "label", "series"
+TIME, SERIES = "step", "series"
 """Names in Label Studio's configuration."""
 
 

@@ -1,4 +1,5 @@
-"""Workbooks and specs that mean harm, drawn from a seed: each is refused in one line, and soon."""
+"""Workbooks, specs and files of labels that mean harm, drawn from a seed: each is refused in one
+line, and soon."""
 
 import json
 import os
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from seqclass.store.root import Root
-from tests.support.hostile_files import SPECS, WORKBOOKS, Harm, harms
+from tests.support.hostile_files import LABELS, SPECS, WORKBOOKS, Harm, harms
 from tests.support.places import REPOSITORY
-from tests.support.stored import store_series
+from tests.support.stored import store_champion, store_series
 
 CPU_S, MEMORY_BYTES = 10, 2**30
 SEED = int(os.environ.get("SEQCLASS_HOSTILE_SEED", "0"))
@@ -54,9 +55,11 @@ def refused(harm: Harm, root: Root) -> str:
 @pytest.mark.slow
 def test_sixty_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
     """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
-    store_series(root)
+    dataset = store_series(root)
+    known = {"dataset": dataset.ref, "classes": ["down", "up"], "channels": ["value"], "spec": {}}
+    store_champion(root, "toy", **known)
     found = [(harm.kind, refused(harm, root)) for harm in harms(tmp_path, SEED, 60)]
-    assert {kind for kind, _ in found} == {*WORKBOOKS, *SPECS}
+    assert {kind for kind, _ in found} == {*WORKBOOKS, *SPECS, *LABELS}
     assert [wrong for _, wrong in found if wrong] == []
     assert root.names("datasets") == ["toy"]
     assert root.names(".staging") == []

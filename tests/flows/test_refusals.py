@@ -107,6 +107,8 @@ REFUSED = {
     "score m toy --out good.csv/answers.csv": "--out: expected a file in a folder",
     "score m toy --out .": "--out: expected a file in a folder",
     "score m toy --labels none.csv": "--labels: expected an existing file",
+    "score m toy --labels songs.csv": "songs.csv: expected the columns series_id and label",
+    "score m toy --labels wide.csv": "wide.csv: expected at most 4,096 channels, got",
     "serve x": "MODEL: expected one of",
     "serve m --host 0.0.0.0 --no-token": "--no-token: expected it with a --host of this machine",
     "serve m --no-token --token-file t": "--no-token: expected it without --token-file",
@@ -127,8 +129,10 @@ REFUSED = {
     "label m none.csv": "ANSWERS: expected an existing file",
     "label m none.txt": "ANSWERS: expected a file ending in",
     "label m good.csv": "ANSWERS: expected ids of the dataset or of a queue, got 's0'",
-    "label m good.json": "ANSWERS: expected the JSON that Label Studio exports",
-    "label m torn.json": "ANSWERS: expected the JSON that Label Studio exports",
+    "label m good.json": "good.json: expected the JSON that Label Studio exports",
+    "label m torn.json": "torn.json: expected the JSON that Label Studio exports",
+    "label m deep.json": "deep.json: expected the JSON that Label Studio exports",
+    "label m wide.csv": "wide.csv: expected at most 4,096 channels, got",
     "retrain n": "MODEL: expected a model with a champion",
     "retrain x": "MODEL: expected one of",
     "retrain m --spec fields.json": "expected fields out of least_rows",
@@ -184,7 +188,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "my songs.csv": CSV, "holes.csv": HOLES,
         "songs.csv": "file,label\na.wav,x\n", "low.csv": "file,label,tonic_hz\na.wav,x,3\n",
         "text.wav": "no sound\n", "void.wav": "",
-        "unknown.csv": CSV.replace(",b,", ",unknown,"),
+        "unknown.csv": CSV.replace(",b,", ",unknown,"), "deep.json": "[" * 100_000,
+        "wide.csv": f"series_id,label,{','.join(f'c{k}' for k in range(10_000))}\n",
     }  # fmt: skip
     for name, content in files.items():
         (found / name).write_text(content)

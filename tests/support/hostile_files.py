@@ -1,4 +1,4 @@
-"""Workbooks and specs that mean harm, drawn anew from a seed."""
+"""Workbooks, specs and files of labels that mean harm, drawn anew from a seed."""
 
 import zipfile
 from collections.abc import Callable, Iterator
@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tests.support.workbooks import OPENING, SHEET, sheet, write_book
 
@@ -24,7 +26,7 @@ class Harm:
 
 def harms(folder: Path, seed: int, n: int) -> Iterator[Harm]:
     """``n`` files, of every kind as often as any other, give or take one."""
-    rng, kinds = np.random.default_rng(seed), [*WORKBOOKS, *SPECS]
+    rng, kinds = np.random.default_rng(seed), [*WORKBOOKS, *SPECS, *LABELS]
     for number in range(n):
         kind = kinds[number % len(kinds)]
         if kind in WORKBOOKS:
@@ -33,9 +35,15 @@ def harms(folder: Path, seed: int, n: int) -> Iterator[Harm]:
                 DAMAGE[kind](path, rng)
             yield Harm(kind, path, ["inspect" if number % 2 else "import", str(path)])
         else:
-            ending, draw = SPECS[kind]
+            ending, draw = {**SPECS, **LABELS}[kind]
             (path := folder / f"{number}{ending}").write_bytes(draw(rng))
-            yield Harm(kind, path, _asks(path, ending))
+            yield Harm(kind, path, _asks(path, ending) if kind in SPECS else _labels(path, number))
+
+
+def _labels(path: Path, number: int) -> list[str]:
+    return ["score", "toy", "toy", "--labels", str(path)] if number % 2 else (
+        ["label", "toy", str(path)]
+    )  # fmt: skip
 
 
 def _asks(path: Path, ending: str) -> list[str]:
@@ -213,6 +221,50 @@ def _columns(rng: Rng) -> bytes:
     return f"series_id,label,{names}\ns,p{',1' * n}\n".encode()
 
 
+def _cell(rng: Rng) -> bytes:
+    quote = b'"' * _some(rng, 0, 2)
+    return b"series_id,label\ns," + quote + b"x" * _some(rng, 2**22, 2**28)
+
+
+def _name(rng: Rng) -> bytes:
+    return b"series_id,label," + b"x" * _some(rng, 2**22, 2**28 + 2**26)
+
+
+def _many_objects(rng: Rng) -> bytes:
+    own = (b"{},", b"[],", b"0,", b'{"a":[]},')[_some(rng, 0, 4)]
+    return b"[" + own * _some(rng, 2**24, 2**25) + b"0]"
+
+
+def _coded(rng: Rng, n: int, texts: list[str]) -> pa.DictionaryArray:
+    codes = rng.integers(len(texts), size=n, dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(codes), texts)
+
+
+def _parquet(table: pa.Table, n: int) -> bytes:
+    with pq.ParquetWriter(sink := pa.BufferOutputStream(), table.schema) as writer:
+        for _ in range(n):
+            writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _many_labels(rng: Rng) -> bytes:
+    n = 2**20
+    own = {"series_id": _coded(rng, n, ["a"]), "label": _coded(rng, n, ["b"])}
+    return _parquet(pa.table(own), _some(rng, 64, 256))
+
+
+def _long_labels(rng: Rng) -> bytes:
+    texts = [f"{k}{'x' * _some(rng, 2000, 9000)}" for k in range(_some(rng, 1, 100))]
+    n = _some(rng, 2**16, 2**20)
+    own = {"series_id": _coded(rng, n, texts), "label": _coded(rng, n, texts)}
+    return _parquet(pa.table(own), 4)
+
+
+def _many_names(rng: Rng) -> bytes:
+    names = [f"c{k}" for k in range(_some(rng, 5000, 20_000))]
+    return _parquet(pa.table({name: ["a"] for name in ["series_id", "label", *names]}), 1)
+
+
 WORKBOOKS: dict[str, Callable[[Rng], dict[str, str | bytes]]] = {
     "far row": _far_row, "far cell": _far_cell, "cells": _cells, "wide rows": _wide_rows,
     "elements": _elements, "long text": _long_text, "long attribute": _long_attribute,
@@ -228,4 +280,11 @@ SPECS: dict[str, tuple[str, Callable[[Rng], bytes]]] = {
     "bytes": (".json", _bytes), "dotted key": (".toml", _dotted),
     "lists in TOML": (".toml", _nested("[", "a = ")), "tables": (".toml", _nested("[a.")),
     "columns": (".csv", _columns),
+}  # fmt: skip
+LABELS: dict[str, tuple[str, Callable[[Rng], bytes]]] = {
+    "columns of labels": (".csv", _columns), "cell of labels": (".csv", _cell),
+    "name of a column": (".csv", _name), "lists of labels": (".json", _nested("[")),
+    "objects of labels": (".json", _nested('[{"data":')), "many objects": (".json", _many_objects),
+    "many labels": (".parquet", _many_labels), "long labels": (".parquet", _long_labels),
+    "many names": (".parquet", _many_names),
 }  # fmt: skip

@@ -44,7 +44,8 @@ SETTINGS = {
 
 
 class IsolatedReader:
-    """Reader of files in another process, with the methods ``read_files`` and ``understood``.
+    """Reader of files in another process, with the methods ``read_files``, ``understood`` and
+    ``read_labels``.
 
     The process starts with the context, serves file after file, and is started again if a file has
     ended it. It has ``limits.seconds`` for each; only time in which this process waits for rows
@@ -86,11 +87,10 @@ class IsolatedReader:
         request = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
         serial, unsure = 0, list[Any]()
         for group in file_groups(paths):
-            own = {**request, "paths": group, "serial": serial, "look": False}
+            own = {**request, "paths": group, "serial": serial, "wanted": "rows"}
             for reply, process in self._replies(own, limits):
                 if "table" in reply:
-                    with pa.ipc.open_stream(process.content(reply["table"])) as stream:
-                        yield self._passed_on(group[0], stream.read_all(), unsure)
+                    yield self._passed_on(group[0], process.table(reply["table"]), unsure)
                 serial = reply.get("done", serial)
         if not self._listener.takes_unsure:
             refuse_unsure(unsure)
@@ -105,10 +105,15 @@ class IsolatedReader:
 
     def understood(self, path: str, names: ColumnNames, limits: Limits) -> "Understood":
         """Return how one file is read: its form, and the role of each of its columns."""
-        request = {"names": asdict(names), "split": None, "keep_infinite": True, "paths": [path],
-                   "serial": 0, "look": True}  # fmt: skip
+        request = _request(path, names, "form")
         [found] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
         return found
+
+    def read_labels(self, path: str, limits: Limits) -> Iterator[pa.Table]:
+        """Yield the labels of one file as ``read_label_file`` does; at least one table."""
+        for reply, process in self._replies(_request(path, ColumnNames(), "labels"), limits):
+            if "table" in reply:
+                yield process.table(reply["table"])
 
     def _replies(
         self, request: dict[str, Any], limits: Limits
@@ -141,6 +146,11 @@ class IsolatedReader:
         finally:
             if not is_answered:
                 self._end()
+
+
+def _request(path: str, names: ColumnNames, wanted: str) -> dict[str, Any]:
+    return {"names": asdict(names), "split": None, "keep_infinite": True, "paths": [path],
+            "serial": 0, "wanted": wanted}  # fmt: skip
 
 
 def _check(path: str, reply: dict[str, Any], limits: Limits) -> None:
@@ -203,8 +213,12 @@ class _Process:
         del self._buffer[: end + 1]
         return dict(json.loads(line))
 
-    def content(self, n_bytes: int) -> pa.Buffer:
-        """Return the bytes that follow a line."""
+    def table(self, n_bytes: int) -> pa.Table:
+        """Return the table that follows a line, in so many bytes."""
+        with pa.ipc.open_stream(self._content(n_bytes)) as stream:
+            return stream.read_all()
+
+    def _content(self, n_bytes: int) -> pa.Buffer:
         content = bytearray(n_bytes)
         have = min(n_bytes, len(self._buffer))
         content[:have] = self._buffer[:have]

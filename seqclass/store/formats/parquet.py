@@ -1,7 +1,6 @@
 """Reader of Parquet files, wide (a row is a series) or long (a row is a step)."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -36,18 +35,22 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     with pq.ParquetFile(path) as parquet:
         schema = parquet.schema_arrow
     check_columns(path, schema.names, reading.names)
-    texts = [field.name for field in schema if _is_text(field.type)]
+    texts = [field.name for field in schema if is_text(field.type)]
     with pq.ParquetFile(path, read_dictionary=texts) as parquet:
         if channels := channels_of(schema):
             limits.check(path, "channels", len(channels))
             for group in range(len(footer.groups)):
-                for table in _pieces(path, parquet, limits, _rows_at_once(footer, group), group):
+                batches = parquet.iter_batches(_rows_at_once(footer, group), [group])
+                for table in decoded(path, batches, limits):
                     _check_steps(path, table, channels, limits)
                     yield wide_rows(path, table, reading.names)
         else:
             limits.check(path, "channels", len(schema.names))
             n_rows = min(max(PART_CELLS // max(len(schema.names), 1), 1), BATCH_ROWS)
-            steps = partial(_pieces, path, parquet, limits, n_rows)
+
+            def steps() -> Iterator[pa.Table]:
+                return decoded(path, parquet.iter_batches(n_rows), limits)
+
             if reading.names.layout == "wide":
                 yield from wide_tables(path, steps(), reading, first_row=1)
                 return
@@ -75,7 +78,8 @@ def check_parquets(paths: Sequence[str], limits: Limits) -> Iterator[Footer]:
         yield footer
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Check for a type of texts that Parquet can leave in their dictionary."""
     return any(f(kind) for f in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary))
 
 
@@ -92,12 +96,9 @@ def _check_steps(path: str, table: pa.Table, channels: list[str], limits: Limits
         limits.check(path, "steps", longest, f"in column {name!r}")
 
 
-def _pieces(
-    path: str, parquet: pq.ParquetFile, limits: Limits, n_rows: int, group: int | None = None
-) -> Iterator[pa.Table]:
-    """Yield rows in pieces, with dictionary texts decoded."""
-    groups = None if group is None else [group]
-    for batch in parquet.iter_batches(batch_size=n_rows, row_groups=groups):
+def decoded(path: str, batches: Iterable[pa.RecordBatch], limits: Limits) -> Iterator[pa.Table]:
+    """Yield a table of each batch, with dictionary texts decoded."""
+    for batch in batches:
         table = pa.Table.from_batches([batch])
         kinds = [(f.name, f.type) for f in table.schema]
         coded = [name for name, kind in kinds if pa.types.is_dictionary(kind)]
@@ -111,7 +112,7 @@ def _pieces(
 def _text_bytes(column: pa.ChunkedArray) -> int:
     """Return the bytes of a column's texts after decoding."""
     coded = column.combine_chunks()
-    if not _is_text(coded.dictionary.type):
+    if not is_text(coded.dictionary.type):
         return 0
     return pc.sum(pc.binary_length(coded.dictionary).take(coded.indices)).as_py() or 0
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, read_group, refusing
 from seqclass.store.formats.footer import READER
+from seqclass.store.formats.label_files import read_label_file
 from seqclass.store.formats.overview import understood
 from seqclass.store.formats.table import Reading
 
@@ -87,11 +88,11 @@ def _answers(
         lambda share: send({"progress": share}),
     )  # fmt: skip
     try:
-        if request["look"]:
+        if request["wanted"] == "form":
             with refusing(path):
                 yield {"understood": understood(path, names, limits)}, None
         else:
-            for table in read_group(request["paths"], reading):
+            for table in _tables(request, reading):
                 content = _stream(table)
                 yield {"table": content.size}, content
         yield {"done": next(serial)}, None
@@ -102,6 +103,12 @@ def _answers(
         yield {"exceeded": "memory_bytes"}, None
     except OSError as error:
         yield {"errno": error.errno, "reason": error.strerror}, None
+
+
+def _tables(request: dict[str, Any], reading: Reading) -> Iterator[pa.Table]:
+    if request["wanted"] == "labels":
+        return read_label_file(request["paths"][0], reading.limits)
+    return read_group(request["paths"], reading)
 
 
 def _stream(table: pa.Table) -> pa.Buffer:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from seqclass.inference.partitions import DIGITS, partitions_of, read_labels
@@ -43,46 +41,15 @@ def test_what_is_neither_file_nor_dataset_is_named(root: Root) -> None:
         partitions_of(root, "missing")
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_labels_are_texts_and_each_pair_is_there_once(tmp_path: Path, ending: str) -> None:
-    path = tmp_path / f"labels.{ending}"
-    if ending == "csv":
-        path.write_text("label,series_id,note\n1,007,x\n2,b,y\n1,007,z\n")
-    else:
-        own = {"series_id": ["007", "b", "007"], "label": [1, 2, 1], "note": ["x", "y", "z"]}
-        pq.write_table(pa.table(own), path)
+def test_labels_of_a_file_are_texts_and_each_pair_is_there_once(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("label,series_id,note\n1,007,x\n2,b,y\n1,007,z\n")
     found = read_labels(str(path))
-    assert found.column_names == ["series_id", "label"]
-    assert sorted(map(tuple, (row.values() for row in found.to_pylist()))) == [
-        ("007", "1"), ("b", "2"),
-    ]  # fmt: skip
+    assert found.to_pydict() == {"series_id": ["007", "b"], "label": ["1", "2"]}
 
 
-def test_an_id_that_is_missing_once_is_no_second_label(tmp_path: Path) -> None:
-    pq.write_table(
-        pa.table({"series_id": ["a", None], "label": ["x", "y"]}), tmp_path / "l.parquet"
-    )
-    assert len(read_labels(str(tmp_path / "l.parquet"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("missing.csv", None, "--labels: expected an existing file"),
-        ("l.csv", "series_id,class\na,1\n", "has no label; rename the columns"),
-        ("l.csv", "id,class\na,1\n", "has no label, series_id"),
-        ("l.csv", "series_id,label\na,1\na,2\n", "one label for every series"),
-        ("l.csv", "series_id,label\na,1,2\n", "--labels: expected a Parquet or CSV file"),
-        ("l.parquet", "series_id,label\n", "expected a Parquet file"),
-    ],
-)
-def test_labels_that_can_not_be_read_are_one_line(
-    tmp_path: Path, name: str, content: str | None, says: str
-) -> None:
-    path = tmp_path / name
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(ValueError, match="expected") as refused:
-        read_labels(str(path))
-    assert says in str(refused.value)
-    assert "\n" not in str(refused.value)
+def test_a_file_of_labels_that_is_not_there_is_named_with_its_argument(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--labels: expected an existing file"):
+        read_labels(str(tmp_path / "missing.csv"))
+    with pytest.raises(ValueError, match="ANSWERS: expected an existing file"):
+        read_labels(str(tmp_path), argument="ANSWERS")

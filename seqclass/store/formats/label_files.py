@@ -1,0 +1,132 @@
+"""Reader of files of labels: ids and their labels as CSV or Parquet, or Label Studio's export."""
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from seqclass.store.formats import refusing
+from seqclass.store.formats.delimited import BLOCK_BYTES, check_header
+from seqclass.store.formats.dialect import DELIMITERS
+from seqclass.store.formats.label_studio import read_export
+from seqclass.store.formats.parquet import BATCH_ROWS, check_parquet, decoded, is_text
+from seqclass.store.formats.table import ColumnNames, Limits, refusal, renamed
+from seqclass.store.rows import MAX_TEXT_BYTES
+
+NEEDED = ["series_id", "label"]
+MAX_BYTES = MAX_TEXT_BYTES + 1
+"""Most bytes of an id or label; a sheet puts an apostrophe before some."""
+COLUMNS = pa.schema(dict.fromkeys(NEEDED, pa.string()))
+
+
+def read_label_file(path: str, limits: Limits) -> Iterator[pa.Table]:
+    """Yield ``series_id`` and ``label`` as text, each id once; of an export ``by`` and ``at`` too.
+
+    Rows without a label are left out, so that a file with a row for each step needs only one.
+    """
+    with refusing(path):
+        tables = READERS.get(os.path.splitext(path)[1].lower(), _read_csv)(path, limits)
+        pairs = (_checked(path, _distinct(table)) for table in tables)
+        none = COLUMNS.empty_table()
+        found = _distinct(pa.concat_tables([none, *pairs], promote_options="default"))
+        limits.check(path, "series", len(found))
+        _refuse_two_labels(path, found)
+        for start in range(0, max(len(found), 1), BATCH_ROWS):
+            yield found.slice(start, BATCH_ROWS)
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    """Return the first row of each pair of id and label, in order."""
+    labelled = table.filter(pc.not_equal(table["label"], ""))
+    numbered = labelled.select(NEEDED).append_column("row", pa.array(np.arange(len(labelled))))
+    first = numbered.group_by(NEEDED, use_threads=False).aggregate([("row", "min")])["row_min"]
+    return labelled.take(np.sort(first.to_numpy()))
+
+
+def _checked(path: str, table: pa.Table) -> pa.Table:
+    for name in NEEDED:
+        longest = pc.max(pc.binary_length(table[name])).as_py() or 0
+        if longest > MAX_BYTES:
+            raise refusal(
+                path, f"texts of at most {MAX_BYTES:,} bytes in column {name!r}", f"{longest:,}",
+                "shorten them",
+            )  # fmt: skip
+    _refuse_two_labels(path, table)
+    return table
+
+
+def _refuse_two_labels(path: str, found: pa.Table) -> None:
+    if pc.count_distinct(found["series_id"], mode="all").as_py() == len(found):
+        return
+    seen: dict[str | None, str] = {}
+    for name, label in zip(found["series_id"].to_pylist(), found["label"].to_pylist(), strict=True):
+        if (other := seen.setdefault(name, label)) != label:
+            both = f"{other!r} and {label!r} for {name!r}"
+            raise refusal(path, "one label for every series", both, "correct the file")
+
+
+def _read_csv(path: str, limits: Limits) -> Iterator[pa.Table]:
+    """Yield ids and labels of a table in UTF-8, whatever separates its columns."""
+    check_header(path, limits)
+    reading = pa.csv.ReadOptions(block_size=BLOCK_BYTES)
+    texts = dict.fromkeys(NEEDED, pa.string())
+    options = pa.csv.ConvertOptions(include_columns=NEEDED, column_types=texts)
+    try:
+        parsing = pa.csv.ParseOptions(delimiter=_delimiter(path))
+        for batch in pa.csv.open_csv(path, reading, parsing, options):
+            yield renamed(path, pa.Table.from_batches([batch]), ColumnNames())
+    except (pa.ArrowInvalid, csv.Error) as error:
+        reason = str(error).split("\n")[0]
+        cure = "correct the file, or save it as UTF-8"
+        raise refusal(path, "a CSV table in UTF-8", reason, cure) from error
+
+
+def _delimiter(path: str) -> str:
+    """Return the sign by which the header has both columns."""
+    headers = {sign: _header(path, sign) for sign in DELIMITERS}
+    sign = next((sign for sign, own in headers.items() if {*NEEDED} <= {*own}), DELIMITERS[0])
+    _check_names(path, headers[sign])
+    return sign
+
+
+def _header(path: str, sign: str) -> list[str]:
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        return next(csv.reader(file, delimiter=sign), [])
+
+
+def _read_parquet(path: str, limits: Limits) -> Iterator[pa.Table]:
+    """Yield ids and labels; texts are decoded once for each pair in a batch."""
+    check_parquet(path, limits)
+    schema = pq.read_schema(path)
+    _check_names(path, schema.names)
+    renamed(path, schema.empty_table().select(NEEDED), ColumnNames())
+    texts = [name for name in NEEDED if is_text(schema.field(name).type)]
+    with pq.ParquetFile(path, read_dictionary=texts) as parquet:
+        batches = map(_pairs, parquet.iter_batches(BATCH_ROWS, columns=NEEDED))
+        for table in decoded(path, batches, limits):
+            yield renamed(path, table, ColumnNames())
+
+
+def _pairs(batch: pa.RecordBatch) -> pa.RecordBatch:
+    rows = pa.Table.from_batches([batch]).group_by(NEEDED, use_threads=False).aggregate([])
+    return rows.combine_chunks().to_batches()[0]
+
+
+def _check_names(path: str, present: list[str]) -> None:
+    if any(present.count(name) != 1 for name in NEEDED):
+        raise refusal(
+            path, "the columns series_id and label, each once",
+            ", ".join(map(repr, present)) or "none", "rename the columns",
+        )  # fmt: skip
+
+
+READERS: dict[str, Callable[[str, Limits], Iterator[pa.Table]]] = {
+    ".parquet": _read_parquet,
+    ".json": read_export,
+}
+"""Readers by ending; every other file is read as CSV."""

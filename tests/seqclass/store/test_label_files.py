@@ -1,0 +1,154 @@
+"""Files of labels: what is read of each kind, and what harms nothing but its reader."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqclass.store.formats import Limits, RefusalError
+from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats.label_files import MAX_BYTES, NEEDED
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[IsolatedReader]:
+    with IsolatedReader() as found:
+        yield found
+
+
+def labels(reader: IsolatedReader, path: Path, limits: Limits | None = None) -> list[dict]:
+    tables = reader.read_labels(str(path), limits or Limits())
+    return pa.concat_tables(tables).to_pylist()
+
+
+def pair(name: str | None, label: str) -> dict:
+    return {"series_id": name, "label": label}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "series_id,label\n007,1\nb,2\n007,1\nc,\n",
+        "\ufefflabel;x;series_id\r\n1;0,5;007\r\n2;0,7;b\r\n",
+        "label\tx|y,z\tseries_id\n1\t\t007\n2\t\tb\n",
+        '"series_id"|"label"\n"007"|"1"\n"b"|"2"',
+        '"x\ny",series_id,label\n1,007,1\n1,b,2\n',
+    ],
+)
+def test_a_csv_in_any_dialect_gives_texts(
+    reader: IsolatedReader, tmp_path: Path, text: str
+) -> None:
+    (path := tmp_path / "l.csv").write_text(text, newline="")
+    assert labels(reader, path) == [pair("007", "1"), pair("b", "2")]
+
+
+def test_a_label_in_one_of_many_rows_is_enough(reader: IsolatedReader, tmp_path: Path) -> None:
+    rows = [f"s{k % 1000},{'up' if k >= 199_000 else ''},{k}" for k in range(200_000)]
+    (path := tmp_path / "l.csv").write_text("\n".join(["series_id,label,x", *rows]))
+    assert path.stat().st_size > 2 * 2**20
+    assert labels(reader, path) == [pair(f"s{k}", "up") for k in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "expected"),
+    [
+        (["007", "b", "007"], ["1", "2", "1"], [pair("007", "1"), pair("b", "2")]),
+        ([7, 8], [1.0, float("nan")], [pair("7", "1")]),
+        (["a", None], ["x", "y"], [pair("a", "x"), pair(None, "y")]),
+        (pa.array(["a", "a", "b"]).dictionary_encode(), [True, True, False],
+         [pair("a", "true"), pair("b", "false")]),
+        ([], [], []),
+    ],
+)  # fmt: skip
+def test_parquet_gives_texts(
+    reader: IsolatedReader, tmp_path: Path, names: list, given: list, expected: list[dict]
+) -> None:
+    table = pa.table({"series_id": names, "x": [[1.0]] * len(names), "label": given})
+    pq.write_table(table, path := tmp_path / "l.parquet")
+    assert labels(reader, path) == expected
+
+
+def coded(n: int, *texts: str) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(
+        pa.array(np.arange(n, dtype=np.int32) % len(texts)), texts
+    )
+
+
+def many_rows(path: Path) -> None:
+    """Some kilobytes that are 80 million ids and labels."""
+    table = pa.table({"series_id": coded(2**21, "a"), "label": coded(2**21, "b")})
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for _ in range(40):
+            writer.write_table(table)
+
+
+def long_texts(path: Path) -> None:
+    """A small file in which each of 4,000 rows has a text of a megabyte."""
+    pq.write_table(
+        pa.table({"series_id": coded(4000, "k" * 2**20), "label": coded(4000, "x")}), path
+    )
+
+
+def columns(path: Path) -> None:
+    names = ",".join(f"c{k}" for k in range(10**6))
+    path.write_text(f"series_id,label,{names}\ns,p{',1' * 10**6}\n")
+
+
+def text(content: str) -> Callable[[Path], None]:
+    return lambda path: path.write_text(content)  # type: ignore[return-value]
+
+
+REFUSED: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "--limit ratio=": ("l.parquet", many_rows),
+    f"texts of at most {MAX_BYTES:,} bytes in column 'series_id'": ("l.parquet", long_texts),
+    "--limit channels=": ("l.csv", columns),
+    "straddling": ("l.csv", text("series_id,label\na," + "x" * 2**23)),
+    "field larger than field limit": ("l.csv", text('series_id,label,"' + "x\n" * 2**20)),
+    "recursion": ("l.json", text("[" * 10**6)),
+    "digits": ("l.json", text('[{"label": ' + "9" * 10**5 + "}]")),
+    "surrogates": ("l.json", text('[{"series_id": "\\ud800", "label": "x"}]')),
+    "'1' and '2' for 'a'": ("l.csv", text("series_id,label\na,1\nb,1\na,2\n")),
+    "'x' and 'y' for None": ("l.parquet", lambda path: pq.write_table(
+        pa.table({"series_id": pa.nulls(2, pa.string()), "label": ["x", "y"]}), path)),
+    "Expected 2 columns, got 3": ("l.csv", text("series_id,label\na,1,2\n")),
+    "got 'id', 'label'": ("l.csv", text("id,label\na,1\n")),
+    "got 'series_id', 'label', 'label'": ("l.csv", text("series_id,label,label\na,1,1\n")),
+    "got none": ("l.csv", text("")),
+    "save it as UTF-8": ("l.csv", lambda path: path.write_bytes(b"series_id,label\n\xe4,1\n")),
+    "a sign of a missing one": ("l.csv", text("series_id,label\na,1\nb,NA\n")),
+    "texts or numbers in the label's column": ("l.parquet", lambda path: pq.write_table(
+        pa.table({"series_id": ["a"], "label": [[1]]}), path)),
+    "expected a Parquet file": ("l.parquet", text("series_id,label\n")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", REFUSED)
+def test_what_is_no_file_of_labels_is_refused_in_one_line(
+    reader: IsolatedReader, tmp_path: Path, says: str
+) -> None:
+    name, write = REFUSED[says]
+    write(path := tmp_path / name)
+    with pytest.raises(RefusalError) as refused:
+        labels(reader, path)
+    assert str(refused.value).startswith(f"{path}: expected ")
+    assert says in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_a_limit_that_is_raised_takes_the_file(reader: IsolatedReader, tmp_path: Path) -> None:
+    names = [*NEEDED, *(f"c{k}" for k in range(5000))]
+    (path := tmp_path / "l.csv").write_text(f"{','.join(names)}\na,1{',0' * 5000}\n")
+    assert labels(reader, path, Limits(channels=5000)) == [pair("a", "1")]
+
+
+def test_an_export_that_takes_too_much_memory_ends_its_reader_alone(tmp_path: Path) -> None:
+    (large := tmp_path / "large.json").write_text("[" + "[[]]," * 2**20 + "{}]")
+    (small := tmp_path / "small.csv").write_text("series_id,label\na,1\n")
+    tight = Limits(memory_bytes=2**26)
+    with IsolatedReader() as reader:
+        with pytest.raises(RefusalError, match="--limit memory_bytes=536870912"):
+            labels(reader, large, tight)
+        assert labels(reader, small, tight) == [pair("a", "1")]
