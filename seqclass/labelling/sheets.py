@@ -60,7 +60,7 @@ def _csv(queue: Queue) -> Iterator[str]:
     buffer = io.StringIO()
     out = csv.writer(buffer, lineterminator="\n")
     said = [f"{name}_" if name in queue.channels else name for name in SAID]
-    out.writerow(["series_id", "label", "step", *queue.channels, *said])
+    out.writerow(["series_id", "label", "step", *map(inert, queue.channels), *said])
     for own, row in _rows(queue):
         told, name = [*map(inert, _told(own))], inert(own.series_id)
         for step in range(row["n_steps"]):

@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,7 +13,7 @@ import pytest
 
 from seqclass.labelling.given_labels import Answer, check_answers, read_answers
 from seqclass.labelling.label_queue import Queue
-from seqclass.labelling.sheets import SAID, check_sheet, write_sheet
+from seqclass.labelling.sheets import SAID, check_sheet, inert, write_sheet
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.root import Root
@@ -40,6 +42,44 @@ def test_a_label_in_one_of_its_rows_is_a_series_answer(queue: Queue, tmp_path: P
         csv.writer(file).writerows(lines)
     found = read_answers(str(path), "ann", THEN, Limits())
     assert found == [Answer(queue.questions[0].series_id, "down", "ann", THEN.isoformat())]
+
+
+FORMULA = "=cmd|' /C calc'!A0"
+
+
+def test_no_name_or_text_of_the_csv_is_a_formula_and_labels_are_read_back(
+    queue: Queue, tmp_path: Path
+) -> None:
+    told = [*queue.questions]
+    told[0] = replace(told[0], series_id=FORMULA, label="@sum(1)", why="-2+3")
+    columns = [FORMULA if name in queue.channels else name for name in queue.series.column_names]
+    named = replace(
+        queue, questions=told, channels=[FORMULA], series=queue.series.rename_columns(columns)
+    )
+    path = tmp_path / "queue.csv"
+    write_sheet(named, ".csv", str(path))
+    with path.open(newline="") as file:
+        lines = list(csv.reader(file))
+    runs = re.compile(r"\s*[=+\-@](?![0-9.]+$)")
+    assert [cell for line in lines for cell in line if runs.match(cell)] == []
+    assert (lines[0][3], lines[1][0]) == (f"'{FORMULA}", f"'{FORMULA}")
+    assert [lines[1][lines[0].index(name)] for name in SAID[:2]] == ["'-2+3", "'@sum(1)"]
+    lines[1][1] = "down"
+    for sign in ",;\t":  # as spreadsheets save it in one country or another
+        with path.open("w", newline="") as file:
+            csv.writer(file, delimiter=sign).writerows(lines)
+        found = check_answers(read_answers(str(path), "ann", THEN, Limits()), {FORMULA}, {"down"})
+        assert found == [Answer(FORMULA, "down", "ann", THEN.isoformat())]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-2+3", "@sum(1)", " =1", "\t=1"])
+def test_what_would_run_is_made_inert(text: str) -> None:
+    assert inert(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["-1.5", "+2e3", "up", "a=b", "", "'=1"])
+def test_what_would_not_run_stays_as_it_is(text: str) -> None:
+    assert inert(text) == text
 
 
 def test_label_studio_gets_tasks_answers_and_a_configuration(queue: Queue, tmp_path: Path) -> None:
