@@ -3,30 +3,22 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from seqclass.pages.index_pages import write_all
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.citations import cited_by
-from seqclass.store.garbage import collect_garbage
 from seqclass.store.layout import AGAIN, SEALED, place_of
 from seqclass.store.page_seals import is_as_drawn, seal_page
-from seqclass.store.prune_spec import PruneSpec
-from seqclass.store.pruning import plan_pruning, remove_items
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.soundness import beside
-from tasks.registry.promote import promote_version, roll_back
-from tests.support.places import NOW
+from tasks.registry.promote import promote_version
 from tests.support.small_roots import store_all
-from tests.support.stored import store_series
-
-LATER = NOW + timedelta(days=1)
+from tests.support.store_commands import COMMANDS, LATER, SLOW_COMMANDS
 
 
 def lose(path: Path, aside: Path) -> None:
@@ -74,6 +66,7 @@ def cut(path: Path, aside: Path) -> None:
         next(p for p in files if not p.name.endswith(".lock")).unlink()
 
 
+Commands = Mapping[str, Callable[[Root], object]]
 DAMAGES = (lose, link_away, replace, exchange, edit, cut)
 
 
@@ -144,54 +137,74 @@ def kept_files(root: Root) -> dict[tuple[str, ...], bytes]:
     return found
 
 
-def prune(root: Root) -> None:
-    spec = PruneSpec(0, 1)
-    going = [item.ref for item in plan_pruning(root, spec, LATER) if not item.why]
-    remove_items(root, spec, going, "why", LATER)
-
-
-COMMANDS = {
-    "sweep": collect_garbage,
-    "pages": write_all,
-    "import": lambda root: store_series(root, n=20),
-    "promote": lambda root: promote_version(root, "m@v1", "why", True, LATER),
-    "rollback": lambda root: roll_back(root, "m", "why", LATER),
-    "prune": prune,
-}
-
-
 def bad_paths(root: Root) -> set[str]:
     return {item["path"].removeprefix(root.path) for item in verify_tree(root)["bad"]}
 
 
-def worsened(whole: Path, folder: Path, damage: Callable, every: int) -> list[tuple]:
-    """Damages that a command made worse: it changed what was sealed, or has more named."""
+def state_of(root: Root) -> tuple[dict[tuple[str, ...], bytes], set[str]]:
+    return kept_files(root), bad_paths(root)
+
+
+def run_each(root: Root, commands: Commands) -> Iterator[str]:
+    """Run one command after the other, and yield each one's name after it has ended."""
+    for name, command in commands.items():
+        with contextlib.suppress(ValueError, OSError):
+            command(root)
+        yield name
+
+
+def worsened(
+    whole: Path, folder: Path, damage: Callable, where: list, commands: Commands = COMMANDS
+) -> list[tuple]:
+    """Damages that a command made worse: it changed what was sealed, or has more named.
+
+    where: the places that are damaged, one at a time.
+    """
     with damaged(whole, folder, (), lambda *_: None) as root:
-        before = kept_files(root)
-        prune(root)
-        free = before.keys() - kept_files(root).keys()
+        seen = {*kept_files(root)}
+        for command in commands.values():
+            command(root)
+            seen |= kept_files(root).keys()
+        free = seen - kept_files(root).keys()
+        assert verify_tree(root)["bad"] == []
     worse = []
-    for parts in places(whole)[::every]:
+    for parts in where:
         with damaged(whole, folder, parts, damage) as root:
-            for name, command in COMMANDS.items():
-                before, named = kept_files(root), bad_paths(root)
-                with contextlib.suppress(ValueError, OSError):
-                    command(root)
-                after = kept_files(root)
+            before, named = state_of(root)
+            for name in run_each(root, commands):
+                after, found = state_of(root)
                 lost = [p for p in before if before[p] != after.get(p) and p not in free]
-                if lost or (bad_paths(root) - named):
-                    worse.append(("/".join(parts), name, lost, bad_paths(root) - named))
+                if lost or found - named:
+                    worse.append(("/".join(parts), name, lost, found - named))
+                before, named = after, found
     return worse
 
 
 def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
-    assert worsened(whole, tmp_path, lose, 9) == []
+    assert worsened(whole, tmp_path, lose, places(whole)[::9]) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: Callable) -> None:
-    assert worsened(whole, tmp_path, damage, 1) == []
+    assert worsened(whole, tmp_path, damage, places(whole)) == []
+    assert worsened(whole, tmp_path, damage, places(whole)[::9], SLOW_COMMANDS) == []
+
+
+@pytest.mark.parametrize(
+    "damage", [pytest.param(one, marks=[pytest.mark.slow] * (one is not edit)) for one in DAMAGES]
+)
+def test_what_was_done_is_not_done_over_a_damage(
+    whole: Path, tmp_path: Path, damage: Callable
+) -> None:
+    """Of scores and labels that the same commands have sealed."""
+    again = {name: COMMANDS[name] for name in ("score", "label")}
+    used = Path(shutil.copytree(whole, tmp_path / "used"))
+    for command in again.values():
+        command(open_root(used))
+    own = [p for p in {*places(used)} - {*places(whole)} if p[0] in ("scores", "labels")]
+    assert len(own) > 6
+    assert worsened(used, tmp_path, damage, own, again) == []
 
 
 def test_what_goes_together_is_named(whole: Path, tmp_path: Path) -> None:
