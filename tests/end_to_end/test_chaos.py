@@ -39,15 +39,14 @@ from tasks.evaluation.evaluate import read_evaluated
 from tasks.registry.register import register
 from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate
+from tests.support.databases import DATABASES, server_database
 from tests.support.places import NOW
-from tests.support.postgres import postgres, program
 from tests.support.service import Up
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 SPEC = TrainingSpec(seeds=2, members=("convolutions",))
-DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ FEW = (
     ("sqlite", "run", "promote"),
     ("postgres", "run worker server", "judge"),
 )
-EVERY = [(base, who, stage) for base in ("sqlite", "postgres") for who in WHO for stage in STAGES]
+EVERY = [(base, who, stage) for base in DATABASES for who in WHO for stage in STAGES]
 CASES = EVERY if os.environ.get("SEQCLASS_CHAOS") else FEW
 
 
@@ -101,8 +100,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         @cache
         def service_on(base: str) -> Up:
             root = open_root(tmp_path_factory.mktemp(base) / "tree")
-            more = {DATABASE: stack.enter_context(postgres())} if base == "postgres" else {}
-            return stack.enter_context(served(root, **more))
+            settings = stack.enter_context(server_database(base))
+            return stack.enter_context(served(root, **settings))
 
         yield service_on
 
@@ -173,9 +172,6 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
     services: Callable[[str], Up], candidate: Path, base: str, who: str, stage: str,
     capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
-    if base == "postgres" and program("postgres") is None:
-        missing = pytest.fail if os.environ.get("SEQCLASS_NEEDS_POSTGRES") else pytest.skip
-        missing("PostgreSQL is not installed")
     service = services(base)
     root, name = service.root, f"{who}-{stage}".replace(" ", "-")
     champion(root, name, candidate)

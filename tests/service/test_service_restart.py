@@ -4,7 +4,7 @@ there; runs that hold a slot go on, those of long ago are removed."""
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +24,19 @@ from flows.service.server import (
 )
 from flows.service.worker import deploy, make_pool
 from seqclass.store.root import open_root
-from tests.support.postgres import postgres, program
+from tests.support.databases import DATABASES, server_database
 from tests.support.servers import kept_server
 from tests.support.service import Up
 from tests.support.waiting import until
 
-DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-BASES = ["sqlite", "postgres"]
 AGES = {"old": 91, "young": 89}
 """Days since two runs have ended, by name."""
 
 
 @pytest.fixture
 def base(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """Settings of a server whose database is SQLite's or PostgreSQL's."""
-    if request.param == "postgres" and program("postgres") is None:
-        pytest.skip("PostgreSQL is not installed")
-    with ExitStack() as stack:
-        postgres_too = request.param == "postgres"
-        yield {DATABASE: stack.enter_context(postgres())} if postgres_too else {}
+    with server_database(request.param) as settings:
+        yield settings
 
 
 def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
@@ -55,7 +49,7 @@ def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("base", BASES, indirect=True)
+@pytest.mark.parametrize("base", DATABASES, indirect=True)
 def test_deploying_again_leaves_what_there_is(
     base: dict[str, str], prefect_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +107,7 @@ def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(prefect_h
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("base", BASES, indirect=True)
+@pytest.mark.parametrize("base", DATABASES, indirect=True)
 def test_the_service_starts_again_on_its_root(base: dict[str, str], tmp_path: Path) -> None:
     root = open_root(tmp_path / "tree")
     for _ in range(3):
