@@ -1,7 +1,6 @@
 """Set-up of TensorFlow for repeatable results, and the settings that affect its numbers."""
 
 import contextlib
-import ctypes
 import hashlib
 import io
 import os
@@ -114,12 +113,6 @@ def tensorflow() -> Any:
     threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
     renew_kernel()
     return tf
-
-
-def return_memory() -> None:
-    """Return memory that is free to the system; the GNU C library keeps most of it otherwise."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def renew_kernel() -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from seqclass.runtime import return_memory
+from seqclass.training.memory import return_memory
 from seqclass.training.row_order import permutations, windows
 
 

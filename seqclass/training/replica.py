@@ -14,7 +14,6 @@ from seqclass.evaluation.decisions import Decision, decide, log_prior_of
 from seqclass.evaluation.intervals import clustered_error
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.networks.symbols import Alphabets
-from seqclass.runtime import return_memory
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.auxiliary_weight import with_auxiliary
 from seqclass.training.committee import Mixture, fit_mixture
@@ -31,6 +30,7 @@ from seqclass.training.members import (
     Training,
     train_closed,
 )
+from seqclass.training.memory import return_memory
 from seqclass.training.nested import nested_scores
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec

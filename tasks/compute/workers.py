@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from seqclass.runtime import environment, kernel, return_memory, tensorflow, threads
+from seqclass.runtime import environment, kernel, tensorflow, threads
 from seqclass.store.capacity import GIB, capacity
+from seqclass.training.memory import return_memory
 
 PROCESS_BYTES = GIB
 """Memory with which a process is counted: TensorFlow takes half of it, rows the rest."""

@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
 
 from seqclass.row_split import spec_of, split_of
-from seqclass.runtime import return_memory
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY
 from seqclass.store.registry import open_model
@@ -15,6 +14,7 @@ from seqclass.store.root import open_root
 from seqclass.store.seeds import keep_seed, restore_seed
 from seqclass.store.split import Split
 from seqclass.stored_records import SeedRecord
+from seqclass.training.memory import return_memory
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.candidates import (
