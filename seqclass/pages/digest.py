@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from seqclass.pages.index_pages import DIGESTS, refresh
-from seqclass.pages.model_summary import SUMMARY
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.store.manifests import ScoresManifest
+from seqclass.store.models import SUMMARY
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import MANIFEST, Root, readable
 from seqclass.store.scores import score_folders

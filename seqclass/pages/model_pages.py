@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from jinja2 import TemplateError
 
-from seqclass.pages.model_summary import ODD, SUMMARY, summarize
+from seqclass.pages.model_summary import ODD, summarize
 from seqclass.pages.records import Bar, ComparisonEntry, ModelEntry, ModelSummary, Shift
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.pages.version_report import dataset_link, has_report, with_reports, write_report
+from seqclass.store.models import SUMMARY
 from seqclass.store.root import DamagedError, Root
 
 HOME = "../../"

@@ -30,7 +30,7 @@ from seqclass.pages.trust import (
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.manifests import ModelManifest, RetrainingRecord
-from seqclass.store.models import COMPARISON, Model, model_versions, read_model
+from seqclass.store.models import COMPARISON, SUMMARY, Model, model_versions, read_model
 from seqclass.store.policy_file import POLICY
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
@@ -76,7 +76,6 @@ def _differing(
 if TYPE_CHECKING:
     from seqclass.stored_records import Metrics, Stability, Verdict
 
-SUMMARY = "index.json"
 MAX_SHIFTS, MAX_SUSPECTS, MAX_SUSPECTED = 8, 200, 20
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """Errors raised by a record of an unexpected form; the version is shown without it."""

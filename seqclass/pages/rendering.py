@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from seqclass.pages import drawing
-from seqclass.store.page_seals import SEAL_BYTES, seal_page
+from seqclass.store.page_seals import seal_page, unsealed
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 
@@ -92,18 +92,21 @@ def pretty(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[], str]) -> None:
+def keep_pages(
+    root: Root, shown: str, paths: Iterable[str], made_of: Any, draw: Callable[[], str]
+) -> None:
     """Write a page to each path, unless the same page by this release is already there undamaged.
 
-    made_of: everything that decides the content of the page, as JSON and records.
+    shown: what the page shows, as its seal names it. made_of: everything that decides the content
+    of the page, as JSON and records.
     """
     told = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
     inputs = hashlib.sha256(_code() + told.encode(errors="replace")).hexdigest()
     page = None
     for path in paths:
         there = _there(root, path)
-        if there != seal_page(there[:-SEAL_BYTES], inputs):
-            page = page or seal_page(draw().encode(errors="replace"), inputs)
+        if there != seal_page(unsealed(there), shown, inputs):
+            page = page or seal_page(draw().encode(errors="replace"), shown, inputs)
             replace_file(root, path, page, durable=False)
 
 

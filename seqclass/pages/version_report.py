@@ -14,15 +14,15 @@ from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.audit import MOVES
-from seqclass.store.models import COMPARISON, REPORT, Model, read_model
-from seqclass.store.references import DatasetRef
+from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
+from seqclass.store.page_seals import version_shown
+from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.evaluation.decisions import AbstentionScores
     from seqclass.stored_records import Metrics
 
-DRAWINGS = "report.json"
 HOME = "../../../"
 MAX_OTHERS = 20
 MIN_POINTS = 4
@@ -67,6 +67,7 @@ def write_report(
     standing = [summary.champion, summary.since, version, others, dataset, moves]
     keep_pages(
         root,
+        version_shown(ModelRef(model.name, model.version), model.manifest),
         [f"{model.folder}/{REPORT}"],
         [summary.name, model.manifest, standing],
         lambda: _page(model, summary, version, others=others, dataset=dataset, **moves),

@@ -110,6 +110,18 @@ class ListedVersions(TypedDict):
     versions: list[ListedModel]
 
 
+class ShownVersion(TypedDict):
+    """A version in its model's summary. version: its number, ``v1``."""
+
+    version: str
+
+
+class ShownModel(TypedDict):
+    """The part of a model's summary that the store reads. versions: those that have their pages."""
+
+    versions: list[ShownVersion]
+
+
 class KeptFacts(TypedDict):
     """Facts of models. facts: by model. sha256: digest of ``facts``."""
 

@@ -26,8 +26,10 @@ from seqclass.store.root import (
 )
 from seqclass.store.staging import commit
 
-REPORT = "report.html"
-"""The page of a version: rewritten when its standing changes, so no manifest names it."""
+REPORT, DRAWINGS, SUMMARY = "report.html", "report.json", "index.json"
+"""The page of a version, rewritten when its standing changes, so that no manifest names it; the
+version's file that it is drawn from; the model's summary, written after the pages of all its
+versions."""
 ANSWERS, COMPARISON, HISTORY = "predictions.parquet", "comparison.json", "history.parquet"
 """A version's answers to its test rows, its comparison with the champion of that time, and the loss
 of every update of its training."""

@@ -1,18 +1,38 @@
-"""The seal of a page: a comment at its end that shows whether it is unchanged."""
+"""The seal of a page: a comment at its end that says whose page it is and that it is unchanged."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from seqclass.store.references import ModelRef
+from seqclass.store.root import manifest_digest
 
 
-def seal_page(page: bytes, inputs: str) -> bytes:
-    """Return a page with a comment at its end: digests of its inputs and of both together."""
-    digest = hashlib.sha256(page + inputs.encode()).hexdigest()
-    return page + f"<!-- {inputs} {digest} -->\n".encode()
+def version_shown(ref: ModelRef, manifest: Mapping[str, Any]) -> str:
+    """Return a version as the seal of its report names it: its reference and its manifest."""
+    return f"{ref} {manifest_digest(manifest)}"
 
 
-SEAL_BYTES = len(seal_page(b"", 64 * "0"))
+def seal_page(page: bytes, *facts: str) -> bytes:
+    """Return a page with a comment at its end: these facts, and a digest of them and the page.
+
+    facts: what the page shows, and the digest of its inputs; earlier releases gave only the digest.
+    """
+    told = " ".join(facts)
+    digest = hashlib.sha256(page + told.encode()).hexdigest()
+    return page + f"<!-- {told} {digest} -->\n".encode()
 
 
-def is_as_drawn(page: bytes) -> bool:
-    """Check whether a page ends with the seal of the text before it."""
-    inputs = page[-SEAL_BYTES:].decode(errors="replace").split(" ")[1:2]
-    return page == seal_page(page[:-SEAL_BYTES], *inputs) if inputs else False
+def unsealed(page: bytes) -> bytes:
+    """Return a page without the comment at its end."""
+    return page[: max(page.rfind(b"<!-- "), 0)]
+
+
+def shown_by(page: bytes) -> str | None:
+    """Return what a page shows, by its seal; None if the page is not as it was drawn.
+
+    Empty if an earlier release drew it.
+    """
+    body = unsealed(page)
+    facts = page[len(body) :].decode(errors="replace").split(" ")[1:-2]
+    return " ".join(facts[:-1]) if page == seal_page(body, *facts) else None

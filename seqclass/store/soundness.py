@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from seqclass.store.audit import AUDIT, audit_problems
 from seqclass.store.citations import cited_by, cited_in_audit, removed_refs, uncited
+from seqclass.store.kept_records import ShownModel
 from seqclass.store.layout import Parts
 from seqclass.store.manifests import SEALED_TYPES, Manifest
-from seqclass.store.models import CLAIM, REPORT, model_versions
-from seqclass.store.page_seals import is_as_drawn
+from seqclass.store.models import CLAIM, DRAWINGS, REPORT, SUMMARY, model_versions
+from seqclass.store.page_seals import shown_by, version_shown
 from seqclass.store.policy_file import POLICY, read_policy
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import champion_of, pointer_problem
@@ -21,8 +22,11 @@ from seqclass.store.root import (
     check_file,
     read_bytes,
     read_manifest,
+    read_record,
     readable,
 )
+
+AGAIN = "'seqclass pages' draws it again"
 
 
 def beside(found: Damages, bad: Damages) -> Damages:
@@ -56,10 +60,12 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
             check_file(root, folder, entry)
         except DamagedError as error:
             bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
-    listed = [MANIFEST, CLAIM, REPORT, *(entry["path"] for entry in manifest["files"])]
+    drawn = [REPORT] if root.parts_of(folder)[0] == ModelRef.kind else []
+    listed = [MANIFEST, CLAIM, *drawn, *(entry["path"] for entry in manifest["files"])]
     for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
         bad.append({"path": path, "problem": "expected only what the manifest names"})
-    bad += _verify_report(root, folder, manifest)
+    if drawn:
+        bad += _verify_report(root, folder, manifest)
     return 1 + len(manifest["files"])
 
 
@@ -81,18 +87,39 @@ def verify_registry(root: Root, name: str, bad: Damages) -> int:
 
 
 def _verify_report(root: Root, folder: str, manifest: Manifest) -> Damages:
-    """Check that a version's page is as it was drawn; older ones have no seal."""
-    path = f"{folder}/{REPORT}"
-    is_named = any(entry["path"] == REPORT for entry in manifest["files"])
-    if is_named or not manifest.get(LISTED) or not root.fs.exists(path):
+    """Check that a version's page is there if it was drawn, and that it is the version's own."""
+    path, names = f"{folder}/{REPORT}", [entry["path"] for entry in manifest["files"]]
+    if REPORT in names or not manifest.get(LISTED):
         return []
+    if not root.fs.exists(path) and not (DRAWINGS in names and _has_pages(root, folder)):
+        return []
+    problem = _report_problem(root, path, manifest)
+    return [{"path": path, "problem": f"{problem}; {AGAIN}"}] if problem else []
+
+
+def _has_pages(root: Root, folder: str) -> bool:
+    """Check whether the model's summary lists a version, which it does once the page is drawn."""
+    kind, name, version = root.parts_of(folder)
     try:
-        if is_as_drawn(read_bytes(root, path)):
-            return []
+        summary = read_record(root, root.join(kind, name, SUMMARY), ShownModel)
+    except DamagedError:
+        return False
+    return version in [own["version"] for own in summary["versions"]]
+
+
+def _report_problem(root: Root, path: str, manifest: Manifest) -> str | None:
+    try:
+        shown = shown_by(read_bytes(root, path))
     except DamagedError as error:
-        return [{"path": path, "problem": str(error)}]
-    problem = "expected the page as it was drawn, it was replaced; 'seqclass pages' draws it again"
-    return [{"path": path, "problem": problem}]
+        is_there = root.exists(*root.parts_of(path))
+        return f"{error}; remove it" if is_there else "expected the version's page, it is missing"
+    _, name, version, _ = root.parts_of(path)
+    if shown is None:
+        return "expected the page as it was drawn, it was replaced"
+    if shown not in ("", version_shown(ModelRef(name, version), manifest)):
+        other = shown.partition(" ")[0]
+        return f"expected the report of this version, got that of another, {other:.80}"
+    return None
 
 
 def _verify_policy(root: Root, name: str) -> Damages:

@@ -15,9 +15,8 @@ from seqclass.pages.dataset_pages import MAX_CHANNELS, POINTS
 from seqclass.pages.drawing import at_equal_distances, resampled
 from seqclass.pages.records import Drawings, Example, Row
 from seqclass.pages.rendering import record_bytes
-from seqclass.pages.version_report import DRAWINGS
 from seqclass.store.datasets import Dataset
-from seqclass.store.models import ANSWERS
+from seqclass.store.models import ANSWERS, DRAWINGS
 from seqclass.store.root import Root
 from tasks.compute.candidates import Candidate
 from tasks.compute.explain import HARDEST, read_attributions

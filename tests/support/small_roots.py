@@ -8,13 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pages.index_pages import write_all
 from seqclass.pages.rendering import keep_pages
 from seqclass.policies import set_policy
 from seqclass.store.datasets import recordings_folder
 from seqclass.store.inventory import digest_of, keep, listing
+from seqclass.store.models import DRAWINGS, REPORT
+from seqclass.store.page_seals import version_shown
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.queues import write_labels, write_queue
-from seqclass.store.references import StudyRef
+from seqclass.store.references import ModelRef, StudyRef
 from seqclass.store.registry import MoveReason, write_refusal
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import MANIFEST, Root
@@ -25,22 +28,26 @@ from tests.support.arrivals import rows
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, store_series, store_version
 
+NOTHING_DRAWN = {"made": NOW.isoformat(), "card": {}, "curves": {}, "hardest": []}
+
 
 def store_all(root: Root) -> None:
     """Two versions of a dataset and three of a model, of which the second is champion and the
     third refused; a policy, a retraining, scores, votes, a study with a run, rows set aside, a
-    queue with an answer, the page of a recording."""
+    queue with an answer, the page of a recording, all other pages."""
     old, new = store_series(root, n=20), store_series(root, n=24)
     for number, dataset in enumerate((old, new, new)):
         known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
-        version = store_version(root, "m", **known).version
-        path = root.join("models", "m", version, "report.html")
-        keep_pages(root, [path], version, lambda: "<html>report</html>")
+        model = store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, **known)
+        shown = version_shown(ModelRef("m", model.version), model.manifest)
+        page = f"{model.folder}/{REPORT}"
+        keep_pages(root, shown, [page], number, lambda: "<html>report</html>")
         if number < 2:
-            make_champion(root, "m", version, number)
+            make_champion(root, "m", model.version, number)
     write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + timedelta(seconds=2)))
     set_policy(root, "m", ModelPolicy(owner="ann"), "why", NOW + timedelta(seconds=3))
     _store_records(root, old.ref)
+    write_all(root)
 
 
 def _store_records(root: Root, dataset: str) -> None:

@@ -11,14 +11,16 @@ import pytest
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.citations import cited_by
 from seqclass.store.layout import AGAIN, SEALED, place_of
-from seqclass.store.page_seals import is_as_drawn, seal_page
+from seqclass.store.models import DRAWINGS
+from seqclass.store.page_seals import seal_page, shown_by, unsealed
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.soundness import beside
 from tasks.registry.promote import promote_version
-from tests.support.small_roots import store_all
+from tests.support.small_roots import NOTHING_DRAWN, store_all
 from tests.support.store_commands import COMMANDS, LATER, SLOW_COMMANDS
+from tests.support.stored import SCORES, store_version
 
 
 def lose(path: Path, aside: Path) -> None:
@@ -66,8 +68,21 @@ def cut(path: Path, aside: Path) -> None:
         next(p for p in files if not p.name.endswith(".lock")).unlink()
 
 
+def swap(path: Path, aside: Path) -> None:
+    """A file by the one of that name in another folder, or by another beside it; so a folder."""
+    path.rename(aside)
+    others = [*path.parent.parent.glob(f"*/{path.name}"), *path.parent.glob("[!.]*")]
+    for other in sorted(others):
+        if aside.is_dir() and other.is_dir():
+            shutil.copytree(other, path)
+            return
+        if aside.is_file() and other.is_file() and other.read_bytes() != aside.read_bytes():
+            shutil.copyfile(other, path)
+            return
+
+
 Commands = Mapping[str, Callable[[Root], object]]
-DAMAGES = (lose, link_away, replace, exchange, edit, cut)
+DAMAGES = (lose, link_away, replace, exchange, edit, cut, swap)
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +135,7 @@ def test_each_damage_of_each_file_and_folder_is_named(
         with damaged(whole, tmp_path, parts, damage) as root:
             if not verify_tree(root)["bad"]:
                 unnamed.append("/".join(parts))
-    # 'seqclass pages' draws a report again that is not there; a killed 'train' may have left none.
-    drawn_again = {f"models/m/v{n}/report.html" for n in (1, 2, 3)} if damage is lose else set()
-    assert set(unnamed) == drawn_again
+    assert unnamed == []
 
 
 def kept_files(root: Root) -> dict[tuple[str, ...], bytes]:
@@ -239,11 +252,27 @@ def test_no_champion_moves_to_a_link(whole: Path, tmp_path: Path) -> None:
 
 
 def test_a_page_of_which_a_byte_was_changed_is_not_as_drawn() -> None:
-    page = seal_page(b"<html>report</html>", "0" * 64)
-    assert is_as_drawn(page)
-    for at in range(len(page)):
-        assert not is_as_drawn(page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :])
-    assert not is_as_drawn(b"")
+    for facts, shown in ((["models/m@v1", "0" * 64], "models/m@v1"), (["0" * 64], "")):
+        page = seal_page(b"<html><!-- a report --></html>", *facts)
+        assert shown_by(page) == shown
+        for at in range(len(page)):
+            assert shown_by(page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :]) is None
+    assert shown_by(b"") is None
+
+
+def test_a_report_that_an_earlier_release_drew_is_accepted(whole: Path, tmp_path: Path) -> None:
+    with damaged(whole, tmp_path, ("scores",), lambda *_: None) as root:
+        report = Path(root.join("models", "m", "v1", "report.html"))
+        report.write_bytes(seal_page(unsealed(report.read_bytes()), "0" * 64))
+        assert verify_tree(root)["bad"] == []
+
+
+def test_a_report_that_was_never_drawn_is_not_lost(whole: Path, tmp_path: Path) -> None:
+    """A training that is killed after it sealed its version has drawn no page of it."""
+    with damaged(whole, tmp_path, ("scores",), lambda *_: None) as root:
+        store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, metrics=SCORES, spec={},
+                      dataset=open_model(root, "m@v3").manifest["dataset"])  # fmt: skip
+        assert verify_tree(root)["bad"] == []
 
 
 def test_a_manifest_refers_to_versions_and_to_nothing_else() -> None:
