@@ -12,7 +12,14 @@ from collections.abc import Iterator
 
 from seqclass.store.intents import STAGING, intending, lacks_manifest
 from seqclass.store.inventory import ABSENT, digest_of, listing
-from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, sync_folder
+from seqclass.store.root import (
+    MANIFEST,
+    DamagedError,
+    Root,
+    check_unlinked,
+    create_file,
+    sync_folder,
+)
 
 
 @contextlib.contextmanager
@@ -57,11 +64,12 @@ def _remove(root: Root, folder: str) -> None:
 def commit(root: Root, folder: str, *final: str) -> bool:
     """Move a staged folder with its manifest to its final place; False if that is taken.
 
-    DamagedError if a folder there has lost its manifest.
+    DamagedError if a folder there has lost its manifest, or a link leads there.
     """
     target = root.join(*final)
     if root.fs.exists(f"{target}/{MANIFEST}"):
         return False
+    check_unlinked(root, target)
     if lacks_manifest(root, *final):
         raise DamagedError(
             f"{target}: expected a {MANIFEST} in a folder that was sealed, it is missing; restore "

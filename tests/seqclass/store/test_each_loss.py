@@ -244,6 +244,16 @@ def test_a_dataset_that_a_version_learnt_from_is_named_where_it_is_missing(
         assert f"refers to {ref}" in found[root.join("models", "m", "v1", "manifest.json")]
 
 
+@pytest.mark.parametrize("name", ["score", "label"])
+def test_nothing_is_sealed_behind_a_link(whole: Path, tmp_path: Path, name: str) -> None:
+    place = {"score": ("scores", "m"), "label": ("labels", "m")}[name]
+    with damaged(whole, tmp_path, place, link_away) as root:
+        before = sorted((tmp_path / "aside").rglob("*"))
+        with pytest.raises(DamagedError, match="expected a folder, got a symbolic link"):
+            COMMANDS[name](root)
+        assert sorted((tmp_path / "aside").rglob("*")) == before
+
+
 def test_no_champion_moves_to_a_link(whole: Path, tmp_path: Path) -> None:
     with damaged(whole, tmp_path, ("models", "m", "v1"), link_away) as root:
         with pytest.raises(DamagedError, match="expected a folder, got a symbolic link"):
