@@ -49,6 +49,7 @@ def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("base", DATABASES, indirect=True)
 def test_deploying_again_leaves_what_there_is(
     base: dict[str, str], prefect_home: Path, monkeypatch: pytest.MonkeyPatch
