@@ -1,9 +1,9 @@
 """The same work done on this machine and on a Dask cluster of two workers, compared by digests.
 
-``python -m benchmarks.dask_runs [--seeds 8] [--runs 16] [--files 40]`` trains seeds, trains the
-runs of a study and scores files by commands: without a cluster, then on one in a folder and in
-moto's bucket, where one of its workers is killed in each of the three once a quarter is done. Each
-starts with a generation, which a cluster leaves where it is. Fails where what is stored differs.
+``python -m benchmarks.dask_runs [--shards 16] [--seeds 8] [--runs 16] [--files 40]`` draws series,
+trains seeds, trains the runs of a study and scores files by commands: without a cluster, then on
+one in a folder and in moto's bucket, where one of its workers is killed in each of the four once a
+quarter is done. Fails where what is stored differs.
 """
 
 import argparse
@@ -28,24 +28,27 @@ from rich.console import Console
 from benchmarks.tables import as_table
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.datasets import open_dataset
+from seqclass.store.intents import STAGING
 from seqclass.store.models import read_model
 from seqclass.store.root import Record, Root, open_root, read_record
 from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.studies import RUNS, STUDIES
 from tasks.compute.runner import RUNNER
+from tasks.data.generate import SHARD_SERIES
 from tests.support.buckets import ACCESS, endpoint
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL
 
-NAME, SERIES, STEPS = "drawn", 300, 40
+NAME, MANY, SERIES, STEPS = "drawn", "many", 300, 40
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many seeds, runs of a study and files there are, and where spec and files are."""
+    """Numbers of shards, seeds, runs of a study and files, and the place of spec and files."""
 
+    shards: int
     seeds: int
     runs: int
     files: int
@@ -60,10 +63,11 @@ class Plan:
         return f"{self.scratch}/to-score/"
 
     def commands(self) -> dict[str, list[str]]:
-        drawn = ["--n-series", str(SERIES), "--n-steps", str(STEPS), "--name", NAME]
+        drawn = ["generate", "signals", "--n-steps", str(STEPS)]
         seeds, runs = str(self.seeds), str(self.runs)
         return {
-            "generate": ["generate", "signals", *drawn],
+            "generate": [*drawn, "--n-series", str(self.shards * SHARD_SERIES), "--name", MANY],
+            "draw": [*drawn, "--n-series", str(SERIES), "--name", NAME],
             "train": ["train", NAME, "--spec", self.spec, "--seeds", seeds],
             "stability": ["stability", NAME, "--recipes", self.spec, "--seeds", runs],
             "score": ["score", f"{NAME}@v1", self.data],
@@ -76,7 +80,7 @@ def live(plan: Plan, root: Root, on: Cluster | None = None) -> Row:
     environment = {**os.environ, **({RUNNER: on.runner} if on else {})}
     killed: list[int] = []
     for name, words in plan.commands().items():
-        loses = on and name != "generate"
+        loses = on and name != "draw"
         with (
             losing_one(on, partial(is_begun, plan, root, name), killed) if loses else nullcontext()
         ):
@@ -112,6 +116,7 @@ def losing_one(on: Cluster, is_time: Callable[[], bool], killed: list[int]) -> I
 def is_begun(plan: Plan, root: Root, command: str) -> bool:
     """Check whether a quarter of a command's tasks is done."""
     done, of = {
+        "generate": (root.fs.glob(root.join(STAGING, "*", "*.arrow")), plan.shards),
         "train": (root.names(UNFINISHED), plan.seeds),
         "stability": (root.names(STUDIES, NAME, RUNS), plan.runs),
         "score": (root.sealed_names(SCORES, NAME, "v1", "files"), plan.files),
@@ -125,7 +130,7 @@ def digests(root: Root) -> dict[str, Any]:
     records = {run: read_record(root, root.join(*place, run), Record) for run in root.names(*place)}
     answers = sorted(root.fs.find(root.join(SCORES, NAME)))
     return {
-        "rows": open_dataset(root, NAME).ref,
+        "rows": [open_dataset(root, name).ref for name in (NAME, MANY)],
         "seeds": [seed["weights_sha256"]
                   for seed in read_model(root, NAME, "v1").read_json("stability.json")["seeds"]],
         "runs": {name: record["weights_sha256"] for name, record in records.items()},
@@ -150,6 +155,7 @@ def write_files(plan: Plan) -> None:
 def main() -> None:
     """Do the work three times, and compare what is left."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shards", type=int, default=16, help="of a generation")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--runs", type=int, default=16, help="of a study")
     parser.add_argument("--files", type=int, default=40, help="to score")
@@ -158,7 +164,7 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch, endpoint() as (_, url):
         os.environ["AWS_ENDPOINT_URL_S3"] = url
-        plan = Plan(chosen.seeds, chosen.runs, chosen.files, Path(scratch))
+        plan = Plan(chosen.shards, chosen.seeds, chosen.runs, chosen.files, Path(scratch))
         write_files(plan)
         for row in measured(plan):
             print(json.dumps(row), file=sys.stderr, flush=True)

@@ -8,12 +8,13 @@ from seqclass.store.references import DatasetRef
 from seqclass.synthesis.iot import IotSpec
 from seqclass.synthesis.signals import SignalSpec
 from tasks.compute.assets import materializing
+from tasks.compute.runner import task_runner
 from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
 from tasks.data.leftovers import collect_leftovers
 from tasks.registry.refresh import refresh_catalogue
 
 
-@flow(name="generate-signals", flow_run_name="generate {name}")
+@flow(name="generate-signals", flow_run_name="generate {name}", task_runner=task_runner())
 def generate_signals(
     name: str = "signals", spec: SignalSpec | None = None, root: str | None = None
 ) -> str:
@@ -31,7 +32,7 @@ def generate_signals(
     return dataset
 
 
-@flow(name="generate-iot", flow_run_name="generate {name}")
+@flow(name="generate-iot", flow_run_name="generate {name}", task_runner=task_runner())
 def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
     """Draw sensor series with known events into a dataset; returns its reference.
 
@@ -47,7 +48,7 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
     return dataset
 
 
-@flow(name="generate-ragas", flow_run_name="generate {name}")
+@flow(name="generate-ragas", flow_run_name="generate {name}", task_runner=task_runner())
 def generate_ragas(
     name: str = "ragas", spec: RagaSpec | None = None, root: str | None = None
 ) -> str:

@@ -67,7 +67,7 @@ RootOption = Annotated[
 RunnerOption = Annotated[
     str | None,
     typer.Option(
-        help="Dask scheduler to train or score on: dask://HOST:8786 (default: $SEQCLASS_RUNNER).",
+        help="Dask scheduler to work on: dask://HOST:8786 (default: $SEQCLASS_RUNNER).",
         callback=use_runner,
     ),
 ]

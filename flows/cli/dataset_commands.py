@@ -17,7 +17,7 @@ from flows.cli.command_line import (
     span_of,
 )
 from flows.cli.dataset_printing import show_dataset, show_import, show_overview
-from flows.cli.option_groups import Place
+from flows.cli.option_groups import Place, SpreadPlace
 from flows.cli.recording_options import RecordingOptions
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ class IotOptions:
 
 
 def generate_signals(
-    signals: SignalOptions, drawing: DrawingOptions, place: Place, name: DatasetName = "signals"
+    signals: SignalOptions,
+    drawing: DrawingOptions,
+    place: SpreadPlace,
+    name: DatasetName = "signals",
 ) -> None:
     """Draw common cause, change point and burst series."""
     spec, store = signals.spec(**drawing.chosen()), place.new_store()
@@ -86,7 +89,7 @@ def generate_signals(
 
 
 def generate_iot(
-    sensors: IotOptions, drawing: DrawingOptions, place: Place, name: DatasetName = "iot"
+    sensors: IotOptions, drawing: DrawingOptions, place: SpreadPlace, name: DatasetName = "iot"
 ) -> None:
     """Draw sensor series with trends, shifts, drift and faults."""
     from seqclass.synthesis.iot import IotSpec

@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SpreadPlace(Place):
-    """The place of a command whose trainings or answers a cluster can take."""
+    """The place of a command whose series, trainings or answers a cluster can take."""
 
     runner: RunnerOption = None
 

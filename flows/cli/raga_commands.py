@@ -17,7 +17,7 @@ from flows.cli.command_line import (
     words,
 )
 from flows.cli.dataset_printing import print_heard, show_dataset
-from flows.cli.option_groups import Place
+from flows.cli.option_groups import Place, SpreadPlace
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from flows.cli.recording_options import TonicOption, check_tonic
 from seqclass.store.root import open_root, printable
@@ -97,7 +97,7 @@ OTHERWISE = {"no_phrases", "no_gamaka", "kala"}
 
 
 def generate_ragas(
-    options: RagaOptions, place: Place, name: DatasetName = "ragas", spec: SpecFile = None
+    options: RagaOptions, place: SpreadPlace, name: DatasetName = "ragas", spec: SpecFile = None
 ) -> None:
     """Draw Carnatic melodies as svaras, letters or pitch contours."""
     from seqclass.ragas.raga_spec import RagaSpec

@@ -16,6 +16,11 @@ PROTOCOLS = {"dask": "tcp", "tls": "tls"}
 CONNECT_S = 10
 
 
+def is_spread() -> bool:
+    """Check whether the task runs of a flow are executed on a cluster."""
+    return bool(os.environ.get(RUNNER))
+
+
 def task_runner() -> "TaskRunner[Any]":
     """Return the runner of a flow's tasks.
 

@@ -1,25 +1,34 @@
 """Tasks: generate a dataset of synthetic series."""
 
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-from prefect import get_run_logger, task
+from prefect import get_run_logger, task, unmapped
 from pydantic import TypeAdapter
 
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import Source
-from seqclass.store.root import check_name, open_root
+from seqclass.store.root import Root, check_name, open_root
 from seqclass.store.rows import EVENT, from_dense
+from seqclass.store.staging import staging
 from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
 from seqclass.synthesis.random_series import Block
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 from tasks.compute.assets import describe_asset
 from tasks.compute.bars import counted
+from tasks.compute.progress import followed, trainings
+from tasks.compute.retries import AGAIN, results_of
+from tasks.compute.runner import is_spread
 
+SHARD_SERIES, MOST_SHARDS = 8192, 200
+"""Fewest series of a shard, unless there are fewer, and most shards of a dataset."""
 Spec = SignalSpec | IotSpec | RagaSpec
 
 
@@ -44,11 +53,50 @@ def generate_raga_dataset(spec: RagaSpec, name: str, root_url: str) -> str:
 def _write(generator: str, spec: Spec, name: str, root_url: str) -> str:
     check_name(name)
     source = {"generator": generator, "events": True, "spec": asdict(spec)}
-    tables = counted(generated_tables(source), spec.n_series)
-    dataset = write_dataset(open_root(root_url), name, tables, source)
+    root = open_root(root_url)
+    with staging(root, f"shards-{name}") if is_spread() else nullcontext() as folder:
+        drawn = _in_shards(source, spec.n_series, folder, root) if folder else None
+        tables = counted(drawn or generated_tables(source), spec.n_series)
+        dataset = write_dataset(root, name, tables, source)
     describe_asset(dataset.root, dataset.ref, series=spec.n_series)
     get_run_logger().info("%s: %d series", dataset.ref, spec.n_series)
     return dataset.ref
+
+
+def _in_shards(source: Source, n_series: int, folder: str, root: Root) -> Iterator[pa.Table]:
+    """Draw ranges of the series as task runs on the flow's task runner, and yield them in order."""
+    size = max(SHARD_SERIES, -(-n_series // MOST_SHARDS))
+    starts = range(0, n_series, size)
+    labels = [f"shard {number} of {len(starts)}" for number in range(1, len(starts) + 1)]
+    paths = [f"{folder}/{start}.arrow" for start in starts]
+    bounds = [(start, min(start + size, n_series)) for start in starts]
+    with trainings(len(starts), "shards of the series") as shown:
+        fixed = unmapped(source), unmapped(root.url)
+        results_of(draw_shard.map(labels, bounds, paths, *fixed), shown)
+    for path in paths:
+        with root.fs.open(path, "rb") as file, pa.ipc.open_stream(file) as stream:
+            yield from (pa.Table.from_batches([batch]) for batch in stream)
+
+
+@task(name="draw shard", task_run_name="{label}", **AGAIN)
+def draw_shard(
+    label: str, bounds: tuple[int, int], path: str, source: Source, root_url: str
+) -> None:
+    """Draw the series from the first bound up to the second into a file, if it isn't there."""
+    root, written = open_root(root_url), f"{path}.{uuid.uuid4().hex}"
+    with followed(label) as watch:
+        if not root.fs.exists(path):
+            with root.fs.open(written, "wb") as file:
+                _write_stream(file, generated_tables(source, *bounds))
+            root.fs.mv(written, path)
+        watch.finish(f"{label} is drawn")
+
+
+def _write_stream(file: Any, tables: Iterator[pa.Table]) -> None:
+    first = next(tables)
+    with pa.ipc.new_stream(file, first.schema) as stream:
+        for table in chain([first], tables):
+            stream.write_table(table)
 
 
 def is_generated(source: Source) -> bool:
@@ -56,28 +104,31 @@ def is_generated(source: Source) -> bool:
     return source.get("generator") in GENERATORS
 
 
-def generated_tables(source: Source) -> Iterator[pa.Table]:
-    """Generate the rows that a manifest's source describes; the oldest sources have no events."""
+def generated_tables(source: Source, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
+    """Generate the rows ``start .. stop`` that a manifest's source describes.
+
+    The oldest sources have no events.
+    """
     kind, tables_of = GENERATORS[source["generator"]]
-    for table in tables_of(TypeAdapter(kind).validate_python(source["spec"])):
+    for table in tables_of(TypeAdapter(kind).validate_python(source["spec"]), start, stop):
         known = source.get("events") or not {*EVENT} <= {*table.column_names}
         yield table if known else table.drop_columns(list(EVENT))
 
 
-def signal_tables(spec: SignalSpec) -> Iterator[pa.Table]:
+def signal_tables(spec: SignalSpec, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
     """Yield rows of a dataset, a block of series at a time, in bounded memory."""
-    return _tables("signal", spec, generate_signals(spec), ["value"])
+    return _tables("signal", spec, generate_signals(spec, start, stop), ["value"])
 
 
-def iot_tables(spec: IotSpec) -> Iterator[pa.Table]:
+def iot_tables(spec: IotSpec, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
     """Yield rows of a dataset, a block of series at a time, in bounded memory."""
-    return _tables("iot", spec, generate_iot(spec), channel_names(spec.n_channels))
+    return _tables("iot", spec, generate_iot(spec, start, stop), channel_names(spec.n_channels))
 
 
-def raga_tables(spec: RagaSpec) -> Iterator[pa.Table]:
+def raga_tables(spec: RagaSpec, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
     """Yield rows of a dataset: a melody each, with its composition, tonic and notation."""
     names, digits = pa.array(spec.classes, pa.string()), _digits(spec)
-    for block in generate_ragas(spec):
+    for block in generate_ragas(spec, start, stop):
         yield pa.table(
             {
                 "series_id": _series_ids("raga", block, digits),
@@ -91,7 +142,7 @@ def raga_tables(spec: RagaSpec) -> Iterator[pa.Table]:
         )
 
 
-GENERATORS: dict[str, tuple[type, Callable[[Any], Iterator[pa.Table]]]] = {
+GENERATORS: dict[str, tuple[type, Callable[[Any, int, int | None], Iterator[pa.Table]]]] = {
     "signals": (SignalSpec, signal_tables),
     "iot": (IotSpec, iot_tables),
     "ragas": (RagaSpec, raga_tables),

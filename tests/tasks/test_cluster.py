@@ -17,12 +17,15 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from pydantic import TypeAdapter
 
+import tasks.data.generate
+from flows.generation import generate_signals
 from flows.scoring import score_dataset
 from flows.stability import study_stability
 from flows.training import train_classifier
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
+from seqclass.synthesis.signals import SignalSpec
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec
 from tasks.compute.candidates import learning_fingerprint
@@ -112,12 +115,16 @@ def answers(root: Root, data: str, flow: Any) -> list[str]:
     return [hashlib.sha256(root.fs.cat_file(path)).hexdigest() for path in found["tables"]]
 
 
-def states_of(flow_run: Any) -> list[str]:
-    """States of a run's seeds."""
+def runs_of(flow_run: Any) -> list[tuple[str, str]]:
+    """Names and states of a run's task runs."""
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
     with get_client(sync_client=True) as client:
-        runs = client.read_task_runs(flow_run_filter=wanted)
-    return [run.state_name for run in runs if run.name.startswith("seed ")]
+        return [(run.name, run.state_name) for run in client.read_task_runs(flow_run_filter=wanted)]
+
+
+def states_of(flow_run: Any) -> list[str]:
+    """States of a run's seeds."""
+    return [state for name, state in runs_of(flow_run) if name.startswith("seed ")]
 
 
 @pytest.mark.slow
@@ -135,6 +142,26 @@ def test_seeds_and_partitions_are_the_same_to_the_byte(
     assert len(there) == PARTITIONS
     assert there == answers(root, data, spread(score_dataset))
     assert there == answers(alone, data, score_dataset)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_shards_are_the_rows_of_a_generator_to_the_byte(
+    two_workers: Cluster, prefect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.data.generate, "SHARD_SERIES", 700)
+    spec, here, there = SignalSpec(2500), open_root(tmp_path / "a"), open_root(tmp_path / "b")
+    state = spread(generate_signals)("drawn", spec, there.url, return_state=True)
+    drawn = [name for name, _ in runs_of(state.state_details.flow_run_id) if "shard" in name]
+    assert sorted(drawn) == [f"shard {number} of 4" for number in (1, 2, 3, 4)]
+    monkeypatch.delenv(RUNNER)
+    generate_signals("drawn", spec, here.url)
+    assert digests(open_dataset(there, "drawn")) == digests(open_dataset(here, "drawn"))
+    assert there.names(".staging") == []
+
+
+def digests(dataset: Dataset) -> list[str]:
+    return [entry["sha256"] for entry in dataset.manifest["files"]]
 
 
 @pytest.mark.slow
