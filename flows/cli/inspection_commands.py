@@ -37,7 +37,8 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
             f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
             str(len(m["channels"])), str(len(m["classes"])), m["created"][:10],
         )  # fmt: skip
-    print_rows(table, found, "no datasets yet: 'seqclass import PATH --name NAME' makes one")
+    makers = "'seqclass run' or 'seqclass import PATH --name NAME'"
+    print_rows(table, found, f"no datasets yet: {makers} makes one")
 
 
 def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
@@ -60,7 +61,7 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
         add_row(
             table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
         )
-    print_rows(table, found, "no models yet: 'seqclass train DATASET' makes one")
+    print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train DATASET' makes one")
 
 
 def show(

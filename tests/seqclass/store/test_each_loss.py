@@ -198,8 +198,9 @@ def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", [one for one in DAMAGES if one is not swap])
 def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: Callable) -> None:
+    """What a pruning may remove is known by its place, so nothing is swapped."""
     assert worsened(whole, tmp_path, damage, places(whole)) == []
     assert worsened(whole, tmp_path, damage, places(whole)[::9], SLOW_COMMANDS) == []
 
