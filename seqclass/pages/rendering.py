@@ -93,20 +93,20 @@ def pretty(content: Any) -> str:
 
 
 def keep_pages(
-    root: Root, shown: str, paths: Iterable[str], made_of: Any, draw: Callable[[], str]
+    root: Root, subject: str, paths: Iterable[str], made_of: Any, draw: Callable[[], str]
 ) -> None:
     """Write a page to each path, unless the same page by this release is already there undamaged.
 
-    shown: what the page shows, as its seal names it. made_of: everything that decides the content
-    of the page, as JSON and records.
+    subject: the version or dataset of the page, as its seal names it. made_of: everything that
+    decides the content of the page, as JSON and records.
     """
     told = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
     inputs = hashlib.sha256(_code() + told.encode(errors="replace")).hexdigest()
     page = None
     for path in paths:
         there = _there(root, path)
-        if there != seal_page(unsealed(there), shown, inputs):
-            page = page or seal_page(draw().encode(errors="replace"), shown, inputs)
+        if there != seal_page(unsealed(there), subject, inputs):
+            page = page or seal_page(draw().encode(errors="replace"), subject, inputs)
             replace_file(root, path, page, durable=False)
 
 

@@ -15,7 +15,7 @@ from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.audit import MOVES
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
-from seqclass.store.page_seals import version_shown
+from seqclass.store.page_seals import version_subject
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import Root
 
@@ -67,7 +67,7 @@ def write_report(
     standing = [summary.champion, summary.since, version, others, dataset, moves]
     keep_pages(
         root,
-        version_shown(ModelRef(model.name, model.version), model.manifest),
+        version_subject(ModelRef(model.name, model.version), model.manifest),
         [f"{model.folder}/{REPORT}"],
         [summary.name, model.manifest, standing],
         lambda: _page(model, summary, version, others=others, dataset=dataset, **moves),

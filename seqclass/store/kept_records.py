@@ -110,16 +110,16 @@ class ListedVersions(TypedDict):
     versions: list[ListedModel]
 
 
-class ShownVersion(TypedDict):
+class SummaryVersion(TypedDict):
     """A version in its model's summary. version: its number, ``v1``."""
 
     version: str
 
 
-class ShownModel(TypedDict):
+class SummaryVersions(TypedDict):
     """The part of a model's summary that the store reads. versions: those that have their pages."""
 
-    versions: list[ShownVersion]
+    versions: list[SummaryVersion]
 
 
 class KeptFacts(TypedDict):

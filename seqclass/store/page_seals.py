@@ -8,7 +8,7 @@ from seqclass.store.references import ModelRef
 from seqclass.store.root import manifest_digest
 
 
-def version_shown(ref: ModelRef, manifest: Mapping[str, Any]) -> str:
+def version_subject(ref: ModelRef, manifest: Mapping[str, Any]) -> str:
     """Return a version as the seal of its report names it: its reference and its manifest."""
     return f"{ref} {manifest_digest(manifest)}"
 
@@ -16,7 +16,7 @@ def version_shown(ref: ModelRef, manifest: Mapping[str, Any]) -> str:
 def seal_page(page: bytes, *facts: str) -> bytes:
     """Return a page with a comment at its end: these facts, and a digest of them and the page.
 
-    facts: what the page shows, and the digest of its inputs; earlier releases gave only the digest.
+    facts: the subject of the page and the digest of its inputs; of earlier releases the digest.
     """
     told = " ".join(facts)
     digest = hashlib.sha256(page + told.encode()).hexdigest()
@@ -28,8 +28,8 @@ def unsealed(page: bytes) -> bytes:
     return page[: max(page.rfind(b"<!-- "), 0)]
 
 
-def shown_by(page: bytes) -> str | None:
-    """Return what a page shows, by its seal; None if the page is not as it was drawn.
+def subject_of(page: bytes) -> str | None:
+    """Return the subject of a page by its seal; None if the page is not as it was drawn.
 
     Empty if an earlier release drew it.
     """

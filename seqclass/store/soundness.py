@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from seqclass.store.audit import AUDIT, audit_problems
 from seqclass.store.citations import cited_by, cited_in_audit, removed_refs, uncited
-from seqclass.store.kept_records import ShownModel
+from seqclass.store.kept_records import SummaryVersions
 from seqclass.store.layout import Parts
 from seqclass.store.manifests import SEALED_TYPES, Manifest
 from seqclass.store.models import CLAIM, DRAWINGS, REPORT, SUMMARY, model_versions
-from seqclass.store.page_seals import shown_by, version_shown
+from seqclass.store.page_seals import subject_of, version_subject
 from seqclass.store.policy_file import POLICY, read_policy
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import champion_of, pointer_problem
@@ -101,7 +101,7 @@ def _has_pages(root: Root, folder: str) -> bool:
     """Check whether the model's summary lists a version, which it does once the page is drawn."""
     kind, name, version = root.parts_of(folder)
     try:
-        summary = read_record(root, root.join(kind, name, SUMMARY), ShownModel)
+        summary = read_record(root, root.join(kind, name, SUMMARY), SummaryVersions)
     except DamagedError:
         return False
     return version in [own["version"] for own in summary["versions"]]
@@ -109,15 +109,15 @@ def _has_pages(root: Root, folder: str) -> bool:
 
 def _report_problem(root: Root, path: str, manifest: Manifest) -> str | None:
     try:
-        shown = shown_by(read_bytes(root, path))
+        subject = subject_of(read_bytes(root, path))
     except DamagedError as error:
         is_there = root.exists(*root.parts_of(path))
         return f"{error}; remove it" if is_there else "expected the version's page, it is missing"
     _, name, version, _ = root.parts_of(path)
-    if shown is None:
+    if subject is None:
         return "expected the page as it was drawn, it was replaced"
-    if shown not in ("", version_shown(ModelRef(name, version), manifest)):
-        other = shown.partition(" ")[0]
+    if subject not in ("", version_subject(ModelRef(name, version), manifest)):
+        other = subject.partition(" ")[0]
         return f"expected the report of this version, got that of another, {other:.80}"
     return None
 

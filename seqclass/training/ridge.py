@@ -18,6 +18,7 @@ from seqclass.training.learnt_rows import Auxiliary
 PENALTIES = tuple(np.logspace(-5, 3, 9))
 """Penalties that are tried, as multiples of the mean eigenvalue of the rows' products."""
 COLUMNS_AT_ONCE = 512
+"""Columns of features that are in double precision at once."""
 MAX_LEFT_OUT = 2000
 """Most rows that choose the penalty; each is answered as if it had been left out."""
 
@@ -142,9 +143,8 @@ def _mean(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
 class _Directions(NamedTuple):
     """Singular values of ``z (n, p)`` that are above zero, squared, and one side's vectors.
 
-    is_of_rows: whether ``vectors`` are the left ones, ``(n, values)``; else the right ones,
-    ``(p, values)``. The other side would take as much memory as ``z`` twice, and is not needed
-    whole.
+    vectors: the left ones ``(n, values)`` if ``is_of_rows``, else the right ones ``(p, values)``.
+    The others would take twice the memory of ``z``, and only some of them are needed.
     """
 
     z: np.ndarray

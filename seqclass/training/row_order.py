@@ -73,6 +73,7 @@ def drawn(y: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
     """
     order = np.arange(len(y), dtype=np.int32)
     np.random.default_rng(seed).shuffle(order)
+    # Only the first rows of a class are needed, and most classes have enough of them at the front.
     is_short = np.bincount(y[order[:n_rows]], minlength=y.max() + 1) < FEWEST_OF_CLASS
     short = order[is_short[y[order]]]
     by_class = short[np.argsort(y[short], kind="stable")]

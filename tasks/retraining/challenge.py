@@ -1,7 +1,8 @@
 """Tasks: choose the rows that a challenger learns from, and evaluate the challenger."""
 
+import json
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,9 @@ from prefect import get_run_logger, task
 from seqclass.monitoring.decide import LabelEvidence
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retrain_spec import RetrainSpec
-from seqclass.row_split import spec_of, times_of
-from seqclass.store.audit import read_audit
+from seqclass.row_split import times_of
+from seqclass.store.audit import audit_problems
+from seqclass.store.citations import cited_in_audit
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
@@ -129,17 +131,17 @@ def registered_before(candidate: Candidate, name: str) -> str | None:
     except DamagedError:
         return None
     decided = {record["challenger"] for record in retrainings_of(root, name, bad)}
-    for entry in read_audit(root, name, bad):
-        decided |= {f"models/{name}@{entry.get(key)}" for key in ("to", "candidate")}
-    if bad or newest.ref in decided:
+    decided |= {str(ref) for ref in cited_in_audit(root, name)}
+    if bad or audit_problems(root, name) or newest.ref in decided:
         return None
     get_run_logger().info("an earlier try has registered it as %s", newest.ref)
     return newest.ref
 
 
 def _is_same(version: Model, candidate: Candidate) -> bool:
-    files, spec = version.manifest["files"], spec_of(version)
-    if (version.manifest["dataset"], spec) != (candidate.dataset, candidate.training):
+    root, manifest = candidate.root, version.manifest
+    spec = json.loads(json.dumps(asdict(candidate.training)))
+    if (manifest["dataset"], manifest["spec"]) != (candidate.dataset, spec):
         return False
-    root, made = candidate.root, candidate.workspace
-    return all(describe_file(root, made, own) in files for own in SAME_IN_EVERY_TRY)
+    made = (describe_file(root, candidate.workspace, file) for file in SAME_IN_EVERY_TRY)
+    return all(entry in manifest["files"] for entry in made)

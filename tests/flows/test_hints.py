@@ -12,7 +12,7 @@ from tests.support.hints import commands_in
 from tests.support.places import REPOSITORY
 
 UNSAID = "SAID"
-"""What stands for the values that a message is filled with."""
+"""The word in the place of a value that a message is filled with."""
 
 
 def messages() -> Iterator[str]:

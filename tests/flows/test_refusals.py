@@ -197,7 +197,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(asked: list[tuple[Path, list[str]]]) -> list[tuple[int, str, str]]:
-    """What each command says in its folder, asked in one process: code, errors, output."""
+    """Code, errors and output of each command in its folder, asked in one process."""
     done = subprocess.run(
         [sys.executable, "-c", ASKED], input=json.dumps(asked, default=str), text=True,
         capture_output=True, check=False,
@@ -209,7 +209,7 @@ def ask(asked: list[tuple[Path, list[str]]]) -> list[tuple[int, str, str]]:
 
 @pytest.fixture(scope="module")
 def told(folder: Path) -> dict[str, tuple[int, str, str]]:
-    """What each command says."""
+    """Code, errors and output of each refused command."""
     return dict(zip(REFUSED, ask([(folder, shlex.split(own)) for own in REFUSED]), strict=True))
 
 

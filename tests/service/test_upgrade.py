@@ -47,7 +47,7 @@ def state_of(root: Root) -> tuple[Any, ...]:
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a server holds on which this commit's service is the first."""
+    """The contents of a server on which this commit's service is the first."""
     up = Up(open_root(tmp_path_factory.mktemp("new") / "tree"), port=0)
     try:
         return contents(up)

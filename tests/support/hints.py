@@ -1,4 +1,4 @@
-"""What the hint of a refusal tells its reader to do, taken out of its line as a shell would."""
+"""The commands that the hint of a refusal names, taken out of its line as a shell would."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ SHELL = re.compile(r" it: (?!seqclass )(\w+ .+)$")
 KNOWN = {
     "MODEL": "m", "DATASET": "toy", "NAME": "other", "WHY": "because",
 }  # fmt: skip
-"""What a reader writes in the place of a word that stands for what only he knows."""
+"""Values for the words of a hint that stand for something only its reader knows."""
 
 
 def options_in(hint: str) -> list[tuple[str, str]]:
@@ -84,12 +84,12 @@ def _after_shell(words: list[str], command: str, folder: Path) -> list[str]:
 
 
 def same_refusal(line: str) -> str:
-    """What stays of a refusal where another value is refused for the same reason."""
+    """The part of a refusal that another value refused for the same reason has too."""
     return line.partition(", got")[0].strip()
 
 
 def leads_on(line: str, code: int, err: str) -> bool:
-    """Whether a try has another outcome than the refusal, and is not misspelt.
+    """Check whether a try has another outcome than the refusal, and is not misspelt.
 
     What needs Prefect or TensorFlow has got past all that is refused by reading.
     """

@@ -1,4 +1,4 @@
-"""How messy files are written: as text in a dialect, as a workbook or as Parquet."""
+"""Writers of messy files: as text in a dialect, as a workbook or as Parquet."""
 
 import csv
 import gzip

@@ -14,7 +14,7 @@ from seqclass.policies import set_policy
 from seqclass.store.datasets import recordings_folder
 from seqclass.store.inventory import digest_of, keep, listing
 from seqclass.store.models import DRAWINGS, REPORT
-from seqclass.store.page_seals import seal_page, unsealed, version_shown
+from seqclass.store.page_seals import seal_page, unsealed, version_subject
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.queues import write_labels, write_queue
 from seqclass.store.references import ModelRef, StudyRef
@@ -39,9 +39,9 @@ def store_all(root: Root) -> None:
     for number, dataset in enumerate((old, new, new)):
         known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
         model = store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, **known)
-        shown = version_shown(ModelRef("m", model.version), model.manifest)
+        subject = version_subject(ModelRef("m", model.version), model.manifest)
         page = f"{model.folder}/{REPORT}"
-        keep_pages(root, shown, [page], number, lambda: "<html>report</html>")
+        keep_pages(root, subject, [page], number, lambda: "<html>report</html>")
         if number < 2:
             make_champion(root, "m", model.version, number)
     write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + timedelta(seconds=2)))
@@ -93,5 +93,5 @@ def list_again(root: Root, folder: Path) -> None:
         body = unsealed(report.read_bytes())
         _, name, version = root.parts_of(str(folder))
         manifest = read_manifest(root, str(folder), Record)
-        shown = version_shown(ModelRef(name, version), manifest)
-        report.write_bytes(seal_page(body, shown, "0" * 64))
+        subject = version_subject(ModelRef(name, version), manifest)
+        report.write_bytes(seal_page(body, subject, "0" * 64))

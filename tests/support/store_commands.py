@@ -1,4 +1,4 @@
-"""What commands do to a root, in this process: what may go wrong there is theirs, or the store's.
+"""Commands on a root, in this process: an error there is theirs, or the store's.
 
 Only what needs no server and no network of a model: answers to rows are written, not computed.
 """

@@ -46,7 +46,7 @@ OF_TEST = {
                    "restarts": 0, "seconds": 1.0}],
     },
 }  # fmt: skip
-"""What ``show`` reads of a version that one seed trained."""
+"""The records that ``show`` reads of a version that one seed trained."""
 YES, NO = Answer(True, "I looked", "ann"), Answer(False, "labels are odd", "ann")
 
 

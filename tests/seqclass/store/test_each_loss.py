@@ -12,7 +12,7 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.citations import cited_by
 from seqclass.store.layout import AGAIN, SEALED, place_of
 from seqclass.store.models import DRAWINGS
-from seqclass.store.page_seals import seal_page, shown_by, unsealed
+from seqclass.store.page_seals import seal_page, subject_of, unsealed
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import DamagedError, Root, open_root
@@ -200,7 +200,7 @@ def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [one for one in DAMAGES if one is not swap])
 def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: Callable) -> None:
-    """What a pruning may remove is known by its place, so nothing is swapped."""
+    """Nothing is swapped, since its place says whether a pruning may remove it."""
     assert worsened(whole, tmp_path, damage, places(whole)) == []
     assert worsened(whole, tmp_path, damage, places(whole)[::9], SLOW_COMMANDS) == []
 
@@ -263,12 +263,12 @@ def test_no_champion_moves_to_a_link(whole: Path, tmp_path: Path) -> None:
 
 
 def test_a_page_of_which_a_byte_was_changed_is_not_as_drawn() -> None:
-    for facts, shown in ((["models/m@v1", "0" * 64], "models/m@v1"), (["0" * 64], "")):
+    for facts, subject in ((["models/m@v1", "0" * 64], "models/m@v1"), (["0" * 64], "")):
         page = seal_page(b"<html><!-- a report --></html>", *facts)
-        assert shown_by(page) == shown
+        assert subject_of(page) == subject
         for at in range(len(page)):
-            assert shown_by(page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :]) is None
-    assert shown_by(b"") is None
+            assert subject_of(page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :]) is None
+    assert subject_of(b"") is None
 
 
 def test_a_report_that_an_earlier_release_drew_is_accepted(whole: Path, tmp_path: Path) -> None:
