@@ -24,7 +24,6 @@ from rich.console import Console
 
 from seqclass.runtime import environment, kernel, tensorflow, threads
 from seqclass.store.capacity import GIB, capacity
-from seqclass.training.memory import return_memory
 
 PROCESS_BYTES = GIB
 """Memory with which a process is counted: TensorFlow takes half of it, rows the rest."""
@@ -230,8 +229,6 @@ def _serve(pipe: connection.Connection, environment: dict[str, str], loads: bool
             except Exception as error:
                 failed = _portable(error)
             pipe.send((failed, result))
-            del arguments, failed, result
-            return_memory()
 
 
 def _import_training() -> None:
