@@ -85,12 +85,14 @@ def _words(step: str, n_rows: int, home: str, budget_s: float) -> list[str]:
     if step == "split":
         return [sys.executable, "-c", SPLIT, tree, f"{home}/split"]
     drawn = sorted(glob(f"{tree}/datasets/drawn/*/*.parquet")) or [f"{home}/ragged.parquet"]
+    n_models = len(glob(f"{tree}/models/*"))  # one for each training, so that none has a champion
     words = {
         "generate": ["generate", "signals", "--preset", "hard", "--n-series", str(n_rows),
                      "--name", "drawn"],
         "import": ["import", *drawn, "--name", "rows"],
-        "train": ["train", "rows", "--seeds", "1", "--budget", str(budget_s)],
-        "score": ["score", "rows@v1", "rows"],
+        "train": ["train", "rows", "--name", f"rows-{n_models + 1}", "--seeds", "1",
+                  "--budget", str(budget_s)],
+        "score": ["score", f"rows-{n_models}@v1", "rows"],
         "pages": ["pages"],
     }  # fmt: skip
     return [sys.executable, "-m", "flows", *words[step], "--root", tree]
