@@ -109,7 +109,8 @@ def gram(features: np.ndarray, width: int = 4096) -> np.ndarray:
 
 
 def out_of_fold_scores(products: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Scores ``(n, classes)`` of a ridge classifier for each row, out of ``FOLDS`` folds.
+    """Scores ``(n, classes)`` of a ridge classifier for each row, out of ``FOLDS`` folds, or of as
+    many as the largest class has rows.
 
     In dual form, so that rows of many features are multiplied once for all folds.
     """
@@ -118,7 +119,8 @@ def out_of_fold_scores(products: np.ndarray, y: np.ndarray, penalty: float) -> n
 
     targets = 2.0 * (y[:, None] == np.unique(y)) - 1
     scores = np.empty_like(targets)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
+    n_folds = min(FOLDS, int(np.unique_counts(y).counts.max()))
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=SEED)
     for train, held in folds.split(products, y):
         inner, middle = products[np.ix_(train, train)], targets[train].mean(axis=0)
         centre = KernelCenterer().fit(inner)
