@@ -252,7 +252,8 @@ class _Run:
             self.kept = [v.numpy() for v in self.trainer.averages]
             if self._is_hopeless(update, loss) and not last_chance:
                 return False
-            if self._is_solved(update) or (config.stop and config.stop(update)):
+            is_solved = update >= self.recipe.shortest and loss < self.recipe.solved
+            if is_solved or (config.stop and config.stop(update)):
                 break
         return True
 
@@ -274,10 +275,6 @@ class _Run:
 
     def _is_hopeless(self, update: int, loss: float) -> bool:
         return update == self.recipe.restart_check_step and loss > 0.9 * math.log(self.n_classes)
-
-    def _is_solved(self, update: int) -> bool:
-        latest = max(np.reshape(self.losses, (-1, CHUNK)).mean(axis=1)[-2:])
-        return update >= self.recipe.shortest and bool(latest < self.recipe.solved)
 
 
 def _taken_from(rows: Rows) -> Callable[[np.ndarray], tuple[tf.Tensor, ...]]:

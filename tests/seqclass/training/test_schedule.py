@@ -22,6 +22,14 @@ def test_a_solved_task_stops_early_and_another_runs_to_its_end() -> None:
     assert len(whole.losses) == 150
 
 
+def test_a_network_ends_with_the_first_chunk_below_the_loss_that_is_solved() -> None:
+    whole = fit_lines(lines(), recipe=Recipe(updates=300, epochs=1, solved=0))
+    before, after = np.reshape(whole.losses, (-1, CHUNK)).mean(axis=1)[3:5]
+    assert after < before
+    recipe = Recipe(updates=300, epochs=1, solved=float(before + after) / 2)
+    assert len(fit_lines(lines(), recipe=recipe).losses) == 5 * CHUNK
+
+
 def test_a_solved_task_still_runs_its_shortest() -> None:
     recipe = Recipe(updates=600, epochs=1, shortest=300, solved=9)
     assert fit_lines(lines(), recipe=recipe).losses.shape == (300,)
