@@ -21,18 +21,18 @@ MIN_PER_CLASS = 2
 class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn classifier of series: the LSTM that ``seqclass train`` trains.
 
-    The LSTM is trained in any case. Up to three other members help it: fixed convolutions, a kernel
-    between series, and an LSTM on fixed convolutions. Rows that are held back decide whether the
-    LSTM alone answers or a weighted average, calibrate the probabilities and set the threshold
-    below which the answer is ``"unknown"``. Series may have any lengths, several channels and
-    missing values.
+    The LSTM is trained in any case. Up to three other members help it: ridge regression on fixed
+    convolutions, kernels on the same features, and a kernel between series. Rows that are held back
+    decide whether the LSTM alone answers or a weighted average, calibrate the probabilities and set
+    the threshold below which the answer is ``"unknown"``. Series may have any lengths, several
+    channels and missing values.
 
     Parameters
     ----------
     random_state : int
         Seed of all random numbers; equal seeds give equal weights on the same machine.
     members : tuple of str, optional
-        Members that may take part: ``"convolutions"``, ``"steps"``, ``"frozen-lstm"`` and
+        Members that may take part: ``"convolutions"``, ``"view-kernels"``, ``"steps"`` and
         ``"conv-lstm"``. None allows all.
     budget_s : float, optional
         Seconds after which no further network is started. None sets no limit.

@@ -1,7 +1,7 @@
 """The LSTM alone compared with the committee: the gain from the other members, row by row."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired
+from typing import Final, NotRequired
 
 import numpy as np
 from typing_extensions import TypedDict
@@ -9,7 +9,8 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.evaluation.votes import Lead, lead_of, mean_lead
 
-CONVOLUTIONS, LSTM = "convolutions", "conv-lstm"
+CONVOLUTIONS: Final = "convolutions"
+LSTM: Final = "conv-lstm"
 """Members that reports name: fixed convolutions, and the LSTM, which every training trains."""
 
 

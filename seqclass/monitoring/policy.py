@@ -7,7 +7,7 @@ from typing import Any
 
 from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.retrain_spec import RetrainSpec
-from seqclass.training.spec import Limits, TrainingSpec
+from seqclass.training.spec import Limits, TrainingSpec, with_present_members
 
 JUDGING = ("gate", "drift", "significance", "least_drop")
 """Fields of a retraining that judge a challenger; a single run can't choose them."""
@@ -45,6 +45,10 @@ def policy_from(stored: dict[str, Any]) -> ModelPolicy:
     """Read a policy from the JSON that ``dataclasses.asdict`` made of it."""
     from pydantic import TypeAdapter
 
+    retraining = stored.get("retraining")
+    if isinstance(retraining, dict) and isinstance(retraining.get("training"), dict):
+        training = with_present_members(retraining["training"])
+        stored = {**stored, "retraining": {**retraining, "training": training}}
     return TypeAdapter(ModelPolicy).validate_python(stored)
 
 

@@ -1,4 +1,4 @@
-"""The LSTM networks: a trained or fixed convolution, an LSTM, and masked pooling over time."""
+"""The LSTM networks: a convolution, an LSTM, and masked pooling over time."""
 
 from dataclasses import dataclass
 
@@ -28,10 +28,6 @@ STRETCH = 8
 """Most LSTM steps of the longest series, as a multiple of ``Architecture.longest_recurrence``."""
 FINE_POOLING = 4
 """Pooling factor from which on the convolution skips every second step."""
-SLIGHT = 1e-3
-"""Standard deviation up to which a feature is not scaled."""
-FEW_VALUES, FEATURES_AT_ONCE = 2**24, 32
-"""Values of windows up to which all features are copied at once, and features of more windows."""
 
 
 def pooling_factor(typical: int, longest: int, longest_recurrence: int) -> int:
@@ -97,56 +93,6 @@ class NetworkBuilder:
         arch, stride = self.architecture, 2 if self.pooling >= FINE_POOLING else 1
         x, inside = masked_conv(x, inside, Kernels(arch.filters, arch.width, seed, stride))
         return pool_steps(x, inside, -(-self.pooling // stride))
-
-
-@dataclass(frozen=True)
-class FrozenBuilder:
-    """Builder of networks from windows of fixed convolutions to logits ``(B, classes)``.
-
-    The windows are ``(B, W, n_features + 1)``: standardised features, and the mask as the last one.
-    Equal builders build equal networks.
-    """
-
-    n_classes: int
-    n_features: int
-    architecture: Architecture
-
-    def __call__(self, seed: int) -> keras.Model:
-        """Return a network: a projection of each window, an LSTM over the windows, a head on both.
-
-        Every initial weight and every dropout mask follows from ``seed``.
-        """
-        seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
-        raw, x, inside = _masked_input(self.n_features)
-        init = keras.initializers.GlorotUniform(seed=seeds[0])
-        x = layers.Dense(self.architecture.filters, kernel_initializer=init)(x)
-        x = layers.ReLU()(layers.LayerNormalization()(x))
-        pooled = [masked_mean(x, inside), _recurrence(x, inside, self.architecture, seeds[1:3])]
-        head = _head(pooled, self.n_classes, self.architecture.dropout, seeds[3:])
-        return keras.Model(raw, head, name="network")
-
-
-def standardizer(windows: np.ndarray) -> keras.Model:
-    """Return a network that standardises windows of fixed convolutions ``(B, W, F)``.
-
-    The last feature is the mask and stays as it is. The others get mean 0 and deviation 1 over the
-    given windows inside the mask; a feature that hardly varies is only centred.
-    """
-    mean, scale = _moments(windows)
-    scale = np.where(scale > SLIGHT, scale, 1.0)
-    raw = keras.Input((None, windows.shape[-1]), name="windows")
-    x = layers.Rescaling(1.0, offset=[*(-mean).tolist(), 0.0])(raw)
-    return keras.Model(raw, layers.Rescaling([*(1 / scale).tolist(), 1.0])(x), name="standardizer")
-
-
-def _moments(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of each feature inside the mask, from a few features at a time."""
-    inside, last = windows[..., -1] > 0, windows.shape[-1] - 1
-    width = FEATURES_AT_ONCE if windows.size > FEW_VALUES else last
-    parts = (windows[..., k : min(k + width, last)][inside] for k in range(0, last, width))
-    found = [(part.mean(axis=0), part.std(axis=0)) for part in parts]
-    mean, deviation = (np.concatenate(own) for own in zip(*found, strict=True))
-    return mean, deviation
 
 
 def build_network(

@@ -1,4 +1,4 @@
-"""Fixed random convolutions, pooled over a series or its windows.
+"""Fixed random convolutions, pooled over a series.
 
 The 84 kernels of MiniRocket (Dempster, Schmidt and Webb 2021) have nine weights, three of them 2
 and six -1, and dilations that double up to the length of a series. Each view of a series has its
@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from seqclass.networks.layers import masked_mean, pool_steps, series_views
+from seqclass.networks.layers import masked_mean, series_views
 from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import Scaling
 from seqclass.networks.symbols import Alphabets, symbol_features
@@ -34,8 +34,6 @@ GROUP = 12
 """Kernels of a group, which compete with each other at every step."""
 ORDER = np.random.default_rng(0).permutation(len(KERNELS))
 """Random order in which kernels are put into groups, because neighbouring kernels are alike."""
-WINDOWS = 32
-"""Windows of a series of typical length."""
 RAMP = 0.5
 """Width of the ramp around a threshold, in standard deviations of a kernel's outputs."""
 SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
@@ -48,8 +46,8 @@ class Bank:
     """Kernels of one dilation on one view.
 
     weights: ``(9, channels, 84)``, scaled so that each kernel's outputs have a spread of one.
-    thresholds: ``(84, several)``, of these outputs over a whole series; in_windows: ``(84, 1)``,
-    over windows. counts_highest: True if the highest output of a group wins, False if the lowest.
+    thresholds: ``(84, several)``, of these outputs. counts_highest: True if the highest output of a
+    group wins, False if the lowest.
     """
 
     view: int
@@ -57,7 +55,6 @@ class Bank:
     weights: np.ndarray
     counts_highest: bool
     thresholds: np.ndarray
-    in_windows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -71,30 +68,23 @@ class Convolutions:
     def pooled(self) -> keras.Model:
         """Return the network from raw series ``(B, T, C)`` to pooled features ``(B, p)``.
 
-        They are the share of steps above each threshold, and the counts of ``_wins``.
+        They are the share of steps above each threshold, and the counts of ``_wins``, view by view.
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
-        seen = [(_side_by_side(views, bank), bank) for bank in self.banks]
-        shares = [masked_mean(_above(*own), inside) for own in seen]
-        counts = [_wins(*own, inside) for own in seen]
-        return keras.Model(raw, ops.concatenate([*shares, *counts], axis=-1), name="convolutions")
+        found = []
+        for bank in sorted(self.banks, key=lambda bank: bank.view):
+            steps = _side_by_side(views, bank)
+            found += [masked_mean(_above(steps, bank), inside), _wins(steps, bank, inside)]
+        return keras.Model(raw, ops.concatenate(found, axis=-1), name="convolutions")
 
-    def windows(self, n_steps: int) -> keras.Model:
-        """Return the network from raw series to features ``(B, W, F)`` of windows of ``n_steps``.
-
-        Each kernel has one dilation and one threshold here. The views are features too, and the
-        mask of the windows is the last one.
-        """
-        raw, views, inside = _inputs(self.scaling, self.alphabets)
-        dilations = sorted({bank.dilation for bank in self.banks})
-        parts = [*views]
+    @property
+    def views(self) -> list[slice]:
+        """The columns of each view in the pooled features."""
+        sizes = np.zeros(1 + max(bank.view for bank in self.banks), int)
         for bank in self.banks:
-            own = slice(dilations.index(bank.dilation), None, len(dilations))
-            weights, thresholds = bank.weights[..., own], bank.in_windows[own]
-            few = replace(bank, weights=weights, thresholds=thresholds)
-            parts.append(_above(_side_by_side(views, few), few) * inside)
-        pooled, mask = pool_steps(ops.concatenate(parts, axis=-1), inside, n_steps)
-        return keras.Model(raw, ops.concatenate([pooled, mask], axis=-1), name="windows")
+            sizes[bank.view] += bank.thresholds.size + len(KERNELS)
+        ends = np.cumsum(sizes).tolist()
+        return [slice(end - size, end) for size, end in zip(sizes.tolist(), ends, strict=True)]
 
 
 def fit_convolutions(
@@ -111,7 +101,7 @@ def fit_convolutions(
     dilations = [2**k for k in range(max(1, int(math.log2(max((typical - 1) / 8, 1))) + 1))]
     none = np.empty((len(KERNELS), 0))
     plain = [
-        Bank(v, d, _kernels(views[v].shape[-1], rng), number % 2 == 0, none, none)
+        Bank(v, d, _kernels(views[v].shape[-1], rng), number % 2 == 0, none)
         for number, (d, v) in enumerate(product(dilations, range(len(views))))
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
@@ -123,14 +113,9 @@ def fit_convolutions(
     for bank, found in zip(plain, by_bank, strict=True):
         spread = np.maximum(found.std(axis=1), 1e-3)
         shares = (np.arange(each) + rng.random((len(spread), 1))) / each
-        upper = 0.5 + rng.random((len(spread), 1)) / 2
-        scaled = found / spread[:, None]
-        thresholds, in_windows = (
-            np.stack([np.quantile(*own) for own in zip(scaled, quantiles, strict=True)])
-            for quantiles in (shares, upper)
-        )
-        weights = bank.weights / spread
-        banks.append(replace(bank, weights=weights, thresholds=thresholds, in_windows=in_windows))
+        pairs = zip(found / spread[:, None], shares, strict=True)
+        thresholds = np.stack([np.quantile(*own) for own in pairs])
+        banks.append(replace(bank, weights=bank.weights / spread, thresholds=thresholds))
     return Convolutions(scaling, alphabets, tuple(banks))
 
 

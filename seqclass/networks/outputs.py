@@ -54,22 +54,15 @@ def predict_all(network: keras.Model, x: Source) -> Any:
     return Predictor(network)(x)
 
 
-def replace_all(network: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Overwrite an array with a network's output, which has the same shape, and return it."""
-    return answer_in_batches(partial(network, training=False), x, into=x)
-
-
-def answer_in_batches(infer: Infer, x: Source, into: np.ndarray | None = None) -> Any:
+def answer_in_batches(infer: Infer, x: Source) -> Any:
     """Return the outputs of ``infer`` for ``(n, steps, channels)`` as NumPy arrays.
-
-    into: an array for a single output, which may be ``x`` itself.
 
     All batches have one shape; the last is filled up with its own first row. Batches of long series
     are smaller.
     """
     n_rows = len(x)
     size = min(_batch_rows(x.shape[1]), max(n_rows, 1))
-    whole: Any = into
+    whole: Any = None
     for start in range(0, max(n_rows, 1), size):
         part = infer(tf.constant(_filled(x[start : start + size], size)))
         if whole is None:

@@ -40,8 +40,9 @@ SCORE_NAMES = {
 }
 MEMBER_NOTES = {
     "convolutions": "ridge regression on features of fixed convolutions (MiniRocket)",
+    "view-kernels": "kernels on features of fixed convolutions: on all, and on each view",
     "steps": "kernel ridge regression on the values of the steps",
-    "frozen-lstm": "LSTM on features of fixed convolutions",
+    "frozen-lstm": "LSTM on features of fixed convolutions (older releases)",
     "conv-lstm": "the LSTM: a trained convolution and LSTM, in both directions",
 }
 

@@ -33,9 +33,7 @@ def committee_classifier(
     raw = keras.Input(members[0].frozen.input.shape[1:], name="series")
     seen = _Seen(raw)
     answers = _answers(members, mixture.temperatures, seen)
-    parts = [own * weight for own, weight in zip(answers, mixture.weights, strict=True) if weight]
-    mixed = layers.Add()(parts) if len(parts) > 1 else parts[0]
-    logits = ops.log(ops.maximum(mixed, float(np.finfo(np.float32).tiny)))
+    logits = mixed_logits(answers, mixture.weights)
     logits = layers.Rescaling(1 / mixture.temperature, name="logits")(logits)
     outputs = {"probabilities": layers.Softmax(name="probabilities")(logits)}
     if familiarity is not None:
@@ -43,6 +41,15 @@ def committee_classifier(
         outputs |= familiarity_outputs(place, familiarity)
     found = outputs if familiarity else outputs["probabilities"]
     return keras.Model(raw, found, name="classifier")
+
+
+def mixed_logits(
+    probabilities: Sequence[keras.KerasTensor], weights: Sequence[float]
+) -> keras.KerasTensor:
+    """Return the log of a weighted mean of probabilities ``(B, classes)``."""
+    parts = [own * weight for own, weight in zip(probabilities, weights, strict=True) if weight]
+    mixed = layers.Add()(parts) if len(parts) > 1 else parts[0]
+    return ops.log(ops.maximum(mixed, float(np.finfo(np.float32).tiny)))
 
 
 def members_alone(

@@ -52,7 +52,7 @@ def choose_weight(mixed: Training) -> float:
 def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
     """Return the log-loss of each held-back row, by the weight of the auxiliary rows."""
     some = mixed.subsample()
-    features, y, first = mixed.frozen.pooled(some.rows.x), some.rows.y, len(some.own)
+    features, y, first = some.pooled, some.rows.y, len(some.own)
     weights, found = _weights(first, len(y) - first), {}
     if _is_held_whole(some):
         weights.remove(0.0)

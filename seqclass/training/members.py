@@ -5,27 +5,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
 
 from seqclass.evaluation.contribution import LSTM
-from seqclass.networks.classifier import (
-    FrozenBuilder,
-    NetworkBuilder,
-    ViewsBuilder,
-    pooling_factor,
-    standardizer,
-)
-from seqclass.networks.convolutions import WINDOWS, Convolutions, fit_convolutions
-from seqclass.networks.outputs import Predictor, predict_all, replace_all
+from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder, pooling_factor
+from seqclass.networks.convolutions import Convolutions, fit_convolutions
+from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.series import series_lengths
 from seqclass.training.assembly import Branch
 from seqclass.training.fitting import Build, Fit, FitConfig, Learner, fit
+from seqclass.training.kernel_ridge import fit_kernel, kernel_scores
 from seqclass.training.learnt_rows import (
     Auxiliary,
     LearntRows,
@@ -35,10 +30,16 @@ from seqclass.training.learnt_rows import (
     WindowedRows,
 )
 from seqclass.training.recipe import MAX_FROZEN
-from seqclass.training.ridge import Ridge, RidgeConfig, fit_ridge
+from seqclass.training.ridge import RidgeConfig, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import Part, nested_folds
-from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
+from seqclass.training.steps import fit_steps
+from seqclass.training.view_kernels import (
+    KernelRows,
+    fit_view_kernels,
+    held_scores,
+    view_kernel_scores,
+)
 
 FOLD_STRIDE = 1_000_000_007
 """Difference between the seeds of a member's successive networks."""
@@ -47,39 +48,16 @@ MemberProgress = Callable[[str, int, int, float], None]
 """Callback with a member's name, then the arguments of ``fitting.ProgressCallback``."""
 
 
-@dataclass(frozen=True)
-class MemberConfig:
-    """A member of a committee.
-
-    sees: its frozen features: views of each step, fixed convolutions pooled over the series or over
-    its windows, or steps on their own scales. learns: ``ridge`` and ``kernel`` in closed form, once
-    for all rows; ``network`` by gradients, once for every fold.
-    """
-
-    name: Member
-    sees: Literal["views", "pooled", "windows", "steps"]
-    learns: Literal["ridge", "kernel", "network"]
-
-
-COMMITTEE = (
-    MemberConfig("convolutions", "pooled", "ridge"),
-    MemberConfig("steps", "steps", "kernel"),
-    MemberConfig("frozen-lstm", "windows", "network"),
-    MemberConfig("conv-lstm", "views", "network"),
-)
-"""The members, from cheap to dear."""
-
-
 class Trained(NamedTuple):
     """A member that has answered the held-back rows of some folds.
 
     branch: the member in Keras. scores: ``(n, classes)`` of these rows, in the folds' order. why: a
     short reason that it has not answered all folds, or None. unseen: if rows are few, scores for
-    which the penalty was chosen without each fold, too; else None. Networks have none, since they
+    which everything was chosen without each fold, too; else None. Networks have none, since they
     choose nothing by held-back rows.
     """
 
-    config: MemberConfig
+    name: Member
     branch: Callable[[], Branch]
     scores: np.ndarray
     fits: list[Fit]
@@ -121,11 +99,6 @@ class FrozenFeatures:
         """Network from raw series to features of the convolutions, pooled over a whole series."""
         return Predictor(self.convolutions.pooled())
 
-    @cached_property
-    def windows(self) -> keras.Model:
-        """Network from raw series to features of the convolutions, pooled in each window."""
-        return self.convolutions.windows(pooling_factor(*self.lengths, WINDOWS))
-
 
 @dataclass(frozen=True)
 class Training:
@@ -148,6 +121,12 @@ class Training:
     many: WindowedRows | None = None
     auxiliary: Auxiliary | None = None
     began: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def pooled(self) -> np.ndarray:
+        """Pooled features ``(n, p)`` of the rows."""
+        found: np.ndarray = self.frozen.pooled(self.rows.x)
+        return found
 
     @property
     def own(self) -> Rows:
@@ -197,37 +176,35 @@ def usual_steps(x: np.ndarray) -> tuple[int, int]:
     return int(np.ceil(np.percentile(lengths, 95))), int(lengths.max())
 
 
-def train_closed(config: MemberConfig, training: Training) -> Trained:
+def train_closed(name: Member, training: Training) -> Trained:
     """Fit a member in closed form to all rows; scores without each fold follow from the fit."""
     began = time.monotonic()
-    fitted = _ridge(training) if config.learns == "ridge" else _kernel(training)
-    scores = np.concatenate(fitted.head.held)
+    fitted = CLOSED[name](training)
     folds = nested_folds(training.folds, len(training.own))
     unseen = np.concatenate([fitted.unseen(*fold) for fold in folds]) if folds else None
-    return Trained(config, fitted.branch, scores, [], time.monotonic() - began, unseen=unseen)
+    seconds = time.monotonic() - began
+    return Trained(name, fitted.branch, fitted.held, [], seconds, unseen=unseen)
 
 
 class Closed(NamedTuple):
     """A fit in closed form.
 
-    head: its scores. branch: the member in Keras. unseen: function of the rows that a fold keeps
-    and those that it holds back, which fits in the same way to the former and returns scores of the
-    latter.
+    held: scores of the held-back rows. branch: the member in Keras. unseen: function of the rows
+    that a fold keeps and those that it holds back, which fits in the same way to the former and
+    returns scores of the latter.
     """
 
-    head: Ridge
+    held: np.ndarray
     branch: Callable[[], Branch]
     unseen: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def _ridge(training: Training) -> Closed:
-    pooled, rows = training.frozen.pooled, training.rows
-    features, n_classes = pooled(rows.x), training.n_classes
+    rows, features, n_classes = training.rows, training.pooled, training.n_classes
     config = RidgeConfig(folds=training.held_by_fold, auxiliary=training.auxiliary)
-    head = fit_ridge(features, rows.y, n_classes, config)
+    head, frozen = fit_ridge(features, rows.y, n_classes, config), training.frozen.pooled.network
 
     def branch() -> Branch:
-        frozen = pooled.network
         seen = keras.Input(frozen.output_shape[1:], name="convolutions")
         return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
 
@@ -235,68 +212,81 @@ def _ridge(training: Training) -> Closed:
         own = fit_ridge(features[kept], rows.y[kept], n_classes, training.ridge_among(kept))
         return features[held] @ own.kernel + own.bias
 
-    return Closed(head, branch, unseen)
+    return Closed(np.concatenate(head.held), branch, unseen)
 
 
-def _kernel(training: Training) -> Closed:
+def _view_kernels(training: Training) -> Closed:
+    frozen, seed = training.frozen, training.seed
+    views, folds = frozen.convolutions.views, training.held_by_fold
+    rows = KernelRows(training.pooled, training.rows.y, training.n_classes)
+    config = RidgeConfig(folds=folds, auxiliary=training.auxiliary)
+    fitted = fit_view_kernels(rows, views, seed, config)
+
+    def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
+        others = [np.searchsorted(kept, fold) for fold in folds if not np.isin(fold, held).any()]
+        if len(others) == 1:  # no row would be left to learn from
+            others = list(others[0][:, None])
+        among = KernelRows(rows.features[kept], rows.y[kept], rows.n_classes)
+        inner = training.ridge_among(kept)._replace(folds=others)
+        return fit_view_kernels(among, views, seed, inner).scores(rows.features[held])
+
+    scores = held_scores(fitted, rows.y, folds)
+    network = frozen.pooled.network
+    return Closed(scores, lambda: Branch(network, view_kernel_scores(fitted)), unseen)
+
+
+def _steps(training: Training) -> Closed:
     frozen, y, auxiliary = training.frozen, training.rows.y, training.auxiliary
     steps = fit_steps(training.own.x, frozen.lengths[0], frozen.scaling)
     n_classes, seed, seen = training.n_classes, training.seed, steps.rows
     if auxiliary is not None:
         others = predict_all(steps.network, training.rows.x[auxiliary.first :])
         seen = np.concatenate([seen, others])
-    config = RidgeConfig(folds=training.held_by_fold, auxiliary=auxiliary)
-    fitted = fit_kernel(seen, y, n_classes, seed, config)
+    ridge = RidgeConfig(folds=training.held_by_fold, auxiliary=auxiliary)
+    fitted = fit_kernel(seen, y, n_classes, seed, ridge)
 
     def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
-        own = fit_kernel(seen[kept], y[kept], n_classes, seed, training.ridge_among(kept))
-        return own.scores(seen[held])
+        among = training.ridge_among(kept)
+        return fit_kernel(seen[kept], y[kept], n_classes, seed, among).scores(seen[held])
 
-    return Closed(fitted.head, lambda: Branch(steps.network, kernel_scores(fitted)), unseen)
+    scores = np.concatenate(fitted.head.held)
+    return Closed(scores, lambda: Branch(steps.network, kernel_scores(fitted)), unseen)
 
 
-class NetworkMember:
-    """A member whose networks are trained fold by fold."""
+CLOSED: dict[Member, Callable[[Training], Closed]] = {
+    "convolutions": _ridge,
+    "view-kernels": _view_kernels,
+    "steps": _steps,
+}
+"""The members in closed form, from cheap to dear. The other one is the LSTM."""
 
-    def __init__(self, config: MemberConfig, training: Training) -> None:
-        self.config, self.training = config, training
+
+class LstmMember:
+    """The LSTM, whose networks are trained fold by fold."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
         self.fits: list[Fit] = []
         self.seconds = 0.0
 
     @cached_property
-    def views(self) -> ViewsBuilder | None:
-        """The views before the network, computed anew for every chunk; None if it sees windows."""
+    def views(self) -> ViewsBuilder:
+        """The views before the network, computed anew for every chunk."""
         known = self.training.frozen
-        return ViewsBuilder(known.scaling, known.alphabets) if self.config.sees == "views" else None
+        return ViewsBuilder(known.scaling, known.alphabets)
 
     @cached_property
     def frozen(self) -> keras.Model:
-        """The part before the trained one: raw series to views or windows."""
-        return self.views() if self.views else self.windows[0]
-
-    @cached_property
-    def seen(self) -> np.ndarray:
-        """Input of the trained part for the training rows: windows, or raw series for views."""
-        return self.training.rows.x if self.views else self.windows[1]
-
-    @cached_property
-    def windows(self) -> tuple[keras.Model, np.ndarray]:
-        """Network from raw series to standardised windows, and the windows of the training rows."""
-        windows = self.training.frozen.windows
-        found = predict_all(windows, self.training.rows.x)
-        scaled = standardizer(found[: len(self.training.own)])
-        network = keras.Model(windows.input, scaled(windows.output), name="windows")
-        return network, replace_all(scaled, found)
+        """The network from raw series to views."""
+        return self.views()
 
     @cached_property
     def build(self) -> Build:
-        """The builder of a network of this member from a seed."""
+        """The builder of a network from a seed."""
         training, architecture = self.training, self.training.spec.architecture
         n_features = self.frozen.output_shape[-1] - 1
-        if self.views:
-            pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
-            return NetworkBuilder(training.n_classes, n_features, pooling, architecture)
-        return FrozenBuilder(training.n_classes, n_features, architecture)
+        pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
+        return NetworkBuilder(training.n_classes, n_features, pooling, architecture)
 
     def next_fold(self) -> None:
         """Train one more network and let it answer the rows that its fold holds back."""
@@ -309,11 +299,11 @@ class NetworkMember:
         made = fit(
             Learner(self.build, self.views, begin),
             self._learnt(kept, held),
-            self.seen[held],
+            training.rows.x[held],
             FitConfig(
                 training.spec.recipe,
                 seed,
-                partial(training.watch, self.config.name),
+                partial(training.watch, LSTM),
                 training.prior,
                 self._stop(),
             ),
@@ -322,23 +312,22 @@ class NetworkMember:
         self.seconds += time.monotonic() - began
 
     def _learnt(self, kept: np.ndarray, held: np.ndarray) -> LearntRows:
-        """Return the rows that a network is fitted to; many ones only if it sees raw series."""
-        many, auxiliary = self.training.many if self.views else None, self.training.auxiliary
+        """Return the rows that a network is fitted to."""
+        rows, many, auxiliary = self.training.rows, self.training.many, self.training.auxiliary
         if many:
             return many.without(held)
-        rows = Rows(self.seen, self.training.rows.y)
         if auxiliary is None:
             return Subset(rows, kept)
         own = kept < auxiliary.first
         return Mixed(rows, kept[own], kept[~own], auxiliary.weight)
 
     def _stop(self) -> Callable[[int], bool] | None:
-        """Return the rule that ends the LSTM's first network early, or None.
+        """Return the rule that ends the first network early, or None.
 
         This network is trained even if no time is left.
         """
         spec, training = self.training.spec, self.training
-        if self.config.name != LSTM or self.fits or (spec.lstm_updates or spec.budget_s) is None:
+        if self.fits or (spec.lstm_updates or spec.budget_s) is None:
             return None
         most, shortest = spec.lstm_updates or math.inf, spec.recipe.shortest
         return lambda update: update >= most or (update >= shortest and training.is_late(0.0))
@@ -352,7 +341,7 @@ class NetworkMember:
         if self.training.prior is not None:
             scores = scores + self.training.prior
         branch = partial(_branch, self.frozen, self.fits, self.training.prior)
-        return Trained(self.config, branch, scores, self.fits, self.seconds, why)
+        return Trained(LSTM, branch, scores, self.fits, self.seconds, why)
 
 
 def _branch(frozen: keras.Model, fits: Sequence[Fit], prior: np.ndarray | None) -> Branch:

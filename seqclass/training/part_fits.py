@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from seqclass.evaluation.calibration import fit_temperature, soften
-from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import row_losses
-from seqclass.training.members import COMMITTEE, MemberProgress, NetworkMember, Training
+from seqclass.training.members import LstmMember, MemberProgress, Training
 from seqclass.training.recipe import CURVE_SHARE
 from seqclass.training.replica import TrainingRows, begin_training
 from seqclass.training.row_order import PARTS, part_of
@@ -24,9 +23,8 @@ def part_losses(
     """
     timed = replace(spec, budget_s=spec.budget_s and CURVE_SHARE * spec.budget_s)
     training, found = begin_training(known, timed, seed, watch), []
-    [lstm] = [config for config in COMMITTEE if config.name == LSTM]
     for part in PARTS:
-        member = NetworkMember(lstm, _restricted(training, part))
+        member = LstmMember(_restricted(training, part))
         member.next_fold()
         if training.is_late(0.0):
             return None

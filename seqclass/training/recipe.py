@@ -8,7 +8,9 @@ from typing import Literal
 from seqclass.series import check_ranges
 
 MAX_FROZEN = 20_000
-"""Most training rows that members with frozen features are fitted to."""
+"""Most training rows that members in closed form are fitted to."""
+MAX_LANDMARKS = 1000
+"""Most training rows (landmarks) that a kernel compares rows with."""
 CHUNK = 50
 """Updates between two checks of the losses; budgets are rounded up to a multiple of it."""
 

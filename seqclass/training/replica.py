@@ -21,11 +21,10 @@ from seqclass.training.familiarity import fit_familiarity
 from seqclass.training.fitting import Fit
 from seqclass.training.learnt_rows import Rows, WindowedRows
 from seqclass.training.members import (
-    COMMITTEE,
+    CLOSED,
     FrozenFeatures,
-    MemberConfig,
+    LstmMember,
     MemberProgress,
-    NetworkMember,
     Trained,
     Training,
     train_closed,
@@ -42,7 +41,6 @@ MIN_ROWS = 100
 """Fewest held-back rows that can show a gain; an accuracy on them has a standard error of 0.05."""
 
 SOLVED, NO_GAIN, NO_TIME, NOT_NEEDED = "solved", "no gain", "no time", "not needed"
-MANY_ROWS = "many rows"
 """Reasons that a member was not trained, was not trained to the end, or is not registered."""
 
 
@@ -175,7 +173,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     return Replica(
         seed,
         committee_classifier(branches, mixture, familiarity),
-        members_alone([one.config.name for one in trained], branches, mixture.temperatures),
+        members_alone([one.name for one in trained], branches, mixture.temperatures),
         familiarity.rows if training.many is None else training.many.sample[familiarity.rows],
         [*reports(trained, committee, mixture, training), *left_out],
         [found for one in trained for found in one.fits],
@@ -194,24 +192,24 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
 def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
     """Train members from cheap to dear, as long as held-back rows show that more are needed.
 
-    The LSTM is always trained, on one fold at least, since it is the purpose of a training. If rows
-    are too many to be held, the network that sees windows is not, since it would learn from few.
+    The LSTM is always trained, on one fold at least, since it is the purpose of a training.
     """
-    trained: list[Trained] = []
-    left_out: list[MemberReport] = []
-    bounded = training.subsample()
-    for config in (one for one in COMMITTEE if one.name in training.spec.members):
+    trained, left_out = _closed_members(training)
+    if LSTM in training.spec.members:
+        return_memory()
+        trained.append(train_lstm(training, trained, why_not(trained, training)))
+    return trained, left_out
+
+
+def _closed_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
+    bounded, trained, left_out = training.subsample(), list[Trained](), list[MemberReport]()
+    for name in (own for own in CLOSED if own in training.spec.members):
         return_memory()
         why = why_not(trained, training)
-        if training.many and config.sees == "windows" and len(training.spec.members) > 1:
-            why = MANY_ROWS
-        if why and config.name != LSTM:
-            left_out.append(MemberReport(config.name, why=why))
-        elif config.learns == "network":
-            own = training if config.sees == "views" else bounded
-            trained.append(train_network(config, own, trained, why))
+        if why:
+            left_out.append(MemberReport(name, why=why))
         else:
-            trained.append(train_closed(config, bounded))
+            trained.append(train_closed(name, bounded))
     return trained, left_out
 
 
@@ -232,15 +230,13 @@ def why_not(trained: list[Trained], training: Training) -> str | None:
     return NO_TIME if training.is_late(0.0) else None
 
 
-def train_network(
-    config: MemberConfig, training: Training, others: list[Trained], why: str | None = None
-) -> Trained:
+def train_lstm(training: Training, others: list[Trained], why: str | None = None) -> Trained:
     """Train a network for every fold, until held-back rows show that it adds nothing.
 
     why: a short reason that one fold is enough, or None.
     """
-    member, most = NetworkMember(config, training), len(training.folds)
-    limit = (training.spec.networks or {}).get(config.name, most)
+    member, most = LstmMember(training), len(training.folds)
+    limit = (training.spec.networks or {}).get(LSTM, most)
     while len(member.fits) < most:
         member.next_fold()
         done = len(member.fits)
@@ -253,7 +249,7 @@ def train_network(
     return member.trained()
 
 
-def adds_nothing(member: NetworkMember, others: list[Trained], training: Training) -> bool:
+def adds_nothing(member: LstmMember, others: list[Trained], training: Training) -> bool:
     """Check whether enough rows show that a member lowers their loss by too small a share."""
     scores = [one.scores for one in others if one.why != NO_GAIN]
     own = member.trained().scores
@@ -278,7 +274,7 @@ def mix(trained: list[Trained], training: Training) -> Mixture:
 
     A member without a gain gets weight 0, except the LSTM.
     """
-    y, names = training.rows.y[training.held], [one.config.name for one in trained]
+    y, names = training.rows.y[training.held], [one.name for one in trained]
     useful = [k for k, one in enumerate(trained) if one.why != NO_GAIN or names[k] == LSTM]
     scores = [trained[k].scores for k in useful]
     n = max(map(len, scores))
@@ -305,7 +301,7 @@ def select_registered(trained: list[Trained], committee: Mixture, training: Trai
     3.4.3), or by no more than half a row in doubt costs, since rows without an error have next to
     no standard error. Both are fitted to the rows that the LSTM has answered.
     """
-    names = [one.config.name for one in trained]
+    names = [one.name for one in trained]
     n = len(trained[names.index(LSTM)].scores) if LSTM in names else 0
     if n < MIN_ROWS:
         return committee
@@ -332,7 +328,7 @@ def reports(
         why = one.why or (None if committee.weights[k] else NO_GAIN)
         found.append(
             MemberReport(
-                one.config.name, committee.weights[k], registered.weights[k], len(one.scores),
+                one.name, committee.weights[k], registered.weights[k], len(one.scores),
                 own["accuracy"], own["log_loss"], len(one.fits),
                 sum(len(fit.losses) for fit in one.fits), round(one.seconds, 2),
                 why or (None if registered.weights[k] else NOT_NEEDED),

@@ -14,9 +14,11 @@ from seqclass.training.row_order import WINDOW
 LARGEST_SEED = 2**31 - 1
 """Largest seed, which fits the 32 bits that every library takes."""
 
-Member = Literal["convolutions", "steps", "frozen-lstm", "conv-lstm"]
+Member = Literal["convolutions", "view-kernels", "steps", "conv-lstm"]
 MEMBERS: tuple[Member, ...] = get_args(Member)
 """Possible members of a committee, from cheap to dear (``members.py``)."""
+REPLACED = {"frozen-lstm": "view-kernels"}
+"""Members of older releases, and those that took their place."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class TrainingSpec:
     members: those that a replica's committee is chosen from.
     budget_s: seconds after which a replica begins no further network, and its LSTM's first one,
     which is always trained, ends with ``recipe.shortest`` updates or more (None: no bound).
-    networks: most networks of each LSTM member, by its name; lstm_updates: most updates of the
+    networks: most networks of the LSTM, by its member's name; lstm_updates: most updates of the
     LSTM's first network (None: no bound). With both, as its record names them, a training that a
     budget has shortened is repeated to the bit.
     split_seed: seed of the choice of test rows and of folds. split_by: rule that chooses test rows
@@ -157,4 +159,13 @@ def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Without a split rule it gets rule 1; without a window all rows were held at once.
     """
-    return {"split_rule": 1, "window": None, **stored}
+    return {"split_rule": 1, "window": None, **with_present_members(stored)}
+
+
+def with_present_members(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored spec in which members of older releases are replaced."""
+    given = stored.get("members")
+    if not isinstance(given, list) or not any(own in REPLACED for own in given):
+        return stored
+    named = {REPLACED.get(own, own) for own in given}
+    return {**stored, "members": [own for own in MEMBERS if own in named]}

@@ -13,7 +13,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.store.capacity import GIB
 from seqclass.store.datasets import Dataset
 from seqclass.store.split import Split
-from seqclass.training.recipe import CURVE_SHARE, MAX_FROZEN, Recipe
+from seqclass.training.recipe import CURVE_SHARE, MAX_FROZEN, MAX_LANDMARKS, Recipe
 from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
@@ -26,7 +26,9 @@ AROUND_S = 13.0
 CLOSED_S = (0.2, 4e-3, 6e-4, 3.5e-6)
 """Seconds of members in closed form: per seed; per step of the longest series, which decides the
 number of convolutions; per row; and per value of a row."""
-NETWORK_S = {"frozen-lstm": (1.0, 4e-4, 0.0), "conv-lstm": (1.5, 4e-4, 1.7e-6)}
+KERNELS_S = (0.3, 2e-3, 5e-4)
+"""Seconds of the kernels on convolutions: per seed; per landmark; and per row."""
+NETWORK_S = (1.5, 4e-4, 1.7e-6)
 """Seconds to build a network; per row of an update; and per step of such a row."""
 
 
@@ -63,11 +65,15 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     a_seed, a_step, a_row, a_value = CLOSED_S
     least = a_seed + a_step * size.steps
     least += min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
-    shortest = spec.recipe.shortest if LSTM in spec.members else 0
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
     limit = spec.recipe.update_limit(min(rows, spec.window or rows))
-    most = least + folds * sum(_network_s(name, size, spec.recipe, limit) for name in spec.members)
-    least += _network_s(LSTM, size, spec.recipe, shortest)
+    most = least
+    if "view-kernels" in spec.members:
+        a_seed, a_landmark, a_row = KERNELS_S
+        most += a_seed + a_landmark * min(rows, MAX_LANDMARKS) + a_row * min(rows, MAX_FROZEN)
+    if LSTM in spec.members:
+        most += folds * _network_s(size, spec.recipe, limit)
+        least += _network_s(size, spec.recipe, spec.recipe.shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
     turns, before = math.ceil(spec.seeds / at_once()), _curve_s(size, spec)
     return AROUND_S + before + turns * least, AROUND_S + before + turns * most
@@ -79,14 +85,12 @@ def _curve_s(size: Size, spec: TrainingSpec) -> float:
         return 0.0
     counted = min(size.rows, spec.window or size.rows)
     fits = [spec.recipe.brief(counted, part) for part in PARTS]
-    seconds = sum(_network_s(LSTM, size, own, own.updates) for own in fits)
+    seconds = sum(_network_s(size, own, own.updates) for own in fits)
     return min(seconds, CURVE_SHARE * (spec.budget_s or math.inf))
 
 
-def _network_s(member: str, size: Size, recipe: Recipe, updates: int) -> float:
-    if member not in NETWORK_S or not updates:
-        return 0.0
-    build, a_row, a_step = NETWORK_S[member]
+def _network_s(size: Size, recipe: Recipe, updates: int) -> float:
+    build, a_row, a_step = NETWORK_S
     shown = updates * recipe.batch(size.rows)
     return build + shown * (a_row + a_step * size.steps)
 

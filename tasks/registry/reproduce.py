@@ -20,6 +20,7 @@ from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.split import write_split
 from seqclass.store.staging import staging
 from seqclass.stored_records import SeedRecord
+from seqclass.training.spec import REPLACED
 from tasks.compute.candidates import Candidate, learning_fingerprint
 from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.workers import workers
@@ -60,6 +61,7 @@ def _compare(root: Root, model_ref: str, workspace: str) -> Reproduction:
         model = open_model(root, model_ref)
         dataset = _dataset_of(model)  # first, since what is generated again is no longer missing
         _check_stored(model)
+        _check_members(model)
     except DamagedError as error:
         return {"model": model_ref, "verdict": DIFFERENT, "first_difference": str(error)}
     differences = list(_differences(model, dataset, workspace))
@@ -80,6 +82,14 @@ def _check_stored(model: Model) -> None:
     job = stored_weights_digest, model.root.url, model.path("model.keras")
     if workers().call(*job) != _registered_digest(model):
         raise DamagedError(f"{model.ref}: model.keras holds other weights than were recorded")
+
+
+def _check_members(model: Model) -> None:
+    gone = [name for name in model.manifest["spec"].get("members", ()) if name in REPLACED]
+    if gone:
+        raise DamagedError(
+            f"{model.ref}: its member {gone[0]} is of an older release, this one can't train it"
+        )
 
 
 def _registered_digest(model: Model) -> str:

@@ -7,13 +7,11 @@ import pyarrow.parquet as pq
 from seqclass.evaluation.decisions import Decision, confidence_of
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.classifier import (
-    FrozenBuilder,
     NetworkBuilder,
     ViewsBuilder,
-    standardizer,
 )
 from seqclass.networks.convolutions import fit_convolutions
-from seqclass.networks.outputs import Predictor, predict_all
+from seqclass.networks.outputs import Predictor
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import find_alphabets
 from seqclass.store.datasets import Dataset
@@ -23,8 +21,11 @@ from seqclass.store.staging import staging
 from seqclass.training.assembly import Branch, committee_classifier
 from seqclass.training.committee import Mixture
 from seqclass.training.familiarity import fit_familiarity
+from seqclass.training.kernel_ridge import fit_kernel, kernel_scores
 from seqclass.training.learnt_rows import Rows
-from seqclass.training.steps import fit_kernel, fit_steps, kernel_scores
+from seqclass.training.ridge import RidgeConfig
+from seqclass.training.steps import fit_steps
+from seqclass.training.view_kernels import KernelRows, fit_view_kernels, view_kernel_scores
 from tasks.evaluation.evaluate import Answers, predictions
 from tests.support.networks import SMALL
 from tests.support.places import NOW
@@ -40,20 +41,21 @@ def views_branch(
 
 
 def whole_committee(rows: Rows, n_classes: int) -> keras.Model:
-    """All four members and familiarity; networks have random weights, the rest is fitted."""
+    """All members and familiarity; networks have random weights, the rest is fitted."""
     x, scaling = rows.x, fit_scaling(rows.x)
     drawn = fit_convolutions(x, x.shape[1], scaling, find_alphabets(x), 0)
-    pooled, windows = Predictor(drawn.pooled()), drawn.windows(3)
-    scaled = standardizer(predict_all(windows, x))
-    frozen = keras.Model(windows.input, scaled(windows.output), name="windows")
-    n_features = frozen.output_shape[-1] - 1
+    pooled = Predictor(drawn.pooled())
     steps = fit_steps(x, x.shape[1], scaling)
     seen = keras.Input(pooled.network.output_shape[1:])
     ridge = keras.Model(seen, keras.layers.Dense(n_classes)(seen), name="network")
+    n = len(rows.y)
+    halves = [np.arange(n)[::2], np.arange(n)[1::2]]
+    among = KernelRows(pooled(x), rows.y, n_classes)
+    kernels = fit_view_kernels(among, drawn.views, 0, RidgeConfig(folds=halves))
     members = [
         Branch(pooled.network, ridge),
+        Branch(pooled.network, view_kernel_scores(kernels)),
         Branch(steps.network, kernel_scores(fit_kernel(steps.rows, rows.y, n_classes, 0))),
-        Branch(frozen, FrozenBuilder(n_classes, n_features, SMALL)(0)),
         views_branch(x, n_classes, 2),
     ]
     mixture = Mixture((0.1, 0.2, 0.3, 0.4), (30.0, 1.0, 2.0, 0.5), 1.5)

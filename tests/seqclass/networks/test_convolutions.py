@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclass.networks.convolutions import GROUP, KERNELS, POOLED, Convolutions, fit_convolutions
+from seqclass.networks.convolutions import (
+    GROUP,
+    KERNELS,
+    POOLED,
+    Bank,
+    Convolutions,
+    fit_convolutions,
+)
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.training.members import usual_steps
@@ -29,34 +36,38 @@ def test_there_are_84_kernels_which_weigh_a_level_as_nothing() -> None:
     np.testing.assert_array_equal(KERNELS.sum(axis=1), 0)
 
 
-def counts_of(found: Convolutions) -> int:
-    return len(KERNELS) * len(found.banks)
+def by_kind(found: Convolutions, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of steps above thresholds, and counts of wins, by view."""
+    sizes = [(bank.thresholds.size, len(KERNELS)) for bank in by_view(found)]
+    is_count = np.repeat(np.tile([False, True], len(sizes)), np.ravel(sizes))
+    return features[:, ~is_count], features[:, is_count]
+
+
+def by_view(found: Convolutions) -> list[Bank]:
+    return sorted(found.banks, key=lambda bank: bank.view)
 
 
 def test_features_are_bounded_for_any_input(of_two: Convolutions) -> None:
-    pooled, windows = compiled(of_two.pooled()), compiled(of_two.windows(4))
+    pooled = compiled(of_two.pooled())
     given = [gappy(12), *(np.full((2, 30, 2), v, np.float32) for v in (np.nan, 0, 1e30, -1e30))]
     for x in given:
-        shares, counts = np.split(pooled(x), [-counts_of(of_two)], axis=1)
+        shares, counts = by_kind(of_two, pooled(x))
         assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
         assert ((counts > 0) & (counts <= np.sqrt(6) + 1e-6)).all()
-        seen = windows(x)[..., 3 * 2 : -1]
-        assert ((seen >= 0) & (seen <= 1 + 1e-6)).all()
 
 
 def test_features_are_about_as_many_as_said_and_most_vary(of_two: Convolutions) -> None:
     features = eager(of_two.pooled(), gappy(12))
-    n_shares = features.shape[1] - counts_of(of_two)
-    assert n_shares == pytest.approx(POOLED, rel=0.3)
+    assert by_kind(of_two, features)[0].shape[1] == pytest.approx(POOLED, rel=0.3)
     assert (features.std(axis=0) > 0.01).mean() > 0.9
 
 
 def test_at_every_step_one_kernel_of_each_group_is_the_lowest() -> None:
     x = np.random.default_rng(0).normal(0, 1, (7, 64, 1)).astype(np.float32)
     found = fitted(x)
-    counts = np.square(eager(found.pooled(), x)[:, -counts_of(found) :])
+    counts = np.square(by_kind(found, eager(found.pooled(), x))[1])
     groups = counts.reshape(len(x), len(found.banks), GROUP, -1)
-    of_lowest = [not bank.counts_highest for bank in found.banks]
+    of_lowest = [not bank.counts_highest for bank in by_view(found)]
     assert 0 < sum(of_lowest) < len(found.banks)
     np.testing.assert_allclose(groups[:, of_lowest].sum(axis=2), 1, atol=1e-4)
 
@@ -64,7 +75,7 @@ def test_at_every_step_one_kernel_of_each_group_is_the_lowest() -> None:
 def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
     x = np.random.default_rng(0).normal(0, 1, (40, 64, 1)).astype(np.float32)
     found = fitted(x)
-    shares = eager(found.pooled(), x)[:, : -counts_of(found)].mean(axis=0)
+    shares = by_kind(found, eager(found.pooled(), x))[0].mean(axis=0)
     assert abs(shares.mean() - 0.5) < 0.1
     assert shares.min() < 0.15
     assert shares.max() > 0.85
@@ -72,23 +83,12 @@ def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
 
 def test_a_ragged_series_is_as_its_cut(of_two: Convolutions) -> None:
     x = gappy(6)
-    for model in (of_two.pooled(), of_two.windows(4)):
-        answer = compiled(model)
-        together = answer(x)
-        for row in range(6):
-            end = int(np.flatnonzero(np.isfinite(x[row]).any(axis=-1))[-1]) + 1
-            alone = answer(x[row : row + 1, :end])[0]
-            own = together[row] if together.ndim == 2 else together[row, : len(alone)]
-            np.testing.assert_allclose(alone, own, atol=1e-5)
-
-
-def test_windows_end_with_their_mask(of_two: Convolutions) -> None:
-    x = gappy(6)
-    found = eager(of_two.windows(4), x)
-    lengths = 40 - 5 * np.arange(6)
-    assert found.shape[1] == 10
-    np.testing.assert_array_equal(found[..., -1].sum(axis=1), -(-lengths // 4))
-    assert not found[found[..., -1] == 0].any()
+    answer = compiled(of_two.pooled())
+    together = answer(x)
+    for row in range(6):
+        end = int(np.flatnonzero(np.isfinite(x[row]).any(axis=-1))[-1]) + 1
+        alone = answer(x[row : row + 1, :end])[0]
+        np.testing.assert_allclose(alone, together[row], atol=1e-5)
 
 
 def test_kernels_see_every_channel_of_many_and_some_several() -> None:
@@ -119,11 +119,8 @@ def test_symbols_are_a_view_of_their_own() -> None:
     assert np.isfinite(eager(with_symbols.pooled(), x)).all()
 
 
-@pytest.mark.parametrize("made", ["pooled", "windows"])
-def test_a_gradient_passes_to_the_series_and_none_to_the_kernels(
-    of_two: Convolutions, made: str
-) -> None:
-    model = of_two.pooled() if made == "pooled" else of_two.windows(4)
+def test_a_gradient_passes_to_the_series_and_none_to_the_kernels(of_two: Convolutions) -> None:
+    model = of_two.pooled()
     x = tf.constant(np.nan_to_num(gappy(4)))
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -149,6 +146,6 @@ def test_long_series_get_longer_dilations() -> None:
 
 
 def test_they_are_stock_keras(of_two: Convolutions) -> None:
-    for model in (of_two.pooled(), of_two.windows(4)):
-        assert isinstance(model, keras.Model)
-        assert all(type(own).__module__.startswith("keras.") for own in model.layers)
+    model = of_two.pooled()
+    assert isinstance(model, keras.Model)
+    assert all(type(own).__module__.startswith("keras.") for own in model.layers)

@@ -138,6 +138,7 @@ FIELDS = [
     ("model", {"metrics": []}), ("model", {"metrics": {"accuracy": "high"}}),
     ("model", {"created": 5}), ("model", {"classes": 7}), ("model", {"refused": {}}),
     ("model", {"name": "../../etc"}), ("model", {"name": "\x1b[31mred"}), ("model", {"spec": 1}),
+    ("model", {"spec": {"members": 5}}), ("model", {"spec": {"members": [["steps"], 7]}}),
     ("model", {"dataset": None}), ("model", {"files": [{"path": "../x", "sha256": "0"}]}),
     ("model", {"files": [{"path": "x\x1b[0m", "sha256": "0"}]}), ("model", {"files": {}}),
     ("dataset", {"n_series": 10**400}), ("dataset", {"n_steps": "1..2"}),

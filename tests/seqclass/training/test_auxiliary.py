@@ -11,16 +11,15 @@ from seqclass.networks.outputs import predict_all
 from seqclass.training.auxiliary_weight import with_auxiliary
 from seqclass.training.learnt_rows import Auxiliary, Mixed, Rows
 from seqclass.training.members import (
-    COMMITTEE,
+    CLOSED,
     FrozenFeatures,
-    MemberConfig,
-    NetworkMember,
+    LstmMember,
     Training,
     train_closed,
 )
 from seqclass.training.replica import Replica, TrainingRows, train_replica
 from seqclass.training.ridge import PENALTIES, RidgeConfig, fit_ridge
-from seqclass.training.spec import TrainingSpec
+from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.replicas import weights_digest
 from tests.support.networks import BRIEF, quiet
@@ -119,20 +118,20 @@ def test_each_pass_of_a_network_has_its_share_of_auxiliary_rows() -> None:
 
 def test_folds_hold_back_none_and_keep_all_auxiliary_rows() -> None:
     training = training_of(songs(30, 1))
-    mixed = with_auxiliary(training, songs(120, 2))
+    mixed = with_auxiliary(training, songs(300, 2))
     assert mixed.auxiliary is not None
     for (kept, held), (kept_before, held_before) in zip(mixed.folds, training.folds, strict=True):
         np.testing.assert_array_equal(held, held_before)
-        np.testing.assert_array_equal(kept, [*kept_before, *range(30, 150)])
+        np.testing.assert_array_equal(kept, [*kept_before, *range(30, 330)])
     np.testing.assert_array_equal(mixed.own.x, training.rows.x)
-    for config in COMMITTEE[:2]:
-        found = train_closed(config, mixed)
+    for name in CLOSED:
+        found = train_closed(name, mixed)
         assert len(found.scores) == len(training.held)
         assert found.unseen is not None
 
 
-@pytest.mark.parametrize("config", COMMITTEE, ids=[config.name for config in COMMITTEE])
-def test_every_kind_of_member_learns_from_auxiliary_rows(config: MemberConfig) -> None:
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_member_learns_from_auxiliary_rows(name: Member) -> None:
     rows, others = slopes(30, 1, noise=3), slopes(90, 2, noise=1)
     training = replace(training_of(rows), spec=SPEC)
     training = replace(training, folds=training.folds[:1])
@@ -140,12 +139,12 @@ def test_every_kind_of_member_learns_from_auxiliary_rows(config: MemberConfig) -
     leads = []
     for labels in (others.y, (others.y + 1) % N_CLASSES):
         mixed = at_weight(training, Rows(others.x, labels), 1.0)
-        if config.learns == "network":
-            member = NetworkMember(config, mixed)
+        if name in CLOSED:
+            scores = train_closed(name, mixed).scores
+        else:
+            member = LstmMember(mixed)
             member.next_fold()
             scores = member.trained().scores
-        else:
-            scores = train_closed(config, mixed).scores
         leads.append(scores[np.arange(len(told)), told].mean())
     assert leads[0] > leads[1]
 

@@ -24,7 +24,7 @@ from seqclass.training import members as members_module
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.learnt_rows import Rows
-from seqclass.training.members import FrozenFeatures, NetworkMember, Trained, Training
+from seqclass.training.members import FrozenFeatures, LstmMember, Trained, Training
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import (
     NO_GAIN,
@@ -36,7 +36,7 @@ from seqclass.training.replica import (
     select_registered,
     train_replica,
 )
-from seqclass.training.spec import MEMBERS, TrainingSpec
+from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tasks.compute.replicas import weights_digest
 from tests.support.networks import (
@@ -55,7 +55,7 @@ from tests.support.stored import store_series
 
 BRIEF = replace(QUICK, updates=100, shortest=50)
 TWO_FOLDS = TrainingSpec(recipe=BRIEF, architecture=SMALL, validation_fraction=0.5)
-CLOSED = replace(TWO_FOLDS, members=("convolutions", "steps"))
+CLOSED = replace(TWO_FOLDS, members=tuple(members_module.CLOSED))
 
 
 def hard_lines(n: int = 120) -> Rows:
@@ -70,20 +70,17 @@ def hard_lines(n: int = 120) -> Rows:
     return Rows(x.astype(np.float32), y)
 
 
-@pytest.mark.parametrize("name", ["frozen-lstm", "conv-lstm"])
-def test_seeds_share_what_is_compiled(name: str) -> None:
-    """What is compiled is kept by how a network is built, which the seed's convolutions are no
-    part of."""
+def test_seeds_share_what_is_compiled() -> None:
+    """What is compiled is kept by how a network is built, which no seed is a part of."""
     rows, spec = hard_lines(), TWO_FOLDS
     folds = holdout_folds(rows.y, None, spec.validation_fraction, spec.split_seed)
-    config = next(one for one in members_module.COMMITTEE if one.name == name)
     first, second = (
-        NetworkMember(config, Training(rows, 3, spec, seed, quiet, folds, None,
-                                       FrozenFeatures(rows.x, (), seed)))
+        LstmMember(
+            Training(rows, 3, spec, seed, quiet, folds, None, FrozenFeatures(rows.x, (), seed))
+        )
         for seed in range(2)
-    )  # fmt: skip
+    )
     assert (first.build, first.views) == (second.build, second.views)
-    assert name == "conv-lstm" or not np.array_equal(first.seen, second.seen)
 
 
 @pytest.fixture(scope="module")
@@ -207,10 +204,9 @@ def test_a_replica_answers_by_the_weights_that_it_reports(whole: Replica) -> Non
 
 def test_rows_held_back_are_answered_once_by_every_member(whole: Replica) -> None:
     assert whole.validation_logits.shape == (120, 3)
-    assert [one.networks for one in whole.members[:2]] == [0, 0]
+    assert [one.networks for one in whole.members[:3]] == [0, 0, 0]
     assert sum(one.networks for one in whole.members) == len(whole.fits)
     for one in whole.members:
-        assert one.networks in ((2,) if one.name == "frozen-lstm" and not one.why else (0, 1, 2))
         assert one.weight > 0 or (one.why == NO_GAIN and one.name != LSTM)
         assert one.accuracy is not None
         assert one.rows == (60 if one.networks == 1 else 120)
@@ -271,7 +267,7 @@ def easy_lines() -> Rows:
 def test_where_cheap_members_solve_a_set_the_lstm_is_trained_all_the_same() -> None:
     made = train_replica(TrainingRows(easy_lines(), 2), TWO_FOLDS, 0, quiet)
     for one in made.members:
-        if one.name in ("steps", "frozen-lstm"):
+        if one.name in ("view-kernels", "steps"):
             assert (one.why, one.networks, one.weight, one.accuracy) == (SOLVED, 0, 0.0, None)
     [lstm] = [one for one in made.members if one.name == LSTM]
     assert (lstm.why, lstm.networks, lstm.rows) == (SOLVED, 1, 300)
@@ -281,8 +277,7 @@ def test_where_cheap_members_solve_a_set_the_lstm_is_trained_all_the_same() -> N
 
 
 def fitted(scores: np.ndarray, name: str) -> Trained:
-    [config] = [one for one in members_module.COMMITTEE if one.name == name]
-    return Trained(config, None, scores, [], 0.0)  # type: ignore[arg-type]
+    return Trained(name, None, scores, [], 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +348,7 @@ def test_after_the_budget_no_network_is_begun_but_the_lstm_and_that_is_shortened
     np.testing.assert_array_equal(again.validation_logits, single.validation_logits)
 
 
-@pytest.mark.parametrize("name", ["convolutions", "steps"])
+@pytest.mark.parametrize("name", members_module.CLOSED)
 def test_a_member_in_closed_form_answers_what_it_has_not_seen(name: str) -> None:
     noise = Rows(lines(150).x, np.random.default_rng(1).permutation(lines(150).y))
     spec = replace(CLOSED, members=(name,))  # type: ignore[arg-type]
@@ -379,13 +374,14 @@ def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.Monke
     assert sorted([*kept, *held]) == [*range(len(few.rows))]
 
 
-def test_a_replica_of_rows_in_groups_never_answers_a_row_beside_its_group() -> None:
+@pytest.mark.parametrize("name", ["view-kernels", "steps"])
+def test_a_replica_of_rows_in_groups_never_answers_a_row_beside_its_group(name: Member) -> None:
     """A group has a course of its own, which says nothing of the class of another group."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(40), 5)
     y = (groups % 2).astype(np.int32)
     x = rng.normal(0, 1, (40, 12, 1))[groups] + rng.normal(0, 0.1, (200, 12, 1))
-    rows, spec = Rows(x.astype(np.float32), y), replace(CLOSED, members=("steps",))
+    rows, spec = Rows(x.astype(np.float32), y), replace(CLOSED, members=(name,))
     apart = train_replica(TrainingRows(rows, 2, groups), spec, 0, quiet)
     mixed = train_replica(TrainingRows(rows, 2), spec, 0, quiet)
     assert mixed.validation["accuracy"] > 0.9 > 0.75 > apart.validation["accuracy"]
@@ -415,7 +411,7 @@ def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
 def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) -> None:
     given = [one.network.get_weights() for one in whole.fits]
     still = Recipe(updates=50, epochs=1, learning_rate=1e-12, weight_decay=0, restarts=0, solved=0)
-    spec = replace(TWO_FOLDS, recipe=still, members=("frozen-lstm",))
+    spec = replace(TWO_FOLDS, recipe=still, members=(LSTM,))
     begun = train_replica(TrainingRows(hard_lines(), 3), spec, 0, quiet, initial=given)
     assert len(begun.fits) == 2
     for one, own in zip(begun.fits, given, strict=False):

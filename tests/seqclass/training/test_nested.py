@@ -8,7 +8,7 @@ import pytest
 from seqclass.evaluation.decisions import log_prior_of
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import (
-    COMMITTEE,
+    CLOSED,
     FrozenFeatures,
     Trained,
     Training,
@@ -16,13 +16,13 @@ from seqclass.training.members import (
 )
 from seqclass.training.nested import nested_scores
 from seqclass.training.replica import registered
-from seqclass.training.spec import TrainingSpec
+from seqclass.training.spec import MEMBERS, TrainingSpec
 from seqclass.training.splits import MAX_NESTED, holdout_folds
 from tests.support.networks import lines, quiet
 
 
 def fitted(number: int, scores: np.ndarray, **more: np.ndarray) -> Trained:
-    return Trained(COMMITTEE[number], lambda: None, scores, [], 0.0, **more)  # type: ignore
+    return Trained(MEMBERS[number], lambda: None, scores, [], 0.0, **more)  # type: ignore
 
 
 def training_of(rows: Rows, **more: object) -> Training:
@@ -67,8 +67,8 @@ def test_closed_forms_choose_their_penalty_without_the_fold_that_they_answer() -
     y[own] = 1 - y[own]
     other = replace(one, rows=Rows(one.rows.x, y))
     is_own = np.isin(one.held, own)
-    for config in COMMITTEE[:2]:
-        first, second = train_closed(config, one).unseen, train_closed(config, other).unseen
+    for name in CLOSED:
+        first, second = train_closed(name, one).unseen, train_closed(name, other).unseen
         assert first is not None
         assert second is not None
         np.testing.assert_allclose(second[is_own], first[is_own])

@@ -6,9 +6,10 @@ import pytest
 
 from seqclass.networks.outputs import predict_all
 from seqclass.networks.scaling import fit_scaling
-from seqclass.training import steps as module
+from seqclass.training import kernel_ridge
+from seqclass.training.kernel_ridge import KernelRidge, fit_kernel, kernel_scores
 from seqclass.training.members import usual_steps
-from seqclass.training.steps import KernelRidge, Steps, fit_kernel, fit_steps, kernel_scores
+from seqclass.training.steps import MAX_INPUTS, Steps, fit_steps
 from tests.support.networks import compiled
 from tests.support.series import gappy
 
@@ -63,13 +64,13 @@ def test_a_step_that_does_not_vary_counts_for_nothing() -> None:
 def test_scores_in_keras_are_those_in_numpy(
     landmarks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_LANDMARKS", landmarks)
+    monkeypatch.setattr(kernel_ridge, "MAX_LANDMARKS", landmarks)
     x = gappy(60, steps=400)
     x[np.random.default_rng(0).random(x.shape) < 0.2] = np.nan
     y = np.arange(60) % 3
     steps = fitted(x)
     np.testing.assert_allclose(steps.rows, predict_all(steps.network, x), atol=1e-5)
-    kernel = fit_kernel(steps.rows, y, 3, seed=0)
+    kernel = fit_kernel(steps.rows, y, 3, 0)
     assert len(kernel.landmarks) == min(landmarks, 60)
     model = whole(steps, kernel)
     other = gappy(9, steps=400) + np.float32(0.3)
@@ -84,8 +85,8 @@ def test_few_landmarks_stand_for_many_rows(monkeypatch: pytest.MonkeyPatch) -> N
     train, test = np.arange(140), np.arange(140, 200)
     right = []
     for landmarks in (1000, 30):
-        monkeypatch.setattr(module, "MAX_LANDMARKS", landmarks)
-        kernel = fit_kernel(steps.rows[train], y[train], 2, seed=0)
+        monkeypatch.setattr(kernel_ridge, "MAX_LANDMARKS", landmarks)
+        kernel = fit_kernel(steps.rows[train], y[train], 2, 0)
         right.append((kernel.scores(steps.rows[test]).argmax(axis=1) == y[test]).mean())
     assert min(right) > 0.9
 
@@ -93,13 +94,13 @@ def test_few_landmarks_stand_for_many_rows(monkeypatch: pytest.MonkeyPatch) -> N
 def test_wide_series_are_averaged_until_they_are_few_enough_numbers() -> None:
     x = np.random.default_rng(0).normal(0, 1, (12, 200, 30)).astype(np.float32)
     rows = fitted(x).rows
-    assert module.MAX_INPUTS / 2 < rows.shape[1] <= module.MAX_INPUTS
+    assert MAX_INPUTS / 2 < rows.shape[1] <= MAX_INPUTS
 
 
 def test_any_length_and_any_value_is_answered() -> None:
     x, y = daily(30)
     steps = fitted(x)
-    answer = compiled(whole(steps, fit_kernel(steps.rows, y, 2, seed=0)))
+    answer = compiled(whole(steps, fit_kernel(steps.rows, y, 2, 0)))
     for n_steps in (1, 29, 30, 31, 90):
         for value in (np.nan, 0.0, 1e30, -1e30):
             given = np.full((2, n_steps, 1), value, np.float32)
@@ -111,5 +112,5 @@ def test_any_length_and_any_value_is_answered() -> None:
 def test_series_of_equal_rows_are_no_fault() -> None:
     x = np.full((12, 8, 1), 3.0, np.float32)
     steps = fitted(x)
-    kernel = fit_kernel(steps.rows, np.arange(12) % 2, 2, seed=0)
+    kernel = fit_kernel(steps.rows, np.arange(12) % 2, 2, 0)
     assert np.isfinite(kernel.scores(steps.rows)).all()
