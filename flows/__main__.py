@@ -16,25 +16,26 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import (
-    alert_commands,
-    approval_commands,
-    arrival_commands,
     dataset_commands,
-    export_commands,
-    history_commands,
     inspection_commands,
     label_commands,
     model_commands,
-    policy_commands,
     prune_commands,
     raga_commands,
+    scoring_commands,
     server_commands,
     serving_commands,
     training_commands,
     voting_commands,
 )
-from flows.cli.command_line import BAD_INPUT, FAULT, complain, set_defaults
-from flows.cli.interruption import INTERRUPTED, INTERRUPTION
+from flows.cli.command_line import (
+    BAD_INPUT,
+    FAULT,
+    INTERRUPTED,
+    INTERRUPTION,
+    complain,
+    set_defaults,
+)
 from flows.cli.option_groups import flat
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
@@ -79,7 +80,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (
         dataset_commands.inspect,
         dataset_commands.import_files,
-        arrival_commands.ingest,
+        dataset_commands.ingest,
         label_commands.queue,
         label_commands.label,
         inspection_commands.datasets,
@@ -90,14 +91,14 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         training_commands.search,
         model_commands.reproduce,
     ),
-    "Answer": (model_commands.score, serving_commands.serve, export_commands.export),
+    "Answer": (scoring_commands.score, serving_commands.serve, serving_commands.export),
     "Keep": (
         model_commands.retrain,
-        approval_commands.approve,
-        approval_commands.decline,
+        model_commands.approve,
+        model_commands.decline,
         model_commands.promote,
         model_commands.rollback,
-        policy_commands.policy,
+        model_commands.policy,
         prune_commands.prune,
         prune_commands.delete,
         inspection_commands.sign,
@@ -106,12 +107,12 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Look": (
         inspection_commands.models,
         inspection_commands.show,
-        history_commands.history,
-        history_commands.compare,
-        history_commands.digest,
+        inspection_commands.history,
+        inspection_commands.compare,
+        inspection_commands.digest,
         inspection_commands.pages,
     ),
-    "Service": (server_commands.up, alert_commands.alerts, alert_commands.metrics),
+    "Service": (server_commands.up, server_commands.alerts, server_commands.metrics),
     "Ragas": (raga_commands.listen, raga_commands.name_raga, voting_commands.vote),
 }
 """The commands in the order of ``seqclass --help``."""

@@ -1,20 +1,23 @@
 """Common parts of the commands of ``seqclass``: options, reading of specs, preparation."""
 
+import multiprocessing
 import os
 import re
 import shlex
+import signal
 import sys
 from dataclasses import fields
 from importlib import import_module
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from flows.cli.interruption import leave_on_interrupt
 from flows.cli.spec_files import read_spec_file
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
+from seqclass.store.staging import discard_staging
 from tasks.compute.runner import RUNNER, scheduler_of
 
 PREFECT_SETTINGS = {
@@ -29,7 +32,8 @@ PREFECT_SETTINGS = {
 """Settings of Prefect in these commands, unless the environment overrides them."""
 ARROW_SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's other allocators keep what they no longer use: half a gigabyte of ten million rows."""
-REFUSED, BAD_INPUT, FAULT = 1, 2, 70
+REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 70, 130
+INTERRUPTION = "interrupted; nothing half-made was kept"
 
 
 def new_name(given: str | None) -> str | None:
@@ -246,3 +250,21 @@ def name_damaged(bad: Damages) -> None:
 def complain(message: str, code: int) -> int:
     print(f"seqclass: {printable(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
     return code
+
+
+def leave_on_interrupt() -> None:
+    """Make SIGINT end this process and its workers from now on, and leave a clean tree.
+
+    The temporary Prefect server ends with the process. A flow would first end its tasks, which may
+    take long.
+    """
+    signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    discard_staging()
+    print(f"seqclass: {INTERRUPTION}", file=sys.stderr, flush=True)
+    os._exit(INTERRUPTED)

@@ -1,6 +1,8 @@
-"""Commands that change nothing but pages: datasets, models, show, verify and others."""
+"""Commands that change nothing but pages: datasets, models, show, history, verify and others."""
 
-from typing import Annotated
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,11 +16,16 @@ from flows.cli.command_line import (
     name_damaged,
 )
 from flows.cli.dataset_printing import dataset_summary, show_dataset_summary
-from flows.cli.printing import add_row, new_table, print_json, print_rows, span
+from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table, span
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import Damages, printable
+from seqclass.store.tenures import Tenure
+
+if TYPE_CHECKING:
+    from seqclass.pages.comparison import Comparison
+    from seqclass.pages.digest import Digest
 
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
@@ -150,3 +157,126 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
             typer.echo(f"{'ok  ' if f['ok'] else 'BAD '} {f['what']}: {f['found']}{advice}")
     if not healthy:
         raise typer.Exit(REFUSED)
+
+
+def history(
+    model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    at: Annotated[
+        str | None, typer.Option(help="A day or a time in UTC: who answered then, and why.")
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show which versions answered when, who decided it, and why."""
+    from seqclass.store.registry import check_model, plain_name
+    from seqclass.store.tenures import moments, tenures_of
+
+    store, bad = existing(root), Damages()
+    span = None if at is None else moments("--at", at)
+    name = check_model(store, plain_name(model, "every version"))
+    terms = tenures_of(store, name, bad)
+    name_damaged(bad)
+    answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
+    if as_json:
+        told = [{**asdict(term), "since": term.since.isoformat(),
+                 "until": term.until and term.until.isoformat()} for term in answered]  # fmt: skip
+        print_json({"model": name, "at": at, "answered": told})
+    else:
+        show_history(name, at, answered)
+
+
+def compare(
+    models: Annotated[
+        list[str], typer.Argument(metavar="A B [C …]", help="Versions: NAME@vN, or NAME.")
+    ],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare versions on the test rows that all of them answered.
+
+    Takes 2 to 20 versions and compares each with the first.
+    """
+    from seqclass.store.registry import open_model
+
+    store = existing_writable(root)
+    versions = [open_model(store, ref) for ref in models]
+    from seqclass.pages.comparison import compare_versions, write_comparison
+
+    found = compare_versions(versions)
+    page = write_comparison(store, found)
+    if as_json:
+        print_json({**asdict(found), "page": page})
+    else:
+        show_comparison(found, store.address(page))
+
+
+def digest(
+    days: Annotated[int, typer.Option(help="How many days to look back.")] = 7,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Summarise what arrived and was decided in the last days."""
+    if not 1 <= days <= 36_500:
+        raise ValueError(f"--days: expected 1 to 36500, got {days}; correct the number")
+    store, now = existing_writable(root), datetime.now(UTC)
+    from seqclass.pages.digest import digest as look_back
+    from seqclass.pages.digest import write_digest
+
+    found = look_back(store, now - timedelta(days=days), now)
+    page = write_digest(store, found)
+    if as_json:
+        print_json({**asdict(found), "page": page})
+    else:
+        show_digest(found, store.address(page))
+
+
+MAX_COLUMNS = 4
+"""Number of versions up to which a terminal shows every class."""
+
+
+def show_history(name: str, at: str | None, terms: list[Tenure]) -> None:
+    if not terms:
+        typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}")
+        return
+    for term in reversed(terms):
+        until = "now" if term.until is None else f"{term.until:%Y-%m-%d %H:%M}"
+        typer.echo(f"{name}@{term.version}: {term.since:%Y-%m-%d %H:%M} to {until} UTC")
+        typer.echo(f"  {term.what} by {printable(term.actor)}: {printable(term.reason)}")
+
+
+def show_comparison(found: "Comparison", page: str) -> None:
+    first = found.versions[0]
+    typer.echo(f"{sum(found.rows.values()):,} common test rows; differences to {first}")
+    table = new_table("version", "macro F1", "difference", "95% interval", "won", "lost")
+    for own in found.standings:
+        beside = (f"{own.difference:+.4f}", "{:+.3f} to {:+.3f}".format(*own.interval),
+                  str(own.won), str(own.lost))  # fmt: skip
+        rest = beside if own is not found.standings[0] else ("", "", "", "")
+        add_row(table, own.version, f"{own.macro_f1:.4f}", *rest)
+    print_table(table)
+    for own in found.standings[1:]:
+        typer.echo(f"{own.version}: {own.verdict}")
+    if len(found.versions) <= MAX_COLUMNS:
+        table = new_table("recall of class", "rows", *found.versions)
+        for label, count in found.rows.items():
+            add_row(table, printable(label, 30), f"{count:,}",
+                    *(f"{own.recalls[label]:.4f}" for own in found.standings))  # fmt: skip
+        print_table(table)
+    typer.echo(f"page: {page}")
+
+
+def show_digest(found: "Digest", page: str) -> None:
+    typer.echo(f"from {found.since[:16]} to {found.until[:16]} UTC")
+    for own in found.arrived:
+        typer.echo(f"arrived:  {own.dataset}, {own.n_series:,} series ({own.added:+,})")
+    for said in found.answered:
+        typer.echo(f"answered: {said.rows:,} series by {said.version}, {said.unknown:,} unknown")
+    for made in found.trained:
+        gate = f"refused: {made.refused}" if made.refused else "passed the gate"
+        typer.echo(f"trained:  {made.version}, macro F1 {made.macro_f1:.4f}, {gate}")
+    for name, look in found.looked:
+        typer.echo(f"looked:   {name}: {'; '.join((look.decision, *look.seen))}")
+    for name, move in found.decided:
+        version = move.candidate or move.after
+        typer.echo(f"decided:  {move.what} {name}@{version}: {printable(move.reason)}")
+    typer.echo(f"page: {page}")

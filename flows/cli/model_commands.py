@@ -1,9 +1,8 @@
-"""Commands that use and keep a registered model: score, retrain, promote, reproduce and others."""
+"""Commands that keep a registered model: retrain, promote, approve, policy and others."""
 
 import contextlib
-import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,106 +11,26 @@ import typer
 from flows.cli.command_line import (
     REFUSED,
     JsonFlag,
-    LimitOption,
     ModelArgument,
     ReasonOption,
     RetrainSpecOption,
     SeedOption,
     complain,
+    existing,
     prepare_prefect,
     read_spec,
     writable,
 )
-from flows.cli.direct_scoring import answer_here, needs_prefect
-from flows.cli.model_printing import show_move, show_retraining, show_scores, show_weeks
 from flows.cli.option_groups import Place, SpreadPlace
-from flows.cli.printing import print_json
-from flows.cli.reading_options import ReadingOptions
+from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
-    from seqclass.inference.assessment import Assessed
-    from seqclass.inference.score_data import ScoringSpec
+    from flows.cli.simulation import Week
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from tasks.registry.promote import Move
     from tasks.retraining.decision import Outcome
-
-
-@dataclass(frozen=True)
-class ScoringOptions:
-    """Options for the answers, and for reading the series."""
-
-    out: Annotated[
-        str | None,
-        typer.Option(help="File for the answers: .parquet, .csv or .jsonl; - prints CSV."),
-    ] = None
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Labels that came later: CSV, Parquet or Label Studio's export."),
-    ] = None
-    limit: LimitOption = None
-
-
-def score(
-    model: ModelArgument,
-    data: Annotated[
-        str,
-        typer.Argument(metavar="DATASET|PATH", help="A dataset, or a file or folder of series."),
-    ],
-    options: ScoringOptions,
-    reading: ReadingOptions,
-    place: SpreadPlace,
-) -> None:
-    """Answer every series of a dataset or file.
-
-    A model version answers a file once; the same file again costs nothing.
-    """
-    from seqclass.inference.partitions import check_scorable, partitions_of, read_labels
-    from seqclass.store.formats import limits_of
-    from seqclass.store.registry import open_model
-
-    limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
-    store = place.store()
-    version = open_model(store, model)
-    check_scorable(partitions_of(store, data, limits), version, columns, limits)
-    if options.labels is not None:
-        read_labels(options.labels, limits)
-    _check_out(store, out, place.as_json)
-    from seqclass.inference.score_data import ScoringSpec
-
-    spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
-    answer = _by_flow if needs_prefect(store) else answer_here
-    found = answer(store, version.ref, data, spec)
-    if out == "-":
-        _print_answers(store, found["tables"])
-    else:
-        show_scores(store, found, place.as_json)
-
-
-def _by_flow(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
-    """Answer in a flow, on the server that is known."""
-    prepare_prefect("score", "flows.scoring", store)
-    from flows.scoring import score_dataset as flow
-
-    return flow(ref, data, spec, store.url)
-
-
-def _check_out(store: Root, out: str | None, as_json: bool) -> None:
-    if out == "-" and as_json:
-        raise ValueError("--out: expected a file beside --json, got -; leave one of them out")
-    if out is not None and out != "-":
-        from seqclass.inference.answer_files import check_out
-
-        check_out(store, out)
-
-
-def _print_answers(store: Root, tables: list[str]) -> None:
-    from seqclass.inference.answer_files import write_answers
-
-    sys.stdout.flush()
-    write_answers(store, tables, sys.stdout.buffer, ".csv")
-    sys.stdout.buffer.flush()
 
 
 @dataclass(frozen=True)
@@ -290,3 +209,111 @@ def simulate(
         from flows.cli.simulation import simulate as replay
 
         show_weeks(list(replay(wanted, store, Path(folder))), place.as_json)
+
+
+def show_retraining(store: Root, outcome: "Outcome", as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    for words in outcome.get("seen", []):
+        typer.echo(words)
+    typer.echo(f"{outcome['decision']}: {'; '.join(outcome['reasons'])}")
+    if outcome["challenger"]:
+        typer.echo(f"challenger: {outcome['challenger']}")
+    typer.echo(f"champion: {outcome['model']}")
+    if outcome.get("folder"):
+        typer.echo(f"record: {store.address(outcome['folder'])}")
+
+
+def show_move(outcome: "Move", as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    before = outcome["from"] or "none"
+    what = f"champion moved from {before} to" if outcome["moved"] else "champion stays, asked for"
+    typer.echo(f"{what} {outcome['to']}: {outcome['model']}")
+
+
+def show_weeks(rows: "list[Week]", as_json: bool) -> None:
+    if as_json:
+        print_json({"weeks": rows})
+        return
+    table = new_table("week", "what came", "decision", "drift", "why")
+    for row in rows:
+        moved = ", ".join(row.get("drifted", [])[:2])
+        add_row(table, str(row["week"]), row["event"], row["decision"], moved, row["why"])
+    print_table(table)
+
+
+VersionArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="The version that awaits approval: NAME@vN.")
+]
+WhyOption = Annotated[str, typer.Option(help="Why, for the audit.")]
+
+
+def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
+    """Approve a version that waits: it becomes the champion."""
+    store = place.store()
+    move = _answer(store, model, True, reason)
+    if not move["moved"]:
+        command = f"'seqclass decline {model} --reason WHY'"
+        raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
+    tell_server(store, "seqclass.model.promoted", move, reason)
+    _show_answer(f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}",
+          move, place.as_json)  # fmt: skip
+
+
+def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
+    """Decline a version that waits: the champion stays."""
+    store = place.store()
+    move = _answer(store, model, False, reason)
+    tell_server(store, "seqclass.model.refused", move, reason)
+    _show_answer(
+        f"{move['model']}: declined; champion: {move['from'] or 'none'}", move, place.as_json
+    )
+
+
+def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
+    from seqclass.pages.index_pages import refresh
+    from seqclass.store.audit import actor
+    from tasks.registry.approve import Answer, answer_question
+
+    move = answer_question(store, model, Answer(approved, reason, actor()))
+    refresh(store, [move["model"]])
+    return move
+
+
+def _show_answer(words: str, move: "Move", as_json: bool) -> None:
+    print_json(move) if as_json else typer.echo(words)
+
+
+def policy(
+    model: Annotated[str, typer.Argument(help="A model: NAME.")],
+    place: Place,
+    chosen: Annotated[
+        str | None, typer.Option("--set", help="JSON file of policy fields that differ.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the policy.")] = False,
+    reason: ReasonOption = "by hand",
+) -> None:
+    """Show, set or remove the rules for a model's retrainings."""
+    from seqclass.monitoring.policy import ModelPolicy
+    from seqclass.policies import policy_of, set_policy
+    from seqclass.store.registry import check_model, plain_name
+
+    if chosen is not None and clear:
+        raise ValueError("--clear: expected it without --set, got both; leave one of them out")
+    is_change = chosen is not None or clear
+    store = place.store() if is_change else existing(place.root)
+    name = check_model(store, plain_name(model, "every version"))
+    if is_change:
+        wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
+        from seqclass.pages.index_pages import refresh
+
+        set_policy(store, name, wanted, reason)
+        refresh(store, [f"models/{name}"])
+    found = policy_of(store, name)
+    if found is None and not place.as_json:
+        typer.echo(f"{name} has no policy: retrainings go by their own spec, without approval")
+    else:
+        print_json({"model": f"models/{name}", "policy": found and asdict(found)})

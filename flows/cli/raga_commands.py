@@ -1,6 +1,7 @@
 """Commands for ragas: draw their melodies, hear and see them."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from flows.cli.command_line import (
     SeedOption,
     WeightsOption,
     existing,
+    leave_on_interrupt,
     numbers,
     prepare_prefect,
     read_spec,
@@ -17,12 +19,13 @@ from flows.cli.command_line import (
     words,
 )
 from flows.cli.dataset_printing import print_heard, show_dataset
-from flows.cli.option_groups import Place, SpreadPlace
+from flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
 from flows.cli.printing import add_row, new_table, print_json, print_table
-from flows.cli.recording_options import TonicOption, check_tonic
+from flows.cli.spec_files import PARSERS, read_spec_file
 from seqclass.store.root import open_root, printable
 
 if TYPE_CHECKING:
+    from seqclass.ragas.definitions import Raga
     from seqclass.ragas.naming import Naming
 
 Ragas = Annotated[
@@ -75,7 +78,6 @@ class RagaOptions:
 
     def chosen(self) -> dict[str, Any]:
         """Return the fields of the spec, converted from options that have another form."""
-        from flows.cli.raga_files import ragas_of
         from seqclass.synthesis.random_series import Uniform
 
         plain = {name: value for name, value in asdict(self).items() if name not in OTHERWISE}
@@ -148,7 +150,6 @@ def name_raga(
     check_recording(path)
     check_target(store, page)
     names = ColumnNames(rate_hz=of.rate_hz, tonic_hz=tonic_hz)
-    from flows.cli.interruption import leave_on_interrupt
     from tasks.compute.bars import RecordingBars, bars
 
     leave_on_interrupt()
@@ -203,3 +204,34 @@ def listen(
     folder = open_root(out)
     for entry in written["files"]:
         typer.echo(f"{entry['label']}: {folder.address(entry['wav'])}, .mid and .png")
+
+
+def ragas_of(words: tuple[str, ...]) -> "tuple[str | Raga, ...]":
+    """Return names and sets as they are, and files replaced by the ragas that they define."""
+    found: list[str | Raga] = []
+    for word in words:
+        is_file = Path(word).suffix.lower() in PARSERS or Path(word).is_file()
+        found += read_ragas(word) if is_file else [word]
+    if not found:
+        raise ValueError("--ragas: expected names of ragas or a file, got none; name some")
+    return tuple(found)
+
+
+def read_ragas(path: str) -> "tuple[Raga, ...]":
+    """Read ragas that a file defines; ValueError names the file and the problem."""
+    if Path(path).suffix.lower() not in PARSERS:
+        raise ValueError(
+            f"--ragas: expected a file that ends in {' or '.join(PARSERS)}, got {path!r}; rename it"
+        )
+    try:
+        found = read_spec_file("--ragas", path)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"--ragas: expected an existing file, got {path!r}; check the path"
+        ) from error
+    from seqclass.ragas.definitions import ragas_from
+
+    try:
+        return ragas_from(found)
+    except ValueError as error:
+        raise ValueError(f"--ragas {path}: {error}") from error

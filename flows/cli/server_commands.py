@@ -1,17 +1,18 @@
-"""Command that runs the service: up."""
+"""Commands of the service: up, alerts, metrics."""
 
 import shlex
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, writable
+from flows.cli.command_line import JsonFlag, RootOption, existing, writable
 from flows.cli.printing import print_json
 from flows.cli.supervision import SERVER, Children, say
 from flows.service.deployed import (
@@ -40,6 +41,7 @@ from flows.service.server import (
     record,
     recorded,
     still_there,
+    use_service,
 )
 from flows.service.worker import (
     LARGE,
@@ -236,3 +238,43 @@ def _end(service: Service) -> None:
     say("stopping: worker and runs, then the server")
     forced = stop(service)
     say("stopped" + (f"; {len(forced)} processes had to be killed" if forced else ""))
+
+
+def alerts(
+    block: Annotated[
+        str | None,
+        typer.Argument(help="TYPE/NAME of a notification block of the server; none ends alerts."),
+    ] = None,
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Send alerts to Slack, mail, a webhook and others, or end them."""
+    from flows.service.automations import tell_nobody, tell_through
+    from flows.service.diagnosis import server_problem
+
+    use_service(existing(root))
+    url = prefect_url()
+    problem = server_problem(url) if url else "none"
+    if problem:
+        raise ValueError(
+            f"server: expected one that runs for this root, got {problem}; start it with "
+            "'seqclass up'"
+        )
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        made = tell_through(client, block, deployed_flows(client)) if block is not None else []
+        ended = tell_nobody() if block is None else []
+    if as_json:
+        print_json({"block": block, "automations": made, "ended": ended})
+    elif block is None:
+        typer.echo("no alerts are sent any more")
+    else:
+        typer.echo(f"alerts go through {block}")
+
+
+def metrics(root: RootOption = None) -> None:
+    """Print metrics of models and inboxes for Prometheus."""
+    from tasks.retraining.prometheus import metrics_text
+
+    typer.echo(metrics_text(existing(root), datetime.now(UTC)).decode(), nl=False)

@@ -1,4 +1,4 @@
-"""Command that answers over HTTP: serve."""
+"""Commands that let other programs ask a model: serve and export."""
 
 import contextlib
 import ipaddress
@@ -6,13 +6,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import remark
+from flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
 from flows.service.announcement import announced
@@ -184,3 +184,33 @@ def _show_ready(
     if token_file is not None:
         typer.echo(f'token:  -H "Authorization: Bearer $(cat {token_file})"')
     typer.echo("Ctrl-C stops it")
+
+
+def export(
+    model: ModelArgument,
+    to: Annotated[str, typer.Option("--to", help="onnx, mlflow or savedmodel.")],
+    out: Annotated[str, typer.Option(help="The new folder.")],
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a model to a folder that works without this project.
+
+    The folder appears once its answers are those that are stored with the version.
+    """
+    from seqclass.export.exporting import check_export, export_model
+    from seqclass.store.registry import open_model
+
+    store = existing(root)
+    version, kind = open_model(store, model), check_export(store, to, out)
+    made = export_model(store, version, kind, out)
+    if as_json:
+        print_json(asdict(made))
+        return
+    near = made.agreement
+    typer.echo(f"{made.model}: {made.folder}, {made.bytes / 1e6:.1f} MB")
+    typer.echo(f"{near.series} series answered alike, probabilities at most {near.gap:.2g} apart")
+    if near.unsettled:
+        typer.echo(
+            f"not counted: {near.unsettled} series whose answers hang on rounding, at most "
+            f"{near.unsettled_gap:.2g} apart"
+        )

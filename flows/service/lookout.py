@@ -1,11 +1,10 @@
-"""The look-out for files in inboxes, so that they need not wait for the schedule."""
+"""The look-out for files in inboxes, which need not wait for the schedule, and for lost runs."""
 
 import contextlib
 import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.service.crashes import has_crashed, has_lost
 from flows.service.server import Service, client_of, server_may_be_away
 from seqclass.store.inbox import arrivals, inbox_of, inboxes
 from seqclass.store.root import Root
@@ -14,6 +13,8 @@ SWEEP, UPKEEP = "ingest/local", "upkeep/local"
 AGAIN_S, MAX_ASKS, STALLED_S, LISTED_S = 30.0, 3, 40.0, 60.0
 """Seconds until a file that is still there is reported again, the most reports, and seconds between
 two reports of stalled retrainings, and between two listings of an object store."""
+RESUMED = ("retrain-model", "ingest", "upkeep")
+"""Flows whose work the upkeep resumes."""
 
 File = tuple[str, str, tuple[Any, ...]]
 
@@ -108,3 +109,33 @@ def ask(service: Service, deployment: str) -> bool:
         client.create_flow_run_from_deployment(found.id)
         return True
     return False
+
+
+def has_crashed(service: Service, since: datetime) -> bool:
+    """Check whether a run of these flows has crashed since; False if the server is down."""
+    with server_may_be_away(), client_of(service) as client:
+        return bool(client.read_flow_runs(**_crashed(since), limit=1))
+    return False
+
+
+def has_lost(service: Service, root: Root) -> bool:
+    """Check whether a retraining counts as running although nobody holds its model's lease."""
+    from flows.dispatch import has_lost_run
+
+    with server_may_be_away(), client_of(service) as client:
+        return has_lost_run(client, root)
+    return False
+
+
+def _crashed(since: datetime) -> dict[str, Any]:
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+
+    crashed = filters.FlowRunFilterStateType(any_=[StateType.CRASHED])
+    return {
+        "flow_filter": filters.FlowFilter(name=filters.FlowFilterName(any_=list(RESUMED))),
+        "flow_run_filter": filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=crashed),
+            end_time=filters.FlowRunFilterEndTime.model_validate({"after_": since}),
+        ),
+    }

@@ -1,18 +1,49 @@
-"""Access control in front of every Prefect server that this project starts.
+"""Access control in front of every Prefect server that this project starts, and limits on alerts.
 
 Prefect asks for the password. Before that, a request must name this machine, which excludes rebound
-names of other sites, and must not come from a page of another origin.
+names of other sites, and must not come from a page of another origin. Alerts go
+to no other address than the block's own, and none is quoted in full.
 """
 
 import contextlib
+import logging
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.service.outgoing import restrict_alerts
+ALERT_LOG = "prefect.server.utilities.messaging.memory"
+"""The logger that reports an alert that could not be sent, with the traceback."""
+ADDRESS = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s/?#'\"]*)[^\s'\"]*")
+
+
+def shorten_addresses(text: str) -> str:
+    """Return a text whose addresses end after the host, since the rest may be a password."""
+    return ADDRESS.sub(r"\1\2/…", text)
+
+
+class ShortAddresses(logging.Filter):
+    """Filter that shortens the addresses in a message and in its traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = shorten_addresses(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = shorten_addresses(
+                logging.Formatter().formatException(record.exc_info)
+            )
+        return True
+
+
+def restrict_alerts() -> None:
+    """Let no alert of this process follow a redirect, and no log quote the address of one."""
+    from apprise import AppriseAsset
+
+    AppriseAsset.http_redirects = False
+    logging.getLogger(ALERT_LOG).addFilter(ShortAddresses())
+
 
 LOCAL = "127.0.0.1"
 HOSTS = (LOCAL, "localhost")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.interruption import INTERRUPTION
+from flows.cli.command_line import INTERRUPTION
 from seqclass.store.root import Root
 from tests.support.commands import csv, start
 from tests.support.waiting import until

@@ -100,7 +100,7 @@ def test_a_dataset_in_a_bucket_says_where_it_lies(seqclass: Command, bucket: Roo
 def test_a_retraining_in_a_bucket_says_where_its_record_lies(
     bucket: Root, capsys: pytest.CaptureFixture
 ) -> None:
-    from flows.cli.model_printing import show_retraining
+    from flows.cli.model_commands import show_retraining
 
     place = bucket.join("retrainings", "toy", "1")
     show_retraining(bucket, {"decision": "refused", "reasons": ["worse"], "challenger": None,

@@ -12,8 +12,7 @@ from prefect import flow
 from prefect.logging import disable_run_logger
 from prefect.states import Crashed
 
-from flows.service.alerts import CRASHED, TOLD, tell_nobody, tell_through
-from flows.service.automations import find
+from flows.service.automations import CRASHED, TOLD, find, tell_nobody, tell_through
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.policies import set_policy
 from seqclass.store.approvals import ask

@@ -16,7 +16,7 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 
-from flows.cli.reading_options import ReadingOptions
+from flows.cli.option_groups import ReadingOptions
 from seqclass.store.formats import expand, read_files
 from tests.support.hints import SHELL, options_in
 from tests.support.messy_writing import Cell, write_text, write_typed

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.cli.raga_files import ragas_of
+from flows.cli.raga_commands import ragas_of
 from seqclass.ragas.definitions import Raga, check_distinct, folded, melakarta, ragas_from
 from seqclass.ragas.raga_table import (
     SETS,

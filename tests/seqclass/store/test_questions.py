@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.cli.reading_options import ReadingOptions
+from flows.cli.option_groups import ReadingOptions
 from seqclass.store.formats import ColumnNames, RefusalError, read_files
 from seqclass.store.formats.cells import content_of_texts
 from seqclass.store.formats.hints import joined, option, split_names

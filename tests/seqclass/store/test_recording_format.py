@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from flows.cli.recording_options import read_label_table
+from flows.cli.option_groups import read_label_table
 from seqclass.recordings.hearing import RecordingFacts
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader

@@ -1,0 +1,185 @@
+"""Command ``seqclass score``, which answers by itself where no Prefect server would show it."""
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.command_line import (
+    LimitOption,
+    ModelArgument,
+    leave_on_interrupt,
+    prepare_prefect,
+    remark,
+)
+from flows.cli.option_groups import ReadingOptions, SpreadPlace
+from flows.cli.printing import print_json
+from flows.service.server import may_have_server
+from seqclass.store.root import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seqclass.inference.assessment import Assessed, Promise, Quality
+    from seqclass.inference.score_data import Job, ScoringSpec
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """Options for the answers, and for reading the series."""
+
+    out: Annotated[
+        str | None,
+        typer.Option(help="File for the answers: .parquet, .csv or .jsonl; - prints CSV."),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Labels that came later: CSV, Parquet or Label Studio's export."),
+    ] = None
+    limit: LimitOption = None
+
+
+def score(
+    model: ModelArgument,
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATASET|PATH", help="A dataset, or a file or folder of series."),
+    ],
+    options: ScoringOptions,
+    reading: ReadingOptions,
+    place: SpreadPlace,
+) -> None:
+    """Answer every series of a dataset or file.
+
+    A model version answers a file once; the same file again costs nothing.
+    """
+    from seqclass.inference.partitions import check_scorable, partitions_of, read_labels
+    from seqclass.store.formats import limits_of
+    from seqclass.store.registry import open_model
+
+    limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
+    store = place.store()
+    version = open_model(store, model)
+    check_scorable(partitions_of(store, data, limits), version, columns, limits)
+    if options.labels is not None:
+        read_labels(options.labels, limits)
+    _check_out(store, out, place.as_json)
+    from seqclass.inference.score_data import ScoringSpec
+
+    spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
+    answer = _by_flow if needs_prefect(store) else answer_here
+    found = answer(store, version.ref, data, spec)
+    if out == "-":
+        _print_answers(store, found["tables"])
+    else:
+        show_scores(store, found, place.as_json)
+
+
+def _by_flow(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
+    """Answer in a flow, on the server that is known."""
+    prepare_prefect("score", "flows.scoring", store)
+    from flows.scoring import score_dataset as flow
+
+    return flow(ref, data, spec, store.url)
+
+
+def _check_out(store: Root, out: str | None, as_json: bool) -> None:
+    if out == "-" and as_json:
+        raise ValueError("--out: expected a file beside --json, got -; leave one of them out")
+    if out is not None and out != "-":
+        from seqclass.inference.answer_files import check_out
+
+        check_out(store, out)
+
+
+def _print_answers(store: Root, tables: list[str]) -> None:
+    from seqclass.inference.answer_files import write_answers
+
+    sys.stdout.flush()
+    write_answers(store, tables, sys.stdout.buffer, ".csv")
+    sys.stdout.buffer.flush()
+
+
+def needs_prefect(store: Root) -> bool:
+    """Check whether a server may be known, or a cluster is to answer."""
+    from tasks.compute.runner import RUNNER
+
+    return bool(os.environ.get(RUNNER)) or may_have_server(store)
+
+
+def answer_here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
+    """Answer the rows of a dataset or file as the flow does, without Prefect."""
+    from flows.service.announcement import running_server
+    from seqclass.inference.assessment import assess_answers
+    from seqclass.inference.running_server import RunningServer
+    from seqclass.inference.score_data import Share, in_turn, score_data
+    from seqclass.runtime import set_environment
+    from seqclass.store.garbage import collect_garbage
+    from seqclass.store.references import ModelRef
+    from seqclass.store.registry import open_model
+
+    leave_on_interrupt()
+    collect_garbage(store)
+    set_environment()
+    name = ModelRef.parse(ref).name
+    found = running_server(store, name)
+    server = found and RunningServer(*found)
+    if server:
+        remark("score", f"asking {server.url}, where seqclass serve runs")
+
+    def answer(shares: list[Share]) -> None:
+        in_turn([replace(share, server=server) for share in shares], _run)
+
+    answered = score_data(store, ref, data, spec, answer)
+    model = open_model(store, ref)
+    return {**answered, **assess_answers(model, answered["tables"], spec)}
+
+
+def _run(jobs: "Sequence[Job]") -> list[Any]:
+    """Run one job in this process, and several in workers, which load TensorFlow each."""
+    if len(jobs) == 1:
+        from seqclass.inference.score_data import in_this_process
+
+        return in_this_process(jobs)
+    from tasks.compute.workers import workers
+
+    return workers().run(jobs)
+
+
+def show_scores(store: Root, found: "Assessed", as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    before = found["rows"] - found["scored"]
+    typer.echo(
+        f"{found['model']}: {found['rows']:,} series answered, {found['unknown']:,} of them "
+        f"unknown{f'; {before:,} had been scored before' if before else ''}"
+    )
+    if found["metrics"]:
+        typer.echo(quality_line(found["metrics"]))
+    elif found["estimate"]:
+        typer.echo(promise_line(found["estimate"]))
+    typer.echo(f"scores: {store.address(found['out'])}")
+
+
+def quality_line(m: "Quality") -> str:
+    low, high = m["intervals"]["accuracy"]
+    said = (
+        f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
+        f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
+    )
+    if not (trained := m.get("trained")):
+        return said
+    return f"{said}; {trained:,} of these rows trained the model, by their ids: this flatters it"
+
+
+def promise_line(e: "Promise") -> str:
+    if e["accuracy_interval"] is None:
+        return f"accuracy can't be estimated without labels: {e['doubt']}"
+    low, high = e["accuracy_interval"]
+    return (
+        f"estimated without labels, from {e['tested_rows']:,} test rows and calibrated "
+        f"confidence: accuracy {e['accuracy']:.4f} (95%: {low:.4f} to {high:.4f})"
+    )
