@@ -4,8 +4,7 @@ from typing import Literal
 
 from prefect import flow
 
-from flows.labels import label_run
-from flows.place import resolve_root
+from flows.place import label_run, resolve_root
 from tasks.registry.approve import Answer, answer
 from tasks.registry.by_hand import Person
 from tasks.registry.promote import Move

@@ -8,8 +8,7 @@ from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from typing_extensions import TypedDict
 
-from flows.labels import label_run
-from flows.place import check_place, resolve_root
+from flows.place import check_place, label_run, resolve_root
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.inbox import Sweep, inbox_url, inboxes
 from seqclass.store.references import DatasetRef

@@ -2,8 +2,7 @@
 
 from prefect import flow
 
-from flows.labels import label_run
-from flows.place import resolve_root
+from flows.place import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.store.prune_spec import PruneSpec
 from tasks.registry.by_hand import (

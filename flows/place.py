@@ -1,10 +1,18 @@
-"""The root and the time of a flow; runs of a worker are bound to its root and to the present.
+"""The root and the time of a flow, and the labels of its run.
 
-Anyone who may use the server can choose the parameters of such a run.
+Runs of a worker are bound to its root and to the present: anyone who may use the server can choose
+the parameters of such a run.
 """
 
+import contextlib
 import os
 from datetime import datetime
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import Root, open_root
@@ -56,3 +64,12 @@ def _check_within(store: Root, argument: str, path: str) -> None:
             f"{argument}: expected a place within the root {store.url!r} in a run that a worker "
             f"starts, got {path!r}; leave it out, or use seqclass"
         )
+
+
+def label_run(name: str, **tags: str) -> None:
+    """Name the current run, and add tags ``key:value``; errors of the server are ignored."""
+    away = (httpx.HTTPError, PrefectException, RuntimeError)
+    with contextlib.suppress(*away), get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(str(flow_run.id)))
+        own = {f"{key}:{value}" for key, value in tags.items()}
+        client.update_flow_run(run.id, name=name, tags=sorted({*run.tags, *own}))

@@ -7,8 +7,7 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.dispatch import hand_over
-from flows.labels import label_run
-from flows.place import check_present, resolve_root
+from flows.place import check_present, label_run, resolve_root
 from flows.training import train_split
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.leases import run_exclusive
@@ -25,7 +24,6 @@ from tasks.registry.apply_policy import apply_policy
 from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce
-from tasks.retraining.begin_try import begin_try
 from tasks.retraining.challenge import (
     choose_rows,
     evaluate_challenger,
@@ -41,7 +39,7 @@ from tasks.retraining.decision import (
     note_failure,
     resume_interrupted,
 )
-from tasks.retraining.detection import NewData, RetrainRun, detect_new_data
+from tasks.retraining.detection import NewData, RetrainRun, begin_try, detect_new_data
 from tasks.retraining.inspect_rows import inspect_rows
 from tasks.training.train import forget_finished
 

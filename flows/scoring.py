@@ -7,8 +7,7 @@ from seqclass.inference.assessment import Assessed
 from seqclass.inference.score_data import ScoringSpec
 from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
-from tasks.inference.assess import assess
-from tasks.inference.score import predict, resolve_model
+from tasks.inference.score import assess, predict, resolve_model
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}", task_runner=task_runner())

@@ -2,8 +2,7 @@
 
 from prefect import flow
 
-from flows.labels import label_run
-from flows.place import resolve_root
+from flows.place import label_run, resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import check_name

@@ -1,7 +1,10 @@
-"""Tasks: choose a model's version, and score the rows that it has not scored yet."""
+"""Tasks: choose a version, score the rows that it has not scored yet, and assess its answers."""
+
+import json
 
 from prefect import get_run_logger, task
 
+from seqclass.inference.assessment import Assessment, assess_answers
 from seqclass.inference.score_data import Answered, ScoringSpec, Share, score_data, score_share
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
@@ -39,3 +42,12 @@ def score_in_task(label: str, share: Share) -> None:
     with followed(label) as watch:
         score_share(share, workers().run)
         watch.finish(f"{label} is scored")
+
+
+@task(name="assess")
+def assess(model_ref: str, tables: list[str], spec: ScoringSpec, root_url: str) -> Assessment:
+    """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
+    model = open_model(open_root(root_url), model_ref)
+    summary = assess_answers(model, tables, spec)
+    get_run_logger().info("%s", json.dumps(summary))
+    return summary

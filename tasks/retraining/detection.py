@@ -1,4 +1,4 @@
-"""Task: detect rows that came since the champion was trained, and whether to use them now."""
+"""Tasks: detect rows that came since the champion was trained, and count the tries to use them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from seqclass.store.retrainings import (
     read_attempt,
     retrainings_of,
     suspect_labels,
+    write_attempt,
 )
 from seqclass.store.root import Damages, Root, open_root
 from tasks.evaluation.compare import pairs_of
@@ -230,3 +231,20 @@ def _too_early(
         if rest_s < spec.cool_down_s:
             return f"the last training was {rest_s:.0f} s ago: cool-down of {spec.cool_down_s:g} s"
     return None
+
+
+@task(name="begin try")
+def begin_try(new_data: NewData, turn: RetrainRun) -> int:
+    """Record that another try begins, and return its number.
+
+    ChildProcessError if none is left, since the last one was killed.
+    """
+    root, spec = open_root(turn.root_url), turn.spec
+    last = None if spec.again else attempt_at(root, new_data)
+    if last is not None and last.tries >= spec.tries:
+        raise ChildProcessError(f"{last.error or NO_WORD}; see the system's log, and free memory")
+    tries = last.tries + 1 if last else 1
+    attempt = Attempt(new_data.champion, new_data.latest, tries, turn.now.isoformat())
+    write_attempt(root, new_data.name, attempt)
+    get_run_logger().info("try %d of %d", tries, spec.tries)
+    return tries

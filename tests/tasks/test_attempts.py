@@ -20,9 +20,8 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Damages, Root
-from tasks.retraining.begin_try import begin_try
 from tasks.retraining.decision import note_failure
-from tasks.retraining.detection import NewData, RetrainRun, find_new_data
+from tasks.retraining.detection import NewData, RetrainRun, begin_try, find_new_data
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 

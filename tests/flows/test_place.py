@@ -1,10 +1,10 @@
-"""Names and tags that a run is given."""
+"""What a run is given: names and tags."""
 
 import uuid
 
 import pytest
 
-from flows.labels import label_run
+from flows.place import label_run
 from tests.support.servers import free_port
 
 
