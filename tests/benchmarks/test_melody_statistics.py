@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.ragas.melody_statistics import (
+from benchmarks.melodies import (
     melody_statistics,
     run_lengths,
     scale_rank,
