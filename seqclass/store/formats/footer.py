@@ -27,11 +27,6 @@ class Footer:
     groups: list[tuple[int, int]]
 
 
-def read_footer(path: str) -> Footer:
-    """Read a file's footer; ValueError says why it can't be read."""
-    return next(read_footers([path]))
-
-
 def read_footers(paths: Sequence[str]) -> Iterator[Footer]:
     """Yield the footer of each file; ValueError says why the next one can't be read.
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.store.formats.footer import Footer, _look, read_footer, read_footers
+from seqclass.store.formats.footer import Footer, _look, read_footers
 from seqclass.store.formats.parquet import check_parquet, check_parquets
 from seqclass.store.formats.table import Limits, RefusalError
 
@@ -23,7 +23,7 @@ def written(path: Path, rows: int = 10, group: int = 4) -> str:
 
 
 def test_rows_and_the_most_values_of_every_group_are_told(tmp_path: Path) -> None:
-    found = read_footer(written(tmp_path / "f.parquet"))
+    found = next(read_footers([written(tmp_path / "f.parquet")]))
     assert found.n_columns == 2
     assert found.groups == [(4, 1 + 2 + 3 + 4), (4, 5 + 6 + 7 + 8), (2, 9 + 10)]
     assert found.decoded_bytes >= 4 * sum(range(1, 11))
@@ -40,7 +40,7 @@ def test_repeated_numbers_count_as_they_will_be_and_not_as_they_are_packed(tmp_p
 def test_what_has_no_footer_says_why(tmp_path: Path) -> None:
     (tmp_path / "f.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(ValueError, match="Parquet") as refused:
-        read_footer(str(tmp_path / "f.parquet"))
+        next(read_footers([str(tmp_path / "f.parquet")]))
     assert "\n" not in str(refused.value)
     with pytest.raises(RefusalError, match="expected a Parquet file"):
         check_parquet(str(tmp_path / "f.parquet"), Limits())
