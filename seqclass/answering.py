@@ -7,8 +7,7 @@ import numpy as np
 
 from seqclass.evaluation.decisions import UNKNOWN, Decision, predict_labels
 from seqclass.frames import unframed
-from seqclass.inference.answers import answers_of
-from seqclass.inference.blocks import predict_block
+from seqclass.inference.answers import answers_of, predict_block
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded, observed_lengths
 from seqclass.store.keras_files import keras_bytes, keras_model

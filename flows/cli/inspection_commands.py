@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
     from seqclass.pages.digest import Digest
 
+MAX_COLUMNS = 4
+"""Number of versions up to which a terminal shows every class."""
+
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """List the datasets."""
@@ -228,10 +231,6 @@ def digest(
         print_json({**asdict(found), "page": page})
     else:
         show_digest(found, store.address(page))
-
-
-MAX_COLUMNS = 4
-"""Number of versions up to which a terminal shows every class."""
 
 
 def show_history(name: str, at: str | None, terms: list[Tenure]) -> None:

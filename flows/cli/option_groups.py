@@ -22,6 +22,12 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from seqclass.store.formats import ColumnNames
 
+Said = str | None
+LabelRow = tuple[str, str | None, float | None]
+MAX_TABLE_BYTES = 2**24
+TABLE_COLUMNS = ("file", "label", "tonic_hz")
+MIN_HZ, MAX_HZ = 30.0, 1000.0
+
 
 @dataclass(frozen=True)
 class Place:
@@ -81,9 +87,6 @@ def _options(parameter: inspect.Parameter, kind: Any) -> Iterator[inspect.Parame
         )
 
 
-Said = str | None
-
-
 @dataclass(frozen=True)
 class ReadingOptions:
     """Options for reading files of series."""
@@ -130,12 +133,6 @@ class ReadingOptions:
 def _check_choice(name: str, given: str | None, choices: tuple[str, ...]) -> None:
     if given and given not in choices:
         raise ValueError(f"--{name}: expected {' or '.join(choices)}, got {given!r}; correct it")
-
-
-LabelRow = tuple[str, str | None, float | None]
-MAX_TABLE_BYTES = 2**24
-TABLE_COLUMNS = ("file", "label", "tonic_hz")
-MIN_HZ, MAX_HZ = 30.0, 1000.0
 
 
 TonicOption = Annotated[

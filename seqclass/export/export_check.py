@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqclass.export.standalone import TOLERANCE, decide
-from seqclass.inference.blocks import Infer, predict_block
+from seqclass.inference.answers import Infer, predict_block
 from seqclass.series import observed_lengths
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import ANSWERS, Model

@@ -1,10 +1,12 @@
-"""The card of a model: Markdown with the front matter that Hugging Face reads."""
+"""Texts of a model for other tools: a card in Markdown, which Hugging Face reads, and MLmodel."""
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from seqclass.export.export_check import Agreement
+from seqclass.export.mlflow_files import mlmodel
 from seqclass.store.manifests import ModelDescription, decision_of
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
@@ -49,6 +51,7 @@ model.predict([series])  # arrays (steps, channels), NaN where a value is missin
 
 `mlflow.pyfunc.load_model` loads this folder where it lies, in an environment with seqclass; \
 `seqclass export` makes a folder that works alone."""
+LOADER = {"loader_module": "seqclass.export.mlflow_loader"}
 
 
 def card_of(model: Model, kind: str, agreement: Agreement) -> str:
@@ -133,3 +136,12 @@ def _told(agreement: Agreement) -> str:
         "as with stretches of one value: the last bits of their values move the original's own "
         f"probabilities too. They are at most {agreement.unsettled_gap:.2g} apart."
     )
+
+
+def version_files(name: str, description: ModelDescription, now: datetime) -> dict[str, str]:
+    """Return the texts by their names in the folder of the version."""
+    record = {"model": f"models/{name}", **description}
+    return {
+        "README.md": card_of_version(name, description),
+        "MLmodel": mlmodel(record, LOADER, now.isoformat()),
+    }

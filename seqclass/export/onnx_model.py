@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from seqclass.export import recurrent_forms  # noqa: F401 - registers its forms
 from seqclass.export.graph import GraphWriter, NoOnnxFormError, Wire
 from seqclass.export.operations import FORMS
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from seqclass.inference.answers import Answers, answers_of
-from seqclass.inference.blocks import predict_block
+from seqclass.inference.answers import Answers, answers_of, predict_block
 from seqclass.inference.prediction import outputs_of, scorer_of
 from seqclass.runtime import start_tensorflow
 from seqclass.series import observed_lengths

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
-from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats.isolated import IsolatedReader, preview
 from seqclass.store.formats.parquet import check_parquets
-from seqclass.store.formats.preview import preview
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_file

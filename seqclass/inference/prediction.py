@@ -11,8 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import UNKNOWN, Decision
-from seqclass.inference.answers import Answers, answers_of, possible_classes
-from seqclass.inference.blocks import Infer, predict_block, spans
+from seqclass.inference.answers import (
+    Answers,
+    Infer,
+    answers_of,
+    possible_classes,
+    predict_block,
+    spans,
+)
 from seqclass.inference.running_server import RunningServer
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset

@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 from seqclass.inference.answer_files import FORMULA, NUMBER, check_target, written_whole
 from seqclass.labelling.doubtful_rows import Question
 from seqclass.labelling.label_queue import Queue
-from seqclass.store.formats.label_studio import LABEL
+from seqclass.store.formats.label_files import LABEL
 from seqclass.store.root import Root
 
 ENDINGS = {".csv": "CSV", ".json": "tasks of Label Studio"}

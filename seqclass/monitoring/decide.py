@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
 from seqclass.monitoring.gate import unstable
-from seqclass.monitoring.gate_spec import GateSpec, Rules
 from seqclass.monitoring.paired import (
     Paired,
     Recalls,
@@ -19,6 +18,7 @@ from seqclass.monitoring.paired import (
     gate_failures,
 )
 from seqclass.monitoring.quality import QualityChange, doubt_about_labels
+from seqclass.monitoring.retrain_spec import GateSpec, Rules
 
 NEEDED = ("champion", "seeds", "macro_f1", "first", "incomparable", "new_rows", "labels",
                  "old", "newest", "recalls")  # fmt: skip

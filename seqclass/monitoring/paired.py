@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import label_scores, macro_f1
-from seqclass.monitoring.gate_spec import GateSpec
+from seqclass.monitoring.retrain_spec import GateSpec
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqclass.monitoring.gate_spec import Rules
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
 from seqclass.training.spec import Limits, TrainingSpec, with_present_members
 
 JUDGING = ("gate", "drift", "significance", "least_drop")

@@ -12,8 +12,7 @@ from seqclass.screening.contract import Contract, Profile
 from seqclass.screening.screening import Screening, ValidationContext, add_rows, contract_of
 from seqclass.store.datasets import Dataset, check_parent, committed_versions, open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
-from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.formats.preview import SMALL_BYTES, preview
+from seqclass.store.formats.isolated import SMALL_BYTES, IsolatedReader, preview
 from seqclass.store.formats.recording import Listener, check_recordings, is_recording
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, open_root

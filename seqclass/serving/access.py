@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from seqclass.serving.refusal import Refusal
+from seqclass.serving.limits import Refusal
 
 OPEN_PATHS = {"/v2/health/live", "/v2/health/ready"}
 """Paths that are answered without a token."""

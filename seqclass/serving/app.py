@@ -1,14 +1,16 @@
-"""The application that answers over HTTP, for any server that speaks ASGI."""
+"""The application that answers over HTTP, for any server that speaks ASGI, and its counters."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter as Tally
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
 import orjson
+import prometheus_client as prometheus
 import pyarrow as pa
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -19,12 +21,15 @@ from seqclass.inference.running_server import ARROW_STREAM, as_stream
 from seqclass.serving.access import Access, Gate
 from seqclass.serving.arrow_tables import read_series
 from seqclass.serving.batching import Batches
-from seqclass.serving.limits import RequestLimits
-from seqclass.serving.measures import Measures
-from seqclass.serving.protocol import InferenceRequest, read_request, response
-from seqclass.serving.refusal import Refusal
+from seqclass.serving.limits import Refusal, RequestLimits
+from seqclass.serving.protocol import (
+    InferenceRequest,
+    answers_in_words,
+    read_request,
+    response,
+    tensors_of,
+)
 from seqclass.serving.request_log import RequestLog
-from seqclass.serving.tensors import answers_in_words, tensors_of
 from seqclass.serving.versions import ServedModels, ServedVersion
 
 FOLLOW_S = 2.0
@@ -34,6 +39,8 @@ LOG_S = 10.0
 JSON = "application/json"
 FAULT = Refusal(500, "a fault of this server; its output says more")
 Say = Callable[[str], None]
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
@@ -221,3 +228,50 @@ async def _unknown(request: Request, error: Any) -> Response:
 
 async def _failed(request: Request, error: Any) -> Response:
     return refusal_response(FAULT)
+
+
+class Measures:
+    """Counters of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = own = prometheus.CollectorRegistry()
+        self._responses = prometheus.Counter(
+            "seqclass_serve_responses", "Answers by their status of HTTP.", ["code"], registry=own
+        )
+        self._seconds = prometheus.Histogram(
+            "seqclass_serve_seconds", "From a request for answers to its answer.", ["model"],
+            buckets=SECONDS, registry=own,
+        )  # fmt: skip
+        self._batch = prometheus.Histogram(
+            "seqclass_serve_batch_series", "Series that were answered together.",
+            buckets=ROWS, registry=own,
+        )  # fmt: skip
+        self._answers = prometheus.Counter(
+            "seqclass_serve_answers", "Answered series by their answer.",
+            ["model", "version", "answer"], registry=own,
+        )  # fmt: skip
+        self._version = prometheus.Gauge(
+            "seqclass_serve_version", "1 for the version that answers where none is named.",
+            ["model", "version"], registry=own,
+        )  # fmt: skip
+
+    def saw_response(self, status: int) -> None:
+        """Count an answer of any kind."""
+        self._responses.labels(status).inc()
+
+    def saw_batch(self, n_series: int) -> None:
+        """Count a batch."""
+        self._batch.observe(n_series)
+
+    def saw_answers(self, served: ServedVersion, answers: Sequence[str], seconds: float) -> None:
+        """Count the answers of a request."""
+        self._seconds.labels(served.name).observe(seconds)
+        for answer, n in Tally(answers).items():
+            self._answers.labels(served.name, served.label, answer).inc(n)
+
+    def text(self, models: Iterable[ServedVersion]) -> bytes:
+        """Return all in Prometheus's text format."""
+        self._version.clear()
+        for served in models:
+            self._version.labels(served.name, served.label).set(1)
+        return prometheus.generate_latest(self._registry)

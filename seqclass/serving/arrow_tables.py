@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 from flatbuffers.table import Table as Flatbuffer
 
 from seqclass.inference.prediction import Scorer, checked_rows
-from seqclass.serving.limits import RequestLimits
-from seqclass.serving.refusal import Refusal, bad
+from seqclass.serving.limits import Refusal, RequestLimits, bad
 
 HEADER, COMPRESSION = 8, 10
 """Places of fields in the tables of Arrow's ``Message.fbs``: a message's header, and how the

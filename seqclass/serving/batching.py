@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqclass.inference.answers import Answers, answers_between
-from seqclass.serving.refusal import Refusal
+from seqclass.serving.limits import Refusal
 from seqclass.serving.versions import ServedVersion
 
 BATCH_ROWS, BATCH_VALUES = 512, 262_144

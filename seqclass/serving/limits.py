@@ -1,4 +1,4 @@
-"""Limits of a server: what one request may bring, and how long it may take."""
+"""What a server refuses: limits of its requests, and a refusal as a status of HTTP and one line."""
 
 from dataclasses import dataclass
 
@@ -17,3 +17,16 @@ class RequestLimits:
     steps: int = 100_000
     seconds: int = 30
     waiting: int = 65_536
+
+
+class Refusal(Exception):  # noqa: N818 - most are no fault of the server
+    """A request that is not answered: its status of HTTP, and why in one line."""
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(problem)
+        self.status, self.problem = status, problem
+
+
+def bad(problem: str) -> Refusal:
+    """Return the refusal of a request that is malformed."""
+    return Refusal(400, problem)

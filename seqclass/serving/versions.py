@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from seqclass.inference.answers import Answers, answers_of
-from seqclass.inference.blocks import Infer, predict_block
+from seqclass.inference.answers import Answers, Infer, answers_of, predict_block
 from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
 from seqclass.runtime import renew_kernel, start_tensorflow
-from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES
-from seqclass.serving.refusal import Refusal
-from seqclass.serving.tensors import described, names_of_outputs
+from seqclass.serving.limits import Refusal
+from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described, names_of_outputs
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, open_model

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from seqclass.store.audit import MOVES, REFUSE, read_audit, write_audit
+from seqclass.store.audit import ASK, MOVES, REFUSE, read_audit, write_audit
 from seqclass.store.inventory import digest_of, listing
 from seqclass.store.kept_records import AuditDecision, AuditEntry, Pointer
-from seqclass.store.models import Model, model_versions, read_model
-from seqclass.store.no_champion import no_champion
+from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, did_you_mean, parse_record, printable, see_file, swap_file
 
@@ -18,6 +17,7 @@ CHAMPION = "champion"
 LONGEST_REASON = 4000
 Evidence = Mapping[str, Any]
 """The facts that a decision rests on, as JSON."""
+ENDS = {ASK: "awaits approval", REFUSE: "was refused"}
 
 
 def champion_of(root: Root, name: str) -> str | None:
@@ -236,3 +236,32 @@ def write_remark(
     if candidate is not None:
         record["candidate"] = candidate
     write_audit(root, name, record, grounds.now)
+
+
+def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
+    """Return the error of a command that needs a champion, for a model that has versions but none.
+
+    takes_version: whether the command would accept one of these versions instead.
+    """
+    newest = ModelRef(name, model_versions(root, name)[-1])
+    what, why = _last_decision(root, newest)
+    by_hand = f"'seqclass promote {newest.short} --force --reason WHY'"
+    answer = f"'seqclass approve {newest.short} --reason WHY'"
+    steps = [f"name a version ({newest.short})"] if takes_version else []
+    steps += [answer] if what == ASK else ["train again with more series", by_hand]
+    return ValueError(
+        f"MODEL: expected a model with a champion, got {name!r}, whose {newest.version} "
+        f"{ENDS.get(what, 'was not promoted')}{f' ({why})' if why else ''}; "
+        f"{', or '.join(steps)}"
+    )
+
+
+def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
+    """Return the last decision about a version and its reason, from audit or version."""
+    for entry in reversed(read_audit(root, newest.name)):
+        if entry.get("candidate") == newest.version and entry["what"] in ENDS:
+            return entry["what"], entry["reason"]
+    version = read_model(root, newest.name, newest.version)
+    stored = version.read_json(COMPARISON) if version.has(COMPARISON) else {}
+    reasons = stored.get("reasons") or [version.manifest["refused"] or ""]
+    return (REFUSE if reasons[0] else ""), "; ".join(map(str, reasons))

@@ -23,8 +23,8 @@ from seqclass.monitoring.decide import (
     doubt_of,
 )
 from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
-from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.paired import Answers, compare_paired, recalls_of
+from seqclass.monitoring.retrain_spec import Rules
 from seqclass.row_split import split_of
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import decision_of, known_dataset

@@ -9,9 +9,8 @@ from typing_extensions import TypedDict
 
 from seqclass.monitoring.decide import Ask, Decision, Promote, Refuse, decide_stored
 from seqclass.monitoring.gate import refused_by
-from seqclass.monitoring.gate_spec import Rules
 from seqclass.monitoring.policy import rules_under
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
 from seqclass.policies import policy_of
 from seqclass.store.approvals import Question, ask, how_to_answer, open_question
 from seqclass.store.audit import actor, next_moment

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
-from seqclass.export.version_files import version_files
+from seqclass.export.model_card import version_files
 from seqclass.pages.index_pages import refresh
 from seqclass.runtime import numerics
 from seqclass.store.datasets import open_dataset

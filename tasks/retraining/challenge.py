@@ -9,8 +9,7 @@ import pyarrow as pa
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.decide import LabelEvidence
-from seqclass.monitoring.gate_spec import Rules
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
 from seqclass.row_split import times_of
 from seqclass.store.audit import audit_problems
 from seqclass.store.citations import cited_in_audit

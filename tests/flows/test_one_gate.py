@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from prefect.logging import disable_run_logger
 
-from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import refresh
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question

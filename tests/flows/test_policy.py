@@ -11,9 +11,8 @@ import pytest
 import yaml
 from prefect.logging import disable_run_logger
 
-from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree

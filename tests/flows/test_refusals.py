@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from seqclass.screening.incoming import ImportSpec, rehearse
-from seqclass.store.formats.preview import preview
+from seqclass.store.formats.isolated import preview
 from seqclass.store.root import Root, open_root
 from tests.support.commands import CSV
 from tests.support.hints import instead, leads_on, tries_after
@@ -278,6 +278,6 @@ def test_of_a_large_file_the_beginning_is_read(
         f"s{i},{'ab'[i % 2]},{t},{t}\n" for i in range(3000) for t in range(5)))  # fmt: skip
     seen = [len(table) for _, table in preview([str(path)], ColumnNames(), False, Limits())]
     assert sum(seen) == 3000
-    monkeypatch.setattr("seqclass.store.formats.preview.SMALL_BYTES", 10)
+    monkeypatch.setattr("seqclass.store.formats.isolated.SMALL_BYTES", 10)
     begun = [len(table) for _, table in preview([str(path)], ColumnNames(), False, Limits())]
     assert begun == seen[:1]

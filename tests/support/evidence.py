@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from seqclass.monitoring.gate_spec import Rules
+from seqclass.monitoring.retrain_spec import Rules
 
 
 def paired(rows: int = 40, before: float = 0.8, after: float = 0.9, worse_p: float = 0.9) -> Any:

@@ -6,8 +6,7 @@ from typing import Any
 from prefect.logging import disable_run_logger
 
 import tasks.retraining.decision
-from seqclass.monitoring.gate_spec import Rules
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tasks.evaluation.compare import verdict_of

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from pyarrow.csv import read_csv
 from pyarrow.json import read_json
 
+from seqclass.inference.answers import BATCH_ROWS, predict_block, spans
 from seqclass.inference.assessment import SURENESS
-from seqclass.inference.blocks import BATCH_ROWS, predict_block, spans
 from seqclass.inference.prediction import BLOCK_VALUES, RowGroups, _tables, answer_rows, scorer_of
 from seqclass.inference.score_data import ScoringSpec, score_data
 from seqclass.row_split import split_of

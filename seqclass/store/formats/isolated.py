@@ -22,6 +22,7 @@ import pyarrow as pa
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, file_groups
 from seqclass.store.formats.recording import (
     Listener,
+    is_recording,
     refuse_unsure,
     seconds_to_read,
     take_apart,
@@ -41,6 +42,8 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 """Settings that avoid reserved memory, which would count: Arrow's pools and idle threads."""
+SMALL_BYTES = 2**26
+"""Size up to which a file is read twice."""
 
 
 class IsolatedReader:
@@ -254,3 +257,21 @@ class _Process:
         self._popen.wait()
         self._socket.close()
         self._errors.close()
+
+
+def preview(
+    paths: list[str], names: ColumnNames, keep_infinite: bool, limits: Limits
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield rows of files, each with its path; unreadable files are refused as in ``read_files``.
+
+    An ``.npy`` file is left out: it is read together with another. So is a recording: its tonic
+    follows from all of it, which takes minutes.
+    """
+    with IsolatedReader() as reader:
+        for path in paths:
+            if path.lower().endswith(".npy") or is_recording(path):
+                continue
+            for table in reader.read_files([path], names, None, keep_infinite, limits):
+                yield path, table
+                if os.path.getsize(path) > SMALL_BYTES:
+                    break

@@ -1,8 +1,12 @@
 """Reader of files of labels: ids and their labels as CSV or Parquet, or Label Studio's export."""
 
 import csv
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +17,18 @@ import pyarrow.parquet as pq
 from seqclass.store.formats import refusing
 from seqclass.store.formats.delimited import BLOCK_BYTES, check_header
 from seqclass.store.formats.dialect import DELIMITERS
-from seqclass.store.formats.label_studio import read_export
 from seqclass.store.formats.parquet import BATCH_ROWS, check_parquet, decoded, is_text
 from seqclass.store.formats.table import ColumnNames, Limits, refusal, renamed
+from seqclass.store.root import printable
 from seqclass.store.rows import MAX_TEXT_BYTES
 
 NEEDED = ["series_id", "label"]
 MAX_BYTES = MAX_TEXT_BYTES + 1
 """Most bytes of an id or label; a sheet puts an apostrophe before some."""
 COLUMNS = pa.schema(dict.fromkeys(NEEDED, pa.string()))
+LABEL = "label"
+"""Name of the choice in the configuration, and of the label in a short export (JSON-MIN)."""
+EXPORT_COLUMNS = pa.schema(dict.fromkeys(("series_id", "label", "by", "at"), pa.string()))
 
 
 def read_label_file(path: str, limits: Limits) -> Iterator[pa.Table]:
@@ -123,6 +130,90 @@ def _check_names(path: str, present: list[str]) -> None:
             path, "the columns series_id and label, each once",
             ", ".join(map(repr, present)) or "none", "rename the columns",
         )  # fmt: skip
+
+
+def read_export(path: str, limits: Limits) -> Iterator[pa.Table]:
+    """Yield tables of the labels in an export; ``by`` and ``at`` (ISO 8601) may be null."""
+    limits.check(path, "whole_bytes", os.path.getsize(path))
+    with open(path, "rb") as file:
+        content = file.read()
+    if _parsed_bytes(content) > limits.memory_bytes * 7 // 8:
+        raise MemoryError
+    try:
+        tasks = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise refusal(
+            path, "the JSON that Label Studio exports", str(error), "export it again"
+        ) from error
+    answers = _answers(path, _listed(path, tasks))
+    while rows := list(islice(answers, BATCH_ROWS)):
+        yield pa.Table.from_pylist(rows, EXPORT_COLUMNS)
+
+
+def _parsed_bytes(content: bytes) -> int:
+    """Return how much memory JSON takes at most, its text included, when it is parsed."""
+    brackets = content.count(b"{") + content.count(b"[")
+    marks = content.count(b",") + content.count(b'"')
+    return len(content) * (2 if content.isascii() else 5) + 240 * brackets + 48 * marks
+
+
+def _answers(path: str, tasks: list[dict[str, Any]]) -> Iterator[dict[str, str | None]]:
+    for task in tasks:
+        if "annotations" in task and isinstance(task.get("data"), dict):
+            given = [
+                own for own in _listed(path, task["annotations"]) if not own.get("was_cancelled")
+            ]
+            for own in given:
+                for label in _labels(path, own):
+                    yield _answer(path, task["data"].get("series_id"), label, own)
+        elif label := task.get(LABEL):
+            own = {**task, "completed_by": task.get("annotator")}
+            yield _answer(path, task.get("series_id"), label, own)
+
+
+def _listed(path: str, found: object) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(own, dict) for own in found):
+        raise refusal(
+            path, "the JSON that Label Studio exports", "no list of objects", "export it again"
+        )
+    return found
+
+
+def _labels(path: str, annotation: Mapping[str, Any]) -> Iterator[object]:
+    for result in _listed(path, annotation.get("result") or []):
+        value = result.get("value")
+        if isinstance(value, dict) and isinstance(value.get("choices"), list):
+            yield from value["choices"]
+
+
+def _answer(
+    path: str, name: object, label: object, annotation: Mapping[str, Any]
+) -> dict[str, str | None]:
+    if not isinstance(name, str) or not isinstance(label, str) or not name or not label:
+        raise refusal(
+            path, "a series_id and a label as text in every answered task",
+            f"{printable(repr(name), 80)} and {printable(repr(label), 80)}", "correct the file",
+        )  # fmt: skip
+    return {"series_id": name, "label": label, "by": _person(annotation), "at": _time(annotation)}
+
+
+def _person(annotation: Mapping[str, Any]) -> str | None:
+    """Return who gave a label, as the export says it."""
+    person = annotation.get("completed_by")
+    if isinstance(person, dict):
+        person = person.get("email") or person.get("id")
+    return None if person is None else printable(str(person), 200)
+
+
+def _time(annotation: Mapping[str, Any]) -> str | None:
+    try:
+        moment = datetime.fromisoformat(
+            str(annotation.get("updated_at") or annotation.get("created_at"))
+        )
+        known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return known.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return None
 
 
 READERS: dict[str, Callable[[str, Limits], Iterator[pa.Table]]] = {

@@ -8,8 +8,7 @@ from keras import layers
 
 from seqclass.export.graph import GraphWriter, NoOnnxFormError, Wire
 from seqclass.export.onnx_model import onnx_model
-from seqclass.export.operations import FORMS
-from seqclass.export.recurrent_forms import lstm_form
+from seqclass.export.operations import FORMS, lstm_form
 from seqclass.networks.architecture import Architecture
 from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seqclass.labelling.given_labels import Answer, check_answers, read_answers
 from seqclass.labelling.label_queue import Queue
+from seqclass.labelling.relabelling import Answer, check_answers, read_answers
 from seqclass.labelling.sheets import SAID, check_sheet, inert, write_sheet
 from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.formats.isolated import IsolatedReader

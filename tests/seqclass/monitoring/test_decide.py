@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqclass.monitoring.decide import Ask, Promote, Refuse, decide, decide_stored
-from seqclass.monitoring.gate_spec import GateSpec, Rules
 from seqclass.monitoring.paired import allowance
+from seqclass.monitoring.retrain_spec import GateSpec, Rules
 from seqclass.training.spec import Limits
 from tests.support.evidence import WORSE, evidence, first_evidence, paired, stored
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from seqclass.evaluation.intervals import wilson
-from seqclass.monitoring.gate_spec import GateSpec
 from seqclass.monitoring.paired import (
     Answers,
     allowance,
@@ -18,6 +17,7 @@ from seqclass.monitoring.paired import (
     recalls_of,
 )
 from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change
+from seqclass.monitoring.retrain_spec import GateSpec
 
 CLASSES = ["a", "b", "c"]
 

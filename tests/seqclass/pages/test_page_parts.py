@@ -12,7 +12,7 @@ from markupsafe import Markup
 from seqclass.pages.charts import plain, strip_plot
 from seqclass.pages.dataset_pages import MAX_CLASSES, Gathered, profile, write_dataset_pages
 from seqclass.pages.drawing import line, path_of, resampled, series
-from seqclass.pages.model_pages import write_model_pages
+from seqclass.pages.index_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
 from seqclass.pages.rendering import _environment
 from seqclass.pages.version_report import dataset_link, has_report

@@ -16,8 +16,7 @@ from seqclass.inference.prediction import scorer_of
 from seqclass.inference.running_server import ARROW_STREAM, RunningServer, as_stream
 from seqclass.inference.score_data import ScoringSpec, Share, in_turn, score_data
 from seqclass.serving.arrow_tables import read_series
-from seqclass.serving.limits import RequestLimits
-from seqclass.serving.refusal import Refusal
+from seqclass.serving.limits import Refusal, RequestLimits
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
 from seqclass.store.registry import open_model

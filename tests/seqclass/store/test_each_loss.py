@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.catalogue import verify_tree
+from seqclass.store.catalogue import beside, verify_tree
 from seqclass.store.citations import cited_by
 from seqclass.store.layout import AGAIN, SEALED, place_of
 from seqclass.store.models import DRAWINGS
@@ -16,7 +16,6 @@ from seqclass.store.page_seals import seal_page, subject_of, unsealed
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import DamagedError, Root, open_root
-from seqclass.store.soundness import beside
 from tasks.registry.promote import promote_version
 from tests.support.small_roots import NOTHING_DRAWN, store_all
 from tests.support.store_commands import COMMANDS, LATER, SLOW_COMMANDS

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, read_files
-from seqclass.store.formats.markup import ELEMENTS_PER_CELL, MAX_OBJECTS
+from seqclass.store.formats.workbook import ELEMENTS_PER_CELL, MAX_OBJECTS
 from tests.support.workbooks import SHEET, sheet, write_book, write_many_cells
 
 MANY = ELEMENTS_PER_CELL * Limits().sheet_cells

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqclass.monitoring.confident_joint import LEAST_ROWS, confident_joint, suspects
+from seqclass.labelling.suspects import LEAST_ROWS, confident_joint, suspects
 
 
 def answers(n: int, turned: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,8 +6,7 @@ import pytest
 
 from seqclass.loading import load_model
 from seqclass.store.approvals import ask
-from seqclass.store.no_champion import no_champion
-from seqclass.store.registry import MoveReason, open_model, write_refusal
+from seqclass.store.registry import MoveReason, no_champion, open_model, write_refusal
 from seqclass.store.root import Root
 from tests.support.commands import Command
 from tests.support.evidence import first_evidence, stored
