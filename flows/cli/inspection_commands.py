@@ -21,11 +21,11 @@ from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import Damages, printable
-from seqclass.store.tenures import Tenure
 
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
     from seqclass.pages.digest import Digest
+    from seqclass.store.registry import Tenure
 
 MAX_COLUMNS = 4
 """Number of versions up to which a terminal shows every class."""
@@ -171,8 +171,7 @@ def history(
     as_json: JsonFlag = False,
 ) -> None:
     """Show which versions answered when, who decided it, and why."""
-    from seqclass.store.registry import check_model, plain_name
-    from seqclass.store.tenures import moments, tenures_of
+    from seqclass.store.registry import check_model, moments, plain_name, tenures_of
 
     store, bad = existing(root), Damages()
     span = None if at is None else moments("--at", at)
@@ -233,7 +232,7 @@ def digest(
         show_digest(found, store.address(page))
 
 
-def show_history(name: str, at: str | None, terms: list[Tenure]) -> None:
+def show_history(name: str, at: str | None, terms: "list[Tenure]") -> None:
     if not terms:
         typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}")
         return

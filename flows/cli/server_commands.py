@@ -15,12 +15,6 @@ import typer
 from flows.cli.command_line import JsonFlag, RootOption, existing, writable
 from flows.cli.printing import print_json
 from flows.cli.supervision import SERVER, Children, say
-from flows.service.deployed import (
-    deployed_flows,
-    deployments_of_file,
-    drop_former_schedules,
-    hide_place,
-)
 from flows.service.ending import kill, stop, stop_workers
 from flows.service.secrecy import PASSWORD
 from flows.service.server import (
@@ -49,6 +43,10 @@ from flows.service.worker import (
     Share,
     await_workers,
     deploy,
+    deployed_flows,
+    deployments_of_file,
+    drop_former_schedules,
+    hide_place,
     make_pool,
     online_workers,
     worker_name,

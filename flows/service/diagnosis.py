@@ -17,9 +17,8 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from flows.service.automations import SILENT, STUCK, find
-from flows.service.deployed import deployments_of_file
 from flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
-from flows.service.worker import job_template, online_workers
+from flows.service.worker import deployments_of_file, job_template, online_workers
 from seqclass.store.capacity import capacity
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Root, open_root

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from flows.service.deployed import deployments_of_file, drop_former_schedules
 from flows.service.secrecy import private_folder
 from flows.service.server import (
     Service,
@@ -22,7 +21,7 @@ from flows.service.server import (
     new_service,
     start_server,
 )
-from flows.service.worker import deploy, make_pool
+from flows.service.worker import deploy, deployments_of_file, drop_former_schedules, make_pool
 from seqclass.store.root import open_root
 from tests.support.databases import DATABASES, server_database
 from tests.support.servers import kept_server
