@@ -21,8 +21,8 @@ from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_son
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.ragas.sound import Line
-from seqclass.recordings.hearing import Trace, contour, trace
-from seqclass.recordings.pitch import FRAMES_PER_S
+from seqclass.recordings.hearing import Trace, trace
+from seqclass.recordings.pitch import FRAMES_PER_S, contour
 from seqclass.recordings.sound_files import open_sound
 from seqclass.recordings.tonic import Tonic, given
 from seqclass.store.registry import open_model

@@ -1,4 +1,4 @@
-"""Pitch of a recording's leading voice, frame by frame, by the tracker swift-f0."""
+"""Pitch of a recording's leading voice, by the tracker swift-f0, and its windows of cents."""
 
 from typing import Any
 
@@ -15,6 +15,8 @@ SHORTEST_S = 0.1
 SOFTER_DB = 7.0
 DRONE_CENTS = np.array([0.0, 498.0, 702.0])
 THREADS = 2
+PAUSE_S, KEPT_S = 1.0, 0.4
+"""Seconds from which on a rest is left out, and what is kept of it: as long as a breath."""
 
 
 class PitchTrack:
@@ -80,3 +82,35 @@ def level_share(hz: np.ndarray) -> float:
     parts = np.lib.stride_tricks.sliding_window_view(cents, 4)
     level = np.flatnonzero(np.ptp(parts, axis=1) < 20)
     return len(np.unique(level[:, None] + np.arange(4))) / int(np.isfinite(cents).sum())
+
+
+def contour(hz: np.ndarray, tonic_hz: float, rate_hz: float) -> np.ndarray:
+    """Return cents above the tonic ``(steps,)`` at a rate, NaN where unvoiced, without long rests.
+
+    A step is the pitch at its middle.
+    """
+    steps = max(int(len(hz) / FRAMES_PER_S * rate_hz), 1)
+    place = (np.arange(steps) + 0.5) / rate_hz * FRAMES_PER_S
+    known = np.flatnonzero(np.isfinite(hz))
+    if not len(known):
+        return np.zeros(0, np.float32)
+    line = np.interp(place, known, 1200 * np.log2(hz[known] / tonic_hz))
+    nearest = np.clip(np.rint(place).astype(int), 0, len(hz) - 1)
+    cents = np.where(np.isfinite(hz)[nearest], line, np.nan).astype(np.float32)
+    return without_rests(cents, rate_hz)
+
+
+def without_rests(cents: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Return a contour whose rests are at most a breath long; none begins or ends it."""
+    kept = np.ones(len(cents), bool)
+    for start, stop in stretches(np.isnan(cents)):
+        if start == 0 or stop == len(cents):
+            kept[start:stop] = False
+        elif stop - start > PAUSE_S * rate_hz:
+            kept[start + max(int(KEPT_S * rate_hz), 1) : stop] = False
+    return cents[kept]
+
+
+def cut(cents: np.ndarray, longest: int) -> list[np.ndarray]:
+    """Cut a contour into windows of about equal length, each of at most so many steps."""
+    return np.array_split(cents, -(-len(cents) // longest)) if len(cents) else []

@@ -1,9 +1,10 @@
-"""The registry: aliases that point at model versions, and an audit of every move."""
+"""The registry: aliases that point at model versions, an audit of the moves, and the tenures."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from seqclass.store.audit import ASK, MOVES, REFUSE, read_audit, write_audit
@@ -11,7 +12,15 @@ from seqclass.store.inventory import digest_of, listing
 from seqclass.store.kept_records import AuditDecision, AuditEntry, Pointer
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Root, did_you_mean, parse_record, printable, see_file, swap_file
+from seqclass.store.root import (
+    Damages,
+    Root,
+    did_you_mean,
+    parse_record,
+    printable,
+    see_file,
+    swap_file,
+)
 
 CHAMPION = "champion"
 LONGEST_REASON = 4000
@@ -265,3 +274,47 @@ def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
     stored = version.read_json(COMPARISON) if version.has(COMPARISON) else {}
     reasons = stored.get("reasons") or [version.manifest["refused"] or ""]
     return (REFUSE if reasons[0] else ""), "; ".join(map(str, reasons))
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """A time in which one version was champion, and the move that began it; ``until`` is None while
+    it lasts. Times are in UTC."""
+
+    version: str
+    since: datetime
+    until: datetime | None
+    what: str
+    actor: str
+    reason: str
+
+    def overlaps(self, start: datetime, stop: datetime) -> bool:
+        """Check whether it covers some time between the two."""
+        return self.since < stop and (self.until is None or self.until > start)
+
+
+def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure]:
+    """Return tenures of a model's champions, oldest first; damaged entries are added to ``bad``."""
+    moves = [
+        (entry, datetime.fromisoformat(entry["time"]).astimezone(UTC))
+        for entry in read_audit(root, name, bad) if entry["what"] in MOVES
+    ]  # fmt: skip
+    ends = [since for _, since in moves[1:]]
+    return [
+        Tenure(str(entry["to"]), since, until, entry["what"], entry["actor"], entry["reason"])
+        for (entry, since), until in zip_longest(moves, ends)
+    ]  # fmt: skip
+
+
+def moments(argument: str, text: str) -> tuple[datetime, datetime]:
+    """Return start and stop in UTC of the day or the moment in a text."""
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{argument}: expected a day such as 2026-05-03, or a time such as 2026-05-03T14:00, "
+            f"got {text!r}; correct it"
+        ) from error
+    start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+    is_day = len(text) <= len("2026-05-03")
+    return start, start + (timedelta(days=1) if is_day else timedelta(microseconds=1))

@@ -12,10 +12,9 @@ import pytest
 
 from seqclass.pages.index_pages import write_all
 from seqclass.store.models import Model, commit_model
-from seqclass.store.registry import MoveReason, move_champion, write_refusal
+from seqclass.store.registry import MoveReason, moments, move_champion, tenures_of, write_refusal
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
-from seqclass.store.tenures import moments, tenures_of
 from tests.support.chromium import browse
 from tests.support.commands import Command
 from tests.support.places import NOW

@@ -25,12 +25,11 @@ from seqclass.store.formats.overview import Overview, understood
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
-from seqclass.store.registry import champion_of, champions_before, open_model
+from seqclass.store.registry import champion_of, champions_before, open_model, tenures_of
 from seqclass.store.retrainings import last_settled, read_attempt, retrainings_of, suspect_labels
 from seqclass.store.root import Damages, Root, manifest_digest, open_root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.studies import open_study
-from seqclass.store.tenures import tenures_of
 from tests.support.places import NOW
 from tests.support.records import RECORDS, SEALED, store_every_record
 from tests.support.whole_files import whole_files

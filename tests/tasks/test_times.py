@@ -17,10 +17,9 @@ from seqclass.store.audit import entry_name, read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
 from seqclass.store.leases import locked
-from seqclass.store.registry import MoveReason, champion_since, move_champion
+from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Damages, Root
-from seqclass.store.tenures import tenures_of
 from tasks.registry.promote import promote_version, roll_back
 from tasks.retraining.detection import find_new_data
 from tests.support.places import NOW

@@ -9,8 +9,16 @@ import soundfile
 
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
-from seqclass.recordings.hearing import Heard, HearingSpec, contour, cut, hear, without_rests
-from seqclass.recordings.pitch import FRAMES_PER_S, level_share, without_drone, without_islands
+from seqclass.recordings.hearing import Heard, HearingSpec, hear
+from seqclass.recordings.pitch import (
+    FRAMES_PER_S,
+    contour,
+    cut,
+    level_share,
+    without_drone,
+    without_islands,
+    without_rests,
+)
 from seqclass.recordings.sound_files import mono, open_sound, recording_kind
 from seqclass.recordings.tonic import DroneSpectrum, find_tonic
 from seqclass.store.formats import ColumnNames

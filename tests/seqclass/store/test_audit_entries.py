@@ -16,8 +16,8 @@ from seqclass.store.audit import (
     write_audit,
 )
 from seqclass.store.leases import locked
+from seqclass.store.registry import tenures_of
 from seqclass.store.root import Damages, Root
-from seqclass.store.tenures import tenures_of
 from tests.support.places import NOW
 
 

@@ -5,9 +5,8 @@ import pytest
 from seqclass.pages.index_pages import refresh
 from seqclass.store.catalogue import LIST, keep_list, list_models, verify_tree
 from seqclass.store.kept_facts import keep_facts
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import champion_of, tenures_of
 from seqclass.store.root import Damages, Root, replace_file
-from seqclass.store.tenures import tenures_of
 from tests.support.commands import CountRequests
 from tests.support.stored import make_champion, store_champion, store_version
 
