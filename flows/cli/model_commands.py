@@ -259,8 +259,8 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
         command = f"'seqclass decline {model} --reason WHY'"
         raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
-    _show_answer(f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}",
-          move, place.as_json)  # fmt: skip
+    said = f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}"
+    print_json(move) if place.as_json else typer.echo(said)
 
 
 def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
@@ -268,9 +268,8 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
     store = place.store()
     move = _answer(store, model, False, reason)
     tell_server(store, "seqclass.model.refused", move, reason)
-    _show_answer(
-        f"{move['model']}: declined; champion: {move['from'] or 'none'}", move, place.as_json
-    )
+    said = f"{move['model']}: declined; champion: {move['from'] or 'none'}"
+    print_json(move) if place.as_json else typer.echo(said)
 
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
@@ -281,10 +280,6 @@ def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
     move = answer_question(store, model, Answer(approved, reason, actor()))
     refresh(store, [move["model"]])
     return move
-
-
-def _show_answer(words: str, move: "Move", as_json: bool) -> None:
-    print_json(move) if as_json else typer.echo(words)
 
 
 def policy(
