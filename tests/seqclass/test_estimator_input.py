@@ -95,7 +95,7 @@ def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"members": ("lstm",)}, "members: expected some of convolutions, steps"),
+        ({"members": ("lstm",)}, "members: expected some of convolutions, view-kernels"),
         ({"members": ()}, "got none; correct the list"),
         ({"budget_s": 0.0}, "budget_s: expected seconds above 0"),
         ({"budget_s": float("nan")}, "budget_s: expected seconds above 0"),
