@@ -164,8 +164,14 @@ def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def with_present_members(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a stored spec in which members of older releases are replaced."""
-    given = stored.get("members")
-    if not isinstance(given, list) or not any(own in REPLACED for own in given):
+    gone = former_members(stored)
+    if not gone:
         return stored
-    named = {REPLACED.get(own, own) for own in given}
-    return {**stored, "members": [own for own in MEMBERS if own in named]}
+    named = [*stored["members"], *(REPLACED[name] for name in gone)]
+    return {**stored, "members": [name for name in MEMBERS if name in named]}
+
+
+def former_members(stored: Mapping[str, Any]) -> list[str]:
+    """Return the members of a stored spec that only older releases have."""
+    given = stored.get("members")
+    return [name for name in REPLACED if isinstance(given, list) and name in given]

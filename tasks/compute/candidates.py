@@ -14,7 +14,7 @@ from seqclass.store.seeds import forget_seed
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.store.studies import digest_of
 from seqclass.stored_records import SeedRecord, TrainedRecord
-from seqclass.training.spec import MEMBERS, REPLACED, TrainingSpec
+from seqclass.training.spec import MEMBERS, TrainingSpec
 
 FOLDER = "candidates"
 
@@ -98,9 +98,8 @@ def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
     """Return the spec that trains as many networks as the time budget allowed then."""
     if spec.budget_s is None:
         return spec
-    found = trained_members(record["members"])
-    trained = {REPLACED.get(own["name"], own["name"]): own for own in found}
+    trained = {member["name"]: member for member in trained_members(record["members"])}
+    networks = {name: member["networks"] for name, member in trained.items() if member["networks"]}
     members = tuple(name for name in MEMBERS if name in trained)
-    networks = {LSTM: trained[LSTM]["networks"]} if LSTM in trained else {}
     updates = trained[LSTM]["updates"] if networks.get(LSTM) == 1 else None
     return replace(spec, budget_s=None, members=members, networks=networks, lstm_updates=updates)

@@ -20,7 +20,7 @@ from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.split import write_split
 from seqclass.store.staging import staging
 from seqclass.stored_records import SeedRecord
-from seqclass.training.spec import REPLACED
+from seqclass.training.spec import former_members
 from tasks.compute.candidates import Candidate, learning_fingerprint
 from tasks.compute.replicas import predict_rows, stored_weights_digest
 from tasks.compute.workers import workers
@@ -85,11 +85,8 @@ def _check_stored(model: Model) -> None:
 
 
 def _check_members(model: Model) -> None:
-    gone = [name for name in model.manifest["spec"].get("members", ()) if name in REPLACED]
-    if gone:
-        raise DamagedError(
-            f"{model.ref}: its member {gone[0]} is of an older release, this one can't train it"
-        )
+    for name in former_members(model.manifest["spec"]):
+        raise DamagedError(f"{model.ref}: its member {name} can only be trained by older releases")
 
 
 def _registered_digest(model: Model) -> str:
