@@ -1,4 +1,4 @@
-"""What a server refuses: limits of its requests, and a refusal as a status of HTTP and one line."""
+"""Limits of requests, and refusals: a status of HTTP and one line that says why."""
 
 from dataclasses import dataclass
 

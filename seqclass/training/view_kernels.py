@@ -29,7 +29,7 @@ CLIP = 10.0
 
 
 class Kernel(NamedTuple):
-    """A kernel's steepness, which is 1 in the unit of ``kernel_ridge``, and the head on it."""
+    """The steepness of a kernel, and the ridge regression on its similarities."""
 
     steepness: float
     head: Ridge

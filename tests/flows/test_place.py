@@ -1,4 +1,4 @@
-"""What a run is given: names and tags."""
+"""Names and tags of a run."""
 
 import uuid
 

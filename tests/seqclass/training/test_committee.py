@@ -71,7 +71,7 @@ def hard_lines(n: int = 120) -> Rows:
 
 
 def test_seeds_share_what_is_compiled() -> None:
-    """What is compiled is kept by how a network is built, which no seed is a part of."""
+    """Compiled code is kept by how a network is built, and no seed is a part of that."""
     rows, spec = hard_lines(), TWO_FOLDS
     folds = holdout_folds(rows.y, None, spec.validation_fraction, spec.split_seed)
     first, second = (
