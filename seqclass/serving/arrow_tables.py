@@ -1,5 +1,6 @@
 """Tables of series that a request brings as an Arrow stream."""
 
+import struct
 from collections.abc import Iterator
 
 import flatbuffers.encode
@@ -71,9 +72,12 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _is_compressed(metadata: bytes) -> bool:
-    """Check a record batch's metadata, which Arrow has verified as it read the message."""
-    offset = flatbuffers.encode.Get(flatbuffers.number_types.UOffsetTFlags.packer_type, metadata, 0)
-    message = Flatbuffer(metadata, offset)
-    header = Flatbuffer(metadata, 0)
-    message.Union(header, message.Offset(HEADER))
-    return header.Offset(COMPRESSION) != 0
+    """Check a record batch's metadata; Refusal if they are damaged."""
+    packer = flatbuffers.number_types.UOffsetTFlags.packer_type
+    try:
+        message = Flatbuffer(metadata, flatbuffers.encode.Get(packer, metadata, 0))
+        header = Flatbuffer(metadata, 0)
+        message.Union(header, message.Offset(HEADER))
+        return header.Offset(COMPRESSION) != 0
+    except (TypeError, struct.error):
+        raise bad("body: expected record batches, got a damaged one; send it again") from None
