@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,14 @@ from seqclass.store.root import Root
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
 AGAIN_S, MAX_ASKS, STALLED_S, LISTED_S = 30.0, 3, 40.0, 60.0
-"""Seconds until a file that is still there is reported again, the most reports, and seconds between
-two reports of stalled retrainings, and between two listings of an object store."""
+"""Seconds until a file that is still there is reported again, the most reports of a file or a try,
+and seconds between two reports of stalled retrainings, and between two listings of an object
+store."""
 RESUMED = ("retrain-model", "ingest", "upkeep")
 """Flows whose work the upkeep resumes."""
 
 File = tuple[str, str, tuple[Any, ...]]
+Try = tuple[str, str]
 
 
 class Lookout:
@@ -30,6 +33,8 @@ class Lookout:
         self.store = store
         self.there: set[File] = set()
         self.told: dict[File, tuple[int, float]] = {}
+        self.overdue: list[Try] = []
+        self.reports = Counter[Try]()
         self.looked = self.looking = datetime.now(UTC)
         self.asked_s = self.listed_s = float("-inf")
         self.listing: threading.Thread | None = None
@@ -53,22 +58,28 @@ class Lookout:
     def has_stalled(self, service: Service, now_s: float) -> bool:
         """Check whether a retraining crashed, was lost with its machine, or is due for another try.
 
-        False if that was reported lately.
+        False if that was reported lately, or if the store is away. A try that is due is reported a
+        few times: in quiet hours it has to wait.
         """
-        from seqclass.store.retrainings import is_overdue
+        from seqclass.store.retrainings import overdue_tries
 
         if now_s - self.asked_s < STALLED_S:
             return False
         self.looking = datetime.now(UTC)
-        return (
-            has_crashed(service, self.looked)
-            or has_lost(service, self.store)
-            or (self.store.is_local and is_overdue(self.store, self.looking))
-        )
+        with contextlib.suppress(OSError):
+            if self.store.is_local:
+                self.overdue = overdue_tries(self.store, self.looking)
+            return (
+                any(self.reports[one] < MAX_ASKS for one in self.overdue)
+                or has_crashed(service, self.looked)
+                or has_lost(service, self.store)
+            )
+        return False
 
     def note_told(self, now_s: float) -> None:
         """Record that the findings of the last look were reported."""
         self.looked, self.asked_s = self.looking, now_s
+        self.reports = Counter({one: self.reports[one] + 1 for one in self.overdue})
 
     def _has_listed(self, now_s: float) -> bool:
         """Check whether a listing of an object store has ended; begin the next when it is time."""

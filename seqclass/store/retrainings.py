@@ -218,7 +218,7 @@ class Attempt:
 def read_attempt(root: Root, model: str) -> Attempt | None:
     """Return the attempt that waits for a decision; None if none can be read."""
     path = _path(root, model)
-    with contextlib.suppress(DamagedError, TypeError, ValueError):
+    with contextlib.suppress(DamagedError, TypeError, ValueError, OverflowError):
         attempt = Attempt(**read_record(root, path, Record)) if root.fs.exists(path) else None
         return attempt if attempt and attempt.next_try.tzinfo else None
     return None
@@ -246,15 +246,17 @@ def attempted(root: Root) -> list[str]:
     return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
 
 
-def is_overdue(root: Root, now: datetime) -> bool:
-    """Check whether a failed or dead retraining is due again and nobody works on it."""
+def overdue_tries(root: Root, now: datetime) -> list[tuple[str, str]]:
+    """Return model and begin of each failed or dead try after which another is due, at which nobody
+    works."""
     attempts = ((name, read_attempt(root, name)) for name in attempted(root))
-    return any(
-        attempt is not None
+    return [
+        (name, attempt.began)
+        for name, attempt in attempts
+        if attempt is not None
         and now >= attempt.next_try
         and not is_claimed(root, RETRAINING, "models", name)
-        for name, attempt in attempts
-    )
+    ]
 
 
 def is_told(root: Root, model: str, dataset: str) -> bool:

@@ -81,23 +81,22 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root_url: str) 
 
 
 def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: Damages) -> NewData:
-    """Find the new data of a model; an attempt at rows that wait no more is ended."""
+    """Find the new data of a model; an attempt is ended if its rows need no retraining any more."""
     new_data, latest = _standing(root, name)
-    waiting = _nothing_new(new_data)
+    waiting, early = _nothing_new(new_data), None
     if waiting is None or spec.trust_labels:
         records = retrainings_of(root, name, bad)
         suspects = suspect_labels(root, records)
         if suspects and spec.trust_labels:
             waiting = None
         waiting = waiting or _given_up(new_data, records, spec)
-        waiting = waiting or _too_early(latest, records, spec, now)
-        if waiting is None:
+        early = None if waiting else _too_early(latest, records, spec, now)
+        if waiting is None and early is None:
             new_data = _with_ids(root, new_data, latest, suspects, spec)
             waiting = _too_few(new_data, spec)
-    if waiting is None:
-        waiting = _before_next_try(root, new_data, spec, now)
-    else:
+    if waiting is not None:
         end_attempt(root, name)
+    waiting = waiting or early or _before_next_try(root, new_data, spec, now)
     return replace(new_data, waiting=waiting)
 
 

@@ -114,3 +114,24 @@ def test_a_retraining_that_stands_still_is_told_of_until_somebody_hears(lookout:
     lookout.note_told(2)
     assert not lookout.has_stalled(away, 3)
     assert lookout.has_stalled(away, 2 + STALLED_S)
+
+
+def test_a_try_that_has_to_wait_is_told_of_a_few_times(lookout: Lookout) -> None:
+    """In quiet hours no upkeep may begin it."""
+    away, told = new_service("http://127.0.0.1:9/api"), []
+    for tries in (1, 2):
+        attempt = Attempt("models/toy@v1", "datasets/toy@0", tries, f"2026-01-0{tries}T00:00+00:00")
+        write_attempt(lookout.store, "toy", attempt)
+        for number in range(10):
+            told.append(lookout.has_stalled(away, (10 * tries + number) * STALLED_S))
+            if told[-1]:
+                lookout.note_told((10 * tries + number) * STALLED_S)
+    assert [sum(told[:10]), sum(told[10:])] == [MAX_ASKS, MAX_ASKS]
+
+
+def test_tries_that_may_not_be_read_do_no_harm(lookout: Lookout) -> None:
+    attempt = Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat())
+    write_attempt(lookout.store, "toy", attempt)
+    Path(lookout.store.join("retrainings", "toy", "attempt.json")).chmod(0)
+    with ordinary_rights():
+        assert not lookout.has_stalled(new_service("http://127.0.0.1:9/api"), 0)

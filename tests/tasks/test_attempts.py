@@ -14,7 +14,7 @@ from seqclass.store.leases import try_lock
 from seqclass.store.retrainings import (
     FIRST_WAIT_S,
     Attempt,
-    is_overdue,
+    overdue_tries,
     read_attempt,
     retrainings_of,
     write_attempt,
@@ -95,9 +95,9 @@ def given_up(root: Root) -> None:
 def test_a_hand_tries_once_more_and_nobody_goes_on_by_himself(waiting: Root) -> None:
     given_up(waiting)
     assert attempt(waiting, later(700), RetrainSpec(tries=2, again=True), "no memory") is None
-    assert is_overdue(waiting, later(10_000))
+    assert overdue_tries(waiting, later(10_000))
     assert news(waiting, later(10_000)).waiting.startswith("given up")
-    assert not is_overdue(waiting, later(10_000))
+    assert not overdue_tries(waiting, later(10_000))
     assert len(retrainings_of(waiting, "toy")) == 1
 
 
@@ -126,13 +126,21 @@ def test_nothing_begins_in_quiet_hours_but_by_hand(
     assert news(waiting, late, RetrainSpec(quiet_hours=hours, again=True)).waiting is None
 
 
+def test_tries_are_counted_on_after_quiet_hours(waiting: Root) -> None:
+    assert attempt(waiting, NOW, error="no memory") is None
+    quiet = RetrainSpec(tries=2, quiet_hours=(NOW.hour, NOW.hour + 1))
+    assert "quiet hours" in str(news(waiting, later(600), quiet).waiting)
+    decided = attempt(waiting, later(3600), error="no memory")
+    assert decided["decision"] == "failed"
+
+
 def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:
-    assert not is_overdue(waiting, NOW)
+    assert not overdue_tries(waiting, NOW)
     attempt(waiting, NOW)
-    assert not is_overdue(waiting, later(FIRST_WAIT_S - 1))
-    assert is_overdue(waiting, later(FIRST_WAIT_S))
+    assert not overdue_tries(waiting, later(FIRST_WAIT_S - 1))
+    assert [name for name, _ in overdue_tries(waiting, later(FIRST_WAIT_S))] == ["toy"]
     with try_lock(waiting, "retraining", "models", "toy"):
-        assert not is_overdue(waiting, later(FIRST_WAIT_S))
+        assert not overdue_tries(waiting, later(FIRST_WAIT_S))
 
 
 @pytest.mark.parametrize(
@@ -142,11 +150,12 @@ def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:
         lambda path: path.write_text('{"champion": 3}'),
         lambda path: path.write_text(path.read_text().replace(NOW.isoformat(), "now")),
         lambda path: path.write_text(path.read_text().replace("+00:00", "")),
+        lambda path: path.write_text(path.read_text().replace('"tries": 1', '"tries": 2000')),
     ],
 )
 def test_a_damaged_attempt_is_none(waiting: Root, damage: Callable[[Path], object]) -> None:
     write_attempt(waiting, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
     damage(Path(waiting.join("retrainings", "toy", "attempt.json")))
     assert read_attempt(waiting, "toy") is None
-    assert not is_overdue(waiting, datetime.now(UTC))
+    assert not overdue_tries(waiting, datetime.now(UTC))
     assert verify_tree(waiting)["bad"] == []
