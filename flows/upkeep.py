@@ -35,8 +35,8 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     now = datetime.now(UTC)
     due = find_due(now, store.url)
     tell_overdue(now, store.url)
-    write_metrics(now, store.url)
     started = start_retrainings(due.names, store) if is_served() else []
+    write_metrics(now, store.url)
     for name in () if is_served() else due.names:
         states[name] = retrain_model(name, root=store.url, return_state=True)
     failed = [name for name, state in states.items() if not state.is_completed()] + due.damaged

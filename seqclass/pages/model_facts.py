@@ -17,8 +17,8 @@ from seqclass.store.scores import SCORES
 
 FACTS = "metrics.json"
 """The file of an object store that keeps them."""
-ODD = (DamagedError, KeyError, TypeError, ValueError)
-"""Errors of a damaged record, which verify names."""
+ODD = (DamagedError, KeyError, TypeError, ValueError, OSError)
+"""Errors of a record that is damaged or can't be read, which verify names."""
 Answers = tuple[str, str, int, float, float | None]
 """Version, answer (empty for all together), its rows, their accuracy, and the estimate of it."""
 
@@ -85,11 +85,12 @@ def _tags_of(by_name: dict[str, Tags], tags: Tags, name: str, dataset: str) -> T
 
 def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:
     """Read the facts of a model; what is damaged is left out and added to ``bad``."""
-    records = retrainings_of(root, name, bad)
-    times = [record["waited_s"] for record in records if "waited_s" in record]
-    decisions = Counter(record["decision"] for record in records)
-    own = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
+    own = ModelFacts()
     try:
+        records = retrainings_of(root, name, bad)
+        times = [record["waited_s"] for record in records if "waited_s" in record]
+        decisions = Counter(record["decision"] for record in records)
+        own = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
         since, seconds = champion_since(root, name), _trained_s(root, name)
         if since is not None:
             datetime.fromisoformat(since)

@@ -15,6 +15,7 @@ from seqclass.store.staging import staging
 from tasks.retraining.prometheus import METRICS, _text, metrics_text, write_metrics
 from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
+from tests.support.rights import ordinary_rights
 from tests.support.stored import DECIDED, make_champion, store_champion, store_series, store_version
 
 Samples = dict[tuple[str, str], float]
@@ -82,6 +83,15 @@ def test_an_empty_root_and_a_damaged_pointer_do_no_harm(root: Root, kept: Root) 
     assert not any(name == "seqclass_champion_age_seconds" for name, _ in found)
     empty = open_root(f"{root.path}-empty")
     assert parsed(metrics_text(empty, NOW).decode()) == {}
+
+
+def test_a_model_that_may_not_be_read_hides_no_other(kept: Root) -> None:
+    store_champion(kept, "other")
+    Path(kept.join("retrainings", "toy")).chmod(0)
+    with ordinary_rights():
+        found = parsed(metrics_text(kept, NOW).decode())
+    Path(kept.join("retrainings", "toy")).chmod(0o755)
+    assert ("seqclass_champion_age_seconds", "other") in found
 
 
 def test_a_first_retraining_that_ends_meanwhile_is_told_the_next_time(root: Root) -> None:
