@@ -4,6 +4,7 @@ The lease in the root shows whether a run works on a model. A run's state in Pre
 stays Running when its machine is lost.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,7 +78,15 @@ def unfinished_runs(client: Any) -> list[Any]:
         deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
         state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=UNFINISHED)),
     )
-    return list(client.read_flow_runs(flow_run_filter=chosen))
+    return read_all(client.read_flow_runs, flow_run_filter=chosen)
+
+
+def read_all(read: Callable[..., list[Any]], **wanted: Any) -> list[Any]:
+    """Read all pages of a list: a server's answer holds at most 200 items, or as it is set up."""
+    found: list[Any] = []
+    while page := read(**wanted, offset=len(found)):
+        found += page
+    return found
 
 
 def _model_of(run: Any) -> str:

@@ -160,8 +160,10 @@ def _service(client: Any) -> Check:
 
 
 def _has_service(client: Any) -> bool:
+    from flows.dispatch import read_all
+
     known = {entrypoint for entrypoint, _ in deployments_of_file()}
-    deployed = any(d.entrypoint in known for d in client.read_deployments())
+    deployed = any(d.entrypoint in known for d in read_all(client.read_deployments))
     return deployed or any(pool.name == POOL for pool in client.read_work_pools())
 
 
@@ -189,7 +191,9 @@ def _worker(client: Any) -> Check:
 
 
 def _deployments(client: Any) -> Check:
-    there = {(d.entrypoint, d.name) for d in client.read_deployments()}
+    from flows.dispatch import read_all
+
+    there = {(d.entrypoint, d.name) for d in read_all(client.read_deployments)}
     missing = [f"{entrypoint} ({name})" for entrypoint, name in deployments_of_file()
                if (entrypoint, name) not in there]  # fmt: skip
     found = f"missing: {', '.join(missing)}" if missing else f"{len(deployments_of_file())} there"

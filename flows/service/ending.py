@@ -47,12 +47,14 @@ def close_runs(service: Service, ids: list[str]) -> None:
     from prefect.client.schemas import filters
     from prefect.states import Cancelled, Crashed
 
+    from flows.dispatch import read_all
+
     alive = _alive()
     with client_of(service) as client:
         wanted = filters.FlowRunFilter(
             id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
         )
-        while found := client.read_flow_runs(flow_run_filter=wanted):
+        while found := read_all(client.read_flow_runs, flow_run_filter=wanted):
             for run in found:
                 end = Cancelled if run.state.is_cancelling() else Crashed
                 client.set_flow_run_state(run.id, end(message="its process has ended"))
@@ -69,8 +71,11 @@ def close_dead_runs(service: Service) -> None:
         return
     from prefect.client.schemas import filters
 
+    from flows.dispatch import read_all
+
+    alive = filters.FlowRunFilter(state=_alive())
     with client_of(service) as client:
-        found = client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(state=_alive()))
+        found = read_all(client.read_flow_runs, flow_run_filter=alive)
     at_work = runs_at_work() if found else set()
     dead = [run for run in found if has_died(run) or is_forgotten(run, at_work)]
     close_runs(service, [str(run.id) for run in dead])

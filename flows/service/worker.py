@@ -169,8 +169,10 @@ def deployments_of_file() -> list[tuple[str, str]]:
 
 def deployed_flows(client: Any) -> list[str]:
     """Return ids of the flows that have a deployment of prefect.yaml on the server."""
-    known = set(deployments_of_file())
-    found = {d.flow_id for d in client.read_deployments() if (d.entrypoint, d.name) in known}
+    from flows.dispatch import read_all
+
+    known, there = set(deployments_of_file()), read_all(client.read_deployments)
+    found = {d.flow_id for d in there if (d.entrypoint, d.name) in known}
     return sorted(map(str, found))
 
 
@@ -181,7 +183,9 @@ def hide_place(client: Any, known: set[tuple[str, str]]) -> None:
     """
     from prefect.client.schemas.actions import DeploymentUpdate
 
-    for found in client.read_deployments():
+    from flows.dispatch import read_all
+
+    for found in read_all(client.read_deployments):
         schema = found.parameter_openapi_schema
         shown = {k: v for k, v in schema["properties"].items() if k not in PLACE}
         if (found.entrypoint, found.name) in known and shown != schema["properties"]:

@@ -13,7 +13,7 @@ from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
 
-from flows.dispatch import has_lost_run, start_retrainings
+from flows.dispatch import has_lost_run, read_all, start_retrainings
 from flows.retraining import retrain_model
 from flows.service.server import Service, client_of, client_settings, mark_environment
 from flows.service.worker import deploy, make_pool
@@ -124,3 +124,7 @@ def test_a_retraining_that_an_event_started_goes_on_in_the_queue_of_its_policy(
         )  # fmt: skip
         waiting = [own for own in queues(placed).values() if own == "huge"]
         assert len(waiting) == expected
+
+
+def test_every_page_of_a_list_is_read() -> None:
+    assert read_all(lambda offset: list(range(5))[offset : offset + 2]) == list(range(5))
