@@ -99,5 +99,8 @@ def _age_s(staged: str) -> float:
 
 def _youngest_s(root: Root, path: str) -> float:
     """Return the seconds since the last change of a folder's files; 0 if it has none."""
-    ages = [time.time() - root.fs.modified(file).timestamp() for file in root.fs.find(path)]
+    ages = []
+    for file in root.fs.find(path):
+        with contextlib.suppress(FileNotFoundError):  # another run may remove it just now
+            ages.append(time.time() - root.fs.modified(file).timestamp())
     return min(ages, default=0.0)

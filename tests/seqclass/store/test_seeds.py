@@ -55,6 +55,14 @@ def test_seeds_that_nobody_takes_up_are_swept_by_age(kept: Root) -> None:
     assert kept.names("unfinished") == []
 
 
+def test_a_file_that_another_run_removes_meanwhile_ends_no_sweep(
+    kept: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = kept.fs.find
+    monkeypatch.setattr(kept.fs, "find", lambda path: [*find(path), f"{path}/gone"])
+    assert collect_garbage(kept) == []
+
+
 def test_another_split_is_another_training() -> None:
     rows = np.arange(10)
     split = Split(["a", "b"], (rows % 2).astype(np.int32), None, rows[:8], rows[8:])
