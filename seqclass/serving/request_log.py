@@ -6,6 +6,7 @@ finds them answered.
 """
 
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ class RequestLog:
 
     def __init__(self, root: Root) -> None:
         self._root = root
-        self._waiting: list[_Answered] = []
+        self._waiting = deque[_Answered]()
 
     def add(self, served: ServedVersion, asked: InferenceRequest, found: Answers) -> str:
         """Remember an answered request; returns its name, of which the series' ids are made."""
@@ -65,9 +66,9 @@ class RequestLog:
 
     def flush(self) -> Iterator[str]:
         """Write what waits; yields a line for each version whose requests could not be written."""
-        taken, self._waiting = self._waiting, []
         by_version: dict[str, list[_Answered]] = {}
-        for one in taken:
+        for _ in range(len(self._waiting)):
+            one = self._waiting.popleft()
             by_version.setdefault(f"{one.served.name} {one.served.label}", []).append(one)
         for version, rows in by_version.items():
             try:
