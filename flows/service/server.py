@@ -102,7 +102,7 @@ def recorded(store: Root) -> Service | None:
     try:
         known = json.loads((home / RECORD).read_text())
         return Service(known["url"], known["mark"], password_in(home))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

@@ -7,6 +7,9 @@ from typing import Literal
 from seqclass.series import check_ranges
 from seqclass.training.spec import Limits, TrainingSpec
 
+MOST_TRIES, MOST_APPROVAL_S = 20, 3.2e8
+"""The waits between tries double, so the twentieth follows after weeks; ten years in seconds."""
+
 
 @dataclass(frozen=True)
 class GateSpec:
@@ -132,8 +135,10 @@ class RetrainSpec:
     gate: GateSpec = field(default_factory=GateSpec)
 
     def __post_init__(self) -> None:
-        seconds = [("debounce_s cool_down_s", 0, math.inf), ("tries approval_s", 1, math.inf)]
-        check_ranges(self, seconds)
+        check_ranges(self, [
+            ("debounce_s cool_down_s", 0, math.inf), ("tries", 1, MOST_TRIES + 1),
+            ("approval_s", 1, MOST_APPROVAL_S),
+        ])  # fmt: skip
         if self.least_rows < 1 or (self.window_rows is not None and self.window_rows < 10):
             raise ValueError(
                 "rows: expected least_rows of at least 1 and window_rows of at least 10, got "

@@ -105,7 +105,7 @@ def next_moment(root: Root, name: str, simulated: datetime | None = None) -> dat
     """
     now = simulated or datetime.now(UTC)
     for file in reversed(entry_files(root, name)):
-        with contextlib.suppress(DamagedError, TypeError):  # verify names it
+        with contextlib.suppress(DamagedError):  # verify names it
             last = datetime.fromisoformat(read_entry(root, name, file).record["time"])
             return max(now, last + timedelta(microseconds=1))
     return now

@@ -11,9 +11,11 @@ from pydantic_core import ErrorDetails
 
 def _check_time(text: str) -> str:
     try:
-        datetime.fromisoformat(text)
+        has_zone = datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
-        raise ValueError("a time (ISO 8601)") from None
+        has_zone = False
+    if not has_zone:
+        raise ValueError("a time with its zone (ISO 8601)")
     return text
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+MOST_DAYS = 36500
+
 
 @dataclass(frozen=True)
 class PruneSpec:
@@ -16,8 +18,8 @@ class PruneSpec:
     newest: bool = True
 
     def __post_init__(self) -> None:
-        if not self.days >= 0 or self.rollbacks < 1:
+        if not 0 <= self.days <= MOST_DAYS or self.rollbacks < 1:
             raise ValueError(
-                "prune: expected --days of at least 0 and --rollbacks of at least 1, got "
+                f"prune: expected --days from 0 to {MOST_DAYS} and --rollbacks of at least 1, got "
                 f"{self.days:g} and {self.rollbacks}; correct them"
             )

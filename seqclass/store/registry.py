@@ -308,13 +308,13 @@ def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure
 
 def moments(argument: str, text: str) -> tuple[datetime, datetime]:
     """Return start and stop in UTC of the day or the moment in a text."""
+    length = timedelta(days=1) if len(text) <= len("2026-05-03") else timedelta(microseconds=1)
     try:
         start = datetime.fromisoformat(text)
-    except ValueError as error:
+        start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+        return start, start + length
+    except (ValueError, OverflowError) as error:
         raise ValueError(
             f"{argument}: expected a day such as 2026-05-03, or a time such as 2026-05-03T14:00, "
             f"got {text!r}; correct it"
         ) from error
-    start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
-    is_day = len(text) <= len("2026-05-03")
-    return start, start + (timedelta(days=1) if is_day else timedelta(microseconds=1))

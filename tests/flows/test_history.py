@@ -53,6 +53,8 @@ def test_who_answered_on_a_day_is_told_with_the_reason(
         "m@v1: 2026-01-05 03:04 to now UTC", "  rollback by you: complaints",
     ]  # fmt: skip
     assert "no version answered at 2025-12-31" in seqclass("history", "m", "--at", "2025-12-31")[1]
+    code, _, err = seqclass("history", "m", "--at", "9999-12-31")
+    assert (code, err.count("\n")) == (2, 1)
 
 
 def test_a_model_whose_only_version_was_refused_has_a_history_without_answers(

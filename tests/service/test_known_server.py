@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.service.secrecy import private_folder
-from flows.service.server import home_of, may_have_server, new_service, record
+from flows.service.server import home_of, may_have_server, new_service, record, recorded
 from seqclass.store.root import Root
 
 URL = "http://127.0.0.1:1/api"
@@ -31,6 +31,13 @@ def test_the_record_of_a_service_that_is_gone_names_none(home: Path, root: Root)
     private_folder(home_of(root))
     record(root, new_service(URL))
     assert not may_have_server(root)
+
+
+def test_a_record_without_its_keys_names_no_service(home: Path, root: Root) -> None:
+    private_folder(home_of(root))
+    record(root, new_service(URL))
+    (home_of(root) / "service.json").write_text("{}")
+    assert recorded(root) is None
 
 
 @pytest.mark.parametrize(

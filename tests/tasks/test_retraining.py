@@ -388,7 +388,8 @@ def test_a_bad_input_is_one_line(
 @pytest.mark.parametrize(
     "wrong",
     [{"least_rows": 0}, {"debounce_s": -1}, {"window_rows": 3}, {"when": "never"},
-     {"start": "cold"}, {"significance": 1}, {"approval_s": 0}],
+     {"start": "cold"}, {"significance": 1}, {"approval_s": 0},
+     {"approval_s": 1e12}, {"tries": 100}],
 )  # fmt: skip
 def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"expected .*, got .*; correct"):

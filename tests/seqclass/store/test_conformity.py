@@ -33,12 +33,14 @@ class Whole(TypedDict):
 
 
 SOUND: dict[str, Any] = {
-    "name": "n", "made": "2026-01-01", "part": {"share": 1}, "by_name": {"x": {"share": 0.5}},
+    "name": "n", "made": "2026-01-01T00:00:00+00:00", "part": {"share": 1},
+    "by_name": {"x": {"share": 0.5}},
     "rows": ["r"], "kind": "a",
 }  # fmt: skip
 ODD: list[tuple[dict[str, Any], str]] = [
     ({"name": None}, "name"),
     ({"made": "today"}, "made"),
+    ({"made": "2026-01-01T00:00:00"}, "made"),
     ({"made": 5}, "made"),
     ({"part": {}}, "part.share"),
     ({"part": []}, "part"),

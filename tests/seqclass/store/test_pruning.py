@@ -166,7 +166,8 @@ def test_a_version_is_deleted_by_the_name_that_other_commands_take(
     assert seqclass_json("delete", "toy@v3", "--yes")["removed"] == ["models/toy@v3"]
 
 
-def test_bad_bounds_are_one_line(root: Root, seqclass: Command) -> None:
-    code, _, err = seqclass("prune", "--rollbacks", "0")
+@pytest.mark.parametrize("words", [("--rollbacks", "0"), ("--days", "inf"), ("--days", "1000000")])
+def test_bad_bounds_are_one_line(root: Root, seqclass: Command, words: tuple[str, str]) -> None:
+    code, _, err = seqclass("prune", *words)
     assert (code, err.count("\n")) == (2, 1)
-    assert "expected --days of at least 0 and --rollbacks of at least 1" in err
+    assert words[0] in err
