@@ -24,9 +24,11 @@ DATA = HERE.parent.parent / "shared" / "data" / "archive"
 ROOT = HERE / "results" / "archive"
 PAGE = HERE.parent / "docs" / "archive.md"
 SEEDS = 10
+COMMITS = {"b80b7a9ede604e4f": "dddc395"}
+"""Commits of the learning code, by its digest, at which the runs were stored."""
 BUSY = (
-    "They are too high, as the machine had other work too: alone, the eleven smaller sets took "
-    "90 s a seed together"
+    "They are too high, as the machine had other work too: on a quiet one, the eleven smaller sets "
+    "took 90 s a seed together (dddc395)"
 )
 """A remark on the seconds of the stored runs."""
 CALM = 0.01
@@ -107,33 +109,35 @@ def _row(name: str, variant: dict[str, Any]) -> dict[str, Any]:
 
 def summary(rows: list[dict[str, Any]]) -> str:
     """How many sets meet their bars, and the means over the sets, in a sentence each."""
-
-    def count(word: str) -> str:
-        return f"{sum(word in row['met'] for row in rows)} of {len(rows)}"
-
+    judged = [row for row in rows if row["seeds"] >= SEEDS]
+    floor, target, sd = (
+        sum(word in row["met"] for row in judged) for word in ("floor", "target", "sd")
+    )
     shown = [(round(row["log_loss"], 4), round(row["untempered"], 4)) for row in rows]
     better = sum(tempered < untempered for tempered, untempered in shown)
     same = sum(tempered == untempered for tempered, untempered in shown)
     short = [f"{row['set']} ({row['seeds']})" for row in rows if row["seeds"] < SEEDS]
-    unfinished = f"\nFewer seeds so far: {', '.join(short)}." if short else ""
+    others = f"\nThe others have fewer seeds: {', '.join(short)}." if short else ""
     return (
-        f"Floors are met on {count('floor')} sets, targets on {count('target')}, "
-        f"a standard deviation of at most {CALM} on {count('sd')}.\n"
+        f"Of the {len(judged)} sets with ten seeds, {floor} reach the floor, {target} the target, "
+        f"and {sd} a standard deviation of at most {CALM}.\n"
         f"The mean accuracy is {np.mean([row['mean'] for row in rows]):.4f}; the LSTM alone has "
         f"{np.mean([row['lstm_mean'] for row in rows]):.4f}. "
         f"The mean log-loss is {np.mean([row['log_loss'] for row in rows]):.3f}, and the mean "
         f"calibration error {np.mean([row['ece'] for row in rows]):.3f}. The temperature lowers "
         f"the log-loss on {better} of {len(rows)} sets, and does not change its four digits on "
-        f"{same}.{unfinished}"
+        f"{same}.{others}"
     )
 
 
 def learner() -> str:
     """Return the learning code of our figures, and a description of their seconds."""
+    code = numerics()["learning_code"]
+    commit = f" ({COMMITS[code]})" if code in COMMITS else ""
     return (
-        f"Our figures are of learning code `{numerics()['learning_code']}`; the manifest of a "
-        "model names its own under `numerics`. Our seconds are wall seconds of a seed while "
-        f"another one was trained. {BUSY}."
+        f"Our figures are of learning code `{code}`{commit}; the manifest of a model names its own "
+        "under `numerics`. Our seconds are wall seconds of a seed while another one was trained. "
+        f"{BUSY}."
     )
 
 
