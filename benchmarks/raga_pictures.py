@@ -23,7 +23,6 @@ def draw_pictures(root: Path, folder: Path) -> list[Path]:
     drawn = []
     allied = {n: cells[f"allied-{n}"] for n in LENGTHS if f"allied-{n}" in cells}
     if allied:
-        drawn.append(_save(allied_sets(allied), folder / "ragas-allied.png"))
         if len(allied) > 1:
             drawn.append(_save(lengths(allied), folder / "ragas-lengths.png"))
         drawn.append(
@@ -51,28 +50,6 @@ def lengths(cells: dict[int, dict[str, Any]]) -> Figure:
     axes.set_xlabel("svaras of a melody")
     axes.set_ylabel(f"accuracy over {next(iter(cells.values()))['classes']} ragas")
     axes.legend(frameon=False)
-    return figure
-
-
-def allied_sets(cells: dict[int, dict[str, Any]]) -> Figure:
-    """Accuracy within each allied set, by length, of each of the three."""
-    names = sorted(next(iter(cells.values()))["set_leads"], key=lambda n: (n[0], int(n[1:])))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.2, 5.4), layout="constrained")
-        panels = figure.subplots(1, 3, sharey=True)
-    for axes, who in zip(panels, WHO, strict=True):
-        table = np.array(
-            [[cell["who"][who]["sets"][n]["accuracy"] for cell in cells.values()] for n in names]
-        )
-        axes.imshow(table, cmap="GnBu", vmin=0.3, vmax=1.0, aspect="auto")
-        for (row, column), value in np.ndenumerate(table):
-            colour = "white" if value > 0.75 else INK
-            axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=colour)
-        axes.set_xticks(range(len(cells)), [str(n) for n in cells])
-        axes.set_xlabel("svaras of a melody")
-        axes.set_title(TITLES[who], fontsize=10)
-        axes.set_yticks(range(len(names)), names)
-    panels[0].set_ylabel("allied set (accuracy within it, %)")
     return figure
 
 
