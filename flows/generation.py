@@ -9,7 +9,7 @@ from seqclass.synthesis.iot import IotSpec
 from seqclass.synthesis.signals import SignalSpec
 from tasks.compute.assets import materializing
 from tasks.compute.runner import task_runner
-from tasks.data.generate import generate_iot_dataset, generate_raga_dataset, generate_signal_dataset
+from tasks.data.generate import Spec, generate_dataset
 from tasks.data.leftovers import collect_leftovers
 from tasks.registry.refresh import refresh_catalogue
 
@@ -24,12 +24,7 @@ def generate_signals(
         name: Name of the dataset.
         spec: What is drawn: families, sizes, noise, seed.
     """
-    root_url = resolve_root(root).url
-    collect_leftovers(root_url)
-    task = materializing(generate_signal_dataset, DatasetRef(name), root_url)
-    dataset = task(spec or SignalSpec(), name, root_url)
-    refresh_catalogue(root_url, dataset)
-    return dataset
+    return _generate("signals", spec or SignalSpec(), name, root)
 
 
 @flow(name="generate-iot", flow_run_name="generate {name}", task_runner=task_runner())
@@ -40,12 +35,7 @@ def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | Non
         name: Name of the dataset.
         spec: What is drawn: classes, sizes, noise, seed.
     """
-    root_url = resolve_root(root).url
-    collect_leftovers(root_url)
-    task = materializing(generate_iot_dataset, DatasetRef(name), root_url)
-    dataset = task(spec or IotSpec(), name, root_url)
-    refresh_catalogue(root_url, dataset)
-    return dataset
+    return _generate("iot", spec or IotSpec(), name, root)
 
 
 @flow(name="generate-ragas", flow_run_name="generate {name}", task_runner=task_runner())
@@ -58,9 +48,13 @@ def generate_ragas(
         name: Name of the dataset.
         spec: What is drawn: ragas, melodies, noise, seed.
     """
+    return _generate("ragas", spec or RagaSpec(), name, root)
+
+
+def _generate(generator: str, spec: Spec, name: str, root: str | None) -> str:
     root_url = resolve_root(root).url
     collect_leftovers(root_url)
-    task = materializing(generate_raga_dataset, DatasetRef(name), root_url)
-    dataset = task(spec or RagaSpec(), name, root_url)
+    task = materializing(generate_dataset, DatasetRef(name), root_url)
+    dataset = task(generator, spec, name, root_url)
     refresh_catalogue(root_url, dataset)
     return dataset

@@ -32,25 +32,12 @@ SHARD_SERIES, MOST_SHARDS = 8192, 200
 Spec = SignalSpec | IotSpec | RagaSpec
 
 
-@task(name="generate signals")
-def generate_signal_dataset(spec: SignalSpec, name: str, root_url: str) -> str:
-    """Draw the series of a spec into a dataset and return its reference."""
-    return _write("signals", spec, name, root_url)
+@task(name="generate")
+def generate_dataset(generator: str, spec: Spec, name: str, root_url: str) -> str:
+    """Draw the series of a spec into a dataset and return its reference.
 
-
-@task(name="generate iot")
-def generate_iot_dataset(spec: IotSpec, name: str, root_url: str) -> str:
-    """Draw the sensor series of a spec into a dataset and return its reference."""
-    return _write("iot", spec, name, root_url)
-
-
-@task(name="generate ragas")
-def generate_raga_dataset(spec: RagaSpec, name: str, root_url: str) -> str:
-    """Draw melodies of a spec's ragas into a dataset and return its reference."""
-    return _write("ragas", spec, name, root_url)
-
-
-def _write(generator: str, spec: Spec, name: str, root_url: str) -> str:
+    generator: the kind of series: signals, iot or ragas.
+    """
     check_name(name)
     source = {"generator": generator, "events": True, "spec": asdict(spec)}
     root = open_root(root_url)
