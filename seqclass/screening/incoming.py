@@ -14,7 +14,8 @@ from seqclass.store.datasets import Dataset, check_parent, committed_versions, o
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.isolated import SMALL_BYTES, IsolatedReader, preview
 from seqclass.store.formats.recording import Listener, check_recordings, is_recording
-from seqclass.store.quarantine import Quarantine
+from seqclass.store.quarantine import Quarantine, quarantined_before
+from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, open_root
 
 
@@ -86,7 +87,8 @@ def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext
     latest = open_dataset(root, name)
     contract = None if spec.new_contract else contract_of(latest)
     columns = tuple(latest.manifest["columns"])
-    terms = ValidationContext(spec.policy, latest.ref, columns, contract, spec.append)
+    aside = quarantined_before(root, name) if spec.append else DuplicateIndex()
+    terms = ValidationContext(spec.policy, latest.ref, columns, contract, spec.append, aside)
     return terms, latest if spec.append else None
 
 

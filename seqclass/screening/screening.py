@@ -213,7 +213,8 @@ def _values(table: pa.Table) -> dict[str, np.ndarray]:
 class ValidationContext:
     """The rules for new rows: columns and contract of ``ref``, None if there is none yet.
 
-    append: the rows are added to those of ``ref``, so the columns must be equal.
+    append: the rows are added to those of ``ref``, so the columns must be equal. set_aside: rows
+    that earlier files brought and that were quarantined.
     """
 
     policy: Policy
@@ -221,6 +222,7 @@ class ValidationContext:
     columns: tuple[str, ...] | None = None
     contract: Contract | None = None
     append: bool = False
+    set_aside: DuplicateIndex = field(default_factory=DuplicateIndex)
 
 
 @dataclass
@@ -233,6 +235,7 @@ class Screening:
     seen: int = 0
     kept: int = 0
     repeats: int = 0
+    set_aside_again: int = 0
     refused: Tally = field(default_factory=Tally)
     quarantined: Tally = field(default_factory=Tally)
     classes: set[str] = field(default_factory=set)
@@ -273,9 +276,9 @@ class Screening:
         violations = [Violation("duplicate_id", words, conflict), *self._violations(table, found)]
         aside, reasons = self._sorted_out(table["series_id"], violations)
         if aside.any():
-            self.quarantine.add(
-                _rows(table, aside), [reasons[i] for i in np.flatnonzero(aside).tolist()]
-            )
+            rows = _rows(table, aside)
+            self.quarantine.add(rows, [reasons[i] for i in np.flatnonzero(aside).tolist()])
+            self.set_aside_again += int(self.terms.set_aside.holds(rows).sum())
         return _rows(table, ~aside)
 
     def _violations(self, table: pa.Table, found: Profile) -> list[Violation]:
@@ -318,12 +321,13 @@ class Screening:
                 f"PATH: expected {EXPECTED.get(kind, keep)}, got {self.refused}; correct them, or "
                 f"set them aside with {_policies(self.refused.counts, 'quarantine')}"
             )
-        new = self.seen - self.repeats
-        if self.rejected > self.terms.policy.most_quarantined * new:
+        new = self.seen - self.repeats - self.set_aside_again
+        rejected = self.rejected - self.set_aside_again
+        if rejected > self.terms.policy.most_quarantined * new:
             afresh = " or begin anew with --new-contract," if self.terms.contract else ""
             raise ValueError(
                 f"PATH: expected at most {self.terms.policy.most_quarantined:.0%} of the series to "
-                f"be set aside, got {self.rejected} of {new}: {self.quarantined}; correct the "
+                f"be set aside, got {rejected} of {new}: {self.quarantined}; correct the "
                 f"files,{afresh} or choose another --policy"
             )
 

@@ -3,13 +3,16 @@
 A file is named after its content, so that it is written once and checked without a manifest.
 """
 
+import contextlib
 import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.inventory import listing
+from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import DamagedError, Damages, Root, sha256_of, sync_folder
+from seqclass.store.tables import read_table
 
 QUARANTINE = "quarantine"
 REASON = "reason"
@@ -59,6 +62,16 @@ def _move(root: Root, path: str, target: str) -> None:
         os.fsync(file.fileno())
     os.replace(path, target)
     sync_folder(os.path.dirname(target))
+
+
+def quarantined_before(root: Root, name: str) -> DuplicateIndex:
+    """Return the rows of a dataset's quarantine; files that can't be read are left out."""
+    found = DuplicateIndex()
+    for file in root.names("datasets", name, QUARANTINE):
+        with contextlib.suppress(OSError, ValueError, KeyError):  # verify names it
+            table = read_table(root, root.join("datasets", name, QUARANTINE, file))
+            found.learn([table.drop_columns([REASON])])
+    return found
 
 
 def damaged_quarantines(root: Root, name: str) -> tuple[int, Damages]:

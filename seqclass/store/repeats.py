@@ -83,6 +83,12 @@ class DuplicateIndex:
         self._add(names[~there], contents[first[~there]])
         return verdict
 
+    def holds(self, table: pa.Table) -> np.ndarray:
+        """Return whether the index has each row with this content, bool ``(n,)``."""
+        ids, contents = row_digests(table)
+        there, known = self._look_up(ids)
+        return there & (known == contents)
+
     def _look_up(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         there, found = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=np.uint64)
         for run in self.runs:

@@ -45,7 +45,7 @@ from seqclass.store.layout import check_inbox
 from seqclass.store.leases import locked_within
 from seqclass.store.manifests import DatasetManifest, ImportSummary, reading_of
 from seqclass.store.parts import spool
-from seqclass.store.quarantine import Quarantine
+from seqclass.store.quarantine import Quarantine, quarantined_before
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, check_name, open_root, printable, read_manifest
@@ -302,7 +302,9 @@ class _Screen:
     def _terms(self) -> ValidationContext:
         self.duplicates.learn(self.parent.tables())
         columns, contract = tuple(self.parent.manifest["columns"]), contract_of(self.parent)
-        return ValidationContext(self.spec.policy, self.parent.ref, columns, contract, append=True)
+        aside = quarantined_before(self.parent.root, self.parent.manifest["name"])
+        policy, ref = self.spec.policy, self.parent.ref
+        return ValidationContext(policy, ref, columns, contract, append=True, set_aside=aside)
 
     def remember(self) -> None:
         self.runs = list(self.duplicates.runs)

@@ -252,6 +252,20 @@ def test_mostly_broken_files_are_refused_after_all(
     check_unharmed(root, mine)
 
 
+def test_a_file_that_grew_may_bring_rows_that_were_set_aside_before(
+    mine: Dataset, seqclass: Command, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    old, new = frame(200, seed=5), frame(300, seed=6)
+    first = sorted(set(old["series_id"]))[:3]
+    old.loc[old["series_id"].isin(first), "y"] = 0.5
+    options = ("--name", "mine", "--append")
+    assert seqclass_json("import", write(tmp_path, old), *options)["rejected"] == 3
+    again = seqclass_json("import", write(tmp_path, old), *options)
+    assert (again["added"], again["rejected"]) == (0, 3)
+    grown = pd.concat([old, new[new["series_id"].isin(sorted(set(new["series_id"]))[:2])]])
+    assert seqclass_json("import", write(tmp_path, grown), *options)["added"] == 2
+
+
 def test_rows_like_those_before_pass(
     mine: Dataset, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
