@@ -111,6 +111,8 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
         yield from _layouts(contents, codes, step, names)
         yield from _orders(table, contents, codes, step, names)
         yield from _texts(contents, step, names)
+        if step is not None and len(np.unique(codes)) > 1 and not names.channels:
+            yield from _row_numbers(table, contents, names)
     yield from _odd_cells(table, contents, names, first_row)
 
 
@@ -216,6 +218,24 @@ def _texts(
             f"say {option('--ignore', *names.ignore, *left)}, or what they are, such as "
             f"{option('--label-column', NAME)}",
         )  # fmt: skip
+
+
+def _row_numbers(
+    table: pa.Table, contents: dict[str, Content], names: ColumnNames
+) -> Iterator[Question]:
+    """Ask about a column that numbers the file's rows, which tells classes if they are sorted."""
+    for name, content in contents.items():
+        if content.kind == "number" and _numbers_rows(table[name]):
+            yield Question(
+                "a word on a column that numbers the file's rows", f"column {name!r}",
+                f"say {option('--ignore', *names.ignore, name)}, or "
+                f"{option('--channels', *contents)} where it is a channel",
+            )  # fmt: skip
+
+
+def _numbers_rows(column: pa.ChunkedArray) -> bool:
+    values = numbers_of(column)
+    return values is not None and len(values) >= TELLING and bool((np.diff(values) == 1).all())
 
 
 def _odd_cells(

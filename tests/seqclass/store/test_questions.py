@@ -51,6 +51,19 @@ def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
     assert "--ignore note" in rest
 
 
+def test_a_column_that_numbers_the_rows_of_the_file_is_asked_about(tmp_path: Path) -> None:
+    """It would tell classes apart where the file is sorted by class."""
+    rows = [f"{n},{'ab'[n // 5]},up,{n % 5},0.{n * n % 7}" for n in range(10)]
+    text = "\n".join(["index,series_id,label,step,x", *rows])
+    told = refused(tmp_path, text)
+    assert "'index'" in told
+    for words in ("--ignore index", "--channels index,x"):
+        assert words in told
+    for names in (ColumnNames(ignore=("index",)), ColumnNames(channels=("index", "x"))):
+        [table] = read_files([str(tmp_path / "in.csv")], names)
+        assert ("index" in table.column_names) == bool(names.channels)
+
+
 def test_a_missing_column_is_suggested_by_its_usual_name_alone(tmp_path: Path) -> None:
     told = refused(tmp_path, "ID;class;t;value\na;up;0;1.5\na;up;1;2.5\n")
     assert "--series-id-column ID --label-column class" in told
