@@ -69,7 +69,10 @@ def _unexplained(right: np.ndarray, confidence: np.ndarray, spread: float) -> fl
 
 
 def drift_of(tested: Confidence, new: Confidence) -> str | None:
-    """Return why new rows are not like test rows, by two Kolmogorov-Smirnov tests, or None."""
+    """Return why new rows are not like test rows, by two Kolmogorov-Smirnov tests, or None.
+
+    None also if there are no rows on one side.
+    """
     from seqclass.monitoring.drift import two_samples
 
     pairs = [("how sure the answers are", tested.confidence, new.confidence)]
@@ -77,8 +80,7 @@ def drift_of(tested: Confidence, new: Confidence) -> str | None:
         told = "how like the training series they are"
         pairs.append((told, tested.familiarity, new.familiarity))
     for what, old, now in pairs:
-        p_value, _ = two_samples(old, now)
-        if p_value < ALARM / len(pairs):
+        if len(old) and len(now) and two_samples(old, now)[0] < ALARM / len(pairs):
             return f"the new series differ from the test series in {what}"
     return None
 

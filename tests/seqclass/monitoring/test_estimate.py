@@ -1,5 +1,7 @@
 """An estimate holds the truth as often as it says, and promises nothing after a drift."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -62,6 +64,13 @@ def test_series_unlike_the_training_series_are_a_drift_however_sure_the_answers_
     assert drift_of(old, like) is None
     assert "how like the training series" in str(drift_of(old, unlike))
     assert drift_of(Confidence(confidence, None), unlike) is None
+
+
+def test_no_series_are_no_drift() -> None:
+    none, some = (Confidence(np.full(n, 0.9), np.full(n, 0.5)) for n in (0, 20))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert drift_of(some, none) is None
 
 
 def test_macro_f1_is_that_of_calibrated_answers() -> None:
