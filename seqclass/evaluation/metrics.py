@@ -146,11 +146,16 @@ def score_intervals(table: np.ndarray, seed: int) -> dict[str, list[float]]:
 
     Resampling rows with replacement only changes the counts in the cells, which are then
     multinomial, so the rows themselves are not drawn. Without any error, all draws are the same;
-    the lower end is then the exact binomial one, ``0.025 ** (1 / n)`` (Clopper and Pearson 1934).
+    the lower end is then the lowest value at which no error in so many rows still has a chance of
+    0.025 (Clopper and Pearson 1934): ``0.025 ** (1 / n)`` for the accuracy. For the mean over
+    classes it is lowest if all errors are of the smallest class.
     """
-    n = int(table.sum())
+    n, sizes = int(table.sum()), table.sum(axis=1)
     if np.trace(table) == n:
-        return {name: [0.025 ** (1 / n), 1.0] for name in table_scores(table[None])}
+        sizes = sizes[sizes > 0]
+        by_class = 1 - (1 - 0.025 ** (1 / sizes.min())) / len(sizes)
+        lows = {"accuracy": 0.025 ** (1 / n)}
+        return {name: [float(lows.get(name, by_class)), 1.0] for name in table_scores(table[None])}
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(n, table.ravel() / n, size=N_RESAMPLES).reshape(-1, *table.shape)
     return {

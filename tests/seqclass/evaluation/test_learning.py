@@ -51,8 +51,10 @@ def test_intervals_hold_the_score_and_shrink_with_rows() -> None:
 
 
 def test_no_error_in_few_rows_is_no_certainty() -> None:
-    low, high = score_intervals(np.diag([9, 9]), seed=0)["macro_f1"]
+    low, high = score_intervals(np.diag([9, 9]), seed=0)["accuracy"]
     assert (round(low, 3), high) == (0.815, 1.0)
+    low, high = score_intervals(np.diag([20, 20, 1]), seed=0)["balanced_accuracy"]
+    assert (round(low, 3), high) == (round((2 + 0.025) / 3, 3), 1.0)
     assert score_intervals(np.diag([900, 900]), 0)["accuracy"][0] > 0.997
 
 
