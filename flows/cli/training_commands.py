@@ -147,12 +147,13 @@ def _tell_few(tested: int, held: int, training: Any) -> None:
     """Say how a first champion is judged if test rows are few."""
     least = training.limits.min_test_rows
     if tested + held >= least:
+        enough = ", if the budget lasts for a network of each fold" if training.budget_s else ""
         remark("train", f"{tested} test rows and {held} training rows, each answered by what had "
-               "not learnt from it, judge a first champion")  # fmt: skip
+               f"not learnt from it, judge a first champion{enough}")  # fmt: skip
     else:
         complain(
             f"split: {tested} test rows are fewer than the {least} that a first champion needs; "
-            "add series, or raise test_fraction with --spec", 0,
+            "add series, or raise test_fraction in the file of --spec", 0,
         )  # fmt: skip
 
 

@@ -148,9 +148,13 @@ def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
     rows, (low, _), chance = words_of_rows(found), found["interval"], found["chance"]
     said = []
     if found["rows"] < limits.min_test_rows:
+        held = "" if found.get("held_rows") else (
+            "; training rows count too if no --budget ends a seed before each fold has a network"
+        )  # fmt: skip
         said.append(
-            f"{rows} are fewer than the {limits.min_test_rows} that a first champion "
-            "needs; add series, raise test_fraction, or lower limits.min_test_rows"
+            f"{rows} are fewer than the {limits.min_test_rows} that a first champion needs; add "
+            "series, or raise test_fraction or lower limits.min_test_rows in the file of --spec"
+            f"{held}"
         )
     if not low > chance:
         said.append(
