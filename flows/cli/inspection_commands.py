@@ -171,7 +171,13 @@ def history(
     as_json: JsonFlag = False,
 ) -> None:
     """Show which versions answered when, who decided it, and why."""
-    from seqclass.store.registry import check_model, moments, plain_name, tenures_of
+    from seqclass.store.registry import (
+        check_model,
+        moments,
+        plain_name,
+        refusal_of_newest,
+        tenures_of,
+    )
 
     store, bad = existing(root), Damages()
     span = None if at is None else moments("--at", at)
@@ -184,7 +190,7 @@ def history(
                  "until": term.until and term.until.isoformat()} for term in answered]  # fmt: skip
         print_json({"model": name, "at": at, "answered": told})
     else:
-        show_history(name, at, answered)
+        show_history(name, at, answered, None if terms else refusal_of_newest(store, name))
 
 
 def compare(
@@ -232,9 +238,13 @@ def digest(
         show_digest(found, store.address(page))
 
 
-def show_history(name: str, at: str | None, terms: "list[Tenure]") -> None:
+def show_history(
+    name: str, at: str | None, terms: "list[Tenure]", barred: str | None = None
+) -> None:
+    """Print the tenures, newest first; barred: why the newest version was refused, if none is."""
     if not terms:
-        typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}")
+        why = f"; the newest was refused: {printable(barred)}" if barred else ""
+        typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}{why}")
         return
     for term in reversed(terms):
         until = "now" if term.until is None else f"{term.until:%Y-%m-%d %H:%M}"

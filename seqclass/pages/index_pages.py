@@ -221,4 +221,5 @@ def entry_of(summary: ModelSummary) -> ModelEntry:
         last=summary.moves[-1] if summary.moves else None,
         doubted=summary.doubted,
         drifted=tuple(own.what for own in looks[-1].shifts if own.drifted) if looks else (),
+        barred=summary.barred,
     )

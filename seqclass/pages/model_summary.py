@@ -32,7 +32,7 @@ from seqclass.store.audit import AUDIT, MOVES, read_entry
 from seqclass.store.manifests import ModelManifest, RetrainingRecord
 from seqclass.store.models import COMPARISON, SUMMARY, Model, model_versions, read_model
 from seqclass.store.policy_file import POLICY
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import champion_of, refusal_of_newest
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import (
     MANIFEST,
@@ -99,6 +99,7 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         truth=truth_of(root, name, known.truth, bad),
         label_doubts=_label_doubts(root, name, champion, known.label_doubts),
         damaged=tuple(Damage(**item) for item in bad),
+        barred=None if champion else refusal_of_newest(root, name),
     )
 
 

@@ -154,7 +154,7 @@ class ModelSummary:
     first. moves: entries of the audit. retrainings: oldest first. policy: fields of its policy that
     differ from the defaults, as JSON; null without one. awaits: the version that awaits approval,
     if there is one. truth: what labels that came later showed of its answers. label_doubts: of the
-    champion.
+    champion. barred: why the newest version was refused, null if there is a champion.
     """
 
     name: str
@@ -168,6 +168,7 @@ class ModelSummary:
     truth: Truth | None = None
     label_doubts: LabelDoubts | None = None
     damaged: tuple[Damage, ...] = ()
+    barred: str | None = None
 
     def version(self, number: str | None) -> Version | None:
         """Return a version by its number, or None."""
@@ -329,7 +330,8 @@ class ModelEntry:
 
     newest: the version made last. scores: macro F1 of the newest versions, oldest first. champion:
     null without one. last: the last entry of the audit. doubted: number of doubted labels. drifted:
-    names of numbers that have drifted.
+    names of numbers that have drifted. barred: why the newest version was refused, null if there is
+    a champion.
     """
 
     name: str
@@ -341,6 +343,7 @@ class ModelEntry:
     last: Move | None
     doubted: int
     drifted: tuple[str, ...]
+    barred: str | None = None
 
 
 @dataclass(frozen=True)

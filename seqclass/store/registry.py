@@ -13,6 +13,7 @@ from seqclass.store.kept_records import AuditDecision, AuditEntry, Pointer
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
+    DamagedError,
     Damages,
     Root,
     did_you_mean,
@@ -253,7 +254,7 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
     takes_version: whether the command would accept one of these versions instead.
     """
     newest = ModelRef(name, model_versions(root, name)[-1])
-    what, why = _last_decision(root, newest)
+    what, why = last_decision(root, newest)
     by_hand = f"'seqclass promote {newest.short} --force --reason WHY'"
     answer = f"'seqclass approve {newest.short} --reason WHY'"
     steps = [f"name a version ({newest.short})"] if takes_version else []
@@ -265,8 +266,11 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
     )
 
 
-def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
-    """Return the last decision about a version and its reason, from audit or version."""
+def last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
+    """Return the last decision about a version and its reason, from audit or version.
+
+    A first training that is refused leaves no entry in the audit, since nothing was moved.
+    """
     for entry in reversed(read_audit(root, newest.name)):
         if entry.get("candidate") == newest.version and entry["what"] in ENDS:
             return entry["what"], entry["reason"]
@@ -274,6 +278,15 @@ def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
     stored = version.read_json(COMPARISON) if version.has(COMPARISON) else {}
     reasons = stored.get("reasons") or [version.manifest["refused"] or ""]
     return (REFUSE if reasons[0] else ""), "; ".join(map(str, reasons))
+
+
+def refusal_of_newest(root: Root, name: str) -> str | None:
+    """Return why the newest version was refused; None if it was not, or can't be read."""
+    try:
+        what, why = last_decision(root, ModelRef(name, model_versions(root, name)[-1]))
+    except (DamagedError, OSError, IndexError):  # verify tells of it
+        return None
+    return why if what == REFUSE else None
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ def test_a_model_whose_only_version_was_refused_has_a_history_without_answers(
 ) -> None:
     store_version(root, "m", metrics=SCORES)
     write_refusal(root, "m", "v1", MoveReason("me", "worse", {}, NOW))
-    assert seqclass("history", "m") == (0, "m: no version answered\n", "")
+    told = "m: no version answered; the newest was refused: worse\n"
+    assert seqclass("history", "m") == (0, told, "")
     assert seqclass_json("history", "m", "--at", "2026-01-04")["answered"] == []
 
 

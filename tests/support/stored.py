@@ -109,12 +109,14 @@ def trained(dataset: Dataset) -> tuple[dict, bytes]:
 
 
 def store_again(
-    root: Root, trained: Model, name: str, drawings: dict | None = None, **metrics: object
-) -> Model:
-    """A version with the records of a trained one, but for these drawings and metrics."""
+    root: Root, trained: Model, name: str, drawings: dict | None = None,
+    verdict: dict | None = None, **metrics: object,
+) -> Model:  # fmt: skip
+    """A version with the records of a trained one, but for these drawings, verdict and metrics."""
     texts = {artifact: trained.read_json(artifact) for artifact in RECORDS}
     texts["metrics.json"] |= metrics
     texts["report.json"] |= drawings or {}
+    texts["comparison.json"] |= verdict or {}
     own = {key: value for key, value in trained.manifest.items() if key not in SEALED}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)

@@ -410,3 +410,33 @@ def test_a_version_without_tests_is_shown_as_unknown(root: Root) -> None:
     assert "no champion" in text_of(root, "models/m/index.html")
     assert open_model(root, "m@v1").version == "v1"
     assert "m@v1" in text_of(root, "index.html")
+
+
+def test_a_first_training_that_was_refused_says_so_and_names_commands_that_work(
+    tree: Root, root: Root, seqclass: Command
+) -> None:
+    why = "balanced accuracy 0.605 may be chance"
+    store_again(root, open_model(tree, "toy@v1"), "m", verdict={"better": False, "reasons": [why]})
+    index_pages.write_all(root)
+    page, index = text_of(root, "models/m/index.html"), text_of(root, "index.html")
+    assert page.count(why) == 2
+    assert "v1 was refused" in page
+    assert f"v1 refused: {why}" in index
+    assert "nothing was decided yet" not in page
+    assert "@v2" not in page
+    assert "seqclass compare" not in page
+    assert "seqclass promote m@v1 --force" in page
+    assert "promote m@v1 --force" in text_of(root, "models/m/v1/report.html")
+    commands = re.findall(r"^(?:<pre>)?seqclass (.*?) +#", page, re.M)
+    assert [line.split() for line in commands] == [["show", "m@v1"], ["reproduce", "m@v1"]]
+    assert seqclass("show", "m@v1", "--root", root.path)[0] == 0
+    told = seqclass("history", "m", "--root", root.path)[1]
+    assert f"no version answered; the newest was refused: {why}" in told
+
+
+def test_a_champion_s_report_does_not_offer_to_promote_it(tree: Root) -> None:
+    assert "seqclass promote" not in text_of(tree, "models/toy/v1/report.html")
+    assert "seqclass promote toy@v2" in text_of(tree, "models/toy/v2/report.html")
+    page = text_of(tree, "models/toy/index.html")
+    assert "seqclass compare toy@v1 toy@v2" in page
+    assert "seqclass show toy  " in page
