@@ -28,6 +28,10 @@ from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
 
 FEW = 100
 """Number of series below which a fifth is fewer than the 20 test rows of a first champion."""
+RARE = 5
+"""Number of series of a class below which it is too small to learn and to test."""
+MAX_NAMED = 3
+"""Number of rare classes that a line names."""
 NO_LABEL = {"-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "missing",
             "unknown", "unlabelled", "unlabeled", "tbd"}  # fmt: skip
 """Texts that people write for a missing label."""
@@ -181,9 +185,13 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
         yield "one class, or fewer than three series: 'train' needs at least two classes"
     if classes and seen.classes[None]:
         yield f"{seen.classes[None]:,} series have no label: they neither train nor test"
-    rare = [name for name, count in classes.items() if count < 3]
+    rare = [f"{name!r} ({count})" for name, count in classes.items() if count < RARE]
     if rare:
-        yield f"fewer than three series of class {rare[0]!r}: add some, or leave the class out"
+        more = f" and {len(rare) - MAX_NAMED} more" if len(rare) > MAX_NAMED else ""
+        yield (
+            f"fewer than {RARE} series of class {', '.join(rare[:MAX_NAMED])}{more}: too few to "
+            "learn and to test it; add some, or leave the class out"
+        )
     yield from _of_names(classes)
     cut = [label for label, groups in seen.groups.items() if label and len(groups) < 3]
     if cut:
