@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 WIDE = 0.1
 """Width of an interval of accuracy from which on the test is too uncertain."""
+FEW_ROWS = 5
+"""Number of test rows of a class below which its recall says little."""
+MAX_NAMED = 3
+"""Number of classes that a sentence names."""
 Level = Literal["yes", "care", "no"]
 OPENINGS: dict[Level, str] = {
     "yes": "It may be trusted on series like these",
@@ -141,6 +145,20 @@ def _doubts(metrics: "Metrics", stability: "Stability") -> Iterator[str]:
     low, high = metrics["metrics"]["intervals"]["accuracy"]
     if high - low > WIDE:
         yield f"The test is small: its interval is {high - low:.0%} wide."
+    yield from _rare(metrics)
+
+
+def _rare(metrics: "Metrics") -> Iterator[str]:
+    """Yield a sentence that names the classes with very few test rows, the rarest first."""
+    per_class = metrics["metrics"]["per_class"]
+    found = sorted((row["support"], label) for label, row in per_class.items()
+                   if row["support"] < FEW_ROWS)  # fmt: skip
+    named = ", ".join(f"{label} on {n} row{'s' * (n != 1)}" for n, label in found[:MAX_NAMED])
+    if len(found) == 1:
+        yield f"Class {named.replace(' on ', ' was tested on ')}, so its recall says little."
+    elif found:
+        more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+        yield f"Classes were tested on very few rows, so their recall says little: {named}{more}."
 
 
 def _rivals(metrics: "Metrics") -> Iterator[str]:

@@ -10,7 +10,7 @@ from seqclass.pages.trust import Weakest, trust_of, weakest_class, worth_of
 def scored(**changes: Any) -> dict[str, Any]:
     beside = {"won": 5, "lost": 40, "better_p": 1.0}
     return {
-        "metrics": {"accuracy": 0.95, "intervals": {"accuracy": [0.93, 0.97]}},
+        "metrics": {"accuracy": 0.95, "intervals": {"accuracy": [0.93, 0.97]}, "per_class": {}},
         "test_rows": 500,
         "baselines": {"nearest": {"accuracy": 0.9}},
         "evidence": {"interval": [0.9, 1.0], "chance": 0.5, "baselines": {"nearest": beside}},
@@ -96,3 +96,26 @@ def test_the_weakest_class_is_the_one_least_often_found() -> None:
     for own in per_class.values():
         own["recall"] = 1.0
     assert weakest_class(metrics) is None
+
+
+@pytest.mark.parametrize(
+    ("supports", "said"),
+    [
+        ({"a": 5, "b": 495}, None),
+        ({"a": 1, "b": 499}, "Class a was tested on 1 row, so its recall says little."),
+        ({"a": 4, "b": 0, "c": 496},
+         "Classes were tested on very few rows, so their recall says little: b on 0 rows, "
+         "a on 4 rows."),
+        ({**dict.fromkeys("abcde", 1), "f": 495}, "a on 1 row, b on 1 row, c on 1 row and 2 more."),
+    ],
+)  # fmt: skip
+def test_a_class_with_very_few_test_rows_is_named(
+    supports: dict[str, int], said: str | None
+) -> None:
+    metrics = scored()
+    metrics["metrics"]["per_class"] = {
+        label: {"recall": 1.0, "support": rows} for label, rows in supports.items()
+    }
+    found = trust_of(metrics, STEADY, None, {})
+    assert found.level == ("care" if said else "yes")
+    assert [said in doubt for doubt in found.doubts if said] == [True] * bool(said)
