@@ -156,6 +156,7 @@ def _scores(found: "Metrics") -> dict[str, Any]:
         ],
         "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
         "weakest": weakest_class(found),
+        "all_right": metrics["accuracy"] == 1,
         "worth": list(worth_of(found)),
         "reliability": list(zip(confidence, accuracy, strict=True)),
         "weights": rows,

@@ -440,3 +440,16 @@ def test_a_champion_s_report_does_not_offer_to_promote_it(tree: Root) -> None:
     page = text_of(tree, "models/toy/index.html")
     assert "seqclass compare toy@v1 toy@v2" in page
     assert "seqclass show toy  " in page
+
+
+def test_hardest_series_that_are_all_answered_correctly_are_called_least_sure(
+    tree: Root, root: Root
+) -> None:
+    trained = open_model(tree, "toy@v1")
+    scores = trained.read_json("metrics.json")["metrics"]
+    for name, own in (("right", 1.0), ("wrong", 0.9)):
+        store_again(root, trained, name, metrics={**scores, "accuracy": own})
+    index_pages.write_all(root)
+    told = "test series are answered correctly; these are the least sure."
+    assert told in text_of(root, "models/right/v1/report.html")
+    assert told not in text_of(root, "models/wrong/v1/report.html")
