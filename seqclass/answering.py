@@ -119,7 +119,8 @@ class Answering:
         """Return the most likely class, or ``"unknown"`` for doubtful series.
 
         A series is doubtful if the class is too uncertain, or if it is unlike all series of the
-        training.
+        training. Such unfamiliar series can't be found with fewer than 99 training series, or with
+        fewer than ``1 / unfamiliar - 1`` if another share than 0.01 was asked for.
 
         Parameters
         ----------

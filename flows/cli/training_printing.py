@@ -313,12 +313,17 @@ def evidence_line(found: "FirstEvidence") -> str:
 
 def unknown_line(found: "Metrics") -> str:
     """Return how many test rows are answered with ``unknown``, and why."""
+    from seqclass.evaluation.few_references import too_few_references
+
     abstention, why = found["abstention"], found["unknown"]
     right = abstention["accuracy_answered"]
+    few = too_few_references(found.get("references"), found["decision"].get("unfamiliar", 0.0))
     return (
         f"unknown: {sum(why.values())} of {found['test_rows']} test rows; {why['ambiguous']} are "
         f"ambiguous (confidence below {abstention['threshold']:.3f}), {why['unfamiliar']} "
-        "unfamiliar" + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
+        "unfamiliar"
+        + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
+        + (f"; {few}" if few else "")
     )
 
 

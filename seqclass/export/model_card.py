@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from seqclass.evaluation.few_references import too_few_references
 from seqclass.export.export_check import Agreement
 from seqclass.export.mlflow_files import mlmodel
 from seqclass.store.manifests import ModelDescription, decision_of
@@ -62,7 +63,7 @@ def card_of(model: Model, kind: str, agreement: Agreement) -> str:
             _head(model.name, model.manifest, "keras" if kind == "savedmodel" else "onnx"),
             f"# {model.name}, version {number}",
             f"An LSTM classifier of sequences, `{model.ref}`, exported by seqclass.",
-            _facts(model.manifest),
+            _facts(model.manifest, _references(model)),
             "## Use",
             USES[kind].replace("{version}", number),
             "## Checked",
@@ -71,14 +72,22 @@ def card_of(model: Model, kind: str, agreement: Agreement) -> str:
     )
 
 
-def card_of_version(name: str, description: ModelDescription) -> str:
-    """Return the text of ``README.md`` for a version that is about to get its number."""
+def _references(model: Model) -> int | None:
+    """Return the number of training rows that series are compared with, if it is known."""
+    return model.read_json("metrics.json").get("references") if model.has("metrics.json") else None
+
+
+def card_of_version(name: str, description: ModelDescription, references: int | None = None) -> str:
+    """Return the text of ``README.md`` for a version that is about to get its number.
+
+    references: number of the training rows that series are compared with.
+    """
     return "\n\n".join(
         [
             _head(name, description, "keras"),
             f"# {name}",
             "An LSTM classifier of sequences, trained and judged by seqclass.",
-            _facts(description),
+            _facts(description, references),
             "## Use",
             f"{VERSION_USE.replace('{name}', name)}\n",
         ]
@@ -108,8 +117,10 @@ def _head(name: str, manifest: ModelDescription, library: str) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def _facts(manifest: ModelDescription) -> str:
+def _facts(manifest: ModelDescription, references: int | None) -> str:
     rule: Mapping[str, Any] = decision_of(manifest)
+    unfamiliar = rule.get("unfamiliar", 0.0)
+    few = too_few_references(references, unfamiliar)
     auxiliary = manifest["spec"].get("auxiliary")
     scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
     rows = {
@@ -117,8 +128,8 @@ def _facts(manifest: ModelDescription) -> str:
         "channels": ", ".join(manifest["channels"]),
         "trained on": manifest["dataset"] + (f"; auxiliary: {auxiliary}" if auxiliary else ""),
         "on test rows": scores,
-        "`unknown`": f"confidence below {rule['threshold']:.4f}, or p-value up to "
-        f"{rule.get('unfamiliar', 0.0):g}",
+        "`unknown`": f"confidence below {rule['threshold']:.4f}"
+        + (f"; {few}" if few else f", or p-value up to {unfamiliar:g}"),
     }
     cells = {name: text.replace("|", "\\|") for name, text in rows.items()}
     return "\n".join(["| | |", "|---|---|", *(f"| {own} | {cells[own]} |" for own in cells)])
@@ -138,10 +149,15 @@ def _told(agreement: Agreement) -> str:
     )
 
 
-def version_files(name: str, description: ModelDescription, now: datetime) -> dict[str, str]:
-    """Return the texts by their names in the folder of the version."""
+def version_files(
+    name: str, description: ModelDescription, now: datetime, references: int | None = None
+) -> dict[str, str]:
+    """Return the texts by their names in the folder of the version.
+
+    references: number of the training rows that series are compared with.
+    """
     record = {"model": f"models/{name}", **description}
     return {
-        "README.md": card_of_version(name, description),
+        "README.md": card_of_version(name, description, references),
         "MLmodel": mlmodel(record, LOADER, now.isoformat()),
     }

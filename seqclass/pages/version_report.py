@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from seqclass.auxiliary_rows import auxiliary_line
+from seqclass.evaluation.few_references import too_few_references
 from seqclass.evaluation.learning_curve import curve_line
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
@@ -156,6 +157,9 @@ def _scores(found: "Metrics") -> dict[str, Any]:
         ],
         "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
         "weakest": weakest_class(found),
+        "few_references": too_few_references(
+            found.get("references"), found["decision"]["unfamiliar"]
+        ),
         "all_right": metrics["accuracy"] == 1,
         "worth": list(worth_of(found)),
         "reliability": list(zip(confidence, accuracy, strict=True)),

@@ -49,7 +49,7 @@ def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
         "numerics": numerics(),
     }
     now = datetime.now(UTC)
-    for file, text in version_files(name, description, now).items():
+    for file, text in version_files(name, description, now, metrics["references"]).items():
         root.fs.pipe_file(f"{candidate.workspace}/{file}", text.encode())
     model = commit_model(root, candidate.workspace, name, description, now)
     refresh(root, [dataset.ref, model.ref])

@@ -133,6 +133,22 @@ def test_a_version_s_card_shows_names_as_they_are(model: Model) -> None:
     assert described["utc_time_created"] == "2026-05-03T00:00:00+00:00"
 
 
+@pytest.mark.parametrize(("references", "said"), [
+    (98, "98 training series are too few to call any series unfamiliar, which takes 99 |"),
+    (99, "or p-value up to 0.01 |"),
+    (None, "or p-value up to 0.01 |"),
+])  # fmt: skip
+def test_a_card_says_if_no_series_can_be_unfamiliar(
+    model: Model, references: int | None, said: str
+) -> None:
+    rule = {**model.manifest["decision"], "unfamiliar": 0.01}
+    known = {**model.manifest, "decision": rule}
+    now = datetime(2026, 5, 3, tzinfo=UTC)
+    card = version_files("m", known, now, references)["README.md"]  # type: ignore[arg-type]
+    [line] = [line for line in card.splitlines() if line.startswith("| `unknown`")]
+    assert line.endswith(said)
+
+
 def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> None:
     import pandas as pd
 

@@ -453,3 +453,18 @@ def test_hardest_series_that_are_all_answered_correctly_are_called_least_sure(
     told = "test series are answered correctly; these are the least sure."
     assert told in text_of(root, "models/right/v1/report.html")
     assert told not in text_of(root, "models/wrong/v1/report.html")
+
+
+def test_few_training_series_are_said_to_find_none_unfamiliar(
+    tree: Root, root: Root, seqclass: Command
+) -> None:
+    trained = open_model(tree, "toy@v1")
+    for name, own in (("few", 98), ("many", 99)):
+        store_again(root, trained, name, references=own)
+    index_pages.write_all(root)
+    few = "98 training series are too few to call any series unfamiliar, which takes 99"
+    for name in ("few", "many"):
+        shown = seqclass("show", f"{name}@v1", "--root", root.path)[1]
+        page = text_of(root, f"models/{name}/v1/report.html")
+        assert [few in text for text in (shown, page)] == [name == "few"] * 2
+        assert "which takes" not in shown + page or name == "few"

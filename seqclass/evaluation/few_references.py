@@ -1,0 +1,18 @@
+"""Whether training rows are so few that no series can be called unfamiliar."""
+
+import math
+
+
+def too_few_references(references: int | None, unfamiliar: float) -> str | None:
+    """Return that no series can be called unfamiliar, in words; None if some can.
+
+    The smallest p-value of ``references`` training rows is ``1 / (references + 1)``. unfamiliar:
+    the p-value up to which series are called so; 0 asks for none.
+    """
+    if references is None or not unfamiliar or (references + 1) * unfamiliar >= 1:
+        return None
+    least = math.ceil(1 / unfamiliar - 1e-9) - 1
+    return (
+        f"{references} training series are too few to call any series unfamiliar, which takes "
+        f"{least}"
+    )
