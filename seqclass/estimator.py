@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from seqclass.answering import Answering, Network
 from seqclass.evaluation.contribution import LSTM
+from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.frames import unframed
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
@@ -105,8 +106,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         Raises
         ------
         ValueError
-            If the labels do not match the series, there is only one class, or a class has fewer
-            than two series.
+            If the labels do not match the series, there is only one class, a class has fewer than
+            two series, or one is called ``"unknown"``.
 
         Examples
         --------
@@ -249,6 +250,10 @@ def _optional(what: str, values: Any, n: int) -> np.ndarray | None:
 
 def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:
     counts = np.bincount(codes)
+    if UNKNOWN in classes.tolist():
+        raise ValueError(
+            f"y: expected another name, got {UNKNOWN!r}, the answer that is none; rename the class"
+        )
     if len(classes) < 2:
         raise ValueError(
             f"y: expected at least two classes, got one class, {classes[0]!r}; add another"

@@ -29,6 +29,11 @@ def test_parameters_are_kept_as_given_and_set_by_name() -> None:
         ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2"),
         (["a"] * 6, None, "y: expected at least two classes, got one class, "),
         (["a"] * 5 + ["b"], None, f"y: expected at least {MIN_PER_CLASS} series of every class"),
+        (
+            ["a", "unknown"] * 3,
+            None,
+            "y: expected another name, got 'unknown', the answer that is none; rename the class",
+        ),
         (Y, [1, 2, 3], "groups: expected one value for each of 6 series, got shape (3,)"),
         (Y, [1, 2, None, 1, 2, 3], "groups: expected a value for every series, got none for s"),
     ],
