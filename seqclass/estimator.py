@@ -1,6 +1,7 @@
 """A scikit-learn estimator that trains the same committee as the flows."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -194,8 +195,13 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         return tags
 
     def _spec(self) -> TrainingSpec:
-        members = MEMBERS if self.members is None else tuple(self.members)
-        return TrainingSpec(seeds=1, budget_s=self.budget_s, members=members)
+        members = MEMBERS if self.members is None else self.members
+        if isinstance(members, str) or not isinstance(members, Iterable):
+            raise ValueError(
+                f"members: expected a tuple of names such as {MEMBERS[:1]}, got {members!r}; "
+                "correct it"
+            )
+        return TrainingSpec(seeds=1, budget_s=self.budget_s, members=tuple(members))
 
     def _padded(self, x: Series) -> np.ndarray:
         check_is_fitted(self)

@@ -140,7 +140,17 @@ def load_model(
     if root is None and (folder / "manifest.json").is_file():
         place = folder.resolve()
         root, model = place.parents[2], ModelRef(*place.parts[-2:]).short
+    if root is None and _is_path(os.fspath(model)):
+        raise ValueError(
+            f"model: expected a file or the folder of a version, there is none at "
+            f"{os.fspath(model)!r}; correct the path, or give a name"
+        )
     return StoredClassifier(open_model(open_root(root), os.fspath(model)))
+
+
+def _is_path(text: str) -> bool:
+    """Check whether a text can only mean a path; ``models/NAME@vN`` is a reference."""
+    return text.endswith(".seqclass") or os.sep in text.removeprefix(f"{ModelRef.kind}/")
 
 
 def open_store(root: str | os.PathLike[str] | None = None) -> "Store":

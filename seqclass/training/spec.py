@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from seqclass.evaluation.decisions import Abstention
@@ -114,11 +115,12 @@ class TrainingSpec:
         if not self.members or set(self.members) - set(MEMBERS):
             raise ValueError(
                 f"members: expected some of {', '.join(MEMBERS)}, got "
-                f"{', '.join(self.members) or 'none'}; correct the list"
+                f"{', '.join(map(str, self.members)) or 'none'}; correct the list"
             )
-        if self.budget_s is not None and not 0 < self.budget_s < math.inf:
+        budget = self.budget_s
+        if budget is not None and not (isinstance(budget, Real) and 0 < budget < math.inf):
             raise ValueError(
-                f"budget_s: expected seconds above 0, got {self.budget_s}; correct the value"
+                f"budget_s: expected seconds above 0, got {budget!r}; correct the value"
             )
 
     def _check_split(self) -> None:

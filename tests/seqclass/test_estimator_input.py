@@ -86,9 +86,20 @@ def test_what_can_be_read_as_an_array_is_one() -> None:
         (sparse.csr_array(X), TypeError, "got a sparse matrix; write X.toarray()"),
         (np.empty((6, 0)), ValueError, "0 feature(s) (shape=(6, 0)) while a minimum of 1"),
         (X[0], ValueError, "got an array of shape (8,); Reshape your data: X[None]"),
+        (None, TypeError, "list of series or a DataFrame, got None; give one"),
+        (3, TypeError, "list of series or a DataFrame, got 3; give one"),
         ([[{}]], TypeError, "not 'dict' in series 0; correct it"),
     ],
-    ids=["complex", "complex in a list", "sparse", "no steps", "one series", "objects"],
+    ids=[
+        "complex",
+        "complex in a list",
+        "sparse",
+        "no steps",
+        "one series",
+        "none",
+        "a number",
+        "objects",
+    ],
 )
 def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: str) -> None:
     with pytest.raises(kind, match="X: expected") as refused:
@@ -102,6 +113,10 @@ def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: 
     [
         ({"members": ("lstm",)}, "members: expected some of convolutions, view-kernels"),
         ({"members": ()}, "got none; correct the list"),
+        ({"members": "conv-lstm"}, "tuple of names such as ('convolutions',), got 'conv-lstm';"),
+        ({"members": 3}, "tuple of names such as ('convolutions',), got 3; correct it"),
+        ({"members": (3,)}, "got 3; correct the list"),
+        ({"budget_s": "1"}, "budget_s: expected seconds above 0, got '1'; correct the value"),
         ({"budget_s": 0.0}, "budget_s: expected seconds above 0"),
         ({"budget_s": float("nan")}, "budget_s: expected seconds above 0"),
     ],

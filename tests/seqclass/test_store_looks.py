@@ -60,6 +60,16 @@ def test_what_is_asked_for_and_not_there_is_named(filled: Root) -> None:
         open_store(filled.url).dataset("x")
 
 
+@pytest.mark.parametrize("path", ["nope.seqclass", "there/nope", "models/m/v1"])
+def test_a_path_at_which_nothing_is_does_not_mean_a_name(path: str) -> None:
+    for given in (path, Path(path)):
+        with pytest.raises(ValueError, match="there is none at") as refused:
+            load_model(given)
+        assert repr(path) in str(refused.value)
+    with pytest.raises(ValueError, match="MODEL: expected one of"):
+        load_model("models/m@v1")
+
+
 def test_a_folder_of_a_version_leads_to_its_store(filled: Root, tmp_path: Path) -> None:
     folder = Path(filled.url) / "models" / "m" / "v1"
     (folder / "model.keras").write_bytes(b"other")
