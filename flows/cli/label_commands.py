@@ -43,7 +43,8 @@ def queue(
         print_json(told)
         return
     if not found.questions:
-        typer.echo(f"{version.name}: nothing to ask; --again asks what has no answer yet")
+        more = "" if again else "; --again asks what has no answer yet"
+        typer.echo(f"{version.name}: nothing to ask{more}")
         return
     why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
     typer.echo(f"{len(found.questions)} questions ({why}), {found.left} more are left")

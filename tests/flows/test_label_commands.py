@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.root import Root
@@ -45,7 +47,7 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
 
 
 def test_a_queue_that_has_nothing_to_ask_writes_nothing(
-    seqclass: Command, root: Root, tmp_path: Path
+    seqclass: Command, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_doubts(root, tmp_path / "given")
     out = tmp_path / "tasks.json"
@@ -54,4 +56,6 @@ def test_a_queue_that_has_nothing_to_ask_writes_nothing(
         out.unlink()  # the twin of a series that was asked comes in the second queue
     code, said, _ = seqclass(*words)
     assert (code, out.exists()) == (0, False)
-    assert "nothing to ask" in said
+    assert said == "toy: nothing to ask; --again asks what has no answer yet\n"
+    monkeypatch.setattr("seqclass.labelling.label_queue.questions_of", lambda *_: [])
+    assert seqclass(*words, "--again")[1] == "toy: nothing to ask\n"
