@@ -262,10 +262,10 @@ def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:
         )
     if len(classes) < 2:
         raise ValueError(
-            f"y: expected at least two classes, got one class, {classes[0]!r}; add another"
+            f"y: expected at least two classes, got one class, {classes.tolist()[0]!r}; add another"
         )
     if counts.min() < MIN_PER_CLASS:
-        rare = classes[int(counts.argmin())]
+        rare = classes.tolist()[int(counts.argmin())]
         raise ValueError(
             f"y: expected at least {MIN_PER_CLASS} series of every class, got {counts.min()} of "
             f"{rare!r}; add series or leave the class out"

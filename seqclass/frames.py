@@ -95,9 +95,10 @@ def _long(frame: "pd.DataFrame", channels: Sequence[str] | None) -> Framed:
     order = np.lexsort((flat["step"].to_numpy(), codes))
     again = flat[["series_id", "step"]].duplicated()
     if again.any():
+        step, owner = (flat[name][again].tolist()[0] for name in ("step", "series_id"))
         raise ValueError(
-            f"X: expected a step once in each series, got {flat['step'][again].iloc[0]!r} again in "
-            f"{flat['series_id'][again].iloc[0]!r}; drop the repeat"
+            f"X: expected a step once in each series, got {step!r} again in {owner!r}; drop the "
+            "repeat"
         )
     values = _values(flat, names)[order]
     series = np.split(values, np.flatnonzero(np.diff(codes[order])) + 1)
@@ -189,7 +190,7 @@ def _shared(
     """Return one value per series, in the order of ``ids``; rows of a series must agree."""
     groups = values.groupby(owners.to_numpy(), sort=False)
     if (groups.nunique(dropna=False) > 1).any():
-        odd = ids[(groups.nunique(dropna=False) > 1).loc[ids].to_numpy()][0]
+        odd = ids[(groups.nunique(dropna=False) > 1).loc[ids].to_numpy()].tolist()[0]
         raise ValueError(
             f"{argument}: expected one value in all rows of a series, got several in {odd!r}; "
             "correct it"

@@ -142,7 +142,7 @@ def show_overview(
     low, typical, high = found["n_steps"]
     table = new_table("found", "")
     add_row(table, "series", f"{found['n_series']:,}")
-    add_row(table, "steps", f"{low:,} to {high:,}, typically {typical:,}")
+    add_row(table, "steps", span([low, high]) + (f", typically {typical:,}" if low < high else ""))
     for label, count in found["classes"].items():
         add_row(table, f"class {printable(label)}", f"{count:,}")
     counts = {"unlabelled": found["unlabelled"], "groups": found["groups"],

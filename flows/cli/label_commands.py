@@ -47,7 +47,7 @@ def queue(
         typer.echo(f"{version.name}: nothing to ask{more}")
         return
     why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
-    typer.echo(f"{len(found.questions)} questions ({why}), {found.left} more are left")
+    typer.echo(f"questions: {len(found.questions)} ({why}); left for later: {found.left}")
     typer.echo(f"written: {', '.join(written)}")
     typer.echo(f"next: label them, then seqclass label {version.name} FILE")
 

@@ -53,7 +53,7 @@ def print_rows(table: Table, found: list[Any], empty: str) -> None:
 
 def span(n_steps: list[int]) -> str:
     low, high = n_steps
-    return str(low) if low == high else f"{low} to {high}"
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -150,8 +150,8 @@ def dataset_name(model: Model) -> str:
 def words_of(outcome: Relabelled) -> str:
     """Say in a line what became of labels."""
     return (
-        f"{outcome['changed']} labels changed, {outcome['confirmed']} confirmed, "
-        f"{outcome['added']} series added"
+        f"labels changed: {outcome['changed']}, confirmed: {outcome['confirmed']}, "
+        f"series added: {outcome['added']}"
     )
 
 

@@ -299,8 +299,12 @@ def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
         max_channels=MAX_CHANNELS,
         change=_change(summary, found),
         class_bars=_bars((own.label, own.count) for own in found.classes),
-        length_bars=_bars((f"{own.first} to {own.last}", own.count) for own in found.lengths),
+        length_bars=_bars((_steps(own.first, own.last), own.count) for own in found.lengths),
     )
+
+
+def _steps(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:

@@ -1,6 +1,7 @@
 """A look before anything is taken, and what is refused without a server."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -57,8 +58,9 @@ def test_what_looks_wrong_is_said(seqclass: Command, tmp_path: Path) -> None:
     path.write_text("\n".join(["series_id,label,step,x", *lines, ""]))
     code, out, _ = seqclass("inspect", path)
     assert code == 0
-    for said in ("1 series have no label", "2 series are copies", "3 series never change"):
+    for said in ("1 series has no label", "2 series are copies", "3 series never change"):
         assert said in out
+    assert re.search(r"^steps +3 *$", out, re.MULTILINE)
 
 
 def test_a_channel_that_stays_constant_in_few_series_is_said(
@@ -137,7 +139,7 @@ def test_a_look_says_what_an_import_refuses(seqclass: Command, tmp_path: Path, v
     path.write_text(path.read_text().replace("7,5", value, 1))
     code, out, err = seqclass("inspect", path, *WORDS, "--ignore", "note")
     assert code == 0, err
-    assert "1 series are infinite" in " ".join(out.split())
+    assert "1 series is infinite" in " ".join(out.split())
     code, _, err = seqclass("import", path, "--name", "mine", *WORDS, "--ignore", "note")
     assert code == 2
     assert "finite numbers in column 'y'" in err

@@ -22,7 +22,7 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
     out = tmp_path / "queue.csv"
     code, said, err = seqclass("queue", "toy", "--out", out, "--limit", "4", "--root", root.path)
     assert code == 0, err
-    assert "4 questions" in said
+    assert said.startswith("questions: 4 (")
     with out.open(newline="") as file:
         lines = list(csv.DictReader(file))
     for line in lines:

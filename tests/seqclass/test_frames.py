@@ -103,7 +103,7 @@ STRANGE = {
     "expected 'step' in every row of a long frame, got": ROWS.drop(columns="step"),
     "expected 'series_id' in every row of a long frame": ROWS.drop(columns="series_id"),
     "a row without one": ROWS.assign(step=ROWS["step"].where(ROWS.index != 3)),
-    "expected a step once in each series": ROWS.assign(step=0),
+    "a step once in each series, got 0 again in 's11'": ROWS.assign(step=0),
     "expected numbers in column 'level'": ROWS.assign(level="high"),
     "expected numbers in column 'name'": pd.DataFrame({"a": [1.0], "name": ["x"]}),
     "as many steps in every channel": pd.DataFrame({"a": [[1.0]], "b": [[1.0, 2.0]]}),

@@ -184,7 +184,7 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
     elif len(classes) == 1 or n_series < 3:
         yield "one class, or fewer than three series: 'train' needs at least two classes"
     if classes and seen.classes[None]:
-        yield f"{seen.classes[None]:,} series have no label: they neither train nor test"
+        yield f"{_series(seen.classes[None], 'has', 'have')} no label: no training, no test"
     rare = [f"{name!r} ({count})" for name, count in classes.items() if count < RARE]
     if rare:
         more = f" and {len(rare) - MAX_NAMED} more" if len(rare) > MAX_NAMED else ""
@@ -198,6 +198,10 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
         yield f"class {cut[0]!r} is in fewer than three groups, so it can't both train and test"
     if classes and n_series < FEW:
         yield f"{n_series} series: a first champion needs about {FEW}, a fifth of which test"
+
+
+def _series(n: int, one: str, more: str) -> str:
+    return f"{n:,} series {one if n == 1 else more}"
 
 
 def _of_names(classes: Iterable[str]) -> Iterable[str]:
@@ -221,17 +225,19 @@ def _of_values(seen: Overview) -> Iterable[str]:
     for name, values in seen.channels.items():
         yield from _of_channel(name, *values)
     if copies := seen.copies:
-        yield f"{copies:,} series are copies of others: repeats, or recordings taken twice?"
+        what = _series(copies, "is a copy of another", "are copies of others")
+        yield f"{what}: repeats, or recordings taken twice?"
     if seen.infinite:
         yield (
-            f"{seen.infinite:,} series are infinite, or beyond float32, somewhere: 'import' "
-            "refuses them; correct the values, or say --policy infinite=quarantine"
+            f"{_series(seen.infinite, 'is', 'are')} infinite, or beyond float32, somewhere: "
+            "'import' refuses them; correct the values, or say --policy infinite=quarantine"
         )
     if seen.empty:
-        what = "have no value at all: 'import' refuses a file in which all are so"
-        yield f"{seen.empty:,} series {what}"
+        what = "no value at all: 'import' refuses a file in which all are so"
+        yield f"{_series(seen.empty, 'has', 'have')} {what}"
     if seen.flat:
-        yield f"{seen.flat:,} series never change: stuck, or left out of the recording?"
+        what = _series(seen.flat, "never changes", "never change")
+        yield f"{what}: stuck, or left out of the recording?"
     lengths = seen.lengths
     if lengths.max() == 1:
         yield "every series has one step: is a row a series (--layout wide)?"

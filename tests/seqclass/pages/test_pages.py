@@ -220,6 +220,17 @@ def test_a_dataset_says_what_it_is_like_and_what_has_changed(root: Root) -> None
     assert sum(own["count"] for own in profiled["lengths"]) == 41
 
 
+def test_a_length_of_one_number_is_no_range(root: Root) -> None:
+    values = pa.array([[1, 2], [1, 3, 2]] * 2, pa.list_(pa.float32()))
+    rows = pa.table({"series_id": [*"abcd"], "label": ["p", "q"] * 2, "value": values,
+                     "n_steps": np.array([2, 3] * 2, np.int32)})  # fmt: skip
+    write_dataset(root, "short", [rows], {"test": "short"}, NOW)
+    index_pages.refresh(root, [])
+    page = text_of(root, "datasets/short/index.html")
+    assert "<h2>Lengths</h2>" in page
+    assert not re.search(r"\b(\d+) to \1\b", page)
+
+
 def test_rows_chosen_for_a_retraining_say_so_and_arrive_once(root: Root) -> None:
     whole = store_series(root, "whole", n=30)
     source = {"chosen_from": whole.ref, "window_rows": None, "doubted": 4}
