@@ -135,9 +135,10 @@ def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Split
     ]
     wanted = tested_share(spec, n)
     if not own and abs(share - wanted) > tolerance(wanted) + 1e-9:
+        cure = "series" if chosen.groups is None else "groups, or smaller ones"
         amiss.append(
             f"{len(test)} of {n} series test, {share:.0%} instead of "
-            f"{wanted:.0%}; add groups, or smaller ones, or name a --test split"
+            f"{wanted:.0%}; add {cure}, or name a --test split"
         )
     return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
             "official": own, "amiss": amiss}  # fmt: skip

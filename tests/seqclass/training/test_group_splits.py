@@ -134,5 +134,9 @@ def test_what_a_split_has_reached_is_told(root: Root) -> None:
     assert abs(found["share"] - 0.4) <= tolerance(0.4)
     assert found["amiss"] == []
     low = describe_split(stored, chosen, TrainingSpec(test_fraction=0.1))
-    assert "instead of 10%" in low["amiss"][0]
+    assert "instead of 10%; add groups, or smaller ones, or name" in low["amiss"][0]
+    bare = store_series(root, "bare", n=300)
+    chosen = select_rows(bare, TrainingSpec(test_fraction=0.4))
+    low = describe_split(bare, chosen, TrainingSpec(test_fraction=0.1))
+    assert "instead of 10%; add series, or name a --test split" in low["amiss"][0]
     assert json.dumps(found)
