@@ -360,10 +360,12 @@ def where_line(where: dict[str, dict[str, float]]) -> str:
 
 
 def print_seeds(spread: "Stability", registered: int | None) -> None:
-    table = new_table("seed", "macro F1", "validation log-loss", "updates", "restarts", "seconds")
+    """Print the scores of what each seed would register: a committee, or the LSTM alone."""
+    table = new_table("classifier to register, by seed", "macro F1", "validation log-loss",
+                      "updates", "restarts", "seconds")  # fmt: skip
     for s in spread["seeds"]:
         add_row(table,
-            f"{s['seed']}{' (registered)' if s['seed'] == registered else ''}",
+            f"seed {s['seed']}{' (registered)' if s['seed'] == registered else ''}",
             f"{s['macro_f1']:.4f}", f"{s['validation']['log_loss']:.4f}",
             str(s["updates"]), str(s["restarts"]), f"{s['seconds']:.1f}",
         )  # fmt: skip

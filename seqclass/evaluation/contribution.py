@@ -99,8 +99,14 @@ def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Cont
             own["name"]: lead_of(right, alone[own["name"]].argmax(axis=1) == y) for own in trained
         },
         "adds": adds,
-        "lstm": lstm_sentence(members, adds),
+        "lstm": lstm_sentence(members, adds, len(y) if _is_alike(answered) else None),
     }
+
+
+def _is_alike(answered: Answered) -> bool:
+    """Check whether the LSTM alone answers every test row as the committee does."""
+    lstm = answered["alone"].get(LSTM)
+    return lstm is not None and bool((lstm.argmax(1) == answered["committee"].argmax(1)).all())
 
 
 def _addition(lstm: np.ndarray, committee: np.ndarray, y: np.ndarray) -> Addition:
@@ -111,8 +117,13 @@ def _addition(lstm: np.ndarray, committee: np.ndarray, y: np.ndarray) -> Additio
     }
 
 
-def lstm_sentence(members: Sequence[MemberRecord], adds: Addition | None) -> str:
-    """Say whether the LSTM alone or the committee is registered, and what the committee adds."""
+def lstm_sentence(
+    members: Sequence[MemberRecord], adds: Addition | None, alike: int | None = None
+) -> str:
+    """Say whether the LSTM alone or the committee is registered, and what the committee adds.
+
+    alike: the number of test rows, if both answer all of them alike.
+    """
     lstm = next((own for own in trained_members(members) if own["name"] == LSTM), None)
     if lstm is None or adds is None:
         return "No LSTM was trained: the training spec names other members."
@@ -126,6 +137,8 @@ def lstm_sentence(members: Sequence[MemberRecord], adds: Addition | None) -> str
         )
     else:
         first = f"The committee is registered; the LSTM has {lstm['registered']:.0%} of its weight"
+    if alike is not None:
+        return f"{first}. On the {alike:,} test rows both answer alike."
     lead, (low, high) = adds["accuracy"]["lead"], adds["accuracy"]["interval"]
     if low > 0:
         verdict = "so it is better than the LSTM alone"

@@ -103,6 +103,9 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
     code, out, _ = seqclass("show", "toy", "--root", original.path)
     assert code == 0
     assert "ensemble of 2 seeds: macro F1" in out
+    tables = [line for line in out.splitlines() if " macro F1  " in line]
+    firsts = ("LSTM alone", "models/toy@v1", "classifier to register, by seed ")
+    assert [line.startswith(own) for line, own in zip(tables, firsts, strict=True)] == [True] * 3
 
 
 def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:

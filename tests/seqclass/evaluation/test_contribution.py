@@ -39,6 +39,16 @@ def test_each_trained_member_stands_beside_what_is_registered() -> None:
     assert 0 < low < np.log(9) / 4 < high
 
 
+def test_a_committee_that_answers_as_its_lstm_is_said_to_add_nothing() -> None:
+    members, answered = committee()
+    alike: Any = {**answered, "committee": answered["alone"]["conv-lstm"]}
+    assert contribution_of(members, alike)["lstm"] == (  # type: ignore[arg-type]
+        "The committee is registered; the LSTM has 25% of its weight. "
+        "On the 400 test rows both answer alike."
+    )
+    assert "adds +0.2500" in contribution_of(members, answered)["lstm"]  # type: ignore[arg-type]
+
+
 def addition(low: float, high: float) -> Addition:
     lead: Any = {"lead": (low + high) / 2, "interval": [low, high]}
     return {"test": {}, "accuracy": lead, "log_loss": lead}
