@@ -28,10 +28,12 @@ Outputs = Mapping[str, np.ndarray]
 def decide(outputs: Outputs, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return columns of answers from a network's outputs and ``model.json``.
 
-    ``label``: the most likely class; ``answer``: the same, or ``unknown`` with a ``reason``, which
-    is ``unfamiliar`` (unlike all training series) or ``ambiguous`` (below the confidence);
+    ``label``: the most likely class after the offsets for rare ones; ``answer``: the same, or
+    ``unknown`` with a ``reason``, which is ``unfamiliar`` (unlike all training series) or
+    ``ambiguous`` (below the confidence);
     ``possible``: the classes that can't be ruled out; ``nearest``: ids of the training series that
-    are most alike; ``probabilities (n, classes)``, ``confidence`` and ``p_value (n,)``.
+    are most alike; ``probabilities (n, classes)`` before the offsets; ``confidence (n,)`` of the
+    label after them; ``p_value (n,)``.
     """
     rule, classes = record["decision"], record["classes"]
     probabilities = outputs["probabilities"]
