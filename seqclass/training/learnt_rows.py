@@ -146,7 +146,13 @@ class WindowedRows(LearntRows):
         return replace(self, rows=self.rows[~gone])
 
     def windows(self, seed: int) -> Iterator[tuple[Rows, np.ndarray]]:
-        """Yield windows without end, each with the order ``(rows,)`` in which it is learnt from."""
+        """Yield windows without end, each with the order ``(rows,)`` in which it is learnt from.
+
+        Rows that all fit into one window are read once.
+        """
+        if len(self) <= self.window:
+            return_memory()
+            yield from Rows(self.read(self.rows), self.y[self.rows]).windows(seed)
         row_groups = np.diff(np.searchsorted(self.rows, self.ends), prepend=0)
         for places in windows(row_groups.tolist(), seed, self.window):
             numbers = self.rows[places]

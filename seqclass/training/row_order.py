@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
+from itertools import count
 
 import numpy as np
 
@@ -17,22 +17,16 @@ PARTS = (10, 3)
 """Divisors of the number of training rows: of many, a tenth is learnt from first, then a third."""
 
 
-def order(
-    row_groups: Sequence[int], seed: int, epoch: int, window: int | None = None
-) -> Iterator[np.ndarray]:
+def order(row_groups: Sequence[int], seed: int, epoch: int, window: int) -> Iterator[np.ndarray]:
     """Yield the row numbers of each window of an epoch, in the order in which they are learnt from.
 
     row_groups: rows of each row group; they are numbered from the first group to the last. window:
-    most rows that are held at once (None: all). Everything follows from the arguments, so the epoch
-    and the number of its window say where a training is. A window that holds all rows has those of
-    the ``epoch``-th permutation of a generator. Else ``MIXED_GROUPS`` at a time, or as many as fill
-    a window, are drawn anew in each epoch, shuffled together and cut into windows. So at least one
-    window of an epoch is half full.
+    most rows that are held at once, fewer than all. Everything follows from the arguments, so the
+    epoch and the number of its window say where a training is. ``MIXED_GROUPS`` at a time, or as
+    many as fill a window, are drawn anew in each epoch, shuffled together and cut into windows. So
+    at least one window of an epoch is half full.
     """
     n_rows = sum(row_groups)
-    if window is None or n_rows <= window:
-        yield from islice(permutations(n_rows, seed), epoch, epoch + 1)
-        return
     rng, ends = np.random.Generator(np.random.Philox([seed, epoch])), np.cumsum(row_groups)
     drawn = rng.permutation(len(row_groups))
     mixed = max(MIXED_GROUPS, math.ceil(window * len(row_groups) / n_rows))

@@ -110,7 +110,7 @@ class TrainingSpec:
         if self.window is not None and self.window < self.min_window:
             raise ValueError(
                 f"window: expected at least {self.min_window:,} rows with batches of up to "
-                f"{self.recipe.largest_batch:,}, got {self.window:,}; correct the value"
+                f"{self.min_window // (2 * CHUNK):,}, got {self.window:,}; correct the value"
             )
         if not self.members or set(self.members) - set(MEMBERS):
             raise ValueError(
@@ -148,7 +148,7 @@ class TrainingSpec:
     @property
     def min_window(self) -> int:
         """Fewest rows of a window: those of two chunks of the largest batches."""
-        return 2 * CHUNK * self.recipe.largest_batch
+        return 2 * CHUNK * max(self.recipe.smallest_batch, self.recipe.largest_batch)
 
     @property
     def replica_seeds(self) -> range:

@@ -3,7 +3,6 @@
 from itertools import islice
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,19 +19,11 @@ from tests.support.networks import lines
 SIZES = st.lists(st.integers(0, 40), min_size=1, max_size=60).filter(any)
 
 
-@pytest.mark.parametrize("window", [None, 60, 1000])
-def test_a_window_that_holds_all_has_one_permutation_an_epoch(window: int | None) -> None:
-    rng = np.random.Generator(np.random.Philox(7))
-    for epoch in range(4):
-        [found] = order([20, 30, 10], 7, epoch, window)
-        np.testing.assert_array_equal(found, rng.permutation(60))
-
-
-def test_rows_in_memory_are_learnt_in_that_order() -> None:
-    rows = lines(50)
-    for epoch, (own, found) in enumerate(islice(rows.windows(3), 5)):
+def test_rows_in_memory_are_learnt_from_in_one_permutation_an_epoch() -> None:
+    rows, rng = lines(50), np.random.Generator(np.random.Philox(3))
+    for own, found in islice(rows.windows(3), 5):
         assert own is rows
-        np.testing.assert_array_equal(found, next(order([25, 25], 3, epoch)))
+        np.testing.assert_array_equal(found, rng.permutation(50))
 
 
 @given(sizes=SIZES, seed=st.integers(0, 2**31 - 1), epoch=st.integers(0, 99),
@@ -60,8 +51,8 @@ def test_a_file_sorted_by_class_is_mixed() -> None:
     assert 0.25 < is_late.mean() < 0.75
 
 
-@given(sizes=st.lists(st.integers(0, 9), min_size=40, max_size=400), seed=st.integers(0, 99),
-       share=st.floats(0.01, 0.99))  # fmt: skip
+@given(sizes=st.lists(st.integers(0, 9), min_size=40, max_size=400).filter(any),
+       seed=st.integers(0, 99), share=st.floats(0.01, 0.99))  # fmt: skip
 def test_row_groups_of_few_rows_fill_windows(sizes: list[int], seed: int, share: float) -> None:
     window = max(1, int(share * sum(sizes)))
     found = list(order(sizes, seed, 0, window))

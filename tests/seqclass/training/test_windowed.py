@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from seqclass.evaluation.contribution import LSTM
+from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder
 from seqclass.networks.outputs import predict_all
+from seqclass.networks.scaling import fit_scaling
+from seqclass.training.fitting import FitConfig, Learner, fit
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import TrainingRows, train_replica
 from seqclass.training.spec import Member, TrainingSpec, recorded
-from tests.support.networks import WINDOW, lines, quiet, windowed
+from tests.support.networks import SMALL, WINDOW, lines, quiet, windowed
 
 
 def test_windows_hold_the_series_and_codes_that_their_order_names() -> None:
@@ -27,6 +30,25 @@ def test_windows_hold_the_series_and_codes_that_their_order_names() -> None:
         if sum(map(len, seen)) == len(rows):
             break
     assert sorted(np.concatenate(seen).tolist()) == list(range(len(rows)))
+
+
+def test_rows_that_fit_into_one_window_are_read_once_and_learnt_from_as_those_in_memory() -> None:
+    """They are fewer than 50 updates take, so that no single pass over them fills a chunk."""
+    rows, read = lines(20_000), list[np.ndarray]()
+    numbers = np.arange(0, len(rows), 20)
+    inside = rows.take(numbers)
+
+    def values(wanted: np.ndarray) -> np.ndarray:
+        read.append(wanted)
+        assert len(read) == 1, "read again"
+        return rows.x[wanted]
+
+    few = replace(windowed(rows, []), read=values, rows=numbers)
+    views = ViewsBuilder(fit_scaling(inside.x))
+    learner = Learner(NetworkBuilder(2, views().output_shape[-1] - 1, 1, SMALL), views)
+    config = FitConfig(Recipe(updates=100, epochs=0, solved=0.0), 0, quiet)
+    found, expected = (fit(learner, own, rows.x[:5], config) for own in (few, inside))
+    np.testing.assert_array_equal(found.losses, expected.losses)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -69,6 +91,8 @@ def test_specs_without_a_window_held_all_rows() -> None:
         replace(TrainingSpec(), window=10)
     with pytest.raises(ValueError, match="with batches of up to 128"):
         replace(TrainingSpec(), window=WINDOW, recipe=Recipe(largest_batch=128))
+    with pytest.raises(ValueError, match="with batches of up to 200"):
+        replace(TrainingSpec(), window=WINDOW, recipe=Recipe(smallest_batch=200))
 
 
 def test_a_member_of_an_older_release_is_replaced_in_a_stored_spec() -> None:
