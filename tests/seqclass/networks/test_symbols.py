@@ -135,6 +135,14 @@ def test_symbols_never_seen_in_training_are_no_error() -> None:
         assert np.isfinite(model.log_scores(np.full((2, 1, 1), NAN))).all()
 
 
+@pytest.mark.parametrize("n_rare", [0, 1, 2])
+def test_a_rare_class_does_not_keep_the_others_from_choosing_a_model(n_rare: int) -> None:
+    x = np.concatenate([walks(5, 40, 0), walks(5, 40, 1, 12), walks(7, n_rare, 2)])
+    y = np.repeat([0, 1, 2], [40, 40, n_rare])
+    for model in fit_symbol_models(x, y, ["state"], seed=0).values():
+        assert (model.log_scores(x[:80]).argmax(axis=1) == y[:80]).mean() > 0.95
+
+
 def test_a_class_with_a_single_series_still_gets_baselines() -> None:
     x, y = two_orders(20, 0)
     y = np.where(np.arange(len(y)) == 3, 2, y)
