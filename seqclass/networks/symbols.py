@@ -7,10 +7,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-FAR = 1e6
-"""Symbol in place of a missing value; it is in no alphabet."""
-
-
 MAX_SYMBOLS = 64
 """Most whole numbers from a channel's lowest to highest value; a measurement has more."""
 CENTS, PITCH = "cents", "pitch"
@@ -149,7 +145,8 @@ def soft_one_hot(values: keras.KerasTensor, alphabet: Alphabet) -> keras.KerasTe
     All are 0 if a value is missing or outside the alphabet. The features are linear between
     symbols, so that gradients pass, which ``find_attributions`` needs.
     """
-    place = ops.where(ops.isnan(values), FAR * alphabet.width, values) / alphabet.width
+    below = (alphabet.low - MAX_SYMBOLS) * alphabet.width
+    place = ops.where(ops.isnan(values), below, values) / alphabet.width
     symbols = range(alphabet.low, alphabet.low + alphabet.size)
     apart = layers.Rescaling(1.0, offset=[-float(symbol) for symbol in symbols])(
         ops.repeat(place, alphabet.size, axis=-1)

@@ -175,6 +175,8 @@ def test_the_network_sees_one_input_per_symbol() -> None:
     assert seen(Alphabet(-1, 3), -1, 1, NAN, 5, -9, 0) == expected
     assert seen(Alphabet(-1, 3, 100.0), -100, 25, NAN, 400) == [[1, 0, 0], [0, 0.75, 0.25], nothing,
                                                                 nothing]  # fmt: skip
+    assert seen(Alphabet(10**6 - 1, 3), NAN, 10**6) == [nothing, [0, 1, 0]]
+    assert seen(Alphabet(2**28, 2), NAN) == [[0, 0]]
 
 
 def test_a_network_with_symbols_is_stock_keras_and_blind_to_padding(tmp_path: Path) -> None:
