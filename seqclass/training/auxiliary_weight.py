@@ -73,8 +73,11 @@ def _is_held_whole(mixed: Training) -> bool:
 
 
 def _weights(n_own: int, n_others: int) -> list[float]:
-    """Return the weights to try, ascending; an auxiliary row counts for one at most."""
-    return sorted({min(1.0, ratio * n_own / n_others) for ratio in RATIOS})
+    """Return the weights to try, ascending; an auxiliary row counts for one at most.
+
+    n_others: auxiliary rows in the sample, which may be none of few.
+    """
+    return sorted({min(1.0, ratio * n_own / max(n_others, 1)) for ratio in RATIOS})
 
 
 def _joined(rows: Rows, others: Rows) -> Rows:
