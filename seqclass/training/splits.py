@@ -7,11 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import (
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from seqclass.training.group_splits import rebalance
 
@@ -103,43 +99,6 @@ Part = tuple[np.ndarray, np.ndarray]
 """Row numbers that a network is fitted to, and those that it holds back; both ascending."""
 
 
-def hold_back(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> Part:
-    """Divide row numbers into kept and held-back ones.
-
-    y: class codes ``(n,)``; groups: ``(n,)`` or None; fraction: share held back, in (0, 0.5]. Every
-    class keeps at least one row. ValueError if a class has a single row, or if groups leave a class
-    on one side only.
-    """
-    counts = np.bincount(y)
-    if counts.min() < 2:
-        raise ValueError(
-            f"labels: expected at least 2 series of every class to hold some back, got "
-            f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
-        )
-    held = _held_rows(y, groups, fraction, seed)
-    mask = np.zeros(len(y), dtype=bool)
-    mask[held] = True
-    return np.flatnonzero(~mask), np.flatnonzero(mask)
-
-
-def stratified_folds(
-    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, most: int
-) -> list[Part]:
-    """Divide row numbers into kept and held-back ones, once per fold; no row is held back twice.
-
-    The arguments, guarantees and errors are those of ``hold_back``; a fold is about ``fraction`` of
-    the rows. Folds of groups that would hold back the whole of a class are left out. If more than
-    ``most`` remain, they are taken one after another, each the one that adds the most classes to
-    those held back.
-    """
-    hold_back(y, groups, fraction, seed)
-    every, counts = _held_parts(y, groups, fraction, seed), np.bincount(y)
-    left = [counts - np.bincount(y[held], minlength=len(counts)) for held in every]
-    rest = [h for h, others in zip(every, left, strict=True) if len(h) and others.all()]
-    taken = rest if len(rest) <= most else _most_classes(rest, y, most)
-    return _with_kept(taken, len(y))
-
-
 def _held_parts(
     y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
 ) -> list[np.ndarray]:
@@ -152,12 +111,10 @@ def _held_parts(
         return [held for _, held in parts]  # without those kept, which are many times as many
 
 
-def _with_kept(every: list[np.ndarray], n_rows: int) -> list[Part]:
-    return [(np.delete(np.arange(n_rows), held), held) for held in every]
-
-
 def _most_classes(parts: list[np.ndarray], y: np.ndarray, most: int) -> list[np.ndarray]:
-    """Take parts one after another, each the one that adds the most classes."""
+    """Take parts one after another, each the one that adds the most classes; all of few parts."""
+    if len(parts) <= most:
+        return parts
     taken: list[np.ndarray] = []
     seen: set[int] = set()
     while len(taken) < most:
@@ -172,23 +129,37 @@ def holdout_folds(
 ) -> list[Part]:
     """Return the rows that a member is fitted to and those that it answers unseen, fold by fold.
 
-    As many rows are held back as the choice of weights and thresholds needs: ``HELD_ROWS``, or
-    ``HELD_RAREST`` of the rarest class if that takes more, or all rows if there are fewer; at most
-    ``fraction`` of the rows in one fold. The arguments, guarantees and errors are those of
-    ``hold_back``. is_helped: whether auxiliary rows train in every fold. Then the whole of a class
-    may be held back where it has too few groups, and they alone speak for it.
+    y: class codes ``(n,)``; groups: ``(n,)``, whose rows are held back together, or None; fraction:
+    largest share of the rows in one fold, in (0, 0.5]. No row is held back twice. As many rows are
+    held back as the choice of weights and thresholds needs: ``HELD_ROWS``, or ``HELD_RAREST`` of
+    the rarest class if that takes more, or all rows if there are fewer. Folds of groups that would
+    hold back the whole of a class are left out. is_helped: whether auxiliary rows train in every
+    fold. Then the whole of a class may be held back, and they alone speak for it. ValueError if
+    a class has a single row, if there is a single group, or if no fold is left.
     """
-    rarest = np.bincount(y).min() / len(y)
+    counts = np.bincount(y)
+    if (counts.max() if is_helped else counts.min()) < 2:
+        raise ValueError(
+            f"labels: expected at least 2 series of every class to hold some back, got "
+            f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
+        )
+    rarest = counts.min() / len(y)
     wanted = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
     share = min(fraction, wanted / len(y))
+    if _folds(y, groups, share) < 2:
+        raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
+    parts = [held for held in _held_parts(y, groups, share, seed) if len(held)]
+    if not is_helped:
+        left = [counts - np.bincount(y[held], minlength=len(counts)) for held in parts]
+        parts = [held for held, others in zip(parts, left, strict=True) if others.all()]
+    if not parts:
+        raise ValueError(
+            "group: expected every class in more than one group, got a class that would be held "
+            "back whole; add groups of that class or leave out the column 'group'"
+        )
     most = math.ceil(wanted / (share * len(y)) - 1e-9)
-    try:
-        return stratified_folds(y, groups, share, seed, most)
-    except ValueError:
-        if not is_helped or _folds(y, groups, share) < 2:
-            raise
-    every = [held for held in _held_parts(y, groups, share, seed) if len(held)]
-    return _with_kept(every[:most], len(y))
+    taken = _most_classes(parts, y, most)
+    return [(np.delete(np.arange(len(y)), held), held) for held in taken]
 
 
 MAX_NESTED = 300
@@ -208,35 +179,6 @@ def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
     """Return the number of folds of about ``fraction`` that largest class and groups allow."""
     limits = [round(1 / fraction), int(np.bincount(y).max())]
     return min(limits if groups is None else [*limits, len(np.unique(groups))])
-
-
-def _held_rows(y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
-    if groups is None:
-        return _by_class(y, fraction, seed)
-    return _by_group(y, groups, fraction, seed)
-
-
-def _by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    n_classes = len(np.unique(y))
-    n_held = min(max(round(fraction * len(y)), n_classes), len(y) - n_classes)
-    splitter = StratifiedShuffleSplit(1, test_size=n_held, random_state=seed)
-    return next(splitter.split(y, y))[1]
-
-
-def _by_group(y: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    n_folds = _folds(y, groups, fraction)
-    if n_folds < 2:
-        raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        kept, held = next(splitter.split(y, y, groups))
-    if len(np.unique(y[kept])) < len(np.unique(y)):
-        raise ValueError(
-            "group: expected every class in more than one group, got a class that would be held "
-            "back whole; add groups of that class or leave out the column 'group'"
-        )
-    return held
 
 
 def assign_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, seed: int) -> np.ndarray:

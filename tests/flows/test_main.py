@@ -328,8 +328,10 @@ BAD_INPUTS = {
     "no labels": (toy(lambda r: store_with_labels(r, [None] * 9)), "at least 2 classes"),
     "a class of two": (toy(lambda r: store_with_labels(r, ["a"] * 9 + ["b"] * 2)), "at least 3"),
     "a label never seen in training": (toy(unseen_label), "'c' in test rows only"),
-    "a class in one group only": (
-        toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppqqrrsstttt"))),
+    "every class in one group only": (
+        toy(lambda r: store_with_labels(
+            r, list("aaaaaabbbbbba"), group=list("ppppppqqqqqqr"), split=["train"] * 12 + ["test"],
+        )),
         "group: expected every class in more than one group",
     ),
     "two groups for all": (
