@@ -39,6 +39,8 @@ RAMP = 0.5
 SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
 """Limits of the sample of training rows whose outputs give the thresholds as quantiles: the most
 rows, the most steps of all rows together, and the fewest rows."""
+OUTPUT_BYTES = 2**26
+"""Most bytes of outputs for the sample that are held at once, or those of one bank."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +107,26 @@ def fit_convolutions(
         for number, (d, v) in enumerate(product(dilations, range(len(views))))
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
-    convolved = [_convolved(_side_by_side(views, bank), bank.weights, None) for bank in plain]
-    everything = [inside, *convolved]
-    outputs = predict_all(keras.Model(raw, ops.concatenate(everything, axis=-1)), rows)
-    by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(plain))
+    at_once = max(1, OUTPUT_BYTES // (4 * len(KERNELS) * rows.shape[0] * rows.shape[1]))
     banks = []
-    for bank, found in zip(plain, by_bank, strict=True):
-        spread = np.maximum(found.std(axis=1), 1e-3)
-        shares = (np.arange(each) + rng.random((len(spread), 1))) / each
-        pairs = zip(found / spread[:, None], shares, strict=True)
-        thresholds = np.stack([np.quantile(*own) for own in pairs])
-        banks.append(replace(bank, weights=bank.weights / spread, thresholds=thresholds))
+    for start in range(0, len(plain), at_once):
+        some = plain[start : start + at_once]
+        convolved = [_convolved(_side_by_side(views, bank), bank.weights, None) for bank in some]
+        everything = ops.concatenate([inside, *convolved], axis=-1)
+        outputs = predict_all(keras.Model(raw, everything), rows)
+        by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(some))
+        banks += [_with_thresholds(*own, each, rng) for own in zip(some, by_bank, strict=True)]
     return Convolutions(scaling, alphabets, tuple(banks))
+
+
+def _with_thresholds(bank: Bank, outputs: np.ndarray, each: int, rng: np.random.Generator) -> Bank:
+    """Return a bank whose ``outputs (84, steps)`` have a spread of one, with ``each`` thresholds
+    per kernel."""
+    spread = np.maximum(outputs.std(axis=1), 1e-3)
+    shares = (np.arange(each) + rng.random((len(spread), 1))) / each
+    pairs = zip(outputs / spread[:, None], shares, strict=True)
+    thresholds = np.stack([np.quantile(*own) for own in pairs])
+    return replace(bank, weights=bank.weights / spread, thresholds=thresholds)
 
 
 def _inputs(
