@@ -313,7 +313,7 @@ def evidence_line(found: "FirstEvidence") -> str:
 
 def unknown_line(found: "Metrics") -> str:
     """Return how many test rows are answered with ``unknown``, and why."""
-    from seqclass.evaluation.few_references import too_few_references
+    from seqclass.store.few_references import too_few_references
 
     abstention, why = found["abstention"], found["unknown"]
     right = abstention["accuracy_answered"]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from seqclass.evaluation.few_references import too_few_references
 from seqclass.export.export_check import Agreement
 from seqclass.export.mlflow_files import mlmodel
+from seqclass.store.few_references import too_few_references
 from seqclass.store.manifests import ModelDescription, decision_of
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef

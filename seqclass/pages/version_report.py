@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from seqclass.auxiliary_rows import auxiliary_line
-from seqclass.evaluation.few_references import too_few_references
 from seqclass.evaluation.learning_curve import curve_line
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.audit import MOVES
+from seqclass.store.few_references import too_few_references
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
 from seqclass.store.page_seals import version_subject
 from seqclass.store.references import DatasetRef, ModelRef
