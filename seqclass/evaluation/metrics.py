@@ -12,8 +12,8 @@ from seqclass.evaluation.decisions import predict_labels
 
 Offsets = np.ndarray | Sequence[float] | None
 FLOOR = 1e-7
-N_RESAMPLES = 1000
-"""Draws of a bootstrap."""
+N_RESAMPLES, AT_ONCE = 1000, 50
+"""Draws of a bootstrap, and those of them that are held at once."""
 
 
 class ClassScores(TypedDict):
@@ -157,10 +157,13 @@ def score_intervals(table: np.ndarray, seed: int) -> dict[str, list[float]]:
         lows = {"accuracy": 0.025 ** (1 / n)}
         return {name: [float(lows.get(name, by_class)), 1.0] for name in table_scores(table[None])}
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n, table.ravel() / n, size=N_RESAMPLES).reshape(-1, *table.shape)
+    parts = [
+        table_scores(rng.multinomial(n, table.ravel() / n, AT_ONCE).reshape(-1, *table.shape))
+        for _ in range(N_RESAMPLES // AT_ONCE)
+    ]
     return {
-        name: np.percentile(values, [2.5, 97.5]).tolist()
-        for name, values in table_scores(drawn).items()
+        name: np.percentile([part[name] for part in parts], [2.5, 97.5]).tolist()
+        for name in parts[0]
     }
 
 
@@ -194,6 +197,6 @@ def _mean_interval(values: np.ndarray, seed: int) -> list[float]:
     if np.ptp(values) == 0:
         return [float(values[0])] * 2
     found = bootstrap(
-        (values,), np.mean, n_resamples=N_RESAMPLES, batch=50, method="percentile", rng=seed
+        (values,), np.mean, n_resamples=N_RESAMPLES, batch=AT_ONCE, method="percentile", rng=seed
     )
     return [float(found.confidence_interval.low), float(found.confidence_interval.high)]

@@ -1,6 +1,7 @@
 """Metrics, calibration, splits, scaling and baselines: plain numerics."""
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,15 @@ def test_no_error_in_few_rows_is_no_certainty() -> None:
     low, high = score_intervals(np.diag([20, 20, 1]), seed=0)["balanced_accuracy"]
     assert (round(low, 3), high) == (round((2 + 0.025) / 3, 3), 1.0)
     assert score_intervals(np.diag([900, 900]), 0)["accuracy"][0] > 0.997
+
+
+def test_intervals_of_many_classes_need_the_memory_of_few_draws() -> None:
+    table = 5 * np.eye(120, dtype=int) + np.eye(120, k=1, dtype=int)
+    tracemalloc.start()
+    score_intervals(table, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * table.nbytes
 
 
 def test_evaluation_names_every_score() -> None:
