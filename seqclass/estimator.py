@@ -108,7 +108,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ------
         ValueError
             If the labels do not match the series, there is only one class, a class has fewer than
-            two series, or one is called ``"unknown"``.
+            two series, or one is called ``"unknown"``, or no series has a value.
 
         Examples
         --------
@@ -120,6 +120,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         """
         given = unframed(X)
         x = as_padded(given.series)
+        if np.isnan(x).all():
+            raise ValueError("X: expected values, got only missing ones (NaN); give some")
         labels = _labels(given.aligned("y", y), len(x))
         groups = _optional("groups", given.aligned("groups", groups), len(x))
         classes, codes = np.unique(labels, return_inverse=True)

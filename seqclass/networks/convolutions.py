@@ -94,11 +94,13 @@ def fit_convolutions(
 ) -> Convolutions:
     """Draw the channels of each kernel, and take thresholds from its outputs for training rows.
 
-    x: ``(n, steps, channels)``, NaN where missing; typical: length that few series exceed.
+    x: ``(n, steps, channels)``, NaN where missing, with a value in some row; typical: length that
+    few series exceed.
     """
     rng = np.random.default_rng(seed)
     n_sampled = max(min(SAMPLE_ROWS, SAMPLE_STEPS // x.shape[1]), MIN_SAMPLED)
-    rows = x[np.sort(rng.permutation(len(x))[:n_sampled])]
+    seen = np.flatnonzero(np.isfinite(x).any(axis=(1, 2)))
+    rows = x[np.sort(rng.permutation(seen)[:n_sampled])]
     raw, views, inside = _inputs(scaling, alphabets)
     dilations = [2**k for k in range(max(1, int(math.log2(max((typical - 1) / 8, 1))) + 1))]
     none = np.empty((len(KERNELS), 0))

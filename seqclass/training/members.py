@@ -17,7 +17,7 @@ from seqclass.networks.convolutions import Convolutions, fit_convolutions
 from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
-from seqclass.series import series_lengths
+from seqclass.series import observed_lengths
 from seqclass.training.assembly import Branch
 from seqclass.training.fitting import Build, Fit, FitConfig, Learner, fit
 from seqclass.training.kernel_ridge import fit_kernel, kernel_scores
@@ -171,8 +171,11 @@ class Training:
 
 
 def usual_steps(x: np.ndarray) -> tuple[int, int]:
-    """Return the length that 95 of 100 series do not exceed, and the longest, without NaN tails."""
-    lengths = series_lengths(np.isfinite(x).any(axis=-1))
+    """Return the length that 95 of 100 series do not exceed, and the longest, without NaN tails.
+
+    Both are at least 1.
+    """
+    lengths = observed_lengths(x)
     return int(np.ceil(np.percentile(lengths, 95))), int(lengths.max())
 
 

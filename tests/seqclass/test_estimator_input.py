@@ -63,6 +63,18 @@ def test_labels_that_are_no_classes_are_one_line(y: object, says: str) -> None:
     assert says in str(refused.value)
 
 
+def test_series_without_any_value_are_one_line() -> None:
+    with pytest.raises(ValueError, match="X: expected values, got only missing ones"):
+        SequenceClassifier().fit(np.full((6, 8), np.nan), Y)
+
+
+def test_a_few_series_with_values_among_empty_ones_are_learnt_from() -> None:
+    x, y = np.full((600, 8), np.nan), np.tile(Y, 100)
+    x[:4] = X[:4]
+    fitted = SequenceClassifier(members=("convolutions", "steps")).fit(x, y)
+    assert np.isfinite(fitted.predict_proba(x[:9])).all()
+
+
 class Wrapped:
     """An array by its protocol alone."""
 
