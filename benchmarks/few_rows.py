@@ -125,22 +125,20 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def by_size(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A row per number of training rows and method: means over the sets of the means of their
-    draws, of those draws alone that every method has."""
-    methods = list(dict.fromkeys(line["method"] for line in lines))
-    cells = {(m["method"], m["set"], m["rows"], m["draw"]): m for m in lines}
-    draws = {key[1:] for key in cells}
-    shared = {draw for draw in draws if all((method, *draw) in cells for method in methods)}
-    for size in sorted({draw[1] for draw in shared}):
-        names = sorted({draw[0] for draw in shared if draw[1] == size})
+    """A row per number of training rows that we have learnt from, and method that has draws of it:
+    means over the sets of the means of their draws, of those draws that all these methods have."""
+    cells = {(m["method"], m["rows"], m["set"], m["draw"]): m for m in lines}
+    for size in sorted({key[1] for key in cells if key[0].startswith(OURS)}):
+        methods = list(dict.fromkeys(key[0] for key in cells if key[1] == size))
+        drawn = ({key[2:] for key in cells if key[:2] == (method, size)} for method in methods)
+        shared = set.intersection(*drawn)
+        names = sorted({name for name, _ in shared})
         for method in methods:
             own = [
-                [cells[method, *draw] for draw in shared if draw[:2] == (name, size)]
-                for name in names
+                [cells[method, size, *draw] for draw in shared if draw[0] == name] for name in names
             ]
             yield {
-                "training rows": size, "sets": len(names), "draws": sum(map(len, own)),
-                "method": method,
+                "training rows": size, "sets": len(names), "draws": len(shared), "method": method,
                 **{
                     key: float(np.mean([np.mean([line[key] for line in part]) for part in own]))
                     for key in ("accuracy", "log_loss")
@@ -149,21 +147,25 @@ def by_size(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def draw_picture(rows: list[dict[str, Any]]) -> None:
-    """Accuracy and log-loss over the number of training rows, a line per method."""
+    """Accuracy and log-loss of each method by training rows; the sets of two sizes differ."""
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
+    sizes = list(dict.fromkeys(row["training rows"] for row in rows))
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for method in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == method]
+        places = [sizes.index(row["training rows"]) for row in own]
         for panel, key in zip(panels, ("accuracy", "log_loss"), strict=True):
-            sizes, values = [row["training rows"] for row in own], [row[key] for row in own]
-            panel.plot(sizes, values, marker="o", label=method)
-            panel.set_xlabel("training rows")
+            panel.plot(places, [row[key] for row in own], marker="o", linestyle="", label=method)
+            panel.set_xticks(range(len(sizes)), [
+                f"{size} rows, {next(r['sets'] for r in rows if r['training rows'] == size)} sets"
+                for size in sizes
+            ])  # fmt: skip
+            panel.set_xlim(-0.5, len(sizes) - 0.5)
             panel.set_ylabel(key.replace("_", "-"))
-            panel.set_xticks(SIZES)
     panels[0].legend(frameon=False, fontsize=8)
     figure.savefig(PICTURE, dpi=110)
 
@@ -172,20 +174,23 @@ def write_page() -> None:
     from benchmarks.tables import as_markdown
 
     rows = list(by_size(read_lines(RESULTS)))
+    sizes = list(dict.fromkeys(row["training rows"] for row in rows))
     text = (
         "# Few training rows\n\n"
         "Made by `python -m benchmarks.few_rows --table` from `benchmarks/few_rows.jsonl`; do not "
-        "edit. Draws of 30, 60 and 120 training rows of the thirteen archive sets (of those that "
-        "have as many), answered on at most 1,000 of the official test rows, which are the same "
-        "for every method. A figure is the mean over the sets of the mean of their draws. Methods "
-        "that begin with `ours` name the learning code; `cc17a85bc01ec625` is that of 67a7002. "
+        f"edit. Draws of {' and '.join(map(str, sizes))} training rows of the thirteen archive "
+        "sets (of those that have as many), answered on at most 1,000 of the official test rows, "
+        "which are the same for every method. A figure is the mean over the sets of the mean of "
+        "their draws, of those draws that all methods have. Methods that begin with `ours` name "
+        "the learning code: `909e5c9ff074ba62` is that of 9b480d7 (30 rows at dddc395, whose "
+        "networks are the same), `cc17a85bc01ec625` that of 67a7002. "
         "Peers: aeon at its defaults, the ridge's "
         "temperature fitted to rows out of folds.\n\n"
         f"{as_markdown(rows)}\n"
     )
-    if len({row["training rows"] for row in rows}) > 1:
+    if len(sizes) > 1:
         draw_picture(rows)
-        text += f"\n![Accuracy and log-loss over training rows](pictures/{PICTURE.name})\n"
+        text += f"\n![Accuracy and log-loss by training rows](pictures/{PICTURE.name})\n"
     PAGE.write_text(text)
 
 
