@@ -288,7 +288,8 @@ def write_rows(
 ) -> Dataset:
     """Write rows as a new version, or find the version that already holds the same rows.
 
-    ``tables`` may come in pieces of any size: the same rows give the same bytes.
+    ``tables`` may come in pieces of any size: the same rows give the same bytes. The version is the
+    newest one then, unless rows were added to it: these are not to be lost.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
@@ -308,6 +309,25 @@ def write_rows(
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
+        was_extended = made.version in _earlier_versions(root, name)
         commit(root, folder, *made.parts)
-    _write_latest(root, name, made.version, now)
+    if not was_extended:
+        _write_latest(root, name, made.version, now)
     return open_dataset(root, made.short)
+
+
+def _earlier_versions(root: Root, name: str) -> set[str]:
+    """Return the versions of a name from which its newest one was made, step by step."""
+    versions = committed_versions(root, name)
+    found, ways = set[str](), [latest_version(root, name, versions)] if versions else []
+    while ways:
+        with contextlib.suppress(DamagedError):
+            manifest = read_manifest(root, root.join("datasets", name, ways.pop()), DatasetManifest)
+            parents = [DatasetRef.parse(parent) for parent in manifest["parents"]]
+            ways += [
+                own.version
+                for own in parents
+                if own.name == name and own.version in versions and own.version not in found
+            ]
+            found.update(ways)
+    return found

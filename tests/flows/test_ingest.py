@@ -266,6 +266,17 @@ def test_a_file_that_grew_may_bring_rows_that_were_set_aside_before(
     assert seqclass_json("import", write(tmp_path, grown), *options)["added"] == 2
 
 
+def test_an_old_file_that_comes_again_takes_no_later_row_away(
+    root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    first, later = (write(tmp_path, frame(n), f"{n}.csv") for n in (0, 500))
+    old = seqclass_json("import", first, "--name", "twice")["dataset"]
+    new = seqclass_json("import", later, "--name", "twice", "--append")["dataset"]
+    again = seqclass_json("import", first, "--name", "twice")
+    assert (again["dataset"], again["existed"]) == (old, True)
+    assert open_dataset(root, "twice").ref == new
+
+
 def test_rows_like_those_before_pass(
     mine: Dataset, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
