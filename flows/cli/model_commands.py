@@ -2,9 +2,10 @@
 
 import contextlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +20,7 @@ from flows.cli.command_line import (
     existing,
     prepare_prefect,
     read_spec,
+    remark,
     writable,
 )
 from flows.cli.option_groups import Place, SpreadPlace
@@ -282,6 +284,22 @@ def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
     return move
 
 
+def _tell_changes(before: "ModelPolicy", after: "ModelPolicy") -> None:
+    """Print the fields that a new policy changes, since it replaces the former one."""
+    old, new = dict(_fields("", asdict(before))), dict(_fields("", asdict(after)))
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            remark("policy", f"{name} was {old.get(name)}, is {new.get(name)}")
+
+
+def _fields(prefix: str, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _fields(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
+
+
 def policy(
     model: Annotated[str, typer.Argument(help="A model: NAME.")],
     place: Place,
@@ -295,6 +313,7 @@ def policy(
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.policies import policy_of, set_policy
     from seqclass.store.registry import check_model, plain_name
+    from seqclass.store.root import DamagedError
 
     if chosen is not None and clear:
         raise ValueError("--clear: expected it without --set, got both; leave one of them out")
@@ -305,8 +324,12 @@ def policy(
         wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
         from seqclass.pages.index_pages import refresh
 
+        before = None
+        with contextlib.suppress(DamagedError):  # a new policy mends it
+            before = policy_of(store, name)
         set_policy(store, name, wanted, reason)
         refresh(store, [f"models/{name}"])
+        _tell_changes(before or ModelPolicy(), wanted or ModelPolicy())
     found = policy_of(store, name)
     if found is None and not place.as_json:
         typer.echo(f"{name} has no policy: retrainings go by their own spec, without approval")

@@ -50,6 +50,17 @@ def resolved(root: Root, given: RetrainSpec | None) -> RetrainSpec:
         return apply_policy.fn("toy", given, root.url)
 
 
+def test_what_a_new_policy_changes_is_printed(
+    kept: Root, seqclass: Command, tmp_path: Path
+) -> None:
+    """It replaces the former one, so that a field which it leaves out is changed too."""
+    code, _, err = seqclass("policy", "toy", "--set", written(tmp_path, {"queue": "huge"}))
+    assert code == 0
+    for field in ("queue", "owner", "retraining.approval", "retraining.gate.floor"):
+        assert f" {field} was " in err
+    assert "retraining.tries" not in err
+
+
 def test_a_policy_is_set_shown_removed_and_audited(
     root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
