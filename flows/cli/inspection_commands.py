@@ -280,8 +280,8 @@ def show_digest(found: "Digest", page: str) -> None:
     for said in found.answered:
         typer.echo(f"answered: {said.rows:,} series by {said.version}, {said.unknown:,} unknown")
     for made in found.trained:
-        gate = f"refused: {made.refused}" if made.refused else "passed the gate"
-        typer.echo(f"trained:  {made.version}, macro F1 {made.macro_f1:.4f}, {gate}")
+        refused = f", refused: {made.refused}" if made.refused else ""
+        typer.echo(f"trained:  {made.version}, macro F1 {made.macro_f1:.4f}{refused}")
     for name, look in found.looked:
         typer.echo(f"looked:   {name}: {'; '.join((look.decision, *look.seen))}")
     for name, move in found.decided:

@@ -185,7 +185,7 @@ def _set_up(store: Root, service: Service, children: Children, environment: dict
         if others := set(before) - set(_worker_names(store)):
             names = ", ".join(sorted(others))
             say(f"note: pool {POOL!r} has other workers, which may take runs: {names}")
-        say(f"workers: starting; {at_once()} trainings at a time on {capacity()}")
+        say(f"workers: starting; {at_once()} seeds at a time on {capacity()}")
         children.start_workers()
         deploy(service, environment)
         drop_former_schedules(client)

@@ -183,8 +183,8 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
         before = previous_champion(root, name)
         if before is None:
             raise ValueError(
-                f"MODEL: expected a model with an earlier champion, {name} has had "
-                f"only {current}; 'seqclass promote {name}@vN' takes a version"
+                f"MODEL: expected a model with a champion before {current}, {name} has none; "
+                f"'seqclass promote {name}@vN' takes a version"
             )
         grounds = MoveReason(actor(), reason, {"by": "hand"}, now)
         move_champion(root, name, before, grounds, what="rollback")
