@@ -223,14 +223,18 @@ def _texts(
 def _row_numbers(
     table: pa.Table, contents: dict[str, Content], names: ColumnNames
 ) -> Iterator[Question]:
-    """Ask about a column that numbers the file's rows, which tells classes if they are sorted."""
-    for name, content in contents.items():
-        if content.kind == "number" and _numbers_rows(table[name]):
-            yield Question(
-                "a word on a column that numbers the file's rows", f"column {name!r}",
-                f"say {option('--ignore', *names.ignore, name)}, or "
-                f"{option('--channels', *contents)} where it is a channel",
-            )  # fmt: skip
+    """Ask about columns that number the file's rows, which tells classes if they are sorted."""
+    numbering = [
+        name
+        for name, content in contents.items()
+        if content.kind == "number" and _numbers_rows(table[name])
+    ]
+    if numbering:
+        yield Question(
+            "a word on what numbers the file's rows", f"column {', '.join(map(repr, numbering))}",
+            f"say {option('--ignore', *names.ignore, *numbering)}, or "
+            f"{option('--channels', *contents)} where these are channels",
+        )  # fmt: skip
 
 
 def _numbers_rows(column: pa.ChunkedArray) -> bool:
