@@ -185,10 +185,13 @@ def _with_tests(version: Version, model: Model) -> Version:
     stability = cast("Stability", model.read_json("stability.json"))
     retrained = cast("Verdict", model.read_json(COMPARISON) if model.has(COMPARISON) else {})
     best = best_baseline(metrics)
-    low, high = metrics["metrics"]["intervals"]["macro_f1"]
+    (low, high), (least, most) = (
+        metrics["metrics"]["intervals"][score] for score in ("macro_f1", "accuracy")
+    )
     return replace(
         version,
         interval=(low, high),
+        accuracy_interval=(least, most),
         sd=stability["spread"]["macro_f1"]["sd"],
         seeds=len(stability["seeds"]),
         test_rows=metrics["test_rows"],

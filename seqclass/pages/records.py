@@ -14,10 +14,10 @@ Ends = tuple[float, float]
 class Version:
     """A model version in one line.
 
-    macro_f1: on its test rows. interval: of macro F1, 95%. seeds: number of seeds. test_rows:
-    number of test rows. sd: standard deviation of macro F1 over seeds. baseline: the best baseline.
-    baseline_f1: its macro F1. trust: how far it may be trusted. weakest: the class of the lowest
-    recall. lstm: a sentence on what the LSTM adds.
+    macro_f1: on its test rows. interval, accuracy_interval: of macro F1 and of accuracy, 95%.
+    seeds: number of seeds. test_rows: number of test rows. sd: standard deviation of macro F1 over
+    seeds. baseline: the best baseline. baseline_f1: its macro F1. trust: how far it may be trusted.
+    weakest: the class of the lowest recall. lstm: a sentence on what the LSTM adds.
     """
 
     version: str
@@ -36,6 +36,7 @@ class Version:
     trust: Trust = UNKNOWN
     weakest: Weakest | None = None
     lstm: str | None = None
+    accuracy_interval: Ends | None = None
 
 
 @dataclass(frozen=True)
