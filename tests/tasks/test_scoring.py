@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -464,7 +465,10 @@ for words in sys.argv[1:]:
 
 
 def test_without_a_server_scoring_needs_no_prefect(scored: Root, tmp_path: Path) -> None:
-    """Its answers are those of the flow, whose task calls the same function."""
+    """Its answers are those of the flow, whose task calls the same function.
+
+    Some processors sum batches of other sizes in another order, so that last digits differ.
+    """
     path = file_of_series(tmp_path, scored)
     pq.write_table(pq.read_table(path).slice(0, 50), path)
     kept = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
@@ -479,7 +483,10 @@ def test_without_a_server_scoring_needs_no_prefect(scored: Root, tmp_path: Path)
     assert (said["rows"], said["scored"], said["metrics"]) == (50, 50, None)
     assert set(SURENESS) < set(pq.read_schema(said["out"]).names)
     own = pq.read_table(score_data(scored, "toy@v2", "toy")["out"]).drop_columns("label")
-    assert pq.read_table(said["out"]).drop_columns("label").equals(own.slice(0, 50))
+    alone = pq.read_table(said["out"]).drop_columns("label")
+    pd.testing.assert_frame_equal(
+        alone.to_pandas(), own.slice(0, 50).to_pandas(), rtol=0, atol=1e-6, check_exact=False
+    )
     assert of_dataset["metrics"]["trained"] > 0, (
         "rows with labels are compared with the stored split"
     )
