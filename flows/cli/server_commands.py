@@ -241,15 +241,18 @@ def _end(service: Service) -> None:
 def alerts(
     block: Annotated[
         str | None,
-        typer.Argument(help="TYPE/NAME of a notification block of the server; none ends alerts."),
+        typer.Argument(help="TYPE/NAME of a notification block of the server."),
     ] = None,
+    off: Annotated[bool, typer.Option("--off", help="End the alerts.")] = False,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Send alerts to Slack, mail, a webhook and others, or end them."""
-    from flows.service.automations import tell_nobody, tell_through
+    from flows.service.automations import alerting, tell_nobody, tell_through
     from flows.service.diagnosis import server_problem
 
+    if off and block is not None:
+        raise ValueError(f"--off: expected no block beside it, got {block!r}; leave one out")
     use_service(existing(root))
     url = prefect_url()
     problem = server_problem(url) if url else "none"
@@ -262,13 +265,14 @@ def alerts(
 
     with get_client(sync_client=True) as client:
         made = tell_through(client, block, deployed_flows(client)) if block is not None else []
-        ended = tell_nobody() if block is None else []
+    ended = tell_nobody() if off else []
+    there = made or list(alerting())
     if as_json:
-        print_json({"block": block, "automations": made, "ended": ended})
-    elif block is None:
-        typer.echo("no alerts are sent any more")
-    else:
+        print_json({"block": block, "automations": there, "ended": ended})
+    elif block is not None:
         typer.echo(f"alerts go through {block}")
+    else:
+        typer.echo("alerts are sent" if there else "no alerts are sent")
 
 
 def metrics(root: RootOption = None) -> None:

@@ -29,7 +29,8 @@ EVENTS = {
     "seqclass.quality.dropped",
 }
 TOLD, CRASHED = "seqclass: tell of models and data", "seqclass: tell of crashed runs"
-SUBJECT = "{{ event.event }}: {{ event.resource['prefect.resource.name'] }}"
+SUBJECT = """{{ event.event }}:
+{{- ' ' ~ (event.payload.challenger or event.resource['prefect.resource.name']) }}"""
 WORDS = """{{ (event.payload.reasons or [event.payload.reason]) | join('; ') }}
 {%- if event.payload.owner %} (owner: {{ event.payload.owner }}){% endif %}"""
 CRASH = "{{ event.payload.validated_state.message }}"
@@ -134,9 +135,14 @@ def tell_through(client: Any, block: str, flows: list[str]) -> list[str]:
     return [TOLD, CRASHED]
 
 
+def alerting() -> dict[str, Any]:
+    """Return the automations that send alerts, by name."""
+    return {name: found for name in (TOLD, CRASHED) if (found := find(name))}
+
+
 def tell_nobody() -> list[str]:
-    """Remove these automations; returns the names of the removed ones."""
-    there = {name: found for name in (TOLD, CRASHED) if (found := find(name))}
+    """Remove the automations that send alerts; returns the names of the removed ones."""
+    there = alerting()
     for automation in there.values():
         automation.delete()
     return list(there)

@@ -80,7 +80,7 @@ def _question_about(root: Root, wanted: ModelRef, now: datetime) -> Question:
         waits = f"{wanted.name}@{question.version} does" if question else "none does"
         raise ValueError(
             f"MODEL: expected a version that awaits approval, got {wanted.short!r}; {waits} of "
-            f"{wanted.name}, and 'seqclass history {wanted.name}' tells what was decided"
+            f"{wanted.name}, and 'seqclass history {wanted.name}' tells who became champion"
         )
     if question.is_over(now):
         raise ValueError(

@@ -90,6 +90,7 @@ def test_a_policy_is_set_shown_removed_and_audited(
         ({"retraining": {"aproval": True}}, "field retraining.aproval: Unexpected"),
         ({"retraining": {"gate": {"floor": 2}}}, "floor: expected a number from 0 to 1, got 2"),
         ({"due_s": 0}, "due_s: expected seconds above 0, got 0"),
+        ({"pins": ["v77"]}, "pins: expected versions of toy (v1), got 'v77'"),
         ("[", "expected JSON"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -94,7 +94,8 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
         assert tell_overdue.fn(datetime.now(UTC), root.url) == ["toy"]
         assert tell_overdue.fn(datetime.now(UTC), root.url) == []
     announce_move("seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
-    announce_move("seqclass.model.refused", "models/last@v1", {"reasons": ["the last one"]})
+    last = {"reasons": ["the last one"], "challenger": "models/last@v2"}
+    announce_move("seqclass.model.refused", "models/last@v1", last)
     until(lambda: len(told) >= 8, 120)
     subjects = sorted(post["subject"] for post in told)
     assert [s for s in subjects if not s.startswith("prefect.flow-run.Crashed: ")] == [
@@ -102,7 +103,7 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
         "seqclass.data.refused: toy",
         "seqclass.decision.overdue: models/toy",
         "seqclass.model.failed: models/toy@v1",
-        "seqclass.model.refused: models/last@v1",
+        "seqclass.model.refused: models/last@v2",
         "seqclass.model.refused: models/toy@v1",
         "seqclass.quality.dropped: models/toy@v1",
     ]
@@ -114,12 +115,14 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
 
 @pytest.mark.slow
 def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
-    told: Posts, root: Root, seqclass: Command
+    told: Posts, root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
     code, _, err = seqclass("alerts", "slack-webhook/nobody")
     assert (code, err.count("\n")) == (2, 1)
     assert "BLOCK: expected TYPE/NAME of a notification block" in err
     assert find(TOLD) is not None
+    assert seqclass_json("alerts")["automations"] == [TOLD, CRASHED]
+    assert seqclass("alerts", "--off", "slack-webhook/ops")[0] == 2
     assert find(CRASHED) is not None
 
 
