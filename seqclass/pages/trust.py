@@ -153,10 +153,12 @@ def _rare(metrics: "Metrics") -> Iterator[str]:
     per_class = metrics["metrics"]["per_class"]
     found = sorted((row["support"], label) for label, row in per_class.items()
                    if row["support"] < FEW_ROWS)  # fmt: skip
-    named = ", ".join(f"{label} on {n} row{'s' * (n != 1)}" for n, label in found[:MAX_NAMED])
+    counted = [(label, f"{n} row{'s' * (n != 1)}") for n, label in found[:MAX_NAMED]]
     if len(found) == 1:
-        yield f"Class {named.replace(' on ', ' was tested on ')}, so its recall says little."
+        [(label, rows)] = counted
+        yield f"Class {label} was tested on {rows}, so its recall says little."
     elif found:
+        named = ", ".join(f"{label} on {rows}" for label, rows in counted)
         more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
         yield f"Classes were tested on very few rows, so their recall says little: {named}{more}."
 

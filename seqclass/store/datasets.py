@@ -309,7 +309,8 @@ def write_rows(
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
-        was_extended = made.version in _earlier_versions(root, name)
+        was_there = made.version in committed_versions(root, name)
+        was_extended = was_there and made.version in _earlier_versions(root, name)
         commit(root, folder, *made.parts)
     if not was_extended:
         _write_latest(root, name, made.version, now)

@@ -1,4 +1,4 @@
-"""Whether training rows are so few that no series can be called unfamiliar."""
+"""The fewest training rows with which a series can be called unfamiliar."""
 
 import math
 

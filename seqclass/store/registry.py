@@ -254,7 +254,7 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
     takes_version: whether the command would accept one of these versions instead.
     """
     newest = ModelRef(name, model_versions(root, name)[-1])
-    what, why = last_decision(root, newest)
+    what, why = _last_decision(root, newest)
     by_hand = f"'seqclass promote {newest.short} --force --reason WHY'"
     answer = f"'seqclass approve {newest.short} --reason WHY'"
     steps = [f"name a version ({newest.short})"] if takes_version else []
@@ -266,7 +266,7 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
     )
 
 
-def last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
+def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
     """Return the last decision about a version and its reason, from audit or version.
 
     A first training that is refused leaves no entry in the audit, since nothing was moved.
@@ -283,7 +283,7 @@ def last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
 def refusal_of_newest(root: Root, name: str) -> str | None:
     """Return why the newest version was refused; None if it was not, or can't be read."""
     try:
-        what, why = last_decision(root, ModelRef(name, model_versions(root, name)[-1]))
+        what, why = _last_decision(root, ModelRef(name, model_versions(root, name)[-1]))
     except (DamagedError, OSError, IndexError):  # verify tells of it
         return None
     return why if what == REFUSE else None
