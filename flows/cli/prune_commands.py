@@ -91,4 +91,5 @@ def _show(items: "list[Item]", done: bool, as_json: bool) -> None:
         typer.echo(f"stays: {ref}: {why}")
     for ref in going:
         typer.echo(f"{'removed' if done else 'goes'}: {ref}")
-    typer.echo(f"{len(going)} removed" if done else f"{len(going)} would go; --yes removes them")
+    yes = "" if done or not going else "; --yes removes what goes"
+    typer.echo(f"{len(going)} {'removed' if done else 'would go'}{yes}")
