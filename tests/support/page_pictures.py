@@ -26,7 +26,7 @@ COMMANDS = (
     "generate iot --n-series 600 --n-steps 80..120 --name iot",
     "train iot --seeds 3 --budget 60",
     "train iot --seeds 1 --budget 20",
-    "promote iot@v2 --reason 'tried by hand'",
+    "promote iot@v2 --force --reason 'tried by hand'",
     "rollback iot --reason 'complaints from hall 3'",
     "generate signals --n-series 200 --name signals",
     "stability signals --seeds 2 --architectures conv-lstm,lstm",
