@@ -144,7 +144,7 @@ def _doubts(metrics: "Metrics", stability: "Stability") -> Iterator[str]:
         yield "One seed says nothing of how far another would differ; train more with --seeds."
     low, high = metrics["metrics"]["intervals"]["accuracy"]
     if high - low > WIDE:
-        yield f"The test is small: its interval is {high - low:.0%} wide."
+        yield f"The test is small: its interval is {100 * (high - low):.0f} points wide."
     yield from _rare(metrics)
 
 
