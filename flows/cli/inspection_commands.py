@@ -276,7 +276,8 @@ def show_comparison(found: "Comparison", page: str) -> None:
 def show_digest(found: "Digest", page: str) -> None:
     typer.echo(f"from {found.since[:16]} to {found.until[:16]} UTC")
     for own in found.arrived:
-        typer.echo(f"arrived:  {own.dataset}, {own.n_series:,} series ({own.added:+,})")
+        new = "the version before it is gone" if own.added is None else f"{own.added:+,}"
+        typer.echo(f"arrived:  {own.dataset}, {own.n_series:,} series ({new})")
     for said in found.answered:
         typer.echo(f"answered: {said.rows:,} series by {said.version}, {said.unknown:,} unknown")
     for made in found.trained:
@@ -287,4 +288,6 @@ def show_digest(found: "Digest", page: str) -> None:
     for name, move in found.decided:
         version = move.candidate or move.after
         typer.echo(f"decided:  {move.what} {name}@{version}: {printable(move.reason)}")
+    if found.removed:
+        typer.echo(f"removed:  {len(found.removed):,} items, which the lines above do not count")
     typer.echo(f"page: {page}")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from seqclass.pages.index_pages import DIGESTS, refresh
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
+from seqclass.store.citations import removals
 from seqclass.store.manifests import ScoresManifest
 from seqclass.store.models import SUMMARY
 from seqclass.store.references import DatasetRef, ModelRef
@@ -16,12 +17,15 @@ from seqclass.store.scores import score_folders
 
 @dataclass(frozen=True)
 class Arrived:
-    """A dataset version that was created. added: series more than in the version it continues."""
+    """A dataset version that was created.
+
+    added: series more than in the version that it continues; null if that one is no longer there.
+    """
 
     dataset: str
     made: str
     n_series: int
-    added: int
+    added: int | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class Digest:
     """The events of some days.
 
     arrived: dataset versions. answered: answers by version. trained: versions. decided: entries of
-    the audit, with the model's name. looked: checks of new rows, with the model's name.
+    the audit, with the model's name. looked: checks of new rows, with the model's name. removed:
+    what ``prune`` and ``delete`` removed; arrived, answered and trained no longer count it.
     """
 
     since: str
@@ -58,10 +63,11 @@ class Digest:
     trained: tuple[Trained, ...]
     decided: tuple[tuple[str, Move], ...]
     looked: tuple[tuple[str, Retraining], ...]
+    removed: tuple[str, ...]
 
 
 def digest(root: Root, since: datetime, until: datetime) -> Digest:
-    """Collect everything from ``since`` to before ``until``, from the summaries in the tree."""
+    """Collect everything from ``since`` to before ``until`` that the tree still holds."""
     refresh(root, [])
     start, stop = (moment.astimezone(UTC).isoformat() for moment in (since, until))
 
@@ -84,6 +90,9 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
         ),
         decided=tuple(sorted(decided, key=lambda item: item[1].time)),
         looked=tuple(sorted(looked, key=lambda item: item[1].time)),
+        removed=tuple(
+            ref for own in removals(root) if within(own["time"]) for ref in own["removed"]
+        ),
     )
 
 
@@ -98,10 +107,9 @@ def _arrived(root: Root) -> Iterator[Arrived]:
         for own in found.versions if found else ():
             if own.chosen_from:
                 continue  # its rows arrived before
-            before = sizes.get(own.parent or "", 0)
-            yield Arrived(
-                DatasetRef(name, own.version).short, own.made, own.n_series, own.n_series - before
-            )
+            before = sizes.get(own.parent) if own.parent else 0
+            added = None if before is None else own.n_series - before
+            yield Arrived(DatasetRef(name, own.version).short, own.made, own.n_series, added)
 
 
 def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered]:

@@ -57,13 +57,16 @@ def missing(root: Root, cited: Sequence[Reference], removed: set[str]) -> Iterat
             yield str(own)
 
 
-def removed_refs(root: Root) -> set[str]:
-    """Return all that ``prune`` and ``delete`` have removed, from their records."""
-    found: set[str] = set()
+def removals(root: Root) -> Iterator[Pruning]:
+    """Yield the records of ``prune`` and ``delete``, oldest first; damaged ones are left out."""
     for file in root.names(PRUNINGS):
         with suppress(DamagedError):
-            found |= {*read_record(root, root.join(PRUNINGS, file), Pruning)["removed"]}
-    return found
+            yield read_record(root, root.join(PRUNINGS, file), Pruning)
+
+
+def removed_refs(root: Root) -> set[str]:
+    """Return all that ``prune`` and ``delete`` have removed, from their records."""
+    return {ref for record in removals(root) for ref in record["removed"]}
 
 
 def uncited(root: Root, citer: str, cited: Sequence[Reference], removed: set[str]) -> Damages:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.pages.index_pages import write_all
+from seqclass.store.datasets import Provenance, write_rows
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, moments, move_champion, tenures_of, write_refusal
 from seqclass.store.root import Root
@@ -152,7 +153,7 @@ def test_what_can_t_be_compared_is_refused(versions: Root, seqclass: Command) ->
 
 def test_a_dataset_that_was_added_to_keeps_its_rows_comparable(versions: Root) -> None:
     from seqclass.pages.comparison import compare_versions
-    from seqclass.store.datasets import Provenance, open_dataset, write_rows
+    from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model
 
     first = open_dataset(versions, "toy")
@@ -184,6 +185,29 @@ def test_the_digest_tells_of_its_days_alone(
     assert [move.what for _, move in quiet.decided] == ["refuse"]
     assert quiet.arrived == quiet.trained == quiet.answered == ()
     assert seqclass("digest", "--days", 0)[0] == 2
+
+
+def test_a_digest_counts_no_series_twice_after_a_removal_and_tells_of_it(
+    root: Root, seqclass_json: Callable[..., dict]
+) -> None:
+    series = store_series(root)
+    rows = pa.concat_tables(series.tables())
+    made = [series.ref]
+    for number in (1, 2):
+        more = [rows, *(renamed(rows, f"{part}-") for part in range(number))]
+        remarks = {"parents": [made[-1]]}
+        provenance = Provenance({}, NOW + number * DAY, lambda remarks=remarks: remarks)
+        made.append(write_rows(root, "toy", more, provenance).ref)
+    assert sum(own["added"] for own in seqclass_json("digest", "--days", 3650)["arrived"]) == 180
+    assert seqclass_json("delete", made[1], "--yes")["removed"] == [made[1]]
+    found = seqclass_json("digest", "--days", 3650)
+    assert [own["added"] for own in found["arrived"]] == [60, None]
+    assert found["removed"] == [made[1]]
+
+
+def renamed(rows: pa.Table, prefix: str) -> pa.Table:
+    ids = [prefix + name for name in rows["series_id"].to_pylist()]
+    return rows.set_column(rows.column_names.index("series_id"), "series_id", [ids])
 
 
 @pytest.mark.slow
