@@ -1,5 +1,6 @@
 """Flow: keep a model's champion up to date with the rows that arrive."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import need_champion, open_model
 from seqclass.store.root import open_root, printable
 from seqclass.store.staging import staging
+from seqclass.training.spec import TrainingSpec
 from tasks.compute.assets import materializing
 from tasks.compute.runner import task_runner
 from tasks.data.leftovers import collect_leftovers
@@ -28,7 +30,6 @@ from tasks.retraining.challenge import (
     choose_rows,
     evaluate_challenger,
     registered_before,
-    training_of,
 )
 from tasks.retraining.decision import (
     AWAITS,
@@ -76,6 +77,7 @@ def retrain_model(
         return _ended(name, _nothing_new(name, f"it goes on in the queue {queue}", store.url))
 
     def turn(claim: str) -> Outcome:
+        replay_decisions(name, store.url)
         own = apply_policy(name, spec, store.url)
         outcome = _retrain(RetrainRun(name, own, claim, now or datetime.now(UTC), store.url, now))
         announce(outcome, store.url)
@@ -103,7 +105,6 @@ def _label(name: str, outcome: Outcome) -> None:
 
 def _retrain(turn: RetrainRun) -> Outcome:
     root_url = turn.root_url
-    replay_decisions(turn.model, root_url)
     collect_leftovers(root_url)
     new_data = detect_new_data(turn.model, turn.spec, turn.now, root_url)
     if new_data.waiting:
@@ -134,7 +135,8 @@ def _challenge(new_data: NewData, turn: RetrainRun) -> Outcome:
         challenge = None
         if seen["resting"] is None:
             dataset = choose_rows(new_data, spec, root_url)
-            training = training_of(new_data.champion, spec, root_url)
+            warm = new_data.champion if spec.start == "warm" else None
+            training = replace(spec.training or TrainingSpec(), warm_start=warm)
             candidate = split_rows(dataset, training, bench, root_url)
             evaluated = train_split(candidate)
             verdict = evaluate_challenger(new_data, seen, candidate, evaluated, spec)

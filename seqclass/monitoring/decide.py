@@ -122,11 +122,8 @@ def decide_stored(
 ) -> Decision:
     """Judge a version by its stored comparison, against the present champion.
 
-    stored: its ``comparison.json``. policy: rules of the model's policy; None takes those that the
-    version was judged by, whose approval holds in any case.
+    stored: its ``comparison.json``. policy: rules of the model's policy, as in ``rules_for``.
     """
-    from pydantic import TypeAdapter
-
     if missing := [name for name in (*NEEDED, "rules") if name not in stored]:
         lacks = f"its stored comparison lacks {missing[0]!r}: it was made by an older release"
         return Refuse((f"{lacks}; train it again",))
@@ -135,9 +132,18 @@ def decide_stored(
             (f"it was compared with {stored['champion'] or 'no champion'}, and the champion is "
              f"{champion or 'none'} now; train or retrain again",)
         )  # fmt: skip
+    return decide(cast(Evidence, stored), rules_for(stored, policy))
+
+
+def rules_for(stored: Mapping[str, Any], policy: Rules | None) -> Rules:
+    """Return the rules of the policy, or without one those that the version was judged by.
+
+    A person is asked if either of them wants it.
+    """
+    from pydantic import TypeAdapter
+
     own = TypeAdapter(Rules).validate_python(stored["rules"])
-    rules = replace(policy or own, approval=own.approval or (policy or own).approval)
-    return decide(cast(Evidence, stored), rules)
+    return replace(policy or own, approval=own.approval or (policy or own).approval)
 
 
 def doubt_of(evidence: Evidence, gate: GateSpec) -> str | None:

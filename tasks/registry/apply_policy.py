@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from prefect import get_run_logger, task
 
-from seqclass.monitoring.policy import spec_under, training_under
+from seqclass.monitoring.policy import ModelPolicy, spec_under, training_under
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of
 from seqclass.row_split import spec_of
@@ -15,26 +15,30 @@ from seqclass.training.spec import TrainingSpec
 
 @task(name="apply policy")
 def apply_policy(name: str, given: RetrainSpec | None, root_url: str) -> RetrainSpec:
-    """Return the spec of a retraining: that of this run, within the model's policy."""
+    """Return the spec of a retraining: that of this run, within the model's policy.
+
+    It holds the whole training spec, so that a policy that is set later does not change how the
+    challenger is trained.
+    """
     root = open_root(root_url)
     policy = policy_of(root, name)
     if policy is not None:
         get_run_logger().info("policy of %s, owner: %s", name, policy.owner or "not named")
     spec = spec_under(policy, given)
-    if spec.training is not None:
-        spec = replace(spec, training=training_within(root, name, spec.training))
-    return spec
+    return replace(spec, training=_training_within(root, name, policy, spec.training))
 
 
 @task(name="apply policy to training")
 def apply_training_policy(name: str, given: TrainingSpec | None, root_url: str) -> TrainingSpec:
     """Return the spec of a training: that of this run, within the model's policy."""
-    return training_within(open_root(root_url), name, given or TrainingSpec())
+    root = open_root(root_url)
+    return _training_within(root, name, policy_of(root, name), given or TrainingSpec())
 
 
-def training_within(root: Root, name: str, given: TrainingSpec | None) -> TrainingSpec:
+def _training_within(
+    root: Root, name: str, policy: ModelPolicy | None, given: TrainingSpec | None
+) -> TrainingSpec:
     """Return the given training spec, or the champion's, with the limits of the policy."""
-    policy = policy_of(root, name)
     if given is not None and policy is None:
         return given
     is_there = champion_of(root, name) is not None

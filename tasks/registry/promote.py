@@ -84,7 +84,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
     return {
         "promoted": isinstance(decision, Promote),
         "decision": said,
-        "refused": None if _is_idle(decision) else model.manifest["refused"] or _refusal(decision),
+        "refused": None if _is_idle(decision) else _refusal(decision),
         "awaits_approval": question is not None,
     }
 
@@ -163,7 +163,7 @@ def _against(model: Model, champion: str | None, force: bool) -> tuple[str | Non
         wanted = ["the policy wants a person's approval"]
         return None, list(decision.reasons) if isinstance(decision, Refuse) else wanted
     if isinstance(decision, Refuse):
-        return model.manifest["refused"] or _refusal(decision), []
+        return _refusal(decision), []
     question = _ask(model, decision, model.read_json(COMPARISON))
     return how_to_answer(model.name, question) if question else None, []
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,6 @@ from seqclass.store.registry import open_model
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import DamagedError, Damages, describe_file, open_root
 from seqclass.stored_records import DataReport, Verdict
-from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
 from tasks.evaluation.compare import (
     evidence_of,
@@ -29,7 +28,6 @@ from tasks.evaluation.compare import (
     verdict_of,
 )
 from tasks.evaluation.evaluate import Evaluated
-from tasks.registry.apply_policy import training_within
 from tasks.retraining.detection import NewData
 
 SAME_IN_EVERY_TRY = (ANSWERS, COMPARISON, HISTORY)
@@ -79,14 +77,6 @@ def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
         own = rows[(rows >= start) & (rows < start + len(table))] - start
         yield table.take(pa.array(own))
         start += len(table)
-
-
-def training_of(champion_ref: str, spec: RetrainSpec, root_url: str) -> TrainingSpec:
-    """Return the challenger's training spec: the given one, or the champion's."""
-    champion = open_model(open_root(root_url), champion_ref)
-    training = training_within(champion.root, champion.name, spec.training)
-    warm = champion.ref if spec.start == "warm" else None
-    return replace(training, warm_start=warm)
 
 
 @task(name="evaluate challenger")

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple, cast
 from prefect import get_run_logger, task
 from typing_extensions import TypedDict
 
-from seqclass.monitoring.decide import Ask, Promote, Refuse, decide_stored
+from seqclass.monitoring.decide import Ask, Promote, Refuse, decide_stored, rules_for
+from seqclass.monitoring.policy import rules_under
 from seqclass.monitoring.quality import QualityChange
 from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.policies import policy_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
 from seqclass.store.datasets import open_dataset
@@ -27,7 +29,7 @@ from seqclass.store.retrainings import (
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from seqclass.stored_records import DataReport, DriftCount, Verdict
-from tasks.registry.promote import policy_rules
+from tasks.evaluation.compare import verdict_of
 from tasks.retraining.detection import NewData, RetrainRun, attempt_at
 from tasks.retraining.inspect_rows import rows_of
 
@@ -87,7 +89,7 @@ def apply_decision(
         now = next_moment(root, name, turn.simulated)
         if challenge is not None:
             outcome |= _decide(root, challenge, now, turn.spec)
-            if challenge.verdict["doubted"]:
+            if outcome["doubted"]:
                 _doubt(root, new_data, workspace)
         sealed = {
             **outcome,
@@ -165,15 +167,19 @@ def _look(new_data: NewData, seen: DataReport) -> Outcome:
 
 def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
     """Return the entry for the audit: ``decide`` with the present champion and policy."""
-    model, verdict = open_model(root, challenge.challenger), challenge.verdict
+    model = open_model(root, challenge.challenger)
     current, number = champion_of(root, model.name), next_number(root, model.name)
-    decision = decide_stored(verdict, current, policy_rules(root, model.name))
+    policy = policy_of(root, model.name)
+    rules = rules_for(challenge.verdict, rules_under(policy))
+    verdict = verdict_of(challenge.verdict, rules)
+    decision = decide_stored(verdict, current, rules)
     reasons = list(decision.reasons) if isinstance(decision, Refuse) else [decision.reason]
     what, evidence = REFUSE, dict[str, Any](verdict)
     if isinstance(decision, Promote):
         what = "promote"
     elif isinstance(decision, Ask):
-        what, until = ASK, now + timedelta(seconds=spec.approval_s)
+        asks = policy.retraining if policy and policy.retraining.approval else spec
+        what, until = ASK, now + timedelta(seconds=asks.approval_s)
         waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until))
         evidence, reasons = with_until(verdict, until), [*reasons, waits]
     return {

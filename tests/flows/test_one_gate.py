@@ -19,7 +19,7 @@ from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits, TrainingSpec
-from tasks.registry.apply_policy import training_within
+from tasks.registry.apply_policy import apply_training_policy
 from tasks.registry.promote import promote
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, stored
@@ -31,6 +31,10 @@ HIGH = RetrainSpec(gate=GateSpec(floor=0.95))
 
 def under(root: Root, spec: RetrainSpec) -> None:
     set_policy(root, "toy", ModelPolicy(spec), "strict")
+
+
+def trained_as(root: Root, given: TrainingSpec) -> TrainingSpec:
+    return apply_training_policy.fn("toy", given, root.url)
 
 
 @pytest.fixture
@@ -104,16 +108,16 @@ def test_a_version_that_was_compared_with_another_champion_is_not_promoted(
 
 def test_a_run_s_own_limits_and_split_seed_loosen_nothing(two: Root) -> None:
     loose = Limits(above_chance=0, spread=1, restarts=9, min_test_rows=1)
-    assert training_within(two, "toy", TrainingSpec(limits=loose)).limits == loose
+    assert trained_as(two, TrainingSpec(limits=loose)).limits == loose
     under(two, HIGH)
     for other in (TrainingSpec(limits=loose), TrainingSpec(split_seed=8)):
         with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
-            training_within(two, "toy", other)
-    found = training_within(two, "toy", TrainingSpec(seeds=2))
+            trained_as(two, other)
+    found = trained_as(two, TrainingSpec(seeds=2))
     assert (found.seeds, found.limits, found.split_seed) == (2, Limits(), 3)
     own = TrainingSpec(limits=replace(loose, spread=0.2), split_seed=8)
     under(two, replace(HIGH, training=own))
-    found = training_within(two, "toy", TrainingSpec(seeds=2))
+    found = trained_as(two, TrainingSpec(seeds=2))
     assert (found.limits, found.split_seed) == (own.limits, 8)
 
 
@@ -123,6 +127,19 @@ def test_a_training_promotes_nothing_below_the_floor_of_the_policy(two: Root) ->
         found: Any = promote.fn("toy@v2", TrainingSpec(), two.url)
     assert (found["promoted"], champion_of(two, "toy")) == (False, "v1")
     assert "below the floor of 0.95" in found["refused"]
+
+
+def test_limits_that_are_loosened_during_a_training_hold_at_its_decision(root: Root) -> None:
+    store_champion(root, "toy", **KNOWN)
+    seeds = {"balanced_accuracy": [0.9, 0.9], "macro_f1": [0.9, 0.7], "restarts": [0, 0],
+             "n_classes": 2}  # fmt: skip
+    spread = {**KNOWN, "refused": "refused by the gate: macro F1 spreads"}
+    store_version(root, "toy", stored(seeds=seeds), **spread)
+    under(root, RetrainSpec(training=TrainingSpec(limits=Limits(spread=0.5))))
+    with disable_run_logger():
+        found: Any = promote.fn("toy@v2", TrainingSpec(), root.url)
+    assert (found["promoted"], found["refused"]) == (True, None)
+    assert champion_of(root, "toy") == "v2"
 
 
 def test_a_training_under_another_spec_than_the_policy_s_does_not_begin(

@@ -125,7 +125,7 @@ def test_a_policy_that_is_changed_behind_the_audit_is_named_and_never_applied(ke
     before = path.read_text()
     discard(kept, str(path))  # as a kill between entry and file leaves it
     assert verify_tree(kept)["bad"] == []
-    assert resolved(kept, None) == STRICT
+    assert replace(resolved(kept, None), training=None) == STRICT
     keep(kept, str(path), before.encode())
     for forged in (before.replace("true", "false", 1), "{}", "["):
         path.write_text(forged)
@@ -138,7 +138,7 @@ def test_a_policy_that_is_changed_behind_the_audit_is_named_and_never_applied(ke
 
 
 def test_no_spec_of_a_run_goes_around_gate_and_approval(kept: Root) -> None:
-    assert resolved(kept, None) == STRICT
+    assert replace(resolved(kept, None), training=None) == STRICT
     given = RetrainSpec(least_rows=5, start="warm", training=TrainingSpec(seeds=2))
     under = resolved(kept, given)
     assert (under.gate, under.approval, under.approval_s) == (STRICT.gate, True, 1)
@@ -148,7 +148,7 @@ def test_no_spec_of_a_run_goes_around_gate_and_approval(kept: Root) -> None:
             resolved(kept, replace(given, **{name: other}))
     set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
     assert resolved(kept, given) == given
-    assert resolved(kept, None) == RetrainSpec()
+    assert replace(resolved(kept, None), training=None) == RetrainSpec()
 
 
 def reasons_of(outcome: Any) -> str:

@@ -78,6 +78,19 @@ def test_the_run_that_asks_ends_and_counts_as_no_failed_try(root: Root) -> None:
     assert verify_tree(root)["bad"] == []
 
 
+def test_the_policy_at_the_decision_says_whether_and_until_when_a_person_is_asked(
+    root: Root,
+) -> None:
+    store_two(root)
+    set_policy(root, "toy", ModelPolicy(RetrainSpec(approval=True, approval_s=60)), "", NOW)
+    apply_verdict(root, VERDICT)
+    question = open_question(root, "toy")
+    assert question is not None
+    assert question.until == LATER + timedelta(seconds=60)
+    evidence = read_audit(root, "toy")[-1]["evidence"]
+    assert evidence["rules"]["approval"] is True
+
+
 def test_an_approval_moves_the_champion_and_names_who_and_why(asked: Root) -> None:
     move = answer_question(asked, "toy@v2", YES, SOON)
     assert (move["moved"], move["from"], move["to"]) == (True, "v1", "v2")

@@ -14,12 +14,15 @@ import pytest
 
 import seqclass.store.registry
 import tasks.retraining.decision
-from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec, Rules
+from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import read_audit
 from seqclass.store.leases import locked
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import (
+    SUSPECTS,
     Attempt,
     read_attempt,
     replay_pending,
@@ -27,7 +30,9 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Root
+from tasks.evaluation.compare import verdict_of
 from tasks.registry.promote import promote_version, roll_back
+from tests.support.evidence import evidence
 from tests.support.places import NOW
 from tests.support.stored import make_champion
 from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store_two
@@ -172,3 +177,27 @@ def test_a_question_that_is_overtaken_before_it_is_asked_is_a_refusal(
     come_again(two)
     assert open_question(two, "toy") is None
     assert read_audit(two, "toy")[-1]["what"] == "refuse"
+
+
+FALLEN: Any = {"accuracy_before": 0.9, "rows_before": 100, "accuracy_now": 0.5, "rows_now": 100,
+               "drop": 0.4, "interval": [0.3, 0.5], "p_value": 0.0, "dropped": True}  # fmt: skip
+"""A fall of which a challenger with 65 of 100 new test rows right makes good three eighths."""
+
+
+@pytest.mark.parametrize(
+    ("recovery", "decision", "doubted"), [(0.25, "promoted", False), (0.5, "refused", True)]
+)
+def test_labels_are_doubted_by_the_policy_at_the_decision(
+    two: Root, recovery: float, decision: str, doubted: bool
+) -> None:
+    """The retraining began under the other one."""
+    labels = {"change": FALLEN, "right": 65, "rows": 100}
+    before = Rules(GateSpec(recovery=0.75 - recovery))
+    verdict: Any = verdict_of(evidence(labels=labels), before)
+    assert verdict["doubted"] is not doubted
+    policy = ModelPolicy(RetrainSpec(gate=GateSpec(recovery=recovery)))
+    set_policy(two, "toy", policy, "", NOW)
+    found = apply_verdict(two, verdict)
+    assert (found["decision"], found["doubted"]) == (decision, doubted)
+    assert two.exists(*two.parts_of(found["folder"]), SUSPECTS) is doubted
+    assert read_audit(two, "toy")[-1]["evidence"]["doubted"] is doubted

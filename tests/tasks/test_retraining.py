@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+import flows.retraining
 import tasks.retraining.decision
 import tasks.retraining.detection
 from flows.cli.command_line import read_spec
@@ -25,6 +27,7 @@ from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
+from seqclass.policies import set_policy
 from seqclass.row_split import select_rows
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
@@ -45,7 +48,7 @@ from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
 from tasks.retraining import inspect_rows
-from tasks.retraining.challenge import choose
+from tasks.retraining.challenge import choose, choose_rows
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
@@ -193,6 +196,26 @@ def test_a_try_goes_on_with_what_an_earlier_one_registered(
     found: Any = retrain_model("toy", RetrainSpec(), root.url, now=later)
     assert found["challenger"] == f"models/toy@{chosen}"
     assert champion_of(root, "toy") == model_versions(root, "toy")[-1] == chosen
+
+
+def test_a_policy_that_is_set_during_a_retraining_judges_it_and_leaves_its_training(
+    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, folder = own
+    bring(root, folder, series(6000, 60))
+    limits = replace(LIGHT.limits, spread=0.5)
+    later = RetrainSpec(approval=True, training=replace(LIGHT, seeds=2, limits=limits))
+
+    def changing(*given: Any) -> str:
+        set_policy(root, "toy", ModelPolicy(later), "during the run")
+        return choose_rows(*given)
+
+    monkeypatch.setattr(flows.retraining, "choose_rows", changing)
+    set_policy(root, "toy", ModelPolicy(RetrainSpec(training=LIGHT)), "before")
+    found = retrain(root)
+    assert (found["decision"], champion_of(root, "toy")) == ("awaits approval", "v1")
+    trained = open_model(root, "toy@v2").manifest["spec"]
+    assert (trained["seeds"], trained["limits"]["spread"]) == (1, LIGHT.limits.spread)
 
 
 @pytest.mark.slow
