@@ -225,18 +225,20 @@ def digest_of(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def place_put_away(inbox: Root, arrival: Arrival, digest: str, folder: str) -> str:
+    """Return the path to which a file moves; the same file gets the same one again."""
+    end = os.fsencode(arrival.name)[-LONGEST_NAME:].decode(errors="ignore")
+    return inbox.join(folder, f"{digest[:12]}-{end}")
+
+
 def put_away(
     inbox: Root, arrival: Arrival, digest: str, folder: str, reason: str | None = None
 ) -> bool:
-    """Move a file out of an inbox; False if it is gone, or is no longer the one that was read.
-
-    Its new name begins with its digest, so that the same file gets the same name again.
-    """
+    """Move a file out of an inbox; False if it is gone, or is no longer the one that was read."""
     now = look_at(inbox, arrival.name)
     if now is None or now.stamp != arrival.stamp:
         return False
-    end = os.fsencode(arrival.name)[-LONGEST_NAME:].decode(errors="ignore")
-    target = inbox.join(folder, f"{digest[:12]}-{end}")
+    target = place_put_away(inbox, arrival, digest, folder)
     inbox.fs.makedirs(inbox.join(folder), exist_ok=True)
     if reason is not None:
         replace_file(inbox, f"{target}{REASON}", f"{reason}\n".encode(errors="replace"))

@@ -39,6 +39,7 @@ from seqclass.store.inbox import (
     local_copy,
     look_at,
     missing_end,
+    place_put_away,
     put_away,
 )
 from seqclass.store.layout import check_inbox
@@ -223,6 +224,8 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
                 file.became, file.reason = "repeated", "its content is there already"
                 return
             _judge(path, file, screen, screen.prepare())
+            shown = f"{inbox.url.rstrip('/')}/"  # of a bucket's file, a temporary copy is read
+            file.reason = file.reason.replace(f"{os.path.dirname(path)}/", shown)
     except OSError as error:
         _lost(file, error)
     now = look_at(inbox, arrival.name)
@@ -350,16 +353,18 @@ def _put_away(inbox: Root, file: _File) -> None:
     if file.became not in ("added", "repeated", "quarantined"):
         return
     refused = file.became == "quarantined"
+    goes_to = inbox, file.arrival, file.digest, QUARANTINE if refused else DONE
+    before, after = inbox.join(file.arrival.name), place_put_away(*goes_to)
+    reason = file.reason.replace(inbox.address(before), inbox.address(after))
     try:
-        moved = put_away(
-            inbox, file.arrival, file.digest, QUARANTINE if refused else DONE,
-            file.reason if refused else None,
-        )  # fmt: skip
+        moved = put_away(*goes_to, reason if refused else None)
     except OSError as error:
         _leave(file, error.strerror or os.strerror(error.errno or 0))
         return
     if not moved:
         _leave(file, "removed or changed meanwhile")
+        return
+    file.reason = reason
 
 
 def _leave(file: _File, why: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -248,6 +249,20 @@ def test_a_file_of_no_known_kind_goes_aside_with_the_reason(root: Root, inbox: R
     assert "expected a file ending in" in found["files"][0]["reason"]
 
 
+def test_the_command_that_a_refusal_names_works_where_the_file_lies_now(
+    root: Root, inbox: Root
+) -> None:
+    text = "series_id,label,step,value\n"
+    text += "".join(f"n{i},up,{step},{step / 9 - 0.5}\n" for i in range(2) for step in range(12))
+    Path(inbox.path, "my notes.txt").write_text(text)
+    reason = sweep(root, inbox)["files"][0]["reason"]
+    (told,) = Path(inbox.path, "quarantine").glob("*.reason.txt")
+    assert told.read_text() == f"{reason}\n"
+    command = reason.rpartition("rename it: ")[2]
+    assert subprocess.run(shlex.split(command), timeout=60).returncode == 0
+    assert became(sweep(root, inbox)) == {"my notes.csv": "added"}
+
+
 def test_a_prefix_of_another_store_is_swept_too(root: Root, inbox: Root) -> None:
     away = open_root(f"memory://drop-{os.getpid()}")
     away.fs.makedirs(away.path)
@@ -256,7 +271,12 @@ def test_a_prefix_of_another_store_is_swept_too(root: Root, inbox: Root) -> None
         away.fs.put_file(str(local), away.join(f"{name}.parquet"))
     away.fs.pipe_file(away.join("half.parquet"), b"PAR1")
     away.fs.pipe_file(away.join("odd.txt"), b"odd\n")
-    found = became(sweep(root, away))
+    swept = sweep(root, away)
+    [odd] = [file["reason"] for file in swept["files"] if file["file"] == "odd.txt"]
+    [place] = [name for name in away.names("quarantine") if name.endswith("-odd.txt")]
+    assert f"got '{away.url}/quarantine/{place}'" in odd
+    assert f"{away.url}/odd.csv" in odd
+    found = became(swept)
     assert found.pop("half.parquet") == "quarantined"
     assert found.pop("odd.txt") == "quarantined"
     assert found == {"a.parquet": "added", "b.parquet": "repeated", "c.parquet": "added"}
