@@ -33,7 +33,7 @@ def promote_model(
     person, root_url = Person(name, reason), resolve_root(root).url
     move = promote_by_hand(model, person, force, root_url)
     refresh_catalogue(root_url, move["model"])
-    announce_by_hand("seqclass.model.promoted", move, reason)
+    announce_by_hand("seqclass.model.promoted", move, reason, root_url)
     label_run(f"promote {model}", model=model.partition("@")[0])
     return move
 
@@ -50,7 +50,7 @@ def roll_back_model(model: str, name: str, reason: str, root: str | None = None)
     person, root_url = Person(name, reason), resolve_root(root).url
     move = roll_back_by_hand(model, person, root_url)
     refresh_catalogue(root_url, move["model"])
-    announce_by_hand("seqclass.model.rolled-back", move, reason)
+    announce_by_hand("seqclass.model.rolled-back", move, reason, root_url)
     label_run(f"roll back {model}", model=model)
     return move
 

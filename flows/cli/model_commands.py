@@ -149,7 +149,7 @@ def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
         prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce", store)
         from tasks.retraining.announce import announce_move
 
-        announce_move(event, outcome["model"], {**outcome, "reason": reason})
+        announce_move(store, event, outcome["model"], {**outcome, "reason": reason})
 
 
 def reproduce(model: ModelArgument, place: SpreadPlace) -> None:

@@ -3,9 +3,11 @@
 ``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.failed``,
 ``seqclass.model.rolled-back``, ``seqclass.approval.needed``, ``seqclass.decision.overdue``,
 ``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
-``seqclass.model.<name>``, with the decision and its reasons in the payload.
+``seqclass.model.<name>``, with the decision, its reasons and the model's owner in the payload.
 """
 
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -18,7 +20,7 @@ from seqclass.store.approvals import how_to_answer, open_question
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import DamagedError, Root, open_root
 from tasks.registry.promote import Move
 from tasks.registry.publish import artifact_key
 from tasks.retraining.decision import AWAITS, Outcome
@@ -33,11 +35,20 @@ EVENTS = {
 }
 
 
-def announce_move(event: str, model: str, payload: dict[str, Any]) -> None:
-    """Emit an event about a model. model: a reference, whose name is the resource."""
+def announce_move(root: Root, event: str, model: str, payload: Mapping[str, Any]) -> None:
+    """Emit an event about a model, with its owner. model: a reference, whose name is the
+    resource."""
     name = ModelRef.parse(model).name
     resource = {"prefect.resource.id": f"seqclass.model.{name}", "prefect.resource.name": model}
-    emit_event(event, resource, payload=payload)
+    emit_event(event, resource, payload={**payload, "owner": _owner_of(root, name)})
+
+
+def _owner_of(root: Root, name: str) -> str:
+    """Return the owner by a model's policy; an empty text without one, or if it is damaged."""
+    with contextlib.suppress(DamagedError):
+        policy = policy_of(root, name)
+        return policy.owner if policy else ""
+    return ""
 
 
 @task(name="ask for approval")
@@ -47,29 +58,21 @@ def announce_question(model_ref: str, root_url: str) -> None:
     question = open_question(root, name)
     if question is not None and question.version == ModelRef.parse(model_ref).version:
         reason = f"{question.reason}; {how_to_answer(name, question)}"
-        announce_move(NEEDED, model_ref, {"reason": reason, "owner": owner_of(root, name)})
+        announce_move(root, NEEDED, model_ref, {"reason": reason})
 
 
 @task(name="announce answer")
 def announce_answer(move: Move, reason: str, root_url: str) -> None:
     """Emit the event of a question that was answered, or that ended without an answer."""
-    name = ModelRef.parse(move["model"]).name
-    owner = owner_of(open_root(root_url), name)
     event = EVENTS["promoted" if move["moved"] else "refused"]
-    announce_move(event, move["model"], {**move, "reason": reason, "owner": owner})
+    announce_move(open_root(root_url), event, move["model"], {**move, "reason": reason})
 
 
 @task(name="announce decision")
-def announce_by_hand(event: str, move: Move, reason: str) -> None:
+def announce_by_hand(event: str, move: Move, reason: str, root_url: str) -> None:
     """Emit the event of a person's move of the champion."""
     if move["moved"]:
-        announce_move(event, move["model"], {**move, "reason": reason})
-
-
-def owner_of(root: Root, name: str) -> str:
-    """Return the owner by a model's policy; an empty text without one."""
-    policy = policy_of(root, name)
-    return policy.owner if policy else ""
+        announce_move(open_root(root_url), event, move["model"], {**move, "reason": reason})
 
 
 @task(name="announce")
@@ -78,17 +81,18 @@ def announce(outcome: Outcome, root_url: str) -> None:
     keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
     root = open_root(root_url)
     model = open_model(root, outcome["model"])
-    payload = {**{key: outcome.get(key) for key in keys}, "owner": owner_of(root, model.name)}
+    payload = {key: outcome.get(key) for key in keys}
     if outcome.get("folder"):
         key = f"{artifact_key(model.name)}-retraining"
         create_markdown_artifact(_summary(root, outcome), key)
     if outcome["decision"] in EVENTS:
-        announce_move(EVENTS[outcome["decision"]], model.ref, payload)
+        announce_move(root, EVENTS[outcome["decision"]], model.ref, payload)
     quality, drift = outcome.get("quality"), outcome.get("drift")
+    seen = {**payload, "seen": outcome.get("seen")}
     if quality and quality["dropped"]:
-        announce_move("seqclass.quality.dropped", model.ref, {**payload, "seen": outcome["seen"]})
+        announce_move(root, "seqclass.quality.dropped", model.ref, seen)
     if drift and drift["drifted"]:
-        announce_move("seqclass.drift.detected", model.ref, {**payload, "seen": outcome["seen"]})
+        announce_move(root, "seqclass.drift.detected", model.ref, seen)
 
 
 def _summary(root: Root, outcome: Outcome) -> str:

@@ -64,7 +64,7 @@ def _tell(latest: Dataset, name: str, now: datetime) -> bool:
     if waited_s <= policy.due_s or is_told(root, name, latest.ref):
         return False
     reason = f"{latest.ref} waits for a decision since {waited_s:.0f} s, due in {policy.due_s:g} s"
-    payload = {"reason": reason, "dataset": latest.ref, "owner": policy.owner}
-    announce_move("seqclass.decision.overdue", f"models/{name}", payload)
+    payload = {"reason": reason, "dataset": latest.ref}
+    announce_move(root, "seqclass.decision.overdue", f"models/{name}", payload)
     note_told(root, name, latest.ref)
     return True

@@ -85,7 +85,7 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     policy = ModelPolicy(owner="ann", due_s=60)
     set_policy(root, "toy", policy, "", NOW + timedelta(seconds=1))
     for event in ("seqclass.model.refused", "seqclass.model.failed", "seqclass.quality.dropped"):
-        announce_move(event, "models/toy@v1", {"reasons": ["worse"], "owner": "ann"})
+        announce_move(root, event, "models/toy@v1", {"reasons": ["worse"]})
     announce_refusal(root, "toy", "b.parquet", "another unit")
     crashing(return_state=True)
     with disable_run_logger():
@@ -93,9 +93,9 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
         announce_question.fn(asked.ref, root.url)
         assert tell_overdue.fn(datetime.now(UTC), root.url) == ["toy"]
         assert tell_overdue.fn(datetime.now(UTC), root.url) == []
-    announce_move("seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
+    announce_move(root, "seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
     last = {"reasons": ["the last one"], "challenger": "models/last@v2"}
-    announce_move("seqclass.model.refused", "models/last@v1", last)
+    announce_move(root, "seqclass.model.refused", "models/last@v1", last)
     until(lambda: len(told) >= 8, 120)
     subjects = sorted(post["subject"] for post in told)
     assert [s for s in subjects if not s.startswith("prefect.flow-run.Crashed: ")] == [

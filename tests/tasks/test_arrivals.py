@@ -27,6 +27,7 @@ from seqclass.store.rows import from_dense
 from tasks.data.notify import announce_arrival
 from tests.support.arrivals import Told, drop, rows, sweep
 from tests.support.commands import Command
+from tests.support.events import events_of
 from tests.support.places import REPOSITORY
 from tests.support.rights import ordinary_rights
 from tests.support.stored import store_champion, store_series
@@ -465,14 +466,6 @@ def test_the_command_refuses_what_is_not_there(root: Root, inbox: Root, seqclass
         code, out, err = seqclass("ingest", *words)
         assert (code, out, len(err.splitlines())) == (2, "", 1)
         assert says in err
-
-
-def events_of(name: str) -> list[dict]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        body = {"filter": {"event": {"name": [name]}, "order": "ASC"}}
-        return client._client.post("/events/filter", json=body).json()["events"]
 
 
 def told_of(root: Root, n: int) -> Callable[[], list[dict]]:

@@ -1,16 +1,23 @@
 """A person's decisions by the forms in Prefect: they are carried out, and the audit names who."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from flows.forms import promote_model, prune_store, roll_back_model, set_model_policy
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.policies import policy_of
+from seqclass.policies import policy_of, set_policy
+from seqclass.store.approvals import ask
 from seqclass.store.audit import acting_as, actor, read_audit
 from seqclass.store.models import model_versions
 from seqclass.store.prune_spec import PruneSpec
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import MoveReason, champion_of
 from seqclass.store.root import Root
+from tests.support.commands import Command
+from tests.support.events import events_of
+from tests.support.evidence import stored as evidence_stored
 from tests.support.stored import make_champion, store_series, store_version
+from tests.support.waiting import until
 
 ANN = ("Ann Lee", "I looked")
 
@@ -71,6 +78,32 @@ def test_a_form_tells_what_would_go_and_removes_it_only_where_that_is_wanted(sto
     assert done["removed"] == told["goes"]
     assert "v3" not in model_versions(stored, "m")
     assert said(stored)[0].startswith("Ann Lee")
+
+
+@pytest.mark.parametrize(
+    ("words", "event"),
+    [
+        (("decline", "m@v3", "--reason", "odd"), "seqclass.model.refused"),
+        (("approve", "m@v3", "--reason", "good"), "seqclass.model.promoted"),
+        (("promote", "m@v3", "--force"), "seqclass.model.promoted"),
+        (("rollback", "m"), "seqclass.model.rolled-back"),
+    ],
+)
+def test_the_event_of_a_command_names_the_owner(
+    stored: Root, seqclass: Command, words: tuple[str, ...], event: str
+) -> None:
+    owner = f"ann of {stored.path}"
+    set_policy(stored, "m", ModelPolicy(owner=owner), "")
+    version = store_version(stored, "m", evidence_stored("v2")).version
+    grounds = MoveReason("me", "not worse", {})
+    ask(stored, "m", version, grounds, datetime.now(UTC) + timedelta(days=1))
+    code, _, err = seqclass(*(word.replace("v3", version) for word in words))
+    assert code == 0, err
+
+    def named() -> bool:
+        return owner in [found["payload"]["owner"] for found in events_of(event)]
+
+    until(named, 20)
 
 
 def test_whom_one_acts_as_is_forgotten_afterwards() -> None:
