@@ -25,7 +25,7 @@ from seqclass.store.root import Damages, printable
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
     from seqclass.pages.digest import Digest
-    from seqclass.store.registry import Tenure
+    from seqclass.store.registry import Refusal, Tenure
 
 MAX_COLUMNS = 4
 """Number of versions up to which a terminal shows every class."""
@@ -170,12 +170,13 @@ def history(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show which versions answered when, who decided it, and why."""
+    """Show which versions answered or were refused when, and why."""
     from seqclass.store.registry import (
         check_model,
         moments,
         plain_name,
         refusal_of_newest,
+        refusals_of,
         tenures_of,
     )
 
@@ -185,12 +186,19 @@ def history(
     terms = tenures_of(store, name, bad)
     name_damaged(bad)
     answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
+    every = refusals_of(store, name)
+    refused = every if span is None else [own for own in every if span[0] <= own.time < span[1]]
     if as_json:
         told = [{**asdict(term), "since": term.since.isoformat(),
                  "until": term.until and term.until.isoformat()} for term in answered]  # fmt: skip
-        print_json({"model": name, "at": at, "answered": told})
-    else:
-        show_history(name, at, answered, None if terms else refusal_of_newest(store, name))
+        others = [{**asdict(own), "time": own.time.isoformat()} for own in refused]
+        print_json({"model": name, "at": at, "answered": told, "refused": others})
+        return
+    if not answered:
+        barred = None if terms or every else refusal_of_newest(store, name)
+        why = f"; the newest was refused: {printable(barred)}" if barred else ""
+        typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}{why}")
+    show_history(name, answered, refused)
 
 
 def compare(
@@ -238,18 +246,23 @@ def digest(
         show_digest(found, store.address(page))
 
 
-def show_history(
-    name: str, at: str | None, terms: "list[Tenure]", barred: str | None = None
-) -> None:
-    """Print the tenures, newest first; barred: why the newest version was refused, if none is."""
-    if not terms:
-        why = f"; the newest was refused: {printable(barred)}" if barred else ""
-        typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}{why}")
-        return
-    for term in reversed(terms):
-        until = "now" if term.until is None else f"{term.until:%Y-%m-%d %H:%M}"
-        typer.echo(f"{name}@{term.version}: {term.since:%Y-%m-%d %H:%M} to {until} UTC")
-        typer.echo(f"  {term.what} by {printable(term.actor)}: {printable(term.reason)}")
+def show_history(name: str, terms: "list[Tenure]", refused: "list[Refusal]") -> None:
+    """Print tenures and refusals, newest first."""
+    lines = [(term.since, _tenure_lines(name, term)) for term in terms]
+    for own in refused:
+        words = {"refuse": "refused", "decline": "declined"}[own.what]
+        head = f"{name}@{own.version}: {words} {own.time:%Y-%m-%d %H:%M} UTC"
+        lines.append((own.time, (head, f"  by {printable(own.actor)}: {printable(own.reason)}")))
+    for _, told in sorted(lines, reverse=True):
+        typer.echo("\n".join(told))
+
+
+def _tenure_lines(name: str, term: "Tenure") -> tuple[str, str]:
+    until = "now" if term.until is None else f"{term.until:%Y-%m-%d %H:%M}"
+    return (
+        f"{name}@{term.version}: {term.since:%Y-%m-%d %H:%M} to {until} UTC",
+        f"  {term.what} by {printable(term.actor)}: {printable(term.reason)}",
+    )
 
 
 def show_comparison(found: "Comparison", page: str) -> None:

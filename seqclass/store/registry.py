@@ -269,7 +269,7 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
 def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
     """Return the last decision about a version and its reason, from audit or version.
 
-    A first training that is refused leaves no entry in the audit, since nothing was moved.
+    A training that an older release refused left no entry in the audit.
     """
     for entry in reversed(read_audit(root, newest.name)):
         if entry.get("candidate") == newest.version and entry["what"] in ENDS:
@@ -317,6 +317,33 @@ def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure
         Tenure(str(entry["to"]), since, until, entry["what"], entry["actor"], entry["reason"])
         for (entry, since), until in zip_longest(moves, ends)
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A version that did not become champion. what: ``refuse``, or ``decline`` as the answer to a
+    question for approval. time: in UTC."""
+
+    version: str
+    time: datetime
+    what: str
+    actor: str
+    reason: str
+
+
+def refusals_of(root: Root, name: str) -> list[Refusal]:
+    """Return refusals of a model's versions, oldest first; damaged entries are left out."""
+    return [
+        Refusal(
+            str(entry.get("candidate")),
+            datetime.fromisoformat(entry["time"]).astimezone(UTC),
+            "decline" if "question" in entry["evidence"] else REFUSE,
+            entry["actor"],
+            entry["reason"],
+        )
+        for entry in read_audit(root, name, Damages())
+        if entry["what"] == REFUSE
+    ]
 
 
 def moments(argument: str, text: str) -> tuple[datetime, datetime]:

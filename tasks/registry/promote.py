@@ -27,6 +27,7 @@ from seqclass.store.registry import (
     open_model,
     open_version,
     previous_champion,
+    write_refusal,
 )
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
@@ -77,6 +78,9 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
         decision = decide_stored(verdict, champion_of(root, name), policy_rules(root, name))
         if isinstance(decision, Promote):
             move_champion(root, name, model.version, MoveReason(actor(), decision.reason, verdict))
+        elif isinstance(decision, Refuse) and not decision.gains_nothing:
+            grounds = MoveReason(actor(), "; ".join(decision.reasons), verdict)
+            write_refusal(root, name, model.version, grounds)
         question = _ask(model, decision, verdict) if isinstance(decision, Ask) else None
     said = "; ".join(decision.reasons) if isinstance(decision, Refuse) else decision.reason
     said += f"; {how_to_answer(name, question)}" if question else ""

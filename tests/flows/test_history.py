@@ -63,9 +63,27 @@ def test_a_model_whose_only_version_was_refused_has_a_history_without_answers(
 ) -> None:
     store_version(root, "m", metrics=SCORES)
     write_refusal(root, "m", "v1", MoveReason("me", "worse", {}, NOW))
-    told = "m: no version answered; the newest was refused: worse\n"
-    assert seqclass("history", "m") == (0, told, "")
+    code, out, _ = seqclass("history", "m")
+    assert (code, out.splitlines()[0]) == (0, "m: no version answered")
+    assert "worse" in out
     assert seqclass_json("history", "m", "--at", "2026-01-04")["answered"] == []
+
+
+def test_refused_and_declined_versions_are_told_with_time_and_reason(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    moved(root)
+    at = NOW + 4 * DAY
+    write_refusal(root, "m", "v2", MoveReason("ann", "odd labels", {"question": 5}, at))
+    found = seqclass_json("history", "m")["refused"]
+    assert [tuple(own.values()) for own in found] == [
+        ("v3", (NOW + 2 * DAY).isoformat(), "refuse", "me", "worse"),
+        ("v2", at.isoformat(), "decline", "ann", "odd labels"),
+    ]
+    on_its_day = seqclass_json("history", "m", "--at", f"{NOW + 2 * DAY:%Y-%m-%d}")
+    assert [own["version"] for own in on_its_day["refused"]] == ["v3"]
+    heads = [line for line in seqclass("history", "m")[1].splitlines() if line[0] == "m"]
+    assert [head.split(":")[0] for head in heads] == ["m@v2", "m@v1", "m@v3", "m@v2", "m@v1"]
 
 
 @pytest.mark.parametrize("at", ["yesterday", "2026-13-01", ""])

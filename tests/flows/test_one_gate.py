@@ -127,6 +127,9 @@ def test_a_training_promotes_nothing_below_the_floor_of_the_policy(two: Root) ->
         found: Any = promote.fn("toy@v2", TrainingSpec(), two.url)
     assert (found["promoted"], champion_of(two, "toy")) == (False, "v1")
     assert "below the floor of 0.95" in found["refused"]
+    entry = read_audit(two, "toy")[-1]
+    assert (entry["what"], entry.get("candidate")) == ("refuse", "v2")
+    assert "below the floor of 0.95" in entry["reason"]
 
 
 def test_limits_that_are_loosened_during_a_training_hold_at_its_decision(root: Root) -> None:
