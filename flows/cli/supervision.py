@@ -10,14 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.cli.command_line import REFUSED
+from flows.service.diagnosis import server_problem
 from flows.service.ending import close_dead_runs
 from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
 from flows.service.server import Service, answers, server_may_be_away, start_server
 from flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, Share, start_worker
 from seqclass.store.root import Root
 
-SERVER = "server"
-"""Name of the server's process; workers are named after their queues."""
+SERVER, ROOT = "server", "root"
+"""Name of the server's process, and of the store; workers are named after their queues."""
 CENSUS_S = 20.0
 """Seconds between two checks for runs whose process has died."""
 RESTARTS, STEADY_S, LOOK_S = 5, 60.0, 1.0
@@ -38,6 +39,7 @@ class Children:
         self.running: dict[str, subprocess.Popen] = {}
         self.began: dict[str, float] = {}
         self.restarts = 0
+        self.reach = {SERVER: Reach(f"server at {service.url}"), ROOT: Reach(f"root {store.url}")}
 
     def start_server(self) -> None:
         self._start(SERVER)
@@ -68,11 +70,15 @@ class Children:
         while not stopped:
             if time.monotonic() - checked > CENSUS_S:
                 checked = time.monotonic()
+                self._note_server()
                 _census(self.service)
                 if lookout.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
                     lookout.note_told(checked)
+            if self.reach[SERVER].is_lost:
+                self._note_server()
             if lookout.has_news(time.monotonic()):
                 ask(self.service, SWEEP)
+            self.reach[ROOT].note(lookout.problem)
             for name, process in list(self.running.items()):
                 if process.poll() is None or self._has_to_wait(name):
                     continue
@@ -80,6 +86,10 @@ class Children:
                     return REFUSED
             time.sleep(LOOK_S)
         return 0
+
+    def _note_server(self) -> None:
+        url = self.service.url
+        self.reach[SERVER].note(None if answers(url) else server_problem(url))
 
     def _has_to_wait(self, name: str) -> bool:
         """Check whether a worker would fail again at once, since the own server is down."""
@@ -95,8 +105,25 @@ class Children:
             say(f"{ended} again and again; see {self.home}/{log}.log")
             return False
         say(f"{ended} and is started again; see {self.home}/{log}.log")
+        if name == SERVER:
+            self.reach[SERVER].is_lost = True
         self._start(name)
         return True
+
+
+class Reach:
+    """A report on a server or store: once when it can't be reached, once when it can again."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.is_lost = what, False
+
+    def note(self, problem: str | None) -> None:
+        """Report a change. problem: why it can't be reached now, or None."""
+        if self.is_lost == (problem is not None):
+            return
+        self.is_lost = problem is not None
+        why = f"can't be reached, and is tried again: {problem}"
+        say(f"{self.what}: {why if problem else 'can be reached again'}")
 
 
 def _census(service: Service) -> None:

@@ -1,6 +1,7 @@
 """The look-out for files in inboxes, which need not wait for the schedule, and for lost runs."""
 
 import contextlib
+import os
 import threading
 from collections import Counter
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 
 from flows.service.server import Service, client_of, server_may_be_away
 from seqclass.store.inbox import arrivals, inbox_of, inboxes
-from seqclass.store.root import Root
+from seqclass.store.root import Root, printable
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
 AGAIN_S, MAX_ASKS, STALLED_S, LISTED_S = 30.0, 3, 40.0, 60.0
@@ -27,6 +28,8 @@ class Lookout:
 
     Folders are looked at with each call. An object store is listed once a minute, in a thread of
     its own, since one that is away keeps its caller waiting; its files are complete once listed.
+
+    problem: why the last look found no inboxes, or None.
     """
 
     def __init__(self, store: Root) -> None:
@@ -39,11 +42,12 @@ class Lookout:
         self.asked_s = self.listed_s = float("-inf")
         self.listing: threading.Thread | None = None
         self.listed: list[File] = []
+        self.problem: str | None = None
 
     def has_news(self, now_s: float) -> bool:
         """Check whether a complete file is there that was not reported lately."""
         if self.store.is_local:
-            before, self.there = self.there, set(self._files())
+            before, self.there = self.there, set(self._look())
             complete = self.there & before
         elif self._has_listed(now_s):
             self.there = complete = set(self.listed)
@@ -93,14 +97,19 @@ class Lookout:
 
     def _list(self) -> None:
         self.listed = []
-        with contextlib.suppress(Exception):  # each store has errors of its own; the sweep tells
-            self.listed = self._files()
+        self.listed = self._look()
 
-    def _files(self) -> list[File]:
+    def _look(self) -> list[File]:
         """Return the files; none of a folder that can't be read, which the sweep reports."""
-        with contextlib.suppress(OSError):
-            return [file for name in inboxes(self.store) for file in self._files_of(name)]
-        return []
+        try:
+            if self.store.is_local:
+                os.stat(self.store.path)
+            found = [file for name in inboxes(self.store) for file in self._files_of(name)]
+        except Exception as error:  # each store has errors of its own
+            self.problem = printable(" ".join(str(error).split()) or type(error).__name__)
+            return []
+        self.problem = None
+        return found
 
     def _files_of(self, name: str) -> list[File]:
         with contextlib.suppress(OSError):

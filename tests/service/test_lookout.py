@@ -1,16 +1,19 @@
 """The lookout: a file that has come to rest is told of, and not again and again."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flows.cli.supervision import Reach
 from flows.service.lookout import AGAIN_S, LISTED_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
 from flows.service.server import new_service
 from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
+from tests.support.servers import free_port
 
 
 @pytest.fixture
@@ -87,6 +90,36 @@ def test_a_bucket_is_listed_once_a_minute(bucket: Root) -> None:
 def test_a_bucket_that_is_away_stops_nobody(bucket: Root) -> None:
     away = open_root("s3://no-such-bucket/tree")
     assert not settled(Lookout(away), 0)
+
+
+def test_a_store_is_away_until_a_look_reaches_it(
+    lookout: Lookout, bucket: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Lookout(bucket)
+    settled(there, 0)
+    assert there.problem is None
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{free_port()}")
+    away = Lookout(replace(bucket, fs=type(bucket.fs)(skip_instance_cache=True)))
+    settled(away, 0)
+    assert away.problem
+    away.store = bucket
+    settled(away, LISTED_S)
+    assert away.problem is None
+    os.rename(lookout.store.path, f"{lookout.store.path}-away")
+    assert not lookout.has_news(0)
+    assert "No such file" in str(lookout.problem)
+    os.rename(f"{lookout.store.path}-away", lookout.store.path)
+    assert not lookout.has_news(1)
+    assert lookout.problem is None
+
+
+def test_a_loss_and_a_return_are_each_told_once(capsys: pytest.CaptureFixture) -> None:
+    reach = Reach("server")
+    for problem in (None, "refused", "refused", "timed out", None, None):
+        reach.note(problem)
+    lost, back = capsys.readouterr().err.splitlines()
+    assert "refused" in lost
+    assert "again" in back
 
 
 def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:

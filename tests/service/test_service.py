@@ -155,6 +155,7 @@ def test_a_dropped_file_leads_to_a_new_champion_though_everything_is_killed(
     check_sound(root)
     until(lambda: service.log.read_text().count("worker: ended with code") == 2, 90)
     until(service.is_online, 90)
+    assert f"{service.service.url}: can be reached again" in service.log.read_text()
     following = dropped(service, 100)
     another = service.ask("retrain-model/local", model="toy")
     see_the_schedule_fire(service)
