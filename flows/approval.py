@@ -29,9 +29,9 @@ def answer_approval(
         reason: Why; it stands in the audit.
     """
     store = resolve_root(root)
+    label_run(model=model.partition("@")[0])
     said = Answer(decision == "approve", reason, Person(name, reason).actor)
     move = answer(model, said, store.url)
     refresh_catalogue(store.url, move["model"])
     announce_answer(move, reason, store.url)
-    label_run(f"{decision} {model}", model=model.partition("@")[0])
     return move

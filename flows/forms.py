@@ -31,10 +31,10 @@ def promote_model(
         force: Overrule the gate and the policy's approval, as the audit then says.
     """
     person, root_url = Person(name, reason), resolve_root(root).url
+    label_run(model=model.partition("@")[0])
     move = promote_by_hand(model, person, force, root_url)
     refresh_catalogue(root_url, move["model"])
     announce_by_hand("seqclass.model.promoted", move, reason, root_url)
-    label_run(f"promote {model}", model=model.partition("@")[0])
     return move
 
 
@@ -48,10 +48,10 @@ def roll_back_model(model: str, name: str, reason: str, root: str | None = None)
         reason: Why; it stands in the audit.
     """
     person, root_url = Person(name, reason), resolve_root(root).url
+    label_run(model=model)
     move = roll_back_by_hand(model, person, root_url)
     refresh_catalogue(root_url, move["model"])
     announce_by_hand("seqclass.model.rolled-back", move, reason, root_url)
-    label_run(f"roll back {model}", model=model)
     return move
 
 
@@ -72,8 +72,8 @@ def set_model_policy(
         policy: The whole policy; none removes it.
     """
     person, root_url = Person(name, reason), resolve_root(root).url
+    label_run(model=model)
     refresh_catalogue(root_url, set_policy_by_hand(model, policy, person, root_url))
-    label_run(f"policy of {model}", model=model)
 
 
 @flow(name="prune-store", flow_run_name="prune")

@@ -66,8 +66,11 @@ def _check_within(store: Root, argument: str, path: str) -> None:
         )
 
 
-def label_run(name: str, **tags: str) -> None:
-    """Name the current run, and add tags ``key:value``; errors of the server are ignored."""
+def label_run(name: str | None = None, **tags: str) -> None:
+    """Name the current run, or let its name be, and add tags ``key:value``.
+
+    Errors of the server are ignored.
+    """
     away = (httpx.HTTPError, PrefectException, RuntimeError)
     with contextlib.suppress(*away), get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(str(flow_run.id)))

@@ -72,9 +72,11 @@ def retrain_model(
     """
     check_present(now)
     store = resolve_root(root)
-    need_champion(store, name := ModelRef.parse(model).name)
+    name = ModelRef.parse(model).name
+    label_run(model=name)
+    need_champion(store, name)
     if queue := hand_over(name, store):
-        return _ended(name, _nothing_new(name, f"it goes on in the queue {queue}", store.url))
+        return _ended(_nothing_new(name, f"it goes on in the queue {queue}", store.url))
 
     def turn(claim: str) -> Outcome:
         replay_decisions(name, store.url)
@@ -86,18 +88,18 @@ def retrain_model(
     turns = run_exclusive(store, "retraining", ("models", name), turn)
     outcomes = turns or [_nothing_new(name, MET_ANOTHER, store.url)]
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
-    return _ended(name, (decided or outcomes)[-1])
+    return _ended((decided or outcomes)[-1])
 
 
-def _ended(name: str, outcome: Outcome) -> Any:
-    _label(name, outcome)
+def _ended(outcome: Outcome) -> Any:
+    _label(outcome)
     message = f"{outcome['decision']}: {'; '.join(outcome['reasons'])}"
     return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)
 
 
-def _label(name: str, outcome: Outcome) -> None:
+def _label(outcome: Outcome) -> None:
     rows = f" ({outcome['new_rows']} rows)" if outcome.get("new_rows") else ""
-    tags = {"model": name, "outcome": outcome["decision"]}
+    tags = {"outcome": outcome["decision"]}
     if "dataset" in outcome:
         tags["dataset"] = outcome["dataset"].removeprefix("datasets/")
     label_run(f"retrain {outcome['champion'].removeprefix('models/')}{rows}", **tags)

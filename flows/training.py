@@ -50,6 +50,7 @@ def train_classifier(
     store = resolve_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
+    label_run(model=name, dataset=dataset.removeprefix("datasets/"))
     spec = apply_training_policy(name, spec, store.url)
     collect_leftovers(store.url)
     with staging(store, f"model-{name}") as workspace:
@@ -64,8 +65,7 @@ def train_classifier(
     forget_finished(model, store.url)
     publish(model, outcome["decision"], store.url)
     announce_question(model, store.url)
-    tags = {"model": name, "dataset": dataset.removeprefix("datasets/")}
-    label_run(f"train {model.removeprefix('models/')}", **tags, outcome=_said(outcome))
+    label_run(f"train {model.removeprefix('models/')}", outcome=_said(outcome))
     return {"dataset": dataset, "model": model, **outcome}
 
 

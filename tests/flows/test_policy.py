@@ -16,6 +16,7 @@ from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import open_dataset
 from seqclass.store.inventory import discard, keep
 from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
@@ -167,6 +168,26 @@ def test_an_event_and_a_deployment_start_under_the_policy(kept: Root, prefect: s
     assert WAITS in reasons_of(outcome)
     run = last_run("retrain-model")
     assert (run.name, run.tags) == ("retrain toy@v1", ["model:toy", "outcome:nothing new"])
+
+
+def test_a_run_that_fails_is_found_by_its_model(kept: Root, prefect: str) -> None:
+    from flows.forms import promote_model
+    from flows.retraining import retrain_model
+    from flows.training import train_classifier
+
+    other = RetrainSpec(gate=GateSpec(floor=0.1))
+    unknown = store_version(kept, "toy").ref
+    known = open_dataset(kept, "toy").ref.removeprefix("datasets/")
+    for flow, words, tags in (
+        (retrain_model, {"model": "toy", "spec": other}, ["model:toy"]),
+        (train_classifier, {"dataset": "toy", "spec": TrainingSpec(split_seed=8)},
+         [f"dataset:{known}", "model:toy"]),
+        (promote_model, {"model": unknown.removeprefix("models/"), "name": "Ann", "reason": "why"},
+         ["model:toy"]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="expected"):
+            flow(**words, root=kept.url)
+        assert last_run(flow.name).tags == tags
 
 
 def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: Root) -> None:
