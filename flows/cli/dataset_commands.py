@@ -230,6 +230,9 @@ def _make_inbox(place: str) -> None:
 
 
 def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:
+    from seqclass.store.inbox import subfolders
+    from seqclass.store.root import open_root
+
     files = [file for sweep in outcome["sweeps"] for file in sweep["files"]]
     if as_json:
         print_json(outcome)
@@ -243,6 +246,9 @@ def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:
         for sweep in outcome["sweeps"]:
             where = f" to {sweep['dataset']}" if sweep["dataset"] else ""
             typer.echo(f"{sweep['place']}: {sweep['added']:,} series added{where}")
+            if inner := subfolders(open_root(sweep["place"])):
+                names = printable(", ".join(inner))
+                typer.echo(f"{sweep['place']}: takes no files of its subfolders: {names}")
         if not files:
             typer.echo("nothing new")
     if any(file["became"] == "quarantined" for file in files):

@@ -103,6 +103,11 @@ def _entries(inbox: Root) -> list[tuple[str, Arrival | None]]:
     return [(name, _listed_arrival(inbox, name, info)) for name, info in sorted(_listed(inbox))]
 
 
+def subfolders(inbox: Root) -> list[str]:
+    """Return the visible folders in an inbox, by name, whose files no sweep takes."""
+    return [n for n, own in _entries(inbox) if own is None and n not in (DONE, QUARANTINE)]
+
+
 class InboxState(NamedTuple):
     """The files that wait in an inbox, and the number of those that were set aside."""
 

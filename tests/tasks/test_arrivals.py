@@ -456,8 +456,12 @@ def test_the_command_says_what_became_of_each_file(
     assert found["sweeps"][0]["dataset"] == open_dataset(root, "toy").ref
     drop(inbox, "b.parquet", rows(9, label=["down", "sideways"] * 2))
     os.utime(inbox.join("b.parquet"), (0, 0))
+    drop(inbox, "monday/c.parquet", rows(20))
     code, out, err = seqclass("ingest", "toy")
     assert code == 1
+    [told] = [line for line in out.splitlines() if "subfolders" in line]
+    assert told.endswith(": monday")
+    assert Path(inbox.path, "monday", "c.parquet").exists()
     assert "quarantined  b.parquet: PATH: expected" in out
 
 
