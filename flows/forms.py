@@ -15,7 +15,7 @@ from tasks.registry.by_hand import (
 )
 from tasks.registry.promote import Move
 from tasks.registry.refresh import refresh_catalogue
-from tasks.retraining.announce import announce_by_hand
+from tasks.retraining.announce import announce_by_hand, announce_question
 
 
 @flow(name="promote-version", flow_run_name="promote {model}")
@@ -33,6 +33,10 @@ def promote_model(
     person, root_url = Person(name, reason), resolve_root(root).url
     label_run(model=model.partition("@")[0])
     move = promote_by_hand(model, person, force, root_url)
+    if move["refused"]:
+        announce_question(move["model"], root_url)
+        raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
+                         f"{move['refused']}; force overrules it")  # fmt: skip
     refresh_catalogue(root_url, move["model"])
     announce_by_hand("seqclass.model.promoted", move, reason, root_url)
     return move

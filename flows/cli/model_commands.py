@@ -95,6 +95,7 @@ def promote(
     ] = False,
 ) -> None:
     """Make a version the champion if it passes the gate."""
+    from seqclass.store.approvals import is_asked
     from seqclass.store.registry import open_version
 
     store = place.store()
@@ -105,6 +106,8 @@ def promote(
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
+    elif outcome["refused"] and is_asked(store, outcome["model"]):
+        tell_server(store, "seqclass.approval.needed", outcome, outcome["refused"])
     show_move(outcome, place.as_json)
     if outcome["refused"]:
         raise typer.Exit(complain(f"{outcome['refused']}; --force promotes it", REFUSED))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seqclass.store.audit import ASK, MOVES, REFUSE, Entry, entry_files, read_entry
+from seqclass.store.references import ModelRef
 from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root
 
@@ -58,6 +59,13 @@ def open_question(root: Root, name: str) -> Question | None:
         if what == ASK:
             return None if candidate in refused else _question(entry)
     return None
+
+
+def is_asked(root: Root, ref: str) -> bool:
+    """Check whether a version awaits approval."""
+    wanted = ModelRef.parse(ref)
+    question = open_question(root, wanted.name)
+    return question is not None and question.version == wanted.version
 
 
 def _question(entry: Entry) -> Question:

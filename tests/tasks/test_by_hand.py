@@ -6,6 +6,7 @@ import pytest
 
 from flows.forms import promote_model, prune_store, roll_back_model, set_model_policy
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.audit import acting_as, actor, read_audit
@@ -104,6 +105,27 @@ def test_the_event_of_a_command_names_the_owner(
         return owner in [found["payload"]["owner"] for found in events_of(event)]
 
     until(named, 20)
+
+
+@pytest.mark.parametrize("way", ["command", "form"])
+def test_a_promotion_that_needs_approval_is_announced(
+    stored: Root, seqclass: Command, way: str
+) -> None:
+    owner = f"bob of {stored.path}"
+    set_policy(stored, "m", ModelPolicy(RetrainSpec(approval=True), owner=owner), "")
+    version = store_version(stored, "m", evidence_stored("v2")).ref.removeprefix("models/")
+    if way == "command":
+        assert seqclass("promote", version)[0] == 1
+    else:
+        with pytest.raises(ValueError, match="awaits approval"):
+            promote_model(version, *ANN, root=stored.url)
+
+    def told() -> list[dict]:
+        found = events_of("seqclass.approval.needed")
+        return [event for event in found if event["payload"]["owner"] == owner]
+
+    [event] = until(told, 20)
+    assert f"seqclass approve {version}" in event["payload"]["reason"]
 
 
 def test_whom_one_acts_as_is_forgotten_afterwards() -> None:
