@@ -139,8 +139,7 @@ def begin_training(
     watch: MemberProgress,
     initial: list[list[np.ndarray]] | None = None,
 ) -> Training:
-    """Begin a training: seed every generator, and choose the rows that are held back."""
-    keras.utils.set_random_seed(seed)
+    """Begin a training: choose the rows that are held back."""
     rows, n_classes = known.rows, known.n_classes
     folds = holdout_folds(
         rows.y,

@@ -1,6 +1,7 @@
 """The library: what a Python user does without Prefect, and what is refused in one line."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -94,6 +95,15 @@ def test_equal_seeds_give_equal_answers_and_codes_of_any_type() -> None:
     one, same = (SequenceClassifier(members=("convolutions",)).fit(series, codes) for _ in range(2))
     np.testing.assert_array_equal(one.predict_proba(series), same.predict_proba(series))
     assert set(one.predict(series)) == {-1, 7}
+
+
+def test_fitting_does_not_reseed_the_generators_of_its_caller() -> None:
+    series, y = courses(40)
+    drawn = set()
+    for _ in range(2):
+        SequenceClassifier(members=("steps",)).fit(series, y)
+        drawn |= {random.random(), np.random.rand()}  # noqa: NPY002
+    assert len(drawn) == 4
 
 
 def test_groups_are_held_back_whole() -> None:
