@@ -274,7 +274,8 @@ class _Run:
             stream = stream[CHUNK * batch :]
 
     def _is_hopeless(self, update: int, loss: float) -> bool:
-        return update == self.recipe.restart_check_step and loss > 0.9 * math.log(self.n_classes)
+        is_due = update - CHUNK < self.recipe.restart_check_step <= update
+        return is_due and loss > 0.9 * math.log(self.n_classes)
 
 
 def _taken_from(rows: Rows) -> Callable[[np.ndarray], tuple[tf.Tensor, ...]]:

@@ -44,10 +44,11 @@ def test_nothing_that_is_learnt_depends_on_the_rows_held_back() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_noise_is_begun_again_and_counted() -> None:
+@pytest.mark.parametrize("check", [50, 30])
+def test_noise_is_begun_again_and_counted(check: int) -> None:
     rng = np.random.default_rng(0)
     noise = Rows(rng.normal(0, 1, (640, 20, 1)).astype(np.float32), rng.integers(0, 3, 640))
-    recipe = Recipe(updates=100, epochs=1, restart_check_step=50, restarts=2)
+    recipe = Recipe(updates=100, epochs=1, restart_check_step=check, restarts=2)
     run = fit_lines(noise, recipe=recipe)
     assert run.restarts == 2
     assert len(run.losses) == 100
