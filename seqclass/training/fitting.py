@@ -86,7 +86,7 @@ def fit(learner: Learner, train: LearntRows, held_back: np.ndarray, config: FitC
         if run.learn(config, last_chance=restart == recipe.restarts):
             break
     trainer.unflatten(run.kept, network.trainable_variables)
-    seen = min(len(run.losses) * recipe.batch(len(train)), len(train))
+    seen = train.seen(len(run.losses) * recipe.batch(len(train)))
     return Fit(network, restart, np.array(run.losses), trainer.logits(run.kept, held_back), seen)
 
 

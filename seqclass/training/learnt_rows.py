@@ -20,6 +20,10 @@ class LearntRows(Protocol):
         """Number of rows by which updates are limited."""
         return len(self)
 
+    def seen(self, n: int) -> int:
+        """Return how many different rows are among the first ``n`` of successive passes."""
+        return min(n, len(self))
+
     def windows(self, seed: int) -> Iterator[tuple["Rows", np.ndarray]]:
         """Yield rows without end, each time with the order in which they are learnt from."""
 
@@ -96,6 +100,12 @@ class Mixed(LearntRows):
     @property
     def _drawn(self) -> int:
         return max(1, round(self.weight * len(self.others)))
+
+    def seen(self, n: int) -> int:
+        """Return about how many different rows are among the first ``n``; exact after a pass."""
+        passes = n / len(self)
+        others = min(passes * self._drawn, len(self.others))
+        return round(min(passes, 1) * len(self.index) + others)
 
     def windows(self, seed: int) -> Iterator[tuple[Rows, np.ndarray]]:
         """Yield the rows and one order of the numbers ``(len(self),)`` after another, without end.

@@ -113,6 +113,8 @@ def test_each_pass_of_a_network_has_its_share_of_auxiliary_rows() -> None:
         assert sorted(order[order < 10]) == [*range(2, 10)]
     drawn = np.bincount(np.concatenate(orders), minlength=50)[10:]
     assert set(drawn) == {2}, "in eight passes at a weight of a quarter each is seen twice"
+    for passes in range(1, 9):
+        assert mixed.seen(18 * passes) == len(np.unique(orders[:passes]))
     again = [order for _, order in islice(mixed.windows(3), 8)]
     np.testing.assert_array_equal(orders, again)
 
