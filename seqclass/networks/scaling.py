@@ -19,7 +19,8 @@ def fit_scaling(x: np.ndarray) -> Scaling:
     """Return median and interquartile range / 1.349 of each channel of ``(n, steps, channels)``.
 
     NaN is left out. If the range is 0, because at least half of the values are equal, the standard
-    deviation replaces it; a channel without any spread has scale 1.
+    deviation replaces it; a channel without any spread has scale 1. A scale is at most ``2**126``,
+    since TensorFlow takes the reciprocal of a larger one for 0.
     """
     flat = x.reshape(-1, x.shape[-1]).astype(np.float64)
     center, scale = [], []
@@ -28,5 +29,5 @@ def fit_scaling(x: np.ndarray) -> Scaling:
         low, middle, high = np.percentile(seen, [25, 50, 75]) if len(seen) else (0.0, 0.0, 0.0)
         spread = (high - low) / 1.349 or (float(np.std(seen)) if len(seen) else 0.0)
         center.append(float(middle))
-        scale.append(float(spread) if spread > SMALLEST else 1.0)
+        scale.append(min(float(spread), 1 / SMALLEST) if spread > SMALLEST else 1.0)
     return Scaling(tuple(center), tuple(scale))

@@ -157,6 +157,12 @@ def test_the_unit_of_a_channel_does_not_matter() -> None:
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-4)
 
 
+def test_a_channel_of_the_largest_numbers_is_not_lost() -> None:
+    x = 3e38 * np.sign(gappy(channels=1)).astype(np.float32)
+    level = predict_all(ViewsBuilder(fit_scaling(x))(), x)[..., :1]
+    assert level[x > 0].min() > level[x < 0].max()
+
+
 @pytest.mark.parametrize(
     ("typical", "longest", "factor"),
     [(1, 1, 1), (64, 64, 1), (65, 65, 2), (500, 510, 8), (500, 4096, 8), (100, 10_000, 20)],
