@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from seqclass.evaluation.calibration import fit_temperature, soften
-from seqclass.evaluation.intervals import clustered_error
 from seqclass.evaluation.metrics import row_losses
 from seqclass.training.learnt_rows import Auxiliary, Rows
 from seqclass.training.members import Training
@@ -42,10 +41,9 @@ def choose_weight(mixed: Training) -> float:
     a fold holds back the whole of a class, 0 is not tried: nothing else speaks for the class.
     """
     losses = _losses_by_weight(mixed)
-    groups = None if mixed.groups is None else mixed.groups[mixed.held]
     best = min((own for own in losses if own), key=lambda weight: float(losses[weight].mean()))
     gaps = {weight: own - losses[best] for weight, own in losses.items()}
-    like = [w for w, gap in gaps.items() if gap.mean() <= clustered_error(gap, groups)[0]]
+    like = [w for w, gap in gaps.items() if gap.mean() <= mixed.error_of_mean(gap)[0]]
     return 0.0 if 0.0 in like else max(like)
 
 

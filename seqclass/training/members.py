@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 from seqclass.evaluation.contribution import LSTM
+from seqclass.evaluation.intervals import clustered_error
 from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder, pooling_factor
 from seqclass.networks.convolutions import Convolutions, fit_convolutions
 from seqclass.networks.outputs import Predictor, predict_all
@@ -149,6 +150,12 @@ class Training:
     def held(self) -> np.ndarray:
         """Numbers of all held-back rows, in the folds' order."""
         return np.concatenate(self.held_by_fold)
+
+    def error_of_mean(self, values: np.ndarray) -> tuple[float, int]:
+        """Return the standard error of the mean of values ``(n,)`` of the first n held-back rows,
+        and its degrees of freedom. A group counts as one draw."""
+        groups = self.groups
+        return clustered_error(values, None if groups is None else groups[self.held[: len(values)]])
 
     def is_late(self, seconds: float) -> bool:
         """Check whether this many more seconds would exceed the budget."""

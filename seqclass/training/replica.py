@@ -11,7 +11,6 @@ import numpy as np
 from seqclass.evaluation.calibration import fit_temperature, half_a_row, soften
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import Decision, decide, log_prior_of
-from seqclass.evaluation.intervals import clustered_error
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
@@ -241,25 +240,24 @@ def train_lstm(training: Training, others: list[Trained], why: str | None = None
         done = len(member.fits)
         if why:
             return member.trained(why)
-        if others and adds_nothing(member, others, training):
+        if others and adds_nothing(member.trained(), others, training):
             return member.trained(NO_GAIN)
         if done < most and (done >= limit or training.is_late(member.seconds / done)):
             return member.trained(NO_TIME)
     return member.trained()
 
 
-def adds_nothing(member: LstmMember, others: list[Trained], training: Training) -> bool:
+def adds_nothing(member: Trained, others: list[Trained], training: Training) -> bool:
     """Check whether enough rows show that a member lowers their loss by too small a share."""
-    scores = [one.scores for one in others if one.why != NO_GAIN]
-    own = member.trained().scores
-    n = min(map(len, [*scores, own]))
+    scores = [one.scores for one in (*others, member)]
+    n = min(map(len, scores))
     if n < MIN_ROWS:
         return False
     y, scores = training.rows.y[training.held[:n]], [part[:n] for part in scores]
-    before, after = (mixed_losses(parts, y) for parts in (scores, [*scores, own[:n]]))
+    before, after = (mixed_losses(parts, y) for parts in (scores[:-1], scores))
     gain = before - after
-    most = gain.mean() + 2 * gain.std() / np.sqrt(n)
-    return bool(most < MIN_GAIN * before.mean())
+    error, freedom = training.error_of_mean(gain)
+    return bool(freedom and gain.mean() + 2 * error < MIN_GAIN * before.mean())
 
 
 def mixed_losses(scores: list[np.ndarray], y: np.ndarray) -> np.ndarray:
@@ -311,8 +309,8 @@ def select_registered(trained: list[Trained], committee: Mixture, training: Trai
         row_losses(soften(own.logits(scores), own.temperature), training.rows.y[held])
         for own in (alone, mix(same_rows, training))
     ]
-    gap, groups = losses[0] - losses[1], training.groups
-    error, freedom = clustered_error(gap, None if groups is None else groups[held])
+    gap = losses[0] - losses[1]
+    error, freedom = training.error_of_mean(gap)
     doubt = max(error, half_a_row(n))
     return alone if freedom and gap.mean() <= doubt else committee
 

@@ -32,6 +32,7 @@ from seqclass.training.replica import (
     SOLVED,
     Replica,
     TrainingRows,
+    adds_nothing,
     mix,
     select_registered,
     train_replica,
@@ -329,6 +330,21 @@ def test_an_lstm_that_adds_nothing_ends_after_one_network() -> None:
     last = made.members[-1]
     assert (last.networks, last.rows, last.why) == (1, 100, NO_GAIN)
     assert len(made.validation_logits) in (100, 200)
+
+
+def test_rows_of_few_groups_do_not_show_that_an_lstm_adds_nothing() -> None:
+    """It helps in one of seven groups that the others answer wrong: twenty rows, but one draw."""
+    groups = np.repeat(np.arange(20), 20)
+    rows = Rows(np.zeros((400, 5, 1), np.float32), (groups % 2).astype(np.int32))
+    margin = np.where(groups < 7, -2.0, 2.0)
+    closed, lstm = (
+        fitted(np.eye(2)[rows.y] * own[:, None], name)
+        for name, own in (("steps", margin), (LSTM, np.where(groups < 1, -0.5, margin)))
+    )
+    folds = [(np.arange(0), np.arange(400))]
+    training = Training(rows, 2, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
+    assert adds_nothing(lstm, [closed], training)
+    assert not adds_nothing(lstm, [closed], replace(training, groups=groups))
 
 
 def test_after_the_budget_no_network_is_begun_but_the_lstm_and_that_is_shortened() -> None:
