@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqclass.evaluation.calibration import fit_temperature, soften
+from seqclass.evaluation.metrics import row_losses
 
 MIN_WEIGHT = 0.02
 """Weight below which a member is left out, as it takes more time than its answers are worth."""
@@ -43,6 +44,16 @@ class Mixture:
             mixed[: len(own)] += weight * own
             given[: len(own)] += weight
         return pooled_logits(mixed / given)
+
+    def probabilities(self, scores: Sequence[np.ndarray]) -> np.ndarray:
+        """Return mixed probabilities ``(n, classes)`` of the scores that ``logits`` takes."""
+        return soften(self.logits(scores), self.temperature)
+
+    def losses(self, scores: Sequence[np.ndarray], y: np.ndarray) -> np.ndarray:
+        """Return log-losses (nats) ``(n,)`` of these probabilities; y: class codes of n rows or
+        more."""
+        found = self.probabilities(scores)
+        return row_losses(found, y[: len(found)])
 
 
 def pooled_logits(mixed: np.ndarray) -> np.ndarray:

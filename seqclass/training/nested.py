@@ -1,21 +1,16 @@
 """Answers of a committee to rows that took no part in it: in no member, weight or offset."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.decisions import fit_offsets, with_offsets
-from seqclass.training.committee import Mixture
 from seqclass.training.members import Trained, Training
+from seqclass.training.mixing import mix, select_registered
 from seqclass.training.splits import nested_folds
 
-Choose = Callable[[list[Trained], Training], Mixture]
-"""Function that mixes members by the rows of all folds, as for the registered model."""
 
-
-def nested_scores(trained: list[Trained], training: Training, choose: Choose) -> np.ndarray:
+def nested_scores(trained: list[Trained], training: Training) -> np.ndarray:
     """Return log-probabilities ``(n, classes)``, with offsets, of held-back rows by fold.
 
     For each fold, members are mixed, tempered and offset by all other folds and then answer this
@@ -36,22 +31,17 @@ def nested_scores(trained: list[Trained], training: Training, choose: Choose) ->
         for one in trained
     ]
     parts = [slice(end - len(held), end) for end, (_, held) in zip(ends, folds, strict=True)]
-    return np.concatenate([_fold(k, part, own, known, choose) for k, part in enumerate(parts)])
+    return np.concatenate([_fold(k, part, own, known) for k, part in enumerate(parts)])
 
 
-def _fold(
-    k: int, part: slice, trained: list[Trained], training: Training, choose: Choose
-) -> np.ndarray:
+def _fold(k: int, part: slice, trained: list[Trained], training: Training) -> np.ndarray:
     """Return scores of the rows ``part`` of fold ``k``, with members mixed by the other folds."""
     others = replace(training, folds=[*training.folds[:k], *training.folds[k + 1 :]])
     rest = [one._replace(scores=np.delete(one.scores, part, axis=0)) for one in trained]
-    mixture = choose(rest, others)
-
-    def answered(by: list[Trained]) -> np.ndarray:
-        return soften(mixture.logits([one.scores for one in by]), mixture.temperature)
-
+    mixture = select_registered(rest, mix(rest, others), others)
     y, prior = training.rows.y[others.held], training.prior
-    offsets = None if prior is None else fit_offsets(answered(rest), y, prior)
-    return with_offsets(
-        answered([one._replace(scores=one.scores[part]) for one in trained]), offsets
-    )
+    offsets = None
+    if prior is not None:
+        offsets = fit_offsets(mixture.probabilities([one.scores for one in rest]), y, prior)
+    answered = mixture.probabilities([one.scores[part] for one in trained])
+    return with_offsets(answered, offsets)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from seqclass.evaluation.calibration import fit_temperature, half_a_row, soften
+from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import Decision, decide, log_prior_of
-from seqclass.evaluation.metrics import row_losses, seed_scores
+from seqclass.evaluation.metrics import seed_scores
 from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.auxiliary_weight import with_auxiliary
@@ -29,6 +29,7 @@ from seqclass.training.members import (
     train_closed,
 )
 from seqclass.training.memory import return_memory
+from seqclass.training.mixing import MIN_ROWS, mix, select_registered
 from seqclass.training.nested import nested_scores
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
@@ -36,8 +37,6 @@ from seqclass.training.splits import holdout_folds
 
 MIN_GAIN = 0.05
 """Share by which a network must lower the loss on held-back rows to be trained on more folds."""
-MIN_ROWS = 100
-"""Fewest held-back rows that can show a gain; an accuracy on them has a standard error of 0.05."""
 
 SOLVED, NO_GAIN, NO_TIME, NOT_NEEDED = "solved", "no gain", "no time", "not needed"
 """Reasons that a member was not trained, was not trained to the end, or is not registered."""
@@ -181,7 +180,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
         decision,
         seed_scores(probabilities, y, decision.offsets),
         logits,
-        nested_scores(trained, training, registered),
+        nested_scores(trained, training),
         frozen.alphabets,
         time.monotonic() - training.began,
     )
@@ -220,10 +219,9 @@ def why_not(trained: list[Trained], training: Training) -> str | None:
     """
     if not trained:
         return None
-    mixture, y = mix(trained, training), training.rows.y[training.held]
-    logits = mixture.logits([one.scores for one in trained])
-    loss = row_losses(soften(logits, mixture.temperature), y[: len(logits)]).mean()
-    if loss + 3 / len(logits) < training.spec.recipe.solved:
+    scores, y = [one.scores for one in trained], training.rows.y[training.held]
+    losses = mix(trained, training).losses(scores, y)
+    if losses.mean() + 3 / len(losses) < training.spec.recipe.solved:
         return SOLVED
     return NO_TIME if training.is_late(0.0) else None
 
@@ -254,65 +252,10 @@ def adds_nothing(member: Trained, others: list[Trained], training: Training) -> 
     if n < MIN_ROWS:
         return False
     y, scores = training.rows.y[training.held[:n]], [part[:n] for part in scores]
-    before, after = (mixed_losses(parts, y) for parts in (scores[:-1], scores))
+    before, after = (fit_mixture(part, y).losses(part, y) for part in (scores[:-1], scores))
     gain = before - after
     error, freedom = training.error_of_mean(gain)
     return bool(freedom and gain.mean() + 2 * error < MIN_GAIN * before.mean())
-
-
-def mixed_losses(scores: list[np.ndarray], y: np.ndarray) -> np.ndarray:
-    """Return losses (nats) ``(n,)`` of the best mixture of members' scores ``(n, classes)``."""
-    mixture = fit_mixture(scores, y)
-    return row_losses(soften(mixture.logits(scores), mixture.temperature), y)
-
-
-def mix(trained: list[Trained], training: Training) -> Mixture:
-    """Mix members by the rows that they were not fitted to.
-
-    A member without a gain gets weight 0, except the LSTM.
-    """
-    y, names = training.rows.y[training.held], [one.name for one in trained]
-    useful = [k for k, one in enumerate(trained) if one.why != NO_GAIN or names[k] == LSTM]
-    scores = [trained[k].scores for k in useful]
-    n = max(map(len, scores))
-    found = fit_mixture(scores, y[:n], [p for p, k in enumerate(useful) if names[k] == LSTM])
-    weights = dict(zip(useful, found.weights, strict=True))
-    return Mixture(
-        tuple(weights.get(k, 0.0) for k in range(len(trained))),
-        tuple(fit_temperature(one.scores, y[: len(one.scores)]) for one in trained),
-        found.temperature,
-    )
-
-
-def registered(trained: list[Trained], training: Training) -> Mixture:
-    """Return the mixture that a seed registers, chosen by rows that members were not fitted to."""
-    return select_registered(trained, mix(trained, training), training)
-
-
-def select_registered(trained: list[Trained], committee: Mixture, training: Training) -> Mixture:
-    """Choose the mixture that a seed registers: the LSTM alone, or the committee with it.
-
-    The LSTM alone is chosen if at least ``MIN_ROWS`` held-back rows can't tell it from the
-    committee. This is so if its log-loss is higher by no more than one standard error of the paired
-    differences (the rule of Breiman et al. 1984, "Classification and Regression Trees", section
-    3.4.3), or by no more than half a row in doubt costs, since rows without an error have next to
-    no standard error. Both are fitted to the rows that the LSTM has answered.
-    """
-    names = [one.name for one in trained]
-    n = len(trained[names.index(LSTM)].scores) if LSTM in names else 0
-    if n < MIN_ROWS:
-        return committee
-    alone = Mixture(tuple(float(name == LSTM) for name in names), committee.temperatures, 1.0)
-    same_rows = [one._replace(scores=one.scores[:n]) for one in trained]
-    held, scores = training.held[:n], [one.scores for one in same_rows]
-    losses = [
-        row_losses(soften(own.logits(scores), own.temperature), training.rows.y[held])
-        for own in (alone, mix(same_rows, training))
-    ]
-    gap = losses[0] - losses[1]
-    error, freedom = training.error_of_mean(gap)
-    doubt = max(error, half_a_row(n))
-    return alone if freedom and gap.mean() <= doubt else committee
 
 
 def reports(

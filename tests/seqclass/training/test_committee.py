@@ -25,6 +25,7 @@ from seqclass.training.assembly import committee_classifier, members_alone
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import FrozenFeatures, LstmMember, Trained, Training
+from seqclass.training.mixing import mix, select_registered
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import (
     NO_GAIN,
@@ -33,8 +34,6 @@ from seqclass.training.replica import (
     Replica,
     TrainingRows,
     adds_nothing,
-    mix,
-    select_registered,
     train_replica,
 )
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec

@@ -15,7 +15,6 @@ from seqclass.training.members import (
     train_closed,
 )
 from seqclass.training.nested import nested_scores
-from seqclass.training.replica import registered
 from seqclass.training.spec import MEMBERS, TrainingSpec
 from seqclass.training.splits import MAX_NESTED, holdout_folds
 from tests.support.networks import lines, quiet
@@ -49,11 +48,11 @@ def test_labels_of_a_fold_decide_nothing_of_its_answers(known: Training, is_rare
     prior = log_prior_of(np.repeat([0, 1, 2], [60, 10, 5]), 3) if is_rare else None
     known = replace(known, prior=prior)
     members = [fitted(0, guesses(known, 0.9, 1)), fitted(1, guesses(known, 0.5, 2))]
-    before = nested_scores(members, known, registered)
+    before = nested_scores(members, known)
     own = known.folds[1][1]
     y = known.rows.y.copy()
     y[own] = (y[own] + 1) % 3
-    after = nested_scores(members, replace(known, rows=Rows(known.rows.x, y)), registered)
+    after = nested_scores(members, replace(known, rows=Rows(known.rows.x, y)))
     is_own = np.isin(known.held, own)
     np.testing.assert_array_equal(after[is_own], before[is_own])
     assert not np.allclose(after[~is_own], before[~is_own])
@@ -79,14 +78,14 @@ def test_no_row_is_answered_so_where_one_fold_or_old_weights_or_many_rows_do(
     known: Training,
 ) -> None:
     scores = guesses(known, 0.9, 1)
-    assert nested_scores([fitted(0, scores)], known, registered).shape == (75, 3)
-    assert nested_scores([fitted(0, scores), fitted(1, scores[:30])], known, registered).shape == (
+    assert nested_scores([fitted(0, scores)], known).shape == (75, 3)
+    assert nested_scores([fitted(0, scores), fitted(1, scores[:30])], known).shape == (
         30, 3,
     )  # fmt: skip
     one_fold = [fitted(0, scores), fitted(1, scores[:15])]
-    assert not len(nested_scores(one_fold, known, registered))
+    assert not len(nested_scores(one_fold, known))
     warm = replace(known, initial=[[np.zeros(1)]])
-    assert not len(nested_scores([fitted(0, scores)], warm, registered))
+    assert not len(nested_scores([fitted(0, scores)], warm))
     n = MAX_NESTED + 1
     many = training_of(Rows(np.zeros((n, 4, 1), np.float32), np.arange(n, dtype=np.int32) % 3))
-    assert not len(nested_scores([fitted(0, guesses(many, 0.9, 1))], many, registered))
+    assert not len(nested_scores([fitted(0, guesses(many, 0.9, 1))], many))
