@@ -157,7 +157,7 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
         "restarts": sum(fit.restarts for fit in replica.fits),
         "updates": sum(len(fit.losses) for fit in replica.fits),
         "validation_log_loss": replica.validation["log_loss"],
-        "members": [member._asdict() for member in replica.members],
+        "members": replica.members,
     }
 
 

@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from seqclass.answering import Answering, Network
-from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.frames import unframed
 from seqclass.runtime import start_tensorflow
@@ -141,8 +140,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         self.n_features_in_, self.n_channels_ = x.shape[1:]
         self._network, self.decision_ = Network(replica.classifier), replica.decision
         self.validation_ = replica.validation
-        self.members_ = [member._asdict() for member in replica.members]
-        self.losses_ = _lstm_losses(replica)
+        self.members_ = replica.members
+        self.losses_ = [fit.losses.tolist() for fit in replica.fits]
         return self
 
     def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
@@ -208,13 +207,6 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     def _padded(self, x: Series) -> np.ndarray:
         check_is_fitted(self)
         return super()._padded(x)
-
-
-def _lstm_losses(replica: Any) -> list[list[float]]:
-    """Return the losses of the LSTM's networks, which follow one another by member."""
-    owners = [own.name for own in replica.members for _ in range(own.networks)]
-    fits = zip(owners, replica.fits, strict=True)
-    return [fit.losses.tolist() for owner, fit in fits if owner == LSTM]
 
 
 def _checked(what: str, values: Any, n: int) -> np.ndarray:

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from seqclass.evaluation.calibration import soften
-from seqclass.evaluation.contribution import LSTM
+from seqclass.evaluation.contribution import LSTM, MemberRecord
 from seqclass.evaluation.decisions import Decision, decide, log_prior_of
 from seqclass.evaluation.metrics import seed_scores
 from seqclass.networks.symbols import Alphabets
@@ -32,7 +31,7 @@ from seqclass.training.memory import return_memory
 from seqclass.training.mixing import MIN_ROWS, mix, select_registered
 from seqclass.training.nested import nested_scores
 from seqclass.training.recipe import Recipe
-from seqclass.training.spec import TrainingSpec
+from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import holdout_folds
 
 MIN_GAIN = 0.05
@@ -42,36 +41,13 @@ SOLVED, NO_GAIN, NO_TIME, NOT_NEEDED = "solved", "no gain", "no time", "not need
 """Reasons that a member was not trained, was not trained to the end, or is not registered."""
 
 
-class MemberReport(NamedTuple):
-    """A member of a committee and its training.
-
-    weight: its share of the committee's answer. registered: its share of the registered answer.
-    rows: number of held-back rows that it has answered; accuracy, log_loss (nats): on these, at its
-    own temperature, None if it was not trained. networks: their number; updates: of all of them.
-    why: a short reason that it was left out or ended early, or None. seen: number of the rows that
-    its first network learnt from.
-    """
-
-    name: str
-    weight: float = 0.0
-    registered: float = 0.0
-    rows: int = 0
-    accuracy: float | None = None
-    log_loss: float | None = None
-    networks: int = 0
-    updates: int = 0
-    seconds: float = 0.0
-    why: str | None = None
-    seen: int = 0
-
-
 @dataclass
 class Replica:
     """A trained seed: its classifier (raw series to probabilities) and its training.
 
     members_alone: raw series to the probabilities ``(B, classes)`` of each trained member, by name.
-    references: numbers of the training rows that series are compared with. fits: networks, in the
-    members' order. auxiliary_weight: what each auxiliary row counts for, 0 if none trained.
+    references: numbers of the training rows that series are compared with. fits: networks of the
+    LSTM. auxiliary_weight: what each auxiliary row counts for, 0 if none trained.
     temperature: that of the classifier; committee_temperature: that of the mixture
     of all members. validation_logits: ``(n, classes)`` of the held-back rows, in the folds' order;
     nested: scores of the first of them, see ``nested_scores``.
@@ -81,7 +57,7 @@ class Replica:
     classifier: keras.Model
     members_alone: keras.Model
     references: np.ndarray
-    members: list[MemberReport]
+    members: list[MemberRecord]
     fits: list[Fit]
     auxiliary_weight: float
     temperature: float
@@ -154,7 +130,7 @@ def begin_training(
     )
 
 
-def _replica(training: Training, trained: list[Trained], left_out: list[MemberReport]) -> Replica:
+def _replica(training: Training, trained: list[Trained], left_out: list[MemberRecord]) -> Replica:
     """Put members together by the rows that they were not fitted to."""
     frozen, seed = training.frozen, training.seed
     committee = mix(trained, training)
@@ -186,7 +162,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     )
 
 
-def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
+def train_members(training: Training) -> tuple[list[Trained], list[MemberRecord]]:
     """Train members from cheap to dear, as long as held-back rows show that more are needed.
 
     The LSTM is always trained, on one fold at least, since it is the purpose of a training.
@@ -198,16 +174,23 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberReport]
     return trained, left_out
 
 
-def _closed_members(training: Training) -> tuple[list[Trained], list[MemberReport]]:
-    bounded, trained, left_out = training.subsample(), list[Trained](), list[MemberReport]()
+def _closed_members(training: Training) -> tuple[list[Trained], list[MemberRecord]]:
+    bounded, trained, left_out = training.subsample(), list[Trained](), list[MemberRecord]()
     for name in (own for own in CLOSED if own in training.spec.members):
         return_memory()
         why = why_not(trained, training)
         if why:
-            left_out.append(MemberReport(name, why=why))
+            left_out.append(_left_out(name, why))
         else:
             trained.append(train_closed(name, bounded))
     return trained, left_out
+
+
+def _left_out(name: Member, why: str) -> MemberRecord:
+    return {
+        "name": name, "weight": 0.0, "registered": 0.0, "rows": 0, "accuracy": None,
+        "log_loss": None, "networks": 0, "updates": 0, "seconds": 0.0, "why": why, "seen": 0,
+    }  # fmt: skip
 
 
 def why_not(trained: list[Trained], training: Training) -> str | None:
@@ -259,22 +242,29 @@ def adds_nothing(member: Trained, others: list[Trained], training: Training) -> 
 
 
 def reports(
-    trained: list[Trained], committee: Mixture, registered: Mixture, training: Training
-) -> list[MemberReport]:
-    """Return a report on each trained member, by the held-back rows that it has answered."""
-    y, found = training.rows.y[training.held], []
+    trained: list[Trained], committee: Mixture, chosen: Mixture, training: Training
+) -> list[MemberRecord]:
+    """Return a record of each trained member, by the held-back rows that it has answered.
+
+    chosen: the mixture that is registered.
+    """
+    y, found = training.rows.y[training.held], list[MemberRecord]()
     for k, one in enumerate(trained):
         own = seed_scores(soften(one.scores, committee.temperatures[k]), y[: len(one.scores)])
         why = one.why or (None if committee.weights[k] else NO_GAIN)
-        found.append(
-            MemberReport(
-                one.name, committee.weights[k], registered.weights[k], len(one.scores),
-                own["accuracy"], own["log_loss"], len(one.fits),
-                sum(len(fit.losses) for fit in one.fits), round(one.seconds, 2),
-                why or (None if registered.weights[k] else NOT_NEEDED),
-                one.fits[0].seen if one.fits else 0,
-            )
-        )  # fmt: skip
+        found.append({
+            "name": one.name,
+            "weight": committee.weights[k],
+            "registered": chosen.weights[k],
+            "rows": len(one.scores),
+            "accuracy": own["accuracy"],
+            "log_loss": own["log_loss"],
+            "networks": len(one.fits),
+            "updates": sum(len(fit.losses) for fit in one.fits),
+            "seconds": round(one.seconds, 2),
+            "why": why or (None if chosen.weights[k] else NOT_NEEDED),
+            "seen": one.fits[0].seen if one.fits else 0,
+        })  # fmt: skip
     return found
 
 

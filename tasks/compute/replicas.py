@@ -185,7 +185,7 @@ def _record(replica: Any, label: str) -> SeedRecord:
         "decision": cast(DecisionRecord, asdict(replica.decision)),
         "updates": sum(len(fit.losses) for fit in replica.fits),
         "restarts": sum(fit.restarts for fit in replica.fits),
-        "members": [member._asdict() for member in replica.members],
+        "members": replica.members,
         "references": replica.references.tolist(),
         "auxiliary_weight": replica.auxiliary_weight,
         "seconds": round(replica.seconds, 2),
@@ -194,17 +194,16 @@ def _record(replica: Any, label: str) -> SeedRecord:
 
 
 def _history(replica: Any) -> pa.Table:
-    """Return the loss (nats) of every update of every network, numbered within its member."""
-    networks = [(own.name, k) for own in replica.members for k in range(own.networks)]
+    """Return the loss (nats) of every update of every network, which are numbered."""
     points = [
         {
             "seed": replica.seed,
-            "member": name,
+            "member": LSTM,
             "network": number,
             "update": k,
             "training_loss": loss,
         }
-        for (name, number), fit in zip(networks, replica.fits, strict=True)
+        for number, fit in enumerate(replica.fits)
         for k, loss in enumerate(fit.losses.tolist(), start=1)
     ]
     return pa.Table.from_pylist(points, HISTORY)

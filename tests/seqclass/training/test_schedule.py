@@ -91,8 +91,8 @@ def test_twelve_classes_of_sensors_are_learnt_at_the_default() -> None:
     rows = Rows(x.astype(np.float32), y.astype(np.int32))
     one = replace(TrainingSpec(), members=("conv-lstm",), networks={"conv-lstm": 1})
     [member] = train_replica(TrainingRows(rows, 12), one, 0, quiet).members
-    assert member.accuracy is not None
-    assert member.accuracy > 0.8
+    assert member["accuracy"] is not None
+    assert member["accuracy"] > 0.8
 
 
 def test_weight_decay_holds_kernels_small_and_less_so_the_more_rows_there_are() -> None:
@@ -155,9 +155,9 @@ def test_a_replica_has_a_network_for_each_fold_and_no_more_than_it_may() -> None
     every = train_replica(TrainingRows(lines(60), 2), replace(spec, networks=None), 0, quiet)
     assert len(every.fits) == 2
     assert len(every.validation_logits) == 60
-    assert every.members[0].why is None
+    assert every.members[0]["why"] is None
     single = train_replica(TrainingRows(lines(60), 2), spec, 0, quiet)
     assert len(single.fits) == 1
     assert len(single.validation_logits) == 30
-    assert single.members[0].why == NO_TIME
+    assert single.members[0]["why"] == NO_TIME
     np.testing.assert_array_equal(single.fits[0].held_back_logits, every.fits[0].held_back_logits)
