@@ -16,6 +16,7 @@ from keras import layers, ops
 from seqclass.networks.layers import CLIP, masked_mean, series_views
 from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling
+from seqclass.training.kernel_ridge import distances
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.ridge import RidgeConfig, fit_ridge
 
@@ -75,7 +76,7 @@ def fit_familiarity(
     place = ops.concatenate([looks, head.layer(looks) * weight], axis=-1)
     embed = keras.Model([raw, pooled], place, name="place")
     places = np.concatenate([z, head.left_out * weight], axis=1)
-    apart = _apart(places, places)
+    apart = np.sqrt(distances(places, places))
     np.fill_diagonal(apart, np.inf)
     return Familiarity(network, embed, chosen, places, np.sort(_mean_nearest(apart)))
 
@@ -106,11 +107,6 @@ def _standard(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     varying = spread > 1e-6
     factor = np.where(varying, 1 / np.where(varying, spread, 1), 0) / np.sqrt(max(varying.sum(), 1))
     return block.mean(axis=0), factor
-
-
-def _apart(x: np.ndarray, places: np.ndarray) -> np.ndarray:
-    squares = np.square(x).sum(1)[:, None] + np.square(places).sum(1) - 2 * x @ places.T
-    return np.sqrt(np.maximum(squares, 0))
 
 
 def _mean_nearest(apart: np.ndarray) -> np.ndarray:
