@@ -46,17 +46,14 @@ def mean_log_probabilities(logits: list[np.ndarray]) -> np.ndarray:
     return np.mean([log_softmax(own[:shared], axis=1) for own in logits], axis=0)
 
 
-def _loss(logits: np.ndarray, y: np.ndarray) -> float:
-    return -float(np.mean(log_softmax(logits, axis=1)[np.arange(len(y)), y]))
-
-
 def tempered_loss(logits: np.ndarray, y: np.ndarray) -> float:
     """Return the log-loss (nats) of ``logits (n, classes)`` at their best temperature.
 
     It measures how well classes are told apart, which may still improve when a network is already
     overconfident.
     """
-    return _loss(logits / fit_temperature(logits, y), y)
+    logs = log_softmax(logits / fit_temperature(logits, y), axis=1)
+    return -float(logs[np.arange(len(y)), y].mean())
 
 
 def soften(logits: np.ndarray, temperature: float) -> np.ndarray:

@@ -43,11 +43,6 @@ STRENGTHS = (1.0, 0.75, 1.25, 0.5)
 """Shares of the full offset that are tried, the safest first; of equal ones the first is taken."""
 
 
-def log_prior_of(y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the logarithm ``(classes,)`` of each class's share of the class codes ``(n,)``."""
-    return np.log(np.bincount(y, minlength=n_classes) / len(y))
-
-
 def fit_offsets(probabilities: np.ndarray, y: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
     """Return the offset of each class, ``(classes,)``, which is added to its log-probability.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import LSTM, MemberRecord
-from seqclass.evaluation.decisions import Decision, decide, log_prior_of
+from seqclass.evaluation.decisions import Decision, decide
 from seqclass.evaluation.metrics import seed_scores
 from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
@@ -270,5 +270,5 @@ def reports(
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:
     """Return the classes' log shares if the recipe balances rare classes, else None."""
-    rows_per_class = np.bincount(y, minlength=n_classes)
-    return log_prior_of(y, n_classes) if recipe.balances(rows_per_class.tolist()) else None
+    rows = np.bincount(y, minlength=n_classes)
+    return np.log(rows / len(y)) if recipe.balances(rows.tolist()) else None
