@@ -31,3 +31,8 @@ def fit_scaling(x: np.ndarray) -> Scaling:
         center.append(float(middle))
         scale.append(min(float(spread), 1 / SMALLEST) if spread > SMALLEST else 1.0)
     return Scaling(tuple(center), tuple(scale))
+
+
+def inverse_spread(spread: np.ndarray) -> np.ndarray:
+    """Return one over the spread of each column, and 0 for a column that does not vary."""
+    return np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)

@@ -15,7 +15,7 @@ from keras import layers, ops
 
 from seqclass.networks.layers import CLIP, masked_mean, series_views
 from seqclass.networks.outputs import Predictor, predict_all
-from seqclass.networks.scaling import Scaling
+from seqclass.networks.scaling import Scaling, inverse_spread
 from seqclass.training.kernel_ridge import distances
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.ridge import RidgeConfig, fit_ridge
@@ -103,10 +103,8 @@ def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTens
 
 def _standard(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means and factors of columns that give a block a total variance of one."""
-    spread = block.std(axis=0)
-    varying = spread > 1e-6
-    factor = np.where(varying, 1 / np.where(varying, spread, 1), 0) / np.sqrt(max(varying.sum(), 1))
-    return block.mean(axis=0), factor
+    factor = inverse_spread(block.std(axis=0))
+    return block.mean(axis=0), factor / np.sqrt(max((factor > 0).sum(), 1))
 
 
 def _mean_nearest(apart: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from seqclass.networks.layers import pool_steps, series_views
 from seqclass.networks.outputs import predict_all
-from seqclass.networks.scaling import Scaling
+from seqclass.networks.scaling import Scaling, inverse_spread
 
 MAX_INPUTS = 4096
 """Most numbers that a series is compared by; if there are more, steps are averaged."""
@@ -33,18 +33,18 @@ def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling) -> Steps:
     views = series_views(raw, scaling)
     values = ops.concatenate([views.level, views.within], axis=-1)
     observed = ops.concatenate([views.observed] * 2, axis=-1)
-    factor = -(-n_steps * values.shape[-1] // MAX_INPUTS)
-    size = -(-n_steps // factor)
-    pooled = (pool_steps(part, views.inside, factor)[0] for part in (values, observed))
+    pooling = -(-n_steps * values.shape[-1] // MAX_INPUTS)
+    size = -(-n_steps // pooling)
+    pooled = (pool_steps(part, views.inside, pooling)[0] for part in (values, observed))
     flat = [_flattened(part, size) for part in pooled]
     found, seen = predict_all(keras.Model(raw, flat), x)
     count = np.maximum(seen.sum(axis=0), 1)
     center = found.sum(axis=0) / count
-    spread = np.sqrt((np.square(found - center) * (seen > 0)).sum(axis=0) / count)
-    steepness = np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)
-    scaled = layers.Rescaling(steepness.tolist(), offset=(-center * steepness).tolist())(flat[0])
+    variance = (np.square(found - center) * (seen > 0)).sum(axis=0) / count
+    factor = inverse_spread(np.sqrt(variance))
+    scaled = layers.Rescaling(factor.tolist(), offset=(-center * factor).tolist())(flat[0])
     network = keras.Model(raw, scaled * ops.cast(flat[1] > 0, "float32"), name="steps")
-    return Steps(network, np.where(seen > 0, found * steepness - center * steepness, 0))
+    return Steps(network, np.where(seen > 0, found * factor - center * factor, 0))
 
 
 def _flattened(x: keras.KerasTensor, n_steps: int) -> keras.KerasTensor:

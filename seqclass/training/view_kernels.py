@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from seqclass.networks.scaling import inverse_spread
 from seqclass.training.assembly import mixed_logits
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.kernel_ridge import (
@@ -74,8 +75,7 @@ def fit_view_kernels(
     """
     auxiliary = config.auxiliary
     own = rows.features if auxiliary is None else rows.features[: auxiliary.first]
-    center, spread = own.mean(axis=0), own.std(axis=0)
-    factor = np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0)
+    center, factor = own.mean(axis=0), inverse_spread(own.std(axis=0))
     z = _standardised(rows.features, center, factor)
     chosen = draw_landmarks(len(z), seed, auxiliary)
     landmarks, kernels = z[chosen], []
