@@ -134,11 +134,10 @@ def this_product(work: Workload) -> Iterator[float]:
             recipe.decay(n), x.shape[1:],
         )
     )  # fmt: skip
-    series, codes = tf.constant(x), tf.constant(y)
-    order = np.random.default_rng(1).integers(0, len(x), (CHUNK, work.batch)).astype(np.int32)
+    order = np.random.default_rng(1).integers(0, len(x), CHUNK * work.batch)
     while True:
         began = time.perf_counter()
-        machine.train_chunk(series, codes, tf.constant(order)).numpy()
+        machine.train_chunk(tf.constant(x[order]), tf.constant(y[order])).numpy()
         yield (time.perf_counter() - began) * work.n_timed / (CHUNK * work.batch)
 
 

@@ -14,8 +14,6 @@ from seqclass.networks.recurrence import accelerate
 from seqclass.training.learnt_rows import LearntRows, Rows
 from seqclass.training.recipe import CHUNK, Recipe
 
-HELD_TWICE = 2**26
-"""Bytes of series up to which TensorFlow holds all of them beside NumPy."""
 NO_ROWS = np.empty(0, dtype=np.int32)
 Build = Callable[[int], keras.Model]
 Frozen = Callable[[], keras.Model]
@@ -142,15 +140,14 @@ class CompiledTrainer:
         self.weights = [keras.Variable(part) for part in flat]
         self.averages = [tf.Variable(part, trainable=False) for part in flat]
         self.optimizer = _optimizer(work, *self.weights)
-        rows = tf.TensorSpec([None, *work.shape], tf.float32)
-        codes = tf.TensorSpec([None], tf.int32)
-        order = tf.TensorSpec([CHUNK, work.batch], tf.int32)
+        series = tf.TensorSpec([CHUNK * work.batch, *work.shape], tf.float32)
+        codes = tf.TensorSpec([CHUNK * work.batch], tf.int32)
         self.train_chunk = tf.function(
-            self._train_chunk, input_signature=[rows, codes, order], autograph=False
+            self._train_chunk, input_signature=[series, codes], autograph=False
         )
         self._infer = tf.function(
             lambda x: self.network(self.frozen(x, training=False), training=False),
-            input_signature=[rows],
+            input_signature=[tf.TensorSpec([None, *work.shape], tf.float32)],
             autograph=False,
         )
 
@@ -184,13 +181,14 @@ class CompiledTrainer:
         self.unflatten([part.value for part in self.weights], self.variables)
         return found
 
-    def _train_chunk(self, all_x: tf.Tensor, all_y: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-        chunk = self.frozen(tf.gather(all_x, tf.reshape(order, [-1])), training=False)
-        chunk = tf.reshape(chunk, [*order.shape, *chunk.shape[1:]])
+    def _train_chunk(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Update the weights by ``CHUNK`` batches, and return the loss of each in nats."""
+        frozen = self.frozen(x, training=False)
+        batches = tf.reshape(frozen, [CHUNK, -1, *frozen.shape[1:]])
+        codes = tf.reshape(y, [CHUNK, -1])
 
         def update(step: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            loss = self._update(chunk[step], tf.gather(all_y, order[step]))
-            return step + 1, losses.write(step, loss)
+            return step + 1, losses.write(step, self._update(batches[step], codes[step]))
 
         begun = tf.constant(0), tf.TensorArray(tf.float32, CHUNK)
         _, losses = tf.while_loop(lambda step, _: step < CHUNK, update, begun)
@@ -243,7 +241,8 @@ class _Run:
         """Train to the end; return False if the attempt should be begun again."""
         end = self.recipe.update_limit(self.train.counted)
         for update, rows in self._chunks(end):
-            losses = self.trainer.train_chunk(*rows).numpy()
+            series, codes = tf.constant(rows.x), tf.constant(rows.y, tf.int32)
+            losses = self.trainer.train_chunk(series, codes).numpy()
             loss = float(losses.mean())
             config.watch(update, end, loss)
             self.losses += losses.tolist()
@@ -257,45 +256,24 @@ class _Run:
                 break
         return True
 
-    def _chunks(self, end: int) -> Iterator[tuple[int, tuple[tf.Tensor, ...]]]:
-        """Yield update numbers, series and codes of rows, and their order ``(CHUNK, batch)``.
+    def _chunks(self, end: int) -> Iterator[tuple[int, Rows]]:
+        """Yield update numbers and the rows of the next ``CHUNK`` batches, of successive passes.
 
-        The order is that of successive passes. Of a window that is left, the rest is left out.
+        Of a window that is left, the rest is left out.
         """
-        batch = self.recipe.batch(len(self.train))
+        size = CHUNK * self.recipe.batch(len(self.train))
         passes, held, stream = self.train.windows(self.seed), None, NO_ROWS
         for update in range(CHUNK, end + 1, CHUNK):
-            while len(stream) < CHUNK * batch:
+            while len(stream) < size:
                 rows, order = next(passes)
-                if rows is not held:
-                    held, stream, take = rows, NO_ROWS, _taken_from(rows)
-                stream = np.concatenate([stream, order])
-            yield update, take(stream[: CHUNK * batch].reshape(CHUNK, batch))
-            stream = stream[CHUNK * batch :]
+                stream = np.concatenate([stream if rows is held else NO_ROWS, order])
+                held = rows
+            yield update, rows.take(stream[:size])
+            stream = stream[size:]
 
     def _is_hopeless(self, update: int, loss: float) -> bool:
         is_due = update - CHUNK < self.recipe.restart_check_step <= update
         return is_due and loss > 0.9 * math.log(self.n_classes)
-
-
-def _taken_from(rows: Rows) -> Callable[[np.ndarray], tuple[tf.Tensor, ...]]:
-    """Return a function of an order, which returns series, codes and the order of them in tensors.
-
-    Few rows become tensors once. Many are not held twice: each order takes its own.
-    """
-    if rows.x.nbytes <= HELD_TWICE:
-        x, y = tf.constant(rows.x), tf.constant(rows.y, tf.int32)
-        return lambda order: (x, y, tf.constant(order))
-
-    def take(order: np.ndarray) -> tuple[tf.Tensor, ...]:
-        own, places = rows.take(order.ravel()), np.arange(order.size, dtype=np.int32)
-        return (
-            tf.constant(own.x),
-            tf.constant(own.y, tf.int32),
-            tf.constant(places.reshape(order.shape)),
-        )
-
-    return take
 
 
 def _optimizer(
