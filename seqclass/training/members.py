@@ -30,7 +30,7 @@ from seqclass.training.learnt_rows import (
     Subset,
     WindowedRows,
 )
-from seqclass.training.recipe import MAX_FROZEN
+from seqclass.training.recipe import MAX_CLOSED
 from seqclass.training.ridge import RidgeConfig, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import Part, nested_folds
@@ -163,11 +163,11 @@ class Training:
         return budget is not None and time.monotonic() - self.began + seconds > budget
 
     def subsample(self) -> "Training":
-        """Return the training with at most ``MAX_FROZEN`` drawn rows, and all held-back rows."""
+        """Return the training with at most ``MAX_CLOSED`` drawn rows, and all held-back rows."""
         n = len(self.rows)
-        if n <= MAX_FROZEN:
+        if n <= MAX_CLOSED:
             return self
-        drawn = np.random.default_rng(self.seed).permutation(n)[:MAX_FROZEN]
+        drawn = np.random.default_rng(self.seed).permutation(n)[:MAX_CLOSED]
         chosen = np.union1d(drawn, self.held)
         auxiliary = self.auxiliary and self.auxiliary.among(chosen)
         folds = [

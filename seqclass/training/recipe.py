@@ -7,7 +7,7 @@ from typing import Literal
 
 from seqclass.series import check_ranges
 
-MAX_FROZEN = 20_000
+MAX_CLOSED = 20_000
 """Most training rows that members in closed form are fitted to."""
 MAX_LANDMARKS = 1000
 """Most training rows (landmarks) that a kernel compares rows with."""

@@ -13,7 +13,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.store.capacity import GIB
 from seqclass.store.datasets import Dataset
 from seqclass.store.split import Split
-from seqclass.training.recipe import CURVE_SHARE, MAX_FROZEN, MAX_LANDMARKS, Recipe
+from seqclass.training.recipe import CURVE_SHARE, MAX_CLOSED, MAX_LANDMARKS, Recipe
 from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
@@ -64,13 +64,13 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     rows, fraction = size.rows, spec.validation_fraction
     a_seed, a_step, a_row, a_value = CLOSED_S
     least = a_seed + a_step * size.steps
-    least += min(rows, MAX_FROZEN) * (a_row + a_value * size.steps * size.channels)
+    least += min(rows, MAX_CLOSED) * (a_row + a_value * size.steps * size.channels)
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
     limit = spec.recipe.update_limit(min(rows, spec.window or rows))
     most = least
     if "view-kernels" in spec.members:
         a_seed, a_landmark, a_row = KERNELS_S
-        most += a_seed + a_landmark * min(rows, MAX_LANDMARKS) + a_row * min(rows, MAX_FROZEN)
+        most += a_seed + a_landmark * min(rows, MAX_LANDMARKS) + a_row * min(rows, MAX_CLOSED)
     if LSTM in spec.members:
         most += folds * _network_s(size, spec.recipe, limit)
         least += _network_s(size, spec.recipe, spec.recipe.shortest)
@@ -116,7 +116,7 @@ def expectation(size: Size, spec: TrainingSpec) -> str:
 
 def expected_bytes(size: Size, window: int | None) -> int:
     """Return the most bytes of memory of a process that trains a seed, as far as rows decide it."""
-    frozen = FROZEN_BYTES * min(size.rows, MAX_FROZEN)
+    frozen = FROZEN_BYTES * min(size.rows, MAX_CLOSED)
     return int(PROCESS_BYTES + frozen + _series_bytes(size, window))
 
 

@@ -186,7 +186,7 @@ def test_rows_that_say_nothing_get_little_weight_or_none() -> None:
 def test_few_auxiliary_rows_beside_many_may_all_be_left_out_of_the_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(members_module, "MAX_FROZEN", 60)
+    monkeypatch.setattr(members_module, "MAX_CLOSED", 60)
     training, other = training_of(songs(90, 1)), songs(1, 2)
     training = replace(training, folds=training.folds[:1])
     for unlucky in (replace(training, seed=seed) for seed in range(99)):

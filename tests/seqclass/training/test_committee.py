@@ -382,7 +382,7 @@ def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.Monke
     folds = holdout_folds(rows.y, None, 0.2, 0)[:1]
     training = Training(rows, 2, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
     assert training.subsample() is training
-    monkeypatch.setattr(members_module, "MAX_FROZEN", 100)
+    monkeypatch.setattr(members_module, "MAX_CLOSED", 100)
     few = training.subsample()
     assert 100 < len(few.rows) < 200
     [(kept, held)], [(_, before)] = few.folds, folds
