@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from seqclass.training.learnt_rows import Auxiliary
 from seqclass.training.recipe import MAX_LANDMARKS
-from seqclass.training.ridge import PLAIN, Ridge, RidgeConfig, fit_ridge
+from seqclass.training.ridge import Ridge, RidgeConfig, fit_ridge
 
 STEEPNESS = (0.0625, 0.25, 1.0, 4.0)
 """Values of the kernel's steepness that are tried; with 1, the similarity of rows that differ by
@@ -34,7 +34,7 @@ class KernelRidge(NamedTuple):
 
 
 def fit_kernel(
-    rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, config: RidgeConfig = PLAIN
+    rows: np.ndarray, y: np.ndarray, n_classes: int, seed: int, config: RidgeConfig
 ) -> KernelRidge:
     """Fit a kernel ridge regression of class codes on standardised rows ``(n, p)``.
 

@@ -35,9 +35,6 @@ class RidgeConfig(NamedTuple):
     auxiliary: Auxiliary | None = None
 
 
-PLAIN = RidgeConfig()
-
-
 class Ridge(NamedTuple):
     """Scores ``features @ kernel + bias``, one per class.
 
@@ -60,9 +57,7 @@ class Ridge(NamedTuple):
         return scores
 
 
-def fit_ridge(
-    features: np.ndarray, y: np.ndarray, n_classes: int, config: RidgeConfig = PLAIN
-) -> Ridge:
+def fit_ridge(features: np.ndarray, y: np.ndarray, n_classes: int, config: RidgeConfig) -> Ridge:
     """Fit a ridge regression of class codes ``(n,)`` on ``features (n, p)``.
 
     The scale and the penalty of a fold's fit are those of all rows. The smaller product matrix is

@@ -55,7 +55,10 @@ def whole_committee(rows: Rows, n_classes: int) -> keras.Model:
     members = [
         Branch(pooled.network, ridge),
         Branch(pooled.network, view_kernel_scores(kernels)),
-        Branch(steps.network, kernel_scores(fit_kernel(steps.rows, rows.y, n_classes, 0))),
+        Branch(
+            steps.network,
+            kernel_scores(fit_kernel(steps.rows, rows.y, n_classes, 0, RidgeConfig())),
+        ),
         views_branch(x, n_classes, 2),
     ]
     mixture = Mixture((0.1, 0.2, 0.3, 0.4), (30.0, 1.0, 2.0, 0.5), 1.5)

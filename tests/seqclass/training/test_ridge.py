@@ -54,7 +54,9 @@ def test_the_unit_and_the_origin_of_a_column_do_not_matter(n: int, p: int) -> No
     features, y = problem(n, p)
     rng = np.random.default_rng(1)
     factor, offset = rng.uniform(0.01, 100, p), rng.normal(0, 10, p)
-    one, other = (fit_ridge(f, y, N_CLASSES) for f in (features, features * factor + offset))
+    one, other = (
+        fit_ridge(f, y, N_CLASSES, RidgeConfig()) for f in (features, features * factor + offset)
+    )
     scores = features @ one.kernel + one.bias
     changed = (features * factor + offset) @ other.kernel + other.bias
     np.testing.assert_allclose(changed, scores, atol=1e-6)
@@ -64,10 +66,10 @@ def test_the_unit_and_the_origin_of_a_column_do_not_matter(n: int, p: int) -> No
 @pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)])
 def test_a_column_that_does_not_vary_counts_for_nothing(n: int, p: int) -> None:
     features, y = problem(n, p)
-    alone = fit_ridge(features, y, N_CLASSES)
+    alone = fit_ridge(features, y, N_CLASSES, RidgeConfig())
     for constant in (0.0, 1e4):
         wider = np.insert(features, 2, constant, axis=1)
-        found = fit_ridge(wider, y, N_CLASSES)
+        found = fit_ridge(wider, y, N_CLASSES, RidgeConfig())
         assert not found.kernel[2].any()
         np.testing.assert_allclose(np.delete(found.kernel, 2, axis=0), alone.kernel, atol=1e-6)
         np.testing.assert_allclose(found.left_out, alone.left_out, atol=1e-6)
@@ -77,7 +79,7 @@ def test_features_in_which_nothing_varies_say_how_frequent_classes_are() -> None
     y = np.repeat([0, 1, 2], [6, 3, 1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = fit_ridge(np.ones((10, 4)), y, N_CLASSES)
+        found = fit_ridge(np.ones((10, 4)), y, N_CLASSES, RidgeConfig())
     scores = np.ones((1, 4)) @ found.kernel + found.bias
     np.testing.assert_allclose(scores, 2 * np.array([[0.6, 0.3, 0.1]]) - 1, atol=1e-6)
 
@@ -85,8 +87,8 @@ def test_features_in_which_nothing_varies_say_how_frequent_classes_are() -> None
 def test_the_loss_says_what_features_tell_of_rows_left_out() -> None:
     rng = np.random.default_rng(2)
     features, y = problem(90, 20)
-    told = fit_ridge(features, y, N_CLASSES).loss
-    noise = fit_ridge(features, rng.permutation(y), N_CLASSES).loss
+    told = fit_ridge(features, y, N_CLASSES, RidgeConfig()).loss
+    noise = fit_ridge(features, rng.permutation(y), N_CLASSES, RidgeConfig()).loss
     assert told < noise - 0.05
     assert noise == pytest.approx(np.log(N_CLASSES), abs=0.05)
 
@@ -94,6 +96,6 @@ def test_the_loss_says_what_features_tell_of_rows_left_out() -> None:
 def test_of_many_rows_some_choose_the_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "MAX_LEFT_OUT", 20)
     features, y = problem(200, 5)
-    found = fit_ridge(features, y, N_CLASSES)
+    found = fit_ridge(features, y, N_CLASSES, RidgeConfig())
     assert found.left_out.shape == (20, N_CLASSES)
     assert ((features @ found.kernel + found.bias).argmax(axis=1) == y).mean() > 0.5

@@ -9,6 +9,7 @@ from seqclass.networks.scaling import fit_scaling
 from seqclass.training import kernel_ridge
 from seqclass.training.kernel_ridge import KernelRidge, fit_kernel, kernel_scores
 from seqclass.training.members import usual_steps
+from seqclass.training.ridge import RidgeConfig
 from seqclass.training.steps import MAX_INPUTS, Steps, fit_steps
 from tests.support.networks import compiled
 from tests.support.series import gappy
@@ -70,7 +71,7 @@ def test_scores_in_keras_are_those_in_numpy(
     y = np.arange(60) % 3
     steps = fitted(x)
     np.testing.assert_allclose(steps.rows, predict_all(steps.network, x), atol=1e-5)
-    kernel = fit_kernel(steps.rows, y, 3, 0)
+    kernel = fit_kernel(steps.rows, y, 3, 0, RidgeConfig())
     assert len(kernel.landmarks) == min(landmarks, 60)
     model = whole(steps, kernel)
     other = gappy(9, steps=400) + np.float32(0.3)
@@ -86,7 +87,7 @@ def test_few_landmarks_stand_for_many_rows(monkeypatch: pytest.MonkeyPatch) -> N
     right = []
     for landmarks in (1000, 30):
         monkeypatch.setattr(kernel_ridge, "MAX_LANDMARKS", landmarks)
-        kernel = fit_kernel(steps.rows[train], y[train], 2, 0)
+        kernel = fit_kernel(steps.rows[train], y[train], 2, 0, RidgeConfig())
         right.append((kernel.scores(steps.rows[test]).argmax(axis=1) == y[test]).mean())
     assert min(right) > 0.9
 
@@ -100,7 +101,7 @@ def test_wide_series_are_averaged_until_they_are_few_enough_numbers() -> None:
 def test_any_length_and_any_value_is_answered() -> None:
     x, y = daily(30)
     steps = fitted(x)
-    answer = compiled(whole(steps, fit_kernel(steps.rows, y, 2, 0)))
+    answer = compiled(whole(steps, fit_kernel(steps.rows, y, 2, 0, RidgeConfig())))
     for n_steps in (1, 29, 30, 31, 90):
         for value in (np.nan, 0.0, 1e30, -1e30):
             given = np.full((2, n_steps, 1), value, np.float32)
@@ -112,5 +113,5 @@ def test_any_length_and_any_value_is_answered() -> None:
 def test_series_of_equal_rows_are_no_fault() -> None:
     x = np.full((12, 8, 1), 3.0, np.float32)
     steps = fitted(x)
-    kernel = fit_kernel(steps.rows, np.arange(12) % 2, 2, 0)
+    kernel = fit_kernel(steps.rows, np.arange(12) % 2, 2, 0, RidgeConfig())
     assert np.isfinite(kernel.scores(steps.rows)).all()
