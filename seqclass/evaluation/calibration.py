@@ -6,6 +6,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 COLDEST, HOTTEST = 1e-3, 20.0
+N_BINS = 15
+"""Bins of confidence of a calibration error and a reliability table."""
 
 
 def half_a_row(n: int) -> float:
@@ -67,25 +69,22 @@ def without_temperature(probabilities: np.ndarray, temperature: float) -> np.nda
     return softmax(temperature * np.log(np.maximum(probabilities, floor)), axis=1)
 
 
-def calibration_error(probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15) -> float:
+def calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
     """Return the expected calibration error, in [0, 1].
 
     It is the mean gap between confidence and accuracy over bins of equal width, weighted by their
     rows.
     """
-    rows, confidence, accuracy = np.array(reliability_table(probabilities, y, n_bins)).T
+    rows, confidence, accuracy = np.array(reliability_table(probabilities, y)).T
     return float((rows * np.abs(confidence - accuracy)).sum() / len(y))
 
 
-def reliability_table(
-    probabilities: np.ndarray, y: np.ndarray, n_bins: int = 15
-) -> list[list[float]]:
+def reliability_table(probabilities: np.ndarray, y: np.ndarray) -> list[list[float]]:
     """Return rows, mean confidence and accuracy of each bin that is not empty, by confidence."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == y
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
     return [
         [int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean())]
-        for number in np.unique(bins)
-        if (inside := bins == number).any()
+        for inside in (bins == number for number in np.unique(bins))
     ]

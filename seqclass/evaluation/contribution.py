@@ -9,9 +9,8 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.metrics import row_losses, seed_scores
 from seqclass.evaluation.votes import Lead, lead_of, mean_lead
 
-CONVOLUTIONS: Final = "convolutions"
 LSTM: Final = "conv-lstm"
-"""Members that reports name: fixed convolutions, and the LSTM, which every training trains."""
+"""The member that every training trains, and that reports name."""
 
 
 class MemberRecord(TypedDict):
