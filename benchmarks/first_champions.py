@@ -48,9 +48,10 @@ def drawn(case: str, draw: int) -> Rows:
         return _archived(case)
     x, y = MAKERS[kind](int(size), draw)
     from seqclass.training.splits import assign_test
+    from tests.support.series import keys_of
 
     ids = np.array([f"{case}-{draw}-{row}" for row in range(len(y))])
-    return (x, y, *assign_test(ids, y, 0.2, 0))
+    return (x, y, *assign_test(keys_of(ids), y, 0.2, 0))
 
 
 def _noise(n: int, draw: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,12 +19,6 @@ class Keys(NamedTuple):
     names: Iterable[Sequence[str]]
 
 
-def keys_of(texts: np.ndarray) -> Keys:
-    """Return the keys of rows by their texts ``(n,)``."""
-    names, number = np.unique(texts, return_inverse=True)
-    return Keys(number, [names.tolist()])
-
-
 def _places(keys: Keys, seed: int) -> np.ndarray:
     """Return the hash of each distinct key, in [0, 1)."""
     parts = (np.array(own, dtype=object) for own in keys.names)
@@ -34,7 +28,7 @@ def _places(keys: Keys, seed: int) -> np.ndarray:
 
 
 def assign_test(
-    keys: Keys | np.ndarray, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
+    keys: Keys, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training and test rows by a hash of each row's key.
 
@@ -44,7 +38,6 @@ def assign_test(
     classes with few keys change sides: at least two keys of a class train, and one tests if the
     class has three.
     """
-    keys = keys if isinstance(keys, Keys) else keys_of(keys)
     number, place = keys.number, _places(keys, seed)
     held = place < fraction
     for code in np.unique(y):
@@ -60,7 +53,7 @@ def assign_test(
 
 
 def assign_newest(
-    keys: Keys | np.ndarray,
+    keys: Keys,
     y: np.ndarray,
     time: np.ndarray,
     fraction: float,
@@ -74,7 +67,7 @@ def assign_newest(
     a class which is new is not tested before it is trained on. balanced: move keys until share and
     classes are right, beginning with those nearest in time to the other side.
     """
-    number = (keys if isinstance(keys, Keys) else keys_of(keys)).number
+    number = keys.number
     newest = np.full(number.max() + 1, np.iinfo(np.int64).min)
     np.maximum.at(newest, number, time)
     order = np.argsort(-newest.astype(np.float64), kind="stable")

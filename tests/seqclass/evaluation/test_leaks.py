@@ -16,6 +16,7 @@ from seqclass.store.root import Root
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest
 from tests.support.commands import Command
+from tests.support.series import keys_of
 from tests.support.stored import store_series
 
 RNG = np.random.default_rng(0)
@@ -108,7 +109,7 @@ def test_the_newest_keys_test_and_no_key_is_cut(
     rows: list[tuple[int, int, int]], fraction: float
 ) -> None:
     groups, y, time = np.array(rows).T
-    kept, held = assign_newest(groups.astype(str), y, time, fraction)
+    kept, held = assign_newest(keys_of(groups.astype(str)), y, time, fraction)
     assert sorted([*kept, *held]) == list(range(len(rows)))
     assert not set(groups[kept]) & set(groups[held])
     for code in set(y):
@@ -118,14 +119,14 @@ def test_the_newest_keys_test_and_no_key_is_cut(
 
 def test_the_newest_fifth_tests() -> None:
     time = RNG.permutation(100)
-    kept, held = assign_newest(np.arange(100).astype(str), np.arange(100) % 2, time, 0.2)
+    kept, held = assign_newest(keys_of(np.arange(100).astype(str)), np.arange(100) % 2, time, 0.2)
     assert sorted(time[held]) == list(range(80, 100))
     assert len(kept) == 80
 
 
 def test_a_class_that_is_only_new_trains_first() -> None:
     y = np.array([0] * 8 + [1] * 4)
-    kept, held = assign_newest(np.arange(12).astype(str), y, np.arange(12), 0.5)
+    kept, held = assign_newest(keys_of(np.arange(12).astype(str)), y, np.arange(12), 0.5)
     assert held.tolist() == [6, 7, 10, 11]
     assert kept.tolist() == [0, 1, 2, 3, 4, 5, 8, 9]
 

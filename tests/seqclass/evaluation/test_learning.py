@@ -27,6 +27,7 @@ from seqclass.training.baselines import baseline_predictions, summary_features
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_test, holdout_folds
+from tests.support.series import keys_of
 
 CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
 
@@ -167,16 +168,16 @@ def test_some_folds_of_many_hold_back_rare_classes_too(
 def test_a_row_keeps_its_side_when_a_dataset_grows(y: list[int], more: int) -> None:
     codes = np.array([*range(4)] * 30 + y)
     ids = np.array([f"s{i}" for i in range(len(codes) + more)])
-    _, few = assign_test(ids[: len(codes)], codes, 0.2, seed=0)
+    _, few = assign_test(keys_of(ids[: len(codes)]), codes, 0.2, seed=0)
     grown = np.concatenate([codes, np.arange(more) % 4])
-    _, many = assign_test(ids, grown, 0.2, seed=0)
+    _, many = assign_test(keys_of(ids), grown, 0.2, seed=0)
     assert set(few) == {row for row in many if row < len(codes)}
 
 
 @given(sizes=st.lists(st.integers(3, 8), min_size=2, max_size=6), seed=st.integers(0, 99))
 def test_small_classes_train_and_test(sizes: list[int], seed: int) -> None:
     y = np.repeat(np.arange(len(sizes)), sizes)
-    kept, held = assign_test(np.array([f"s{i}" for i in range(len(y))]), y, 0.2, seed)
+    kept, held = assign_test(keys_of(np.array([f"s{i}" for i in range(len(y))])), y, 0.2, seed)
     assert np.bincount(y[kept], minlength=len(sizes)).min() >= 2
     assert np.bincount(y[held], minlength=len(sizes)).min() >= 1
 
@@ -184,7 +185,7 @@ def test_small_classes_train_and_test(sizes: list[int], seed: int) -> None:
 def test_test_rows_never_cut_through_a_group() -> None:
     rng = np.random.default_rng(0)
     keys = rng.integers(0, 40, 400).astype(str)
-    kept, held = assign_test(keys, rng.integers(0, 2, 400), 0.2, seed=0)
+    kept, held = assign_test(keys_of(keys), rng.integers(0, 2, 400), 0.2, seed=0)
     assert not set(keys[kept]) & set(keys[held])
     assert 30 < len(held) < 140
 
