@@ -31,13 +31,14 @@ def _measured(case: str) -> dict[str, Any]:
 
     tensorflow()
     from seqclass.networks.architecture import Architecture
-    from seqclass.networks.classifier import build_network, pooling_factor
+    from seqclass.networks.classifier import pooling_factor
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.scaling import fit_scaling
     from seqclass.training.fitting import FitConfig, Learner, fit
     from seqclass.training.learnt_rows import Rows
     from seqclass.training.members import usual_steps
     from seqclass.training.recipe import Recipe
+    from tests.support.networks import build_network
 
     rng = np.random.default_rng(0)
     lengths = lengths_of(case, rng)

@@ -85,8 +85,8 @@ def keras_network(work: Workload) -> Any:
     keras.utils.set_random_seed(0)
     if not work.layers:
         from seqclass.networks.architecture import Architecture
-        from seqclass.networks.classifier import build_network
         from seqclass.networks.scaling import Scaling
+        from tests.support.networks import build_network
 
         return build_network(CLASSES, Scaling((0.0,), (1.0,)), 2, Architecture(), seed=0)
     raw = keras.Input((work.n_steps, work.n_channels))

@@ -95,15 +95,6 @@ class NetworkBuilder:
         return pool_steps(x, inside, -(-self.pooling // stride))
 
 
-def build_network(
-    n_classes: int, scaling: Scaling, pooling: int, arch: Architecture, seed: int
-) -> keras.Model:
-    """Return one network that includes the views: raw series to logits ``(B, classes)``."""
-    views = ViewsBuilder(scaling)()
-    network = NetworkBuilder(n_classes, views.output_shape[-1] - 1, pooling, arch)(seed)
-    return keras.Model(views.input, network(views.output), name="network")
-
-
 def _masked_input(
     n_features: int,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:

@@ -57,11 +57,11 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     import keras
 
     from seqclass.networks.architecture import Architecture
-    from seqclass.networks.classifier import average_classifiers, build_network
+    from seqclass.networks.classifier import average_classifiers
     from seqclass.networks.outputs import predict_all
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from tests.support.networks import PLAIN, branch, classifier_of
+    from tests.support.networks import PLAIN, branch, build_network, classifier_of
 
     small = Architecture(filters=8, units=8)
     networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
@@ -162,12 +162,11 @@ def test_one_flag_makes_an_ensemble(
 
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     from seqclass.networks.architecture import Architecture
-    from seqclass.networks.classifier import build_network
     from seqclass.networks.outputs import predict_all
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
     from tasks.compute.replicas import load_fast, predict_rows
-    from tests.support.networks import PLAIN, branch
+    from tests.support.networks import PLAIN, branch, build_network
 
     dataset, paths = store_series(root, n=10), []
     for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):

@@ -109,6 +109,15 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
 
 
+def build_network(
+    n_classes: int, scaling: Scaling, pooling: int, arch: Architecture, seed: int
+) -> keras.Model:
+    """One network that includes the views: raw series to logits ``(B, classes)``."""
+    views = ViewsBuilder(scaling)()
+    network = NetworkBuilder(n_classes, views.output_shape[-1] - 1, pooling, arch)(seed)
+    return keras.Model(views.input, network(views.output), name="network")
+
+
 def branch(network: keras.Model) -> Branch:
     """A network with nothing frozen before it."""
     raw = keras.Input(network.input.shape[1:])

@@ -25,7 +25,6 @@ from seqclass.networks.attribution import (
 )
 from seqclass.networks.classifier import (
     average_classifiers,
-    build_network,
     score_gradient,
 )
 from seqclass.networks.scaling import Scaling
@@ -38,7 +37,7 @@ from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tests.support.networks import SMALL, branch
+from tests.support.networks import SMALL, branch, build_network
 
 
 def energy_gradient(x: np.ndarray, codes: np.ndarray) -> np.ndarray:

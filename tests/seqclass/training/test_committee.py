@@ -12,7 +12,6 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import log_loss
 from seqclass.networks.attribution import find_attributions, strongest_steps
 from seqclass.networks.classifier import (
-    build_network,
     probabilities_of,
     score_gradient,
     weights_by_network,
@@ -45,6 +44,7 @@ from tests.support.networks import (
     SMALL,
     answers_alone,
     branch,
+    build_network,
     compiled,
     lines,
     quiet,
