@@ -35,8 +35,9 @@ class Recipe:
     clip: global norm of the gradient. ema_decay: momentum of the averaged weights, which are kept.
     solved: mean loss (nats) at which nothing is left to learn. A network stops there once it has
     had ``shortest`` updates, and members that cost more are not trained.
-    restarts: most new beginnings, if the loss is not finite, or not below ``0.9 ln(classes)`` after
-    ``restart_check_step`` updates.
+    restarts: most new beginnings of a network whose loss is not finite or is too high at its check.
+    restart_check_step: updates after which the loss must be below 0.9 ln(classes); it is compared
+    at the next multiple of 50.
     balance: whether rare classes get the logit-adjusted loss and are answered below a probability
     of one half; ``auto``: if the largest class has at least ``imbalance`` times the rows of the
     smallest.
