@@ -82,7 +82,7 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         typer.echo("there already: this version, with the same series; nothing was written")
         newest = open_dataset(store, DatasetRef.parse(outcome["dataset"]).name).ref
         if newest != outcome["dataset"]:
-            typer.echo(f"the newest version stays {newest}, to which series were added since")
+            typer.echo(f"the newest version stays {newest}, which was made from this one")
     print_heard(outcome["recordings"])
     if outcome["recordings"]:
         place = recordings_folder(store, DatasetRef.parse(outcome["dataset"]).name)

@@ -14,7 +14,13 @@ import pyarrow.compute as pc
 from seqclass.inference.assessment import SURENESS, sureness_of
 from seqclass.monitoring.estimate import Confidence, drift_of
 from seqclass.monitoring.realised import Outcomes, Realised, Tally, realised_of
-from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
+from seqclass.store.datasets import (
+    Dataset,
+    committed_versions,
+    dataset_versions,
+    latest_version,
+    open_dataset,
+)
 from seqclass.store.manifests import known_dataset
 from seqclass.store.models import ANSWERS, model_versions, read_model
 from seqclass.store.references import DatasetRef
@@ -75,7 +81,8 @@ def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth 
     if not folders:
         return None
     dataset = labelled_dataset(root, name)
-    made_of = json.dumps([folders, sorted(root.names("datasets", dataset)) if dataset else []])
+    there = sorted(root.names("datasets", dataset)) if dataset else []
+    made_of = json.dumps([folders, there, _newest(root, dataset)])
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     if known is not None and known.of == digest:
         return known
@@ -85,6 +92,11 @@ def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth 
     found = [_of_version(root, name, v, [o for o in scored if o.version == v], came)
              for v in sorted(versions, key=lambda v: int(v[1:]))]  # fmt: skip
     return Truth(digest, tuple(own for own in found if own.like or own.unlike))
+
+
+def _newest(root: Root, dataset: str) -> str:
+    versions = committed_versions(root, dataset)
+    return latest_version(root, dataset, versions) if versions else ""
 
 
 def labelled_dataset(root: Root, name: str) -> str:
@@ -116,7 +128,8 @@ def _came(root: Root, dataset: str, scored: list[_Scored]) -> _Came:
     ids = pa.chunked_array(
         [c for own in scored for c in own.table["series_id"].chunks], pa.string()
     )
-    for version in dataset_versions(root, dataset):
+    newest = _newest(root, dataset)  # a change taken back makes an older version the newest
+    for version in sorted(dataset_versions(root, dataset), key=lambda own: own == newest):
         try:
             own = open_dataset(root, str(DatasetRef(dataset, version)))
             pairs = _labels(own, ids.unique())

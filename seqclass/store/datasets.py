@@ -289,7 +289,8 @@ def write_rows(
     """Write rows as a new version, or find the version that already holds the same rows.
 
     ``tables`` may come in pieces of any size: the same rows give the same bytes. The version is the
-    newest one then, unless rows were added to it: these are not to be lost.
+    newest one then, unless the newest was made from it: what came since is not to be lost. Rows
+    that begin from the newest one, which the remarks then name as a parent, hold it.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
@@ -309,18 +310,28 @@ def write_rows(
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
-        was_there = made.version in committed_versions(root, name)
-        was_extended = was_there and made.version in _earlier_versions(root, name)
+        stays_behind = _stays_behind(root, made, told.get("parents", []))
         commit(root, folder, *made.parts)
-    if not was_extended:
+    if not stays_behind:
         _write_latest(root, name, made.version, now)
     return open_dataset(root, made.short)
 
 
-def _earlier_versions(root: Root, name: str) -> set[str]:
+def _stays_behind(root: Root, made: DatasetRef, parents: list[str]) -> bool:
+    """Check whether the newest version was made from this one, and this one not from it."""
+    versions = committed_versions(root, made.name)
+    if made.version not in versions:
+        return False
+    newest = latest_version(root, made.name, versions)
+    if str(DatasetRef(made.name, newest)) in parents:
+        return False
+    return made.version in _earlier_versions(root, made.name, newest)
+
+
+def _earlier_versions(root: Root, name: str, newest: str) -> set[str]:
     """Return the versions of a name from which its newest one was made, step by step."""
     versions = committed_versions(root, name)
-    found, ways = set[str](), [latest_version(root, name, versions)] if versions else []
+    found, ways = set[str](), [newest]
     while ways:
         with contextlib.suppress(DamagedError):
             manifest = read_manifest(root, root.join("datasets", name, ways.pop()), DatasetManifest)

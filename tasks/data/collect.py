@@ -204,13 +204,14 @@ def _take(
 def _known_digests(newest: Dataset) -> set[str]:
     """Return digests of all files whose rows are in a version, or in one that it continues."""
     root, manifest, known = newest.root, newest.manifest, set[str]()
-    versions = committed_versions(root, manifest["name"])
+    unseen = {*committed_versions(root, manifest["name"])} - {manifest["version"]}
     while True:
         known |= {entry["sha256"] for entry in manifest["source"].get("import", [])}
         parents = [DatasetRef.parse(ref) for ref in manifest["parents"]]
-        older = [parent for parent in parents if parent.version in versions]
+        older = [parent for parent in parents if parent.version in unseen]
         if not older:
             return known
+        unseen.remove(older[0].version)
         manifest = read_manifest(root, root.join(*older[0].parts), DatasetManifest)
 
 

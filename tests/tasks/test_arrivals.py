@@ -20,8 +20,9 @@ import pytest
 
 from seqclass.screening.actions import Policy
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.datasets import Provenance, dataset_versions, open_dataset, write_rows
 from seqclass.store.inbox import DONE, look_at, missing_end, put_away
+from seqclass.store.manifests import ImportSummary
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from tasks.data.notify import announce_arrival
@@ -102,6 +103,25 @@ def test_a_version_begun_anew_takes_a_file_of_an_older_line_again(root: Root, in
     shutil.copy(kept, path)
     assert became(sweep(root, inbox)) == {"a.parquet": "added"}
     assert len(ids(root)) == 54
+
+
+def test_a_file_is_taken_where_two_versions_continue_each_other(root: Root, inbox: Root) -> None:
+    """The rows of a version that was deleted come again as a correction of its own correction."""
+    first = open_dataset(root, "toy")
+    table = pa.concat_tables(first.tables())
+    labels = pa.array(["up", *table["label"].to_pylist()[1:]], pa.string())
+    flipped = table.set_column(table.column_names.index("label"), "label", labels)
+
+    def remarks(parent: str) -> Provenance:
+        return Provenance({}, remarks=lambda: ImportSummary(parents=[parent]))
+
+    other = write_rows(root, "toy", [flipped], remarks(first.ref))
+    shutil.rmtree(first.folder)
+    again = write_rows(root, "toy", [table], remarks(other.ref))
+    assert again.ref == first.ref != other.ref
+    drop(inbox, "a.parquet", rows(0))
+    assert became(sweep(root, inbox)) == {"a.parquet": "added"}
+    assert len(ids(root)) == 64
 
 
 @pytest.mark.parametrize(

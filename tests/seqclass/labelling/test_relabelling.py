@@ -10,7 +10,7 @@ from seqclass.labelling.label_queue import Queue, keep_queue, queue_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import committed_versions, open_dataset
+from seqclass.store.datasets import committed_versions, open_dataset, write_dataset
 from seqclass.store.models import Model
 from seqclass.store.queues import read_labels
 from seqclass.store.root import Root
@@ -94,6 +94,31 @@ def test_a_kill_after_the_rows_is_ended_by_the_repetition(
     assert (outcome["changed"], outcome["confirmed"], outcome["added"]) == (1, 1, 2)
     assert len(committed_versions(asked.root, "toy")) == 2
     assert [own["what"] for own in read_audit(asked.root, "toy")].count("label") == 1
+
+
+def give(model: Model, path: Path, label: str) -> str:
+    path.write_text(f"series_id,label\ns003,{label}\n")
+    return take_in(model, LabelsSpec(str(path)), NOW)["dataset"]
+
+
+def test_a_change_is_taken_back_and_made_again(asked: Model, tmp_path: Path) -> None:
+    first = open_dataset(asked.root, "toy").ref
+    changed = give(asked, tmp_path / "mis.csv", "down")
+    assert open_dataset(asked.root, "toy").ref == changed != first
+    assert give(asked, tmp_path / "fix.csv", "up") == first
+    assert open_dataset(asked.root, "toy").ref == first
+    assert labels_of(asked.root)["s003"] == "up"
+    assert give(asked, tmp_path / "mis.csv", "down") == changed
+    assert labels_of(asked.root)["s003"] == "down"
+
+
+def test_an_import_of_the_rows_before_a_change_does_not_take_it_back(
+    asked: Model, tmp_path: Path
+) -> None:
+    first = open_dataset(asked.root, "toy")
+    give(asked, tmp_path / "mis.csv", "down")
+    assert write_dataset(asked.root, "toy", first.tables(), {}).ref == first.ref
+    assert labels_of(asked.root)["s003"] == "down"
 
 
 @pytest.mark.parametrize("line", ["nobody,up", "s004,sideways", "s003,up"])

@@ -87,6 +87,17 @@ def test_labels_from_before_the_answer_do_not_count(answered: Model, come: Come)
     assert found(answered.root).versions == ()  # five labels are too few
 
 
+def test_a_label_that_was_taken_back_counts_no_more(answered: Model, come: Come) -> None:
+    come(["up"] * 25, WEEK)
+    come(["up"] * 20 + ["down"] * 5, 2 * WEEK)
+    known = found(answered.root)
+    come(["up"] * 25, 3 * WEEK)
+    [own] = found(answered.root, known).versions
+    told = own.like or own.unlike
+    assert told is not None
+    assert (told.every.rows, told.every.realised) == (25, 1.0)
+
+
 def test_nothing_is_read_again_until_something_changes(answered: Model, come: Come) -> None:
     come(["up"] * 25, WEEK)
     known = found(answered.root)
