@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -24,13 +25,19 @@ TIME, SERIES = "step", "series"
 
 
 def check_sheet(root: Root, out: str) -> str:
-    """Return the ending of a file of questions; ValueError if the file can't be written."""
+    """Return the ending of a file of questions; ValueError if it can't be written or is there."""
     ending = PurePath(out).suffix.lower()
     if ending not in ENDINGS:
         raise ValueError(
             f"--out: expected a name ending in {' or '.join(ENDINGS)}, got {out!r}; rename it"
         )
     check_target(root, out)
+    for path in (out, _configuration_of(out)) if ending == ".json" else (out,):
+        if os.path.lexists(path):
+            raise ValueError(
+                f"--out: expected a file that is not there yet, got {path!r}, which may hold "
+                "labels; choose another name, or move it away"
+            )
     return ending
 
 
@@ -42,11 +49,15 @@ def write_sheet(queue: Queue, ending: str, out: str) -> list[str]:
         tasks = [json.dumps(_task(queue, own, row), ensure_ascii=False, allow_nan=False)
                  for own, row in _rows(queue)]  # fmt: skip
         written = "[\n" + ",\n".join(tasks) + "\n]\n"
-        contents = {str(PurePath(out).with_suffix(".xml")): configuration(queue), out: written}
+        contents = {_configuration_of(out): configuration(queue), out: written}
     for path, content in contents.items():
         with written_whole(path) as file:
             file.write(content.encode())
     return list(contents)
+
+
+def _configuration_of(out: str) -> str:
+    return str(PurePath(out).with_suffix(".xml"))
 
 
 def _rows(queue: Queue) -> Iterator[tuple[Question, dict[str, Any]]]:

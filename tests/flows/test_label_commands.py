@@ -46,6 +46,22 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
     assert [own for own in undeclared(root) if "comparison.json" not in own] == []
 
 
+@pytest.mark.parametrize("there", ["tasks.json", "tasks.xml"])
+def test_a_queue_does_not_overwrite_a_file(
+    seqclass: Command, root: Root, tmp_path: Path, there: str
+) -> None:
+    store_doubts(root, tmp_path / "given")
+    path = tmp_path / there
+    path.write_text("labels of a day")
+    words = ("queue", "toy", "--out", tmp_path / "tasks.json", "--root", root.path)
+    code, _, err = seqclass(*words)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert f"--out: expected a file that is not there yet, got '{path}'" in err
+    assert path.read_text() == "labels of a day"
+    assert {own.name for own in tmp_path.glob("tasks.*")} == {there}
+    assert root.names("queues", "toy") == []
+
+
 def test_a_queue_that_has_nothing_to_ask_writes_nothing(
     seqclass: Command, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +70,7 @@ def test_a_queue_that_has_nothing_to_ask_writes_nothing(
     words = ("queue", "toy", "--out", out, "--root", root.path)
     while "questions" in seqclass(*words)[1]:
         out.unlink()  # the twin of a series that was asked comes in the second queue
+        out.with_suffix(".xml").unlink()
     code, said, _ = seqclass(*words)
     assert (code, out.exists()) == (0, False)
     assert said == "toy: nothing to ask; --again asks what has no answer yet\n"
