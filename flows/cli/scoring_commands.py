@@ -74,7 +74,7 @@ def score(
     if out == "-":
         _print_answers(store, found["tables"])
     else:
-        show_scores(store, found, place.as_json)
+        show_scores(store, found, options.labels, place.as_json)
 
 
 def _by_flow(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
@@ -148,7 +148,7 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
     return workers().run(jobs)
 
 
-def show_scores(store: Root, found: "Assessed", as_json: bool) -> None:
+def show_scores(store: Root, found: "Assessed", labels: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
@@ -157,6 +157,12 @@ def show_scores(store: Root, found: "Assessed", as_json: bool) -> None:
         f"{found['model']}: {found['rows']:,} series answered, {found['unknown']:,} of them "
         f"unknown{f'; {before:,} had been scored before' if before else ''}"
     )
+    if labels is not None and not found["labels"]["rows"]:
+        typer.echo(
+            f"0 of {found['rows']:,} series have a label in {labels}; compare the ids of the two"
+        )
+    if others := found["labels"]["of_other_classes"]:
+        typer.echo(f"labels of classes that the model does not know: {others:,}, left out")
     if found["metrics"]:
         typer.echo(quality_line(found["metrics"]))
     elif found["estimate"]:

@@ -55,10 +55,19 @@ Promise = TypedDict(
 """Expected accuracy of answers without labels, see ``monitoring.estimate.Estimate``."""
 
 
+class LabelCount(TypedDict):
+    """Numbers of answered rows that have a label, and of those whose class the model lacks."""
+
+    rows: int
+    of_other_classes: int
+
+
 class Assessment(TypedDict):
-    """Scores of answers, None without labels, and their expected accuracy."""
+    """Scores of answers, None without labels of the model's classes; and their expected
+    accuracy."""
 
     metrics: Quality | None
+    labels: LabelCount
     estimate: Promise
 
 
@@ -74,7 +83,9 @@ def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assess
         metrics = quality(*found[:5])
         if metrics is not None:
             metrics["trained"] = _count_trained(model, found.ids[found.known])
-    return {"metrics": metrics, "estimate": _estimate(model, found)}
+    others = int((found.known & (found.truth < 0)).sum())
+    labels: LabelCount = {"rows": int(found.known.sum()), "of_other_classes": others}
+    return {"metrics": metrics, "labels": labels, "estimate": _estimate(model, found)}
 
 
 class _Answers(NamedTuple):

@@ -181,6 +181,33 @@ def test_labels_may_come_later(
     assert seen["metrics"]["intervals"]["accuracy"][0] > 0.9
 
 
+@pytest.mark.parametrize(
+    ("lines", "counts", "said"),
+    [
+        (["other,up"], (0, 0), "0 of 90 series have a label in {}; compare the ids of the two"),
+        (["s000,left", "s001,left"], (2, 2), "classes that the model does not know: 2, left out"),
+    ],
+)
+def test_labels_of_which_none_applies_are_told(
+    scored: Root,
+    seqclass: Command,
+    tmp_path: Path,
+    lines: list[str],
+    counts: tuple[int, int],
+    said: str,
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(["series_id,label", *lines]))
+    path = file_of_series(tmp_path, scored)
+    words = ("score", "toy", path, "--labels", labels, "--root", scored.path)
+    code, out, _ = seqclass(*words)
+    assert (code, said.format(labels) in out) == (0, True)
+    found = json.loads(seqclass(*words, "--json")[1])
+    assert (found["metrics"], found["labels"]) == (
+        None, {"rows": counts[0], "of_other_classes": counts[1]},
+    )  # fmt: skip
+
+
 def test_every_file_of_a_folder_is_scored_and_copies_once(scored: Root, tmp_path: Path) -> None:
     table = pa.concat_tables(open_dataset(scored, "toy").tables()).select(["series_id", "value"])
     for name, part in (("a", table[:20]), ("b", table[20:70]), ("copy-of-a", table[:20])):
