@@ -2,20 +2,27 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader, preview
 from seqclass.store.formats.parquet import check_parquets
+from seqclass.store.formats.table import cast
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import Root, check_file
+from seqclass.store.repeats import repeated_name
+from seqclass.store.root import Root, check_file, printable
+from seqclass.store.rows import channels_of
 
 DIGITS = 16
+ID_ROWS = 4_096
+"""Ids that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,51 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
 def check_scorable(
     partitions: list[Partition], model: Model, columns: ColumnNames, limits: Limits
 ) -> None:
-    """Refuse with ValueError files that no reader takes, or that lack a channel of the model.
+    """Refuse with ValueError files that no reader takes, that lack a channel of the model, or,
+    where this is told without a conversion, that have an id twice.
 
     columns: options for these files, which override those of the import of the model's dataset.
     """
-    names = replace(columns.merge(names_of(model.manifest)), unlabelled=True)
+    names = columns.merge(names_of(model.manifest))
     paths = [partition.path for partition in partitions if not partition.is_stored]
-    for path, table in preview(paths, names, False, limits):
+    for path, table in preview(paths, replace(names, unlabelled=True), False, limits):
         check_channels(path, table.column_names, model.manifest["channels"], model.ref)
+    for path in paths:
+        if is_wide(path, names):
+            with open(path, "rb") as file:
+                check_ids(path, file)
+
+
+def is_wide(path: str, names: ColumnNames) -> bool:
+    """Check for a Parquet file whose rows are series, under the names of a dataset's columns."""
+    if not _is_parquet(path):
+        return False
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(
+            f"{path}: expected a Parquet file, got {reason}; write it again"
+        ) from error
+    return bool(channels_of(schema)) and not names.to_record()
+
+
+def check_ids(path: str, file: BinaryIO) -> None:
+    """Refuse with ValueError a wide Parquet file in which two series have one id."""
+
+    def ids() -> Iterator[pa.ChunkedArray]:
+        file.seek(0)
+        with pq.ParquetFile(file) as parquet:
+            if "series_id" in parquet.schema_arrow.names:
+                for batch in parquet.iter_batches(ID_ROWS, columns=["series_id"]):
+                    table = cast(path, pa.Table.from_batches([batch]))
+                    yield table["series_id"].drop_null()
+
+    if (name := repeated_name(ids)) is not None:
+        raise ValueError(
+            f"{path}: expected a different id for every series, got {printable(name)!r} more than "
+            "once; rename or remove the repeats"
+        )
 
 
 def check_channels(path: str, present: Sequence[str], channels: Sequence[str], ref: str) -> None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
 from seqclass.inference.answer_files import check_out, write_out
-from seqclass.inference.partitions import Partition, partitions_of
+from seqclass.inference.partitions import Partition, check_ids, is_wide, partitions_of
 from seqclass.inference.prediction import (
     RowGroups,
     Scorer,
@@ -29,7 +28,6 @@ from seqclass.store.models import Model
 from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
-from seqclass.store.rows import channels_of
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 
@@ -177,7 +175,11 @@ def _score_partition(
         path = partition.path
         if not partition.is_stored:
             path = _as_wide_parquet(path, workspace, root, share.columns, share.limits)
-        parts = _parts(root, RowGroups(path, partition.is_stored, (), path != partition.path))
+        whole = RowGroups(path, partition.is_stored, (), path != partition.path)
+        if not partition.is_stored:
+            with opened(root, whole) as file:
+                check_ids(partition.path, file)
+        parts = _parts(root, whole)
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
@@ -212,16 +214,8 @@ def _as_wide_parquet(
     path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits
 ) -> str:
     """Return the path itself if its rows are series; else that of a converted copy."""
-    if path.lower().endswith(".parquet"):
-        try:
-            schema = pq.read_schema(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = str(error).split("\n")[0]
-            raise ValueError(
-                f"{path}: expected a Parquet file, got {reason}; write it again"
-            ) from error
-        if channels_of(schema) and not names.to_record():
-            return path
+    if is_wide(path, names):
+        return path
     target = f"{workspace}/series.parquet"
     names = replace(names, unlabelled=True)
     with IsolatedReader() as reader:

@@ -11,6 +11,8 @@ from flatbuffers.table import Table as Flatbuffer
 
 from seqclass.inference.prediction import Scorer, checked_rows
 from seqclass.serving.limits import Refusal, RequestLimits, bad
+from seqclass.store.repeats import repeated_name
+from seqclass.store.root import printable
 
 HEADER, COMPRESSION = 8, 10
 """Places of fields in the tables of Arrow's ``Message.fbs``: a message's header, and how the
@@ -27,6 +29,11 @@ def read_series(body: bytes, scorer: Scorer, limits: RequestLimits) -> pa.Table:
         rows = checked_rows("body", _table(body, limits), scorer)
     except (ValueError, OSError, pa.ArrowException) as error:
         raise bad(f"body: {str(error).removeprefix('body: ')}") from None
+    if (twice := repeated_name(lambda: [rows["series_id"]])) is not None:
+        raise bad(
+            f"body: expected a different id for every series, got {printable(twice, 40)!r} more "
+            "than once; rename or remove the repeats"
+        )
     longest = pc.max(rows["n_steps"]).as_py()
     if longest > limits.steps:
         raise Refusal(413, f"body: expected at most {limits.steps:,} steps, got {longest:,}")

@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -129,6 +129,21 @@ def name_digests(names: pa.ChunkedArray) -> np.ndarray:
     """Return a digest of each name, ``(n,)`` uint64."""
     found = [b"".join(_digest(name.encode()) for name in own.to_pylist()) for own in names.chunks]
     return np.frombuffer(b"".join(found), np.uint64)
+
+
+def repeated_name(read: Callable[[], Iterable[pa.ChunkedArray]]) -> str | None:
+    """Return a name that comes twice, else None; of each name 8 bytes are held.
+
+    read: gives the names, in pieces, and once more if two of their digests are equal.
+    """
+    digests = np.sort(np.concatenate([np.empty(0, np.uint64), *map(name_digests, read())]))
+    twice, seen = np.unique(digests[1:][digests[1:] == digests[:-1]]), set[str]()
+    for names in read() if len(twice) else ():
+        for name in names.filter(pa.array(np.isin(name_digests(names), twice))).to_pylist():
+            if name in seen:
+                return name
+            seen.add(name)
+    return None
 
 
 def _cells(column: pa.ChunkedArray) -> list[object]:

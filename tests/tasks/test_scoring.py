@@ -320,6 +320,18 @@ def test_a_bad_input_is_one_line(
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("rows", [[0, 1, 2, 1], [*range(90), *range(89, 90)]])
+def test_an_id_that_comes_twice_is_refused_before_anything_is_answered(
+    scored: Root, seqclass: Command, tmp_path: Path, rows: list[int]
+) -> None:
+    path = file_of_series(tmp_path, scored)
+    pq.write_table(pq.read_table(path).take(pa.array(rows)), path, row_group_size=3)
+    code, out, err = seqclass("score", "toy", path, "--root", scored.path)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    twice = pq.read_table(path)["series_id"][-1].as_py()
+    assert f"{path}: expected a different id for every series, got '{twice}' more than once" in err
+
+
 @pytest.mark.parametrize("kind", ["wide", "long"])
 def test_a_limit_of_a_scored_file_is_named_and_can_be_raised(
     scored: Root, tmp_path: Path, kind: str

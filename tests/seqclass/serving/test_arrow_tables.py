@@ -104,6 +104,8 @@ HOSTILE = {
     "an empty list": streamed({"value": pa.array([[], [1.0]], NUMBERS)}),
     "infinite": streamed({"value": pa.array([[float("inf")]], NUMBERS)}),
     "another channel": streamed({"heat": pa.array([[1.0]], NUMBERS)}),
+    "an id twice": streamed({"value": pa.array([[1.0], [2.0]], NUMBERS),
+                             "series_id": pa.array(["a", "a"])}),
     "a dictionary": streamed({"value": pa.array([[1.0]]),
                               "series_id": pa.array(["a"]).dictionary_encode()}),
 }  # fmt: skip
