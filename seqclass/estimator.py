@@ -1,5 +1,6 @@
 """A scikit-learn estimator that trains the same committee as the flows."""
 
+import operator
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +14,7 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.frames import unframed
 from seqclass.runtime import start_tensorflow
 from seqclass.series import Series, as_padded
-from seqclass.training.spec import MEMBERS, Member, TrainingSpec
+from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
 """Series that every class needs for training: one to learn from, one to hold back."""
@@ -31,7 +32,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     Parameters
     ----------
     random_state : int
-        Seed of all random numbers; equal seeds give equal weights on the same machine.
+        Seed of all random numbers, from 0 to 2**31 - 2; equal seeds give equal weights on the same
+        machine.
     members : tuple of str, optional
         Members that may take part: ``"convolutions"``, ``"view-kernels"``, ``"steps"`` and
         ``"conv-lstm"``. None allows all.
@@ -125,6 +127,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         groups = _optional("groups", given.aligned("groups", groups), len(x))
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
+        seed, spec = _seed(self.random_state), self._spec()
         start_tensorflow()
         from seqclass.training.learnt_rows import Rows
         from seqclass.training.replica import TrainingRows, train_replica
@@ -132,8 +135,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         rows = Rows(x, codes.astype(np.int32))
         replica = train_replica(
             TrainingRows(rows, len(classes), groups),
-            self._spec(),
-            self.random_state,
+            spec,
+            seed,
             lambda *_: None,
         )
         self.classes_, self.channels_ = classes, given.channels
@@ -207,6 +210,20 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     def _padded(self, x: Series) -> np.ndarray:
         check_is_fitted(self)
         return super()._padded(x)
+
+
+def _seed(given: Any) -> int:
+    """Return the seed as an int; ValueError if it is none that all libraries take."""
+    try:
+        seed = operator.index(given)
+    except TypeError:
+        seed = -1
+    if isinstance(given, bool) or not 0 <= seed < LARGEST_SEED:
+        raise ValueError(
+            f"random_state: expected a whole number from 0 to {LARGEST_SEED - 1}, got "
+            f"{' '.join(repr(given).split())[:80]}; correct it"
+        )
+    return seed
 
 
 def _checked(what: str, values: Any, n: int) -> np.ndarray:

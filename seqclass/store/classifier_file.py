@@ -6,6 +6,7 @@ no code from the file.
 
 import io
 import json
+import operator
 import os
 import zipfile
 from dataclasses import dataclass
@@ -33,7 +34,10 @@ class ClassifierFile:
 def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> None:
     """Write a classifier's file whole or not at all; an older one is replaced."""
     file = io.BytesIO()
-    record = json.dumps({"format": FORMAT, **content.record}, allow_nan=False, indent=2)
+    plain = operator.methodcaller("tolist")  # parameters may be NumPy's, as from a grid search
+    record = json.dumps(
+        {"format": FORMAT, **content.record}, allow_nan=False, indent=2, default=plain
+    )
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(RECORD, BEGINNING), record)
         archive.writestr(zipfile.ZipInfo(WEIGHTS, BEGINNING), keras_bytes(content.network))

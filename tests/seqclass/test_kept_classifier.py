@@ -99,6 +99,16 @@ def test_an_estimator_that_is_not_fitted_is_copied_too() -> None:
     assert again.get_params() == SequenceClassifier(random_state=5).get_params()
 
 
+def test_a_seed_of_numpy_is_kept_and_trains_as_its_equal(tmp_path: Path) -> None:
+    series, y = courses(24)
+    seed, file = np.int64(3), tmp_path / "mine.seqclass"
+    plain, found = (SequenceClassifier(one, ("convolutions",)).fit(series, y) for one in (3, seed))
+    assert found.get_params()["random_state"] is seed
+    assert answers(found) == answers(plain)
+    found.save(file)
+    assert load_model(file).get_params() == plain.get_params()
+
+
 def test_a_pickle_holds_weights_and_no_code(fitted: SequenceClassifier) -> None:
     """All that reading it imports is NumPy's arrays and this library's own dataclasses."""
     named = set()
