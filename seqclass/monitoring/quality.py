@@ -69,14 +69,16 @@ def _newcombe(before: Hits, now: Hits) -> tuple[float, float]:
     )
 
 
-def quality_words(found: QualityChange) -> str:
-    """Describe the change of quality in one sentence."""
+def quality_words(found: QualityChange, significance: float, least: float) -> str:
+    """Describe the change of quality, and what counts as a fall, in one sentence."""
     low, high = found["interval"]
-    change = "fell" if found["dropped"] else "no significant fall"
+    verdict = "a fall that counts" if found["dropped"] else "no fall that counts"
     return (
         f"accuracy of the champion on {found['rows_now']} new labelled rows "
-        f"{found['accuracy_now']:.3f}, {found['accuracy_before']:.3f} before: {change} "
-        f"({found['drop']:+.3f}, 95%: {low:+.3f} to {high:+.3f})"
+        f"{found['accuracy_now']:.3f}, {found['accuracy_before']:.3f} before: {verdict} "
+        f"(change {-found['drop']:+z.3f}, 95%: {-high:+z.3f} to {-low:+z.3f}; "
+        f"p {found['p_value']:.2g}; a fall counts if p is below {significance:g} "
+        f"and it is at least {least:g})"
     )
 
 

@@ -70,7 +70,8 @@ def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root_url:
     quality = _quality(before, now, spec)
     drift = _drift(champion, Series(latest, rows), before, now, spec.drift)
     _store(root, workspace, drift)
-    words = [*([quality_words(quality)] if quality else []), drift_words(drift)]
+    change = quality and quality_words(quality, spec.significance, spec.least_drop)
+    words = [*([change] if change else []), drift_words(drift)]
     changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
     seen: DataReport = {
         "rows": len(rows),

@@ -16,7 +16,7 @@ from seqclass.monitoring.paired import (
     gate_failures,
     recalls_of,
 )
-from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change
+from seqclass.monitoring.quality import Hits, doubt_about_labels, quality_change, quality_words
 from seqclass.monitoring.retrain_spec import GateSpec
 
 CLASSES = ["a", "b", "c"]
@@ -141,6 +141,20 @@ def test_a_drop_of_quality_is_told_from_noise() -> None:
     low, high = quality_change(Hits(95, 100), Hits(60, 100), 0.005, 0.05)["interval"]
     assert low < 0.35 < high
     assert low > 0.2
+
+
+@pytest.mark.parametrize(
+    ("right", "says"),
+    [
+        (60, "0.600, 0.950 before: a fall that counts (change -0.350, 95%: -0.452 to -0.240; p "),
+        (87, "0.870, 0.950 before: no fall that counts (change -0.080, 95%: -0.165 to +0.001; p "),
+        (99, "0.990, 0.950 before: no fall that counts (change +0.040, 95%: "),
+    ],
+)
+def test_words_of_quality_give_a_fall_its_sign_and_what_counts(right: int, says: str) -> None:
+    said = quality_words(quality_change(Hits(95, 100), Hits(right, 100), 0.002, 0.05), 0.002, 0.05)
+    assert says in said
+    assert said.endswith("; a fall counts if p is below 0.002 and it is at least 0.05)")
 
 
 def test_labels_that_nobody_can_learn_are_doubted_and_a_changed_world_is_not() -> None:
