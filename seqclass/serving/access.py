@@ -37,8 +37,9 @@ class Access:
                 raise Refusal(403, f"host: expected {known}, got {got!r}")
         if self.token is None or scope["path"] in OPEN_PATHS:
             return
-        given = headers.get(b"authorization", "").encode("latin-1")
-        if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
+        scheme, _, given = headers.get(b"authorization", "").partition(" ")
+        right = hmac.compare_digest(given.encode("latin-1"), self.token.encode())
+        if scheme.lower() != "bearer" or not right:
             raise Refusal(
                 401, "authorization: expected 'Bearer' and this server's token, got none or another"
             )  # fmt: skip

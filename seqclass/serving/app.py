@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -139,11 +139,16 @@ class _Server:
         answer = self._answer_table if kind == ARROW_STREAM else self._answer
         try:
             async with asyncio.timeout(seconds):
-                content, answers = await answer(await self._body(request), served)
+                late = Refusal(
+                    408, f"body: expected all of it within {seconds} s, got a part; send it faster"
+                )
+                body = await self._body(request)
+                late = Refusal(
+                    503, f"server: expected to answer within {seconds} s, it is busy; try again"
+                )
+                content, answers = await answer(body, served)
         except TimeoutError:
-            raise Refusal(
-                503, f"server: expected to answer within {seconds} s, it is busy"
-            ) from None
+            raise late from None
         self.measures.saw_answers(served, answers, time.perf_counter() - began)
         return Response(content, media_type=kind)
 
@@ -206,9 +211,10 @@ def _json(said: dict[str, Any]) -> Response:
     return Response(orjson.dumps(said), media_type=JSON)
 
 
-def refusal_response(refusal: Refusal) -> Response:
+def refusal_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer to a request that is refused."""
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+    if refusal.status == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
     content = orjson.dumps({"error": " ".join(refusal.problem.split())})
     return Response(content, refusal.status, headers, JSON)
 
@@ -219,11 +225,10 @@ async def _refused(request: Request, error: Any) -> Response:
 
 async def _unknown(request: Request, error: Any) -> Response:
     place = f"{request.method} {request.url.path[:80]}"
-    return refusal_response(
-        Refusal(
-            error.status_code, f"path: expected a call of the Open Inference Protocol, got {place}"
-        )
-    )
+    problem = f"path: expected a call of the Open Inference Protocol, got {place}"
+    if error.status_code == 405:
+        problem = f"method: expected {error.headers['Allow']}, got {place}; use that method"
+    return refusal_response(Refusal(error.status_code, problem), error.headers)
 
 
 async def _failed(request: Request, error: Any) -> Response:

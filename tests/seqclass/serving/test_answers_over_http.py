@@ -182,6 +182,19 @@ def test_what_is_not_there_is_refused(
     assert (found.status_code, list(found.json())) == (status, ["error"])
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", INFER, "POST"), ("DELETE", "/v2", "GET"), ("HEAD", "/v2/health/live", "GET")],
+)
+def test_another_method_is_told_the_right_one(
+    client: httpx.Client, method: str, path: str, allowed: str
+) -> None:
+    found = client.request(method, path)
+    assert (found.status_code, found.headers["Allow"]) == (405, allowed)
+    said = f"method: expected {allowed}, got {method} {path}; use that method"
+    assert method == "HEAD" or found.json()["error"] == said
+
+
 def test_hostile_bodies_leave_the_server_answering(client: httpx.Client) -> None:
     for case, (content, _) in HOSTILE.items():
         found = client.post(INFER, content=content, headers={"Content-Type": "application/json"})
@@ -246,7 +259,9 @@ def test_a_body_that_never_ends_is_given_up(models: ServedModels) -> None:
         token = client.headers["Authorization"]
         with socket.create_connection((client.base_url.host, client.base_url.port or 0), 30) as own:
             own.sendall(f"{head}Authorization: {token}\r\nContent-Length: 9\r\n\r\n{{".encode())
-            assert b" 503 " in own.recv(65_536).partition(b"\r\n")[0]
+            told = b"".join(iter(lambda: own.recv(65_536), b""))
+            assert told.startswith(b"HTTP/1.1 408 ")
+            assert b"body: expected all of it within 1 s, got a part; send it faster" in told
         assert client.post(INFER, json=asked(drawn(1))).status_code == 200
 
 
@@ -260,6 +275,14 @@ def test_without_the_token_only_health_is_told(client: httpx.Client) -> None:
         refused = client.post(INFER, json=asked(drawn(1)), headers=headers)
         assert refused.status_code == 401
         assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_of_the_token_has_no_case(client: httpx.Client, scheme: str) -> None:
+    token = client.headers["Authorization"].removeprefix("Bearer ")
+    assert client.get("/v2", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+    refused = client.get("/v2", headers={"Authorization": f"{scheme} {token.upper()}"})
+    assert refused.status_code == 401
 
 
 @pytest.mark.parametrize(
