@@ -23,11 +23,11 @@ MIN_PER_CLASS = 2
 class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn classifier of series: the LSTM that ``seqclass train`` trains.
 
-    The LSTM is trained in any case. Up to three other members help it: ridge regression on fixed
-    convolutions, kernels on the same features, and a kernel between series. Rows that are held back
-    decide whether the LSTM alone answers or a weighted average, calibrate the probabilities and set
-    the threshold below which the answer is ``"unknown"``. Series may have any lengths, several
-    channels and missing values.
+    The LSTM is trained unless ``members`` leaves it out. Up to three other members help it: ridge
+    regression on fixed convolutions, kernels on the same features, and a kernel between series.
+    Rows that are held back decide whether the LSTM alone answers or a weighted average, calibrate
+    the probabilities and set the threshold below which the answer is ``"unknown"``. Series may have
+    any lengths, several channels and missing values.
 
     Parameters
     ----------

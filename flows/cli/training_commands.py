@@ -204,7 +204,12 @@ def stability(
 def search(
     dataset: DatasetArgument,
     place: SpreadPlace,
-    seconds: Annotated[float, typer.Option(help="Training time, earlier starts included.")] = 600,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            help="Training time, earlier starts included; the default and one other always run."
+        ),
+    ] = 600,
     folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
     spec: Annotated[
         str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")

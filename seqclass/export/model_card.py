@@ -50,8 +50,8 @@ model = load_model("{name}")  # the champion of this root; "{name}@v3" is versio
 model.predict([series])  # arrays (steps, channels), NaN where a value is missing
 ```
 
-`mlflow.pyfunc.load_model` loads this folder where it lies, in an environment with seqclass; \
-`seqclass export` makes a folder that works alone."""
+`mlflow.pyfunc.load_model` loads this folder where it lies, in an environment with seqclass \
+and mlflow-skinny; `seqclass export` makes a folder that works alone."""
 LOADER = {"loader_module": "seqclass.export.mlflow_loader"}
 
 
