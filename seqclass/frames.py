@@ -101,7 +101,8 @@ def _long(frame: "pd.DataFrame", channels: Sequence[str] | None) -> Framed:
             "repeat"
         )
     values = _values(flat, names)[order]
-    series = np.split(values, np.flatnonzero(np.diff(codes[order])) + 1)
+    parts = np.split(values, np.flatnonzero(np.diff(codes[order])) + 1)
+    series = [one for one in parts if len(one)]
     owners = flat["series_id"].set_axis(frame.index)
     return Framed(series, names, owners)
 

@@ -1,7 +1,7 @@
 """Conversion of series to one padded array; their lengths; checks of ranges in specs."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
@@ -87,9 +87,10 @@ def _whole(x: Series) -> Series:
     if hasattr(x, "toarray"):
         raise TypeError("X: expected dense series, got a sparse matrix; write X.toarray()")
     whole = x if isinstance(x, list | tuple) or not hasattr(x, "__array__") else np.asarray(x)
-    if not isinstance(whole, Iterable):
+    if isinstance(whole, str | bytes | Mapping) or not isinstance(whole, Iterable):
+        got = " ".join(repr(whole).split())[:80]
         raise TypeError(
-            f"X: expected an array, a list of series or a DataFrame, got {whole!r}; give one"
+            f"X: expected an array, a list of series or a DataFrame, got {got}; give one"
         )
     if not isinstance(whole, np.ndarray):
         return whole

@@ -100,6 +100,9 @@ def test_what_can_be_read_as_an_array_is_one() -> None:
         (X[0], ValueError, "got an array of shape (8,); Reshape your data: X[None]"),
         (None, TypeError, "list of series or a DataFrame, got None; give one"),
         (3, TypeError, "list of series or a DataFrame, got 3; give one"),
+        ("iot.csv", TypeError, "list of series or a DataFrame, got 'iot.csv'; give one"),
+        (b"iot.csv", TypeError, "list of series or a DataFrame, got b'iot.csv'; give one"),
+        ({"a": [1]}, TypeError, "list of series or a DataFrame, got {'a': [1]}; give one"),
         ([[{}]], TypeError, "not 'dict' in series 0; correct it"),
     ],
     ids=[
@@ -110,6 +113,9 @@ def test_what_can_be_read_as_an_array_is_one() -> None:
         "one series",
         "none",
         "a number",
+        "a path",
+        "bytes",
+        "a mapping",
         "objects",
     ],
 )

@@ -121,6 +121,11 @@ def test_a_frame_that_can_not_be_meant_is_one_line(said: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_a_long_frame_without_rows_has_no_series() -> None:
+    with pytest.raises(ValueError, match="X: expected at least one series, got none; give one"):
+        as_padded(unframed(long_form().iloc[:0]).series)
+
+
 def test_labels_of_other_series_are_refused() -> None:
     given = unframed(ROWS)
     with pytest.raises(ValueError, match="y: expected an index of the frame's rows or of its 12"):
