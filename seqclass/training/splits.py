@@ -140,15 +140,15 @@ def holdout_folds(
     wanted = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
     share = min(fraction, wanted / len(y))
     if _folds(y, groups, share) < 2:
-        raise ValueError("group: expected at least 2 groups to hold one back, got 1; add groups")
+        raise ValueError("groups: expected at least 2 groups to hold one back, got 1; add groups")
     parts = [held for held in _held_parts(y, groups, share, seed) if len(held)]
     if not is_helped:
         left = [counts - np.bincount(y[held], minlength=len(counts)) for held in parts]
         parts = [held for held, others in zip(parts, left, strict=True) if others.all()]
     if not parts:
         raise ValueError(
-            "group: expected every class in more than one group, got a class that would be held "
-            "back whole; add groups of that class or leave out the column 'group'"
+            "groups: expected every class in more than one group, got a class that would be held "
+            "back whole; add groups of that class, or leave out groups (a file's column 'group')"
         )
     most = math.ceil(wanted / (share * len(y)) - 1e-9)
     taken = _most_classes(parts, y, most)

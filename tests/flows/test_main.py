@@ -332,7 +332,7 @@ BAD_INPUTS = {
         toy(lambda r: store_with_labels(
             r, list("aaaaaabbbbbba"), group=list("ppppppqqqqqqr"), split=["train"] * 12 + ["test"],
         )),
-        "group: expected every class in more than one group",
+        "groups: expected every class in more than one group",
     ),
     "two groups for all": (
         toy(lambda r: store_with_labels(r, ["a"] * 8 + ["b"] * 4, group=list("ppppqqqqppqq"))),

@@ -34,6 +34,8 @@ def test_parameters_are_kept_as_given_and_set_by_name() -> None:
             None,
             "y: expected another name, got 'unknown', the answer that is none; rename the class",
         ),
+        (Y, [1] * 6, "groups: expected at least 2 groups to hold one back, got 1; add groups"),
+        (Y, Y, "held back whole; add groups of that class, or leave out groups (a file's column"),
         (Y, [1, 2, 3], "groups: expected one value for each of 6 series, got shape (3,)"),
         (Y, [1, 2, None, 1, 2, 3], "groups: expected a value for every series, got none for s"),
     ],
