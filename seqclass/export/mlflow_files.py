@@ -31,10 +31,18 @@ def mlmodel(record: Mapping[str, Any], loader: Mapping[str, Any], created: str) 
     """
     values = {"type": "array", "items": {"type": "double"}}
     inputs = [{"name": name, "required": True, **values} for name in record["channels"]]
-    texts = [{"name": name, "type": "string"} for name in ("label", "answer")]
-    reason = {"name": "reason", "type": "string", "required": False}
-    numbers = ["confidence", *(f"probability_{name}" for name in record["classes"])]
-    outputs = [*texts, reason, *({"name": name, "type": "float"} for name in numbers)]
+    text, number, maybe = {"type": "string"}, {"type": "float"}, {"required": False}
+    texts = {"type": "array", "items": text}
+    outputs = [
+        {"name": "label", **text},
+        {"name": "answer", **text},
+        {"name": "reason", **text, **maybe},
+        {"name": "confidence", **number},
+        {"name": "p_value", **number, **maybe},
+        {"name": "possible", **texts, **maybe},
+        {"name": "nearest", **texts, **maybe},
+        *({"name": f"probability_{name}", **number} for name in record["classes"]),
+    ]
     function = {"data": ".", "python_version": platform.python_version(), **loader}
     return _yaml({
         "flavors": {"python_function": function},

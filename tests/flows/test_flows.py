@@ -90,7 +90,7 @@ def test_a_version_is_a_model_of_mlflow_and_of_hugging_face(trained: tuple[Root,
     wanted = dict(zip(stored["series_id"].to_pylist(), stored["answer"].to_pylist(), strict=True))
     assert found["answer"].tolist() == [wanted[ids[row]] for row in rows]
     outputs = json.loads(described["signature"]["outputs"])
-    assert {own["name"] for own in outputs} <= {*found.columns}
+    assert [own["name"] for own in outputs] == [*found.columns]
     _, front, _ = Path(model.path("README.md")).read_text().split("---\n", 2)
     [result] = yaml.safe_load(front)["model-index"][0]["results"]
     assert {own["type"]: own["value"] for own in result["metrics"]} == {

@@ -159,7 +159,11 @@ def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> Non
     found = standalone._load_pyfunc(str(folder / flavor["data"])).predict(frame)
     assert (found["probability_down"] + found["probability_up"]).round(5).tolist() == [1.0, 1.0]
     signature = json.loads((folder / "MLmodel").read_text())["signature"]
-    assert {own["name"] for own in json.loads(signature["outputs"])} <= {*found.columns}
+    told = {own["name"]: own for own in json.loads(signature["outputs"])}
+    assert list(told) == [*found.columns]
+    for name in ("possible", "nearest"):
+        assert told[name]["items"] == {"type": "string"}
+        assert all(isinstance(one, str) for cell in found[name] for one in cell)
 
 
 def test_mlflows_files_name_versions(tmp_path: Path) -> None:
