@@ -43,7 +43,8 @@ def queue(
         print_json(told)
         return
     if not found.questions:
-        more = "" if again else "; --again asks what has no answer yet"
+        asked = not again and queue_of(version, most, again=True, bad=Damages()).questions
+        more = "; --again asks what has no answer yet" if asked else ""
         typer.echo(f"{version.name}: nothing to ask{more}")
         return
     why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())

@@ -75,4 +75,5 @@ def test_a_queue_that_has_nothing_to_ask_writes_nothing(
     assert (code, out.exists()) == (0, False)
     assert said == "toy: nothing to ask; --again asks what has no answer yet\n"
     monkeypatch.setattr("seqclass.labelling.label_queue.questions_of", lambda *_: [])
-    assert seqclass(*words, "--again")[1] == "toy: nothing to ask\n"
+    for again in ([], ["--again"]):
+        assert seqclass(*words, *again)[1] == "toy: nothing to ask\n"
