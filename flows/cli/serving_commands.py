@@ -111,7 +111,7 @@ def serve(
     url = _url_of(listener)
     tell = announced(home_of(store), url, models) if options.is_told else contextlib.nullcontext()
     with tell:
-        _run(app, listener, lambda: _show_ready(served, url, token_file, began, place.as_json))
+        _run(app, listener, lambda: say_ready(served, url, token_file, began, place.as_json))
 
 
 def _token_file(store: Root, options: ServingOptions) -> Path:
@@ -169,9 +169,10 @@ def _url_of(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _show_ready(
+def say_ready(
     served: "ServedModels", url: str, token_file: Path | None, began: float, as_json: bool
 ) -> None:
+    """Say where each version answers, and by which token."""
     versions = {one.name: one.label for one in served}
     seconds = time.monotonic() - began
     if as_json:
@@ -179,8 +180,12 @@ def _show_ready(
                     "seconds": seconds})  # fmt: skip
         return
     typer.echo(f"ready in {seconds:.0f} s: {url}")
-    for name, label in versions.items():
-        typer.echo(f"{name}: {label} answers POST {url}/v2/models/{name}/infer")
+    for name in versions:
+        first, *others = served.versions(name)
+        typer.echo(f"{name}: {first} answers POST {url}/v2/models/{name}/infer")
+        for label in others:
+            place = f"{url}/v2/models/{name}/versions/{label.partition('-')[0]}/infer"
+            typer.echo(f"{name}: {label} answers POST {place}")
     if token_file is not None:
         typer.echo(f'token:  -H "Authorization: Bearer $(cat {token_file})"')
     typer.echo("Ctrl-C stops it")

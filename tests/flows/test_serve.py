@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.cli.serving_commands import bound
+from flows.cli.serving_commands import bound, say_ready
 from flows.service.announcement import running_server
 from flows.service.server import home_of
+from seqclass.serving.versions import ServedModels
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import score_folders
 from tests.support.answering_server import asked, outputs
@@ -69,6 +70,18 @@ def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen, dict]
 def ready(folder: Path) -> Iterator[tuple[subprocess.Popen, dict]]:
     with serving(folder) as found:
         yield found
+
+
+def test_every_version_that_answers_is_named_with_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = ServedModels(open_root(folder / ROOT), ["toy", "toy@v1"])
+    say_ready(served, "http://here", None, 0.0, False)
+    said = re.sub(r"-[0-9a-f]{16}", "", capsys.readouterr().out).splitlines()
+    assert said[1:3] == [
+        "toy: v2 answers POST http://here/v2/models/toy/infer",
+        "toy: v1 answers POST http://here/v2/models/toy/versions/v1/infer",
+    ]
 
 
 def test_it_answers_whoever_has_the_token_of_the_root(
