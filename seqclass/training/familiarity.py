@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from seqclass.networks.convolutions import Convolutions
 from seqclass.networks.layers import CLIP, masked_mean, series_views
 from seqclass.networks.outputs import Predictor, predict_all
 from seqclass.networks.scaling import Scaling, inverse_spread
@@ -46,33 +47,35 @@ class Familiarity:
 
 
 def fit_familiarity(
-    rows: Rows, n_classes: int, convolutions: Predictor, scaling: Scaling, seed: int
+    rows: Rows, n_classes: int, drawn: Convolutions, convolutions: Predictor, seed: int
 ) -> Familiarity:
     """Place training rows by their features and scores, and measure their distances.
 
-    The scores are those that a row gets when it is left out, since a new row takes no part in the
-    fit.
+    convolutions: the network of ``drawn``. Each of its views counts as much as the summaries of the
+    level, and as the means of the parts. The scores are those that a row gets when it is left out,
+    since a new row takes no part in the fit.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_REFERENCES])
     own = rows.take(chosen)
     network = convolutions.network
     pooled = keras.Input(network.output_shape[1:], name="convolutions")
     raw = keras.Input(network.input_shape[1:], name="series")
-    levels, means = _summaries(raw, scaling)
-    blocks = [pooled, levels, means]
-    summaries = predict_all(keras.Model(raw, ops.concatenate([levels, means], axis=-1)), own.x)
-    n_levels = levels.shape[-1]
-    found = [convolutions(own.x), summaries[:, :n_levels], summaries[:, n_levels:]]
-    standard = [_standard(block) for block in found]
-    z = np.concatenate([(f - m) * g for f, (m, g) in zip(found, standard, strict=True)], axis=1)
+    levels, parts = _summaries(raw, drawn.scaling)
+    seen, n_levels = convolutions(own.x), levels.shape[-1]
+    summaries = predict_all(keras.Model(raw, ops.concatenate([levels, parts], axis=-1)), own.x)
+    blocks = [
+        *(seen[:, view] for view in drawn.views),
+        summaries[:, :n_levels],
+        summaries[:, n_levels:],
+    ]
+    standard = [_standard(block) for block in blocks]
+    mean, factor = (np.concatenate(own) for own in zip(*standard, strict=True))
+    z = (np.concatenate(blocks, axis=1) - mean) * factor
     head = fit_ridge(z, own.y, n_classes, RidgeConfig(standardise=False))
     spread = np.sqrt(np.square(head.left_out - head.left_out.mean(axis=0)).sum(axis=1).mean())
     weight = float(SCORE_WEIGHT * np.sqrt(len(blocks)) / max(float(spread), 1e-6))
-    scaled = [
-        layers.Rescaling(g.tolist(), offset=(-m * g).tolist())(block)
-        for block, (m, g) in zip(blocks, standard, strict=True)
-    ]
-    looks = ops.concatenate(scaled, axis=-1)
+    scaled = layers.Rescaling(factor.tolist(), offset=(-mean * factor).tolist())
+    looks = scaled(ops.concatenate([pooled, levels, parts], axis=-1))
     place = ops.concatenate([looks, head.layer(looks) * weight], axis=-1)
     embed = keras.Model([raw, pooled], place, name="place")
     places = np.concatenate([z, head.left_out * weight], axis=1)

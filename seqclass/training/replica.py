@@ -141,7 +141,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     decision = decide(probabilities, y, training.prior, training.spec.abstention)
     branches = [one.branch() for one in trained]
     familiarity = fit_familiarity(
-        training.own, training.n_classes, frozen.pooled, frozen.scaling, seed
+        training.own, training.n_classes, frozen.convolutions, frozen.pooled, seed
     )
     return Replica(
         seed,

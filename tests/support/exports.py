@@ -63,7 +63,7 @@ def whole_committee(rows: Rows, n_classes: int) -> keras.Model:
     ]
     mixture = Mixture((0.1, 0.2, 0.3, 0.4), (30.0, 1.0, 2.0, 0.5), 1.5)
     return committee_classifier(
-        members, mixture, fit_familiarity(rows, n_classes, pooled, scaling, 0)
+        members, mixture, fit_familiarity(rows, n_classes, drawn, pooled, 0)
     )
 
 

@@ -30,7 +30,7 @@ def fitted(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Familiarity:
     scaling = fit_scaling(x)
     found = fit_convolutions(x, usual_steps(x)[0], scaling, (), seed)
     n_classes = int(y.max()) + 1
-    return fit_familiarity(Rows(x, y), n_classes, Predictor(found.pooled()), scaling, seed)
+    return fit_familiarity(Rows(x, y), n_classes, found, Predictor(found.pooled()), seed)
 
 
 def place_of(found: Familiarity) -> keras.KerasTensor:
@@ -100,8 +100,8 @@ def test_a_training_row_s_distance_is_to_the_others(known: tuple) -> None:
 def test_looks_and_scores_of_a_place_have_the_spreads_that_are_stated(known: tuple) -> None:
     _, found, _ = known
     variances = found.places.var(axis=0)
-    assert variances[:-2].sum() == pytest.approx(3, rel=0.01)
-    assert variances[-2:].sum() == pytest.approx(unfamiliar.SCORE_WEIGHT**2 * 3, rel=0.01)
+    assert variances[:-2].sum() == pytest.approx(5, rel=0.01), "three views, levels and parts"
+    assert variances[-2:].sum() == pytest.approx(unfamiliar.SCORE_WEIGHT**2 * 5, rel=0.01)
 
 
 def test_it_says_the_same_after_saving_and_of_padded_series(known: tuple, tmp_path: Path) -> None:
