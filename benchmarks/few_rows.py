@@ -178,7 +178,7 @@ def write_page() -> None:
     text = (
         "# Few training rows\n\n"
         "Made by `python -m benchmarks.few_rows --table` from `benchmarks/few_rows.jsonl`; do not "
-        f"edit. Draws of {' and '.join(map(str, sizes))} training rows of the thirteen archive "
+        f"edit. Draws of {', '.join(map(str, sizes))} training rows of the thirteen archive "
         "sets (of those that have as many), answered on at most 1,000 of the official test rows, "
         "which are the same for every method. A figure is the mean over the sets of the mean of "
         "their draws, of those draws that all methods have. Methods that begin with `ours` name "
