@@ -4,6 +4,7 @@ from prefect import flow
 
 from flows.place import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.store.approvals import is_asked
 from seqclass.store.prune_spec import PruneSpec
 from tasks.registry.by_hand import (
     Person,
@@ -30,11 +31,13 @@ def promote_model(
         reason: Why; it stands in the audit.
         force: Overrule the gate and the policy's approval, as the audit then says.
     """
-    person, root_url = Person(name, reason), resolve_root(root).url
+    person, store = Person(name, reason), resolve_root(root)
+    was_asked, root_url = is_asked(store, model), store.url
     label_run(model=model.partition("@")[0])
     move = promote_by_hand(model, person, force, root_url)
     if move["refused"]:
-        announce_question(move["model"], root_url)
+        if not was_asked:
+            announce_question(move["model"], root_url)
         raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
                          f"{move['refused']}; force overrules it")  # fmt: skip
     refresh_catalogue(root_url, move["model"])

@@ -102,11 +102,12 @@ def promote(
     open_version(store, model)
     from tasks.registry.promote import promote_version
 
+    was_asked = is_asked(store, model)
     outcome = promote_version(store, model, reason, force)
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
-    elif outcome["refused"] and is_asked(store, outcome["model"]):
+    elif not was_asked and is_asked(store, outcome["model"]):
         tell_server(store, "seqclass.approval.needed", outcome, outcome["refused"])
     show_move(outcome, place.as_json)
     if outcome["refused"]:

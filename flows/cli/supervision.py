@@ -74,8 +74,8 @@ class Children:
                 _census(self.service)
                 if lookout.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
                     lookout.note_told(checked)
-            if self.reach[SERVER].is_lost:
-                self._note_server()
+            if self.reach[SERVER].is_lost and answers(self.service.url):
+                self.reach[SERVER].note(None)
             if lookout.has_news(time.monotonic()):
                 ask(self.service, SWEEP)
             self.reach[ROOT].note(lookout.problem)

@@ -137,7 +137,7 @@ def _came(root: Root, dataset: str, scored: list[_Scored]) -> _Came:
             continue
         moment = datetime.fromisoformat(own.manifest["created"])
         came.labels |= pairs
-        came.since = {**dict.fromkeys(pairs, moment), **came.since}
+        came.since |= {row: min(moment, came.since.get(row, moment)) for row in pairs}
     return came
 
 

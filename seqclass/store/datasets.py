@@ -195,25 +195,46 @@ def _unknown(root: Root, ref: str, name: str) -> str:
 
 def latest_version(root: Root, name: str, versions: list[str]) -> str:
     """Return the version that was made last, which may be an old one made again."""
-    path = root.join("datasets", name, LATEST)
-    if root.fs.exists(path):
-        with contextlib.suppress(DamagedError):
-            version = read_record(root, path, Latest)["version"]
-            if version in versions:
-                return version
+    found = _latest(root, name)
+    if found and found["version"] in versions:
+        return found["version"]
     return dataset_versions(root, name)[-1]
 
 
-def forget_version(root: Root, gone: DatasetRef, now: datetime) -> None:
+def became_newest(dataset: Dataset) -> datetime:
+    """Return when a version became the newest of its name, or else when it was made.
+
+    An old version becomes the newest again if a change of labels is taken back.
+    """
+    own = DatasetRef.parse(dataset.ref)
+    found, since = _latest(dataset.root, own.name), dataset.manifest["created"]
+    if found and found["version"] == own.version:
+        since = found["since"]
+    return datetime.fromisoformat(since)
+
+
+def _latest(root: Root, name: str) -> Latest | None:
+    path = root.join("datasets", name, LATEST)
+    if root.fs.exists(path):
+        with contextlib.suppress(DamagedError):
+            return read_record(root, path, Latest)
+    return None
+
+
+def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: datetime) -> None:
     """Remove the pages of a removed version, and let ``latest.json`` name one that exists.
 
-    If it was the last version, all other files of the dataset are removed too.
+    This is a parent of the version, if one is there. If it was the last version, all other files of
+    the dataset are removed too.
     """
     home = root.join(gone.kind, gone.name)
     stale = [f"{gone.version}.{ending}" for ending in ("html", "json")]
     beside = list(within(root, (gone.kind, gone.name)))
     if versions := dataset_versions(root, gone.name):
-        _write_latest(root, gone.name, latest_version(root, gone.name, versions), now)
+        found, own = _latest(root, gone.name), [DatasetRef.parse(ref) for ref in parents]
+        before = [ref.version for ref in own if ref.name == gone.name and ref.version in versions]
+        if found is None or found["version"] not in versions:
+            _write_latest(root, gone.name, [*before, versions[-1]][0], now)
     elif not any(is_sealed(parts) for parts in beside):
         stale += ["index.html", "index.json"]
         for parts in beside:
@@ -224,9 +245,11 @@ def forget_version(root: Root, gone: DatasetRef, now: datetime) -> None:
 
 
 def _write_latest(root: Root, name: str, version: str, now: datetime) -> None:
-    latest = json.dumps({"version": version, "since": now.isoformat()})
     check_held(root, "datasets", name)
-    keep(root, root.join("datasets", name, LATEST), latest.encode())
+    found = _latest(root, name)
+    if found is None or found["version"] != version:
+        latest = json.dumps({"version": version, "since": now.isoformat()})
+        keep(root, root.join("datasets", name, LATEST), latest.encode())
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:

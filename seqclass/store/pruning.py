@@ -5,7 +5,7 @@ Champions stay, as do earlier ones and everything they depend on.
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -236,8 +236,11 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
 
 def _remove(root: Root, item: Item, now: datetime) -> None:
     if root.fs.exists(f"{item.path}/{MANIFEST}"):
+        parents: Sequence[str] = ()
+        with contextlib.suppress(DamagedError):
+            parents = read_manifest(root, item.path, Manifest).get("parents", ())
         remove(root, *root.parts_of(item.path))
         if item.ref.startswith(f"{DATASETS}/"):
-            forget_version(root, DatasetRef.parse(item.ref), now)
+            forget_version(root, DatasetRef.parse(item.ref), parents, now)
     else:
         discard(root, item.path)

@@ -15,7 +15,7 @@ from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import became_newest, open_dataset
 from seqclass.store.leases import check_held, check_lease, locked
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
@@ -144,8 +144,8 @@ def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | N
 
 def _waited_s(root: Root, new_data: NewData) -> float:
     """Return seconds from the commit of the newest rows to now."""
-    created = open_dataset(root, new_data.latest).manifest["created"]
-    return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 1)
+    came = became_newest(open_dataset(root, new_data.latest))
+    return round((datetime.now(UTC) - came).total_seconds(), 1)
 
 
 def _look(new_data: NewData, seen: DataReport) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset, became_newest, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
@@ -221,7 +221,7 @@ def _too_early(
 ) -> str | None:
     if spec.is_quiet(now.astimezone(UTC).hour) and spec.quiet_hours:
         return "quiet hours from {} to {} (UTC)".format(*spec.quiet_hours)
-    quiet_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
+    quiet_s = (now - became_newest(latest)).total_seconds()
     if quiet_s < spec.debounce_s:
         return f"rows came {quiet_s:.0f} s ago, more may follow: debounce of {spec.debounce_s:g} s"
     trained = [record["created"] for record in records if record["challenger"]]

@@ -7,7 +7,7 @@ from prefect import get_run_logger, task
 
 from seqclass.monitoring.policy import ModelPolicy, spec_under
 from seqclass.policies import policy_of
-from seqclass.store.datasets import Dataset
+from seqclass.store.datasets import Dataset, became_newest
 from seqclass.store.retrainings import is_told, note_told
 from seqclass.store.root import Damages, open_root
 from tasks.retraining.announce import announce_move
@@ -60,7 +60,7 @@ def _tell(latest: Dataset, name: str, now: datetime) -> bool:
     root, policy = latest.root, policy_of(latest.root, name)
     if policy is None or policy.due_s is None:
         return False
-    waited_s = (now - datetime.fromisoformat(latest.manifest["created"])).total_seconds()
+    waited_s = (now - became_newest(latest)).total_seconds()
     if waited_s <= policy.due_s or is_told(root, name, latest.ref):
         return False
     reason = f"{latest.ref} waits for a decision since {waited_s:.0f} s, due in {policy.due_s:g} s"

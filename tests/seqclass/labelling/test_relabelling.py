@@ -1,6 +1,6 @@
 """Labels that people gave: what becomes of the dataset, who is named, and what a kill leaves."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,18 @@ from seqclass.labelling.label_queue import Queue, keep_queue, queue_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import committed_versions, open_dataset, write_dataset
+from seqclass.store.datasets import (
+    Provenance,
+    became_newest,
+    committed_versions,
+    open_dataset,
+    write_dataset,
+    write_rows,
+)
+from seqclass.store.manifests import ImportSummary
 from seqclass.store.models import Model
+from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.pruning import remove_items
 from seqclass.store.queues import read_labels
 from seqclass.store.root import Root
 from tests.support.labelled import ASIDE
@@ -110,6 +120,21 @@ def test_a_change_is_taken_back_and_made_again(asked: Model, tmp_path: Path) -> 
     assert labels_of(asked.root)["s003"] == "up"
     assert give(asked, tmp_path / "mis.csv", "down") == changed
     assert labels_of(asked.root)["s003"] == "down"
+
+
+def test_a_version_made_again_is_new_since_then_and_comes_back_after_a_removal(
+    asked: Model, tmp_path: Path
+) -> None:
+    first = open_dataset(asked.root, "toy")
+    give(asked, tmp_path / "mis.csv", "down")
+    give(asked, tmp_path / "fix.csv", "up")
+    assert became_newest(first) > datetime.fromisoformat(first.manifest["created"])
+    more = Provenance({}, remarks=lambda: ImportSummary(parents=[first.ref]))
+    added = write_rows(asked.root, "toy", [next(first.tables()).slice(1)], more)
+    assert open_dataset(asked.root, "toy").ref == added.ref != first.ref
+    spec = PruneSpec(days=0, newest=False)
+    remove_items(asked.root, spec, [added.ref], "by hand", datetime.now(UTC))
+    assert open_dataset(asked.root, "toy").ref == first.ref
 
 
 def test_an_import_of_the_rows_before_a_change_does_not_take_it_back(

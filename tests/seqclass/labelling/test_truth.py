@@ -98,6 +98,15 @@ def test_a_label_that_was_taken_back_counts_no_more(answered: Model, come: Come)
     assert (told.every.rows, told.every.realised) == (25, 1.0)
 
 
+def test_a_label_from_before_the_answer_stays_one_when_a_change_is_taken_back(
+    answered: Model, come: Come
+) -> None:
+    come(["up"] * 25, -WEEK)
+    come(["up"] * 20 + ["down"] * 5, WEEK)
+    come(["up"] * 25, 2 * WEEK)
+    assert found(answered.root).versions == ()
+
+
 def test_nothing_is_read_again_until_something_changes(answered: Model, come: Come) -> None:
     come(["up"] * 25, WEEK)
     known = found(answered.root)
