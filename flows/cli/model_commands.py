@@ -107,7 +107,7 @@ def promote(
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
-    elif not was_asked and is_asked(store, outcome["model"]):
+    elif outcome["refused"] and not was_asked and is_asked(store, outcome["model"]):
         tell_server(store, "seqclass.approval.needed", outcome, outcome["refused"])
     show_move(outcome, place.as_json)
     if outcome["refused"]:

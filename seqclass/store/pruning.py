@@ -5,7 +5,7 @@ Champions stay, as do earlier ones and everything they depend on.
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.inventory import digest_of, discard, listing, lost_folders
 from seqclass.store.layout import sealed_folders
 from seqclass.store.leases import locked
-from seqclass.store.manifests import Manifest, ModelManifest
+from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
@@ -236,11 +236,12 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
 
 def _remove(root: Root, item: Item, now: datetime) -> None:
     if root.fs.exists(f"{item.path}/{MANIFEST}"):
-        parents: Sequence[str] = ()
-        with contextlib.suppress(DamagedError):
-            parents = read_manifest(root, item.path, Manifest).get("parents", ())
+        is_dataset, parents = item.ref.startswith(f"{DATASETS}/"), list[str]()
+        if is_dataset:
+            with contextlib.suppress(DamagedError):
+                parents = read_manifest(root, item.path, DatasetManifest)["parents"]
         remove(root, *root.parts_of(item.path))
-        if item.ref.startswith(f"{DATASETS}/"):
+        if is_dataset:
             forget_version(root, DatasetRef.parse(item.ref), parents, now)
     else:
         discard(root, item.path)
