@@ -153,6 +153,13 @@ def unknown() -> list[Row]:
     return leave_classes_out()
 
 
+def unknown_tuning() -> list[Row]:
+    """The same on training rows, by which the rule of distances is chosen."""
+    from benchmarks.unknown import leave_classes_out
+
+    return leave_classes_out(on_training_rows=True)
+
+
 def imbalance() -> list[Row]:
     """One rare class in a hundred: balanced accuracy of the default recipe and of plain loss."""
     from benchmarks.imbalance import balanced_against_plain
@@ -285,6 +292,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "bucket": bucket,
     "peer": peer,
     "unknown": unknown,
+    "unknown_tuning": unknown_tuning,
     "imbalance": imbalance,
     "ragged": ragged,
     "melodies": melodies,
