@@ -137,18 +137,13 @@ class _Server:
         began, seconds = time.perf_counter(), self._settings.limits.seconds
         served, kind = self._models.find(name, version), _content_type(request)
         answer = self._answer_table if kind == ARROW_STREAM else self._answer
+        body = None
         try:
             async with asyncio.timeout(seconds):
-                late = Refusal(
-                    408, f"body: expected all of it within {seconds} s, got a part; send it faster"
-                )
                 body = await self._body(request)
-                late = Refusal(
-                    503, f"server: expected to answer within {seconds} s, it is busy; try again"
-                )
                 content, answers = await answer(body, served)
         except TimeoutError:
-            raise late from None
+            raise _too_late(seconds, body is not None) from None
         self.measures.saw_answers(served, answers, time.perf_counter() - began)
         return Response(content, media_type=kind)
 
@@ -209,6 +204,12 @@ async def _fine() -> Response:
 
 def _json(said: dict[str, Any]) -> Response:
     return Response(orjson.dumps(said), media_type=JSON)
+
+
+def _too_late(seconds: float, has_body: bool) -> Refusal:
+    if has_body:
+        return Refusal(503, f"server: expected to answer within {seconds} s, it is busy; try again")
+    return Refusal(408, f"body: expected all of it within {seconds} s, got a part; send it faster")
 
 
 def refusal_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
