@@ -231,10 +231,10 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
     stale = [f"{gone.version}.{ending}" for ending in ("html", "json")]
     beside = list(within(root, (gone.kind, gone.name)))
     if versions := dataset_versions(root, gone.name):
-        found, own = _latest(root, gone.name), [DatasetRef.parse(ref) for ref in parents]
-        before = [ref.version for ref in own if ref.name == gone.name and ref.version in versions]
-        if found is None or found["version"] not in versions:
-            _write_latest(root, gone.name, [*before, versions[-1]][0], now)
+        before = [own.version for own in map(DatasetRef.parse, parents) if own.name == gone.name]
+        found = _latest(root, gone.name)
+        wanted = [*([found["version"]] if found else []), *before, versions[-1]]
+        _write_latest(root, gone.name, next(own for own in wanted if own in versions), now)
     elif not any(is_sealed(parts) for parts in beside):
         stale += ["index.html", "index.json"]
         for parts in beside:

@@ -12,7 +12,7 @@ from seqclass.store.manifests import ListedModel
 class Latest(TypedDict):
     """The version that a dataset's name means.
 
-    version: the one made last. since: when it was made.
+    version: the one made last, which may be an old one made again. since: when it became this.
     """
 
     version: str
