@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.place import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.store.approvals import is_asked
+from seqclass.store.approvals import question_about
 from seqclass.store.prune_spec import PruneSpec
 from tasks.registry.by_hand import (
     Person,
@@ -32,11 +32,11 @@ def promote_model(
         force: Overrule the gate and the policy's approval, as the audit then says.
     """
     person, store = Person(name, reason), resolve_root(root)
-    was_asked, root_url = is_asked(store, model), store.url
+    asked_before, root_url = question_about(store, model), store.url
     label_run(model=model.partition("@")[0])
     move = promote_by_hand(model, person, force, root_url)
     if move["refused"]:
-        if not was_asked:
+        if not asked_before:
             announce_question(move["model"], root_url)
         raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
                          f"{move['refused']}; force overrules it")  # fmt: skip

@@ -95,19 +95,19 @@ def promote(
     ] = False,
 ) -> None:
     """Make a version the champion if it passes the gate."""
-    from seqclass.store.approvals import is_asked
+    from seqclass.store.approvals import question_about
     from seqclass.store.registry import open_version
 
     store = place.store()
     open_version(store, model)
     from tasks.registry.promote import promote_version
 
-    was_asked = is_asked(store, model)
+    asked_before = question_about(store, model)
     outcome = promote_version(store, model, reason, force)
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
-    elif outcome["refused"] and not was_asked and is_asked(store, outcome["model"]):
+    elif outcome["refused"] and not asked_before and question_about(store, model):
         tell_server(store, "seqclass.approval.needed", outcome, outcome["refused"])
     show_move(outcome, place.as_json)
     if outcome["refused"]:

@@ -61,11 +61,11 @@ def open_question(root: Root, name: str) -> Question | None:
     return None
 
 
-def is_asked(root: Root, ref: str) -> bool:
-    """Check whether a version awaits approval."""
+def question_about(root: Root, ref: str) -> Question | None:
+    """Return the open question whether to approve a version, or None if it awaits no approval."""
     wanted = ModelRef.parse(ref)
     question = open_question(root, wanted.name)
-    return question is not None and question.version == wanted.version
+    return question if question and question.version == wanted.version else None
 
 
 def _question(entry: Entry) -> Question:

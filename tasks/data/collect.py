@@ -225,8 +225,8 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
                 file.became, file.reason = "repeated", "its content is there already"
                 return
             _judge(path, file, screen, screen.prepare())
-            shown = f"{inbox.url.rstrip('/')}/"  # of a bucket's file, a temporary copy is read
-            file.reason = file.reason.replace(f"{os.path.dirname(path)}/", shown)
+            folder = f"{inbox.url.rstrip('/')}/"  # of a bucket's file, a temporary copy is read
+            file.reason = file.reason.replace(f"{os.path.dirname(path)}/", folder)
     except OSError as error:
         _lost(file, error)
     now = look_at(inbox, arrival.name)

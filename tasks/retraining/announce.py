@@ -16,7 +16,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from seqclass.policies import policy_of
-from seqclass.store.approvals import how_to_answer, is_asked, open_question
+from seqclass.store.approvals import how_to_answer, question_about
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
@@ -55,8 +55,7 @@ def _owner_of(root: Root, name: str) -> str:
 def announce_question(model_ref: str, root_url: str) -> None:
     """Emit ``seqclass.approval.needed`` if a person is asked about this version."""
     root, name = open_root(root_url), ModelRef.parse(model_ref).name
-    question = open_question(root, name)
-    if question and is_asked(root, model_ref):
+    if question := question_about(root, model_ref):
         reason = f"{question.reason}; {how_to_answer(name, question)}"
         announce_move(root, NEEDED, model_ref, {"reason": reason})
 

@@ -21,6 +21,7 @@ from tests.support.stored import make_champion, store_series, store_version
 from tests.support.waiting import until
 
 ANN = ("Ann Lee", "I looked")
+PROMOTED = "seqclass.model.promoted"
 
 
 @pytest.fixture
@@ -114,18 +115,25 @@ def test_a_promotion_that_needs_approval_is_announced(
     owner = f"bob of {stored.path}"
     set_policy(stored, "m", ModelPolicy(RetrainSpec(approval=True), owner=owner), "")
     version = store_version(stored, "m", evidence_stored("v2")).ref.removeprefix("models/")
-    if way == "command":
-        assert seqclass("promote", version)[0] == 1
-    else:
-        with pytest.raises(ValueError, match="awaits approval"):
-            promote_model(version, *ANN, root=stored.url)
+
+    def promote() -> None:
+        if way == "command":
+            assert seqclass("promote", version)[0] == 1
+        else:
+            with pytest.raises(ValueError, match="awaits approval"):
+                promote_model(version, *ANN, root=stored.url)
 
     def told() -> list[dict]:
         found = events_of("seqclass.approval.needed")
         return [event for event in found if event["payload"]["owner"] == owner]
 
+    promote()
     [event] = until(told, 20)
     assert f"seqclass approve {version}" in event["payload"]["reason"]
+    promote()
+    assert seqclass("promote", version, "--force")[0] == 0
+    until(lambda: owner in [own["payload"]["owner"] for own in events_of(PROMOTED)], 20)
+    assert len(told()) == 1, "the same question is announced once"
 
 
 def test_whom_one_acts_as_is_forgotten_afterwards() -> None:
