@@ -109,7 +109,7 @@ def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> in
     with _stoppable() as stopped:
         try:
             service, starts_server = _choose(store, home, port)
-        except _StoppedError:
+        except _StopRequest:
             return 0
         environment = mark_environment(service)
         try:
@@ -122,14 +122,14 @@ def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> in
             _set_up(store, service, children, environment)
             _show_ready(store, service, time.monotonic() - began, as_json)
             return children.watch(stopped)
-        except _StoppedError:
+        except _StopRequest:
             return 0
         finally:
             _end(service)
 
 
-class _StoppedError(Exception):
-    """A user has asked to stop."""
+class _StopRequest(BaseException):
+    """A user has asked to stop. Libraries catch and replace an Exception, so this is none."""
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _stoppable() -> Iterator[list[int]]:
     def note(number: int, frame: FrameType | None) -> None:
         noted.append(number)
         if len(noted) == 1:
-            raise _StoppedError
+            raise _StopRequest
 
     before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
