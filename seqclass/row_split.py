@@ -180,8 +180,8 @@ def _own_split(
             )
         kept, held = assign_newest(own, y, times_of(table)[known], share, spec.split_rule > 1)
     else:
-        balanced = spec.split_rule > 1 and "group" in table.column_names
-        kept, held = assign_test(own, y, share, spec.split_seed, balanced)
+        rule = spec.split_rule if "group" in table.column_names else 1
+        kept, held = assign_test(own, y, share, spec.split_seed, rule)
     if not len(held):
         raise ValueError(
             f"DATASET: expected enough groups to keep some of them for testing, {ref} has "

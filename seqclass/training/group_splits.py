@@ -1,5 +1,6 @@
 """Choice of test rows as whole keys (groups): the wanted share, with every class on both sides."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,22 +8,26 @@ import numpy as np
 MAX_KEYS = 64
 """Most keys of which pairs change sides together; with more keys, one changes at a time."""
 MAX_MOVES = 1000
+CHANCE = 0.025
+"""Chance that one class is named for all test keys, and is right: one end of a 95% interval."""
 SHARE, UNTESTED, UNTRAINED = 1e3, 1e6, 1e9
-"""Costs of a share that is off, of a class without test rows, and of a class with too few keys in
-training. Each outweighs those before it; all moves together cost 1."""
+"""Costs of a share that is off, of each test key that a class lacks, and of a class with too few
+keys in training. Each outweighs those before it; all moves together cost 1."""
 
 
 class _Keys(NamedTuple):
     """Keys as hash or time divide them; the last one is a placeholder for no key.
 
     held: True for the keys that test ``(keys,)``; rows: rows of every class ``(keys, classes)``;
-    dear: cost of moving each key ``(keys,)``; fraction: wanted share of test rows.
+    dear: cost of moving each key ``(keys,)``; fraction: wanted share of test rows; wanted: fewest
+    keys of every class that test ``(classes,)``.
     """
 
     held: np.ndarray
     rows: np.ndarray
     dear: np.ndarray
     fraction: float
+    wanted: np.ndarray
 
 
 def tolerance(fraction: float) -> float:
@@ -31,19 +36,26 @@ def tolerance(fraction: float) -> float:
 
 
 def rebalance(
-    held: np.ndarray, pull: np.ndarray, number: np.ndarray, y: np.ndarray, fraction: float
+    held: np.ndarray,
+    pull: np.ndarray,
+    number: np.ndarray,
+    y: np.ndarray,
+    shares: tuple[float, float],
 ) -> np.ndarray:
     """Return True for the keys that test ``(keys,)``: ``held`` after moves that mend the split.
 
     pull: cost of moving each key, from 0 on; number: key of every row ``(n,)``; y: class codes
-    ``(n,)``. Classes come first: two keys of each train, and one tests if the class has three. Then
-    comes the share of test rows, within ``tolerance`` of ``fraction``. A split that is right stays
-    as it is, so that rows rarely change sides when a dataset grows.
+    ``(n,)``; shares: of the rows that test, and of the keys of a class that test at least. Classes
+    come first: two keys of each train, and of three or more at least one tests, or the share. Then
+    comes the share of rows, within its ``tolerance``. A split that is right stays as it is, so that
+    rows rarely change sides when a dataset grows.
     """
     rows = np.zeros((len(held) + 1, int(y.max()) + 1), dtype=np.int64)
     np.add.at(rows, (number, y), 1)
     moves, dear = _moves(len(held)), np.append(pull / max(pull.sum(), 1e-12), 0.0)
-    keys = _Keys(np.append(held, False), rows, dear, fraction)
+    fraction, least = shares
+    wanted = _wanted((rows > 0).sum(axis=0), least)
+    keys = _Keys(np.append(held, False), rows, dear, fraction, wanted)
     now = keys.held.copy()
     stay = np.array([[len(now) - 1]])
     cost = _costs(keys, now, stay)[0]
@@ -58,6 +70,21 @@ def rebalance(
     return now[:-1]
 
 
+def _wanted(n_keys: np.ndarray, least: float) -> np.ndarray:
+    """Return the fewest keys of every class ``(classes,)`` that should test, of ``n_keys``.
+
+    With a share ``least``, classes of many keys also test with enough of them that right answers
+    to all are not chance.
+    """
+    wanted = np.where(n_keys < 3, 0, 1)
+    if not least:
+        return wanted
+    n_classes = max(len(n_keys), 2)
+    each = (math.floor(math.log(CHANCE) / -math.log(n_classes)) + 1) / n_classes
+    enough = np.minimum(math.ceil(each), n_keys // 3)
+    return np.maximum(wanted, np.maximum(np.ceil(least * n_keys), enough))
+
+
 def _moves(n_keys: int) -> np.ndarray:
     """Return pairs of keys ``(moves, 2)`` that change sides together; the last number is no key."""
     if n_keys > MAX_KEYS:
@@ -67,13 +94,13 @@ def _moves(n_keys: int) -> np.ndarray:
 
 def _costs(keys: _Keys, now: np.ndarray, moves: np.ndarray) -> np.ndarray:
     """Return the cost ``(moves,)`` of the split ``now`` after each move."""
-    held, rows, dear, fraction = keys
+    held, rows, dear, fraction, wanted = keys
     some = (rows > 0).astype(np.int64)
     side, back = np.where(now, -1, 1)[:, None], np.where(now != held, -dear, dear)
     test_rows = rows[now].sum(axis=0) + (side * rows)[moves].sum(axis=1)
     test_keys = some[now].sum(axis=0) + (side * some)[moves].sum(axis=1)
     n_keys = some.sum(axis=0)
-    untested = (n_keys >= 3) & (test_keys == 0)
+    untested = np.maximum(wanted - test_keys, 0)
     untrained = (n_keys - test_keys) < np.minimum(n_keys, 2)
     missing = UNTESTED * untested + UNTRAINED * untrained
     off = np.abs(test_rows.sum(axis=1) / rows.sum() - fraction) - tolerance(fraction)

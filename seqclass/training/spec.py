@@ -61,8 +61,9 @@ class TrainingSpec:
     budget has shortened is repeated to the bit.
     split_seed: seed of the choice of test rows and of folds. split_by: rule that chooses test rows
     if the dataset names none: a hash of each row's key, or the time, for the newest rows.
-    split_rule: 1 moves no group to mend the share or the classes, as in models of old specs; 2
-    does; see ``recorded``.
+    split_rule: of groups. 1 moves none to mend the share or the classes, as in models of old specs;
+    2 moves them until each class has one that tests; 3 until enough of it test. See ``rebalance``
+    and ``recorded``.
     window: most training rows that are held at once (None: all). If there are more, the LSTM learns
     from one window after the other, and everything else from a sample; see ``row_order``.
     curve_above: training rows above which a training begins with a learning curve; see
@@ -85,7 +86,7 @@ class TrainingSpec:
     split_by: Literal["hash", "time"] = "hash"
     warm_start: str | None = None
     auxiliary: str | None = None
-    split_rule: int = 2
+    split_rule: int = 3
     window: int | None = WINDOW
     curve_above: int | None = 100_000
     recipe: Recipe = field(default_factory=Recipe)
@@ -128,9 +129,9 @@ class TrainingSpec:
             raise ValueError(
                 f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
             )
-        if self.split_rule not in (1, 2):
+        if self.split_rule not in (1, 2, 3):
             raise ValueError(
-                f"split_rule: expected 1 or 2, got {self.split_rule}; correct the value"
+                f"split_rule: expected 1, 2 or 3, got {self.split_rule}; correct the value"
             )
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)

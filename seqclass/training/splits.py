@@ -28,12 +28,12 @@ def _places(keys: Keys, seed: int) -> np.ndarray:
 
 
 def assign_test(
-    keys: Keys, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
+    keys: Keys, y: np.ndarray, fraction: float, seed: int, rule: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training and test rows by a hash of each row's key.
 
-    keys: of series by their ids, or of their groups; y: class codes ``(n,)``. balanced: move keys
-    until share and classes are right, see ``group_splits``. A row keeps its side when a dataset
+    keys: of series by their ids, or of their groups; y: class codes ``(n,)``. rule: 2 and 3 move
+    keys until share and classes are right, see ``rebalance``. A row keeps its side when a dataset
     grows, so that a model is not tested on rows that an earlier one was trained on. Only keys of
     classes with few keys change sides: at least two keys of a class train, and one tests if the
     class has three.
@@ -47,8 +47,9 @@ def assign_test(
         held[own[most:]] = False
         if most and not held[own].any():
             held[own[0]] = True
-    if balanced:
-        held = rebalance(held, np.abs(place - fraction), number, y, fraction)
+    if rule > 1:
+        least = fraction / 2 if rule > 2 else 0.0
+        held = rebalance(held, np.abs(place - fraction), number, y, (fraction, least))
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 
@@ -80,7 +81,7 @@ def assign_newest(
     if balanced:
         age = np.empty(len(newest))
         age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
-        held = rebalance(held, np.abs(age - fraction), number, y, fraction)
+        held = rebalance(held, np.abs(age - fraction), number, y, (fraction, 0.0))
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 

@@ -99,7 +99,7 @@ def test_rows_that_were_trained_on_do_not_vote(trained: Root, seqclass_json: Cal
 def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_path: Path) -> None:
     root = open_root(tmp_path / "tree")
     own = store_circles(root, "circles", 60, 16, list(STEPS))
-    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 2},
+    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 3},
                 "files": []}  # fmt: skip
     model = Model(root, "m", "v1", manifest)
     [table] = own.tables()
@@ -124,7 +124,7 @@ def test_rows_chosen_for_a_retraining_are_known_by_the_name_they_came_from(root:
     [table] = whole.tables()
     source = {"chosen_from": whole.ref}
     own = write_dataset(root, "circles.chosen", [table.slice(0, 48)], source, NOW)
-    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 2},
+    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 3},
                 "files": []}  # fmt: skip
     model = Model(root, "m", "v1", manifest)
     trained = own.labels().take(select_rows(own, TrainingSpec()).train)["series_id"].to_pylist()

@@ -41,13 +41,28 @@ def test_few_groups_still_give_a_fifth_with_every_class(by: str) -> None:
         keys, y = drawn(seed)
         time = np.random.default_rng(seed).permutation(len(y))
         kept, held = (
-            assign_test(keys_of(keys), y, 0.2, seed, True)
+            assign_test(keys_of(keys), y, 0.2, seed, 2)
             if by == "hash"
             else assign_newest(keys_of(keys), y, time, 0.2, True)
         )
         assert not set(keys[kept]) & set(keys[held])
         good += is_right(y, held)
     assert good >= 0.95 * DRAWS
+
+
+@pytest.mark.parametrize(("n_groups", "n_classes", "least"), [(18, 2, 3), (30, 2, 3), (60, 4, 2)])
+def test_classes_with_many_groups_are_tested_by_several(
+    n_groups: int, n_classes: int, least: int
+) -> None:
+    """Machines of one class each: few test by chance, and right answers to them show nothing."""
+    groups = np.repeat(np.arange(n_groups), 8)
+    y = groups % n_classes
+    for seed in range(DRAWS):
+        keys = np.char.add(f"{seed} ", groups.astype(str))
+        _, held = assign_test(keys_of(keys), y, 0.2, 0, 3)
+        tested = [len(set(groups[held][y[held] == code])) for code in range(n_classes)]
+        assert min(tested) >= least
+        assert len(held) / len(groups) <= max(0.25, least * n_classes / n_groups)
 
 
 def test_the_first_rule_was_wrong_of_most() -> None:
@@ -68,7 +83,7 @@ def test_no_key_is_cut_and_two_of_every_class_train(
 ) -> None:
     groups, y = np.array(rows).T
     y = np.unique(y, return_inverse=True)[1]
-    kept, held = assign_test(keys_of(groups.astype(str)), y, fraction, seed, True)
+    kept, held = assign_test(keys_of(groups.astype(str)), y, fraction, seed, 3)
     assert sorted([*kept, *held]) == list(range(len(rows)))
     assert not set(groups[kept]) & set(groups[held])
     for code in set(y):
@@ -79,7 +94,7 @@ def test_no_key_is_cut_and_two_of_every_class_train(
 def test_a_class_of_a_single_key_trains_where_two_others_want_to_test_by_that_key() -> None:
     rows = [(0, 0)] * 6 + [(0, 1), (0, 2), (3, 0), (4, 2), (6, 0), (7, 2)]
     groups, y = np.array(rows).T
-    kept, held = assign_test(keys_of(groups.astype(str)), y, 0.5, 0, True)
+    kept, held = assign_test(keys_of(groups.astype(str)), y, 0.5, 0, 3)
     assert set(y[kept]) == {0, 1, 2}
     assert set(y[held]) == {0, 2}
 
@@ -87,9 +102,15 @@ def test_a_class_of_a_single_key_trains_where_two_others_want_to_test_by_that_ke
 def test_a_split_that_is_right_stays_as_it_is() -> None:
     rng = np.random.default_rng(0)
     keys, y = np.array([f"g{i // 3}" for i in range(3000)]), rng.integers(0, 3, 3000)
-    plain, balanced = (assign_test(keys_of(keys), y, 0.2, 0, rule)[1] for rule in (False, True))
-    assert is_right(y, plain)
-    assert plain.tolist() == balanced.tolist()
+    plain, *moved = (assign_test(keys_of(keys), y, 0.2, 0, rule)[1].tolist() for rule in (1, 2, 3))
+    assert is_right(y, np.array(plain))
+    assert moved == [plain, plain]
+
+
+def test_many_series_of_classes_that_are_old_leave_the_newest_to_test() -> None:
+    y = np.repeat([0, 1, 2, 3], 500)
+    _, held = assign_newest(keys_of(np.arange(2000).astype(str)), y, np.arange(2000), 0.2, True)
+    assert np.bincount(y[held]).tolist() == [1, 1, 1, 400]
 
 
 def test_a_class_that_is_old_is_tested_by_its_newest_series() -> None:
@@ -114,10 +135,10 @@ def test_a_model_of_the_first_rule_keeps_its_rows(root: Root) -> None:
     assert spec_of(old_model(root, stored.ref, split_rule=2)).split_rule == 2
 
 
-def test_without_groups_both_rules_are_one(root: Root) -> None:
+def test_without_groups_all_rules_are_one(root: Root) -> None:
     stored = store_series(root, n=200)
-    rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2)]
-    assert rows[0] == rows[1]
+    rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2, 3)]
+    assert rows[0] == rows[1] == rows[2]
 
 
 def test_what_can_t_be_split_is_said_before_training(root: Root, seqclass: Command) -> None:
