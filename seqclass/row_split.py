@@ -1,7 +1,7 @@
 """The split of a dataset's rows into training and test rows, chosen or as it was stored."""
 
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from seqclass.auxiliary_rows import AuxiliaryRows
+from seqclass.evaluation.intervals import shares_of_draws
 from seqclass.evaluation.leaks import (
     Leaks,
     ShapeKeys,
@@ -45,12 +46,14 @@ class _Labels(NamedTuple):
 class SplitSummary(TypedDict):
     """The result of a split.
 
-    share: of the series that test. test_rows: number of them by class. official: true if the
-    dataset defines the split. amiss: problems, one sentence each.
+    share: of the series that test. test_rows: number of them by class. groups: number of their
+    groups, null without groups. official: true if the dataset defines the split. amiss: problems,
+    one sentence each.
     """
 
     share: float
     test_rows: dict[str, int]
+    groups: NotRequired[int | None]
     official: bool
     amiss: list[str]
 
@@ -75,7 +78,7 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = N
     table = deciding_columns(dataset) if table is None else table
     labels = _coded(table["label"])
     keys = _keys(table)
-    groups = _numbered(keys).number if "group" in table.column_names else None
+    groups = groups_of(table)
     if dataset.manifest["splits"]:
         train, test = _official_split(table, labels, dataset.ref)
         _check_groups(groups, train, test, dataset.ref)
@@ -118,6 +121,11 @@ def tested_share(spec: TrainingSpec, n_rows: int) -> float:
     return min(spec.test_fraction, MAX_TEST_ROWS / n_rows)
 
 
+def tested_draws(chosen: Split) -> float:
+    """Return the number of independent draws that the test rows are; see ``shares_of_draws``."""
+    return float(shares_of_draws(chosen.codes[chosen.test], chosen.test_groups).sum())
+
+
 def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> SplitSummary:
     """Compare the result of the split with its target.
 
@@ -140,8 +148,9 @@ def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Split
             f"{len(test)} of {n} series test, {share:.0%} instead of "
             f"{wanted:.0%}; add {cure}, or name a --test split"
         )
+    groups = None if chosen.test_groups is None else len(np.unique(chosen.test_groups))
     return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
-            "official": own, "amiss": amiss}  # fmt: skip
+            "groups": groups, "official": own, "amiss": amiss}  # fmt: skip
 
 
 def _official_split(table: pa.Table, labels: _Labels, ref: str) -> tuple[np.ndarray, np.ndarray]:
@@ -211,6 +220,11 @@ def _check_classes(labels: _Labels, rows: np.ndarray, least: int, ref: str) -> N
             f"{ref} has {numbers[rarest]} of class {labels.names[found[rarest]]!r}; add series or "
             "leave the class out"
         )
+
+
+def groups_of(table: pa.Table) -> np.ndarray | None:
+    """Return the number of each row's group, of its own if it has none; None without groups."""
+    return _numbered(_keys(table)).number if "group" in table.column_names else None
 
 
 def _keys(table: pa.Table) -> pa.ChunkedArray:

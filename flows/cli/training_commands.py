@@ -27,6 +27,7 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from flows.training import Trained
     from seqclass.store.datasets import Dataset
+    from seqclass.store.split import Split
     from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
     from seqclass.training.study_spec import StudySpec
@@ -124,7 +125,7 @@ def _memory(size: "Size", training: Any) -> str:
 def _checked(dataset: "Dataset", training: Any) -> "Size":
     """Return the size of the training; print problems of its rows, and refuse too few rows."""
     from seqclass.auxiliary_rows import find_auxiliary
-    from seqclass.row_split import describe_split, select_rows
+    from seqclass.row_split import describe_split, select_rows, tested_draws
     from seqclass.training.splits import nested_folds
     from tasks.compute.expectation import size_of
     from tasks.compute.replicas import folds_of
@@ -136,24 +137,34 @@ def _checked(dataset: "Dataset", training: Any) -> "Size":
     folds = folds_of(chosen, training)
     for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
-    if len(chosen.test) < training.limits.min_test_rows:
+    if tested_draws(chosen) < training.limits.min_test_rows:
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
         judging = [] if training.warm_start else nested_folds(answered, len(chosen.train))
-        _tell_few(len(chosen.test), sum(len(held) for _, held in judging), training)
+        _tell_few(chosen, sum(len(held) for _, held in judging), training)
     return size_of(dataset, chosen, auxiliary)
 
 
-def _tell_few(tested: int, held: int, training: Any) -> None:
-    """Say how a first champion is judged if test rows are few."""
-    least = training.limits.min_test_rows
-    if tested + held >= least:
-        enough = ", if the budget lasts for a network of each fold" if training.budget_s else ""
-        remark("train", f"{tested} test rows and {held} training rows, each answered by what had "
-               f"not learnt from it, judge a first champion{enough}")  # fmt: skip
-    else:
+def _tell_few(chosen: "Split", held: int, training: Any) -> None:
+    """Say how a first champion is judged if test rows, or groups of them, are few."""
+    from seqclass.monitoring.first_champion import can_show_skill
+
+    tested, least = len(chosen.test), training.limits.min_test_rows
+    if tested + held < least:
         complain(
             f"split: {tested} test rows are fewer than the {least} that a first champion needs; "
             "add series, or raise test_fraction in the file of --spec", 0,
+        )  # fmt: skip
+    elif held:
+        enough = ", if the budget lasts for a network of each fold" if training.budget_s else ""
+        remark("train", f"{tested} test rows and {held} training rows, each answered by what had "
+               f"not learnt from it, judge a first champion{enough}")  # fmt: skip
+    elif (groups := chosen.test_groups) is not None and not can_show_skill(
+        chosen.codes[chosen.test], groups, training.limits
+    ):
+        complain(
+            f"split: {tested} test rows of {len(set(groups.tolist()))} groups can't make a first "
+            "champion, even if all are answered correctly; add groups, or raise test_fraction in "
+            "the file of --spec", 0,
         )  # fmt: skip
 
 

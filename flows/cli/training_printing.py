@@ -262,6 +262,8 @@ def print_leaks(found: "Metrics") -> None:
 
 
 def print_scores(title: str, found: "Metrics") -> None:
+    from seqclass.store.split import of_groups
+
     table = new_table(title, "accuracy", "macro F1", "balanced accuracy")
     rows = {"this model": found["metrics"], **found["baselines"]}
     for label, scores in rows.items():
@@ -278,7 +280,7 @@ def print_scores(title: str, found: "Metrics") -> None:
     typer.echo(
         f"macro F1 {metrics['macro_f1']:.4f}, 95% interval {low:.4f} to {high:.4f}, "
         f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
-        f"on {found['test_rows']} test rows"
+        f"on {found['test_rows']} test rows{of_groups(found)}"
     )
     if found["test_rows"] < FEW_ROWS and found.get("out_of_fold"):
         typer.echo(out_of_fold_line(found["out_of_fold"], found["test_rows"]))

@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 from typing_extensions import TypedDict
 
-from seqclass.evaluation.metrics import score_intervals
-
-SPREAD_SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
+from seqclass.evaluation.metrics import SCORES, score_intervals
 
 
 class Spread(TypedDict):
@@ -33,7 +30,7 @@ class WorstCase(TypedDict):
 
 def spread_of(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
     """Return mean, lowest, highest and standard deviation of each score over seeds."""
-    return {name: spread_of_values([seed[name] for seed in seeds]) for name in SPREAD_SCORES}
+    return {name: spread_of_values([seed[name] for seed in seeds]) for name in SCORES}
 
 
 def spread_of_values(values: Sequence[float]) -> Spread:
@@ -46,14 +43,17 @@ def spread_of_values(values: Sequence[float]) -> Spread:
     }
 
 
-def worst_case(answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> WorstCase:
+def worst_case(
+    answers: np.ndarray, y: np.ndarray, n_classes: int, seed: int, groups: np.ndarray | None = None
+) -> WorstCase:
     """Return the position of the seed with the most errors and the 95% intervals of its scores.
 
-    answers: class codes ``(seeds, n)``; y: true codes ``(n,)``.
+    answers: class codes ``(seeds, n)``; y: true codes ``(n,)``; groups: as for
+    ``score_intervals``.
     """
     worst = int((answers != y).sum(axis=1).argmax())
-    table = confusion_matrix(y, answers[worst], labels=np.arange(n_classes))
-    return {"position": worst, "intervals": score_intervals(table, seed)}
+    found = score_intervals(answers[worst], y, n_classes, seed, groups)
+    return {"position": worst, "intervals": found}
 
 
 def flips(answers: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Final, NotRequired
 import numpy as np
 from typing_extensions import TypedDict
 
-from seqclass.evaluation.metrics import row_losses, seed_scores
+from seqclass.evaluation.metrics import HIGHEST, row_losses, seed_scores
 from seqclass.evaluation.votes import Lead, lead_of, mean_lead
 
 LSTM: Final = "conv-lstm"
@@ -72,13 +72,14 @@ class Answered(TypedDict):
 
     alone: probabilities ``(n, classes)`` of each member, by its name; committee: those of the
     committee; registered: class codes ``(n,)`` of the registered classifier; y: true codes
-    ``(n,)``.
+    ``(n,)``; groups: of the rows ``(n,)``, None if there are none.
     """
 
     alone: Mapping[str, np.ndarray]
     committee: np.ndarray
     registered: np.ndarray
     y: np.ndarray
+    groups: np.ndarray | None
 
 
 def trained_members(members: Sequence[MemberRecord]) -> list[MemberRecord]:
@@ -88,14 +89,15 @@ def trained_members(members: Sequence[MemberRecord]) -> list[MemberRecord]:
 
 def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Contribution:
     """Score each trained member alone on the test rows, beside the registered classifier."""
-    y, alone = answered["y"], answered["alone"]
+    y, alone, groups = answered["y"], answered["alone"], answered["groups"]
     right = answered["registered"] == y
     trained = trained_members(members)
-    adds = _addition(alone[LSTM], answered["committee"], y) if LSTM in alone else None
+    adds = _addition(alone[LSTM], answered) if LSTM in alone else None
     return {
         "members": [{**own, "test": seed_scores(alone[own["name"]], y)} for own in trained],
         "leads": {
-            own["name"]: lead_of(right, alone[own["name"]].argmax(axis=1) == y) for own in trained
+            own["name"]: lead_of(right, alone[own["name"]].argmax(axis=1) == y, groups)
+            for own in trained
         },
         "adds": adds,
         "lstm": lstm_sentence(members, adds, len(y) if _is_alike(answered) else None),
@@ -108,11 +110,12 @@ def _is_alike(answered: Answered) -> bool:
     return lstm is not None and bool((lstm.argmax(1) == answered["committee"].argmax(1)).all())
 
 
-def _addition(lstm: np.ndarray, committee: np.ndarray, y: np.ndarray) -> Addition:
+def _addition(lstm: np.ndarray, answered: Answered) -> Addition:
+    committee, y, groups = answered["committee"], answered["y"], answered["groups"]
     return {
         "test": seed_scores(committee, y),
-        "accuracy": lead_of(committee.argmax(axis=1) == y, lstm.argmax(axis=1) == y),
-        "log_loss": mean_lead(row_losses(lstm, y) - row_losses(committee, y)),
+        "accuracy": lead_of(committee.argmax(axis=1) == y, lstm.argmax(axis=1) == y, groups),
+        "log_loss": mean_lead(row_losses(lstm, y) - row_losses(committee, y), HIGHEST, groups),
     }
 
 

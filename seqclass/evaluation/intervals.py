@@ -1,9 +1,15 @@
-"""Intervals of shares and means of rows, which may be parts of larger units."""
+"""Intervals of shares, means and scores of rows, which may be parts of larger units."""
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.sparse import coo_array, csr_array
+from scipy.stats import norm, t
+
+AT_ONCE = 50
+"""Draws of a bootstrap that are held at once."""
 
 
 def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -26,3 +32,102 @@ def clustered_error(values: np.ndarray, owners: np.ndarray | None) -> tuple[floa
     n, freedom = len(sums), len(sums) - 1
     spread = float(np.square(sums).sum()) * n / freedom if freedom else 0.0
     return math.sqrt(spread) / len(values), freedom
+
+
+def shares_of_draws(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return the share of an independent draw ``(n,)`` that each row of class codes ``y`` is.
+
+    groups: ``(n,)``, None if there are none. The rows of a class in one group may all be right or
+    wrong together, so a class has as many draws as independent rows would give its recall the same
+    variance (Kish 1965): its number of groups if they are equally large, else fewer.
+    """
+    if groups is None:
+        return np.ones(len(y))
+    codes = np.unique(y, return_inverse=True)[1]
+    unit = np.unique(np.unique(groups, return_inverse=True)[1] * (codes.max() + 1) + codes,
+                     return_inverse=True)[1]  # fmt: skip
+    size = np.bincount(unit)[unit]
+    return (np.bincount(codes) / np.bincount(codes, size))[codes]
+
+
+class Counted(NamedTuple):
+    """Rows that are counted by kind, as rows of one kind are interchangeable.
+
+    features: what is summed, of a row of each kind ``(kinds, k)``, sparse; rows: their numbers
+    ``(kinds,)``; by_group: the same of each group ``(groups, kinds)``, sparse, None if there are no
+    groups.
+    """
+
+    features: csr_array
+    rows: np.ndarray
+    by_group: csr_array | None
+
+
+def count_kinds(
+    kinds: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, csr_array | None]:
+    """Return the distinct kinds of rows ``(n,)``, and their numbers as ``Counted`` has them."""
+    if groups is None:
+        return *np.unique(kinds, return_counts=True), None
+    found, place = np.unique(kinds, return_inverse=True)
+    own = np.unique(groups, return_inverse=True)[1]
+    table = coo_array((np.ones(len(own)), (own, place))).tocsr()
+    return found, np.bincount(place), table
+
+
+def bootstrap_intervals(
+    counted: Counted,
+    statistics: Callable[[np.ndarray], np.ndarray],
+    seed: int,
+    n_resamples: int,
+    bounds: tuple[float, float],
+) -> np.ndarray:
+    """Return bootstrapped 95% intervals ``(s, 2)`` of statistics of sums of features.
+
+    statistics: from sums ``(draws, k)`` to ``(s, draws)``. Rows are drawn with replacement. With
+    groups, groups are drawn, too, with all their rows (Davison and Hinkley 1997, 3.8); the interval
+    has the outer ends of both, since groups can't tell more than their rows.
+    """
+    features, rows, by_group = counted
+    ends = _ends(statistics(resampled(features, rows, seed, n_resamples)))
+    if by_group is None:
+        return ends
+    n = by_group.shape[0]
+    found = statistics((rows @ features)[None])
+    drawn = resampled(by_group @ features, np.ones(n, np.intp), seed, n_resamples)
+    return outer_ends(ends, widened(_ends(statistics(drawn)), found, n), bounds)
+
+
+def resampled(
+    features: csr_array | np.ndarray, rows: np.ndarray, seed: int, n_resamples: int
+) -> np.ndarray:
+    """Return sums ``(n_resamples, k)`` of the features of rows drawn with replacement.
+
+    rows: how many have each features ``(kinds,)``.
+    """
+    rng, size = np.random.default_rng(seed), rows.sum()
+    return np.concatenate([
+        rng.multinomial(size, rows / size, AT_ONCE) @ features
+        for _ in range(n_resamples // AT_ONCE)
+    ])  # fmt: skip
+
+
+def widened(ends: np.ndarray, found: np.ndarray | float, n: int) -> np.ndarray:
+    """Return the ends ``(..., 2)`` of an interval from draws of ``n`` groups, corrected for few.
+
+    They vary too little: the factors are those of an unbiased variance, and of Student's t instead
+    of the normal distribution. A single group shows nothing.
+    """
+    if n == 1:
+        return np.broadcast_to([-np.inf, np.inf], ends.shape)
+    return found + (ends - found) * math.sqrt(n / (n - 1)) * t.ppf(0.975, n - 1) / norm.ppf(0.975)
+
+
+def outer_ends(one: np.ndarray, other: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    """Return the outer ends of intervals ``(..., 2)``, within bounds."""
+    low, high = np.minimum(one, other)[..., 0], np.maximum(one, other)[..., 1]
+    return np.clip(np.stack([low, high], axis=-1), *bounds)
+
+
+def _ends(drawn: np.ndarray) -> np.ndarray:
+    return np.percentile(drawn, [2.5, 97.5], axis=-1).T

@@ -1,19 +1,33 @@
 """Scores of probabilities against class codes, with bootstrap intervals."""
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.calibration import calibration_error, reliability_table
 from seqclass.evaluation.decisions import predict_labels
+from seqclass.evaluation.intervals import (
+    AT_ONCE,
+    Counted,
+    bootstrap_intervals,
+    count_kinds,
+    outer_ends,
+    resampled,
+    widened,
+)
 
 Offsets = np.ndarray | Sequence[float] | None
 FLOOR = 1e-7
-N_RESAMPLES, AT_ONCE = 1000, 50
-"""Draws of a bootstrap, and those of them that are held at once."""
+HIGHEST = -math.log(FLOOR)
+"""The lowest probability that counts, and the highest loss (nats)."""
+N_RESAMPLES = 1000
+SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
 class ClassScores(TypedDict):
@@ -89,19 +103,25 @@ def seed_scores(
 
 def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
     """Return accuracy, macro F1 and balanced accuracy of guessed class codes ``(n,)``."""
-    table = confusion_matrix(y, guessed, labels=np.arange(n_classes))
-    return {name: float(value[0]) for name, value in table_scores(table[None]).items()}
+    right, true, said = (
+        np.bincount(codes, minlength=n_classes)[None] for codes in (y[guessed == y], y, guessed)
+    )
+    return {name: float(value[0]) for name, value in count_scores(right, true, said).items()}
+
+
+class Truth(NamedTuple):
+    """True class codes ``(n,)`` of rows, and their groups ``(n,)``, None if there are none."""
+
+    y: np.ndarray
+    classes: list[str]
+    groups: np.ndarray | None = None
 
 
 def evaluate(
-    probabilities: np.ndarray,
-    y: np.ndarray,
-    classes: list[str],
-    seed: int,
-    offsets: Offsets = None,
+    probabilities: np.ndarray, truth: Truth, seed: int, offsets: Offsets = None
 ) -> FullScores:
-    """Return all scores of ``probabilities (n, classes)``, with 95% intervals bootstrapped over
-    rows."""
+    """Return all scores of ``probabilities (n, classes)``, with bootstrapped 95% intervals."""
+    y, classes, groups = truth
     codes = np.arange(len(classes))
     guessed = predict_labels(probabilities, offsets)
     table = confusion_matrix(y, guessed, labels=codes)
@@ -121,8 +141,8 @@ def evaluate(
         "confusion": table.tolist(),
         "reliability": reliability_table(probabilities, y),
         "intervals": {
-            **score_intervals(table, seed),
-            "log_loss": _mean_interval(row_losses(probabilities, y), seed),
+            **score_intervals(guessed, y, len(classes), seed, groups),
+            "log_loss": _loss_interval(row_losses(probabilities, y), seed, groups),
         },
     }
 
@@ -141,38 +161,46 @@ def class_scores(
     }
 
 
-def score_intervals(table: np.ndarray, seed: int) -> dict[str, list[float]]:
-    """Return 95% percentile intervals of the scores of a confusion matrix ``(classes, classes)``.
+def score_intervals(
+    guessed: np.ndarray, y: np.ndarray, n_classes: int, seed: int, groups: np.ndarray | None = None
+) -> dict[str, list[float]]:
+    """Return bootstrapped 95% intervals of the scores of guessed class codes ``(n,)``.
 
-    Resampling rows with replacement only changes the counts in the cells, which are then
-    multinomial, so the rows themselves are not drawn. Without any error, all draws are the same;
-    the lower end is then the lowest value at which no error in so many rows still has a chance of
-    0.025 (Clopper and Pearson 1934): ``0.025 ** (1 / n)`` for the accuracy. For the mean over
-    classes it is lowest if all errors are of the smallest class.
+    y: true codes ``(n,)``; groups: ``(n,)``, the group of each row, None if rows are independent.
+    Without any error, all draws are the same; the lower end is then the lowest value at which no
+    error in so many rows, or groups, still has a chance of 0.025 (Clopper and Pearson 1934):
+    ``0.025 ** (1 / n)`` for the accuracy. For the mean over classes it is lowest if all errors are
+    of the smallest class.
     """
-    n, sizes = int(table.sum()), table.sum(axis=1)
-    if np.trace(table) == n:
-        sizes = sizes[sizes > 0]
-        by_class = 1 - (1 - 0.025 ** (1 / sizes.min())) / len(sizes)
-        lows = {"accuracy": 0.025 ** (1 / n)}
-        return {name: [float(lows.get(name, by_class)), 1.0] for name in table_scores(table[None])}
-    rng = np.random.default_rng(seed)
-    parts = [
-        table_scores(rng.multinomial(n, table.ravel() / n, AT_ONCE).reshape(-1, *table.shape))
-        for _ in range(N_RESAMPLES // AT_ONCE)
-    ]
-    return {
-        name: np.percentile([part[name] for part in parts], [2.5, 97.5]).tolist()
-        for name in parts[0]
-    }
+    units = np.arange(len(y)) if groups is None else groups
+    if (guessed == y).all():
+        sizes = [len(np.unique(units[y == code])) for code in np.unique(y)]
+        by_class = 1 - (1 - 0.025 ** (1 / min(sizes))) / len(sizes)
+        lows = {"accuracy": 0.025 ** (1 / len(np.unique(units)))}
+        return {name: [float(lows.get(name, by_class)), 1.0] for name in SCORES}
+    kinds, rows, by_group = count_kinds(y.astype(np.int64) * n_classes + guessed, groups)
+    counted = Counted(class_counts(*np.divmod(kinds, n_classes), n_classes), rows, by_group)
+
+    def scores_of(sums: np.ndarray) -> np.ndarray:
+        return np.stack([*count_scores(*np.split(sums, 3, axis=1)).values()])
+
+    found = bootstrap_intervals(counted, scores_of, seed, N_RESAMPLES, (0.0, 1.0))
+    return dict(zip(SCORES, found.tolist(), strict=True))
 
 
-def table_scores(tables: np.ndarray) -> dict[str, np.ndarray]:
-    """Return scores of confusion matrices ``(k, classes, classes)``, by classes that have rows."""
-    right = np.diagonal(tables, axis1=1, axis2=2).astype(float)
-    true, guessed = tables.sum(axis=2), tables.sum(axis=1)
+def class_counts(y: np.ndarray, guessed: np.ndarray, n_classes: int) -> csr_array:
+    """Return what answers ``(n,)`` add to the counts of ``count_scores``, ``(n, 3 classes)``."""
+    row, right = np.arange(len(y)), np.flatnonzero(y == guessed)
+    rows = np.concatenate([right, row, row])
+    columns = np.concatenate([y[right], n_classes + y, 2 * n_classes + guessed])
+    shape = (len(y), 3 * n_classes)
+    return coo_array((np.ones(len(rows)), (rows, columns)), shape).tocsr()
+
+
+def count_scores(right: np.ndarray, true: np.ndarray, guessed: np.ndarray) -> dict[str, np.ndarray]:
+    """Return scores ``(k,)`` of counts ``(k, classes)``: right answers, rows and answers."""
     return {
-        "accuracy": right.sum(axis=1) / np.maximum(tables.sum(axis=(1, 2)), 1),
+        "accuracy": right.sum(axis=1) / np.maximum(true.sum(axis=1), 1),
         "macro_f1": macro_f1(right, true, guessed),
         "balanced_accuracy": _over_present(right / np.maximum(true, 1), true),
     }
@@ -193,10 +221,19 @@ def _over_present(values: np.ndarray, true: np.ndarray) -> np.ndarray:
     return (values * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
 
 
-def _mean_interval(values: np.ndarray, seed: int) -> list[float]:
-    if np.ptp(values) == 0:
-        return [float(values[0])] * 2
-    found = bootstrap(
-        (values,), np.mean, n_resamples=N_RESAMPLES, batch=AT_ONCE, method="percentile", rng=seed
-    )
-    return [float(found.confidence_interval.low), float(found.confidence_interval.high)]
+def _loss_interval(losses: np.ndarray, seed: int, groups: np.ndarray | None) -> list[float]:
+    mean = float(losses.mean())
+    if np.ptp(losses) == 0:
+        ends = np.array([mean, mean])
+    else:
+        ends = np.array(bootstrap(
+            (losses,), np.mean, n_resamples=N_RESAMPLES, batch=AT_ONCE, method="percentile",
+            rng=seed,
+        ).confidence_interval)  # fmt: skip
+    if groups is not None:
+        own = np.unique(groups, return_inverse=True)[1]
+        sums = np.stack([np.bincount(own, losses), np.bincount(own)], axis=1)
+        drawn = resampled(sums, np.ones(len(sums), np.intp), seed, N_RESAMPLES)
+        by_group = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+        ends = outer_ends(ends, widened(by_group, mean, len(sums)), (0.0, HIGHEST))
+    return ends.tolist()

@@ -152,16 +152,17 @@ def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = No
     that of the mean of paired differences, by Student's t with one degree of freedom less than
     there are owners. A single owner shows nothing, so its interval includes every lead.
     """
-    found = mean_lead(right.astype(float) - other.astype(float), owners)
-    low, high = found["interval"]
-    return {"lead": found["lead"], "interval": [max(low, -1.0), min(high, 1.0)]}
+    return mean_lead(right.astype(float) - other.astype(float), 1.0, owners)
 
 
-def mean_lead(gaps: np.ndarray, owners: np.ndarray | None = None) -> Lead:
-    """Return the mean of paired differences ``(n,)`` with its 95% interval, as in ``lead_of``."""
+def mean_lead(gaps: np.ndarray, bound: float, owners: np.ndarray | None = None) -> Lead:
+    """Return the mean of paired differences ``(n,)`` with its 95% interval, as in ``lead_of``.
+
+    bound: most that a difference can be.
+    """
     error, freedom = clustered_error(gaps, owners)
     lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else np.inf
-    return {"lead": lead, "interval": [lead - margin, lead + margin]}
+    return {"lead": lead, "interval": [max(lead - margin, -bound), min(lead + margin, bound)]}
 
 
 def effective_sample_size(right: np.ndarray, owners: np.ndarray) -> float:

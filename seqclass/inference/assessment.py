@@ -186,8 +186,6 @@ def quality(
     n_classes, own = probabilities.shape[1], known & (truth >= 0)
     if not own.any():
         return None
-    table = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(table, (truth[own], answers[own]), 1)
     right = answers[own] == truth[own]
     kept = answered[own]
     said = label_scores(answers[own], truth[own], n_classes)
@@ -198,7 +196,7 @@ def quality(
         "balanced_accuracy": said["balanced_accuracy"],
         "log_loss": plain["log_loss"],
         "ece": plain["ece"],
-        "intervals": score_intervals(table, seed=0),
+        "intervals": score_intervals(answers[own], truth[own], n_classes, seed=0),
         "labelled": int(own.sum()),
         "of_other_classes": int((known & (truth < 0)).sum()),
         "coverage": float(kept.mean()),

@@ -4,6 +4,7 @@ It comes from the test rows. If these are few, it also uses training rows that w
 everything that predicts them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NotRequired
 
@@ -11,6 +12,7 @@ import numpy as np
 from scipy.stats import beta
 from typing_extensions import TypedDict
 
+from seqclass.evaluation.intervals import AT_ONCE, shares_of_draws
 from seqclass.evaluation.metrics import label_scores
 from seqclass.training.spec import Limits
 
@@ -21,13 +23,15 @@ class BaselineEvidence(TypedDict):
     """A baseline beside the model on the same rows.
 
     won: number of rows that only the baseline gets right. lost: number of rows that only the model
-    gets right. better_p: p-value of the baseline being no better.
+    gets right. better_p: p-value of the baseline being no better. model_better_p: p-value of the
+    model being no better.
     """
 
     balanced_accuracy: float
     won: int
     lost: int
     better_p: float
+    model_better_p: NotRequired[float]
 
 
 class SeedScores(TypedDict):
@@ -41,13 +45,14 @@ class FirstEvidence(TypedDict):
     """Evidence about a model that is not compared with a champion, from rows it was not fitted to.
 
     rows: all of them. held_rows: how many of these are training rows that were held back, which are
-    added if test rows are few. seeds: scores of each seed on all of them. balanced_accuracy: of the
-    model. interval: of this accuracy, 95%. baselines: each baseline on the same rows. Older
-    releases counted test rows only.
+    added if test rows are few. groups: number of their groups, null without groups. seeds: scores
+    of each seed on all of them. balanced_accuracy: of the model. interval: of this accuracy, 95%.
+    baselines: each baseline on the same rows. Older releases counted test rows only.
     """
 
     rows: int
     held_rows: NotRequired[int]
+    groups: NotRequired[int | None]
     seeds: NotRequired[SeedScores]
     significance: float
     balanced_accuracy: float
@@ -61,7 +66,7 @@ class Answered(NamedTuple):
 
     Predictions come from the registered model, from every baseline by its name, and from every
     seed. worth: ``(n,)``, the number of independent rows each counts as, see
-    ``worth_of_held_rows``.
+    ``worth_of_held_rows``. groups: of the rows ``(n,)``, None if there are none.
     """
 
     truth: np.ndarray
@@ -69,6 +74,7 @@ class Answered(NamedTuple):
     baselines: Mapping[str, np.ndarray]
     seeds: Sequence[np.ndarray]
     worth: np.ndarray
+    groups: np.ndarray | None = None
 
 
 def worth_of_held_rows(n_folds: int) -> float:
@@ -86,34 +92,40 @@ def evidence_of(
 ) -> FirstEvidence:
     """Return balanced accuracy with its interval, and the wins and losses against each baseline.
 
-    held: training rows that were predicted before they were learnt from; they are added if there
-    are fewer than ``limits.min_test_rows`` test rows. chance: balanced accuracy of always
-    predicting the majority class. better_p: p-value of a baseline being no better, see
-    ``sign_flip_p``.
+    held: training rows that were predicted before they were learnt from; they are added if the test
+    rows are fewer than ``limits.min_test_rows`` draws, see ``shares_of_draws``. chance: balanced
+    accuracy of always predicting the majority class. better_p: p-value of a baseline being no
+    better, see ``sign_flip_p``.
     """
-    is_few = held is not None and len(tested.truth) < limits.min_test_rows
+    draws = shares_of_draws(tested.truth, tested.groups).sum()
+    is_few = held is not None and draws < limits.min_test_rows
     joined = _joined(tested, held) if held is not None and is_few else tested
-    truth, answers, baselines, by_seed, worth = joined
+    truth, answers, baselines, by_seed, worth, groups = joined
     recalls = _recalls(truth, answers)
-    counts = np.bincount(np.unique(truth, return_inverse=True)[1], worth)
+    shares = worth * shares_of_draws(truth, groups)
+    counts = np.bincount(np.unique(truth, return_inverse=True)[1], shares)
     scores = [label_scores(own, truth, n_classes) for own in by_seed]
     return {
         "rows": len(truth),
         "held_rows": len(truth) - len(tested.truth),
+        "groups": None if groups is None else len(np.unique(groups)),
         "seeds": {
             "balanced_accuracy": [own["balanced_accuracy"] for own in scores],
             "macro_f1": [own["macro_f1"] for own in scores],
         },
         "significance": limits.significance,
         "balanced_accuracy": float(recalls.mean()),
-        "interval": _interval(float(recalls.mean()), counts, limits.significance),
+        "interval": _interval(
+            float(recalls.mean()), counts, limits.significance, groups is not None
+        ),
         "chance": 1 / len(counts),
         "baselines": {
             name: {
                 "balanced_accuracy": float(_recalls(truth, theirs).mean()),
                 "won": int(((theirs == truth) & (answers != truth)).sum()),
                 "lost": int(((theirs != truth) & (answers == truth)).sum()),
-                "better_p": sign_flip_p(truth, answers, theirs, seed),
+                "better_p": sign_flip_p(truth, answers, theirs, seed, groups),
+                "model_better_p": sign_flip_p(truth, theirs, answers, seed, groups),
             }
             for name, theirs in baselines.items()
         },
@@ -133,6 +145,7 @@ def _joined(tested: Answered, held: Answered) -> Answered:
         },
         [np.concatenate(own) for own in zip(tested.seeds, held.seeds, strict=True)],
         np.concatenate([tested.worth, held.worth]),
+        None if held.groups is None else np.concatenate([tested.groups, held.groups]),
     )
 
 
@@ -160,9 +173,29 @@ def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
         said.append(
             f"balanced accuracy {found['balanced_accuracy']:.3f} on {rows} may be "
             f"chance: its {1 - found['significance']:.0%} interval begins at {low:.3f}, not above "
-            f"the {chance:.3f} of always naming one class; check the labels, or add series"
+            f"the {chance:.3f} of always naming one class; {_cure(found.get('groups'))}"
         )
     return [*said, *_better_baseline(found, limits)]
+
+
+def _cure(groups: int | None) -> str:
+    if groups is None:
+        return "check the labels, or add series"
+    return (
+        f"check the labels, add groups (there are {groups} here), or raise test_fraction in the "
+        "file of --spec"
+    )
+
+
+def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: Limits) -> bool:
+    """Check whether an interval would lie above chance if all these rows were answered correctly.
+
+    truth: class codes ``(n,)``; groups: ``(n,)``, None if there are none.
+    """
+    codes = np.unique(truth, return_inverse=True)[1]
+    counts = np.bincount(codes, shares_of_draws(truth, groups))
+    low, _ = _interval(1.0, counts, limits.significance, groups is not None)
+    return low > 1 / len(counts)
 
 
 def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
@@ -180,19 +213,31 @@ def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
     ]
 
 
-def sign_flip_p(truth: np.ndarray, answers: np.ndarray, theirs: np.ndarray, seed: int) -> float:
+def sign_flip_p(
+    truth: np.ndarray,
+    answers: np.ndarray,
+    theirs: np.ndarray,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> float:
     """Return the one-sided p-value of another model being no better in balanced accuracy.
 
-    Both predict the same rows. Each row that only one of the two gets right is equally likely to be
-    won by either: McNemar's test (1947), with each row weighted by the reciprocal of its class's
-    size, by ``N_DRAWS`` draws.
+    Both predict the same rows. Each row that only one of the two gets right, or each group of rows,
+    is equally likely to be won by either: McNemar's test (1947), with each row weighted by the
+    reciprocal of its class's size, by ``N_DRAWS`` draws.
     """
-    classes, y, counts = np.unique(truth, return_inverse=True, return_counts=True)
-    won = np.bincount(y[(theirs == truth) & (answers != truth)], minlength=len(classes))
-    apart = np.bincount(y[(theirs == truth) != (answers == truth)], minlength=len(classes))
-    drawn = np.random.default_rng(seed).binomial(apart, 0.5, size=(N_DRAWS, len(classes)))
-    reached = drawn @ (1 / counts) >= won @ (1 / counts) - 1e-12
-    return float((1 + reached.sum()) / (1 + N_DRAWS))
+    _, y, counts = np.unique(truth, return_inverse=True, return_counts=True)
+    gains = ((theirs == truth).astype(float) - (answers == truth)) / counts[y]
+    nets = gains
+    if groups is not None:
+        nets = np.bincount(np.unique(groups, return_inverse=True)[1], gains)
+    size, units = np.unique(np.abs(nets[nets != 0]), return_counts=True)
+    rng = np.random.default_rng(seed)
+    drawn = np.concatenate([
+        (2 * rng.binomial(units, 0.5, size=(AT_ONCE, len(units))) - units) @ size
+        for _ in range(N_DRAWS // AT_ONCE)
+    ])  # fmt: skip
+    return float((1 + (drawn >= gains.sum() - 1e-12).sum()) / (1 + N_DRAWS))
 
 
 def _recalls(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -201,14 +246,19 @@ def _recalls(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return np.bincount(y, answers == truth) / counts
 
 
-def _interval(recall: float, counts: np.ndarray, significance: float) -> list[float]:
+def _interval(
+    recall: float, counts: np.ndarray, significance: float, are_groups: bool
+) -> list[float]:
     """Return the interval of a mean recall.
 
     It is the exact binomial interval (Clopper and Pearson 1934) for as many rows, evenly spread
-    over the classes, as would give the same variance (Kish 1965).
+    over the classes, as would give the same variance (Kish 1965). Where whole groups are drawn, the
+    lower end is that of the next whole number of right ones: a group with nine right rows of ten is
+    as unlikely by chance as one with ten, if they are right together.
     """
     n = len(counts) ** 2 / (1 / counts).sum()
     right, tail = recall * n, significance / 2
-    low = beta.ppf(tail, right, n - right + 1) if recall > 0 else 0.0
+    sure = min(math.ceil(right - 1e-9), n) if are_groups else right
+    low = beta.ppf(tail, sure, n - sure + 1) if recall > 0 else 0.0
     high = beta.ppf(1 - tail, right + 1, n - right) if recall < 1 else 1.0
     return [float(low), float(high)]

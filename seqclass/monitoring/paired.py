@@ -3,28 +3,40 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.sparse import hstack
+from scipy.stats import binom
 from typing_extensions import TypedDict
 
-from seqclass.evaluation.metrics import label_scores, macro_f1
+from seqclass.evaluation.intervals import Counted, bootstrap_intervals, count_kinds
+from seqclass.evaluation.metrics import class_counts, label_scores, macro_f1
 from seqclass.monitoring.retrain_spec import GateSpec
+
+N_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Class codes ``(n,)`` of test rows: the true ones, and those that each model predicts."""
+    """Class codes ``(n,)`` of test rows: the true ones, and those that each model predicts.
+
+    groups: of the rows ``(n,)``, None if there are none.
+    """
 
     truth: np.ndarray
     champion: np.ndarray
     challenger: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def of_class(self, code: int) -> "Answers":
         """Select the rows of one true class."""
-        own = self.truth == code
-        return Answers(self.truth[own], self.champion[own], self.challenger[own])
+        return self.take(self.truth == code)
+
+    def take(self, rows: np.ndarray) -> "Answers":
+        """Select rows."""
+        groups = None if self.groups is None else self.groups[rows]
+        return Answers(self.truth[rows], self.champion[rows], self.challenger[rows], groups)
 
 
 class Paired(TypedDict):
@@ -47,57 +59,63 @@ class Paired(TypedDict):
     interval: list[float]
 
 
-def compare_paired(answers: Answers, n_classes: int, seed: int, n_resamples: int = 2000) -> Paired:
-    """Compare two models: scores, McNemar's exact p-values (1947), difference of macro F1.
+def compare_paired(answers: Answers, n_classes: int, seed: int) -> Paired:
+    """Compare two models: scores, exact p-values, difference of macro F1.
 
-    The tests are one-sided. The difference has a 95% interval from a paired bootstrap over the
-    rows. worse_p: p-value of the challenger being no worse. better_p: p-value of it being no
-    better.
+    The tests are one-sided. They are McNemar's (1947): each row that only one model gets right is
+    equally likely to be won by either. With groups, this holds for what each group gains or loses.
+    The difference has a 95% interval from a paired bootstrap over the rows, or groups. worse_p:
+    p-value of the challenger being no worse. better_p: p-value of it being no better.
     """
     y, old, new = answers.truth, answers.champion, answers.challenger
-    lost = int(((old == y) & (new != y)).sum())
-    won = int(((old != y) & (new == y)).sum())
+    gains = (new == y).astype(int) - (old == y)
     before, after = (label_scores(side, y, n_classes) for side in (old, new))
-    drawn = _bootstrap(answers, n_classes, seed, n_resamples)
+    nets = gains
+    if answers.groups is not None:
+        own = np.unique(answers.groups, return_inverse=True)[1]
+        nets = np.bincount(own, gains).astype(int)
     return {
         "rows": len(y),
         "champion": before,
         "challenger": after,
-        "lost": lost,
-        "won": won,
-        "worse_p": _one_sided(lost, lost + won),
-        "better_p": _one_sided(won, lost + won),
+        "lost": int((gains < 0).sum()),
+        "won": int((gains > 0).sum()),
+        "worse_p": flip_tail(-nets),
+        "better_p": flip_tail(nets),
         "difference": after["macro_f1"] - before["macro_f1"],
-        "interval": np.percentile(drawn, [2.5, 97.5]).tolist(),
+        "interval": _interval(answers, n_classes, seed),
     }
 
 
-def _one_sided(successes: int, n: int) -> float:
-    return float(binomtest(successes, n, 0.5, "greater").pvalue) if n else 1.0
+def flip_tail(nets: np.ndarray) -> float:
+    """Return the chance that integers ``(n,)`` with random signs have at least their present sum.
 
-
-def _bootstrap(answers: Answers, n_classes: int, seed: int, n_resamples: int) -> np.ndarray:
-    """Return bootstrapped differences of macro F1.
-
-    Rows of equal truth and answers are interchangeable, so only the counts of each kind are drawn.
+    Without groups, all are 1, 0 or -1, and the chance is that of the binomial distribution.
     """
-    kinds = (answers.truth * n_classes + answers.champion) * n_classes + answers.challenger
-    kind, counts = np.unique(kinds, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(answers), counts / len(answers), size=n_resamples
+    chances = np.ones(1)
+    for size, n in zip(*np.unique(np.abs(nets[nets != 0]), return_counts=True), strict=True):
+        own = np.zeros(size * n + 1)
+        own[::size] = binom.pmf(np.arange(n + 1), n, 0.5)
+        chances = np.convolve(chances, own)
+    return min(float(chances[nets[nets > 0].sum() :].sum()), 1.0)
+
+
+def _interval(answers: Answers, n_classes: int, seed: int) -> list[float]:
+    """Return the bootstrapped 95% interval of the difference of macro F1."""
+    y, old, new = (
+        side.astype(np.int64) for side in (answers.truth, answers.champion, answers.challenger)
     )
-    truth, rest = np.divmod(kind, n_classes**2)
-    sides = np.divmod(rest, n_classes)
-    champion, challenger = (_drawn_f1(drawn, truth, side, n_classes) for side in sides)
-    return challenger - champion
+    kinds, rows, by_group = count_kinds((y * n_classes + old) * n_classes + new, answers.groups)
+    pair, challenger = np.divmod(kinds, n_classes)
+    truth, champion = np.divmod(pair, n_classes)
+    sides = [class_counts(truth, side, n_classes) for side in (champion, challenger)]
 
+    def difference(sums: np.ndarray) -> np.ndarray:
+        before, after = (macro_f1(*np.split(own, 3, axis=1)) for own in np.split(sums, 2, axis=1))
+        return (after - before)[None]
 
-def _drawn_f1(
-    drawn: np.ndarray, truth: np.ndarray, guessed: np.ndarray, n_classes: int
-) -> np.ndarray:
-    codes = np.arange(n_classes)[:, None]
-    true, said = ((side == codes).astype(float) for side in (truth, guessed))
-    return macro_f1(*(drawn @ part.T for part in (true * said, true, said)))
+    counted = Counted(hstack(sides, format="csr"), rows, by_group)
+    return bootstrap_intervals(counted, difference, seed, N_RESAMPLES, (-1.0, 1.0))[0].tolist()
 
 
 def allowance(on_newest: Paired | None, spec: GateSpec) -> float:

@@ -17,13 +17,15 @@ MAX_FLIPPING = 20
 class SeedAnswers(NamedTuple):
     """Predictions of all seeds for the same test rows.
 
-    answers: class codes ``(seeds, n)``; y: true codes ``(n,)``; names: the rows' ids.
+    answers: class codes ``(seeds, n)``; y: true codes ``(n,)``; names: the rows' ids. groups:
+    their groups ``(n,)``, None if there are none.
     """
 
     answers: np.ndarray
     y: np.ndarray
     names: list[str]
     n_classes: int
+    groups: np.ndarray | None = None
 
 
 class WorstSeed(TypedDict):
@@ -68,8 +70,9 @@ def agreement_of(
 
     seeds: each seed's record with its scores.
     """
-    answers, y, names, n_classes = said
-    worst, share = worst_case(answers, y, n_classes, bootstrap_seed), flips(answers)
+    answers, y, names, n_classes, groups = said
+    worst = worst_case(answers, y, n_classes, bootstrap_seed, groups)
+    share = flips(answers)
     order = np.argsort(-share, kind="stable")[: int((share > 0).sum())]
     columns = ("balanced_accuracy", "macro_f1", "restarts")
     accuracy, f1, restarts = ([seed[name] for seed in seeds] for name in columns)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow.parquet as pq
 
-from seqclass.monitoring.paired import Answers, Paired, compare_paired
+from seqclass.monitoring.paired import Answers, Paired, compare_paired, recalls_of
 from seqclass.pages.index_pages import COMPARISONS, refresh
 from seqclass.pages.records import Ends
 from seqclass.pages.rendering import record_bytes, render, write_pages
@@ -18,6 +18,7 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Root
+from seqclass.store.split import SPLIT, groups_of_tests
 
 MIN_VERSIONS, MAX_VERSIONS = 2, 20
 ALPHA = 0.05
@@ -75,8 +76,9 @@ def compare_versions(models: list[Model]) -> Comparison:
     codes = {label: code for code, label in enumerate(classes)}
     truth = np.array([codes[label] for _, label in common])
     coded = [np.array([codes[label] for label in own]) for own in said]
-    standings = [_standing(name, truth, coded[0], own, classes)
-                 for name, own in zip(names, coded, strict=True)]  # fmt: skip
+    groups = _groups(models, [name for name, _ in common])
+    sides = [Answers(truth, coded[0], own, groups) for own in coded]
+    standings = [_standing(name, own, classes) for name, own in zip(names, sides, strict=True)]
     rows = Counter(label for _, label in common)
     made = datetime.now(UTC).isoformat()
     return Comparison(tuple(names), dict(sorted(rows.items())), tuple(standings), made)
@@ -112,15 +114,19 @@ def _answers(model: Model) -> dict[Pair, str]:
     return dict(zip(zip(ids, labels, strict=True), said, strict=True))
 
 
-def _standing(
-    name: str, truth: np.ndarray, first: np.ndarray, own: np.ndarray, classes: list[str]
-) -> Standing:
-    found = compare_paired(Answers(truth, first, own), len(classes), seed=0)
-    recalls = {label: float((own[truth == code] == code).mean())
-               for code, label in enumerate(classes) if (truth == code).any()}  # fmt: skip
+def _groups(models: list[Model], ids: list[str]) -> np.ndarray | None:
+    """Return the groups ``(n,)`` of common test rows by the first stored split; None without."""
+    model = next((own for own in models if own.has(SPLIT)), None)
+    found = model and groups_of_tests(model.root, model.path(SPLIT))
+    return np.array([found[name] for name in ids]) if found else None
+
+
+def _standing(name: str, answers: Answers, classes: list[str]) -> Standing:
+    found = compare_paired(answers, len(classes), seed=0)
+    recalls = {label: own["challenger"] for label, own in recalls_of(answers, classes).items()}
     scores = found["challenger"]
     plain = Standing(name, scores["macro_f1"], scores["accuracy"], recalls)
-    if own is first:
+    if answers.challenger is answers.champion:
         return plain
     low, high = found["interval"]
     return Standing(name, plain.macro_f1, plain.accuracy, recalls, found["won"], found["lost"],

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from scipy.stats import binomtest, fisher_exact
 
+from seqclass.store.split import of_groups
+
 if TYPE_CHECKING:
+    from seqclass.monitoring.first_champion import BaselineEvidence
     from seqclass.stored_records import Metrics, Stability, Verdict
 
 ALPHA = 0.05
@@ -57,14 +60,14 @@ def trust_of(
     ``comparison.json`` of a version.
     """
     grave = [*_grave(metrics, refused), *_doubted(retrained)]
-    doubts = [*_newest(retrained), *_doubts(metrics, stability)]
+    doubts = [*_newest(metrics, retrained), *_doubts(metrics, stability)]
     level: Level = "no" if grave else "care" if doubts else "yes"
     found = metrics["metrics"]
     low, high = found["intervals"]["accuracy"]
     sentence = (
-        f"{OPENINGS[level]}: {found['accuracy']:.1%} of {metrics['test_rows']:,} series that it "
-        f"was not trained on are answered correctly (95%: {low:.1%} to {high:.1%}), "
-        f"{_beside(metrics)}; {_seeds(stability)}."
+        f"{OPENINGS[level]}: {found['accuracy']:.1%} of {metrics['test_rows']:,} series"
+        f"{of_groups(metrics)} that it was not trained on are answered correctly (95%: {low:.1%} "
+        f"to {high:.1%}), {_beside(metrics)}; {_seeds(stability)}."
     )
     return Trust(level, sentence, (*grave, *doubts))
 
@@ -117,10 +120,13 @@ def _doubted(retrained: "Verdict") -> Iterator[str]:
         yield "The labels of the new rows that it learned from are doubted."
 
 
-def _newest(retrained: "Verdict") -> Iterator[str]:
-    """Yield a sentence if significantly fewer of the newest test rows are right."""
+def _newest(metrics: "Metrics", retrained: "Verdict") -> Iterator[str]:
+    """Yield a sentence if significantly fewer of the newest test rows are right.
+
+    None with groups: a new machine may be harder than others, which says nothing of the time.
+    """
     old, newest = retrained.get("old"), retrained.get("newest")
-    if not old or not newest:
+    if not old or not newest or of_groups(metrics):
         return
     before, now = (side["challenger"]["accuracy"] for side in (old, newest))
     shares = ((newest["rows"], now), (old["rows"], before))
@@ -170,9 +176,17 @@ def _rivals(metrics: "Metrics") -> Iterator[str]:
         return
     name, beside = best[0], evidence["baselines"][best[0]]
     ahead, behind = beside["lost"], beside["won"]
-    if ahead + behind and binomtest(ahead, ahead + behind, 0.5, "greater").pvalue < ALPHA:
+    if _better_p(beside) < ALPHA:
         return
     yield (
         f"It is not significantly better than {name.replace('_', ' ')} (rows that only it answers "
         f"correctly: {ahead}, only the baseline: {behind}). The simpler model is enough here."
     )
+
+
+def _better_p(beside: "BaselineEvidence") -> float:
+    """Return the p-value of the model being no better than a baseline; older releases lack it."""
+    ahead, behind = beside["lost"], beside["won"]
+    if ahead + behind == 0:
+        return 1.0
+    return beside.get("model_better_p", binomtest(ahead, ahead + behind, 0.5, "greater").pvalue)

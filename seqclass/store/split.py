@@ -1,7 +1,9 @@
 """The split of a dataset's rows into training and test rows, stored beside a model."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +37,11 @@ class Split:
     def train_groups(self) -> np.ndarray | None:
         """Groups of the training rows, in their order."""
         return None if self.groups is None else self.groups[self.train]
+
+    @property
+    def test_groups(self) -> np.ndarray | None:
+        """Groups of the test rows, in their order."""
+        return None if self.groups is None else self.groups[self.test]
 
     @property
     def digest(self) -> str:
@@ -74,6 +81,22 @@ def read_split(root: Root, path: str) -> Split:
     groups = None if table["group"].null_count else table["group"].to_numpy().astype(np.int64)
     train, test = (np.flatnonzero(_is(parts, own)) for own in (TRAIN, TEST))
     return Split(classes, codes, groups, train, test, is_stored=True)
+
+
+def of_groups(metrics: Mapping[str, Any]) -> str:
+    """Return the words after the number of test series in ``metrics.json``: of how many groups."""
+    groups = metrics.get("split", {}).get("groups")
+    is_told = groups and groups < metrics["test_rows"]
+    return f" of {groups} group{'s' * (groups != 1)}" if is_told else ""
+
+
+def groups_of_tests(root: Root, path: str) -> dict[str, int] | None:
+    """Return the group of every test row by its id from a stored split; None without groups."""
+    with root.fs.open(path, "rb") as file:
+        table = pq.read_table(file, columns=["series_id", "group"], filters=[("part", "==", TEST)])
+    if table["group"].null_count:
+        return None
+    return dict(zip(table["series_id"].to_pylist(), table["group"].to_pylist(), strict=True))
 
 
 def _is(parts: pa.DictionaryArray, own: str) -> np.ndarray:

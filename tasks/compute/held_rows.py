@@ -10,6 +10,7 @@ from scipy.special import softmax
 from seqclass.evaluation.calibration import mean_log_probabilities, soften
 from seqclass.evaluation.metrics import row_losses
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
+from seqclass.row_split import tested_draws
 from seqclass.stored_records import SeedRecord
 from seqclass.training.splits import Part
 from tasks.compute.candidates import Assembled, Candidate
@@ -26,11 +27,11 @@ from tasks.compute.workers import workers
 def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answered | None:
     """Return the answers of the registered model, every baseline and every seed to held-back rows.
 
-    The rows are those that all seeds held back. None if test rows are enough, or no row was
+    The rows are those that all seeds held back. None if test rows are enough draws, or no row was
     answered so.
     """
     chosen, spec, root = candidate.read_split(), candidate.training, candidate.root
-    if len(chosen.test) >= spec.limits.min_test_rows:
+    if tested_draws(chosen) >= spec.limits.min_test_rows:
         return None
     scores = [nested_scores(root, candidate.seed_path(record["seed"])) for record in records]
     n = min(map(len, scores))
@@ -40,7 +41,8 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
     folds = _first_folds(folds_of(chosen, spec), n)
     job = candidate.read_rows(), chosen, folds, spec.split_seed
     baselines = workers().call(held_back_baselines, *job)
-    truth = chosen.codes[chosen.train][np.concatenate([held for _, held in folds])]
+    rows, groups = np.concatenate([held for _, held in folds]), chosen.train_groups
+    truth = chosen.codes[chosen.train][rows]
     sizes = [len(held) for _, held in folds]
     best = mean_log_probabilities(scores) if spec.ensemble else by_others(scores, truth, sizes)
     return Answered(
@@ -49,6 +51,7 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
         baselines,
         [part.argmax(axis=1) for part in scores],
         np.full(n, worth_of_held_rows(len(folds))),
+        None if groups is None else groups[rows],
     )
 
 

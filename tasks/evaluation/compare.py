@@ -25,7 +25,7 @@ from seqclass.monitoring.decide import (
 from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
 from seqclass.monitoring.paired import Answers, compare_paired, recalls_of
 from seqclass.monitoring.retrain_spec import Rules
-from seqclass.row_split import split_of
+from seqclass.row_split import groups_of, split_of
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.manifests import decision_of, known_dataset
 from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
@@ -203,14 +203,15 @@ def _answers(
     latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
 ) -> list[Answers]:
     """Predict the rows with each of these sets of ids by champion and challenger."""
-    table = latest.labels().select(["series_id", "label"])
+    table = latest.labels()
     number = {name: code for code, name in enumerate(classes)}
     every = pa.array([*set().union(*wanted)], pa.string())
     named = pc.is_in(table["series_id"], every)
     rows = np.flatnonzero(pc.and_(named, pc.is_in(table["label"], pa.array(classes))))
     if not len(rows):
         return [_none() for _ in wanted]
-    ids, labels = (column.to_pylist() for column in table.take(pa.array(rows)).columns)
+    table = table.take(pa.array(rows))
+    ids, labels = (table[name].to_pylist() for name in ("series_id", "label"))
     jobs = [(latest, rows, side.path, side.channels) for side in sides]
     found = workers().run([(answer_rows, job) for job in jobs])
     codes = [
@@ -222,8 +223,8 @@ def _answers(
         for own, side in zip(codes, sides, strict=True)
     ]
     truth = np.array([number[label] for label in labels])
-    parts = [np.array([name in some for name in ids]) for some in wanted]
-    return [Answers(truth[part], said[0][part], said[1][part]) for part in parts]
+    answers = Answers(truth, said[0], said[1], groups_of(table))
+    return [answers.take(np.array([name in some for name in ids])) for some in wanted]
 
 
 def _none() -> Answers:

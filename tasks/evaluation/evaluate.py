@@ -18,6 +18,7 @@ from seqclass.evaluation.contribution import (
     contribution_of,
     trained_members,
 )
+from seqclass.evaluation.contribution import Answered as AnsweredAlone
 from seqclass.evaluation.decisions import (
     AMBIGUOUS,
     UNFAMILIAR,
@@ -29,7 +30,7 @@ from seqclass.evaluation.decisions import (
     reasons_of,
 )
 from seqclass.evaluation.lstm_alone import lstm_scores
-from seqclass.evaluation.metrics import FullScores, label_scores, seed_scores
+from seqclass.evaluation.metrics import FullScores, Truth, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
@@ -88,14 +89,15 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     labels = predict_labels(answers.probabilities, decision.offsets)
     scored = _scored(answers, decision, chosen, spec)
     codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
-    tested = Answered(y, labels, baselines, list(codes.values()), np.ones(len(y)))
+    groups = chosen.test_groups
+    tested = Answered(y, labels, baselines, list(codes.values()), np.ones(len(y)), groups)
     held = answered_held_back(candidate, records)
     evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
     metrics: Metrics = {
         **scored,
         "registered_seed": None if assembled.ensemble else best["seed"],
         "lstm": next(own for own in seeds if own["seed"] == best["seed"])["lstm"],
-        **_committee(best, said.members[best["seed"]], labels, y),
+        **_committee(best, said.members[best["seed"]], labels, chosen),
         "out_of_fold": _out_of_fold(candidate, chosen, best),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
@@ -116,7 +118,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     _write_table(root.fs, candidate.path(ANSWERS), table)
     _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, assembled))
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
-    of_seeds = SeedAnswers(by_row, y, names, n_classes)
+    of_seeds = SeedAnswers(by_row, y, names, n_classes, groups)
     restarts = [seed["restarts"] for seed in seeds]
     found: Stability = {
         "seeds": seeds, **agreement_of(seeds, of_seeds, spec.limits, spec.split_seed)
@@ -138,14 +140,18 @@ def read_evaluated(root: Root, folder: str) -> Evaluated:
 
 
 def _committee(
-    best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, y: np.ndarray
+    best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, chosen: Split
 ) -> Committee:
     """Return the contribution of each member of the best seed, and its number of references."""
-    mixed = _mixed(best, alone, "weight", best["committee_temperature"])
+    answered: AnsweredAlone = {
+        "alone": alone,
+        "committee": _mixed(best, alone, "weight", best["committee_temperature"]),
+        "registered": labels,
+        "y": chosen.codes[chosen.test],
+        "groups": chosen.test_groups,
+    }
     return {
-        "committee": contribution_of(
-            best["members"], {"alone": alone, "committee": mixed, "registered": labels, "y": y}
-        ),
+        "committee": contribution_of(best["members"], answered),
         "left_out": [member for member in best["members"] if member["accuracy"] is None],
         "references": len(best["references"]),
     }
@@ -160,7 +166,9 @@ def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingS
         "classes": chosen.classes,
         "train_rows": len(chosen.train),
         "test_rows": len(chosen.test),
-        "metrics": full_scores(probabilities, y, chosen.classes, spec.split_seed, offsets),
+        "metrics": full_scores(
+            probabilities, Truth(y, chosen.classes, chosen.test_groups), spec.split_seed, offsets
+        ),
         "decision": cast(DecisionRecord, asdict(decision)),
         "abstention": abstention_scores(probabilities, y, decision),
         "without_offsets": seed_scores(probabilities, y) if offsets else None,

@@ -144,7 +144,9 @@ def _summary(
     runs = list(_runs(dataset, variant))
     rows = [_row(variant, run) for run in runs]
     answers = np.array([run.record["answers"] for run in runs])
-    said = SeedAnswers(answers, chosen.codes[chosen.test], names, len(chosen.classes))
+    said = SeedAnswers(
+        answers, chosen.codes[chosen.test], names, len(chosen.classes), chosen.test_groups
+    )
     f1 = np.array([row["macro_f1"] for row in rows])
     summary: VariantSummary = {
         "recipe": variant.recipe,

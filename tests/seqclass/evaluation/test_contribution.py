@@ -22,7 +22,9 @@ def committee(n: int = 400) -> tuple[list[dict[str, Any]], Answered]:
     members = [member("convolutions", 0.75), member("steps", 0.0, trained=False),
                member("conv-lstm", 0.25)]  # fmt: skip
     alone = {"convolutions": sure, "conv-lstm": poor}
-    return members, {"alone": alone, "committee": sure, "registered": y, "y": y}
+    return members, {
+        "alone": alone, "committee": sure, "registered": y, "y": y, "groups": None
+    }  # fmt: skip
 
 
 def test_each_trained_member_stands_beside_what_is_registered() -> None:
@@ -47,6 +49,21 @@ def test_a_committee_that_answers_as_its_lstm_is_said_to_add_nothing() -> None:
         "On the 400 test rows both answer alike."
     )
     assert "adds +0.2500" in contribution_of(members, answered)["lstm"]  # type: ignore[arg-type]
+
+
+def test_the_series_of_one_group_tell_nothing_of_others() -> None:
+    members, answered = committee()
+    leads = {}
+    for n_groups in (1, 4, 400):
+        grouped: Any = {**answered, "groups": np.arange(400) * n_groups // 400}
+        found = contribution_of(members, grouped)["adds"]  # type: ignore[arg-type]
+        assert found is not None
+        leads[n_groups] = found["accuracy"]["interval"]
+        assert np.isfinite(found["log_loss"]["interval"]).all()
+    assert leads[1] == [-1, 1]
+    alone = contribution_of(members, answered)["adds"]  # type: ignore[arg-type]
+    assert alone is not None
+    assert leads[400] == pytest.approx(alone["accuracy"]["interval"])
 
 
 def addition(low: float, high: float) -> Addition:

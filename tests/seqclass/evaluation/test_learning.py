@@ -19,7 +19,13 @@ from seqclass.evaluation.calibration import (
     tempered_loss,
     without_temperature,
 )
-from seqclass.evaluation.metrics import evaluate, label_scores, log_loss, score_intervals
+from seqclass.evaluation.metrics import (
+    Truth,
+    evaluate,
+    label_scores,
+    log_loss,
+    score_intervals,
+)
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import splits
@@ -44,27 +50,66 @@ def test_scores_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
         assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, guessed))
 
 
+def intervals_of(table: np.ndarray) -> dict[str, list[float]]:
+    """Intervals of rows with the true and guessed codes of a confusion matrix."""
+    kinds = np.repeat(np.arange(table.size), table.ravel())
+    y, guessed = np.divmod(kinds, len(table))
+    return score_intervals(guessed, y, len(table), seed=0)
+
+
 def test_intervals_hold_the_score_and_shrink_with_rows() -> None:
     few, many = np.array([[40, 10], [5, 45]]), 100 * np.array([[40, 10], [5, 45]])
     for table in (few, many):
-        low, high = score_intervals(table, seed=0)["accuracy"]
+        low, high = intervals_of(table)["accuracy"]
         assert low < 0.85 < high
-    widths = [np.ptp(score_intervals(t, 0)["macro_f1"]) for t in (few, many)]
+    widths = [np.ptp(intervals_of(t)["macro_f1"]) for t in (few, many)]
     assert widths[1] == pytest.approx(widths[0] / 10, rel=0.2)
 
 
 def test_no_error_in_few_rows_is_no_certainty() -> None:
-    low, high = score_intervals(np.diag([9, 9]), seed=0)["accuracy"]
+    low, high = intervals_of(np.diag([9, 9]))["accuracy"]
     assert (round(low, 3), high) == (0.815, 1.0)
-    low, high = score_intervals(np.diag([20, 20, 1]), seed=0)["balanced_accuracy"]
+    low, high = intervals_of(np.diag([20, 20, 1]))["balanced_accuracy"]
     assert (round(low, 3), high) == (round((2 + 0.025) / 3, 3), 1.0)
-    assert score_intervals(np.diag([900, 900]), 0)["accuracy"][0] > 0.997
+    assert intervals_of(np.diag([900, 900]))["accuracy"][0] > 0.997
+
+
+def test_a_group_is_one_draw_of_an_interval() -> None:
+    """Intervals hold the accuracy of new groups, not only that of new rows of these groups."""
+    hits = {"groups": 0, "rows": 0}
+    for draw in range(100):
+        rng = np.random.default_rng(draw)
+        groups = np.repeat(np.arange(20), 20)
+        y = np.arange(400) % 2
+        right = rng.random(400) < rng.beta(3.6, 0.4, 20)[groups]
+        guessed = np.where(right, y, 1 - y)
+        for name, owners in (("groups", groups), ("rows", None)):
+            low, high = score_intervals(guessed, y, 2, 0, owners)["accuracy"]
+            hits[name] += low <= 0.9 <= high
+    assert hits["groups"] >= 87 > 75 >= hits["rows"]
+
+
+def test_groups_that_are_alike_tell_no_more_than_their_rows() -> None:
+    y = np.arange(40) % 2
+    guessed = np.where(np.arange(40) % 20 == 0, 1 - y, y)
+    alone, grouped = (score_intervals(guessed, y, 2, 0, own) for own in (None, np.arange(40) // 20))
+    assert grouped == alone
+    assert alone["accuracy"][0] < 0.95 < alone["accuracy"][1]
+
+
+def test_a_single_group_says_nothing() -> None:
+    y = np.arange(40) % 2
+    p = np.eye(2)[np.where(np.arange(40) < 30, y, 1 - y)] * 0.8 + 0.1
+    found = evaluate(p, Truth(y, ["a", "b"], np.zeros(40)), seed=0)["intervals"]
+    assert found["accuracy"] == [0, 1]
+    assert found["log_loss"][0] == 0
+    assert found["log_loss"][1] > 16
 
 
 def test_intervals_of_many_classes_need_the_memory_of_few_draws() -> None:
     table = 5 * np.eye(120, dtype=int) + np.eye(120, k=1, dtype=int)
     tracemalloc.start()
-    score_intervals(table, seed=0)
+    intervals_of(table)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200 * table.nbytes
@@ -72,7 +117,7 @@ def test_intervals_of_many_classes_need_the_memory_of_few_draws() -> None:
 
 def test_evaluation_names_every_score() -> None:
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
-    found = evaluate(p, np.array([0, 1, 1, 1]), ["a", "b"], seed=0)
+    found = evaluate(p, Truth(np.array([0, 1, 1, 1]), ["a", "b"]), seed=0)
     assert found["confusion"] == [[1, 0], [1, 2]]
     assert found["per_class"]["b"] == {"precision": 1.0, "recall": pytest.approx(2 / 3),
                                        "f1": 0.8, "support": 3}  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 
 from seqclass.monitoring.first_champion import (
     Answered,
+    can_show_skill,
     evidence_of,
     first_champion_failures,
     sign_flip_p,
@@ -26,7 +27,8 @@ SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}
 
 
 def refused(truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray) -> list[str]:
-    found = evidence_of(answered(truth, answers, *baselines), None, Limits(), truth.max() + 1, 0)
+    n_classes = max(truth.max(), answers.max()) + 1
+    found = evidence_of(answered(truth, answers, *baselines), None, Limits(), n_classes, 0)
     return first_champion_failures(found, Limits())
 
 
@@ -111,6 +113,33 @@ def test_rows_held_back_count_for_less_than_half_and_not_beside_enough_test_rows
     wider = evidence_of(answered(truth[:10], answers[:10]), less, Limits(), 2, 0)
     assert wider["interval"][0] < few["interval"][0] < few["balanced_accuracy"]
     assert wider["balanced_accuracy"] == few["balanced_accuracy"]
+
+
+@pytest.mark.parametrize("sizes", [[10] * 8, [100, 100] + [1] * 20], ids=["alike", "unlike"])
+def test_a_model_that_guesses_by_group_is_seldom_a_champion(sizes: list[int]) -> None:
+    """The series of each group, all of one class, get the same random answer."""
+    passed, n_groups = 0, len(sizes)
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        groups = np.repeat(np.arange(n_groups), sizes)
+        truth, guess = groups % 2, rng.integers(0, 2, n_groups)[groups]
+        given = answered(truth, guess)
+        found = evidence_of(given._replace(groups=groups), None, Limits(), 2, 0)
+        passed += not first_champion_failures(found, Limits())
+    assert passed <= DRAWS / 20
+    alone = [refused(truth, rng.integers(0, 2, n_groups)[groups]) for _ in range(DRAWS)]
+    assert alone.count([]) > DRAWS / 20
+
+
+def test_the_number_of_groups_says_how_much_right_answers_show() -> None:
+    for n_groups, is_enough in ((6, True), (4, False)):
+        groups = np.repeat(np.arange(n_groups), 10)
+        guess = np.where(np.arange(len(groups)) % 10, groups % 2, 1 - groups % 2)
+        given = answered(groups % 2, guess)._replace(groups=groups)
+        found = evidence_of(given, None, Limits(), 2, 0)
+        said = first_champion_failures(found, Limits())
+        assert ("add groups" in "".join(said)) != is_enough
+        assert is_enough == (said == []) == can_show_skill(groups % 2, groups, Limits())
 
 
 @pytest.mark.parametrize("n_series", [1000, 2000])

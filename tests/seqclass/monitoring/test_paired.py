@@ -1,11 +1,13 @@
 """The paired gate and the doubt about labels: what they let through and what they say."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
 from seqclass.evaluation.intervals import wilson
@@ -13,6 +15,7 @@ from seqclass.monitoring.paired import (
     Answers,
     allowance,
     compare_paired,
+    flip_tail,
     gate_failures,
     recalls_of,
 )
@@ -78,7 +81,7 @@ def refuses(seed: int, old: tuple[int, float, float], newest: tuple[int, float, 
         return Answers(truth, *(np.where(h < ok, truth, (truth + o) % 6) for h, ok, o in sides))
 
     sides, gate = (drawn(*old), drawn(*newest)), GateSpec()
-    found = [compare_paired(side, 6, 0, 20) for side in sides]
+    found = [compare_paired(side, 6, 0) for side in sides]
     may_fall = replace(gate, worse=allowance(found[1], gate))
     recalls = [recalls_of(side, names) for side in sides]
     said = gate_failures(found[0], recalls[0], "old", may_fall)
@@ -190,3 +193,50 @@ def test_wilson_holds_the_share(successes: int, n: int) -> None:
 def test_impossible_limits_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"expected .*, got .*; correct"):
         GateSpec(**wrong)
+
+
+def lucky(seed: int, n_groups: int, n_rows: int) -> Answers:
+    """Two models that are right equally often, but together for the rows of a group."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(n_groups), n_rows)
+    truth = np.arange(len(groups)) % 3
+    sides = [
+        np.where(rng.random(len(groups)) < rng.beta(3.6, 0.4, n_groups)[groups], truth, truth + 1)
+        for _ in range(2)
+    ]
+    return Answers(truth, *(side % 3 for side in sides), groups)
+
+
+@pytest.mark.parametrize(("n_groups", "n_rows"), [(8, 40), (30, 10)])
+def test_a_group_is_one_draw_of_the_paired_tests(n_groups: int, n_rows: int) -> None:
+    draws = [lucky(seed, n_groups, n_rows) for seed in range(200)]
+    found = [compare_paired(own, 3, 0) for own in draws]
+    alone = [compare_paired(replace(own, groups=None), 3, 0) for own in draws]
+    assert sum(own["worse_p"] < 0.05 for own in found) <= 20
+    assert sum(own["worse_p"] < 0.05 for own in alone) > 20
+    misses = [not own["interval"][0] <= 0 <= own["interval"][1] for own in found]
+    assert sum(misses) <= 20
+    assert [own["difference"] for own in found] == [own["difference"] for own in alone]
+
+
+def test_groups_of_one_row_are_rows() -> None:
+    given = answers(60, 20, 2)
+    apart = compare_paired(replace(given, groups=np.arange(60)), 3, seed=0)
+    plain = compare_paired(given, 3, seed=0)
+    for name in ("worse_p", "better_p"):
+        assert apart[name] == pytest.approx(plain[name])  # type: ignore[literal-required]
+    assert apart["interval"] == pytest.approx(plain["interval"], abs=0.05)
+
+
+@pytest.mark.parametrize(("won", "lost"), [(0, 0), (3, 0), (7, 2), (40, 61), (900, 1000)])
+def test_the_paired_test_of_rows_is_the_exact_one_of_mcnemar(won: int, lost: int) -> None:
+    nets = np.repeat([1, -1, 0], [won, lost, 5])
+    expected = binomtest(won, won + lost, 0.5, "greater").pvalue if won + lost else 1.0
+    assert flip_tail(nets) == pytest.approx(expected)
+
+
+@given(nets=st.lists(st.integers(-5, 5), min_size=1, max_size=10))
+def test_the_paired_test_of_groups_counts_all_signs(nets: list[int]) -> None:
+    sizes = np.abs(np.array(nets, dtype=int))
+    drawn = np.array(list(itertools.product([-1, 1], repeat=len(nets)))) @ sizes
+    assert flip_tail(np.array(nets, dtype=int)) == pytest.approx((drawn >= sum(nets)).mean())
