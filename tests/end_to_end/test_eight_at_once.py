@@ -67,6 +67,7 @@ def check_moves(root: Root, lines: Lines) -> int:
     for before, entry in pairwise(audit):
         assert (entry["from"], entry["from_since"]) == (before["to"], before["time"])
     assert champion_of(root, MODEL) == audit[-1]["to"]
+    assert {line["what"] for line in moved.values()} == {"promote", "rollback"}
     latest_begin = float("-inf")
     for line in sorted(moved.values(), key=lambda line: line["number"]):
         assert line["ended"] > latest_begin, (
