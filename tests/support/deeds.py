@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,9 +34,12 @@ def promote(root: Root, rng: np.random.Generator, reason: str) -> dict:
 
 
 def roll_back_one(root: Root, _: np.random.Generator, reason: str) -> dict:
-    with suppress(ValueError):  # there may be no champion before the present one
+    try:
         return roll_back(root, MODEL, reason, datetime.now(UTC))
-    return {"moved": False}
+    except ValueError as error:
+        if f"seqclass promote {MODEL}@vN" in str(error):  # no champion was before this one
+            return {"moved": False}
+        raise
 
 
 def append(root: Root, _: np.random.Generator, reason: str) -> dict:
