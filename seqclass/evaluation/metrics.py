@@ -172,11 +172,12 @@ def score_intervals(
     ``0.025 ** (1 / n)`` for the accuracy. For the mean over classes it is lowest if all errors are
     of the smallest class.
     """
-    units = np.arange(len(y)) if groups is None else groups
     if (guessed == y).all():
-        sizes = [len(np.unique(units[y == code])) for code in np.unique(y)]
-        by_class = 1 - (1 - 0.025 ** (1 / min(sizes))) / len(sizes)
-        lows = {"accuracy": 0.025 ** (1 / len(np.unique(units)))}
+        units = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        sizes = np.bincount(np.unique(units * n_classes + y) % n_classes)
+        sizes = sizes[sizes > 0]
+        by_class = 1 - (1 - 0.025 ** (1 / sizes.min())) / len(sizes)
+        lows = {"accuracy": 0.025 ** (1 / (units.max() + 1))}
         return {name: [float(lows.get(name, by_class)), 1.0] for name in SCORES}
     kinds, rows, by_group = count_kinds(y.astype(np.int64) * n_classes + guessed, groups)
     counted = Counted(class_counts(*np.divmod(kinds, n_classes), n_classes), rows, by_group)

@@ -185,8 +185,11 @@ def _rivals(metrics: "Metrics") -> Iterator[str]:
 
 
 def _better_p(beside: "BaselineEvidence") -> float:
-    """Return the p-value of the model being no better than a baseline; older releases lack it."""
-    ahead, behind = beside["lost"], beside["won"]
-    if ahead + behind == 0:
-        return 1.0
-    return beside.get("model_better_p", binomtest(ahead, ahead + behind, 0.5, "greater").pvalue)
+    """Return the p-value of the model being no better than a baseline.
+
+    Evidence of older releases lacks it, and gets McNemar's.
+    """
+    if "model_better_p" in beside:
+        return beside["model_better_p"]
+    ahead, apart = beside["lost"], beside["lost"] + beside["won"]
+    return binomtest(ahead, apart, 0.5, "greater").pvalue if apart else 1.0

@@ -9,7 +9,7 @@ MAX_KEYS = 64
 """Most keys of which pairs change sides together; with more keys, one changes at a time."""
 MAX_MOVES = 1000
 CHANCE = 0.025
-"""Chance that one class is named for all test keys, and is right: one end of a 95% interval."""
+"""Chance up to which random answers may be right for all test keys: a tail of a 95% interval."""
 SHARE, UNTESTED, UNTRAINED = 1e3, 1e6, 1e9
 """Costs of a share that is off, of each test key that a class lacks, and of a class with too few
 keys in training. Each outweighs those before it; all moves together cost 1."""
@@ -45,10 +45,10 @@ def rebalance(
     """Return True for the keys that test ``(keys,)``: ``held`` after moves that mend the split.
 
     pull: cost of moving each key, from 0 on; number: key of every row ``(n,)``; y: class codes
-    ``(n,)``; shares: of the rows that test, and of the keys of a class that test at least. Classes
-    come first: two keys of each train, and of three or more at least one tests, or the share. Then
-    comes the share of rows, within its ``tolerance``. A split that is right stays as it is, so that
-    rows rarely change sides when a dataset grows.
+    ``(n,)``; shares: of the rows that should test, and of the keys of a class that should test at
+    least (0: one key of a class with three). Classes come first: two keys of each train, and as
+    many test as ``_wanted`` says. Then comes the share of rows, within its ``tolerance``. A split
+    that is right stays as it is, so that rows rarely change sides when a dataset grows.
     """
     rows = np.zeros((len(held) + 1, int(y.max()) + 1), dtype=np.int64)
     np.add.at(rows, (number, y), 1)

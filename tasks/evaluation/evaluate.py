@@ -46,6 +46,7 @@ from seqclass.store.split import Split
 from seqclass.stored_records import (
     Committee,
     Decided,
+    EnsembleRecord,
     Gain,
     Metrics,
     Scores,
@@ -89,8 +90,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     labels = predict_labels(answers.probabilities, decision.offsets)
     scored = _scored(answers, decision, chosen, spec)
     codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
-    groups = chosen.test_groups
-    tested = Answered(y, labels, baselines, list(codes.values()), np.ones(len(y)), groups)
+    tested = Answered(y, labels, baselines, [*codes.values()], np.ones(len(y)), chosen.test_groups)
     held = answered_held_back(candidate, records)
     evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
     metrics: Metrics = {
@@ -107,9 +107,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
         "symbols": _symbols(dataset.channels, records),
         "learning_curve": candidate.curve,
         **explain(dataset, chosen, answers, labels, candidate.workspace),
-        "ensemble": {**assembled.ensemble, "gain": _gain(scored["metrics"], seeds)}
-        if assembled.ensemble
-        else None,
+        "ensemble": _ensemble(assembled, scored["metrics"], seeds),
     }
     _write_json(root.fs, candidate.path(METRICS), metrics)
     references = _references(dataset, chosen, best)
@@ -118,7 +116,7 @@ def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
     _write_table(root.fs, candidate.path(ANSWERS), table)
     _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, assembled))
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
-    of_seeds = SeedAnswers(by_row, y, names, n_classes, groups)
+    of_seeds = SeedAnswers(by_row, y, names, n_classes, chosen.test_groups)
     restarts = [seed["restarts"] for seed in seeds]
     found: Stability = {
         "seeds": seeds, **agreement_of(seeds, of_seeds, spec.limits, spec.split_seed)
@@ -250,17 +248,25 @@ def _out_of_fold(candidate: Candidate, chosen: Split, record: SeedRecord) -> Acc
     return accuracy_of(right, None if groups is None else groups[rows])
 
 
-def _gain(ensemble: FullScores, seeds: list[SeedRecord]) -> dict[str, Gain]:
-    """Return scores of the ensemble, of its seeds' mean, and of the seed that validates best."""
+def _ensemble(
+    assembled: Assembled, scores: FullScores, seeds: list[SeedRecord]
+) -> EnsembleRecord | None:
+    """Return the record of an ensemble with its gain over its seeds; None if a seed is registered.
+
+    scores: those of the ensemble.
+    """
+    if assembled.ensemble is None:
+        return None
     best = best_record(seeds)
-    return {
+    gain: dict[str, Gain] = {
         name: {
-            "ensemble": ensemble[name],
+            "ensemble": scores[name],
             "mean_of_seeds": float(np.mean([seed[name] for seed in seeds])),
             "best_validated_seed": best[name],
         }
         for name in ("accuracy", "macro_f1", "log_loss", "ece")
     }
+    return {**assembled.ensemble, "gain": gain}
 
 
 def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[int]]:
