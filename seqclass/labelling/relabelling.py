@@ -17,15 +17,21 @@ from seqclass.labelling.queued_series import as_rows, schema_of
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import profiled
 from seqclass.store.audit import actor, read_audit
-from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
+from seqclass.store.datasets import (
+    Dataset,
+    Provenance,
+    became_newest,
+    open_dataset,
+    write_rows,
+)
 from seqclass.store.formats import Limits
 from seqclass.store.leases import locked
 from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
 from seqclass.store.models import Model
-from seqclass.store.queues import SERIES, read_queued, write_labels
+from seqclass.store.queues import LABELS, SERIES, read_queued, write_labels
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import MoveReason, write_remark
-from seqclass.store.root import Root, printable
+from seqclass.store.root import MANIFEST, Root, printable
 
 ENDINGS = (".csv", ".parquet", ".json")
 COLUMNS = pa.schema({
@@ -122,10 +128,15 @@ class Relabelled(TypedDict):
 
 
 class Given(NamedTuple):
-    """Checked answers, the rows that they are about, and the series that the dataset lacks."""
+    """Checked answers, the rows that they are about, and the series that the dataset lacks.
+
+    digest: of the file. newest, parent: the newest version of the dataset, and the version that the
+    answers correct; it is another one if a killed run has already made the newest.
+    """
 
     answers: list[Answer]
     digest: str
+    newest: Dataset
     parent: Dataset
     before: dict[str, str | None]
     added: pa.Table
@@ -135,10 +146,12 @@ def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
     """Correct labels in a new version of the model's dataset, and add series that got one."""
     with locked(model.root, "datasets", dataset_name(model)):
         given = read_given(model, spec, now)
-        outcome = _outcome(model, given)
-        if outcome["changed"] or outcome["added"]:
-            outcome["dataset"] = _write(given, spec).ref
-    _record(model, given, outcome, now)
+        outcome, dataset = _outcome(model, given), given.newest
+        if dataset is given.parent and (outcome["changed"] or outcome["added"]):
+            dataset = _write(given, spec)
+        outcome["dataset"] = dataset.ref
+        key = _key(given.digest, dataset)
+    _record(model, given, outcome, key, now)
     return outcome
 
 
@@ -158,16 +171,16 @@ def words_of(outcome: Relabelled) -> str:
 def read_given(model: Model, spec: LabelsSpec, now: datetime) -> Given:
     """Read and check a file of labels; ValueError for one that can't be taken in whole.
 
-    Of a file that a killed run has brought into the newest version, that version's parent is the
-    one that is corrected, so that the repetition ends as the first run would have.
+    If a killed run has made the newest version of this file without a record of it, that version's
+    parent is the one that is corrected, so that the repetition ends as the first run would have.
     """
     answers = read_answers(spec.path, spec.by or actor(), now, spec.limits)
     with open(spec.path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    parent = open_dataset(model.root, dataset_name(model))
-    own: Mapping[str, Any] = parent.manifest["source"].get("labels", {})
-    if own.get("sha256") == digest and parent.manifest["parents"]:
-        parent = open_dataset(model.root, parent.manifest["parents"][0])
+    newest = open_dataset(model.root, dataset_name(model))
+    parent = newest
+    if _lacks_record(newest, digest):
+        parent = open_dataset(model.root, newest.manifest["parents"][0])
     table = parent.labels()
     pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
     before = dict(pairs)
@@ -177,7 +190,23 @@ def read_given(model: Model, spec: LabelsSpec, now: datetime) -> Given:
     checked = check_answers(answers, known, classes)
     ids = pa.array([own.series_id for own in checked], pa.string())
     added = others.filter(pc.is_in(others["series_id"], ids))
-    return Given(checked, digest, parent, before, added)
+    return Given(checked, digest, newest, parent, before, added)
+
+
+def _lacks_record(newest: Dataset, digest: str) -> bool:
+    """Check whether the newest version was made of a file of this digest and no record says so."""
+    source: Mapping[str, Any] = newest.manifest["source"].get("labels", {})
+    if source.get("sha256") != digest or not newest.manifest["parents"]:
+        return False
+    root, key = newest.root, _key(digest, newest)
+    return not any(root.exists(LABELS, name, key, MANIFEST) for name in root.names(LABELS))
+
+
+def _key(digest: str, dataset: Dataset) -> str:
+    """Return the name of a record: it is another one for each file, and for each time at which the
+    version became the newest."""
+    event = f"{digest} {dataset.ref} {became_newest(dataset).isoformat()}"
+    return hashlib.sha256(event.encode()).hexdigest()[:DIGITS]
 
 
 def _queued(model: Model, parent: Dataset, before: Mapping[str, str | None]) -> pa.Table:
@@ -233,22 +262,22 @@ def _relabelled(tables: Iterator[pa.Table], labels: Mapping[str, str]) -> Iterat
         yield table.set_column(table.column_names.index("label"), "label", new)
 
 
-def _record(model: Model, given: Given, outcome: Relabelled, now: datetime) -> None:
-    """Leave an entry in the model's audit, and keep the answers, both once for each file."""
-    root, digest = model.root, given.digest[:DIGITS]
+def _record(model: Model, given: Given, outcome: Relabelled, key: str, now: datetime) -> None:
+    """Leave an entry in the model's audit, and keep the answers, both once for each key."""
+    root = model.root
     people = sorted({own.by for own in given.answers})
-    evidence = {"by": "hand", "answers": digest, "people": people[:20], **outcome}
+    evidence = {"by": "hand", "answers": key, "people": people[:20], **outcome}
     with locked(root, "models", model.name):
-        if not _is_told(root, model.name, digest):
+        if not _is_told(root, model.name, key):
             grounds = MoveReason(actor(), f"labels taken in: {words_of(outcome)}", evidence)
             write_remark(root, model.name, LABELLED, grounds)
     rows = [{**own._asdict(), "before": given.before.get(own.series_id)} for own in given.answers]
     table = pa.Table.from_pylist(rows, COLUMNS)
-    write_labels(root, (model.name, digest), table, {**outcome, "sha256": given.digest}, now)
+    write_labels(root, (model.name, key), table, {**outcome, "sha256": given.digest}, now)
 
 
-def _is_told(root: Root, name: str, digest: str) -> bool:
-    entries = read_audit(root, name)
+def _is_told(root: Root, name: str, key: str) -> bool:
     return any(
-        own["what"] == LABELLED and own["evidence"].get("answers") == digest for own in entries
+        entry["what"] == LABELLED and entry["evidence"].get("answers") == key
+        for entry in read_audit(root, name)
     )

@@ -3,7 +3,7 @@
 ``queues/<model>/<time>-<number>/`` holds ``questions.parquet`` (a row is a series that was asked
 about, and why) and ``series.parquet`` (the series as they were shown). ``labels/<model>/<digest>/``
 holds ``answers.parquet`` (a row is a label, with who gave it and when); the digest is that of the
-answers.
+file, the dataset's version and the time at which this became the newest.
 """
 
 import uuid
@@ -54,7 +54,7 @@ def write_labels(
     description: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Seal the answers of people under a model's name and their digest; the first ones stay."""
+    """Seal the answers of people under a model's name and a digest; the first ones stay."""
     name, digest = place
     said = {"kind": "labels", "name": name, **description}
     _seal(root, (LABELS, name, digest), {ANSWERS: answers}, said, now)

@@ -38,7 +38,8 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
     after = open_dataset(root, "toy")
     assert (outcome["parent"], outcome["dataset"]) == (before, after.ref)
     assert (outcome["changed"], outcome["confirmed"]) == (1, 1)
-    assert json.loads(seqclass(*words)[1]) == outcome
+    again = json.loads(seqclass(*words)[1])
+    assert (again["changed"], again["confirmed"]) == (0, 3)
     assert open_dataset(root, "toy").ref == after.ref
     assert Path(root.join("datasets", "toy", f"{after.manifest['version']}.html")).exists()
     assert "labels taken in" in Path(root.join("models", "toy", "index.html")).read_text()

@@ -80,30 +80,43 @@ def test_what_was_answered_is_not_asked_again(asked: Model, spec: LabelsSpec) ->
 
 def test_the_same_file_again_changes_nothing(asked: Model, spec: LabelsSpec) -> None:
     first = take_in(asked, spec, NOW)
-    known = read_audit(asked.root, "toy")
-    assert take_in(asked, spec, NOW + timedelta(days=1)) == first
-    assert read_audit(asked.root, "toy") == known
+    entries = read_audit(asked.root, "toy")
+    again = take_in(asked, spec, NOW + timedelta(days=1))
+    assert (again["changed"], again["confirmed"], again["added"]) == (0, 4, 0)
+    assert again["parent"] == again["dataset"] == first["dataset"]
+    assert read_audit(asked.root, "toy") == entries
+    assert len(list(read_labels(asked.root, "toy"))) == 1
     assert len(committed_versions(asked.root, "toy")) == 2
 
 
+@pytest.mark.parametrize("was_changed_before", [False, True])
+@pytest.mark.parametrize("killed_at", ["_record", "write_labels"])
 def test_a_kill_after_the_rows_is_ended_by_the_repetition(
-    asked: Model, spec: LabelsSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    asked: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str,
+    was_changed_before: bool,
+) -> None:  # fmt: skip
     class Killed(BaseException):
         pass
 
     def die(*_: object) -> None:
         raise Killed
 
+    n_before = 2 if was_changed_before else 0
+    if was_changed_before:
+        give(asked, tmp_path / "mis.csv", "down")
+        give(asked, tmp_path / "fix.csv", "up")
     with monkeypatch.context() as patch:
-        patch.setattr(relabelling, "_record", die)
+        patch.setattr(relabelling, killed_at, die)
         with pytest.raises(Killed):
-            take_in(asked, spec, NOW)
-    assert list(read_labels(asked.root, "toy")) == []
-    outcome = take_in(asked, spec, NOW)
-    assert (outcome["changed"], outcome["confirmed"], outcome["added"]) == (1, 1, 2)
-    assert len(committed_versions(asked.root, "toy")) == 2
-    assert [own["what"] for own in read_audit(asked.root, "toy")].count("label") == 1
+            give(asked, tmp_path / "mis.csv", "down")
+    assert len(list(read_labels(asked.root, "toy"))) == n_before
+    give(asked, tmp_path / "mis.csv", "down")
+    give(asked, tmp_path / "mis.csv", "down")
+    assert [manifest["changed"] for manifest, _ in read_labels(asked.root, "toy")] == [1] * (
+        n_before + 1
+    )
+    assert [entry["what"] for entry in read_audit(asked.root, "toy")].count("label") == n_before + 1
+    assert labels_of(asked.root)["s003"] == "down"
 
 
 def give(model: Model, path: Path, label: str) -> str:
@@ -120,6 +133,16 @@ def test_a_change_is_taken_back_and_made_again(asked: Model, tmp_path: Path) -> 
     assert labels_of(asked.root)["s003"] == "up"
     assert give(asked, tmp_path / "mis.csv", "down") == changed
     assert labels_of(asked.root)["s003"] == "down"
+    entries = [own["evidence"] for own in read_audit(asked.root, "toy") if own["what"] == "label"]
+    assert [(own["parent"], own["dataset"], own["changed"]) for own in entries] == [
+        (first, changed, 1), (changed, first, 1), (first, changed, 1),
+    ]  # fmt: skip
+    kept = {manifest["dataset"]: table["before"].to_pylist()
+            for manifest, table in read_labels(asked.root, "toy")}  # fmt: skip
+    assert kept == {changed: ["up"], first: ["down"]}
+    assert len({own["answers"] for own in entries}) == 3
+    assert len(list(read_labels(asked.root, "toy"))) == 3
+    assert verify_tree(asked.root)["bad"] == []
 
 
 def test_a_version_made_again_is_new_since_then_and_comes_back_after_a_removal(
