@@ -91,18 +91,32 @@ def evaluate_challenger(
 
     Rows with doubted labels are ignored: then only the old rows count.
     """
+    verdict = judge_challenger(new_data, seen, candidate, evaluated, spec)
+    store_verdict(candidate, verdict)
+    get_run_logger().info("%s", verdict["reason"])
+    return verdict
+
+
+def judge_challenger(
+    new_data: NewData,
+    seen: DataReport,
+    candidate: Candidate,
+    evaluated: Evaluated,
+    spec: RetrainSpec,
+) -> Verdict:
+    """Return the verdict on a challenger beside the present champion.
+
+    The champion may have moved since the retraining began.
+    """
     root = candidate.root
-    champion, latest = open_model(root, new_data.champion), open_checked(root, new_data.latest)
+    champion, latest = open_model(root, new_data.name), open_checked(root, new_data.latest)
     paired, answers = pair_with(champion, latest, candidate, evaluated, new_data.fresh)
     labels: LabelEvidence | None = None
     if seen["quality"] and not spec.trust_labels:
         right = int((answers.challenger == answers.truth).sum())
         labels = {"change": seen["quality"], "right": right, "rows": len(answers)}
     evidence = evidence_of(evaluated, champion.version, paired, labels)
-    verdict = verdict_of(evidence, Rules(spec.gate, candidate.training.limits, spec.approval))
-    store_verdict(candidate, verdict)
-    get_run_logger().info("%s", verdict["reason"])
-    return verdict
+    return verdict_of(evidence, Rules(spec.gate, candidate.training.limits, spec.approval))
 
 
 def registered_before(candidate: Candidate, name: str) -> str | None:

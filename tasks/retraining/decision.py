@@ -13,6 +13,7 @@ from seqclass.monitoring.policy import rules_under
 from seqclass.monitoring.quality import QualityChange
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of
+from seqclass.row_split import spec_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
 from seqclass.store.datasets import became_newest, open_dataset
@@ -29,7 +30,10 @@ from seqclass.store.retrainings import (
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from seqclass.stored_records import DataReport, DriftCount, Verdict
+from tasks.compute.candidates import Candidate
 from tasks.evaluation.compare import verdict_of
+from tasks.evaluation.evaluate import read_evaluated
+from tasks.retraining.challenge import judge_challenger
 from tasks.retraining.detection import NewData, RetrainRun, attempt_at
 from tasks.retraining.inspect_rows import rows_of
 
@@ -88,7 +92,8 @@ def apply_decision(
         replay_pending(root, name)
         now = next_moment(root, name, turn.simulated)
         if challenge is not None:
-            outcome |= _decide(root, challenge, now, turn.spec)
+            verdict = _present_verdict(root, challenge, new_data, seen, turn.spec)
+            outcome |= _decide(root, challenge._replace(verdict=verdict), now, turn.spec)
             if outcome["doubted"]:
                 _doubt(root, new_data, workspace)
         sealed = {
@@ -165,6 +170,17 @@ def _look(new_data: NewData, seen: DataReport) -> Outcome:
     }
 
 
+def _present_verdict(
+    root: Root, challenge: Challenge, new_data: NewData, seen: DataReport, spec: RetrainSpec
+) -> Verdict:
+    """Return the verdict beside the present champion: anew if it moved since the comparison."""
+    if challenge.verdict["champion"] == champion_of(root, new_data.name):
+        return challenge.verdict
+    model = open_model(root, challenge.challenger)
+    candidate = Candidate(model.manifest["dataset"], spec_of(model), model.folder, root.url)
+    return judge_challenger(new_data, seen, candidate, read_evaluated(root, model.folder), spec)
+
+
 def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
     """Return the entry for the audit: ``decide`` with the present champion and policy."""
     model = open_model(root, challenge.challenger)
@@ -185,9 +201,10 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
     return {
         "decision": DECISIONS[what],
         "reasons": reasons,
+        "champion": open_model(root, model.name).ref,
         "challenger": model.ref,
         "doubted": verdict["doubted"],
-        "settled": current == verdict["champion"],
+        "settled": True,
         "audit": {
             "what": what,
             "number": number,

@@ -47,6 +47,7 @@ from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.candidates import Candidate
+from tasks.registry.approve import Answer, answer_question
 from tasks.retraining import inspect_rows
 from tasks.retraining.challenge import choose, choose_rows
 from tests.support.commands import Command
@@ -216,6 +217,31 @@ def test_a_policy_that_is_set_during_a_retraining_judges_it_and_leaves_its_train
     assert (found["decision"], champion_of(root, "toy")) == ("awaits approval", "v1")
     trained = open_model(root, "toy@v2").manifest["spec"]
     assert (trained["seeds"], trained["limits"]["spread"]) == (1, LIGHT.limits.spread)
+
+
+@pytest.mark.parametrize("step", ["choose_rows", "write_report"])
+def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_with(
+    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Before the comparison, or between comparison and decision."""
+    root, folder = own
+    bring(root, folder, series(6000, 60))
+    asking = RetrainSpec(approval=True, cool_down_s=0, training=LIGHT)
+    set_policy(root, "toy", ModelPolicy(asking), "a person decides")
+    assert retrain(root)["decision"] == "awaits approval"
+    bring(root, folder, series(7000, 60))
+    goes_on = getattr(flows.retraining, step)
+
+    def approving(*given: Any) -> Any:
+        answer_question(root, "toy@v2", Answer(True, "looked at it", "ann"))
+        return goes_on(*given)
+
+    monkeypatch.setattr(flows.retraining, step, approving)
+    found = retrain(root)
+    assert found["champion"] == "models/toy@v2"
+    entry = read_audit(root, "toy")[-1]
+    assert (entry["evidence"]["champion"], entry["evidence"]["new_rows"]) == ("v2", 60)
+    assert champion_of(root, "toy") == "v2"
 
 
 @pytest.mark.slow
