@@ -22,7 +22,13 @@ from seqclass.store.manifests import SetAside
 from seqclass.store.parts import check_number_of_classes
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex, find_lookalikes
-from seqclass.store.rows import channels_of, check_form, dataset_schema
+from seqclass.store.rows import (
+    FACTS,
+    OPTIONAL_COLUMNS,
+    channels_of,
+    check_form,
+    dataset_schema,
+)
 
 LENGTH_FACTOR = 2
 """Factor by which a series may be shorter or longer than all before."""
@@ -54,10 +60,10 @@ class Violation:
 
 
 def column_violations(known: Iterable[str], columns: Iterable[str]) -> list[tuple[str, str]]:
-    """Return kind and name of each column that is new or missing."""
+    """Return kind and name of each column that is new, or missing although rows need it."""
     known, found = list(known), list(columns)
     new = [("new_column", name) for name in found if name not in known]
-    gone = [("missing_column", name) for name in known if name not in found]
+    gone = [("missing_column", name) for name in known if name not in (*found, *FACTS)]
     return new + gone
 
 
@@ -244,6 +250,8 @@ class Screening:
         """Yield the rows that pass; ValueError, after the last row, if the policy refuses them."""
         found: Profile | None = None
         for table in tables:
+            if self.terms.append:
+                table = _with_facts(table, self.terms.columns or ())
             schema = dataset_schema(table.schema)
             if found is None:
                 _check_columns(self.terms, schema.names)
@@ -330,6 +338,13 @@ class Screening:
                 f"be set aside, got {rejected} of {new}: {self.quarantined}; correct the "
                 f"files,{afresh} or choose another --policy"
             )
+
+
+def _with_facts(table: pa.Table, columns: Iterable[str]) -> pa.Table:
+    """Return the table with the facts among these columns that it lacks, as null."""
+    for name in [n for n in FACTS if n in columns and n not in table.column_names]:
+        table = table.append_column(name, pa.nulls(len(table), OPTIONAL_COLUMNS[name]))
+    return table
 
 
 def _check_columns(terms: ValidationContext, columns: list[str]) -> None:

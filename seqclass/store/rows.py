@@ -30,6 +30,8 @@ REMARKS = ("tonic_hz", "notation")
 
 People and reports read them; no classifier does.
 """
+FACTS = (*EVENT, *REMARKS)
+"""Columns that rows may lack although others of their dataset have them; they are null then."""
 SPLITS = ("train", "test")
 ABSTENTION = "unknown"
 """The answer of a model that abstains; a class of that name would be ambiguous."""

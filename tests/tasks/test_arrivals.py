@@ -170,6 +170,20 @@ def test_a_policy_decides_what_goes_aside(root: Root, inbox: Root) -> None:
     assert verify_tree(root)["bad"] == []
 
 
+def test_a_file_need_not_know_where_events_are(root: Root, inbox: Root) -> None:
+    steps = {"event_start": [2] * 4, "event_stop": [5] * 4}
+    write_rows(root, "toy", [rows(100, **steps)], Provenance({}))
+    values = [(r["series_id"], r["label"], *v) for r in rows(0).to_pylist()
+              for v in enumerate(r["value"])]  # fmt: skip
+    lines = [",".join(map(str, cells)) for cells in values]
+    Path(inbox.path, "a.csv").write_text("\n".join(["series_id,label,step,value", *lines, ""]))
+    drop(inbox, "b.parquet", rows(10, **steps))
+    assert set(became(sweep(root, inbox)).values()) == {"added"}
+    stored = pa.concat_tables(open_dataset(root, "toy").tables())
+    for name, own in steps.items():
+        assert stored[name].to_pylist() == [*own, *[None] * 4, *own]
+
+
 def test_a_version_says_what_of_all_its_files_was_set_aside(root: Root, inbox: Root) -> None:
     for first in (0, 10):
         drop(inbox, f"f{first}.parquet", rows(first, label=["down", "sideways"] * 2))
