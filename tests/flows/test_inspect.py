@@ -139,7 +139,7 @@ def test_a_look_says_what_an_import_refuses(seqclass: Command, tmp_path: Path, v
     path.write_text(path.read_text().replace("7,5", value, 1))
     code, out, err = seqclass("inspect", path, *WORDS, "--ignore", "note")
     assert code == 0, err
-    assert "1 series is infinite" in " ".join(out.split())
+    assert "1 series has infinite values" in " ".join(out.split())
     code, _, err = seqclass("import", path, "--name", "mine", *WORDS, "--ignore", "note")
     assert code == 2
     assert "finite numbers in column 'y'" in err

@@ -118,11 +118,14 @@ class Overview:
         self._add_series(np.stack(list(values.values()), axis=1), lengths)
 
     def _add_channel(self, name: str, flat: np.ndarray) -> None:
-        low, high, holes, n = self.channels.get(name, [np.inf, -np.inf, 0, 0])
+        low, high, holes, n, infinite = self.channels.get(name, [np.inf, -np.inf, 0, 0, 0])
         known, finite = flat[~np.isnan(flat)], flat[np.isfinite(flat)]
         if len(finite):
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-        self.channels[name] = [low, high, holes + len(flat) - len(known), n + len(flat)]
+        self.channels[name] = [
+            low, high, holes + len(flat) - len(known), n + len(flat),
+            infinite + len(known) - len(finite),
+        ]  # fmt: skip
 
     @property
     def lengths(self) -> np.ndarray:
@@ -169,7 +172,7 @@ class Overview:
                     "highest": high if low <= high else None,
                     "missing": holes / max(n, 1),
                 }
-                for name, (low, high, holes, n) in self.channels.items()
+                for name, (low, high, holes, n, _) in self.channels.items()
             },
             "copies": self.copies,
             "flat": self.flat,
@@ -222,14 +225,13 @@ def _of_names(classes: Iterable[str]) -> Iterable[str]:
 
 
 def _of_values(seen: Overview) -> Iterable[str]:
-    for name, values in seen.channels.items():
-        yield from _of_channel(name, *values)
+    yield from _of_channels(seen)
     if copies := seen.copies:
         what = _series(copies, "is a copy of another", "are copies of others")
         yield f"{what}: repeats, or recordings taken twice?"
     if seen.infinite:
         yield (
-            f"{_series(seen.infinite, 'is', 'are')} infinite, or beyond float32, somewhere: "
+            f"{_series(seen.infinite, 'has', 'have')} infinite values, or some beyond float32: "
             "'import' refuses them; correct the values, or say --policy infinite=quarantine"
         )
     if seen.empty:
@@ -245,15 +247,25 @@ def _of_values(seen: Overview) -> Iterable[str]:
         yield "the longest series is more than ten times the typical one: are two run together?"
 
 
-def _of_channel(name: str, low: float, high: float, holes: float, n: float) -> Iterable[str]:
+def _of_channels(seen: Overview) -> Iterable[str]:
+    idle = {name: what for name, own in seen.channels.items() if (what := _idle(*own))}
+    for name, what in idle.items():
+        is_all = len(idle) == len(seen.channels)
+        yield f"channel {name!r} {what}: " + (
+            "there is nothing to learn from" if is_all else option("--ignore", name)
+        )
+    for name, (low, high, holes, n, _) in seen.channels.items():
+        if name not in idle and holes > n / 2:
+            yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
+        for end in sorted({low, high} & NO_VALUE):
+            yield f"channel {name!r} reaches {end:g}: where that is no value, leave the cell empty"
+
+
+def _idle(low: float, high: float, holes: float, n: float, infinite: float) -> str | None:
+    """Return why a channel tells nothing, or None if its values differ."""
     if holes == n:
-        yield f"channel {name!r} has no value at all: {option('--ignore', name)}"
-    elif low == high:
-        yield f"channel {name!r} is {low:g} everywhere: {option('--ignore', name)}"
-    elif holes > n / 2:
-        yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
-    for end in sorted({low, high} & NO_VALUE):
-        yield f"channel {name!r} reaches {end:g}: where that is no value, leave the cell empty"
+        return "has no value at all"
+    return f"is {low:g} everywhere" if low == high and not infinite else None
 
 
 def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:

@@ -17,6 +17,7 @@ from seqclass.store.formats.table import ColumnNames, Limits, RefusalError
 from seqclass.store.rows import SERIES
 
 NAN = float("nan")
+TWOS = pa.array([[2, 2]] * 4, SERIES)
 
 
 def table(
@@ -95,17 +96,17 @@ def test_what_is_well_says_nothing() -> None:
         (table([[1, 1], [2, 3], [4, 5], [7, 8]], ["a", "b"] * 2), "1 series never changes"),
         (table([[1], [2], [3], [4]], ["a", "b"] * 2), "is a row a series (--layout wide)?"),
         (table([[1, 2]] * 5 + [[*range(50)]], ["a", "b"] * 3), "are two run together?"),
-        (table([[NAN, NAN]] * 4, ["a", "b"] * 2), "channel 'x' has no value at all: --ignore x"),
-        (table([[5, 5]] * 4, ["a", "b"] * 2), "channel 'x' is 5 everywhere: --ignore x"),
+        (table([[NAN, NAN]] * 4, ["a", "b"] * 2), "'x' has no value at all: there is nothing"),
+        (table([[5, 5]] * 4, ["a", "b"] * 2), "channel 'x' is 5 everywhere: there is nothing"),
         (table([[NAN, NAN, 1], [NAN, 2, NAN]] * 2, ["a", "b"] * 2), "missing in 67% of the steps"),
         (table([[1, 2]] * 4, ["a", "b"] * 2), f"4 series: a first champion needs about {FEW}"),
         (table([[1, 2]] * 4, ["a", "N/A"] * 2), "class 'N/A' reads like no label"),
-        (table([[np.inf, 2], [1, 3]] * 2, ["a", "b"] * 2), "2 series are infinite, or beyond"),
+        (table([[np.inf, 2], [1, 3]] * 2, ["a", "b"] * 2), "2 series have infinite values"),
         (table([[NAN, NAN], [1, 3]] * 2, ["a", "b"] * 2), "2 series have no value at all"),
         (table([[1, k] for k in range(40)], [str(0.01 + k / 7) for k in range(40)]),
          "40 classes are numbers such as 0.01"),
         (table([[1, 2]] * 4, ["Up", "up"] * 2), "'Up' and 'up' differ in capitals alone"),
-        (table([[np.inf, 2], [1, 3], [2, 4]], ["a", "b", "a"]), "1 series is infinite, or beyond"),
+        (table([[np.inf, 2], [1, 3], [2, 4]], ["a", "b", "a"]), "1 series has infinite values"),
         (table([[1, 2], [3, -999]] * 2, ["a", "b"] * 2), "channel 'x' reaches -999: where that"),
         (table([[1, 2]] * 8, ["a", "b"] * 4, group=["p", "q"] * 4), "fewer than three groups"),
     ],
@@ -114,6 +115,15 @@ def test_what_looks_wrong_is_said_in_one_line(rows: pa.Table, says: str) -> None
     amiss = seen(rows)["amiss"]
     assert any(says in line for line in amiss), amiss
     assert not any("\n" in line for line in amiss)
+
+
+def test_no_channel_that_is_needed_is_to_be_left_out() -> None:
+    infinite = seen(table([[1, np.inf], [1, 1]] * 2, ["a", "b"] * 2))["amiss"]
+    assert any("2 series have infinite values" in line for line in infinite)
+    for amiss in (infinite, seen(table([[1, 1]] * 4, ["a", "b"] * 2, y=TWOS))["amiss"]):
+        assert not any("--ignore" in line for line in amiss), amiss
+    idle = seen(table([[1, 2], [2, 1]] * 2, ["a", "b"] * 2, y=TWOS))["amiss"]
+    assert "channel 'y' is 2 everywhere: --ignore y" in idle
 
 
 def test_channels_of_other_lengths_are_refused_by_name() -> None:
